@@ -1,0 +1,50 @@
+#pragma once
+// Who is watching. A session is opened once, renewed by every playlist request, and released when it was not renewed for
+// its channel's idle time. Knows no HTTP.
+//
+// Lifetime
+//   open       open() or adopt()                                    (balancer, api)
+//   renewed    renew() moves its deadline                           (balancer)
+//   released   release(), or its deadline passed                    (balancer, sweep)
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+namespace tribune::access {
+
+using SessionId = std::uint64_t;
+
+/// Any thread; locks inside, held for well under a microsecond and never across a callback.
+class Sessions {
+ public:
+  Sessions(const base::Clock&, base::Metrics&);
+  ~Sessions();
+
+  /// A new session on the channel; its id is random.
+  SessionId open(std::string_view channel, std::chrono::milliseconds idle);
+
+  /// Moves the deadline. A session that this process does not know (it restarted, or the session was released a moment
+  /// ago) is adopted: its token proves that it was admitted. True when it was known.
+  bool renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
+
+  bool release(SessionId);
+
+  /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.
+  std::size_t sweep(const std::function<void(SessionId)>& on_released = {});
+
+  std::size_t count() const;
+  std::size_t count(std::string_view channel) const;
+
+ private:
+  struct Inner;
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace tribune::access

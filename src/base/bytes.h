@@ -1,0 +1,45 @@
+#pragma once
+// Bytes that many requests share, and descriptors that close themselves.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tribune::base {
+
+/// An immutable body shared by reference between viewers and workers.
+using SharedBytes = std::shared_ptr<const std::string>;
+
+inline SharedBytes share(std::string bytes) { return std::make_shared<const std::string>(std::move(bytes)); }
+
+/// Owns one descriptor. Immutable after construction; the descriptor closes with the last reference.
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// A range of an open regular file, in bytes.
+struct FileSlice {
+  std::shared_ptr<const File> file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+/// A range of shared bytes.
+struct BytesSlice {
+  SharedBytes bytes;
+  std::size_t offset = 0;
+  std::size_t length = 0;
+  std::string_view view() const { return std::string_view(*bytes).substr(offset, length); }
+};
+
+}  // namespace tribune::base

@@ -1,0 +1,46 @@
+#pragma once
+// What a fallible function returns. Nothing here throws: C callbacks stand under nearly every frame.
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace tribune::base {
+
+enum class ErrorKind {
+  invalid_input,  // malformed or out of bounds
+  not_found,
+  forbidden,
+  conflict,
+  too_large,
+  timeout,
+  unavailable,  // refused, unreachable, overloaded, closing
+  protocol,     // the other party broke its protocol
+  io,           // disk or descriptor
+  cancelled,
+  internal,
+};
+
+/// Who has to change something so that it works: the party that sent the input, or we.
+enum class Fault { client, node, origin, tribune };
+
+struct Error {
+  ErrorKind kind = ErrorKind::internal;
+  Fault fault = Fault::tribune;
+  bool may_retry = false;  // the same request may succeed elsewhere or later, and repeating it is safe
+  std::string text;        // for people; no secrets
+};
+
+std::string_view word(ErrorKind);
+std::string_view word(Fault);
+
+template <class T>
+using Result = tl::expected<T, Error>;
+using Status = Result<void>;
+
+inline tl::unexpected<Error> failure(ErrorKind kind, Fault fault, std::string text, bool may_retry = false) {
+  return tl::unexpected<Error>(Error{kind, fault, may_retry, std::move(text)});
+}
+
+}  // namespace tribune::base

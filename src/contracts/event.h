@@ -1,0 +1,49 @@
+#pragma once
+// What every role of one event must agree on: its channels and its signing keys. The section "event" of a configuration.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/signing.h"
+#include "config/section.h"
+#include "hls/limits.h"
+
+namespace tribune::contracts {
+
+/// How segment links are written for viewers; see docs/life_of_a_request.md.
+enum class LinksMode { direct, redirect, automatic };
+
+struct Channel {
+  std::string id;
+  std::string title;
+  std::string source;                             // the origin's playlist, multivariant or media
+  std::vector<std::string> extra_origins;         // further origins ("https://host[:port]") that its URIs may name
+  LinksMode links = LinksMode::automatic;
+  std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
+  std::chrono::milliseconds link_lifetime{6 * 3'600'000};
+  hls::Limits playlist_limits;
+};
+
+struct KeySettings {
+  std::string id;
+  std::string secret;                             // base64url or text of at least 16 bytes
+  std::string secret_file;                        // instead of `secret`: read at start and reload
+  std::string not_after;                          // RFC 3339 time, or empty
+};
+
+struct Event {
+  std::vector<KeySettings> keys;
+  std::vector<Channel> channels;
+  std::chrono::milliseconds clock_skew{30'000};   // tolerated between the machines of an event
+
+  const Channel* find(std::string_view id) const;
+};
+
+const config::Section<Event>& event_section();
+
+/// The ring for the event's keys. Errors: a secret file that cannot be read, or a secret that is too short.
+base::Result<base::KeyRing> key_ring(const Event&);
+
+}  // namespace tribune::contracts

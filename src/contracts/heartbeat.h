@@ -1,0 +1,60 @@
+#pragma once
+// What a cache node tells the balancer every second, and what it hears: POST /internal/v1/nodes/{id}, JSON, signed.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/signing.h"
+#include "contracts/origin_path.h"
+
+namespace tribune::contracts {
+
+struct Heartbeat {
+  std::string node;
+  std::string public_url;              // where viewers reach it: "http://host:port"
+  std::string version;                 // of the program
+  std::string run;                     // random, new at each start of the node
+  std::int64_t sent_unix_ms = 0;
+  bool healthy = true;
+  std::string reason;                  // why not healthy, or degraded
+  double sent_mbps = 0;                // to viewers, over the last second
+  double capacity_mbps = 0;            // configured
+  std::int64_t connections = 0;
+  std::int64_t sessions = 0;           // viewers seen lately, by connection
+  std::int64_t objects = 0;
+  std::int64_t stored_bytes = 0;
+  std::int64_t max_bytes = 0;
+  std::int64_t disk_free_bytes = 0;
+};
+
+std::string to_json(const Heartbeat&);
+base::Result<Heartbeat> heartbeat_from_json(std::string_view text);
+
+struct ChannelEntry {
+  std::string id;
+  OriginSet origins;
+  bool operator==(const ChannelEntry&) const = default;
+};
+
+/// The channels that a node may fill for. Immutable value; kept by nodes on disk for when the balancer is away.
+struct ChannelMap {
+  std::string version;                 // changes with the content
+  std::vector<ChannelEntry> channels;
+  const ChannelEntry* find(std::string_view id) const;
+};
+
+std::string to_json(const ChannelMap&);
+base::Result<ChannelMap> channel_map_from_json(std::string_view text);
+
+/// The header that signs a body: "X-Tribune-Signature: {key id}.{unix ms}.{mac}". The purpose and `context` (method and
+/// path) are signed with it.
+inline constexpr std::string_view kSignatureHeader = "X-Tribune-Signature";
+std::string sign_body(const base::KeyRing&, std::string_view context, std::string_view body, base::WallTime now);
+base::Status verify_body(const base::KeyRing&, std::string_view context, std::string_view body, std::string_view header,
+                         base::WallTime now, std::chrono::milliseconds skew);
+
+}  // namespace tribune::contracts

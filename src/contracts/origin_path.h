@@ -1,0 +1,43 @@
+#pragma once
+// How an absolute URI at a channel's origin becomes a path in our URLs, and back. Nothing else can be named: a cache node
+// fetches only from the channel's own origins (DESIGN, invariant 4).
+//
+//   under the directory of the source          →  the path relative to it        "720p/seg1.m4s"
+//   elsewhere at the source's origin           →  "^0/" and its path             "^0/keys/a.bin"
+//   at the channel's n-th extra origin (1 …)   →  "^n/" and its path             "^2/ads/ad1.m3u8"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/uri.h"
+
+namespace tribune::contracts {
+
+/// A channel's origins as a cache node needs them; part of the channel map. Immutable.
+struct OriginSet {
+  std::string base;                       // "http://origin:80/live/demo/": the source's directory, ends with '/'
+  std::vector<std::string> extra_origins; // "https://host"
+  bool operator==(const OriginSet&) const = default;
+};
+
+OriginSet origin_set(std::string_view source, const std::vector<std::string>& extra_origins);
+
+/// An origin path and the origin's own query.
+struct OriginPath {
+  std::string path;
+  std::string query;
+};
+
+/// Nothing when the URI lies at none of the origins.
+std::optional<OriginPath> to_origin_path(const OriginSet&, const http::Uri&);
+
+/// The absolute URI. Errors: invalid_input for an index out of range or a path that would leave the origin.
+base::Result<http::Uri> to_uri(const OriginSet&, std::string_view path, std::string_view query);
+
+/// Every origin of the set ("http://host:port"), for the client's destination policy.
+std::vector<std::string> allowed_origins(const OriginSet&);
+
+}  // namespace tribune::contracts

@@ -1,0 +1,34 @@
+#pragma once
+// A session token: the element `~{token}` of playlist paths. Self-contained, so that a restarted balancer believes it.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/signing.h"
+#include "contracts/event.h"
+
+namespace tribune::contracts {
+
+using SessionId = std::uint64_t;
+
+struct Token {
+  std::string channel;
+  SessionId session = 0;
+  std::int64_t opened = 0;             // unix seconds
+  LinksMode links = LinksMode::redirect;  // resolved at opening, never `automatic`
+};
+
+/// At most 48 characters of base64url and '.'; the channel is signed, not written. Empty when the ring cannot sign.
+std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
+
+/// Errors: forbidden for a forged, damaged or other channel's token, or one from the future by more than `skew`.
+base::Result<Token> read_token(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
+                               std::chrono::milliseconds skew);
+
+/// How a session is named in logs: 16 hex digits.
+std::string session_name(SessionId);
+
+}  // namespace tribune::contracts

@@ -1,0 +1,16 @@
+#pragma once
+// Bounds on a playlist from an origin: beyond them it is refused, and the last good one stays.
+
+#include <cstdint>
+
+namespace tribune::hls {
+
+struct Limits {
+  std::uint64_t max_bytes = 4ull << 20;
+  std::uint64_t max_line_bytes = 64 * 1024;
+  std::int64_t max_lines = 200'000;
+  std::int64_t max_variables = 1'000;              // EXT-X-DEFINE
+  std::uint64_t max_variable_bytes = 16 * 1024;    // of one value, and of one line after substitution
+};
+
+}  // namespace tribune::hls

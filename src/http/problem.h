@@ -1,0 +1,45 @@
+#pragma once
+// Errors as problem details (RFC 9457): a stable `type` for machines, a title and a detail for people.
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/message.h"
+
+namespace tribune::http {
+
+/// A kind of error: `slug` makes the stable type "/problems/{slug}". The kinds stand in problem.cpp and in docs/problems.md.
+struct ProblemType {
+  std::string_view slug;
+  int status;
+  std::string_view title;
+};
+
+/// application/problem+json with type, title, status and detail; `Cache-Control: no-store`.
+Response problem(const ProblemType&, std::string_view detail);
+
+namespace problems {
+extern const ProblemType bad_request;            // 400
+extern const ProblemType link_invalid;           // 403: forged, damaged, other channel or epoch
+extern const ProblemType link_expired;           // 403
+extern const ProblemType session_invalid;        // 403
+extern const ProblemType forbidden;              // 403
+extern const ProblemType not_found;              // 404
+extern const ProblemType channel_unknown;        // 404
+extern const ProblemType method_not_allowed;     // 405
+extern const ProblemType request_timeout;        // 408
+extern const ProblemType body_too_large;         // 413
+extern const ProblemType target_too_long;        // 414
+extern const ProblemType range_not_satisfiable;  // 416
+extern const ProblemType too_many_requests;      // 429
+extern const ProblemType head_too_large;         // 431
+extern const ProblemType internal;               // 500
+extern const ProblemType origin_broken;          // 502: the origin's answer cannot be used
+extern const ProblemType origin_unavailable;     // 503
+extern const ProblemType overloaded;             // 503
+extern const ProblemType stopping;               // 503
+extern const ProblemType origin_timeout;         // 504
+}  // namespace problems
+
+}  // namespace tribune::http

@@ -1,0 +1,59 @@
+#pragma once
+// URIs (RFC 3986) as far as HTTP and HLS need them. Pure functions.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tribune::http {
+
+/// An absolute http or https URI. `path` begins with '/', `query` stands without '?'; fragments are dropped.
+struct Uri {
+  std::string scheme;  // lower case
+  std::string host;    // lower case; IPv6 literals in brackets
+  std::uint16_t port = 0;  // the scheme's default when none is written
+  std::string path;
+  std::string query;
+
+  /// scheme://host[:port], the port left out when it is the default.
+  std::string origin() const;
+  std::string text() const;
+  /// path[?query]
+  std::string target() const;
+};
+
+/// Refuses other schemes, userinfo, empty hosts, control bytes and spaces, bad percent escapes, bad ports, over 8 KiB.
+base::Result<Uri> parse_uri(std::string_view text);
+
+/// Reference resolution (RFC 3986 section 5.2) with dot segments removed; the same refusals as parse_uri.
+base::Result<Uri> resolve(const Uri& base, std::string_view reference);
+
+/// Whether the reference carries a scheme of its own ("skd:…", "data:…", "https:…").
+std::optional<std::string> scheme_of(std::string_view reference);
+
+/// The one canonical form of a request path: escapes of unreserved characters decoded, others in upper-case hex. Refuses
+/// (invalid_input) dot segments in any spelling, encoded '/' and '\\', NUL and control bytes, empty segments ("//") and
+/// bytes that are not UTF-8 once decoded.
+base::Result<std::string> canonical_path(std::string_view path);
+
+/// Percent-decoding; nothing for a broken escape.
+std::optional<std::string> percent_decode(std::string_view text);
+/// Encodes everything but unreserved characters and those in `keep`.
+std::string percent_encode(std::string_view text, std::string_view keep = "");
+
+/// The raw (still encoded) value of a query key, the first one when repeated.
+std::optional<std::string_view> query_value(std::string_view query, std::string_view key);
+/// The decoded value.
+std::optional<std::string> query_decoded(std::string_view query, std::string_view key);
+/// The query without the keys for which `drop` says so; order and spelling of the rest stay.
+std::string query_without(std::string_view query, bool (*drop)(std::string_view key));
+
+/// A relative reference that leads from the document at `from_path` to `to_path` (both absolute paths, no query).
+std::string relative_reference(std::string_view from_path, std::string_view to_path);
+
+}  // namespace tribune::http

@@ -1,0 +1,101 @@
+#pragma once
+// Fetching from origins and peers, on libcurl's multi interface and the worker's loop. What libcurl lets through
+// (a cut head, contradictory lengths, a body that is too long) is refused here. See docs and FAULTS for the list.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "http/message.h"
+#include "http/uri.h"
+#include "net/event_loop.h"
+
+namespace tribune::net {
+
+/// Which destinations a fetch may reach, asked again for each hop and for the address that a name resolved to.
+struct DestinationPolicy {
+  /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this room).
+  std::vector<std::string> allowed_origins;
+  /// Whether loopback, private, link-local and other special addresses (RFC 6890) are allowed for *redirected or resolved*
+  /// names. A configured origin that is written as such a literal address is always allowed.
+  bool allow_special_addresses = false;
+};
+
+struct FetchDeadlines {
+  std::chrono::milliseconds connect{1'000};
+  std::chrono::milliseconds first_byte{2'000};   // from sending to the whole answer head
+  std::chrono::milliseconds low_speed_window{3'000};
+  std::uint64_t low_speed_bytes = 1'024;         // fewer body bytes than this in the window ends the fetch
+  std::chrono::milliseconds total{60'000};
+};
+
+struct FetchRequest {
+  http::Method method = http::Method::get;
+  std::string url;
+  http::Headers headers;
+  std::string body;
+  DestinationPolicy destinations;
+  FetchDeadlines deadlines;
+  int max_redirects = 0;
+  std::uint64_t max_body_bytes = 64ull << 20;    // after decoding
+  bool accept_gzip = false;                      // asks for gzip and decodes it
+};
+
+struct FetchHead {
+  int status = 0;
+  http::Headers headers;                         // of the final answer
+  http::Uri final_uri;
+  std::optional<std::uint64_t> content_length;
+};
+
+enum class Flow { go_on, pause };
+
+/// All run on the worker's loop, never inside start(). A handler may destroy its Fetch.
+struct FetchHandlers {
+  std::function<void(const FetchHead&)> on_head;
+  std::function<Flow(std::string_view)> on_body;              // pause: the same bytes come again after resume()
+  std::function<void(base::Result<void>)> on_done;            // once; with the whole body seen, or why not
+};
+
+/// Owned by one worker. Destroying it cancels.
+class Fetch {
+ public:
+  virtual ~Fetch() = default;
+  virtual void resume() = 0;
+};
+
+struct WholeAnswer {
+  FetchHead head;
+  std::string body;
+};
+
+struct ClientSettings {
+  std::int64_t max_connections = 256;
+  std::int64_t max_connections_per_origin = 64;
+  std::chrono::milliseconds keep_idle{30'000};
+};
+
+/// Owned by one worker.
+class HttpClient {
+ public:
+  static std::unique_ptr<HttpClient> make(EventLoop&, const base::Clock&, base::Log&, base::Metrics&, const ClientSettings& = {});
+  virtual ~HttpClient() = default;
+
+  /// Errors: kind timeout, unavailable, protocol, too_large, forbidden (policy), with fault and may_retry set. A status
+  /// of 4xx or 5xx is an answer, not an error.
+  virtual std::unique_ptr<Fetch> start(FetchRequest, FetchHandlers) = 0;
+
+  /// The whole answer in memory; bounded by max_body_bytes.
+  std::unique_ptr<Fetch> get_whole(FetchRequest, std::function<void(base::Result<WholeAnswer>)> on_done);
+};
+
+}  // namespace tribune::net
