@@ -1,0 +1,48 @@
+#include "base/encoding.h"
+
+#include <sodium.h>
+
+namespace tribune::base {
+
+std::string to_hex(std::string_view bytes) {
+  std::string text(bytes.size() * 2 + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  text.pop_back();
+  return text;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes(text.size() / 2, '\0');
+  std::size_t length = 0;
+  const char* end = nullptr;
+  const int failed = sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),
+                                    nullptr, &length, &end);
+  if (failed != 0 || end != text.data() + text.size() || length != bytes.size()) return std::nullopt;
+  return bytes;
+}
+
+namespace {
+constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+}
+
+std::string to_base64url(std::string_view bytes) {
+  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), kVariant);
+  text.pop_back();
+  return text;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string bytes(text.size() * 3 / 4 + 1, '\0');
+  std::size_t length = 0;
+  const char* end = nullptr;
+  const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
+                                       text.size(), nullptr, &length, &end, kVariant);
+  if (failed != 0 || end != text.data() + text.size()) return std::nullopt;
+  bytes.resize(length);
+  if (to_base64url(bytes) != text) return std::nullopt;
+  return bytes;
+}
+
+}  // namespace tribune::base

@@ -1,0 +1,215 @@
+// RapidJSON stays inside this file.
+#include "base/json.h"
+
+#define RAPIDJSON_HAS_STDSTRING 1
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <unordered_set>
+
+namespace tribune::base::json {
+
+namespace {
+
+using Stream = rapidjson::MemoryStream;
+
+/// Where the next token begins: after white space, comments, commas and colons.
+std::size_t token_start(std::string_view text, std::size_t from) {
+  while (from < text.size()) {
+    const char c = text[from];
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':') {
+      ++from;
+    } else if (c == '/' && from + 1 < text.size() && text[from + 1] == '/') {
+      from = std::min(text.find('\n', from), text.size());
+    } else if (c == '/' && from + 1 < text.size() && text[from + 1] == '*') {
+      const auto end = text.find("*/", from + 2);
+      from = end == std::string_view::npos ? text.size() : end + 2;
+    } else {
+      break;
+    }
+  }
+  return from;
+}
+
+/// Builds the tree from RapidJSON's events. Returns false from an event to stop at a bound. RapidJSON tells no offsets, so
+/// each event looks up where its token began: behind the end of the one before.
+class Builder {
+ public:
+  Builder(std::string_view text, const Stream& stream, const ParseLimits& limits) : text_(text), stream_(stream), limits_(limits) {}
+
+  bool Null() { return add(Value{}); }
+  bool Bool(bool b) { return add(scalar(Kind::boolean, [&](Value& v) { v.boolean = b; })); }
+  bool Int(int i) { return Int64(i); }
+  bool Uint(unsigned u) { return Int64(u); }
+  bool Int64(std::int64_t i) {
+    return add(scalar(Kind::integer, [&](Value& v) {
+      v.integer = i;
+      v.number = static_cast<double>(i);
+    }));
+  }
+  bool Uint64(std::uint64_t u) {
+    if (u <= static_cast<std::uint64_t>(INT64_MAX)) return Int64(static_cast<std::int64_t>(u));
+    return Double(static_cast<double>(u));
+  }
+  bool Double(double d) { return add(scalar(Kind::number, [&](Value& v) { v.number = d; })); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    return add(scalar(Kind::string, [&](Value& v) { v.string.assign(text, length); }));
+  }
+  bool StartObject() { return open(Kind::object); }
+  bool StartArray() { return open(Kind::array); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+  bool Key(const char* text, rapidjson::SizeType length, bool) {
+    auto& frame = open_.back();
+    frame.member_name.assign(text, length);
+    frame.member_offset = scalar_offset();
+    if (!frame.names.insert(frame.member_name).second)
+      return stop(frame.member_offset, "\"" + frame.member_name + "\" stands twice in this object");
+    return true;
+  }
+
+  Value root;
+  SyntaxError error;
+
+ private:
+  struct Frame {
+    Value value;
+    std::string member_name;
+    std::size_t member_offset = 0;
+    std::unordered_set<std::string> names;
+  };
+
+  template <class Fill>
+  Value scalar(Kind kind, Fill fill) {
+    Value v;
+    v.kind = kind;
+    fill(v);
+    return v;
+  }
+  bool stop(std::size_t offset, std::string text) {
+    error = {offset, std::move(text)};
+    return false;
+  }
+  /// The token that RapidJSON has just read whole.
+  std::size_t scalar_offset() {
+    const auto offset = token_start(text_, token_end_);
+    token_end_ = stream_.Tell();
+    return offset;
+  }
+  /// A bracket: its event comes before it is taken from the stream.
+  std::size_t bracket_offset() {
+    const auto offset = token_start(text_, token_end_);
+    token_end_ = offset + 1;
+    return offset;
+  }
+  bool counted(std::size_t offset) {
+    if (++values_ <= limits_.max_values) return true;
+    return stop(offset, "more than " + std::to_string(limits_.max_values) + " values");
+  }
+  bool add(Value v) {
+    v.offset = scalar_offset();
+    if (!counted(v.offset)) return false;
+    place(std::move(v));
+    return true;
+  }
+  bool open(Kind kind) {
+    Frame frame;
+    frame.value.kind = kind;
+    frame.value.offset = bracket_offset();
+    if (!counted(frame.value.offset)) return false;
+    if (open_.size() >= limits_.max_depth)
+      return stop(frame.value.offset, "nested deeper than " + std::to_string(limits_.max_depth));
+    open_.push_back(std::move(frame));
+    return true;
+  }
+  bool close() {
+    bracket_offset();
+    Value v = std::move(open_.back().value);
+    open_.pop_back();
+    place(std::move(v));
+    return true;
+  }
+  void place(Value v) {
+    if (open_.empty()) {
+      root = std::move(v);
+      return;
+    }
+    auto& frame = open_.back();
+    if (frame.value.kind == Kind::array)
+      frame.value.array.push_back(std::move(v));
+    else
+      frame.value.object.push_back({std::move(frame.member_name), frame.member_offset, std::move(v)});
+  }
+
+  std::string_view text_;
+  const Stream& stream_;
+  const ParseLimits& limits_;
+  std::vector<Frame> open_;
+  std::size_t values_ = 0;
+  std::size_t token_end_ = 0;
+};
+
+}  // namespace
+
+tl::expected<Value, SyntaxError> parse(std::string_view text, const ParseLimits& limits) {
+  if (text.size() > limits.max_bytes)
+    return tl::unexpected(SyntaxError{limits.max_bytes, "longer than " + std::to_string(limits.max_bytes) + " bytes"});
+  Stream stream(text.data(), text.size());
+  Builder builder(text, stream, limits);
+  rapidjson::Reader reader;
+  constexpr unsigned kStrict = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+  const auto outcome = limits.comments ? reader.Parse<kStrict | rapidjson::kParseCommentsFlag>(stream, builder)
+                                       : reader.Parse<kStrict>(stream, builder);
+  if (outcome.IsError()) {
+    if (!builder.error.text.empty()) return tl::unexpected(std::move(builder.error));
+    return tl::unexpected(SyntaxError{outcome.Offset(), rapidjson::GetParseError_En(outcome.Code())});
+  }
+  return std::move(builder.root);
+}
+
+const Value* Value::find(std::string_view name) const {
+  for (const auto& member : object)
+    if (member.name == name) return &member.value;
+  return nullptr;
+}
+
+std::optional<std::string_view> Value::text(std::string_view name) const {
+  const auto* v = find(name);
+  if (!v || v->kind != Kind::string) return std::nullopt;
+  return v->string;
+}
+
+std::optional<std::int64_t> Value::whole(std::string_view name) const {
+  const auto* v = find(name);
+  if (!v || v->kind != Kind::integer) return std::nullopt;
+  return v->integer;
+}
+
+std::optional<double> Value::real(std::string_view name) const {
+  const auto* v = find(name);
+  if (!v || (v->kind != Kind::integer && v->kind != Kind::number)) return std::nullopt;
+  return v->number;
+}
+
+std::optional<bool> Value::flag(std::string_view name) const {
+  const auto* v = find(name);
+  if (!v || v->kind != Kind::boolean) return std::nullopt;
+  return v->boolean;
+}
+
+Place place_of(std::string_view text, std::size_t offset) {
+  Place place;
+  for (std::size_t i = 0; i < offset && i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+}  // namespace tribune::base::json

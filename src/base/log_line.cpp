@@ -1,0 +1,74 @@
+#include "base/log_line.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "base/json.h"
+
+namespace tribune::base {
+
+std::string_view word(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return "debug";
+    case LogLevel::info: return "info";
+    case LogLevel::warning: return "warning";
+    case LogLevel::error: return "error";
+    case LogLevel::off: return "off";
+  }
+  return "off";
+}
+
+std::string rfc3339(WallTime time) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(ms);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     (ms - seconds).count());
+}
+
+namespace {
+
+bool is_plain(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' || static_cast<unsigned char>(c) >= 0x7F) return false;
+  return true;
+}
+
+std::string as_text(const LogFields& fields) {
+  std::string out;
+  for (const auto& field : fields) {
+    out += ' ';
+    out += field.key;
+    out += '=';
+    std::visit(
+        [&](const auto& v) {
+          using V = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<V, std::string_view>) {
+            if (is_plain(v))
+              out += v;
+            else
+              out += '"' + json::escape(v) + '"';
+          } else {
+            out += fmt::format("{}", v);
+          }
+        },
+        field.value);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string format_line(LogFormat format, WallTime time, LogLevel level, std::string_view room, std::string_view event,
+                        LogFields fields) {
+  if (format == LogFormat::text)
+    return fmt::format("{} {:<7} {} {}{}\n", rfc3339(time), word(level), room, event, as_text(fields));
+  json::Writer w;
+  w.begin_object().member("time", rfc3339(time)).member("level", word(level)).member("room", room).member("event", event);
+  for (const auto& field : fields)
+    std::visit([&](const auto& v) { w.member(field.key, v); }, field.value);
+  w.end_object();
+  return w.take() + "\n";
+}
+
+}  // namespace tribune::base

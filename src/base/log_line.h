@@ -1,0 +1,20 @@
+#pragma once
+// How one log line looks, as text or JSON. Pure functions.
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace tribune::base {
+
+std::string_view word(LogLevel);
+
+/// 2026-11-21T09:30:00.123Z
+std::string rfc3339(WallTime);
+
+/// With a line end. Control bytes and quotes in values are escaped: one event is one line, whatever a client sends.
+std::string format_line(LogFormat, WallTime, LogLevel, std::string_view room, std::string_view event, LogFields);
+
+}  // namespace tribune::base

@@ -1,0 +1,32 @@
+#include "base/result.h"
+
+namespace tribune::base {
+
+std::string_view word(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_input: return "invalid_input";
+    case ErrorKind::not_found: return "not_found";
+    case ErrorKind::forbidden: return "forbidden";
+    case ErrorKind::conflict: return "conflict";
+    case ErrorKind::too_large: return "too_large";
+    case ErrorKind::timeout: return "timeout";
+    case ErrorKind::unavailable: return "unavailable";
+    case ErrorKind::protocol: return "protocol";
+    case ErrorKind::io: return "io";
+    case ErrorKind::cancelled: return "cancelled";
+    case ErrorKind::internal: return "internal";
+  }
+  return "internal";
+}
+
+std::string_view word(Fault fault) {
+  switch (fault) {
+    case Fault::client: return "client";
+    case Fault::node: return "node";
+    case Fault::origin: return "origin";
+    case Fault::tribune: return "tribune";
+  }
+  return "tribune";
+}
+
+}  // namespace tribune::base
