@@ -1,11 +1,15 @@
 #pragma once
 // What every role of one event must agree on: its channels and its signing keys. The section "event" of a configuration.
+// Values; immutable once read.
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/signing.h"
 #include "config/section.h"
 #include "hls/limits.h"
@@ -14,6 +18,8 @@ namespace tribune::contracts {
 
 /// How segment links are written for viewers; see docs/life_of_a_request.md.
 enum class LinksMode { direct, redirect, automatic };
+
+std::string_view word(LinksMode);
 
 struct Channel {
   std::string id;
@@ -28,7 +34,7 @@ struct Channel {
 
 struct KeySettings {
   std::string id;
-  std::string secret;                             // base64url or text of at least 16 bytes
+  std::string secret;                             // text of at least 16 bytes, used as it stands
   std::string secret_file;                        // instead of `secret`: read at start and reload
   std::string not_after;                          // RFC 3339 time, or empty
 };
@@ -43,7 +49,11 @@ struct Event {
 
 const config::Section<Event>& event_section();
 
-/// The ring for the event's keys. Errors: a secret file that cannot be read, or a secret that is too short.
+/// The ring for the event's keys. Reads secret files: not for a loop. Errors: a secret file that cannot be read, or a
+/// secret that is too short; the secret itself is never in the text.
 base::Result<base::KeyRing> key_ring(const Event&);
+
+/// "2026-06-01T20:00:00Z", with a fraction or an offset if need be (RFC 3339 section 5.6); nothing for anything else.
+std::optional<base::WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace tribune::contracts

@@ -1,5 +1,6 @@
 #pragma once
 // What a cache node tells the balancer every second, and what it hears: POST /internal/v1/nodes/{id}, JSON, signed.
+// Values and pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +13,8 @@
 #include "contracts/origin_path.h"
 
 namespace tribune::contracts {
+
+struct Event;
 
 struct Heartbeat {
   std::string node;
@@ -29,9 +32,15 @@ struct Heartbeat {
   std::int64_t stored_bytes = 0;
   std::int64_t max_bytes = 0;
   std::int64_t disk_free_bytes = 0;
+  bool operator==(const Heartbeat&) const = default;
 };
 
+/// No heartbeat is longer; receivers refuse what is.
+inline constexpr std::size_t kMaxHeartbeatBytes = 16 * 1024;
+
 std::string to_json(const Heartbeat&);
+/// Errors: invalid_input for what is malformed, too long, negative or without node, run and sent time. Members of newer
+/// versions are passed over.
 base::Result<Heartbeat> heartbeat_from_json(std::string_view text);
 
 struct ChannelEntry {
@@ -45,15 +54,26 @@ struct ChannelMap {
   std::string version;                 // changes with the content
   std::vector<ChannelEntry> channels;
   const ChannelEntry* find(std::string_view id) const;
+  bool operator==(const ChannelMap&) const = default;
 };
 
+/// The map of the event's channels; the version is made from the content, so that equal maps have equal versions.
+ChannelMap channel_map(const Event&);
+
 std::string to_json(const ChannelMap&);
+/// Errors: invalid_input for what is malformed, over 4 MiB, or names an origin that is no http(s) URL.
 base::Result<ChannelMap> channel_map_from_json(std::string_view text);
 
 /// The header that signs a body: "X-Tribune-Signature: {key id}.{unix ms}.{mac}". The purpose and `context` (method and
 /// path) are signed with it.
 inline constexpr std::string_view kSignatureHeader = "X-Tribune-Signature";
+
+/// "/internal/v1/nodes/{id}"; the context of a heartbeat is "POST " and this path, the context of its answer "200 " and it.
+std::string heartbeat_path(std::string_view node);
+
+/// Empty when the ring cannot sign.
 std::string sign_body(const base::KeyRing&, std::string_view context, std::string_view body, base::WallTime now);
+/// Errors: forbidden for a missing, forged or damaged signature, or one made more than `skew` before or after `now`.
 base::Status verify_body(const base::KeyRing&, std::string_view context, std::string_view body, std::string_view header,
                          base::WallTime now, std::chrono::milliseconds skew);
 

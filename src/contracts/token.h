@@ -1,5 +1,8 @@
 #pragma once
 // A session token: the element `~{token}` of playlist paths. Self-contained, so that a restarted balancer believes it.
+// Values and pure functions.
+//
+//   {key id}.{base64url of: version and links mode, opened, session, MAC}
 
 #include <chrono>
 #include <cstdint>
@@ -17,11 +20,15 @@ using SessionId = std::uint64_t;
 struct Token {
   std::string channel;
   SessionId session = 0;
-  std::int64_t opened = 0;             // unix seconds
+  std::int64_t opened = 0;             // unix seconds, to 2106
   LinksMode links = LinksMode::redirect;  // resolved at opening, never `automatic`
+  bool operator==(const Token&) const = default;
 };
 
-/// At most 48 characters of base64url and '.'; the channel is signed, not written. Empty when the ring cannot sign.
+inline constexpr std::size_t kMaxTokenCharacters = 56;
+
+/// At most kMaxTokenCharacters of base64url and '.'; the channel is signed, not written. Empty when the ring cannot sign or
+/// the value cannot be written.
 std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 
 /// Errors: forbidden for a forged, damaged or other channel's token, or one from the future by more than `skew`.

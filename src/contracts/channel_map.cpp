@@ -1,0 +1,93 @@
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "base/json.h"
+#include "contracts/canonical.h"
+#include "contracts/event.h"
+#include "contracts/heartbeat.h"
+#include "http/uri.h"
+
+namespace tribune::contracts {
+namespace {
+
+namespace json = base::json;
+
+constexpr std::size_t kMaxChannelMapBytes = 4 << 20;
+
+tl::unexpected<base::Error> malformed(std::string text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "channel map: " + std::move(text));
+}
+
+void write_channels(json::Writer& w, const std::vector<ChannelEntry>& channels) {
+  w.begin_array();
+  for (const auto& channel : channels) {
+    w.begin_object().member("id", channel.id).member("base", channel.origins.base).key("extra_origins").begin_array();
+    for (const auto& origin : channel.origins.extra_origins) w.value(origin);
+    w.end_array().end_object();
+  }
+  w.end_array();
+}
+
+base::Result<ChannelEntry> read_channel(const json::Value& value) {
+  if (!value.is(json::Kind::object)) return malformed("a channel is not an object");
+  ChannelEntry entry;
+  entry.id = value.text("id").value_or("");
+  if (!is_id(entry.id)) return malformed("a channel has no id");
+  entry.origins.base = value.text("base").value_or("");
+  const auto base = http::parse_uri(entry.origins.base);
+  if (!base || !base->query.empty() || !entry.origins.base.ends_with('/')) return malformed("channel " + entry.id + " has no base URL");
+  const auto* extras = value.find("extra_origins");
+  if (!extras) return entry;
+  if (!extras->is(json::Kind::array)) return malformed("channel " + entry.id + ": extra_origins is not a list");
+  for (const auto& extra : extras->array) {
+    const auto uri = extra.is(json::Kind::string) ? http::parse_uri(extra.string) : malformed("");
+    if (!uri || uri->origin() != extra.string) return malformed("channel " + entry.id + " has an extra origin that is none");
+    entry.origins.extra_origins.push_back(extra.string);
+  }
+  return entry;
+}
+
+}  // namespace
+
+const ChannelEntry* ChannelMap::find(std::string_view id) const {
+  const auto found = std::find_if(channels.begin(), channels.end(), [&](const ChannelEntry& c) { return c.id == id; });
+  return found == channels.end() ? nullptr : &*found;
+}
+
+ChannelMap channel_map(const Event& event) {
+  ChannelMap map;
+  for (const auto& channel : event.channels) map.channels.push_back({channel.id, origin_set(channel.source, channel.extra_origins)});
+  json::Writer content;
+  write_channels(content, map.channels);
+  map.version = base::to_hex(base::sha256(content.text())).substr(0, 16);
+  return map;
+}
+
+std::string to_json(const ChannelMap& map) {
+  json::Writer w;
+  w.begin_object().member("version", map.version).key("channels");
+  write_channels(w, map.channels);
+  return w.end_object().take();
+}
+
+base::Result<ChannelMap> channel_map_from_json(std::string_view text) {
+  json::ParseLimits limits;
+  limits.max_bytes = kMaxChannelMapBytes;
+  const auto value = json::parse(text, limits);
+  if (!value) return malformed("not JSON: " + value.error().text);
+  if (!value->is(json::Kind::object)) return malformed("not an object");
+  ChannelMap map;
+  map.version = value->text("version").value_or("");
+  const auto* channels = value->find("channels");
+  if (map.version.empty() || map.version.size() > 64) return malformed("no version");
+  if (!channels || !channels->is(json::Kind::array)) return malformed("no list of channels");
+  for (const auto& channel : channels->array) {
+    auto entry = read_channel(channel);
+    if (!entry) return tl::unexpected(entry.error());
+    if (map.find(entry->id)) return malformed("channel " + entry->id + " stands twice");
+    map.channels.push_back(std::move(*entry));
+  }
+  return map;
+}
+
+}  // namespace tribune::contracts

@@ -1,0 +1,208 @@
+#include "contracts/event.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+namespace tribune::contracts {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMinSecretBytes = 16;
+constexpr std::size_t kMaxSecretBytes = 4096;
+
+std::string check_key_id(const std::string& id) {
+  const bool fine = !id.empty() && id.size() <= 16 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
+  return fine ? "" : "must be 1 to 16 characters of a-z and 0-9";
+}
+
+std::string check_time(const std::string& text) {
+  if (text.empty() || parse_rfc3339(text)) return "";
+  return "must be a time as in RFC 3339, for example 2026-06-01T20:00:00Z";
+}
+
+std::string check_key(const KeySettings& key) {
+  if (key.secret.empty() == key.secret_file.empty()) return "needs either secret or secret_file";
+  if (!key.secret.empty() && key.secret.size() < kMinSecretBytes) return "secret must have at least 16 bytes";
+  if (key.secret.size() > kMaxSecretBytes) return "secret must have at most 4096 bytes";
+  return "";
+}
+
+const config::Section<hls::Limits>& limits_section() {
+  static const auto section =
+      config::Section<hls::Limits>("playlist_limits", "Bounds on one playlist of the source. Beyond them it is refused and the last good one stays.")
+          .bytes("max_bytes", &hls::Limits::max_bytes, {1024, 64ull << 20}, "The size of a playlist after decoding.")
+          .bytes("max_line_bytes", &hls::Limits::max_line_bytes, {256, 4ull << 20}, "The length of one line.")
+          .whole("max_lines", &hls::Limits::max_lines, {10, 10'000'000}, "Lines in a playlist.")
+          .whole("max_variables", &hls::Limits::max_variables, {0, 100'000}, "EXT-X-DEFINE tags in a playlist (RFC 8216bis section 4.4.2.3).")
+          .bytes("max_variable_bytes", &hls::Limits::max_variable_bytes, {64, 1ull << 20},
+                 "The length of one variable's value, and of one line once its variables are substituted.");
+  return section;
+}
+
+const config::Section<KeySettings>& key_section() {
+  static const auto section =
+      config::Section<KeySettings>("keys", "A signing key (HMAC-SHA256).")
+          .text("id", &KeySettings::id, "Names the key in links and tokens.", check_key_id, "1 to 16 characters of a-z and 0-9")
+          .required()
+          .sample("\"k1\"")
+          .text("secret", &KeySettings::secret, "At least 16 bytes of text that nobody can guess, used as it stands. Either this or secret_file.",
+                {}, "16 to 4096 bytes")
+          .sample("\"change-me-to-32-random-characters\"")
+          .text("secret_file", &KeySettings::secret_file,
+                "A file with the secret instead, read at the start and at each reload; one line end at its end is not part of the secret.")
+          .text("not_after", &KeySettings::not_after,
+                "From this time on the key neither signs nor verifies. Empty: it does not end. A time as in RFC 3339.", check_time,
+                "a time as in RFC 3339, or empty")
+          .check(check_key);
+  return section;
+}
+
+const config::Section<Channel>& channel_section() {
+  static const auto section =
+      config::Section<Channel>("channels", "A channel: one live programme.")
+          .text("id", &Channel::id, "Names the channel in URLs, logs and metrics.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+          .required()
+          .sample("\"demo\"")
+          .text("title", &Channel::title, "What people call it. Empty: the id.")
+          .text("source", &Channel::source, "The URL of the source playlist at the origin, multivariant or media.", config::check_http_url,
+                "an http or https URL")
+          .required()
+          .sample("\"http://127.0.0.1:8088/demo/index.m3u8\"")
+          .texts("extra_origins", &Channel::extra_origins,
+                 "Further origins that the URIs of the source may name. Any other origin is refused, here and at the cache nodes.",
+                 config::check_http_origin, "http(s)://host[:port]")
+          .choice("links", &Channel::links,
+                  config::Words<LinksMode>{{"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
+                  "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the balancer, which answers with a "
+                  "307 to the node of that moment; auto chooses by the player.")
+          .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
+                 "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
+          .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
+                    "For how long, at least, a segment link is valid once it was listed; at most twice as long.")
+          .section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
+  return section;
+}
+
+template <class T>
+std::string twice_named(const std::vector<T>& entries, std::string_view what) {
+  std::set<std::string_view> seen;
+  for (const auto& entry : entries)
+    if (!seen.insert(entry.id).second) return std::string(what) + " id \"" + entry.id + "\" stands twice";
+  return "";
+}
+
+std::string check_event(const Event& event) {
+  if (event.keys.empty()) return "keys must have at least one key";
+  if (auto wrong = twice_named(event.keys, "key"); !wrong.empty()) return wrong;
+  return twice_named(event.channels, "channel");
+}
+
+base::Result<std::string> secret_of(const KeySettings& key) {
+  if (key.secret_file.empty()) return key.secret;
+  std::ifstream file(key.secret_file, std::ios::binary);
+  std::string secret(kMaxSecretBytes + 1, '\0');
+  file.read(secret.data(), static_cast<std::streamsize>(secret.size()));
+  if (file.bad() || (!file.is_open())) {
+    return base::failure(base::ErrorKind::io, base::Fault::tribune, "key " + key.id + ": cannot read " + key.secret_file);
+  }
+  secret.resize(static_cast<std::size_t>(file.gcount()));
+  if (secret.ends_with('\n')) secret.pop_back();
+  if (secret.ends_with('\r')) secret.pop_back();
+  return secret;
+}
+
+std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
+  if (text.size() < at + count) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(at, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+/// "Z", "+02:00", "-05:30": how far local time is ahead of UTC.
+std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
+  if (text == "Z" || text == "z") return 0min;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  const auto hours = digits(text, 1, 2), minutes = digits(text, 4, 2);
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const auto ahead = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
+  return text[0] == '-' ? -ahead : ahead;
+}
+
+}  // namespace
+
+std::string_view word(LinksMode mode) {
+  switch (mode) {
+    case LinksMode::direct: return "direct";
+    case LinksMode::redirect: return "redirect";
+    case LinksMode::automatic: return "auto";
+  }
+  return "unknown";
+}
+
+const Channel* Event::find(std::string_view id) const {
+  const auto found = std::find_if(channels.begin(), channels.end(), [&](const Channel& c) { return c.id == id; });
+  return found == channels.end() ? nullptr : &*found;
+}
+
+const config::Section<Event>& event_section() {
+  static const auto section =
+      config::Section<Event>("event", "What all roles and machines of one event agree on.")
+          .sections("keys", &Event::keys, key_section(),
+                    "Signing keys in order of preference: the first that has not ended signs, all that have not ended verify. To rotate, put the "
+                    "new key second everywhere, then first, then give the old one a not_after.")
+          .required()
+          .sections("channels", &Event::channels, channel_section(), "The channels of the event.")
+          .duration("clock_skew", &Event::clock_skew, {0ms, 1h},
+                    "By how much the clocks of the event's machines may differ: links, tokens and heartbeats accept it.")
+          .check(check_event);
+  return section;
+}
+
+base::Result<base::KeyRing> key_ring(const Event& event) {
+  std::vector<base::SigningKey> keys;
+  for (const auto& settings : event.keys) {
+    auto secret = secret_of(settings);
+    if (!secret) return tl::unexpected(secret.error());
+    if (secret->size() < kMinSecretBytes || secret->size() > kMaxSecretBytes) {
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune,
+                           "key " + settings.id + ": the secret must have 16 to 4096 bytes");
+    }
+    base::SigningKey key{settings.id, std::move(*secret), std::nullopt};
+    if (!settings.not_after.empty()) {
+      key.not_after = parse_rfc3339(settings.not_after);
+      if (!key.not_after) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "key " + settings.id + ": " + check_time(settings.not_after));
+    }
+    keys.push_back(std::move(key));
+  }
+  return base::KeyRing(std::move(keys));
+}
+
+std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
+  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
+  const auto hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
+  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+  const bool marks = text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
+  if (!marks || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  const auto date = std::chrono::year{*year} / *month / *day;
+  if (!date.ok()) return std::nullopt;
+
+  auto rest = text.substr(19);
+  if (rest.starts_with('.')) {
+    const auto end = rest.find_first_not_of("0123456789", 1);
+    if (end == 1 || end == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(end);
+  }
+  const auto ahead = parse_offset(rest);
+  if (!ahead) return std::nullopt;
+  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} + std::chrono::seconds{*second} - *ahead;
+}
+
+}  // namespace tribune::contracts

@@ -1,0 +1,157 @@
+#include "contracts/heartbeat.h"
+
+#include <cmath>
+
+#include "base/encoding.h"
+#include "base/json.h"
+#include "contracts/canonical.h"
+#include "http/uri.h"
+
+namespace tribune::contracts {
+namespace {
+
+using base::KeyRing;
+namespace json = base::json;
+
+tl::unexpected<base::Error> malformed(std::string text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::node, std::move(text));
+}
+
+tl::unexpected<base::Error> forbidden(std::string text) {
+  return base::failure(base::ErrorKind::forbidden, base::Fault::node, std::move(text));
+}
+
+/// Reads members of one object; the first that is wrong is remembered, absent ones keep their default.
+class Members {
+ public:
+  explicit Members(const json::Value& object) : object_(object) {}
+
+  void text(std::string_view name, std::string& out, std::size_t most) {
+    const auto* value = object_.find(name);
+    if (!value) return;
+    if (!value->is(json::Kind::string) || value->string.size() > most) return wrong(name);
+    out = value->string;
+  }
+  void flag(std::string_view name, bool& out) {
+    const auto* value = object_.find(name);
+    if (!value) return;
+    if (!value->is(json::Kind::boolean)) return wrong(name);
+    out = value->boolean;
+  }
+  void count(std::string_view name, std::int64_t& out) {
+    const auto* value = object_.find(name);
+    if (!value) return;
+    if (!value->is(json::Kind::integer) || value->integer < 0) return wrong(name);
+    out = value->integer;
+  }
+  void amount(std::string_view name, double& out) {
+    const auto* value = object_.find(name);
+    if (!value) return;
+    const bool numeric = value->is(json::Kind::number) || value->is(json::Kind::integer);
+    if (!numeric || !std::isfinite(value->number) || value->number < 0) return wrong(name);
+    out = value->number;
+  }
+  const std::string& first_wrong() const { return first_wrong_; }
+
+ private:
+  void wrong(std::string_view name) {
+    if (first_wrong_.empty()) first_wrong_ = name;
+  }
+  const json::Value& object_;
+  std::string first_wrong_;
+};
+
+bool is_node_url(const std::string& url) {
+  const auto uri = http::parse_uri(url);
+  return uri && uri->query.empty() && (uri->path.empty() || uri->path == "/");
+}
+
+std::string message_of(std::string_view context, std::string_view time, std::string_view body) {
+  std::string message;
+  message.reserve(context.size() + time.size() + body.size() + 2);
+  message.append(context).push_back('\n');
+  message.append(time).push_back('\n');
+  return message.append(body);
+}
+
+}  // namespace
+
+std::string to_json(const Heartbeat& h) {
+  return json::Writer()
+      .begin_object()
+      .member("node", h.node)
+      .member("public_url", h.public_url)
+      .member("version", h.version)
+      .member("run", h.run)
+      .member("sent_unix_ms", h.sent_unix_ms)
+      .member("healthy", h.healthy)
+      .member("reason", h.reason)
+      .member("sent_mbps", h.sent_mbps)
+      .member("capacity_mbps", h.capacity_mbps)
+      .member("connections", h.connections)
+      .member("sessions", h.sessions)
+      .member("objects", h.objects)
+      .member("stored_bytes", h.stored_bytes)
+      .member("max_bytes", h.max_bytes)
+      .member("disk_free_bytes", h.disk_free_bytes)
+      .end_object()
+      .take();
+}
+
+base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
+  json::ParseLimits limits;
+  limits.max_bytes = kMaxHeartbeatBytes;
+  limits.max_depth = 8;
+  limits.max_values = 1000;
+  const auto value = json::parse(text, limits);
+  if (!value) return malformed("not JSON: " + value.error().text);
+  if (!value->is(json::Kind::object)) return malformed("not an object");
+  Heartbeat h;
+  Members members(*value);
+  members.text("node", h.node, 64);
+  members.text("public_url", h.public_url, 512);
+  members.text("version", h.version, 64);
+  members.text("run", h.run, 64);
+  members.count("sent_unix_ms", h.sent_unix_ms);
+  members.flag("healthy", h.healthy);
+  members.text("reason", h.reason, 256);
+  members.amount("sent_mbps", h.sent_mbps);
+  members.amount("capacity_mbps", h.capacity_mbps);
+  members.count("connections", h.connections);
+  members.count("sessions", h.sessions);
+  members.count("objects", h.objects);
+  members.count("stored_bytes", h.stored_bytes);
+  members.count("max_bytes", h.max_bytes);
+  members.count("disk_free_bytes", h.disk_free_bytes);
+  if (!members.first_wrong().empty()) return malformed("the member " + members.first_wrong() + " is out of range or of another type");
+  if (!is_id(h.node)) return malformed("the member node is not an id");
+  if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
+  if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port]");
+  return h;
+}
+
+std::string heartbeat_path(std::string_view node) { return "/internal/v1/nodes/" + std::string(node); }
+
+std::string sign_body(const KeyRing& ring, std::string_view context, std::string_view body, base::WallTime now) {
+  const auto time = std::to_string(unix_ms(now));
+  const auto signature = ring.sign(KeyRing::Purpose::heartbeat, message_of(context, time, body), now);
+  if (!signature) return "";
+  return signature->key_id + "." + time + "." + base::to_base64url(signature->mac);
+}
+
+base::Status verify_body(const KeyRing& ring, std::string_view context, std::string_view body, std::string_view header, base::WallTime now,
+                         std::chrono::milliseconds skew) {
+  const auto parts = split_exactly<3>(header, '.');
+  if (!parts) return forbidden("the signature is missing or malformed");
+  const auto [key_id, time_text, mac_text] = *parts;
+  const auto time = read_decimal(time_text);
+  const auto mac = base::from_base64url(mac_text);
+  if (!is_short_id(key_id) || !time || !mac || mac->size() != base::kMacBytes) return forbidden("the signature is missing or malformed");
+  if (!ring.verify(KeyRing::Purpose::heartbeat, message_of(context, time_text, body), key_id, *mac, now)) {
+    return forbidden("the signature does not fit");
+  }
+  if (std::abs(*time - unix_ms(now)) > skew.count()) return forbidden("the signature's time differs by more than the clock skew");
+  return {};
+}
+
+}  // namespace tribune::contracts

@@ -1,0 +1,115 @@
+#include "contracts/link.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/encoding.h"
+#include "contracts/canonical.h"
+
+namespace tribune::contracts {
+namespace {
+
+using base::KeyRing;
+
+/// Where the last signature of a query stands: the origin's query before it, and its value.
+struct Found {
+  std::string_view origin_query;
+  std::string_view value;
+};
+
+std::optional<Found> find_signature(std::string_view query) {
+  std::optional<Found> found;
+  for (std::size_t begin = 0; begin < query.size();) {
+    const auto end = std::min(query.find('&', begin), query.size());
+    const auto pair = query.substr(begin, end - begin);
+    if (pair.size() > kLinkKey.size() && pair.starts_with(kLinkKey) && pair[kLinkKey.size()] == '=' &&
+        std::count(pair.begin(), pair.end(), '.') == 3) {
+      found = Found{query.substr(0, begin == 0 ? 0 : begin - 1), pair.substr(kLinkKey.size() + 1)};
+      if (begin == 1) return std::nullopt;  // "&tl=": an empty key before it is another spelling
+    }
+    begin = end + 1;
+  }
+  return found;
+}
+
+std::string message_of(std::string_view channel, std::string_view epoch, std::string_view path, std::string_view origin_query,
+                       std::string_view expires) {
+  std::string message;
+  message.reserve(channel.size() + epoch.size() + path.size() + origin_query.size() + expires.size() + 4);
+  for (const auto part : {channel, epoch, path, origin_query}) message.append(part).push_back('\n');
+  return message.append(expires);
+}
+
+bool can_be_written(const Link& link) {
+  return !link.channel.empty() && is_short_id(link.epoch) && !link.path.empty() && link.expires >= 0 && is_visible_ascii(link.channel) &&
+         is_visible_ascii(link.path) && is_visible_ascii(link.origin_query);
+}
+
+tl::unexpected<base::Error> forbidden(std::string text) {
+  return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::move(text));
+}
+
+}  // namespace
+
+std::string signed_query(const KeyRing& ring, const Link& link, base::WallTime now) {
+  if (!can_be_written(link)) return "";
+  const auto expires = std::to_string(link.expires);
+  const auto signature = ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, expires), now);
+  if (!signature) return "";
+  std::string query;
+  query.reserve(link.origin_query.size() + 72);
+  if (!link.origin_query.empty()) query.append(link.origin_query).push_back('&');
+  query.append(kLinkKey).push_back('=');
+  query.append(link.epoch).push_back('.');
+  query.append(expires).push_back('.');
+  query.append(signature->key_id).push_back('.');
+  return query.append(base::to_base64url(signature->mac));
+}
+
+std::string media_target(const Link& link, std::string_view query) {
+  std::string target = "/media/";
+  target.append(link.channel).push_back('/');
+  target.append(link.epoch).push_back('/');
+  target.append(link.path).push_back('?');
+  return target.append(query);
+}
+
+base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, std::string_view path, std::string_view query,
+                               base::WallTime now, std::chrono::milliseconds skew) {
+  const auto found = find_signature(query);
+  if (!found) return forbidden("the link has no signature");
+  const auto parts = split_exactly<4>(found->value, '.');
+  if (!parts) return forbidden("the link's signature is malformed");
+  const auto [epoch, expires_text, key_id, mac_text] = *parts;
+  const auto expires = read_decimal(expires_text);
+  const auto mac = base::from_base64url(mac_text);
+  if (!is_short_id(epoch) || !expires || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) {
+    return forbidden("the link's signature is malformed");
+  }
+  Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query), *expires};
+  if (!can_be_written(link)) return forbidden("the link is malformed");
+  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, expires_text), key_id, *mac, now)) {
+    return forbidden("the link's signature does not fit");
+  }
+  if (*expires * 1000 + skew.count() < unix_ms(now)) {
+    return base::failure(base::ErrorKind::timeout, base::Fault::client, "the link has expired");
+  }
+  return link;
+}
+
+base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view channel, std::string_view epoch, std::string_view path,
+                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew) {
+  auto link = verify_link(ring, channel, path, query, now, skew);
+  if (link && link->epoch != epoch) return forbidden("the link is of another epoch");
+  return link;
+}
+
+bool has_link(std::string_view query) { return find_signature(query).has_value(); }
+
+std::int64_t link_expiry(base::WallTime now, std::chrono::milliseconds lifetime) {
+  const auto step = std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(lifetime).count(), 1);
+  const auto earliest = base::unix_seconds(now) + step;
+  return (earliest + step - 1) / step * step;
+}
+
+}  // namespace tribune::contracts

@@ -1,0 +1,193 @@
+#include "contracts/origin_path.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/encoding.h"
+
+namespace tribune::contracts {
+namespace {
+
+constexpr char kMark = '~';
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void append_escape(std::string& out, char byte) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto value = static_cast<unsigned char>(byte);
+  out += '%';
+  out += kHex[value >> 4];
+  out += kHex[value & 15];
+}
+
+/// Escapes of unreserved characters undone, other escapes in upper case, characters outside `plain` escaped.
+std::string respell(std::string_view text, std::string_view plain) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+    char c = text[i];
+    if (escape) {
+      c = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    }
+    if (is_unreserved(c) || (!escape && plain.find(c) != std::string_view::npos)) out += c;
+    else append_escape(out, c);
+  }
+  return out;
+}
+
+/// What browsers leave alone in a path (RFC 3986 pchar) and in a query (without the apostrophe, which they escape).
+constexpr std::string_view kPlainInPath = "/!$&'()*+,;=:@";
+constexpr std::string_view kPlainInQuery = "/?!$&()*+,;=:@";
+
+/// `path` begins with '/'. Nothing when the front door would refuse it.
+std::optional<std::string> canonical(std::string_view path) {
+  auto found = http::canonical_path(respell(path, kPlainInPath));
+  if (!found) return std::nullopt;
+  return std::move(*found);
+}
+
+bool has_dot_segment(std::string_view path) {
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    const auto segment = respell(path.substr(begin, end - begin), "");
+    if (segment == "." || segment == "..") return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+std::string directory_of(std::string_view path) { return std::string(path.substr(0, path.rfind('/') + 1)); }
+
+/// "~{index}/…" or "~{index}b/…"
+struct Marked {
+  std::size_t index = 0;
+  bool encoded = false;
+  std::string_view rest;
+};
+
+std::optional<Marked> parse_mark(std::string_view path) {
+  const auto slash = path.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  auto number = path.substr(1, slash - 1);
+  Marked marked{0, number.ends_with('b'), path.substr(slash + 1)};
+  if (marked.encoded) number.remove_suffix(1);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), marked.index);
+  if (error != std::errc{} || end != number.data() + number.size() || std::to_string(marked.index) != number) return std::nullopt;
+  return marked;
+}
+
+std::string origin_of(std::string_view url) {
+  const auto uri = http::parse_uri(url);
+  return uri ? uri->origin() : std::string();
+}
+
+tl::unexpected<base::Error> refused(std::string text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
+}
+
+base::Result<std::string> origin_at(const OriginSet& set, std::size_t index) {
+  if (index > set.extra_origins.size()) return refused("the channel has no such origin");
+  auto origin = origin_of(index == 0 ? set.base : set.extra_origins[index - 1]);
+  if (origin.empty()) return refused("the channel's origin is not a URL");
+  return origin;
+}
+
+/// The path at the origin, beginning with '/'.
+base::Result<std::string> unmark(const Marked& marked) {
+  if (!marked.encoded) {
+    auto path = canonical("/" + std::string(marked.rest));
+    if (!path || *path != "/" + std::string(marked.rest)) return refused("not a canonical path");
+    return std::move(*path);
+  }
+  auto path = base::from_base64url(marked.rest);
+  if (!path || !path->starts_with('/') || respell(*path, kPlainInPath) != *path) return refused("not an encoded path");
+  if (has_dot_segment(*path)) return refused("the path would leave its directory");
+  if (const auto plain = canonical(*path); plain && *plain != "/" && *plain == *path) return refused("not a canonical path");
+  return std::move(*path);
+}
+
+}  // namespace
+
+OriginSet origin_set(std::string_view source, const std::vector<std::string>& extra_origins) {
+  OriginSet set;
+  if (const auto uri = http::parse_uri(source)) {
+    const auto path = canonical(uri->path);
+    set.base = uri->origin() + directory_of(path ? *path : respell(uri->path, kPlainInPath));
+  }
+  for (const auto& origin : extra_origins) set.extra_origins.push_back(origin_of(origin));
+  return set;
+}
+
+std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& uri) {
+  const auto origin = uri.origin();
+  const auto base_origin = origin_of(set.base);
+  std::size_t index = 0;
+  if (base_origin.empty() || origin != base_origin) {
+    const auto extra = std::find(set.extra_origins.begin(), set.extra_origins.end(), origin);
+    if (extra == set.extra_origins.end()) return std::nullopt;
+    index = static_cast<std::size_t>(extra - set.extra_origins.begin()) + 1;
+  }
+
+  const auto mark = kMark + std::to_string(index);
+  OriginPath result{"", canonical_query(uri.query)};
+  const auto path = canonical(uri.path);
+  if (!path || *path == "/") {
+    const auto spelled = respell(uri.path, kPlainInPath);
+    if (has_dot_segment(spelled)) return std::nullopt;
+    result.path = mark + "b/" + base::to_base64url(spelled);
+    return result;
+  }
+  const auto directory = std::string_view(set.base).substr(std::min(base_origin.size(), set.base.size()));
+  const auto under = index == 0 && path->starts_with(directory) && path->size() > directory.size() && (*path)[directory.size()] != kMark;
+  result.path = under ? path->substr(directory.size()) : mark + *path;
+  return result;
+}
+
+base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std::string_view query) {
+  if (path.empty()) return refused("the path is empty");
+  if (canonical_query(query) != query) return refused("not a canonical query");
+  std::string url;
+  if (path.front() == kMark) {
+    const auto marked = parse_mark(path);
+    if (!marked) return refused("not an origin path");
+    auto origin = origin_at(set, marked->index);
+    if (!origin) return tl::unexpected(origin.error());
+    auto at_origin = unmark(*marked);
+    if (!at_origin) return tl::unexpected(at_origin.error());
+    url = *origin + *at_origin;
+  } else {
+    const auto at_base = "/" + std::string(path);
+    if (const auto plain = canonical(at_base); !plain || *plain != at_base) return refused("not a canonical path");
+    if (set.base.empty()) return refused("the channel's origin is not a URL");
+    url = set.base + std::string(path);
+  }
+  if (!query.empty()) url += "?" + std::string(query);
+  auto uri = http::parse_uri(url);
+  if (!uri) return uri;
+  const auto again = to_origin_path(set, *uri);
+  if (!again || again->path != path) return refused("not written as this object is named");
+  return uri;
+}
+
+std::vector<std::string> allowed_origins(const OriginSet& set) {
+  std::vector<std::string> origins;
+  if (auto origin = origin_of(set.base); !origin.empty()) origins.push_back(std::move(origin));
+  for (const auto& extra : set.extra_origins)
+    if (auto origin = origin_of(extra); !origin.empty()) origins.push_back(std::move(origin));
+  return origins;
+}
+
+std::string canonical_query(std::string_view query) { return respell(query, kPlainInQuery); }
+
+}  // namespace tribune::contracts

@@ -1,0 +1,78 @@
+#include "contracts/receipt.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/encoding.h"
+#include "contracts/canonical.h"
+
+namespace tribune::contracts {
+namespace {
+
+using base::KeyRing;
+
+constexpr std::size_t kMaxReceiptCharacters = 256;
+constexpr std::size_t kMaxPrefixCharacters = 43;
+
+std::string what(const Receipt& receipt) { return receipt.node + "\n" + receipt.client_prefix; }
+
+std::string message_of(std::string_view issued, std::string_view about) { return std::string(issued).append("\n").append(about); }
+
+tl::unexpected<base::Error> forbidden(std::string text) {
+  return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::move(text));
+}
+
+bool is_prefix(std::string_view text) { return !text.empty() && text.size() <= kMaxPrefixCharacters && is_visible_ascii(text); }
+
+}  // namespace
+
+std::optional<std::string> client_prefix(std::string_view address) {
+  if (address.size() >= INET6_ADDRSTRLEN) return std::nullopt;
+  const std::string text(address);
+  std::array<unsigned char, 16> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> written{};
+  constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+  bool v4 = inet_pton(AF_INET, text.c_str(), bytes.data()) == 1;
+  if (!v4) {
+    if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return std::nullopt;
+    v4 = std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
+    if (v4) std::copy(bytes.begin() + 12, bytes.end(), bytes.begin());
+  }
+  std::fill(bytes.begin() + (v4 ? 3 : 6), bytes.end(), 0);
+  inet_ntop(v4 ? AF_INET : AF_INET6, bytes.data(), written.data(), written.size());
+  return std::string(written.data()) + (v4 ? "/24" : "/48");
+}
+
+std::string write_receipt(const KeyRing& ring, const Receipt& receipt, base::WallTime now) {
+  if (!is_id(receipt.node) || !is_prefix(receipt.client_prefix) || receipt.issued < 0) return "";
+  const auto issued = std::to_string(receipt.issued);
+  const auto signature = ring.sign(KeyRing::Purpose::receipt, message_of(issued, what(receipt)), now);
+  if (!signature) return "";
+  return issued + "." + base::to_base64url(what(receipt)) + "." + signature->key_id + "." + base::to_base64url(signature->mac);
+}
+
+base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, base::WallTime now, std::chrono::milliseconds lifetime,
+                                   std::chrono::milliseconds skew) {
+  if (text.size() > kMaxReceiptCharacters) return forbidden("the receipt is too long");
+  const auto parts = split_exactly<4>(text, '.');
+  if (!parts) return forbidden("the receipt is malformed");
+  const auto [issued_text, about_text, key_id, mac_text] = *parts;
+  const auto issued = read_decimal(issued_text);
+  const auto about = base::from_base64url(about_text);
+  const auto mac = base::from_base64url(mac_text);
+  if (!issued || !about || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) return forbidden("the receipt is malformed");
+  if (!ring.verify(KeyRing::Purpose::receipt, message_of(issued_text, *about), key_id, *mac, now)) {
+    return forbidden("the receipt's signature does not fit");
+  }
+  const auto fields = split_exactly<2>(*about, '\n');
+  if (!fields || !is_id((*fields)[0]) || !is_prefix((*fields)[1])) return forbidden("the receipt is malformed");
+  const auto at = *issued * 1000;
+  if (at > unix_ms(now) + skew.count()) return forbidden("the receipt is from the future");
+  if (at + lifetime.count() + skew.count() < unix_ms(now)) return base::failure(base::ErrorKind::timeout, base::Fault::client, "the receipt has expired");
+  return Receipt{std::string((*fields)[0]), std::string((*fields)[1]), *issued};
+}
+
+}  // namespace tribune::contracts
