@@ -2,6 +2,7 @@
 // A request and a response as values, whatever HTTP version carried them (RFC 9110).
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>

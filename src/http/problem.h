@@ -1,6 +1,7 @@
 #pragma once
 // Errors as problem details (RFC 9457): a stable `type` for machines, a title and a detail for people.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ struct ProblemType {
 Response problem(const ProblemType&, std::string_view detail);
 
 namespace problems {
+/// Every kind below.
+std::span<const ProblemType* const> all();
+
 extern const ProblemType bad_request;            // 400
 extern const ProblemType link_invalid;           // 403: forged, damaged, other channel or epoch
 extern const ProblemType link_expired;           // 403

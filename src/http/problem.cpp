@@ -1,0 +1,58 @@
+#include "http/problem.h"
+
+#include <array>
+
+#include "base/json.h"
+
+namespace tribune::http {
+namespace problems {
+
+constinit const ProblemType bad_request{"bad-request", 400, "The request is malformed"};
+constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not valid"};
+constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
+constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
+constinit const ProblemType forbidden{"forbidden", 403, "Not allowed"};
+constinit const ProblemType not_found{"not-found", 404, "Nothing is here"};
+constinit const ProblemType channel_unknown{"channel-unknown", 404, "No such channel"};
+constinit const ProblemType method_not_allowed{"method-not-allowed", 405, "The method is not allowed here"};
+constinit const ProblemType request_timeout{"request-timeout", 408, "The request took too long to arrive"};
+constinit const ProblemType body_too_large{"body-too-large", 413, "The request body is too large"};
+constinit const ProblemType target_too_long{"target-too-long", 414, "The request target is too long"};
+constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range lies outside the body"};
+constinit const ProblemType too_many_requests{"too-many-requests", 429, "Too many requests"};
+constinit const ProblemType head_too_large{"head-too-large", 431, "The request head is too large"};
+constinit const ProblemType internal{"internal", 500, "An error inside the server"};
+constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's answer cannot be used"};
+constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
+constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
+constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
+constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
+
+std::span<const ProblemType* const> all() {
+  static constexpr std::array kAll{
+      &bad_request,     &link_invalid,      &link_expired,       &session_invalid, &forbidden,
+      &not_found,       &channel_unknown,   &method_not_allowed, &request_timeout, &body_too_large,
+      &target_too_long, &range_not_satisfiable, &too_many_requests, &head_too_large, &internal,
+      &origin_broken,   &origin_unavailable, &overloaded,        &stopping,        &origin_timeout,
+  };
+  return kAll;
+}
+
+}  // namespace problems
+
+Response problem(const ProblemType& type, std::string_view detail) {
+  base::json::Writer json;
+  json.begin_object();
+  json.member("type", "/problems/" + std::string(type.slug));
+  json.member("title", type.title);
+  json.member("status", type.status);
+  if (!detail.empty()) json.member("detail", detail);
+  json.end_object();
+  Response response;
+  response.status = type.status;
+  response.headers = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+  response.body = json.take();
+  return response;
+}
+
+}  // namespace tribune::http

@@ -1,0 +1,75 @@
+#include "http/range.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "http/message.h"
+
+namespace tribune::http {
+namespace {
+
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// Digits only; more than fits saturates, for a position beyond any body is a legal one.
+std::optional<std::uint64_t> position(std::string_view digits) {
+  if (digits.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    value = value > (kMax - digit) / 10 ? kMax : value * 10 + digit;
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<RequestedRange> parse_single_range(std::string_view range) {
+  range = trimmed(range);
+  constexpr std::string_view kUnit = "bytes=";
+  if (range.size() < kUnit.size() || !equals_ignoring_case(range.substr(0, kUnit.size()), kUnit)) return std::nullopt;
+  const auto spec = trimmed(range.substr(kUnit.size()));
+  const auto dash = spec.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto before = spec.substr(0, dash);
+  const auto after = spec.substr(dash + 1);
+  RequestedRange requested;
+  if (before.empty()) {
+    requested.last = position(after);
+    return requested.last ? std::optional(requested) : std::nullopt;
+  }
+  requested.first = position(before);
+  if (!requested.first) return std::nullopt;
+  if (after.empty()) return requested;
+  requested.last = position(after);
+  if (!requested.last || *requested.last < *requested.first) return std::nullopt;
+  return requested;
+}
+
+RangeDecision decide_range(std::optional<std::string_view> range, std::uint64_t length) {
+  if (!range) return WholeBody{};
+  const auto requested = parse_single_range(*range);
+  if (!requested) return WholeBody{};
+  if (!requested->first) {
+    const auto suffix = *requested->last;
+    if (suffix == 0) return NotSatisfiable{};
+    // No Content-Range can describe a part of nothing, and a non-zero suffix is satisfiable: the whole, empty body.
+    if (length == 0) return WholeBody{};
+    return ByteRange{length - std::min(suffix, length), length - 1};
+  }
+  if (*requested->first >= length) return NotSatisfiable{};
+  return ByteRange{*requested->first, std::min(requested->last.value_or(kMax), length - 1)};
+}
+
+std::string content_range(const ByteRange& range, std::uint64_t length) {
+  return "bytes " + std::to_string(range.first) + '-' + std::to_string(range.last) + '/' + std::to_string(length);
+}
+
+}  // namespace tribune::http
