@@ -1,0 +1,135 @@
+#include "contracts/event.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+#include "config/settings.h"
+
+using namespace tribune;
+using namespace tribune::contracts;
+using namespace std::chrono_literals;
+
+namespace {
+
+config::Schema::Outcome read(const std::string& event) {
+  config::Schema schema;
+  schema.add(event_section(), config::Presence::required);
+  return schema.read("{\"event\":" + event + "}");
+}
+
+const std::string kKeys = R"("keys":[{"id":"k1","secret":"0123456789abcdef"}])";
+
+std::string problem_of(const std::string& event) {
+  const auto outcome = read(event);
+  REQUIRE_FALSE(outcome.settings);
+  return outcome.problems.front().key + ": " + outcome.problems.front().text;
+}
+
+bool names(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("An event is read with its defaults") {
+  const auto outcome = read("{" + kKeys + R"(,"channels":[{"id":"demo","source":"http://o/demo/index.m3u8"}]})");
+  REQUIRE(outcome.settings);
+  const auto& event = outcome.settings->get<Event>("event");
+  REQUIRE(event.find("demo"));
+  CHECK(event.find("demo")->links == LinksMode::automatic);
+  CHECK(event.find("demo")->link_lifetime == 6h);
+  CHECK(event.clock_skew == 30s);
+  CHECK(event.find("other") == nullptr);
+}
+
+TEST_CASE("Every setting of a channel is read") {
+  const auto outcome = read("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
+      "extra_origins":["https://ads.example"],"links":"direct","bandwidth_bps":1000000,"link_lifetime":"1h","playlist_limits":{"max_lines":500}}]})");
+  REQUIRE(outcome.settings);
+  const auto& event = outcome.settings->get<Event>("event");
+  const auto* channel = event.find("a");
+  REQUIRE(channel);
+  CHECK(channel->title == "A");
+  CHECK(channel->extra_origins == std::vector<std::string>{"https://ads.example"});
+  CHECK(channel->links == LinksMode::direct);
+  CHECK(channel->bandwidth_bps == 1'000'000);
+  CHECK(channel->link_lifetime == 1h);
+  CHECK(channel->playlist_limits.max_lines == 500);
+  CHECK(event.clock_skew == 5s);
+}
+
+TEST_CASE("Wrong events are refused with their key") {
+  CHECK(names(problem_of(R"({"keys":[]})"), "at least one key"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"), "\"a\" stands twice"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef"},{"id":"k","secret":"0123456789abcdeg"}]})"), "\"k\" stands twice"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"ftp://o/a"}]})"), "event.channels[0].source"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a/b","source":"http://o/a"}]})"), "event.channels[0].id"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","links":"maybe"}]})"), "event.channels[0].links"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","extra_origins":["http://x/path"]}]})"), "extra_origins"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"K","secret":"0123456789abcdef"}]})"), "event.keys[0].id"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"short"}]})"), "16 bytes"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k"}]})"), "secret"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef","secret_file":"x"}]})"), "secret"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef","not_after":"tomorrow"}]})"), "not_after"));
+}
+
+TEST_CASE("A key ring has the keys in their order, and they end when they should") {
+  Event event;
+  event.keys = {{"new", "0123456789abcdef", "", ""}, {"old", "fedcba9876543210", "", "2026-06-01T20:00:00Z"}};
+  const auto ring = key_ring(event);
+  REQUIRE(ring);
+  const auto end = *parse_rfc3339("2026-06-01T20:00:00Z");
+  const auto made = ring->sign(base::KeyRing::Purpose::link, "x", end);
+  REQUIRE(made);
+  CHECK(made->key_id == "new");
+  Event old;
+  old.keys = {event.keys[1]};
+  const auto old_ring = key_ring(old);
+  REQUIRE(old_ring);
+  const auto before = old_ring->sign(base::KeyRing::Purpose::link, "x", end - 1s);
+  REQUIRE(before);
+  CHECK(ring->verify(base::KeyRing::Purpose::link, "x", "old", before->mac, end - 1s));
+  CHECK_FALSE(ring->verify(base::KeyRing::Purpose::link, "x", "old", before->mac, end));
+}
+
+TEST_CASE("A secret is read from its file without the line end") {
+  std::string directory = "/tmp/tribune_event_XXXXXX";
+  REQUIRE(mkdtemp(directory.data()));
+  const auto file = directory + "/secret";
+  std::ofstream(file) << "0123456789abcdef\n";
+  Event from_file, inline_secret;
+  from_file.keys = {{"k", "", file, ""}};
+  inline_secret.keys = {{"k", "0123456789abcdef", "", ""}};
+  const auto a = key_ring(from_file), b = key_ring(inline_secret);
+  REQUIRE(a);
+  REQUIRE(b);
+  const auto now = base::WallTime{};
+  CHECK(a->sign(base::KeyRing::Purpose::link, "x", now)->mac == b->sign(base::KeyRing::Purpose::link, "x", now)->mac);
+
+  std::ofstream(file) << "short\n";
+  const auto too_short = key_ring(from_file);
+  REQUIRE_FALSE(too_short);
+  CHECK(too_short.error().text.find("short") == std::string::npos);
+  CHECK(unlink(file.c_str()) == 0);
+  const auto missing = key_ring(from_file);
+  REQUIRE_FALSE(missing);
+  CHECK(names(missing.error().text, file));
+  CHECK(rmdir(directory.c_str()) == 0);
+}
+
+TEST_CASE("Times are read as RFC 3339 has them") {
+  const auto at = parse_rfc3339("2026-06-01T20:00:00Z");
+  REQUIRE(at);
+  CHECK(base::unix_seconds(*at) == 1'780'344'000);
+  CHECK(parse_rfc3339("2026-06-01T22:00:00+02:00") == at);
+  CHECK(parse_rfc3339("2026-06-01T14:30:00-05:30") == at);
+  CHECK(parse_rfc3339("2026-06-01t20:00:00.5z") == at);
+  CHECK(parse_rfc3339("2024-02-29T00:00:00Z"));
+  for (const std::string wrong : {"", "2026-06-01", "2026-06-01 20:00:00Z", "2026-06-01T20:00:00", "2026-13-01T20:00:00Z", "2025-02-29T00:00:00Z",
+                                  "2026-06-01T24:00:00Z", "2026-06-01T20:00:00.Z", "2026-06-01T20:00:00+2:00", "2026-06-01T20:00:00Zx"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(parse_rfc3339(wrong));
+  }
+}

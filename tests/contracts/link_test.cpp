@@ -1,0 +1,166 @@
+#include "contracts/link.h"
+
+#include "contracts/keys.h"
+
+using namespace tribune;
+using namespace tribune::contracts;
+using namespace std::chrono_literals;
+using test::kNow;
+using test::kSkew;
+
+namespace {
+
+Link example() { return {"demo", "e7x2", "720p/seg1.m4s", "sig=a%2Fb&n=1", base::unix_seconds(kNow) + 3600}; }
+
+bool verifies(const base::KeyRing& ring, const Link& link, std::string_view query, base::WallTime now = kNow) {
+  return verify_link(ring, link.channel, link.path, query, now, kSkew).has_value();
+}
+
+}  // namespace
+
+TEST_CASE("A signed link is read back as the value that was written") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  CHECK(query.starts_with("sig=a%2Fb&n=1&tl=e7x2.1750003600.k1."));
+  const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow, kSkew);
+  REQUIRE(link);
+  CHECK(*link == example());
+  CHECK(media_target(*link, query) == "/media/demo/e7x2/720p/seg1.m4s?" + query);
+}
+
+TEST_CASE("A link without an origin query carries only the signature") {
+  const auto ring = test::one_key();
+  auto link = example();
+  link.origin_query.clear();
+  const auto query = signed_query(ring, link, kNow);
+  CHECK(query.starts_with("tl="));
+  REQUIRE(verifies(ring, link, query));
+  CHECK_FALSE(verifies(ring, link, "&" + query));
+  CHECK_FALSE(verifies(ring, link, "a=1&" + query));
+}
+
+TEST_CASE("The same link is always signed with the same text") {
+  CHECK(signed_query(test::one_key(), example(), kNow) == signed_query(test::one_key(), example(), kNow + 5min));
+}
+
+TEST_CASE("Every changed bit of a link's query is refused") {
+  const auto ring = test::one_key();
+  test::refuse_every_flip(signed_query(ring, example(), kNow), [&](const std::string& q) { return verifies(ring, example(), q); });
+}
+
+TEST_CASE("Every changed bit of a link's path or channel is refused") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  test::refuse_every_flip("720p/seg1.m4s", [&](const std::string& p) { return verify_link(ring, "demo", p, query, kNow, kSkew).has_value(); });
+  test::refuse_every_flip("demo", [&](const std::string& c) { return verify_link(ring, c, "720p/seg1.m4s", query, kNow, kSkew).has_value(); });
+}
+
+TEST_CASE("A cut link is refused") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  for (std::size_t length = 0; length < query.size(); ++length) CHECK_FALSE(verifies(ring, example(), query.substr(0, length)));
+}
+
+TEST_CASE("Query keys after the signature are not part of the link") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query + "&CMCD=bl%3D2000&cache=city", kNow, kSkew);
+  REQUIRE(link);
+  CHECK(*link == example());
+}
+
+TEST_CASE("An origin's own key of the same name does not confuse the signature") {
+  const auto ring = test::one_key();
+  auto link = example();
+  link.origin_query = "tl=1.2.3.4&x=tl=5";
+  const auto query = signed_query(ring, link, kNow);
+  const auto read = verify_link(ring, "demo", link.path, query, kNow, kSkew);
+  REQUIRE(read);
+  CHECK(*read == link);
+  CHECK(has_link("tl=1.2.3.4"));
+  CHECK_FALSE(has_link("tl=1"));
+  CHECK_FALSE(has_link("xtl=1.2.3.4"));
+  CHECK_FALSE(has_link(""));
+}
+
+TEST_CASE("A link expires at its time plus the clock skew, and says so") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  CHECK(verifies(ring, example(), query, kNow + 1h));
+  CHECK(verifies(ring, example(), query, kNow + 1h + kSkew));
+  const auto late = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow + 1h + kSkew + 1ms, kSkew);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().kind == base::ErrorKind::timeout);
+  CHECK(late.error().fault == base::Fault::client);
+}
+
+TEST_CASE("A forged expiry is forbidden, not expired") {
+  const auto ring = test::one_key();
+  auto query = signed_query(ring, example(), kNow);
+  query.replace(query.find("1750003600"), 10, "1000000000");
+  const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow, kSkew);
+  REQUIRE_FALSE(link);
+  CHECK(link.error().kind == base::ErrorKind::forbidden);
+}
+
+TEST_CASE("A link of another epoch is refused on a cache node's path") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  CHECK(verify_media_link(ring, "demo", "e7x2", "720p/seg1.m4s", query, kNow, kSkew));
+  const auto other = verify_media_link(ring, "demo", "e7x3", "720p/seg1.m4s", query, kNow, kSkew);
+  REQUIRE_FALSE(other);
+  CHECK(other.error().kind == base::ErrorKind::forbidden);
+}
+
+TEST_CASE("A link of a foreign key with the same id is refused") {
+  CHECK_FALSE(verifies(test::one_key(), example(), signed_query(test::other_key(), example(), kNow)));
+}
+
+TEST_CASE("After a rotation old links hold until the old key ends") {
+  const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
+  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt}, {"old", "the old secret has 32 bytes, too", kNow + 10min}});
+  const auto query = signed_query(before, example(), kNow);
+  CHECK(verifies(after, example(), query, kNow));
+  CHECK_FALSE(verifies(after, example(), query, kNow + 10min));
+  CHECK(signed_query(after, example(), kNow).find(".new.") != std::string::npos);
+}
+
+TEST_CASE("A token's signature is worth nothing on a link") {
+  const auto ring = test::one_key();
+  const auto made = ring.sign(base::KeyRing::Purpose::token, "demo\ne7x2\n720p/seg1.m4s\n\n1750003600", kNow);
+  REQUIRE(made);
+  const auto good = ring.sign(base::KeyRing::Purpose::link, "demo\ne7x2\n720p/seg1.m4s\n\n1750003600", kNow);
+  REQUIRE(good);
+  CHECK(made->mac != good->mac);
+}
+
+TEST_CASE("Links that cannot be written are not signed") {
+  const auto ring = test::one_key();
+  for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; }, +[](Link& l) { l.path = "a\nb"; },
+                      +[](Link& l) { l.origin_query = "a b"; }, +[](Link& l) { l.channel = ""; }, +[](Link& l) { l.expires = -1; }}) {
+    auto link = example();
+    change(link);
+    CHECK(signed_query(ring, link, kNow).empty());
+  }
+  CHECK(signed_query(base::KeyRing({}), example(), kNow).empty());
+}
+
+TEST_CASE("Hostile queries are refused without harm") {
+  const auto ring = test::one_key();
+  const std::string huge(1 << 20, '.');
+  for (const std::string& query : {std::string(), std::string("tl="), std::string("tl=..."), std::string("tl=e.99999999999999999999.k1.AAAA"), "tl=" + huge,
+                                   std::string("tl=e.1.k1.\0AAAA", 15), std::string(1 << 20, '&'), std::string("tl=e.-1.k1.AAAAAAAAAAAAAAAAAAAAAA"),
+                                   std::string("tl=e.01.k1.AAAAAAAAAAAAAAAAAAAAAA")}) {
+    CHECK_FALSE(verifies(ring, example(), query));
+  }
+}
+
+TEST_CASE("The expiry is one to two lifetimes away and the same for everyone in that time") {
+  const auto at = [](std::int64_t seconds) { return base::WallTime{std::chrono::seconds{seconds}}; };
+  CHECK(link_expiry(at(1000), 100s) == 1100);
+  CHECK(link_expiry(at(1001), 100s) == 1200);
+  CHECK(link_expiry(at(1099), 100s) == 1200);
+  CHECK(link_expiry(at(1100), 100s) == 1200);
+  CHECK(link_expiry(at(1101), 100s) == 1300);
+  CHECK(link_expiry(at(1000), 0ms) == 1001);
+}

@@ -1,0 +1,123 @@
+#include "contracts/origin_path.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune;
+using namespace tribune::contracts;
+
+namespace {
+
+OriginSet example() { return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example", "http://keys.example:81"}); }
+
+/// The origin path as "path" or "path?query", or "none".
+std::string named(const OriginSet& set, const std::string& url) {
+  const auto uri = http::parse_uri(url);
+  REQUIRE(uri);
+  const auto path = to_origin_path(set, *uri);
+  if (!path) return "none";
+  return path->query.empty() ? path->path : path->path + "?" + path->query;
+}
+
+/// The URL that an origin path leads to, or "refused".
+std::string leads_to(const OriginSet& set, std::string_view path, std::string_view query = "") {
+  const auto uri = to_uri(set, path, query);
+  return uri ? uri->text() : "refused";
+}
+
+}  // namespace
+
+TEST_CASE("The source's directory is the base") {
+  CHECK(example().base == "http://origin:8088/live/demo/");
+  CHECK(origin_set("http://origin/index.m3u8", {}).base == "http://origin/");
+  CHECK(origin_set("http://origin:80/a/", {}).base == "http://origin/a/");
+  CHECK(origin_set("not a url", {}).base.empty());
+}
+
+TEST_CASE("URIs under the source's directory are named relative to it") {
+  CHECK(named(example(), "http://origin:8088/live/demo/720p/seg1.m4s") == "720p/seg1.m4s");
+  CHECK(named(example(), "http://origin:8088/live/demo/seg.ts?token=a&b=c") == "seg.ts?token=a&b=c");
+}
+
+TEST_CASE("URIs elsewhere at the origin and at extra origins are named by the origin's number") {
+  CHECK(named(example(), "http://origin:8088/keys/a.bin") == "~0/keys/a.bin");
+  CHECK(named(example(), "http://origin:8088/live/demo2/a.ts") == "~0/live/demo2/a.ts");
+  CHECK(named(example(), "https://ads.example/ad1.m3u8?x=1") == "~1/ad1.m3u8?x=1");
+  CHECK(named(example(), "http://keys.example:81/k") == "~2/k");
+}
+
+TEST_CASE("URIs at any other origin have no name") {
+  CHECK(named(example(), "http://origin/live/demo/a.ts") == "none");
+  CHECK(named(example(), "https://origin:8088/live/demo/a.ts") == "none");
+  CHECK(named(example(), "http://169.254.169.254/latest/meta-data") == "none");
+  CHECK(named(example(), "http://keys.example/k") == "none");
+  CHECK(named(origin_set("", {}), "http://origin/a") == "none");
+}
+
+TEST_CASE("Every name leads back to its URI") {
+  for (const std::string url :
+       {"http://origin:8088/live/demo/720p/seg1.m4s?a=1", "http://origin:8088/keys/a.bin", "https://ads.example/x/y?z", "http://keys.example:81/k",
+        "http://origin:8088/live/demo/~0/a.ts", "http://origin:8088/live/demo/sp%20ace.ts", "http://origin:8088/live//double.ts",
+        "http://origin:8088/live/demo/a%2Fb.ts", "http://origin:8088/live/demo/%FF.ts", "http://origin:8088/", "http://origin:8088/live/demo/%C3%A9.ts",
+        "http://origin:8088/live/demo/a,b;c=d@e!f$g&h(i)*j+k:l.ts", "https://ads.example/", "https://ads.example//x"}) {
+    CAPTURE(url);
+    const auto uri = http::parse_uri(url);
+    REQUIRE(uri);
+    const auto path = to_origin_path(example(), *uri);
+    REQUIRE(path);
+    CAPTURE(path->path);
+    const auto back = to_uri(example(), path->path, path->query);
+    REQUIRE(back);
+    CHECK(back->text() == url);
+    CHECK(to_origin_path(example(), *back) == path);
+  }
+}
+
+TEST_CASE("Spellings of one URI have one name, the one that browsers and the front door leave alone") {
+  CHECK(named(example(), "http://origin:8088/live/demo/%73eg%7e1.ts") == "seg~1.ts");
+  CHECK(named(example(), "http://origin:8088/live/demo/%c3%a9.ts") == "%C3%A9.ts");
+  CHECK(canonical_query("it's={1}|\"2\"") == "it%27s=%7B1%7D%7C%222%22");
+  CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
+}
+
+TEST_CASE("Names that a browser or our front door would change are written so that they arrive as they are") {
+  const auto set = example();
+  for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts", "http://origin:8088/live/demo/%FF.ts"}) {
+    const auto path = named(set, url);
+    CAPTURE(path);
+    CHECK(path.starts_with("~0b/"));
+    CHECK(http::canonical_path("/" + path) == "/" + path);
+  }
+}
+
+TEST_CASE("A name that looks like a mark does not become one") {
+  CHECK(named(example(), "http://origin:8088/live/demo/~1/ad1.m3u8") == "~0/live/demo/~1/ad1.m3u8");
+}
+
+TEST_CASE("Paths that would leave the origin, or are written differently, are refused") {
+  const auto set = example();
+  for (const std::string path :
+       {"", "..", "../x", "a/../b", "a/%2e%2e/b", "a/%2E%2E/b", "./a", "a//b", "/a", "//evil.example/a", "http://evil.example/a", "a%00b", "a%2Fb", "a\\b",
+        "a%5Cb", "~", "~/", "~0", "~0/", "~3/a", "~-1/a", "~00/a", "~01/a", "~99999999999999999999/a", "~0//a", "~0/../a", "~0/a/../../b", "~x/a",
+        "~0/live/demo/a.ts", "%7E0/a", "%73eg.ts", "a b", "a\nb", "a?b", "a#b", "~0b/", "~0b/AA", "~0b/Li4vYQ", "~0b/L2EvYi50cw", "~0b/Ly4uL2E",
+        "~0b/L2xpdmUvLyUyZSUyZS9h", "~0b/L2EvP3g"}) {
+    CAPTURE(path);
+    const auto result = leads_to(set, path);
+    if (path == "http://evil.example/a") {
+      CHECK((result == "refused" || result.starts_with("http://origin:8088/live/demo/")));
+      continue;
+    }
+    CHECK(result == "refused");
+  }
+}
+
+TEST_CASE("A query with bytes that no link carries is refused") {
+  CHECK(leads_to(example(), "a.ts", "x y") == "refused");
+  CHECK(leads_to(example(), "a.ts", "x\r\nHost: evil") == "refused");
+  CHECK(leads_to(example(), "a.ts", "x=1#f") == "refused");
+  CHECK(leads_to(example(), "a.ts", "x=1") == "http://origin:8088/live/demo/a.ts?x=1");
+}
+
+TEST_CASE("The set's origins are what may be fetched, and nothing else") {
+  CHECK(allowed_origins(example()) == std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
+  CHECK(allowed_origins(origin_set("x", {})).empty());
+}

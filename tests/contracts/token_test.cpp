@@ -1,0 +1,84 @@
+#include "contracts/token.h"
+
+#include "contracts/keys.h"
+
+using namespace tribune;
+using namespace tribune::contracts;
+using namespace std::chrono_literals;
+using test::kNow;
+using test::kSkew;
+
+namespace {
+
+Token example() { return {"demo", 0x0123456789abcdefull, base::unix_seconds(kNow), LinksMode::direct}; }
+
+}  // namespace
+
+TEST_CASE("A token is read back as the value that was written") {
+  const auto ring = test::one_key();
+  for (const auto links : {LinksMode::direct, LinksMode::redirect}) {
+    for (const SessionId session : {SessionId{0}, SessionId{1}, ~SessionId{0}}) {
+      const Token token{"demo", session, base::unix_seconds(kNow), links};
+      const auto text = write_token(ring, token, kNow);
+      CHECK(text.size() <= kMaxTokenCharacters);
+      const auto read = read_token(ring, "demo", text, kNow, kSkew);
+      REQUIRE(read);
+      CHECK(*read == token);
+    }
+  }
+}
+
+TEST_CASE("A token with the longest key id keeps its promised length") {
+  const base::KeyRing ring({{"abcdefghij012345", "a secret of 32 bytes for testing", std::nullopt}});
+  const auto text = write_token(ring, example(), kNow);
+  CHECK(text.size() == kMaxTokenCharacters);
+  CHECK(read_token(ring, "demo", text, kNow, kSkew));
+}
+
+TEST_CASE("Every changed bit of a token is refused, and every cut") {
+  const auto ring = test::one_key();
+  const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
+  const auto text = write_token(ring, example(), kNow);
+  test::refuse_every_flip(text, accepts);
+  test::refuse_every_cut(text, accepts);
+}
+
+TEST_CASE("A token opens its own channel only") {
+  const auto ring = test::one_key();
+  const auto other = read_token(ring, "demo2", write_token(ring, example(), kNow), kNow, kSkew);
+  REQUIRE_FALSE(other);
+  CHECK(other.error().kind == base::ErrorKind::forbidden);
+}
+
+TEST_CASE("A token from the future is accepted within the clock skew only") {
+  const auto ring = test::one_key();
+  const auto text = write_token(ring, example(), kNow);
+  CHECK(read_token(ring, "demo", text, kNow - kSkew, kSkew));
+  CHECK_FALSE(read_token(ring, "demo", text, kNow - kSkew - 1s, kSkew));
+  CHECK(read_token(ring, "demo", text, kNow + 24h, kSkew));
+}
+
+TEST_CASE("After a rotation old tokens hold until the old key ends") {
+  const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
+  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt}, {"old", "the old secret has 32 bytes, too", kNow + 10min}});
+  const auto text = write_token(before, example(), kNow);
+  CHECK(read_token(after, "demo", text, kNow, kSkew));
+  CHECK_FALSE(read_token(after, "demo", text, kNow + 10min, kSkew));
+  CHECK(write_token(after, example(), kNow).starts_with("new."));
+}
+
+TEST_CASE("Tokens that cannot be written are empty") {
+  const auto ring = test::one_key();
+  auto token = example();
+  token.links = LinksMode::automatic;
+  CHECK(write_token(ring, token, kNow).empty());
+  token = example();
+  token.channel = "a/b";
+  CHECK(write_token(ring, token, kNow).empty());
+  CHECK(write_token(base::KeyRing({}), example(), kNow).empty());
+}
+
+TEST_CASE("A session is named by 16 hex digits") {
+  CHECK(session_name(0x0123456789abcdefull) == "0123456789abcdef");
+  CHECK(session_name(1) == "0000000000000001");
+}
