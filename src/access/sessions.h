@@ -3,14 +3,16 @@
 // its channel's idle time. Knows no HTTP.
 //
 // Lifetime
-//   open       open() or adopt()                                    (balancer, api)
-//   renewed    renew() moves its deadline                           (balancer)
-//   released   release(), or its deadline passed                    (balancer, sweep)
+//   open       open(), or renew() of one that this process does not know   (balancer, api)
+//   renewed    renew() moves its deadline                                  (balancer)
+//   released   release(), or its deadline passed                           (balancer, sweep)
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,17 +23,18 @@ namespace tribune::access {
 
 using SessionId = std::uint64_t;
 
-/// Any thread; locks inside, held for well under a microsecond and never across a callback.
+/// Any thread; locks inside, held for about a microsecond and never across a callback. A session costs some 100 bytes.
 class Sessions {
  public:
-  Sessions(const base::Clock&, base::Metrics&);
+  /// `max_known` bounds the memory: more sessions than this are not opened.
+  Sessions(const base::Clock&, base::Metrics&, std::size_t max_known = 2'000'000);
   ~Sessions();
 
-  /// A new session on the channel; its id is random.
-  SessionId open(std::string_view channel, std::chrono::milliseconds idle);
+  /// A new session on the channel; its id is random. Nothing when as many as may be are open.
+  std::optional<SessionId> open(std::string_view channel, std::chrono::milliseconds idle);
 
   /// Moves the deadline. A session that this process does not know (it restarted, or the session was released a moment
-  /// ago) is adopted: its token proves that it was admitted. True when it was known.
+  /// ago) is adopted: its token proves that it was admitted. True when it was known. At the bound it is served, not counted.
   bool renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
   bool release(SessionId);

@@ -1,0 +1,193 @@
+#include "access/sessions.h"
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace tribune::access {
+namespace {
+
+constexpr std::size_t kShards = 64;
+
+struct Watching {
+  std::size_t sessions = 0;
+  base::Gauge gauge;
+};
+using ByChannel = std::map<std::string, Watching, std::less<>>;
+
+struct Session {
+  ByChannel::value_type* channel;
+  base::SteadyTime deadline;
+  std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
+};
+
+/// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
+/// when that second is swept: a session is examined once an idle time, however often it is renewed.
+struct Shard {
+  mutable std::mutex mutex;
+  std::unordered_map<SessionId, Session> sessions;
+  std::map<std::int64_t, std::vector<SessionId>> due;
+  ByChannel channels;
+};
+
+std::int64_t second_of(base::SteadyTime t) { return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count(); }
+
+}  // namespace
+
+struct Sessions::Inner {
+  const base::Clock& clock;
+  base::Metrics& metrics;
+  const std::size_t max_known;
+  base::Counter opened, adopted, refused, released;
+  std::atomic<std::size_t> known{0};
+  std::array<Shard, kShards> shards;
+
+  Inner(const base::Clock& c, base::Metrics& m, std::size_t bound)
+      : clock(c), metrics(m), max_known(bound),
+        opened(m.counter("tribune_access_sessions_opened_total", "Sessions opened.")),
+        adopted(m.counter("tribune_access_sessions_adopted_total", "Sessions of another run of the process, taken over by their token.")),
+        refused(m.counter("tribune_access_sessions_refused_total", "Sessions not opened because as many as may be were open.")),
+        released(m.counter("tribune_access_sessions_released_total", "Sessions released: stopped, or not renewed in time.")) {}
+
+  Shard& shard_of(SessionId id) { return shards[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
+
+  /// One more known session, unless the bound is reached.
+  bool take_place() {
+    auto now = known.load(std::memory_order_relaxed);
+    while (now < max_known)
+      if (known.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
+
+  ByChannel::value_type& channel_in(Shard& shard, std::string_view name) {
+    auto found = shard.channels.find(name);
+    if (found == shard.channels.end()) {
+      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.", {{"channel", name}});
+      found = shard.channels.emplace(std::string(name), Watching{0, gauge}).first;
+    }
+    return *found;
+  }
+
+  void insert(Shard& shard, SessionId id, std::string_view channel, base::SteadyTime deadline) {
+    auto& watched = channel_in(shard, channel);
+    const auto second = second_of(deadline);
+    shard.sessions.emplace(id, Session{&watched, deadline, second});
+    shard.due[second].push_back(id);
+    ++watched.second.sessions;
+    watched.second.gauge.add(1);
+  }
+
+  void remove(Shard& shard, std::unordered_map<SessionId, Session>::iterator found) {
+    auto& watched = found->second.channel->second;
+    --watched.sessions;
+    watched.gauge.add(-1);
+    shard.sessions.erase(found);
+    known.fetch_sub(1, std::memory_order_relaxed);
+    released.add();
+  }
+
+  /// The ids of one second that has passed entirely; empty when there is none.
+  std::pair<std::int64_t, std::vector<SessionId>> take_due(Shard& shard, std::int64_t now_second) {
+    const std::lock_guard lock(shard.mutex);
+    const auto first = shard.due.begin();
+    if (first == shard.due.end() || first->first >= now_second) return {};
+    std::pair<std::int64_t, std::vector<SessionId>> taken(first->first, std::move(first->second));
+    shard.due.erase(first);
+    return taken;
+  }
+
+  /// True when the session was overdue and is released.
+  bool examine(Shard& shard, SessionId id, std::int64_t second, base::SteadyTime now) {
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.sessions.find(id);
+    if (found == shard.sessions.end() || found->second.examined_at != second) return false;
+    if (found->second.deadline <= now) {
+      remove(shard, found);
+      return true;
+    }
+    found->second.examined_at = second_of(found->second.deadline);
+    shard.due[found->second.examined_at].push_back(id);
+    return false;
+  }
+};
+
+Sessions::Sessions(const base::Clock& clock, base::Metrics& metrics, std::size_t max_known)
+    : inner_(std::make_unique<Inner>(clock, metrics, max_known)) {}
+Sessions::~Sessions() = default;
+
+std::optional<SessionId> Sessions::open(std::string_view channel, std::chrono::milliseconds idle) {
+  if (!inner_->take_place()) {
+    inner_->refused.add();
+    return std::nullopt;
+  }
+  const auto deadline = inner_->clock.steady_now() + idle;
+  for (;;) {
+    const auto id = base::random_u64();
+    if (id == 0) continue;  // the id of nobody
+    auto& shard = inner_->shard_of(id);
+    const std::lock_guard lock(shard.mutex);
+    if (shard.sessions.count(id)) continue;
+    inner_->insert(shard, id, channel, deadline);
+    inner_->opened.add();
+    return id;
+  }
+}
+
+bool Sessions::renew(SessionId id, std::string_view channel, std::chrono::milliseconds idle) {
+  const auto deadline = inner_->clock.steady_now() + idle;
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  if (const auto found = shard.sessions.find(id); found != shard.sessions.end()) {
+    found->second.deadline = deadline;
+    return true;
+  }
+  if (!inner_->take_place()) return false;
+  inner_->insert(shard, id, channel, deadline);
+  inner_->adopted.add();
+  return false;
+}
+
+bool Sessions::release(SessionId id) {
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return false;
+  inner_->remove(shard, found);
+  return true;
+}
+
+std::size_t Sessions::sweep(const std::function<void(SessionId)>& on_released) {
+  std::size_t count = 0;
+  const auto now = inner_->clock.steady_now();
+  for (auto& shard : inner_->shards) {
+    for (;;) {
+      const auto [second, ids] = inner_->take_due(shard, second_of(now));
+      if (ids.empty()) break;
+      for (const auto id : ids) {
+        if (!inner_->examine(shard, id, second, now)) continue;
+        ++count;
+        if (on_released) on_released(id);
+      }
+    }
+  }
+  return count;
+}
+
+std::size_t Sessions::count() const { return inner_->known.load(std::memory_order_relaxed); }
+
+std::size_t Sessions::count(std::string_view channel) const {
+  std::size_t sum = 0;
+  for (const auto& shard : inner_->shards) {
+    const std::lock_guard lock(shard.mutex);
+    if (const auto found = shard.channels.find(channel); found != shard.channels.end()) sum += found->second.sessions;
+  }
+  return sum;
+}
+
+}  // namespace tribune::access

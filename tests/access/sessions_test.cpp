@@ -1,0 +1,161 @@
+#include "access/sessions.h"
+
+#include <atomic>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace tribune;
+using namespace std::chrono_literals;
+using access::SessionId;
+using access::Sessions;
+
+namespace {
+
+struct House {
+  base::ManualClock clock;
+  base::Metrics metrics;
+  Sessions sessions{clock, metrics};
+
+  std::set<SessionId> sweep() {
+    std::set<SessionId> gone;
+    sessions.sweep([&](SessionId id) { gone.insert(id); });
+    return gone;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("An opened session counts for its channel until it is released") {
+  House h;
+  const auto a = h.sessions.open("a", 10s), b = h.sessions.open("b", 10s);
+  REQUIRE((a && b));
+  CHECK(*a != *b);
+  CHECK(h.sessions.count() == 2);
+  CHECK(h.sessions.count("a") == 1);
+  CHECK(h.sessions.count("c") == 0);
+  CHECK(h.sessions.release(*a));
+  CHECK_FALSE(h.sessions.release(*a));
+  CHECK(h.sessions.count() == 1);
+  CHECK(h.sessions.count("a") == 0);
+}
+
+TEST_CASE("A session that is not renewed is released after its idle time, within the second") {
+  House h;
+  const auto id = h.sessions.open("a", 10s);
+  REQUIRE(id);
+  h.clock.advance(9s);
+  CHECK(h.sweep().empty());
+  h.clock.advance(2s);
+  CHECK(h.sweep() == std::set<SessionId>{*id});
+  CHECK(h.sessions.count() == 0);
+  CHECK(h.sweep().empty());
+}
+
+TEST_CASE("A renewed session lives on, however long it watches") {
+  House h;
+  const auto id = h.sessions.open("a", 10s);
+  REQUIRE(id);
+  for (int i = 0; i < 100; ++i) {
+    h.clock.advance(4s);
+    CHECK(h.sessions.renew(*id, "a", 10s));
+    CHECK(h.sweep().empty());
+  }
+  h.clock.advance(12s);
+  CHECK(h.sweep() == std::set<SessionId>{*id});
+}
+
+TEST_CASE("A session of a former process is adopted") {
+  House h;
+  CHECK_FALSE(h.sessions.renew(42, "a", 10s));
+  CHECK(h.sessions.count("a") == 1);
+  CHECK(h.sessions.renew(42, "a", 10s));
+  CHECK(h.sessions.count("a") == 1);
+}
+
+TEST_CASE("A session that was released and adopted again is released once more, once") {
+  House h;
+  const auto id = h.sessions.open("a", 10s);
+  REQUIRE(id);
+  h.sessions.release(*id);
+  h.clock.advance(5s);
+  h.sessions.renew(*id, "a", 10s);
+  h.clock.advance(7s);
+  CHECK(h.sweep().empty());
+  h.clock.advance(5s);
+  CHECK(h.sweep() == std::set<SessionId>{*id});
+  CHECK(h.sessions.count() == 0);
+}
+
+TEST_CASE("A step of the wall clock releases nobody") {
+  House h;
+  REQUIRE(h.sessions.open("a", 10s));
+  h.clock.step_wall(1h);
+  CHECK(h.sweep().empty());
+  h.clock.step_wall(-2h);
+  CHECK(h.sweep().empty());
+}
+
+TEST_CASE("Beyond the bound no session is opened, and nobody who watches is refused") {
+  base::ManualClock clock;
+  base::Metrics metrics;
+  Sessions sessions(clock, metrics, 2);
+  const auto a = sessions.open("a", 10s);
+  REQUIRE(a);
+  REQUIRE(sessions.open("a", 10s));
+  CHECK_FALSE(sessions.open("a", 10s));
+  CHECK_FALSE(sessions.renew(42, "a", 10s));
+  CHECK(sessions.count() == 2);
+  CHECK(sessions.renew(*a, "a", 10s));
+  sessions.release(*a);
+  CHECK(sessions.open("a", 10s));
+}
+
+TEST_CASE("Many threads never hold more sessions than the bound, and the count comes back to zero") {
+  base::ManualClock clock;
+  base::Metrics metrics;
+  Sessions sessions(clock, metrics, 500);
+  std::atomic<std::size_t> most{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      std::vector<SessionId> mine;
+      for (int i = 0; i < 2'000; ++i) {
+        if (const auto id = sessions.open("a", 1s)) mine.push_back(*id);
+        if (i % 3 == 0 && !mine.empty()) {
+          sessions.release(mine.back());
+          mine.pop_back();
+        }
+        if (!mine.empty()) sessions.renew(mine.front(), "a", 1s);
+        if (i % 500 == 0) {
+          clock.advance(100ms);
+          sessions.sweep();
+        }
+        const auto now = sessions.count();
+        auto before = most.load();
+        while (now > before && !most.compare_exchange_weak(before, now)) {}
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(most.load() <= 500);
+  clock.advance(10s);
+  sessions.sweep();
+  CHECK(sessions.count() == 0);
+  CHECK(sessions.count("a") == 0);
+}
+
+TEST_CASE("The gauge and the counters follow the sessions") {
+  House h;
+  const auto id = h.sessions.open("a", 10s);
+  REQUIRE(id);
+  h.sessions.renew(7, "a", 10s);
+  h.sessions.release(*id);
+  const auto text = h.metrics.scrape();
+  CHECK(text.find("tribune_access_sessions{channel=\"a\"} 1") != std::string::npos);
+  CHECK(text.find("tribune_access_sessions_opened_total 1") != std::string::npos);
+  CHECK(text.find("tribune_access_sessions_adopted_total 1") != std::string::npos);
+  CHECK(text.find("tribune_access_sessions_released_total 1") != std::string::npos);
+}
