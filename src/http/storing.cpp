@@ -1,0 +1,107 @@
+#include "http/storing.h"
+
+#include <algorithm>
+#include <array>
+
+#include "http/vary.h"
+
+namespace tribune::http {
+namespace {
+
+constexpr std::array<std::string_view, 10> kConnectionFields{
+    "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
+    "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+
+constexpr std::array<std::string_view, 4> kOfStoredBody{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding"};
+
+bool names(const auto& list, std::string_view name) {
+  return std::any_of(list.begin(), list.end(), [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
+}
+
+/// Status codes whose rules this cache follows (section 5.2.2.3 asks that for must-understand).
+bool is_understood(int status) {
+  static constexpr std::array kStatus{200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501};
+  return std::find(kStatus.begin(), kStatus.end(), status) != kStatus.end();
+}
+
+bool has_validator(const Headers& headers) { return headers.first("ETag") || headers.first("Last-Modified"); }
+
+}  // namespace
+
+std::string_view word(Storing storing) {
+  switch (storing) {
+    case Storing::yes: return "stored";
+    case Storing::method: return "method";
+    case Storing::status: return "status";
+    case Storing::no_store: return "no_store";
+    case Storing::private_response: return "private";
+    case Storing::authorization: return "authorization";
+    case Storing::vary_any: return "vary_any";
+    case Storing::no_freshness: return "no_freshness";
+  }
+  return "no_freshness";
+}
+
+Storing decide_storing(Method method, const Headers& request, const StoredHead& response, const FreshnessRules& rules) {
+  const auto governing = governing_directives(response.headers);
+  const auto& control = governing.control;
+  if (method != Method::get) return Storing::method;
+  if (response.status < 200 || response.status == 206 || response.status == 304) return Storing::status;
+  if (control.must_understand && !is_understood(response.status)) return Storing::status;
+  if (cache_control_of(request).no_store || (control.no_store && !control.must_understand)) return Storing::no_store;
+  if (control.is_private) return Storing::private_response;
+  if (request.first("Authorization") && !control.is_public && !control.must_revalidate && !control.s_maxage)
+    return Storing::authorization;
+  if (varies_on_anything(response.headers)) return Storing::vary_any;
+  if (explicit_lifetime(response) || control.is_public) return Storing::yes;
+  if (freshness_lifetime(response, rules) > std::chrono::seconds{0}) return Storing::yes;
+  return is_heuristically_cacheable(response.status) && has_validator(response.headers) ? Storing::yes : Storing::no_freshness;
+}
+
+bool is_connection_field(const Headers& message, std::string_view name) {
+  if (names(kConnectionFields, name)) return true;
+  const auto listed = message.joined("Connection");
+  return listed && names(field_name_list(*listed), name);
+}
+
+Headers without_connection_fields(const Headers& message) {
+  Headers kept;
+  for (const auto& field : message.all())
+    if (!is_connection_field(message, field.name)) kept.add(field.name, field.value);
+  return kept;
+}
+
+Headers storable_fields(const Headers& response) {
+  const auto control = governing_directives(response).control;
+  Headers kept;
+  for (const auto& field : response.all()) {
+    const bool withheld = names(control.no_cache_fields, field.name) || names(control.private_fields, field.name);
+    if (!withheld && !is_connection_field(response, field.name)) kept.add(field.name, field.value);
+  }
+  return kept;
+}
+
+StoredHead freshened(const StoredHead& stored, const StoredHead& update) {
+  StoredHead result{stored.status, stored.headers, update.requested, update.received};
+  const auto fields = storable_fields(update.headers);
+  for (const auto& field : fields.all())
+    if (!names(kOfStoredBody, field.name)) result.headers.remove(field.name);
+  for (const auto& field : fields.all())
+    if (!names(kOfStoredBody, field.name)) result.headers.add(field.name, field.value);
+  if (!update.headers.first("Age")) result.headers.remove("Age");  // the origin itself answered: no time in a cache
+  return result;
+}
+
+std::vector<Uri> invalidated_by(Method method, int status, const Uri& target, const Headers& response) {
+  const bool safe = method == Method::get || method == Method::head || method == Method::options;
+  if (safe || status < 200 || status >= 400) return {};
+  std::vector<Uri> invalid{target};
+  for (const auto* name : {"Location", "Content-Location"}) {
+    const auto reference = response.first(name);
+    if (!reference) continue;
+    if (const auto uri = resolve(target, *reference); uri && uri->origin() == target.origin()) invalid.push_back(*uri);
+  }
+  return invalid;
+}
+
+}  // namespace tribune::http

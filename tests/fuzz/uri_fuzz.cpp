@@ -1,0 +1,42 @@
+// Any bytes as a URI, a reference and a request path: no crash, and what was accepted stays what it is.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "http/uri.h"
+
+using namespace tribune::http;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_round_trip(const Uri& uri) {
+  const auto again = parse_uri(uri.text());
+  require(again.has_value() && again->text() == uri.text() && again->host == uri.host && again->port == uri.port);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto uri = parse_uri(text)) check_round_trip(*uri);
+
+  static const auto base = *parse_uri("http://origin.example:8088/live/a/index.m3u8?token=x");
+  if (const auto uri = resolve(base, text)) check_round_trip(*uri);
+
+  if (const auto path = canonical_path(text)) {
+    require(canonical_path(*path) == *path);
+    // A canonical path needs no further resolving.
+    if (path->size() < 8000) require(parse_uri("http://h" + *path)->path == *path);
+    require(resolve(base, relative_reference(base.path, *path)).value_or(base).path == *path || path->size() >= 8000);
+  }
+
+  require(percent_decode(percent_encode(text)) == text);
+  query_decoded(text, "a");
+  query_without(text, [](std::string_view key) { return key.starts_with("CMCD"); });
+  scheme_of(text);
+  return 0;
+}
