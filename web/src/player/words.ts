@@ -1,0 +1,48 @@
+// Errors as sentences: what a viewer reads, and what was behind it.
+
+export interface PlayerError {
+  at: number; // ms since the page opened
+  type: string;
+  details: string;
+  fatal: boolean;
+  status: number | null;
+  text: string;
+}
+
+const sentences: Record<string, string> = {
+  manifestLoadError: "The channel's playlist could not be loaded",
+  manifestLoadTimeOut: "The channel's playlist did not arrive in time",
+  manifestParsingError: "The channel's playlist cannot be read",
+  manifestIncompatibleCodecsError: "This browser cannot decode any quality of the channel",
+  levelLoadError: "A playlist of this quality could not be loaded",
+  levelLoadTimeOut: "A playlist of this quality did not arrive in time",
+  levelParsingError: "A playlist of this quality cannot be read",
+  levelEmptyError: "A playlist of this quality is empty",
+  fragLoadError: "A segment could not be loaded",
+  fragLoadTimeOut: "A segment did not arrive in time",
+  fragParsingError: "A segment is damaged",
+  keyLoadError: "A decryption key could not be loaded",
+  bufferAppendError: "The browser did not accept a segment",
+  bufferStalledError: "The picture is waiting for data",
+  bufferSeekOverHole: "A hole in the stream was skipped",
+  bufferNudgeOnStall: "The picture stood still and was nudged",
+};
+
+/** One sentence. `problem` is the server's own explanation (RFC 9457), when it gave one. */
+export function inWords(details: string, status: number | null, problem: string | null): string {
+  const known = sentences[details] ?? `Playback reported "${details}"`;
+  if (problem) return `${known}: ${problem.replace(/\.$/, "")}.`;
+  if (status) return `${known} (status ${status}).`;
+  return `${known}.`;
+}
+
+/** The `detail` or `title` of a problem document. */
+export function problemOf(body: unknown): string | null {
+  if (typeof body !== "string" || !body.startsWith("{")) return null;
+  try {
+    const problem = JSON.parse(body) as { detail?: string; title?: string };
+    return problem.detail ?? problem.title ?? null;
+  } catch {
+    return null;
+  }
+}
