@@ -1,0 +1,86 @@
+"""Fixtures of the scenario tests. Everything a test starts is ended, and looked at, when the test is over."""
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness.event import Event  # noqa: E402
+from harness.origin import Origin  # noqa: E402
+from harness.program import BINARY, Tribune  # noqa: E402
+
+ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+
+
+def pytest_sessionstart(session):
+    if not Path(BINARY).exists():
+        pytest.exit(f"no program at {BINARY}: run scripts/build, or set TRIBUNE_BINARY", 2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    setattr(item, "failed_in_" + report.when, report.failed)
+
+
+@pytest.fixture
+def folder(request, tmp_path_factory):
+    """Where the test's processes write. Kept among the artefacts when the test failed."""
+    made = tmp_path_factory.mktemp("scenario", numbered=True)
+    yield made
+    if getattr(request.node, "failed_in_call", False) or getattr(request.node, "is_broken", False):
+        kept = ARTEFACTS / os.environ.get("TRIBUNE_BUILD", "release") / request.node.name.replace("/", "_")
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(made, kept, ignore=lambda d, names: [n for n in names if (Path(d) / n).is_socket() or n == "objects"])
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def origins():
+    """Makes scripted origins."""
+    made = []
+
+    def make(host="127.0.0.1"):
+        made.append(Origin(host))
+        return made[-1]
+
+    yield make
+    for origin in made:
+        origin.close()
+
+
+@pytest.fixture
+def origin(origins):
+    return origins()
+
+
+@pytest.fixture
+def programs(request, folder, origins):
+    """Makes Tribune processes; at the end each is stopped by SIGTERM, must exit with 0 and leave no sanitizer report."""
+    made = []
+
+    def make(config, name="tribune", start=True, **options):
+        made.append(Tribune(folder, config, name, **options))
+        return made[-1].start() if start else made[-1]
+
+    make.all = made
+    yield make
+    problems = []
+    for program in reversed(made):
+        try:
+            program.settle()
+        except AssertionError as error:
+            problems.append(str(error))
+    if problems:
+        request.node.is_broken = True
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def event(folder, programs, origins):
+    """A whole event: an origin, a balancer and cache nodes; see harness/event.py."""
+    return Event(folder, programs, origins)

@@ -1,0 +1,107 @@
+"""A whole event in processes: an origin with live channels, a balancer and cache nodes, wired to each other on ports that
+stay theirs across restarts."""
+from .live import LiveChannel
+from .player import Player
+from .program import reserve_port
+from .waiting import wait_until
+
+KEYS = [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}]
+HEARTBEAT_PATH = "/internal/v1/nodes/"
+
+
+def merged(base, changes):
+    """`base` with `changes` laid over it, section by section."""
+    out = dict(base)
+    for key, value in (changes or {}).items():
+        out[key] = merged(out.get(key, {}), value) if isinstance(value, dict) and isinstance(out.get(key, {}), dict) else value
+    return out
+
+
+def house(port=0, changes=None):
+    """The sections that every process has."""
+    return merged({
+        "front": {"listen": [f"127.0.0.1:{port}"]},
+        "admin": {"listen": ["127.0.0.1:0"]},
+        "log": {"format": "json", "level": "debug"},
+        "process": {"workers": 2, "stop_deadline": "3s"},
+    }, changes)
+
+
+class Event:
+    def __init__(self, folder, programs, origins):
+        self.folder, self.programs, self.origins = folder, programs, origins
+        self.origin = origins()
+        self.live = LiveChannel(self.origin)
+        self.channels = [self.entry("demo", self.live.source)]
+        self.holders = {}
+        self.balancer = None
+        self.nodes = {}
+
+    @staticmethod
+    def entry(channel, source, links="direct", **more):
+        return {"id": channel, "title": channel.title(), "source": source, "links": links, **more}
+
+    def section(self):
+        return {"keys": KEYS, "channels": self.channels}
+
+    def port(self, name):
+        if name not in self.holders:
+            self.holders[name] = reserve_port()
+        return self.holders[name].getsockname()[1]
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.port(name)}"
+
+    def balancer_config(self, nodes, changes=None):
+        return merged(house(self.port("balancer")), merged({
+            "event": self.section(),
+            "balancer": {"nodes": [{"id": n, "url": self.url(n)} for n in nodes], "state_dir": str(self.folder / "balancer_state")},
+        }, changes))
+
+    def node_config(self, name, changes=None):
+        return merged(house(self.port(name)), merged({
+            "event": {"keys": KEYS},
+            "cache_node": {"id": name, "public_url": self.url(name), "balancers": [self.url("balancer")],
+                           "store_dir": str(self.folder / f"store_{name}"), "max_bytes": "256MiB"},
+        }, changes))
+
+    def start_balancer(self, nodes=("stadium",), changes=None, **options):
+        self.balancer = self.programs(self.balancer_config(nodes, changes), "balancer", **options)
+        return self.balancer
+
+    def start_node(self, name="stadium", changes=None, **options):
+        self.nodes[name] = self.programs(self.node_config(name, changes), name, **options)
+        return self.nodes[name]
+
+    def stand(self, nodes=("stadium",), balancer=None, node=None):
+        """Everything up: returns when the balancer hears every node and each node has the channel map."""
+        for name in nodes:
+            self.start_node(name, node)
+        self.start_balancer(nodes, balancer)
+        for name in nodes:
+            self.wait_heard(name)
+        return self
+
+    def node_state(self, name):
+        """What the balancer's /status says of a node."""
+        for entry in self.balancer.admin("/status").json["balancer"]["nodes"]:
+            if entry["id"] == name:
+                return entry
+        raise AssertionError(f"/status knows no node {name}")
+
+    def is_listed(self, name):
+        return self.node_state(name)["state"] == "up"
+
+    def wait_heard(self, name, within=6.0):
+        wait_until(lambda: self.is_listed(name), within, f"node {name} up at the balancer")
+        wait_until(lambda: self.nodes[name].is_ready(), within, f"node {name} has the channel map")
+
+    def player(self, **options):
+        return Player(self.balancer.url, **options)
+
+    def link(self, msn=None, variant=0, **options):
+        """A fresh link to a segment: (msn, absolute URL, expected bytes)."""
+        player = self.player(variant=variant, **options).open()
+        player.refresh()
+        segment = player.playlist.segments[-1] if msn is None else player.playlist.segment(msn)
+        return segment.msn, segment.uri, self.live.bytes_of(self.live.variants[variant], segment.msn)

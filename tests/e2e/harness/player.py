@@ -1,0 +1,78 @@
+"""A player that obeys the specification and forgives nothing: numbering never goes back, a listed segment's text never
+changes, every segment arrives whole."""
+from urllib.parse import urljoin
+
+from .reading import MediaPlaylist, variant_uris
+from .waiting import wait_until
+from .wire import fetch
+
+
+class Player:
+    def __init__(self, balancer_url, channel="demo", query="", agent=None, variant=0):
+        self.url = f"{balancer_url}/live/{channel}/index.m3u8{query}"
+        self.headers = {"User-Agent": agent} if agent else {}
+        self.variant = variant
+        self.media_url = None
+        self.playlist = None
+        self.texts = {}  # msn -> text as first listed
+        self.nodes = []  # address that served each segment
+
+    def open(self):
+        answer = fetch(self.url, headers=self.headers)
+        assert answer.status == 200, (answer, answer.body[:500])
+        self.multivariant = answer
+        self.media_url = variant_uris(answer.text, self.url)[self.variant]
+        return self
+
+    def try_refresh(self):
+        """The media playlist, or the answer that was not one."""
+        answer = fetch(self.media_url, headers=self.headers)
+        if answer.status != 200:
+            return answer
+        self.take(MediaPlaylist(answer.text, self.media_url))
+        return answer
+
+    def refresh(self):
+        answer = self.try_refresh()
+        assert answer.status == 200, (answer, answer.body[:500])
+        return self.playlist
+
+    def take(self, playlist):
+        before = self.playlist
+        if before is not None:
+            assert playlist.msn >= before.msn, f"MSN went back: {before.msn} to {playlist.msn}"
+            assert playlist.last_msn >= before.last_msn, f"the end went back: {before.last_msn} to {playlist.last_msn}"
+            assert playlist.discontinuity >= before.discontinuity
+        for segment in playlist.segments:
+            first = self.texts.setdefault(segment.msn, segment.text)
+            assert first == segment.text, f"the text of {segment.msn} changed: {first} to {segment.text}"
+        self.playlist = playlist
+
+    def wait_for_msn(self, msn, within=5.0):
+        wait_until(lambda: self.try_refresh().status == 200 and self.playlist.last_msn >= msn, within, f"MSN {msn} listed")
+        return self.playlist.segment(msn)
+
+    def follow(self, uri):
+        """The segment's answer, over at most one 307."""
+        answer = fetch(uri, headers=self.headers)
+        if answer.status == 307:
+            uri = urljoin(uri, answer.header("Location"))
+            answer = fetch(uri, headers=self.headers)
+        self.nodes.append(uri.split("/")[2])
+        return answer
+
+    def play(self, msn, expected, tries=1):
+        """Fetches a listed segment; a real player retries a failed one."""
+        segment = self.playlist.segment(msn)
+        for attempt in range(tries):
+            try:
+                answer = self.follow(segment.uri)
+            except OSError:
+                if attempt + 1 == tries:
+                    raise
+                continue
+            if answer.status == 200 and answer.complete:
+                break
+        assert answer.status == 200 and answer.complete, (segment, answer, answer.body[:300])
+        assert answer.body == expected, f"segment {msn} differs from the origin's ({len(answer.body)} of {len(expected)} bytes)"
+        return answer

@@ -1,0 +1,145 @@
+"""Names and addresses of origins (fault 24): no resolver and no dead address blocks a loop, and no name leads to a forbidden
+place. A small library in front of getaddrinfo answers from a file that the test writes."""
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import words
+from harness.waiting import Stopwatch, stretched, wait_until
+from harness.wire import fetch
+
+SOURCE = Path(__file__).parent / "harness" / "resolver.c"
+
+
+@pytest.fixture(scope="session")
+def resolver_library(tmp_path_factory):
+    library = tmp_path_factory.mktemp("resolver") / "resolver.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"], check=True)
+    return library
+
+
+class Names:
+    """What names resolve to: an address, several, "fail" or "hang"."""
+
+    def __init__(self, folder, library):
+        self.file = folder / "names"
+        self.say()
+        self.environment = {"LD_PRELOAD": str(library), "TRIBUNE_TEST_NAMES": str(self.file),
+                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def say(self, **names):
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text("".join(f"{name}.test {' '.join(to.split(','))}\n" for name, to in names.items()))
+        fresh.rename(self.file)
+
+
+@pytest.fixture
+def names(folder, resolver_library):
+    return Names(folder, resolver_library)
+
+
+def stand(event, names, host="origin.test", **more):
+    deadlines = {"connect_timeout": "500ms", "first_byte_timeout": "1s"}
+    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", host), **more), event.entry("plain", event.live.source)]
+    event.start_node("stadium", {"cache_node": {"origin": {**deadlines, "allow_special_addresses": True}}}, environment=names.environment)
+    event.start_balancer(["stadium"], {"balancer": {"origin": {**deadlines, "allow_special_addresses": True}}}, environment=names.environment)
+    event.wait_heard("stadium")
+
+
+def plain_is_served_at_once(event):
+    quick = Stopwatch()
+    player = event.player(channel="plain").open()
+    playlist = player.refresh()
+    player.play(playlist.last_msn, event.live.bytes_of("v1", playlist.last_msn))
+    assert quick.seconds() < stretched(1.5), "another channel waited"
+
+
+def test_a_named_origin_is_found(event, names):
+    names.say(origin="127.0.0.1")
+    stand(event, names)
+    player = event.player().open()
+    playlist = player.refresh()
+    player.play(playlist.last_msn, event.live.bytes_of("v1", playlist.last_msn))
+
+
+@pytest.mark.parametrize("fault", ["fail", "hang", "127.0.0.99", "0.0.0.1"])
+def test_a_name_that_fails_hangs_or_leads_nowhere_blocks_nobody_and_recovers(event, names, fault):
+    names.say(origin=fault)
+    stand(event, names)
+    took = Stopwatch()
+    answer = event.balancer.get("/live/demo/index.m3u8")
+    assert answer.status in (502, 503, 504), answer
+    assert took.seconds() < stretched(6)
+    plain_is_served_at_once(event)
+    assert event.balancer.metric(words.SOURCE_FAILURES) >= 1
+    names.say(origin="127.0.0.1")
+    wait_until(lambda: event.balancer.get("/live/demo/index.m3u8").status == 200, 10, "recovered without a restart")
+    player = event.player().open()
+    playlist = player.refresh()
+    player.play(playlist.last_msn, event.live.bytes_of("v1", playlist.last_msn), tries=3)
+
+
+@pytest.mark.parametrize("fault", ["fail", "hang"])
+def test_the_last_good_address_is_used_when_the_resolver_goes_away(event, names, fault):
+    names.say(origin="127.0.0.1")
+    stand(event, names)
+    player = event.player().open()
+    player.refresh()
+    names.say(origin=fault)
+    # Kept connections are cut, so that a new one is needed.
+    event.origin.refuse()
+    event.origin.resume()
+    for _ in range(3):
+        event.live.advance()
+        segment = player.wait_for_msn(event.live.next_msn - 1, within=8)
+        player.play(segment.msn, event.live.bytes_of("v1", segment.msn), tries=3)
+    plain_is_served_at_once(event)
+
+
+def test_a_changed_address_is_followed(event, names):
+    names.say(origin="127.0.0.1")
+    stand(event, names)
+    player = event.player().open()
+    player.refresh()
+    event.origin.refuse()
+    event.origin.host = "127.0.0.3"
+    event.origin.resume()
+    names.say(origin="127.0.0.3")
+    event.live.advance()
+    player.wait_for_msn(event.live.next_msn - 1, within=12)
+
+
+def test_the_next_address_of_a_name_is_tried(event, names):
+    names.say(origin="127.0.0.99,127.0.0.1")
+    stand(event, names)
+    player = event.player().open()
+    playlist = player.refresh()
+    player.play(playlist.last_msn, event.live.bytes_of("v1", playlist.last_msn))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "192.168.1.1"])
+def test_a_name_that_leads_to_a_private_address_is_refused_unless_allowed(event, names, address):
+    names.say(origin=address)
+    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
+    event.start_node("stadium", environment=names.environment)
+    event.start_balancer(["stadium"], environment=names.environment)
+    event.wait_heard("stadium")
+    before = len(event.origin.requests)
+    took = Stopwatch()
+    assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503)
+    assert took.seconds() < stretched(2), "refused after resolution, not by a deadline"
+    assert len(event.origin.requests) == before
+    assert event.balancer.logged(words.SOURCE_FAILED)
+
+
+def test_a_listed_name_may_not_turn_private_later(event, names):
+    """DNS rebinding: what was resolved to an allowed place leads to a forbidden one at the next look."""
+    names.say(origin="198.51.100.1")
+    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
+    event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms"}}}, environment=names.environment)
+    assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503, 504)
+    names.say(origin="127.0.0.1")
+    for _ in range(5):
+        assert fetch(event.balancer.url + "/live/demo/index.m3u8").status in (502, 503, 504)
+    assert event.origin.requests == []

@@ -1,0 +1,260 @@
+"""Reloading under load and stopping (faults 37, 38): nobody who is being served notices."""
+import json
+import signal
+import threading
+import time
+
+import pytest
+from harness import words
+from harness.event import KEYS, merged
+from harness.live import segment_bytes
+from harness.origin import head, held, ok, raw
+from harness.waiting import Stopwatch, stretched, wait_until
+from harness.wire import Connection, fetch
+
+
+class Load:
+    """Steady requests until stopped; remembers every one that failed."""
+
+    def __init__(self, work, threads=2):
+        self.failures, self.done, self.stopping = [], 0, threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(work,)) for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, work):
+        while not self.stopping.is_set():
+            try:
+                work()
+                self.done += 1
+            except Exception as error:  # noqa: BLE001  whatever it was, it is a failed request
+                self.failures.append(repr(error)[:300])
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_a_good_file_takes_effect_and_a_bad_one_is_refused_with_line_and_key(event):
+    event.stand()
+    balancer = event.balancer
+    good = merged(balancer.config, {})
+    good["event"]["channels"] = [*event.channels, event.entry("second", event.live.source)]
+    balancer.reload(good)
+    assert balancer.get("/live/second/index.m3u8").status == 200
+    bad = json.dumps(good, indent=1).replace('"channels"', '"chanels"')
+    line = balancer.reload(text=bad, expect=words.RELOAD_REFUSED)
+    number = 1 + next(i for i, text in enumerate(bad.splitlines()) if '"chanels"' in text)
+    said = json.dumps(line)
+    assert f":{number}:" in said and "chanels" in said and "channels" in said
+    assert balancer.get("/live/second/index.m3u8").status == 200, "the old configuration stays"
+    balancer.reload(text="{ not json", expect=words.RELOAD_REFUSED)
+    assert balancer.metric(words.RELOADS, outcome="refused") == 2
+    assert balancer.is_ready()
+
+
+def test_a_hundred_reloads_under_load_fail_no_request(event):
+    event.stand(nodes=("stadium", "city"))
+    # One connection kept through all reloads, and new ones all the time.
+    kept = {name: Connection(program.address) for name, program in (("balancer", event.balancer), *event.nodes.items())}
+    local = threading.local()
+
+    def work():
+        if not hasattr(local, "player"):
+            local.player = event.player().open()
+        player = local.player
+        playlist = player.refresh()
+        player.play(playlist.last_msn, event.live.bytes_of("v1", playlist.last_msn))
+
+    load = Load(work)
+    rounds = 100
+    plain = {p: json.dumps(p.config) for p in (event.balancer, *event.nodes.values())}
+    for i in range(rounds):
+        for program, text in plain.items():
+            if i % 10 == 5:
+                program.reload(text=text[:-1] + ', "nonsense": 1}', expect=words.RELOAD_REFUSED)
+            else:
+                program.reload(merged(json.loads(text), {"front": {"limits": {"max_header_fields": 90 + i % 10}}}))
+        if i % 5 == 0:
+            event.live.advance()
+        for name, connection in kept.items():
+            path = "/live/demo/index.m3u8" if name == "balancer" else "/ping"
+            assert connection.request(path).status == 200, f"{name}, round {i}"
+    load.stop()
+    assert load.failures == [] and load.done > 50, load.failures[:3]
+    for program in plain:
+        assert program.metric(words.RELOADS, outcome="taken") >= rounds * 0.9
+    for connection in kept.values():
+        connection.close()
+
+
+def test_reloads_leak_nothing(event):
+    event.stand()
+    balancer = event.balancer
+    text = json.dumps(balancer.config)
+    for _ in range(20):
+        balancer.reload(text=text)
+    descriptors, memory = balancer.descriptors(), balancer.memory_bytes()
+    for _ in range(60):
+        balancer.reload(text=text)
+    assert balancer.descriptors() <= descriptors + 1
+    assert balancer.memory_bytes() - memory < 4 << 20
+
+
+def test_sigterm_finishes_what_is_under_way_and_exits_with_0(event):
+    event.live.size = 2 << 20
+    event.live.advance()
+    event.stand(node={"process": {"stop_deadline": "5s"}})
+    node = event.nodes["stadium"]
+    _, url, expected = event.link()
+    assert fetch(url).body == expected
+    downloads = []
+    for _ in range(10):
+        connection = Connection(node.address, receive_buffer=16384)
+        connection.send(f"GET /{url.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        downloads.append((connection, connection.read_head()))
+    idle = Connection(node.address)
+    assert idle.request("/ping").status == 200
+    node.signal(signal.SIGTERM)
+    wait_until(idle.is_closed, 2, "idle connections closed at once")
+    wait_until(lambda: refuses(node.address) or node.process.poll() is not None, 2, "listeners closed")
+    for connection, answer in downloads:
+        connection.read_body(answer)
+        assert answer.complete and answer.body == expected
+        assert connection.read_to_end() == b""
+    took = Stopwatch()
+    assert node.wait_end(8) == 0
+    assert took.seconds() < stretched(2), "nothing was left to wait for"
+
+
+def refuses(address):
+    try:
+        Connection(address, timeout=1).close()
+        return False
+    except OSError:
+        return True
+
+
+def test_readiness_is_false_at_once_and_the_front_door_stays_open_for_the_delay(event):
+    event.stand(balancer={"process": {"stop_delay": "2s", "stop_deadline": "1s"}})
+    balancer = event.balancer
+    assert balancer.is_ready()
+    balancer.signal(signal.SIGTERM)
+    wait_until(lambda: balancer.admin("/readyz").status == 503, 1, "not ready")
+    answer = balancer.get("/live/demo/index.m3u8")
+    assert answer.status == 200, "who has not noticed yet is still served"
+    assert balancer.wait_end(8) == 0
+
+
+def test_an_answer_during_the_stop_says_connection_close(event):
+    event.origin.on("/live/demo/v1/seg4.ts", ok(segment_bytes("x", 400_000), "video/mp2t"))
+    event.stand()
+    node = event.nodes["stadium"]
+    _, url, _ = event.link(4)
+    gate = event.origin.gate()
+    body = segment_bytes("x", 400_000)
+    event.origin.on("/live/demo/v1/seg4.ts", held(gate, raw(head(200, {"Content-Type": "video/mp2t"}, len(body)) + body, "keep")))
+    with Connection(node.address) as connection:
+        connection.send(f"GET /{url.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        event.origin.wait_for("/live/demo/v1/seg4.ts")
+        node.signal(signal.SIGTERM)
+        wait_until(lambda: refuses(node.address), 2)
+        gate.open()
+        answer = connection.read_answer()
+        assert answer.status == 200 and answer.body == body
+        assert answer.header("Connection").lower() == "close"
+    assert node.wait_end(8) == 0
+
+
+def test_work_that_does_not_end_is_cut_at_the_deadline(event):
+    event.stand(node={"process": {"stop_deadline": "1s"}, "cache_node": {"origin": {"first_byte_timeout": "30s"}}})
+    node = event.nodes["stadium"]
+    _, url, _ = event.link(4)
+    gate = event.origin.gate()
+    event.origin.on("/live/demo/v1/seg4.ts", held(gate, raw(b"")))
+    with Connection(node.address) as connection:
+        connection.send(f"GET /{url.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        event.origin.wait_for("/live/demo/v1/seg4.ts")
+        took = Stopwatch()
+        node.signal(signal.SIGTERM)
+        assert node.wait_end(6) == 0
+        assert 0.8 < took.seconds() < stretched(3)
+        rest = connection.read_to_end()
+        assert b" 200 " not in rest.split(b"\r\n")[0]
+
+
+def test_a_second_sigterm_ends_now(event):
+    event.stand(node={"process": {"stop_deadline": "60s"}, "cache_node": {"origin": {"first_byte_timeout": "30s"}}})
+    node = event.nodes["stadium"]
+    _, url, _ = event.link(4)
+    gate = event.origin.gate()
+    event.origin.on("/live/demo/v1/seg4.ts", held(gate, raw(b"")))
+    with Connection(node.address) as connection:
+        connection.send(f"GET /{url.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        event.origin.wait_for("/live/demo/v1/seg4.ts")
+        node.signal(signal.SIGTERM)
+        node.wait_log("stopping", 3)
+        assert node.is_running()
+        took = Stopwatch()
+        node.signal(signal.SIGTERM)
+        node.wait_end(3, expected=None)
+        assert took.seconds() < stretched(2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_program_stops_at_once_with_0(event, number):
+    event.stand()
+    for program in (event.balancer, event.nodes["stadium"]):
+        took = Stopwatch()
+        program.signal(number)
+        assert program.wait_end(5) == 0
+        assert took.seconds() < stretched(1.5)
+
+
+def test_stopping_during_load_fails_no_answer_that_was_begun(event):
+    event.stand()
+    node = event.nodes["stadium"]
+    _, url, expected = event.link()
+    fetch(url)
+    target = url.split("/", 3)[3]
+    begun = {"cut": 0, "whole": 0}
+
+    def work():
+        try:
+            connection = Connection(node.address)
+        except OSError:
+            raise StopIteration from None
+        with connection:
+            if not connection.send_tolerant(f"GET /{target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()):
+                return
+            try:
+                answer = connection.read_head()
+            except Exception:
+                return  # closed before an answer was begun: the client may send it elsewhere
+            connection.read_body(answer)
+            begun["whole" if answer.complete and answer.body == expected else "cut"] += 1
+
+    load = Load(work, 4)
+    wait_until(lambda: load.done > 200, 10)
+    node.signal(signal.SIGTERM)
+    assert node.wait_end(8) == 0
+    load.stop()
+    assert begun["cut"] == 0 and begun["whole"] > 100
+
+
+def test_keys_can_be_rotated_by_reloads_without_a_failed_segment(event):
+    event.stand()
+    player = event.player().open()
+    new = {"id": "k2", "secret": "another-scenario-secret-0123456789"}
+    steps = [[*KEYS, new], [new, *KEYS]]
+    for keys in steps:
+        for program in (event.nodes["stadium"], event.balancer):
+            program.reload(merged(program.config, {"event": {"keys": keys}}))
+        event.live.advance()
+        segment = player.wait_for_msn(event.live.next_msn - 1)
+        player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
+        for listed in player.refresh().segments:
+            player.play(listed.msn, event.live.bytes_of("v1", listed.msn))
+    began = time.monotonic()
+    wait_until(lambda: event.is_listed("stadium") and time.monotonic() - began > 2.5, 6, "heartbeats of the new key are believed")
