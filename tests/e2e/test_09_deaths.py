@@ -7,7 +7,7 @@ import time
 from harness import words
 from harness.event import merged
 from harness.live import segment_bytes
-from harness.origin import ok
+from harness.origin import ok, paced
 from harness.waiting import LONG, SLOW, Stopwatch, stretched, wait_until, watch
 from harness.wire import fetch
 
@@ -226,7 +226,7 @@ def test_a_node_killed_again_and_again_serves_no_damaged_byte_and_leaves_no_orph
     urls = {s.msn: s.uri for s in player.refresh().segments}
     node, chance = event.nodes["stadium"], random.Random(20)
     for msn in urls:  # slow enough that kills meet fills
-        event.origin.on(event.live.path_of("v1", msn), in_pieces(event.live.bytes_of("v1", msn)))
+        event.origin.on(event.live.path_of("v1", msn), paced(event.live.bytes_of("v1", msn), 32 << 20))
     damaged, served, stopping = [], [0], threading.Event()
 
     def read(seed):
@@ -269,17 +269,6 @@ def test_a_node_killed_again_and_again_serves_no_damaged_byte_and_leaves_no_orph
                "files and index agree")
     for msn in list(urls)[:10]:
         assert fetch(urls[msn]).body == event.live.bytes_of("v1", msn)
-
-
-def in_pieces(body):
-    from harness.origin import head
-
-    def script(request, wire):
-        wire.send(head(200, {"Content-Type": "video/mp2t"}, len(body)))
-        for at in range(0, len(body), 65536):
-            wire.send(body[at:at + 65536])
-            time.sleep(0.002)  # WHY: a packager's link is slower than loopback; the test does not wait for it
-    return script
 
 
 def stored_bytes(event):

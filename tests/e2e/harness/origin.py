@@ -259,6 +259,19 @@ def cut(body, after, then="close", kind="application/octet-stream"):
     return raw(head(200, {"Content-Type": kind}, len(body)) + body[:after], then)
 
 
+def paced(body, bytes_per_second, kind="video/mp2t"):
+    """As over a link of that speed: loopback would be over before anything could happen in between."""
+
+    def script(request, wire):
+        wire.send(head(200, {"Content-Type": kind}, len(body)))
+        began = time.monotonic()
+        for at in range(0, len(body), 65536):
+            wire.send(body[at:at + 65536])
+            threading.Event().wait(max(0.0, began + at / bytes_per_second - time.monotonic()))
+
+    return script
+
+
 def in_turn(*scripts):
     """The first request gets the first script, and so on; the last one stays."""
     left = list(scripts)

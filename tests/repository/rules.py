@@ -1,0 +1,245 @@
+"""The rules of the house as functions: each takes the root of a tree and returns what is wrong, one line each."""
+import re
+from pathlib import Path
+
+# From the top down. A room includes only rooms on lower lines, never one on its own line.
+LAYERS = [
+    ["app"],
+    ["balancer", "cache_node", "api", "web"],
+    ["access", "runtime", "contracts"],
+    ["net", "store"],
+    ["http", "hls", "config"],
+    ["base"],
+]
+
+# Third-party headers, by the beginning of what stands between the angle brackets, and the only room that may include them.
+OWNERS = {
+    "rapidjson/": "base", "spdlog/": "base", "prometheus/": "base", "sodium": "base",
+    "event2/": "net", "event.h": "net", "curl/": "net", "zlib.h": "net", "openssl/": "net", "nghttp2/": "net",
+    "lmdb.h": "store", "CLI/": "app", "doctest/": "tests",
+}
+OPEN_TO_ALL = ("fmt/", "tl/expected.hpp")
+SYSTEM = re.compile(
+    r"(sys|netinet|arpa|linux|net)/\w+\.h|(unistd|fcntl|poll|signal|sched|pthread|dirent|dlfcn|netdb|errno|time|stdio|stdlib|"
+    r"string|stdint|limits|malloc|syslog|strings|ctype|grp|pwd|spawn)\.h|[a-z_0-9]+")
+USES = {
+    "base": {"PkgConfig::SODIUM", "prometheus-cpp::core", "spdlog::spdlog"},
+    "net": {"PkgConfig::LIBEVENT", "PkgConfig::CURL", "PkgConfig::ZLIB", "PkgConfig::OPENSSL", "PkgConfig::NGHTTP2", "OpenSSL::SSL", "OpenSSL::Crypto"},
+    "store": {"${LMDB_LIBRARY}"},
+    "app": {"CLI11::CLI11", "PkgConfig::CLI11"},
+}
+
+MAX_LINES = 600
+MAX_FUNCTION_LINES = 50
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
+SOURCE_ENDINGS = {".cpp", ".h", ".c", ".py", ".ts", ".tsx", ".js", ".mjs", ".css", ".sh"}
+FORBIDDEN_WORDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\b(up|down)stream\b|\bfor now\b|\bplaceholder\b", re.IGNORECASE)
+SLEEPS = re.compile(r"sleep_for|sleep_until|usleep\(|\btime\.sleep\(|asyncio\.sleep\(|^\s*sleep [0-9]", re.MULTILINE)
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def layer_of(room):
+    return next((i for i, rooms in enumerate(LAYERS) if room in rooms), None)
+
+
+def sources(root, *folders):
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SOURCE_ENDINGS and path.is_file() and not {"node_modules", "dist", "artefacts", "__pycache__"} & set(path.parts):
+                yield path
+
+
+def rooms_in(root):
+    return sorted(p.name for p in (root / "src").iterdir() if p.is_dir())
+
+
+def includes_of(path):
+    return INCLUDE.findall(path.read_text(errors="replace"))
+
+
+def declared_rooms(root):
+    """CMakeLists.txt: room -> (the rooms it links, the libraries it uses)."""
+    text = re.sub(r"#.*", "", (root / "CMakeLists.txt").read_text())
+    found = {}
+    for call in re.findall(r"tribune_room\(([^)]*)\)", text):
+        words = call.split()
+        if not words or words[0].startswith("$"):
+            continue
+        lists, current = {"ROOMS": [], "USES": [], "OPEN": []}, None
+        for word in words[1:]:
+            if word in lists:
+                current = word
+            elif current:
+                lists[current].append(word)
+        found[words[0]] = (set(lists["ROOMS"]), set(lists["USES"]))
+    return found
+
+
+def wrong_layers(root):
+    """Includes and links go down only."""
+    wrong = []
+    declared = declared_rooms(root)
+    for room in rooms_in(root):
+        if layer_of(room) is None:
+            wrong.append(f"src/{room}: no layer is named for this room")
+            continue
+        files = list(sources(root / "src", room))
+        if files and room not in declared:
+            wrong.append(f"CMakeLists.txt: no tribune_room({room})")
+        for path in files:
+            for kind, name in includes_of(path):
+                other = name.split("/")[0] if kind == '"' else None
+                if not other or other == room:
+                    continue
+                here = path.relative_to(root)
+                if layer_of(other) is None:
+                    wrong.append(f"{here}: includes \"{name}\", which lies in no room (write room/file.h)")
+                elif layer_of(other) <= layer_of(room):
+                    wrong.append(f"{here}: {room} includes {other}, which is not below it")
+                elif other not in reachable(declared, room):
+                    wrong.append(f"{here}: includes {other}, but the ROOMS of {room} in CMakeLists.txt do not name it")
+    for room, (rooms, _) in declared.items():
+        for other in sorted(rooms):
+            if layer_of(other) is None or layer_of(room) is None or layer_of(other) <= layer_of(room):
+                wrong.append(f"CMakeLists.txt: {room} links {other}, which is not below it")
+    return wrong
+
+
+def reachable(declared, room):
+    return declared.get(room, (set(), set()))[0]
+
+
+def wrong_owners(root):
+    """A third-party library has one owner; nobody else includes or links it."""
+    wrong = []
+    for path in sources(root / "src", *rooms_in(root)):
+        room = path.relative_to(root / "src").parts[0]
+        for kind, name in includes_of(path):
+            if kind != "<":
+                continue
+            owner = next((o for prefix, o in OWNERS.items() if name.startswith(prefix)), None)
+            here = path.relative_to(root)
+            if owner and owner != room:
+                wrong.append(f"{here}: <{name}> belongs to {owner}")
+            elif not owner and not name.startswith(OPEN_TO_ALL) and not SYSTEM.fullmatch(name):
+                wrong.append(f"{here}: <{name}> is of no known library: name its owner in tests/repository/rules.py")
+    for room, (_, uses) in declared_rooms(root).items():
+        for library in sorted(uses - USES.get(room, set())):
+            wrong.append(f"CMakeLists.txt: {room} uses {library}, which it does not own")
+    return wrong
+
+
+def leaking_headers(root):
+    """A header that includes a third-party library stays inside its room, through other headers too."""
+    direct, through = {}, {}
+    for path in sources(root / "src", *rooms_in(root)):
+        name = str(path.relative_to(root / "src"))
+        found = includes_of(path)
+        direct[name] = next((n for kind, n in found if kind == "<" and n.startswith(tuple(OWNERS))), None)
+        through[name] = [n for kind, n in found if kind == '"']
+
+    def library_of(name, seen=()):
+        if name in seen or name not in direct:
+            return None
+        return direct[name] or next(filter(None, (library_of(n, (*seen, name)) for n in through[name])), None)
+
+    wrong = []
+    for name, included in through.items():
+        for other in included:
+            if other.split("/")[0] != name.split("/")[0] and library_of(other):
+                wrong.append(f"src/{name}: includes {other}, which brings in <{library_of(other)}>")
+    return wrong
+
+
+def long_files(root):
+    return [f"{p.relative_to(root)}: {n} lines, at most {MAX_LINES}" for p in sources(root, "src", "tests", "web/src", "bench", "scripts")
+            if (n := p.read_text(errors="replace").count("\n")) > MAX_LINES]
+
+
+def long_functions(root):
+    """Function bodies that begin and end at the left margin, as the style has them in .cpp files. A switch that is a mere
+    table of words may be long."""
+    wrong = []
+    for path in sources(root, "src"):
+        if path.suffix != ".cpp":
+            continue
+        lines = path.read_text(errors="replace").splitlines()
+        begin, excused = None, False
+        for number, line in enumerate(lines):
+            if re.match(r"[A-Za-z_~].*\)[^;]*\{$", line) and not line.startswith(("namespace", "struct", "class", "enum", "union", "extern")):
+                begin, excused = number, "WHY:" in "\n".join(lines[max(0, number - 3):number + 2])
+            elif line == "}" and begin is not None:
+                body = lines[begin + 1:number]
+                is_table = sum(bool(re.match(r"\s*case .*: return ", text)) for text in body) > 0.8 * len(body)
+                if len(body) > MAX_FUNCTION_LINES and not excused and not is_table:
+                    wrong.append(f"{path.relative_to(root)}:{begin + 1}: a function of {len(body)} lines, at most {MAX_FUNCTION_LINES}")
+                begin = None
+    return wrong
+
+
+def forbidden_names(root):
+    wrong = []
+    for top in ("src", "tests", "web/src", "bench", "scripts"):
+        for path in sorted((root / top).rglob("*")):
+            if {"node_modules", "dist", "artefacts", "corpus"} & set(path.relative_to(root).parts):
+                continue
+            if FORBIDDEN_NAMES & set(re.split(r"[_\-.]", path.name.lower())):
+                wrong.append(f"{path.relative_to(root)}: say what it is about")
+    return wrong
+
+
+def odd_headers(root):
+    """A header begins with #pragma once and says what it stands for."""
+    wrong = []
+    for path in sources(root, "src"):
+        if path.suffix == ".h" and not re.match(r"#pragma once\n(\n)?//", path.read_text(errors="replace")):
+            wrong.append(f"{path.relative_to(root)}: begins with #pragma once and a comment that says what it stands for")
+    return wrong
+
+
+def forbidden_words(root):
+    """Nothing left for later, and three parties with three names."""
+    wrong = []
+    for path in sources(root, "src", "web/src", "scripts", "bench"):
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if found := FORBIDDEN_WORDS.search(line):
+                wrong.append(f"{path.relative_to(root)}:{number}: \"{found.group(0)}\"")
+    return wrong
+
+
+def sleeping_tests(root):
+    """Tests wait for events; harness/waiting.py is the one place that lets time pass."""
+    wrong = []
+    for path in sources(root, "tests"):
+        if path.name in ("waiting.py", "rules.py", "test_rules.py"):
+            continue
+        for found in SLEEPS.finditer(path.read_text(errors="replace")):
+            number = path.read_text(errors="replace")[:found.start()].count("\n") + 1
+            wrong.append(f"{path.relative_to(root)}:{number}: {found.group(0).strip()}")
+    return wrong
+
+
+def throwing_code(root):
+    """C callbacks stand under nearly every frame: nothing throws."""
+    wrong = []
+    for path in sources(root, "src"):
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            code = line.split("//")[0]
+            if re.search(r"\bthrow\b", re.sub(r'"[^"]*"', "", code)) and "WHY:" not in line:
+                wrong.append(f"{path.relative_to(root)}:{number}: {line.strip()}")
+    return wrong
+
+
+def dead_links(root):
+    """Relative links in Markdown lead somewhere."""
+    wrong = []
+    for path in [*root.glob("*.md"), *(root / "docs").glob("**/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(errors="replace")):
+            if not re.match(r"[a-z]+:|/", target) and not (path.parent / target).exists():
+                wrong.append(f"{path.relative_to(root)}: leads to {target}, which is not there")
+    return wrong
+
+
+RULES = [wrong_layers, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
+         sleeping_tests, throwing_code, dead_links]
+ROOT = Path(__file__).parents[2]

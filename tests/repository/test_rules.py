@@ -1,0 +1,86 @@
+"""The house obeys its rules, and each rule can fail: it is tried on a made-up tree first."""
+import pytest
+from rules import ROOT, RULES
+
+CMAKE = """
+# tribune_room(comment ROOMS nothing)
+tribune_room(base USES PkgConfig::SODIUM OPEN fmt::fmt)
+tribune_room(http ROOMS base)
+tribune_room(net ROOMS http base USES PkgConfig::CURL)
+tribune_room(balancer ROOMS net http base)
+tribune_room(cache_node ROOMS net http base)
+"""
+GOOD = {
+    "CMakeLists.txt": CMAKE,
+    "src/base/result.h": "#pragma once\n// A result.\n#include <string>\n#include <tl/expected.hpp>\n",
+    "src/base/signing.cpp": "#include <sodium.h>\n#include <sys/stat.h>\n",
+    "src/http/uri.h": '#pragma once\n\n// A URI.\n#include "base/result.h"\n',
+    "src/net/client.h": '#pragma once\n// Fetches.\nstruct event_base;\n#include "http/uri.h"\n',
+    "src/net/curl_handle.h": "#pragma once\n// Inside this room only.\n#include <curl/curl.h>\n",
+    "src/net/client.cpp": '#include "net/client.h"\n#include "net/curl_handle.h"\n#include <fmt/format.h>\nint f() {\n  return 1;\n}\n',
+    "src/balancer/role.cpp": '#include "net/client.h"\n',
+    "src/cache_node/role.cpp": '#include "net/client.h"\n',
+    "tests/http/uri_test.cpp": "#include <doctest/doctest.h>\n",
+    "docs/page.md": "[the start](../README.md) and [elsewhere](https://example.org/)\n",
+    "README.md": "hello\n",
+}
+
+BROKEN = {
+    "a role includes another role": ("wrong_layers", {"src/balancer/x.cpp": '#include "cache_node/role.h"\n'}),
+    "a lower room includes a higher one": ("wrong_layers", {"src/http/x.cpp": '#include "net/client.h"\n'}),
+    "an include without its room": ("wrong_layers", {"src/http/x.cpp": '#include "uri.h"\n'}),
+    "a room that no layer knows": ("wrong_layers", {"src/attic/x.cpp": "int x;\n"}),
+    "a room that CMake does not know": ("wrong_layers", {"src/hls/x.cpp": "int x;\n"}),
+    "an include that the ROOMS do not name": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("balancer ROOMS net http base", "balancer ROOMS net"),
+                                                               "src/balancer/x.cpp": '#include "base/result.h"\n'}),
+    "a link upwards": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("http ROOMS base", "http ROOMS base net")}),
+    "a library outside its owner": ("wrong_owners", {"src/http/x.cpp": "#include <curl/curl.h>\n"}),
+    "an unknown library": ("wrong_owners", {"src/http/x.cpp": "#include <boost/any.hpp>\n"}),
+    "a library linked outside its owner": ("wrong_owners", {"CMakeLists.txt": CMAKE.replace("http ROOMS base", "http ROOMS base USES PkgConfig::CURL")}),
+    "a header that leaks a library": ("leaking_headers", {"src/balancer/x.cpp": '#include "net/curl_handle.h"\n'}),
+    "a header that leaks it through another": ("leaking_headers", {"src/net/outer.h": '#pragma once\n// x\n#include "net/curl_handle.h"\n',
+                                                                   "src/balancer/x.cpp": '#include "net/outer.h"\n'}),
+    "a long file": ("long_files", {"src/base/long.cpp": "int x;\n" * 601}),
+    "a long test": ("long_files", {"tests/base/long_test.cpp": "int x;\n" * 601}),
+    "a long function": ("long_functions", {"src/base/x.cpp": "int f(int a) {\n" + "  a++;\n" * 51 + "}\n"}),
+    "a folder named utils": ("forbidden_names", {"src/base/utils/x.cpp": "int x;\n"}),
+    "a file named connection_manager": ("forbidden_names", {"src/net/connection_manager.h": "#pragma once\n// x\n"}),
+    "a header without a comment": ("odd_headers", {"src/base/x.h": "#pragma once\nint x();\n"}),
+    "a header without a guard": ("odd_headers", {"src/base/x.h": "// x\nint x();\n"}),
+    "a note for later": ("forbidden_words", {"src/base/x.cpp": "// " + "TO" + "DO: finish\n"}),
+    "a party with two meanings": ("forbidden_words", {"src/base/x.cpp": "int upstream;\n"}),
+    "a test that sleeps": ("sleeping_tests", {"tests/base/x_test.cpp": "std::this_thread::sleep_for(1s);\n"}),
+    "a scenario that sleeps": ("sleeping_tests", {"tests/e2e/test_x.py": "import time\ntime.sleep(1)\n"}),
+    "code that throws": ("throwing_code", {"src/base/x.cpp": "void f() { throw 1; }\n"}),
+    "a dead link": ("dead_links", {"docs/other.md": "[gone](nowhere.md)\n"}),
+}
+
+
+def tree(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
+def test_a_good_tree_passes(tmp_path, rule):
+    assert rule(tree(tmp_path, GOOD)) == []
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_tree_fails(tmp_path, case):
+    name, files = BROKEN[case]
+    rule = next(r for r in RULES if r.__name__ == name)
+    assert rule(tree(tmp_path, {**GOOD, **files})), f"{name} does not see {case}"
+
+
+def test_every_rule_was_seen_failing():
+    assert {name for name, _ in BROKEN.values()} == {rule.__name__ for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
+def test_the_repository_obeys(rule):
+    wrong = rule(ROOT)
+    assert not wrong, "\n" + "\n".join(wrong)
