@@ -122,8 +122,9 @@ def test_the_next_address_of_a_name_is_tried(event, names):
 def test_a_name_that_leads_to_a_private_address_is_refused_unless_allowed(event, names, address):
     names.say(origin=address)
     event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
-    event.start_node("stadium", environment=names.environment)
-    event.start_balancer(["stadium"], environment=names.environment)
+    closed = {"origin": {"allow_special_addresses": False}}
+    event.start_node("stadium", {"cache_node": closed}, environment=names.environment)
+    event.start_balancer(["stadium"], {"balancer": closed}, environment=names.environment)
     event.wait_heard("stadium")
     before = len(event.origin.requests)
     took = Stopwatch()
@@ -137,7 +138,7 @@ def test_a_listed_name_may_not_turn_private_later(event, names):
     """DNS rebinding: what was resolved to an allowed place leads to a forbidden one at the next look."""
     names.say(origin="198.51.100.1")
     event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
-    event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms"}}}, environment=names.environment)
+    event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms", "allow_special_addresses": False}}}, environment=names.environment)
     assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503, 504)
     names.say(origin="127.0.0.1")
     for _ in range(5):

@@ -84,13 +84,14 @@ def test_a_heartbeat_that_is_forged_replayed_or_old_changes_nothing(event):
     assert refused == 3
     _, url, _ = event.link()
     assert url.startswith(event.nodes["stadium"].url)
-    assert event.balancer.metric(words.HEARTBEATS, outcome="refused") >= 3
+    assert event.balancer.metric(words.HEARTBEATS, result="forged") >= 3
+    assert event.balancer.logged("heartbeat_refused")
 
 
 def test_an_unknown_node_is_not_let_in(event):
     event.stand()
     stranger = event.programs(merged(event.node_config("stranger"), {}), "stranger")
-    event.balancer.wait_metric(words.HEARTBEATS, 1, 6, outcome="refused")
+    event.balancer.wait_metric(words.HEARTBEATS, 1, 6, result="unknown_node")
     assert not stranger.is_ready()
     assert "stranger" not in {n["id"] for n in event.balancer.admin("/status").json["balancer"]["nodes"]}
 

@@ -125,41 +125,33 @@ class Connection:
         if method == "HEAD" or answer.status in (204, 304):
             return
         length = answer.header("Content-Length")
+        parts = []
         try:
             if (answer.header("Transfer-Encoding") or "").lower() == "chunked":
-                self._read_chunks(answer)
+                self._read_chunks(parts)
             elif length is not None:
-                parts, missing = [self.pending[: int(length)]], int(length) - len(self.pending)
-                self.pending = self.pending[int(length):]
-                while missing > 0:
-                    more = self.receive()
-                    if not more:
-                        raise Cut("body cut")
-                    parts.append(more[:missing])
-                    self.pending = more[missing:]
-                    missing -= len(parts[-1])
-                    answer.body = b""
-                answer.body = b"".join(parts)
+                self._read_exactly(int(length), parts)
             else:
-                parts = [self.pending]
-                self.pending = b""
-                while more := self.receive():
-                    parts.append(more)
-                answer.body = b"".join(parts)
+                parts.append(self.read_to_end())
         except Cut:
             answer.complete = False
+        answer.body = b"".join(parts)
 
-    def _read_chunks(self, answer):
+    def _read_exactly(self, missing, parts):
+        while missing > 0:
+            if not self.pending:
+                self.pending = self.receive()
+                if not self.pending:
+                    raise Cut("body cut")
+            parts.append(self.pending[:missing])
+            self.pending = self.pending[missing:]
+            missing -= len(parts[-1])
+
+    def _read_chunks(self, parts):
         while True:
             size = int(self._until(b"\r\n").split(b";")[0], 16)
-            while len(self.pending) < size + 2:
-                more = self.receive()
-                if not more:
-                    raise Cut("chunk cut")
-                self.pending += more
-            answer.body += self.pending[:size]
-            assert self.pending[size:size + 2] == b"\r\n"
-            self.pending = self.pending[size + 2:]
+            self._read_exactly(size, parts)
+            assert self._until(b"\r\n") == b""
             if size == 0:
                 return
 
