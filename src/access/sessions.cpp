@@ -1,5 +1,6 @@
 #include "access/sessions.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -139,18 +140,18 @@ std::optional<SessionId> Sessions::open(std::string_view channel, std::chrono::m
   }
 }
 
-bool Sessions::renew(SessionId id, std::string_view channel, std::chrono::milliseconds idle) {
+Sessions::Renewal Sessions::renew(SessionId id, std::string_view channel, std::chrono::milliseconds idle) {
   const auto deadline = inner_->clock.steady_now() + idle;
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   if (const auto found = shard.sessions.find(id); found != shard.sessions.end()) {
-    found->second.deadline = deadline;
-    return true;
+    found->second.deadline = std::max(found->second.deadline, deadline);
+    return Renewal::known;
   }
-  if (!inner_->take_place()) return false;
+  if (!inner_->take_place()) return Renewal::uncounted;
   inner_->insert(shard, id, channel, deadline);
   inner_->adopted.add();
-  return false;
+  return Renewal::adopted;
 }
 
 bool Sessions::release(SessionId id) {

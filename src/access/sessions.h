@@ -33,9 +33,10 @@ class Sessions {
   /// A new session on the channel; its id is random. Nothing when as many as may be are open.
   std::optional<SessionId> open(std::string_view channel, std::chrono::milliseconds idle);
 
-  /// Moves the deadline. A session that this process does not know (it restarted, or the session was released a moment
-  /// ago) is adopted: its token proves that it was admitted. True when it was known. At the bound it is served, not counted.
-  bool renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
+  /// Moves the deadline, never back. A session that this process does not know (it restarted, or the session was released a moment
+  /// ago) is adopted: its token proves that it was admitted. At the bound it is served, but nobody can count or release it.
+  enum class Renewal { known, adopted, uncounted };
+  Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
   bool release(SessionId);
 

@@ -83,6 +83,7 @@ std::string to_json(const Heartbeat& h) {
       .member("public_url", h.public_url)
       .member("version", h.version)
       .member("run", h.run)
+      .member("sequence", h.sequence)
       .member("sent_unix_ms", h.sent_unix_ms)
       .member("healthy", h.healthy)
       .member("reason", h.reason)
@@ -112,6 +113,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.text("public_url", h.public_url, 512);
   members.text("version", h.version, 64);
   members.text("run", h.run, 64);
+  members.count("sequence", h.sequence);
   members.count("sent_unix_ms", h.sent_unix_ms);
   members.flag("healthy", h.healthy);
   members.text("reason", h.reason, 256);

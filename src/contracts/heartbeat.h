@@ -21,6 +21,7 @@ struct Heartbeat {
   std::string public_url;              // where viewers reach it: "http://host:port"
   std::string version;                 // of the program
   std::string run;                     // random, new at each start of the node
+  std::int64_t sequence = 0;           // counts a run's heartbeats from 1, so that a stepped clock looks like no replay
   std::int64_t sent_unix_ms = 0;
   bool healthy = true;
   std::string reason;                  // why not healthy, or degraded

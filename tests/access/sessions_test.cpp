@@ -60,7 +60,7 @@ TEST_CASE("A renewed session lives on, however long it watches") {
   REQUIRE(id);
   for (int i = 0; i < 100; ++i) {
     h.clock.advance(4s);
-    CHECK(h.sessions.renew(*id, "a", 10s));
+    CHECK(h.sessions.renew(*id, "a", 10s) == Sessions::Renewal::known);
     CHECK(h.sweep().empty());
   }
   h.clock.advance(12s);
@@ -69,9 +69,9 @@ TEST_CASE("A renewed session lives on, however long it watches") {
 
 TEST_CASE("A session of a former process is adopted") {
   House h;
-  CHECK_FALSE(h.sessions.renew(42, "a", 10s));
+  CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::adopted);
   CHECK(h.sessions.count("a") == 1);
-  CHECK(h.sessions.renew(42, "a", 10s));
+  CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::known);
   CHECK(h.sessions.count("a") == 1);
 }
 
@@ -106,9 +106,9 @@ TEST_CASE("Beyond the bound no session is opened, and nobody who watches is refu
   REQUIRE(a);
   REQUIRE(sessions.open("a", 10s));
   CHECK_FALSE(sessions.open("a", 10s));
-  CHECK_FALSE(sessions.renew(42, "a", 10s));
+  CHECK(sessions.renew(42, "a", 10s) == Sessions::Renewal::uncounted);
   CHECK(sessions.count() == 2);
-  CHECK(sessions.renew(*a, "a", 10s));
+  CHECK(sessions.renew(*a, "a", 10s) == Sessions::Renewal::known);
   sessions.release(*a);
   CHECK(sessions.open("a", 10s));
 }

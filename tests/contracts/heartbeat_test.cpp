@@ -17,6 +17,7 @@ Heartbeat example() {
   h.public_url = "http://127.0.0.1:8081";
   h.version = "0.1.0";
   h.run = "abc";
+  h.sequence = 3;
   h.sent_unix_ms = 1'750'000'000'123;
   h.healthy = false;
   h.reason = "disk \"full\"\n";

@@ -1,0 +1,105 @@
+#include "api/api_role.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "api/api_settings.h"
+#include "api/documents.h"
+#include "base/bytes.h"
+#include "base/encoding.h"
+#include "base/signing.h"
+#include "contracts/event.h"
+#include "http/conditional.h"
+
+namespace tribune::api {
+namespace {
+
+/// A document as it is sent. Immutable.
+struct Document {
+  base::SharedBytes body;
+  std::string etag;
+};
+
+Document made(std::string body) {
+  auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
+  return {base::share(std::move(body)), std::move(etag)};
+}
+
+struct Documents {
+  Document channels, caches, openapi;
+};
+
+http::Response answer(const http::Request& request, const Document& document) {
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}, {"ETag", document.etag}};
+  if (http::evaluate(request.headers, {document.etag, std::nullopt}) == http::Precondition::not_modified) {
+    response.status = 304;
+    return response;
+  }
+  response.body = base::BytesSlice{document.body, 0, document.body->size()};
+  return response;
+}
+
+/// Any thread for the handlers; the rest on the main thread.
+class ApiRole final : public runtime::Role {
+ public:
+  ApiRole(const config::Settings& settings, runtime::Services& services) : services_(services) { publish(settings); }
+
+  std::string_view name() const override { return "api"; }
+
+  std::vector<runtime::Route> front_routes() override {
+    return {route("/api/v1/channels", &Documents::channels), route("/api/v1/caches", &Documents::caches),
+            route("/api/v1/openapi.json", &Documents::openapi)};
+  }
+
+  base::Status start() override { return {}; }
+
+  base::Status reload(const config::Settings& settings) override {
+    publish(settings);
+    return {};
+  }
+
+  base::Status ready() const override { return {}; }
+  void describe(base::json::Writer&) const override {}
+
+ private:
+  runtime::Route route(std::string_view pattern, Document Documents::* which) {
+    return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
+              exchange->reply(answer(exchange->request(), (*documents()).*which));
+            }};
+  }
+
+  void publish(const config::Settings& settings) {
+    const auto& event = settings.get<contracts::Event>("event");
+    const auto& own = settings.get<ApiSettings>("api");
+    auto next = std::make_shared<const Documents>(
+        Documents{made(channels_document(event, own)), made(caches_document(own)), made(openapi_document(services_.version))});
+    const std::lock_guard lock(mutex_);
+    documents_ = std::move(next);
+  }
+
+  std::shared_ptr<const Documents> documents() const {
+    const std::lock_guard lock(mutex_);
+    return documents_;
+  }
+
+  runtime::Services& services_;
+  mutable std::mutex mutex_;   // guards the pointer, for its copy
+  std::shared_ptr<const Documents> documents_;
+};
+
+void add_section(config::Schema& schema) { schema.add(api_section(), config::Presence::optional); }
+
+std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {
+  return std::make_unique<ApiRole>(settings, services);
+}
+
+}  // namespace
+
+const runtime::RoleType& role_type() {
+  static const runtime::RoleType type{"api", add_section, make};
+  return type;
+}
+
+}  // namespace tribune::api

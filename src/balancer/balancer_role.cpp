@@ -1,0 +1,177 @@
+#include "balancer/balancer_role.h"
+
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "access/sessions.h"
+#include "balancer/balancer_settings.h"
+#include "balancer/event_view.h"
+#include "balancer/heartbeats.h"
+#include "balancer/node_registry.h"
+#include "balancer/pins.h"
+#include "balancer/request_flow.h"
+#include "balancer/sources.h"
+#include "contracts/event.h"
+#include "contracts/heartbeat.h"
+#include "http/problem.h"
+#include "store/store.h"
+
+namespace tribune::balancer {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Any thread for ready(), describe() and the handlers; the rest on the main thread.
+class BalancerRole final : public runtime::Role {
+ public:
+  BalancerRole(const config::Settings& settings, runtime::Services& services)
+      : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
+        view_(nullptr), sessions_(services.clock, services.metrics, static_cast<std::size_t>(settings_.max_sessions)),
+        nodes_(services.clock, services.log, services.metrics),
+        heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
+        flow_({services.clock, services.metrics, view_, nodes_, sessions_, pins_,
+               [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
+                 return sources_->ask(worker, question, std::move(on_answer));
+               }},
+              services.workers.size()) {}
+
+  std::string_view name() const override { return "balancer"; }
+
+  std::vector<runtime::Route> front_routes() override {
+    using http::Method;
+    return {
+        {{Method::get}, "/live/{channel}/index.m3u8",
+         [this](auto& worker, auto exchange, const auto& parameters) { flow_.open(worker, std::move(exchange), parameters); }},
+        {{Method::get}, "/live/{channel}/~{session}/{path...}",
+         [this](auto& worker, auto exchange, const auto& parameters) { flow_.within(worker, std::move(exchange), parameters); }},
+        {{Method::post}, "/internal/v1/nodes/{id}",
+         [this](auto&, auto exchange, const auto& parameters) {
+           exchange->note.node = parameters["id"];
+           exchange->reply(heartbeats_.answer(parameters["id"], exchange->request()));
+         }},
+    };
+  }
+
+  std::vector<runtime::Route> admin_routes() override {
+    return {{{http::Method::get}, "/status/nodes", [this](auto&, auto exchange, const auto&) { exchange->reply(status_of_nodes()); }}};
+  }
+
+  base::Status start() override {
+    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    if (!store) return tl::unexpected(store.error());
+    store_ = std::move(*store);
+    sources_.emplace(services_, *store_, settings_.origin.as_source_settings());
+    if (auto loaded = sources_->load(); !loaded) return loaded;
+    auto keys = contracts::key_ring(event_);
+    if (!keys) return tl::unexpected(keys.error());
+    publish(event_, std::move(*keys), settings_);
+    services_.workers.front()->loop.post([this] { start_timers(services_.workers.front()->loop); });
+    is_serving_ = true;
+    return {};
+  }
+
+  base::Status reload(const config::Settings& settings) override {
+    const auto& event = settings.get<contracts::Event>("event");
+    auto keys = contracts::key_ring(event);
+    if (!keys) return tl::unexpected(keys.error());
+    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"));
+    return {};
+  }
+
+  base::Status ready() const override {
+    if (is_serving_) return {};
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "not serving");
+  }
+
+  void describe(base::json::Writer& w) const override {
+    nodes_.describe(w);
+    if (const auto view = view_.get()) {
+      w.key("channels").begin_array();
+      for (const auto& channel : view->event->channels) {
+        w.begin_object()
+            .member("id", channel.id)
+            .member("title", channel.title)
+            .member("links", contracts::word(channel.links))
+            .member("sessions", std::uint64_t{sessions_.count(channel.id)})
+            .end_object();
+      }
+      w.end_array();
+    }
+    w.member("sessions", std::uint64_t{sessions_.count()}).member("pinned_sessions", std::uint64_t{pins_.size()});
+    if (sources_) sources_->describe(w);
+  }
+
+  void drain() override {
+    is_serving_ = false;
+    if (sources_) sources_->drain();
+  }
+
+ private:
+  void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings) {
+    auto view = std::make_shared<EventView>();
+    view->event = std::make_shared<contracts::Event>(event);
+    view->keys = std::make_shared<base::KeyRing>(std::move(keys));
+    view->channel_map = contracts::to_json(contracts::channel_map(event));
+    view->direct_players = settings.direct_players;
+    view->session_idle = settings.session_idle;
+    nodes_.configure(settings.nodes, settings.node_timeout);
+    sources_->configure(view->event, view->keys);
+    view_.publish(std::move(view));
+  }
+
+  /// On the first worker's loop.
+  void start_timers(net::EventLoop& loop) {
+    sweep_ = loop.every(1s, [this] { sessions_.sweep([this](access::SessionId id) { pins_.release(id); }); });
+    check_nodes(loop);
+  }
+
+  /// Sets itself again each time, for a reload may change the period.
+  void check_nodes(net::EventLoop& loop) {
+    nodes_.check();
+    check_ = loop.after(nodes_.check_period(), [this, &loop] { check_nodes(loop); });
+  }
+
+  http::Response status_of_nodes() const {
+    base::json::Writer w;
+    w.begin_object();
+    nodes_.describe(w);
+    w.end_object();
+    http::Response response;
+    response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+    response.body = w.take();
+    return response;
+  }
+
+  runtime::Services& services_;
+  const contracts::Event event_;          // as at the start
+  const BalancerSettings settings_;       // likewise
+  std::atomic<bool> is_serving_{false};
+
+  PublishedView view_;
+  access::Sessions sessions_;
+  PinBoard pins_;
+  NodeRegistry nodes_;
+  Heartbeats heartbeats_;
+  RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
+  std::unique_ptr<store::Store> store_;
+  std::optional<Sources> sources_;
+  net::Timer sweep_;
+  net::Timer check_;
+};
+
+void add_section(config::Schema& schema) { schema.add(balancer_section(), config::Presence::optional); }
+
+std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {
+  return std::make_unique<BalancerRole>(settings, services);
+}
+
+}  // namespace
+
+const runtime::RoleType& role_type() {
+  static const runtime::RoleType type{"balancer", add_section, make};
+  return type;
+}
+
+}  // namespace tribune::balancer

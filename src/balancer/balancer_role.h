@@ -1,0 +1,10 @@
+#pragma once
+// The role that serves playlists and chooses cache nodes. Its line for the table of roles.
+
+#include "runtime/role.h"
+
+namespace tribune::balancer {
+
+const runtime::RoleType& role_type();
+
+}  // namespace tribune::balancer

@@ -1,0 +1,89 @@
+#include "balancer/balancer_settings.h"
+
+#include <set>
+
+namespace tribune::balancer {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string check_node_url(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
+
+const config::Section<NodeSettings>& node_section() {
+  static const auto section =
+      config::Section<NodeSettings>("nodes", "A cache node.")
+          .text("id", &NodeSettings::id, "The node's id, as its own configuration says it.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+          .required()
+          .sample("\"stadium\"")
+          .text("url", &NodeSettings::url,
+                "Where viewers reach it. Empty: what its heartbeats say; then a balancer that starts knows it only once it was heard.", check_node_url,
+                "http(s)://host[:port], or empty")
+          .sample("\"http://127.0.0.1:8081\"");
+  return section;
+}
+
+const config::Section<OriginSettings>& origin_section() {
+  static const auto section =
+      config::Section<OriginSettings>("origin", "How source playlists are fetched. Read at the start; a reload does not change it.")
+          .duration("connect_timeout", &OriginSettings::connect_timeout, {50ms, 30s}, "How long a connection to an origin may take.")
+          .duration("first_byte_timeout", &OriginSettings::first_byte_timeout, {50ms, 60s}, "From sending the request to the whole answer head.")
+          .duration("low_speed_window", &OriginSettings::low_speed_window, {100ms, 60s}, "The time in which low_speed_bytes must arrive.")
+          .bytes("low_speed_bytes", &OriginSettings::low_speed_bytes, {1, 64ull << 20},
+                 "Fewer body bytes than this in a low_speed_window end the fetch.")
+          .duration("total_timeout", &OriginSettings::total_timeout, {100ms, 120s}, "How long fetching one playlist may take in all.")
+          .flag("allow_special_addresses", &OriginSettings::allow_special_addresses,
+                "Whether the host name of a configured origin may resolve to loopback, private and other special addresses (RFC 6890).")
+          .duration("first_answer", &OriginSettings::first_answer, {100ms, 60s},
+                    "How long a viewer waits for a playlist that this balancer does not have yet.")
+          .duration("multivariant_age", &OriginSettings::multivariant_age, {1s, 1h}, "A multivariant playlist older than this is fetched again, while it is asked for.")
+          .whole("max_waiting", &OriginSettings::max_waiting, {1, 10'000'000}, "Viewers that may wait for a playlist at once; more get a 503.");
+  return section;
+}
+
+std::string check_nodes(const BalancerSettings& settings) {
+  std::set<std::string_view> seen;
+  for (const auto& node : settings.nodes)
+    if (!seen.insert(node.id).second) return "node id \"" + node.id + "\" stands twice";
+  return "";
+}
+
+}  // namespace
+
+SourceSettings OriginSettings::as_source_settings() const {
+  SourceSettings settings;
+  settings.deadlines.connect = connect_timeout;
+  settings.deadlines.first_byte = first_byte_timeout;
+  settings.deadlines.low_speed_window = low_speed_window;
+  settings.deadlines.low_speed_bytes = low_speed_bytes;
+  settings.deadlines.total = total_timeout;
+  settings.allow_special_addresses = allow_special_addresses;
+  settings.first_answer = first_answer;
+  settings.multivariant_age = multivariant_age;
+  settings.max_waiting = max_waiting;
+  return settings;
+}
+
+const config::Section<BalancerSettings>& balancer_section() {
+  static const auto section =
+      config::Section<BalancerSettings>("balancer", "The role that serves playlists and chooses the cache node of each viewer.")
+          .text("state_dir", &BalancerSettings::state_dir, "The directory of what must outlive a restart: the numbering of each channel. Made when it is missing.",
+                config::check_not_empty)
+          .required()
+          .sample("\"state/balancer\"")
+          .sections("nodes", &BalancerSettings::nodes, node_section(), "The cache nodes, in order of preference: the first usable one serves.")
+          .duration("node_timeout", &BalancerSettings::node_timeout, {200ms, 60s},
+                    "A node that was silent for so long is left out of new links. Nodes send a heartbeat every second; keep it under 2 s.")
+          .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
+                    "A session without a playlist request is released after three target durations, and not before this.")
+          .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},
+                 "Sessions that this process keeps in memory, some 300 bytes each. Read at the start; a reload does not change it.")
+          .texts("direct_players", &BalancerSettings::direct_players,
+                 "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that take another URI for a "
+                 "listed segment when its node is gone. All others (hls.js, Shaka, AVPlayer, unknown ones) get redirect links.",
+                 config::check_not_empty, "parts of a User-Agent")
+          .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
+          .check(check_nodes);
+  return section;
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,44 @@
+#pragma once
+// The section "balancer" of a configuration.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "balancer/node_registry.h"
+#include "balancer/players.h"
+#include "balancer/sources.h"
+#include "config/section.h"
+
+namespace tribune::balancer {
+
+/// How sources are fetched; a flat form of SourceSettings.
+struct OriginSettings {
+  std::chrono::milliseconds connect_timeout = SourceSettings{}.deadlines.connect;
+  std::chrono::milliseconds first_byte_timeout = SourceSettings{}.deadlines.first_byte;
+  std::chrono::milliseconds low_speed_window = SourceSettings{}.deadlines.low_speed_window;
+  std::uint64_t low_speed_bytes = SourceSettings{}.deadlines.low_speed_bytes;
+  std::chrono::milliseconds total_timeout = SourceSettings{}.deadlines.total;
+  bool allow_special_addresses = SourceSettings{}.allow_special_addresses;
+  std::chrono::milliseconds first_answer = SourceSettings{}.first_answer;
+  std::chrono::milliseconds multivariant_age = SourceSettings{}.multivariant_age;
+  std::int64_t max_waiting = SourceSettings{}.max_waiting;
+
+  SourceSettings as_source_settings() const;
+};
+
+/// Values; immutable once read.
+struct BalancerSettings {
+  std::string state_dir;
+  std::vector<NodeSettings> nodes;
+  std::chrono::milliseconds node_timeout{1'800};
+  std::chrono::milliseconds session_idle{10'000};
+  std::int64_t max_sessions = 2'000'000;
+  std::vector<std::string> direct_players = default_direct_players();
+  OriginSettings origin;
+};
+
+const config::Section<BalancerSettings>& balancer_section();
+
+}  // namespace tribune::balancer

@@ -1,0 +1,26 @@
+#pragma once
+// What a request needs of the configuration, as one value that a reload replaces.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "balancer/published.h"
+#include "base/signing.h"
+#include "contracts/event.h"
+
+namespace tribune::balancer {
+
+/// Immutable; const methods from any thread.
+struct EventView {
+  std::shared_ptr<const contracts::Event> event;
+  std::shared_ptr<const base::KeyRing> keys;
+  std::string channel_map;                     // JSON, as heartbeats are answered
+  std::vector<std::string> direct_players;
+  std::chrono::milliseconds session_idle{10'000};
+};
+
+using PublishedView = Published<EventView>;
+
+}  // namespace tribune::balancer

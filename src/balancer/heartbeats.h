@@ -1,0 +1,35 @@
+#pragma once
+// The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is near
+// and it is no replay; the answer is the channel map, signed the same way.
+
+#include <string_view>
+
+#include "balancer/event_view.h"
+#include "balancer/node_registry.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/message.h"
+#include "http/problem.h"
+
+namespace tribune::balancer {
+
+/// Any thread; locks inside.
+class Heartbeats {
+ public:
+  /// The parts outlive it.
+  Heartbeats(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&);
+
+  http::Response answer(std::string_view node, const http::Request&);
+
+ private:
+  http::Response refuse(base::Counter&, const http::ProblemType&, std::string_view node, const http::Request&, std::string_view why);
+
+  const base::Clock& clock_;
+  base::Log& log_;
+  NodeRegistry& nodes_;
+  const PublishedView& view_;
+  base::Counter accepted_, malformed_, forged_, unknown_, replayed_;
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,207 @@
+#include "balancer/request_flow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "balancer/players.h"
+#include "balancer/playlist_reply.h"
+#include "contracts/canonical.h"
+#include "contracts/link.h"
+#include "http/problem.h"
+#include "http/uri.h"
+
+namespace tribune::balancer {
+
+/// One request on its way.
+struct RequestFlow::Viewer {
+  FlowKind kind;
+  std::unique_ptr<net::Exchange> exchange;
+  std::shared_ptr<const EventView> view;
+  contracts::Token token;                       // its channel is the one that the path names
+  std::string path;                             // after `~{session}/`
+  const contracts::Channel* channel = nullptr;  // of the view
+  std::string token_text{};
+  std::string preferred{};                      // the cache that the client named, now or before
+  bool is_new = false;                          // this request opened the session
+  bool is_counted = false;                      // Sessions knows it, and will say when it is released
+  Asking asking{};
+
+  const http::Request& request() const { return exchange->request(); }
+  std::string_view user_agent() const { return request().headers.first("User-Agent").value_or(""); }
+};
+
+// ---- the journey ----
+
+void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
+  Viewer viewer{FlowKind::session, std::move(exchange), parts_.view.get(), {}, "index.m3u8"};
+  viewer.token.channel = parameters["channel"];
+  const auto token = http::query_value(viewer.request().query, "session");
+  if (!find_channel(viewer)) return;
+  if (token ? !take_token(viewer, *token) : !admit(viewer)) return;
+  note_cache(viewer);
+  ask(worker, std::move(viewer));   // answer_session()
+}
+
+void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
+  const auto path = parameters["path"];
+  const bool is_segment = contracts::has_link(exchange->request().query);
+  const auto kind = is_segment ? FlowKind::segment : path == "index.m3u8" ? FlowKind::multivariant : FlowKind::media;
+  Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::string(path)};
+  viewer.token.channel = parameters["channel"];
+  if (!find_channel(viewer)) return;
+  if (!take_token(viewer, parameters["session"])) return;
+  note_cache(viewer);
+  if (is_segment) return redirect(viewer);
+  ask(worker, std::move(viewer));   // answer_playlist()
+}
+
+void RequestFlow::answer(Viewer& viewer, base::Result<PlaylistAnswer> found) {
+  if (!found) {
+    if (viewer.is_new) parts_.sessions.release(viewer.token.session);
+    return refuse(viewer, problem_of(found.error()), found.error().text, FlowResult::source_failed);
+  }
+  viewer.exchange->note.cache = found->stale ? "stale" : found->waited ? "waited" : "hit";
+  if (viewer.kind == FlowKind::session) return answer_session(viewer, *found);
+  answer_playlist(viewer, *found);
+}
+
+// ---- its steps ----
+
+bool RequestFlow::find_channel(Viewer& viewer) {
+  viewer.channel = viewer.view->event->find(viewer.token.channel);
+  if (!viewer.channel) refuse(viewer, http::problems::channel_unknown, "no channel has this id", FlowResult::channel_unknown);
+  return viewer.channel != nullptr;
+}
+
+bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
+  const auto& view = *viewer.view;
+  auto token = contracts::read_token(*view.keys, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
+  if (!token) {
+    refuse(viewer, http::problems::session_invalid, token.error().text, FlowResult::session_invalid);
+    return false;
+  }
+  viewer.token = std::move(*token);
+  viewer.token_text = text;
+  viewer.exchange->note.session = contracts::session_name(viewer.token.session);
+  const auto renewal = parts_.sessions.renew(viewer.token.session, viewer.channel->id, view.session_idle);
+  viewer.is_counted = renewal != access::Sessions::Renewal::uncounted;
+  return true;
+}
+
+bool RequestFlow::admit(Viewer& viewer) {
+  const auto& view = *viewer.view;
+  const auto now = parts_.clock.wall_now();
+  viewer.token.opened = base::unix_seconds(now);
+  viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
+  // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.
+  if (viewer.request().method != http::Method::head) {
+    const auto session = parts_.sessions.open(viewer.channel->id, view.session_idle);
+    if (!session) {
+      refuse(viewer, http::problems::overloaded, "as many sessions as may be are open", FlowResult::full);
+      return false;
+    }
+    viewer.token.session = *session;
+    viewer.is_new = viewer.is_counted = true;
+    viewer.exchange->note.session = contracts::session_name(*session);
+  }
+  viewer.token_text = contracts::write_token(*view.keys, viewer.token, now);
+  if (!viewer.token_text.empty()) return true;
+  if (viewer.is_new) parts_.sessions.release(viewer.token.session);
+  refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
+  return false;
+}
+
+void RequestFlow::note_cache(Viewer& viewer) {
+  auto named = http::query_value(viewer.request().query, "cache");
+  if (!named) named = viewer.request().headers.first("X-Cache-Id");
+  if (named && contracts::is_id(*named) && parts_.nodes.table()->find(*named)) {
+    viewer.preferred = *named;
+    if (viewer.is_counted) parts_.pins.prefer(viewer.token.session, *named);
+  } else if (viewer.is_counted) {
+    viewer.preferred = parts_.pins.preferred(viewer.token.session);
+  }
+}
+
+void RequestFlow::ask(runtime::Worker& worker, Viewer asker) {
+  auto& waiting = waiting_[worker.index];
+  const auto place = next_[worker.index]++;
+  auto& viewer = waiting.emplace(place, std::move(asker)).first->second;
+  const PlaylistQuestion question{viewer.channel->id, viewer.path, viewer.request().query};
+  auto asking = parts_.ask(worker, question, [this, &waiting, place](base::Result<PlaylistAnswer> found) {
+    auto asked = waiting.extract(place);
+    if (asked) answer(asked.mapped(), std::move(found));
+  });
+  const auto still = waiting.find(place);
+  if (still == waiting.end()) return;   // memory answered
+  still->second.asking = std::move(asking);
+  still->second.exchange->on_gone([this, &waiting, place] {
+    const auto left = waiting.extract(place);
+    if (left) metrics_.count(left.mapped().kind, FlowResult::gone);
+  });
+}
+
+void RequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
+  reply(viewer, session_playlist_reply(found.snapshot->text_for_bare_url(viewer.token_text)), found.stale ? FlowResult::stale : FlowResult::ok);
+}
+
+void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
+  const auto& snapshot = *found.snapshot;
+  const auto idle = std::max(viewer.view->session_idle, 3 * snapshot.target_duration());
+  const auto renewal = parts_.sessions.renew(viewer.token.session, viewer.channel->id, idle);
+  viewer.is_counted = renewal != access::Sessions::Renewal::uncounted;
+  const auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
+  auto response = playlist_reply(viewer.request().headers, *rendered);
+  const auto result = response.status == 304 ? FlowResult::not_modified : found.stale ? FlowResult::stale : FlowResult::ok;
+  reply(viewer, std::move(response), result);
+}
+
+LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
+  if (viewer.token.links == contracts::LinksMode::redirect) return {};
+  const auto nodes = parts_.nodes.table();
+  const auto choice = route(viewer, *nodes);
+  if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
+  if (!viewer.is_counted) return {{0, choice.node->address->url}};
+  const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *nodes, choice.node->address, bears_it);
+}
+
+void RequestFlow::redirect(Viewer& viewer) {
+  const auto& view = *viewer.view;
+  const auto& query = viewer.request().query;
+  const auto link = contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(), view.event->clock_skew);
+  if (!link) {
+    const bool expired = link.error().kind == base::ErrorKind::timeout;
+    return refuse(viewer, expired ? http::problems::link_expired : http::problems::link_invalid, link.error().text,
+                  expired ? FlowResult::link_expired : FlowResult::link_invalid);
+  }
+  const auto nodes = parts_.nodes.table();
+  const auto choice = route(viewer, *nodes);
+  if (!choice.node) return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
+  http::Response response;
+  response.status = 307;
+  response.headers = {{"Location", choice.node->address->url + contracts::media_target(*link, query)}, {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
+}
+
+RoutingChoice RequestFlow::route(Viewer& viewer, const NodeTable& nodes) {
+  const auto choice = choose_node(nodes, {viewer.preferred});
+  viewer.exchange->note.reason = word(choice.reason);
+  if (choice.node) viewer.exchange->note.node = choice.node->address->id;
+  return choice;
+}
+
+void RequestFlow::refuse(Viewer& viewer, const http::ProblemType& type, std::string_view detail, FlowResult result) {
+  viewer.exchange->note.reason = word(result);
+  reply(viewer, http::problem(type, detail), result);
+}
+
+void RequestFlow::reply(Viewer& viewer, http::Response response, FlowResult result) {
+  metrics_.count(viewer.kind, result);
+  viewer.exchange->reply(std::move(response));
+}
+
+RequestFlow::RequestFlow(FlowParts parts, std::size_t workers)
+    : parts_(std::move(parts)), metrics_(parts_.metrics), waiting_(workers), next_(workers, 0) {}
+RequestFlow::~RequestFlow() = default;
+
+}  // namespace tribune::balancer

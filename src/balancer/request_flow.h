@@ -1,0 +1,75 @@
+#pragma once
+// The journey of a viewer's request; its steps stand at the head of request_flow.cpp in the order in which they happen.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "access/sessions.h"
+#include "balancer/event_view.h"
+#include "balancer/flow_metrics.h"
+#include "balancer/node_registry.h"
+#include "balancer/pins.h"
+#include "balancer/routing.h"
+#include "balancer/sources.h"
+#include "base/clock.h"
+#include "contracts/token.h"
+#include "http/router.h"
+#include "net/exchange.h"
+#include "runtime/role.h"
+
+namespace tribune::balancer {
+
+/// What the flow needs of the house; all outlive it.
+struct FlowParts {
+  using Ask = std::function<Asking(runtime::Worker&, const PlaylistQuestion&, OnPlaylist)>;
+
+  const base::Clock& clock;
+  base::Metrics& metrics;
+  const PublishedView& view;
+  const NodeRegistry& nodes;
+  access::Sessions& sessions;
+  PinBoard& pins;
+  Ask ask;
+};
+
+/// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
+class RequestFlow {
+ public:
+  RequestFlow(FlowParts, std::size_t workers);
+  ~RequestFlow();
+
+  /// GET /live/{channel}/index.m3u8
+  void open(runtime::Worker&, std::unique_ptr<net::Exchange>, const http::PathParameters&);
+  /// GET /live/{channel}/~{session}/{path...}
+  void within(runtime::Worker&, std::unique_ptr<net::Exchange>, const http::PathParameters&);
+
+ private:
+  struct Viewer;
+  using Waiting = std::unordered_map<std::uint64_t, Viewer>;
+
+  bool find_channel(Viewer&);
+  bool take_token(Viewer&, std::string_view text);
+  bool admit(Viewer&);
+  void note_cache(Viewer&);
+  void ask(runtime::Worker&, Viewer);
+  void answer(Viewer&, base::Result<PlaylistAnswer>);
+  void answer_session(Viewer&, const PlaylistAnswer&);
+  void answer_playlist(Viewer&, const PlaylistAnswer&);
+  LinkPins pin(Viewer&, const SourceSnapshot&);
+  void redirect(Viewer&);
+  RoutingChoice route(Viewer&, const NodeTable&);
+  void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
+  void reply(Viewer&, http::Response, FlowResult);
+
+  FlowParts parts_;
+  FlowMetrics metrics_;
+  std::vector<Waiting> waiting_;    // one for each worker, touched by it alone
+  std::vector<std::uint64_t> next_; // likewise
+};
+
+}  // namespace tribune::balancer
