@@ -24,6 +24,7 @@ constinit const ProblemType head_too_large{"head-too-large", 431, "The request h
 constinit const ProblemType internal{"internal", 500, "An error inside the server"};
 constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's answer cannot be used"};
 constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
+constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve this"};
 constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
 constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
@@ -33,7 +34,7 @@ std::span<const ProblemType* const> all() {
       &bad_request,     &link_invalid,      &link_expired,       &session_invalid, &forbidden,
       &not_found,       &channel_unknown,   &method_not_allowed, &request_timeout, &body_too_large,
       &target_too_long, &range_not_satisfiable, &too_many_requests, &head_too_large, &internal,
-      &origin_broken,   &origin_unavailable, &overloaded,        &stopping,        &origin_timeout,
+      &origin_broken,   &origin_unavailable, &node_unavailable, &overloaded,        &stopping,        &origin_timeout,
   };
   return kAll;
 }

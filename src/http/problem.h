@@ -41,6 +41,7 @@ extern const ProblemType head_too_large;         // 431
 extern const ProblemType internal;               // 500
 extern const ProblemType origin_broken;          // 502: the origin's answer cannot be used
 extern const ProblemType origin_unavailable;     // 503
+extern const ProblemType node_unavailable;       // 503: no cache node can serve the segment
 extern const ProblemType overloaded;             // 503
 extern const ProblemType stopping;               // 503
 extern const ProblemType origin_timeout;         // 504
