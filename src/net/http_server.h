@@ -29,7 +29,7 @@ struct ServerLimits {
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds body_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::uint64_t min_send_rate_bps = 64 * 1024;         // bits a second, measured over min_send_window
+  std::int64_t min_send_rate_bps = 64 * 1024;          // bits a second, measured over min_send_window
   std::chrono::milliseconds min_send_window{10'000};
   std::int64_t max_connections = 20'000;
   std::int64_t max_connections_per_address = 1'000;

@@ -1,0 +1,199 @@
+// What the request line and the fields that frame a message must say (RFC 9112 sections 3 and 6).
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "net/head_guard.h"
+
+namespace tribune::net {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool equals_without_case(std::string_view text, std::string_view lower_case) {
+  return text.size() == lower_case.size() &&
+         std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) { return lower(a) == b; });
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool is_valid_port(std::string_view text) {
+  if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), is_digit)) return false;
+  int port = 0;
+  for (const char c : text) port = port * 10 + (c - '0');
+  return port <= 65'535;
+}
+
+bool is_valid_ipv6(std::string_view text) {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  if (text.empty() || text.size() >= sizeof buffer) return false;
+  std::memcpy(buffer, text.data(), text.size());
+  in6_addr address;
+  return ::inet_pton(AF_INET6, buffer, &address) == 1;
+}
+
+/// unreserved / sub-delims / '%', as a registered name has them (RFC 3986 section 3.2.2).
+bool is_name_byte(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_valid_authority(std::string_view text) {
+  if (text.empty() || text.size() > 255) return false;
+  std::string_view port;
+  bool has_port = false;
+  if (text.front() == '[') {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos || !is_valid_ipv6(text.substr(1, end - 1))) return false;
+    const auto rest = text.substr(end + 1);
+    if (!rest.empty() && rest.front() != ':') return false;
+    has_port = !rest.empty();
+    if (has_port) port = rest.substr(1);
+  } else {
+    const auto colon = text.find(':');
+    const auto name = text.substr(0, colon);
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_byte)) return false;
+    has_port = colon != std::string_view::npos;
+    if (has_port) port = text.substr(colon + 1);
+  }
+  return !has_port || port.empty() || is_valid_port(port);  // "host:" has an empty port (RFC 3986 section 3.2.3)
+}
+
+bool HeadGuard::end_method() {
+  if (kept_.empty()) return refuse(Refusal::request_line_invalid);
+  static constexpr std::array<std::string_view, 7> kKnown{"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"};
+  // An unknown method is told apart from a broken line at the end of the head only: what follows may be worse.
+  const bool known = std::find(kKnown.begin(), kKnown.end(), kept_) != kKnown.end();
+  if (!known) refusal_ = Refusal::method_unknown;
+  if (kept_ == "CONNECT") return refuse(Refusal::method_unknown);  // its target has a form of its own
+  may_have_body_ = kept_ != "HEAD";
+  is_options_ = kept_ == "OPTIONS";
+  kept_.clear();
+  return go(State::target);
+}
+
+bool HeadGuard::first_of_target(char c) {
+  if (c == '/') {
+    target_form_ = TargetForm::origin;
+    return true;
+  }
+  if (c == '*' && is_options_) {
+    target_form_ = TargetForm::asterisk;
+    return true;
+  }
+  if (lower(c) != 'h') return refuse(Refusal::target_invalid);
+  target_form_ = TargetForm::scheme;
+  kept_ = 'h';
+  return true;
+}
+
+bool HeadGuard::end_target() {
+  if (target_bytes_ == 0 || target_form_ == TargetForm::scheme) return refuse(Refusal::target_invalid);
+  if (target_form_ == TargetForm::authority || target_form_ == TargetForm::absolute_path)
+    if (!is_valid_authority(authority_)) return refuse(Refusal::target_invalid);
+  kept_.clear();
+  return go(State::version);
+}
+
+bool HeadGuard::end_version() {
+  const std::string_view version = kept_;
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' || !is_digit(version[7]))
+    return refuse(Refusal::version_invalid);
+  if (version[5] != '1') return refuse(Refusal::version_unsupported);
+  is_http_1_0_ = version[7] == '0';
+  kept_.clear();
+  return go(State::version_lf);
+}
+
+HeadGuard::Field HeadGuard::field_of_name() const {
+  const std::string_view name(name_, std::min<std::size_t>(name_length_, kNameBytes));
+  if (name_length_ > kNameBytes) return Field::other;
+  if (name == "host") return Field::host;
+  if (name == "content-length") return Field::length;
+  if (name == "transfer-encoding") return Field::coding;
+  if (name == "expect") return Field::expect;
+  return Field::other;
+}
+
+bool HeadGuard::end_field() {
+  const auto value = trimmed(kept_);
+  switch (field_) {
+    case Field::host: return end_host();
+    case Field::length: return end_length();
+    case Field::coding: return end_coding();
+    case Field::expect: return equals_without_case(value, "100-continue") || refuse(Refusal::expectation_unknown);
+    case Field::other: break;
+  }
+  return true;
+}
+
+bool HeadGuard::end_host() {
+  if (has_host_) return refuse(Refusal::host_repeated);
+  has_host_ = true;
+  host_ = trimmed(kept_);
+  return is_valid_authority(host_) || refuse(Refusal::host_invalid);
+}
+
+bool HeadGuard::end_length() {
+  const auto digits = trimmed(kept_);
+  if (has_length_) return refuse(Refusal::length_repeated);
+  has_length_ = true;
+  // A comma is a list of lengths: the repeated field in one line.
+  if (digits.find(',') != std::string_view::npos) return refuse(Refusal::length_repeated);
+  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return refuse(Refusal::length_invalid);
+  const auto significant = digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
+  if (digits.size() > 32) return refuse(Refusal::length_invalid);
+  if (significant.size() > 18) return refuse(Refusal::body_too_large);
+  left_ = 0;
+  for (const char c : significant) left_ = left_ * 10 + static_cast<std::uint64_t>(c - '0');
+  return true;
+}
+
+bool HeadGuard::end_coding() {
+  const auto value = trimmed(kept_);
+  if (has_coding_) return refuse(Refusal::coding_invalid);
+  has_coding_ = true;
+  if (equals_without_case(value, "chunked")) return true;
+  // RFC 9112 section 6.1: 501 for a coding that is not understood, but only where the framing itself is sound.
+  const auto comma = value.rfind(',');
+  const bool ends_in_chunked = comma != std::string_view::npos && equals_without_case(trimmed(value.substr(comma + 1)), "chunked");
+  if (!ends_in_chunked) return refuse(Refusal::coding_invalid);
+  for (std::string_view rest = value.substr(0, comma);;) {
+    const auto next = rest.find(',');
+    const auto coding = trimmed(rest.substr(0, next));
+    if (coding.empty() || equals_without_case(coding, "chunked")) return refuse(Refusal::coding_invalid);
+    if (next == std::string_view::npos) break;
+    rest.remove_prefix(next + 1);
+  }
+  return refuse(Refusal::coding_unknown);
+}
+
+bool HeadGuard::end_head() {
+  if (refusal_ != Refusal::none) return refuse(refusal_);
+  if (!has_host_ && !is_http_1_0_) return refuse(Refusal::host_missing);
+  if (!authority_.empty() && has_host_) {
+    const bool same = authority_.size() == host_.size() &&
+                      std::equal(authority_.begin(), authority_.end(), host_.begin(), [](char a, char b) { return lower(a) == lower(b); });
+    if (!same) return refuse(Refusal::foreign_authority);
+  }
+  if (!authority_.empty() && !has_host_) return refuse(Refusal::host_missing);
+  if (has_coding_ && has_length_) return refuse(Refusal::length_with_coding);
+  if (has_coding_ && is_http_1_0_) return refuse(Refusal::coding_in_http_1_0);
+  if ((has_coding_ || left_ > 0) && !may_have_body_) return refuse(Refusal::body_not_allowed);
+  if (!has_coding_ && left_ > limits_->max_body_bytes) return refuse(Refusal::body_too_large);
+  kept_.clear();
+  if (!has_coding_) return go(left_ == 0 ? State::complete : State::body);
+  left_ = 0;
+  return go(State::chunk_size);
+}
+
+}  // namespace tribune::net

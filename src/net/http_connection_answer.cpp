@@ -1,0 +1,280 @@
+// From the handler's answer to the kernel.
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "http/problem.h"
+#include "net/http_connection.h"
+#include "net/http_exchange.h"
+#include "net/http_server_core.h"
+
+namespace tribune::net {
+namespace {
+
+constexpr std::uint64_t kMaxFilePart = 1ull << 30;     // sendfile and evbuffer count in less than 2 GiB
+constexpr std::uint64_t kWatchedBytes = 64 * 1024;     // a body of this size may sit in the kernel for long
+constexpr std::size_t kCopiedBytes = 4 * 1024;         // below, copying costs less than a reference
+constexpr int kStatusClientLeft = 499;                 // in the access log only; nothing was answered
+
+struct SharedPart {
+  base::SharedBytes bytes;
+};
+
+std::string_view bytes_of(const http::Body& body) {
+  if (const auto* own = std::get_if<std::string>(&body)) return *own;
+  if (const auto* shared = std::get_if<base::BytesSlice>(&body)) return shared->view();
+  return {};
+}
+
+void queue_shared(evbuffer* out, base::SharedBytes bytes, std::string_view view) {
+  if (view.empty()) return;
+  if (view.size() < kCopiedBytes) {
+    evbuffer_add(out, view.data(), view.size());
+    return;
+  }
+  auto* keeper = new SharedPart{std::move(bytes)};
+  const auto release = [](const void*, std::size_t, void* part) { delete static_cast<SharedPart*>(part); };
+  if (evbuffer_add_reference(out, view.data(), view.size(), release, keeper) != 0) delete keeper;
+}
+
+}  // namespace
+
+Framing HttpConnection::framing_for(int status, std::optional<std::uint64_t> length) const {
+  Framing framing;
+  if (status == 204 || status == 304) framing.kind = Framing::Kind::none;
+  else if (length) framing.length = *length;
+  else framing.kind = is_http_1_0_ ? Framing::Kind::until_close : Framing::Kind::chunked;
+  framing.close = client_closes_ || closes_ || framing.kind == Framing::Kind::until_close;
+  framing.keep_alive = keep_alive_1_0_;
+  return framing;
+}
+
+void HttpConnection::reply(const http::Response& response, http::Body&& body) {
+  closes_ = closes_ || server_.is_draining();
+  bufferevent_disable(buffer_, EV_READ);
+  const auto length = http::length_of(body);
+  const auto framing = framing_for(response.status, length);
+  answer_.status = response.status;
+  answer_.is_head = answer_.is_head || framing.kind == Framing::Kind::none;
+  if (answer_.is_head) body = std::monostate{};
+  answer_.body_bytes = answer_.is_head ? 0 : length;
+  const auto& head = server_.answer_head().write(response.status, response.headers, framing);
+  const auto sent = evbuffer_get_length(output()) == 0 ? send_now(head, body) : 0;
+  if (sent < head.size()) evbuffer_add(output(), head.data() + sent, head.size() - sent);
+  const auto body_sent = sent > head.size() ? sent - head.size() : 0;
+  if (body_sent < answer_.body_bytes) queue(std::move(body), body_sent);
+  end_answer();
+}
+
+/// What the kernel takes of head and body at once. Errors are left for the loop to meet.
+std::uint64_t HttpConnection::send_now(const std::string& head, const http::Body& body) {
+  const auto* file = std::get_if<base::FileSlice>(&body);
+  const auto bytes = bytes_of(body);
+  iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(bytes.data()), bytes.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = bytes.empty() ? 1 : 2;
+  const bool more_follows = file != nullptr && file->length != 0;
+  const auto written = ::sendmsg(fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT | (more_follows ? MSG_MORE : 0));
+  if (written <= 0) return 0;
+  auto sent = static_cast<std::uint64_t>(written);
+  if (more_follows && sent == head.size()) {
+    auto at = static_cast<off_t>(file->offset);
+    for (auto left = file->length; left != 0;) {
+      const auto taken = ::sendfile(fd(), file->file->fd(), &at, std::min(left, kMaxFilePart));
+      if (taken <= 0) break;
+      left -= static_cast<std::uint64_t>(taken);
+      sent += static_cast<std::uint64_t>(taken);
+    }
+  }
+  taken_ += sent;
+  return sent;
+}
+
+void HttpConnection::queue(http::Body&& body, std::uint64_t skip) {
+  if (auto* own = std::get_if<std::string>(&body)) {
+    if (own->size() - skip < kCopiedBytes) {
+      evbuffer_add(output(), own->data() + skip, own->size() - skip);
+      return;
+    }
+    auto shared = base::share(std::move(*own));
+    const auto view = std::string_view(*shared).substr(skip);
+    queue_shared(output(), std::move(shared), view);
+  } else if (auto* slice = std::get_if<base::BytesSlice>(&body)) {
+    const auto view = slice->view().substr(skip);
+    queue_shared(output(), std::move(slice->bytes), view);
+  } else if (const auto* file = std::get_if<base::FileSlice>(&body)) {
+    queue_file(*file, skip);
+  }
+}
+
+void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip) {
+  using FilePtr = std::shared_ptr<const base::File>;
+  // The connection's output drains to a socket (EVBUFFER_FLAG_DRAINS_TO_FD), so the segment goes out by sendfile.
+  for (auto at = skip; at < slice.length;) {
+    const auto size = std::min(slice.length - at, kMaxFilePart);
+    auto* segment = evbuffer_file_segment_new(slice.file->fd(), static_cast<ev_off_t>(slice.offset + at),
+                                              static_cast<ev_off_t>(size), EVBUF_FS_DISABLE_MMAP);
+    if (segment == nullptr) return;
+    auto* keeper = new FilePtr(slice.file);
+    evbuffer_file_segment_add_cleanup_cb(
+        segment, [](const evbuffer_file_segment*, int, void* held) { delete static_cast<FilePtr*>(held); }, keeper);
+    // On failure libevent itself lets go of the segment.
+    if (evbuffer_add_file_segment(output(), segment, 0, static_cast<ev_off_t>(size)) != 0) return;
+    evbuffer_file_segment_free(segment);
+    at += size;
+  }
+}
+
+void HttpConnection::begin(const http::Response& head, std::optional<std::uint64_t> length) {
+  closes_ = closes_ || server_.is_draining();
+  const auto framing = framing_for(head.status, length);
+  closes_ = closes_ || framing.kind == Framing::Kind::until_close;
+  answer_.status = head.status;
+  answer_.is_head = answer_.is_head || framing.kind == Framing::Kind::none;
+  answer_.is_chunked = framing.kind == Framing::Kind::chunked;
+  answer_.has_length = framing.kind == Framing::Kind::length;
+  answer_.left = length.value_or(0);
+  set_phase(Phase::streaming);
+  const auto& text = server_.answer_head().write(head.status, head.headers, framing);
+  if (answer_.is_head) {
+    // No body follows; the head waits for finish().
+    evbuffer_add(output(), text.data(), text.size());
+    return;
+  }
+  // evhttp's way in for parts: it also takes the callback that runs when they have gone out.
+  auto* part = evbuffer_new();
+  evbuffer_add(part, text.data(), text.size());
+  evhttp_send_reply_chunk_with_cb(request_, part, on_streamed, this);
+  evbuffer_free(part);
+  bufferevent_disable(buffer_, EV_WRITE);
+  watch();
+  flush();
+}
+
+void HttpConnection::write(http::Body&& part) {
+  auto length = http::length_of(part);
+  if (length == 0 || answer_.is_head) return;
+  if (answer_.has_length && length > answer_.left) {
+    // More than was announced would be read as the next answer.
+    closes_ = true;
+    length = answer_.left;
+    if (auto* own = std::get_if<std::string>(&part)) own->resize(length);
+    else if (auto* bytes = std::get_if<base::BytesSlice>(&part)) bytes->length = length;
+    else if (auto* file = std::get_if<base::FileSlice>(&part)) file->length = length;
+    if (length == 0) return;
+  }
+  if (answer_.has_length) answer_.left -= length;
+  answer_.body_bytes += length;
+  if (answer_.is_chunked) {
+    char size[18];
+    auto* end = std::to_chars(size, size + 16, length, 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    evbuffer_add(output(), size, static_cast<std::size_t>(end - size));
+  }
+  queue(std::move(part), 0);
+  if (answer_.is_chunked) evbuffer_add(output(), "\r\n", 2);
+  flush();
+}
+
+/// Writes to the kernel at once what it takes: no wake-up, and no call to change what epoll waits for.
+void HttpConnection::flush() {
+  auto* out = output();
+  // WHY: not while the loop waits to write: it may already have been told that the socket has room, and libevent takes the
+  // 0 of a sendfile that finds it full again for an end of file.
+  if ((bufferevent_get_enabled(buffer_) & EV_WRITE) == 0) {
+    evbuffer_unfreeze(out, 1);
+    while (evbuffer_get_length(out) != 0 && evbuffer_write(out, fd()) > 0) {
+    }
+    evbuffer_freeze(out, 1);
+    const bool is_due = answer_.on_drained && evbuffer_get_length(out) <= answer_.drained_at;
+    if (evbuffer_get_length(out) != 0 || is_due) bufferevent_enable(buffer_, EV_WRITE);
+  }
+}
+
+void HttpConnection::on_streamed(evhttp_connection*, void* arg) noexcept {
+  auto* self = static_cast<HttpConnection*>(arg);
+  if (self->unsent() == 0) bufferevent_disable(self->buffer_, EV_WRITE);
+  if (!self->answer_.on_drained || self->unsent() > self->answer_.drained_at) return;
+  bufferevent_setwatermark(self->buffer_, EV_WRITE, 0, 0);
+  const auto ready = std::exchange(self->answer_.on_drained, nullptr);
+  ready();
+}
+
+std::uint64_t HttpConnection::unsent() const { return evbuffer_get_length(output()); }
+
+void HttpConnection::when_drained(std::uint64_t low_water, std::function<void()> ready) {
+  answer_.drained_at = low_water;
+  answer_.on_drained = std::move(ready);
+  bufferevent_setwatermark(buffer_, EV_WRITE, low_water, 0);
+}
+
+void HttpConnection::finish() {
+  if (answer_.has_length && !answer_.is_head && answer_.left != 0) return cut();
+  answer_.on_drained = nullptr;
+  bufferevent_setwatermark(buffer_, EV_WRITE, 0, 0);
+  bufferevent_disable(buffer_, EV_READ);
+  if (answer_.is_chunked && !answer_.is_head) evbuffer_add(output(), "0\r\n\r\n", 5);
+  flush();
+  end_answer();
+}
+
+void HttpConnection::end_answer() {
+  set_phase(Phase::sending);
+  const bool all_taken = evbuffer_get_length(output()) == 0;
+  if (!all_taken || answer_.body_bytes >= kWatchedBytes) watch();
+  if (!all_taken) bufferevent_enable(buffer_, EV_WRITE);
+  // With an empty output evhttp ends the request inside this call and may free the connection, and this with it.
+  evhttp_send_reply_end(request_);
+}
+
+void HttpConnection::on_answered(evhttp_request*, void* arg) noexcept { static_cast<HttpConnection*>(arg)->answered(); }
+
+void HttpConnection::answered() {
+  report(true);
+  request_ = nullptr;
+  if (auto* exchange = std::exchange(exchange_, nullptr)) exchange->completed();
+  answer_ = {};
+  if (client_closes_) return;  // evhttp closes the connection next
+  if (closes_ || server_.is_draining()) return linger();
+  guard_.next();
+  set_phase(Phase::idle);
+  if (evbuffer_get_length(input()) != 0) scan();
+}
+
+void HttpConnection::report(bool completed) {
+  const auto& finished = server_.context().on_finished;
+  if (!finished) return;
+  const auto* seen = exchange_ != nullptr ? &exchange_->request() : answer_.request ? &*answer_.request : nullptr;
+  if (seen == nullptr) return;
+  const auto waiting = completed ? 0 : evbuffer_get_length(output());
+  finished({*seen, answer_.status != 0 ? answer_.status : kStatusClientLeft,
+            answer_.body_bytes - std::min<std::uint64_t>(answer_.body_bytes, waiting), server_.now() - answer_.began,
+            exchange_ != nullptr ? exchange_->note : answer_.note, completed});
+}
+
+void HttpConnection::abandoned(HttpExchange& exchange) {
+  exchange_ = nullptr;
+  answer_.note = std::move(exchange.note);
+  answer_.request = exchange.take_request();
+  switch (exchange.state()) {
+    case HttpExchange::State::received: {
+      auto response = http::problem(http::problems::internal, "The request was not answered.");
+      reply(response, std::move(response.body));
+      return;
+    }
+    case HttpExchange::State::streaming: cut(); return;
+    case HttpExchange::State::answered:
+    case HttpExchange::State::gone: return;  // the rest goes out without it
+  }
+}
+
+}  // namespace tribune::net

@@ -1,0 +1,56 @@
+#include "net/http_exchange.h"
+
+#include "net/http_connection.h"
+
+namespace tribune::net {
+
+HttpExchange::~HttpExchange() {
+  if (connection_ != nullptr) std::exchange(connection_, nullptr)->abandoned(*this);
+}
+
+void HttpExchange::reply(http::Response response) {
+  if (state_ != State::received) return;
+  state_ = State::answered;
+  if (connection_ != nullptr) connection_->reply(response, std::move(response.body));
+}
+
+void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> length) {
+  if (state_ != State::received) return;
+  state_ = State::streaming;
+  if (connection_ != nullptr) connection_->begin(head, length);
+}
+
+void HttpExchange::write(http::Body part) {
+  if (state_ == State::streaming && connection_ != nullptr) connection_->write(std::move(part));
+}
+
+std::uint64_t HttpExchange::unsent() const { return connection_ != nullptr ? connection_->unsent() : 0; }
+
+void HttpExchange::when_drained(std::uint64_t low_water, std::function<void()> ready) {
+  if (state_ != State::streaming || connection_ == nullptr) return;
+  if (unsent() > low_water) {
+    connection_->when_drained(low_water, std::move(ready));
+    return;
+  }
+  // Not from inside this call: a pump that writes and asks again would recurse.
+  if (!token_) token_ = std::make_shared<bool>(true);
+  loop_.post([weak = std::weak_ptr<bool>(token_), ready = std::move(ready)] {
+    if (weak.lock()) ready();
+  });
+}
+
+void HttpExchange::finish() {
+  if (state_ != State::streaming) return;
+  state_ = State::answered;
+  if (connection_ != nullptr) connection_->finish();
+}
+
+void HttpExchange::client_left() {
+  connection_ = nullptr;
+  state_ = State::gone;
+  token_.reset();
+  // The callback may destroy this exchange, and with it the function that runs.
+  if (const auto gone = std::move(gone_)) gone();
+}
+
+}  // namespace tribune::net
