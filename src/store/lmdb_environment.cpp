@@ -1,0 +1,202 @@
+#include "store/lmdb_environment.h"
+
+#include <fmt/format.h>
+#include <lmdb.h>
+
+#include <algorithm>
+
+namespace tribune::store {
+
+namespace {
+
+constexpr const char* kFormatTable = "_format";
+constexpr std::string_view kFormatKey = "format";
+constexpr unsigned kMaxReaders = 512;
+
+struct AbortTransaction {
+  void operator()(MDB_txn* t) const { mdb_txn_abort(t); }
+};
+using Transaction = std::unique_ptr<MDB_txn, AbortTransaction>;
+
+struct CloseCursor {
+  void operator()(MDB_cursor* c) const { mdb_cursor_close(c); }
+};
+using Cursor = std::unique_ptr<MDB_cursor, CloseCursor>;
+
+MDB_val val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+std::string_view view(const MDB_val& v) { return {static_cast<const char*>(v.mv_data), v.mv_size}; }
+
+bool says_damaged(int code) {
+  return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_VERSION_MISMATCH ||
+         code == MDB_INCOMPATIBLE || code == MDB_PANIC;
+}
+
+base::Error error_of(int code, std::string_view what) {
+  const auto kind = says_damaged(code) ? base::ErrorKind::protocol : base::ErrorKind::io;
+  return {kind, base::Fault::tribune, true, fmt::format("{}: {}", what, mdb_strerror(code))};
+}
+
+base::Result<Transaction> begin(MDB_env* env, unsigned flags) {
+  MDB_txn* txn = nullptr;
+  if (const int code = mdb_txn_begin(env, nullptr, flags, &txn); code != 0)
+    return tl::unexpected(error_of(code, "cannot begin a transaction"));
+  return Transaction(txn);
+}
+
+}  // namespace
+
+base::Result<LmdbEnvironment::Opened> LmdbEnvironment::open(const EnvironmentOptions& options) {
+  MDB_env* env = nullptr;
+  if (const int code = mdb_env_create(&env); code != 0) return tl::unexpected(error_of(code, "cannot create an environment"));
+  Opened opened;
+  opened.environment.reset(new LmdbEnvironment(env));
+  opened.environment->max_bytes_ = options.max_bytes;
+  mdb_env_set_mapsize(env, options.max_bytes);
+  mdb_env_set_maxdbs(env, static_cast<MDB_dbi>(options.tables.size() + 1));
+  mdb_env_set_maxreaders(env, kMaxReaders);
+  if (const int code = mdb_env_open(env, options.directory.c_str(), MDB_NOTLS, 0640); code != 0)
+    return tl::unexpected(error_of(code, "cannot open " + options.directory));
+  int dead = 0;
+  mdb_reader_check(env, &dead);
+
+  bool has_records = false;
+  auto format = opened.environment->stored_format(has_records);
+  if (!format) return tl::unexpected(format.error());
+  if (format->has_value() ? **format != options.format : has_records) {
+    opened.foreign.what = format->has_value() ? "it holds \"" + **format + "\", known is \"" + options.format + "\""
+                                              : "it holds another program's records";
+    opened.environment.reset();
+    return opened;
+  }
+  if (auto begun = opened.environment->begin_tables(options, !format->has_value()); !begun) return tl::unexpected(begun.error());
+  return opened;
+}
+
+LmdbEnvironment::~LmdbEnvironment() { mdb_env_close(env_); }
+
+base::Result<std::optional<std::string>> LmdbEnvironment::stored_format(bool& has_records) const {
+  auto txn = begin(env_, MDB_RDONLY);
+  if (!txn) return tl::unexpected(txn.error());
+  MDB_stat stat{};
+  MDB_dbi main = 0, format = 0;
+  int code = mdb_dbi_open(txn->get(), nullptr, 0, &main);
+  if (code == 0) code = mdb_stat(txn->get(), main, &stat);
+  if (code != 0) return tl::unexpected(error_of(code, "cannot read the list of tables"));
+  has_records = stat.ms_entries > 0;
+  code = mdb_dbi_open(txn->get(), kFormatTable, 0, &format);
+  if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE) return std::nullopt;
+  if (code != 0) return tl::unexpected(error_of(code, "cannot read the format"));
+  MDB_val key = val(kFormatKey), value{};
+  code = mdb_get(txn->get(), format, &key, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != 0) return tl::unexpected(error_of(code, "cannot read the format"));
+  return std::optional<std::string>(view(value));
+}
+
+base::Status LmdbEnvironment::begin_tables(const EnvironmentOptions& options, bool write_format) {
+  // WHY: read-only when nothing is missing, so that a full disk does not keep an existing store from opening.
+  if (!write_format) {
+    auto reading = begin(env_, MDB_RDONLY);
+    if (!reading) return tl::unexpected(reading.error());
+    std::vector<unsigned> tables(options.tables.size());
+    int code = 0;
+    for (std::size_t i = 0; i < tables.size() && code == 0; ++i)
+      code = mdb_dbi_open(reading->get(), options.tables[i].c_str(), 0, &tables[i]);
+    if (code == 0) {
+      // Handles opened in a read transaction stay open only when it is committed.
+      if ((code = mdb_txn_commit(reading->release())) != 0) return tl::unexpected(error_of(code, "cannot open the tables"));
+      tables_ = std::move(tables);
+      return {};
+    }
+    if (code != MDB_NOTFOUND) return tl::unexpected(error_of(code, "cannot open the tables"));
+  }
+  auto txn = begin(env_, 0);
+  if (!txn) return tl::unexpected(txn.error());
+  tables_.assign(options.tables.size(), 0);
+  int code = 0;
+  for (std::size_t i = 0; i < tables_.size() && code == 0; ++i)
+    code = mdb_dbi_open(txn->get(), options.tables[i].c_str(), MDB_CREATE, &tables_[i]);
+  if (code == 0 && write_format) {
+    MDB_dbi format = 0;
+    MDB_val key = val(kFormatKey), value = val(options.format);
+    code = mdb_dbi_open(txn->get(), kFormatTable, MDB_CREATE, &format);
+    if (code == 0) code = mdb_put(txn->get(), format, &key, &value, 0);
+  }
+  if (code == 0) code = mdb_txn_commit(txn->release());
+  if (code != 0) return tl::unexpected(error_of(code, "cannot create the tables"));
+  return {};
+}
+
+base::Result<std::optional<std::string>> LmdbEnvironment::get(std::size_t table, std::string_view key) const {
+  auto txn = begin(env_, MDB_RDONLY);
+  if (!txn) return tl::unexpected(txn.error());
+  MDB_val k = val(key), value{};
+  const int code = mdb_get(txn->get(), tables_[table], &k, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != 0) return tl::unexpected(error_of(code, "cannot read a record"));
+  return std::optional<std::string>(view(value));
+}
+
+base::Status LmdbEnvironment::scan(std::size_t table,
+                                   const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  auto txn = begin(env_, MDB_RDONLY);
+  if (!txn) return tl::unexpected(txn.error());
+  MDB_cursor* raw = nullptr;
+  int code = mdb_cursor_open(txn->get(), tables_[table], &raw);
+  if (code != 0) return tl::unexpected(error_of(code, "cannot read a table"));
+  const Cursor cursor(raw);
+  MDB_val key{}, value{};
+  while ((code = mdb_cursor_get(raw, &key, &value, MDB_NEXT)) == 0)
+    if (!visit(view(key), view(value))) return {};
+  if (code != MDB_NOTFOUND) return tl::unexpected(error_of(code, "cannot read a table"));
+  return {};
+}
+
+int LmdbEnvironment::apply(const std::vector<Change>& changes, bool erasures_only) {
+  MDB_txn* raw = nullptr;
+  if (const int code = mdb_txn_begin(env_, nullptr, 0, &raw); code != 0) return code;
+  Transaction txn(raw);
+  for (const auto& change : changes) {
+    MDB_val key = val(change.key);
+    int code = 0;
+    if (!change.value) {
+      code = mdb_del(raw, tables_[change.table], &key, nullptr);
+      if (code == MDB_NOTFOUND) code = 0;
+    } else if (!erasures_only) {
+      MDB_val value = val(*change.value);
+      code = mdb_put(raw, tables_[change.table], &key, &value, 0);
+    }
+    if (code != 0) return code;
+  }
+  return mdb_txn_commit(txn.release());
+}
+
+WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {
+  WriteOutcome outcome;
+  const int code = apply(changes, false);
+  if (code == 0) {
+    outcome.written = Written::all;
+    return outcome;
+  }
+  outcome.error = error_of(code, "a batch was not written");
+  if (code == MDB_MAP_FULL) outcome.error.kind = base::ErrorKind::too_large;
+  outcome.must_reopen = code != MDB_MAP_FULL && code != MDB_TXN_FULL && code != MDB_BAD_VALSIZE;
+  return outcome;
+}
+
+WriteOutcome LmdbEnvironment::write_erasures(const std::vector<Change>& changes) {
+  WriteOutcome outcome;
+  int code = mdb_env_set_mapsize(env_, max_bytes_ + std::max<std::uint64_t>(max_bytes_ / 8, 1 << 20));
+  if (code == 0) code = apply(changes, true);
+  // The map never shrinks below what is in use; LMDB sees to that.
+  mdb_env_set_mapsize(env_, max_bytes_);
+  if (code == 0) {
+    outcome.written = Written::erasures_only;
+    return outcome;
+  }
+  outcome.error = error_of(code, "erasures were not written");
+  outcome.must_reopen = code != MDB_MAP_FULL && code != MDB_TXN_FULL;
+  return outcome;
+}
+
+}  // namespace tribune::store

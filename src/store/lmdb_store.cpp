@@ -1,0 +1,177 @@
+#include "store/lmdb_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tribune::store {
+
+namespace {
+constexpr std::size_t kMaxKeyBytes = 511;              // LMDB's own bound
+constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20; // a disk that hangs must not eat the memory
+constexpr std::uint64_t kFullBatchBytes = 4ull << 20;   // written without waiting for more company
+
+base::Error unavailable(std::string text) {
+  return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
+}
+}  // namespace
+
+EnvironmentOptions LmdbStore::environment_options(const StoreOptions& options) {
+  return {options.directory, options.tables, options.max_bytes, options.format};
+}
+
+LmdbStore::LmdbStore(const StoreOptions& options, base::Log& log, std::unique_ptr<LmdbEnvironment> environment,
+                     std::unique_ptr<base::File> owner_lock, std::optional<std::string> set_aside)
+    : options_(options), log_(log), owner_lock_(std::move(owner_lock)), set_aside_(std::move(set_aside)),
+      environment_(std::move(environment)), thread_([this] { run(); }) {}
+
+LmdbStore::~LmdbStore() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  work_.notify_all();
+  thread_.join();
+}
+
+std::optional<std::size_t> LmdbStore::table_number(std::string_view table) const {
+  const auto at = std::find(options_.tables.begin(), options_.tables.end(), table);
+  if (at == options_.tables.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - options_.tables.begin());
+}
+
+base::Result<std::optional<std::string>> LmdbStore::get(std::string_view table, std::string_view key) const {
+  const auto number = table_number(table);
+  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no such table");
+  if (key.empty() || key.size() > kMaxKeyBytes) return std::nullopt;
+  const std::shared_lock lock(environment_mutex_);
+  if (!environment_) return tl::unexpected(unavailable("the store is closed after a failed write"));
+  return environment_->get(*number, key);
+}
+
+base::Status LmdbStore::scan(std::string_view table,
+                             const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  const auto number = table_number(table);
+  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no such table");
+  const std::shared_lock lock(environment_mutex_);
+  if (!environment_) return tl::unexpected(unavailable("the store is closed after a failed write"));
+  return environment_->scan(*number, visit);
+}
+
+void LmdbStore::put(std::string_view table, std::string key, std::string value, OnCommitted on_committed) {
+  queue(table, Change{0, std::move(key), std::move(value)}, std::move(on_committed));
+}
+
+void LmdbStore::erase(std::string_view table, std::string key, OnCommitted on_committed) {
+  queue(table, Change{0, std::move(key), std::nullopt}, std::move(on_committed));
+}
+
+void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed) {
+  const auto number = table_number(table);
+  const std::uint64_t bytes = change.key.size() + (change.value ? change.value->size() : 0);
+  {
+    const std::lock_guard lock(mutex_);
+    ++queued_;
+    if (!number || change.key.empty() || change.key.size() > kMaxKeyBytes) {
+      refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false, "no such table, or a key of impossible length"},
+                          std::move(on_committed)});
+    } else if (waiting_bytes_ + bytes > kMaxWaitingBytes) {
+      refused_.push_back({unavailable("too much waits for the disk"), std::move(on_committed)});
+    } else {
+      change.table = *number;
+      waiting_bytes_ += bytes;
+      waiting_.push_back({std::move(change), std::move(on_committed)});
+    }
+  }
+  work_.notify_all();
+}
+
+base::Status LmdbStore::flush() {
+  std::unique_lock lock(mutex_);
+  const auto until = queued_;
+  const auto failed_before = failed_batches_;
+  ++flushes_;
+  work_.notify_all();
+  written_.wait(lock, [&] { return settled_ >= until; });
+  --flushes_;
+  if (failed_batches_ == failed_before) return {};
+  return base::failure(base::ErrorKind::io, base::Fault::tribune, "a batch was not written", true);
+}
+
+std::uint64_t LmdbStore::failed_batches() const {
+  const std::lock_guard lock(mutex_);
+  return failed_batches_;
+}
+
+void LmdbStore::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    work_.wait(lock, [this] { return closing_ || !waiting_.empty() || !refused_.empty(); });
+    if (waiting_.empty() && refused_.empty()) return;
+    work_.wait_for(lock, options_.batch_window,
+                   [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
+    auto batch = std::exchange(waiting_, {});
+    auto refused = std::exchange(refused_, {});
+    const auto writes = batch.size() + refused.size();
+    waiting_bytes_ = 0;
+    lock.unlock();
+    for (auto& r : refused)
+      if (r.on_committed) r.on_committed(tl::unexpected(std::move(r.error)));
+    if (!batch.empty()) write(std::move(batch));
+    lock.lock();
+    if (!refused.empty()) ++failed_batches_;
+    settled_ += writes;
+    written_.notify_all();
+  }
+}
+
+void LmdbStore::write(std::vector<Waiting> batch) {
+  std::vector<Change> changes;
+  changes.reserve(batch.size());
+  for (auto& w : batch) changes.push_back(std::move(w.change));
+
+  WriteOutcome outcome;
+  if (!environment_) {  // only this thread replaces it
+    auto opened = LmdbEnvironment::open(environment_options(options_));
+    if (opened && opened->environment) {
+      const std::unique_lock alone(environment_mutex_);
+      environment_ = std::move(opened->environment);
+      log_.info("store", "store_opened_anew", {{"directory", options_.directory}});
+    } else {
+      outcome.error = opened ? unavailable(opened->foreign.what) : opened.error();
+    }
+  }
+  if (environment_) {
+    outcome = environment_->write(changes);
+    if (outcome.written == Written::none && outcome.error.kind == base::ErrorKind::too_large) {
+      const auto full = outcome.error;
+      const std::unique_lock alone(environment_mutex_);
+      outcome = environment_->write_erasures(changes);
+      if (outcome.written == Written::erasures_only) outcome.error = full;
+    }
+    if (outcome.must_reopen) {
+      const std::unique_lock alone(environment_mutex_);
+      environment_.reset();
+    }
+  }
+  if (outcome.written != Written::all) report_failure(outcome.error, changes.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!batch[i].on_committed) continue;
+    const bool done = outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
+    if (done) {
+      batch[i].on_committed({});
+    } else {
+      batch[i].on_committed(tl::unexpected(outcome.error));
+    }
+  }
+}
+
+void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++failed_batches_;
+  }
+  log_.error("store", "batch_failed", {{"directory", options_.directory}, {"writes", writes}, {"error", error.text}});
+}
+
+}  // namespace tribune::store

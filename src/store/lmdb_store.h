@@ -1,0 +1,83 @@
+#pragma once
+// The store on LMDB: a queue, one writing thread, and an environment that is opened anew when LMDB gives up on a handle.
+//
+// Lifetime
+//   open       put, erase, get, scan, flush                             (any thread)
+//   broken     the last batch left the handle unusable; reads fail, the next batch opens it anew   (the writing thread)
+//   closing    the destructor runs: what is queued is written, then the thread ends                (the owner)
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/bytes.h"
+#include "store/lmdb_environment.h"
+#include "store/store.h"
+
+namespace tribune::store {
+
+/// Any thread; locks inside.
+class LmdbStore final : public Store {
+ public:
+  /// `owner_lock` keeps other processes out of the directory while the store lives.
+  LmdbStore(const StoreOptions&, base::Log&, std::unique_ptr<LmdbEnvironment>, std::unique_ptr<base::File> owner_lock,
+            std::optional<std::string> set_aside);
+  ~LmdbStore() override;
+
+  std::optional<std::string> set_aside() const override { return set_aside_; }
+  base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const override;
+  base::Status scan(std::string_view table, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed) override;
+  void erase(std::string_view table, std::string key, OnCommitted on_committed) override;
+  base::Status flush() override;
+  std::uint64_t failed_batches() const override;
+
+  static EnvironmentOptions environment_options(const StoreOptions&);
+
+ private:
+  struct Waiting {
+    Change change;
+    OnCommitted on_committed;
+  };
+  struct Refused {
+    base::Error error;
+    OnCommitted on_committed;
+  };
+
+  std::optional<std::size_t> table_number(std::string_view table) const;
+  void queue(std::string_view table, Change change, OnCommitted on_committed);
+  void run();
+  void write(std::vector<Waiting> batch);
+  void report_failure(const base::Error&, std::size_t writes);
+
+  const StoreOptions options_;
+  base::Log& log_;
+  const std::unique_ptr<base::File> owner_lock_;
+  const std::optional<std::string> set_aside_;
+
+  mutable std::shared_mutex environment_mutex_;      // shared: reading; alone: replacing or resizing the environment
+  std::unique_ptr<LmdbEnvironment> environment_;     // null while broken
+
+  mutable std::mutex mutex_;                         // guards what follows
+  std::condition_variable work_;
+  std::condition_variable written_;
+  std::vector<Waiting> waiting_;
+  std::vector<Refused> refused_;
+  std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t queued_ = 0;                         // writes ever queued
+  std::uint64_t settled_ = 0;                        // writes written or failed
+  std::uint64_t failed_batches_ = 0;
+  std::size_t flushes_ = 0;                          // callers in flush(): the batch does not wait for company
+  bool closing_ = false;
+
+  std::thread thread_;                               // last: it uses all of the above
+};
+
+}  // namespace tribune::store

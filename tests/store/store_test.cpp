@@ -1,0 +1,292 @@
+#include "store/store.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+using namespace tribune;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "tribune-store-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+base::LogSettings silent() {
+  base::LogSettings settings;
+  settings.level = base::LogLevel::off;
+  return settings;
+}
+
+base::Log& quiet() {
+  static base::Log log(silent());
+  return log;
+}
+
+store::StoreOptions options_in(const Folder& folder, std::string format = "test 1") {
+  return {.directory = folder.path().string(), .tables = {"a", "b"}, .max_bytes = 8 << 20,
+          .batch_window = std::chrono::milliseconds(1), .format = std::move(format)};
+}
+
+std::unique_ptr<store::Store> must_open(const store::StoreOptions& options) {
+  auto opened = store::Store::open(options, quiet());
+  REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().text));
+  return std::move(*opened);
+}
+
+std::string value_of(const store::Store& s, std::string_view table, std::string_view key) {
+  auto got = s.get(table, key);
+  REQUIRE(got.has_value());
+  return got->value_or("(none)");
+}
+
+}  // namespace
+
+TEST_CASE("what was flushed is read back, in the same run and in the next") {
+  const Folder folder;
+  {
+    auto s = must_open(options_in(folder));
+    s->put("a", "k1", "v1");
+    s->put("a", "k2", "v2");
+    s->put("b", "k1", "other table");
+    s->erase("a", "k2");
+    REQUIRE(s->flush().has_value());
+    CHECK(value_of(*s, "a", "k1") == "v1");
+    CHECK(value_of(*s, "a", "k2") == "(none)");
+    s->put("a", "k3", "queued when the store closes");
+  }
+  auto s = must_open(options_in(folder));
+  CHECK_FALSE(s->set_aside().has_value());
+  CHECK(value_of(*s, "b", "k1") == "other table");
+  CHECK(value_of(*s, "a", "k3") == "queued when the store closes");
+}
+
+TEST_CASE("a scan goes in key order and stops when told") {
+  const Folder folder;
+  auto s = must_open(options_in(folder));
+  for (int i = 0; i < 100; ++i) s->put("a", "key" + std::to_string(100 + i), std::to_string(i));
+  REQUIRE(s->flush().has_value());
+  std::vector<std::string> keys;
+  REQUIRE(s->scan("a", [&](auto key, auto) { keys.emplace_back(key); return keys.size() < 7; }).has_value());
+  CHECK(keys.size() == 7);
+  CHECK(std::is_sorted(keys.begin(), keys.end()));
+  CHECK(keys.front() == "key100");
+}
+
+TEST_CASE("each write is told once that it is on disk") {
+  const Folder folder;
+  std::atomic<int> told{0};
+  {
+    auto s = must_open(options_in(folder));
+    std::vector<std::thread> writers;
+    for (int t = 0; t < 4; ++t)
+      writers.emplace_back([&, t] {
+        for (int i = 0; i < 250; ++i)
+          s->put("a", std::to_string(t) + "." + std::to_string(i), "v", [&](base::Status status) { told += status.has_value(); });
+      });
+    for (auto& w : writers) w.join();
+    REQUIRE(s->flush().has_value());
+    CHECK(told == 1000);
+  }
+}
+
+TEST_CASE("an impossible key is refused alone and harms no other write") {
+  const Folder folder;
+  auto s = must_open(options_in(folder));
+  std::atomic<int> refused{0};
+  s->put("a", std::string(512, 'k'), "v", [&](base::Status status) { refused += !status.has_value(); });
+  s->put("no such table", "k", "v", [&](base::Status status) { refused += !status.has_value(); });
+  s->put("a", "fine", "v");
+  s->flush();
+  CHECK(refused == 2);
+  CHECK(value_of(*s, "a", "fine") == "v");
+}
+
+TEST_CASE("a full map fails the batch that met it, erasing makes room, and later batches work") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  auto s = must_open(options);
+  std::atomic<int> failed{0};
+  int written = 0;
+  while (failed == 0 && written < 10'000) {
+    s->put("a", "key" + std::to_string(written++), std::string(3000, 'v'), [&](base::Status status) {
+      if (!status) failed += status.error().kind == base::ErrorKind::too_large ? 1 : 1000;
+    });
+    s->flush();
+  }
+  CHECK(failed == 1);
+  CHECK(s->failed_batches() == 1);
+  for (int i = 0; i < written; ++i) s->erase("a", "key" + std::to_string(i));
+  CHECK(s->flush().has_value());
+  s->put("a", "after", std::string(3000, 'w'));
+  CHECK(s->flush().has_value());
+  CHECK(value_of(*s, "a", "after") == std::string(3000, 'w'));
+  CHECK(value_of(*s, "a", "key0") == "(none)");
+}
+
+TEST_CASE("an erasure that shares its batch with a write that does not fit is carried out") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  options.batch_window = std::chrono::seconds(5);
+  auto s = must_open(options);
+  s->put("a", "small", "v");
+  REQUIRE(s->flush().has_value());
+  bool put_done = true, erase_done = false;
+  s->put("a", "big", std::string(2 << 20, 'v'), [&](base::Status status) { put_done = status.has_value(); });
+  s->erase("a", "small", [&](base::Status status) { erase_done = status.has_value(); });
+  CHECK_FALSE(s->flush().has_value());
+  CHECK_FALSE(put_done);
+  CHECK(erase_done);
+  CHECK(value_of(*s, "a", "small") == "(none)");
+}
+
+TEST_CASE("a store of another format is set aside and a new one begun") {
+  const Folder folder;
+  {
+    auto s = must_open(options_in(folder, "test 2"));
+    s->put("a", "k", "of the newer format");
+  }
+  {
+    auto s = must_open(options_in(folder, "test 1"));
+    REQUIRE(s->set_aside().has_value());
+    CHECK(s->set_aside()->ends_with("data.mdb.set-aside-1"));
+    CHECK(fs::exists(*s->set_aside()));
+    CHECK(value_of(*s, "a", "k") == "(none)");
+    s->put("a", "k", "of this format");
+  }
+  auto s = must_open(options_in(folder, "test 1"));
+  CHECK_FALSE(s->set_aside().has_value());
+  CHECK(value_of(*s, "a", "k") == "of this format");
+}
+
+TEST_CASE("a file that is not LMDB's, and one set aside before, are both kept") {
+  const Folder folder;
+  std::ofstream(folder.path() / "data.mdb") << std::string(100'000, 'x');
+  std::ofstream(folder.path() / "data.mdb.set-aside-1") << "from last time";
+  auto s = must_open(options_in(folder));
+  REQUIRE(s->set_aside().has_value());
+  CHECK(s->set_aside()->ends_with("set-aside-2"));
+  s->put("a", "k", "v");
+  CHECK(s->flush().has_value());
+}
+
+TEST_CASE("a file cut at any page is set aside or still sound, and never a crash") {
+  const Folder source;
+  {
+    auto options = options_in(source);
+    auto s = must_open(options);
+    for (int i = 0; i < 2000; ++i) s->put(i % 2 ? "a" : "b", "key" + std::to_string(i), std::string(i % 9 == 0 ? 9000 : 60, 'v'));
+    REQUIRE(s->flush().has_value());
+    for (int i = 0; i < 2000; i += 3) s->erase(i % 2 ? "a" : "b", "key" + std::to_string(i));
+  }
+  const auto size = fs::file_size(source.path() / "data.mdb");
+  int set_aside = 0;
+  for (std::uint64_t cut = size - 1; cut > 4096 * 7; cut -= 4096 * 7) {
+    const Folder folder;
+    fs::copy_file(source.path() / "data.mdb", folder.path() / "data.mdb");
+    fs::resize_file(folder.path() / "data.mdb", cut);
+    auto s = must_open(options_in(folder));
+    set_aside += s->set_aside().has_value();
+    std::size_t records = 0;
+    for (const char* table : {"a", "b"}) CHECK(s->scan(table, [&](auto, auto v) { records += !v.empty(); return true; }).has_value());
+    if (!s->set_aside()) CHECK(records > 1000);
+  }
+  CHECK(set_aside > 5);
+}
+
+TEST_CASE("bits flipped in heads and references never crash the store") {
+  const Folder source;
+  {
+    auto s = must_open(options_in(source));
+    for (int i = 0; i < 400; ++i) s->put("a", "key" + std::to_string(i), std::string(40, 'v'));
+  }
+  const auto size = fs::file_size(source.path() / "data.mdb");
+  std::uint32_t seed = 12345;
+  for (int round = 0; round < 60; ++round) {
+    const Folder folder;
+    const auto data = folder.path() / "data.mdb";
+    fs::copy_file(source.path() / "data.mdb", data);
+    std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
+    for (std::uint64_t page = 0; page < size / 4096; ++page) {
+      seed = seed * 1664525u + 1013904223u;
+      const auto at = page * 4096 + (seed >> 8) % 64;
+      file.seekg(static_cast<std::streamoff>(at));
+      char byte = static_cast<char>(file.get());
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(static_cast<char>(byte ^ (1 << (seed & 7))));
+    }
+    file.close();
+    auto s = must_open(options_in(folder));
+    s->scan("a", [](auto, auto) { return true; });
+    s->put("a", "new", "v");
+    s->flush();
+  }
+}
+
+TEST_CASE("a second store in the same folder is refused while the first lives") {
+  const Folder folder;
+  auto s = must_open(options_in(folder));
+  auto second = store::Store::open(options_in(folder), quiet());
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().kind == base::ErrorKind::conflict);
+}
+
+TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
+  const Folder folder;
+  for (int round = 0; round < 8; ++round) {
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      base::Log log(silent());
+      auto opened = store::Store::open(options_in(folder), log);
+      if (!opened) ::_exit(1);
+      for (std::uint32_t i = 0;; ++i) {
+        const std::uint32_t number = static_cast<std::uint32_t>(round) << 20 | i;
+        (*opened)->put("a", std::to_string(number), "value of " + std::to_string(number), [fd = pipe_ends[1], number](base::Status s) {
+          if (s && ::write(fd, &number, sizeof number) != sizeof number) ::_exit(1);
+        });
+        if (i % 64 == 0) (*opened)->flush();
+      }
+    }
+    ::close(pipe_ends[1]);
+    std::vector<std::uint32_t> acknowledged;
+    std::uint32_t number = 0;
+    while (acknowledged.size() < 500 && ::read(pipe_ends[0], &number, sizeof number) == sizeof number) acknowledged.push_back(number);
+    ::kill(child, SIGKILL);
+    while (::read(pipe_ends[0], &number, sizeof number) == sizeof number) acknowledged.push_back(number);
+    ::close(pipe_ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    auto s = must_open(options_in(folder));
+    CHECK_FALSE(s->set_aside().has_value());
+    std::size_t missing = 0;
+    for (const auto n : acknowledged) missing += value_of(*s, "a", std::to_string(n)) != "value of " + std::to_string(n);
+    CHECK(acknowledged.size() >= 500);
+    CHECK(missing == 0);
+  }
+}
