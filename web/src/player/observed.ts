@@ -61,8 +61,12 @@ export class Observed {
     const last = this.stalls.at(-1);
     if (last && last.durationMs === null) last.durationMs = at - last.at;
   }
+  /** What carries the picture; a separate sound track is left out. */
+  get pictures(): FragmentSeen[] {
+    return this.fragments.filter((f) => f.type === "main");
+  }
   get lastFragment(): FragmentSeen | undefined {
-    return this.fragments.at(-1);
+    return this.pictures.at(-1);
   }
   /** Node names in the order in which they first served. */
   get nodes(): string[] {

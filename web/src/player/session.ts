@@ -116,7 +116,7 @@ export class PlayerSession {
     }
   }
 
-  private noteFragment({ frag, networkDetails, payload }: FragLoadedData): void {
+  private noteFragment({ frag, networkDetails }: FragLoadedData): void {
     if (typeof frag.sn !== "number") return; // an init section
     const { start, first, end } = frag.stats.loading;
     const served = servedBy(frag.url, networkDetails);
@@ -128,7 +128,7 @@ export class PlayerSession {
       url: served.url,
       node: served.node,
       outcome: served.outcome,
-      bytes: payload.byteLength,
+      bytes: frag.stats.total || frag.stats.loaded,
       firstByteMs: first - start,
       totalMs: end - start,
       durationSeconds: frag.duration,

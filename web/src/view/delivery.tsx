@@ -42,7 +42,7 @@ export function Delivery({ seen, cache, onCache }: Properties) {
           </p>
         )}
       </div>
-      <Chart fragments={seen.fragments} nodes={nodes} />
+      <Chart fragments={seen.pictures} nodes={nodes} />
     </section>
   );
 }

@@ -14,7 +14,7 @@ interface Happened {
 function happenings(seen: Observed): Happened[] {
   const list: Happened[] = [];
   let node = "";
-  for (const fragment of seen.fragments) {
+  for (const fragment of seen.pictures) {
     if (fragment.node === node) continue;
     list.push({ at: fragment.at, bad: false, text: node ? `Moved from ${node} to ${fragment.node}.` : `First segment came from ${fragment.node}.` });
     node = fragment.node;
@@ -46,5 +46,5 @@ export function EventFeed({ seen }: { seen: Observed }) {
 }
 
 function clock(at: number): string {
-  return new Date(performance.timeOrigin + at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(performance.timeOrigin + at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }

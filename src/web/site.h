@@ -1,0 +1,66 @@
+#pragma once
+// The files of a built web page, held in memory with what their answers need: types, validators, compressed bodies. Only
+// what stood in the folder at loading can be answered, so no path leads elsewhere.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "http/message.h"
+
+namespace tribune::web {
+
+struct SiteFile {
+  std::string content_type;
+  std::string cache_control;
+  base::SharedBytes body;
+  std::string etag;
+  base::SharedBytes gzip;   // null when compression does not pay
+  std::string gzip_etag;    // of the compressed representation
+};
+
+/// Bounds on what is read into memory.
+struct SiteLimits {
+  std::uint64_t max_bytes = 64ull << 20;
+  std::size_t max_files = 2'000;
+};
+
+/// Compresses a body; nothing when it cannot.
+using Compress = std::function<std::optional<std::string>(std::string_view)>;
+
+/// Immutable. Const methods from any thread.
+class Site {
+ public:
+  /// Reads the whole folder; links and special files are left out. Errors: not_found without an index.html, too_large
+  /// beyond the limits, io.
+  static base::Result<std::shared_ptr<const Site>> load(const std::filesystem::path& folder, const Compress&,
+                                                        const SiteLimits& = {});
+
+  /// The file at a canonical request path; a path that ends with '/' names the index.html under it. Null when there is none.
+  const SiteFile* find(std::string_view path) const;
+
+  /// The answer to a GET or HEAD: 200, 304, or a problem.
+  http::Response answer(const http::Request&) const;
+
+  std::size_t files() const { return files_.size(); }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::map<std::string, SiteFile, std::less<>> files_;  // by path from the root, with its leading '/'
+  std::uint64_t bytes_ = 0;
+};
+
+/// The media type by the name's suffix; application/octet-stream for one that is not known.
+std::string_view content_type_of(std::string_view name);
+
+/// Whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3). Absent means that only the plain body is safe.
+bool accepts_gzip(const http::Headers&);
+
+}  // namespace tribune::web

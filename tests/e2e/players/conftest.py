@@ -1,0 +1,50 @@
+"""Fixtures of the player tests: the packager runs once for all of them."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: E402
+
+ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
+
+
+@pytest.fixture(scope="session")
+def viewer_page():
+    subprocess.run([ROOT / "scripts" / "build-web"], check=True)
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    if not (PLAYERS / "node_modules" / "playwright-core").exists():
+        subprocess.run(["npm", "ci", "--no-progress", "--loglevel=error"], cwd=PLAYERS, check=True)
+
+
+@pytest.fixture(scope="session")
+def packaged_origin(tmp_path_factory):
+    origin = PackagedOrigin(tmp_path_factory.mktemp("origin"))
+    yield origin
+    origin.close()
+
+
+@pytest.fixture
+def packaged_event(folder, programs, packaged_origin, viewer_page):
+    return PackagedEvent(folder, programs, packaged_origin)
+
+
+@pytest.fixture
+def watch(request, playwright):
+    """Opens the page for so many seconds of playback; the last picture of it is kept."""
+    viewers = []
+
+    def make(page_url, seconds):
+        name = request.node.name.replace("[", "_").replace("]", "")
+        viewers.append(Viewer(page_url, seconds, ARTEFACTS / f"{name}.png"))
+        return viewers[-1]
+
+    yield make
+    for viewer in viewers:
+        viewer.close()

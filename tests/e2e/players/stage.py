@@ -1,0 +1,109 @@
+"""A live event with a real packager: the demo's origin (ffmpeg and nginx) on a port of its own, and Tribune in front of it."""
+import json
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from harness.event import Event, merged
+from harness.waiting import stretched, wait_until
+
+ROOT = Path(__file__).parents[3]
+PLAYERS = Path(__file__).parent
+CHANNELS = ("demo", "demo-ts")
+FRAMES_PER_SECOND = 25
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PackagedOrigin:
+    """scripts/demo-origin as a process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder.parent / f"{folder.name}.log"
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen([ROOT / "scripts" / "demo-origin", str(folder), str(self.port)], stdout=out, stderr=out,
+                                            stdin=subprocess.DEVNULL)
+        wait_until(lambda: self.is_ready() or self.process.poll() is not None, 60, "the packager lists three segments")
+        assert self.process.poll() is None, self.log.read_text()
+
+    def is_ready(self):
+        return (self.folder / "ready").exists()
+
+    def bytes_of(self, channel, path):
+        """What the packager wrote; a segment stays for half a minute after it left the playlist."""
+        return (self.folder / "www" / channel / path).read_bytes()
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+class PackagedEvent(Event):
+    """The event of the harness with the packager as its origin, and with the viewer page."""
+
+    def __init__(self, folder, programs, origin):
+        self.folder, self.programs, self.origin = folder, programs, origin
+        self.channels = [self.entry(c, f"{origin.url}/{c}/index.m3u8", links="auto") for c in CHANNELS]
+        self.holders = {}
+        self.balancer = None
+        self.nodes = {}
+
+    def balancer_config(self, nodes, changes=None):
+        return merged(super().balancer_config(nodes, changes), {"api": {}, "web": {"folder": str(ROOT / "web" / "dist")}})
+
+    def playlist_url(self, channel, cache=None):
+        return f"{self.url('balancer')}/live/{channel}/index.m3u8" + (f"?cache={cache}" if cache else "")
+
+    def page_url(self, channel, cache=None):
+        return f"{self.url('balancer')}/?channel={channel}" + (f"&cache={cache}" if cache else "")
+
+    def segments_served(self, node):
+        return [line["path"] for line in self.nodes[node].accesses() if line["path"].startswith("/media/") and line["status"] == 200]
+
+
+class Viewer:
+    """The viewer page in headless Chromium; see watch.mjs."""
+
+    def __init__(self, page_url, seconds, screenshot):
+        screenshot.parent.mkdir(parents=True, exist_ok=True)
+        self.seconds = seconds
+        self.lines = queue.Queue()
+        self.errors = screenshot.with_suffix(".stderr")
+        with open(self.errors, "wb") as errors:
+            self.process = subprocess.Popen(["node", "watch.mjs", page_url, str(seconds), str(screenshot)], cwd=PLAYERS,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(json.loads(line))
+        self.lines.put({"event": "ended"})
+
+    def next(self, event, within):
+        try:
+            line = self.lines.get(timeout=stretched(within))
+        except queue.Empty:
+            raise AssertionError(f"the viewer did not say '{event}' within {within} s") from None
+        assert line["event"] == event, f"{line}\n{self.errors.read_text()[-2000:]}"[:6000]
+        return line
+
+    def wait_playing(self):
+        return self.next("playing", 60)
+
+    def wait_done(self):
+        return self.next("done", self.seconds * 4 + 30)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(20)
