@@ -104,7 +104,7 @@ def refused(program, data, statuses=(400,)):
 
 
 def refusals(program):
-    return program.metric(words.REFUSED_REQUESTS)
+    return program.metric(words.REFUSED_REQUESTS, listener="front")
 
 
 @pytest.mark.parametrize("group", ["framing", "heads"])
