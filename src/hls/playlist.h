@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,7 +18,7 @@
 namespace tribune::hls {
 
 /// Which carrier a URI stands in. What a URI leads to decides how it is linked.
-enum class UriKind {
+enum class UriKind : std::uint8_t {
   variant,            // the line after EXT-X-STREAM-INF
   iframe_variant,     // EXT-X-I-FRAME-STREAM-INF
   image_variant,      // vendor image streams: EXT-X-IMAGE-STREAM-INF
@@ -26,7 +28,7 @@ enum class UriKind {
   steering,           // EXT-X-CONTENT-STEERING SERVER-URI
   segment,
   part,
-  preload_hint,
+  preload_hint,       // TYPE=PART; a hint of TYPE=MAP is a `map`
   map,
   key,
   rendition_report,
@@ -41,36 +43,73 @@ bool leads_to_playlist(UriKind);
 /// One URI in a playlist. `line`, `begin` and `length` say where its text stands.
 struct UriUse {
   UriKind kind{};
-  std::string uri;                    // variables substituted, quotes removed
-  std::size_t line = 0;
-  std::size_t begin = 0;              // in the line
-  std::size_t length = 0;
   bool quoted = false;
-  std::int64_t msn = -1;              // of the segment it belongs to; -1 outside segments
+  std::uint32_t line = 0;
+  std::uint32_t begin = 0;            // in the line, after the quote
+  std::uint32_t length = 0;
   std::uint32_t generation = 0;       // which source timeline it came from; see join()
+  std::int32_t part = -1;             // parts and part hints: the place in their segment, from 0
+  std::int64_t msn = -1;              // of the segment it belongs to; -1 in multivariant playlists
+  std::string uri;                    // variables substituted, quotes removed
 };
 
+enum class LineEnd : std::uint8_t { none, lf, crlf };
+
 struct Line {
-  std::string text;                   // without the line end
-  std::string end;                    // "\n", "\r\n" or "" at the end of the text
+  std::string_view text;              // without the line end; lives as long as the playlist or a copy of it
+  LineEnd end = LineEnd::lf;
+};
+
+/// Text that says what the source left implied: the offset of a byte range. Written always.
+struct Implied {
+  std::uint32_t line = 0;
+  std::uint32_t at = 0;
+  std::string text;
+};
+
+/// A number that changes when the numbering does.
+struct Numbered {
+  enum class What : std::uint8_t { media_sequence, discontinuity_sequence, last_msn };
+  What what{};
+  std::uint32_t line = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t length = 0;
+  std::int64_t value = 0;
+};
+
+/// EXT-X-KEY.
+struct KeyTag {
+  std::uint32_t line = 0;
+  bool none = false;                  // METHOD=NONE
+  bool implied_iv = false;            // the MSN is the IV: KEYFORMAT identity, AES-128 or SAMPLE-AES, no IV
+  std::string keyformat;
+};
+
+/// A sub-range of a resource, in bytes.
+struct SubRange {
+  std::int64_t length = 0;
+  std::int64_t offset = 0;
+  bool operator==(const SubRange&) const = default;
 };
 
 struct Segment {
   std::int64_t msn = 0;
-  std::int64_t discontinuity_sequence = 0;
-  std::chrono::microseconds duration{0};
-  std::string uri;                    // substituted
-  bool discontinuity = false;         // EXT-X-DISCONTINUITY stands before it
-  bool gap = false;
-  std::optional<std::string> program_date_time;
-  std::size_t first_line = 0;         // its lines: tags and URI, [first_line, end_line)
-  std::size_t end_line = 0;
+  std::int64_t discontinuity_sequence = 0;  // with the tags before this segment counted
+  std::chrono::microseconds duration{0};    // EXTINF
+  std::uint32_t first_line = 0;             // its lines: tags and URI, [first_line, end_line)
+  std::uint32_t end_line = 0;
+  std::uint32_t uri_use = 0;                // index into Playlist::uris
   std::uint32_t generation = 0;
-  std::int64_t parts = 0;
+  std::uint32_t discontinuities = 0;        // EXT-X-DISCONTINUITY tags before it, after the previous segment
+  std::int32_t parts = 0;
+  bool gap = false;
+  std::optional<SubRange> byterange;
+  std::string_view program_date_time;       // as written, or empty
 };
 
 struct Playlist {
   bool multivariant = false;
+  std::vector<std::shared_ptr<const std::string>> texts;       // what the lines are views into
   std::vector<Line> lines;
   std::vector<UriUse> uris;           // in the order of the text
   std::vector<std::pair<std::string, std::string>> variables;  // EXT-X-DEFINE, resolved: children import them
@@ -78,14 +117,25 @@ struct Playlist {
   // Media playlists only:
   std::int64_t version = 1;
   std::chrono::milliseconds target_duration{0};
-  std::optional<std::chrono::milliseconds> part_target;
+  std::optional<std::chrono::microseconds> part_target;        // EXT-X-PART-INF
   std::int64_t media_sequence = 0;
   std::int64_t discontinuity_sequence = 0;
   bool ended = false;                 // EXT-X-ENDLIST
-  bool vod_or_event = false;          // EXT-X-PLAYLIST-TYPE
-  bool can_block_reload = false;
+  bool vod = false;                   // EXT-X-PLAYLIST-TYPE:VOD
+  bool can_block_reload = false;      // EXT-X-SERVER-CONTROL
   std::vector<Segment> segments;
-  std::int64_t trailing_parts = 0;    // of the segment that is not complete yet
+  std::int32_t trailing_parts = 0;    // of the segment that is not complete yet
+  bool has_part_hint = false;         // EXT-X-PRELOAD-HINT TYPE=PART
+  std::chrono::microseconds trailing_duration{0};
+  std::vector<KeyTag> keys;           // in the order of the text
+  std::vector<std::uint32_t> map_lines;
+  std::vector<Implied> implied;       // in the order of the text
+  std::vector<Numbered> numbers;
+
+  /// The MSN after the last complete segment.
+  std::int64_t end_msn() const { return media_sequence + static_cast<std::int64_t>(segments.size()); }
+  /// The first MSN that is not named, not even by a part or a hint.
+  std::int64_t next_msn() const { return end_msn() + (trailing_parts > 0 || has_part_hint ? 1 : 0); }
 };
 
 /// What the text cannot say itself.
@@ -101,22 +151,33 @@ base::Result<Playlist> parse(std::string_view text, const Context& = {});
 
 /// What changes beside URIs.
 struct Edits {
-  std::int64_t msn_shift = 0;             // added to EXT-X-MEDIA-SEQUENCE (inserted when absent and not 0)
-  std::int64_t discontinuity_shift = 0;   // added to EXT-X-DISCONTINUITY-SEQUENCE
-  bool explicit_ivs = false;              // AES-128 keys without IV get one from the *source's* MSN: needed when numbering changes
-  bool drop_delta_updates = true;         // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
+  std::int64_t msn_shift = 0;             // added to EXT-X-MEDIA-SEQUENCE (inserted when absent) and to LAST-MSN
+  std::int64_t discontinuity_shift = 0;   // added to EXT-X-DISCONTINUITY-SEQUENCE (inserted when absent)
+  bool explicit_ivs = false;              // keys that imply the IV get one from the *source's* MSN: needed when numbering changes
+  bool drop_delta_updates = false;        // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
 };
 
 /// Gives the new text of a URI, or nothing to leave its bytes as they are.
 using MapUri = std::function<std::optional<std::string>(const UriUse&)>;
 
-/// The playlist's text with URIs mapped and byte ranges made explicit where an offset was implied.
-std::string write(const Playlist&, const MapUri&, const Edits& = {});
+/// The playlist's text with URIs mapped and byte ranges made explicit where an offset was implied. Characters that would
+/// end a URI early (quotes, line ends, "{$") are percent-encoded in what `map` gives.
+std::string write(const Playlist&, const MapUri& map, const Edits& = {});
 
-/// One playlist for viewers out of two source timelines: the last `keep` segments of `before`, EXT-X-DISCONTINUITY, then
-/// `after`, renumbered to go on where `before` ended. Keys and init sections are restated where they change, byte ranges
-/// and IVs made explicit first. Segments of `after` carry `generation`.
-base::Result<Playlist> join(const Playlist& before, std::size_t keep, const Playlist& after, std::uint32_t generation,
-                            const Limits& = {});
+/// How the numbering of `after` continues that of `before`.
+struct Joint {
+  std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN, for `after`
+  std::int64_t discontinuity_shift = 0;   // the same for the discontinuity sequence
+  std::uint32_t generation = 0;           // given to what comes from `after`
+};
+
+/// One playlist for viewers out of two source timelines: segments of `before` (viewers' numbering) from MSN `first` on,
+/// EXT-X-DISCONTINUITY, then `after` (source's numbering, shifted as the joint says). When `before` ends before `first`,
+/// `after` alone, renumbered. Segments of `after` that would repeat an MSN of `before` are left out; MSNs between the two
+/// are filled with EXT-X-GAP segments. Keys and init sections are restated where they change; byte ranges, variables and
+/// IVs are made explicit; parts of `before` go, and a segment of which it had only parts becomes a gap.
+/// Errors: more than kMaxHole MSNs between the two, nothing of `after` left, an init section that cannot be ended, a limit.
+inline constexpr std::int64_t kMaxHole = 8;
+base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint&, const Limits& = {});
 
 }  // namespace tribune::hls

@@ -1,0 +1,27 @@
+#pragma once
+// Attribute lists (RFC 8216bis section 4.2). Pure functions.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tribune::hls {
+
+struct Attribute {
+  std::string_view name;
+  std::string_view value;       // without the quotes, variables as written
+  bool quoted = false;
+  std::uint32_t name_begin = 0; // in the line
+  std::uint32_t begin = 0;      // of the value, in the line, after the quote
+  std::uint32_t end = 0;        // after the value and its quote
+};
+
+/// The list that begins at `from` in `line`, into `out`. Returns what is wrong with it, or nothing. Lenient about spaces
+/// around names and values; an attribute without '=' or a quote without its end is an error.
+std::optional<std::string_view> read_attributes(std::string_view line, std::size_t from, std::vector<Attribute>& out);
+
+/// The first attribute of that name, or null.
+const Attribute* find(const std::vector<Attribute>&, std::string_view name);
+
+}  // namespace tribune::hls

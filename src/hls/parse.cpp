@@ -1,0 +1,191 @@
+// Any playlist: bounds, lines, the table of tags, and which of the two kinds it is.
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "hls/numbers.h"
+#include "hls/parser.h"
+#include "hls/text.h"
+
+namespace tribune::hls {
+
+struct Parser::TagType {
+  std::string_view name;
+  Side side;
+  bool has_attributes;
+  base::Status (Parser::*read)();
+};
+
+const Parser::TagType* Parser::tag_type(std::string_view name) {
+  constexpr auto any = Side::unknown;
+  constexpr auto media = Side::media;
+  constexpr auto multi = Side::multivariant;
+  static constexpr std::array kTags{
+      TagType{"EXTINF", media, false, &Parser::read_inf},
+      TagType{"EXT-X-PART", media, true, &Parser::read_part},
+      TagType{"EXT-X-PROGRAM-DATE-TIME", media, false, &Parser::read_program_date_time},
+      TagType{"EXT-X-BYTERANGE", media, false, &Parser::read_byte_range},
+      TagType{"EXT-X-DISCONTINUITY", media, false, &Parser::read_discontinuity},
+      TagType{"EXT-X-KEY", media, true, &Parser::read_key},
+      TagType{"EXT-X-MAP", media, true, &Parser::read_map},
+      TagType{"EXT-X-GAP", media, false, &Parser::read_gap},
+      TagType{"EXT-X-DATERANGE", any, true, &Parser::read_date_range},
+      TagType{"EXT-X-PRELOAD-HINT", media, true, &Parser::read_preload_hint},
+      TagType{"EXT-X-RENDITION-REPORT", media, true, &Parser::read_rendition_report},
+      TagType{"EXT-X-SKIP", media, false, &Parser::read_skip},
+      TagType{"EXT-X-TARGETDURATION", media, false, &Parser::read_target_duration},
+      TagType{"EXT-X-MEDIA-SEQUENCE", media, false, &Parser::read_media_sequence},
+      TagType{"EXT-X-DISCONTINUITY-SEQUENCE", media, false, &Parser::read_discontinuity_sequence},
+      TagType{"EXT-X-ENDLIST", media, false, &Parser::read_end_list},
+      TagType{"EXT-X-PLAYLIST-TYPE", media, false, &Parser::read_playlist_type},
+      TagType{"EXT-X-I-FRAMES-ONLY", media, false, &Parser::read_media_tag},
+      TagType{"EXT-X-PART-INF", media, true, &Parser::read_part_inf},
+      TagType{"EXT-X-SERVER-CONTROL", media, true, &Parser::read_server_control},
+      TagType{"EXT-X-STREAM-INF", multi, true, &Parser::read_stream_inf},
+      TagType{"EXT-X-I-FRAME-STREAM-INF", multi, true, &Parser::read_i_frame_stream_inf},
+      TagType{"EXT-X-IMAGE-STREAM-INF", multi, true, &Parser::read_image_stream_inf},
+      TagType{"EXT-X-MEDIA", multi, true, &Parser::read_media},
+      TagType{"EXT-X-SESSION-DATA", multi, true, &Parser::read_session_data},
+      TagType{"EXT-X-SESSION-KEY", multi, true, &Parser::read_session_key},
+      TagType{"EXT-X-CONTENT-STEERING", multi, true, &Parser::read_content_steering},
+      TagType{"EXT-X-DEFINE", any, true, &Parser::read_define},
+      TagType{"EXT-X-VERSION", any, false, &Parser::read_version},
+  };
+  for (const auto& type : kTags)
+    if (type.name == name) return &type;
+  return nullptr;
+}
+
+bool leads_to_playlist(UriKind kind) {
+  switch (kind) {
+    case UriKind::variant:
+    case UriKind::iframe_variant:
+    case UriKind::image_variant:
+    case UriKind::rendition:
+    case UriKind::rendition_report:
+    case UriKind::asset_uri: return true;
+    default: return false;
+  }
+}
+
+base::Result<Playlist> parse(std::string_view text, const Context& context) { return Parser(context).run(text); }
+
+base::Result<Playlist> Parser::run(std::string_view text) {
+  if (auto fine = check_shape(text, context_.limits); !fine) return tl::unexpected(fine.error());
+  auto kept = std::make_shared<const std::string>(text);
+  auto lines = split_lines(*kept, context_.limits);
+  if (!lines) return tl::unexpected(lines.error());
+  out_.texts.push_back(std::move(kept));
+  out_.lines = std::move(*lines);
+  for (line_ = 1; line_ < out_.lines.size(); ++line_)
+    if (auto fine = read_line(out_.lines[line_].text); !fine) return tl::unexpected(fine.error());
+  if (auto fine = finish(); !fine) return tl::unexpected(fine.error());
+  out_.variables = variables_.take();
+  return std::move(out_);
+}
+
+tl::unexpected<base::Error> Parser::wrong(std::string_view what) const { return playlist_error(line_, what); }
+
+base::Status Parser::read_line(std::string_view line) {
+  if (line.empty()) return {};
+  if (line[0] == '#') return line.substr(0, 4) == "#EXT" ? read_tag(line) : base::Status{};
+  const auto content = trimmed(line);
+  if (content.empty() || content[0] == '#') return {};
+  switch (side_) {
+    case Side::media: return read_segment_uri(line);
+    case Side::multivariant:
+      if (!variant_pending_) return {};  // players ignore it, so do we
+      variant_pending_ = false;
+      return add_uri_line(UriKind::variant, line);
+    case Side::unknown: break;
+  }
+  return wrong("a URI stands before any tag that says what it leads to");
+}
+
+base::Status Parser::read_tag(std::string_view line) {
+  const auto colon = line.find(':');
+  const auto* type = tag_type(trimmed(line.substr(1, colon == std::string_view::npos ? colon : colon - 1)));
+  if (!type) return {};
+  if (type->side != Side::unknown)
+    if (auto fine = choose(type->side); !fine) return fine;
+  value_begin_ = static_cast<std::uint32_t>(colon == std::string_view::npos ? line.size() : colon + 1);
+  value_ = line.substr(value_begin_);
+  if (type->has_attributes)
+    if (const auto problem = read_attributes(line, value_begin_, attributes_)) return wrong(*problem);
+  return (this->*type->read)();
+}
+
+base::Status Parser::choose(Side side) {
+  if (side_ == Side::unknown) side_ = side;
+  if (side_ != side) return wrong("tags of media playlists and of multivariant playlists are mixed");
+  return {};
+}
+
+base::Status Parser::add_uri(UriKind kind, std::string_view attribute_name) {
+  const bool on_media_side = side_ == Side::media;
+  for (const auto& attribute : attributes_) {
+    if (attribute.name != attribute_name) continue;
+    auto uri = variables_.substitute(line_, attribute.value);
+    if (!uri) return tl::unexpected(uri.error());
+    UriUse use;
+    use.kind = kind;
+    use.quoted = attribute.quoted;
+    use.line = line_;
+    use.begin = attribute.begin;
+    use.length = static_cast<std::uint32_t>(attribute.value.size());
+    use.msn = on_media_side ? current_msn() : -1;
+    use.uri = std::move(*uri);
+    out_.uris.push_back(std::move(use));
+  }
+  return {};
+}
+
+base::Status Parser::add_uri_line(UriKind kind, std::string_view line) {
+  const auto text = trimmed(line);
+  auto uri = variables_.substitute(line_, text);
+  if (!uri) return tl::unexpected(uri.error());
+  UriUse use;
+  use.kind = kind;
+  use.line = line_;
+  use.begin = static_cast<std::uint32_t>(text.data() - line.data());
+  use.length = static_cast<std::uint32_t>(text.size());
+  use.msn = side_ == Side::media ? current_msn() : -1;
+  use.uri = std::move(*uri);
+  out_.uris.push_back(std::move(use));
+  return {};
+}
+
+base::Result<std::string> Parser::value_of(std::string_view attribute_name) {
+  const auto* attribute = find(attributes_, attribute_name);
+  if (!attribute) return std::string();
+  return variables_.substitute(line_, attribute->value);
+}
+
+base::Status Parser::read_define() { return variables_.define(line_, attributes_); }
+
+base::Status Parser::read_version() {
+  const auto version = read_integer(trimmed(value_));
+  if (!version) return wrong("EXT-X-VERSION is not a number");
+  out_.version = *version;
+  return {};
+}
+
+base::Status Parser::read_date_range() {
+  for (const auto& [kind, name] : {std::pair{UriKind::asset_uri, "X-ASSET-URI"}, std::pair{UriKind::asset_list, "X-ASSET-LIST"},
+                                   std::pair{UriKind::daterange_uri, "X-URI"}})
+    if (auto fine = add_uri(kind, name); !fine) return fine;
+  return {};
+}
+
+base::Status Parser::finish() {
+  line_ = static_cast<std::uint32_t>(out_.lines.size() - 1);
+  switch (side_) {
+    case Side::media: return finish_media();
+    case Side::multivariant: return finish_multivariant();
+    case Side::unknown: break;
+  }
+  return wrong("neither a media playlist nor a multivariant playlist: it has no tag of either");
+}
+
+}  // namespace tribune::hls

@@ -1,0 +1,72 @@
+#pragma once
+// Changes to a playlist's lines, gathered in any order and applied while the lines are emitted. What is not changed keeps
+// its bytes.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hls/playlist.h"
+
+namespace tribune::hls {
+
+/// Borrows the playlist. Owned by whoever writes.
+class Rewriting {
+ public:
+  explicit Rewriting(const Playlist& playlist) : playlist_(playlist) {}
+
+  void replace(std::uint32_t line, std::uint32_t begin, std::uint32_t length, std::string text);
+  /// Text after the line's last visible character.
+  void append(std::uint32_t line, std::string text) { suffixes_[line] = std::move(text); }
+  void insert_before(std::uint32_t line, std::string text);
+  /// The line `source` with its replacements, and `suffix` after it, before `line`.
+  void repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix);
+  void drop(std::uint32_t line);
+
+  // Whole families of changes:
+  void make_ranges_explicit();
+  void make_ivs_explicit();
+  void expand_variables();   // and drops EXT-X-DEFINE
+  void drop_delta_updates();
+
+  /// Lines [first, end) with all changes. `between` gives a line end to a line that has none and is followed by others.
+  void emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows = false);
+  /// One line with its replacements, without its end.
+  std::string text_of_line(std::uint32_t line);
+
+  /// The line end that inserted lines get: that of the first line.
+  std::string_view line_end() const;
+
+ private:
+  struct Change {
+    std::uint32_t line;
+    std::uint32_t begin;
+    std::uint32_t length;
+    std::string text;
+  };
+  struct Insertion {
+    std::uint32_t line;
+    std::string text;
+    bool repeats;
+    std::uint32_t source;
+  };
+  void sort();
+  void add_line(std::uint32_t line, std::string& out);
+  void add_insertion(const Insertion&, std::string& out);
+  void remove_attributes(std::uint32_t line, std::string_view first, std::string_view second);
+  void expand_line(std::uint32_t line);
+
+  const Playlist& playlist_;
+  std::vector<Change> changes_;
+  std::vector<Insertion> insertions_;
+  std::vector<std::uint32_t> dropped_;
+  std::map<std::uint32_t, std::string> suffixes_;
+  bool sorted_ = false;
+};
+
+/// The name of the tag in a line, "EXT-X-KEY", or nothing for a line that is no tag.
+std::string_view tag_name(std::string_view line);
+
+}  // namespace tribune::hls

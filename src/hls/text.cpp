@@ -1,0 +1,128 @@
+#include "hls/text.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace tribune::hls {
+namespace {
+
+constexpr std::string_view kSignature = "#EXTM3U";
+
+std::size_t count_line_ends(std::string_view text, std::size_t enough) {
+  std::size_t count = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (count <= enough && at != end) {
+    at = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
+    if (!at) break;
+    ++count;
+    ++at;
+  }
+  return count;
+}
+
+// Length of the well-formed UTF-8 sequence (RFC 3629) at `at`, with C1 controls refused; 0 when there is none.
+std::size_t sequence_length(const unsigned char* at, std::size_t left) {
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return i < left && at[i] >= low && at[i] <= high;
+  };
+  const unsigned lead = at[0];
+  if (lead == 0xC2) return follows(1, 0xA0) ? 2 : 0;  // U+0080 to U+009F are control characters
+  if (lead >= 0xC3 && lead <= 0xDF) return follows(1) ? 2 : 0;
+  if (lead == 0xE0) return follows(1, 0xA0) && follows(2) ? 3 : 0;
+  if (lead == 0xED) return follows(1, 0x80, 0x9F) && follows(2) ? 3 : 0;
+  if (lead >= 0xE1 && lead <= 0xEF) return follows(1) && follows(2) ? 3 : 0;
+  if (lead == 0xF0) return follows(1, 0x90) && follows(2) && follows(3) ? 4 : 0;
+  if (lead >= 0xF1 && lead <= 0xF3) return follows(1) && follows(2) && follows(3) ? 4 : 0;
+  if (lead == 0xF4) return follows(1, 0x80, 0x8F) && follows(2) && follows(3) ? 4 : 0;
+  return 0;
+}
+
+enum class Bytes { fine, control, not_utf8 };
+
+Bytes judge_bytes(std::string_view line) {
+  const auto* at = reinterpret_cast<const unsigned char*>(line.data());
+  std::size_t i = 0;
+  while (i < line.size()) {
+    const unsigned c = at[i];
+    if (c >= 0x20 && c < 0x7F) {
+      ++i;
+    } else if (c >= 0x80) {
+      const auto length = sequence_length(at + i, line.size() - i);
+      if (length == 0) {
+        const bool c1 = c == 0xC2 && i + 1 < line.size() && at[i + 1] >= 0x80 && at[i + 1] < 0xA0;
+        return c1 ? Bytes::control : Bytes::not_utf8;
+      }
+      i += length;
+    } else if (c == '\t') {
+      ++i;  // WHY: section 4.1 forbids it, but packagers put tabs into titles and every player takes them
+    } else {
+      return Bytes::control;
+    }
+  }
+  return Bytes::fine;
+}
+
+}  // namespace
+
+tl::unexpected<base::Error> playlist_error(std::size_t line_index, std::string_view what, base::ErrorKind kind) {
+  return base::failure(kind, base::Fault::origin, fmt::format("line {}: {}", line_index + 1, what), true);
+}
+
+std::string_view text_of(LineEnd end) {
+  switch (end) {
+    case LineEnd::lf: return "\n";
+    case LineEnd::crlf: return "\r\n";
+    case LineEnd::none: break;
+  }
+  return "";
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+base::Status check_shape(std::string_view text, const Limits& limits) {
+  if (text.size() > limits.max_bytes)
+    return playlist_error(0, fmt::format("{} bytes, more than {} are refused", text.size(), limits.max_bytes),
+                          base::ErrorKind::too_large);
+  if (text.empty()) return playlist_error(0, "empty");
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") return playlist_error(0, "a byte order mark stands before #EXTM3U");
+  const auto rest = text.substr(std::min(kSignature.size(), text.size()));
+  const bool signed_well = text.substr(0, kSignature.size()) == kSignature &&
+                           (rest.empty() || rest[0] == '\n' || rest[0] == '\r' || rest[0] == ' ' || rest[0] == '\t');
+  if (!signed_well) return playlist_error(0, "does not begin with #EXTM3U");
+  const auto most = static_cast<std::size_t>(limits.max_lines);
+  if (count_line_ends(text, most) > most)
+    return playlist_error(most, fmt::format("more than {} lines are refused", most), base::ErrorKind::too_large);
+  return {};
+}
+
+base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits& limits) {
+  std::vector<Line> lines;
+  lines.reserve(count_line_ends(text, text.size()) + 1);
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    auto line_end = end == std::string_view::npos ? LineEnd::none : LineEnd::lf;
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line_end == LineEnd::lf && !line.empty() && line.back() == '\r') {
+      line.remove_suffix(1);
+      line_end = LineEnd::crlf;
+    }
+    if (line.size() > limits.max_line_bytes)
+      return playlist_error(lines.size(), fmt::format("longer than {} bytes", limits.max_line_bytes), base::ErrorKind::too_large);
+    switch (judge_bytes(line)) {
+      case Bytes::control: return playlist_error(lines.size(), "contains a control character");
+      case Bytes::not_utf8: return playlist_error(lines.size(), "is not UTF-8");
+      case Bytes::fine: break;
+    }
+    lines.push_back({line, line_end});
+  }
+  return lines;
+}
+
+}  // namespace tribune::hls
