@@ -1,0 +1,104 @@
+#include "api/documents.h"
+
+#include <algorithm>
+#include <set>
+
+#include <doctest/doctest.h>
+
+#include "base/json.h"
+
+using namespace tribune;
+using namespace tribune::api;
+
+namespace {
+
+base::json::Value parsed(const std::string& text) {
+  auto value = base::json::parse(text);
+  REQUIRE(value);
+  return std::move(*value);
+}
+
+contracts::Event two_channels() {
+  contracts::Event event;
+  event.channels.resize(2);
+  event.channels[0].id = "demo";
+  event.channels[0].title = "The \"Demo\"";
+  event.channels[1].id = "other";
+  return event;
+}
+
+/// Every name that "$ref" leads to, anywhere in the document.
+void collect_references(const base::json::Value& value, std::set<std::string>& out) {
+  if (const auto reference = value.text("$ref")) out.emplace(*reference);
+  for (const auto& member : value.object) collect_references(member.value, out);
+  for (const auto& item : value.array) collect_references(item, out);
+}
+
+}  // namespace
+
+TEST_CASE("Channels are listed in their order, with the URL for a player") {
+  const auto value = parsed(channels_document(two_channels(), {}));
+  const auto& channels = value.find("channels")->array;
+  REQUIRE(channels.size() == 2);
+  CHECK(channels[0].text("id") == "demo");
+  CHECK(channels[0].text("title") == "The \"Demo\"");
+  CHECK(channels[0].text("playback_url") == "/live/demo/index.m3u8");
+  CHECK(channels[1].text("title") == "other");
+}
+
+TEST_CASE("Playback URLs begin with the balancer's address when it is configured") {
+  ApiSettings settings;
+  settings.balancer_url = "https://live.example/";
+  const auto value = parsed(channels_document(two_channels(), settings));
+  CHECK(value.find("channels")->array[0].text("playback_url") == "https://live.example/live/demo/index.m3u8");
+}
+
+TEST_CASE("The source of a channel is not told to the apps") {
+  auto event = two_channels();
+  event.channels[0].source = "http://secret-origin/index.m3u8";
+  CHECK(channels_document(event, {}).find("secret-origin") == std::string::npos);
+}
+
+TEST_CASE("Caches are listed with the URL to ping") {
+  ApiSettings settings;
+  settings.caches = {{"stadium", "http://s:81/"}};
+  const auto value = parsed(caches_document(settings));
+  const auto& cache = value.find("caches")->array.at(0);
+  CHECK(cache.text("id") == "stadium");
+  CHECK(cache.text("url") == "http://s:81");
+  CHECK(cache.text("ping_url") == "http://s:81/ping");
+  CHECK(caches_document({}) == R"({"caches":[]})");
+}
+
+TEST_CASE("The OpenAPI document describes every path, and every reference in it leads somewhere") {
+  const auto document = parsed(openapi_document("1.2.3"));
+  CHECK(document.text("openapi") == "3.1.0");
+  CHECK(document.find("info")->text("version") == "1.2.3");
+  std::set<std::string> references;
+  collect_references(document, references);
+  CHECK(references.size() == 6);
+  for (const auto& reference : references) {
+    CAPTURE(reference);
+    const base::json::Value* at = &document;
+    for (std::size_t begin = 2; at && begin <= reference.size();) {
+      const auto end = std::min(reference.find('/', begin), reference.size());
+      at = at->find(reference.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    CHECK(at != nullptr);
+  }
+}
+
+TEST_CASE("What the API answers has the members that its schema requires") {
+  ApiSettings settings;
+  settings.caches = {{"stadium", "http://s:81"}};
+  const auto document = parsed(openapi_document("1"));
+  const auto& schemas = *document.find("components")->find("schemas");
+  const auto channels = parsed(channels_document(two_channels(), settings));
+  const auto caches = parsed(caches_document(settings));
+  for (const auto& [schema, value] : {std::pair{"Channel", &channels.find("channels")->array[0]}, {"Cache", &caches.find("caches")->array[0]}}) {
+    const auto& required = schemas.find(schema)->find("required")->array;
+    CHECK(required.size() == value->object.size());
+    for (const auto& name : required) CHECK(value->find(name.string) != nullptr);
+  }
+}

@@ -1,0 +1,202 @@
+#include "balancer/pins.h"
+
+#include <array>
+#include <barrier>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using test::node;
+using test::table;
+
+namespace {
+
+constexpr access::SessionId kViewer = 7;
+
+/// "0=a 105=b": first MSN and node of each pin.
+std::string text(const LinkPins& pins) {
+  std::string out;
+  for (const auto& pin : pins) out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
+  return out;
+}
+
+struct Scene {
+  NodeTable nodes = table({node("a"), node("b"), node("c")});
+  PinBoard board;
+
+  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool takes_rewriting = false, access::SessionId viewer = kViewer) {
+    return text(board.pin(viewer, {first, next}, nodes, nodes.find(chosen)->address, takes_rewriting));
+  }
+  void kill(const std::string& id) {
+    for (auto& state : nodes.nodes)
+      if (state.address->id == id) state.condition = NodeCondition::down;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A viewer of one node has one pin, equal for all whenever they came") {
+  Scene s;
+  CHECK(s.see("a", 100, 106) == "0=a");
+  CHECK(s.see("a", 104, 110) == "0=a");
+  CHECK(s.see("a", 104, 110, false, 8) == "0=a");
+}
+
+TEST_CASE("Another node begins at the first MSN not yet listed") {
+  Scene s;
+  s.see("a", 100, 106);
+  CHECK(s.see("b", 101, 107) == "0=a 106=b");
+  CHECK(s.see("b", 103, 109) == "0=a 106=b");
+}
+
+TEST_CASE("A change that nothing new shows does not change the text") {
+  Scene s;
+  s.see("a", 100, 106);
+  CHECK(s.see("b", 100, 106) == "0=a");
+  CHECK(s.see("b", 101, 107) == "0=a 106=b");
+}
+
+TEST_CASE("All renditions change at the same MSN") {
+  Scene s;
+  s.see("a", 100, 106);                            // video
+  s.see("a", 99, 105);                             // audio trails
+  CHECK(s.see("b", 100, 106) == "0=a");            // decided here
+  CHECK(s.see("b", 99, 105) == "0=a");
+  CHECK(s.see("b", 101, 107) == "0=a 106=b");
+  CHECK(s.see("b", 100, 106) == "0=a");
+  CHECK(s.see("b", 101, 107) == "0=a 106=b");
+}
+
+TEST_CASE("A rendition that is ahead is not cut back by one that trails") {
+  Scene s;
+  s.see("a", 100, 106);
+  s.see("a", 102, 108);                            // another rendition listed two more
+  CHECK(s.see("b", 101, 107) == "0=a");
+  CHECK(s.see("b", 103, 109) == "0=a 108=b");
+}
+
+TEST_CASE("A change that was taken back before it showed leaves no trace") {
+  Scene s;
+  s.see("a", 100, 106);
+  CHECK(s.see("b", 100, 106) == "0=a");
+  CHECK(s.see("a", 101, 107) == "0=a");
+  CHECK(s.see("c", 101, 107) == "0=a");
+  CHECK(s.see("c", 102, 108) == "0=a 107=c");
+}
+
+TEST_CASE("Pins are dropped when the window has left them, after the slowest rendition") {
+  Scene s;
+  s.see("a", 100, 106);
+  s.see("b", 101, 107);
+  CHECK(s.see("b", 106, 112) == "0=b");
+  CHECK(s.see("b", 105, 111) == "0=a 106=b");      // a rendition that trails still shows the old text
+  CHECK(s.see("b", 200, 206) == "0=b");
+  CHECK(s.see("b", 105, 111) == "0=b");
+}
+
+TEST_CASE("Only a few pins are kept, the newest") {
+  Scene s;
+  std::int64_t next = 106;
+  s.see("a", 0, next);
+  for (int i = 0; i < 20; ++i) s.see(i % 2 ? "a" : "b", 0, ++next);
+  const auto pins = s.board.pin(kViewer, {0, next}, s.nodes, s.nodes.find("a")->address, false);
+  CHECK(pins.size() == kMaxPins);
+  CHECK(pins.back().first_msn == next - 1);
+}
+
+TEST_CASE("Listed links of a dead node go to the new one for players that bear it") {
+  Scene s;
+  s.see("a", 100, 106, true);
+  s.kill("a");
+  CHECK(s.see("b", 100, 106, true) == "0=b");
+  CHECK(s.see("b", 101, 107, true) == "0=b");
+}
+
+TEST_CASE("A dead node that returns does not get its old links back") {
+  Scene s;
+  s.see("a", 100, 106, true);
+  s.kill("a");
+  s.see("b", 101, 107, true);
+  s.nodes = table({node("a"), node("b"), node("c")});
+  CHECK(s.see("a", 102, 108, true) == "0=b 107=a");
+}
+
+TEST_CASE("Listed links of a dead node keep their text for all other players") {
+  Scene s;
+  s.see("a", 100, 106);
+  s.kill("a");
+  CHECK(s.see("b", 101, 107) == "0=a 106=b");
+}
+
+TEST_CASE("A node that left the configuration or moved counts as gone") {
+  Scene s;
+  s.see("a", 100, 106, true);
+  s.nodes = table({node("b")});
+  CHECK(s.see("b", 101, 107, true) == "0=b");
+  s.nodes.nodes[0].address = std::make_shared<NodeAddress>(NodeAddress{"b", "http://elsewhere"});
+  CHECK(s.see("b", 102, 108, true) == "0=elsewhere");
+}
+
+TEST_CASE("Sessions do not share pins, and a released one is forgotten") {
+  Scene s;
+  s.see("a", 100, 106);
+  s.see("b", 100, 106, false, 8);
+  CHECK(s.board.size() == 2);
+  s.board.prefer(kViewer, "city");
+  CHECK(s.board.preferred(kViewer) == "city");
+  CHECK(s.board.preferred(8).empty());
+  s.board.release(kViewer);
+  s.board.release(8);
+  CHECK(s.board.size() == 0);
+  CHECK(s.board.preferred(kViewer).empty());
+}
+
+TEST_CASE("An empty window is pinned without harm") {
+  Scene s;
+  CHECK(s.see("a", 0, 0) == "0=a");
+  CHECK(s.see("b", 0, 0) == "0=b");
+  CHECK(s.see("c", 0, 3) == "0=c");
+}
+
+TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
+  Scene s;
+  std::int64_t live = 106;                         // moves while all threads wait
+  std::mt19937 pace(1);
+  std::barrier together(4, [&]() noexcept { live += pace() % 2; });
+  std::mutex mutex;
+  std::map<std::int64_t, std::string> listed;      // guarded by mutex
+  int changed = 0;                                 // likewise
+  const std::array<std::string, 3> names{"a", "b", "c"};
+
+  const auto watch = [&](unsigned seed) {
+    std::mt19937 random(seed);
+    for (int i = 0; i < 1'000; ++i) {
+      const auto next = live - static_cast<std::int64_t>(random() % 3), first = next - 6;   // renditions trail
+      const auto& chosen = names[static_cast<std::size_t>(live / 4) % names.size()];
+      const auto pins = s.board.pin(kViewer, {first, next}, s.nodes, s.nodes.find(chosen)->address, false);
+      {
+        const std::lock_guard lock(mutex);
+        for (auto msn = first; msn < next; ++msn) {
+          std::string url = pins.front().node_url;
+          for (const auto& pin : pins)
+            if (pin.first_msn <= msn) url = pin.node_url;
+          const auto [entry, is_new] = listed.emplace(msn, url);
+          if (!is_new && entry->second != url) ++changed;
+        }
+      }
+      together.arrive_and_wait();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t) threads.emplace_back(watch, t + 1);
+  for (auto& thread : threads) thread.join();
+  CHECK(changed == 0);
+  CHECK(listed.size() > 300);
+}

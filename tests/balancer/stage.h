@@ -1,0 +1,201 @@
+#pragma once
+// A request flow with scripted sources, and requests whose answers a test reads.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "balancer/players.h"
+#include "balancer/request_flow.h"
+#include "balancer/tables.h"
+#include "contracts/keys.h"
+#include "contracts/link.h"
+
+namespace tribune::test {
+
+/// What became of one request; outlives its exchange.
+struct Outcome {
+  std::optional<http::Response> response;
+  net::AccessNote note;
+  std::function<void()> gone;
+  bool is_open = true;             // the exchange still exists
+
+  std::string body() const {
+    REQUIRE(response);
+    if (const auto* text = std::get_if<std::string>(&response->body)) return *text;
+    if (const auto* slice = std::get_if<base::BytesSlice>(&response->body)) return std::string(slice->view());
+    return "";
+  }
+  int status() const { return response ? response->status : 0; }
+  std::string header(std::string_view name) const { return std::string(response ? response->headers.first(name).value_or("") : ""); }
+};
+
+class FakeExchange final : public net::Exchange {
+ public:
+  FakeExchange(http::Request request, std::shared_ptr<Outcome> outcome) : request_(std::move(request)), outcome_(std::move(outcome)) {}
+  ~FakeExchange() override { outcome_->is_open = false; }
+  const http::Request& request() const override { return request_; }
+  void reply(http::Response response) override {
+    CHECK_FALSE(outcome_->response);
+    outcome_->response = std::move(response);
+    outcome_->note = note;
+  }
+  void begin(http::Response, std::optional<std::uint64_t>) override { FAIL("not streamed"); }
+  void write(http::Body) override { FAIL("not streamed"); }
+  std::uint64_t unsent() const override { return 0; }
+  void when_drained(std::uint64_t, std::function<void()>) override {}
+  void finish() override {}
+  void on_gone(std::function<void()> gone) override { outcome_->gone = std::move(gone); }
+
+ private:
+  http::Request request_;
+  std::shared_ptr<Outcome> outcome_;
+};
+
+/// A media playlist of MSNs [first, next) whose text says which pins it was rendered with.
+class FakeSnapshot final : public balancer::SourceSnapshot {
+ public:
+  FakeSnapshot(bool multivariant, std::int64_t first, std::int64_t next) : multivariant_(multivariant), first_(first), next_(next) {}
+  bool is_multivariant() const override { return multivariant_; }
+  std::int64_t first_msn() const override { return first_; }
+  std::int64_t next_msn() const override { return next_; }
+  std::chrono::milliseconds target_duration() const override { return std::chrono::milliseconds{multivariant_ ? 0 : 6'000}; }
+  bool ended() const override { return false; }
+  base::WallTime confirmed_at() const override { return {}; }
+  std::shared_ptr<const balancer::Rendered> render(const balancer::LinkPins& pins) const override {
+    std::string text = multivariant_ ? "multivariant" : "media";
+    for (const auto& pin : pins) text += " " + std::to_string(pin.first_msn) + "=" + pin.node_url;
+    auto rendered = std::make_shared<balancer::Rendered>();
+    rendered->etag = "\"" + text + "\"";
+    rendered->body = base::share(text);
+    return rendered;
+  }
+  std::string text_for_bare_url(std::string_view token) const override { return "under ~" + std::string(token) + "/"; }
+
+ private:
+  bool multivariant_;
+  std::int64_t first_, next_;
+};
+
+class NoClient final : public net::HttpClient {
+ public:
+  std::unique_ptr<net::Fetch> start(net::FetchRequest, net::FetchHandlers) override { return nullptr; }
+};
+
+/// One worker, two nodes "stadium" and "city", channels "demo" (auto), "direct" and "redirect".
+struct Stage {
+  base::ManualClock clock{kNow};
+  base::Log log{silent()};
+  base::Metrics metrics;
+  net::EventLoop loop;
+  NoClient client;
+  runtime::Worker worker{0, loop, client};
+  balancer::PublishedView view{nullptr};
+  balancer::NodeRegistry nodes{clock, log, metrics};
+  access::Sessions sessions{clock, metrics, 3};
+  balancer::PinBoard pins;
+  base::KeyRing keys = one_key();
+
+  // What the sources say; a playlist that is not here is unknown, one that is null waits for later.
+  std::map<std::string, balancer::SnapshotPtr> playlists;
+  std::vector<balancer::OnPlaylist> waiting;
+  std::vector<std::string> asked;                 // "channel path?query"
+  bool is_stale = false;
+
+  balancer::RequestFlow flow{{clock, metrics, view, nodes, sessions, pins,
+                              [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
+                             1};
+
+  Stage() {
+    nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, std::chrono::milliseconds{1'800});
+    publish();
+    playlists["index.m3u8"] = std::make_shared<FakeSnapshot>(true, 0, 0);
+    playlists["v.m3u8"] = std::make_shared<FakeSnapshot>(false, 100, 106);
+  }
+
+  void publish() {
+    auto event = std::make_shared<contracts::Event>();
+    for (const auto& [id, links] : {std::pair<std::string, contracts::LinksMode>{"demo", contracts::LinksMode::automatic},
+                                    {"direct", contracts::LinksMode::direct}, {"redirect", contracts::LinksMode::redirect}}) {
+      contracts::Channel channel;
+      channel.id = id;
+      channel.links = links;
+      event->channels.push_back(channel);
+    }
+    auto made = std::make_shared<balancer::EventView>();
+    made->event = event;
+    made->keys = std::make_shared<base::KeyRing>(one_key());
+    made->direct_players = balancer::default_direct_players();
+    view.publish(std::move(made));
+  }
+
+  balancer::Asking ask(runtime::Worker&, const balancer::PlaylistQuestion& question, balancer::OnPlaylist on_answer) {
+    asked.push_back(std::string(question.channel) + " " + std::string(question.path) + "?" + std::string(question.query));
+    const auto found = playlists.find(std::string(question.path));
+    if (found == playlists.end()) on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no such playlist"));
+    else if (!found->second) waiting.push_back(std::move(on_answer));
+    else on_answer(balancer::PlaylistAnswer{found->second, is_stale, false});
+    return {};
+  }
+
+  /// GET of a target at the balancer; the routes are the role's.
+  std::shared_ptr<Outcome> get(const std::string& target, http::Headers headers = {}, http::Method method = http::Method::get) {
+    http::Request request;
+    request.method = method;
+    const auto mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
+    request.headers = std::move(headers);
+    http::Router router;
+    router.add({http::Method::get}, "/live/{channel}/index.m3u8", 0);
+    router.add({http::Method::get}, "/live/{channel}/~{session}/{path...}", 1);
+    const auto path = request.path;
+    const auto routed = router.match(method, path);
+    const auto* match = std::get_if<http::Router::Match>(&routed);
+    REQUIRE(match);
+    auto outcome = std::make_shared<Outcome>();
+    auto exchange = std::make_unique<FakeExchange>(std::move(request), outcome);
+    if (match->route == 0) flow.open(worker, std::move(exchange), match->parameters);
+    else flow.within(worker, std::move(exchange), match->parameters);
+    return outcome;
+  }
+
+  /// Opens a session; the path under which it lives, "/live/{channel}/~{token}/".
+  std::string open(const std::string& channel, const http::Headers& headers = {}, const std::string& query = "") {
+    const auto outcome = get("/live/" + channel + "/index.m3u8" + query, headers);
+    REQUIRE(outcome->status() == 200);
+    return "/live/" + channel + "/" + outcome->body().substr(6);
+  }
+
+  void hear(const std::string& node, bool healthy = true) {
+    contracts::Heartbeat h;
+    h.node = node;
+    h.run = "r";
+    h.sequence = ++sequence;
+    h.sent_unix_ms = 1;
+    h.healthy = healthy;
+    CHECK(nodes.heard(h) == balancer::NodeRegistry::Heard::accepted);
+  }
+  /// The node falls silent, the others beat.
+  void lose(const std::string& lost) {
+    for (int i = 0; i < 20; ++i) {
+      clock.advance(std::chrono::milliseconds{100});
+      for (const std::string node : {"stadium", "city"})
+        if (node != lost) hear(node);
+      nodes.check();
+    }
+  }
+  double metric(const std::string& line) {
+    const auto text = metrics.scrape();
+    const auto at = text.find(line + " ");
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 1));
+  }
+  std::int64_t sequence = 0;
+};
+
+inline const http::Headers kMedia3{{"User-Agent", "Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1"}};
+
+}  // namespace tribune::test

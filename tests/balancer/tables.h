@@ -1,0 +1,32 @@
+#pragma once
+// Node tables and a silent log for tests.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "balancer/nodes.h"
+#include "base/log.h"
+
+namespace tribune::test {
+
+inline balancer::NodeState node(const std::string& id, balancer::NodeCondition condition = balancer::NodeCondition::up) {
+  balancer::NodeState state;
+  state.address = std::make_shared<balancer::NodeAddress>(balancer::NodeAddress{id, "http://" + id});
+  state.condition = condition;
+  return state;
+}
+
+inline balancer::NodeTable table(std::vector<balancer::NodeState> nodes) {
+  balancer::NodeTable made;
+  made.nodes = std::move(nodes);
+  return made;
+}
+
+inline base::LogSettings silent() {
+  base::LogSettings settings;
+  settings.level = base::LogLevel::off;
+  return settings;
+}
+
+}  // namespace tribune::test
