@@ -1,6 +1,6 @@
 #pragma once
 // Fetching from origins and peers, on libcurl's multi interface and the worker's loop. What libcurl lets through
-// (a cut head, contradictory lengths, a body that is too long) is refused here. See docs and FAULTS for the list.
+// (a cut head, contradictory lengths, a body that is too long) is refused here; answer_guard.h has the list.
 
 #include <chrono>
 #include <cstdint>
@@ -17,22 +17,15 @@
 #include "base/result.h"
 #include "http/message.h"
 #include "http/uri.h"
+#include "net/destination_policy.h"
 #include "net/event_loop.h"
 
 namespace tribune::net {
 
-/// Which destinations a fetch may reach, asked again for each hop and for the address that a name resolved to.
-struct DestinationPolicy {
-  /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this room).
-  std::vector<std::string> allowed_origins;
-  /// Whether loopback, private, link-local and other special addresses (RFC 6890) are allowed for *redirected or resolved*
-  /// names. A configured origin that is written as such a literal address is always allowed.
-  bool allow_special_addresses = false;
-};
-
+/// connect and first_byte run anew for each redirect, total over all.
 struct FetchDeadlines {
-  std::chrono::milliseconds connect{1'000};
-  std::chrono::milliseconds first_byte{2'000};   // from sending to the whole answer head
+  std::chrono::milliseconds connect{1'000};      // DNS, TCP and TLS together
+  std::chrono::milliseconds first_byte{2'000};   // from sending to the whole answer head; also the longest wait for a free connection
   std::chrono::milliseconds low_speed_window{3'000};
   std::uint64_t low_speed_bytes = 1'024;         // fewer body bytes than this in the window ends the fetch
   std::chrono::milliseconds total{60'000};
@@ -45,7 +38,9 @@ struct FetchRequest {
   std::string body;
   DestinationPolicy destinations;
   FetchDeadlines deadlines;
-  int max_redirects = 0;
+  int max_redirects = 0;                         // GET and HEAD follow that many; with 0 a redirect is an answer
+  /// For other methods than GET and HEAD: being sent twice does no harm, so a kept connection may carry it.
+  bool may_repeat = false;
   std::uint64_t max_body_bytes = 64ull << 20;    // after decoding
   bool accept_gzip = false;                      // asks for gzip and decodes it
 };
@@ -54,7 +49,8 @@ struct FetchHead {
   int status = 0;
   http::Headers headers;                         // of the final answer
   http::Uri final_uri;
-  std::optional<std::uint64_t> content_length;
+  std::optional<std::uint64_t> content_length;   // of the body as it will arrive: nothing when it is decoded on the way
+  bool ends_with_connection = false;             // neither length nor chunks: nobody can tell a cut body from a whole one
 };
 
 enum class Flow { go_on, pause };
@@ -78,10 +74,16 @@ struct WholeAnswer {
   std::string body;
 };
 
+/// The addresses of a host name, as text. Blocks: it runs on a thread of its own.
+using LookUp = std::function<base::Result<std::vector<std::string>>(const std::string& host)>;
+
 struct ClientSettings {
-  std::int64_t max_connections = 256;
+  std::int64_t max_connections = 256;            // transfers at once; more wait their turn
   std::int64_t max_connections_per_origin = 64;
   std::chrono::milliseconds keep_idle{30'000};
+  std::chrono::milliseconds names_fresh{30'000}; // how long the addresses of a name are used without asking again
+  std::string ca_file;                           // trusted roots for https; empty: the system's
+  LookUp look_up;                                // empty: the system's resolver
 };
 
 /// Owned by one worker.
@@ -91,7 +93,8 @@ class HttpClient {
   virtual ~HttpClient() = default;
 
   /// Errors: kind timeout, unavailable, protocol, too_large, forbidden (policy), with fault and may_retry set. A status
-  /// of 4xx or 5xx is an answer, not an error.
+  /// of 4xx or 5xx is an answer, not an error. One silent retry only: GET and HEAD on a kept connection that died before
+  /// any byte of an answer.
   virtual std::unique_ptr<Fetch> start(FetchRequest, FetchHandlers) = 0;
 
   /// The whole answer in memory; bounded by max_body_bytes.

@@ -1,0 +1,82 @@
+#pragma once
+// The client's side that all its transfers share: libcurl, the address book, the places for connections, the counters.
+// Internal to net/.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "net/address_book.h"
+#include "net/curl_multi.h"
+#include "net/http_client.h"
+#include "net/http_client_transfer.h"
+
+namespace tribune::net {
+
+struct ClientMetrics {
+  explicit ClientMetrics(base::Metrics&);
+  void count(const base::Result<void>&);
+  base::Counter connections;
+  base::Histogram first_byte;
+
+ private:
+  std::vector<std::pair<std::string, base::Counter>> results_;
+};
+
+/// Owned by one worker.
+class CurlClient final : public HttpClient {
+ public:
+  CurlClient(EventLoop&, const base::Clock&, base::Log&, base::Metrics&, const ClientSettings&);
+  ~CurlClient() override;
+  std::unique_ptr<Fetch> start(FetchRequest, FetchHandlers) override;
+
+  // For the transfers.
+  void enqueue(Transfer&);
+  /// Tells the outcome; the transfer is gone when this returns.
+  void finish(Transfer&, base::Result<void>);
+  /// The caller lost interest; now, or once libcurl has returned.
+  void cancel(Transfer&);
+  /// Takes the transfer's handle out of libcurl and frees its place.
+  void detach(Transfer&);
+
+  /// While one stands, handlers run and cancelled transfers stay in memory.
+  class Calling {
+   public:
+    explicit Calling(CurlClient& client) : client_(client) { ++client_.calling_; }
+    ~Calling() {
+      if (--client_.calling_ == 0 && !client_.multi_.is_inside()) client_.sweep();
+    }
+    Calling(const Calling&) = delete;
+    Calling& operator=(const Calling&) = delete;
+
+   private:
+    CurlClient& client_;
+  };
+
+  EventLoop& loop;
+  const base::Clock& clock;
+  base::Log& log;
+  const ClientSettings settings;
+  ClientMetrics metrics;
+  AddressBook addresses;
+
+ private:
+  friend class Transfer;
+  void on_complete(CURL*, CURLcode);
+  void sweep();
+  void pump();
+  bool has_place(const std::string& origin) const;
+
+  std::unordered_map<Transfer*, std::unique_ptr<Transfer>> transfers_;
+  std::deque<Transfer*> queue_;
+  std::map<std::string, std::int64_t> active_;   // transfers with a place, by origin
+  std::int64_t active_total_ = 0;
+  std::vector<Transfer*> dead_;
+  int calling_ = 0;
+  CurlMulti multi_;
+};
+
+}  // namespace tribune::net

@@ -1,0 +1,186 @@
+// How a transfer meets libcurl: the options of its handle, and the C callbacks.
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "net/http_client_curl.h"
+#include "net/http_client_transfer.h"
+
+namespace tribune::net {
+namespace {
+
+/// What libcurl and this client say themselves.
+constexpr std::array<std::string_view, 6> kOwnFields{"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "TE"};
+
+bool is_own_field(std::string_view name) {
+  return std::any_of(kOwnFields.begin(), kOwnFields.end(), [&](std::string_view own) { return http::equals_ignoring_case(own, name); });
+}
+
+bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+
+}  // namespace
+
+CURL* Transfer::make_easy() {
+  easy_.reset(curl_easy_init());
+  auto* easy = easy_.get();
+  if (easy == nullptr) return nullptr;
+  error_text_[0] = '\0';
+  raw_body_bytes_ = 0;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
+  curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  // WHY: libcurl would take a proxy from the environment, and the proxy would do the resolving.
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "tribune");
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
+  const auto connect = std::max(request_.deadlines.connect - naming_took_, std::chrono::milliseconds{1});
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect.count()));
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.keep_idle).count()));
+  const bool is_tls = uri_.scheme == "https";
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
+  if (!client_.settings.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, client_.settings.ca_file.c_str());
+  set_method(easy);
+  set_fields(easy);
+  set_addresses(easy);
+  set_callbacks(easy);
+  return easy;
+}
+
+void Transfer::set_method(CURL* easy) {
+  using http::Method;
+  if (request_.method == Method::head) {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (request_.method == Method::get) return;
+  const bool has_body = !request_.body.empty() || request_.method == Method::post || request_.method == Method::put;
+  if (has_body) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
+  }
+  if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(http::word(request_.method)).c_str());
+  // libcurl sends anything again when a kept connection turns out to be dead; here that needs leave.
+  if (!request_.may_repeat) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+void Transfer::set_fields(CURL* easy) {
+  curl_slist* list = nullptr;
+  const auto append = [&](const std::string& line) {
+    if (auto* longer = curl_slist_append(list, line.c_str())) list = longer;
+  };
+  for (const auto& [name, value] : request_.headers.all()) {
+    if (is_own_field(name) || breaks_a_line(name) || breaks_a_line(value)) continue;
+    if (request_.accept_gzip && http::equals_ignoring_case(name, "Accept-Encoding")) continue;
+    append(value.empty() ? name + ';' : name + ": " + value);
+  }
+  if (request_.accept_gzip) append("Accept-Encoding: gzip");
+  append("Expect:");
+  if (!request_.headers.first("Content-Type")) append("Content-Type:");
+  fields_.reset(list);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+}
+
+void Transfer::set_addresses(CURL* easy) {
+  resolve_.reset();
+  if (addresses_.empty()) return;
+  std::string line = uri_.host + ':' + std::to_string(uri_.port) + ':';
+  for (const auto& address : addresses_) {
+    if (line.back() != ':' || &address != &addresses_.front()) line += ',';
+    line += address.find(':') == std::string::npos ? address : '[' + address + ']';
+  }
+  resolve_.reset(curl_slist_append(nullptr, line.c_str()));
+  curl_easy_setopt(easy, CURLOPT_RESOLVE, resolve_.get());
+}
+
+void Transfer::set_callbacks(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &client_);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready_to_send);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+  // WHY: the only place where libcurl shows body bytes beyond the announced length before it drops them.
+  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, this);
+  curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+}
+
+std::size_t Transfer::on_header(char* data, std::size_t, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (transfer.is_dead_ || transfer.refusal_) return 0;
+  const auto seen = transfer.guard_.line({data, count});
+  if (!seen) {
+    transfer.refusal_ = transfer.error(seen.error().kind, seen.error().may_retry, seen.error().text);
+    return 0;
+  }
+  if (*seen == AnswerGuard::Seen::more) return count;
+  if (auto ok = transfer.take_head(); !ok) {
+    transfer.refusal_ = std::move(ok.error());
+    return 0;
+  }
+  return count;
+}
+
+std::size_t Transfer::on_body(char* data, std::size_t, std::size_t count, void* self) noexcept {
+  return static_cast<Transfer*>(self)->take_body({data, count});
+}
+
+curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(&address->addr, address->addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) return CURL_SOCKET_BAD;
+  if (auto allowed = check_address(transfer.request_.destinations, transfer.uri_, text.data()); !allowed) {
+    transfer.refusal_ = std::move(allowed.error());
+    return CURL_SOCKET_BAD;
+  }
+  if (transfer.state_ != State::connecting) {
+    transfer.state_ = State::connecting;
+    const auto& connect = transfer.request_.deadlines.connect;
+    transfer.arm(std::max(connect - transfer.naming_took_, std::chrono::milliseconds{1}),
+                 "no connection within " + std::to_string(connect.count()) + " ms");
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+}
+
+int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
+  static_cast<CurlClient*>(client)->multi_.forget_socket(fd);
+  return ::close(fd);
+}
+
+int Transfer::on_ready_to_send(void* self, char* remote, char*, int, int) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  // A kept connection may have been opened under another policy.
+  if (auto allowed = check_address(transfer.request_.destinations, transfer.uri_, remote); !allowed) {
+    transfer.refusal_ = std::move(allowed.error());
+    return CURL_PREREQFUNC_ABORT;
+  }
+  transfer.refusal_.reset();
+  if (transfer.state_ == State::connecting) transfer.client_.metrics.connections.add();
+  transfer.state_ = State::sent;
+  transfer.sent_at_ = transfer.client_.clock.steady_now();
+  const auto& first_byte = transfer.request_.deadlines.first_byte;
+  transfer.arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
+  return CURL_PREREQFUNC_OK;
+}
+
+int Transfer::on_debug(CURL*, curl_infotype type, char*, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (type == CURLINFO_DATA_IN && !transfer.redirect_to_) transfer.raw_body_bytes_ += count;
+  return 0;
+}
+
+}  // namespace tribune::net
