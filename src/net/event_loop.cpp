@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -40,6 +41,8 @@ std::shared_ptr<event_base> make_base() {
   static std::once_flag threads_on;
   std::call_once(threads_on, [] {
     if (evthread_use_pthreads() != 0) die("evthread_use_pthreads");
+    // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL: a client that left is an error, not a signal.
+    std::signal(SIGPIPE, SIG_IGN);
   });
   auto* config = event_config_new();
   if (config == nullptr) die("event_config_new");
