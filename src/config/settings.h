@@ -31,20 +31,37 @@ class Settings {
 
 enum class Presence { optional, required, defaulted };  // defaulted: absent means all defaults
 
+/// What a sample file shows.
+struct Sample {
+  std::string title;        // sentences at the head of the file
+  std::string values;       // JSON
+  bool every_key = false;   // also those left at their defaults, as comments
+};
+
 /// The sections that a configuration may have. Built once by app from the table of roles.
 class Schema {
  public:
+  /// `section` is kept by reference: a function's static, as section.h shows.
   template <class T>
   void add(const Section<T>& section, Presence presence) {
-    entries_.push_back({section.name(), section.doc(), &section.fields(), presence,
-                        [&section](const base::json::Value* value, Problems& problems) -> std::any {
+    add(section.name(), section, presence);
+  }
+  /// The same under another name than the section's own.
+  template <class T>
+  void add(const std::string& name, const Section<T>& section, Presence presence) {
+    entries_.push_back({name, section.doc(), &section.fields(), presence,
+                        [name, &section](const base::json::Value* value, Problems& problems) -> std::any {
                           T out;
-                          if (value) section.read(*value, section.name(), out, problems);
+                          if (value) section.read(*value, name, out, problems);
                           return out;
                         }});
   }
-  /// A rule over the whole, run when every section is fine: return what is wrong, or an empty text.
-  void check(std::function<std::string(const Settings&)> rule) { rules_.push_back(std::move(rule)); }
+  /// A rule over the whole, run when every section is fine: return what is wrong, or an empty text. The problem is shown
+  /// at the section of that name.
+  void check(std::string section, std::function<std::string(const Settings&)> rule) {
+    rules_.push_back({std::move(section), std::move(rule)});
+  }
+  void check(std::function<std::string(const Settings&)> rule) { check("", std::move(rule)); }
 
   struct Outcome {
     std::optional<Settings> settings;   // nothing when there are problems
@@ -55,6 +72,10 @@ class Schema {
   /// docs/configuration.md
   std::string reference() const;
 
+  /// A commented configuration file with these values; the comments are the tables' own words. A key that is required or
+  /// has a sample value, and is not given, gets that sample. Values must be a JSON object; it is not checked here.
+  std::string sample(const Sample&) const;
+
  private:
   struct Entry {
     std::string name;
@@ -63,8 +84,14 @@ class Schema {
     Presence presence;
     std::function<std::any(const base::json::Value*, Problems&)> read;
   };
+  struct Rule {
+    std::string section;
+    std::function<std::string(const Settings&)> holds;
+  };
+  Problems read_sections(const base::json::Value& root, Settings&) const;
+
   std::vector<Entry> entries_;
-  std::vector<std::function<std::string(const Settings&)>> rules_;
+  std::vector<Rule> rules_;
 };
 
 /// "file:line:column: key: text" for each problem.

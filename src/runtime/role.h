@@ -6,7 +6,8 @@
 //   made        constructed with its settings; no thread runs yet               (app)
 //   started     start() returned; every worker has mounted it                   (app)
 //   serving     requests arrive on the workers                                  (workers)
-//   draining    drain() was called: finish what is under way, take no new work  (app)
+//   draining    drain() was called: the role says that it leaves, and lets go of what it holds back; requests may still
+//               arrive until the listeners close (process.stop_delay)           (app)
 //   stopped     stop() was called, then the workers' loops ended                (app)
 
 #include <functional>
@@ -40,6 +41,7 @@ struct Services {
   base::Log& log;
   base::Metrics& metrics;
   const std::vector<std::unique_ptr<Worker>>& workers;   // all of them, before their threads start; post() to their loops
+  std::string_view version = {};                         // of the program
 };
 
 /// A handler that also sees what the route's pattern matched. Runs on the worker that took the connection.
@@ -72,6 +74,8 @@ class Role {
   /// Adds the role's members to the object of /status. Any thread.
   virtual void describe(base::json::Writer&) const = 0;
 
+  /// Both on the main thread, while the workers run; stop() comes when the last connection is gone. The role is destroyed
+  /// on the main thread after the workers' threads have ended, so it may then destroy what was a worker's.
   virtual void drain() {}
   virtual void stop() {}
 };

@@ -1,0 +1,109 @@
+// Checks that several sections share. Each returns what is allowed, or nothing when the text is fine.
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <optional>
+
+#include "config/section.h"
+
+namespace tribune::config {
+namespace {
+
+bool is_address(const std::string& text, int family) {
+  in6_addr storage;
+  return inet_pton(family, text.c_str(), &storage) == 1 && text.find('\0') == std::string::npos;
+}
+
+std::optional<unsigned> whole_number(std::string_view text, unsigned most) {
+  unsigned number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (text.empty() || error != std::errc{} || rest != end || number > most) return std::nullopt;
+  return number;
+}
+
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+bool is_host_character(char c) {
+  return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+}
+
+/// host, host:port, [v6] or [v6]:port
+bool is_authority(std::string_view text) {
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos || !is_address(std::string(text.substr(1, close - 1)), AF_INET6)) return false;
+    rest = text.substr(close + 1);
+  } else {
+    std::size_t end = 0;
+    while (end < text.size() && is_host_character(text[end])) ++end;
+    if (end == 0) return false;
+    rest = text.substr(end);
+  }
+  if (rest.empty()) return true;
+  if (!rest.starts_with(':')) return false;
+  const auto port = whole_number(rest.substr(1), 65535);
+  return port && *port != 0;
+}
+
+/// The text behind "http://" or "https://".
+std::optional<std::string_view> after_scheme(std::string_view text) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (text.starts_with(scheme)) return text.substr(scheme.size());
+  return std::nullopt;
+}
+
+bool is_visible_ascii(std::string_view text) {
+  for (const char c : text)
+    if (c <= ' ' || c > '~' || c == '"' || c == '<' || c == '>' || c == '\\') return false;
+  return true;
+}
+
+}  // namespace
+
+std::string check_listen_address(const std::string& text) {
+  const std::string allowed = "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 takes a free one";
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || !whole_number(std::string_view(text).substr(colon + 1), 65535)) return allowed;
+  const auto host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    return is_address(host.substr(1, host.size() - 2), AF_INET6) ? "" : allowed;
+  return is_address(host, AF_INET) ? "" : allowed;
+}
+
+std::string check_http_url(const std::string& text) {
+  const std::string allowed = "an absolute http or https URL without user name and fragment: \"http://host:port/path\"";
+  const auto rest = after_scheme(text);
+  if (!rest || !is_visible_ascii(*rest) || rest->find('#') != std::string_view::npos) return allowed;
+  return is_authority(rest->substr(0, rest->find_first_of("/?"))) ? "" : allowed;
+}
+
+std::string check_http_origin(const std::string& text) {
+  const auto rest = after_scheme(text);
+  if (!rest || !is_authority(*rest)) return "scheme, host and port without a path: \"https://host\" or \"http://host:8080\"";
+  return "";
+}
+
+std::string check_prefix(const std::string& text) {
+  const std::string allowed = "an address or a prefix: \"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\"";
+  const auto slash = text.find('/');
+  const auto address = text.substr(0, slash);
+  const bool v4 = is_address(address, AF_INET);
+  if (!v4 && !is_address(address, AF_INET6)) return allowed;
+  if (slash == std::string::npos) return "";
+  return whole_number(std::string_view(text).substr(slash + 1), v4 ? 32 : 128) ? "" : allowed;
+}
+
+std::string check_id(const std::string& text) {
+  const std::string allowed = "1 to 64 of a-z 0-9 . _ - beginning with a letter or digit";
+  if (text.empty() || text.size() > 64 || !is_lower_or_digit(text.front())) return allowed;
+  for (const char c : text)
+    if (!is_lower_or_digit(c) && c != '.' && c != '_' && c != '-') return allowed;
+  return "";
+}
+
+std::string check_not_empty(const std::string& text) { return text.empty() ? "text that is not empty" : ""; }
+
+}  // namespace tribune::config

@@ -1,0 +1,77 @@
+#include "runtime/access_log.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tribune::runtime {
+namespace {
+
+constexpr std::size_t kLongestPath = 512;
+
+double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+std::string loggable_path(std::string_view path, std::string_view session) {
+  std::string out;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/', 1), path.size());
+    if (path.starts_with("/~"))
+      out += "/~" + (session.empty() ? std::string("…") : std::string(session));
+    else
+      out += path.substr(0, end);
+    path.remove_prefix(end);
+  }
+  if (out.size() <= kLongestPath) return out;
+  out.resize(kLongestPath);
+  return out + "…";
+}
+
+AccessLog::AccessLog(base::Log& log, base::Metrics& metrics, std::string listener)
+    : log_(log),
+      metrics_(metrics),
+      listener_(std::move(listener)),
+      duration_(metrics.histogram("tribune_http_request_duration_seconds", "From the whole request to the last byte of its answer.",
+                                  base::latency_buckets(), {{"listener", listener_}})),
+      sent_bytes_(metrics.counter("tribune_http_sent_body_bytes_total", "Bytes of answers' bodies given to the kernel.",
+                                  {{"listener", listener_}})),
+      cut_(metrics.counter("tribune_http_requests_cut_total", "Requests whose answer did not end as it should: the client left or was cut.",
+                           {{"listener", listener_}})) {}
+
+void AccessLog::record(const net::AccessRecord& record) {
+  requests(record.request.method, record.status).add();
+  duration_.observe(seconds(record.duration));
+  sent_bytes_.add(static_cast<double>(record.bytes_sent));
+  if (!record.completed) cut_.add();
+  if (log_.wants_access()) write_line(record);
+}
+
+base::Counter& AccessLog::requests(http::Method method, int status) {
+  const auto status_class = static_cast<std::size_t>(status >= 100 && status < 600 ? status / 100 : 0);
+  auto& lazy = requests_[static_cast<std::size_t>(method)][status_class];
+  std::call_once(lazy.made, [&] {
+    const auto word = status_class == 0 ? std::string("none") : std::to_string(status_class) + "xx";
+    lazy.counter = metrics_.counter("tribune_http_requests_total", "Requests, by method and class of status.",
+                                    {{"listener", listener_}, {"method", http::word(method)}, {"status", word}});
+  });
+  return *lazy.counter;
+}
+
+void AccessLog::write_line(const net::AccessRecord& record) {
+  const auto path = loggable_path(record.request.path, record.note.session);
+  log_.info("http", "request",
+            {{"listener", listener_},
+             {"client", record.request.client},
+             {"method", http::word(record.request.method)},
+             {"path", path},
+             {"status", record.status},
+             {"bytes", record.bytes_sent},
+             {"duration_ms", std::round(seconds(record.duration) * 1e6) / 1e3},
+             {"cache", record.note.cache},
+             {"node", record.note.node},
+             {"session", record.note.session},
+             {"reason", record.note.reason},
+             {"completed", record.completed}});
+}
+
+}  // namespace tribune::runtime

@@ -1,0 +1,32 @@
+#pragma once
+// Where requests go: one listener's routes, gathered from all roles. Answers itself what no handler has to: OPTIONS,
+// paths that nobody serves, methods that nobody takes.
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "http/router.h"
+#include "net/exchange.h"
+#include "runtime/role.h"
+
+namespace tribune::runtime {
+
+/// Immutable after building. Const methods from any thread.
+class FrontDoor {
+ public:
+  explicit FrontDoor(std::vector<Route> routes);
+
+  /// Gives the request to its handler, on the calling worker.
+  void dispatch(Worker&, std::unique_ptr<net::Exchange>) const;
+
+  /// What answers a request that matched no route. OPTIONS is 204 everywhere, so that a browser lets the real request
+  /// through and can read its answer, a 404 included (Fetch standard, CORS preflight).
+  static http::Response unrouted(http::Method, const http::Router::Outcome&);
+
+ private:
+  std::vector<Route> routes_;
+  http::Router router_;
+};
+
+}  // namespace tribune::runtime

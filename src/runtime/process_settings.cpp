@@ -1,0 +1,101 @@
+#include "runtime/process_settings.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace tribune::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLeastTokenBytes = 16;
+constexpr std::int64_t kAdminConnections = 256;
+
+std::string token_rule(const AdminSettings& admin) {
+  if (!admin.token.empty()) return "";
+  for (const auto& address : admin.listen)
+    if (!is_loopback(address))
+      return "listens on " + address + ", which other machines may reach: give admin.token a secret, or listen on 127.0.0.1 or [::1]";
+  return "";
+}
+
+}  // namespace
+
+const config::Section<ProcessSettings>& process_section() {
+  static const auto section =
+      config::Section<ProcessSettings>("process", "The process: its workers and how it stops.")
+          .whole("workers", &ProcessSettings::workers, {0, 256},
+                 "Worker threads, each with its own event loop and its own listening sockets. 0: one per core that the "
+                 "process may use. A change needs a restart.")
+          .duration("stop_delay", &ProcessSettings::stop_delay, {0ms, 10min},
+                    "How long, after SIGTERM, the listeners stay open while /readyz already says no, so that whoever sends "
+                    "clients here can notice.")
+          .duration("stop_deadline", &ProcessSettings::stop_deadline, {0ms, 1h},
+                    "How long requests under way may go on once the listeners are closed; then they are cut.");
+  return section;
+}
+
+const config::Section<AdminSettings>& admin_section() {
+  static const auto section =
+      config::Section<AdminSettings>("admin", "The admin listener: /healthz, /readyz, /metrics and /status.")
+          .texts("listen", &AdminSettings::listen,
+                 "Addresses to listen on. A change needs a restart. Without a token only loopback addresses are allowed.",
+                 config::check_listen_address, "\"address:port\", port 0 takes a free one")
+          .text("token", &AdminSettings::token,
+                "When it is set, every request must carry `Authorization: Bearer TOKEN`. Required when other machines can "
+                "reach the listener.",
+                [](const std::string& text) -> std::string {
+                  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+                  if (text.empty() || (text.size() >= kLeastTokenBytes && printable)) return "";
+                  return "at least 16 visible ASCII characters without spaces";
+                },
+                "at least 16 visible ASCII characters")
+          .check(token_rule);
+  return section;
+}
+
+const config::Section<base::LogSettings>& log_section() {
+  using base::LogFormat;
+  using base::LogLevel;
+  using base::LogSettings;
+  static const auto section =
+      config::Section<LogSettings>("log", "The log: one line an event. The command line's --log-level and --log-format win.")
+          .choice<LogLevel>("level", &LogSettings::level,
+                            {{"debug", LogLevel::debug},
+                             {"info", LogLevel::info},
+                             {"warning", LogLevel::warning},
+                             {"error", LogLevel::error},
+                             {"off", LogLevel::off}},
+                            "The least important line that is written. The line per request is of level info.")
+          .choice<LogFormat>("format", &LogSettings::format, {{"text", LogFormat::text}, {"json", LogFormat::json}},
+                             "Text for people, or one JSON object a line.")
+          .text("file", &LogSettings::file,
+                "Where the lines go; empty: standard output. The file is opened anew on SIGHUP, for rotation.")
+          .flag("access", &LogSettings::access, "Whether there is a line per request.");
+  return section;
+}
+
+net::ServerSettings admin_server(const AdminSettings& admin) {
+  net::ServerSettings server;
+  server.listen = admin.listen;
+  server.limits.max_connections = kAdminConnections;
+  server.limits.max_connections_per_address = kAdminConnections;
+  return server;
+}
+
+bool is_loopback(std::string_view listen_address) {
+  return listen_address.starts_with("127.") || listen_address.starts_with("[::1]:");
+}
+
+std::size_t worker_count(const ProcessSettings& process) {
+  if (process.workers > 0) return static_cast<std::size_t>(process.workers);
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) > 0)
+    return static_cast<std::size_t>(CPU_COUNT(&cores));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace tribune::runtime
