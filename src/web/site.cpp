@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/encoding.h"
+#include "base/signing.h"
 #include "http/conditional.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -20,6 +22,7 @@ using base::Fault;
 
 constexpr std::string_view kImmutableFolder = "/assets/";  // the build puts a hash of the content into these names
 constexpr std::size_t kLeastGzipBytes = 512;
+constexpr std::size_t kEtagDigits = 20;
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kContentTypes{{
     {".html", "text/html; charset=utf-8"},
@@ -51,13 +54,6 @@ bool is_compressible(std::string_view content_type) {
          content_type == "application/manifest+json";
 }
 
-/// FNV-1a, 64 bits: tells versions of a file apart, protects nothing.
-std::uint64_t fingerprint(std::string_view bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001b3;
-  return hash;
-}
-
 base::Result<std::string> read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
@@ -69,7 +65,7 @@ SiteFile make_file(std::string_view path, std::string bytes, const Compress& com
   SiteFile file;
   file.content_type = content_type_of(path);
   file.cache_control = path.starts_with(kImmutableFolder) ? "public, max-age=31536000, immutable" : "no-cache";
-  const auto mark = fmt::format("{:x}-{:016x}", bytes.size(), fingerprint(bytes));
+  const auto mark = base::to_hex(base::sha256(bytes)).substr(0, kEtagDigits);
   file.etag = "\"" + mark + "\"";
   if (bytes.size() >= kLeastGzipBytes && is_compressible(file.content_type)) {
     if (auto packed = compress(bytes); packed && packed->size() < bytes.size()) {

@@ -1,7 +1,7 @@
 // The viewer page: channels, the player, and where the segments come from. `window.tribune` shows tests what it saw.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { type Channel, loadChannels, playlistUrl } from "./channels";
+import { type Channel, loadCaches, loadChannels, playlistUrl } from "./channels";
 import { Observed } from "./player/observed";
 import { PlayerSession } from "./player/session";
 import { ChannelList } from "./view/channel_list";
@@ -28,6 +28,7 @@ export function App() {
   const [channels, setChannels] = useState<Channel[] | null>(null);
   const [listError, setListError] = useState<string | null>(null);
   const [chosen, setChosen] = useState<Channel | null>(null);
+  const [caches, setCaches] = useState<string[]>([]);
   const [cache, setCache] = useState<string | null>(query.get("cache"));
   const [, redraw] = useState(0);
   const changed = useCallback(() => redraw((n) => n + 1), []);
@@ -48,6 +49,7 @@ export function App() {
       }
     };
     void load();
+    loadCaches(abort.signal).then(setCaches, () => setCaches([])); // without the list there is nothing to choose
     return () => {
       abort.abort();
       clearTimeout(timer);
@@ -80,7 +82,7 @@ export function App() {
         <div class="watch">
           <Stage video={video} seen={seen} title={chosen?.title ?? null} problem={listError} />
           <Tiles seen={seen} />
-          <Delivery seen={seen} cache={cache} onCache={setCache} />
+          <Delivery seen={seen} caches={caches} cache={cache} onCache={setCache} />
         </div>
         <aside>
           <ChannelList channels={channels} chosen={chosen} onChoose={setChosen} problem={listError} />

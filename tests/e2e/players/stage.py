@@ -59,7 +59,8 @@ class PackagedEvent(Event):
         self.nodes = {}
 
     def balancer_config(self, nodes, changes=None):
-        return merged(super().balancer_config(nodes, changes), {"api": {}, "web": {"folder": str(ROOT / "web" / "dist")}})
+        own = {"api": {"caches": [{"id": n, "url": self.url(n)} for n in nodes]}, "web": {"folder": str(ROOT / "web" / "dist")}}
+        return merged(super().balancer_config(nodes, changes), own)
 
     def playlist_url(self, channel, cache=None):
         return f"{self.url('balancer')}/live/{channel}/index.m3u8" + (f"?cache={cache}" if cache else "")

@@ -9,11 +9,12 @@ const outcomes = { hit: "from its cache", fill: "fetched from the origin just no
 
 interface Properties {
   seen: Observed;
-  cache: string | null;
+  caches: string[];
+  cache: string | null; // null: Tribune chooses
   onCache: (cache: string | null) => void;
 }
 
-export function Delivery({ seen, cache, onCache }: Properties) {
+export function Delivery({ seen, caches, cache, onCache }: Properties) {
   const last = seen.lastFragment;
   const { nodes } = seen;
   return (
@@ -33,13 +34,16 @@ export function Delivery({ seen, cache, onCache }: Properties) {
             {seen.engine === "native" ? "This browser plays HLS itself and does not tell." : "No segment has arrived yet."}
           </p>
         )}
-        {cache && (
-          <p class="note">
-            You asked for the cache <b>{cache}</b>.{" "}
-            <button type="button" class="link" onClick={() => onCache(null)}>
-              Let Tribune choose
-            </button>
-          </p>
+        {(caches.length > 0 || cache) && (
+          <fieldset class="choice">
+            <legend>Cache to use</legend>
+            {[null, ...new Set(cache ? [...caches, cache] : caches)].map((id) => (
+              <label key={id}>
+                <input type="radio" name="cache" checked={id === cache} onChange={() => onCache(id)} />
+                <span>{id ?? "Automatic"}</span>
+              </label>
+            ))}
+          </fieldset>
         )}
       </div>
       <Chart fragments={seen.pictures} nodes={nodes} />

@@ -1,0 +1,159 @@
+"""The servers under test, each a process pinned to one core, and the origin behind them."""
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+SEGMENT_BYTES = 2 * 1024 * 1024
+TARGET_SECONDS = 2
+LISTED = 6
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(url, headers=None):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as answer:
+        return answer.status, answer.url, answer.read()
+
+
+def wait_until(predicate, seconds, what):
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if predicate():
+                return
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not within {seconds} s")
+        time.sleep(0.05)
+
+
+class Server:
+    """A process on one core. `pid` is the one whose CPU time counts, with its children."""
+
+    def __init__(self, name, command, folder, core=None, probe=None):
+        self.name = name
+        pinned = ["taskset", "-c", str(core)] if core is not None else []
+        self.log = folder / f"{name.replace(' ', '_')}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([*pinned, *map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.pid = self.process.pid
+        if probe:
+            try:
+                wait_until(lambda: self.process.poll() is not None or get(probe)[0] == 200, 20, f"{name} answers {probe}")
+            except Exception:
+                self.close()
+                raise RuntimeError(f"{name} does not answer:\n{self.log.read_text()[-2000:]}") from None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{name} ended:\n{self.log.read_text()[-2000:]}")
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+NGINX = """{user}daemon off; master_process on; worker_processes 1;
+pid {folder}/{name}.pid; error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; sendfile {sendfile}; tcp_nopush on; tcp_nodelay on; keepalive_requests 10000; keepalive_timeout 75s;
+  client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp; uwsgi_temp_path {folder}/tmp;
+  scgi_temp_path {folder}/tmp;
+  types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; }}
+  {http}
+  server {{ listen 127.0.0.1:{port} backlog=1024; root {www}; {server} }}
+}}
+"""
+
+
+def nginx(name, folder, www, core=None, http="", server="", sendfile="on"):
+    port = free_port()
+    (folder / "tmp").mkdir(exist_ok=True)
+    config = folder / f"{name.replace(' ', '_')}.conf"
+    user = "user root; " if os.getuid() == 0 else ""
+    config.write_text(NGINX.format(user=user, folder=folder, name=name.replace(" ", "_"), http=http, port=port, www=www, server=server,
+                                   sendfile=sendfile))
+    made = Server(name, ["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", config], folder, core, f"http://127.0.0.1:{port}/seg.ts")
+    made.url = f"http://127.0.0.1:{port}"
+    return made
+
+
+def nginx_cache(folder, origin, core, name="nginx proxy_cache", sendfile="on"):
+    zone = folder / name.replace(" ", "_")
+    return nginx(name, folder, folder, core, sendfile=sendfile,
+                 http=f"proxy_cache_path {zone} levels=1:2 keys_zone=bench:8m max_size=1g inactive=1h; proxy_http_version 1.1; "
+                      'proxy_set_header Connection "";',
+                 server=f"location / {{ proxy_pass {origin.url}; proxy_cache bench; proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control; }}")
+
+
+def varnish(folder, origin, core):
+    port = free_port()
+    vcl = folder / "bench.vcl"
+    host, backend_port = origin.url.removeprefix("http://").split(":")
+    vcl.write_text(f'vcl 4.1;\nbackend origin {{ .host = "{host}"; .port = "{backend_port}"; }}\n'
+                   "sub vcl_backend_response { set beresp.ttl = 1h; }\n")
+    made = Server("Varnish", ["/usr/sbin/varnishd", "-F", "-f", vcl, "-a", f"127.0.0.1:{port}", "-s", "malloc,256m", "-n", folder / "varnish",
+                              "-p", "timeout_idle=75"], folder, core, f"http://127.0.0.1:{port}/seg.ts")
+    made.url = f"http://127.0.0.1:{port}"
+    return made
+
+
+KEYS = [{"id": "bench", "secret": "bench-secret-0123456789abcdef"}]
+
+
+def tribune(binary, name, folder, core, sections, access_log=False):
+    port, admin = free_port(), free_port()
+    config = folder / f"{name.replace(' ', '_')}.json"
+    house = {
+        "front": {"listen": [f"127.0.0.1:{port}"]},
+        "admin": {"listen": [f"127.0.0.1:{admin}"]},
+        "process": {"workers": 1, "stop_deadline": "1s"},
+        "log": {"access": access_log},
+    }
+    config.write_text(json.dumps({**house, **sections(port)}, indent=1))
+    made = Server(name, [binary, "serve", config], folder, core, f"http://127.0.0.1:{admin}/healthz")
+    made.url, made.admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}"
+    return made
+
+
+class LivePlaylist(threading.Thread):
+    """Keeps the origin's playlist moving, so that the balancer's work of refreshing it is part of what is measured."""
+
+    def __init__(self, www):
+        super().__init__(daemon=True)
+        self.file = Path(www) / "live.m3u8"
+        self.segment = Path(www) / "seg.ts"
+        self.over = threading.Event()
+        self.next = 0
+        for _ in range(LISTED):
+            self.advance()
+
+    def advance(self):
+        self.next += 1
+        name = self.segment.with_name(f"seg-{self.next}.ts")
+        if not name.exists():
+            os.link(self.segment, name)
+        first = max(1, self.next - LISTED + 1)
+        lines = ["#EXTM3U", "#EXT-X-VERSION:6", f"#EXT-X-TARGETDURATION:{TARGET_SECONDS}", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
+        for number in range(first, self.next + 1):
+            lines += [f"#EXTINF:{TARGET_SECONDS}.000000,", f"seg-{number}.ts"]
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text("\n".join(lines) + "\n")
+        fresh.replace(self.file)
+
+    def run(self):
+        while not self.over.wait(TARGET_SECONDS):
+            self.advance()
