@@ -22,7 +22,7 @@ std::string check_key_id(const std::string& id) {
 
 std::string check_time(const std::string& text) {
   if (text.empty() || parse_rfc3339(text)) return "";
-  return "must be a time as in RFC 3339, for example 2026-06-01T20:00:00Z";
+  return "must be a time as in RFC 3339 between 1970 and 2261, for example 2026-06-01T20:00:00Z";
 }
 
 std::string check_key(const KeySettings& key) {
@@ -191,6 +191,8 @@ std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   const bool marks = text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
   if (!marks || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  // The wall clock counts nanoseconds from 1970 in 64 bits: it ends in 2262.
+  if (*year < 1970 || *year > 2261) return std::nullopt;
   const auto date = std::chrono::year{*year} / *month / *day;
   if (!date.ok()) return std::nullopt;
 
