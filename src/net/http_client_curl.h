@@ -13,6 +13,7 @@
 #include "net/curl_multi.h"
 #include "net/http_client.h"
 #include "net/http_client_transfer.h"
+#include "net/open_sockets.h"
 
 namespace tribune::net {
 
@@ -62,6 +63,7 @@ class CurlClient final : public HttpClient {
   const ClientSettings settings;
   ClientMetrics metrics;
   AddressBook addresses;
+  OpenSockets sockets;
 
  private:
   friend class Transfer;

@@ -30,6 +30,8 @@ CURL* Transfer::make_easy() {
   if (easy == nullptr) return nullptr;
   error_text_[0] = '\0';
   raw_body_bytes_ = 0;
+  has_excess_bytes_ = false;
+  fd_ = -1;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
@@ -153,15 +155,19 @@ curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* 
     transfer.arm(std::max(connect - transfer.naming_took_, std::chrono::milliseconds{1}),
                  "no connection within " + std::to_string(connect.count()) + " ms");
   }
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  if (fd >= 0) transfer.client_.sockets.add(fd);
+  return fd;
 }
 
 int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
-  static_cast<CurlClient*>(client)->multi_.forget_socket(fd);
+  auto& owner = *static_cast<CurlClient*>(client);
+  owner.multi_.forget_socket(fd);
+  owner.sockets.remove(fd);
   return ::close(fd);
 }
 
-int Transfer::on_ready_to_send(void* self, char* remote, char*, int, int) noexcept {
+int Transfer::on_ready_to_send(void* self, char* remote, char*, int remote_port, int local_port) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   // A kept connection may have been opened under another policy.
   if (auto allowed = check_address(transfer.request_.destinations, transfer.uri_, remote); !allowed) {
@@ -171,15 +177,22 @@ int Transfer::on_ready_to_send(void* self, char* remote, char*, int, int) noexce
   transfer.refusal_.reset();
   if (transfer.state_ == State::connecting) transfer.client_.metrics.connections.add();
   transfer.state_ = State::sent;
+  transfer.fd_ = transfer.client_.sockets.find(remote, remote_port, local_port);
   transfer.sent_at_ = transfer.client_.clock.steady_now();
   const auto& first_byte = transfer.request_.deadlines.first_byte;
   transfer.arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
   return CURL_PREREQFUNC_OK;
 }
 
-int Transfer::on_debug(CURL*, curl_infotype type, char*, std::size_t count, void* self) noexcept {
+int Transfer::on_debug(CURL*, curl_infotype type, char* data, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (type == CURLINFO_DATA_IN && !transfer.redirect_to_) transfer.raw_body_bytes_ += count;
+  // After an answer without body, or the last chunk, libcurl drops the surplus and only mentions it.
+  const std::string_view said(data, count);
+  if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking"))) transfer.on_excess();
+  if (type != CURLINFO_DATA_IN) return 0;
+  transfer.raw_body_bytes_ += count;
+  const auto length = transfer.guard_.content_length();
+  if (length && transfer.raw_body_bytes_ >= *length) transfer.look_for_excess();
   return 0;
 }
 

@@ -30,6 +30,11 @@ base::Result<http::Uri> destination(const http::Uri* from, std::string_view text
   return from != nullptr ? http::resolve(*from, text) : http::parse_uri(text);
 }
 
+/// Whether libcurl met the end of the connection, rather than something it did not like.
+bool is_end_of_connection(CURLcode code) {
+  return code == CURLE_OK || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE;
+}
+
 std::string milliseconds_text(std::chrono::milliseconds time) { return std::to_string(time.count()) + " ms"; }
 
 }  // namespace
@@ -117,6 +122,7 @@ bool Transfer::is_safe_to_repeat() const {
 
 base::Status Transfer::take_head() {
   client_.metrics.first_byte.observe(std::chrono::duration<double>(client_.clock.steady_now() - sent_at_).count());
+  if (!guard_.has_body() || guard_.content_length() == 0U) look_for_excess();
   const auto redirects = take_redirect();
   if (!redirects) return tl::unexpected(redirects.error());
   if (*redirects) return {};
@@ -162,7 +168,6 @@ void Transfer::follow_redirect() {
     request_.headers.remove("Authorization");
     request_.headers.remove("Cookie");
   }
-  raw_body_bytes_ = 0;
   go_to(next);
 }
 
@@ -186,7 +191,6 @@ std::size_t Transfer::take_body(std::string_view bytes) {
     return 0;
   }
   if (redirect_to_) {
-    raw_body_bytes_ += bytes.size();
     return raw_body_bytes_ > kMaxRedirectBodyBytes ? 0 : bytes.size();
   }
   if (gunzip_) return take_gzip(bytes);
@@ -284,25 +288,27 @@ base::Status Transfer::decoded_whole() const {
 
 base::Status Transfer::verdict(CURLcode code) {
   if (refusal_) return tl::unexpected(*refusal_);
-  const bool is_head_cut = guard_.has_begun() && !guard_.has_whole_head() && code != CURLE_OPERATION_TIMEDOUT;
+  const bool is_head_cut = guard_.has_begun() && !guard_.has_whole_head() && is_end_of_connection(code);
   if (is_head_cut) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the answer's head was cut"));
   if (code != CURLE_OK) return tl::unexpected(error_of(code));
   if (!guard_.has_whole_head()) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
-  if (has_excess_bytes()) return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
+  if (has_excess_bytes_) return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
   return {};
 }
 
-bool Transfer::has_excess_bytes() const {
-  if (!guard_.is_http1() || guard_.ends_with_connection()) return false;
-  if (guard_.has_body() && guard_.content_length() && raw_body_bytes_ > *guard_.content_length()) return true;
-  // TLS may have records of its own to read here; libcurl drops such a connection before it uses it again.
-  if (uri_.scheme == "https") return false;
-  curl_socket_t fd = CURL_SOCKET_BAD;
-  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &fd);
+void Transfer::look_for_excess() {
+  if (!guard_.is_http1() || has_excess_bytes_) return;
+  const bool is_beyond = guard_.has_body() && raw_body_bytes_ > guard_.content_length().value_or(0);
+  // libcurl reads no further than the announced length, so the rest of a longer body is still in the kernel. With TLS
+  // other records may wait there, and libcurl takes no connection for a second time on which anything does.
   char byte = 0;
-  if (fd == CURL_SOCKET_BAD || ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return false;
-  ::shutdown(fd, SHUT_RDWR);
-  return true;
+  const bool waits = uri_.scheme == "http" && fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  if (is_beyond || waits) on_excess();
+}
+
+void Transfer::on_excess() {
+  has_excess_bytes_ = true;
+  if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);  // this connection must not serve again
 }
 
 base::Error Transfer::error_of(CURLcode code) const {
@@ -310,17 +316,16 @@ base::Error Transfer::error_of(CURLcode code) const {
   long os_error = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_error);
   std::string cause = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+  // A broken chunk has the same codes as a reset; only the words tell.
+  if (cause.find("chunk") != std::string::npos) return error(ErrorKind::protocol, false, cause);
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST: return error(ErrorKind::unavailable, true, cause);
     case CURLE_COULDNT_CONNECT:
       return error(ErrorKind::unavailable, true, os_error != 0 ? "cannot connect: " + std::string(std::strerror(static_cast<int>(os_error))) : cause);
     case CURLE_OPERATION_TIMEDOUT: return error(ErrorKind::timeout, may_retry, cause);
-    case CURLE_GOT_NOTHING: return error(ErrorKind::unavailable, may_retry, "the connection was closed without an answer");
+    case CURLE_GOT_NOTHING: return error(ErrorKind::protocol, may_retry, "the connection was closed without an answer");
     case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the answer's body was cut");
     case CURLE_RECV_ERROR:
-      // A broken chunk has the same code as a reset; only the words tell.
-      if (cause.find("chunk") != std::string::npos) return error(ErrorKind::protocol, false, cause);
-      return error(ErrorKind::unavailable, may_retry, cause);
     case CURLE_SEND_ERROR: return error(ErrorKind::unavailable, may_retry, cause);
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM: return error(ErrorKind::protocol, may_retry, cause);
@@ -329,6 +334,9 @@ base::Error Transfer::error_of(CURLcode code) const {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR: return error(ErrorKind::protocol, false, cause);
     case CURLE_OUT_OF_MEMORY:
+      // libcurl's word for a header line over 100 KiB, too.
+      if (state_ == State::sent) return error(ErrorKind::protocol, false, "a field of the answer is over its bound");
+      [[fallthrough]];
     case CURLE_FAILED_INIT: return {ErrorKind::internal, Fault::tribune, true, cause};
     default: return error(ErrorKind::unavailable, may_retry, cause);
   }

@@ -87,7 +87,7 @@ class Transfer {
   static std::size_t on_body(char* data, std::size_t, std::size_t count, void* self) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr*) noexcept;
   static int on_close_socket(void* client, curl_socket_t) noexcept;
-  static int on_ready_to_send(void* self, char* remote, char*, int, int) noexcept;
+  static int on_ready_to_send(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
   static int on_debug(CURL*, curl_infotype, char*, std::size_t count, void* self) noexcept;
   base::Status take_head();
   base::Result<bool> take_redirect();
@@ -100,8 +100,9 @@ class Transfer {
 
   base::Status verdict(CURLcode);
   base::Error error_of(CURLcode) const;
-  /// Bytes beyond the announced end, read or still in the kernel: such a connection must not serve again.
-  bool has_excess_bytes() const;
+  /// Looks for bytes beyond the announced end, read or still in the kernel; called once the last body byte is there.
+  void look_for_excess();
+  void on_excess();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
   bool is_safe_to_repeat() const;
@@ -131,6 +132,8 @@ class Transfer {
   std::string undelivered_;                      // a decoded piece that the handler did not take
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t raw_body_bytes_ = 0;
+  int fd_ = -1;                                  // libcurl owns it
+  bool has_excess_bytes_ = false;
   bool is_paused_ = false;
   std::uint64_t window_bytes_ = 0;               // since the low-speed window began
 

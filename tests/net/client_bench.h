@@ -1,0 +1,112 @@
+#pragma once
+// A client on a loop, and one fetch at a time run to its end.
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "net/event_loop.h"
+#include "net/http_client.h"
+#include "net/scripted_origin.h"
+
+namespace tribune::net::test {
+
+using namespace std::chrono_literals;
+
+/// What came of a fetch.
+struct Outcome {
+  bool is_done = false;
+  base::Result<void> result;
+  std::optional<FetchHead> head;
+  std::string body;
+  int pieces = 0;
+
+  base::ErrorKind kind() const { return result ? base::ErrorKind::internal : result.error().kind; }
+  std::string text() const { return result ? "no error" : result.error().text; }
+};
+
+class ClientBench {
+ public:
+  explicit ClientBench(const ClientSettings& settings = {})
+      : log_(quiet()), client_(HttpClient::make(loop, clock_, log_, metrics_, settings)) {}
+
+  /// A request that the origin's own literal address allows, with deadlines that no honest exchange meets.
+  static FetchRequest request(const ScriptedOrigin& origin, std::string_view target = "/") {
+    FetchRequest request;
+    request.url = origin.url(target);
+    request.destinations.allowed_origins = {origin.origin()};
+    return request;
+  }
+
+  /// Runs the loop until the fetch is over.
+  Outcome run(FetchRequest request) {
+    Outcome outcome;
+    const auto fetch = client_->start(std::move(request), collect(outcome, [this] { loop.stop(); }));
+    CHECK_FALSE(outcome.is_done);  // nothing runs inside start()
+    run_loop();
+    REQUIRE(outcome.is_done);
+    return outcome;
+  }
+
+  FetchHandlers collect(Outcome& outcome, std::function<void()> on_done) {
+    FetchHandlers handlers;
+    handlers.on_head = [&outcome](const FetchHead& head) {
+      CHECK_FALSE(outcome.head.has_value());
+      outcome.head = head;
+    };
+    handlers.on_body = [&outcome](std::string_view bytes) {
+      CHECK(outcome.head.has_value());
+      outcome.body += bytes;
+      ++outcome.pieces;
+      return Flow::go_on;
+    };
+    handlers.on_done = [&outcome, on_done = std::move(on_done)](base::Result<void> result) {
+      CHECK_FALSE(outcome.is_done);
+      outcome.is_done = true;
+      outcome.result = std::move(result);
+      on_done();
+    };
+    return handlers;
+  }
+
+  /// Until something stops the loop; a test that waits in vain ends after half a minute.
+  void run_loop() {
+    const auto too_long = loop.after(30s, [this] {
+      FAIL_CHECK("the loop was never stopped");
+      loop.stop();
+    });
+    loop.run();
+  }
+
+  /// One turn: everything that is due now has run when this returns.
+  void turn() {
+    const auto now = loop.after(0ms, [this] { loop.post([this] { loop.stop(); }); });
+    loop.run();
+  }
+
+  HttpClient& client() { return *client_; }
+  base::Metrics& metrics() { return metrics_; }
+  void destroy_client() { client_.reset(); }
+
+  EventLoop loop;
+
+ private:
+  static base::LogSettings quiet() {
+    base::LogSettings settings;
+    settings.level = base::LogLevel::off;
+    return settings;
+  }
+
+  base::SystemClock clock_;
+  base::Log log_;
+  base::Metrics metrics_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+}  // namespace tribune::net::test
