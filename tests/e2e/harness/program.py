@@ -124,7 +124,7 @@ class Tribune:
                 self.terminate()
         assert not self.problems, "\n".join(self.problems)
 
-    def reload(self, config=None, text=None, expect="config_reloaded"):
+    def reload(self, config=None, text=None, expect="reloaded"):
         """SIGHUP with a new file; waits for the line that says how it went."""
         self.write_config(config, text)
         before = len(self.logged(expect))
