@@ -101,7 +101,7 @@ std::size_t HeadGuard::pass_run(const char* bytes, std::size_t size) {
     return run;
   }
   const bool is_value = (state_ == State::value && field_ == Field::other) || state_ == State::trailer_value;
-  const bool is_target = state_ == State::target && target_bytes_ > 0 &&
+  const bool is_target = state_ == State::target && target_bytes_ > 1 &&
                          (target_form_ == TargetForm::origin || target_form_ == TargetForm::absolute_path);
   if (!is_value && !is_target) return 0;
   auto most = std::min<std::uint64_t>(size, limit_left(limits_->max_head_bytes, line_bytes_));
@@ -188,6 +188,8 @@ bool HeadGuard::take_target(char c) {
       else authority_ += c;
       return authority_.size() <= 255 || refuse(Refusal::target_invalid);
     case TargetForm::origin:
+      // "//a:b" is an authority to evhttp, and no canonical path has an empty segment.
+      return target_bytes_ != 2 || c != '/' || refuse(Refusal::target_invalid);
     case TargetForm::absolute_path: return true;
   }
   return true;

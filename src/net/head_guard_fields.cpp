@@ -40,9 +40,20 @@ bool is_valid_ipv6(std::string_view text) {
   return ::inet_pton(AF_INET6, buffer, &address) == 1;
 }
 
-/// unreserved / sub-delims / '%', as a registered name has them (RFC 3986 section 3.2.2).
-bool is_name_byte(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos;
+bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+
+/// unreserved / sub-delims / percent-encoded, as a registered name has them (RFC 3986 section 3.2.2).
+bool is_valid_name(std::string_view name) {
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const char c = name[at];
+    if (c == '%') {
+      if (at + 2 >= name.size() || !is_hex(name[at + 1]) || !is_hex(name[at + 2])) return false;
+      at += 2;
+    } else if (!is_digit(c) && !(lower(c) >= 'a' && lower(c) <= 'z') && std::string_view("-._~!$&'()*+,;=").find(c) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return !name.empty();
 }
 
 }  // namespace
@@ -60,8 +71,7 @@ bool is_valid_authority(std::string_view text) {
     if (has_port) port = rest.substr(1);
   } else {
     const auto colon = text.find(':');
-    const auto name = text.substr(0, colon);
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_byte)) return false;
+    if (!is_valid_name(text.substr(0, colon))) return false;
     has_port = colon != std::string_view::npos;
     if (has_port) port = text.substr(colon + 1);
   }

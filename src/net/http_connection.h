@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -99,9 +100,12 @@ class HttpConnection {
     bool is_head = false;              // HEAD, 204, 304: no body goes out
     std::uint64_t drained_at = 0;      // low water of when_drained
     std::function<void()> on_drained;
-    // Kept when the exchange is destroyed before the kernel took all.
-    std::optional<http::Request> request;
-    AccessNote note;
+    // For the report, when the exchange is destroyed before the kernel took all, or there never was one.
+    struct Kept {
+      http::Request request;
+      AccessNote note;
+    };
+    std::unique_ptr<Kept> kept;
   };
 
   static void on_input(evbuffer*, const evbuffer_cb_info*, void*) noexcept;

@@ -253,18 +253,17 @@ void HttpConnection::answered() {
 void HttpConnection::report(bool completed) {
   const auto& finished = server_.context().on_finished;
   if (!finished) return;
-  const auto* seen = exchange_ != nullptr ? &exchange_->request() : answer_.request ? &*answer_.request : nullptr;
-  if (seen == nullptr) return;
+  const auto* kept = answer_.kept.get();
+  if (exchange_ == nullptr && kept == nullptr) return;
   const auto waiting = completed ? 0 : evbuffer_get_length(output());
-  finished({*seen, answer_.status != 0 ? answer_.status : kStatusClientLeft,
+  finished({exchange_ != nullptr ? exchange_->request() : kept->request, answer_.status != 0 ? answer_.status : kStatusClientLeft,
             answer_.body_bytes - std::min<std::uint64_t>(answer_.body_bytes, waiting), server_.now() - answer_.began,
-            exchange_ != nullptr ? exchange_->note : answer_.note, completed});
+            exchange_ != nullptr ? exchange_->note : kept->note, completed});
 }
 
 void HttpConnection::abandoned(HttpExchange& exchange) {
   exchange_ = nullptr;
-  answer_.note = std::move(exchange.note);
-  answer_.request = exchange.take_request();
+  answer_.kept = std::make_unique<Answer::Kept>(Answer::Kept{exchange.take_request(), std::move(exchange.note)});
   switch (exchange.state()) {
     case HttpExchange::State::received: {
       auto response = http::problem(http::problems::internal, "The request was not answered.");

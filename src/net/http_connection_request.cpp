@@ -143,8 +143,7 @@ bool HttpConnection::names_client(http::Request& values) {
 void HttpConnection::hand_over(http::Request&& values, evhttp_request* request) {
   const auto refused = [this](Refusal refusal, http::Request&& seen) {
     server_.rejected(refusal, seen.client);
-    answer_.note.reason = word(refusal);
-    answer_.request = std::move(seen);
+    answer_.kept = std::make_unique<Answer::Kept>(Answer::Kept{std::move(seen), {"", word(refusal), "", ""}});
     auto response = refusal_response(refusal);
     reply(response, std::move(response.body));
   };

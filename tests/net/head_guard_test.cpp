@@ -180,6 +180,7 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
+           {"GET //a:b/ HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET a HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET * HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET file:///etc HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
@@ -279,7 +280,7 @@ TEST_CASE("the fields of the head are counted, the trailers are not") {
 }
 
 TEST_CASE("authorities are hosts with an optional port") {
-  for (const auto good : {"x", "x:80", "x:", "a.b-c:1", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443"}) CHECK_MESSAGE(is_valid_authority(good), good);
-  for (const auto bad : {"", ":80", "x:80:90", "x:1234567", "[::1", "[zz]", "[]", "[::1]80", "a b", "a@b", "a/b", "a?b", "a#b", "a\\b", "\"a\""})
+  for (const auto good : {"x", "x:80", "a%20b", "x:", "a.b-c:1", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443"}) CHECK_MESSAGE(is_valid_authority(good), good);
+  for (const auto bad : {"", ":80", "x:80:90", "x:1234567", "[::1", "[zz]", "[]", "[::1]80", "a b", "a@b", "a/b", "a?b", "a#b", "a\\b", "\"a\"", "%", "%2", "%2g"})
     CHECK_MESSAGE(!is_valid_authority(bad), bad);
 }

@@ -27,8 +27,9 @@ using namespace std::chrono_literals;
 /// A blocking client; every read has a deadline of five seconds.
 class RawClient {
  public:
-  explicit RawClient(const std::string& address, int receive_buffer = 0, const char* from = nullptr) {
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  /// A socket that is not connected yet.
+  RawClient() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  explicit RawClient(const std::string& address, int receive_buffer = 0, const char* from = nullptr) : RawClient() {
     if (receive_buffer != 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (from != nullptr) {
       sockaddr_in own{};
@@ -36,6 +37,9 @@ class RawClient {
       ::inet_pton(AF_INET, from, &own.sin_addr);
       if (::bind(fd_, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0) throw std::runtime_error("bind");
     }
+    connect(address);
+  }
+  void connect(const std::string& address) {
     const auto colon = address.rfind(':');
     sockaddr_in to{};
     to.sin_family = AF_INET;
@@ -99,7 +103,7 @@ class RawClient {
   int fd() const { return fd_; }
 
  private:
-  int fd_ = -1;
+  int fd_;
   bool reset_ = false;
   std::string kept_;
 };
