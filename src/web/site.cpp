@@ -68,8 +68,8 @@ SiteFile make_file(std::string_view path, std::string bytes, const Compress& com
   const auto mark = base::to_hex(base::sha256(bytes)).substr(0, kEtagDigits);
   file.etag = "\"" + mark + "\"";
   if (bytes.size() >= kLeastGzipBytes && is_compressible(file.content_type)) {
-    if (auto packed = compress(bytes); packed && packed->size() < bytes.size()) {
-      file.gzip = base::share(std::move(*packed));
+    if (auto packed = compress(bytes); !packed.empty() && packed.size() < bytes.size()) {
+      file.gzip = base::share(std::move(packed));
       file.gzip_etag = "\"" + mark + "-gz\"";
     }
   }

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,8 +31,8 @@ struct SiteLimits {
   std::size_t max_files = 2'000;
 };
 
-/// Compresses a body; nothing when it cannot.
-using Compress = std::function<std::optional<std::string>(std::string_view)>;
+/// Compresses a body; empty when it cannot.
+using Compress = std::function<std::string(std::string_view)>;
 
 /// Immutable. Const methods from any thread.
 class Site {

@@ -32,7 +32,7 @@ class Folder {
   fs::path path_;
 };
 
-std::optional<std::string> halve(std::string_view bytes) { return std::string(bytes.substr(0, bytes.size() / 2)); }
+std::string halve(std::string_view bytes) { return std::string(bytes.substr(0, bytes.size() / 2)); }
 
 std::shared_ptr<const Site> load(const Folder& folder, const SiteLimits& limits = {}) {
   auto site = Site::load(folder.path(), halve, limits);
