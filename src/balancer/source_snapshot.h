@@ -48,7 +48,7 @@ class SourceSnapshot {
   virtual std::chrono::milliseconds target_duration() const = 0;
   virtual bool ended() const = 0;
 
-  /// When the origin last confirmed it.
+  /// When the origin first gave this text.
   virtual base::WallTime confirmed_at() const = 0;
 
   /// The playlist at `/live/{channel}/~{session}/{path}`. Pins do not matter to a multivariant playlist: pass {}.

@@ -1,0 +1,110 @@
+#include "balancer/rendering.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "net/gzip.h"
+
+namespace tribune::balancer {
+namespace {
+
+// Stands in a text before each reference into the session; no playlist can hold it (RFC 8216bis section 4.1).
+constexpr char kMark = '\x01';
+
+const std::string& node_url(const LinkPins& pins, std::int64_t msn) {
+  const auto after = std::upper_bound(pins.begin(), pins.end(), msn, [](std::int64_t m, const LinkPin& pin) { return m < pin.first_msn; });
+  return after == pins.begin() ? pins.front().node_url : std::prev(after)->node_url;
+}
+
+const SourceLink* link_of(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links, const hls::UriUse& use) {
+  return links[static_cast<std::size_t>(&use - playlist.uris.data())].get();
+}
+
+std::vector<std::string> cut_at_marks(std::string_view text) {
+  std::vector<std::string> pieces;
+  for (;;) {
+    const auto at = text.find(kMark);
+    pieces.emplace_back(text.substr(0, at));
+    if (at == std::string_view::npos) return pieces;
+    text.remove_prefix(at + 1);
+  }
+}
+
+std::string joined(const std::vector<std::string>& pieces, std::string_view between) {
+  std::string text = pieces.front();
+  for (std::size_t i = 1; i < pieces.size(); ++i) text.append(between).append(pieces[i]);
+  return text;
+}
+
+}  // namespace
+
+std::string media_text(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links, const LinkPins& pins) {
+  const auto map = [&](const hls::UriUse& use) -> std::optional<std::string> {
+    const auto* link = link_of(playlist, links, use);
+    if (!link) return std::nullopt;
+    if (link->target.empty() || pins.empty()) return link->reference;
+    return node_url(pins, use.msn) + link->target;
+  };
+  return hls::write(playlist, map, {.drop_delta_updates = true});
+}
+
+std::shared_ptr<const Rendered> rendered(std::string text) {
+  constexpr std::size_t kTagBytes = 12;
+  auto made = std::make_shared<Rendered>();
+  const auto tag = base::to_base64url(base::sha256(text).substr(0, kTagBytes));
+  made->etag = "\"" + tag + "\"";
+  made->gzip_etag = "\"" + tag + "-gzip\"";
+  auto packed = net::gzip(text);
+  if (!packed.empty() && packed.size() < text.size()) made->gzip = base::share(std::move(packed));
+  made->body = base::share(std::move(text));
+  return made;
+}
+
+MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links, base::WallTime confirmed_at,
+                             base::Counter renders)
+    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders) {}
+
+std::shared_ptr<const Rendered> MediaSnapshot::build(const LinkPins& pins) const {
+  renders_.add();
+  return rendered(media_text(*playlist_, links_, pins));
+}
+
+std::shared_ptr<const Rendered> MediaSnapshot::render(const LinkPins& pins) const {
+  std::shared_ptr<Kept> kept;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, rendering] : kept_)
+      if (known == pins) kept = rendering;
+    if (!kept && kept_.size() < kRenderingsKept) kept = kept_.emplace_back(pins, std::make_shared<Kept>()).second;
+  }
+  if (!kept) return build(pins);
+  std::call_once(kept->once, [&] { kept->rendered = build(pins); });
+  return kept->rendered;
+}
+
+// Only a multivariant playlist opens a session, so nobody sees this.
+std::string MediaSnapshot::text_for_bare_url(std::string_view) const { return *render({})->body; }
+
+MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links, base::WallTime confirmed_at)
+    : confirmed_at_(confirmed_at) {
+  const auto map = [&](const hls::UriUse& use) -> std::optional<std::string> {
+    const auto* link = link_of(playlist, links, use);
+    if (!link) return std::nullopt;
+    return link->is_within_session ? kMark + link->reference : link->reference;
+  };
+  pieces_ = cut_at_marks(hls::write(playlist, map));
+  rendered_ = rendered(joined(pieces_, ""));
+}
+
+MultivariantSnapshot::MultivariantSnapshot(std::int64_t bandwidth_bps, base::WallTime confirmed_at) : confirmed_at_(confirmed_at) {
+  pieces_ = {fmt::format("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={}\n", bandwidth_bps), fmt::format("{}\n", kOnlyMediaPath)};
+  rendered_ = rendered(joined(pieces_, ""));
+}
+
+std::string MultivariantSnapshot::text_for_bare_url(std::string_view token) const {
+  return joined(pieces_, "~" + std::string(token) + "/");
+}
+
+}  // namespace tribune::balancer

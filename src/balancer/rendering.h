@@ -1,0 +1,78 @@
+#pragma once
+// Playlists as viewers get them: the text with its links, compressed once, with its ETag.
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "balancer/source_links.h"
+#include "balancer/source_snapshot.h"
+#include "base/metrics.h"
+#include "hls/playlist.h"
+
+namespace tribune::balancer {
+
+/// The text of a media playlist for viewers with these pins: links of segments lead to the node of their MSN's pin.
+std::string media_text(const hls::Playlist&, const std::vector<SourceLinkPtr>&, const LinkPins&);
+
+/// A body with its compressed form and their ETags.
+std::shared_ptr<const Rendered> rendered(std::string text);
+
+/// Renderings that a snapshot keeps; a viewer with further pins gets one of their own.
+inline constexpr std::size_t kRenderingsKept = 64;
+
+/// A media playlist. Immutable; const methods from any thread.
+class MediaSnapshot final : public SourceSnapshot {
+ public:
+  MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders);
+
+  bool is_multivariant() const override { return false; }
+  std::int64_t first_msn() const override { return playlist_->media_sequence; }
+  std::int64_t next_msn() const override { return playlist_->next_msn(); }
+  std::chrono::milliseconds target_duration() const override { return playlist_->target_duration; }
+  bool ended() const override { return playlist_->ended; }
+  base::WallTime confirmed_at() const override { return confirmed_at_; }
+  std::shared_ptr<const Rendered> render(const LinkPins&) const override;
+  std::string text_for_bare_url(std::string_view token) const override;
+
+ private:
+  struct Kept {
+    std::once_flag once;
+    std::shared_ptr<const Rendered> rendered;
+  };
+  std::shared_ptr<const Rendered> build(const LinkPins&) const;
+
+  std::shared_ptr<const hls::Playlist> playlist_;
+  std::vector<SourceLinkPtr> links_;
+  base::WallTime confirmed_at_;
+  mutable base::Counter renders_;
+  mutable std::mutex mutex_;    // guards the list, not the building
+  mutable std::vector<std::pair<LinkPins, std::shared_ptr<Kept>>> kept_;
+};
+
+/// A multivariant playlist. Immutable; const methods from any thread.
+class MultivariantSnapshot final : public SourceSnapshot {
+ public:
+  MultivariantSnapshot(const hls::Playlist&, const std::vector<SourceLinkPtr>&, base::WallTime confirmed_at);
+  /// Of a source that has none: one variant, whose playlist is at kOnlyMediaPath.
+  MultivariantSnapshot(std::int64_t bandwidth_bps, base::WallTime confirmed_at);
+
+  bool is_multivariant() const override { return true; }
+  std::int64_t first_msn() const override { return 0; }
+  std::int64_t next_msn() const override { return 0; }
+  std::chrono::milliseconds target_duration() const override { return std::chrono::milliseconds{0}; }
+  bool ended() const override { return false; }
+  base::WallTime confirmed_at() const override { return confirmed_at_; }
+  std::shared_ptr<const Rendered> render(const LinkPins&) const override { return rendered_; }
+  std::string text_for_bare_url(std::string_view token) const override;
+
+ private:
+  std::vector<std::string> pieces_;   // of the text, cut before each reference into the session
+  base::WallTime confirmed_at_;
+  std::shared_ptr<const Rendered> rendered_;
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,110 @@
+#pragma once
+// One channel's source: its multivariant playlist, the playlists that this one names, and the timeline that they share.
+//
+// Lifetime of a playlist that is named
+//   named       the multivariant playlist (or an interstitial's) names it                (name_playlists)
+//   asked       a viewer wants it: its feed is made and wakes                            (ask)
+//   forgotten   neither named nor asked for kForgetAfter                                 (name_playlists)
+// Nothing else at the origin can be asked for.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "balancer/source_feed.h"
+#include "balancer/source_metrics.h"
+#include "balancer/timeline.h"
+#include "contracts/event.h"
+#include "contracts/link.h"
+#include "runtime/role.h"
+#include "store/store.h"
+
+namespace tribune::balancer {
+
+inline constexpr std::chrono::minutes kForgetAfter{10};
+inline constexpr std::size_t kMaxPlaylists = 500;   // of one channel
+
+/// The playlists that may be asked for, by path, and by "path?query" where the origin needs the query. Immutable.
+using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
+
+/// What any worker sees of a channel. Any thread.
+struct ChannelSlot {
+  std::string id;
+  std::size_t worker = 0;
+  Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
+};
+
+/// The key of a playlist among the known ones.
+std::string playlist_key(std::string_view path, std::string_view query);
+
+/// Records that a former process left: by the key in the store, without the channel's id.
+using TimelineRecords = std::map<std::string, std::string>;
+
+/// Owned by one worker.
+class SourceChannel {
+ public:
+  SourceChannel(runtime::Services&, runtime::Worker&, store::Store&, const SourceSettings&, std::shared_ptr<ChannelSlot>);
+  ~SourceChannel();
+
+  /// Once, before the first configure().
+  void load(const TimelineRecords&);
+  /// Another source or other origins begin anew, on the same timeline.
+  void configure(const contracts::Channel&, std::shared_ptr<const base::KeyRing>);
+
+  /// Answers from the playlist of that key, once the multivariant playlist has named it.
+  void ask(const std::string& key, Source::Waiter);
+  void wake(const std::string& key);
+  void drain(const base::Error&);
+
+  // For its feeds:
+  runtime::Services& services() const { return services_; }
+  runtime::Worker& worker() const { return worker_; }
+  const SourceSettings& settings() const { return settings_; }
+  const contracts::Channel& config() const { return config_; }
+  const LinkMaking& making() const { return making_; }
+  Timeline& timeline() { return timeline_; }
+  SourceMetrics& metrics() { return metrics_; }
+  /// The epoch of what was listed last, or that of the first generation to come.
+  const std::string& epoch();
+  void name_playlists(std::vector<NamedPlaylist>, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
+  void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables);
+  void save_track(const std::string& track);
+  bool is_generation_saved() const;
+  /// Calls back on this worker once the generations are on disk, or could not be written.
+  void save_generation(std::function<void()> on_saved);
+  void on_restarted(std::string_view path);
+
+ private:
+  struct Entry {
+    FeedIdentity identity;
+    std::unique_ptr<SourceFeed> feed;
+    base::SteadyTime last_named{};
+  };
+  SourceFeed& feed_of(Entry&);
+  Entry& add(const std::string& key, FeedIdentity);
+  void forget_old();
+  void publish();
+  void begin_anew();
+  void discard(std::unique_ptr<SourceFeed>);
+
+  runtime::Services& services_;
+  runtime::Worker& worker_;
+  store::Store& store_;
+  const SourceSettings settings_;
+  std::shared_ptr<ChannelSlot> slot_;
+  contracts::Channel config_;
+  LinkMaking making_;
+  SourceMetrics metrics_;
+  Timeline timeline_;
+  std::string saved_epoch_;
+  std::map<std::string, Entry, std::less<>> playlists_;
+  std::vector<std::unique_ptr<SourceFeed>> discarded_;   // until the loop comes round
+  bool is_draining_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace tribune::balancer

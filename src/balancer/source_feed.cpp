@@ -1,0 +1,142 @@
+#include "balancer/source_feed.h"
+
+#include <fmt/format.h>
+
+#include "balancer/rendering.h"
+#include "balancer/source_channel.h"
+
+namespace tribune::balancer {
+namespace {
+
+constexpr int kMaxHops = 5;
+constexpr int kDeepest = 3;   // an interstitial's multivariant playlist, named by a media playlist, and its children
+
+base::Error refused(std::string text) { return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)}; }
+
+}  // namespace
+
+SourceFeed::SourceFeed(SourceChannel& channel, FeedIdentity identity)
+    : channel_(channel), identity_(std::move(identity)), source_(*this, slot_, channel.settings()) {}
+
+SourceFeed::~SourceFeed() = default;
+
+std::string SourceFeed::track() const { return identity_.query.empty() ? identity_.path : identity_.path + "?" + identity_.query; }
+
+base::SteadyTime SourceFeed::now() const { return channel_.services().clock.steady_now(); }
+
+void SourceFeed::schedule(base::SteadyTime when) {
+  const auto delay = std::max(base::SteadyTime::duration{0}, when - now());
+  timer_ = channel_.worker().loop.after(std::chrono::ceil<std::chrono::milliseconds>(delay), [this] { source_.tick(); });
+}
+
+std::unique_ptr<net::Fetch> SourceFeed::fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) {
+  net::FetchRequest request;
+  request.url = identity_.url;
+  request.headers = validators;
+  request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
+  request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
+  request.deadlines = channel_.settings().deadlines;
+  request.max_redirects = kMaxHops;
+  request.max_body_bytes = channel_.config().playlist_limits.max_bytes;
+  request.accept_gzip = true;
+  return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
+}
+
+void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<Source::Reading>)> on_read) {
+  if (slot_->state.get()->snapshot && answer.body == last_text_) return on_read(Source::Reading{nullptr, {}, "unchanged"});
+  auto reading = understand(answer);
+  if (reading && reading->snapshot) last_text_ = std::move(answer.body);
+  if (!reading || channel_.is_generation_saved()) return on_read(std::move(reading));
+  channel_.save_generation([reading = std::move(reading), on_read = std::move(on_read)] { on_read(reading); });
+}
+
+base::Result<Source::Reading> SourceFeed::understand(const net::WholeAnswer& answer) {
+  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query};
+  auto playlist = hls::parse(answer.body, context);
+  if (!playlist) return tl::unexpected(playlist.error());
+  if (playlist->multivariant) {
+    if (!identity_.may_be_multivariant) return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
+    return read_multivariant(*playlist, answer.head.final_uri);
+  }
+  return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri) : read_only_media(*playlist, answer.head.final_uri);
+}
+
+base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source, const http::Uri& base) {
+  const auto& clock = channel_.services().clock;
+  const auto& config = channel_.config();
+  const auto wall = clock.wall_now();
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
+  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits);
+  if (!seen) return tl::unexpected(seen.error());
+  if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
+  if (!seen->playlist) return Source::Reading{nullptr, {}, "older_copy"};
+  const auto& shown = *seen->playlist;
+  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), base, &channel_.timeline(), "", 0, wall});
+  if (!linked) return tl::unexpected(linked.error());
+  channel_.save_track(track());
+  if (identity_.depth < kDeepest) channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
+  Source::Reading reading;
+  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders);
+  auto& facts = reading.facts;
+  facts.target_duration = shown.target_duration;
+  facts.part_target = std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));
+  facts.can_block_reload = shown.can_block_reload;
+  facts.ended = shown.ended;
+  facts.end_msn = shown.end_msn();
+  facts.trailing_parts = shown.trailing_parts;
+  facts.epoch = channel_.timeline().generation(shown.segments.back().generation).epoch;
+  reading.word = seen->verdict == Timeline::Verdict::restarted ? "restarted" : "new";
+  return reading;
+}
+
+base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
+  const auto wall = channel_.services().clock.wall_now();
+  const LinkPlace place{identity_.path, "", base, nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
+  auto linked = links_.link(source, channel_.making(), place);
+  if (!linked) return tl::unexpected(linked.error());
+  channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
+  Source::Reading reading;
+  reading.snapshot = std::make_shared<MultivariantSnapshot>(source, linked->links, wall);
+  reading.facts.is_multivariant = true;
+  reading.word = "new";
+  return reading;
+}
+
+// The source is a media playlist: viewers get a multivariant playlist of one, which names it.
+base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& source, const http::Uri& base) {
+  const auto wall = channel_.services().clock.wall_now();
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
+  channel_.name_only_media(source.variables);
+  Source::Reading reading;
+  reading.snapshot = std::make_shared<MultivariantSnapshot>(channel_.config().bandwidth_bps, wall);
+  reading.facts.is_multivariant = true;
+  reading.word = "new";
+  return reading;
+}
+
+void SourceFeed::on_refreshed(std::string_view word) { channel_.metrics().refreshed(word); }
+
+void SourceFeed::on_failed(const base::Error& error, std::int64_t in_a_row) {
+  channel_.metrics().refreshed("failed");
+  channel_.metrics().failed(error);
+  // One line when it begins and then one in a while: a source that is away for an hour does not fill the log.
+  constexpr std::int64_t kEvery = 60;
+  const bool by_origin = error.fault == base::Fault::origin;
+  if (in_a_row % kEvery == 1)
+    channel_.services().log.warning("balancer", "source_failed",
+                                    {{"channel", channel_.config().id}, {"path", identity_.path}, {"reason", base::word(error.kind)},
+                                     {"fault", by_origin ? "origin" : "tribune"}, {"error", error.text}, {"in_a_row", in_a_row}});
+}
+
+void SourceFeed::on_recovered(std::int64_t failures) {
+  channel_.services().log.info("balancer", "source_recovered",
+                               {{"channel", channel_.config().id}, {"path", identity_.path}, {"failures", failures}});
+}
+
+void SourceFeed::on_stalled(std::chrono::milliseconds unchanged) {
+  channel_.metrics().refreshed("stalled");
+  channel_.services().log.warning("balancer", "source_stalled",
+                                  {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,65 @@
+#pragma once
+// The surroundings of one source playlist in a running balancer: its fetches, and how an answer becomes a snapshot. Owned
+// by one worker.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "balancer/source.h"
+#include "balancer/source_links.h"
+#include "base/metrics.h"
+#include "net/event_loop.h"
+
+namespace tribune::balancer {
+
+class SourceChannel;
+
+/// Which playlist a feed fetches.
+struct FeedIdentity {
+  std::string path;                    // after `~{session}/`
+  std::string query;                   // the origin's own
+  std::string url;
+  bool may_be_multivariant = false;
+  bool may_be_media = true;
+  int depth = 0;                       // how many playlists lead to it
+  std::vector<std::pair<std::string, std::string>> variables;  // of the playlist that names it
+};
+
+class SourceFeed final : public Source::World {
+ public:
+  SourceFeed(SourceChannel& channel, FeedIdentity identity);
+  ~SourceFeed() override;
+
+  Source& source() { return source_; }
+  const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
+  FeedIdentity& identity() { return identity_; }
+  base::SteadyTime last_named{};
+
+  base::SteadyTime now() const override;
+  void schedule(base::SteadyTime) override;
+  std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)>) override;
+  void read(net::WholeAnswer, std::function<void(base::Result<Source::Reading>)>) override;
+  void on_refreshed(std::string_view word) override;
+  void on_failed(const base::Error&, std::int64_t in_a_row) override;
+  void on_recovered(std::int64_t failures) override;
+  void on_stalled(std::chrono::milliseconds unchanged) override;
+
+ private:
+  base::Result<Source::Reading> understand(const net::WholeAnswer&);
+  base::Result<Source::Reading> read_media(const hls::Playlist&, const http::Uri& base);
+  base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
+  base::Result<Source::Reading> read_only_media(const hls::Playlist&, const http::Uri& base);
+  std::string track() const;
+
+  SourceChannel& channel_;
+  FeedIdentity identity_;
+  SourceLinks links_;
+  std::string last_text_;              // of the snapshot: equal text means equal snapshot
+  std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
+  net::Timer timer_;
+  Source source_;
+};
+
+}  // namespace tribune::balancer

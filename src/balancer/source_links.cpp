@@ -1,0 +1,135 @@
+#include "balancer/source_links.h"
+
+#include <fmt/format.h>
+
+#include "contracts/link.h"
+
+namespace tribune::balancer {
+namespace {
+
+using hls::UriKind;
+
+bool goes_to_node(UriKind kind) { return kind == UriKind::segment || kind == UriKind::part || kind == UriKind::preload_hint; }
+bool is_signed(UriKind kind) {
+  return goes_to_node(kind) || kind == UriKind::map || kind == UriKind::key || kind == UriKind::session_key;
+}
+bool must_be_known(UriKind kind) { return goes_to_node(kind) || kind == UriKind::map; }
+
+// Both stand under the same directory of a session, whose name does not matter.
+std::string reference_between(std::string_view from, std::string_view to) {
+  return http::relative_reference("/s/" + std::string(from), "/s/" + std::string(to));
+}
+
+tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::origin,
+                       fmt::format("line {}: \"{}\" lies at none of the channel's origins", use.line + 1, use.uri), true);
+}
+
+}  // namespace
+
+base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins, const http::Uri& base) {
+  for (const auto& use : playlist.uris) {
+    if (!must_be_known(use.kind)) continue;
+    const auto uri = http::resolve(base, use.uri);
+    const auto origin = uri ? contracts::to_origin_path(origins, *uri) : std::nullopt;
+    if (!origin || origin->path.empty()) return foreign(use);
+  }
+  return {};
+}
+
+std::string playlist_path(const contracts::OriginPath& origin) {
+  return origin.path == kIndexPath ? "~media/" + origin.path : origin.path;
+}
+
+struct SourceLinks::Work {
+  const hls::Playlist& playlist;
+  const LinkMaking& making;
+  const LinkPlace& place;
+  SourceLinks& book;
+  std::unordered_map<std::string, SourceLinkPtr> listed{};
+  Linked out{};
+
+  std::int64_t expiry(const hls::UriUse& use) const {
+    return place.timeline ? place.timeline->expiry(place.track, use.msn) : place.expires;
+  }
+  const std::string& epoch(const hls::UriUse& use) const {
+    return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
+  }
+  // A segment is known by its number, other things by their URI and by how long their link lives.
+  std::string key_of(const hls::UriUse& use) const {
+    if (use.kind == UriKind::segment) return fmt::format("s {} {}", use.generation, use.msn);
+    if (goes_to_node(use.kind)) return fmt::format("p {} {} {}", use.generation, use.msn, use.part);
+    return fmt::format("o {} {} {}", use.generation, is_signed(use.kind) ? expiry(use) : 0, use.uri);
+  }
+  base::Status add(const hls::UriUse& use) {
+    const auto key = key_of(use);
+    // Playlists are named again with every refresh, so that they stay known.
+    const bool remembered = !hls::leads_to_playlist(use.kind);
+    if (remembered) {
+      if (const auto found = listed.find(key); found != listed.end()) return keep(key, found->second);
+      if (const auto found = book.listed_.find(key); found != book.listed_.end()) return keep(key, found->second);
+    }
+    auto made = make(use);
+    if (!made) return tl::unexpected(made.error());
+    return keep(key, std::move(*made));
+  }
+
+  base::Status keep(const std::string& key, SourceLinkPtr link) {
+    out.links.push_back(link);
+    listed.emplace(key, std::move(link));
+    return {};
+  }
+
+  base::Result<SourceLinkPtr> make(const hls::UriUse& use) {
+    const auto scheme = http::scheme_of(use.uri);
+    if (scheme && *scheme != "http" && *scheme != "https") {
+      if (must_be_known(use.kind)) return foreign(use);
+      return SourceLinkPtr{};
+    }
+    const auto base = book.bases_.find(use.generation);
+    const auto uri = http::resolve(base == book.bases_.end() ? place.base : base->second, use.uri);
+    const auto origin = uri ? contracts::to_origin_path(making.origins, *uri) : std::nullopt;
+    if (!uri || !origin || origin->path.empty()) {
+      if (must_be_known(use.kind)) return foreign(use);
+      return uri ? absolute(*uri) : SourceLinkPtr{};
+    }
+    if (hls::leads_to_playlist(use.kind)) return playlist_link(use, *uri, *origin);
+    if (is_signed(use.kind)) return signed_link(use, *origin);
+    return absolute(*uri);
+  }
+
+  SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false}); }
+
+  SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
+    NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind};
+    auto reference = reference_between(place.path, named.path);
+    if (!named.query.empty()) reference += "?" + named.query;
+    out.playlists.push_back(std::move(named));
+    return std::make_shared<const SourceLink>(SourceLink{std::move(reference), "", true});
+  }
+
+  base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {
+    const contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use)};
+    const auto query = contracts::signed_query(*making.keys, link, place.now);
+    if (query.empty())
+      return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));
+    SourceLink made{reference_between(place.path, origin.path) + "?" + query, "", true};
+    if (goes_to_node(use.kind)) made.target = contracts::media_target(link, query);
+    return std::make_shared<const SourceLink>(std::move(made));
+  }
+};
+
+base::Result<SourceLinks::Linked> SourceLinks::link(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place) {
+  constexpr std::size_t kBasesKept = 16;
+  const auto newest = playlist.segments.empty() ? 0 : playlist.segments.back().generation;
+  bases_[newest] = place.base;
+  while (bases_.size() > kBasesKept) bases_.erase(bases_.begin());
+  Work work{playlist, making, place, *this};
+  work.out.links.reserve(playlist.uris.size());
+  for (const auto& use : playlist.uris)
+    if (auto fine = work.add(use); !fine) return tl::unexpected(fine.error());
+  listed_ = std::move(work.listed);
+  return std::move(work.out);
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,27 @@
+#include "balancer/source_metrics.h"
+
+namespace tribune::balancer {
+
+SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
+    : renders(metrics.counter("tribune_balancer_playlist_renders_total", "Media playlists rendered: once for each refresh and list of pins.",
+                              {{"channel", channel}})),
+      metrics_(metrics), channel_(std::move(channel)) {}
+
+void SourceMetrics::refreshed(std::string_view result) {
+  auto found = refreshes_.find(result);
+  if (found == refreshes_.end())
+    found = refreshes_.emplace(result, metrics_.counter("tribune_balancer_source_refreshes_total", "Refreshes of source playlists, by what they brought.",
+                                                        {{"channel", channel_}, {"result", result}})).first;
+  found->second.add();
+}
+
+void SourceMetrics::failed(const base::Error& error) {
+  const auto reason = base::word(error.kind);
+  auto found = failures_.find(reason);
+  if (found == failures_.end())
+    found = failures_.emplace(reason, metrics_.counter("tribune_balancer_source_failures_total", "Refreshes of source playlists that failed, by reason.",
+                                                       {{"channel", channel_}, {"reason", reason}})).first;
+  found->second.add();
+}
+
+}  // namespace tribune::balancer

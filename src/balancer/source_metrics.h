@@ -1,0 +1,29 @@
+#pragma once
+// The counters of one channel's source.
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/metrics.h"
+#include "base/result.h"
+
+namespace tribune::balancer {
+
+/// Owned by one worker.
+class SourceMetrics {
+ public:
+  SourceMetrics(base::Metrics&, std::string channel);
+  void refreshed(std::string_view result);
+  void failed(const base::Error&);
+
+  base::Counter renders;
+
+ private:
+  base::Metrics& metrics_;
+  std::string channel_;
+  std::map<std::string, base::Counter, std::less<>> refreshes_;
+  std::map<std::string, base::Counter, std::less<>> failures_;
+};
+
+}  // namespace tribune::balancer

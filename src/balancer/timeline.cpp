@@ -1,0 +1,152 @@
+#include "balancer/timeline.h"
+
+#include <algorithm>
+
+namespace tribune::balancer {
+namespace {
+
+constexpr std::size_t kGenerationsKept = 16;
+constexpr std::int64_t kSeenBehind = 64;      // numbers remembered after they left the playlist
+
+std::chrono::milliseconds older_copy_time(const hls::Playlist& source) { return kOlderCopy * source.target_duration; }
+
+}  // namespace
+
+const Timeline::Seen* Timeline::Track::find(std::int64_t msn) const {
+  return msn >= seen_first && msn < seen_end() ? &seen[static_cast<std::size_t>(msn - seen_first)] : nullptr;
+}
+
+const Generation& Timeline::generation(std::uint32_t index) const {
+  const auto found = generations_.find(index);
+  return found == generations_.end() ? current() : found->second;
+}
+
+const Generation& Timeline::current() const {
+  static const Generation none;
+  return generations_.empty() ? none : generations_.rbegin()->second;
+}
+
+std::int64_t Timeline::expiry(const std::string& track, std::int64_t msn) const {
+  const auto found = tracks_.find(track);
+  if (found == tracks_.end() || found->second.expiries.empty()) return 0;
+  const auto& runs = found->second.expiries;
+  auto run = std::upper_bound(runs.begin(), runs.end(), msn, [](std::int64_t m, const ExpiryRun& r) { return m < r.first_msn; });
+  return run == runs.begin() ? runs.front().expires : std::prev(run)->expires;
+}
+
+base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source, std::int64_t expires,
+                                                  base::SteadyTime now, const hls::Limits& limits) {
+  if (source.segments.empty()) return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
+  Outcome outcome;
+  begin(now);
+  auto& track = tracks_[name];
+  const auto newest = generations_.rbegin()->first;
+  outcome.verdict = judge(track, source, now);
+  if (track.known && track.generation < newest) {
+    // Another track saw a restart. This one may still show the old run for a moment, not for longer.
+    if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
+      outcome.verdict = Verdict::restarted;
+      enter_generation(track);
+    }
+  } else if (outcome.verdict == Verdict::restarted) {
+    open_generation(source, now);
+    enter_generation(track);
+  } else if (outcome.verdict == Verdict::first) {
+    enter_generation(track);
+  }
+  if (outcome.verdict == Verdict::older_copy) return outcome;
+  auto shown = for_viewers(track, source, limits);
+  if (!shown) return tl::unexpected(shown.error());
+  outcome.playlist = *shown;
+  remember(track, source, std::move(*shown), expires, now);
+  return outcome;
+}
+
+void Timeline::begin(base::SteadyTime now) {
+  if (generations_.empty()) generations_[0] = Generation{new_epoch_(), 0, 0, now};
+}
+
+// The new run's first segment follows everything that any track has listed.
+void Timeline::open_generation(const hls::Playlist& source, base::SteadyTime now) {
+  std::int64_t next = 0;
+  std::int64_t discontinuity = 0;
+  for (const auto& [name, track] : tracks_) {
+    next = std::max(next, track.listed_to);
+    discontinuity = std::max(discontinuity, track.last_discontinuity);
+  }
+  const auto& first = source.segments.front();
+  const auto own = std::max<std::int64_t>(1, first.discontinuities);
+  const auto index = generations_.empty() ? 0 : generations_.rbegin()->first + 1;
+  generations_[index] = Generation{new_epoch_(), next - first.msn, discontinuity + own - first.discontinuity_sequence, now};
+  while (generations_.size() > kGenerationsKept) generations_.erase(generations_.begin());
+}
+
+void Timeline::enter_generation(Track& track) {
+  const auto& [index, generation] = *generations_.rbegin();
+  track.generation = index;
+  track.discontinuity_shift = generation.discontinuity_shift;
+  track.floor = track.listed_to;
+  track.tail = track.last;
+  track.seen.clear();
+  track.trailing_parts = 0;
+  track.only_older_since.reset();
+  track.known = true;
+}
+
+base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& track, const hls::Playlist& source,
+                                                                        const hls::Limits& limits) {
+  // A source that forgets to count the discontinuities which left its window is put right by what was listed before.
+  for (const auto& segment : source.segments) {
+    const auto* seen = track.find(segment.msn);
+    if (!seen) continue;
+    track.discontinuity_shift = seen->discontinuity - segment.discontinuity_sequence;
+    break;
+  }
+  const auto shift = generation(track.generation).msn_shift;
+  const hls::Joint joint{shift, track.discontinuity_shift, track.generation};
+  if (track.tail) {
+    const auto window = static_cast<std::int64_t>(track.tail->segments.size());
+    const auto first = std::max(track.tail->media_sequence, source.end_msn() + shift - window);
+    if (first < track.tail->end_msn())
+      if (auto joined = hls::join(*track.tail, first, source, joint, limits))
+        return std::make_shared<const hls::Playlist>(std::move(*joined));
+    track.tail.reset();
+  }
+  const auto floor = std::max(track.floor, track.first);
+  if (shift == 0 && track.discontinuity_shift == 0 && source.media_sequence >= floor) {
+    auto shown = std::make_shared<hls::Playlist>(source);
+    for (auto& segment : shown->segments) segment.generation = track.generation;
+    for (auto& use : shown->uris) use.generation = track.generation;
+    return std::shared_ptr<const hls::Playlist>(std::move(shown));
+  }
+  hls::Playlist nothing;
+  nothing.media_sequence = floor;
+  auto alone = hls::join(nothing, floor, source, joint, limits);
+  if (!alone) return tl::unexpected(alone.error());
+  return std::make_shared<const hls::Playlist>(std::move(*alone));
+}
+
+void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires,
+                        base::SteadyTime now) {
+  if (track.seen_end() != source.end_msn() || track.seen.empty() || track.trailing_parts != source.trailing_parts) track.changed = now;
+  std::vector<Seen> seen;
+  const auto begin = std::max(source.media_sequence - kSeenBehind, track.seen_first);
+  std::int64_t first = source.media_sequence;
+  if (!track.seen.empty() && track.seen_end() >= source.media_sequence && begin < source.media_sequence) {
+    first = begin;
+    for (auto msn = begin; msn < source.media_sequence; ++msn) seen.push_back(*track.find(msn));
+  }
+  for (const auto& segment : source.segments) seen.push_back(seen_as(source, segment, track.discontinuity_shift));
+  track.seen_first = first;
+  track.seen = std::move(seen);
+  track.trailing_parts = source.trailing_parts;
+  track.first = shown->media_sequence;
+  track.last_discontinuity = std::max(track.last_discontinuity, shown->segments.back().discontinuity_sequence);
+  auto& runs = track.expiries;
+  if (runs.empty() || runs.back().expires != expires) runs.push_back({runs.empty() ? shown->media_sequence : track.listed_to, expires});
+  while (runs.size() > 1 && runs[1].first_msn <= track.first) runs.erase(runs.begin());
+  track.listed_to = std::max(track.listed_to, shown->next_msn());
+  track.last = std::move(shown);
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,131 @@
+#pragma once
+// The numbering that viewers see, for one channel: it never goes backwards, whatever the source does. Pure; the times are
+// given.
+//
+// What a refresh of one playlist (a track) can be
+//   first         nothing was known of this track: it is taken as it is, or continues what a former process saved
+//   newer         the same timeline, grown or unchanged
+//   older_copy    the same timeline as another cache of the origin still has it: it ends earlier, its names are the known
+//                 ones, and what it lacks lasts at most kOlderCopy target durations. The last good one stays. When for that
+//                 long nothing but older copies came, it is a restart after all
+//   restarted     the end went back by more, or most of the known numbers have other names or dates now, or the numbers
+//                 jumped ahead by more than time allows
+//
+// A restart opens a generation of the channel: a new epoch (part of every link, so a reused file name never shows the old
+// match) and new shifts, above everything that any track has listed. Tracks that see the restart later join the generation
+// that the first one opened, so that one number means one moment in all of them. The old tail stays listed, joined by
+// EXT-X-DISCONTINUITY, until the window has passed it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "hls/playlist.h"
+
+namespace tribune::balancer {
+
+/// In target durations.
+inline constexpr int kOlderCopy = 3;
+
+struct Generation {
+  std::string epoch;                      // 1 to 16 of a-z 0-9
+  std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN
+  std::int64_t discontinuity_shift = 0;
+  base::SteadyTime opened{};
+};
+
+/// Owned by one worker.
+class Timeline {
+ public:
+  /// `new_epoch` gives an id that was never used.
+  explicit Timeline(std::function<std::string()> new_epoch) : new_epoch_(std::move(new_epoch)) {}
+
+  enum class Verdict { first, newer, older_copy, restarted };
+
+  struct Outcome {
+    Verdict verdict{};
+    std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy
+  };
+
+  /// A good media playlist of the source. `expires` is the expiry of links that are listed first now. Errors: no
+  /// segments, or nothing in it that may be shown.
+  base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
+                                const hls::Limits& limits = {});
+
+  /// Opens the first generation, when there is none.
+  void begin(base::SteadyTime now);
+
+  /// Of a segment's or URI's `generation`.
+  const Generation& generation(std::uint32_t index) const;
+  /// The newest; its epoch is empty before the first playlist.
+  const Generation& current() const;
+  /// When the links of this MSN expire: fixed when the track listed it first.
+  std::int64_t expiry(const std::string& track, std::int64_t msn) const;
+
+  // What must survive this process: one record for the channel and one for each track. Damaged ones are ignored.
+  std::string save_channel(base::SteadyTime now, base::WallTime wall) const;
+  std::string save_track(const std::string& track, base::SteadyTime now, base::WallTime wall) const;
+  void load_channel(std::string_view record, base::SteadyTime now, base::WallTime wall);
+  void load_track(const std::string& track, std::string_view record, base::SteadyTime now, base::WallTime wall);
+
+ private:
+  /// A segment of the source as it was listed.
+  struct Seen {
+    std::uint64_t name = 0;               // hash of the path and byte range
+    std::int64_t discontinuity = 0;       // as viewers see it
+    std::int64_t date_ms = 0;             // EXT-X-PROGRAM-DATE-TIME, or 0
+    std::int64_t duration_us = 0;
+  };
+  /// From this MSN on, links expire then.
+  struct ExpiryRun {
+    std::int64_t first_msn = 0;
+    std::int64_t expires = 0;
+  };
+  struct Track {
+    bool known = false;
+    std::uint32_t generation = 0;
+    std::int64_t seen_first = 0;          // source's MSN of seen[0]
+    std::vector<Seen> seen;
+    std::int32_t trailing_parts = 0;
+    std::int64_t discontinuity_shift = 0;
+    std::int64_t floor = 0;               // viewers' MSN: nothing of this generation below it
+    std::int64_t first = 0;               // viewers' MSN listed first, last time
+    std::int64_t listed_to = 0;           // viewers' MSN: nothing was listed from here on
+    std::int64_t last_discontinuity = 0;
+    base::SteadyTime changed{};
+    std::optional<base::SteadyTime> only_older_since;
+    std::vector<ExpiryRun> expiries;
+    std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
+    std::shared_ptr<const hls::Playlist> tail;    // of the generations before
+
+    std::int64_t seen_end() const { return seen_first + static_cast<std::int64_t>(seen.size()); }
+    const Seen* find(std::int64_t msn) const;
+  };
+
+  // timeline_judge.cpp
+  static Seen seen_as(const hls::Playlist&, const hls::Segment&, std::int64_t discontinuity_shift);
+  Verdict judge(Track&, const hls::Playlist&, base::SteadyTime now) const;
+  bool is_older_copy(const Track&, const hls::Playlist&) const;
+  static bool mostly_differs(const Track&, const hls::Playlist&);
+  static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
+
+  // timeline.cpp
+  void open_generation(const hls::Playlist&, base::SteadyTime now);
+  void enter_generation(Track&);
+  base::Result<std::shared_ptr<const hls::Playlist>> for_viewers(Track&, const hls::Playlist&, const hls::Limits&);
+  void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires, base::SteadyTime now);
+
+  std::function<std::string()> new_epoch_;
+  std::map<std::uint32_t, Generation> generations_;
+  std::map<std::string, Track> tracks_;
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,88 @@
+// What a refresh is: the same timeline, an older copy of it, or another one.
+
+#include <algorithm>
+#include <functional>
+
+#include "balancer/timeline.h"
+#include "contracts/event.h"
+
+namespace tribune::balancer {
+namespace {
+
+// The part of a segment's URI that names it: packagers and CDNs vary host and query from one refresh to the next.
+std::string_view name_of(std::string_view uri) {
+  uri = uri.substr(0, uri.find_first_of("?#"));
+  const auto scheme = uri.find("://");
+  if (scheme == std::string_view::npos) return uri;
+  const auto path = uri.find('/', scheme + 3);
+  return path == std::string_view::npos ? std::string_view{} : uri.substr(path);
+}
+
+// FNV-1a: the same in every process, for it is saved.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t h = 14695981039346656037ull;
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return h;
+}
+
+}  // namespace
+
+Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment& segment, std::int64_t discontinuity_shift) {
+  Seen seen;
+  seen.name = hash(name_of(source.uris[segment.uri_use].uri));
+  if (segment.byterange) seen.name += static_cast<std::uint64_t>(segment.byterange->offset) * 0x9e3779b97f4a7c15ull;
+  seen.discontinuity = segment.discontinuity_sequence + discontinuity_shift;
+  if (const auto date = contracts::parse_rfc3339(segment.program_date_time))
+    seen.date_ms = std::chrono::floor<std::chrono::milliseconds>(date->time_since_epoch()).count();
+  seen.duration_us = segment.duration.count();
+  return seen;
+}
+
+Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now) const {
+  if (!track.known || track.seen.empty()) return Verdict::first;
+  const auto end = track.seen_end();
+  const bool ends_earlier = source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
+  if (ends_earlier) {
+    if (!is_older_copy(track, source)) return Verdict::restarted;
+    if (!track.only_older_since) track.only_older_since = now;
+    return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted : Verdict::older_copy;
+  }
+  track.only_older_since.reset();
+  if (source.media_sequence >= end) return jumped_too_far(track, source, now) ? Verdict::restarted : Verdict::newer;
+  // Names that change with every refresh would otherwise restart the channel with every refresh.
+  const bool just_opened = now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
+  return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;
+}
+
+bool Timeline::is_older_copy(const Track& track, const hls::Playlist& source) const {
+  if (source.end_msn() <= track.seen_first || mostly_differs(track, source)) return false;
+  std::int64_t lacking_us = 0;
+  for (auto msn = source.end_msn(); msn < track.seen_end(); ++msn) lacking_us += track.find(msn)->duration_us;
+  return std::chrono::microseconds{lacking_us} <= kOlderCopy * source.target_duration;
+}
+
+bool Timeline::mostly_differs(const Track& track, const hls::Playlist& source) {
+  const auto tolerance = source.target_duration.count();
+  std::size_t both = 0;
+  std::size_t different = 0;
+  for (const auto& segment : source.segments) {
+    const auto* seen = track.find(segment.msn);
+    if (!seen) continue;
+    const auto now = seen_as(source, segment, 0);
+    const bool other_date = seen->date_ms != 0 && now.date_ms != 0 && std::abs(seen->date_ms - now.date_ms) > tolerance;
+    ++both;
+    if (seen->name != now.name || other_date) ++different;
+  }
+  return different * 2 > both;
+}
+
+bool Timeline::jumped_too_far(const Track& track, const hls::Playlist& source, base::SteadyTime now) {
+  const auto missing = source.media_sequence - track.seen_end();
+  std::chrono::microseconds total{0};
+  for (const auto& segment : source.segments) total += segment.duration;
+  const auto mean = total / static_cast<std::int64_t>(source.segments.size());
+  const auto allowed = 2 * std::chrono::duration_cast<std::chrono::microseconds>(now - track.changed) + 10 * source.target_duration;
+  return mean.count() > 0 && missing > allowed / mean;
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,112 @@
+// Timelines as records of the store. Steady times are saved as wall times and read back relative to now.
+
+#include <algorithm>
+
+#include "balancer/timeline.h"
+#include "base/json.h"
+
+namespace tribune::balancer {
+namespace {
+
+using base::json::Kind;
+using base::json::Value;
+constexpr std::size_t kSeenSaved = 64;
+constexpr std::size_t kNumbersPerSeen = 4;
+
+std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
+  return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
+}
+
+// Never in the future, whatever the wall clock did meanwhile.
+base::SteadyTime to_steady(std::int64_t wall_ms, base::SteadyTime now, base::WallTime wall) {
+  const auto age = std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
+  return now - std::clamp<std::chrono::milliseconds>(age, std::chrono::milliseconds{0}, std::chrono::hours{24 * 3650});
+}
+
+// The integers of an array; empty when it holds anything else.
+std::vector<std::int64_t> integers(const Value* value) {
+  std::vector<std::int64_t> out;
+  if (!value || !value->is(Kind::array)) return out;
+  for (const auto& item : value->array) {
+    if (!item.is(Kind::integer)) return {};
+    out.push_back(item.integer);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) const {
+  base::json::Writer w;
+  w.begin_array();
+  for (const auto& [index, g] : generations_) {
+    w.begin_object();
+    w.member("index", std::int64_t{index}).member("epoch", g.epoch).member("msn_shift", g.msn_shift);
+    w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
+    w.end_object();
+  }
+  return w.end_array().take();
+}
+
+void Timeline::load_channel(std::string_view record, base::SteadyTime now, base::WallTime wall) {
+  const auto value = base::json::parse(record);
+  if (!value || !value->is(Kind::array)) return;
+  for (const auto& item : value->array) {
+    const auto index = item.whole("index");
+    const auto epoch = item.text("epoch");
+    if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
+    generations_[static_cast<std::uint32_t>(*index)] =
+        Generation{std::string(*epoch), item.whole("msn_shift").value_or(0), item.whole("discontinuity_shift").value_or(0),
+                   to_steady(item.whole("opened").value_or(0), now, wall)};
+  }
+}
+
+std::string Timeline::save_track(const std::string& name, base::SteadyTime now, base::WallTime wall) const {
+  const auto found = tracks_.find(name);
+  if (found == tracks_.end()) return "{}";
+  const auto& track = found->second;
+  const auto skipped = track.seen.size() - std::min(track.seen.size(), kSeenSaved);
+  base::json::Writer w;
+  w.begin_object();
+  w.member("generation", std::int64_t{track.generation});
+  w.member("seen_first", track.seen_first + static_cast<std::int64_t>(skipped));
+  w.member("trailing_parts", std::int64_t{track.trailing_parts});
+  w.member("discontinuity_shift", track.discontinuity_shift).member("floor", track.floor).member("first", track.first);
+  w.member("listed_to", track.listed_to).member("last_discontinuity", track.last_discontinuity);
+  w.member("changed", to_wall_ms(track.changed, now, wall));
+  w.key("seen").begin_array();
+  for (auto i = skipped; i < track.seen.size(); ++i) {
+    const auto& seen = track.seen[i];
+    w.value(static_cast<std::int64_t>(seen.name)).value(seen.discontinuity).value(seen.date_ms).value(seen.duration_us);
+  }
+  w.end_array().key("expiries").begin_array();
+  for (const auto& run : track.expiries) w.value(run.first_msn).value(run.expires);
+  return w.end_array().end_object().take();
+}
+
+void Timeline::load_track(const std::string& name, std::string_view record, base::SteadyTime now, base::WallTime wall) {
+  const auto value = base::json::parse(record);
+  if (!value || !value->is(Kind::object) || generations_.empty()) return;
+  const auto seen = integers(value->find("seen"));
+  const auto expiries = integers(value->find("expiries"));
+  const auto index = value->whole("generation").value_or(-1);
+  if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
+  if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;
+  Track track;
+  track.known = true;
+  track.generation = static_cast<std::uint32_t>(index);
+  track.seen_first = value->whole("seen_first").value_or(0);
+  for (std::size_t i = 0; i < seen.size(); i += kNumbersPerSeen)
+    track.seen.push_back({static_cast<std::uint64_t>(seen[i]), seen[i + 1], seen[i + 2], seen[i + 3]});
+  for (std::size_t i = 0; i < expiries.size(); i += 2) track.expiries.push_back({expiries[i], expiries[i + 1]});
+  track.trailing_parts = static_cast<std::int32_t>(value->whole("trailing_parts").value_or(0));
+  track.discontinuity_shift = value->whole("discontinuity_shift").value_or(0);
+  track.floor = value->whole("floor").value_or(0);
+  track.first = value->whole("first").value_or(0);
+  track.listed_to = value->whole("listed_to").value_or(0);
+  track.last_discontinuity = value->whole("last_discontinuity").value_or(0);
+  track.changed = to_steady(value->whole("changed").value_or(0), now, wall);
+  tracks_[name] = std::move(track);
+}
+
+}  // namespace tribune::balancer
