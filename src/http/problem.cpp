@@ -8,6 +8,7 @@ namespace tribune::http {
 namespace problems {
 
 constinit const ProblemType bad_request{"bad-request", 400, "The request is malformed"};
+constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is needed"};
 constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not valid"};
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
 constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
@@ -26,15 +27,17 @@ constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's an
 constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
 constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve this"};
 constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
+constinit const ProblemType not_ready{"not-ready", 503, "Not ready to serve"};
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
 constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
 
 std::span<const ProblemType* const> all() {
   static constexpr std::array kAll{
-      &bad_request,     &link_invalid,      &link_expired,       &session_invalid, &forbidden,
-      &not_found,       &channel_unknown,   &method_not_allowed, &request_timeout, &body_too_large,
-      &target_too_long, &range_not_satisfiable, &too_many_requests, &head_too_large, &internal,
-      &origin_broken,   &origin_unavailable, &node_unavailable, &overloaded,        &stopping,        &origin_timeout,
+      &bad_request,     &unauthorized,       &link_invalid,          &link_expired,      &session_invalid,
+      &forbidden,       &not_found,          &channel_unknown,       &method_not_allowed, &request_timeout,
+      &body_too_large,  &target_too_long,    &range_not_satisfiable, &too_many_requests, &head_too_large,
+      &internal,        &origin_broken,      &origin_unavailable,    &node_unavailable,  &overloaded,
+      &not_ready,       &stopping,           &origin_timeout,
   };
   return kAll;
 }

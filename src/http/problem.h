@@ -25,6 +25,7 @@ namespace problems {
 std::span<const ProblemType* const> all();
 
 extern const ProblemType bad_request;            // 400
+extern const ProblemType unauthorized;           // 401
 extern const ProblemType link_invalid;           // 403: forged, damaged, other channel or epoch
 extern const ProblemType link_expired;           // 403
 extern const ProblemType session_invalid;        // 403
@@ -43,6 +44,7 @@ extern const ProblemType origin_broken;          // 502: the origin's answer can
 extern const ProblemType origin_unavailable;     // 503
 extern const ProblemType node_unavailable;       // 503: no cache node can serve the segment
 extern const ProblemType overloaded;             // 503
+extern const ProblemType not_ready;              // 503
 extern const ProblemType stopping;               // 503
 extern const ProblemType origin_timeout;         // 504
 }  // namespace problems
