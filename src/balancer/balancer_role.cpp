@@ -161,7 +161,15 @@ class BalancerRole final : public runtime::Role {
   net::Timer check_;
 };
 
-void add_section(config::Schema& schema) { schema.add(balancer_section(), config::Presence::optional); }
+std::string has_keys(const config::Settings& settings) {
+  if (!settings.has("balancer") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty())) return "";
+  return "a balancer signs links and tokens: the section \"event\" must have at least one key";
+}
+
+void add_section(config::Schema& schema) {
+  schema.add(balancer_section(), config::Presence::optional);
+  schema.check("balancer", has_keys);
+}
 
 std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {
   return std::make_unique<BalancerRole>(settings, services);
