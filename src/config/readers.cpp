@@ -38,7 +38,9 @@ std::string shown(const Value& value, std::string_view key) {
 }
 
 bool refuse(const Value& value, std::string_view key, std::string_view allowed, Problems& problems) {
-  problems.add(value.offset, key, shown(value, key) + " is not allowed; " + std::string(allowed));
+  // A check's text is either what is allowed ("1 to 9") or a sentence about it ("must be 1 to 9").
+  const std::string_view verb = allowed.starts_with("must ") || allowed.starts_with("allowed ") ? "" : "allowed is ";
+  problems.add(value.offset, key, shown(value, key) + " is not allowed; " + std::string(verb) + std::string(allowed));
   return false;
 }
 
@@ -100,7 +102,7 @@ bool read_bytes(const Value& value, std::string_view key, Between<std::uint64_t>
 bool read_text(const Value& value, std::string_view key, const Check& check, std::string& out, Problems& problems) {
   if (!value.is(Kind::string)) return refuse(value, key, "allowed is text in quotes", problems);
   const auto allowed = check ? check(value.string) : std::string();
-  if (!allowed.empty()) return refuse(value, key, "allowed is " + allowed, problems);
+  if (!allowed.empty()) return refuse(value, key, allowed, problems);
   out = value.string;
   return true;
 }

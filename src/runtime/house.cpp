@@ -1,0 +1,139 @@
+#include "runtime/house.h"
+
+#include <algorithm>
+
+namespace tribune::runtime {
+namespace {
+
+constexpr std::string_view kRoom = "runtime";
+
+void append(std::vector<Route>& routes, std::vector<Route> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(routes));
+}
+
+const net::ServerSettings& front_of(const config::Settings& settings) { return settings.get<net::ServerSettings>(kFrontSection); }
+const AdminSettings& admin_of(const config::Settings& settings) { return settings.get<AdminSettings>(admin_section().name()); }
+
+base::Error of_role(const Role& role, base::Error error) {
+  error.text = std::string(role.name()) + ": " + error.text;
+  return error;
+}
+
+}  // namespace
+
+House::House(config::Settings settings, const std::vector<RoleType>& types, HouseTools tools)
+    : settings_(std::move(settings)),
+      types_(types),
+      tools_(std::move(tools)),
+      gate_(admin_of(settings_).token),
+      front_log_(tools_.log, tools_.metrics, "front"),
+      admin_log_(tools_.log, tools_.metrics, "admin"),
+      services_{tools_.clock, tools_.log, tools_.metrics, workers_, tools_.version} {
+  for (std::size_t i = 0; i < worker_count(process()); ++i) {
+    threads_.push_back(std::make_unique<WorkerThread>(tools_.clock, tools_.log, tools_.metrics));
+    workers_.push_back(std::unique_ptr<Worker>(new Worker{i, threads_.back()->loop(), threads_.back()->client()}));
+  }
+}
+
+House::~House() {
+  stop_roles();
+  end_threads();
+}
+
+base::Result<std::unique_ptr<House>> House::open(config::Settings settings, const std::vector<RoleType>& types, HouseTools tools) {
+  std::unique_ptr<House> house(new House(std::move(settings), types, std::move(tools)));
+  if (auto opened = house->open_roles(); !opened) return tl::unexpected(std::move(opened.error()));
+  if (auto opened = house->open_listeners(); !opened) return tl::unexpected(std::move(opened.error()));
+  for (std::size_t i = 0; i < house->threads_.size(); ++i) house->threads_[i]->start(i);
+  house->condition_.enter(Phase::serving);
+  return house;
+}
+
+base::Status House::open_roles() {
+  std::vector<Route> front;
+  std::vector<Route> admin = admin_routes(std::make_shared<const AdminSources>(
+      AdminSources{tools_.version, workers_.size(), tools_.clock.steady_now(), tools_.clock, tools_.metrics, condition_, roles_}));
+  for (const auto& type : types_)
+    if (settings_.has(type.name)) roles_.push_back(type.make(settings_, services_));
+  for (const auto& role : roles_) {
+    if (auto started = role->start(); !started) return tl::unexpected(of_role(*role, std::move(started.error())));
+    started_.push_back(role.get());
+    append(front, role->front_routes());
+    append(admin, role->admin_routes());
+  }
+  front_door_ = std::make_unique<FrontDoor>(std::move(front));
+  admin_door_ = std::make_unique<FrontDoor>(std::move(admin));
+  return {};
+}
+
+base::Status House::open_listeners() {
+  if (auto opened = open_listener("front", front_of(settings_), true); !opened) return opened;
+  return open_listener("admin", admin_server(admin_of(settings_)), false);
+}
+
+base::Status House::open_listener(const char* name, net::ServerSettings settings, bool is_front) {
+  const auto book = net::make_connection_book();
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    auto& worker = *workers_[i];
+    auto& access = is_front ? front_log_ : admin_log_;
+    net::ServerContext context{worker.loop, tools_.clock, tools_.log, tools_.metrics, name,
+                               [this, &worker, is_front](std::unique_ptr<net::Exchange> exchange) {
+                                 dispatch(worker, std::move(exchange), is_front);
+                               },
+                               [&access](const net::AccessRecord& record) { access.record(record); }};
+    auto bound = threads_[i]->open_server(settings, std::move(context), book, is_front);
+    if (!bound) {
+      bound.error().text = std::string(name) + ": " + bound.error().text;
+      return tl::unexpected(std::move(bound.error()));
+    }
+    if (i > 0) continue;
+    settings.listen = *bound;  // port 0 is settled: the other workers share the port that the first one got
+    for (const auto& address : *bound) tools_.log.info(kRoom, "listening", {{"listener", name}, {"address", address}});
+  }
+  return {};
+}
+
+void House::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, bool is_front) const {
+  if (is_front) return front_door_->dispatch(worker, std::move(exchange));
+  if (auto refusal = gate_.refusal(exchange->request())) return exchange->reply(std::move(*refusal));
+  admin_door_->dispatch(worker, std::move(exchange));
+}
+
+base::Status House::reload(config::Settings next) {
+  for (const auto& role : roles_)
+    if (!next.has(role->name()))
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
+                           "the section \"" + std::string(role->name()) + "\" is gone; a role can be left out only by a restart");
+  for (auto role = roles_.begin(); role != roles_.end(); ++role) {
+    auto taken = (*role)->reload(next);
+    if (taken) continue;
+    auto error = of_role(**role, std::move(taken.error()));
+    for (auto before = roles_.begin(); before != role; ++before)
+      if (auto back = (*before)->reload(settings_); !back)
+        tools_.log.error(kRoom, "reload_not_undone", {{"role", (*before)->name()}, {"error", back.error().text}});
+    return tl::unexpected(std::move(error));
+  }
+  warn_of_restart_needs(next);
+  settings_ = std::move(next);
+  take_house_settings();
+  return {};
+}
+
+void House::warn_of_restart_needs(const config::Settings& next) {
+  const auto warn = [&](std::string_view key) { tools_.log.warning(kRoom, "restart_needed", {{"key", key}}); };
+  if (front_of(next).listen != front_of(settings_).listen) warn("front.listen");
+  if (admin_of(next).listen != admin_of(settings_).listen) warn("admin.listen");
+  if (next.get<ProcessSettings>(process_section().name()).workers != process().workers) warn("process.workers");
+  for (const auto& type : types_)
+    if (next.has(type.name) && !settings_.has(type.name)) warn(type.name);
+}
+
+void House::take_house_settings() {
+  gate_.set_token(admin_of(settings_).token);
+  for (auto& thread : threads_) {
+    thread->reconfigure(true, front_of(settings_));
+    thread->reconfigure(false, admin_server(admin_of(settings_)));
+  }
+}
+
+}  // namespace tribune::runtime

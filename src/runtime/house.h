@@ -1,0 +1,94 @@
+#pragma once
+// The house: workers, listeners, and the roles whose sections the configuration has. Opens, reloads and stops them.
+//
+// Lifetime
+//   open       open() returned: ports are bound, threads run, requests arrive   (app)
+//   stopping   stop() was called: readiness is false at once                    (app)
+//   stopped    stop() returned; nothing runs any more                           (app)
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "runtime/access_log.h"
+#include "runtime/admin.h"
+#include "runtime/condition.h"
+#include "runtime/front_door.h"
+#include "runtime/process_settings.h"
+#include "runtime/role.h"
+#include "runtime/signals.h"
+#include "runtime/worker_thread.h"
+
+namespace tribune::runtime {
+
+/// What the house is built with. All of it outlives the house.
+struct HouseTools {
+  const base::Clock& clock;
+  base::Log& log;
+  base::Metrics& metrics;
+  Signals& signals;
+  std::string version;
+};
+
+/// The name of the front door's section; the house's other sections name themselves.
+inline constexpr const char* kFrontSection = "front";
+
+/// Owned by the main thread.
+class House {
+ public:
+  /// Settings need the sections front, admin and process. Errors: a role that cannot start, a port that is taken.
+  static base::Result<std::unique_ptr<House>> open(config::Settings, const std::vector<RoleType>&, HouseTools);
+  /// Without stop(): everything is cut.
+  ~House();
+  House(const House&) = delete;
+  House& operator=(const House&) = delete;
+
+  /// Takes new settings without dropping a connection, or fails and leaves the old ones in force. What cannot change while
+  /// running is said in the log.
+  base::Status reload(config::Settings);
+
+  /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal meanwhile makes it return at once
+  /// with that signal, while threads still run: the process must then end without unwinding.
+  std::optional<int> stop(int signal);
+
+ private:
+  House(config::Settings, const std::vector<RoleType>&, HouseTools);
+
+  base::Status open_roles();
+  base::Status open_listeners();
+  base::Status open_listener(const char* name, net::ServerSettings, bool is_front);
+  void dispatch(Worker&, std::unique_ptr<net::Exchange>, bool is_front) const;
+  void warn_of_restart_needs(const config::Settings& next);
+  void take_house_settings();
+
+  // The steps of stop(), in order. Each that waits returns a second signal, if one came.
+  std::optional<int> wait_for_delay();
+  std::optional<int> wait_for_front();
+  void cut_what_is_left();
+  void stop_roles();
+  void end_threads();
+  const ProcessSettings& process() const { return settings_.get<ProcessSettings>(process_section().name()); }
+
+  config::Settings settings_;
+  std::vector<RoleType> types_;
+  HouseTools tools_;
+  Condition condition_;
+  AdminGate gate_;
+  AccessLog front_log_;
+  AccessLog admin_log_;
+  std::vector<std::unique_ptr<WorkerThread>> threads_;
+  std::vector<std::unique_ptr<Worker>> workers_;      // one per thread: what roles see of it
+  Services services_;
+  std::vector<std::unique_ptr<Role>> roles_;
+  std::vector<Role*> started_;
+  std::unique_ptr<FrontDoor> front_door_;
+  std::unique_ptr<FrontDoor> admin_door_;
+};
+
+}  // namespace tribune::runtime

@@ -1,0 +1,82 @@
+// How the house stops: each step in its order.
+
+#include <atomic>
+
+#include "runtime/house.h"
+
+namespace tribune::runtime {
+namespace {
+
+constexpr std::string_view kRoom = "runtime";
+constexpr std::chrono::milliseconds kCutDeadline{2'000};
+
+/// Waits for `done` or the time's end; a second signal ends the waiting. A reload is not taken any more.
+template <class Done>
+std::optional<int> wait_until(Signals& signals, std::chrono::milliseconds time, Done done) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  while (!done()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return std::nullopt;
+    const auto event = signals.wait(left);
+    if (event.kind == Signals::Kind::stop) return event.signal;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int> House::stop(int signal) {
+  condition_.enter(Phase::stopping);
+  tools_.log.info(kRoom, "stopping", {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
+  for (const auto& role : roles_) role->drain();
+  if (const auto second = wait_for_delay()) return second;
+  if (const auto second = wait_for_front()) return second;
+  cut_what_is_left();
+  stop_roles();
+  end_threads();
+  tools_.log.info(kRoom, "stopped");
+  return std::nullopt;
+}
+
+std::optional<int> House::wait_for_delay() {
+  return wait_until(tools_.signals, process().stop_delay, [] { return false; });
+}
+
+std::optional<int> House::wait_for_front() {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
+  for (auto& thread : threads_)
+    thread->drain_front([left, &signals = tools_.signals] {
+      if (left->fetch_sub(1) == 1) signals.wake();
+    });
+  return wait_until(tools_.signals, process().stop_deadline, [&] { return left->load() == 0; });
+}
+
+void House::cut_what_is_left() {
+  struct Tally {
+    std::atomic<std::size_t> workers;
+    std::atomic<std::size_t> connections{0};
+  };
+  const auto tally = std::make_shared<Tally>();
+  tally->workers = threads_.size();
+  for (auto& thread : threads_)
+    thread->cut_all([tally, &signals = tools_.signals](std::size_t connections) {
+      tally->connections += connections;
+      if (tally->workers.fetch_sub(1) == 1) signals.wake();
+    });
+  wait_until(tools_.signals, kCutDeadline, [&] { return tally->workers.load() == 0; });
+  if (const auto cut = tally->connections.load(); cut > 0)
+    tools_.log.warning(kRoom, "stop_deadline_passed", {{"connections_cut", static_cast<std::uint64_t>(cut)}});
+}
+
+void House::stop_roles() {
+  for (auto role = started_.rbegin(); role != started_.rend(); ++role) (*role)->stop();
+  started_.clear();
+}
+
+void House::end_threads() {
+  for (auto& thread : threads_) thread->stop();
+  // Roles hold timers, fetches and exchanges of the workers: they go while the loops still stand.
+  roles_.clear();
+}
+
+}  // namespace tribune::runtime

@@ -1,0 +1,60 @@
+#include "runtime/process_metrics.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+namespace tribune::runtime {
+namespace {
+
+double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double resident_bytes() {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"), &std::fclose);
+  long total = 0, resident = 0;
+  if (!file || std::fscanf(file.get(), "%ld %ld", &total, &resident) != 2) return 0;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Linux 6.2 and later give the count as the directory's size; counting by hand would hold a loop for milliseconds.
+double open_descriptors() {
+  struct stat directory {};
+  return ::stat("/proc/self/fd", &directory) == 0 ? static_cast<double>(directory.st_size) : 0;
+}
+
+double most_descriptors() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<double>(limit.rlim_cur) : 0;
+}
+
+}  // namespace
+
+void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const base::Log& log, std::string_view version) {
+  metrics.gauge("tribune_build_info", "Always 1; the version is in the label.", {{"version", version}}).set(1);
+  metrics.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.")
+      .set(static_cast<double>(base::unix_seconds(clock.wall_now())));
+  auto cpu = metrics.counter("process_cpu_seconds_total", "CPU time in user and system mode.");
+  auto dropped = metrics.gauge("tribune_log_dropped_lines", "Log lines that could not be written or queued, since the start.");
+  auto resident = metrics.gauge("process_resident_memory_bytes", "Resident memory.");
+  auto descriptors = metrics.gauge("process_open_fds", "Open descriptors; 0 where the kernel is too old to say.");
+  auto limit = metrics.gauge("process_max_fds", "The most descriptors that may be open.");
+  metrics.before_scrape([=, &log]() mutable {
+    cpu.add(std::max(0.0, cpu_seconds() - cpu.value()));
+    dropped.set(static_cast<double>(log.dropped_lines()));
+    resident.set(resident_bytes());
+    descriptors.set(open_descriptors());
+    limit.set(most_descriptors());
+  });
+}
+
+}  // namespace tribune::runtime

@@ -1,0 +1,83 @@
+#include "runtime/worker_thread.h"
+
+#include <pthread.h>
+
+namespace tribune::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kEmptyCheck = 10ms;
+
+}  // namespace
+
+WorkerThread::WorkerThread(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+    : client_(net::HttpClient::make(loop_, clock, log, metrics)) {}
+
+WorkerThread::~WorkerThread() { stop(); }
+
+base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings, net::ServerContext context,
+                                                                 std::shared_ptr<net::ConnectionBook> book, bool is_front) {
+  auto server = net::HttpServer::open(settings, std::move(context), std::move(book));
+  if (!server) return tl::unexpected(std::move(server.error()));
+  auto bound = (*server)->bound();
+  servers_.push_back({std::move(*server), is_front});
+  return bound;
+}
+
+void WorkerThread::start(std::size_t index) {
+  thread_ = std::thread([this] { loop_.run(); });
+  const auto name = "worker " + std::to_string(index);
+  pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
+}
+
+void WorkerThread::on_front(const std::function<void(net::HttpServer&)>& what) {
+  for (auto& entry : servers_)
+    if (entry.is_front) what(*entry.server);
+}
+
+std::size_t WorkerThread::front_connections() const {
+  std::size_t count = 0;
+  for (const auto& entry : servers_)
+    if (entry.is_front) count += entry.server->connections();
+  return count;
+}
+
+void WorkerThread::reconfigure(bool is_front, net::ServerSettings settings) {
+  loop_.post([this, is_front, settings = std::move(settings)] {
+    for (auto& entry : servers_)
+      if (entry.is_front == is_front) entry.server->reconfigure(settings);
+  });
+}
+
+void WorkerThread::drain_front(std::function<void()> on_empty) {
+  loop_.post([this, on_empty = std::move(on_empty)] {
+    on_front([](net::HttpServer& server) { server.drain(); });
+    empty_watch_ = loop_.every(kEmptyCheck, [this, on_empty] {
+      if (front_connections() != 0) return;
+      const auto tell = on_empty;  // the timer's own copy goes with it
+      empty_watch_.cancel();
+      tell();
+    });
+  });
+}
+
+void WorkerThread::cut_all(std::function<void(std::size_t)> on_cut) {
+  loop_.post([this, on_cut = std::move(on_cut)] {
+    empty_watch_.cancel();
+    const auto left = front_connections();
+    for (auto& entry : servers_) entry.server->close_all();
+    on_cut(left);
+  });
+}
+
+void WorkerThread::stop() {
+  if (thread_.joinable()) {
+    loop_.stop();
+    thread_.join();
+  }
+  empty_watch_.cancel();
+  servers_.clear();
+}
+
+}  // namespace tribune::runtime
