@@ -1,0 +1,234 @@
+#include "cache_node/cache_node_role.h"
+
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "cache_node/cache_node_settings.h"
+#include "cache_node/channel_map_keeper.h"
+#include "cache_node/disk_health.h"
+#include "cache_node/disk_writer.h"
+#include "cache_node/fill_memory.h"
+#include "cache_node/heartbeat_sender.h"
+#include "cache_node/housekeeper.h"
+#include "cache_node/index_journal.h"
+#include "cache_node/node_view.h"
+#include "cache_node/object_files.h"
+#include "cache_node/object_index.h"
+#include "cache_node/open_files.h"
+#include "cache_node/request_flow.h"
+#include "cache_node/viewer_estimate.h"
+#include "contracts/event.h"
+#include "contracts/receipt.h"
+
+namespace tribune::cache_node {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Any thread for ready(), describe() and the handlers; the rest on the main thread.
+class CacheNodeRole final : public runtime::Role {
+ public:
+  CacheNodeRole(const config::Settings& settings, runtime::Services& services)
+      : services_(services), settings_(settings.get<CacheNodeSettings>("cache_node")), event_(settings.get<contracts::Event>("event")), view_(nullptr),
+        memory_(std::make_shared<FillMemory>(settings_.fill_buffer_bytes)),
+        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, settings_.fill_buffer_bytes / 2, memory_)), files_(settings_.store_dir),
+        open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
+        housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
+        disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
+        fill_metrics_(services.metrics), node_metrics_(services.metrics),
+        flow_({services.clock, node_metrics_, view_, channels_, *index_, open_files_, housekeeper_, viewers_,
+               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_}},
+              services.workers),
+        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, [this] { return state(); }}, *services.workers.front()) {
+    show_totals();
+  }
+
+  std::string_view name() const override { return "cache_node"; }
+
+  std::vector<runtime::Route> front_routes() override {
+    using http::Method;
+    return {
+        {{Method::get}, "/media/{channel}/{epoch}/{path...}",
+         [this](auto& worker, auto exchange, const auto& parameters) { flow_.serve(worker, std::move(exchange), parameters); }},
+        {{Method::get}, "/ping", [this](auto&, auto exchange, const auto&) { exchange->reply(pong(exchange->request())); }},
+    };
+  }
+
+  base::Status start() override {
+    auto keys = contracts::key_ring(event_);
+    if (!keys) return tl::unexpected(keys.error());
+    publish(event_, std::move(*keys), settings_);
+    if (auto prepared = files_.prepare(); !prepared) return prepared;
+    if (auto loaded = journal_.load(settings_.store_dir, settings_.max_index_bytes, *index_); !loaded) return loaded;
+    housekeeper_.evicted(index_->set_max_bytes(settings_.max_bytes));
+    channels_.load();
+    housekeeper_.start_sweep();
+    services_.workers.front()->loop.post([this] { heartbeats_.start(); });
+    is_serving_ = true;
+    return {};
+  }
+
+  base::Status reload(const config::Settings& settings) override {
+    const auto& event = settings.get<contracts::Event>("event");
+    const auto& node = settings.get<CacheNodeSettings>("cache_node");
+    auto keys = contracts::key_ring(event);
+    if (!keys) return tl::unexpected(keys.error());
+    publish(event, std::move(*keys), node);
+    memory_->set_bound(node.fill_buffer_bytes);
+    housekeeper_.evicted(index_->set_max_bytes(node.max_bytes));
+    return {};
+  }
+
+  base::Status ready() const override {
+    std::string why;
+    if (!is_serving_) why = "not serving";
+    if (why.empty() && !channels_.map()) why = "no channel map yet: no balancer has answered a heartbeat";
+    if (why.empty()) why = health_.reason();
+    if (why.empty()) return {};
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, std::move(why));
+  }
+
+  void describe(base::json::Writer& w) const override {
+    const auto totals = index_->totals();
+    const auto map = channels_.map();
+    w.member("id", settings_.id)
+        .member("objects", totals.objects)
+        .member("stored_bytes", totals.bytes)
+        .member("max_bytes", totals.max_bytes)
+        .member("fills_running", totals.fills)
+        .member("objects_in_memory", totals.memory_objects)
+        .member("fill_buffer_bytes", memory_->used())
+        .member("hits", node_metrics_.hits.value())
+        .member("misses", node_metrics_.misses.value())
+        .member("waited", node_metrics_.waited.value())
+        .member("viewers", viewers_.viewers())
+        .member("disk", health_.reason().empty() ? "ok" : health_.reason())
+        .member("disk_free_bytes", files_.free_bytes())
+        .member("index", journal_.trouble().empty() ? "ok" : journal_.trouble())
+        .member("balancer_heard", heartbeats_.is_heard())
+        .member("channel_map", map ? map->version : "");
+  }
+
+  void drain() override {
+    is_serving_ = false;
+    services_.workers.front()->loop.post([this] { heartbeats_.say_goodbye(); });
+  }
+
+  void stop() override { disk_.finish_queued(); }
+
+ private:
+  void publish(const contracts::Event& event, base::KeyRing keys, const CacheNodeSettings& settings) {
+    auto view = std::make_shared<NodeView>();
+    view->keys = std::make_shared<const base::KeyRing>(std::move(keys));
+    view->clock_skew = event.clock_skew;
+    view->settings = settings;
+    view->settings.id = settings_.id;   // read at the start
+    view->fill = settings.fill_settings();
+    view_.publish(std::move(view));
+  }
+
+  /// {"node": …, "receipt": …}: this client reached this node now.
+  http::Response pong(const http::Request& request) const {
+    const auto view = view_.get();
+    const auto now = services_.clock.wall_now();
+    const contracts::Receipt receipt{settings_.id, contracts::client_prefix(request.client).value_or(""), base::unix_seconds(now)};
+    base::json::Writer w;
+    w.begin_object().member("node", settings_.id).member("receipt", contracts::write_receipt(*view->keys, receipt, now)).end_object();
+    http::Response response;
+    response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+    response.body = w.take();
+    return response;
+  }
+
+  /// On the first worker's loop.
+  contracts::Heartbeat state() {
+    const auto now = services_.clock.steady_now();
+    const auto sent = node_metrics_.sent_bytes.value();
+    const auto seconds = std::chrono::duration<double>(now - last_state_).count();
+    const auto totals = index_->totals();
+    contracts::Heartbeat h;
+    h.version = services_.version;
+    h.reason = health_.reason().substr(0, 200);
+    h.sent_mbps = last_state_ == base::SteadyTime{} || seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
+    h.capacity_mbps = view_.get()->settings.capacity_mbps;
+    h.sessions = viewers_.viewers();
+    h.connections = h.sessions;
+    h.objects = static_cast<std::int64_t>(totals.objects);
+    h.stored_bytes = static_cast<std::int64_t>(totals.bytes);
+    h.max_bytes = static_cast<std::int64_t>(totals.max_bytes);
+    h.disk_free_bytes = static_cast<std::int64_t>(files_.free_bytes());
+    last_state_ = now;
+    last_sent_ = sent;
+    if (now - last_turn_ > 10s) {
+      viewers_.turn();
+      last_turn_ = now;
+    }
+    return h;
+  }
+
+  void show_totals() {
+    auto& m = services_.metrics;
+    m.before_scrape([weak = std::weak_ptr<ObjectIndex>(index_), memory = memory_,
+                     objects = m.gauge("tribune_cache_objects", "Complete objects in the store."),
+                     bytes = m.gauge("tribune_cache_stored_bytes", "Bytes of the objects in the store."),
+                     fills = m.gauge("tribune_cache_fills_running", "Fills that are under way."),
+                     buffers = m.gauge("tribune_cache_fill_buffer_bytes", "Bytes of fills in RAM.")]() mutable {
+      const auto index = weak.lock();
+      if (!index) return;
+      const auto totals = index->totals();
+      objects.set(static_cast<double>(totals.objects));
+      bytes.set(static_cast<double>(totals.bytes));
+      fills.set(static_cast<double>(totals.fills));
+      buffers.set(static_cast<double>(memory->used()));
+    });
+  }
+
+  runtime::Services& services_;
+  const CacheNodeSettings settings_;           // as at the start
+  const contracts::Event event_;               // likewise
+  std::atomic<bool> is_serving_{false};
+  PublishedNodeView view_;
+
+  const std::shared_ptr<FillMemory> memory_;
+  const std::shared_ptr<ObjectIndex> index_;
+  const ObjectFiles files_;
+  OpenFiles open_files_;
+  DiskHealth health_;
+  IndexJournal journal_;
+  Housekeeper housekeeper_;
+  DiskWriter disk_;
+  ChannelMapKeeper channels_;
+  FillMetrics fill_metrics_;
+  NodeMetrics node_metrics_;
+  ViewerEstimate viewers_;
+  RequestFlow flow_;
+  HeartbeatSender heartbeats_;
+
+  base::SteadyTime last_state_{};              // of the first worker, as are the two below
+  base::SteadyTime last_turn_{};
+  double last_sent_ = 0;
+};
+
+std::string has_keys(const config::Settings& settings) {
+  if (!settings.has("cache_node") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty())) return "";
+  return "a cache node checks links: the section \"event\" must have at least one key";
+}
+
+void add_section(config::Schema& schema) {
+  schema.add(cache_node_section(), config::Presence::optional);
+  schema.check("cache_node", has_keys);
+}
+
+std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {
+  return std::make_unique<CacheNodeRole>(settings, services);
+}
+
+}  // namespace
+
+const runtime::RoleType& role_type() {
+  static const runtime::RoleType type{"cache_node", add_section, make};
+  return type;
+}
+
+}  // namespace tribune::cache_node

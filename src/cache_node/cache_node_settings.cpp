@@ -1,0 +1,79 @@
+#include "cache_node/cache_node_settings.h"
+
+namespace tribune::cache_node {
+namespace {
+
+using namespace std::chrono_literals;
+
+const config::Section<OriginSettings>& origin_section() {
+  static const auto section =
+      config::Section<OriginSettings>("origin", "How objects are fetched from origins.")
+          .duration("connect_timeout", &OriginSettings::connect_timeout, {50ms, 30s}, "How long a connection to an origin may take, name and TLS included.")
+          .duration("first_byte_timeout", &OriginSettings::first_byte_timeout, {50ms, 60s}, "From sending the request to the whole answer head.")
+          .duration("low_speed_window", &OriginSettings::low_speed_window, {100ms, 60s}, "The time in which low_speed_bytes must arrive.")
+          .bytes("low_speed_bytes", &OriginSettings::low_speed_bytes, {1, 64ull << 20}, "Fewer body bytes than this in a low_speed_window end the fetch.")
+          .duration("total_timeout", &OriginSettings::total_timeout, {1s, 1h}, "How long one request to an origin may take in all.")
+          .flag("allow_special_addresses", &OriginSettings::allow_special_addresses,
+                "Whether the host name of a channel's origin may resolve to loopback, private and other special addresses (RFC 6890).")
+          .whole("max_redirects", &OriginSettings::max_redirects, {0, 5}, "Redirects that a fetch follows, among the channel's own origins only.")
+          .duration("hold", &OriginSettings::hold, {0ms, 30s},
+                    "For how long a request is held and the origin asked again when it answers 404, 403 or 5xx: a link names what a playlist lists, "
+                    "so the object is about to exist.")
+          .duration("hold_retry", &OriginSettings::hold_retry, {10ms, 10s}, "The first pause while holding; each further one is twice as long.")
+          .duration("keep_errors", &OriginSettings::keep_errors, {0ms, 1s}, "For how long an origin's error answers for further requests.")
+          .whole("max_resumes", &OriginSettings::max_resumes, {0, 10}, "How often a body that broke off is asked for again, from where it broke.");
+  return section;
+}
+
+}  // namespace
+
+FillSettings CacheNodeSettings::fill_settings() const {
+  FillSettings settings;
+  settings.deadlines.connect = origin.connect_timeout;
+  settings.deadlines.first_byte = origin.first_byte_timeout;
+  settings.deadlines.low_speed_window = origin.low_speed_window;
+  settings.deadlines.low_speed_bytes = origin.low_speed_bytes;
+  settings.deadlines.total = origin.total_timeout;
+  settings.allow_special_addresses = origin.allow_special_addresses;
+  settings.max_redirects = origin.max_redirects;
+  settings.max_object_bytes = max_object_bytes;
+  settings.hold = origin.hold;
+  settings.hold_retry = origin.hold_retry;
+  settings.keep_errors = origin.keep_errors;
+  settings.max_resumes = origin.max_resumes;
+  settings.disk_patience = disk_patience;
+  return settings;
+}
+
+const config::Section<CacheNodeSettings>& cache_node_section() {
+  static const auto section =
+      config::Section<CacheNodeSettings>("cache_node", "A cache node: serves segments, fetches each one once. Needs the keys of the section \"event\"; "
+                                                       "the channels come from the balancer.")
+          .text("id", &CacheNodeSettings::id, "The node's id, as the balancer's list of nodes says it. Read at the start.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+          .required()
+          .sample("\"stadium\"")
+          .text("public_url", &CacheNodeSettings::public_url, "Where viewers reach this node; told to the balancer.", config::check_http_origin, "http(s)://host[:port]")
+          .required()
+          .sample("\"http://127.0.0.1:8081\"")
+          .texts("balancers", &CacheNodeSettings::balancers, "The balancers that hear this node's heartbeats and tell it the channels.", config::check_http_origin,
+                 "http(s)://host[:port]")
+          .sample("[\"http://127.0.0.1:8080\"]")
+          .text("store_dir", &CacheNodeSettings::store_dir, "The folder for objects, their index and the last channel map. Read at the start.",
+                config::check_not_empty, "a path")
+          .required()
+          .sample("\"/var/lib/tribune/cache\"")
+          .bytes("max_bytes", &CacheNodeSettings::max_bytes, {1 << 20, 1ull << 50}, "Stored objects are evicted above this (SIEVE); those in use stay.")
+          .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")
+          .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is refused.")
+          .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},
+                 "Bound on the bytes of all running fills in RAM; beyond it origins are slowed down. While the disk fails, half of it holds complete objects.")
+          .duration("disk_patience", &CacheNodeSettings::disk_patience, {10ms, 1min},
+                    "How long a fill waits for the disk with full buffers before its object is passed through without being stored.")
+          .whole("open_files", &CacheNodeSettings::open_files, {16, 1'000'000}, "Files of hot objects that are kept open. Read at the start.")
+          .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7}, "What this node can send, in megabits a second; told to the balancer.")
+          .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s}, "Time between heartbeats. Read at the start.")
+          .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.");
+  return section;
+}
+
+}  // namespace tribune::cache_node

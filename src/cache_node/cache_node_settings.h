@@ -1,0 +1,50 @@
+#pragma once
+// The section "cache_node" of a configuration.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cache_node/fill_settings.h"
+#include "config/section.h"
+
+namespace tribune::cache_node {
+
+/// A flat form of FillSettings.
+struct OriginSettings {
+  std::chrono::milliseconds connect_timeout = FillSettings{}.deadlines.connect;
+  std::chrono::milliseconds first_byte_timeout = FillSettings{}.deadlines.first_byte;
+  std::chrono::milliseconds low_speed_window = FillSettings{}.deadlines.low_speed_window;
+  std::uint64_t low_speed_bytes = FillSettings{}.deadlines.low_speed_bytes;
+  std::chrono::milliseconds total_timeout = FillSettings{}.deadlines.total;
+  bool allow_special_addresses = FillSettings{}.allow_special_addresses;
+  std::int64_t max_redirects = FillSettings{}.max_redirects;
+  std::chrono::milliseconds hold = FillSettings{}.hold;
+  std::chrono::milliseconds hold_retry = FillSettings{}.hold_retry;
+  std::chrono::milliseconds keep_errors = FillSettings{}.keep_errors;
+  std::int64_t max_resumes = FillSettings{}.max_resumes;
+};
+
+/// Values; immutable once read.
+struct CacheNodeSettings {
+  std::string id;
+  std::string public_url;
+  std::vector<std::string> balancers;
+  std::string store_dir;
+  std::uint64_t max_bytes = 10ull << 30;
+  std::uint64_t max_index_bytes = 1ull << 30;
+  std::uint64_t max_object_bytes = FillSettings{}.max_object_bytes;
+  std::uint64_t fill_buffer_bytes = 128ull << 20;
+  std::chrono::milliseconds disk_patience = FillSettings{}.disk_patience;
+  std::int64_t open_files = 1'024;
+  double capacity_mbps = 1'000;
+  std::chrono::milliseconds heartbeat_interval{1'000};
+  OriginSettings origin;
+
+  FillSettings fill_settings() const;
+};
+
+const config::Section<CacheNodeSettings>& cache_node_section();
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,67 @@
+#include "cache_node/channel_map_keeper.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "base/bytes.h"
+
+namespace tribune::cache_node {
+
+base::Status replace_file(const std::string& path, std::string_view content) {
+  const auto failed = [&](const char* what) {
+    return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), true);
+  };
+  const auto temporary = path + ".new";
+  {
+    const base::File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    if (file.fd() < 0) return failed("create");
+    while (!content.empty()) {
+      const auto wrote = ::write(file.fd(), content.data(), content.size());
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) return failed("write");
+      content.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    if (::fsync(file.fd()) != 0) return failed("sync");
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace");
+  return {};
+}
+
+ChannelMapKeeper::ChannelMapKeeper(std::string store_dir, Housekeeper& housekeeper, base::Log& log)
+    : path_(std::move(store_dir) + "/channel_map.json"), housekeeper_(housekeeper), log_(log), map_(nullptr) {}
+
+void ChannelMapKeeper::load() {
+  std::ifstream file(path_, std::ios::binary);
+  if (!file) return;
+  const std::string json((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto map = contracts::channel_map_from_json(json);
+  if (!map) {
+    log_.warning("cache_node", "channel_map_damaged", {{"file", path_}, {"error", map.error().text}});
+    return;
+  }
+  log_.info("cache_node", "channel_map_loaded", {{"version", map->version}, {"channels", map->channels.size()}});
+  map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+}
+
+base::Status ChannelMapKeeper::take(const std::string& json) {
+  auto map = contracts::channel_map_from_json(json);
+  if (!map) return tl::unexpected(map.error());
+  const auto known = map_.get();
+  if (known && *known == *map) return {};
+  log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
+  map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+  housekeeper_.add([this, json] {
+    if (const auto kept = replace_file(path_, json); !kept)
+      log_.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});
+  });
+  return {};
+}
+
+}  // namespace tribune::cache_node

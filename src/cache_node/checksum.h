@@ -1,0 +1,31 @@
+#pragma once
+// XXH64 (Yann Collet's xxHash, 64-bit variant, seed 0): finds what disks and crashes do to a file. No defence against a
+// forger; the store's folder is trusted.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace tribune::cache_node {
+
+/// Owned by whoever feeds it; copyable, so that a prefix's sum can be taken in passing.
+class Checksum {
+ public:
+  void add(std::string_view bytes);
+  std::uint64_t value() const;
+  /// Bytes added so far.
+  std::uint64_t length() const { return length_; }
+
+ private:
+  void stripe(const char* at);
+
+  static constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87ULL, kPrime2 = 0xC2B2AE3D27D4EB4FULL;
+  std::array<std::uint64_t, 4> lanes_{kPrime1 + kPrime2, kPrime2, 0, 0 - kPrime1};
+  std::array<char, 32> rest_{};
+  std::size_t rest_size_ = 0;
+  std::uint64_t length_ = 0;
+};
+
+std::uint64_t checksum(std::string_view bytes);
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,141 @@
+#include "cache_node/delivery.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "http/problem.h"
+
+namespace tribune::cache_node {
+
+namespace {
+// A queued piece is a reference to shared bytes or to the file; ahead of the socket only as far as keeps it busy.
+constexpr std::uint64_t kMostAhead = 256 * 1024;
+constexpr std::uint64_t kLowWater = 64 * 1024;
+constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
+
+std::string_view word(Met met) { return met == Met::hit ? "hit" : met == Met::waited ? "waited" : "miss"; }
+}  // namespace
+
+Delivery::Delivery(net::EventLoop& loop, const base::Clock& clock, NodeMetrics& metrics, DeliveryFacts facts, std::shared_ptr<Fill> fill,
+                   std::unique_ptr<net::Exchange> exchange, std::function<void()> on_over)
+    : loop_(loop), clock_(clock), metrics_(metrics), facts_(std::move(facts)), fill_(std::move(fill)), exchange_(std::move(exchange)),
+      on_over_(std::move(on_over)), joined_(clock.steady_now()) {}
+
+Delivery::~Delivery() {
+  if (reader_) metrics_.waiters.add(-1);
+}
+
+bool Delivery::start() {
+  reader_ = fill_->join(loop_, [this] { advance(); });
+  if (!reader_) return false;
+  metrics_.waiters.add(1);
+  exchange_->on_gone([this] {
+    if (is_over_) return;
+    metrics_.cut.add();
+    over();
+  });
+  advance();
+  return true;
+}
+
+void Delivery::advance() {
+  if (is_over_) return;
+  if (streaming_) return pump();
+  const auto view = fill_->view();
+  if (view.phase == Fill::Phase::failed) return refuse(view.failure);
+  // Nothing before the first byte: until then a failure can still be told as one.
+  if (view.phase == Fill::Phase::asking || !has_enough(view)) return;
+  decide(view);
+}
+
+/// Whether the question can be answered now: with the length known, always; without it, what a range asks must be known.
+bool Delivery::has_enough(const Fill::View& view) const {
+  return view.length || !needs_length(exchange_->request(), view.head);
+}
+
+AnswerFacts Delivery::facts(const Fill::View& view) const {
+  const auto now = base::unix_seconds(clock_.wall_now());
+  AnswerFacts facts;
+  facts.node = facts_.node;
+  facts.link_life = facts_.link_expires - now;
+  facts.age = view.phase == Fill::Phase::complete ? std::max<std::int64_t>(now - view.stored, 0) : -1;
+  facts.cache.hit = facts_.met == Met::hit;
+  if (facts.cache.hit) return facts;
+  facts.cache.forward = http::Forward::miss;
+  facts.cache.forward_status = 200;
+  facts.cache.collapsed = facts_.met == Met::waited;
+  facts.cache.stored = fill_->keeping() == Fill::Keeping::disk;
+  return facts;
+}
+
+void Delivery::decide(const Fill::View& view) {
+  exchange_->note.node = facts_.node;
+  exchange_->note.cache = word(facts_.met);
+  (facts_.met == Met::hit ? metrics_.hits : facts_.met == Met::waited ? metrics_.waited : metrics_.misses).add();
+  if (joined_ <= view.first_byte) metrics_.first_byte_lag.observe(std::chrono::duration<double>(clock_.steady_now() - view.first_byte).count());
+  if (!view.length) {
+    left_ = kUnknown;
+    streaming_ = true;
+    exchange_->begin(answer_of_unknown_length(view.head, facts(view)), std::nullopt);
+    return pump();
+  }
+  const auto& request = exchange_->request();
+  const auto choice = choose(request, view.head, *view.length);
+  auto response = answer(choice, view.head, *view.length, facts(view));
+  if (choice.status != 200 && choice.status != 206) {
+    exchange_->reply(std::move(response));
+    return over();
+  }
+  left_ = choice.length;
+  streaming_ = true;
+  reader_->skip_to(choice.part.first);
+  exchange_->begin(std::move(response), choice.length);
+  if (request.method == http::Method::head) left_ = 0;
+  pump();
+}
+
+void Delivery::pump() {
+  while (left_ > 0 && exchange_->unsent() < kMostAhead) {
+    auto piece = reader_->take(std::min(left_, kMostAhead));
+    if (piece.lost || piece.phase == Fill::Phase::failed) {
+      metrics_.cut.add();
+      exchange_->note.reason = "fill_failed";
+      return over();  // streaming: destroying the exchange cuts the connection
+    }
+    if (piece.length == 0) {
+      if (piece.phase != Fill::Phase::complete) return;  // the fill wakes us
+      left_ = 0;                                         // the length was not known before
+      break;
+    }
+    if (left_ != kUnknown) left_ -= piece.length;
+    metrics_.sent_bytes.add(static_cast<double>(piece.length));
+    exchange_->write(std::move(piece.body));
+    if (is_over_) return;
+  }
+  if (left_ == 0) {
+    exchange_->finish();
+    return over();
+  }
+  if (waits_for_socket_) return;
+  waits_for_socket_ = true;
+  exchange_->when_drained(kLowWater, [this] {
+    waits_for_socket_ = false;
+    if (!is_over_) pump();
+  });
+}
+
+void Delivery::refuse(const FillFailure& failure) {
+  metrics_.failed.add();
+  exchange_->note.cache = word(facts_.met);
+  exchange_->note.reason = failure.reason;
+  exchange_->note.node = facts_.node;
+  exchange_->reply(http::problem(*failure.problem, failure.detail));
+  over();
+}
+
+void Delivery::over() {
+  is_over_ = true;
+  on_over_();
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,72 @@
+#pragma once
+// One viewer who reads along with a fill: waits for its head, answers, and hands on what came, never more than a little
+// ahead of what the viewer's socket takes. Holds no copy of the body.
+//
+// Lifetime
+//   waiting     no byte of the body yet; a failure is still a problem document     (advance)
+//   streaming   the answer has begun; a failure cuts the connection                (advance)
+//   over        finished, cut, or the viewer left; on_over ran                     (advance, on_gone)
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "cache_node/answer.h"
+#include "cache_node/fill.h"
+#include "cache_node/node_metrics.h"
+#include "net/event_loop.h"
+#include "net/exchange.h"
+
+namespace tribune::cache_node {
+
+/// How a request met the fill: it began it, it found it running, or it found it complete in RAM.
+enum class Met { began, waited, hit };
+
+struct DeliveryFacts {
+  std::string node;
+  std::int64_t link_expires = 0;   // unix seconds
+  Met met = Met::waited;
+};
+
+/// Owned by one worker.
+class Delivery {
+ public:
+  /// `on_over` must not destroy the delivery at once, but from a later call of the loop.
+  Delivery(net::EventLoop&, const base::Clock&, NodeMetrics&, DeliveryFacts, std::shared_ptr<Fill>, std::unique_ptr<net::Exchange>,
+           std::function<void()> on_over);
+  ~Delivery();
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  /// False when the fill takes no newcomers; take_exchange() then gives the exchange back.
+  bool start();
+  std::unique_ptr<net::Exchange> take_exchange() { return std::move(exchange_); }
+
+ private:
+  void advance();
+  void decide(const Fill::View&);
+  bool has_enough(const Fill::View&) const;
+  void begin(const Fill::View&);
+  void pump();
+  void refuse(const FillFailure&);
+  void over();
+  AnswerFacts facts(const Fill::View&) const;
+
+  net::EventLoop& loop_;
+  const base::Clock& clock_;
+  NodeMetrics& metrics_;
+  const DeliveryFacts facts_;
+  const std::shared_ptr<Fill> fill_;
+  std::unique_ptr<net::Exchange> exchange_;
+  const std::function<void()> on_over_;
+  const base::SteadyTime joined_;
+
+  std::unique_ptr<FillReader> reader_;
+  bool streaming_ = false;
+  bool is_over_ = false;
+  bool waits_for_socket_ = false;
+  std::uint64_t left_ = 0;         // bytes to send; all there are when the length is not known
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,148 @@
+#include "cache_node/disk_writer.h"
+
+#include <fmt/format.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <future>
+
+
+namespace tribune::cache_node {
+
+namespace {
+
+constexpr std::uint64_t kBatchBytes = 1 << 20;
+constexpr std::size_t kMaxParts = 256;             // of one pwritev; IOV_MAX is 1024
+constexpr std::uint64_t kLeastRoom = 16ull << 20;  // evicted when the disk is full
+
+/// All of it, or why not.
+base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
+  std::size_t first = 0;
+  while (first < parts.size()) {
+    const auto count = std::min(parts.size() - first, kMaxParts);
+    const auto wrote = ::pwritev(fd, parts.data() + first, static_cast<int>(count), static_cast<off_t>(offset));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      const int code = wrote == 0 ? ENOSPC : errno;
+      const auto kind = code == ENOSPC || code == EDQUOT ? base::ErrorKind::too_large : base::ErrorKind::io;
+      return base::failure(kind, base::Fault::tribune, fmt::format("cannot write an object: {}", std::strerror(code)), true);
+    }
+    offset += static_cast<std::uint64_t>(wrote);
+    auto left = static_cast<std::size_t>(wrote);
+    while (first < parts.size() && left >= parts[first].iov_len) left -= parts[first++].iov_len;
+    if (left > 0) {
+      parts[first].iov_base = static_cast<char*>(parts[first].iov_base) + left;
+      parts[first].iov_len -= left;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, IndexJournal& journal, Housekeeper& housekeeper, DiskHealth& health,
+                       const base::Clock& clock)
+    : files_(files), index_(index), journal_(journal), housekeeper_(housekeeper), health_(health), clock_(clock) {}
+
+void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
+  if (fill->claim_disk_work()) thread_.add([this, fill] { serve(fill); });
+}
+
+void DiskWriter::finish_queued() {
+  std::promise<void> done;
+  thread_.add([&done] { done.set_value(); });
+  done.get_future().wait();
+}
+
+void DiskWriter::serve(const std::shared_ptr<Fill>& fill) {
+  while (true) {
+    const auto unwritten = fill->take_unwritten(kBatchBytes);
+    if (unwritten.chunks.empty()) {
+      if (unwritten.phase == Fill::Phase::complete) {
+        settle(fill);
+      } else if (unwritten.phase == Fill::Phase::failed && writing_.erase(fill.get()) > 0) {
+        files_.remove_unfinished(fill->key().id, fill->generation());
+      }
+      return;
+    }
+    if (const auto wrote = write(*fill, writing_[fill.get()], unwritten); !wrote) give_up(fill, wrote.error());
+  }
+}
+
+base::Status DiskWriter::write(Fill& fill, Writing& writing, const Fill::Unwritten& unwritten) {
+  if (!writing.file) {
+    auto file = files_.begin(fill.key().id, fill.generation());
+    if (!file) return tl::unexpected(file.error());
+    writing.file = std::move(*file);
+    fill.opened(writing.file);
+  }
+  std::vector<iovec> parts;
+  std::uint64_t bytes = 0;
+  for (const auto& chunk : unwritten.chunks) {
+    parts.push_back({const_cast<char*>(chunk->data()), chunk->size()});
+    bytes += chunk->size();
+  }
+  if (auto wrote = write_all(writing.file->fd(), std::move(parts), unwritten.offset); !wrote) return wrote;
+  for (const auto& chunk : unwritten.chunks) writing.sum.add(*chunk);
+  fill.written(bytes);
+  health_.worked();
+  return {};
+}
+
+/// The fill goes on from RAM. What is in the file already stays readable through its descriptor.
+void DiskWriter::give_up(const std::shared_ptr<Fill>& fill, const base::Error& error) {
+  health_.failed(error.text);
+  fill->keep_less(Fill::Keeping::memory);
+  if (writing_.erase(fill.get()) > 0) files_.remove_unfinished(fill->key().id, fill->generation());
+  make_room(error);
+}
+
+void DiskWriter::make_room(const base::Error& error) {
+  const auto now = clock_.steady_now();
+  if (error.kind != base::ErrorKind::too_large || now - made_room_ < std::chrono::seconds(1)) return;
+  made_room_ = now;
+  housekeeper_.evicted(index_.make_room(std::max(kLeastRoom, index_.totals().bytes / 16)));
+}
+
+void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
+  const auto view = fill->view();
+  auto writing = writing_.extract(fill.get());
+  if (fill->keeping() != Fill::Keeping::disk) {
+    if (!writing.empty()) files_.remove_unfinished(fill->key().id, fill->generation());
+    index_.keep_in_memory(fill);
+    return;
+  }
+  auto object = std::make_shared<Object>();
+  object->id = fill->key().id;
+  object->generation = fill->generation();
+  object->size = view.received;
+  object->stored = view.stored;
+  object->head = view.head;
+  object->verified = true;
+  if (!writing.empty()) object->checksum = writing.mapped().sum.value();
+
+  base::Status visible;
+  if (writing.empty()) {                             // an object without bytes
+    object->checksum = Checksum().value();
+    if (auto file = files_.begin(object->id, object->generation); !file) visible = tl::unexpected(file.error());
+  }
+  if (visible) visible = files_.make_visible(object->id, object->generation);
+  if (!visible) {
+    health_.failed(visible.error().text);
+    files_.remove_unfinished(object->id, object->generation);
+    fill->keep_less(Fill::Keeping::memory);
+    index_.keep_in_memory(fill);
+    return;
+  }
+  auto completed = index_.complete(*fill, object);
+  if (completed.accepted) {
+    journal_.stored(*object, fill->key().text);
+  } else {
+    files_.remove(*object);
+  }
+  housekeeper_.evicted(std::move(completed.evicted));
+}
+
+}  // namespace tribune::cache_node

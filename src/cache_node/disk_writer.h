@@ -1,0 +1,52 @@
+#pragma once
+// The thread that writes running fills to their files and makes complete ones visible. No fsync: length and checksum are
+// checked before the first use after a restart, and what is lost is filled again. A failed write moves the fill to RAM.
+
+#include <memory>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "cache_node/checksum.h"
+#include "cache_node/disk_health.h"
+#include "cache_node/housekeeper.h"
+#include "cache_node/index_journal.h"
+#include "cache_node/object_files.h"
+#include "cache_node/object_index.h"
+#include "cache_node/work_thread.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; locks inside.
+class DiskWriter {
+ public:
+  DiskWriter(const ObjectFiles&, ObjectIndex&, IndexJournal&, Housekeeper&, DiskHealth&, const base::Clock&);
+
+  /// The fill got bytes or ended. Cheap when the thread knows already.
+  void changed(const std::shared_ptr<Fill>&);
+  /// Waits until all that was queued is done.
+  void finish_queued();
+
+ private:
+  struct Writing {                                   // of the thread
+    std::shared_ptr<const base::File> file;
+    Checksum sum;
+  };
+  void serve(const std::shared_ptr<Fill>&);
+  base::Status write(Fill&, Writing&, const Fill::Unwritten&);
+  void give_up(const std::shared_ptr<Fill>&, const base::Error&);
+  void settle(const std::shared_ptr<Fill>&);
+  void make_room(const base::Error&);
+
+  const ObjectFiles& files_;
+  ObjectIndex& index_;
+  IndexJournal& journal_;
+  Housekeeper& housekeeper_;
+  DiskHealth& health_;
+  const base::Clock& clock_;
+  std::unordered_map<const Fill*, Writing> writing_; // of the thread
+  base::SteadyTime made_room_{};                     // of the thread
+  WorkThread thread_;                                // last: its work uses all of the above
+};
+
+}  // namespace tribune::cache_node

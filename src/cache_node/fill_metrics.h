@@ -1,0 +1,24 @@
+#pragma once
+// What is counted about fills. Handles; any thread.
+
+#include "base/metrics.h"
+
+namespace tribune::cache_node {
+
+struct FillMetrics {
+  explicit FillMetrics(base::Metrics& m)
+      : stored(m.counter("tribune_cache_fills_total", "Fills that ended, by result.", {{"result", "complete"}})),
+        failed(m.counter("tribune_cache_fills_total", "Fills that ended, by result.", {{"result", "failed"}})),
+        failures(m.counter("tribune_cache_fill_failures_total", "Fills that failed: the origin's answers were no usable object.")),
+        retries(m.counter("tribune_cache_fill_retries_total", "Requests to an origin that repeated one for the same fill.")),
+        resumes(m.counter("tribune_cache_fill_resumes_total", "Bodies that broke off and were asked for again.")),
+        pauses(m.counter("tribune_cache_fill_pauses_total", "Times that an origin was slowed down because the fill buffers were full.")),
+        passed_through(m.counter("tribune_cache_passed_through_total", "Fills whose object was not stored for want of disk and RAM.")),
+        origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
+        seconds(m.histogram("tribune_cache_fill_seconds", "From asking the origin to the last byte.", base::latency_buckets())) {}
+
+  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, origin_bytes;
+  base::Histogram seconds;
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,266 @@
+#include "cache_node/fill_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/date.h"
+#include "http/message.h"
+
+namespace tribune::cache_node {
+
+namespace {
+
+namespace problems = http::problems;
+
+/// What a failed fetch is to a viewer.
+FillFailure failure_of(const base::Error& error) {
+  switch (error.kind) {
+    case base::ErrorKind::timeout: return {&problems::origin_timeout, error.text, "origin_timeout"};
+    case base::ErrorKind::unavailable: return {&problems::origin_unavailable, error.text, "origin_unavailable"};
+    case base::ErrorKind::forbidden: return {&problems::origin_broken, error.text, "origin_forbidden"};
+    default: return {&problems::origin_broken, error.text, "origin_broken"};
+  }
+}
+
+FillFailure failure_of_status(int status) {
+  const auto detail = fmt::format("the origin answered {}", status);
+  if (status == 404 || status == 410) return {&problems::not_found, detail, "origin_not_found"};
+  if (status >= 500) return {status == 503 ? &problems::origin_unavailable : &problems::origin_broken, detail, "origin_error"};
+  return {&problems::origin_broken, detail, "origin_refused"};
+}
+
+bool is_about_to_exist(int status) { return status == 404 || status == 403 || status == 425 || status >= 500; }
+
+bool is_strong(std::string_view etag) { return etag.size() >= 2 && etag.front() == '"'; }
+
+ObjectHead head_of(const http::Headers& headers) {
+  ObjectHead head;
+  head.content_type = headers.first("Content-Type").value_or("application/octet-stream");
+  head.etag = headers.first("ETag").value_or("");
+  if (const auto modified = headers.first("Last-Modified"))
+    if (const auto time = http::parse_date(*modified)) head.last_modified = base::unix_seconds(*time);
+  return head;
+}
+
+bool is_encoded(const http::Headers& headers) {
+  const auto coding = headers.joined("Content-Encoding");
+  return coding && !coding->empty() && !http::equals_ignoring_case(*coding, "identity");
+}
+
+}  // namespace
+
+FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source, std::shared_ptr<Fill> fill,
+                       std::function<void()> on_over)
+    : parts_(parts), worker_(worker), settings_(std::move(settings)), source_(std::move(source)), fill_(std::move(fill)),
+      on_over_(std::move(on_over)), started_(parts.clock.steady_now()), next_pause_(settings_.hold_retry) {}
+
+FillRunner::~FillRunner() {
+  if (is_over_) return;
+  const FillFailure stopped{&problems::stopping, "the cache node is stopping", "stopping"};
+  parts_.index.abandon(*fill_);
+  fill_->fail(stopped);
+  parts_.disk.changed(fill_);
+}
+
+void FillRunner::start() { ask(); }
+
+void FillRunner::ask() {
+  refusal_.reset();
+  prefix_.reset();
+  net::FetchRequest request;
+  request.url = source_.url;
+  request.headers = {{"Accept-Encoding", "identity"}};
+  request.destinations.allowed_origins = source_.allowed_origins;
+  request.destinations.allow_special_addresses = settings_.allow_special_addresses;
+  request.deadlines = settings_.deadlines;
+  request.max_redirects = static_cast<int>(settings_.max_redirects);
+  request.max_body_bytes = settings_.max_object_bytes;
+  if (feeding_ && is_strong(etag_)) {
+    request.headers.add("Range", fmt::format("bytes={}-", sum_.length()));
+    request.headers.add("If-Range", etag_);
+  }
+  net::FetchHandlers handlers;
+  handlers.on_head = [this](const net::FetchHead& head) { head_came(head); };
+  handlers.on_body = [this](std::string_view bytes) { return bytes_came(bytes); };
+  handlers.on_done = [this](base::Result<void> result) { ended(std::move(result)); };
+  fetch_ = worker_.client.start(std::move(request), std::move(handlers));
+}
+
+void FillRunner::head_came(const net::FetchHead& head) {
+  if (feeding_) {
+    resumed_head(head);
+  } else {
+    first_head(head);
+  }
+  if (refusal_) fetch_.reset();
+}
+
+void FillRunner::first_head(const net::FetchHead& head) {
+  if (head.status != 200) {
+    refusal_ = failure_of_status(head.status);
+    if (is_about_to_exist(head.status)) return hold_or_fail(*refusal_);
+    return fail(*refusal_, true);
+  }
+  const auto broken = [this](std::string detail) {
+    refusal_ = FillFailure{&problems::origin_broken, std::move(detail), "origin_broken"};
+    fail(*refusal_, true);
+  };
+  if (head.ends_with_connection) return broken("the origin announces neither a length nor chunks: a cut body would look whole");
+  if (is_encoded(head.headers)) return broken("the origin sent an encoded body that was not asked for");
+  if (head.content_length && *head.content_length > settings_.max_object_bytes) return broken("the object is larger than max_object_bytes");
+  length_ = head.content_length;
+  etag_ = head.headers.first("ETag").value_or("");
+  feeding_ = true;
+  fill_->begin(head_of(head.headers), length_);
+}
+
+/// The second answer for a body that broke off. 206 goes on where it broke; 200 begins anew and must repeat what is here.
+void FillRunner::resumed_head(const net::FetchHead& head) {
+  const auto have = sum_.length();
+  const auto etag = head.headers.first("ETag").value_or("");
+  const auto changed = [this] {
+    refusal_ = FillFailure{&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"};
+    fail(*refusal_, false);
+  };
+  if (head.status == 206) {
+    const auto range = head.headers.first("Content-Range").value_or("");
+    const bool begins_here = range.starts_with(fmt::format("bytes {}-", have));
+    const bool same_length = !length_ || (range.ends_with(fmt::format("/{}", *length_)) && head.content_length.value_or(*length_ - have) == *length_ - have);
+    if (!begins_here || !same_length || (!etag.empty() && etag != etag_)) changed();
+    return;
+  }
+  if (head.status == 200 && !head.ends_with_connection && !is_encoded(head.headers)) {
+    if ((!etag.empty() && !etag_.empty() && etag != etag_) || (length_ && head.content_length && *head.content_length != *length_)) return changed();
+    prefix_.emplace();
+    return;
+  }
+  refusal_ = failure_of_status(head.status);
+  fail(*refusal_, false);
+}
+
+net::Flow FillRunner::bytes_came(std::string_view bytes) {
+  if (is_over_ || refusal_) return net::Flow::go_on;
+  if (!paused_ && parts_.memory.is_full()) pause();
+  if (paused_) return net::Flow::pause;
+  parts_.metrics.origin_bytes.add(static_cast<double>(bytes.size()));
+  if (prefix_ && !matches_prefix(bytes)) {
+    fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
+    return net::Flow::go_on;
+  }
+  if (length_ && sum_.length() + bytes.size() > *length_) {
+    fail({&problems::origin_broken, "the origin sent more than it announced", "origin_broken"}, false);
+    return net::Flow::go_on;
+  }
+  sum_.add(bytes);
+  fill_->append(bytes, parts_.clock.steady_now());
+  parts_.disk.changed(fill_);
+  return net::Flow::go_on;
+}
+
+/// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
+bool FillRunner::matches_prefix(std::string_view& bytes) {
+  const auto repeated = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), sum_.length() - prefix_->length()));
+  prefix_->add(bytes.substr(0, repeated));
+  bytes.remove_prefix(repeated);
+  if (prefix_->length() < sum_.length()) return true;
+  const bool same = prefix_->value() == sum_.value();
+  prefix_.reset();
+  return same;
+}
+
+/// The buffers are full: the origin waits. When the disk does not make room in time, this object is passed through, and
+/// what its readers have taken is freed.
+void FillRunner::pause() {
+  paused_ = true;
+  parts_.metrics.pauses.add();
+  if (fill_->keeping() != Fill::Keeping::nothing) {
+    timer_ = worker_.loop.after(settings_.disk_patience, [this] {
+      parts_.index.abandon(*fill_);
+      fill_->keep_less(Fill::Keeping::nothing);
+      parts_.metrics.passed_through.add();
+    });
+  }
+  parts_.memory.when_room(worker_.loop, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.lock()) go_on();
+  });
+}
+
+void FillRunner::go_on() {
+  if (!paused_ || is_over_) return;
+  paused_ = false;
+  timer_.cancel();
+  if (fetch_) fetch_->resume();
+}
+
+void FillRunner::ended(base::Result<void> result) {
+  if (is_over_) return;
+  if (!result) {
+    if (feeding_) return broke_off(result.error());
+    const auto failure = failure_of(result.error());
+    if (result.error().may_retry && !retried_) {
+      retried_ = true;
+      parts_.metrics.retries.add();
+      return ask();
+    }
+    return fail(failure, true);
+  }
+  if (!feeding_) return;
+  if (prefix_ || (length_ && sum_.length() != *length_))
+    return broke_off({base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its announced length"});
+  complete();
+}
+
+void FillRunner::broke_off(const base::Error& error) {
+  const auto have = sum_.length();
+  const bool got_further = have > received_at_resume_;
+  if (error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden || resumes_ >= settings_.max_resumes || !got_further) {
+    // Nothing went out yet where nothing came in: the next request may try at once.
+    return fail(failure_of(error), have == 0);
+  }
+  ++resumes_;
+  received_at_resume_ = have;
+  parts_.metrics.resumes.add();
+  parts_.log.info("cache_node", "fill_resumed", {{"object", fill_->key().text}, {"received", have}, {"error", error.text}});
+  ask();
+}
+
+void FillRunner::hold_or_fail(FillFailure failure) {
+  if (parts_.clock.steady_now() - started_ + next_pause_ > settings_.hold) return fail(std::move(failure), true);
+  timer_ = worker_.loop.after(next_pause_, [this] {
+    parts_.metrics.retries.add();
+    ask();
+  });
+  next_pause_ *= 2;
+}
+
+void FillRunner::complete() {
+  const auto now = parts_.clock.steady_now();
+  parts_.metrics.stored.add();
+  parts_.metrics.seconds.observe(std::chrono::duration<double>(now - started_).count());
+  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()));
+  over();
+}
+
+void FillRunner::fail(FillFailure failure, bool remember) {
+  parts_.metrics.failed.add();
+  parts_.metrics.failures.add();
+  parts_.log.warning("cache_node", "fill_failed", {{"object", fill_->key().text}, {"reason", failure.reason}, {"error", failure.detail},
+                                                   {"received", sum_.length()}, {"waiters", fill_->readers()}});
+  if (remember) {
+    parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors);
+  } else {
+    parts_.index.abandon(*fill_);
+  }
+  fill_->fail(std::move(failure));
+  over();
+}
+
+void FillRunner::over() {
+  is_over_ = true;
+  timer_.cancel();
+  parts_.disk.changed(fill_);
+  on_over_();
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,101 @@
+#pragma once
+// Runs one fill: asks the origin, feeds the Fill, holds and retries what is about to exist, resumes what broke off, and says
+// what became of it. Uses net::HttpClient on one worker.
+//
+// Lifetime
+//   asking     the origin was asked; nothing of the body came yet           (start, hold, one retry)
+//   feeding    body bytes go into the fill                                   (on_body)
+//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes   (on_done)
+//   over       the fill is complete or failed; on_over ran                   (finish, fail)
+// Destroyed before `over`, the fill fails: a forgotten writer aborts.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cache_node/checksum.h"
+#include "cache_node/disk_writer.h"
+#include "cache_node/fill.h"
+#include "cache_node/fill_memory.h"
+#include "cache_node/fill_metrics.h"
+#include "cache_node/fill_settings.h"
+#include "cache_node/object_index.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// What every runner uses; outlives them.
+struct FillParts {
+  const base::Clock& clock;
+  base::Log& log;
+  FillMetrics& metrics;
+  ObjectIndex& index;
+  DiskWriter& disk;
+  FillMemory& memory;
+};
+
+/// Where an object comes from: only ever made from the channel map.
+struct FillSource {
+  std::string url;
+  std::vector<std::string> allowed_origins;
+};
+
+/// Owned by one worker.
+class FillRunner {
+ public:
+  /// `on_over` must not destroy the runner at once, but from a later call of the loop.
+  FillRunner(const FillParts&, runtime::Worker&, FillSettings, FillSource, std::shared_ptr<Fill>, std::function<void()> on_over);
+  ~FillRunner();
+  FillRunner(const FillRunner&) = delete;
+  FillRunner& operator=(const FillRunner&) = delete;
+
+  void start();
+
+ private:
+  void ask();
+  void head_came(const net::FetchHead&);
+  void first_head(const net::FetchHead&);
+  void resumed_head(const net::FetchHead&);
+  void refused(int status);
+  net::Flow bytes_came(std::string_view);
+  bool matches_prefix(std::string_view& bytes);
+  void ended(base::Result<void>);
+  void broke_off(const base::Error&);
+  void hold_or_fail(FillFailure);
+  void pause();
+  void go_on();
+  void complete();
+  void fail(FillFailure, bool remember);
+  void over();
+
+  const FillParts parts_;
+  runtime::Worker& worker_;
+  const FillSettings settings_;
+  const FillSource source_;
+  const std::shared_ptr<Fill> fill_;
+  const std::function<void()> on_over_;
+  const base::SteadyTime started_;
+
+  std::unique_ptr<net::Fetch> fetch_;
+  net::Timer timer_;                          // hold, or patience with the disk
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // watched by calls that were posted
+
+  bool feeding_ = false;                      // head and length are settled
+  bool is_over_ = false;
+  bool paused_ = false;
+  bool retried_ = false;
+  std::chrono::milliseconds next_pause_;
+  std::int64_t resumes_ = 0;
+  std::uint64_t received_at_resume_ = 0;
+  std::optional<std::uint64_t> length_;
+  std::string etag_;                          // the origin's
+  Checksum sum_;                              // of all that went into the fill
+  std::optional<Checksum> prefix_;            // while a second whole body repeats what is here already
+  std::optional<FillFailure> refusal_;        // a head that cannot be used; its body is not read
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,24 @@
+#pragma once
+// How fills behave towards origins.
+
+#include <chrono>
+#include <cstdint>
+
+#include "net/http_client.h"
+
+namespace tribune::cache_node {
+
+/// Values; immutable once read.
+struct FillSettings {
+  net::FetchDeadlines deadlines;
+  bool allow_special_addresses = false;
+  std::int64_t max_redirects = 5;
+  std::uint64_t max_object_bytes = 256ull << 20;
+  std::chrono::milliseconds hold{1'000};              // for a segment that is listed and answered 404, 403 or 5xx
+  std::chrono::milliseconds hold_retry{100};          // the first pause in it; each further one is twice as long
+  std::chrono::milliseconds keep_errors{500};         // at most a second
+  std::int64_t max_resumes = 2;
+  std::chrono::milliseconds disk_patience{500};       // with fill buffers full, before an object is passed through unstored
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,65 @@
+#pragma once
+// Tells every balancer each second how this node is, and hears the channel map in return. A balancer that is away changes
+// nothing: the node goes on with the map it has.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "cache_node/channel_map_keeper.h"
+#include "cache_node/node_view.h"
+#include "contracts/heartbeat.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// What it needs of the world; outlives it.
+struct HeartbeatParts {
+  const base::Clock& clock;
+  base::Log& log;
+  base::Metrics& metrics;
+  const PublishedNodeView& view;
+  ChannelMapKeeper& channels;
+  std::function<contracts::Heartbeat()> state;   // all but node, run, sequence and time
+};
+
+/// Owned by one worker, apart from is_heard().
+class HeartbeatSender {
+ public:
+  HeartbeatSender(HeartbeatParts, runtime::Worker&);
+
+  /// Sends one and goes on every interval.
+  void start();
+  /// A last one that says the node stops; no more after it.
+  void say_goodbye();
+  /// Whether a balancer answered the last heartbeat but at most two. Any thread.
+  bool is_heard() const { return unanswered_ <= 2; }
+
+ private:
+  struct Balancer {
+    std::string url;
+    std::unique_ptr<net::Fetch> fetch;
+    bool failing = false;
+  };
+  void beat(bool stopping);
+  void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
+  void answered(Balancer&, const base::Result<net::WholeAnswer>&);
+  std::string refusal(const net::WholeAnswer&);
+
+  const HeartbeatParts parts_;
+  runtime::Worker& worker_;
+  base::Counter accepted_, failed_;
+  std::string run_;
+  std::int64_t sequence_ = 0;
+  bool stopped_ = false;
+  std::atomic<int> unanswered_{100};
+  net::Timer timer_;
+  std::vector<std::shared_ptr<Balancer>> balancers_;
+};
+
+}  // namespace tribune::cache_node

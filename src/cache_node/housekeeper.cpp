@@ -1,0 +1,68 @@
+#include "cache_node/housekeeper.h"
+
+namespace tribune::cache_node {
+
+Housekeeper::Housekeeper(const ObjectFiles& files, OpenFiles& open_files, ObjectIndex& index, IndexJournal& journal, base::Log& log, base::Metrics& metrics)
+    : files_(files), open_files_(open_files), index_(index), journal_(journal), log_(log),
+      evictions_(metrics.counter("tribune_cache_evictions_total", "Objects evicted to make room.")),
+      damaged_(metrics.counter("tribune_cache_damaged_objects_total", "Objects dropped because their file was not what was stored.")),
+      swept_(metrics.counter("tribune_cache_swept_files_total", "Files removed because no record named them.")) {}
+
+void Housekeeper::check(const ObjectPtr& object, net::EventLoop& loop, std::function<void()> on_checked) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, is_first] = asking_.try_emplace(object->id);
+    at->second.push_back({&loop, std::move(on_checked)});
+    if (!is_first) return;
+  }
+  thread_.add([this, object] { check_now(object); });
+}
+
+void Housekeeper::check_now(const ObjectPtr& object) {
+  const auto sound = files_.verify(*object);
+  if (sound) {
+    object->verified = true;
+  } else if (sound.error().kind != base::ErrorKind::unavailable) {
+    damaged(object, sound.error().text);
+  }
+  std::vector<Asking> asking;
+  {
+    const std::lock_guard lock(mutex_);
+    auto node = asking_.extract(object->id);
+    asking = std::move(node.mapped());
+  }
+  for (auto& a : asking) a.loop->post(std::move(a.on_checked));
+}
+
+void Housekeeper::evicted(std::vector<ObjectPtr> objects) {
+  if (objects.empty()) return;
+  evictions_.add(static_cast<double>(objects.size()));
+  // Records go at once, before a refilled object can write its own under the same key; files follow.
+  for (const auto& object : objects) {
+    journal_.gone(*object);
+    open_files_.forget(object->id);
+  }
+  thread_.add([this, objects = std::move(objects)] {
+    for (const auto& object : objects) files_.remove(*object);
+  });
+}
+
+void Housekeeper::damaged(const ObjectPtr& object, std::string_view why) {
+  if (!index_.drop(object)) return;
+  damaged_.add();
+  log_.warning("cache_node", "object_damaged", {{"object", object->id.hex()}, {"reason", why}});
+  journal_.gone(*object);
+  open_files_.forget(object->id);
+  thread_.add([this, object] { files_.remove(*object); });
+}
+
+void Housekeeper::start_sweep() {
+  thread_.add([this] {
+    const auto removed = files_.sweep([this](const ObjectId& id, std::uint32_t generation) { return index_.knows(id, generation); },
+                                      [this] { return thread_.is_stopping(); });
+    swept_.add(static_cast<double>(removed));
+    if (removed > 0) log_.info("cache_node", "orphans_removed", {{"files", removed}});
+  });
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,56 @@
+#pragma once
+// What happens to files beside writing them: checking those of the last run before their first use, removing what was
+// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "cache_node/index_journal.h"
+#include "cache_node/object_files.h"
+#include "cache_node/object_index.h"
+#include "cache_node/open_files.h"
+#include "cache_node/work_thread.h"
+#include "net/event_loop.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; locks inside.
+class Housekeeper {
+ public:
+  Housekeeper(const ObjectFiles&, OpenFiles&, ObjectIndex&, IndexJournal&, base::Log&, base::Metrics&);
+
+  /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many ask meanwhile. Afterwards
+  /// the object is verified, or out of the index.
+  void check(const ObjectPtr&, net::EventLoop& loop, std::function<void()> on_checked);
+  /// Out of the index already: removes files and records.
+  void evicted(std::vector<ObjectPtr>);
+  /// Found damaged by a reader: drops it from the index, then as evicted.
+  void damaged(const ObjectPtr&, std::string_view why);
+  void start_sweep();
+  void add(std::function<void()> work) { thread_.add(std::move(work)); }
+
+ private:
+  struct Asking {
+    net::EventLoop* loop;
+    std::function<void()> on_checked;
+  };
+  void check_now(const ObjectPtr&);
+
+  const ObjectFiles& files_;
+  OpenFiles& open_files_;
+  ObjectIndex& index_;
+  IndexJournal& journal_;
+  base::Log& log_;
+  base::Counter evictions_, damaged_, swept_;
+  std::mutex mutex_;
+  std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;   // guarded by mutex_
+  WorkThread thread_;
+};
+
+}  // namespace tribune::cache_node

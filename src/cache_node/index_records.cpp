@@ -1,0 +1,101 @@
+#include "cache_node/index_records.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "cache_node/checksum.h"
+
+namespace tribune::cache_node {
+
+namespace {
+
+constexpr char kVersion = 1;
+
+template <class N>
+void add(std::string& out, N number) {
+  char bytes[sizeof number];
+  std::memcpy(bytes, &number, sizeof number);
+  out.append(bytes, sizeof bytes);
+}
+
+void add_text(std::string& out, std::string_view text) {
+  add(out, static_cast<std::uint32_t>(text.size()));
+  out.append(text);
+}
+
+/// Takes fields from the front; once one is missing, all that follow are.
+class Reader {
+ public:
+  explicit Reader(std::string_view left) : left_(left) {}
+  template <class N>
+  N number() {
+    N value{};
+    if (left_.size() < sizeof value) return failed(value);
+    std::memcpy(&value, left_.data(), sizeof value);
+    left_.remove_prefix(sizeof value);
+    return value;
+  }
+  std::string text() {
+    const auto size = number<std::uint32_t>();
+    if (left_.size() < size) return failed(std::string());
+    std::string value(left_.substr(0, size));
+    left_.remove_prefix(size);
+    return value;
+  }
+  bool complete() const { return !failed_ && left_.empty(); }
+
+ private:
+  template <class T>
+  T failed(T value) {
+    failed_ = true;
+    left_ = {};
+    return value;
+  }
+  std::string_view left_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::string etag_of_body(std::uint64_t sum, std::uint64_t size) { return fmt::format("\"t-{:016x}-{:x}\"", sum, size); }
+
+std::string write_record(const Object& object, std::string_view key_text) {
+  std::string out;
+  out.reserve(96 + object.head.content_type.size() + object.head.etag.size() + key_text.size());
+  out.push_back(kVersion);
+  add(out, object.generation);
+  add(out, object.size);
+  add(out, object.checksum);
+  add(out, object.stored);
+  add(out, object.head.last_modified);
+  add_text(out, object.head.content_type);
+  add_text(out, object.head.etag);
+  add_text(out, key_text);
+  add(out, checksum(out));
+  return out;
+}
+
+std::optional<ReadRecord> read_record(std::string_view id, std::string_view record) {
+  ReadRecord read;
+  read.object = std::make_shared<Object>();
+  Object& object = *read.object;
+  if (id.size() != object.id.bytes.size() || record.size() < sizeof(std::uint64_t)) return std::nullopt;
+  std::memcpy(object.id.bytes.data(), id.data(), id.size());
+  const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));
+  if (Reader(record.substr(body.size())).number<std::uint64_t>() != checksum(body)) return std::nullopt;
+  Reader reader(body);
+  if (reader.number<char>() != kVersion) return std::nullopt;
+  object.generation = reader.number<std::uint32_t>();
+  object.size = reader.number<std::uint64_t>();
+  object.checksum = reader.number<std::uint64_t>();
+  object.stored = reader.number<std::int64_t>();
+  object.head.last_modified = reader.number<std::int64_t>();
+  object.head.content_type = reader.text();
+  object.head.etag = reader.text();
+  read.key_text = reader.text();
+  if (!reader.complete()) return std::nullopt;
+  return read;
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,32 @@
+#pragma once
+// What is counted about viewers' requests. Handles; any thread.
+
+#include <string_view>
+
+#include "base/metrics.h"
+
+namespace tribune::cache_node {
+
+struct NodeMetrics {
+  explicit NodeMetrics(base::Metrics& m)
+      : hits(requests(m, "hit")), misses(requests(m, "miss")), waited(requests(m, "waited")), refused(requests(m, "refused")),
+        failed(requests(m, "failed")), cut(requests(m, "cut")),
+        waiters(m.gauge("tribune_cache_waiters", "Requests that read along with a running fill, or wait for its first byte.")),
+        first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds",
+                                   "From a fill's first byte to a waiter's.", {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
+        sent_bytes(m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")) {}
+
+  static base::Counter requests(base::Metrics& m, std::string_view result) {
+    return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.", {{"result", result}});
+  }
+
+  base::Counter hits, misses, waited;   // answered
+  base::Counter refused;                // link or channel
+  base::Counter failed;                 // the origin, or a failure that is remembered
+  base::Counter cut;                    // begun and not finished: the fill failed, or the viewer left
+  base::Gauge waiters;
+  base::Histogram first_byte_lag;
+  base::Counter sent_bytes;
+};
+
+}  // namespace tribune::cache_node

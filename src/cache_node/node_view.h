@@ -1,0 +1,22 @@
+#pragma once
+// What a request needs of the configuration, as one value that a reload replaces.
+
+#include <chrono>
+#include <memory>
+
+#include "base/signing.h"
+#include "cache_node/cache_node_settings.h"
+#include "cache_node/published.h"
+
+namespace tribune::cache_node {
+
+/// Immutable; const methods from any thread.
+struct NodeView {
+  std::shared_ptr<const base::KeyRing> keys;
+  std::chrono::milliseconds clock_skew{};
+  CacheNodeSettings settings;
+  FillSettings fill;
+};
+using PublishedNodeView = Published<NodeView>;
+
+}  // namespace tribune::cache_node

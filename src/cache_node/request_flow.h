@@ -1,0 +1,64 @@
+#pragma once
+// The journey of a request for an object, as named steps (request_flow.cpp).
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cache_node/channel_map_keeper.h"
+#include "cache_node/crew.h"
+#include "cache_node/delivery.h"
+#include "cache_node/fill_runner.h"
+#include "cache_node/housekeeper.h"
+#include "cache_node/node_metrics.h"
+#include "cache_node/node_view.h"
+#include "cache_node/object_index.h"
+#include "cache_node/open_files.h"
+#include "cache_node/viewer_estimate.h"
+#include "contracts/link.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// What the journey uses; outlives it.
+struct FlowParts {
+  const base::Clock& clock;
+  NodeMetrics& metrics;
+  const PublishedNodeView& view;
+  const ChannelMapKeeper& channels;
+  ObjectIndex& index;
+  OpenFiles& open_files;
+  Housekeeper& housekeeper;
+  ViewerEstimate& viewers;
+  FillParts fills;
+};
+
+/// Any thread; what is under way belongs to the worker that took the request.
+class RequestFlow {
+ public:
+  using Exchange = std::unique_ptr<net::Exchange>;
+
+  RequestFlow(const FlowParts&, const std::vector<std::unique_ptr<runtime::Worker>>&);
+
+  /// GET and HEAD /media/{channel}/{epoch}/{path...}
+  void serve(runtime::Worker&, Exchange, const http::PathParameters&);
+
+ private:
+  void look_up(runtime::Worker&, Exchange, contracts::Link, int attempt);
+  void serve_object(runtime::Worker&, Exchange, contracts::Link, const ObjectPtr&, int attempt);
+  void check_first(runtime::Worker&, Exchange, contracts::Link, const ObjectPtr&, int attempt);
+  void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const contracts::Link&, const std::shared_ptr<Fill>&);
+  void read_along(runtime::Worker&, Exchange, contracts::Link, const ObjectIndex::Joined&, int attempt);
+  void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
+
+  struct UnderWay {
+    explicit UnderWay(net::EventLoop& loop) : fills(loop), deliveries(loop) {}
+    Crew<FillRunner> fills;
+    Crew<Delivery> deliveries;   // goes before the fills that feed it
+  };
+  FlowParts parts_;
+  std::vector<std::unique_ptr<UnderWay>> under_way_;   // by worker
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,51 @@
+#pragma once
+// About how many viewers were here lately, in a fixed 8 KiB each for this window and the last: linear counting (Whang,
+// Vander-Zanden, Taylor, 1990). A viewer is a client address and port.
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; const methods too.
+class ViewerEstimate {
+ public:
+  void seen(std::string_view client, std::uint16_t port) {
+    const auto hash = (std::hash<std::string_view>{}(client) ^ (std::uint64_t{port} * 0x9E3779B185EBCA87ULL)) * 0xC2B2AE3D27D4EB4FULL >> 48;
+    auto& word = windows_[current_.load(std::memory_order_relaxed)][hash / 64];
+    const auto bit = std::uint64_t{1} << (hash % 64);
+    if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+  }
+
+  /// Begins a new window; call every few seconds, from one thread.
+  void turn() {
+    const auto next = 1 - current_.load();
+    for (auto& word : windows_[next]) word.store(0, std::memory_order_relaxed);
+    current_.store(next);
+  }
+
+  /// Viewers of this window or the last, whichever saw more.
+  std::int64_t viewers() const { return std::max(count(0), count(1)); }
+
+ private:
+  static constexpr std::size_t kBits = 65'536;
+  using Window = std::array<std::atomic<std::uint64_t>, kBits / 64>;
+
+  std::int64_t count(std::size_t window) const {
+    std::int64_t empty = 0;
+    for (const auto& word : windows_[window]) empty += 64 - __builtin_popcountll(word.load(std::memory_order_relaxed));
+    if (empty == 0) empty = 1;
+    return std::llround(-static_cast<double>(kBits) * std::log(static_cast<double>(empty) / kBits));
+  }
+
+  std::array<Window, 2> windows_{};
+  std::atomic<std::size_t> current_{0};
+};
+
+}  // namespace tribune::cache_node
