@@ -41,7 +41,14 @@ class ClientBench {
     FetchRequest request;
     request.url = origin.url(target);
     request.destinations.allowed_origins = {origin.origin()};
+    request.deadlines = patient();
     return request;
+  }
+
+  static FetchDeadlines patient() {
+    FetchDeadlines deadlines;
+    deadlines.connect = deadlines.first_byte = deadlines.low_speed_window = deadlines.total = 30s;
+    return deadlines;
   }
 
   /// Runs the loop until the fetch is over.

@@ -75,6 +75,7 @@ struct NamedBench {
   }
   FetchRequest request(const ScriptedOrigin& origin) const {
     FetchRequest asked;
+    asked.deadlines = ClientBench::patient();
     asked.url = "http://origin.test:" + std::to_string(origin.port()) + "/";
     asked.destinations = {{"http://origin.test:" + std::to_string(origin.port())}, true};
     return asked;
