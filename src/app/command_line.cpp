@@ -1,0 +1,70 @@
+// CLI11 stays inside this file.
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "app/commands.h"
+#include "app/samples.h"
+#include "app/version.h"
+
+namespace tribune::app {
+namespace {
+
+void add_log_options(CLI::App& command, ServeOptions& options) {
+  using base::LogFormat;
+  using base::LogLevel;
+  command.add_option("--log-format", options.log_format, "text or json; wins over the file")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}));
+  command.add_option("--log-level", options.log_level, "debug, info, warning, error or off; wins over the file")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::debug},
+                                                                         {"info", LogLevel::info},
+                                                                         {"warning", LogLevel::warning},
+                                                                         {"error", LogLevel::error},
+                                                                         {"off", LogLevel::off}}));
+}
+
+void add_serve(CLI::App& app, int& code, ServeOptions& options) {
+  auto* command = app.add_subcommand("serve", "Run the roles that the configuration names");
+  command->add_option("CONFIG", options.config_file, "The configuration file")->required();
+  add_log_options(*command, options);
+  command->callback([&] { code = serve(options); });
+}
+
+void add_check(CLI::App& app, int& code, std::string& file) {
+  auto* command = app.add_subcommand("check", "Say OK, or list everything that is wrong with a configuration");
+  command->add_option("CONFIG", file, "The configuration file")->required();
+  command->callback([&] { code = check(file); });
+}
+
+void add_reference(CLI::App& app, int& code, std::string& sample) {
+  auto* command = app.add_subcommand("reference", "Print the reference of all settings, or a sample configuration");
+  std::string known;
+  for (const auto& name : sample_names()) known += (known.empty() ? "" : ", ") + name;
+  command->add_option("--sample", sample, "Print a sample configuration instead: " + known + ".")->check(CLI::IsMember(sample_names()));
+  command->callback([&] { code = reference(sample); });
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  int code = 0;
+  ServeOptions serve_options;
+  std::string check_file, sample;
+
+  CLI::App app("Tribune: HLS load balancer and edge cache", "tribune");
+  app.set_version_flag("--version", "tribune " + std::string(version()), "Print the version");
+  app.require_subcommand(1);
+  add_serve(app, code, serve_options);
+  add_check(app, code, check_file);
+  add_reference(app, code, sample);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  return code;
+}
+
+}  // namespace tribune::app

@@ -1,0 +1,115 @@
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "app/commands.h"
+#include "app/roles.h"
+#include "app/schema.h"
+#include "app/version.h"
+#include "runtime/house.h"
+#include "runtime/process_metrics.h"
+
+namespace tribune::app {
+namespace {
+
+constexpr std::string_view kRoom = "app";
+constexpr int kCannotStart = 1;
+
+int cannot_start(std::string_view why) {
+  std::fprintf(stderr, "tribune: cannot start: %.*s\n", static_cast<int>(why.size()), why.data());
+  return kCannotStart;
+}
+
+base::LogSettings log_settings(const config::Settings& settings, const ServeOptions& options) {
+  auto log = settings.get<base::LogSettings>(runtime::log_section().name());
+  if (options.log_format) log.format = *options.log_format;
+  if (options.log_level) log.level = *options.log_level;
+  return log;
+}
+
+/// What SIGHUP does: all of the file, or nothing of it. Owned by the main thread.
+class Reloader {
+ public:
+  Reloader(const ServeOptions& options, runtime::House& house, base::Log& log, base::Metrics& metrics)
+      : options_(options),
+        house_(house),
+        log_(log),
+        taken_(counter(metrics, "ok")),
+        refused_(counter(metrics, "refused")) {}
+
+  void reload() {
+    const auto config = read_config(options_.config_file);
+    if (!config) return refuse(config.error().text + "\n");
+    auto settings = settings_of(*config);
+    if (!settings) return refuse(settings.error());
+    const auto log = log_settings(*settings, options_);
+    if (const auto taken = house_.reload(std::move(*settings)); !taken)
+      return refuse(options_.config_file + ": " + taken.error().text + "\n");
+    log_.reconfigure(log);
+    taken_.add();
+    log_.info(kRoom, "reloaded", {{"file", options_.config_file}});
+  }
+
+ private:
+  static base::Counter counter(base::Metrics& metrics, std::string_view result) {
+    return metrics.counter("tribune_config_reloads_total", "Configuration files read again on SIGHUP.", {{"result", result}});
+  }
+
+  /// A line of the log for each line of `problems`. The settings in force stay.
+  void refuse(std::string_view problems) {
+    refused_.add();
+    while (!problems.empty()) {
+      const auto end = problems.find('\n');
+      log_.error(kRoom, "reload_refused", {{"problem", problems.substr(0, end)}});
+      problems.remove_prefix(end == std::string_view::npos ? problems.size() : end + 1);
+    }
+  }
+
+  const ServeOptions& options_;
+  runtime::House& house_;
+  base::Log& log_;
+  base::Counter taken_;
+  base::Counter refused_;
+};
+
+int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader) {
+  using Kind = runtime::Signals::Kind;
+  while (true) {
+    const auto event = signals.wait(std::nullopt);
+    if (event.kind == Kind::reload) reloader.reload();
+    if (event.kind != Kind::stop) continue;
+    const auto second = house.stop(event.signal);
+    if (!second) return 0;
+    // Threads still run: no destructor may.
+    std::fprintf(stderr, "tribune: ended at once by a second signal %d\n", *second);
+    std::_Exit(128 + *second);
+  }
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  runtime::Signals signals;  // before the first thread, so that every thread leaves them to this one
+  runtime::ignore_broken_pipes();
+  runtime::raise_descriptor_limit();
+
+  const auto config = read_config(options.config_file);
+  if (!config) return cannot_start(config.error().text);
+  auto settings = settings_of(*config);
+  if (!settings) {
+    std::fputs(settings.error().c_str(), stderr);
+    return kCannotStart;
+  }
+  base::Log log(log_settings(*settings, options));
+  base::Metrics metrics;
+  const base::SystemClock clock;
+  runtime::add_process_metrics(metrics, clock, log, version());
+
+  auto house = runtime::House::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
+  if (!house) return cannot_start(house.error().text);
+  Reloader reloader(options, **house, log, metrics);
+  log.info(kRoom, "ready", {{"version", version()}, {"config", options.config_file}});
+  return run_until_stopped(signals, **house, reloader);
+}
+
+}  // namespace tribune::app

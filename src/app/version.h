@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace tribune::app {
+
+/// "1.2.3", or "1.2.3+commit" when it was built in a repository.
+std::string_view version();
+
+}  // namespace tribune::app
