@@ -56,7 +56,7 @@ void SourceChannel::begin_anew() {
   root.url = config_.source;
   root.may_be_multivariant = true;
   root.may_be_media = false;
-  add(root.path, std::move(root));
+  add(std::string(kIndexPath), std::move(root));
   publish();
 }
 
