@@ -26,6 +26,7 @@ const config::Section<WebSettings>& web_section() {
   return section;
 }
 
+/// Any thread for the handlers and describe(); the rest on the main thread.
 class WebRole final : public runtime::Role {
  public:
   WebRole(const config::Settings& settings, runtime::Services& services)
