@@ -13,11 +13,10 @@ std::optional<std::int64_t> read_integer(std::string_view text) {
   if (text.empty()) return std::nullopt;
   std::int64_t value = 0;
   for (const char c : text) {
-    if (!is_digit(c)) return std::nullopt;
+    if (!is_digit(c) || value > kMaxInteger / 10) return std::nullopt;
     value = value * 10 + (c - '0');
-    if (value > kMaxInteger) return std::nullopt;  // before the next digit could overflow
   }
-  return value;
+  return value <= kMaxInteger ? std::optional(value) : std::nullopt;
 }
 
 std::optional<std::chrono::microseconds> read_seconds(std::string_view text) {

@@ -169,6 +169,9 @@ TEST_CASE("numbers that cannot be counted with are refused") {
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MEDIA-SEQUENCE:1\n").find("twice") != std::string::npos);
   CHECK(refused(kHead + "#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n").find("after the first segment") != std::string::npos);
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:9223372036854775807@1\n#EXTINF:2,\na\n").find("byte range") != std::string::npos);
+  for (const std::string number : {"10099999999999999990", "1152921504606846977", "9223372036854775807", "9999999999999999999"})
+    CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:" + number + "\n").find("too large") != std::string::npos);
+  CHECK(good(kHead + "#EXT-X-MEDIA-SEQUENCE:1152921504606846976\n").media_sequence == 1152921504606846976);
   const auto big = std::to_string(std::int64_t{1} << 60);
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("bad offset") != std::string::npos);
 }
