@@ -20,9 +20,11 @@ constinit const ProblemType request_timeout{"request-timeout", 408, "The request
 constinit const ProblemType body_too_large{"body-too-large", 413, "The request body is too large"};
 constinit const ProblemType target_too_long{"target-too-long", 414, "The request target is too long"};
 constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range lies outside the body"};
+constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation cannot be met"};
 constinit const ProblemType too_many_requests{"too-many-requests", 429, "Too many requests"};
 constinit const ProblemType head_too_large{"head-too-large", 431, "The request head is too large"};
 constinit const ProblemType internal{"internal", 500, "An error inside the server"};
+constinit const ProblemType not_implemented{"not-implemented", 501, "Not implemented"};
 constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's answer cannot be used"};
 constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
 constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve this"};
@@ -30,6 +32,7 @@ constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
 constinit const ProblemType not_ready{"not-ready", 503, "Not ready to serve"};
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
 constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
+constinit const ProblemType version_unsupported{"version-unsupported", 505, "This HTTP version is not spoken here"};
 
 std::span<const ProblemType* const> all() {
   static constexpr std::array kAll{
@@ -37,7 +40,8 @@ std::span<const ProblemType* const> all() {
       &forbidden,       &not_found,          &channel_unknown,       &method_not_allowed, &request_timeout,
       &body_too_large,  &target_too_long,    &range_not_satisfiable, &too_many_requests, &head_too_large,
       &internal,        &origin_broken,      &origin_unavailable,    &node_unavailable,  &overloaded,
-      &not_ready,       &stopping,           &origin_timeout,
+      &not_ready,       &stopping,           &origin_timeout,        &expectation_failed, &not_implemented,
+      &version_unsupported,
   };
   return kAll;
 }

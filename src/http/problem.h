@@ -37,9 +37,11 @@ extern const ProblemType request_timeout;        // 408
 extern const ProblemType body_too_large;         // 413
 extern const ProblemType target_too_long;        // 414
 extern const ProblemType range_not_satisfiable;  // 416
+extern const ProblemType expectation_failed;     // 417
 extern const ProblemType too_many_requests;      // 429
 extern const ProblemType head_too_large;         // 431
 extern const ProblemType internal;               // 500
+extern const ProblemType not_implemented;        // 501
 extern const ProblemType origin_broken;          // 502: the origin's answer cannot be used
 extern const ProblemType origin_unavailable;     // 503
 extern const ProblemType node_unavailable;       // 503: no cache node can serve the segment
@@ -47,6 +49,7 @@ extern const ProblemType overloaded;             // 503
 extern const ProblemType not_ready;              // 503
 extern const ProblemType stopping;               // 503
 extern const ProblemType origin_timeout;         // 504
+extern const ProblemType version_unsupported;    // 505
 }  // namespace problems
 
 }  // namespace tribune::http

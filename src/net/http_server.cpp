@@ -148,8 +148,14 @@ void ServerCore::try_to_accept_again() {
     accept_timer_ = context_.loop.after(kAcceptRetry, [this] { try_to_accept_again(); });
     return;
   }
+  resume_accepting();
+}
+
+void ServerCore::resume_accepting() {
   accept_timer_.cancel();
   gate_->resume();
+  if (resume_lines_.allow(now()))
+    context_.log.info("net", "accept_resumed", {{"listener", context_.listener_name}, {"connections", book_->total()}});
 }
 
 void ServerCore::evict_longest_idle() {
@@ -200,10 +206,7 @@ void ServerCore::left(HttpConnection& connection) {
   book_->close();
   metrics_.connections.add(-1);
   publish_idle();
-  if (gate_ && gate_->is_paused() && !draining_ && book_->total() < descriptor_budget_) {
-    accept_timer_.cancel();
-    gate_->resume();
-  }
+  if (gate_ && gate_->is_paused() && !draining_ && book_->total() < descriptor_budget_) resume_accepting();
 }
 
 std::unique_ptr<HttpConnection> ServerCore::take_out(HttpConnection& connection) {

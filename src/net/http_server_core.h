@@ -95,6 +95,7 @@ class ServerCore final : public HttpServer {
   void evict_longest_idle();
   void pause_accepting(const char* reason, int error);
   void try_to_accept_again();
+  void resume_accepting();
   void publish_idle();
   void sweep();
   void expire(Phase, std::chrono::milliseconds after, std::optional<base::Counter>);
@@ -132,7 +133,7 @@ class ServerCore final : public HttpServer {
   };
   std::vector<Newcomer> fresh_;  // accepted in this turn, not adopted yet
   std::unordered_map<evhttp_connection*, std::unique_ptr<HttpConnection>> connections_;
-  LineLimit rejected_lines_, slow_lines_, pause_lines_, evicted_lines_;
+  LineLimit rejected_lines_, slow_lines_, pause_lines_, resume_lines_, evicted_lines_;
   Timer sweep_timer_;
   Timer accept_timer_;
 };

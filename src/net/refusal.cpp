@@ -8,11 +8,6 @@
 namespace tribune::net {
 namespace {
 
-// Kinds that only the front door answers; the stable types beside those of http/problem.h.
-constexpr http::ProblemType kNotImplemented{"not-implemented", 501, "Not Implemented"};
-constexpr http::ProblemType kVersionUnsupported{"http-version-not-supported", 505, "HTTP Version Not Supported"};
-constexpr http::ProblemType kExpectationFailed{"expectation-failed", 417, "Expectation Failed"};
-
 struct Entry {
   Refusal refusal;
   std::string_view word;
@@ -28,11 +23,11 @@ const std::array<Entry, static_cast<std::size_t>(Refusal::count_)> kEntries{{
     {Refusal::bare_line_feed, "bare_line_feed", &bad_request, "A line ends in LF without CR."},
     {Refusal::bare_carriage_return, "bare_carriage_return", &bad_request, "A CR is not followed by LF."},
     {Refusal::request_line_invalid, "request_line_invalid", &bad_request, "The request line is not 'method target version'."},
-    {Refusal::method_unknown, "method_unknown", &kNotImplemented, "This method is not served here."},
+    {Refusal::method_unknown, "method_unknown", &not_implemented, "This method is not served here."},
     {Refusal::target_invalid, "target_invalid", &bad_request, "The request target is not valid."},
     {Refusal::target_too_long, "target_too_long", &target_too_long, "The request target is longer than this server takes."},
     {Refusal::version_invalid, "version_invalid", &bad_request, "The HTTP version is malformed."},
-    {Refusal::version_unsupported, "version_unsupported", &kVersionUnsupported, "Only HTTP/1.0 and HTTP/1.1 are spoken here."},
+    {Refusal::version_unsupported, "version_unsupported", &version_unsupported, "Only HTTP/1.0 and HTTP/1.1 are spoken here."},
     {Refusal::head_too_large, "head_too_large", &head_too_large, "The head is larger than this server takes."},
     {Refusal::too_many_fields, "too_many_fields", &head_too_large, "The head has more fields than this server takes."},
     {Refusal::field_name_invalid, "field_name_invalid", &bad_request, "A field name is empty or not a token."},
@@ -42,12 +37,12 @@ const std::array<Entry, static_cast<std::size_t>(Refusal::count_)> kEntries{{
     {Refusal::host_repeated, "host_repeated", &bad_request, "There is more than one Host field."},
     {Refusal::host_invalid, "host_invalid", &bad_request, "The Host field is not a host with an optional port."},
     {Refusal::foreign_authority, "foreign_authority", &bad_request, "The target's authority is not the Host field's."},
-    {Refusal::expectation_unknown, "expectation_unknown", &kExpectationFailed, "Only 100-continue can be expected."},
+    {Refusal::expectation_unknown, "expectation_unknown", &expectation_failed, "Only 100-continue can be expected."},
     {Refusal::length_invalid, "length_invalid", &bad_request, "Content-Length is not a decimal number."},
     {Refusal::length_repeated, "length_repeated", &bad_request, "There is more than one Content-Length."},
     {Refusal::length_with_coding, "length_with_coding", &bad_request, "Content-Length stands beside Transfer-Encoding."},
     {Refusal::coding_invalid, "coding_invalid", &bad_request, "Transfer-Encoding does not end in one chunked."},
-    {Refusal::coding_unknown, "coding_unknown", &kNotImplemented, "Only the chunked transfer coding is understood."},
+    {Refusal::coding_unknown, "coding_unknown", &not_implemented, "Only the chunked transfer coding is understood."},
     {Refusal::coding_in_http_1_0, "coding_in_http_1_0", &bad_request, "HTTP/1.0 has no transfer codings."},
     {Refusal::body_not_allowed, "body_not_allowed", &bad_request, "A request with this method has no body here."},
     {Refusal::body_too_large, "body_too_large", &body_too_large, "The body is larger than this server takes."},

@@ -1,0 +1,66 @@
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <optional>
+
+#include "net/server_fixture.h"
+
+using namespace tribune;
+using namespace tribune::net;
+using namespace tribune::net::testing;
+
+namespace {
+
+const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Lowers the number of descriptors that this process may have, for as long as it lives.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t count) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{count, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("when no descriptor is left accepting pauses without spinning and recovers") {
+  ServerUnderTest server(echo);
+  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  REQUIRE(server.becomes_true([&] { return server.server().connections() == 0; }));
+  std::vector<RawClient> clients(20);
+  {
+    const FewDescriptors few(static_cast<rlim_t>(clients.back().fd()) + 4);  // three for the server's sides
+    for (auto& client : clients) {
+      client.connect(server.address());
+      client.send("GET /a HT");  // busy, so that nobody is closed for a newcomer
+    }
+    CHECK(server.becomes_true([&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
+    CHECK(server.connections() == 3);
+  }
+  for (auto& client : clients) client.send("TP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") < 5);
+  for (auto& client : clients) CHECK(status_of_answer(client.read_answer()) == 200);
+}
+
+TEST_CASE("a share of the descriptors stays free for others, and accepting goes on when connections end") {
+  std::optional<FewDescriptors> few(240);  // 160 for connections
+  ServerUnderTest server(echo);
+  few.reset();  // the clients of this test take descriptors too
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(server.client());
+    clients.back().send("GET / HT");  // busy: nobody is closed for a newcomer
+  }
+  CHECK(server.becomes_true([&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
+  CHECK(server.connections() == 161);
+  const auto began = std::chrono::steady_clock::now();
+  for (auto half = clients.size() / 2; half != 0; --half) clients.pop_back();
+  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
