@@ -54,43 +54,54 @@ std::unique_ptr<Fetch> CurlClient::start(FetchRequest request, FetchHandlers han
 }
 
 void CurlClient::enqueue(Transfer& transfer) {
-  queue_.push_back(&transfer);
+  transfer.origin_ = transfer.uri_.origin();
+  origins_[transfer.origin_].waiting.push_back(&transfer);
   pump();
-}
-
-bool CurlClient::has_place(const std::string& origin) const {
-  if (active_total_ >= settings.max_connections) return false;
-  const auto found = active_.find(origin);
-  return found == active_.end() || found->second < settings.max_connections_per_origin;
 }
 
 void CurlClient::pump() {
   if (multi_.is_inside()) return;
-  for (auto it = queue_.begin(); it != queue_.end() && active_total_ < settings.max_connections;) {
-    auto& transfer = **it;
-    const auto origin = transfer.uri_.origin();
-    if (!has_place(origin)) {
-      ++it;
+  // Once around, beginning after the origin that was served last; then again while anything could be started.
+  auto it = origins_.upper_bound(served_last_);
+  for (std::size_t idle = 0; idle < origins_.size() && active_total_ < settings.max_connections; ++it) {
+    if (it == origins_.end()) it = origins_.begin();
+    auto& [name, origin] = *it;
+    if (origin.waiting.empty() || origin.active >= settings.max_connections_per_origin) {
+      ++idle;
       continue;
     }
-    it = queue_.erase(it);
-    ++active_[origin];
-    ++active_total_;
-    transfer.takes_a_place_ = true;
-    transfer.is_added_ = multi_.add(transfer.make_easy());
-    if (!transfer.is_added_) {
-      transfer.fail_soon({base::ErrorKind::internal, base::Fault::tribune, true, "libcurl takes no further transfer"});
-    }
+    idle = 0;
+    auto& transfer = *origin.waiting.front();
+    origin.waiting.pop_front();
+    ++origin.active;
+    served_last_ = name;
+    launch(transfer);
+  }
+}
+
+void CurlClient::launch(Transfer& transfer) {
+  ++active_total_;
+  transfer.takes_a_place_ = true;
+  auto* easy = transfer.make_easy();
+  transfer.is_added_ = easy != nullptr && multi_.add(easy);
+  if (!transfer.is_added_) {
+    transfer.fail_soon({base::ErrorKind::internal, base::Fault::tribune, true, "libcurl takes no further transfer"});
   }
 }
 
 void CurlClient::detach(Transfer& transfer) {
   if (transfer.is_added_) multi_.remove(transfer.easy_.get());
   transfer.is_added_ = false;
-  if (!std::exchange(transfer.takes_a_place_, false)) return;
-  --active_total_;
-  const auto found = active_.find(transfer.uri_.origin());
-  if (--found->second == 0) active_.erase(found);
+  const auto found = origins_.find(transfer.origin_);
+  if (found == origins_.end()) return;
+  auto& origin = found->second;
+  if (std::exchange(transfer.takes_a_place_, false)) {
+    --origin.active;
+    --active_total_;
+  } else if (transfer.state_ == Transfer::State::queued) {
+    std::erase(origin.waiting, &transfer);
+  }
+  if (origin.active == 0 && origin.waiting.empty()) origins_.erase(found);
 }
 
 void CurlClient::finish(Transfer& transfer, base::Result<void> result) {
@@ -105,7 +116,6 @@ void CurlClient::finish(Transfer& transfer, base::Result<void> result) {
   if (transfer.token_ != nullptr) transfer.token_->transfer_ = nullptr;
   transfer.token_ = nullptr;
   detach(transfer);
-  std::erase(queue_, &transfer);
   const auto node = transfers_.extract(&transfer);
   const auto on_done = std::move(transfer.handlers_.on_done);
   if (on_done) on_done(std::move(result));
@@ -115,7 +125,7 @@ void CurlClient::finish(Transfer& transfer, base::Result<void> result) {
 void CurlClient::cancel(Transfer& transfer) {
   transfer.token_ = nullptr;
   transfer.is_dead_ = true;
-  std::erase(queue_, &transfer);
+  if (!transfer.is_added_) detach(transfer);
   if (multi_.is_inside() || calling_ != 0) {
     dead_.push_back(&transfer);
     return;

@@ -70,11 +70,15 @@ class CurlClient final : public HttpClient {
   void on_complete(CURL*, CURLcode);
   void sweep();
   void pump();
-  bool has_place(const std::string& origin) const;
+  void launch(Transfer&);
 
   std::unordered_map<Transfer*, std::unique_ptr<Transfer>> transfers_;
-  std::deque<Transfer*> queue_;
-  std::map<std::string, std::int64_t> active_;   // transfers with a place, by origin
+  struct Origin {
+    std::int64_t active = 0;          // transfers that have a place
+    std::deque<Transfer*> waiting;    // first come, first served
+  };
+  std::map<std::string, Origin> origins_;
+  std::string served_last_;           // so that origins take turns when all places are taken
   std::int64_t active_total_ = 0;
   std::vector<Transfer*> dead_;
   int calling_ = 0;

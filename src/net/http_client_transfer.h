@@ -117,6 +117,7 @@ class Transfer {
   bool takes_a_place_ = false;   // counts against the connection limits
 
   http::Uri uri_;
+  std::string origin_;           // under which the client counts it
   int redirects_ = 0;
   AddressBook::Wait naming_;
   AddressBook::Addresses addresses_;

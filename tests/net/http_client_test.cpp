@@ -153,6 +153,41 @@ TEST_CASE("who waits too long for a free connection is told so") {
   CHECK_FALSE(first.is_done);
 }
 
+TEST_CASE("fetches that are dropped while they wait or are under way leave their places to others") {
+  ScriptedOrigin origin([](OriginConnection& connection) {
+    if (connection.number() == 0) return connection.stall();
+    echo(connection);
+  });
+  ClientSettings settings;
+  settings.max_connections = settings.max_connections_per_origin = 1;
+  ClientBench bench(settings);
+  Outcome none;
+  std::vector<std::unique_ptr<Fetch>> fetches;
+  for (int i = 0; i < 4; ++i) fetches.push_back(bench.client().start(bench.request(origin), bench.collect(none, [] {})));
+  bench.turn();
+  fetches[2].reset();
+  fetches[0].reset();
+  fetches[1].reset();
+  fetches[3].reset();
+  const auto outcome = bench.run(bench.request(origin));
+  CHECK(outcome.text() == "no error");
+  CHECK_FALSE(none.is_done);
+}
+
+TEST_CASE("origins take turns when all places are taken") {
+  ScriptedOrigin busy(echo), quiet(echo);
+  ClientSettings settings;
+  settings.max_connections = 1;
+  ClientBench bench(settings);
+  std::vector<Outcome> outcomes(20);
+  std::vector<std::unique_ptr<Fetch>> fetches;
+  std::size_t done = 0;
+  for (auto& outcome : outcomes) fetches.push_back(bench.client().start(bench.request(busy), bench.collect(outcome, [&] { ++done; })));
+  const auto late = bench.run(bench.request(quiet));
+  CHECK(late.text() == "no error");
+  CHECK(done < 5);
+}
+
 TEST_CASE("a kept connection that died is replaced in silence, for GET") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     if (!connection.read_request()) return;
