@@ -1,0 +1,323 @@
+// How fills meet origins that misbehave: each case is one fault and what viewers see of it.
+#include <doctest/doctest.h>
+
+#include "node_under_test.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+
+namespace {
+
+struct Fixture {
+  Folder folder;
+  NodeUnderTest node{folder.path()};
+  const std::string body = body_of(100'000);
+  const http::Headers kind{{"Content-Type", "video/mp2t"}};
+
+  void on_origin(const std::function<void()>& call) { node.workers.on(0, call); }
+  static tl::unexpected<base::Error> broken(base::ErrorKind kind = base::ErrorKind::protocol, bool may_retry = true) {
+    return base::failure(kind, base::Fault::origin, "scripted", may_retry);
+  }
+  void never_whole(const std::shared_ptr<Seen>& seen, int status) {
+    REQUIRE(seen->wait_end());
+    CHECK(seen->response.status == status);
+    CHECK(seen->header("Content-Type") == "application/problem+json");
+  }
+  bool is_stored() {
+    node.settle();
+    return node.index.totals().objects == 1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a whole body is stored with what the origin said of it") {
+  const auto seen = node.ask();
+  node.answer(node.origin(), body, {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}});
+  REQUIRE(seen->wait_end());
+  CHECK(seen->whole);
+  CHECK(seen->body == body);
+  CHECK(is_stored());
+  const auto again = node.ask();
+  REQUIRE(again->wait_end());
+  CHECK(again->body == body);
+  CHECK(again->header("ETag") == "\"one\"");
+  CHECK(again->header("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT");
+  CHECK(node.workers.asked() == 1);
+  CHECK(node.memory->used() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "only the channel's own origins are asked, by one header of our own") {
+  node.ask("720p/seg1.ts", {{"X-Forwarded-Host", "evil"}, {"Cookie", "a=b"}, {"Authorization", "x"}});
+  const auto asked = node.origin();
+  CHECK(asked->request.url == "http://origin.test/live/720p/seg1.ts");
+  CHECK(asked->request.destinations.allowed_origins == std::vector<std::string>{"http://origin.test"});
+  for (const auto& field : asked->request.headers.all()) CHECK(field.name == "Accept-Encoding");
+}
+
+TEST_CASE_FIXTURE(Fixture, "before any byte, an origin that fails twice is a problem document") {
+  const auto seen = node.ask();
+  const auto first = node.origin(0);
+  on_origin([&] { ScriptedClient::done(*first, broken(base::ErrorKind::timeout)); });
+  const auto second = node.origin(1);
+  on_origin([&] { ScriptedClient::done(*second, broken(base::ErrorKind::timeout)); });
+  never_whole(seen, 504);
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an error that must not be repeated is not, and each kind has its status") {
+  const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504}, {base::ErrorKind::unavailable, 503}, {base::ErrorKind::protocol, 502},
+                                                   {base::ErrorKind::forbidden, 502}, {base::ErrorKind::too_large, 502}};
+  std::size_t n = 0;
+  for (const auto& [error, status] : kinds) {
+    const auto seen = node.ask("seg" + std::to_string(n) + ".ts");
+    const auto asked = node.origin(n++);
+    on_origin([&] { ScriptedClient::done(*asked, broken(error, false)); });
+    never_whole(seen, status);
+  }
+  CHECK(node.workers.asked() == n);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a segment that is about to exist is held, asked for again, and served") {
+  const auto seen = node.ask();
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto asked = node.origin(i);
+    on_origin([&] { ScriptedClient::head(*asked, 404, {}, 0); });
+  }
+  node.answer(node.origin(2), body);
+  REQUIRE(seen->wait_end());
+  CHECK(seen->response.status == 200);
+  CHECK(seen->body == body);
+}
+
+TEST_CASE_FIXTURE(Fixture, "errors of the origin are told after the hold, and kept so that a crowd asks once") {
+  node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) { ScriptedClient::head(*asked, 404, {}, 0); };
+  never_whole(node.ask(), 404);
+  const auto count = node.workers.asked();
+  CHECK(count > 2);
+  never_whole(node.ask(), 404);
+  never_whole(node.ask("seg1.ts", {}, 1), 404);
+  CHECK(node.workers.asked() == count);
+}
+
+TEST_CASE_FIXTURE(Fixture, "statuses that are no object are refused at once") {
+  const std::pair<int, int> statuses[] = {{204, 502}, {206, 502}, {301, 502}, {400, 502}, {410, 404}};
+  std::size_t n = 0;
+  for (const auto& [told, seen_status] : statuses) {
+    const auto seen = node.ask("seg" + std::to_string(n) + ".ts");
+    const auto asked = node.origin(n++);
+    on_origin([&, status = told] { ScriptedClient::head(*asked, status, {}, 0); });
+    never_whole(seen, seen_status);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a body that nobody could tell from a cut one, an encoded one and one too large are refused") {
+  const auto closing = node.ask("a.ts");
+  on_origin([&] { ScriptedClient::head(*node.workers.client().at(0), 200, kind, std::nullopt, true); });
+  never_whole(closing, 502);
+  const auto encoded = node.ask("b.ts");
+  on_origin([&] { ScriptedClient::head(*node.workers.client().at(1), 200, {{"Content-Encoding", "gzip"}}, 5); });
+  never_whole(encoded, 502);
+  const auto large = node.ask("c.ts");
+  on_origin([&] { ScriptedClient::head(*node.workers.client().at(2), 200, kind, 1ull << 40); });
+  never_whole(large, 502);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a body that breaks off is resumed by Range and If-Range, and whole") {
+  const auto seen = node.ask();
+  const auto first = node.origin(0);
+  on_origin([&] {
+    ScriptedClient::head(*first, 200, {{"ETag", "\"one\""}}, body.size());
+    ScriptedClient::bytes(*first, std::string_view(body).substr(0, 30'000));
+    ScriptedClient::done(*first, broken());
+  });
+  const auto second = node.origin(1);
+  CHECK(second->request.headers.first("Range") == "bytes=30000-");
+  CHECK(second->request.headers.first("If-Range") == "\"one\"");
+  on_origin([&] {
+    ScriptedClient::head(*second, 206, {{"ETag", "\"one\""}, {"Content-Range", "bytes 30000-99999/100000"}}, 70'000);
+    ScriptedClient::bytes(*second, std::string_view(body).substr(30'000));
+    ScriptedClient::done(*second);
+  });
+  REQUIRE(seen->wait_end());
+  CHECK(seen->whole);
+  CHECK(seen->body == body);
+  CHECK(is_stored());
+  const auto again = node.ask();
+  CHECK(again->wait_end());
+  CHECK(again->body == body);
+}
+
+TEST_CASE_FIXTURE(Fixture, "without a strong tag the second body must repeat the first one's bytes") {
+  const auto seen = node.ask();
+  const auto first = node.origin(0);
+  on_origin([&] {
+    ScriptedClient::head(*first, 200, kind, body.size());
+    ScriptedClient::bytes(*first, std::string_view(body).substr(0, 30'000));
+    ScriptedClient::done(*first, broken());
+  });
+  const auto second = node.origin(1);
+  CHECK_FALSE(second->request.headers.first("Range").has_value());
+  node.answer(second, body);
+  REQUIRE(seen->wait_end());
+  CHECK(seen->whole);
+  CHECK(seen->body == body);
+  CHECK(is_stored());
+}
+
+TEST_CASE_FIXTURE(Fixture, "bytes that changed in mid-fill cut the viewer, are not kept, and the next request gets the new ones") {
+  const auto other = body_of(body.size(), 2);
+  struct Second {
+    int status;
+    http::Headers headers;
+    std::size_t from;
+  };
+  const Second seconds[] = {
+      {200, {}, 0},                                                                            // other bytes, nothing says so
+      {200, {{"ETag", "\"two\""}}, 0},
+      {206, {{"ETag", "\"two\""}, {"Content-Range", "bytes 30000-99999/100000"}}, 30'000},     // an origin that ignores If-Range
+      {206, {{"Content-Range", "bytes 0-99999/100000"}}, 0},                                    // another range than asked for
+      {206, {{"Content-Range", "bytes 30000-99998/99999"}}, 30'000},
+  };
+  std::size_t n = 0;
+  for (const auto& change : seconds) {
+    const auto path = "seg" + std::to_string(n) + ".ts";
+    const auto seen = node.ask(path);
+    const auto first = node.origin(n++);
+    on_origin([&] {
+      ScriptedClient::head(*first, 200, {{"ETag", "\"one\""}}, body.size());
+      ScriptedClient::bytes(*first, std::string_view(body).substr(0, 30'000));
+      ScriptedClient::done(*first, broken());
+    });
+    const auto second = node.origin(n++);
+    on_origin([&] {
+      ScriptedClient::head(*second, change.status, change.headers, body.size() - change.from);
+      ScriptedClient::bytes(*second, std::string_view(other).substr(change.from));
+      ScriptedClient::done(*second);
+    });
+    REQUIRE(seen->wait_end());
+    CHECK(seen->cut);
+    CHECK(body.starts_with(seen->body));
+    node.settle();
+    CHECK(node.index.totals().objects == 0);
+    const auto next = node.ask(path);
+    node.answer(node.origin(n++), other);
+    REQUIRE(next->wait_end());
+    CHECK(next->body == other);
+    node.settle();
+    node.index.make_room(1 << 20);
+  }
+  CHECK(folder.files("tmp").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an origin that breaks off at the same place again is given up, and the viewer is cut") {
+  const auto seen = node.ask();
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto asked = node.origin(i);
+    on_origin([&] {
+      ScriptedClient::head(*asked, 200, kind, body.size());
+      ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 50'000));
+      ScriptedClient::done(*asked, broken());
+    });
+  }
+  REQUIRE(seen->wait_end());
+  CHECK(seen->cut);
+  CHECK_FALSE(seen->whole);
+  CHECK(body.starts_with(seen->body));
+  node.settle();
+  CHECK(node.index.totals().objects == 0);
+  CHECK(node.index.totals().fills == 0);
+  CHECK(folder.files("tmp").empty());
+  CHECK(folder.files("objects").empty());
+  const auto next = node.ask();
+  node.answer(node.origin(2), body);
+  REQUIRE(next->wait_end());
+  CHECK(next->body == body);
+}
+
+TEST_CASE_FIXTURE(Fixture, "more bytes than announced, or fewer with a cheerful end, are never a whole body") {
+  const auto more = node.ask("more.ts");
+  on_origin([&] {
+    ScriptedClient::head(*node.workers.client().at(0), 200, kind, 50'000);
+    ScriptedClient::bytes(*node.workers.client().at(0), body);
+  });
+  REQUIRE(more->wait_end());
+  CHECK((more->cut || more->response.status == 502));
+  const auto fewer = node.ask("fewer.ts");
+  for (std::size_t i = 1; i < 3; ++i) {
+    const auto asked = node.origin(i);
+    on_origin([&] {
+      ScriptedClient::head(*asked, 200, kind, body.size() + 1);
+      ScriptedClient::bytes(*asked, body);
+      ScriptedClient::done(*asked);
+    });
+  }
+  REQUIRE(fewer->wait_end());
+  CHECK((fewer->cut || fewer->response.status == 502));
+  node.settle();
+  CHECK(node.index.totals().objects == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a body of unknown length is streamed and its tag is made from its bytes") {
+  const auto seen = node.ask();
+  const auto asked = node.origin();
+  on_origin([&] {
+    ScriptedClient::head(*asked, 200, kind, std::nullopt);
+    ScriptedClient::bytes(*asked, body);
+  });
+  CHECK(seen->wait_bytes(body.size()));
+  CHECK_FALSE(seen->ended());
+  CHECK_FALSE(seen->announced.has_value());
+  const auto range = node.ask("seg1.ts", {{"Range", "bytes=-10"}}, 1);
+  on_origin([&] { ScriptedClient::done(*asked); });
+  REQUIRE(seen->wait_end());
+  CHECK(seen->whole);
+  REQUIRE(range->wait_end());
+  CHECK(range->response.status == 206);
+  CHECK(range->body == body.substr(body.size() - 10));
+  CHECK(is_stored());
+  const auto again = node.ask();
+  REQUIRE(again->wait_end());
+  CHECK(again->header("ETag") == etag_of_body(checksum(body), body.size()));
+}
+
+TEST_CASE("full buffers slow the origin down instead of growing, and all bytes arrive") {
+  const Folder folder;
+  NodeUnderTest::Options options;
+  options.fill_buffer_bytes = 128 * 1024;
+  NodeUnderTest node(folder.path(), options);
+  const auto body = body_of(3 << 20);
+  const auto seen = node.ask();
+  const auto asked = node.origin();
+  node.answer(asked, body);
+  REQUIRE(seen->wait_end());
+  CHECK(seen->whole);
+  CHECK(seen->body == body);
+}
+
+TEST_CASE("without disk and RAM an object is passed through to those who wait, and not kept") {
+  const Folder folder;
+  NodeUnderTest::Options options;
+  options.fill_buffer_bytes = 128 * 1024;
+  NodeUnderTest node(folder.path(), options);
+  std::filesystem::remove_all(folder / "tmp");
+  const auto body = body_of(2 << 20);
+  FakeExchange* slow = nullptr;
+  const auto one = node.ask();
+  const auto two = node.ask_slowly("seg1.ts", &slow, 1);
+  node.answer(node.origin(), body);
+  // The slow one holds the buffers, so the origin waits for it.
+  while (!two->ended()) {
+    const auto before = [&] { const std::lock_guard lock(two->changed.mutex()); return two->body.size(); }();
+    node.workers.on(1, [&] { if (!two->ended()) slow->drain(); });
+    two->changed.wait([&] { return two->body.size() > before || two->ended(); });
+  }
+  REQUIRE(one->wait_end());
+  CHECK(one->body == body);
+  CHECK(two->body == body);
+  CHECK(two->most_unsent <= 512 * 1024);
+  node.settle();
+  CHECK(node.index.totals().objects == 0);
+  CHECK_FALSE(node.health.reason().empty());
+}

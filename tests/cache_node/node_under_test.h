@@ -1,0 +1,146 @@
+#pragma once
+// A cache node without sockets: its real parts over a folder, scripted origins and fake exchanges. Built again over the same
+// folder, it is the node after a restart.
+
+#include <doctest/doctest.h>
+
+#include "cache_node/channel_map_keeper.h"
+#include "cache_node/disk_health.h"
+#include "cache_node/disk_writer.h"
+#include "cache_node/request_flow.h"
+#include "contracts/link.h"
+#include "scripted.h"
+
+namespace tribune::cache_node::testing {
+
+inline const base::KeyRing& keys() {
+  static const base::KeyRing ring({{"k1", "a secret of sixteen bytes", std::nullopt}});
+  return ring;
+}
+
+class NodeUnderTest {
+ public:
+  struct Options {
+    std::uint64_t max_bytes = 64 << 20;
+    std::uint64_t fill_buffer_bytes = 16 << 20;
+    std::size_t workers = 2;
+    FillSettings fill = quick();
+  };
+  static FillSettings quick() {
+    FillSettings settings;
+    settings.hold = std::chrono::milliseconds(60);
+    settings.hold_retry = std::chrono::milliseconds(5);
+    settings.keep_errors = std::chrono::milliseconds(500);
+    settings.disk_patience = std::chrono::milliseconds(20);
+    return settings;
+  }
+
+  explicit NodeUnderTest(const std::string& store_dir) : NodeUnderTest(store_dir, Options()) {}
+  NodeUnderTest(const std::string& store_dir, Options options)
+      : workers(options.workers), view(make_view(options)), memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
+        index(options.max_bytes, options.fill_buffer_bytes / 2, memory), files(store_dir), open_files(files, 4), health(log, metrics),
+        journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, journal, housekeeper, health, clock),
+        channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics),
+        flow(std::make_unique<RequestFlow>(
+            FlowParts{clock, node_metrics, view, channels, index, open_files, housekeeper, viewers, {clock, log, fill_metrics, index, disk, *memory}},
+            workers.all())) {
+    REQUIRE(files.prepare().has_value());
+    REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
+    REQUIRE(channels.take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})").has_value());
+  }
+  ~NodeUnderTest() {
+    workers.stop();
+    flow.reset();
+  }
+
+  contracts::Link link(std::string_view path = "seg1.ts") const {
+    return {"demo", "e1", std::string(path), "", base::unix_seconds(clock.wall_now()) + 3600};
+  }
+  /// One request on a worker; what it came to is in the Seen.
+  std::shared_ptr<Seen> ask(std::string_view path = "seg1.ts", http::Headers headers = {}, std::size_t worker = 0,
+                            http::Method method = http::Method::get) {
+    const auto l = link(path);
+    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), std::move(headers), worker, method);
+  }
+  std::shared_ptr<Seen> ask_raw(std::string_view channel, std::string_view epoch, std::string_view path, std::string_view query, http::Headers headers = {},
+                                std::size_t worker = 0, http::Method method = http::Method::get, bool slow = false, FakeExchange** out = nullptr) {
+    auto seen = std::make_shared<Seen>();
+    workers.on(worker, [&] {
+      http::Request request;
+      request.method = method;
+      request.path = "/media/" + std::string(channel) + "/" + std::string(epoch) + "/" + std::string(path);
+      request.query = query;
+      request.headers = std::move(headers);
+      request.client = "192.0.2.1";
+      auto exchange = std::make_unique<FakeExchange>(workers.worker(worker).loop, std::move(request), seen, slow);
+      if (out) *out = exchange.get();
+      http::PathParameters parameters;
+      parameters.values = {{"channel", channel}, {"epoch", epoch}, {"path", path}};
+      flow->serve(workers.worker(worker), std::move(exchange), parameters);
+    });
+    return seen;
+  }
+  std::shared_ptr<Seen> ask_slowly(std::string_view path, FakeExchange** out, std::size_t worker = 0) {
+    const auto l = link(path);
+    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), {}, worker, http::Method::get, true, out);
+  }
+
+  /// The n-th question to the origin by that worker, waited for.
+  std::shared_ptr<Asked> origin(std::size_t n = 0, std::size_t worker = 0) {
+    REQUIRE(workers.client(worker).wait_for(n + 1));
+    return workers.client(worker).at(n);
+  }
+  void answer(const std::shared_ptr<Asked>& asked, std::string_view body, http::Headers headers = {{"Content-Type", "video/mp2t"}}, std::size_t worker = 0) {
+    workers.on(worker, [&] {
+      ScriptedClient::head(*asked, 200, std::move(headers), body.size());
+      ScriptedClient::bytes(*asked, body);
+      ScriptedClient::done(*asked);
+    });
+  }
+  /// Fills the object through a first viewer and waits until it is stored and its record written.
+  void fill(std::string_view path, std::string_view body, http::Headers headers = {{"Content-Type", "video/mp2t"}}) {
+    const auto n = workers.client().count();
+    const auto seen = ask(path);
+    answer(origin(n), body, std::move(headers));
+    REQUIRE(seen->wait_end());
+    settle();
+  }
+  void settle() {
+    disk.finish_queued();
+    journal.flush();
+    std::promise<void> done;
+    housekeeper.add([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  base::SystemClock clock;
+  base::Log log{silent()};
+  base::Metrics metrics;
+  Workers workers;
+  PublishedNodeView view;
+  std::shared_ptr<FillMemory> memory;
+  ObjectIndex index;
+  ObjectFiles files;
+  OpenFiles open_files;
+  DiskHealth health;
+  IndexJournal journal;
+  Housekeeper housekeeper;
+  DiskWriter disk;
+  ChannelMapKeeper channels;
+  FillMetrics fill_metrics;
+  NodeMetrics node_metrics;
+  ViewerEstimate viewers;
+  std::unique_ptr<RequestFlow> flow;
+
+ private:
+  static std::shared_ptr<const NodeView> make_view(const Options& options) {
+    auto made = std::make_shared<NodeView>();
+    made->keys = std::shared_ptr<const base::KeyRing>(std::shared_ptr<void>(), &keys());
+    made->clock_skew = std::chrono::seconds(30);
+    made->settings.id = "stadium";
+    made->fill = options.fill;
+    return made;
+  }
+};
+
+}  // namespace tribune::cache_node::testing
