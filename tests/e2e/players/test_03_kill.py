@@ -9,7 +9,7 @@ def test_a_node_killed_while_playing_costs_the_viewer_nothing_and_comes_back(pac
     packaged_event.stand(nodes=("stadium", "city"))
     viewer = watch(packaged_event.page_url("demo"), SECONDS)
     viewer.wait_playing()
-    assert packaged_event.segments_served("stadium")
+    wait_until(lambda: packaged_event.segments_served("stadium"), 5, "the first node serves")
     packaged_event.nodes["stadium"].kill()
     wait_until(lambda: not packaged_event.is_listed("stadium"), 2, "the balancer drops a silent node")
     wait_until(lambda: packaged_event.segments_served("city"), 8, "the other node serves")
