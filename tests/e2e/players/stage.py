@@ -69,7 +69,7 @@ class PackagedEvent(Event):
         return f"{self.url('balancer')}/?channel={channel}" + (f"&cache={cache}" if cache else "")
 
     def segments_served(self, node):
-        return [line["path"] for line in self.nodes[node].accesses() if line["path"].startswith("/media/") and line["status"] == 200]
+        return [line["path"] for line in self.nodes[node].accesses() if line["path"].startswith("/media/") and line["status"] in (200, 206)]
 
 
 class Viewer:
