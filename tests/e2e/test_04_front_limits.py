@@ -120,10 +120,10 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
     # Two: the object's file, which the node keeps open while it is hot, and a connection of the balancer's or the node's own.
     wait_until(lambda: node.descriptors() <= idle + 2, 12, "all slow readers closed, and their files with them")
     assert node.metric(words.CONNECTIONS, listener="front") == 0
-    assert node.metric("tribune_http_requests_cut_total", listener="front") >= count
+    # Over loopback the kernel may take a whole segment for a reader that takes nothing: its answer is complete for the access
+    # log, and its connection is cut all the same.
     assert node.metric("tribune_http_slow_readers_cut_total", listener="front") >= count
     assert node.logged("slow_reader_cut")
-    wait_until(lambda: node.accesses(completed=False), 3)
     for connection in readers:
         connection.close()
 
