@@ -154,7 +154,7 @@ class FillReader {
     Fill::Phase phase = Fill::Phase::asking;
     bool lost = false;                      // the bytes are in neither RAM nor file: the reader must be cut
   };
-  /// The next bytes, at most `max`, of whatever lies together.
+  /// The next bytes, at most `max`, of whatever lies together. The last announced byte only when the fill is complete.
   Piece take(std::uint64_t max);
 
  private:

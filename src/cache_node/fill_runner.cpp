@@ -214,7 +214,9 @@ void FillRunner::ended(base::Result<void> result) {
 void FillRunner::broke_off(const base::Error& error) {
   const auto have = sum_.length();
   const bool got_further = have > received_at_resume_;
-  if (error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden || resumes_ >= settings_.max_resumes || !got_further) {
+  const bool nothing_missing = length_ && have >= *length_;   // it went on beyond its end: there is nothing to ask for
+  if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden || resumes_ >= settings_.max_resumes ||
+      !got_further) {
     // Nothing went out yet where nothing came in: the next request may try at once.
     return fail(failure_of(error), have == 0);
   }

@@ -259,6 +259,21 @@ TEST_CASE_FIXTURE(Fixture, "more bytes than announced, or fewer with a cheerful 
   CHECK(node.index.totals().objects == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an origin that goes on after the last announced byte does not make a short body look whole") {
+  const auto seen = node.ask();
+  const auto asked = node.origin();
+  on_origin([&] {
+    ScriptedClient::head(*asked, 200, kind, 50'000);
+    ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 50'000));
+  });
+  CHECK(seen->wait_bytes(49'999));
+  on_origin([&] { ScriptedClient::done(*asked, broken(base::ErrorKind::protocol, false)); });
+  REQUIRE(seen->wait_end());
+  CHECK(seen->cut);
+  CHECK(seen->body.size() == 49'999);
+  CHECK(node.workers.asked() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a body of unknown length is streamed and its tag is made from its bytes") {
   const auto seen = node.ask();
   const auto asked = node.origin();
