@@ -55,7 +55,8 @@ bool Source::is_wanted() const {
 
 void Source::ask(Waiter waiter) {
   const auto now = world_.now();
-  if (is_draining_) return waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "stopping", true));
+  if (is_closed_) return waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the source is closed", true));
+  if (is_draining_) waiter.want.reset();
   const bool is_good = now_.snapshot && now < now_.good_until;
   if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_) return waiter.deliver(tl::unexpected(*now_.error));
   if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want) return waiter.deliver(PlaylistAnswer{now_.snapshot, true, false});
@@ -66,7 +67,7 @@ void Source::ask(Waiter waiter) {
 }
 
 void Source::wake() {
-  if (is_awake_ || is_draining_) return;
+  if (is_awake_ || is_closed_) return;
   is_awake_ = true;
   was_last_ = false;
   // What was fetched a moment ago is not fetched again at once.
@@ -163,9 +164,7 @@ void Source::fail(base::Error error) {
   now_.retry_at = due_ = after(now, interval());
   publish();
   const bool is_good = now_.snapshot && now < now_.good_until;
-  std::vector<Waiter> waiting;
-  waiting.swap(waiters_);
-  for (auto& waiter : waiting) {
+  for (auto& waiter : take_waiters()) {
     if (waiter.want && is_good) waiters_.push_back(std::move(waiter));  // the origin has until the deadline
     else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
     else waiter.deliver(tl::unexpected(*now_.error));
@@ -182,9 +181,8 @@ void Source::publish() {
     now_.good_until = kForever;
   } else {
     now_.good_until = facts.ended ? kForever : after(now_.confirmed, facts.target_duration * 3 / 2);
-    const bool is_watched = is_awake_ && !is_draining_;
-    now_.fresh_until = now_.usable_until = is_watched || is_draining_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
-    if (!is_watched) now_.fresh_until = base::SteadyTime::min();        // an answer from memory wakes the source
+    now_.fresh_until = now_.usable_until = is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
+    if (!is_awake_) now_.fresh_until = base::SteadyTime::min();         // an answer from memory wakes the source
   }
   slot_->state.publish(std::make_shared<const SourceState>(now_));
 }
@@ -194,9 +192,7 @@ void Source::answer_waiters() {
   const auto now = world_.now();
   // Whoever came to wait found the memory too old: only a refresh since then counts.
   const bool is_current = now <= now_.usable_until && !now_.is_failing;
-  std::vector<Waiter> waiting;
-  waiting.swap(waiters_);
-  for (auto& waiter : waiting) {
+  for (auto& waiter : take_waiters()) {
     const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
     if (is_current && is_there) waiter.deliver(PlaylistAnswer{now_.snapshot, false, true});
     else waiters_.push_back(std::move(waiter));
@@ -206,9 +202,7 @@ void Source::answer_waiters() {
 void Source::expire_waiters() {
   const auto now = world_.now();
   const bool is_good = now_.snapshot && now < now_.good_until;
-  std::vector<Waiter> waiting;
-  waiting.swap(waiters_);
-  for (auto& waiter : waiting) {
+  for (auto& waiter : take_waiters()) {
     if (now < waiter.deadline) waiters_.push_back(std::move(waiter));
     else if (waiter.want) waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the awaited segment did not come in time", true));
     else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
@@ -216,14 +210,24 @@ void Source::expire_waiters() {
   }
 }
 
-void Source::drain(const base::Error& error) {
+std::vector<Source::Waiter> Source::take_waiters() {
+  std::vector<Waiter> waiting;
+  waiting.swap(waiters_);
+  return waiting;
+}
+
+void Source::drain() {
   is_draining_ = true;
+  for (auto& waiter : waiters_) waiter.want.reset();
+  tick();
+}
+
+void Source::close(const base::Error& error) {
+  is_closed_ = true;
   is_awake_ = false;
   fetch_.reset();
   publish();
-  std::vector<Waiter> waiting;
-  waiting.swap(waiters_);
-  for (auto& waiter : waiting) waiter.deliver(tl::unexpected(error));
+  for (auto& waiter : take_waiters()) waiter.deliver(tl::unexpected(error));
 }
 
 }  // namespace tribune::balancer

@@ -118,8 +118,10 @@ class Source {
   void ask(Waiter);
   void wake();
   void tick();
+  /// Blocking reloads, waiting and to come, are answered as others are.
+  void drain();
   /// Ends every wait and fetches no more.
-  void drain(const base::Error&);
+  void close(const base::Error&);
 
   const SourceSlot& slot() const { return *slot_; }
 
@@ -131,6 +133,7 @@ class Source {
   void fail(base::Error);
   void publish();
   void answer_waiters();
+  std::vector<Waiter> take_waiters();
   void expire_waiters();
   void plan();
   bool is_wanted() const;
@@ -148,6 +151,7 @@ class Source {
   bool is_busy_ = false;                 // fetching or judging
   bool was_last_ = false;                // fetched once more although nobody asked
   bool is_draining_ = false;
+  bool is_closed_ = false;
   bool stall_told_ = false;
   base::SteadyTime due_{};
   base::SteadyTime fetch_started_{};

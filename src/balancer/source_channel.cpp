@@ -47,7 +47,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 void SourceChannel::begin_anew() {
   for (auto& [key, entry] : playlists_) {
     if (!entry.feed) continue;
-    entry.feed->source().drain({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+    entry.feed->source().close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
     discard(std::move(entry.feed));
   }
   playlists_.clear();
@@ -147,9 +147,12 @@ void SourceChannel::wake(const std::string& key) {
   if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.feed->source().wake();
 }
 
-void SourceChannel::drain(const base::Error& error) {
-  is_draining_ = true;
-  for (auto& [key, entry] : playlists_) entry.feed->source().drain(error);
+void SourceChannel::drain() {
+  for (auto& [key, entry] : playlists_) entry.feed->source().drain();
+}
+
+void SourceChannel::close(const base::Error& error) {
+  for (auto& [key, entry] : playlists_) entry.feed->source().close(error);
 }
 
 const std::string& SourceChannel::epoch() {

@@ -58,7 +58,8 @@ class SourceChannel {
   /// Answers from the playlist of that key, once the multivariant playlist has named it.
   void ask(const std::string& key, Source::Waiter);
   void wake(const std::string& key);
-  void drain(const base::Error&);
+  void drain();
+  void close(const base::Error&);
 
   // For its feeds:
   runtime::Services& services() const { return services_; }
@@ -103,7 +104,6 @@ class SourceChannel {
   std::string saved_epoch_;
   std::map<std::string, Entry, std::less<>> playlists_;
   std::vector<std::unique_ptr<SourceFeed>> discarded_;   // until the loop comes round
-  bool is_draining_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

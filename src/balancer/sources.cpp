@@ -103,7 +103,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot = slot] {
         auto& owned = inner->owned[slot->worker];
         if (const auto gone = owned.find(slot->id); gone != owned.end()) {
-          gone->second->drain({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
+          gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
           owned.erase(gone);
         }
       });
@@ -155,11 +155,12 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
     on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no channel has this id"));
     return {};
   }
-  const auto want = blocking_reload(question.query);
+  auto want = blocking_reload(question.query);
   if (!want) {
     on_answer(tl::unexpected(want.error()));
     return {};
   }
+  if (inner_->draining) want->reset();
   const auto known = channel->second->playlists.get();
   auto found = known->find(playlist_key(question.path, origin_query(question.query)));
   if (found == known->end()) found = known->find(question.path);
@@ -177,8 +178,8 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
       patience = std::clamp<std::chrono::milliseconds>(3 * state->facts.target_duration, std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000});
     }
   }
-  if (inner_->draining || inner_->waiting >= inner_->settings.max_waiting) {
-    on_answer(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, inner_->draining ? "stopping" : "too many viewers wait", true));
+  if (inner_->waiting >= inner_->settings.max_waiting) {
+    on_answer(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
     return {};
   }
   waiter.deadline = inner_->services.clock.steady_now() + patience;
@@ -191,7 +192,7 @@ void Sources::drain() {
   inner_->draining = true;
   for (std::size_t worker = 0; worker < inner_->owned.size(); ++worker)
     inner_->services.workers[worker]->loop.post([inner = inner_, worker] {
-      for (auto& [id, channel] : inner->owned[worker]) channel->drain({base::ErrorKind::unavailable, base::Fault::tribune, true, "stopping"});
+      for (auto& [id, channel] : inner->owned[worker]) channel->drain();
     });
 }
 

@@ -98,7 +98,8 @@ class Sources {
   /// `on_answer` runs once: inside ask() when memory answers, else later on the asker's loop. Every wait has an end.
   [[nodiscard]] Asking ask(runtime::Worker& asker, const PlaylistQuestion&, OnPlaylist on_answer);
 
-  /// Ends every wait with `unavailable` and starts no further fetch. Any thread; the loops still run.
+  /// Holds no reload back any more: who waits for a segment to come gets the playlist as it is. Everything else goes on, for
+  /// players are served until the front door closes. Any thread; the loops still run.
   void drain();
 
   /// "sources": [{channel, path, age_ms, msn, epoch, failures, …}] of /status. Any thread.

@@ -293,10 +293,26 @@ TEST_CASE("a first viewer waits no longer than allowed") {
   CHECK(problem_of(s.answers[0].error()).status == 504);
 }
 
-TEST_CASE("draining ends every wait and cancels the fetch") {
+TEST_CASE("draining holds no reload back, and serves on") {
+  Scene s;
+  s.world.facts.can_block_reload = true;
+  s.ask();
+  s.answer(200);
+  s.ask(BlockingReload{10, std::nullopt});
+  CHECK(s.answers.size() == 1);
+  s.source.drain();
+  REQUIRE(s.answers.size() == 2);
+  CHECK(s.answers[1]);
+  s.ask(BlockingReload{10, std::nullopt});
+  CHECK(s.answers.size() == 3);
+  s.pass(1s, [&] { s.answer(200); });
+  CHECK(s.world.fetches == 2);
+}
+
+TEST_CASE("closing ends every wait and cancels the fetch") {
   Scene s;
   s.ask();
-  s.source.drain({base::ErrorKind::unavailable, base::Fault::tribune, true, "stopping"});
+  s.source.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "stopping"});
   CHECK(s.answers.size() == 1);
   CHECK(s.world.ended == 1);
   s.ask();
