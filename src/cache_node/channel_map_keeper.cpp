@@ -57,9 +57,10 @@ base::Status ChannelMapKeeper::take(const std::string& json) {
   if (known && *known == *map) return {};
   log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
   map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
-  housekeeper_.add([this, json] {
-    if (const auto kept = replace_file(path_, json); !kept)
-      log_.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});
+  // Without `this`: the housekeeper finishes its work after the keeper is gone.
+  housekeeper_.add([path = path_, &log = log_, json] {
+    if (const auto kept = replace_file(path, json); !kept)
+      log.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});
   });
   return {};
 }
