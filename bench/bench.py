@@ -144,6 +144,7 @@ def main():
     parser.add_argument("--client-core", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="do not write docs/performance.md")
     options = parser.parse_args()
+    options.load_before = os.getloadavg()[0]
     # Not under /tmp, which may be memory: all servers that keep files get the same disk.
     (ROOT / "build").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))

@@ -66,6 +66,7 @@ def render(segment, playlist, playlist_bytes, options):
         f"- Versions: {versions(options.binary)}.",
         f"- Median of {options.rounds} rounds of {options.seconds} s, {options.connections} connections; server on core "
         f"{options.server_core}, wrk on core {options.client_core}.",
+        f"- Load average when it began: {options.load_before:.1f}. Above about 0.3 something else was running and figures are too high.",
         "",
         "### A segment of 2 MiB, cached",
         "",
