@@ -7,6 +7,7 @@
 
 #include "app/roles.h"
 #include "contracts/event.h"
+#include "net/http_client.h"
 #include "net/http_server.h"
 #include "runtime/house.h"
 #include "runtime/process_settings.h"
@@ -32,6 +33,7 @@ config::Schema build() {
   made.add(runtime::admin_section(), Presence::defaulted);
   made.add(runtime::log_section(), Presence::defaulted);
   made.add(runtime::process_section(), Presence::defaulted);
+  made.add(net::client_section(), Presence::defaulted);
   made.add(contracts::event_section(), Presence::defaulted);
   for (const auto& type : role_types()) type.add_section(made);
   made.check(some_role);

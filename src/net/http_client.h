@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "config/section.h"
 #include "http/message.h"
 #include "http/uri.h"
 #include "net/destination_policy.h"
@@ -85,6 +86,8 @@ struct ClientSettings {
   std::string ca_file;                           // trusted roots for https; empty: the system's
   LookUp look_up;                                // empty: the system's resolver
 };
+
+const config::Section<ClientSettings>& client_section();
 
 /// Owned by one worker.
 class HttpClient {

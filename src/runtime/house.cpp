@@ -13,6 +13,9 @@ void append(std::vector<Route>& routes, std::vector<Route> more) {
 
 const net::ServerSettings& front_of(const config::Settings& settings) { return settings.get<net::ServerSettings>(kFrontSection); }
 const AdminSettings& admin_of(const config::Settings& settings) { return settings.get<AdminSettings>(admin_section().name()); }
+const net::ClientSettings& client_of(const config::Settings& settings) {
+  return settings.get<net::ClientSettings>(net::client_section().name());
+}
 
 base::Error of_role(const Role& role, base::Error error) {
   error.text = std::string(role.name()) + ": " + error.text;
@@ -30,7 +33,7 @@ House::House(config::Settings settings, const std::vector<RoleType>& types, Hous
       admin_log_(tools_.log, tools_.metrics, "admin"),
       services_{tools_.clock, tools_.log, tools_.metrics, workers_, tools_.version} {
   for (std::size_t i = 0; i < worker_count(process()); ++i) {
-    threads_.push_back(std::make_unique<WorkerThread>(tools_.clock, tools_.log, tools_.metrics));
+    threads_.push_back(std::make_unique<WorkerThread>(client_of(settings_), tools_.clock, tools_.log, tools_.metrics));
     workers_.push_back(std::unique_ptr<Worker>(new Worker{i, threads_.back()->loop(), threads_.back()->client()}));
   }
 }

@@ -11,8 +11,8 @@ constexpr auto kEmptyCheck = 10ms;
 
 }  // namespace
 
-WorkerThread::WorkerThread(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : client_(net::HttpClient::make(loop_, clock, log, metrics)) {}
+WorkerThread::WorkerThread(const net::ClientSettings& client, const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+    : client_(net::HttpClient::make(loop_, clock, log, metrics, client)) {}
 
 WorkerThread::~WorkerThread() { stop(); }
 

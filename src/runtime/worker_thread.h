@@ -22,7 +22,7 @@ namespace tribune::runtime {
 /// Owned by the main thread; what it does on its loop is said at each function.
 class WorkerThread {
  public:
-  WorkerThread(const base::Clock&, base::Log&, base::Metrics&);
+  WorkerThread(const net::ClientSettings&, const base::Clock&, base::Log&, base::Metrics&);
   ~WorkerThread();
 
   net::EventLoop& loop() { return loop_; }
