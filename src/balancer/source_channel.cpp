@@ -116,7 +116,10 @@ void SourceChannel::forget_old() {
   for (auto it = playlists_.begin(); it != playlists_.end();) {
     auto& entry = it->second;
     const bool is_old = it->first != kIndexPath && now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter;
-    if (is_old) discard(std::move(entry.feed));
+    if (is_old) {
+      forget_track(it->first);
+      discard(std::move(entry.feed));
+    }
     it = is_old ? playlists_.erase(it) : std::next(it);
   }
 }
@@ -162,6 +165,12 @@ const std::string& SourceChannel::epoch() {
 
 void SourceChannel::save_track(const std::string& track) {
   store_.put(kTimelinesTable, config_.id + "\n" + track, timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
+}
+
+void SourceChannel::forget_track(const std::string& track) {
+  timeline_.forget(track);
+  store_.put(kTimelinesTable, config_.id + "\n", timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.erase(kTimelinesTable, config_.id + "\n" + track);
 }
 
 bool SourceChannel::is_generation_saved() const { return timeline_.current().epoch == saved_epoch_; }

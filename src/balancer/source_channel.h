@@ -74,6 +74,7 @@ class SourceChannel {
   void name_playlists(std::vector<NamedPlaylist>, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
   void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables);
   void save_track(const std::string& track);
+  void forget_track(const std::string& track);
   bool is_generation_saved() const;
   /// Calls back on this worker once the generations are on disk, or could not be written.
   void save_generation(std::function<void()> on_saved);

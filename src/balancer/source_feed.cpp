@@ -1,6 +1,6 @@
 #include "balancer/source_feed.h"
 
-#include <fmt/format.h>
+#include <limits>
 
 #include "balancer/rendering.h"
 #include "balancer/source_channel.h"
@@ -22,6 +22,17 @@ SourceFeed::~SourceFeed() = default;
 
 std::string SourceFeed::track() const { return identity_.query.empty() ? identity_.path : identity_.path + "?" + identity_.query; }
 
+// A playlist that does not change any more is read again in time. Links of a live one are made as its segments come.
+bool SourceFeed::needs_new_links() const {
+  const auto state = slot_->state.get();
+  return state->snapshot && (state->facts.is_multivariant || state->facts.ended) && runs_out(links_expire_);
+}
+
+bool SourceFeed::runs_out(std::int64_t expires) const {
+  const auto half_life = std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
+  return expires < base::unix_seconds(channel_.services().clock.wall_now()) + half_life;
+}
+
 base::SteadyTime SourceFeed::now() const { return channel_.services().clock.steady_now(); }
 
 void SourceFeed::schedule(base::SteadyTime when) {
@@ -32,7 +43,9 @@ void SourceFeed::schedule(base::SteadyTime when) {
 std::unique_ptr<net::Fetch> SourceFeed::fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) {
   net::FetchRequest request;
   request.url = identity_.url;
-  request.headers = validators;
+  // Equal text would be answered with 304, and the links of the last reading would go on to their end.
+  if (needs_new_links()) last_text_.clear();
+  else request.headers = validators;
   request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
   request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
   request.deadlines = channel_.settings().deadlines;
@@ -71,6 +84,9 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist) return Source::Reading{nullptr, {}, "older_copy"};
   const auto& shown = *seen->playlist;
+  auto& timeline = channel_.timeline();
+  if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime));
+  links_expire_ = timeline.expiry(track(), shown.media_sequence);
   auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), base, &channel_.timeline(), "", 0, wall});
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
@@ -95,6 +111,7 @@ base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist&
   auto linked = links_.link(source, channel_.making(), place);
   if (!linked) return tl::unexpected(linked.error());
   channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
+  links_expire_ = place.expires;
   Source::Reading reading;
   reading.snapshot = std::make_shared<MultivariantSnapshot>(source, linked->links, wall);
   reading.facts.is_multivariant = true;
@@ -107,6 +124,7 @@ base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& s
   const auto wall = channel_.services().clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
   channel_.name_only_media(source.variables);
+  links_expire_ = std::numeric_limits<std::int64_t>::max();   // it has none
   Source::Reading reading;
   reading.snapshot = std::make_shared<MultivariantSnapshot>(channel_.config().bandwidth_bps, wall);
   reading.facts.is_multivariant = true;

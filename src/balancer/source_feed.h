@@ -52,11 +52,14 @@ class SourceFeed final : public Source::World {
   base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_only_media(const hls::Playlist&, const http::Uri& base);
   std::string track() const;
+  bool needs_new_links() const;
+  bool runs_out(std::int64_t expires) const;
 
   SourceChannel& channel_;
   FeedIdentity identity_;
   SourceLinks links_;
   std::string last_text_;              // of the snapshot: equal text means equal snapshot
+  std::int64_t links_expire_ = 0;      // the first of them, in unix seconds
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
   net::Timer timer_;
   Source source_;

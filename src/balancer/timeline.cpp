@@ -34,6 +34,19 @@ std::int64_t Timeline::expiry(const std::string& track, std::int64_t msn) const 
   return run == runs.begin() ? runs.front().expires : std::prev(run)->expires;
 }
 
+void Timeline::renew(const std::string& track, std::int64_t expires) {
+  const auto found = tracks_.find(track);
+  if (found != tracks_.end()) found->second.expiries = {{0, expires}};
+}
+
+void Timeline::forget(const std::string& name) {
+  const auto found = tracks_.find(name);
+  if (found == tracks_.end()) return;
+  forgotten_to_ = std::max(forgotten_to_, found->second.listed_to);
+  forgotten_discontinuity_ = std::max(forgotten_discontinuity_, found->second.last_discontinuity);
+  tracks_.erase(found);
+}
+
 base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source, std::int64_t expires,
                                                   base::SteadyTime now, const hls::Limits& limits) {
   if (source.segments.empty()) return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
@@ -68,8 +81,8 @@ void Timeline::begin(base::SteadyTime now) {
 
 // The new run's first segment follows everything that any track has listed.
 void Timeline::open_generation(const hls::Playlist& source, base::SteadyTime now) {
-  std::int64_t next = 0;
-  std::int64_t discontinuity = 0;
+  auto next = forgotten_to_;
+  auto discontinuity = forgotten_discontinuity_;
   for (const auto& [name, track] : tracks_) {
     next = std::max(next, track.listed_to);
     discontinuity = std::max(discontinuity, track.last_discontinuity);
@@ -86,7 +99,8 @@ void Timeline::enter_generation(Track& track) {
   track.generation = index;
   track.discontinuity_shift = generation.discontinuity_shift;
   track.floor = track.listed_to;
-  track.tail = track.last;
+  // Who saw the end of a playlist does not load it again, and an interstitial is not shown twice.
+  track.tail = track.last && !track.last->ended ? track.last : nullptr;
   track.seen.clear();
   track.trailing_parts = 0;
   track.only_older_since.reset();

@@ -69,6 +69,10 @@ class Timeline {
   const Generation& current() const;
   /// When the links of this MSN expire: fixed when the track listed it first.
   std::int64_t expiry(const std::string& track, std::int64_t msn) const;
+  /// Gives all that a track lists a new expiry: only for one that has ended, whose players do not load it again.
+  void renew(const std::string& track, std::int64_t expires);
+  /// A track that nobody can ask for any more. What it listed stays below what is listed later.
+  void forget(const std::string& track);
 
   // What must survive this process: one record for the channel and one for each track. Damaged ones are ignored.
   std::string save_channel(base::SteadyTime now, base::WallTime wall) const;
@@ -125,6 +129,8 @@ class Timeline {
 
   std::function<std::string()> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;
+  std::int64_t forgotten_to_ = 0;           // the numbers that forgotten tracks had listed
+  std::int64_t forgotten_discontinuity_ = 0;
   std::map<std::string, Track> tracks_;
 };
 

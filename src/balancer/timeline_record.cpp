@@ -12,6 +12,7 @@ using base::json::Kind;
 using base::json::Value;
 constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
+constexpr std::chrono::hours kTrackKept{24};
 
 std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
   return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
@@ -38,20 +39,24 @@ std::vector<std::int64_t> integers(const Value* value) {
 
 std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) const {
   base::json::Writer w;
-  w.begin_array();
+  w.begin_object().member("forgotten_to", forgotten_to_).member("forgotten_discontinuity", forgotten_discontinuity_);
+  w.key("generations").begin_array();
   for (const auto& [index, g] : generations_) {
     w.begin_object();
     w.member("index", std::int64_t{index}).member("epoch", g.epoch).member("msn_shift", g.msn_shift);
     w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
     w.end_object();
   }
-  return w.end_array().take();
+  return w.end_array().end_object().take();
 }
 
 void Timeline::load_channel(std::string_view record, base::SteadyTime now, base::WallTime wall) {
   const auto value = base::json::parse(record);
-  if (!value || !value->is(Kind::array)) return;
-  for (const auto& item : value->array) {
+  const auto* generations = value ? value->find("generations") : nullptr;
+  if (!generations) return;
+  forgotten_to_ = value->whole("forgotten_to").value_or(0);
+  forgotten_discontinuity_ = value->whole("forgotten_discontinuity").value_or(0);
+  for (const auto& item : generations->array) {
     const auto index = item.whole("index");
     const auto epoch = item.text("epoch");
     if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
@@ -107,6 +112,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   track.last_discontinuity = value->whole("last_discontinuity").value_or(0);
   track.changed = to_steady(value->whole("changed").value_or(0), now, wall);
   tracks_[name] = std::move(track);
+  if (now - tracks_[name].changed > kTrackKept) forget(name);
 }
 
 }  // namespace tribune::balancer

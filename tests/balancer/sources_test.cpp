@@ -217,6 +217,22 @@ TEST_CASE("the text of what is listed outlives the process, a rotated key, and a
   CHECK(s.text("demo", "v/a.m3u8") == before);
 }
 
+TEST_CASE("an ended playlist gets new links before the old ones expire") {
+  Scene s;
+  publish(s.origin);
+  s.origin.set("http://o/live/v/a.m3u8", live_text(0, 2, "end") + "#EXT-X-ENDLIST\n");
+  s.add("demo", "http://o/live/main.m3u8");
+  s.configure();
+  const auto before = s.text("demo", "v/a.m3u8");
+  s.end();
+  s.clock.advance(20h);
+  s.begin();
+  s.configure();
+  const auto after = s.text("demo", "v/a.m3u8");
+  CHECK(after != before);
+  CHECK(after.find("end0.ts?tl=") != std::string::npos);
+}
+
 TEST_CASE("a restart of the source while the balancer is away opens a new epoch above the old numbers") {
   Scene s;
   publish(s.origin);

@@ -232,6 +232,35 @@ TEST_CASE("a source that restarted while the balancer was down is noticed") {
   CHECK(s.epoch_at(*outcome.playlist, 0) == "e1");
 }
 
+TEST_CASE("a track that is forgotten keeps later numbers above its own, in this process and the next") {
+  Scene s;
+  s.see(live(100, 105, "old"), "old");
+  s.see(live(0, 5, "v"), "v");
+  s.timeline.forget("old");
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(0, 2, "w"), "v").playlist->segments.back().msn == 106);
+}
+
+TEST_CASE("after the end of a playlist nothing of it is joined to the next run") {
+  Scene s;
+  const std::string end = "#EXT-X-ENDLIST\n";
+  s.see(playlist_of(live_text(0, 5, "monday") + end));
+  s.clock.advance(1h);
+  const auto shown = s.see(live(0, 2, "tuesday")).playlist;
+  CHECK(shown->media_sequence == 5);
+  CHECK(shown->segments.size() == 2);
+  CHECK(shown->discontinuity_sequence == 1);
+}
+
+TEST_CASE("an ended track can get a new expiry") {
+  Scene s;
+  s.see(live(10, 15));
+  CHECK(s.timeline.expiry("v", 12) == 1000);
+  s.timeline.renew("v", 5000);
+  CHECK(s.timeline.expiry("v", 10) == 5000);
+}
+
 TEST_CASE("damaged records are ignored") {
   Scene s;
   s.see(live(100, 105));
