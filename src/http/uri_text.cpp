@@ -1,5 +1,7 @@
 // The forms of a URI's parts: canonical paths, percent coding, queries.
 #include "http/uri.h"
+
+#include <array>
 #include "http/uri_bytes.h"
 
 namespace tribune::http {
@@ -34,6 +36,25 @@ std::optional<std::string_view> flaw_of(char c, bool was_escaped) {
   return std::nullopt;
 }
 
+/// Which bytes stand in a canonical path as they are: unreserved ones, sub-delimiters, ':', '@' and '/'.
+constexpr auto kPlainPathByte = [] {
+  std::array<bool, 256> plain{};
+  for (int i = 0; i < 128; ++i) plain[static_cast<std::size_t>(i)] = is_pchar(static_cast<char>(i)) || i == '/';
+  return plain;
+}();
+
+/// Whether the path is its own canonical form without a closer look: most are. Escapes and doubtful segments are left to
+/// that look.
+bool is_plainly_canonical(std::string_view path) {
+  char before = 'x';
+  for (const char c : path) {
+    if (!kPlainPathByte[static_cast<unsigned char>(c)]) return false;
+    if (before == '/' && (c == '/' || c == '.')) return false;
+    before = c;
+  }
+  return true;
+}
+
 struct Pair {
   std::string_view key;
   std::string_view value;
@@ -66,6 +87,7 @@ bool is_utf8(std::string_view bytes) {
 
 base::Result<std::string> canonical_path(std::string_view path) {
   if (!path.starts_with('/')) return refuse("the path does not begin with a slash");
+  if (is_plainly_canonical(path)) return std::string(path);
   std::string canonical;
   std::string decoded;
   canonical.reserve(path.size());
