@@ -2,6 +2,7 @@
 #include "http/uri.h"
 
 #include <array>
+
 #include "http/uri_bytes.h"
 
 namespace tribune::http {
