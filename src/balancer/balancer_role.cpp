@@ -15,7 +15,7 @@
 #include "balancer/sources.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
-#include "runtime/process_settings.h"
+#include "http/message.h"
 #include "store/store.h"
 
 namespace tribune::balancer {
@@ -23,17 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// From "not ready" to closed listeners.
-std::chrono::milliseconds stop_delay(const config::Settings& settings) {
-  return settings.has("process") ? settings.get<runtime::ProcessSettings>("process").stop_delay : 0ms;
-}
-
 /// Any thread for ready(), describe() and the handlers; the rest on the main thread.
 class BalancerRole final : public runtime::Role {
  public:
   BalancerRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
-        stop_delay_(stop_delay(settings)), view_(nullptr), sessions_(services.clock, services.metrics, static_cast<std::size_t>(settings_.max_sessions)),
+        view_(nullptr), sessions_(services.clock, services.metrics, static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, sessions_, pins_,
@@ -82,7 +77,6 @@ class BalancerRole final : public runtime::Role {
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"));
-    stop_delay_ = stop_delay(settings);
     return {};
   }
 
@@ -111,11 +105,7 @@ class BalancerRole final : public runtime::Role {
 
   void drain() override {
     is_serving_ = false;
-    if (!sources_) return;
-    if (stop_delay_ <= 0ms) return sources_->drain();
-    // Who has not noticed yet is served as ever until the listeners close.
-    auto& loop = services_.workers.front()->loop;
-    loop.post([this, &loop] { drain_ = loop.after(stop_delay_, [this] { sources_->drain(); }); });
+    if (sources_) sources_->drain();
   }
 
  private:
@@ -157,7 +147,6 @@ class BalancerRole final : public runtime::Role {
   runtime::Services& services_;
   const contracts::Event event_;          // as at the start
   const BalancerSettings settings_;       // likewise
-  std::chrono::milliseconds stop_delay_;  // the main thread's, and constant once drain() was called
   std::atomic<bool> is_serving_{false};
 
   PublishedView view_;
@@ -170,7 +159,6 @@ class BalancerRole final : public runtime::Role {
   std::optional<Sources> sources_;
   net::Timer sweep_;
   net::Timer check_;
-  net::Timer drain_;
 };
 
 std::string has_keys(const config::Settings& settings) {
