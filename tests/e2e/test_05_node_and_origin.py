@@ -83,7 +83,7 @@ def test_a_broken_body_is_cut_visibly_not_kept_and_filled_again(event, faulty, f
     for answer in answers:
         never_whole(answer)
     never_whole(fetch(url))
-    assert node.logged(words.FILL_FAILED), "a line says what happened"
+    node.wait_log(words.FILL_FAILED)
     recovered(event, url, node, event.origin.count(SEGMENT))
 
 
@@ -342,7 +342,7 @@ def test_ranges_on_an_object_that_is_being_filled_wait_only_for_their_bytes(even
     event.origin.on(SEGMENT, held(gate, raw(BODY[150_000:], "keep"), head(200, KIND, len(BODY)) + BODY[:150_000]))
     answer = fetch(url, headers={"Range": "bytes=1000-1999"}, timeout=5)
     assert answer.status == 206 and answer.body == BODY[1000:2000]
-    assert gate.waiting == 1, "the fill is still under way"
+    wait_until(lambda: gate.waiting == 1, 2, "the fill is still under way")
     gate.open()
     tail = fetch(url, headers={"Range": f"bytes={len(BODY) - 10}-"})
     assert tail.status == 206 and tail.body == BODY[-10:]
@@ -375,10 +375,7 @@ def test_headers_of_a_client_change_nothing_for_others_and_are_not_forwarded(eve
 
 def test_a_client_that_leaves_during_every_stage_of_a_fill_leaks_nothing(event, faulty):
     url, node = faulty
-    def sockets():
-        return sum(f.startswith("socket:") for f in node.open_files())
-
-    idle = sockets()
+    idle = node.sockets()
     for msn in range(5):
         gate = event.origin.gate()
         path = event.live.path_of("v2", msn)
@@ -399,6 +396,6 @@ def test_a_client_that_leaves_during_every_stage_of_a_fill_leaks_nothing(event, 
         assert fetch(link).body == BODY
         assert event.origin.count(path) == 1
     # Connections to the origin are kept for the next fill: as many as stood at once, one a worker.
-    wait_until(lambda: sockets() <= idle + 2, 5, "sockets return")
+    wait_until(lambda: node.sockets() <= idle + 2, 5, "sockets return")
     # A hot object's file stays open, once a worker.
     assert sum("/objects/" in f for f in node.open_files()) <= 2 * 5

@@ -40,7 +40,7 @@ def breaks(event, player, script, path=MEDIA, least_seconds=1.0):
         return event.balancer.metric(words.SOURCE_FAILURES) > failures
     wait_until(is_noticed, 6, "the failure is counted")
     assert event.origin.count(path) > asked
-    assert event.balancer.logged(words.SOURCE_FAILED), "a line says what happened"
+    event.balancer.wait_log(words.SOURCE_FAILED)
     assert player.playlist.text == good
 
 
@@ -359,4 +359,4 @@ def test_sources_of_other_channels_take_their_own_bounds(event):
     assert event.player().open().refresh().segments
     player = event.player(channel="small").open()
     assert player.try_refresh().status == 502
-    assert event.balancer.logged(words.SOURCE_FAILED, channel="small")
+    event.balancer.wait_log(words.SOURCE_FAILED, channel="small")

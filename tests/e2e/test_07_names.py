@@ -39,11 +39,12 @@ def names(folder, resolver_library):
     return Names(folder, resolver_library)
 
 
-def stand(event, names, host="origin.test", **more):
-    deadlines = {"connect_timeout": "500ms", "first_byte_timeout": "1s"}
-    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", host), **more), event.entry("plain", event.live.source)]
-    event.start_node("stadium", {"cache_node": {"origin": {**deadlines, "allow_special_addresses": True}}}, environment=names.environment)
-    event.start_balancer(["stadium"], {"balancer": {"origin": {**deadlines, "allow_special_addresses": True}}}, environment=names.environment)
+def stand(event, names, process=None):
+    origin = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}
+    house = {"process": process or {}}
+    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test")), event.entry("plain", event.live.source)]
+    event.start_node("stadium", {**house, "cache_node": {"origin": origin}}, environment=names.environment)
+    event.start_balancer(["stadium"], {**house, "balancer": {"origin": origin}}, environment=names.environment)
     event.wait_heard("stadium")
 
 
@@ -83,9 +84,11 @@ def test_a_name_that_fails_hangs_or_leads_nowhere_blocks_nobody_and_recovers(eve
 @pytest.mark.parametrize("fault", ["fail", "hang"])
 def test_the_last_good_address_is_used_when_the_resolver_goes_away(event, names, fault):
     names.say(origin="127.0.0.1")
-    stand(event, names)
+    # One worker each: a worker knows the addresses that it has used itself.
+    stand(event, names, process={"workers": 1})
     player = event.player().open()
-    player.refresh()
+    first = player.refresh().segments[0]
+    player.play(first.msn, event.live.bytes_of("v1", first.msn))
     names.say(origin=fault)
     # Kept connections are cut, so that a new one is needed.
     event.origin.refuse()
@@ -131,7 +134,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_unless_allowed(event,
     assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503)
     assert took.seconds() < stretched(2), "refused after resolution, not by a deadline"
     assert len(event.origin.requests) == before
-    assert event.balancer.logged(words.SOURCE_FAILED)
+    event.balancer.wait_log(words.SOURCE_FAILED)
 
 
 def test_a_listed_name_may_not_turn_private_later(event, names):

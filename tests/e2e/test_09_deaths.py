@@ -21,10 +21,10 @@ def test_a_killed_node_is_dropped_within_two_seconds_and_taken_back(event):
         event.nodes[name].kill()
         wait_until(lambda n=name: not event.is_listed(n), 3)
         assert took.seconds() < stretched(2.2)
-        assert event.balancer.logged(words.NODE_LOST, node=name)
+        event.balancer.wait_log(words.NODE_LOST, node=name)
         event.nodes[name].start()
         event.wait_heard(name)
-        assert event.balancer.logged(words.NODE_FOUND, node=name)
+        event.balancer.wait_log(words.NODE_FOUND, node=name)
 
 
 def test_a_hanging_node_is_dropped_within_two_seconds_and_taken_back(event):
@@ -85,7 +85,7 @@ def test_a_heartbeat_that_is_forged_replayed_or_old_changes_nothing(event):
     _, url, _ = event.link()
     assert url.startswith(event.nodes["stadium"].url)
     assert event.balancer.metric(words.HEARTBEATS, result="forged") >= 3
-    assert event.balancer.logged("heartbeat_refused")
+    event.balancer.wait_log("heartbeat_refused")
 
 
 def test_an_unknown_node_is_not_let_in(event):
@@ -157,6 +157,11 @@ class Viewer:
                     pass
         return None
 
+    def has_played(self, count):
+        if self.failure:
+            raise self.failure
+        return len(self.played) > count
+
     def stop(self):
         self.stopping.set()
         self.thread.join()
@@ -187,14 +192,14 @@ def test_players_keep_playing_while_a_node_dies_and_comes_back(event):
     event.channels = [event.entry("demo", event.live.source, links="redirect")]
     event.stand(nodes=LIVE_NODES)
     packager, viewers = Packager(event.live), [Viewer(event) for _ in range(3)]
-    wait_until(lambda: all(len(v.played) > 6 for v in viewers), 15)
+    wait_until(lambda: all(v.has_played(6) for v in viewers), 15)
     victim = next(n for n in LIVE_NODES if event.nodes[n].address == viewers[0].player.nodes[-1])
     event.nodes[victim].kill()
     count = len(viewers[0].played)
-    wait_until(lambda: all(len(v.played) > count + 4 for v in viewers), 15)
+    wait_until(lambda: all(v.has_played(count + 4) for v in viewers), 15)
     event.nodes[victim].start()
     event.wait_heard(victim)
-    wait_until(lambda: all(len(v.played) > count + 7 for v in viewers), 15)
+    wait_until(lambda: all(v.has_played(count + 7) for v in viewers), 15)
     packager.stop()
     for viewer in viewers:
         viewer.stop()
@@ -205,11 +210,11 @@ def test_players_keep_playing_while_a_node_dies_and_comes_back(event):
 def test_players_keep_playing_while_the_balancer_dies_and_comes_back(event):
     event.stand(nodes=LIVE_NODES)
     packager, viewers = Packager(event.live), [Viewer(event) for _ in range(3)]
-    wait_until(lambda: all(len(v.played) > 6 for v in viewers), 15)
+    wait_until(lambda: all(v.has_played(6) for v in viewers), 15)
     event.balancer.kill()
     event.balancer.start()
     count = len(viewers[0].played)
-    wait_until(lambda: all(len(v.played) > count + 5 for v in viewers), 15)
+    wait_until(lambda: all(v.has_played(count + 5) for v in viewers), 15)
     packager.stop()
     for viewer in viewers:
         viewer.stop()

@@ -82,7 +82,9 @@ class Tribune:
         return self.process is not None and self.process.poll() is None
 
     def signal(self, number):
-        self.process.send_signal(number)
+        """To the program itself, not to a tracer around it."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() if self.wrapper else []
+        os.kill(int(children[0]) if children else self.pid, number)
 
     def kill(self):
         """kill -9."""
@@ -202,6 +204,9 @@ class Tribune:
     # -- what it uses --
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def sockets(self):
+        return sum(target.startswith("socket:") for target in self.open_files())
 
     def open_files(self):
         """Targets of all descriptors."""
