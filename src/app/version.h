@@ -1,4 +1,5 @@
 #pragma once
+// Which program this is, for --version, /status and heartbeats.
 
 #include <string_view>
 
