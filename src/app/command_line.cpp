@@ -12,6 +12,8 @@
 namespace tribune::app {
 namespace {
 
+constexpr int kWrongUse = 2;
+
 void add_log_options(CLI::App& command, ServeOptions& options) {
   using base::LogFormat;
   using base::LogLevel;
@@ -62,7 +64,7 @@ int run(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == 0 ? 0 : kWrongUse;
   }
   return code;
 }

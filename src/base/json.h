@@ -43,7 +43,7 @@ struct Member {
 };
 
 struct ParseLimits {
-  bool comments = false;              // // and /* */ allowed, as in configuration files
+  bool comments = false;              // as in configuration files: // and /* */, and a comma behind the last member
   std::size_t max_depth = 32;
   std::size_t max_bytes = 1 << 20;
   std::size_t max_values = 200'000;

@@ -160,7 +160,7 @@ tl::expected<Value, SyntaxError> parse(std::string_view text, const ParseLimits&
   Builder builder(text, stream, limits);
   rapidjson::Reader reader;
   constexpr unsigned kStrict = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
-  const auto outcome = limits.comments ? reader.Parse<kStrict | rapidjson::kParseCommentsFlag>(stream, builder)
+  const auto outcome = limits.comments ? reader.Parse<kStrict | rapidjson::kParseCommentsFlag | rapidjson::kParseTrailingCommasFlag>(stream, builder)
                                        : reader.Parse<kStrict>(stream, builder);
   if (outcome.IsError()) {
     if (!builder.error.text.empty()) return tl::unexpected(std::move(builder.error));

@@ -12,9 +12,10 @@ constexpr std::string_view kIntroduction = R"(# Configuration
 
 This page is generated: `tribune reference` prints it from the tables that read the file.
 
-`tribune serve FILE` reads one JSON file; `//` and `/* */` comments are allowed. `tribune check FILE` says OK or lists every
-problem with its line and column. Unknown keys are refused. On SIGHUP the file is read again: a bad one is refused, with
-every problem in the log, and the settings in force stay; a good one takes effect without dropping a connection.
+`tribune serve FILE` reads one JSON file; `//` and `/* */` comments are allowed, and a comma behind the last member.
+`tribune check FILE` says OK or lists every problem with its line and column. Unknown keys are refused. On SIGHUP the file
+is read again: a bad one is refused, with every problem in the log, and the settings in force stay; a good one takes effect
+without dropping a connection.
 
 A *duration* is text with a unit: `"200ms"`, `"2s"`, `"5min"`, `"1h"`. *Bytes* are a whole number, or text with a unit:
 `"16KiB"`, `"1MiB"`, `"10GiB"`. A default of *required* means that the key must be given.

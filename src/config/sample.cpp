@@ -35,9 +35,14 @@ class ObjectText {
     }
     if (!line.empty()) flush();
   }
+  /// The member before is not the last: another follows, be it as a comment that waits to be made a member.
+  void end_line() {
+    if (comma_at_) out_.insert(*comma_at_, ",");
+    comma_at_.reset();
+  }
   /// Ends the member before, and begins the next one: its value is the caller's to append, then ended().
   void begin(std::string_view name, const std::vector<std::string>& comments) {
-    if (comma_at_) out_.insert(*comma_at_, ",");
+    end_line();
     for (const auto& text : comments) comment(text);
     out_ += pad_ + quoted(name) + ": ";
   }
@@ -74,7 +79,7 @@ class Renderer {
   void member(ObjectText& text, const Value* given, const FieldDoc& field, std::size_t indent, bool commented) {
     const auto* found = given ? given->find(field.name) : nullptr;
     Value from_table;
-    if (!found && !field.sample.empty()) {
+    if (!found && field.default_text.empty() && !field.sample.empty()) {
       if (auto parsed = base::json::parse(field.sample)) {
         from_table = std::move(*parsed);
         found = &from_table;
@@ -83,6 +88,7 @@ class Renderer {
     const bool open_section = !found && every_key_ && commented && field.type == "section";
     if (!found && !open_section) {
       if (every_key_ && commented) {
+        text.end_line();
         text.comment(meaning(field));
         text.comment(quoted(field.name) + ": " + field.default_text + ",");
       }
@@ -140,7 +146,10 @@ std::string Schema::sample(const Sample& sample) const {
   std::vector<FieldDoc> sections;
   for (const auto& entry : entries_) {
     FieldDoc section{entry.name, "section", "", "{}", "", entry.doc, *entry.fields};
-    if (entry.presence == Presence::required && !given.find(entry.name)) section.sample = "{}";
+    if (entry.presence == Presence::required && !given.find(entry.name)) {
+      section.default_text.clear();
+      section.sample = "{}";
+    }
     if (sample.every_key || given.find(entry.name) || !section.sample.empty()) sections.push_back(std::move(section));
   }
   std::string out;

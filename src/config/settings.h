@@ -72,8 +72,8 @@ class Schema {
   /// docs/configuration.md
   std::string reference() const;
 
-  /// A commented configuration file with these values; the comments are the tables' own words. A key that is required or
-  /// has a sample value, and is not given, gets that sample. Values must be a JSON object; it is not checked here.
+  /// A commented configuration file with these values; the comments are the tables' own words. A required key that is not
+  /// given gets its table's sample value. Values must be a JSON object; it is not checked here.
   std::string sample(const Sample&) const;
 
  private:

@@ -1,0 +1,59 @@
+#include <doctest/doctest.h>
+
+#include "config/example.h"
+#include "config/settings.h"
+
+using namespace tribune;
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("the reference has a line for every key, with type, allowed values, default and meaning") {
+  const auto page = example::schema().reference();
+  CHECK(contains(page, "| `listen` | list of text | addresses | *required* | Where it listens. |\n"));
+  CHECK(contains(page, "| `open` | true or false |  | `true` | Whether it is open. |\n"));
+  CHECK(contains(page, "| `colour` | choice | red, blue | `\"blue\"` | Its colour. |\n"));
+  CHECK(contains(page, "| `head` | bytes | 1KiB to 1MiB | `\"16KiB\"` | How long a head may be. |\n"));
+}
+
+TEST_CASE("nested sections stand under headings of their own, linked from their parent") {
+  const auto page = example::schema().reference();
+  CHECK(contains(page, "\n## `house`\n"));
+  CHECK(contains(page, "\n### `house.limits`\n"));
+  CHECK(contains(page, "\n### `house.nodes`\n"));
+  CHECK(contains(page, "| [`limits`](#houselimits) | section |"));
+}
+
+TEST_CASE("a bar in a text does not break the table") { CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |")); }
+
+TEST_CASE("a sample passes the parser that its tables are, and keeps the values it was given") {
+  const auto schema = example::schema();
+  for (const bool every_key : {false, true}) {
+    const auto text = schema.sample({"For tests.\nSecond line.", R"({"house": {"nodes": [{"id": "a"}, {"id": "b"}], "limits": {"count": 7}}})", every_key});
+    CAPTURE(text);
+    CHECK(text.starts_with("// For tests.\n// Second line.\n{\n"));
+    const auto outcome = schema.read(text);
+    REQUIRE_MESSAGE(outcome.settings, config::describe(outcome.problems, "sample", text));
+    const auto& house = outcome.settings->get<example::House>("house");
+    CHECK(house.nodes.size() == 2);
+    CHECK(house.limits.count == 7);
+    CHECK(house.listen == std::vector<std::string>{"127.0.0.1:80"});
+    CHECK(contains(text, "// Where it listens."));
+  }
+}
+
+TEST_CASE("a sample with every key shows the others at their defaults, as comments") {
+  const auto schema = example::schema();
+  const std::string values = R"({"house": {}})";
+  CHECK(contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
+  CHECK(contains(schema.sample({"", values, true}), "// \"idle\": \"75s\","));
+  CHECK_FALSE(contains(schema.sample({"", values, false}), "colour"));
+}
+
+TEST_CASE("a sample keeps a key that the tables do not know, so that its check finds it") {
+  const auto text = example::schema().sample({"", R"({"house": {"colr": "red"}})", false});
+  CHECK_FALSE(example::schema().read(text).settings);
+}

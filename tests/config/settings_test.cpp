@@ -1,0 +1,121 @@
+#include "config/settings.h"
+
+#include <doctest/doctest.h>
+
+#include "config/example.h"
+
+using namespace tribune;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The problems as lines, or "" when the text is fine.
+std::string problems_of(std::string_view text) {
+  const auto outcome = example::schema().read(text);
+  CHECK(outcome.settings.has_value() == outcome.problems.empty());
+  return config::describe(outcome.problems, "f", text);
+}
+
+std::string in_house(const std::string& members) { return R"({"house": {"listen": ["127.0.0.1:80"], )" + members + "}}"; }
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a good file gives its values, and defaults for what it leaves out") {
+  const auto outcome = example::schema().read(R"(
+    // a comment
+    {
+      "house": {
+        "listen": ["127.0.0.1:80", "[::1]:81"], /* another */
+        "open": true,
+        "colour": "red",
+        "limits": { "idle": "2s", "head": 2048 },
+        "nodes": [{ "id": "a", "weight": 2 }, { "id": "b" }]
+      }
+    })");
+  REQUIRE(outcome.settings);
+  const auto& house = outcome.settings->get<example::House>("house");
+  CHECK(house.listen == std::vector<std::string>{"127.0.0.1:80", "[::1]:81"});
+  CHECK(house.colour == example::Colour::red);
+  CHECK(house.limits.idle == 2s);
+  CHECK(house.limits.head == 2048);
+  CHECK(house.limits.count == 100);
+  REQUIRE(house.nodes.size() == 2);
+  CHECK(house.nodes[0].weight == 2);
+  CHECK(house.nodes[1].weight == 1.5);
+}
+
+TEST_CASE("a defaulted section is there though the file leaves it out, an optional one is not") {
+  const auto outcome = example::schema().read(in_house(R"("open": true)"));
+  REQUIRE(outcome.settings);
+  CHECK(outcome.settings->get<example::Other>("other").text == "as it was");
+  CHECK_FALSE(outcome.settings->has("spare"));
+  const auto with = example::schema().read(R"({"house": {"listen": []}, "spare": {"text": "new"}})");
+  REQUIRE(with.settings);
+  CHECK(with.settings->get<example::Other>("spare").text == "new");
+}
+
+TEST_CASE("all problems are listed at once, each with file, line, column and key, in the order of the file") {
+  CHECK(problems_of("{\n  \"house\": {\n    \"lisen\": [],\n    \"open\": 1,\n    \"limits\": {\"idle\": \"5\"}\n  },\n  \"hose\": {}\n}") ==
+        "f:2:12: house.listen: is required and missing; it is a list of text: addresses\n"
+        "f:3:5: house.lisen: is not a known key; did you mean \"listen\"?\n"
+        "f:4:13: house.open: 1 is not allowed; allowed is true or false\n"
+        "f:5:24: house.limits.idle: \"5\" is not allowed; allowed is a duration such as \"200ms\", \"2s\", \"5min\" or \"1h\", from 10ms to 1h\n"
+        "f:7:3: hose: is not a known key; did you mean \"house\"?\n");
+}
+
+TEST_CASE("a missing required section is named") {
+  CHECK(problems_of("{}") == "f:1:1: house: is required and missing; it is a section: \"house\": { … }\n");
+}
+
+TEST_CASE("values outside their range, of another kind or in another form are refused with what is allowed") {
+  CHECK(contains(problems_of(in_house(R"("limits": {"idle": "1ms"})")), "house.limits.idle: \"1ms\" is not allowed; allowed is a duration"));
+  CHECK(contains(problems_of(in_house(R"("limits": {"head": "2MiB"})")), "from 1KiB to 1MiB"));
+  CHECK(contains(problems_of(in_house(R"("limits": {"head": -1})")), "house.limits.head: -1 is not allowed"));
+  CHECK(contains(problems_of(in_house(R"("limits": {"count": 1.5})")), "house.limits.count: 1.5 is not allowed; allowed is a whole number from 1 to 1000"));
+  CHECK(contains(problems_of(in_house(R"("limits": [])")), "house.limits: must be an object"));
+  CHECK(contains(problems_of(in_house(R"("nodes": {})")), "house.nodes: must be a list of objects"));
+  CHECK(contains(problems_of(in_house(R"("colour": "green")")), "\"green\" is not allowed; allowed is one of red, blue"));
+  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a"}, {"id": "B"}])")), "house.nodes[1].id: \"B\" is not allowed"));
+  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a", "weight": 11}])")), "house.nodes[0].weight: 11 is not allowed"));
+  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"), "house.listen[0]: \"here\" is not allowed"));
+  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"), "house.listen[2]: 5 is not allowed; allowed is text"));
+}
+
+TEST_CASE("a secret never stands in a message") {
+  const auto problems = problems_of(in_house(R"("token": "abc")"));
+  CHECK(contains(problems, "house.token: this text is not allowed; allowed is more than 3 characters"));
+  CHECK_FALSE(contains(problems, "abc"));
+}
+
+TEST_CASE("a long value is shown only by its beginning") {
+  const auto problems = problems_of(in_house("\"colour\": \"" + std::string(5000, 'x') + "\""));
+  CHECK(contains(problems, std::string(80, 'x') + "…\""));
+  CHECK(problems.size() < 300);
+}
+
+TEST_CASE("a key that stands twice is refused") {
+  CHECK(contains(problems_of(in_house(R"("open": true, "open": true)")), "twice"));
+  CHECK(contains(problems_of(R"({"house": {"listen": []}, "house": {"listen": []}})"), "twice"));
+}
+
+TEST_CASE("what is no JSON is refused with its place") {
+  CHECK(problems_of("{\n  \"house\": }").starts_with("f:2:"));
+  CHECK(contains(problems_of("[]"), "f:1:1: a configuration is one JSON object"));
+  CHECK_FALSE(problems_of("").empty());
+}
+
+TEST_CASE("a rule over a section runs when its values are fine, and is shown at the section") {
+  CHECK(problems_of("{\n\"house\": {\"listen\": [], \"open\": false, \"nodes\": [{\"id\": \"a\"}]}}") ==
+        "f:2:10: house: a closed house has no nodes\n");
+}
+
+TEST_CASE("a rule over the whole runs when every section is fine, and is shown where it says") {
+  auto schema = example::schema();
+  schema.check("spare", [](const config::Settings& settings) { return settings.has("spare") ? std::string("spare it") : std::string(); });
+  const std::string_view text = "{\"house\": {\"listen\": []},\n \"spare\": {}}";
+  const auto outcome = schema.read(text);
+  CHECK(config::describe(outcome.problems, "f", text) == "f:2:11: spare: spare it\n");
+  CHECK(schema.read("{\"house\": {\"listen\": []}}").settings);
+}

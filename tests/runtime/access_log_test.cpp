@@ -1,0 +1,74 @@
+#include "runtime/access_log.h"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "runtime/fake_exchange.h"
+
+using namespace tribune;
+using namespace tribune::runtime;
+
+TEST_CASE("a session token in a path gives way to the session's name") {
+  CHECK(loggable_path("/live/demo/~abc.def.ghi/v1/video.m3u8", "00ff") == "/live/demo/~00ff/v1/video.m3u8");
+  CHECK(loggable_path("/live/demo/~abc.def.ghi", "00ff") == "/live/demo/~00ff");
+  CHECK(loggable_path("/live/demo/~abc.def.ghi/x", "") == "/live/demo/~…/x");
+}
+
+TEST_CASE("other paths are logged as they are, very long ones by their beginning") {
+  CHECK(loggable_path("/", "") == "/");
+  CHECK(loggable_path("/a//b/", "s") == "/a//b/");
+  CHECK(loggable_path("/media/demo/a~b.ts", "s") == "/media/demo/a~b.ts");
+  CHECK(loggable_path("*", "") == "*");
+  CHECK(loggable_path("", "") == "");
+  CHECK(loggable_path("/" + std::string(8000, 'x'), "").size() < 600);
+}
+
+TEST_CASE("a request is one line, without its query, and counted by method and class of status") {
+  const std::string file = "access_log_test." + std::to_string(::getpid());
+  base::Metrics metrics;
+  {
+    base::Log log({base::LogLevel::info, base::LogFormat::json, file, true});
+    AccessLog access(log, metrics, "front");
+    auto request = request_of(http::Method::get, "/live/demo/~tok.en/v.m3u8");
+    request.query = "tl=secret-signature";
+    request.client = "192.0.2.1";
+    net::AccessNote note;
+    note.cache = "hit";
+    note.session = "00ff";
+    note.node = "stadium";
+    access.record({request, 200, 636, std::chrono::microseconds{1500}, note, true});
+    access.record({request, 404, 10, std::chrono::microseconds{10}, note, false});
+  }
+  std::ifstream in(file);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::remove(file.c_str());
+
+  const auto line = base::json::parse(text.substr(0, text.find('\n')));
+  REQUIRE_MESSAGE(line, text);
+  CHECK(line->text("event") == "request");
+  CHECK(line->text("client") == "192.0.2.1");
+  CHECK(line->text("method") == "GET");
+  CHECK(line->text("path") == "/live/demo/~00ff/v.m3u8");
+  CHECK(line->whole("status") == 200);
+  CHECK(line->whole("bytes") == 636);
+  CHECK(line->real("duration_ms") == 1.5);
+  CHECK(line->text("cache") == "hit");
+  CHECK(line->text("node") == "stadium");
+  CHECK(line->text("session") == "00ff");
+  CHECK(line->flag("completed") == true);
+  CHECK(text.find("secret-signature") == std::string::npos);
+  CHECK(text.find("tok.en") == std::string::npos);
+
+  const auto scrape = metrics.scrape();
+  CAPTURE(scrape);
+  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="2xx"} 1)") != std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="4xx"} 1)") != std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_sent_body_bytes_total{listener="front"} 646)") != std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_requests_cut_total{listener="front"} 1)") != std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_request_duration_seconds_count{listener="front"} 2)") != std::string::npos);
+}
