@@ -77,7 +77,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   /// Whether there is work for the disk thread that it does not know of yet; then the caller must queue this fill.
   bool claim_disk_work();
   struct Unwritten {
-    std::vector<base::SharedBytes> chunks;  // empty: nothing for now, and claim_disk_work() may be true again
+    std::vector<base::SharedBytes> chunks;  // empty: nothing to write, and claim_disk_work() may be true again
     std::uint64_t offset = 0;
     Phase phase = Phase::asking;
     Keeping keeping = Keeping::disk;

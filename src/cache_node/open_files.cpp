@@ -22,6 +22,8 @@ base::Result<std::shared_ptr<const base::File>> OpenFiles::open(const ObjectPtr&
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = kept_.find(object->id); found != kept_.end() && found->second->generation == object->generation) {
+      if (found->second->file->is_unreadable())
+        return base::failure(base::ErrorKind::io, base::Fault::tribune, "the disk could not read it");
       by_use_.splice(by_use_.begin(), by_use_, found->second);
       return lease(object, found->second->file);
     }

@@ -218,8 +218,10 @@ class FakeExchange final : public net::Exchange {
   ~FakeExchange() override {
     {
       const std::lock_guard lock(seen_->changed.mutex());
-      if (!seen_->whole) seen_->cut = true;
-      seen_->note = note;
+      if (!seen_->whole) {
+        seen_->cut = true;
+        seen_->note = note;
+      }
     }
     seen_->changed.changed();
   }

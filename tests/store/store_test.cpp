@@ -254,24 +254,50 @@ TEST_CASE("a second store in the same folder is refused while the first lives") 
   CHECK(second.error().kind == base::ErrorKind::conflict);
 }
 
+namespace {
+
+/// Writes for ever, and tells each number down the pipe once it is on disk.
+[[noreturn]] void write_until_killed(const store::StoreOptions& options, int pipe, std::uint32_t first) {
+  auto opened = store::Store::open(options, quiet());
+  if (!opened) ::_exit(1);
+  for (std::uint32_t number = first;; ++number) {
+    (*opened)->put("a", std::to_string(number), "value of " + std::to_string(number), [=](base::Status s) {
+      if (s && ::write(pipe, &number, sizeof number) != sizeof number) ::_exit(1);
+    });
+    if (number % 64 == 0) (*opened)->flush();
+  }
+}
+
+constexpr const char* kWriter = "writes until killed";
+
+/// This program again, running the case below: a fork of a process with threads could not start threads under TSan.
+pid_t start_writer(const Folder& folder, int pipe, std::uint32_t first) {
+  const auto number = std::to_string(first), fd = std::to_string(pipe);
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::setenv("STORE_FOLDER", folder.path().c_str(), 1);
+  ::setenv("STORE_PIPE", fd.c_str(), 1);
+  ::setenv("STORE_FIRST", number.c_str(), 1);
+  const auto only = std::string("--test-case=") + kWriter;
+  ::execl("/proc/self/exe", "store_tests", only.c_str(), "--no-skip", static_cast<char*>(nullptr));
+  ::_exit(1);
+}
+
+}  // namespace
+
+TEST_CASE("writes until killed" * doctest::skip()) {
+  const char* folder = ::getenv("STORE_FOLDER");
+  REQUIRE(folder != nullptr);
+  const store::StoreOptions options{folder, {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"};
+  write_until_killed(options, std::atoi(::getenv("STORE_PIPE")), static_cast<std::uint32_t>(std::atoi(::getenv("STORE_FIRST"))));
+}
+
 TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
   const Folder folder;
-  for (int round = 0; round < 8; ++round) {
+  for (std::uint32_t round = 0; round < 8; ++round) {
     int pipe_ends[2];
     REQUIRE(::pipe(pipe_ends) == 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      base::Log log(silent());
-      auto opened = store::Store::open(options_in(folder), log);
-      if (!opened) ::_exit(1);
-      for (std::uint32_t i = 0;; ++i) {
-        const std::uint32_t number = static_cast<std::uint32_t>(round) << 20 | i;
-        (*opened)->put("a", std::to_string(number), "value of " + std::to_string(number), [fd = pipe_ends[1], number](base::Status s) {
-          if (s && ::write(fd, &number, sizeof number) != sizeof number) ::_exit(1);
-        });
-        if (i % 64 == 0) (*opened)->flush();
-      }
-    }
+    const pid_t child = start_writer(folder, pipe_ends[1], round << 20);
     ::close(pipe_ends[1]);
     std::vector<std::uint32_t> acknowledged;
     std::uint32_t number = 0;
@@ -282,7 +308,7 @@ TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
     int status = 0;
     ::waitpid(child, &status, 0);
     REQUIRE(WIFSIGNALED(status));
-    auto s = must_open(options_in(folder));
+    auto s = must_open({folder.path().string(), {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"});
     CHECK_FALSE(s->set_aside().has_value());
     std::size_t missing = 0;
     for (const auto n : acknowledged) missing += value_of(*s, "a", std::to_string(n)) != "value of " + std::to_string(n);
