@@ -1,6 +1,7 @@
 #pragma once
 // Bytes that many requests share, and descriptors that close themselves.
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,7 +15,7 @@ using SharedBytes = std::shared_ptr<const std::string>;
 
 inline SharedBytes share(std::string bytes) { return std::make_shared<const std::string>(std::move(bytes)); }
 
-/// Owns one descriptor. Immutable after construction; the descriptor closes with the last reference.
+/// Owns one descriptor, which closes with the last reference. Const methods from any thread.
 class File {
  public:
   explicit File(int fd) : fd_(fd) {}
@@ -23,8 +24,13 @@ class File {
   File& operator=(const File&) = delete;
   int fd() const { return fd_; }
 
+  /// The disk could not give its bytes. Whoever keeps the file asks before using it again.
+  void report_unreadable() const { unreadable_ = true; }
+  bool is_unreadable() const { return unreadable_; }
+
  private:
   int fd_;
+  mutable std::atomic<bool> unreadable_ = false;
 };
 
 /// A range of an open regular file, in bytes.

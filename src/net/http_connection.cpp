@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "net/http_exchange.h"
 #include "net/http_server_core.h"
@@ -233,6 +234,8 @@ void HttpConnection::cut() {
 void HttpConnection::on_closed(evhttp_connection*, void* arg) noexcept { static_cast<HttpConnection*>(arg)->closed(); }
 
 void HttpConnection::closed() {
+  // libevent ends the connection inside the call whose sendfile failed: errno still says whether the disk was at fault.
+  if (errno == EIO && answer_.file && evbuffer_get_length(output()) != 0) answer_.file->report_unreadable();
   if (request_ != nullptr) {
     report(false);
     // evhttp has let go of a request whose handler is still at work; otherwise it frees it with the connection.

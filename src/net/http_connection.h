@@ -97,6 +97,7 @@ class HttpConnection {
     base::SteadyTime began;
     bool has_length = false;
     bool is_chunked = false;
+    std::shared_ptr<const base::File> file;  // what was queued last came from it
     bool is_head = false;              // HEAD, 204, 304: no body goes out
     std::uint64_t drained_at = 0;      // low water of when_drained
     std::function<void()> on_drained;

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 
 #include "http/problem.h"
@@ -89,6 +90,7 @@ std::uint64_t HttpConnection::send_now(const std::string& head, const http::Body
     auto at = static_cast<off_t>(file->offset);
     for (auto left = file->length; left != 0;) {
       const auto taken = ::sendfile(fd(), file->file->fd(), &at, std::min(left, kMaxFilePart));
+      if (taken < 0 && errno == EIO) file->file->report_unreadable();
       if (taken <= 0) break;
       left -= static_cast<std::uint64_t>(taken);
       sent += static_cast<std::uint64_t>(taken);
@@ -117,6 +119,7 @@ void HttpConnection::queue(http::Body&& body, std::uint64_t skip) {
 
 void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip) {
   using FilePtr = std::shared_ptr<const base::File>;
+  answer_.file = slice.file;
   // The connection's output drains to a socket (EVBUFFER_FLAG_DRAINS_TO_FD), so the segment goes out by sendfile.
   for (auto at = skip; at < slice.length;) {
     const auto size = std::min(slice.length - at, kMaxFilePart);
