@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "balancer/published.h"
+#include "base/published.h"
 #include "base/signing.h"
 #include "contracts/event.h"
 
@@ -21,6 +21,6 @@ struct EventView {
   std::chrono::milliseconds session_idle{10'000};
 };
 
-using PublishedView = Published<EventView>;
+using PublishedView = base::Published<EventView>;
 
 }  // namespace tribune::balancer

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "balancer/nodes.h"
-#include "balancer/published.h"
+#include "base/published.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -58,7 +58,7 @@ class NodeRegistry {
   const base::Clock& clock_;
   base::Log& log_;
   base::Metrics& metrics_;
-  Published<NodeTable> table_;
+  base::Published<NodeTable> table_;
 
   mutable std::mutex mutex_;   // guards what follows; held while a table of all nodes is copied
   std::vector<Known> known_;

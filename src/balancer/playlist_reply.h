@@ -8,9 +8,6 @@
 
 namespace tribune::balancer {
 
-/// Whether gzip is an acceptable content coding (RFC 9110 section 12.5.3); an absent field asks for plain bytes here.
-bool accepts_gzip(const http::Headers& request);
-
 /// 200, or 304 when the client's copy of the chosen representation is still good. The body is shared, not copied.
 http::Response playlist_reply(const http::Headers& request, const Rendered&);
 

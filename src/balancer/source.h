@@ -24,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-#include "balancer/published.h"
+#include "base/published.h"
 #include "balancer/source_snapshot.h"
 #include "balancer/sources.h"
 #include "base/clock.h"
@@ -70,7 +70,7 @@ struct SourceState {
 
 /// What any worker sees of a source. Any thread.
 struct SourceSlot {
-  Published<SourceState> state{std::make_shared<const SourceState>()};
+  base::Published<SourceState> state{std::make_shared<const SourceState>()};
   std::atomic<std::int64_t> last_asked_ns{0};
 
   void touch(base::SteadyTime now) { last_asked_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed); }

@@ -35,7 +35,7 @@ using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::l
 struct ChannelSlot {
   std::string id;
   std::size_t worker = 0;
-  Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
+  base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
 };
 
 /// The key of a playlist among the known ones.

@@ -34,7 +34,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   store::Store& store;
   const SourceSettings settings;
   std::map<std::string, TimelineRecords> records;     // by channel; written by load(), before the workers run
-  Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
+  base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
   std::vector<OwnedChannels> owned;                   // each worker touches its own
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "cache_node/housekeeper.h"
-#include "cache_node/published.h"
+#include "base/published.h"
 #include "contracts/heartbeat.h"
 
 namespace tribune::cache_node {
@@ -28,7 +28,7 @@ class ChannelMapKeeper {
   const std::string path_;
   Housekeeper& housekeeper_;
   base::Log& log_;
-  Published<contracts::ChannelMap> map_;
+  base::Published<contracts::ChannelMap> map_;
 };
 
 /// Writes a file so that readers see the old or the new content, never a part, and it survives a power cut. Blocks.

@@ -6,7 +6,7 @@
 
 #include "base/signing.h"
 #include "cache_node/cache_node_settings.h"
-#include "cache_node/published.h"
+#include "base/published.h"
 
 namespace tribune::cache_node {
 
@@ -17,6 +17,6 @@ struct NodeView {
   CacheNodeSettings settings;
   FillSettings fill;
 };
-using PublishedNodeView = Published<NodeView>;
+using PublishedNodeView = base::Published<NodeView>;
 
 }  // namespace tribune::cache_node

@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "base/signing.h"
 #include "http/conditional.h"
+#include "http/content_coding.h"
 #include "http/problem.h"
 #include "http/uri.h"
 
@@ -87,25 +88,6 @@ std::string_view content_type_of(std::string_view name) {
   return "application/octet-stream";
 }
 
-bool accepts_gzip(const http::Headers& headers) {
-  const auto field = headers.joined("Accept-Encoding");
-  std::string_view rest = field ? std::string_view(*field) : std::string_view();
-  bool any = false;
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find(','), rest.size());
-    std::string item;
-    for (const char c : rest.substr(0, end))
-      if (c != ' ' && c != '\t') item += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    const auto coding = item.substr(0, item.find(';'));
-    const auto weight = item.find(";q=");
-    const bool refused = weight != std::string::npos && item.find_first_not_of("0.", weight + 3) == std::string::npos;
-    if (coding == "gzip" || coding == "x-gzip") return !refused;
-    if (coding == "*") any = !refused;
-  }
-  return any;
-}
-
 base::Result<std::shared_ptr<const Site>> Site::load(const fs::path& folder, const Compress& compress, const SiteLimits& limits) {
   auto site = std::make_shared<Site>();
   std::error_code failed;
@@ -138,7 +120,7 @@ const SiteFile* Site::find(std::string_view path) const {
 http::Response Site::answer(const http::Request& request) const {
   const auto* file = find(request.path);
   if (!file) return http::problem(http::problems::not_found, "No file of the page has this name.");
-  const bool packed = file->gzip && accepts_gzip(request.headers);
+  const bool packed = file->gzip && http::accepts_gzip(request.headers);
   const auto& etag = packed ? file->gzip_etag : file->etag;
 
   http::Response response;

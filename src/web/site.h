@@ -59,7 +59,4 @@ class Site {
 /// The media type by the name's suffix; application/octet-stream for one that is not known.
 std::string_view content_type_of(std::string_view name);
 
-/// Whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3). Absent means that only the plain body is safe.
-bool accepts_gzip(const http::Headers&);
-
 }  // namespace tribune::web

@@ -129,19 +129,6 @@ TEST_CASE("pictures and short texts are not compressed") {
   CHECK(site->find("/")->gzip == nullptr);
 }
 
-TEST_CASE("Accept-Encoding is read with its weights") {
-  const auto accepts = [](const char* field) { return accepts_gzip({{"Accept-Encoding", field}}); };
-  CHECK(accepts("gzip"));
-  CHECK(accepts("GZIP;q=0.5"));
-  CHECK(accepts("br, *"));
-  CHECK_FALSE(accepts("gzip;q=0"));
-  CHECK_FALSE(accepts("gzip; q=0.000"));
-  CHECK_FALSE(accepts("*, gzip;q=0"));
-  CHECK_FALSE(accepts("br"));
-  CHECK_FALSE(accepts("*;q=0"));
-  CHECK_FALSE(accepts_gzip({}));
-}
-
 TEST_CASE("nothing outside the folder is served, by path or by link") {
   Folder folder;
   Folder outside;

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <utility>
 
-namespace tribune::balancer {
+namespace tribune::base {
 
 /// Any thread; locks inside, for the copy of one pointer.
 template <class T>
@@ -31,4 +31,4 @@ class Published {
   std::shared_ptr<const T> value_;
 };
 
-}  // namespace tribune::balancer
+}  // namespace tribune::base
