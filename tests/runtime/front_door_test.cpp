@@ -14,7 +14,7 @@ namespace {
 /// A door with two routes, and a worker that nobody runs.
 struct Doorway {
   base::SystemClock clock;
-  base::Log log{{.level = base::LogLevel::off}};
+  base::Log log{{base::LogLevel::off, base::LogFormat::text, "", false}};
   base::Metrics metrics;
   net::EventLoop loop;
   std::unique_ptr<net::HttpClient> client = net::HttpClient::make(loop, clock, log, metrics);

@@ -1,0 +1,74 @@
+#include "app/schema.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "app/roles.h"
+#include "app/samples.h"
+#include "app/version.h"
+
+using namespace tribune;
+using namespace tribune::app;
+
+namespace {
+
+std::string problems_of(const std::string& text) {
+  const auto settings = settings_of({"f", text});
+  return settings ? "" : settings.error();
+}
+
+}  // namespace
+
+TEST_CASE("the table names every role once") {
+  std::vector<std::string_view> names;
+  for (const auto& type : role_types()) names.push_back(type.name);
+  CHECK(names == std::vector<std::string_view>{"balancer", "cache_node", "api", "web"});
+}
+
+TEST_CASE("every sample passes the check and keeps its roles") {
+  for (const auto& name : sample_names()) {
+    const auto text = sample_text(name);
+    CAPTURE(text);
+    CHECK_MESSAGE(problems_of(text).empty(), problems_of(text));
+  }
+  const auto all = settings_of({"f", sample_text("all-in-one")});
+  REQUIRE(all);
+  for (const auto& type : role_types()) CHECK(all->has(type.name));
+}
+
+TEST_CASE("a sample that nobody knows is empty") { CHECK(sample_text("nothing").empty()); }
+
+TEST_CASE("a configuration without a role is refused with the names of the roles") {
+  const auto problems = problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}})");
+  CHECK(problems.find("no role is configured") != std::string::npos);
+  CHECK(problems.find("balancer, cache_node, api, web") != std::string::npos);
+}
+
+TEST_CASE("the front door is required") { CHECK(problems_of(R"({"api": {}})").find("front: is required") != std::string::npos); }
+
+TEST_CASE("a misspelt section is answered with the one that was meant") {
+  CHECK(problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}, "balancr": {}})").find("f:1:44: balancr: is not a known key; did you mean \"balancer\"?") !=
+        std::string::npos);
+}
+
+TEST_CASE("a file that cannot be read, or is no configuration by its size, is an error with its name") {
+  const auto missing = read_config("no_such_file.json");
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().text.starts_with("no_such_file.json: cannot be read: "));
+  CHECK_FALSE(read_config("."));
+
+  const std::string file = "schema_test." + std::to_string(::getpid());
+  std::ofstream(file) << std::string((1 << 20) + 1, ' ');
+  const auto large = read_config(file);
+  std::ofstream(file) << "{}";
+  const auto small = read_config(file);
+  std::remove(file.c_str());
+  CHECK_FALSE(large);
+  REQUIRE(small);
+  CHECK(small->text == "{}");
+}
+
+TEST_CASE("the version begins with the project's") { CHECK(version().find('.') != std::string_view::npos); }
