@@ -132,7 +132,8 @@ void NodeRegistry::publish() {
 void NodeRegistry::describe(base::json::Writer& w) const {
   const auto now = clock_.steady_now();
   w.key("nodes").begin_array();
-  for (const auto& node : table()->nodes) {
+  const auto now_known = table();   // keeps the table that the loop reads
+  for (const auto& node : now_known->nodes) {
     w.begin_object()
         .member("id", node.address->id)
         .member("url", node.address->url)
