@@ -20,6 +20,9 @@ constexpr auto kLingerTime = 2s;        // for a refused client to read its answ
 constexpr auto kDrainedSilence = 1s;    // for a connection that was made just before draining to send its request
 constexpr auto kAcceptRetry = 250ms;
 constexpr auto kWatchPeriod = 1s;
+// Newcomers that may come in for idle connections which other workers have yet to close. A burst beyond them waits or is
+// refused, or it would eat the descriptors of the reserve (64 at least) before the first eviction runs.
+constexpr std::int64_t kEvictionsUnderWay = 32;
 
 /// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own.
 std::int64_t descriptor_budget() {
@@ -105,7 +108,8 @@ bufferevent* ServerCore::on_new_buffer(event_base* base, void* arg) noexcept {
   self->fresh_.push_back({std::make_unique<HttpConnection>(*self, buffer), false});
   event_active(self->adopt_event_.get(), EV_TIMEOUT, 0);
   const auto most = std::min(self->limits_.max_connections, self->descriptor_budget_);
-  if (total <= most || self->book_->evict_longest_idle(self->shelf_)) return buffer;
+  if (total <= most) return buffer;
+  if (total <= most + kEvictionsUnderWay && self->book_->evict_longest_idle(self->shelf_)) return buffer;
   if (self->limits_.max_connections <= self->descriptor_budget_) self->fresh_.back().refused = true;
   else self->pause_accepting("descriptor_budget", 0);
   return buffer;
@@ -144,7 +148,9 @@ void ServerCore::pause_accepting(const char* reason, int error) {
 
 void ServerCore::try_to_accept_again() {
   if (draining_ || !gate_->is_paused()) return;
-  if (book_->total() >= descriptor_budget_ && !book_->evict_longest_idle(shelf_)) {
+  const bool has_room = book_->total() < descriptor_budget_ ||
+                        (book_->evict_longest_idle(shelf_) && book_->total() < descriptor_budget_ + kEvictionsUnderWay);
+  if (!has_room) {
     accept_timer_ = context_.loop.after(kAcceptRetry, [this] { try_to_accept_again(); });
     return;
   }
