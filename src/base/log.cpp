@@ -105,9 +105,10 @@ struct Log::Inner {
 Log::Log(const LogSettings& settings) : inner_(std::make_unique<Inner>(settings)) {}
 
 Log::~Log() {
-  // The pool's end writes what is queued; a stuck reader costs kStuckPipeMs once.
-  inner_->logger.reset();
+  // The pool's end writes what is queued; a stuck reader costs kStuckPipeMs once. The logger, which queued lines refer to,
+  // goes after it: on this thread, not on the pool's.
   inner_->pool.reset();
+  inner_->logger.reset();
 }
 
 void Log::write(LogLevel level, std::string_view room, std::string_view event, LogFields fields) {
