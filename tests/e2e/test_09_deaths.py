@@ -295,8 +295,7 @@ def test_what_was_complete_before_a_kill_is_served_after_it_without_the_origin(e
     for segment in playlist.segments:
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
     node = event.nodes["stadium"]
-    # Written to the index in batches: all of it is there a moment later.
-    wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5)
+    event.wait_stored("stadium", len(playlist.segments))
     node.kill()
     event.origin.refuse()
     node.start()

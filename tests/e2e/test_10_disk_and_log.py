@@ -150,7 +150,7 @@ def test_a_damaged_cache_file_is_found_and_filled_again(event):
     node = event.nodes["stadium"]
     store = event.folder / "store_stadium"
     files = wait_until(lambda: [f for f in (store / "objects").rglob("*") if f.is_file() and f.stat().st_size >= len(expected)], 5)
-    wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5)
+    event.wait_stored("stadium", 1)
     node.kill()
     for file in files:
         os.truncate(file, 1000)

@@ -1,5 +1,6 @@
 """A whole event in processes: an origin with live channels, a balancer and cache nodes, wired to each other on ports that
 stay theirs across restarts."""
+from . import words
 from .live import LiveChannel
 from .player import Player
 from .program import reserve_port
@@ -95,6 +96,12 @@ class Event:
     def wait_heard(self, name, within=6.0):
         wait_until(lambda: self.is_listed(name), within, f"node {name} up at the balancer")
         wait_until(lambda: self.nodes[name].is_ready(), within, f"node {name} has the channel map")
+
+    def wait_stored(self, name, objects):
+        """Returns when so many objects are in the node's files and their records in its index."""
+        node = self.nodes[name]
+        wait_until(lambda: node.admin("/status").json["cache_node"]["objects"] >= objects, 5, f"{objects} objects stored")
+        wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5, "their records written")
 
     def player(self, **options):
         return Player(self.balancer.url, **options)
