@@ -7,7 +7,7 @@ import struct
 from .waiting import stretched
 
 
-class Cut(Exception):
+class Cut(ConnectionError):
     """The other side ended the connection inside an answer."""
 
 
