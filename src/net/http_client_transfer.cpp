@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -299,11 +300,23 @@ base::Status Transfer::verdict(CURLcode code) {
 void Transfer::look_for_excess() {
   if (!guard_.is_http1() || has_excess_bytes_) return;
   const bool is_beyond = guard_.has_body() && raw_body_bytes_ > guard_.content_length().value_or(0);
-  // libcurl reads no further than the announced length, so the rest of a longer body is still in the kernel. With TLS
-  // other records may wait there, and libcurl takes no connection for a second time on which anything does.
+  // libcurl reads no further than the announced length, so the rest of a longer body is still in the kernel.
+  if (is_beyond || has_unread_bytes()) on_excess();
+}
+
+bool Transfer::has_unread_bytes() const {
+  // With TLS other records than data may wait.
   char byte = 0;
-  const bool waits = uri_.scheme == "http" && fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-  if (is_beyond || waits) on_excess();
+  return uri_.scheme == "http" && fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void Transfer::refuse_connection_with_unread_bytes() {
+  if (!has_unread_bytes()) return;
+  // What came unasked would be read as this request's answer. Once it is dropped and the socket is shut, sending fails, and
+  // libcurl takes a fresh connection.
+  std::array<char, 4096> dropped;
+  ::shutdown(fd_, SHUT_RDWR);
+  while (::recv(fd_, dropped.data(), dropped.size(), MSG_DONTWAIT) > 0) {}
 }
 
 void Transfer::on_excess() {

@@ -103,6 +103,9 @@ class Transfer {
   /// Looks for bytes beyond the announced end, read or still in the kernel; called once the last body byte is there.
   void look_for_excess();
   void on_excess();
+  bool has_unread_bytes() const;
+  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it.
+  void refuse_connection_with_unread_bytes();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
   bool is_safe_to_repeat() const;

@@ -7,6 +7,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +59,11 @@ class OriginConnection {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
     return true;
+  }
+
+  /// Waits until all that was sent lies in the client's socket: its kernel has acknowledged it.
+  void wait_until_received() const {
+    for (int unsent = 1; ::ioctl(fd_, SIOCOUTQ, &unsent) == 0 && unsent > 0;) std::this_thread::yield();
   }
 
   /// Says nothing more until the client closes the connection, or the origin ends.
