@@ -1,0 +1,55 @@
+#include "base/rendezvous.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace tribune::base {
+namespace {
+
+// FNV-1a, and the finalizer of splitmix64 behind it: FNV alone leaves the high bits of short texts alike.
+std::uint64_t fnv(std::uint64_t hash, std::string_view text) {
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3ull;
+  }
+  return hash;
+}
+
+std::uint64_t mix(std::uint64_t x) {
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9ull;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebull;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+std::uint64_t rendezvous_hash(std::string_view id, std::string_view key) {
+  const auto separated = fnv(fnv(0xcbf29ce484222325ull, id), std::string_view("\0", 1));
+  return mix(fnv(mix(separated), key));
+}
+
+double rendezvous_score(const RendezvousCandidate& candidate, std::string_view key) {
+  if (!(candidate.weight > 0)) return 0;
+  // In (0, 1): 53 bits, and half a step up so that neither end is met.
+  const auto draw = (static_cast<double>(rendezvous_hash(candidate.id, key) >> 11) + 0.5) / 9007199254740992.0;
+  return candidate.weight / -std::log(draw);
+}
+
+std::vector<std::size_t> rendezvous_order(const std::vector<RendezvousCandidate>& candidates, std::string_view key) {
+  std::vector<std::pair<double, std::size_t>> scored;
+  scored.reserve(candidates.size());
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (const auto score = rendezvous_score(candidates[i], key); score > 0) scored.emplace_back(score, i);
+  std::sort(scored.begin(), scored.end(), [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : candidates[a.second].id < candidates[b.second].id;
+  });
+  std::vector<std::size_t> order;
+  order.reserve(scored.size());
+  for (const auto& [score, place] : scored) order.push_back(place);
+  return order;
+}
+
+}  // namespace tribune::base
