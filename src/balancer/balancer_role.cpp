@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "access/sessions.h"
+#include "access/access_settings.h"
+#include "access/admission.h"
 #include "balancer/balancer_settings.h"
 #include "balancer/event_view.h"
 #include "balancer/heartbeats.h"
@@ -28,10 +29,11 @@ class BalancerRole final : public runtime::Role {
  public:
   BalancerRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
-        view_(nullptr), sessions_(services.clock, services.metrics, static_cast<std::size_t>(settings_.max_sessions)),
+        view_(nullptr), admission_(services.clock, services.log, services.metrics, settings.get<access::AccessSettings>("access"),
+                   static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
-        flow_({services.clock, services.metrics, view_, nodes_, sessions_, pins_,
+        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, std::move(on_answer));
                }},
@@ -59,11 +61,12 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status start() override {
-    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
     sources_.emplace(services_, *store_, settings_.origin.as_source_settings());
     if (auto loaded = sources_->load(); !loaded) return loaded;
+    if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_);
@@ -94,12 +97,12 @@ class BalancerRole final : public runtime::Role {
             .member("id", channel.id)
             .member("title", channel.title)
             .member("links", contracts::word(channel.links))
-            .member("sessions", std::uint64_t{sessions_.count(channel.id)})
+            .member("sessions", std::uint64_t{admission_.sessions(channel.id)})
             .end_object();
       }
       w.end_array();
     }
-    w.member("sessions", std::uint64_t{sessions_.count()}).member("pinned_sessions", std::uint64_t{pins_.size()});
+    w.member("sessions", std::uint64_t{admission_.sessions()}).member("pinned_sessions", std::uint64_t{pins_.size()});
     if (sources_) sources_->describe(w);
   }
 
@@ -123,7 +126,7 @@ class BalancerRole final : public runtime::Role {
 
   /// On the first worker's loop.
   void start_timers(net::EventLoop& loop) {
-    sweep_ = loop.every(1s, [this] { sessions_.sweep([this](access::SessionId id) { pins_.release(id); }); });
+    tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) { pins_.release(id); }); });
     check_nodes(loop);
   }
 
@@ -150,14 +153,14 @@ class BalancerRole final : public runtime::Role {
   std::atomic<bool> is_serving_{false};
 
   PublishedView view_;
-  access::Sessions sessions_;
+  access::Admission admission_;           // outlives store_, which calls back
   PinBoard pins_;
   NodeRegistry nodes_;
   Heartbeats heartbeats_;
   RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
   std::optional<Sources> sources_;
-  net::Timer sweep_;
+  net::Timer tick_;
   net::Timer check_;
 };
 
@@ -168,6 +171,7 @@ std::string has_keys(const config::Settings& settings) {
 
 void add_section(config::Schema& schema) {
   schema.add(balancer_section(), config::Presence::optional);
+  schema.add(access::access_section(), config::Presence::defaulted);
   schema.check("balancer", has_keys);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
@@ -57,7 +58,7 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
 
 void RequestFlow::answer(Viewer& viewer, base::Result<PlaylistAnswer> found) {
   if (!found) {
-    if (viewer.is_new) parts_.sessions.release(viewer.token.session);
+    if (viewer.is_new) parts_.admission.release(viewer.token.session);
     return refuse(viewer, problem_of(found.error()), found.error().text, FlowResult::source_failed);
   }
   viewer.exchange->note.cache = found->stale ? "stale" : found->waited ? "waited" : "hit";
@@ -83,8 +84,8 @@ bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
   viewer.token = std::move(*token);
   viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(viewer.token.session);
-  const auto renewal = parts_.sessions.renew(viewer.token.session, viewer.channel->id, view.session_idle);
-  viewer.is_counted = renewal != access::Sessions::Renewal::uncounted;
+  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, view.session_idle);
+  viewer.is_counted = renewal != access::Admission::Renewal::uncounted;
   return true;
 }
 
@@ -95,18 +96,19 @@ bool RequestFlow::admit(Viewer& viewer) {
   viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.
   if (viewer.request().method != http::Method::head) {
-    const auto session = parts_.sessions.open(viewer.channel->id, view.session_idle);
-    if (!session) {
+    const auto decision = parts_.admission.decide({.channel = viewer.channel->id, .client = viewer.request().client}, nullptr, view.session_idle);
+    const auto* granted = std::get_if<access::Granted>(&decision);
+    if (!granted) {
       refuse(viewer, http::problems::overloaded, "as many sessions as may be are open", FlowResult::full);
       return false;
     }
-    viewer.token.session = *session;
+    viewer.token.session = granted->session;
     viewer.is_new = viewer.is_counted = true;
-    viewer.exchange->note.session = contracts::session_name(*session);
+    viewer.exchange->note.session = contracts::session_name(granted->session);
   }
   viewer.token_text = contracts::write_token(*view.keys, viewer.token, now);
   if (!viewer.token_text.empty()) return true;
-  if (viewer.is_new) parts_.sessions.release(viewer.token.session);
+  if (viewer.is_new) parts_.admission.release(viewer.token.session);
   refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
   return false;
 }
@@ -147,8 +149,8 @@ void RequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
 void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
   const auto& snapshot = *found.snapshot;
   const auto idle = std::max(viewer.view->session_idle, 3 * snapshot.target_duration());
-  const auto renewal = parts_.sessions.renew(viewer.token.session, viewer.channel->id, idle);
-  viewer.is_counted = renewal != access::Sessions::Renewal::uncounted;
+  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, idle);
+  viewer.is_counted = renewal != access::Admission::Renewal::uncounted;
   const auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
   auto response = playlist_reply(viewer.request().headers, *rendered);
   const auto result = response.status == 304 ? FlowResult::not_modified : found.stale ? FlowResult::stale : FlowResult::ok;

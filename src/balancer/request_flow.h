@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "access/sessions.h"
+#include "access/admission.h"
 #include "balancer/event_view.h"
 #include "balancer/flow_metrics.h"
 #include "balancer/node_registry.h"
@@ -32,7 +32,7 @@ struct FlowParts {
   base::Metrics& metrics;
   const PublishedView& view;
   const NodeRegistry& nodes;
-  access::Sessions& sessions;
+  access::Admission& admission;
   PinBoard& pins;
   Ask ask;
 };

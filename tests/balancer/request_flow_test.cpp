@@ -23,7 +23,7 @@ TEST_CASE("The bare URL opens a session and names it in every child") {
   const auto outcome = s.get("/live/demo/index.m3u8");
   REQUIRE(outcome->status() == 200);
   CHECK(outcome->header("Cache-Control") == "no-store");
-  CHECK(s.sessions.count("demo") == 1);
+  CHECK(s.admission.sessions("demo") == 1);
   const auto token = token_in("/live/demo/" + outcome->body().substr(6));
   const auto read = contracts::read_token(s.keys, "demo", token, test::kNow, test::kSkew);
   REQUIRE(read);
@@ -36,13 +36,13 @@ TEST_CASE("The bare URL with a token goes on with that session") {
   const auto token = token_in(s.open("demo"));
   const auto again = s.get("/live/demo/index.m3u8?session=" + token);
   CHECK(again->body() == "under ~" + token + "/");
-  CHECK(s.sessions.count() == 1);
+  CHECK(s.admission.sessions() == 1);
 }
 
 TEST_CASE("HEAD of the bare URL takes no place") {
   Stage s;
   CHECK(s.get("/live/demo/index.m3u8", {}, http::Method::head)->status() == 200);
-  CHECK(s.sessions.count() == 0);
+  CHECK(s.admission.sessions() == 0);
 }
 
 TEST_CASE("An unknown channel, a forged token and another channel's token are refused with their reason") {
@@ -58,7 +58,7 @@ TEST_CASE("An unknown channel, a forged token and another channel's token are re
     CHECK(outcome->body().find("/problems/session-invalid") != std::string::npos);
     CHECK(outcome->note.reason == "session_invalid");
   }
-  CHECK(s.sessions.count() == 1);
+  CHECK(s.admission.sessions() == 1);
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"session_invalid\"}") == 2);
 }
 
@@ -210,7 +210,7 @@ TEST_CASE("A source that fails gives a problem, and no session is held for it") 
   CHECK(outcome->status() == 404);
   CHECK(outcome->header("Content-Type") == "application/problem+json");
   CHECK_FALSE(outcome->response->headers.first("Retry-After"));
-  CHECK(s.sessions.count() == 0);
+  CHECK(s.admission.sessions() == 0);
 }
 
 TEST_CASE("A stale playlist says so in the log and the metrics") {
@@ -226,16 +226,16 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");
   CHECK(s.pins.size() == 1);
-  const auto sweep = [&] { s.sessions.sweep([&](auto id) { s.pins.release(id); }); };
+  const auto sweep = [&] { s.admission.tick([&](auto id) { s.pins.release(id); }); };
   s.clock.advance(17s);
   sweep();
-  CHECK(s.sessions.count() == 1);
+  CHECK(s.admission.sessions() == 1);
   s.clock.advance(3s);
   sweep();
-  CHECK(s.sessions.count() == 0);
+  CHECK(s.admission.sessions() == 0);
   CHECK(s.pins.size() == 0);
   CHECK(s.get(base + "v.m3u8")->status() == 200);
-  CHECK(s.sessions.count() == 1);
+  CHECK(s.admission.sessions() == 1);
 }
 
 TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown out") {
@@ -250,7 +250,7 @@ TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown
   CHECK(refused->body().find("/problems/overloaded") != std::string::npos);
   CHECK(s.get(base + "v.m3u8")->status() == 200);
   CHECK(s.get(foreign + "v.m3u8")->body() == "media 0=http://s:81");
-  CHECK(s.sessions.count() == 3);
+  CHECK(s.admission.sessions() == 3);
   CHECK(s.pins.size() == 1);
 }
 

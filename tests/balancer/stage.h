@@ -95,7 +95,7 @@ struct Stage {
   runtime::Worker worker{0, loop, client};
   balancer::PublishedView view{nullptr};
   balancer::NodeRegistry nodes{clock, log, metrics};
-  access::Sessions sessions{clock, metrics, 3};
+  access::Admission admission{clock, log, metrics, {}, 3};
   balancer::PinBoard pins;
   base::KeyRing keys = one_key();
 
@@ -105,7 +105,7 @@ struct Stage {
   std::vector<std::string> asked;                 // "channel path?query"
   bool is_stale = false;
 
-  balancer::RequestFlow flow{{clock, metrics, view, nodes, sessions, pins,
+  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins,
                               [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
                              1};
 

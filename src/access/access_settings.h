@@ -1,0 +1,54 @@
+#pragma once
+// The section "access" of a configuration: limits, and how the waiting queue behaves.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/limits.h"
+#include "base/clock.h"
+#include "config/section.h"
+
+namespace tribune::access {
+
+inline constexpr std::int64_t kNoLimit = -1;
+
+/// A channel, a group of nodes or a node, with its limits; -1 is none.
+struct NamedLimitSettings {
+  std::string id;
+  std::int64_t max_sessions = kNoLimit;
+  std::int64_t max_traffic_mbps = kNoLimit;
+  std::string opens_at;                            // of a channel: RFC 3339, or empty
+};
+
+/// A priority lane of every channel's queue.
+struct LaneSettings {
+  std::string name;
+  std::int64_t share = 1;
+};
+
+/// Values; immutable once read.
+struct AccessSettings {
+  std::int64_t max_sessions = kNoLimit;
+  std::int64_t max_traffic_mbps = kNoLimit;
+  std::int64_t max_sessions_per_account = kNoLimit;
+  AccountRule account_rule = AccountRule::refuse;
+  std::vector<NamedLimitSettings> channels, groups, nodes;
+  std::vector<LaneSettings> lanes;                 // empty: one, "general"
+  std::int64_t max_queue = 1'000'000;              // of one channel, all lanes
+  std::int64_t max_tickets_per_address = 2'000;
+  std::chrono::milliseconds refresh{10'000};
+  std::int64_t lease_intervals = 3;
+  std::chrono::milliseconds reservation{30'000};
+  std::chrono::milliseconds restart_grace{10'000};
+  std::chrono::milliseconds traffic_settles{10'000};
+
+  std::chrono::milliseconds lease() const { return lease_intervals * refresh * 6 / 5; }   // the slowest spread of the interval
+  Limits limits() const;
+};
+
+const config::Section<AccessSettings>& access_section();
+
+}  // namespace tribune::access

@@ -1,0 +1,43 @@
+#pragma once
+// A ticket: a place in a channel's waiting queue. Self-contained, so that a restarted balancer believes it. Values and pure
+// functions.
+//
+//   {key id}.{base64url of: version, queue, lane, number, session, issued, MAC}
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/signing.h"
+#include "contracts/token.h"
+
+namespace tribune::contracts {
+
+struct Ticket {
+  std::string channel;
+  std::uint32_t queue = 0;        // which counters the number is of
+  std::uint8_t lane = 0;
+  std::uint64_t number = 0;       // from 1, in the order in which tickets were given
+  SessionId session = 0;          // what the session will be called when the ticket is claimed
+  std::int64_t issued = 0;        // unix seconds, to 2106
+  LinksMode links = LinksMode::redirect;  // resolved when the ticket was given, never `automatic`
+  bool operator==(const Ticket&) const = default;
+};
+
+inline constexpr std::size_t kMaxTicketCharacters = 73;
+
+/// Longer than any session token, so that the two can be told apart. The channel is signed, not written. Empty when the ring cannot
+/// sign or the value cannot be written.
+std::string write_ticket(const base::KeyRing&, const Ticket&, base::WallTime now);
+
+/// Errors: forbidden for a forged, damaged or other channel's ticket, one that was issued longer than `max_age` ago (and `skew`), or
+/// one from the future by more than `skew`.
+base::Result<Ticket> read_ticket(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
+                                 std::chrono::milliseconds max_age, std::chrono::milliseconds skew);
+
+/// Whether the text has a ticket's length, rather than a session token's. Says nothing of the signature.
+bool looks_like_ticket(std::string_view text);
+
+}  // namespace tribune::contracts
