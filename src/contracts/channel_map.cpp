@@ -23,9 +23,27 @@ void write_channels(json::Writer& w, const std::vector<ChannelEntry>& channels) 
   for (const auto& channel : channels) {
     w.begin_object().member("id", channel.id).member("base", channel.origins.base).key("extra_origins").begin_array();
     for (const auto& origin : channel.origins.extra_origins) w.value(origin);
-    w.end_array().end_object();
+    w.end_array();
+    if (!channel.origins.backups.empty()) {
+      w.key("backups").begin_array();
+      for (const auto& backup : channel.origins.backups) w.value(backup);
+      w.end_array();
+    }
+    w.end_object();
   }
   w.end_array();
+}
+
+base::Status read_origins(const json::Value& channel, std::string_view name, const std::string& id, std::vector<std::string>& out) {
+  const auto* list = channel.find(name);
+  if (!list) return {};
+  if (!list->is(json::Kind::array)) return malformed("channel " + id + ": " + std::string(name) + " is not a list");
+  for (const auto& value : list->array) {
+    const auto uri = value.is(json::Kind::string) ? http::parse_uri(value.string) : malformed("");
+    if (!uri || uri->origin() != value.string) return malformed("channel " + id + ": " + std::string(name) + " holds what is no origin");
+    out.push_back(value.string);
+  }
+  return {};
 }
 
 base::Result<ChannelEntry> read_channel(const json::Value& value) {
@@ -36,14 +54,8 @@ base::Result<ChannelEntry> read_channel(const json::Value& value) {
   entry.origins.base = value.text("base").value_or("");
   const auto base = http::parse_uri(entry.origins.base);
   if (!base || !base->query.empty() || !entry.origins.base.ends_with('/')) return malformed("channel " + entry.id + " has no base URL");
-  const auto* extras = value.find("extra_origins");
-  if (!extras) return entry;
-  if (!extras->is(json::Kind::array)) return malformed("channel " + entry.id + ": extra_origins is not a list");
-  for (const auto& extra : extras->array) {
-    const auto uri = extra.is(json::Kind::string) ? http::parse_uri(extra.string) : malformed("");
-    if (!uri || uri->origin() != extra.string) return malformed("channel " + entry.id + " has an extra origin that is none");
-    entry.origins.extra_origins.push_back(extra.string);
-  }
+  if (auto read = read_origins(value, "extra_origins", entry.id, entry.origins.extra_origins); !read) return tl::unexpected(read.error());
+  if (auto read = read_origins(value, "backups", entry.id, entry.origins.backups); !read) return tl::unexpected(read.error());
   return entry;
 }
 
@@ -56,7 +68,11 @@ const ChannelEntry* ChannelMap::find(std::string_view id) const {
 
 ChannelMap channel_map(const Event& event) {
   ChannelMap map;
-  for (const auto& channel : event.channels) map.channels.push_back({channel.id, origin_set(channel.source, channel.extra_origins)});
+  for (const auto& channel : event.channels) {
+    map.channels.push_back({channel.id, origin_set(channel.source, channel.extra_origins)});
+    for (const auto& backup : channel.backup_origins)
+      if (const auto uri = http::parse_uri(backup)) map.channels.back().origins.backups.push_back(uri->origin());
+  }
   json::Writer content;
   write_channels(content, map.channels);
   map.version = base::to_hex(base::sha256(content.text())).substr(0, 16);

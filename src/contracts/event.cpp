@@ -76,10 +76,17 @@ const config::Section<Channel>& channel_section() {
           .texts("extra_origins", &Channel::extra_origins,
                  "Further origins that the URIs of the source may name. Any other origin is refused, here and at the cache nodes.",
                  config::check_http_origin, "http(s)://host[:port]")
+          .texts("backup_origins", &Channel::backup_origins,
+                 "Origins that hold the same files under the same paths as the source's own. Cache nodes ask them in this order when it fails.",
+                 config::check_http_origin, "http(s)://host[:port]")
           .choice("links", &Channel::links,
                   config::Words<LinksMode>{{"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
                   "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the balancer, which answers with a "
                   "307 to the node of that moment; auto chooses by the player.")
+          .choice("waiting_room", &Channel::waiting_room,
+                  config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
+                  "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "
+                  "programme (scripts/make-slate; without one it is as reject); reject answers 403.")
           .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
                  "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
           .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},

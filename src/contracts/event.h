@@ -21,12 +21,17 @@ enum class LinksMode { direct, redirect, automatic };
 
 std::string_view word(LinksMode);
 
+/// What a bare player in the queue gets: a playlist of the waiting room, or a 403.
+enum class WaitingRoom { slate, reject };
+
 struct Channel {
   std::string id;
   std::string title;
   std::string source;                             // the origin's playlist, multivariant or media
   std::vector<std::string> extra_origins;         // further origins ("https://host[:port]") that its URIs may name
+  std::vector<std::string> backup_origins;        // stand in for the source's own, with the same paths
   LinksMode links = LinksMode::automatic;
+  WaitingRoom waiting_room = WaitingRoom::slate;
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
   hls::Limits playlist_limits;

@@ -81,6 +81,8 @@ std::string to_json(const Heartbeat& h) {
       .begin_object()
       .member("node", h.node)
       .member("public_url", h.public_url)
+      .member("group", h.group)
+      .member("peer_url", h.peer_url)
       .member("version", h.version)
       .member("run", h.run)
       .member("sequence", h.sequence)
@@ -111,6 +113,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   Members members(*value);
   members.text("node", h.node, 64);
   members.text("public_url", h.public_url, 512);
+  members.text("group", h.group, 64);
+  members.text("peer_url", h.peer_url, 512);
   members.text("version", h.version, 64);
   members.text("run", h.run, 64);
   members.count("sequence", h.sequence);
@@ -129,7 +133,35 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   if (!is_id(h.node)) return malformed("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
   if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port]");
+  if (!h.group.empty() && !is_id(h.group)) return malformed("the member group is not an id");
+  if (!h.peer_url.empty() && !is_node_url(h.peer_url)) return malformed("the member peer_url is not http(s)://host[:port]");
   return h;
+}
+
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers) {
+  json::Writer w;
+  w.begin_array();
+  for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
+  const auto list = w.end_array().take();
+  std::string answer(channel_map_json.substr(0, channel_map_json.rfind('}')));
+  return answer.append(",\"peers\":").append(list).append("}");
+}
+
+base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer) {
+  json::ParseLimits limits;
+  limits.max_bytes = 5 << 20;
+  const auto value = json::parse(answer, limits);
+  if (!value || !value->is(json::Kind::object)) return malformed("the answer is not a JSON object");
+  std::vector<Peer> peers;
+  const auto* list = value->find("peers");
+  if (!list) return peers;
+  if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers) return malformed("the member peers is no list, or too long");
+  for (const auto& entry : list->array) {
+    Peer peer{std::string(entry.text("id").value_or("")), std::string(entry.text("url").value_or(""))};
+    if (!is_id(peer.id) || !is_node_url(peer.url)) return malformed("a peer has no id or no URL");
+    peers.push_back(std::move(peer));
+  }
+  return peers;
 }
 
 std::string heartbeat_path(std::string_view node) { return "/internal/v1/nodes/" + std::string(node); }

@@ -19,6 +19,8 @@ struct Event;
 struct Heartbeat {
   std::string node;
   std::string public_url;              // where viewers reach it: "http://host:port"
+  std::string group;                   // of nodes that share fills; empty: none
+  std::string peer_url;                // where the nodes of its group reach it; empty: public_url
   std::string version;                 // of the program
   std::string run;                     // random, new at each start of the node
   std::int64_t sequence = 0;           // counts a run's heartbeats from 1, so that a stepped clock looks like no replay
@@ -43,6 +45,21 @@ std::string to_json(const Heartbeat&);
 /// Errors: invalid_input for what is malformed, too long, negative or without node, run and sent time. Members of newer
 /// versions are passed over.
 base::Result<Heartbeat> heartbeat_from_json(std::string_view text);
+
+/// A node of the same group that is up: the answer to a heartbeat names them all, the asker included.
+struct Peer {
+  std::string id;
+  std::string url;                     // "http://host:port"
+  bool operator==(const Peer&) const = default;
+};
+
+/// No group is larger; the answer names the first ones by id.
+inline constexpr std::size_t kMaxPeers = 256;
+
+/// The answer to a heartbeat: the map's JSON, and the peers beside its members. A node that knows no peers passes them over.
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&);
+/// The peers that an answer names; none for the answer of a balancer that knows no groups. Errors: invalid_input.
+base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer);
 
 struct ChannelEntry {
   std::string id;

@@ -180,6 +180,16 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   return uri;
 }
 
+std::vector<http::Uri> backup_uris(const OriginSet& set, const http::Uri& uri) {
+  std::vector<http::Uri> uris;
+  const auto origin = uri.origin();
+  if (origin != origin_of(set.base)) return uris;
+  const auto text = uri.text();
+  for (const auto& backup : set.backups)
+    if (auto at_backup = http::parse_uri(backup + text.substr(origin.size()))) uris.push_back(std::move(*at_backup));
+  return uris;
+}
+
 std::vector<std::string> allowed_origins(const OriginSet& set) {
   std::vector<std::string> origins;
   if (auto origin = origin_of(set.base); !origin.empty()) origins.push_back(std::move(origin));

@@ -24,6 +24,7 @@ namespace tribune::contracts {
 struct OriginSet {
   std::string base;                       // "http://origin/live/demo/": the source's directory, ends with '/'
   std::vector<std::string> extra_origins; // "https://host"
+  std::vector<std::string> backups = {};  // "https://host": hold what the base's origin holds, under the same paths
   bool operator==(const OriginSet&) const = default;
 };
 
@@ -43,6 +44,9 @@ std::optional<OriginPath> to_origin_path(const OriginSet&, const http::Uri&);
 /// The absolute URI. Errors: invalid_input for an index out of range, a path that would leave the origin, or one that is not
 /// written as to_origin_path() writes it.
 base::Result<http::Uri> to_uri(const OriginSet&, std::string_view path, std::string_view query);
+
+/// The same object at each backup of its origin, in their order; none for what lies at an extra origin.
+std::vector<http::Uri> backup_uris(const OriginSet&, const http::Uri&);
 
 /// Every origin of the set ("http://host:port"), for the client's destination policy.
 std::vector<std::string> allowed_origins(const OriginSet&);

@@ -1,0 +1,45 @@
+#pragma once
+// What the balancer tells a cache node between heartbeats: segments that viewers of that node are about to ask for. The node
+// asks (POST /internal/v1/nodes/{id}/news, signed as heartbeats are) and the balancer holds the request until there is news,
+// so it works for a node behind NAT. The next question acknowledges what the last answer told. Values and pure functions.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tribune::contracts {
+
+/// The balancer answers at the latest after this.
+inline constexpr std::chrono::milliseconds kNewsHold{5'000};
+
+/// No answer names more; what is left comes with the next.
+inline constexpr std::size_t kMaxNewsTargets = 256;
+
+struct NewsQuestion {
+  std::string node;
+  std::string run;                  // as in heartbeats
+  std::int64_t sequence = 0;        // counts a run's questions from 1
+  std::int64_t acknowledged = 0;    // the last answer whose fills run; 0 for none
+  bool operator==(const NewsQuestion&) const = default;
+};
+
+struct News {
+  std::int64_t number = 0;          // to be acknowledged; grows, even over a restart of the balancer
+  std::vector<std::string> targets; // of links: "/media/{channel}/{epoch}/{path}?{signed query}"
+  bool operator==(const News&) const = default;
+};
+
+std::string to_json(const NewsQuestion&);
+std::string to_json(const News&);
+/// Errors: invalid_input.
+base::Result<NewsQuestion> news_question_from_json(std::string_view);
+base::Result<News> news_from_json(std::string_view);
+
+/// "/internal/v1/nodes/{id}/news"
+std::string news_path(std::string_view node);
+
+}  // namespace tribune::contracts

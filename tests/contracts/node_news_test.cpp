@@ -1,0 +1,44 @@
+#include "contracts/node_news.h"
+
+#include <doctest/doctest.h>
+
+#include "contracts/event.h"
+#include "contracts/heartbeat.h"
+
+using namespace tribune::contracts;
+
+TEST_CASE("News and the question for them are read back as they were written") {
+  const NewsQuestion question{"stadium", "run1", 7, 12};
+  CHECK(news_question_from_json(to_json(question)).value() == question);
+  const News news{13, {"/media/demo/e1/seg1.ts?tl=e1.1.k1.mac", "/media/demo/e1/seg2.ts?a=b&tl=x"}};
+  CHECK(news_from_json(to_json(news)).value() == news);
+}
+
+TEST_CASE("News that are malformed or too many are refused") {
+  for (const char* text : {"", "[]", "{}", R"({"number":1})", R"({"number":-1,"targets":[]})", R"({"number":1,"targets":[7]})",
+                           R"({"number":1,"targets":["http://x/"]})", R"({"number":1,"targets":["/a b"]})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(news_from_json(text));
+  }
+  CHECK_FALSE(news_from_json(to_json(News{1, std::vector<std::string>(kMaxNewsTargets + 1, "/a")})));
+  for (const char* text : {"{}", R"({"node":"a","run":"r","sequence":0})", R"({"node":"../a","run":"r","sequence":1})"}) CHECK_FALSE(news_question_from_json(text));
+}
+
+TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and names them to who does") {
+  Event event;
+  event.channels.push_back({});
+  event.channels.back().id = "demo";
+  event.channels.back().source = "http://origin.test:81/live/a/master.m3u8";
+  event.channels.back().backup_origins = {"http://backup.test"};
+  const auto map = channel_map(event);
+  const std::vector<Peer> peers{{"a", "http://10.0.0.1:8081"}, {"b", "http://10.0.0.2"}};
+  const auto answer = heartbeat_answer(to_json(map), peers);
+  CHECK(channel_map_from_json(answer).value() == map);
+  CHECK(peers_from_answer(answer).value() == peers);
+  CHECK(peers_from_answer(to_json(map)).value().empty());
+  CHECK_FALSE(peers_from_answer(R"({"peers":[{"id":"a","url":"ftp://x"}]})"));
+  const auto uri = to_uri(map.channels[0].origins, "720p/seg1.ts", "").value();
+  const auto backups = backup_uris(map.channels[0].origins, uri);
+  REQUIRE(backups.size() == 1);
+  CHECK(backups[0].text() == "http://backup.test/live/a/720p/seg1.ts");
+}
