@@ -1,0 +1,109 @@
+#include "balancer/slate/slate_playlist.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "contracts/canonical.h"
+#include "hls/playlist.h"
+
+namespace tribune::balancer {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kFirstSlot{1'704'067'200};  // 2024-01-01T00:00:00Z
+
+std::int64_t seconds_up(milliseconds duration) { return std::chrono::ceil<std::chrono::seconds>(duration).count(); }
+
+std::int64_t target_of(const Slate& slate) {
+  auto longest = slate.slot();
+  for (const auto& rendition : slate.renditions())
+    for (const auto& segment : rendition.segments) longest = std::max(longest, segment.duration - milliseconds{500});
+  return seconds_up(longest);
+}
+
+std::string slots_text(const Slate& slate, const SlateRendition& rendition, std::int64_t first, std::int64_t end) {
+  const auto loop = slate.loop();
+  std::string text = fmt::format(
+      "#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+      rendition.init.empty() ? 6 : 7, target_of(slate), first, (first % loop == 0 ? first - 1 : first) / loop);
+  const auto map = rendition.init.empty() ? "" : fmt::format("#EXT-X-MAP:URI=\"{}{}\"\n", slate.base_path(), rendition.init);
+  if (first % loop != 0) text += map;
+  for (auto slot = first; slot < end; ++slot) {
+    const auto& segment = rendition.segments[static_cast<std::size_t>(slot % loop)];
+    if (slot % loop == 0) text.append("#EXT-X-DISCONTINUITY\n").append(map);
+    text += fmt::format("#EXTINF:{:.3f},\n{}{}\n", static_cast<double>(segment.duration.count()) / 1000, slate.base_path(), segment.file);
+  }
+  return text;
+}
+
+/// A slot of no rendition: what stands before the programme when no slate is left to list.
+std::string one_slot_text(std::int64_t slot, std::int64_t discontinuity) {
+  return fmt::format("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n", slot, discontinuity);
+}
+
+base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme, const Turn& turn) {
+  auto slate = hls::parse(before);
+  if (!slate) return tl::unexpected(slate.error());
+  const hls::Joint joint{turn.msn_shift(), turn.discontinuity - turn.programme_discontinuity, 1};
+  const auto joined = hls::join(*slate, first, programme, joint);
+  if (!joined) return tl::unexpected(joined.error());
+  return hls::write(*joined, {});
+}
+
+}  // namespace
+
+std::int64_t slot_at(milliseconds slot, base::WallTime now) {
+  return std::max<std::int64_t>(1, (std::chrono::floor<milliseconds>(now).time_since_epoch() - kFirstSlot) / slot);
+}
+
+base::WallTime begin_of_slot(milliseconds slot, std::int64_t number) { return base::WallTime{kFirstSlot + number * slot}; }
+
+std::string slate_text(const Slate& slate, const SlateRendition& rendition, std::int64_t end) {
+  return slots_text(slate, rendition, std::max<std::int64_t>(1, end - kSlateWindow), end);
+}
+
+base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_view text) {
+  const auto programme = hls::parse(text);
+  if (!programme) return tl::unexpected(programme.error());
+  if (programme->segments.empty()) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
+  const auto& newest = programme->segments.back();
+  Turn turn;
+  turn.slot = now + 1;
+  turn.msn = newest.msn;
+  turn.discontinuity = now / slate.loop() + 1;
+  turn.programme_discontinuity = newest.discontinuity_sequence;
+  return turn;
+}
+
+base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn, std::string_view text) {
+  const auto programme = hls::parse(text);
+  if (!programme) return tl::unexpected(programme.error());
+  const auto shown = programme->end_msn() - turn.msn;
+  // A rendition that is behind the one that turned first.
+  if (shown <= 0 && rendition) return slate_text(*slate, *rendition, turn.slot);
+  if (shown <= 0) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others", true);
+  const auto first = std::min(turn.slot, turn.slot - kSlateWindow + shown);
+  if (rendition && first < turn.slot && programme->media_sequence <= turn.msn) {
+    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot), first, *programme, turn);
+    if (both) return both;
+  }
+  return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn);
+}
+
+std::string turned_query(std::string_view query, const Turn& turn) {
+  constexpr std::string_view kMsn = "_HLS_msn=";
+  std::string out;
+  while (!query.empty()) {
+    const auto pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (!out.empty()) out += '&';
+    const auto asked = pair.starts_with(kMsn) ? contracts::read_decimal(pair.substr(kMsn.size())) : std::nullopt;
+    if (asked) out.append(kMsn).append(std::to_string(std::max<std::int64_t>(0, *asked - turn.msn_shift())));
+    else out += pair;
+  }
+  return out;
+}
+
+}  // namespace tribune::balancer

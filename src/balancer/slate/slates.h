@@ -1,0 +1,68 @@
+#pragma once
+// The slates of all channels, and the playlists that were rendered from them lately: all who wait share one text, all who
+// turned in the same way another.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "balancer/slate/slate.h"
+#include "balancer/slate/slate_playlist.h"
+#include "balancer/slate/turn_book.h"
+#include "balancer/source_snapshot.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "contracts/event.h"
+
+namespace tribune::balancer {
+
+/// Any thread; locks inside, never held while a text is made. Loaded once: a slate whose slots changed under those who wait
+/// would take their numbers back.
+class Slates {
+ public:
+  Slates(const base::Clock&, base::Log&, base::Metrics&);
+
+  /// Before the workers run: reads the slate of each channel that has one in the folder, and says in the log what it found.
+  /// A channel whose slate cannot be used has none. An empty folder name: no slates.
+  void load(const std::string& folder, const contracts::Event&);
+
+  /// Null for a channel without.
+  const Slate* find(std::string_view channel) const;
+
+  /// The time by which slots are counted: it follows the wall clock as it was at the start, and never steps.
+  base::WallTime now() const;
+  /// By how much now() leads the wall clock, which was set back.
+  std::chrono::milliseconds ahead() const;
+  /// Before the workers run: now() does not lie before what a former process had shown.
+  void continue_from(const SlateTime&);
+  /// The slot of this moment.
+  std::int64_t slot(const Slate& slate) const { return slot_at(slate.slot(), now()); }
+
+  /// The playlist of those who wait, listed up to the slot before `end`.
+  std::shared_ptr<const Rendered> waiting(const Slate&, const SlateRendition&, std::int64_t end) const;
+  /// The playlist of who turned. `programme` is what a viewer gets who did not wait. Errors: as turned_text().
+  base::Result<std::shared_ptr<const Rendered>> turned(const Slate*, const SlateRendition*, const Turn&, const Rendered& programme) const;
+
+ private:
+  using Kept = std::unordered_map<std::string, std::shared_ptr<const Rendered>>;
+  std::shared_ptr<const Rendered> kept(const std::string& key) const;
+  std::shared_ptr<const Rendered> keep(std::string key, std::string text) const;
+
+  const base::Clock& clock_;
+  base::Log& log_;
+  mutable base::Counter renders_;
+  std::map<std::string, std::shared_ptr<const Slate>, std::less<>> slates_;   // written before the workers run
+  base::SteadyTime anchor_;          // likewise
+  base::WallTime anchor_wall_;       // likewise
+
+  mutable std::mutex mutex_;         // guards the two maps
+  mutable Kept young_, old_;
+};
+
+}  // namespace tribune::balancer

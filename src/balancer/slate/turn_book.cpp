@@ -1,0 +1,121 @@
+#include "balancer/slate/turn_book.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "contracts/canonical.h"
+
+namespace tribune::balancer {
+namespace {
+
+constexpr std::string_view kTimeKey = "time";
+
+std::optional<std::int64_t> number(std::string_view text) { return contracts::read_decimal(text); }
+
+std::optional<SlateTime> time_from_text(std::string_view text) {
+  const auto parts = contracts::split_exactly<2>(text, ' ');
+  const auto time = parts ? number((*parts)[0]) : std::nullopt;
+  const auto ahead = parts ? number((*parts)[1]) : std::nullopt;
+  if (!time || !ahead) return std::nullopt;
+  return SlateTime{base::WallTime{std::chrono::milliseconds{*time}}, std::chrono::milliseconds{*ahead}};
+}
+
+std::optional<contracts::SessionId> session_of(std::string_view name) {
+  if (name.size() != 16) return std::nullopt;
+  contracts::SessionId id = 0;
+  for (const char c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit && !(c >= 'a' && c <= 'f')) return std::nullopt;
+    id = id << 4 | static_cast<contracts::SessionId>(digit ? c - '0' : c - 'a' + 10);
+  }
+  return id;
+}
+
+}  // namespace
+
+std::string to_text(const TurnRecord& record) {
+  const auto& turn = record.turn;
+  return fmt::format("1 {} {} {} {} {}", turn.slot, turn.msn, turn.discontinuity, turn.programme_discontinuity,
+                     record.links == contracts::LinksMode::direct ? "direct" : "redirect");
+}
+
+std::optional<TurnRecord> turn_from_text(std::string_view text) {
+  const auto parts = contracts::split_exactly<6>(text, ' ');
+  if (!parts || (*parts)[0] != "1") return std::nullopt;
+  const auto slot = number((*parts)[1]), msn = number((*parts)[2]), discontinuity = number((*parts)[3]), programme = number((*parts)[4]);
+  if (!slot || !msn || !discontinuity || !programme) return std::nullopt;
+  return TurnRecord{{*slot, *msn, *discontinuity, *programme},
+                    (*parts)[5] == "direct" ? contracts::LinksMode::direct : contracts::LinksMode::redirect};
+}
+
+base::Result<std::optional<SlateTime>> TurnBook::load(store::Store& store) {
+  store_ = &store;
+  const auto now = clock_.steady_now();
+  std::optional<SlateTime> reached;
+  const auto scanned = store.scan(kTurnsTable, [&](std::string_view key, std::string_view value) {
+    if (key == kTimeKey) {
+      reached = time_from_text(value);
+      return true;
+    }
+    const auto id = session_of(key);
+    const auto record = turn_from_text(value);
+    if (id && record) shard_of(*id).turns[*id] = {*record, std::make_shared<std::atomic<bool>>(true), now};
+    else store.erase(kTurnsTable, std::string(key));
+    return true;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return reached;
+}
+
+std::optional<TurnBook::Found> TurnBook::find(contracts::SessionId id) {
+  auto& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.turns.find(id);
+  if (found == shard.turns.end()) return std::nullopt;
+  found->second.seen = clock_.steady_now();
+  return Found{found->second.record, found->second.saved->load()};
+}
+
+TurnBook::Found TurnBook::begin(contracts::SessionId id, const TurnRecord& record) {
+  auto saved = std::make_shared<std::atomic<bool>>(store_ == nullptr);
+  auto& shard = shard_of(id);
+  {
+    const std::lock_guard lock(shard.mutex);
+    const auto [entry, is_new] = shard.turns.try_emplace(id, Entry{record, saved, clock_.steady_now()});
+    if (!is_new) return Found{entry->second.record, entry->second.saved->load()};
+  }
+  // A disk that fails costs those who are called now their place in the numbering at a restart, not their place in the event.
+  if (store_) store_->put(kTurnsTable, contracts::session_name(id), to_text(record), [saved](base::Status) { *saved = true; });
+  return Found{record, saved->load()};
+}
+
+void TurnBook::sweep(const SlateTime& time) {
+  const auto now = clock_.steady_now();
+  std::vector<contracts::SessionId> gone;
+  for (auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    std::erase_if(shard.turns, [&](const auto& known) {
+      const bool is_gone = now - known.second.seen >= kForgetTurnAfter;
+      if (is_gone) gone.push_back(known.first);
+      return is_gone;
+    });
+  }
+  if (!store_) return;
+  for (const auto id : gone) store_->erase(kTurnsTable, contracts::session_name(id));
+  if (noted_ != base::SteadyTime{} && now - noted_ < kNoteTimeEvery) return;
+  noted_ = now;
+  store_->put(kTurnsTable, std::string(kTimeKey), fmt::format("{} {}", contracts::unix_ms(time.time), time.ahead.count()));
+}
+
+std::size_t TurnBook::size() const {
+  std::size_t sum = 0;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    sum += shard.turns.size();
+  }
+  return sum;
+}
+
+}  // namespace tribune::balancer

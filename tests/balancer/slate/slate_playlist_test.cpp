@@ -1,0 +1,195 @@
+#include "balancer/slate/slate_playlist.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "hls/playlist.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A slate of two renditions, three segments of two seconds, on disk while it is loaded.
+std::shared_ptr<const Slate> made_slate(bool fmp4 = true, const std::string& more = "") {
+  static int count = 0;
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("slate_test_{}_{}", ::getpid(), ++count);
+  std::filesystem::create_directories(folder / "demo" / "r0");
+  for (const auto* name : {"r0/init.mp4", "r0/0.m4s", "r0/1.m4s", "r0/2.m4s"}) std::ofstream(folder / "demo" / name) << name;
+  const std::string init = fmp4 ? R"("init":"r0/init.mp4",)" : "";
+  const std::string segments = R"("segments":[{"file":"r0/0.m4s","ms":2000},{"file":"r0/1.m4s","ms":2000},{"file":"r0/2.m4s","ms":2000}])";
+  std::ofstream(folder / "demo" / "slate.json") << R"({"slot_ms":2000,"renditions":[{"playlist":"v1/index.m3u8",)" << init << segments
+                                                << R"(},{"playlist":"v2/index.m3u8",)" << init << segments << "}" << more << "]}";
+  contracts::Channel channel;
+  channel.id = "demo";
+  channel.source = "http://origin/live/demo/master.m3u8";
+  auto slate = Slate::load(folder, channel);
+  std::filesystem::remove_all(folder);
+  return slate ? *slate : nullptr;
+}
+
+std::string programme(std::int64_t first, std::int64_t end, const std::string& head = "", std::int64_t discontinuity = 0) {
+  auto text = fmt::format("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n{}"
+                          "#EXT-X-MAP:URI=\"init.mp4\"\n", first, discontinuity, head);
+  for (auto msn = first; msn < end; ++msn) text += fmt::format("#EXTINF:2,\nseg{}.m4s\n", msn);
+  return text;
+}
+
+hls::Playlist parsed(const std::string& text) {
+  CAPTURE(text);
+  auto playlist = hls::parse(text);
+  REQUIRE(playlist);
+  return std::move(*playlist);
+}
+
+/// The URI of each listed MSN, with the discontinuity sequence.
+std::map<std::int64_t, std::string> listed(const hls::Playlist& playlist) {
+  std::map<std::int64_t, std::string> out;
+  for (const auto& segment : playlist.segments) out[segment.msn] = fmt::format("{} {}", playlist.uris[segment.uri_use].uri, segment.discontinuity_sequence);
+  return out;
+}
+
+/// What a player may see after `before`: numbers that do not go back, and the same text for the same number.
+void check_continues(const hls::Playlist& before, const hls::Playlist& after) {
+  CHECK(after.media_sequence >= before.media_sequence);
+  CHECK(after.end_msn() >= before.end_msn());
+  CHECK(after.discontinuity_sequence >= before.discontinuity_sequence);
+  const auto old = listed(before), now = listed(after);
+  for (const auto& [msn, what] : now)
+    if (const auto known = old.find(msn); known != old.end()) CHECK(known->second == what);
+}
+
+}  // namespace
+
+TEST_CASE("Slots count with the time, and each begins where the one before ends") {
+  const auto t = begin_of_slot(2s, 1'000);
+  CHECK(slot_at(2s, t) == 1'000);
+  CHECK(slot_at(2s, t - 1ms) == 999);
+  CHECK(slot_at(2s, t + 1'999ms) == 1'000);
+}
+
+TEST_CASE("Those who wait see a live playlist that only grows, with a discontinuity where the loop begins again") {
+  const auto slate = made_slate();
+  REQUIRE(slate);
+  auto before = parsed(slate_text(*slate, slate->renditions()[0], 1'000));
+  CHECK(before.segments.size() == kSlateWindow);
+  CHECK(before.target_duration == 2s);
+  for (std::int64_t end = 1'001; end < 1'020; ++end) {
+    auto after = parsed(slate_text(*slate, slate->renditions()[0], end));
+    CHECK(after.end_msn() == end);
+    check_continues(before, after);
+    for (const auto& segment : after.segments) {
+      CHECK(segment.discontinuities == (segment.msn % 3 == 0 ? 1 : 0));
+      CHECK(segment.discontinuity_sequence == segment.msn / 3);
+      CHECK(after.uris[segment.uri_use].uri == fmt::format("{}r0/{}.m4s", slate->base_path(), segment.msn % 3));
+    }
+    before = std::move(after);
+  }
+}
+
+TEST_CASE("A called viewer's playlist turns into the programme without a number that goes back, until only the programme is left") {
+  const auto slate = made_slate();
+  const auto& rendition = slate->renditions()[0];
+  for (const std::int64_t start : {1'000, 1'001, 1'002}) {
+    auto before = parsed(slate_text(*slate, rendition, start + 1));
+    const auto turn = turn_at(*slate, start, programme(500, 506));
+    REQUIRE(turn);
+    CHECK(turn->msn == 505);
+    CHECK(turn->slot == start + 1);
+    for (std::int64_t end = 506; end < 530; ++end) {
+      const auto text = turned_text(slate.get(), &rendition, *turn, programme(end - 6, end));
+      REQUIRE(text);
+      auto after = parsed(*text);
+      check_continues(before, after);
+      CHECK(after.end_msn() == end + turn->msn_shift());
+      CHECK(after.target_duration == 2s);
+      CHECK(after.segments.size() == kSlateWindow);
+      for (const auto& segment : after.segments) {
+        const auto& uri = after.uris[segment.uri_use].uri;
+        if (segment.msn < turn->slot) CHECK(uri.find("/slate/demo/") == 0);
+        else CHECK(uri == fmt::format("seg{}.m4s", segment.msn - turn->msn_shift()));
+        if (segment.msn == turn->slot && segment.msn != after.media_sequence) CHECK(segment.discontinuities == 1);
+      }
+      before = std::move(after);
+    }
+    for (const auto& segment : before.segments) CHECK(segment.discontinuity_sequence == turn->discontinuity);
+  }
+}
+
+TEST_CASE("A rendition that is behind the one that turned shows the slate to its end") {
+  const auto slate = made_slate();
+  const Turn turn{1'001, 505, 334, 0};
+  const auto text = turned_text(slate.get(), &slate->renditions()[1], turn, programme(499, 505));
+  REQUIRE(text);
+  CHECK(*text == slate_text(*slate, slate->renditions()[1], 1'001));
+}
+
+TEST_CASE("A programme with a long window shows nothing from before the turn") {
+  const auto slate = made_slate();
+  const Turn turn{1'001, 505, 334, 0};
+  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn, programme(100, 600));
+  REQUIRE(text);
+  const auto playlist = parsed(*text);
+  CHECK(playlist.media_sequence == 1'001);
+  CHECK(playlist.uris[playlist.segments.front().uri_use].uri == "seg505.m4s");
+  CHECK(text->find("/slate/") == std::string::npos);
+}
+
+TEST_CASE("The programme's own discontinuities and key IVs keep their meaning under the new numbers") {
+  const auto slate = made_slate();
+  const Turn turn{1'001, 505, 334, 7};
+  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn, programme(505, 530, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 7));
+  REQUIRE(text);
+  const auto playlist = parsed(*text);
+  CHECK(playlist.media_sequence == 1'001);
+  CHECK(playlist.segments.front().discontinuity_sequence == 334);
+  CHECK(text->find(fmt::format("IV=0x{:032x}", 505)) != std::string::npos);
+}
+
+TEST_CASE("Without a slate, as after its folder was emptied, who turned keeps the numbers") {
+  const Turn turn{1'001, 505, 334, 0};
+  const auto text = turned_text(nullptr, nullptr, turn, programme(505, 511));
+  REQUIRE(text);
+  const auto playlist = parsed(*text);
+  CHECK(playlist.media_sequence == 1'001);
+  CHECK(playlist.segments.size() == 6);
+}
+
+TEST_CASE("A slate of MPEG-TS turns into a programme of MPEG-TS") {
+  const auto slate = made_slate(false);
+  const Turn turn{1'001, 505, 334, 0};
+  auto text = programme(500, 506);
+  text.erase(text.find("#EXT-X-MAP"), std::string_view("#EXT-X-MAP:URI=\"init.mp4\"\n").size());
+  const auto turned = turned_text(slate.get(), &slate->renditions()[0], turn, text);
+  REQUIRE(turned);
+  CHECK(turned->find("EXT-X-MAP") == std::string::npos);
+  CHECK(parsed(*turned).segments.size() == kSlateWindow);
+}
+
+TEST_CASE("A slate of another format than the programme leaves at the turn") {
+  const auto slate = made_slate(true);
+  const Turn turn{1'001, 505, 334, 0};
+  auto text = programme(500, 506);
+  text.erase(text.find("#EXT-X-MAP"), std::string_view("#EXT-X-MAP:URI=\"init.mp4\"\n").size());
+  const auto turned = turned_text(slate.get(), &slate->renditions()[0], turn, text);
+  REQUIRE(turned);
+  CHECK(parsed(*turned).media_sequence == 1'001);
+}
+
+TEST_CASE("A blocking reload asks in the viewer's numbers") {
+  const Turn turn{1'001, 505, 334, 0};
+  CHECK(turned_query("_HLS_msn=1003&_HLS_part=1&a=b", turn) == "_HLS_msn=507&_HLS_part=1&a=b");
+  CHECK(turned_query("_HLS_msn=x", turn) == "_HLS_msn=x");
+  CHECK(turned_query("", turn) == "");
+}
+
+TEST_CASE("A slate whose renditions differ in length, or that names files elsewhere, is refused") {
+  CHECK_FALSE(made_slate(true, R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"r0/0.m4s","ms":2000}]})"));
+  CHECK_FALSE(made_slate(true, R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"../x","ms":2000},{"file":"a","ms":2000},{"file":"b","ms":2000}]})"));
+  CHECK(made_slate()->rendition("v2/index.m3u8"));
+  CHECK_FALSE(made_slate()->rendition("v3/index.m3u8"));
+}

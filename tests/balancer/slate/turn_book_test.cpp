@@ -1,0 +1,114 @@
+#include "balancer/slate/turn_book.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "balancer/slate/slates.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Disk {
+  std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("turn_book_test_{}", ::getpid());
+  base::Log log{test::silent()};
+  ~Disk() { std::filesystem::remove_all(folder); }
+  std::unique_ptr<store::Store> open() {
+    auto store = store::Store::open({folder.string(), {std::string(kTurnsTable)}, 1 << 24, 1ms, "test 1"}, log);
+    REQUIRE(store);
+    return std::move(*store);
+  }
+};
+
+const TurnRecord kRecord{{1'001, 505, 334, 7}, contracts::LinksMode::direct};
+
+}  // namespace
+
+TEST_CASE("A turn is read as it was written, and nothing else is") {
+  CHECK(turn_from_text(to_text(kRecord)) == kRecord);
+  for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"}) CHECK_FALSE(turn_from_text(bad));
+}
+
+TEST_CASE("The first turn of a viewer stands, and is in force once it is on disk") {
+  Disk disk;
+  base::ManualClock clock;
+  auto store = disk.open();
+  TurnBook book(clock);
+  REQUIRE(book.load(*store));
+  CHECK_FALSE(book.find(7));
+  book.begin(7, kRecord);
+  CHECK(book.begin(7, TurnRecord{}).record == kRecord);
+  REQUIRE(store->flush());
+  REQUIRE(book.find(7));
+  CHECK(book.find(7)->is_in_force);
+  CHECK(book.find(7)->record == kRecord);
+}
+
+TEST_CASE("Turns outlive the process, until their viewers are gone") {
+  Disk disk;
+  base::ManualClock clock;
+  {
+    auto store = disk.open();
+    TurnBook book(clock);
+    REQUIRE(book.load(*store));
+    book.begin(7, kRecord);
+    book.begin(8, kRecord);
+  }
+  {
+    auto store = disk.open();
+    TurnBook book(clock);
+    REQUIRE(book.load(*store));
+    CHECK(book.size() == 2);
+    REQUIRE(book.find(7));
+    CHECK(book.find(7)->is_in_force);
+    clock.advance(kForgetTurnAfter - 1s);
+    CHECK(book.find(7));
+    clock.advance(1s);
+    book.sweep({});
+    CHECK(book.size() == 1);
+  }
+  auto store = disk.open();
+  TurnBook book(clock);
+  REQUIRE(book.load(*store));
+  CHECK(book.size() == 1);
+  CHECK_FALSE(book.find(8));
+}
+
+TEST_CASE("The slates' time follows no step of the clock, and a restart does not take it back") {
+  Disk disk;
+  base::ManualClock clock;
+  base::Metrics metrics;
+  Slates before(clock, disk.log, metrics);
+  const auto start = before.now();
+  clock.step_wall(-1h);
+  clock.advance(5s);
+  CHECK(before.now() == start + 5s);
+  clock.step_wall(2h);
+  clock.advance(5s);
+  CHECK(before.now() == start + 10s);
+  clock.step_wall(-2h);
+  {
+    auto store = disk.open();
+    TurnBook book(clock);
+    REQUIRE(book.load(*store));
+    book.sweep({before.now(), before.ahead()});
+  }
+  for (const auto step : {0h, -3h, 1h}) {
+    base::ManualClock later(clock.wall_now() + step);
+    auto store = disk.open();
+    TurnBook book(later);
+    const auto reached = book.load(*store);
+    REQUIRE(reached);
+    REQUIRE(*reached);
+    Slates after(later, disk.log, metrics);
+    after.continue_from(**reached);
+    CHECK(after.now() >= before.now());
+  }
+}
