@@ -61,7 +61,7 @@ class CacheNodeRole final : public runtime::Role {
     publish(event_, std::move(*keys), settings_);
     if (auto prepared = files_.prepare(); !prepared) return prepared;
     if (auto loaded = journal_.load(settings_.store_dir, settings_.max_index_bytes, *index_); !loaded) return loaded;
-    housekeeper_.evicted(index_->set_max_bytes(settings_.max_bytes));
+    housekeeper_.evicted(index_->set_max_bytes(settings_.max_bytes, now_unix()));
     channels_.load();
     housekeeper_.start_sweep();
     services_.workers.front()->loop.post([this] { heartbeats_.start(); });
@@ -76,7 +76,7 @@ class CacheNodeRole final : public runtime::Role {
     if (!keys) return tl::unexpected(keys.error());
     publish(event, std::move(*keys), node);
     memory_->set_bound(node.fill_buffer_bytes);
-    housekeeper_.evicted(index_->set_max_bytes(node.max_bytes));
+    housekeeper_.evicted(index_->set_max_bytes(node.max_bytes, now_unix()));
     return {};
   }
 
@@ -118,6 +118,8 @@ class CacheNodeRole final : public runtime::Role {
   void stop() override { disk_.finish_queued(); }
 
  private:
+  std::int64_t now_unix() const { return base::unix_seconds(services_.clock.wall_now()); }
+
   void publish(const contracts::Event& event, base::KeyRing keys, const CacheNodeSettings& settings) {
     auto view = std::make_shared<NodeView>();
     view->keys = std::make_shared<const base::KeyRing>(std::move(keys));

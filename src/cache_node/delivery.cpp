@@ -124,7 +124,17 @@ void Delivery::pump() {
   });
 }
 
+std::unique_ptr<net::Exchange> Delivery::take_exchange() {
+  exchange_->on_gone([] {});
+  return std::move(exchange_);
+}
+
 void Delivery::refuse(const FillFailure& failure) {
+  if (failure.look_again && when_stale_serves_) {
+    auto exchange = take_exchange();
+    over();
+    return when_stale_serves_(std::move(exchange));
+  }
   metrics_.failed.add();
   exchange_->note.cache = word(facts_.met);
   exchange_->note.reason = failure.reason;

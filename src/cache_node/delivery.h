@@ -41,7 +41,9 @@ class Delivery {
 
   /// False when the fill takes no newcomers; take_exchange() then gives the exchange back.
   bool start();
-  std::unique_ptr<net::Exchange> take_exchange() { return std::move(exchange_); }
+  std::unique_ptr<net::Exchange> take_exchange();
+  /// Called with the exchange when the fill failed, nothing went out yet, and a stale object serves instead.
+  void when_stale_serves(std::function<void(std::unique_ptr<net::Exchange>)> call) { when_stale_serves_ = std::move(call); }
 
  private:
   void advance();
@@ -60,6 +62,7 @@ class Delivery {
   const std::shared_ptr<Fill> fill_;
   std::unique_ptr<net::Exchange> exchange_;
   const std::function<void()> on_over_;
+  std::function<void(std::unique_ptr<net::Exchange>)> when_stale_serves_;
   const base::SteadyTime joined_;
 
   std::unique_ptr<FillReader> reader_;

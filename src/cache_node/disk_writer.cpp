@@ -47,6 +47,7 @@ DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, IndexJourna
     : files_(files), index_(index), journal_(journal), housekeeper_(housekeeper), health_(health), clock_(clock) {}
 
 void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
+  if (memory_only_) fill->keep_less(Fill::Keeping::memory);
   if (fill->claim_disk_work()) thread_.add([this, fill] { serve(fill); });
 }
 
@@ -73,6 +74,7 @@ void DiskWriter::serve(const std::shared_ptr<Fill>& fill) {
 
 base::Status DiskWriter::write(Fill& fill, Writing& writing, const Fill::Unwritten& unwritten) {
   if (!writing.file) {
+    if (auto room = check_free_bytes(); !room) return room;
     auto file = files_.begin(fill.key().id, fill.generation());
     if (!file) return tl::unexpected(file.error());
     writing.file = std::move(*file);
@@ -96,14 +98,34 @@ void DiskWriter::give_up(const std::shared_ptr<Fill>& fill, const base::Error& e
   health_.failed(error.text);
   fill->keep_less(Fill::Keeping::memory);
   if (writing_.erase(fill.get()) > 0) files_.remove_unfinished(fill->key().id, fill->generation());
-  make_room(error);
+  if (error.kind == base::ErrorKind::too_large) make_room(kLeastRoom);
 }
 
-void DiskWriter::make_room(const base::Error& error) {
+base::Status DiskWriter::check_free_bytes() {
+  const auto floor = min_free_bytes_.load();
+  if (floor == 0) return {};
+  const auto free = files_.free_bytes();
+  if (free >= floor) return {};
+  make_room(floor - free + kLeastRoom);
+  if (free >= floor / 2) return {};
+  return base::failure(base::ErrorKind::too_large, base::Fault::tribune,
+                       fmt::format("the disk has {} free bytes left, less than half of min_free_bytes", free), true);
+}
+
+void DiskWriter::make_room(std::uint64_t least) {
   const auto now = clock_.steady_now();
-  if (error.kind != base::ErrorKind::too_large || now - made_room_ < std::chrono::seconds(1)) return;
+  if (made_room_ != base::SteadyTime{} && now - made_room_ < std::chrono::seconds(1)) return;
   made_room_ = now;
-  housekeeper_.evicted(index_.make_room(std::max(kLeastRoom, index_.totals().bytes / 16)));
+  housekeeper_.evicted(index_.make_room(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
+}
+
+void DiskWriter::probe() {
+  if (memory_only_ || health_.reason().empty()) return;
+  thread_.add([this] {
+    auto works = check_free_bytes();
+    if (works) works = files_.probe();
+    if (works) health_.worked();
+  });
 }
 
 void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
@@ -111,21 +133,20 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   auto writing = writing_.extract(fill.get());
   if (fill->keeping() != Fill::Keeping::disk) {
     if (!writing.empty()) files_.remove_unfinished(fill->key().id, fill->generation());
-    index_.keep_in_memory(fill);
+    if (const auto replaced = index_.keep_in_memory(fill)) housekeeper_.purged({replaced});
     return;
   }
   auto object = std::make_shared<Object>();
   object->id = fill->key().id;
   object->generation = fill->generation();
   object->size = view.received;
-  object->stored = view.stored;
-  object->head = view.head;
+  object->stored = static_cast<std::uint32_t>(view.stored);
   object->verified = true;
-  if (!writing.empty()) object->checksum = writing.mapped().sum.value();
+  object->checksum = writing.empty() ? Checksum().value() : writing.mapped().sum.value();
+  object->set_head(view.head);
 
   base::Status visible;
   if (writing.empty()) {                             // an object without bytes
-    object->checksum = Checksum().value();
     if (auto file = files_.begin(object->id, object->generation); !file) visible = tl::unexpected(file.error());
   }
   if (visible) visible = files_.make_visible(object->id, object->generation);
@@ -133,12 +154,13 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
     health_.failed(visible.error().text);
     files_.remove_unfinished(object->id, object->generation);
     fill->keep_less(Fill::Keeping::memory);
-    index_.keep_in_memory(fill);
+    if (const auto replaced = index_.keep_in_memory(fill)) housekeeper_.purged({replaced});
     return;
   }
   auto completed = index_.complete(*fill, object);
   if (completed.accepted) {
-    journal_.stored(*object, fill->key().text);
+    journal_.stored(*object, {fill->key().text, view.head.tags});
+    housekeeper_.replaced(completed.replaced);
   } else {
     files_.remove(*object);
   }

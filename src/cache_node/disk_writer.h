@@ -2,6 +2,7 @@
 // The thread that writes running fills to their files and makes complete ones visible. No fsync: length and checksum are
 // checked before the first use after a restart, and what is lost is filled again. A failed write moves the fill to RAM.
 
+#include <atomic>
 #include <memory>
 #include <unordered_map>
 
@@ -26,6 +27,13 @@ class DiskWriter {
   void changed(const std::shared_ptr<Fill>&);
   /// Waits until all that was queued is done.
   void finish_queued();
+  /// Objects stay in RAM from now on, and nothing is written. Before the first fill.
+  void use_memory_only() { memory_only_ = true; }
+  /// Below so many free bytes of the disk objects are evicted; below half of them nothing more is written.
+  void set_min_free_bytes(std::uint64_t bytes) { min_free_bytes_ = bytes; }
+  /// Tries whether the disk that failed takes writes again. Cheap while all is well.
+  void probe();
+  void revalidated(const ObjectPtr& object) { housekeeper_.revalidated(object); }
 
  private:
   struct Writing {                                   // of the thread
@@ -36,7 +44,8 @@ class DiskWriter {
   base::Status write(Fill&, Writing&, const Fill::Unwritten&);
   void give_up(const std::shared_ptr<Fill>&, const base::Error&);
   void settle(const std::shared_ptr<Fill>&);
-  void make_room(const base::Error&);
+  void make_room(std::uint64_t least);
+  base::Status check_free_bytes();
 
   const ObjectFiles& files_;
   ObjectIndex& index_;
@@ -46,6 +55,8 @@ class DiskWriter {
   const base::Clock& clock_;
   std::unordered_map<const Fill*, Writing> writing_; // of the thread
   base::SteadyTime made_room_{};                     // of the thread
+  std::atomic<std::uint64_t> min_free_bytes_{0};
+  std::atomic<bool> memory_only_{false};
   WorkThread thread_;                                // last: its work uses all of the above
 };
 

@@ -37,6 +37,7 @@ struct FillFailure {
   const http::ProblemType* problem = nullptr;
   std::string detail;
   std::string_view reason;      // one word, a literal
+  bool look_again = false;      // a stale object that the fill would have replaced is there again, and serves
 };
 
 class FillReader;
@@ -47,11 +48,13 @@ class Fill : public std::enable_shared_from_this<Fill> {
   enum class Phase { asking, arriving, complete, failed };
   enum class Keeping { disk, memory, nothing };
 
-  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory)
-      : key_(std::move(key)), generation_(generation), memory_(std::move(memory)) {}
+  /// `previous_etag` is of the stale object that it replaces, if any.
+  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory, std::string previous_etag = {})
+      : key_(std::move(key)), generation_(generation), memory_(std::move(memory)), previous_etag_(std::move(previous_etag)) {}
 
   const ObjectKey& key() const { return key_; }
   std::uint32_t generation() const { return generation_; }
+  const std::string& previous_etag() const { return previous_etag_; }
 
   struct View {
     Phase phase = Phase::asking;
@@ -119,6 +122,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const ObjectKey key_;
   const std::uint32_t generation_;
   const std::shared_ptr<FillMemory> memory_;
+  const std::string previous_etag_;
 
   mutable std::mutex mutex_;                // guards all that follows
   Phase phase_ = Phase::asking;

@@ -37,6 +37,21 @@ void Housekeeper::check_now(const ObjectPtr& object) {
 void Housekeeper::evicted(std::vector<ObjectPtr> objects) {
   if (objects.empty()) return;
   evictions_.add(static_cast<double>(objects.size()));
+  remove(std::move(objects));
+}
+
+void Housekeeper::purged(std::vector<ObjectPtr> objects) { remove(std::move(objects)); }
+
+void Housekeeper::replaced(const ObjectPtr& object) {
+  if (!object) return;
+  thread_.add([this, object] { files_.remove(*object); });
+}
+
+void Housekeeper::revalidated(const ObjectPtr& object) {
+  thread_.add([this, object] { journal_.write_again(*object); });
+}
+
+void Housekeeper::remove(std::vector<ObjectPtr> objects) {
   // Records go at once, before a refilled object can write its own under the same key; files follow.
   for (const auto& object : objects) {
     journal_.gone(*object);

@@ -28,8 +28,14 @@ class Housekeeper {
   /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many ask meanwhile. Afterwards
   /// the object is verified, or out of the index.
   void check(const ObjectPtr&, net::EventLoop& loop, std::function<void()> on_checked);
-  /// Out of the index already: removes files and records.
+  /// Out of the index already, to make room: removes files and records.
   void evicted(std::vector<ObjectPtr>);
+  /// Out of the index already, by order.
+  void purged(std::vector<ObjectPtr>);
+  /// Another object has its key by now, and its record: removes the file.
+  void replaced(const ObjectPtr&);
+  /// Fresh again: its record says so soon.
+  void revalidated(const ObjectPtr&);
   /// Found damaged by a reader: drops it from the index, then as evicted.
   void damaged(const ObjectPtr&, std::string_view why);
   void start_sweep();
@@ -41,6 +47,7 @@ class Housekeeper {
     std::function<void()> on_checked;
   };
   void check_now(const ObjectPtr&);
+  void remove(std::vector<ObjectPtr>);
 
   const ObjectFiles& files_;
   OpenFiles& open_files_;

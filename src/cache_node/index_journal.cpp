@@ -1,9 +1,6 @@
 #include "cache_node/index_journal.h"
 
 #include <algorithm>
-#include <vector>
-
-#include "cache_node/index_records.h"
 
 namespace tribune::cache_node {
 
@@ -14,16 +11,16 @@ IndexJournal::IndexJournal(base::Log& log, base::Metrics& metrics)
 }
 
 base::Status IndexJournal::load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex& index) {
-  store::StoreOptions options;
-  options.directory = store_dir + "/index";
-  options.tables = {std::string(kObjectTable)};
-  options.max_bytes = max_index_bytes;
-  options.format = kIndexFormat;
-  auto opened = store::Store::open(options, log_);
+  options_.directory = store_dir + "/index";
+  options_.tables = {std::string(kObjectTable)};
+  options_.max_bytes = max_index_bytes;
+  options_.format = kIndexFormat;
+  auto opened = store::Store::open(options_, log_);
   if (opened) {
-    store_ = std::move(*opened);
-    const auto damaged = restore(index);
+    const auto damaged = restore(**opened, index);
     log_.info("cache_node", "index_loaded", {{"objects", index.totals().objects}, {"bytes", index.totals().bytes}, {"damaged_records", damaged}});
+    const std::lock_guard lock(mutex_);
+    store_ = std::move(*opened);
     return {};
   }
   if (opened.error().kind == base::ErrorKind::conflict) return tl::unexpected(opened.error());
@@ -32,10 +29,32 @@ base::Status IndexJournal::load(const std::string& store_dir, std::uint64_t max_
   return {};
 }
 
-std::size_t IndexJournal::restore(ObjectIndex& index) {
+void IndexJournal::retry() {
+  if (store() || options_.directory.empty()) return;
+  auto opened = store::Store::open(options_, log_);
+  if (!opened) return;
+  // Records of an earlier run have no object in the index of this one; their files were swept away.
+  std::vector<std::string> strange;
+  const auto scanned = (*opened)->scan(kObjectTable, [&](std::string_view key, std::string_view) {
+    strange.emplace_back(key);
+    return true;
+  });
+  for (auto& key : strange) (*opened)->erase(kObjectTable, std::move(key));
+  log_.info("cache_node", "index_recovered", {{"dropped_records", strange.size()}, {"complete", scanned.has_value()}});
+  counts_->last_failed = false;
+  const std::lock_guard lock(mutex_);
+  store_ = std::move(*opened);
+}
+
+std::shared_ptr<store::Store> IndexJournal::store() const {
+  const std::lock_guard lock(mutex_);
+  return store_;
+}
+
+std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
   std::vector<ObjectPtr> objects;
   std::vector<std::string> damaged;
-  const auto scanned = store_->scan(kObjectTable, [&](std::string_view key, std::string_view value) {
+  const auto scanned = store.scan(kObjectTable, [&](std::string_view key, std::string_view value) {
     if (auto record = read_record(key, value)) {
       objects.push_back(std::move(record->object));
     } else {
@@ -44,35 +63,75 @@ std::size_t IndexJournal::restore(ObjectIndex& index) {
     return true;
   });
   if (!scanned) log_.error("cache_node", "index_cut_short", {{"error", scanned.error().text}});
-  for (auto& key : damaged) store_->erase(kObjectTable, std::move(key));
+  for (auto& key : damaged) store.erase(kObjectTable, std::move(key));
   std::sort(objects.begin(), objects.end(), [](const ObjectPtr& a, const ObjectPtr& b) { return a->stored < b->stored; });
+  index.reserve(objects.size());
   for (auto& object : objects) index.restore(std::move(object));
   return damaged.size();
 }
 
-void IndexJournal::stored(const Object& object, std::string_view key_text) {
-  if (!store_) return;
+void IndexJournal::stored(const Object& object, const RecordTexts& texts) {
+  const auto to = store();
+  if (!to) {
+    const std::lock_guard lock(counts_->mutex);
+    counts_->without_record.insert(object.id);
+    return;
+  }
   ++counts_->pending;
-  store_->put(kObjectTable, std::string(object.id.view()), write_record(object, key_text),
-              [counts = counts_, failures = failures_](base::Status status) mutable {
-                --counts->pending;
-                counts->last_failed = !status;
-                if (!status) failures.add();
-              });
+  to->put(kObjectTable, std::string(object.id.view()), write_record(object, texts),
+          [counts = counts_, failures = failures_, id = object.id](base::Status status) mutable {
+            --counts->pending;
+            counts->last_failed = !status;
+            if (!status) failures.add();
+            const std::lock_guard lock(counts->mutex);
+            if (status) {
+              counts->without_record.erase(id);
+            } else {
+              counts->without_record.insert(id);
+            }
+          });
 }
 
 void IndexJournal::gone(const Object& object) {
-  if (!store_) return;
+  {
+    const std::lock_guard lock(counts_->mutex);
+    counts_->without_record.erase(object.id);
+  }
+  const auto to = store();
+  if (!to) return;
   ++counts_->pending;
-  store_->erase(kObjectTable, std::string(object.id.view()), [counts = counts_](base::Status) { --counts->pending; });
+  to->erase(kObjectTable, std::string(object.id.view()), [counts = counts_](base::Status) { --counts->pending; });
+}
+
+void IndexJournal::write_again(const Object& object) {
+  const auto from = store();
+  if (!from) return;
+  const auto record = from->get(kObjectTable, object.id.view());
+  if (!record || !*record) return;
+  const auto read = read_record(object.id.view(), **record);
+  if (read && read->object->generation == object.generation) stored(object, read->texts);
+}
+
+base::Status IndexJournal::each(const std::function<void(const ObjectId&, const RecordTexts&)>& visit) const {
+  const auto from = store();
+  if (!from) return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the index could not be opened");
+  return from->scan(kObjectTable, [&](std::string_view key, std::string_view value) {
+    if (const auto record = read_record(key, value)) visit(record->object->id, record->texts);
+    return true;
+  });
+}
+
+std::vector<ObjectId> IndexJournal::without_record() const {
+  const std::lock_guard lock(counts_->mutex);
+  return {counts_->without_record.begin(), counts_->without_record.end()};
 }
 
 void IndexJournal::flush() {
-  if (store_) store_->flush();
+  if (const auto to = store()) to->flush();
 }
 
 std::string IndexJournal::trouble() const {
-  if (!store_) return counts_->last_failed ? "the index could not be opened" : "";
+  if (!store()) return counts_->last_failed ? "the index could not be opened" : "";
   return counts_->last_failed ? "index records cannot be written" : "";
 }
 

@@ -4,12 +4,17 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "cache_node/index_records.h"
 #include "cache_node/object_index.h"
 #include "store/store.h"
 
@@ -23,27 +28,40 @@ class IndexJournal {
   /// Opens the records and restores them into the index, oldest object first. Errors: conflict when another process has
   /// the folder; any other trouble is told in the log, and the node goes on without records.
   base::Status load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex&);
+  /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
+  void retry();
 
-  void stored(const Object&, std::string_view key_text);
+  void stored(const Object&, const RecordTexts&);
   void gone(const Object&);
+  /// Writes the record again with the flags that the object has now. Blocks on the disk.
+  void write_again(const Object&);
+  /// Visits every record on disk. Blocks on the disk. Errors: unavailable when there are no records to be read.
+  base::Status each(const std::function<void(const ObjectId&, const RecordTexts&)>& visit) const;
+  /// Stored objects whose record could not be written: nobody wrote down what they are.
+  std::vector<ObjectId> without_record() const;
   /// Waits for the disk.
   void flush();
   /// Why records are not written; empty while all is well.
   std::string trouble() const;
 
  private:
-  std::size_t restore(ObjectIndex&);
+  std::size_t restore(store::Store&, ObjectIndex&);
+  std::shared_ptr<store::Store> store() const;
 
   base::Log& log_;
   /// Shared with the store's callbacks.
   struct Counts {
     std::atomic<std::int64_t> pending{0};
     std::atomic<bool> last_failed{false};
+    std::mutex mutex;
+    std::unordered_set<ObjectId, ObjectIdHash> without_record;   // guarded by mutex
   };
   const std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
   base::Gauge pending_;
   base::Counter failures_;
-  std::unique_ptr<store::Store> store_;
+  store::StoreOptions options_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<store::Store> store_;                          // guarded by mutex_
 };
 
 }  // namespace tribune::cache_node

@@ -1,7 +1,5 @@
 #include "cache_node/index_records.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
 
 #include "cache_node/checksum.h"
@@ -10,7 +8,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 
 template <class N>
 void add(std::string& out, N number) {
@@ -58,20 +56,21 @@ class Reader {
 
 }  // namespace
 
-std::string etag_of_body(std::uint64_t sum, std::uint64_t size) { return fmt::format("\"t-{:016x}-{:x}\"", sum, size); }
-
-std::string write_record(const Object& object, std::string_view key_text) {
+std::string write_record(const Object& object, const RecordTexts& texts) {
+  const auto head = object.head();
   std::string out;
-  out.reserve(96 + object.head.content_type.size() + object.head.etag.size() + key_text.size());
+  out.reserve(96 + head.content_type.size() + head.etag.size() + texts.key.size() + texts.tags.size());
   out.push_back(kVersion);
   add(out, object.generation);
   add(out, object.size);
   add(out, object.checksum);
   add(out, object.stored);
-  add(out, object.head.last_modified);
-  add_text(out, object.head.content_type);
-  add_text(out, object.head.etag);
-  add_text(out, key_text);
+  add(out, static_cast<char>(object.stale.load()));
+  add(out, head.last_modified);
+  add_text(out, head.content_type);
+  add_text(out, head.etag);
+  add_text(out, texts.key);
+  add_text(out, texts.tags);
   add(out, checksum(out));
   return out;
 }
@@ -89,11 +88,15 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   object.generation = reader.number<std::uint32_t>();
   object.size = reader.number<std::uint64_t>();
   object.checksum = reader.number<std::uint64_t>();
-  object.stored = reader.number<std::int64_t>();
-  object.head.last_modified = reader.number<std::int64_t>();
-  object.head.content_type = reader.text();
-  object.head.etag = reader.text();
-  read.key_text = reader.text();
+  object.stored = reader.number<std::uint32_t>();
+  object.stale = reader.number<char>() != 0;
+  ObjectHead head;
+  head.last_modified = reader.number<std::int64_t>();
+  head.content_type = reader.text();
+  head.etag = reader.text();
+  object.set_head(head);
+  read.texts.key = reader.text();
+  read.texts.tags = reader.text();
   if (!reader.complete()) return std::nullopt;
   return read;
 }

@@ -6,7 +6,8 @@
 //   stored       renamed into place, the index names the object, a record is queued     (DiskWriter)
 //   unverified   known from a record after a restart; its first reader checks the file  (ObjectIndex::restore)
 //   verified     length and checksum fit, or written by this run                        (DiskWriter, Housekeeper)
-//   gone         evicted or found damaged: out of the index, then file and record go     (ObjectIndex, Housekeeper)
+//   stale        purged softly: the next request fills it again, and it serves if that fails   (Purge)
+//   gone         evicted, purged or found damaged: out of the index, then file and record go   (ObjectIndex, Housekeeper)
 // A file that is being sent stays readable until the last reader closes it.
 
 #include <atomic>
@@ -23,18 +24,30 @@ struct ObjectHead {
   std::string content_type;
   std::string etag;                   // as sent, with quotes and W/; made from the checksum where the origin sent none
   std::int64_t last_modified = -1;    // unix seconds; -1: not said
+  std::string tags;                   // of Surrogate-Key and Cache-Tag, each behind a space; kept in the record only
   bool operator==(const ObjectHead&) const = default;
 };
 
-/// Immutable but for `verified`; any thread.
+/// Immutable but for the flags; any thread. There may be a million of these: it says in 56 bytes what it can, and only an
+/// ETag of the origin's own or a rare media type costs a piece of memory more.
 struct Object {
   ObjectId id;
-  std::uint32_t generation = 0;       // random; a refilled object has another file name
   std::uint64_t size = 0;
   std::uint64_t checksum = 0;         // XXH64
-  std::int64_t stored = 0;            // unix seconds: when the fill was complete
-  ObjectHead head;
+  std::uint32_t generation = 0;       // random; a refilled object has another file name
+  std::uint32_t stored = 0;           // unix seconds, until 2106: when the fill was complete
   std::atomic<bool> verified{false};
+  std::atomic<bool> stale{false};
+
+  ObjectHead head() const;
+  /// After size and checksum are set: an ETag made from them is not kept a second time. Texts are cut at 64 KiB.
+  void set_head(const ObjectHead&);
+
+ private:
+  bool made_etag_ = false;
+  std::uint8_t media_type_ = 0;           // which known one; 0: it stands in texts_
+  std::uint32_t last_modified_ = 0;       // unix seconds; 0: not said, or before 1970 or after 2106
+  std::unique_ptr<const char[]> texts_;   // ETag, then an unknown media type, each behind its length
 };
 using ObjectPtr = std::shared_ptr<Object>;
 

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kProbeBytes = 64 * 1024;
 
 tl::unexpected<base::Error> failed(std::string_view what, const std::string& path) {
   auto kind = base::ErrorKind::io;
@@ -141,6 +142,19 @@ std::size_t ObjectFiles::sweep(const std::function<bool(const ObjectId&, std::ui
     removed += fs::remove(at->path(), ignored);
   }
   return removed;
+}
+
+base::Status ObjectFiles::probe() const {
+  const auto at = root_ + "/tmp/probe";
+  const base::File file(::open(at.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (file.fd() < 0) return failed("create", at);
+  const std::string bytes(kProbeBytes, 'p');
+  const auto wrote = ::pwrite(file.fd(), bytes.data(), bytes.size(), 0);
+  const int code = errno;
+  ::unlink(at.c_str());
+  if (wrote == static_cast<ssize_t>(bytes.size())) return {};
+  errno = wrote < 0 ? code : ENOSPC;
+  return failed("write", at);
 }
 
 std::uint64_t ObjectFiles::free_bytes() const {

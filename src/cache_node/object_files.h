@@ -37,6 +37,9 @@ class ObjectFiles {
   /// Calls `wanted` for each complete file; those it does not want are removed. Returns how many. Stops when `stop` says so.
   std::size_t sweep(const std::function<bool(const ObjectId&, std::uint32_t generation)>& wanted, const std::function<bool()>& stop) const;
 
+  /// Writes a small file and removes it: whether the disk takes anything at all.
+  base::Status probe() const;
+
   /// Bytes that the file system has left for us; 0 when it cannot be asked.
   std::uint64_t free_bytes() const;
   const std::string& root() const { return root_; }

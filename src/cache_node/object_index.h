@@ -3,16 +3,19 @@
 // so that there is one fill per object whoever asks. It holds no bytes and touches no file.
 //
 // What an entry is, and what may follow
-//   fill       find_or_begin() made it, and the caller runs it        → object, memory, failure, nothing
-//   memory     a complete fill whose bytes stay in RAM (disk failed)   → nothing, when RAM is wanted
-//   object     complete, in a file                                      → nothing: evicted or dropped as damaged
+//   fill       find_or_begin() made it, and the caller runs it        → object, memory, failure, nothing; what it replaces
+//   memory     a complete fill whose bytes stay in RAM                 → fill when stale; nothing when RAM is wanted
+//   object     complete, in a file                                      → fill when stale; nothing: evicted, purged or damaged
 //   failure    remembered until its time is over                        → fill
+// A stale object (purged softly) is replaced by the fill that the next request begins. When that fill fails, the object is
+// back and serves for as long as the failure would have been remembered.
 
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -42,64 +45,117 @@ class ObjectIndex {
   struct Completed {
     bool accepted = false;             // false: the fill's place was not its own any more
     std::vector<ObjectPtr> evicted;    // to make room; their files and records are the caller's to remove
+    ObjectPtr replaced;                // its file is the caller's to remove; its record has the key of the new one
   };
   /// The fill became this object.
   Completed complete(const Fill&, ObjectPtr);
-  /// The fill is complete and its bytes stay in RAM, bounded by max_memory_bytes: the oldest such fill goes first.
-  void keep_in_memory(const std::shared_ptr<Fill>&);
-  /// The fill's place becomes free at once, or tells `failure` until then.
-  void abandon(const Fill&);
-  void abandon(const Fill&, FillFailure failure, base::SteadyTime until);
+  /// The fill is complete and its bytes stay in RAM, bounded by max_memory_bytes. Returns what it replaced.
+  ObjectPtr keep_in_memory(const std::shared_ptr<Fill>&);
+  /// The fill's place becomes free at once, or tells `failure` until then. True when it replaced a stale object, which is
+  /// there again: asking the index anew finds it.
+  bool abandon(const Fill&);
+  bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
+  /// The origin said that what the fill would have replaced is still right: it is there again, and no longer stale.
+  ObjectPtr revalidated(const Fill&);
 
   /// From a record, before the first request, oldest first.
   void restore(ObjectPtr);
+  /// Room for so many entries, so that the table need not grow under the lock.
+  void reserve(std::size_t objects);
   /// Damaged: whether it was still the object of its key.
   bool drop(const ObjectPtr&);
   /// Frees about so many bytes for the disk.
-  std::vector<ObjectPtr> make_room(std::uint64_t bytes);
-  std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes);
+  std::vector<ObjectPtr> make_room(std::uint64_t bytes, std::int64_t now_unix);
+  std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
+  void set_max_memory_bytes(std::uint64_t bytes);
+  /// Younger objects are never evicted: playlists may still list them. The bound on bytes is passed rather.
+  void set_min_age(std::chrono::seconds);
   /// Whether a file of this generation belongs to an object or a running fill.
   bool knows(const ObjectId&, std::uint32_t generation) const;
+
+  /// One key's entry. Hard: whatever is there goes, and a running fill will not be stored. Soft: it becomes stale.
+  struct Purged {
+    bool found = false;
+    ObjectPtr gone;                    // file and record are the caller's to remove
+    ObjectPtr stale;                   // its record is the caller's to write anew
+  };
+  Purged purge(const ObjectId&, bool soft);
+  /// What has no record: fills that run, and complete ones in RAM.
+  std::vector<std::shared_ptr<Fill>> unrecorded() const;
 
   struct Totals {
     std::uint64_t objects = 0;
     std::uint64_t bytes = 0;
     std::uint64_t fills = 0;
     std::uint64_t memory_objects = 0;
+    std::uint64_t memory_bytes = 0;
     std::uint64_t max_bytes = 0;
   };
   Totals totals() const;
 
  private:
   struct Failure {
+    ObjectId id;
     FillFailure what;
     base::SteadyTime until;
   };
   struct InMemory {
     std::shared_ptr<Fill> fill;
     std::uint64_t bytes = 0;
+    bool stale = false;
   };
+  using State = std::variant<std::shared_ptr<Fill>, ObjectPtr, std::unique_ptr<InMemory>, std::unique_ptr<Failure>>;
+  /// WHY a set of entries that know their ids, and not a map: a second copy of the id costs 16 bytes for each of a million.
   struct Entry : SieveLink {
-    std::variant<std::monostate, std::shared_ptr<Fill>, ObjectPtr, std::unique_ptr<InMemory>, std::unique_ptr<Failure>> is;
+    explicit Entry(State s) : is(std::move(s)) {}
+    const ObjectId& id() const;
+    State is;                          // changes, but never to what has another id
   };
-  using Entries = std::unordered_map<ObjectId, Entry, ObjectIdHash>;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(const ObjectId& id) const noexcept { return ObjectIdHash()(id); }
+    std::size_t operator()(const Entry& entry) const noexcept { return ObjectIdHash()(entry.id()); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const noexcept { return a.id() == b.id(); }
+    bool operator()(const ObjectId& a, const Entry& b) const noexcept { return a == b.id(); }
+    bool operator()(const Entry& a, const ObjectId& b) const noexcept { return a.id() == b; }
+  };
+  /// A stale thing whose place a fill has taken.
+  struct Replaced {
+    ObjectPtr object;
+    std::unique_ptr<InMemory> memory;
+  };
 
+  Entry* find(const ObjectId&);
+  const Entry* find(const ObjectId& id) const { return const_cast<ObjectIndex*>(this)->find(id); }
   Entry* entry_of(const Fill&);
+  void erase(Entry&);
+  Found begin(Entry*, const ObjectKey&, std::string previous_etag);
+  bool serves_stale(const ObjectId&, base::SteadyTime now);
+  bool put_back(Entry&);
+  void end_fill(const ObjectId&);
+  ObjectPtr forget_replaced(const ObjectId&);
   void forget_failures(base::SteadyTime now);
-  void evict_above(std::uint64_t bytes, std::vector<ObjectPtr>& evicted);
-  void take_out(const ObjectPtr&);
+  void evict_above(std::uint64_t bytes, std::int64_t now_unix, std::vector<ObjectPtr>& evicted);
+  void take_out(Entry&);
+  void take_out_of_memory(Entry&);
   void drop_old_memory();
 
   mutable std::mutex mutex_;           // guards all that follows
   const std::shared_ptr<FillMemory> fill_memory_;
-  Entries entries_;
-  Sieve sieve_;
+  std::unordered_set<Entry, Hash, Equal> entries_;
+  Sieve sieve_;                        // of objects
+  Sieve memory_sieve_;                 // of complete fills in RAM
+  std::unordered_set<ObjectId, ObjectIdHash> unrecorded_;        // running fills, and complete ones in RAM
+  std::unordered_map<ObjectId, Replaced, ObjectIdHash> replaced_;
+  std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;   // until then
   std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;   // in the order of their end, about
-  std::deque<ObjectId> in_memory_;
   std::uint64_t max_bytes_;
   std::uint64_t max_memory_bytes_;
+  std::int64_t min_age_seconds_ = 0;
   Totals totals_;
-  std::uint64_t memory_bytes_ = 0;
 };
 
 }  // namespace tribune::cache_node

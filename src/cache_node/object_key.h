@@ -24,7 +24,7 @@ struct ObjectId {
 
 /// The bytes are a hash already.
 struct ObjectIdHash {
-  std::size_t operator()(const ObjectId& id) const {
+  std::size_t operator()(const ObjectId& id) const noexcept {
     std::uint64_t first = 0;
     std::memcpy(&first, id.bytes.data(), sizeof first);
     return first;

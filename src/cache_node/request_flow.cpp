@@ -71,8 +71,9 @@ void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, contr
   facts.cache.hit = true;
   facts.age = std::max<std::int64_t>(now - object->stored, 0);
   facts.link_life = link.expires - now;
-  const auto choice = choose(exchange->request(), object->head, object->size);
-  auto response = answer(choice, object->head, object->size, facts);
+  const auto head = object->head();
+  const auto choice = choose(exchange->request(), head, object->size);
+  auto response = answer(choice, head, object->size, facts);
   if (choice.length > 0) response.body = base::FileSlice{std::move(*file), choice.part.first, choice.length};
   exchange->note.cache = "hit";
   parts_.metrics.hits.add();
@@ -111,6 +112,7 @@ void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, contrac
     is_over = on_over;
     return std::make_unique<Delivery>(worker.loop, parts_.clock, parts_.metrics, std::move(facts), joined.fill, std::move(exchange), std::move(on_over));
   });
+  delivery.when_stale_serves([this, &worker, link, attempt](Exchange back) { look_up(worker, std::move(back), link, attempt + 1); });
   if (delivery.start()) return;
   // The fill takes no newcomers and has left the index: there is another entry by now.
   exchange = delivery.take_exchange();

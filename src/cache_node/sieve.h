@@ -35,35 +35,27 @@ class Sieve {
     link.queued = false;
   }
 
-  /// The next to go, still queued; null when everything is in use. Takes at most `max_steps` marks away, then anything not
-  /// in use goes: the index is locked meanwhile.
-  template <class InUse>
-  SieveLink* candidate(InUse in_use, std::size_t max_steps) {
-    // Twice round meets every object without its mark; further objects in use never become free meanwhile.
-    bool went_round = false;
-    for (std::size_t steps = 0;; ++steps) {
-      if (!hand_) {
-        if (went_round || !oldest_) return any_unused(in_use);
-        went_round = steps > 0;
+  /// The next to go, still queued; null when everything looked at is in use. `is_young` is true for none, or from some
+  /// object on to the newest: the hand turns back there. Takes at most `max_steps` marks away, then anything not in use
+  /// goes, and it gives up after as many more: the index is locked meanwhile.
+  template <class InUse, class IsYoung>
+  SieveLink* candidate(InUse in_use, IsYoung is_young, std::size_t max_steps) {
+    // From the middle to the end, round without marks, and round once more: further objects in use stay so meanwhile.
+    int turns = 0;
+    for (std::size_t steps = 0; steps < 2 * max_steps; ++steps) {
+      if (!hand_ || is_young(*hand_)) {
+        if (!oldest_ || is_young(*oldest_) || ++turns > 3) return nullptr;
         hand_ = oldest_;
       }
       SieveLink* link = hand_;
       if (!in_use(*link) && (!link->marked || steps >= max_steps)) return link;
-      if (steps >= 2 * max_steps) return nullptr;
       link->marked = false;
       hand_ = link->newer;
     }
-  }
-
- private:
-  /// After a full round every mark is gone; what is not in use is found in one more pass.
-  template <class InUse>
-  SieveLink* any_unused(InUse in_use) const {
-    for (SieveLink* link = oldest_; link; link = link->newer)
-      if (!in_use(*link)) return link;
     return nullptr;
   }
 
+ private:
   SieveLink* oldest_ = nullptr;
   SieveLink* newest_ = nullptr;
   SieveLink* hand_ = nullptr;

@@ -206,7 +206,7 @@ TEST_CASE_FIXTURE(Fixture, "bytes that changed in mid-fill cut the viewer, are n
     REQUIRE(next->wait_end());
     CHECK(next->body == other);
     node.settle();
-    node.index.make_room(1 << 20);
+    node.index.make_room(1 << 20, 0);
   }
   CHECK(folder.files("tmp").empty());
 }

@@ -12,7 +12,7 @@ ObjectPtr sample() {
   object->size = 2'097'152;
   object->checksum = 0x1122334455667788ULL;
   object->stored = 1'700'000'000;
-  object->head = {"video/mp2t", "\"65f1-200000\"", 1'699'999'990};
+  object->set_head({"video/mp2t", "\"65f1-200000\"", 1'699'999'990, ""});
   return object;
 }
 }  // namespace
@@ -20,21 +20,24 @@ ObjectPtr sample() {
 TEST_CASE("a record says of an object all that is known, and it is unverified when read") {
   const auto object = sample();
   object->verified = true;
-  const auto read = read_record(object->id.view(), write_record(*object, "demo/e1/seg1.ts"));
+  object->stale = true;
+  const auto read = read_record(object->id.view(), write_record(*object, {"demo/e1/seg1.ts", " match half-1"}));
   REQUIRE(read);
-  CHECK(read->key_text == "demo/e1/seg1.ts");
+  CHECK(read->texts.key == "demo/e1/seg1.ts");
+  CHECK(read->texts.tags == " match half-1");
+  CHECK(read->object->stale);
   CHECK(read->object->id == object->id);
   CHECK(read->object->generation == 77);
   CHECK(read->object->size == object->size);
   CHECK(read->object->checksum == object->checksum);
   CHECK(read->object->stored == object->stored);
-  CHECK(read->object->head == object->head);
+  CHECK(read->object->head() == object->head());
   CHECK_FALSE(read->object->verified);
 }
 
 TEST_CASE("a record with any bit flipped, cut anywhere or prolonged is refused") {
   const auto object = sample();
-  auto record = write_record(*object, "demo/e1/seg1.ts");
+  auto record = write_record(*object, {"demo/e1/seg1.ts", ""});
   for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
     record[bit / 8] = static_cast<char>(record[bit / 8] ^ (1 << (bit % 8)));
     CHECK_FALSE(read_record(object->id.view(), record));

@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(Fixture, "many threads that store, find and drop keep the book
   const auto before = index.totals();
   CHECK(before.fills == 0);
   CHECK(before.bytes <= 1000);
-  index.make_room(1000);
+  index.make_room(1000, 0);
   CHECK(index.totals().bytes == 0);
   CHECK(index.totals().objects == 0);
 }

@@ -1,0 +1,70 @@
+#include "cache_node/object.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+namespace tribune::cache_node {
+
+namespace {
+
+/// Those that packagers send; the first stands for "spelled out".
+constexpr std::array<std::string_view, 12> kMediaTypes = {
+    "", "video/mp2t", "video/mp4", "audio/mp4", "video/iso.segment", "audio/aac", "text/vtt", "application/octet-stream",
+    "application/mp4", "audio/mpeg", "video/MP2T", "image/jpeg"};
+
+std::uint8_t known_type(std::string_view type) {
+  const auto found = std::find(kMediaTypes.begin() + 1, kMediaTypes.end(), type);
+  return found == kMediaTypes.end() ? 0 : static_cast<std::uint8_t>(found - kMediaTypes.begin());
+}
+
+char* put(char* at, std::string_view text) {
+  const auto size = static_cast<std::uint16_t>(text.size());
+  std::memcpy(at, &size, sizeof size);
+  std::memcpy(at + sizeof size, text.data(), text.size());
+  return at + sizeof size + text.size();
+}
+
+std::string take(const char*& at) {
+  std::uint16_t size = 0;
+  std::memcpy(&size, at, sizeof size);
+  std::string text(at + sizeof size, size);
+  at += sizeof size + size;
+  return text;
+}
+
+}  // namespace
+
+std::string etag_of_body(std::uint64_t sum, std::uint64_t size) { return fmt::format("\"t-{:016x}-{:x}\"", sum, size); }
+
+void Object::set_head(const ObjectHead& head) {
+  const bool fits = head.last_modified > 0 && head.last_modified <= std::numeric_limits<std::uint32_t>::max();
+  last_modified_ = fits ? static_cast<std::uint32_t>(head.last_modified) : 0;
+  media_type_ = known_type(head.content_type);
+  made_etag_ = !head.etag.empty() && head.etag == etag_of_body(checksum, size);
+  constexpr std::size_t kMost = std::numeric_limits<std::uint16_t>::max();
+  const auto etag = made_etag_ ? std::string_view() : std::string_view(head.etag).substr(0, kMost);
+  const auto type = media_type_ != 0 ? std::string_view() : std::string_view(head.content_type).substr(0, kMost);
+  texts_.reset();
+  if (etag.empty() && type.empty()) return;
+  auto texts = std::make_unique<char[]>(etag.size() + 2 + (media_type_ == 0 ? type.size() + 2 : 0));
+  char* end = put(texts.get(), etag);
+  if (media_type_ == 0) put(end, type);
+  texts_ = std::move(texts);
+}
+
+ObjectHead Object::head() const {
+  ObjectHead head;
+  head.last_modified = last_modified_ == 0 ? -1 : static_cast<std::int64_t>(last_modified_);
+  const char* at = texts_.get();
+  if (at) head.etag = take(at);
+  if (made_etag_) head.etag = etag_of_body(checksum, size);
+  head.content_type = media_type_ != 0 ? std::string(kMediaTypes[media_type_]) : at ? take(at) : "";
+  return head;
+}
+
+}  // namespace tribune::cache_node
