@@ -13,6 +13,8 @@
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/request_flow.h"
+#include "balancer/slate/slates.h"
+#include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
@@ -33,7 +35,8 @@ class BalancerRole final : public runtime::Role {
                    static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
-        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_,
+        slates_(services.clock, services.log, services.metrics), turns_(services.clock),
+        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, std::move(on_answer));
                }},
@@ -61,9 +64,13 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status start() override {
-    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kTurnsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
+    slates_.load(settings_.slate_folder, event_);
+    const auto reached = turns_.load(*store_);
+    if (!reached) return tl::unexpected(reached.error());
+    if (*reached) slates_.continue_from(**reached);
     sources_.emplace(services_, *store_, settings_.origin.as_source_settings());
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
@@ -127,6 +134,7 @@ class BalancerRole final : public runtime::Role {
   /// On the first worker's loop.
   void start_timers(net::EventLoop& loop) {
     tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) { pins_.release(id); }); });
+    sweep_turns_ = loop.every(2s, [this] { turns_.sweep({slates_.now(), slates_.ahead()}); });
     check_nodes(loop);
   }
 
@@ -157,11 +165,14 @@ class BalancerRole final : public runtime::Role {
   PinBoard pins_;
   NodeRegistry nodes_;
   Heartbeats heartbeats_;
+  Slates slates_;
+  TurnBook turns_;
   RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
   std::optional<Sources> sources_;
   net::Timer tick_;
   net::Timer check_;
+  net::Timer sweep_turns_;
 };
 
 std::string has_keys(const config::Settings& settings) {

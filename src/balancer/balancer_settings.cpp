@@ -81,6 +81,15 @@ const config::Section<BalancerSettings>& balancer_section() {
                  "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that take another URI for a "
                  "listed segment when its node is gone. All others (hls.js, Shaka, AVPlayer, unknown ones) get redirect links.",
                  config::check_not_empty, "parts of a User-Agent")
+          .text("slate_folder", &BalancerSettings::slate_folder,
+                "Where the waiting rooms of the channels lie, one folder each, as scripts/make-slate makes them. Empty: there are none. Read at the start.")
+          .text("slate_origin", &BalancerSettings::slate_origin,
+                "Where cache nodes reach this balancer, so that they serve the waiting rooms' segments. Empty: the balancer serves them itself.",
+                check_node_url, "http(s)://host[:port], or empty")
+          .texts("operator_networks", &BalancerSettings::operator_networks, "Who may use /access_queue_switch without a token.", config::check_prefix,
+                 "addresses, or prefixes as 10.0.0.0/8")
+          .text("operator_token", &BalancerSettings::operator_token,
+                "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.")
           .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
           .check(check_nodes);
   return section;

@@ -36,6 +36,10 @@ struct BalancerSettings {
   std::chrono::milliseconds session_idle{10'000};
   std::int64_t max_sessions = 2'000'000;
   std::vector<std::string> direct_players = default_direct_players();
+  std::string slate_folder;
+  std::string slate_origin;
+  std::vector<std::string> operator_networks{"127.0.0.0/8", "::1"};
+  std::string operator_token;
   OriginSettings origin;
 };
 

@@ -6,8 +6,9 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::array<std::string_view, 3> kPlaylists{"session", "multivariant", "media"};
-constexpr std::array<std::string_view, 12> kResults{"ok",           "not_modified", "stale", "channel_unknown", "session_invalid", "link_invalid",
-                                                    "link_expired", "full",         "no_key",       "no_node", "source_failed", "gone"};
+constexpr std::array<std::string_view, 17> kResults{"ok",      "not_modified",  "stale", "channel_unknown", "session_invalid", "link_invalid",
+                                                    "link_expired", "full",     "no_key", "no_node",        "source_failed",   "gone",
+                                                    "waiting", "queued",        "refused", "ticket_invalid", "session_ended"};
 
 }  // namespace
 

@@ -6,30 +6,13 @@
 
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
+#include "balancer/request_flow_viewer.h"
 #include "contracts/canonical.h"
 #include "contracts/link.h"
 #include "http/problem.h"
 #include "http/uri.h"
 
 namespace tribune::balancer {
-
-/// One request on its way.
-struct RequestFlow::Viewer {
-  FlowKind kind;
-  std::unique_ptr<net::Exchange> exchange;
-  std::shared_ptr<const EventView> view;
-  contracts::Token token;                       // its channel is the one that the path names
-  std::string path;                             // after `~{session}/`
-  const contracts::Channel* channel = nullptr;  // of the view
-  std::string token_text{};
-  std::string preferred{};                      // the cache that the client named, now or before
-  bool is_new = false;                          // this request opened the session
-  bool is_counted = false;                      // Sessions knows it, and will say when it is released
-  Asking asking{};
-
-  const http::Request& request() const { return exchange->request(); }
-  std::string_view user_agent() const { return request().headers.first("User-Agent").value_or(""); }
-};
 
 // ---- the journey ----
 
@@ -38,7 +21,7 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   viewer.token.channel = parameters["channel"];
   const auto token = http::query_value(viewer.request().query, "session");
   if (!find_channel(viewer)) return;
-  if (token ? !take_token(viewer, *token) : !admit(viewer)) return;
+  if (token ? !take_pass(viewer, *token) : !admit(viewer)) return;
   note_cache(viewer);
   ask(worker, std::move(viewer));   // answer_session()
 }
@@ -50,7 +33,8 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
   Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::string(path)};
   viewer.token.channel = parameters["channel"];
   if (!find_channel(viewer)) return;
-  if (!take_token(viewer, parameters["session"])) return;
+  if (!take_pass(viewer, parameters["session"])) return;
+  if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;   // the waiting room answered
   note_cache(viewer);
   if (is_segment) return redirect(viewer);
   ask(worker, std::move(viewer));   // answer_playlist()
@@ -58,7 +42,7 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
 
 void RequestFlow::answer(Viewer& viewer, base::Result<PlaylistAnswer> found) {
   if (!found) {
-    if (viewer.is_new) parts_.admission.release(viewer.token.session);
+    give_back(viewer);
     return refuse(viewer, problem_of(found.error()), found.error().text, FlowResult::source_failed);
   }
   viewer.exchange->note.cache = found->stale ? "stale" : found->waited ? "waited" : "hit";
@@ -74,6 +58,10 @@ bool RequestFlow::find_channel(Viewer& viewer) {
   return viewer.channel != nullptr;
 }
 
+bool RequestFlow::take_pass(Viewer& viewer, std::string_view text) {
+  return contracts::looks_like_ticket(text) ? take_ticket(viewer, text) : take_token(viewer, text);
+}
+
 bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
   auto token = contracts::read_token(*view.keys, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
@@ -84,9 +72,18 @@ bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
   viewer.token = std::move(*token);
   viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(viewer.token.session);
-  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, view.session_idle);
-  viewer.is_counted = renewal != access::Admission::Renewal::uncounted;
-  return true;
+  return renew(viewer, view.session_idle);
+}
+
+bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
+  using Renewal = access::Admission::Renewal;
+  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, idle);
+  viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
+  if (viewer.is_counted || renewal == Renewal::uncounted) return true;
+  refuse(viewer, http::problems::session_ended,
+         renewal == Renewal::ended ? "it was stopped, or another device took its place" : "it was away for long, and others have its place",
+         FlowResult::session_ended);
+  return false;
 }
 
 bool RequestFlow::admit(Viewer& viewer) {
@@ -96,19 +93,17 @@ bool RequestFlow::admit(Viewer& viewer) {
   viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.
   if (viewer.request().method != http::Method::head) {
-    const auto decision = parts_.admission.decide({.channel = viewer.channel->id, .client = viewer.request().client}, nullptr, view.session_idle);
+    const auto decision = decide(viewer, nullptr);
+    if (const auto* queued = std::get_if<access::Queued>(&decision)) return queue(viewer, *queued);
+    if (const auto* refused = std::get_if<access::Refused>(&decision)) return turn_away(viewer, *refused);
     const auto* granted = std::get_if<access::Granted>(&decision);
-    if (!granted) {
-      refuse(viewer, http::problems::overloaded, "as many sessions as may be are open", FlowResult::full);
-      return false;
-    }
     viewer.token.session = granted->session;
     viewer.is_new = viewer.is_counted = true;
     viewer.exchange->note.session = contracts::session_name(granted->session);
   }
   viewer.token_text = contracts::write_token(*view.keys, viewer.token, now);
   if (!viewer.token_text.empty()) return true;
-  if (viewer.is_new) parts_.admission.release(viewer.token.session);
+  give_back(viewer);
   refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
   return false;
 }
@@ -128,7 +123,8 @@ void RequestFlow::ask(runtime::Worker& worker, Viewer asker) {
   auto& waiting = waiting_[worker.index];
   const auto place = next_[worker.index]++;
   auto& viewer = waiting.emplace(place, std::move(asker)).first->second;
-  const PlaylistQuestion question{viewer.channel->id, viewer.path, viewer.request().query};
+  viewer.query = viewer.turn ? turned_query(viewer.request().query, *viewer.turn) : viewer.request().query;
+  const PlaylistQuestion question{viewer.channel->id, viewer.path, viewer.query};
   auto asking = parts_.ask(worker, question, [this, &waiting, place](base::Result<PlaylistAnswer> found) {
     auto asked = waiting.extract(place);
     if (asked) answer(asked.mapped(), std::move(found));
@@ -149,9 +145,13 @@ void RequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
 void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
   const auto& snapshot = *found.snapshot;
   const auto idle = std::max(viewer.view->session_idle, 3 * snapshot.target_duration());
-  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, idle);
-  viewer.is_counted = renewal != access::Admission::Renewal::uncounted;
-  const auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
+  const bool waits = viewer.ticket && snapshot.is_multivariant();   // or may wait: nothing is renewed by it
+  if (!waits && !renew(viewer, idle)) return;
+  auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
+  if (viewer.ticket && !waits) {
+    rendered = turned(viewer, *rendered);
+    if (!rendered) return;   // answered
+  }
   auto response = playlist_reply(viewer.request().headers, *rendered);
   const auto result = response.status == 304 ? FlowResult::not_modified : found.stale ? FlowResult::stale : FlowResult::ok;
   reply(viewer, std::move(response), result);

@@ -1,9 +1,11 @@
 #pragma once
 // The journey of a viewer's request; its steps stand at the head of request_flow.cpp in the order in which they happen.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +17,8 @@
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/routing.h"
+#include "balancer/slate/slates.h"
+#include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
 #include "base/clock.h"
 #include "contracts/token.h"
@@ -34,6 +38,8 @@ struct FlowParts {
   const NodeRegistry& nodes;
   access::Admission& admission;
   PinBoard& pins;
+  const Slates& slates;
+  TurnBook& turns;
   Ask ask;
 };
 
@@ -53,7 +59,9 @@ class RequestFlow {
   using Waiting = std::unordered_map<std::uint64_t, Viewer>;
 
   bool find_channel(Viewer&);
+  bool take_pass(Viewer&, std::string_view text);
   bool take_token(Viewer&, std::string_view text);
+  bool renew(Viewer&, std::chrono::milliseconds idle);
   bool admit(Viewer&);
   void note_cache(Viewer&);
   void ask(runtime::Worker&, Viewer);
@@ -65,6 +73,16 @@ class RequestFlow {
   RoutingChoice route(Viewer&, const NodeTable&);
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
+
+  // request_flow_waiting.cpp: viewers who wait, or waited
+  access::Decision decide(const Viewer&, const access::TicketClaim*);
+  bool queue(Viewer&, const access::Queued&);
+  bool turn_away(Viewer&, const access::Refused&);
+  void give_back(Viewer&);
+  bool take_ticket(Viewer&, std::string_view text);
+  bool enter(Viewer&);
+  void show_slate(Viewer&, std::optional<std::int64_t> end);
+  std::shared_ptr<const Rendered> turned(Viewer&, const Rendered& programme);
 
   FlowParts parts_;
   FlowMetrics metrics_;

@@ -12,6 +12,11 @@ constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is 
 constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not valid"};
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
 constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
+constinit const ProblemType session_ended{"session-ended", 403, "The session has ended"};
+constinit const ProblemType ticket_invalid{"ticket-invalid", 403, "The ticket is not valid"};
+constinit const ProblemType ticket_expired{"ticket-expired", 403, "The ticket's turn is over"};
+constinit const ProblemType access_queued{"access-queued", 403, "All places are taken, and others wait"};
+constinit const ProblemType account_full{"account-full", 403, "The account watches on as many devices as it may"};
 constinit const ProblemType forbidden{"forbidden", 403, "Not allowed"};
 constinit const ProblemType not_found{"not-found", 404, "Nothing is here"};
 constinit const ProblemType channel_unknown{"channel-unknown", 404, "No such channel"};
@@ -29,6 +34,7 @@ constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's an
 constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
 constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve this"};
 constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
+constinit const ProblemType queue_full{"queue-full", 503, "The waiting queue is full"};
 constinit const ProblemType not_ready{"not-ready", 503, "Not ready to serve"};
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
 constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
@@ -41,7 +47,8 @@ std::span<const ProblemType* const> all() {
       &body_too_large,  &target_too_long,    &range_not_satisfiable, &too_many_requests, &head_too_large,
       &internal,        &origin_broken,      &origin_unavailable,    &node_unavailable,  &overloaded,
       &not_ready,       &stopping,           &origin_timeout,        &expectation_failed, &not_implemented,
-      &version_unsupported,
+      &version_unsupported, &session_ended,  &ticket_invalid,        &ticket_expired,    &access_queued,
+      &account_full,    &queue_full,
   };
   return kAll;
 }

@@ -29,6 +29,11 @@ extern const ProblemType unauthorized;           // 401
 extern const ProblemType link_invalid;           // 403: forged, damaged, other channel or epoch
 extern const ProblemType link_expired;           // 403
 extern const ProblemType session_invalid;        // 403
+extern const ProblemType session_ended;          // 403: stopped, or away so long that its place was given on
+extern const ProblemType ticket_invalid;         // 403: forged, damaged, of another channel or queue
+extern const ProblemType ticket_expired;         // 403: its turn came and went
+extern const ProblemType access_queued;          // 403: full; an app gets a place in the queue, a bare player must come back
+extern const ProblemType account_full;           // 403: as many devices of the account watch as may
 extern const ProblemType forbidden;              // 403
 extern const ProblemType not_found;              // 404
 extern const ProblemType channel_unknown;        // 404
@@ -46,6 +51,7 @@ extern const ProblemType origin_broken;          // 502: the origin's answer can
 extern const ProblemType origin_unavailable;     // 503
 extern const ProblemType node_unavailable;       // 503: no cache node can serve the segment
 extern const ProblemType overloaded;             // 503
+extern const ProblemType queue_full;             // 503: even the waiting queue is full
 extern const ProblemType not_ready;              // 503
 extern const ProblemType stopping;               // 503
 extern const ProblemType origin_timeout;         // 504

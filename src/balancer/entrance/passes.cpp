@@ -1,0 +1,51 @@
+#include "balancer/entrance/passes.h"
+
+#include <fmt/format.h>
+
+#include "net/client_address.h"
+
+namespace tribune::balancer {
+
+namespace problems = http::problems;
+
+access::TicketClaim claim_of(const contracts::Ticket& ticket) { return {ticket.queue, ticket.lane, ticket.number, ticket.session}; }
+
+contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links, base::WallTime now) {
+  return {std::string(channel), claim.queue, claim.lane, claim.number, claim.session, base::unix_seconds(now), links};
+}
+
+const http::ProblemType& problem_of(access::Refusal reason) {
+  using access::Refusal;
+  switch (reason) {
+    case Refusal::queue_full: return problems::queue_full;
+    case Refusal::account_full: return problems::account_full;
+    case Refusal::too_many_tickets: return problems::too_many_requests;
+    case Refusal::ticket_unknown: return problems::ticket_invalid;
+    case Refusal::ticket_expired: return problems::ticket_expired;
+    case Refusal::ticket_used: return problems::session_ended;
+    case Refusal::busy: return problems::overloaded;
+  }
+  return problems::internal;
+}
+
+std::string detail_of(const access::Refused& refused) {
+  using access::Refusal;
+  switch (refused.reason) {
+    case Refusal::queue_full:
+      return fmt::format("the queue is full, come back in {} seconds", refused.come_back.count());
+    case Refusal::account_full: return fmt::format("these devices of the account watch: {}", fmt::join(refused.devices, ", "));
+    case Refusal::too_many_tickets: return "too many tickets were given to this address";
+    case Refusal::ticket_unknown: return "no ticket of this queue has this number";
+    case Refusal::ticket_expired: return "the ticket was called and not claimed, or was not heard of for too long";
+    case Refusal::ticket_used: return "the ticket's session was opened and has ended";
+    case Refusal::busy: return "more newcomers at once than can be given a number, come back at once";
+  }
+  return "";
+}
+
+std::string counted_client(std::string_view address) {
+  const auto ip = net::parse_ip(address);
+  return ip ? ip->counted().text() : std::string(address);
+}
+
+}  // namespace tribune::balancer

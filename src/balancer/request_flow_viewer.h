@@ -1,0 +1,35 @@
+#pragma once
+// One viewer's request on its way through the flow. Only for request_flow*.cpp.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "balancer/request_flow.h"
+#include "contracts/ticket.h"
+
+namespace tribune::balancer {
+
+/// One request on its way.
+struct RequestFlow::Viewer {
+  FlowKind kind;
+  std::unique_ptr<net::Exchange> exchange;
+  std::shared_ptr<const EventView> view;
+  contracts::Token token;                       // its channel is the one that the path names
+  std::string path;                             // after `~{session}/`
+  const contracts::Channel* channel = nullptr;  // of the view
+  std::string token_text{};
+  std::string preferred{};                      // the cache that the client named, now or before
+  std::optional<contracts::Ticket> ticket{};    // shown instead of a token
+  std::optional<Turn> turn{};                   // how the ticket's playlists turned into the programme
+  std::string query{};                          // of the request, in the programme's numbering
+  bool is_new = false;                          // this request opened the session, or the place in the queue
+  bool is_counted = false;                      // Sessions knows it, and will say when it is released
+  Asking asking{};
+
+  const http::Request& request() const { return exchange->request(); }
+  std::string_view user_agent() const { return request().headers.first("User-Agent").value_or(""); }
+};
+
+}  // namespace tribune::balancer
