@@ -1,52 +1,210 @@
 #include "access/admission.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
+#include "access/admission_inner.h"
+#include "base/ids.h"
+
 namespace tribune::access {
+namespace {
 
-struct Admission::Inner {
-  Sessions sessions;
-  Limits limits;
-};
+const std::vector<double>& wait_buckets() {
+  static const std::vector<double> buckets{1, 5, 10, 20, 30, 60, 120, 300, 600, 1'200, 1'800, 3'600, 7'200};
+  return buckets;
+}
 
-Admission::Admission(const base::Clock& clock, base::Log&, base::Metrics& metrics, const AccessSettings& settings, std::size_t max_known)
-    : inner_(std::unique_ptr<Inner>(new Inner{Sessions(clock, metrics, max_known), settings.limits()})) {}
+base::Counter decisions(base::Metrics& metrics, std::string_view outcome) {
+  return metrics.counter("tribune_access_decisions_total", "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
+}
+
+std::uint32_t where_of(const Visitor& visitor) {
+  return visitor.node.empty() ? 0 : static_cast<std::uint32_t>(std::hash<std::string_view>{}(visitor.node)) | 1;
+}
+
+std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000)); }
+
+}  // namespace
+
+Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view channel, std::uint32_t queue, base::Metrics& metrics)
+    : index(i), name(settings.name), share(settings.share), line(queue),
+      waiting(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.", {{"channel", channel}, {"lane", name}})),
+      called(metrics.counter("tribune_access_tickets_called_total", "Tickets whose turn came and for which room is kept: the outflow.",
+                             {{"channel", channel}, {"lane", name}})),
+      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that became sessions.", {{"channel", channel}, {"lane", name}})),
+      abandoned(metrics.counter("tribune_access_tickets_abandoned_total", "Tickets that were not heard for the lease when their turn came.",
+                                {{"channel", channel}, {"lane", name}})),
+      unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total", "Called tickets that were not claimed in time.",
+                                {{"channel", channel}, {"lane", name}})),
+      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session.", wait_buckets(), {{"channel", channel}, {"lane", name}})) {
+  disk.key = std::string(channel) + "/" + name;
+}
+
+Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known)
+    : clock(c), log(l), metrics(m), sessions(c, m, max_known), settings(s), granted(decisions(m, "granted")), queued_new(decisions(m, "queued")),
+      refused(decisions(m, "refused")) {
+  set_limits(settings.limits());
+}
+
+/// Made when it is new.
+ChannelQueue& Admission::Inner::channel(std::string_view id) {
+  if (const auto found = channels.find(id); found != channels.end()) return *found->second;
+  auto queue = std::make_unique<ChannelQueue>();
+  queue->scope = scopes.at(ScopeKind::channel, id);
+  auto lanes = settings.lanes;
+  if (lanes.empty()) lanes.push_back({"general", 1});
+  for (const auto& lane : lanes) {
+    const auto number = static_cast<std::uint32_t>(base::random_u64());
+    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id, number, metrics));
+    take_up(*queue->lanes.back());
+    write_behind(*queue->lanes.back());
+  }
+  scopes.set(limits);
+  return *channels.emplace(std::string(id), std::move(queue)).first->second;
+}
+
+Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings, std::size_t max_known)
+    : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known)) {}
 Admission::~Admission() = default;
 
-base::Status Admission::load(store::Store&) { return {}; }
-void Admission::stop() {}
-void Admission::configure(const AccessSettings&, const std::vector<ChannelFacts>&) {}
-void Admission::predict(std::string_view, double) {}
+void Admission::configure(const AccessSettings& settings, const std::vector<ChannelFacts>& facts) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  auto next = settings;
+  next.lanes = inner.settings.lanes;   // fixed at the start: tickets name them by number
+  inner.settings = std::move(next);
+  if (!inner.limits_are_live) inner.set_limits(inner.settings.limits());
+  inner.limits.account_rule = inner.settings.account_rule;
+  for (auto& [id, queue] : inner.channels) queue->is_configured = false;
+  const auto wall = inner.clock.wall_now();
+  for (const auto& fact : facts) {
+    const bool is_new = !inner.channels.contains(fact.id);
+    auto& queue = inner.channel(fact.id);
+    queue.is_configured = true;
+    if (is_new) queue.kbps = kbps_of(fact.mbps);
+    const bool was_opened = std::any_of(queue.lanes.begin(), queue.lanes.end(), [](const auto& lane) { return lane->line.lottery() != Lottery{}; });
+    if (queue.is_open && (!is_new || was_opened)) continue;
+    // The time until the opening is measured once: a step of the wall clock opens nothing.
+    const bool is_later = fact.opens_at && *fact.opens_at > wall;
+    queue.opens_at.reset();
+    if (is_later) queue.opens_at = inner.clock.steady_now() + (*fact.opens_at - wall);
+    queue.is_open = !is_later;
+    for (auto& lane : queue.lanes) {
+      if (is_later) lane->line.close_until_opening();
+      if (!is_later && lane->line.is_before_opening()) inner.open_queue(queue);
+      inner.write_behind(*lane);
+    }
+  }
+  inner.has_changed = true;
+}
 
-Decision Admission::decide(const Visitor& visitor, const TicketClaim*, std::chrono::milliseconds idle) {
-  const auto session = inner_->sessions.open(visitor.channel, idle);
-  if (!session) return Refused{Refusal::queue_full};
-  return Granted{*session};
+void Admission::predict(std::string_view channel, double mbps) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  const auto found = inner.channels.find(channel);
+  if (found == inner.channels.end() || found->second->kbps == kbps_of(mbps)) return;
+  auto& queue = *found->second;
+  const auto former = std::exchange(queue.kbps, kbps_of(mbps));
+  for (auto& lane : queue.lanes)
+    for (const auto& call : lane->calls) {
+      const auto* entry = lane->line.find(call.number);
+      if (!entry || entry->state != TicketState::called) continue;
+      inner.keep(inner.scopes_of(queue, *entry), former, -1);
+      inner.keep(inner.scopes_of(queue, *entry), queue.kbps, 1);
+    }
+}
+
+Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
+  auto& inner = *inner_;
+  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
+  const std::lock_guard lock(inner.mutex);
+  inner.catch_up();
+  auto& queue = inner.channel(visitor.channel);
+  auto decision = ticket ? inner.holder(queue, visitor, *ticket, idle) : inner.newcomer(queue, visitor, idle);
+  if (std::holds_alternative<Refused>(decision)) inner.refused.add();
+  return decision;
 }
 
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
-  switch (inner_->sessions.renew(id, visitor.channel, idle)) {
-    case Sessions::Renewal::known: return Renewal::known;
-    case Sessions::Renewal::adopted: return Renewal::adopted;
-    case Sessions::Renewal::uncounted: return Renewal::uncounted;
+  auto& inner = *inner_;
+  const auto extension = inner.sessions.extend(id, idle, where_of(visitor));
+  if (extension == Sessions::Extension::known) return Renewal::known;
+  const std::lock_guard lock(inner.mutex);
+  if (extension == Sessions::Extension::moved) {
+    inner.move(id, visitor);
+    return Renewal::known;
   }
-  return Renewal::uncounted;
+  if (inner.ended.contains(id)) return Renewal::ended;
+  inner.catch_up();
+  auto& queue = inner.channel(visitor.channel);
+  const auto set = inner.scopes_of(queue, visitor);
+  if (inner.sessions.is_full()) return Renewal::uncounted;
+  if (!inner.is_in_grace(inner.clock.steady_now()) && !inner.may_enter(queue, set)) return Renewal::lapsed;
+  switch (inner.sessions.renew(id, visitor.channel, idle)) {
+    case Sessions::Renewal::known: return Renewal::known;   // another request of it was faster
+    case Sessions::Renewal::uncounted: return Renewal::uncounted;
+    case Sessions::Renewal::adopted: break;
+  }
+  inner.hold(id, visitor, set, queue.kbps);
+  return Renewal::adopted;
 }
 
-bool Admission::cancel(std::string_view, const TicketClaim&) { return false; }
-bool Admission::release(SessionId id) { return inner_->sessions.release(id); }
-void Admission::tick(const std::function<void(SessionId)>& on_released) { inner_->sessions.sweep(on_released); }
-void Admission::measured(const Traffic&) {}
-Limits Admission::limits() const { return inner_->limits; }
-base::Status Admission::change_limits(std::string_view json) { return apply(inner_->limits, json); }
-void Admission::reset_limits() {}
-void Admission::set_drill(std::string_view, const Drill&) {}
-Drill Admission::drill(std::string_view) const { return {}; }
-void Admission::open_now(std::string_view) {}
-std::optional<QueueStatus> Admission::queue_status(std::string_view) const { return std::nullopt; }
+bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  auto& queue = inner.channel(channel);
+  if (ticket.lane >= queue.lanes.size() || queue.lanes[ticket.lane]->line.queue() != ticket.queue) return false;
+  auto& lane = *queue.lanes[ticket.lane];
+  auto* entry = lane.line.find(ticket.number);
+  if (!entry || entry->state >= TicketState::done || (entry->state != TicketState::unknown && entry->session != ticket.session)) return false;
+  if (entry->state == TicketState::called) inner.keep(inner.scopes_of(queue, *entry), queue.kbps, -1);
+  if (entry->state == TicketState::waiting) inner.forget_client(*entry);
+  lane.line.set_state(ticket.number, TicketState::done);
+  inner.end(ticket.session);
+  inner.has_changed = true;
+  return true;
+}
+
+bool Admission::release(SessionId id) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  const bool is_known = inner.holdings.contains(id);
+  if (is_known) inner.end(id);
+  return is_known;
+}
+
+void Admission::tick(const std::function<void(SessionId)>& on_released) {
+  auto& inner = *inner_;
+  for (const auto id : inner.sessions.overdue()) {
+    bool is_released = false;
+    {
+      const std::lock_guard lock(inner.mutex);
+      is_released = inner.sessions.release_overdue(id);
+      if (is_released) inner.drop(id);
+    }
+    if (is_released && on_released) on_released(id);
+  }
+  const std::lock_guard lock(inner.mutex);
+  const auto now = inner.clock.steady_now();
+  const bool is_second = now - inner.last_second >= std::chrono::seconds{1};
+  if (is_second) inner.last_second = now;
+  inner.age();
+  inner.scopes.settle(now);
+  for (auto& [id, queue] : inner.channels) inner.sweep(*queue, is_second);
+  inner.call_next();
+  for (auto& [id, queue] : inner.channels)
+    for (auto& lane : queue->lanes) inner.write_behind(*lane);
+}
+
+void Admission::measured(const Traffic& traffic) {
+  const std::lock_guard lock(inner_->mutex);
+  inner_->scopes.measured(traffic, inner_->clock.steady_now());
+  inner_->has_changed = true;
+}
+
 std::size_t Admission::sessions() const { return inner_->sessions.count(); }
 std::size_t Admission::sessions(std::string_view channel) const { return inner_->sessions.count(channel); }
-void Admission::describe(base::json::Writer&) const {}
 
 std::string_view word(Refusal refusal) {
   switch (refusal) {

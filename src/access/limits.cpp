@@ -114,7 +114,7 @@ void write_members(base::json::Writer& w, const Limits& limits) {
   }
 }
 
-base::Status apply(Limits& limits, std::string_view json) {
+base::Status apply_changes(Limits& limits, std::string_view json) {
   const auto document = base::json::parse(json, {.max_depth = 4, .max_bytes = 256 * 1024, .max_values = 20'000});
   if (!document) return invalid(document.error().text);
   if (!document->is(Kind::object)) return invalid("must be a JSON object");

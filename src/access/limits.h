@@ -47,6 +47,6 @@ void write_members(base::json::Writer&, const Limits&);
 
 /// Replaces what the document names and leaves the rest; null takes a limit away. Errors: invalid_input for an unknown member, an
 /// id that is none, a number that is negative, no number or beyond 10^9; `limits` is then as before.
-base::Status apply(Limits& limits, std::string_view json);
+base::Status apply_changes(Limits& limits, std::string_view json);
 
 }  // namespace tribune::access

@@ -26,6 +26,7 @@ struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
   std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
+  std::uint32_t where = 0;
 };
 
 /// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
@@ -78,7 +79,7 @@ struct Sessions::Inner {
   void insert(Shard& shard, SessionId id, std::string_view channel, base::SteadyTime deadline) {
     auto& watched = channel_in(shard, channel);
     const auto second = second_of(deadline);
-    shard.sessions.emplace(id, Session{&watched, deadline, second});
+    shard.sessions.emplace(id, Session{&watched, deadline, second, 0});
     shard.due[second].push_back(id);
     ++watched.second.sessions;
     watched.second.gauge.add(1);
@@ -103,18 +104,19 @@ struct Sessions::Inner {
     return taken;
   }
 
-  /// True when the session was overdue and is released.
+  /// True when the session is overdue: in no list any more, so it is to be released now. Others are put further back.
   bool examine(Shard& shard, SessionId id, std::int64_t second, base::SteadyTime now) {
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.sessions.find(id);
     if (found == shard.sessions.end() || found->second.examined_at != second) return false;
-    if (found->second.deadline <= now) {
-      remove(shard, found);
-      return true;
-    }
-    found->second.examined_at = second_of(found->second.deadline);
-    shard.due[found->second.examined_at].push_back(id);
+    if (found->second.deadline <= now) return true;
+    put_back(shard, found);
     return false;
+  }
+
+  void put_back(Shard& shard, std::unordered_map<SessionId, Session>::iterator found) {
+    found->second.examined_at = second_of(found->second.deadline);
+    shard.due[found->second.examined_at].push_back(found->first);
   }
 };
 
@@ -163,21 +165,69 @@ bool Sessions::release(SessionId id) {
   return true;
 }
 
+bool Sessions::insert(SessionId id, std::string_view channel, std::chrono::milliseconds idle) {
+  if (id == 0 || !inner_->take_place()) return false;
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  if (shard.sessions.count(id)) {
+    inner_->known.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  inner_->insert(shard, id, channel, inner_->clock.steady_now() + idle);
+  inner_->opened.add();
+  return true;
+}
+
+Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idle, std::uint32_t where) {
+  const auto deadline = inner_->clock.steady_now() + idle;
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return Extension::unknown;
+  found->second.deadline = std::max(found->second.deadline, deadline);
+  if (where == 0 || found->second.where == where) return Extension::known;
+  found->second.where = where;
+  return Extension::moved;
+}
+
+bool Sessions::is_full() const { return inner_->known.load(std::memory_order_relaxed) >= inner_->max_known; }
+
 std::size_t Sessions::sweep(const std::function<void(SessionId)>& on_released) {
   std::size_t count = 0;
+  for (const auto id : overdue()) {
+    if (!release_overdue(id)) continue;
+    ++count;
+    if (on_released) on_released(id);
+  }
+  return count;
+}
+
+bool Sessions::release_overdue(SessionId id) {
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return false;
+  if (found->second.deadline > inner_->clock.steady_now()) {   // renewed meanwhile
+    inner_->put_back(shard, found);
+    return false;
+  }
+  inner_->remove(shard, found);
+  return true;
+}
+
+std::vector<SessionId> Sessions::overdue() {
+  std::vector<SessionId> overdue;
   const auto now = inner_->clock.steady_now();
   for (auto& shard : inner_->shards) {
     for (;;) {
       const auto [second, ids] = inner_->take_due(shard, second_of(now));
       if (ids.empty()) break;
       for (const auto id : ids) {
-        if (!inner_->examine(shard, id, second, now)) continue;
-        ++count;
-        if (on_released) on_released(id);
+        if (inner_->examine(shard, id, second, now)) overdue.push_back(id);
       }
     }
   }
-  return count;
+  return overdue;
 }
 
 std::size_t Sessions::count() const { return inner_->known.load(std::memory_order_relaxed); }

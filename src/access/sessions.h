@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -38,10 +39,21 @@ class Sessions {
   enum class Renewal { known, adopted, uncounted };
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
+  /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when the id is taken.
+  /// extend(): `where` is any number for the place it watches at, 0 if not known; moved when it differs from the last one.
+  bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
+  enum class Extension { unknown, known, moved };
+  Extension extend(SessionId, std::chrono::milliseconds idle, std::uint32_t where = 0);
+  bool is_full() const;
+
   bool release(SessionId);
 
   /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.
   std::size_t sweep(const std::function<void(SessionId)>& on_released = {});
+
+  /// The same in two steps: who is overdue (for release_overdue() to look again), and the release of one that still is.
+  std::vector<SessionId> overdue();
+  bool release_overdue(SessionId);
 
   std::size_t count() const;
   std::size_t count(std::string_view channel) const;

@@ -1,0 +1,282 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "access/admission_inner.h"
+#include "base/ids.h"
+
+namespace tribune::access {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The lock is held for one round of calls; the rest comes with the next tick.
+constexpr std::size_t kMostCalls = 2'000;
+constexpr std::size_t kMostSkips = 50'000;
+constexpr std::size_t kSweptAtOnce = 2'000;
+
+}  // namespace
+
+std::uint64_t ChannelQueue::waiting() const {
+  std::uint64_t sum = 0;
+  for (const auto& lane : lanes) sum += lane->line.waiting();
+  for (const auto& [place, line] : passed) sum += line.size();
+  return sum;
+}
+
+bool ChannelQueue::has_waiting() const {
+  if (!passed.empty()) return true;
+  return std::any_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->line.has_head(); });
+}
+
+ScopeSet Admission::Inner::scopes_of(ChannelQueue& queue, const Visitor& visitor) {
+  return {&scopes.global(), queue.scope, scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)};
+}
+
+ScopeSet Admission::Inner::scopes_of(ChannelQueue& queue, const TicketEntry& entry) {
+  return {&scopes.global(), queue.scope, scopes.numbered(entry.group), scopes.numbered(entry.node)};
+}
+
+void Admission::Inner::catch_up() {
+  if (has_changed) call_next();
+}
+
+void Admission::Inner::call_next() {
+  has_changed = has_backlog = false;
+  if (has_contested) scopes.each([](const Scope& scope) { const_cast<Scope&>(scope).is_contested = false; });
+  has_contested = false;
+  if (is_in_grace(clock.steady_now())) {
+    has_changed = true;
+    return;
+  }
+  std::vector<ChannelQueue*> waiting;
+  for (auto& [id, queue] : channels) {
+    if (!queue->is_open || !queue->has_waiting()) continue;
+    call_passed(*queue);
+    waiting.push_back(queue.get());
+  }
+  std::size_t calls = 0, skips = 0;
+  while (!waiting.empty()) {
+    if (block_full(waiting)) break;
+    auto* queue = first_in_line(waiting, skips);
+    if (skips > kMostSkips || ++calls > kMostCalls) {
+      has_changed = has_backlog = true;
+      break;
+    }
+    if (!queue) break;
+    take_turn(*queue, *next_lane(*queue));
+  }
+  for (auto& [id, queue] : channels)
+    for (auto& lane : queue->lanes) write_behind(*lane);
+}
+
+/// Leaves out channels that are full: whoever is silent there keeps the place until there is room. True when everything is.
+bool Admission::Inner::block_full(std::vector<ChannelQueue*>& waiting) {
+  const auto is_full = [this](Scope& scope, const ChannelQueue* queue) {
+    if (scope.has_room(queue->kbps)) return false;
+    return scope.is_contested = has_contested = true;
+  };
+  std::erase_if(waiting, [&](ChannelQueue* queue) { return is_full(*queue->scope, queue); });
+  // WHY: over all channels the first one is next. When it does not fit, nobody behind it takes the room in pieces.
+  return std::any_of(waiting.begin(), waiting.end(), [&](ChannelQueue* queue) { return is_full(scopes.global(), queue); });
+}
+
+/// Over all channels, whose next ticket came first.
+ChannelQueue* Admission::Inner::first_in_line(const std::vector<ChannelQueue*>& waiting, std::size_t& skips) {
+  ChannelQueue* first = nullptr;
+  auto joined = std::numeric_limits<std::uint32_t>::max();
+  for (auto* queue : waiting) {
+    for (const auto& lane : queue->lanes) find_head(*lane, skips);
+    if (skips > kMostSkips) return nullptr;
+    auto* lane = next_lane(*queue);
+    if (!lane) continue;
+    const auto came = lane->line.find(lane->line.head())->joined;
+    if (first && came >= joined) continue;
+    first = queue;
+    joined = came;
+  }
+  return first;
+}
+
+/// Lanes that wait share by their weights; one that did not wait for a while gains nothing by it.
+Lane* Admission::Inner::next_lane(ChannelQueue& queue) {
+  Lane* best = nullptr;
+  for (auto& lane : queue.lanes) {
+    if (!lane->line.has_head()) {
+      lane->credit = 0;
+    } else if (!best || lane->credit + lane->share > best->credit + best->share) {
+      best = lane.get();
+    }
+  }
+  return best;
+}
+
+/// Steps over those who lost their place.
+void Admission::Inner::find_head(Lane& lane, std::size_t& skips) {
+  const auto now = clock.steady_now();
+  const auto least = Line::ticks(now - settings.lease());
+  auto& line = lane.line;
+  while (line.has_head() && skips <= kMostSkips) {
+    const auto number = line.head();
+    auto* entry = line.find(number);
+    const auto state = entry ? entry->state : TicketState::done;
+    if (state == TicketState::waiting && entry->heard >= least) return;
+    ++skips;
+    if (state == TicketState::unknown && now < late_until) {
+      lane.late.push_back(number);
+    } else if (entry && state < TicketState::done) {
+      if (state != TicketState::unknown) lane.abandoned.add();
+      if (state == TicketState::waiting) forget_client(*entry);
+      line.set_state(number, TicketState::done);
+    }
+    line.advance();
+    lane.disk.is_dirty = true;
+  }
+}
+
+/// The head of the lane is called, or waits aside for room where it would watch.
+void Admission::Inner::take_turn(ChannelQueue& queue, Lane& lane) {
+  std::int64_t shares = 0;
+  for (auto& other : queue.lanes) {
+    if (!other->line.has_head()) continue;
+    other->credit += other->share;
+    shares += other->share;
+  }
+  lane.credit -= shares;
+  const auto number = lane.line.head();
+  auto& entry = *lane.line.find(number);
+  const auto set = scopes_of(queue, entry);
+  if (set.full(queue.kbps)) {
+    queue.passed[std::uint32_t{entry.group} << 16 | entry.node].push_back({lane.index, number});
+    forget_client(entry);
+    lane.line.set_state(number, TicketState::passed);
+  } else {
+    forget_client(entry);
+    call(queue, lane, number, entry, set);
+  }
+  lane.line.advance();
+  lane.disk.is_dirty = true;
+}
+
+void Admission::Inner::call_passed(ChannelQueue& queue) {
+  const auto least = Line::ticks(clock.steady_now() - settings.lease());
+  for (auto place = queue.passed.begin(); place != queue.passed.end();) {
+    auto& line = place->second;
+    while (!line.empty()) {
+      auto& lane = *queue.lanes[line.front().lane];
+      const auto number = line.front().number;
+      auto* entry = lane.line.find(number);
+      if (entry && entry->state == TicketState::passed) {
+        if (entry->heard < least) {
+          lane.abandoned.add();
+          lane.line.set_state(number, TicketState::done);
+        } else {
+          const auto set = scopes_of(queue, *entry);
+          if (auto* full = set.full(queue.kbps)) {
+            full->is_contested = has_contested = true;
+            break;
+          }
+          call(queue, lane, number, *entry, set);
+        }
+      }
+      line.pop_front();
+    }
+    place = line.empty() ? queue.passed.erase(place) : std::next(place);
+  }
+}
+
+void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry&, const ScopeSet& set) {
+  keep(set, queue.kbps, 1);
+  lane.line.set_state(number, TicketState::called);
+  lane.line.count_call();
+  lane.calls.push_back({clock.steady_now() + kept_for(), number});
+  lane.called.add();
+}
+
+void Admission::Inner::keep(const ScopeSet& set, std::int64_t kbps, int by) {
+  set.each([&](Scope& scope) {
+    scope.kept += by;
+    scope.kept_kbps += by * kbps;
+  });
+}
+
+void Admission::Inner::forget_client(const TicketEntry& entry) {
+  const auto found = clients.find(entry.client);
+  if (found != clients.end() && --found->second == 0) clients.erase(found);
+}
+
+/// Called tickets that nobody claimed. While nobody may claim, none of them ends, and who asked meanwhile has the whole time again.
+void Admission::Inner::expire(ChannelQueue& queue, Lane& lane) {
+  const auto now = clock.steady_now();
+  auto& calls = lane.calls;
+  while (!calls.empty() && calls.front().until <= now) {
+    auto due = calls.front();
+    calls.pop_front();
+    auto* entry = lane.line.find(due.number);
+    if (!entry || entry->state != TicketState::called) continue;
+    const auto set = scopes_of(queue, *entry);
+    const auto silent = std::chrono::milliseconds{100} * (Line::ticks(now) - entry->heard);
+    due.until = may_claim(set) ? now + kept_for() - silent : now + kept_for();
+    if (due.until > now) {
+      calls.insert(std::upper_bound(calls.begin(), calls.end(), due, [](const auto& a, const auto& b) { return a.until < b.until; }), due);
+      continue;
+    }
+    keep(set, queue.kbps, -1);
+    lane.line.set_state(due.number, TicketState::done);
+    lane.unclaimed.add();
+    has_changed = true;
+  }
+}
+
+void Admission::Inner::finish_late(Lane& lane) {
+  for (const auto number : lane.late) {
+    const auto* entry = lane.line.find(number);
+    if (entry && entry->state == TicketState::unknown) lane.line.set_state(number, TicketState::done);
+  }
+  lane.late.clear();
+}
+
+void Admission::Inner::open_if_due(ChannelQueue& queue) {
+  if (queue.is_open || (queue.opens_at && clock.steady_now() < *queue.opens_at)) return;
+  open_queue(queue);
+}
+
+void Admission::Inner::open_queue(ChannelQueue& queue) {
+  queue.is_open = true;
+  queue.opens_at.reset();
+  for (auto& lane : queue.lanes) {
+    if (!lane->line.is_before_opening()) continue;
+    lane->line.open(base::random_u64(), base::random_u64());
+    lane->disk.is_dirty = true;
+    log.info("access", "queue_opened", {{"channel", queue.scope->id}, {"lane", lane->name}, {"waiting", lane->line.waiting()}});
+  }
+  has_changed = true;
+}
+
+/// Sessions that the nodes' figures show by now count by those.
+void Admission::Inner::age() {
+  const auto now = clock.steady_now();
+  while (!young.empty() && young.front().first <= now) {
+    const auto found = holdings.find(young.front().second);
+    young.pop_front();
+    if (found == holdings.end() || !found->second.is_young) continue;
+    found->second.is_young = false;
+    found->second.scopes.each([&](Scope& scope) { scope.young_kbps -= found->second.kbps; });
+  }
+}
+
+void Admission::Inner::sweep(ChannelQueue& queue, bool is_second) {
+  const auto now = clock.steady_now();
+  open_if_due(queue);
+  for (auto& lane : queue.lanes) {
+    expire(queue, *lane);
+    if (!lane->late.empty() && now >= late_until) finish_late(*lane);
+    lane->line.sweep(now, settings.lease(), kSweptAtOnce, [&](const TicketEntry& entry) { forget_client(entry); });
+    if (!is_second) continue;
+    lane->line.sample(now);
+    lane->waiting.set(static_cast<double>(lane->line.waiting()));
+    if (lane->line.next() != lane->disk.writing.next) lane->disk.is_dirty = true;
+  }
+}
+
+}  // namespace tribune::access

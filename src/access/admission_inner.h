@@ -1,0 +1,182 @@
+#pragma once
+// What an Admission keeps behind its lock. Used by admission*.cpp alone.
+//
+// Locks: `mutex` guards all of Inner but `sessions`, which has locks of its own and may be used under it, never the other way round.
+// What changes the number of sessions happens under `mutex`, so that no limit is exceeded between looking and opening.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "access/admission.h"
+#include "access/line.h"
+#include "access/scope.h"
+#include "access/sessions.h"
+
+namespace tribune::access {
+
+/// Numbers are on disk before they are given out, and a place is on disk as served before its ticket may be claimed: a restart
+/// gives no number twice, and calls nobody who was called.
+struct WriteBehind {
+  std::string key;
+  std::uint64_t reserved = 0, served = 0;    // on disk
+  LineRecord writing;                        // on its way
+  bool is_writing = false;
+  bool is_dirty = true;
+};
+
+struct Lane {
+  struct Call {
+    base::SteadyTime until;
+    std::uint64_t number;
+  };
+
+  Lane(std::uint8_t index, const LaneSettings&, std::string_view channel, std::uint32_t queue, base::Metrics&);
+
+  const std::uint8_t index;
+  const std::string name;
+  const std::int64_t share;
+  std::int64_t credit = 0;                   // who is called next, while several lanes wait: smooth weighted round robin
+  Line line;
+  std::deque<Call> calls;                    // in the order of `until`
+  std::vector<std::uint64_t> late;           // unknown ones whose turn came after a restart, until the lease is over
+  WriteBehind disk;
+
+  base::Gauge waiting;
+  base::Counter called, claimed, abandoned, unclaimed;
+  base::Histogram waited;
+};
+
+/// A ticket whose turn came while there was no room where it would watch.
+struct Passed {
+  std::uint8_t lane;
+  std::uint64_t number;
+};
+
+struct ChannelQueue {
+  Scope* scope = nullptr;
+  bool is_configured = false;
+  bool is_open = true;
+  std::optional<base::SteadyTime> opens_at;
+  std::int64_t kbps = 5'000;
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::map<std::uint32_t, std::deque<Passed>> passed;   // by group and node
+
+  std::uint64_t waiting() const;
+  bool has_waiting() const;
+};
+
+struct Account {
+  struct Device {
+    SessionId session;
+    std::string name;
+  };
+  std::vector<Device> devices;               // the oldest first
+};
+using Accounts = std::unordered_map<std::string, Account>;
+
+/// What a session takes up.
+struct Holding {
+  ScopeSet scopes;
+  Accounts::value_type* account = nullptr;
+  std::int64_t kbps = 0;
+  bool is_young = true;
+};
+
+struct Admission::Inner {
+  Inner(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known);
+
+  // admission_decide.cpp
+  Decision newcomer(ChannelQueue&, const Visitor&, std::chrono::milliseconds idle);
+  Decision holder(ChannelQueue&, const Visitor&, const TicketClaim&, std::chrono::milliseconds idle);
+  Decision spent(ChannelQueue&, const Visitor&, const TicketClaim&, bool was_claimed, std::chrono::milliseconds idle);
+  Decision claim(ChannelQueue&, Lane&, const Visitor&, const TicketClaim&, TicketEntry&, std::chrono::milliseconds idle);
+  Decision join(ChannelQueue&, const Visitor&, const ScopeSet&);
+  Queued queued(const ChannelQueue&, Lane&, const TicketClaim&, bool is_new);
+  bool may_enter(const ChannelQueue&, const ScopeSet&) const;
+  bool may_claim(const ScopeSet&) const;
+  void hear(Lane&, const Visitor&, const TicketClaim&, TicketEntry&);
+  /// The account's devices, when one more would be too many.
+  Account* full_account(const Visitor&);
+  bool open(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
+  void hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps);
+  bool drop(SessionId);
+  void end(SessionId);
+  void move(SessionId, const Visitor&);
+  SessionId new_id();
+
+  // admission_calls.cpp
+  ChannelQueue& channel(std::string_view id);
+  ScopeSet scopes_of(ChannelQueue&, const Visitor&);
+  ScopeSet scopes_of(ChannelQueue&, const TicketEntry&);
+  bool is_in_grace(base::SteadyTime now) const { return now < grace_until; }
+  /// Calls who can be called, when something changed since.
+  void catch_up();
+  void call_next();
+  void call_passed(ChannelQueue&);
+  Lane* next_lane(ChannelQueue&);
+  bool block_full(std::vector<ChannelQueue*>& waiting);
+  ChannelQueue* first_in_line(const std::vector<ChannelQueue*>& waiting, std::size_t& skips);
+  void find_head(Lane&, std::size_t& skips);
+  void take_turn(ChannelQueue&, Lane&);
+  void call(ChannelQueue&, Lane&, std::uint64_t number, TicketEntry&, const ScopeSet&);
+  void keep(const ScopeSet&, std::int64_t kbps, int by);
+  /// The reservation; who asks as told always comes in time.
+  std::chrono::milliseconds kept_for() const { return std::max(settings.reservation, settings.refresh * 3 / 2); }
+  void expire(ChannelQueue&, Lane&);
+  void finish_late(Lane&);
+  void forget_client(const TicketEntry&);
+  void open_if_due(ChannelQueue&);
+  void open_queue(ChannelQueue&);
+  void age();
+  void sweep(ChannelQueue&, bool is_second);
+
+  // admission_store.cpp
+  void write_behind(Lane&);
+  void on_written(Lane&, bool is_written);
+  void take_up(Lane&);
+  void set_limits(Limits);
+  void keep_limits();
+
+  const base::Clock& clock;
+  base::Log& log;
+  base::Metrics& metrics;
+  Sessions sessions;
+
+  mutable std::mutex mutex;
+  AccessSettings settings;
+  Limits limits;
+  bool limits_are_live = false;               // changed while running, or so by a former run
+  Scopes scopes;
+  std::map<std::string, std::unique_ptr<ChannelQueue>, std::less<>> channels;
+  std::unordered_map<SessionId, Holding> holdings;
+  std::deque<std::pair<base::SteadyTime, SessionId>> young;
+  Accounts accounts;
+  Account nobody;                             // where accounts may not watch at all
+  std::unordered_map<std::uint64_t, std::uint32_t> clients;       // live tickets by address
+  std::unordered_set<SessionId> ended;                            // stopped or taken over: their tokens open nothing
+  std::deque<SessionId> ended_order;
+  std::vector<SessionId> ids;                                     // random, for the next sessions
+  bool has_changed = false;                   // since call_next(): perhaps there is room
+  bool has_backlog = false;                   // call_next() stopped before its end
+  bool has_contested = false;
+  base::SteadyTime grace_until{};
+  base::SteadyTime late_until{};              // tickets of a former run are waited for so long
+  base::SteadyTime last_second{};
+  store::Store* store = nullptr;
+  std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
+
+  base::Counter granted, queued_new, refused;
+};
+
+}  // namespace tribune::access

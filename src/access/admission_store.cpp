@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "access/admission_inner.h"
+#include "base/ids.h"
+
+namespace tribune::access {
+namespace {
+
+constexpr std::uint64_t kNumbersAhead = 32'768;   // of a burst of newcomers between two commits
+constexpr std::string_view kRunKey = "/run";      // no channel's id begins so
+constexpr std::string_view kLimitsKey = "limits";
+
+}  // namespace
+
+/// What is to be on disk, when something is to be and nothing is on its way.
+void Admission::Inner::write_behind(Lane& lane) {
+  auto& disk = lane.disk;
+  if (disk.reserved - std::min(disk.reserved, lane.line.next()) < kNumbersAhead / 2) disk.is_dirty = true;
+  if (!disk.is_dirty || disk.is_writing) return;
+  disk.is_dirty = false;
+  disk.writing = lane.line.record();
+  disk.writing.reserved = lane.line.next() + kNumbersAhead;
+  if (!store) {
+    disk.reserved = disk.writing.reserved;
+    disk.served = disk.writing.served;
+    return;
+  }
+  disk.is_writing = true;
+  store->put(kLinesTable, disk.key, to_text(disk.writing), [this, &lane](base::Status status) {
+    const std::lock_guard lock(mutex);
+    on_written(lane, status.has_value());
+  });
+}
+
+void Admission::Inner::on_written(Lane& lane, bool is_written) {
+  lane.disk.is_writing = false;
+  if (!is_written) {
+    lane.disk.is_dirty = true;   // again with the next change or tick
+    return;
+  }
+  lane.disk.reserved = lane.disk.writing.reserved;
+  lane.disk.served = lane.disk.writing.served;
+  write_behind(lane);
+}
+
+void Admission::Inner::take_up(Lane& lane) {
+  const auto found = records.find(lane.disk.key);
+  if (found == records.end()) return;
+  lane.line.take_up(found->second);
+  lane.disk.served = found->second.served;
+  lane.disk.is_dirty = true;
+  records.erase(found);
+}
+
+void Admission::Inner::set_limits(Limits next) {
+  next.account_rule = settings.account_rule;
+  limits = std::move(next);
+  scopes.set(limits);
+  has_changed = true;
+}
+
+void Admission::Inner::keep_limits() {
+  if (!store) return;
+  if (!limits_are_live) return store->erase(kLimitsTable, std::string(kLimitsKey));
+  base::json::Writer w;
+  w.begin_object();
+  write_members(w, limits);
+  store->put(kLimitsTable, std::string(kLimitsKey), w.end_object().take());
+}
+
+base::Status Admission::load(store::Store& store) {
+  auto& inner = *inner_;
+  std::map<std::string, LineRecord> records;
+  std::optional<bool> was_empty;
+  auto scanned = store.scan(kLinesTable, [&](std::string_view key, std::string_view value) {
+    if (key == kRunKey) {
+      was_empty = value == "empty";
+    } else if (auto record = line_record(value)) {
+      records.emplace(std::string(key), *record);
+    } else {
+      inner.log.warning("access", "queue_record_unreadable", {{"queue", key}});
+    }
+    return true;
+  });
+  if (!scanned) return scanned;
+  const auto kept = store.get(kLimitsTable, kLimitsKey);
+  if (!kept) return tl::unexpected(kept.error());
+  store.put(kLinesTable, std::string(kRunKey), "running");
+  {
+    const std::lock_guard lock(inner.mutex);
+    const auto now = inner.clock.steady_now();
+    inner.store = &store;
+    inner.records = std::move(records);
+    Limits limits;
+    if (*kept && apply_changes(limits, **kept)) {
+      inner.limits_are_live = true;
+      inner.set_limits(std::move(limits));
+    }
+    if (was_empty && !*was_empty) {
+      const bool has_queue = !inner.records.empty();
+      inner.grace_until = now + inner.settings.restart_grace;
+      // Who waits asks once in a refresh and a fifth: nobody is called before all could be heard.
+      if (has_queue) inner.grace_until = std::max(inner.grace_until, now + inner.settings.refresh * 3 / 2);
+    }
+    inner.late_until = now + inner.settings.lease();
+    for (auto& [id, queue] : inner.channels)
+      for (auto& lane : queue->lanes) {
+        inner.take_up(*lane);
+        lane->disk.is_dirty = true;
+        inner.write_behind(*lane);
+      }
+  }
+  return store.flush();
+}
+
+void Admission::stop() {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  if (!inner.store) return;
+  for (auto& [id, queue] : inner.channels)
+    for (auto& lane : queue->lanes) inner.write_behind(*lane);
+  inner.store->put(kLinesTable, std::string(kRunKey), inner.sessions.count() == 0 ? "empty" : "watched");
+}
+
+}  // namespace tribune::access

@@ -1,0 +1,186 @@
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "access/admission_fixture.h"
+#include "base/ids.h"
+#include "store/store.h"
+
+using namespace tribune;
+using namespace tribune::testing;
+using access::Admission;
+using access::Refusal;
+using access::TicketClaim;
+
+namespace {
+
+/// A directory whose store and Admission end and begin again. A kill is the end of both without stop().
+struct House {
+  House() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
+  ~House() {
+    end();
+    std::filesystem::remove_all(directory);
+  }
+
+  Admission& begin(std::int64_t max_sessions) {
+    gate = std::make_unique<Gate>();
+    gate->clock.advance(24h * runs++);
+    auto opened = store::Store::open({directory.string(), {std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 26, 1ms, "test 1"},
+                                     gate->log);
+    REQUIRE(opened);
+    store = std::move(*opened);
+    gate->settings.max_sessions = max_sessions;
+    gate->open({{"main", 5}}, store.get());
+    return *gate->admission;
+  }
+  void end() {
+    store.reset();   // commits what is queued, before the Admission that it calls
+    gate.reset();
+  }
+  /// What was queued for the disk is there.
+  void settle() {
+    REQUIRE(store->flush());
+    gate->admission->tick();
+    REQUIRE(store->flush());
+  }
+
+  std::filesystem::path directory;
+  int runs = 0;
+  std::unique_ptr<Gate> gate;
+  std::unique_ptr<store::Store> store;
+};
+
+}  // namespace
+
+TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the waiting keep their order") {
+  House house;
+  house.begin(3);
+  auto* gate = house.gate.get();
+  std::vector<access::SessionId> watching;
+  for (int i = 0; i < 3; ++i) watching.push_back(gate->granted(gate->ask()));
+  std::vector<TicketClaim> waiting;
+  for (int i = 0; i < 5; ++i) waiting.push_back(gate->ticket(gate->ask()));
+  house.settle();
+  house.end();
+
+  house.begin(3);
+  gate = house.gate.get();
+  const auto newcomer = gate->ticket(gate->ask());
+  CHECK(newcomer.number > waiting.back().number);
+  for (const auto id : watching) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::adopted);
+  for (int i = 5; i-- > 0;) CHECK(gate->is_queued(gate->show(waiting[static_cast<std::size_t>(i)])));
+  CHECK(gate->queued(gate->show(waiting[4])).ahead == 4);
+  for (int i = 0; i < 20; ++i) {
+    gate->pass(1s);
+    for (const auto& ticket : waiting) CHECK(gate->is_queued(gate->show(ticket)));
+  }
+  CHECK(gate->admission->sessions() == 3);
+  for (int i = 0; i < 3; ++i) {
+    gate->admission->release(watching[static_cast<std::size_t>(i)]);
+    gate->pass(100ms);
+    house.settle();
+    CHECK(gate->is_queued(gate->show(waiting[static_cast<std::size_t>(i) + 1])));
+    CHECK(gate->is_granted(gate->show(waiting[static_cast<std::size_t>(i)])));
+  }
+  CHECK(gate->is_queued(gate->show(newcomer)));
+}
+
+TEST_CASE("A ticket that was called before a kill is a session afterwards, and one that was served long ago is none") {
+  House house;
+  house.begin(1);
+  auto* gate = house.gate.get();
+  const auto watching = gate->granted(gate->ask());
+  const auto called = gate->ticket(gate->ask());
+  gate->admission->release(watching);
+  gate->pass(100ms);
+  house.settle();
+  CHECK(gate->is_granted(gate->show(called)));
+  house.end();
+
+  house.begin(1);
+  gate = house.gate.get();
+  CHECK(gate->is_granted(gate->show(called)));
+  CHECK(gate->admission->sessions() == 1);
+  gate->pass(40s);
+  CHECK(gate->admission->sessions() == 0);
+  CHECK(gate->is_granted(gate->ask()));
+  CHECK(gate->is_queued(gate->ask()));
+  CHECK(gate->refusal(gate->show(called)) == Refusal::ticket_expired);
+}
+
+TEST_CASE("No number is given twice, however often the process is killed") {
+  House house;
+  std::set<std::uint64_t> numbers;
+  for (int run = 0; run < 5; ++run) {
+    house.begin(0);
+    for (int i = 0; i < 20; ++i) CHECK(numbers.insert(house.gate->ticket(house.gate->ask()).number).second);
+    if (run % 2) house.settle();
+    house.end();
+  }
+  CHECK(numbers.size() == 100);
+}
+
+TEST_CASE("Numbers that a former run may have given out keep nobody waiting longer than the lease") {
+  House house;
+  house.begin(1);
+  house.gate->granted(house.gate->ask());
+  for (int i = 0; i < 10; ++i) house.gate->ticket(house.gate->ask());
+  house.settle();
+  house.end();
+
+  house.begin(1);
+  auto* gate = house.gate.get();
+  const auto newcomer = gate->ticket(gate->ask());
+  for (int i = 0; i < 4; ++i) {
+    gate->pass(10s);
+    house.settle();
+    if (gate->is_granted(gate->show(newcomer))) break;
+  }
+  CHECK(gate->admission->sessions() == 1);
+}
+
+TEST_CASE("A limit that was changed while running outlives the restart, until it is reset") {
+  House house;
+  house.begin(100);
+  REQUIRE(house.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
+  house.end();
+  house.begin(100);
+  CHECK(house.gate->admission->limits().global.max_sessions == 7);
+  CHECK(house.gate->admission->limits().channels["main"].max_traffic_mbps == 12.5);
+  house.gate->admission->reset_limits();
+  house.end();
+  house.begin(100);
+  CHECK(house.gate->admission->limits().global.max_sessions == 100);
+}
+
+TEST_CASE("A first start, and one after a clean stop without watchers, let newcomers in at once") {
+  House house;
+  CHECK(house.begin(1).sessions() == 0);
+  house.gate->admission->release(house.gate->granted(house.gate->ask()));
+  house.gate->admission->stop();
+  house.end();
+  house.begin(1);
+  CHECK(house.gate->is_granted(house.gate->ask()));
+}
+
+TEST_CASE("What the drawing of lots gave is the same after a kill") {
+  House house;
+  access::Lottery before;
+  {
+    house.begin(1);
+    auto& admission = *house.gate->admission;
+    admission.configure(house.gate->settings, {{"later", 5, house.gate->clock.wall_now() + 10s}});
+    house.settle();
+    for (int i = 0; i < 20; ++i) house.gate->ticket(house.gate->ask("", "later"));
+    house.gate->pass(11s);
+    house.settle();
+    before = admission.queue_status("later")->lanes[0].lottery;
+    CHECK(before.end - before.first == 20);
+    house.end();
+  }
+  house.begin(1);
+  house.gate->admission->configure(house.gate->settings, {{"later", 5}});
+  CHECK(house.gate->admission->queue_status("later")->lanes[0].lottery == before);
+}

@@ -1,0 +1,386 @@
+#include <atomic>
+#include <deque>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "access/admission_fixture.h"
+
+using namespace tribune;
+using namespace tribune::testing;
+using access::Admission;
+using access::Refusal;
+
+TEST_CASE("Up to the limit everybody is let in at once, the next one waits") {
+  Gate gate(2);
+  CHECK(gate.is_granted(gate.ask()));
+  CHECK(gate.is_granted(gate.ask()));
+  const auto third = gate.queued(gate.ask());
+  CHECK(third.is_new);
+  CHECK(third.ticket.number == 1);
+  CHECK(third.ahead == 0);
+  CHECK_FALSE(third.eta);
+  CHECK(gate.queued(gate.ask()).ahead == 1);
+  CHECK(gate.admission->sessions() == 2);
+}
+
+TEST_CASE("The first in line gets the room of one who leaves, not who happens to ask") {
+  Gate gate(1);
+  const auto watching = gate.granted(gate.ask());
+  const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
+  CHECK(gate.admission->release(watching));
+  CHECK(gate.is_queued(gate.ask()));
+  CHECK(gate.is_queued(gate.show(second)));
+  CHECK(gate.granted(gate.show(first)) == first.session);
+  CHECK(gate.is_queued(gate.show(second)));
+}
+
+TEST_CASE("A ticket claimed twice is one session") {
+  Gate gate(1);
+  gate.admission->release(gate.granted(gate.ask()));
+  const auto watching = gate.granted(gate.ask());
+  const auto ticket = gate.ticket(gate.ask());
+  gate.admission->release(watching);
+  gate.pass(100ms);
+  CHECK(std::get<access::Granted>(gate.show(ticket)).is_new);
+  const auto again = std::get<access::Granted>(gate.show(ticket));
+  CHECK_FALSE(again.is_new);
+  CHECK(again.session == ticket.session);
+  CHECK(gate.admission->sessions() == 1);
+}
+
+TEST_CASE("A session that nobody renews makes room after its idle time, and its token is a newcomer when all is full") {
+  Gate gate(1);
+  const auto gone = gate.granted(gate.ask());
+  gate.pass(12s);
+  CHECK(gate.admission->sessions() == 0);
+  CHECK(gate.is_granted(gate.ask()));
+  CHECK(gate.admission->renew(gone, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
+}
+
+TEST_CASE("A session that was stopped is not opened again by its token") {
+  Gate gate(10);
+  const auto id = gate.granted(gate.ask());
+  CHECK(gate.admission->release(id));
+  CHECK_FALSE(gate.admission->release(id));
+  CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::ended);
+}
+
+TEST_CASE("A called ticket that nobody claims loses its place, and the line goes on") {
+  Gate gate(1);
+  const auto watching = gate.granted(gate.ask());
+  const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
+  gate.admission->release(watching);
+  for (int i = 0; i < 4; ++i) {
+    gate.pass(8s);
+    if (i < 3) CHECK(gate.is_queued(gate.show(second)));
+  }
+  CHECK(gate.granted(gate.show(second)) == second.session);
+  CHECK(gate.refusal(gate.show(first)) == Refusal::ticket_expired);
+}
+
+TEST_CASE("Who is silent for the lease is stepped over; who comes back before the turn keeps the place") {
+  Gate gate(1);
+  const auto watching = gate.granted(gate.ask());
+  const auto gone = gate.ticket(gate.ask()), back = gate.ticket(gate.ask()), there = gate.ticket(gate.ask());
+  for (int i = 0; i < 8; ++i) {
+    gate.pass(5s);
+    gate.admission->renew(watching, {.channel = "main"}, 10s);
+    gate.show(there);
+  }
+  CHECK(gate.queued(gate.show(there)).ahead == 0);   // two of them are silent
+  CHECK(gate.queued(gate.show(back)).ahead == 0);
+  CHECK(gate.queued(gate.show(there)).ahead == 1);
+  gate.admission->release(watching);
+  gate.pass(100ms);
+  CHECK(gate.is_queued(gate.show(there)));
+  CHECK(gate.granted(gate.show(back)) == back.session);
+  CHECK(gate.refusal(gate.show(gone)) == Refusal::ticket_expired);
+}
+
+TEST_CASE("A cancelled ticket gives its place and its room to the next") {
+  Gate gate(1);
+  const auto watching = gate.granted(gate.ask());
+  const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
+  gate.admission->release(watching);
+  gate.pass(100ms);
+  CHECK(gate.admission->cancel("main", first));
+  CHECK_FALSE(gate.admission->cancel("main", first));
+  gate.pass(100ms);
+  CHECK(gate.granted(gate.show(second)) == second.session);
+}
+
+TEST_CASE("Tickets of another queue, of no number and of another's session are unknown") {
+  Gate gate(0);
+  const auto mine = gate.ticket(gate.ask());
+  auto forged = mine;
+  forged.queue ^= 1;
+  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  forged = mine;
+  forged.number = 2;
+  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  forged.number = 0;
+  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  forged = mine;
+  forged.session ^= 1;
+  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  forged = mine;
+  forged.lane = 7;
+  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+}
+
+TEST_CASE("A full queue and an address with too many tickets are refused with the reason") {
+  Gate gate;
+  gate.settings.max_sessions = 0;
+  gate.settings.max_queue = 3;
+  gate.settings.max_tickets_per_address = 2;
+  gate.open();
+  const access::Visitor greedy{.channel = "main", .client = "10.0.0.1"};
+  const auto first = gate.ticket(gate.ask(greedy));
+  CHECK(gate.is_queued(gate.ask(greedy)));
+  CHECK(gate.refusal(gate.ask(greedy)) == Refusal::too_many_tickets);
+  CHECK(gate.is_queued(gate.ask()));
+  const auto full = gate.ask();
+  CHECK(gate.refusal(full) == Refusal::queue_full);
+  CHECK(std::get<access::Refused>(full).come_back > 0s);
+  CHECK(gate.admission->cancel("main", first));
+  CHECK(gate.is_queued(gate.ask(greedy)));
+}
+
+TEST_CASE("A lowered limit ends nobody, and the room of those who leave is given to nobody until it is kept") {
+  Gate gate(3);
+  std::vector<access::SessionId> watching;
+  for (int i = 0; i < 3; ++i) watching.push_back(gate.granted(gate.ask()));
+  const auto waiting = gate.ticket(gate.ask());
+  REQUIRE(gate.admission->change_limits(R"({"max_sessions":1})"));
+  for (const auto id : watching) CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
+  gate.admission->release(watching[0]);
+  gate.admission->release(watching[1]);
+  CHECK(gate.is_queued(gate.show(waiting)));
+  gate.admission->release(watching[2]);
+  CHECK(gate.is_granted(gate.show(waiting)));
+  CHECK_FALSE(gate.admission->change_limits(R"({"max_sessions":-1})"));
+  CHECK_FALSE(gate.admission->change_limits(R"({"max_sesions":1})"));
+  CHECK(gate.admission->limits().global.max_sessions == 1);
+  gate.admission->reset_limits();
+  CHECK(gate.admission->limits().global.max_sessions == 3);
+}
+
+TEST_CASE("A called ticket waits with its place when the limit is lowered meanwhile") {
+  Gate gate(2);
+  gate.granted(gate.ask());
+  const auto leaving = gate.granted(gate.ask());
+  const auto first = gate.ticket(gate.ask());
+  gate.admission->release(leaving);
+  gate.pass(100ms);
+  REQUIRE(gate.admission->change_limits(R"({"max_sessions":1})"));
+  CHECK(gate.is_queued(gate.show(first)));
+  REQUIRE(gate.admission->change_limits(R"({"max_sessions":2})"));
+  CHECK(gate.is_granted(gate.show(first)));
+}
+
+TEST_CASE("The drill lets nobody in and leaves watchers alone; afterwards the line goes in order") {
+  Gate gate(100);
+  const auto watching = gate.granted(gate.ask());
+  gate.admission->set_drill("", {.is_closed = true});
+  std::vector<access::TicketClaim> tickets;
+  for (int i = 0; i < 5; ++i) tickets.push_back(gate.ticket(gate.ask()));
+  gate.pass(3s);
+  CHECK(gate.admission->renew(watching, {.channel = "main"}, 10s) == Admission::Renewal::known);
+  CHECK(gate.admission->queue_status("main")->overload_emulation);
+  CHECK(gate.admission->sessions() == 1);
+  gate.admission->set_drill("", {});
+  for (const auto& ticket : tickets) CHECK(gate.granted(gate.show(ticket)) == ticket.session);
+}
+
+TEST_CASE("Pretended sessions and traffic count against the limits") {
+  Gate gate(10);
+  REQUIRE(gate.admission->change_limits(R"({"channels":{"main":{"max_traffic_mbps":100}}})"));
+  gate.admission->set_drill("", {.extra_sessions = 9});
+  CHECK(gate.is_granted(gate.ask()));
+  CHECK(gate.is_queued(gate.ask()));
+  gate.admission->set_drill("", {});
+  gate.admission->set_drill("main", {.extra_mbps = 93});
+  CHECK(gate.is_queued(gate.ask()));
+}
+
+TEST_CASE("A rush is counted with what each viewer will take, long before the nodes show it") {
+  Gate gate;
+  gate.settings.max_traffic_mbps = 100;
+  gate.open({{"main", 5}});
+  gate.admission->measured({"stadium", "a", 0, {}});
+  int let_in = 0;
+  for (int i = 0; i < 50; ++i) let_in += gate.is_granted(gate.ask());
+  CHECK(let_in == 20);
+}
+
+TEST_CASE("What the nodes measure replaces the prediction of sessions that have settled, and without them it stays") {
+  Gate gate;
+  gate.settings.max_traffic_mbps = 100;
+  gate.idle = 1h;
+  gate.open({{"main", 5}});
+  for (int i = 0; i < 20; ++i) CHECK(gate.is_granted(gate.ask()));
+  for (int i = 0; i < 12; ++i) {
+    gate.pass(1s);
+    gate.admission->measured({"stadium", "a", 30, {{"main", 30}}});
+  }
+  CHECK(gate.is_granted(gate.ask()));   // 30 measured and 5 predicted
+  gate.pass(10s);                       // the node is silent
+  CHECK(gate.is_queued(gate.ask()));
+}
+
+TEST_CASE("A full node keeps back those who would watch there, and nobody else") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":2}}})"));
+  const access::Visitor at_a{.channel = "main", .group = "stadium", .node = "a"}, in_city{.channel = "main", .group = "city", .node = "b"};
+  const auto watching = gate.granted(gate.ask(at_a));
+  const auto held = gate.ticket(gate.ask(at_a));
+  gate.pass(1s);
+  CHECK(gate.is_granted(gate.ask(in_city)));
+  CHECK(gate.is_granted(gate.ask(in_city)));
+  CHECK(gate.is_queued(gate.ask(in_city)));
+  CHECK(gate.is_granted(gate.ask()));
+  CHECK(gate.is_queued(gate.show(held)));
+  gate.admission->release(watching);
+  CHECK(gate.is_queued(gate.ask(at_a)));
+  CHECK(gate.granted(gate.show(held)) == held.session);
+}
+
+TEST_CASE("A viewer who moves counts where the playlists send them now") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
+  const access::Visitor at_a{.channel = "main", .node = "a"};
+  const auto watching = gate.granted(gate.ask(at_a));
+  gate.admission->renew(watching, {.channel = "main", .node = "b"}, 10s);
+  CHECK(gate.is_granted(gate.ask(at_a)));
+  CHECK(gate.is_queued(gate.ask(at_a)));
+}
+
+TEST_CASE("Of channels that share a limit the one who came first is let in") {
+  Gate gate;
+  gate.settings.max_sessions = 1;
+  gate.open({{"main", 5}, {"other", 5}});
+  const auto watching = gate.granted(gate.ask());
+  const auto first = gate.ticket(gate.ask("", "other"));
+  gate.clock.advance(1s);
+  const auto second = gate.ticket(gate.ask());
+  gate.admission->release(watching);
+  CHECK(gate.is_queued(gate.show(second)));
+  CHECK(gate.is_granted(gate.show(first, "other")));
+}
+
+TEST_CASE("One device more than the account may have is refused, naming those that watch") {
+  Gate gate;
+  gate.settings.max_sessions_per_account = 2;
+  gate.open();
+  const auto ask = [&](std::string_view device) { return gate.ask({.channel = "main", .account = "ann", .device = device}); };
+  const auto tv = gate.granted(ask("TV"));
+  CHECK(gate.is_granted(ask("Phone")));
+  const auto third = ask("Tablet");
+  CHECK(gate.refusal(third) == Refusal::account_full);
+  CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
+  CHECK(gate.is_granted(gate.ask({.channel = "main", .account = "bob"})));
+  gate.admission->release(tv);
+  CHECK(gate.is_granted(ask("Tablet")));
+}
+
+TEST_CASE("With take_over the newest device takes the room of the oldest, even when all is full") {
+  Gate gate;
+  gate.settings.max_sessions = 1;
+  gate.settings.max_sessions_per_account = 1;
+  gate.settings.account_rule = access::AccountRule::take_over;
+  gate.open();
+  const auto tv = gate.granted(gate.ask({.channel = "main", .account = "ann", .device = "TV"}));
+  CHECK(gate.is_queued(gate.ask()));
+  const auto decision = gate.ask({.channel = "main", .account = "ann", .device = "Phone"});
+  gate.granted(decision);
+  CHECK(std::get<access::Granted>(decision).replaced == std::vector{tv});
+  CHECK(gate.admission->renew(tv, {.channel = "main"}, 10s) == Admission::Renewal::ended);
+  CHECK(gate.admission->sessions() == 1);
+}
+
+TEST_CASE("Lanes share what becomes free by their weights, and none starves") {
+  Gate gate;
+  gate.settings.max_sessions = 1;
+  gate.settings.lanes = {{"general", 1}, {"paid", 3}};
+  gate.open();
+  auto watching = gate.granted(gate.ask());
+  std::deque<access::TicketClaim> general, paid;
+  for (int i = 0; i < 100; ++i) general.push_back(gate.ticket(gate.ask("general"))), paid.push_back(gate.ticket(gate.ask("paid")));
+  int from_general = 0;
+  for (int i = 0; i < 80; ++i) {
+    gate.admission->release(watching);
+    gate.clock.advance(100ms);
+    gate.admission->tick();
+    auto& line = gate.is_granted(gate.show(general.front())) ? general : paid;
+    watching = gate.granted(gate.show(line.front()));
+    from_general += &line == &general;
+    line.pop_front();
+  }
+  CHECK(from_general == 20);
+}
+
+TEST_CASE("Who came before the opening gets a place by lot, once; who comes later stands behind them") {
+  Gate gate;
+  gate.settings.max_sessions = 1;
+  gate.open({{"main", 5, gate.clock.wall_now() + 20s}});
+  std::vector<access::TicketClaim> early;
+  for (int i = 0; i < 50; ++i) early.push_back(gate.ticket(gate.ask()));
+  CHECK_FALSE(gate.admission->queue_status("main")->is_open);
+  gate.clock.step_wall(1h);
+  gate.pass(15s);
+  CHECK_FALSE(gate.admission->queue_status("main")->is_open);
+  for (const auto& ticket : early) CHECK(gate.is_queued(gate.show(ticket)));
+  gate.pass(6s);
+  CHECK(gate.admission->queue_status("main")->is_open);
+  const auto late = gate.ticket(gate.ask());
+  std::set<std::uint64_t> places;
+  std::vector<std::uint64_t> order;
+  const auto lottery = gate.admission->queue_status("main")->lanes[0].lottery;
+  for (const auto& ticket : early) {
+    CHECK(lottery.number_at(lottery.place_of(ticket.number)) == ticket.number);
+    places.insert(lottery.place_of(ticket.number));
+  }
+  CHECK(places.size() == 50);
+  CHECK(*places.begin() == 1);
+  CHECK(*places.rbegin() == 50);
+  CHECK(gate.queued(gate.show(late)).ahead == 49);   // one is called
+  const auto first = lottery.number_at(1);
+  CHECK(gate.is_granted(gate.show(early[first - 1])));
+}
+
+TEST_CASE("The wait is told from the measured outflow, and not told before there is any") {
+  Gate gate(50);
+  gate.idle = 1h;
+  std::deque<access::SessionId> watching;
+  for (int i = 0; i < 50; ++i) watching.push_back(gate.granted(gate.ask()));
+  std::deque<access::TicketClaim> waiting;
+  for (int i = 0; i < 400; ++i) waiting.push_back(gate.ticket(gate.ask()));
+  CHECK_FALSE(gate.queued(gate.show(waiting.back())).eta);
+  for (int second = 0; second < 60; ++second) {   // two a second
+    for (int i = 0; i < 2; ++i) gate.admission->release(watching.front()), watching.pop_front();
+    gate.pass(1s);
+    for (int i = 0; i < 2; ++i) watching.push_back(gate.granted(gate.show(waiting.front()))), waiting.pop_front();
+    for (const auto& ticket : waiting) gate.show(ticket);
+  }
+  const auto last = gate.queued(gate.show(waiting.back()));
+  REQUIRE(last.eta);
+  CHECK(last.ahead == 279);
+  CHECK(last.eta->count() >= 140 * 8 / 10);
+  CHECK(last.eta->count() <= 140 * 12 / 10);
+  gate.admission->set_drill("", {.is_closed = true});
+  CHECK_FALSE(gate.queued(gate.show(waiting.back())).eta);
+}
+
+TEST_CASE("The interval to ask again is spread by at most a fifth, and the same for one ticket each time") {
+  Gate gate(0);
+  std::set<std::int64_t> intervals;
+  for (int i = 0; i < 50; ++i) {
+    const auto queued = gate.queued(gate.ask());
+    CHECK(queued.retry_after >= 10s);
+    CHECK(queued.retry_after <= 12s);
+    CHECK(gate.queued(gate.show(queued.ticket)).retry_after == queued.retry_after);
+    intervals.insert(queued.retry_after.count());
+  }
+  CHECK(intervals.size() > 20);
+}
