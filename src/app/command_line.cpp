@@ -48,12 +48,39 @@ void add_reference(CLI::App& app, int& code, std::string& sample) {
   command->callback([&] { code = reference(sample); });
 }
 
+std::string key_of(std::string name) {
+  name.erase(0, name.find_first_not_of('-'));
+  for (auto& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
+}
+
+void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
+  auto* ctl_app = app.add_subcommand("ctl", "Ask or tell a running process something, by its admin listener");
+  ctl_app->add_option("--admin", options.admin, "Its address; else TRIBUNE_ADMIN, else http://127.0.0.1:9080");
+  ctl_app->add_option("--token-file", options.token_file, "The file with the listener's token; else TRIBUNE_ADMIN_TOKEN");
+  ctl_app->add_flag("--json", options.json, "Print the answer as JSON");
+  ctl_app->require_subcommand(1);
+  ctl_app->fallthrough();
+  for (const auto& command : ctl_commands()) {
+    auto* sub = ctl_app->add_subcommand(command.name, command.help);
+    sub->fallthrough();
+    for (const auto& parameter : command.parameters) {
+      const auto keep = [&values, key = key_of(parameter.name)](const std::string& value) { values[key] = value; };
+      sub->add_option_function<std::string>(parameter.name, keep, parameter.help)->required(parameter.required);
+    }
+    sub->callback([&code, &options, &values, &command] { code = ctl(options, command, values); });
+  }
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv) {
   int code = 0;
   ServeOptions serve_options;
   std::string check_file, sample;
+  CtlOptions ctl_options;
+  CtlValues ctl_values;
 
   CLI::App app("Tribune: HLS load balancer and edge cache", "tribune");
   app.set_version_flag("--version", "tribune " + std::string(version()), "Print the version");
@@ -61,6 +88,7 @@ int run(int argc, const char* const* argv) {
   add_serve(app, code, serve_options);
   add_check(app, code, check_file);
   add_reference(app, code, sample);
+  add_ctl(app, code, ctl_options, ctl_values);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

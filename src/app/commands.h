@@ -1,9 +1,11 @@
 #pragma once
 // The commands of the program. Each takes what the command line gave it and returns the exit code.
 
+#include <chrono>
 #include <optional>
 #include <string>
 
+#include "app/ctl_command.h"
 #include "base/log.h"
 
 namespace tribune::app {
@@ -23,5 +25,16 @@ int check(const std::string& config_file);
 
 /// The settings reference, or the sample file of that name.
 int reference(const std::string& sample);
+
+/// Whom `tribune ctl` asks, and how it says the answer.
+struct CtlOptions {
+  std::string admin;             // "http://host:port" or "host:port" of an admin listener; empty: TRIBUNE_ADMIN, or this machine's
+  std::string token_file;        // its first line is the token; empty: TRIBUNE_ADMIN_TOKEN
+  bool json = false;             // the answer as it came
+  std::chrono::milliseconds timeout{10'000};
+};
+
+/// 0 when it was done, 1 when it was refused (standard error says why), 3 when nobody answered.
+int ctl(const CtlOptions&, const CtlCommand&, const CtlValues&);
 
 }  // namespace tribune::app

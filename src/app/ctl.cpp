@@ -1,0 +1,106 @@
+// `tribune ctl`: one request to an admin listener, and its answer for people or for programs.
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "app/commands.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "net/event_loop.h"
+#include "net/http_client.h"
+
+namespace tribune::app {
+namespace {
+
+constexpr int kRefused = 1;
+constexpr int kUnreachable = 3;
+constexpr std::size_t kLongestToken = 4096;
+
+int say(int code, const std::string& text) {
+  std::fprintf(stderr, "tribune: %s\n", text.c_str());
+  return code;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// The first line of a file.
+base::Result<std::string> token_in(const std::string& file) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "re"), &std::fclose);
+  if (!in) return base::failure(base::ErrorKind::io, base::Fault::client, file + ": cannot be read");
+  std::string text(kLongestToken, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), in.get()));
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
+base::Result<std::string> token_of(const CtlOptions& options) {
+  if (!options.token_file.empty()) return token_in(options.token_file);
+  return environment("TRIBUNE_ADMIN_TOKEN");
+}
+
+net::FetchRequest fetch_of(const CtlOptions& options, const CtlRequest& asked, const std::string& token) {
+  net::FetchRequest request;
+  request.method = asked.method;
+  request.url = options.admin + asked.target;
+  if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
+  if (!asked.body.empty()) request.headers.add("Content-Type", "application/json");
+  request.body = asked.body;
+  request.destinations.allow_special_addresses = true;   // whoever types the address means it
+  request.deadlines.total = options.timeout;
+  request.deadlines.first_byte = options.timeout;
+  request.max_body_bytes = 16 << 20;
+  return request;
+}
+
+base::Result<net::WholeAnswer> ask(net::FetchRequest request) {
+  base::LogSettings silent;
+  silent.level = base::LogLevel::off;
+  base::Log log(silent);
+  base::Metrics metrics;
+  const base::SystemClock clock;
+  net::EventLoop loop;
+  auto client = net::HttpClient::make(loop, clock, log, metrics);
+  base::Result<net::WholeAnswer> outcome = base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no answer");
+  auto fetch = client->get_whole(std::move(request), [&](base::Result<net::WholeAnswer> answer) {
+    outcome = std::move(answer);
+    loop.stop();
+  });
+  loop.run();
+  return outcome;
+}
+
+/// What a problem document says, or the status.
+std::string why_refused(const net::WholeAnswer& answer) {
+  if (const auto problem = base::json::parse(answer.body)) {
+    const auto detail = problem->text("detail"), title = problem->text("title");
+    if (detail || title) return std::string(detail ? *detail : *title);
+  }
+  return "the answer was " + std::to_string(answer.head.status);
+}
+
+}  // namespace
+
+int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& values) {
+  auto options = given;
+  if (options.admin.empty()) options.admin = environment("TRIBUNE_ADMIN");
+  if (options.admin.empty()) options.admin = "http://127.0.0.1:9080";
+  if (options.admin.find("://") == std::string::npos) options.admin = "http://" + options.admin;
+  while (options.admin.ends_with('/')) options.admin.pop_back();
+  const auto token = token_of(options);
+  if (!token) return say(kRefused, token.error().text);
+
+  const auto answer = ask(fetch_of(options, command.request(values), *token));
+  if (!answer) return say(kUnreachable, options.admin + ": " + answer.error().text);
+  if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
+  const auto value = base::json::parse(answer->body, {.max_bytes = 16 << 20});
+  const bool readable = value && command.text && !options.json;
+  const auto text = readable ? command.text(*value) : answer->body + "\n";
+  std::fputs(text.c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : kRefused;
+}
+
+}  // namespace tribune::app
