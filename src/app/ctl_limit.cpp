@@ -1,0 +1,116 @@
+// Commands about how many may watch, and about the queue.
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/ctl_command.h"
+
+namespace tribune::app {
+namespace {
+
+using base::json::Kind;
+using base::json::Value;
+
+/// A limit's value as JSON: "none" takes the limit away. What is no number is sent as text, and the answer says what is allowed.
+std::string json_of(const std::string& value) {
+  if (value == "none") return "null";
+  const bool is_number = !value.empty() && value.find_first_not_of("0123456789.") == std::string::npos && value.front() != '.';
+  return is_number ? value : "\"" + base::json::escape(value) + "\"";
+}
+
+std::string members(const CtlValues& values) {
+  std::string text;
+  for (const auto& [option, member] : {std::pair("sessions", "max_sessions"), std::pair("mbps", "max_traffic_mbps"), std::pair("per-account", "max_sessions_per_account")}) {
+    const auto found = values.find(option);
+    if (found != values.end()) text += fmt::format("{}\"{}\":{}", text.empty() ? "" : ",", member, json_of(found->second));
+  }
+  return text;
+}
+
+CtlRequest limit_request(const CtlValues& values) {
+  const auto changes = members(values);
+  if (changes.empty()) return {http::Method::get, "/limits", ""};
+  auto body = "{" + changes + "}";
+  for (const auto& [option, member] : {std::pair("channel", "channels"), std::pair("group", "groups"), std::pair("node", "nodes")}) {
+    const auto found = values.find(option);
+    if (found != values.end()) body = fmt::format("{{\"{}\":{{\"{}\":{}}}}}", member, base::json::escape(found->second), body);
+  }
+  return {http::Method::put, "/limits", body};
+}
+
+std::string amount(const Value* value) {
+  if (!value || value->is(Kind::null)) return "no limit";
+  return value->is(Kind::integer) ? std::to_string(value->integer) : fmt::format("{:g}", value->number);
+}
+
+std::string line_of(std::string_view what, const Value& limit) {
+  return fmt::format("{:<24} sessions {:<12} traffic {}{}\n", what, amount(limit.find("max_sessions")), amount(limit.find("max_traffic_mbps")),
+                     limit.find("max_traffic_mbps") && !limit.find("max_traffic_mbps")->is(Kind::null) ? " Mbit/s" : "");
+}
+
+std::string limit_text(const Value& answer) {
+  auto text = line_of("everything", answer);
+  text += fmt::format("{:<24} sessions {}\n", "each account", amount(answer.find("max_sessions_per_account")));
+  for (const auto& [member, word] : {std::pair("channels", "channel"), std::pair("groups", "group"), std::pair("nodes", "node")}) {
+    const auto* scopes = answer.find(member);
+    if (!scopes) continue;
+    for (const auto& scope : scopes->object) text += line_of(fmt::format("{} {}", word, scope.name), scope.value);
+  }
+  return text;
+}
+
+std::string queue_text(const Value& answer) {
+  const auto* access = answer.find("access");
+  const auto* queues = access ? access->find("queues") : nullptr;
+  if (!queues) return "";
+  std::string text = fmt::format("{} sessions\n", access->whole("sessions").value_or(0));
+  for (const auto& queue : queues->array) {
+    const auto* drill = queue.find("drill");
+    text += fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"), queue.whole("sessions").value_or(0),
+                        queue.whole("waiting").value_or(0), queue.flag("open").value_or(true) ? "" : " before the opening",
+                        drill && drill->flag("closed").value_or(false) ? " drill: closed" : "");
+  }
+  return text;
+}
+
+CtlRequest drill_request(const CtlValues& values) {
+  auto target = "/drill?state=" + encoded(values, "state");
+  for (const auto* option : {"channel", "sessions", "mbps"})
+    if (values.contains(option)) target += fmt::format("&{}={}", option, encoded(values, option));
+  return {http::Method::post, target, ""};
+}
+
+}  // namespace
+
+std::vector<CtlCommand> limit_commands() {
+  return {
+      {"limit",
+       "Show the limits, or change one at once and for good",
+       {{"--sessions", "How many may watch at once; \"none\" takes the limit away", false},
+        {"--mbps", "How much traffic viewers may take, in Mbit/s; \"none\" takes the limit away", false},
+        {"--per-account", "How many devices of one account may watch; \"none\" takes the limit away", false},
+        {"--channel", "For one channel", false},
+        {"--group", "For one group of cache nodes", false},
+        {"--node", "For one cache node", false}},
+       limit_request,
+       limit_text},
+      {"limit-reset", "Back to the limits of the configuration", {}, [](const CtlValues&) { return CtlRequest{http::Method::del, "/limits", ""}; }, limit_text},
+      {"queue", "Who watches and who waits", {}, [](const CtlValues&) { return CtlRequest{http::Method::get, "/queues", ""}; }, queue_text},
+      {"queue-open",
+       "Open a channel's queue now: who waits gets a place by lot",
+       {{"CHANNEL", "The channel's id"}},
+       [](const CtlValues& values) { return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""}; }},
+      {"drill",
+       "Rehearse an overload: let nobody in, or pretend a load",
+       {{"STATE", "on or off"},
+        {"--channel", "For one channel", false},
+        {"--sessions", "Pretend so many sessions instead of letting nobody in", false},
+        {"--mbps", "Pretend so much traffic instead of letting nobody in", false}},
+       drill_request,
+       queue_text},
+  };
+}
+
+}  // namespace tribune::app
