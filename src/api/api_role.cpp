@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "api/access_client.h"
 #include "api/api_settings.h"
 #include "api/documents.h"
 #include "base/bytes.h"
@@ -11,6 +12,7 @@
 #include "base/signing.h"
 #include "contracts/event.h"
 #include "http/conditional.h"
+#include "net/http_server.h"
 
 namespace tribune::api {
 namespace {
@@ -44,18 +46,21 @@ http::Response answer(const http::Request& request, const Document& document) {
 /// Any thread for the handlers; the rest on the main thread.
 class ApiRole final : public runtime::Role {
  public:
-  ApiRole(const config::Settings& settings, runtime::Services& services) : services_(services) { publish(settings); }
+  ApiRole(const config::Settings& settings, runtime::Services& services) : services_(services), settings_at_start_(road_settings(settings)), access_(services.clock, services.log, services.metrics, services.workers.size()) { publish(settings); }
 
   std::string_view name() const override { return "api"; }
 
   std::vector<runtime::Route> front_routes() override {
     return {route("/api/v1/channels", &Documents::channels), route("/api/v1/caches", &Documents::caches),
-            route("/api/v1/openapi.json", &Documents::openapi)};
+            route("/api/v1/openapi.json", &Documents::openapi),
+            {{http::Method::post}, "/api/v1/access", [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+            stop_route(http::Method::del, "/api/v1/access/{session}"), stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
   }
 
-  base::Status start() override { return {}; }
+  base::Status start() override { return set_road(settings_at_start_); }
 
   base::Status reload(const config::Settings& settings) override {
+    if (auto set = set_road(road_settings(settings)); !set) return set;
     publish(settings);
     return {};
   }
@@ -68,6 +73,34 @@ class ApiRole final : public runtime::Role {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
               exchange->reply(answer(exchange->request(), (*documents()).*which));
             }};
+  }
+
+  runtime::Route stop_route(http::Method method, std::string_view pattern) {
+    return {{method}, pattern, [this](auto& worker, auto exchange, const auto& parameters) {
+              access_.stop(worker, std::move(exchange), parameters["session"]);
+            }};
+  }
+
+  /// What the road to the balancer is made of.
+  struct RoadSettings {
+    contracts::Event event;
+    std::string balancer_url;
+    std::string playback_base;
+  };
+  static RoadSettings road_settings(const config::Settings& settings) {
+    const auto& own = settings.get<ApiSettings>("api");
+    auto url = own.access_url.empty() ? own.balancer_url : own.access_url;
+    if (url.empty() && settings.has("front")) url = own_front_url(settings.get<net::ServerSettings>("front").listen);
+    return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url};
+  }
+
+  /// Reads secret files.
+  base::Status set_road(const RoadSettings& settings) {
+    auto keys = contracts::key_ring(settings.event);
+    if (!keys) return tl::unexpected(keys.error());
+    access_.set_road(std::make_shared<const AccessRoad>(AccessRoad{settings.balancer_url, settings.playback_base,
+                                                                   std::make_shared<const base::KeyRing>(std::move(*keys))}));
+    return {};
   }
 
   void publish(const config::Settings& settings) {
@@ -85,6 +118,8 @@ class ApiRole final : public runtime::Role {
   }
 
   runtime::Services& services_;
+  const RoadSettings settings_at_start_;
+  AccessClient access_;
   mutable std::mutex mutex_;   // guards the pointer, for its copy
   std::shared_ptr<const Documents> documents_;
 };

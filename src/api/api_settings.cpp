@@ -33,6 +33,9 @@ const config::Section<ApiSettings>& api_section() {
           .text("balancer_url", &ApiSettings::balancer_url,
                 "Where viewers reach the balancer: playback URLs begin with it. Empty: they are paths at the API's own address.", check_balancer_url,
                 "http(s)://host[:port], or empty")
+          .text("access_url", &ApiSettings::access_url,
+                "Where this role asks the balancer who may watch. Empty: balancer_url, and without that the front door of this process.", check_balancer_url,
+                "http(s)://host[:port], or empty")
           .sections("caches", &ApiSettings::caches, cache_section(), "The cache nodes that apps ping, to tell the balancer which of them they reach.")
           .check(check_caches);
   return section;

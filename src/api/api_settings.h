@@ -17,6 +17,7 @@ struct CacheSettings {
 /// Values; immutable once read.
 struct ApiSettings {
   std::string balancer_url;             // of playback URLs; empty: the API's own origin
+  std::string access_url;               // where this role asks the balancer; empty: balancer_url, or this process
   std::vector<CacheSettings> caches;
 };
 

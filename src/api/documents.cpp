@@ -30,18 +30,42 @@ void write_get(Writer& w, std::string_view path, std::string_view id, std::strin
   w.end_object().end_object();
 }
 
+void write_parameter(Writer& w, std::string_view name, std::string_view description) {
+  w.key("parameters").begin_array().begin_object().member("name", name).member("in", "path").member("required", true);
+  w.member("description", description).key("schema").begin_object().member("type", "string").end_object().end_object().end_array();
+}
+
+void write_stop(Writer& w, std::string_view path, std::string_view method, std::string_view id, std::string_view summary) {
+  w.key(path).begin_object().key(method).begin_object().member("operationId", id).member("summary", summary);
+  write_parameter(w, "session", "The session of a granted answer, or the ticket of a queued one.");
+  write_responses(w, "It has ended; was_open is false when it had ended before.", "Stopped");
+  w.end_object().end_object();
+}
+
+void write_access_paths(Writer& w) {
+  w.key("/api/v1/access").begin_object().key("post").begin_object().member("operationId", "access");
+  w.member("summary", "Asks to watch. Granted: play playback_url. Queued: ask again with the ticket after retry_after_seconds; queue_url tells in between how far the queue is.");
+  w.key("requestBody").begin_object().member("required", true).key("content").begin_object().key("application/json").begin_object();
+  w.key("schema").begin_object().member("$ref", "#/components/schemas/AccessRequest").end_object().end_object().end_object().end_object();
+  write_responses(w, "Granted, queued or full; Retry-After stands beside where there is something to wait for.", "Access");
+  w.end_object().end_object();
+  write_stop(w, "/api/v1/access/{session}", "delete", "endAccess", "Ends a session or gives a place in the queue up.");
+  write_stop(w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon", "The same for navigator.sendBeacon; the body is not read.");
+}
+
 struct Property {
   std::string_view name;
   std::string_view type;
   std::string_view description;
 };
 
-void write_object(Writer& w, std::string_view name, const std::vector<Property>& properties) {
+void write_object(Writer& w, std::string_view name, const std::vector<Property>& properties, const std::vector<Property>& optional = {}) {
   w.key(name).begin_object().member("type", "object").key("required").begin_array();
   for (const auto& property : properties) w.value(property.name);
   w.end_array().key("properties").begin_object();
-  for (const auto& property : properties)
-    w.key(property.name).begin_object().member("type", property.type).member("description", property.description).end_object();
+  for (const auto* some : {&properties, &optional})
+    for (const auto& property : *some)
+      w.key(property.name).begin_object().member("type", property.type).member("description", property.description).end_object();
   w.end_object().end_object();
 }
 
@@ -65,6 +89,22 @@ void write_components(Writer& w) {
                {{"id", "string", "What to send as cache= or X-Cache-Id with playlist requests once its ping was answered."},
                 {"url", "string", "Where the cache node is reached."},
                 {"ping_url", "string", "GET it: an answer means that this client reaches the node."}});
+  write_object(w, "AccessRequest", {{"channel", "string", "The channel's id."}},
+               {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."}});
+  write_object(w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "The channel's id."}},
+               {{"session", "string", "Granted: names the session when it is ended."},
+                {"playback_url", "string", "Granted: the URL for the player; relative to this API's address when it is a path."},
+                {"ticket", "string", "Queued: the place. Keep it, and send it with the next request."},
+                {"lane", "string", "Queued: the line in which the ticket waits."},
+                {"number", "integer", "Queued: the ticket's number in its lane."},
+                {"position", "integer", "Queued: 1 is the next."},
+                {"ahead", "integer", "Queued: how many wait before it."},
+                {"served", "integer", "Queued: every number of the lane up to this one was called."},
+                {"eta_seconds", "integer", "Queued: when its turn comes as the queue moves now; null when that is not known."},
+                {"retry_after_seconds", "integer", "Queued and full: ask again after so long."},
+                {"queue_url", "string", "Queued: the same small text for everybody, at the balancer and at every cache node."},
+                {"message", "string", "For people."}});
+  write_object(w, "Stopped", {{"status", "string", "stopped."}, {"was_open", "boolean", "Whether it was open until now."}});
   write_object(w, "Problem",
                {{"type", "string", "A stable name of the kind of error."},
                 {"title", "string", "The kind of error, for people."},
@@ -105,10 +145,11 @@ std::string openapi_document(std::string_view version) {
   Writer w;
   w.begin_object().member("openapi", "3.1.0");
   w.key("info").begin_object().member("title", "Tribune").member("version", version.empty() ? "0" : version);
-  w.member("description", "What an app needs to watch a live event: the channels, and the caches worth pinging.").end_object();
+  w.member("description", "What an app needs to watch a live event: the channels, the caches worth pinging, and a session or a place in the queue.").end_object();
   w.key("paths").begin_object();
   write_get(w, "/api/v1/channels", "listChannels", "The channels of the event.", "The channels in the order of the configuration.", "Channels");
   write_get(w, "/api/v1/caches", "listCaches", "The cache nodes worth pinging.", "The cache nodes in the order of the configuration.", "Caches");
+  write_access_paths(w);
   write_get(w, "/api/v1/openapi.json", "describeApi", "This document.", "OpenAPI 3.1.", "");
   w.end_object();
   write_components(w);

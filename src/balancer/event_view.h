@@ -9,6 +9,7 @@
 #include "base/published.h"
 #include "base/signing.h"
 #include "contracts/event.h"
+#include "net/client_address.h"
 
 namespace tribune::balancer {
 
@@ -19,6 +20,9 @@ struct EventView {
   std::string channel_map;                     // JSON, as heartbeats are answered
   std::vector<std::string> direct_players;
   std::chrono::milliseconds session_idle{10'000};
+  std::string slate_origin;
+  net::PrefixList operator_networks;
+  std::string operator_token;
 };
 
 using PublishedView = base::Published<EventView>;

@@ -80,6 +80,7 @@ TEST_CASE("Every route of the API is described, and every described path is a ro
   CHECK(paths->object.size() == h.role->front_routes().size());
   for (const auto& path : paths->object) {
     CAPTURE(path.name);
+    if (!path.value.find("get")) continue;
     const auto answer = h.get(path.name);
     CHECK(answer.status == 200);
     CHECK(answer.headers.first("Content-Type") == "application/json");

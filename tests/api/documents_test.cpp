@@ -1,3 +1,4 @@
+#include "api/access_client.h"
 #include "api/documents.h"
 
 #include <algorithm>
@@ -76,7 +77,7 @@ TEST_CASE("The OpenAPI document describes every path, and every reference in it 
   CHECK(document.find("info")->text("version") == "1.2.3");
   std::set<std::string> references;
   collect_references(document, references);
-  CHECK(references.size() == 6);
+  CHECK(references.size() == 9);
   for (const auto& reference : references) {
     CAPTURE(reference);
     const base::json::Value* at = &document;
@@ -87,6 +88,30 @@ TEST_CASE("The OpenAPI document describes every path, and every reference in it 
     }
     CHECK(at != nullptr);
   }
+}
+
+TEST_CASE("An app's request names its channel, and nothing that only the balancer may say") {
+  http::Request request;
+  request.client = "192.0.2.7";
+  request.body = R"({"channel":"demo","ticket":"t","cache":"stadium"})";
+  const auto made = access_request(request, "https://live.example");
+  REQUIRE(made);
+  CHECK(made->channel == "demo");
+  CHECK(made->pass == "t");
+  CHECK(made->client == "192.0.2.7");
+  CHECK(contracts::access_request_from_json(contracts::to_json(*made)) == *made);
+  for (const auto* bad : {"", "[]", R"({})", R"({"channel":1})", R"({"channel":"demo","lane":"vip"})", R"({"channel":"demo","account":"a"})"}) {
+    CAPTURE(bad);
+    request.body = bad;
+    CHECK_FALSE(access_request(request, ""));
+  }
+}
+
+TEST_CASE("The balancer beside the API is asked at the front door's own address") {
+  CHECK(own_front_url({"0.0.0.0:8080"}) == "http://127.0.0.1:8080");
+  CHECK(own_front_url({"[::]:8080", "1.2.3.4:1"}) == "http://[::1]:8080");
+  CHECK(own_front_url({"127.0.0.1:0"}) == "");
+  CHECK(own_front_url({}) == "");
 }
 
 TEST_CASE("What the API answers has the members that its schema requires") {

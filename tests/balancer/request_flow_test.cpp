@@ -246,7 +246,7 @@ TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown
   s.open("direct");
   s.open("direct");
   const auto refused = s.get("/live/direct/index.m3u8");
-  CHECK(refused->status() == 503);
+  CHECK(refused->status() == 403);
   CHECK(s.get(base + "v.m3u8")->status() == 200);
   CHECK(s.get(foreign + "v.m3u8")->body() == "media 0=http://s:81");
   CHECK(s.admission.sessions() == 3);

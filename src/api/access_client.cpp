@@ -1,0 +1,120 @@
+#include "api/access_client.h"
+
+#include <utility>
+
+#include "base/json.h"
+#include "contracts/heartbeat.h"
+#include "http/problem.h"
+#include "http/uri.h"
+
+namespace tribune::api {
+namespace {
+
+using namespace std::chrono_literals;
+using contracts::AccessRequest;
+
+constexpr std::size_t kMaxBodyBytes = 4 * 1024;
+constexpr std::size_t kMaxAskingPerWorker = 20'000;
+
+tl::unexpected<base::Error> wrong(std::string text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
+}
+
+base::Counter counter(base::Metrics& metrics, std::string_view result) {
+  return metrics.counter("tribune_api_access_requests_total", "Requests for access that were handed to the balancer, and those that it did not answer.",
+                         {{"result", result}});
+}
+
+}  // namespace
+
+base::Result<AccessRequest> access_request(const http::Request& request, std::string_view playback_base) {
+  if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
+  const auto value = base::json::parse(request.body);
+  if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object with the member \"channel\"");
+  AccessRequest made;
+  for (const auto& member : value->object)
+    if (member.name != "channel" && member.name != "ticket" && member.name != "cache") return wrong("unknown member \"" + member.name + "\"");
+  for (const auto& [name, field] : {std::pair{"channel", &AccessRequest::channel}, std::pair{"ticket", &AccessRequest::pass}, std::pair{"cache", &AccessRequest::cache}}) {
+    const auto* given = value->find(name);
+    if (!given || given->is(base::json::Kind::null)) continue;
+    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong(std::string("\"") + name + "\" must be a text of at most 128 bytes");
+    made.*field = given->string;
+  }
+  if (made.channel.empty()) return wrong("the member \"channel\" is missing");
+  made.client = request.client;
+  made.user_agent = std::string(request.headers.first("User-Agent").value_or("").substr(0, 512));
+  made.playback_base = playback_base;
+  return made;
+}
+
+std::string own_front_url(const std::vector<std::string>& listen) {
+  if (listen.empty()) return "";
+  const auto colon = listen.front().rfind(':');
+  const auto port = listen.front().substr(colon + 1);
+  auto host = listen.front().substr(0, colon);
+  if (port == "0") return "";
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "[::]") host = "[::1]";
+  return "http://" + host + ":" + port;
+}
+
+AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::size_t workers)
+    : clock_(clock), log_(log), asked_(counter(metrics, "asked")), failed_(counter(metrics, "failed")), asking_(workers), next_(workers, 0) {}
+
+void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+  const auto request = access_request(exchange->request(), road_.get()->playback_base);
+  if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  ask(worker, std::move(exchange), *request);
+}
+
+void AccessClient::stop(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
+  AccessRequest request;
+  request.action = AccessRequest::Action::stop;
+  request.pass = pass.substr(0, 128);
+  request.client = exchange->request().client;
+  ask(worker, std::move(exchange), request);
+}
+
+void AccessClient::ask(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const AccessRequest& asked) {
+  const auto road = road_.get();
+  auto& table = asking_[worker.index];
+  if (road->balancer_url.empty() || table.size() >= kMaxAskingPerWorker)
+    return exchange->reply(http::problem(http::problems::overloaded, road->balancer_url.empty() ? "no balancer is configured" : "too many requests at once"));
+  net::FetchRequest request;
+  request.method = http::Method::post;
+  request.url = road->balancer_url + std::string(contracts::kAccessPath);
+  request.body = contracts::to_json(asked);
+  request.headers = {{"Content-Type", "application/json"}};
+  request.headers.add(contracts::kSignatureHeader, contracts::sign_body(*road->keys, "POST " + std::string(contracts::kAccessPath), request.body, clock_.wall_now()));
+  const auto uri = http::parse_uri(road->balancer_url);
+  request.destinations = {{uri ? uri->origin() : road->balancer_url}, true};
+  request.deadlines = {1s, 4s, 4s, 1, 8s};
+  request.max_body_bytes = 64 * 1024;
+  asked_.add();
+  const auto place = next_[worker.index]++;
+  auto& entry = table.emplace(place, Asking{std::move(exchange), nullptr}).first->second;
+  entry.exchange->on_gone([&table, place] { table.erase(place); });
+  entry.fetch = worker.client.get_whole(std::move(request), [this, &table, place](base::Result<net::WholeAnswer> result) {
+    auto done = table.extract(place);
+    if (done) answer(*done.mapped().exchange, std::move(result));
+  });
+}
+
+void AccessClient::answer(net::Exchange& exchange, base::Result<net::WholeAnswer> result) {
+  if (!result) {
+    failed_.add();
+    log_.warning("api", "balancer_away", {{"error", result.error().text}});
+    auto problem = http::problem(http::problems::overloaded, "the balancer does not answer");
+    problem.headers.add("Retry-After", "2");
+    return exchange.reply(std::move(problem));
+  }
+  http::Response response;
+  response.status = result->head.status;
+  response.headers = {{"Cache-Control", "no-store"}};
+  for (const auto* name : {"Content-Type", "Retry-After"})
+    if (const auto value = result->head.headers.first(name)) response.headers.add(name, *value);
+  response.body = std::move(result->body);
+  exchange.reply(std::move(response));
+}
+
+}  // namespace tribune::api

@@ -1,0 +1,45 @@
+#pragma once
+// GET /access_queue_switch: the rehearsal of an overload. Without a query it turns the emulation on or off, for everything or for one
+// channel; ?state=on|off sets it; ?sessions=N and ?mbps=N pretend a load instead of closing. Only for operators: their networks, or
+// the operator token.
+
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "access/admission.h"
+#include "balancer/event_view.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "http/message.h"
+
+namespace tribune::balancer {
+
+/// What the query asks for, on top of what is in force. Errors: invalid_input, fault
+/// client.
+struct DrillOrder {
+  std::string channel;      // empty: everything
+  access::Drill drill;
+};
+base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill& now);
+
+/// Any thread; locks inside.
+class DrillSwitch {
+ public:
+  /// The parts outlive it.
+  DrillSwitch(base::Log&, base::Metrics&, access::Admission&, const PublishedView&);
+
+  http::Response answer(const http::Request&);
+
+ private:
+  bool is_operator(const http::Request&, const EventView&) const;
+
+  base::Log& log_;
+  access::Admission& admission_;
+  const PublishedView& view_;
+  base::Counter used_, refused_;
+  std::mutex mutex_;        // of two who toggle, one sees what the other did
+};
+
+}  // namespace tribune::balancer

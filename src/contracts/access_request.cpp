@@ -1,0 +1,50 @@
+#include "contracts/access_request.h"
+
+#include <array>
+#include <utility>
+
+#include "base/json.h"
+
+namespace tribune::contracts {
+namespace {
+
+using Field = std::pair<std::string_view, std::string AccessRequest::*>;
+
+constexpr std::array<Field, 9> kFields{{{"channel", &AccessRequest::channel},
+                                        {"pass", &AccessRequest::pass},
+                                        {"client", &AccessRequest::client},
+                                        {"user_agent", &AccessRequest::user_agent},
+                                        {"cache", &AccessRequest::cache},
+                                        {"playback_base", &AccessRequest::playback_base},
+                                        {"account", &AccessRequest::account},
+                                        {"device", &AccessRequest::device},
+                                        {"lane", &AccessRequest::lane}}};
+
+tl::unexpected<base::Error> malformed(std::string text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));
+}
+
+}  // namespace
+
+std::string to_json(const AccessRequest& request) {
+  base::json::Writer w;
+  w.begin_object().member("action", request.action == AccessRequest::Action::stop ? "stop" : "open");
+  for (const auto& [name, field] : kFields)
+    if (!(request.*field).empty()) w.member(name, request.*field);
+  return w.end_object().take();
+}
+
+base::Result<AccessRequest> access_request_from_json(std::string_view text) {
+  if (text.size() > kMaxAccessRequestBytes) return malformed("too long");
+  const auto value = base::json::parse(text);
+  if (!value) return malformed("not JSON: " + value.error().text);
+  if (!value->is(base::json::Kind::object)) return malformed("not an object");
+  AccessRequest request;
+  const auto action = value->text("action").value_or("");
+  if (action != "open" && action != "stop") return malformed("no action");
+  request.action = action == "stop" ? AccessRequest::Action::stop : AccessRequest::Action::open;
+  for (const auto& [name, field] : kFields) request.*field = value->text(name).value_or("");
+  return request;
+}
+
+}  // namespace tribune::contracts
