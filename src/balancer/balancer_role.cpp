@@ -8,11 +8,17 @@
 #include "access/access_settings.h"
 #include "access/admission.h"
 #include "balancer/balancer_settings.h"
+#include "balancer/entrance/access_desk.h"
+#include "balancer/entrance/access_wiring.h"
+#include "balancer/entrance/drill_switch.h"
+#include "balancer/entrance/limits_desk.h"
+#include "balancer/entrance/queue_board.h"
 #include "balancer/event_view.h"
 #include "balancer/heartbeats.h"
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/request_flow.h"
+#include "balancer/slate/slate_door.h"
 #include "balancer/slate/slates.h"
 #include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
@@ -31,11 +37,14 @@ class BalancerRole final : public runtime::Role {
  public:
   BalancerRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
-        view_(nullptr), admission_(services.clock, services.log, services.metrics, settings.get<access::AccessSettings>("access"),
+        access_settings_(settings.get<access::AccessSettings>("access")),
+        view_(nullptr), admission_(services.clock, services.log, services.metrics, access_settings_,
                    static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
-        slates_(services.clock, services.log, services.metrics), turns_(services.clock),
+        slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
+        desk_(services.clock, services.log, services.metrics, admission_, pins_, view_), board_(services.clock, admission_),
+        switch_(services.log, services.metrics, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, std::move(on_answer));
@@ -51,6 +60,14 @@ class BalancerRole final : public runtime::Role {
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.open(worker, std::move(exchange), parameters); }},
         {{Method::get}, "/live/{channel}/~{session}/{path...}",
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.within(worker, std::move(exchange), parameters); }},
+        {{Method::get}, "/slate/{channel}/{version}/{path...}",
+         [this](auto&, auto exchange, const auto& parameters) {
+           exchange->reply(slate_door_.answer(parameters["channel"], parameters["version"], parameters["path"], exchange->request()));
+         }},
+        {{Method::get}, "/queue/{channel}", [this](auto&, auto exchange, const auto& parameters) { exchange->reply(board_.answer(parameters["channel"])); }},
+        {{Method::get}, "/access_queue_switch", [this](auto&, auto exchange, const auto&) { exchange->reply(switch_.answer(exchange->request())); }},
+        {{Method::get}, "/access_queue_swith", [this](auto&, auto exchange, const auto&) { exchange->reply(switch_.answer(exchange->request())); }},
+        {{Method::post}, contracts::kAccessPath, [this](auto&, auto exchange, const auto&) { exchange->reply(desk_.answer(exchange->request())); }},
         {{Method::post}, "/internal/v1/nodes/{id}",
          [this](auto&, auto exchange, const auto& parameters) {
            exchange->note.node = parameters["id"];
@@ -60,7 +77,9 @@ class BalancerRole final : public runtime::Role {
   }
 
   std::vector<runtime::Route> admin_routes() override {
-    return {{{http::Method::get}, "/status/nodes", [this](auto&, auto exchange, const auto&) { exchange->reply(status_of_nodes()); }}};
+    auto routes = limits_desk_.routes();
+    routes.push_back({{http::Method::get}, "/status/nodes", [this](auto&, auto exchange, const auto&) { exchange->reply(status_of_nodes()); }});
+    return routes;
   }
 
   base::Status start() override {
@@ -76,7 +95,8 @@ class BalancerRole final : public runtime::Role {
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event_, std::move(*keys), settings_);
+    publish(event_, std::move(*keys), settings_, access_settings_);
+    if (auto written = store_->flush(); !written) return written;   // the first tickets' numbers
     services_.workers.front()->loop.post([this] { start_timers(services_.workers.front()->loop); });
     is_serving_ = true;
     return {};
@@ -86,7 +106,7 @@ class BalancerRole final : public runtime::Role {
     const auto& event = settings.get<contracts::Event>("event");
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"));
+    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"), settings.get<access::AccessSettings>("access"));
     return {};
   }
 
@@ -110,6 +130,7 @@ class BalancerRole final : public runtime::Role {
       w.end_array();
     }
     w.member("sessions", std::uint64_t{admission_.sessions()}).member("pinned_sessions", std::uint64_t{pins_.size()});
+    admission_.describe(w);
     if (sources_) sources_->describe(w);
   }
 
@@ -118,16 +139,22 @@ class BalancerRole final : public runtime::Role {
     if (sources_) sources_->drain();
   }
 
+  void stop() override { admission_.stop(); }
+
  private:
-  void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings) {
+  void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings, const access::AccessSettings& access) {
     auto view = std::make_shared<EventView>();
     view->event = std::make_shared<contracts::Event>(event);
     view->keys = std::make_shared<base::KeyRing>(std::move(keys));
-    view->channel_map = contracts::to_json(contracts::channel_map(event));
+    view->channel_map = contracts::to_json(contracts::channel_map(with_slate_origin(event, slates_, settings.slate_origin)));
+    view->slate_origin = settings.slate_origin;
+    if (auto networks = net::PrefixList::parse(settings.operator_networks)) view->operator_networks = std::move(*networks);
+    view->operator_token = settings.operator_token;
     view->direct_players = settings.direct_players;
     view->session_idle = settings.session_idle;
     nodes_.configure(settings.nodes, settings.node_timeout);
     sources_->configure(view->event, view->keys);
+    admission_.configure(access, channel_facts(event, access));
     view_.publish(std::move(view));
   }
 
@@ -135,6 +162,7 @@ class BalancerRole final : public runtime::Role {
   void start_timers(net::EventLoop& loop) {
     tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) { pins_.release(id); }); });
     sweep_turns_ = loop.every(2s, [this] { turns_.sweep({slates_.now(), slates_.ahead()}); });
+    tell_traffic_ = loop.every(1s, [this] { tell_traffic(admission_, *nodes_.table()); });
     check_nodes(loop);
   }
 
@@ -158,19 +186,26 @@ class BalancerRole final : public runtime::Role {
   runtime::Services& services_;
   const contracts::Event event_;          // as at the start
   const BalancerSettings settings_;       // likewise
+  const access::AccessSettings access_settings_;
   std::atomic<bool> is_serving_{false};
 
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back
+  LimitsDesk limits_desk_{services_.log, admission_, view_};
   PinBoard pins_;
   NodeRegistry nodes_;
   Heartbeats heartbeats_;
   Slates slates_;
   TurnBook turns_;
+  SlateDoor slate_door_;
+  AccessDesk desk_;
+  QueueBoard board_;
+  DrillSwitch switch_;
   RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
   std::optional<Sources> sources_;
   net::Timer tick_;
+  net::Timer tell_traffic_;
   net::Timer check_;
   net::Timer sweep_turns_;
 };
@@ -184,6 +219,7 @@ void add_section(config::Schema& schema) {
   schema.add(balancer_section(), config::Presence::optional);
   schema.add(access::access_section(), config::Presence::defaulted);
   schema.check("balancer", has_keys);
+  schema.check("access", check_access);
 }
 
 std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {

@@ -1,0 +1,81 @@
+#include "balancer/entrance/limits_desk.h"
+
+#include <string>
+#include <utility>
+
+#include "balancer/entrance/drill_switch.h"
+#include "base/json.h"
+#include "http/problem.h"
+#include "http/uri.h"
+
+namespace tribune::balancer {
+namespace {
+
+http::Response json_reply(std::string body) {
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+std::vector<runtime::Route> LimitsDesk::routes() {
+  using http::Method;
+  return {
+      {{Method::get}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(limits()); }},
+      {{Method::put, Method::patch}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(change(exchange->request())); }},
+      {{Method::del}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(reset(exchange->request())); }},
+      {{Method::get}, "/queues", [this](auto&, auto exchange, const auto&) { exchange->reply(queues()); }},
+      {{Method::post}, "/queues/{channel}/open",
+       [this](auto&, auto exchange, const auto& parameters) { exchange->reply(open(parameters["channel"], exchange->request())); }},
+      {{Method::post}, "/drill", [this](auto&, auto exchange, const auto&) { exchange->reply(drill(exchange->request())); }},
+  };
+}
+
+http::Response LimitsDesk::limits() const {
+  base::json::Writer w;
+  w.begin_object();
+  write_members(w, admission_.limits());
+  return json_reply(w.end_object().take());
+}
+
+http::Response LimitsDesk::change(const http::Request& request) {
+  if (const auto changed = admission_.change_limits(request.body); !changed) return http::problem(http::problems::bad_request, changed.error().text);
+  auto now = limits();
+  log_.warning("balancer", "limits_changed", {{"limits", std::get<std::string>(now.body)}, {"client", request.client}});
+  return now;
+}
+
+http::Response LimitsDesk::reset(const http::Request& request) {
+  admission_.reset_limits();
+  log_.warning("balancer", "limits_reset", {{"client", request.client}});
+  return limits();
+}
+
+http::Response LimitsDesk::queues() const {
+  base::json::Writer w;
+  w.begin_object();
+  admission_.describe(w);
+  return json_reply(w.end_object().take());
+}
+
+http::Response LimitsDesk::open(std::string_view channel, const http::Request& request) {
+  if (!view_.get()->event->find(channel)) return http::problem(http::problems::channel_unknown, "no channel has this id");
+  admission_.open_now(channel);
+  log_.warning("balancer", "opened_by_hand", {{"channel", channel}, {"client", request.client}});
+  return json_reply(to_json(*admission_.queue_status(channel)));
+}
+
+http::Response LimitsDesk::drill(const http::Request& request) {
+  const auto channel = http::query_value(request.query, "channel").value_or("");
+  if (!channel.empty() && !view_.get()->event->find(channel)) return http::problem(http::problems::channel_unknown, "no channel has this id");
+  const auto order = drill_order(request.query, admission_.drill(channel));
+  if (!order) return http::problem(http::problems::bad_request, order.error().text);
+  admission_.set_drill(channel, order->drill);
+  log_.warning("balancer", "drill", {{"channel", channel.empty() ? std::string("all") : std::string(channel)}, {"closed", order->drill.is_closed},
+                                     {"sessions", order->drill.extra_sessions}, {"mbps", order->drill.extra_mbps}, {"client", request.client}});
+  return queues();
+}
+
+}  // namespace tribune::balancer
