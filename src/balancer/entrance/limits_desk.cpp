@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "balancer/entrance/drill_switch.h"
 #include "base/json.h"
