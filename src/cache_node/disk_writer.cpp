@@ -159,7 +159,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   }
   auto completed = index_.complete(*fill, object);
   if (completed.accepted) {
-    journal_.stored(*object, {fill->key().text, view.head.tags});
+    journal_.stored(*object, fill->key().text);
     housekeeper_.replaced(completed.replaced);
   } else {
     files_.remove(*object);

@@ -14,10 +14,11 @@ struct FillMetrics {
         resumes(m.counter("tribune_cache_fill_resumes_total", "Bodies that broke off and were asked for again.")),
         pauses(m.counter("tribune_cache_fill_pauses_total", "Times that an origin was slowed down because the fill buffers were full.")),
         passed_through(m.counter("tribune_cache_passed_through_total", "Fills whose object was not stored for want of disk and RAM.")),
+        revalidated(m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
         origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
         seconds(m.histogram("tribune_cache_fill_seconds", "From asking the origin to the last byte.", base::latency_buckets())) {}
 
-  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, origin_bytes;
+  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, origin_bytes;
   base::Histogram seconds;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "contracts/order.h"
 #include "http/date.h"
 #include "http/message.h"
 
@@ -38,6 +39,7 @@ ObjectHead head_of(const http::Headers& headers) {
   ObjectHead head;
   head.content_type = headers.first("Content-Type").value_or("application/octet-stream");
   head.etag = headers.first("ETag").value_or("");
+  head.tags = contracts::tags_of(headers.joined("Surrogate-Key").value_or(""), headers.joined("Cache-Tag").value_or(""));
   if (const auto modified = headers.first("Last-Modified"))
     if (const auto time = http::parse_date(*modified)) head.last_modified = base::unix_seconds(*time);
   return head;
@@ -79,6 +81,8 @@ void FillRunner::ask() {
   if (feeding_ && is_strong(etag_)) {
     request.headers.add("Range", fmt::format("bytes={}-", sum_.length()));
     request.headers.add("If-Range", etag_);
+  } else if (asks_for_change()) {
+    request.headers.add("If-None-Match", fill_->previous_etag());
   }
   net::FetchHandlers handlers;
   handlers.on_head = [this](const net::FetchHead& head) { head_came(head); };
@@ -96,7 +100,17 @@ void FillRunner::head_came(const net::FetchHead& head) {
   if (refusal_) fetch_.reset();
 }
 
+/// The stale object, which the fill would have replaced, is right after all.
+void FillRunner::nothing_changed() {
+  if (const auto object = parts_.index.revalidated(*fill_)) parts_.disk.revalidated(object);
+  parts_.metrics.revalidated.add();
+  refusal_ = FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone", "revalidated", true};
+  fill_->fail(*refusal_);
+  over();
+}
+
 void FillRunner::first_head(const net::FetchHead& head) {
+  if (head.status == 304 && asks_for_change()) return nothing_changed();
   if (head.status != 200) {
     refusal_ = failure_of_status(head.status);
     if (is_about_to_exist(head.status)) return hold_or_fail(*refusal_);
@@ -249,11 +263,8 @@ void FillRunner::fail(FillFailure failure, bool remember) {
   parts_.metrics.failures.add();
   parts_.log.warning("cache_node", "fill_failed", {{"object", fill_->key().text}, {"reason", failure.reason}, {"error", failure.detail},
                                                    {"received", sum_.length()}, {"waiters", fill_->readers()}});
-  if (remember) {
-    parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors);
-  } else {
-    parts_.index.abandon(*fill_);
-  }
+  failure.look_again = remember ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
+                                : parts_.index.abandon(*fill_);
   fill_->fail(std::move(failure));
   over();
 }

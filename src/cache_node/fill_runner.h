@@ -59,6 +59,9 @@ class FillRunner {
   void ask();
   void head_came(const net::FetchHead&);
   void first_head(const net::FetchHead&);
+  /// Whether the origin may answer that the stale object is still right. Tags that are our own say nothing to it.
+  bool asks_for_change() const { return !feeding_ && !fill_->previous_etag().empty() && !fill_->previous_etag().starts_with("\"t-"); }
+  void nothing_changed();
   void resumed_head(const net::FetchHead&);
   void refused(int status);
   net::Flow bytes_came(std::string_view);

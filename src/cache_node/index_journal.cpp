@@ -70,7 +70,7 @@ std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
   return damaged.size();
 }
 
-void IndexJournal::stored(const Object& object, const RecordTexts& texts) {
+void IndexJournal::stored(const Object& object, std::string_view key_text) {
   const auto to = store();
   if (!to) {
     const std::lock_guard lock(counts_->mutex);
@@ -78,7 +78,7 @@ void IndexJournal::stored(const Object& object, const RecordTexts& texts) {
     return;
   }
   ++counts_->pending;
-  to->put(kObjectTable, std::string(object.id.view()), write_record(object, texts),
+  to->put(kObjectTable, std::string(object.id.view()), write_record(object, key_text),
           [counts = counts_, failures = failures_, id = object.id](base::Status status) mutable {
             --counts->pending;
             counts->last_failed = !status;
@@ -109,14 +109,14 @@ void IndexJournal::write_again(const Object& object) {
   const auto record = from->get(kObjectTable, object.id.view());
   if (!record || !*record) return;
   const auto read = read_record(object.id.view(), **record);
-  if (read && read->object->generation == object.generation) stored(object, read->texts);
+  if (read && read->object->generation == object.generation) stored(object, read->key_text);
 }
 
-base::Status IndexJournal::each(const std::function<void(const ObjectId&, const RecordTexts&)>& visit) const {
+base::Status IndexJournal::each(const std::function<void(const ReadRecord&)>& visit) const {
   const auto from = store();
   if (!from) return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the index could not be opened");
   return from->scan(kObjectTable, [&](std::string_view key, std::string_view value) {
-    if (const auto record = read_record(key, value)) visit(record->object->id, record->texts);
+    if (const auto record = read_record(key, value)) visit(*record);
     return true;
   });
 }

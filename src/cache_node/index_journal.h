@@ -31,12 +31,12 @@ class IndexJournal {
   /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
   void retry();
 
-  void stored(const Object&, const RecordTexts&);
+  void stored(const Object&, std::string_view key_text);
   void gone(const Object&);
   /// Writes the record again with the flags that the object has now. Blocks on the disk.
   void write_again(const Object&);
   /// Visits every record on disk. Blocks on the disk. Errors: unavailable when there are no records to be read.
-  base::Status each(const std::function<void(const ObjectId&, const RecordTexts&)>& visit) const;
+  base::Status each(const std::function<void(const ReadRecord&)>& visit) const;
   /// Stored objects whose record could not be written: nobody wrote down what they are.
   std::vector<ObjectId> without_record() const;
   /// Waits for the disk.

@@ -56,10 +56,10 @@ class Reader {
 
 }  // namespace
 
-std::string write_record(const Object& object, const RecordTexts& texts) {
+std::string write_record(const Object& object, std::string_view key_text) {
   const auto head = object.head();
   std::string out;
-  out.reserve(96 + head.content_type.size() + head.etag.size() + texts.key.size() + texts.tags.size());
+  out.reserve(96 + head.content_type.size() + head.etag.size() + key_text.size() + head.tags.size());
   out.push_back(kVersion);
   add(out, object.generation);
   add(out, object.size);
@@ -69,8 +69,8 @@ std::string write_record(const Object& object, const RecordTexts& texts) {
   add(out, head.last_modified);
   add_text(out, head.content_type);
   add_text(out, head.etag);
-  add_text(out, texts.key);
-  add_text(out, texts.tags);
+  add_text(out, head.tags);
+  add_text(out, key_text);
   add(out, checksum(out));
   return out;
 }
@@ -94,9 +94,9 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   head.last_modified = reader.number<std::int64_t>();
   head.content_type = reader.text();
   head.etag = reader.text();
+  head.tags = reader.text();
   object.set_head(head);
-  read.texts.key = reader.text();
-  read.texts.tags = reader.text();
+  read.key_text = reader.text();
   if (!reader.complete()) return std::nullopt;
   return read;
 }

@@ -14,19 +14,13 @@ namespace tribune::cache_node {
 inline constexpr std::string_view kIndexFormat = "tribune cache index 2";
 inline constexpr std::string_view kObjectTable = "objects";
 
-/// What a record says beside the object: by this it is found when it is purged.
-struct RecordTexts {
-  std::string key;                    // "channel/epoch/path[?query]"
-  std::string tags;                   // as ObjectHead has them
-};
-
-/// The record's key is the object's id.
-std::string write_record(const Object&, const RecordTexts&);
+/// The record's key is the object's id. `key_text` is kept for purging by prefix.
+std::string write_record(const Object&, std::string_view key_text);
 
 /// Nothing for a damaged record or one of another length than it says.
 struct ReadRecord {
   ObjectPtr object;        // unverified
-  RecordTexts texts;
+  std::string key_text;
 };
 std::optional<ReadRecord> read_record(std::string_view id, std::string_view record);
 

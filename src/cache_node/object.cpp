@@ -44,15 +44,18 @@ std::string etag_of_body(std::uint64_t sum, std::uint64_t size) { return fmt::fo
 void Object::set_head(const ObjectHead& head) {
   const bool fits = head.last_modified > 0 && head.last_modified <= std::numeric_limits<std::uint32_t>::max();
   last_modified_ = fits ? static_cast<std::uint32_t>(head.last_modified) : 0;
-  media_type_ = known_type(head.content_type);
+  media_type_ = known_type(head.content_type) & 0x3f;
   made_etag_ = !head.etag.empty() && head.etag == etag_of_body(checksum, size);
   constexpr std::size_t kMost = std::numeric_limits<std::uint16_t>::max();
   const auto etag = made_etag_ ? std::string_view() : std::string_view(head.etag).substr(0, kMost);
   const auto type = media_type_ != 0 ? std::string_view() : std::string_view(head.content_type).substr(0, kMost);
+  const auto tags = std::string_view(head.tags).substr(0, kMost);
+  has_tags_ = !tags.empty();
   texts_.reset();
-  if (etag.empty() && type.empty()) return;
-  auto texts = std::make_unique<char[]>(etag.size() + 2 + (media_type_ == 0 ? type.size() + 2 : 0));
+  if (etag.empty() && !has_tags_ && (media_type_ != 0 || type.empty())) return;
+  auto texts = std::make_unique<char[]>(etag.size() + 2 + (has_tags_ ? tags.size() + 2 : 0) + (media_type_ == 0 ? type.size() + 2 : 0));
   char* end = put(texts.get(), etag);
+  if (has_tags_) end = put(end, tags);
   if (media_type_ == 0) put(end, type);
   texts_ = std::move(texts);
 }
@@ -62,6 +65,7 @@ ObjectHead Object::head() const {
   head.last_modified = last_modified_ == 0 ? -1 : static_cast<std::int64_t>(last_modified_);
   const char* at = texts_.get();
   if (at) head.etag = take(at);
+  if (has_tags_) head.tags = take(at);
   if (made_etag_) head.etag = etag_of_body(checksum, size);
   head.content_type = media_type_ != 0 ? std::string(kMediaTypes[media_type_]) : at ? take(at) : "";
   return head;

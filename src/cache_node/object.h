@@ -24,12 +24,12 @@ struct ObjectHead {
   std::string content_type;
   std::string etag;                   // as sent, with quotes and W/; made from the checksum where the origin sent none
   std::int64_t last_modified = -1;    // unix seconds; -1: not said
-  std::string tags;                   // of Surrogate-Key and Cache-Tag, each behind a space; kept in the record only
+  std::string tags = {};              // of Surrogate-Key and Cache-Tag, each behind a space: purged by
   bool operator==(const ObjectHead&) const = default;
 };
 
 /// Immutable but for the flags; any thread. There may be a million of these: it says in 56 bytes what it can, and only an
-/// ETag of the origin's own or a rare media type costs a piece of memory more.
+/// ETag of the origin's own, tags or a rare media type cost a piece of memory more.
 struct Object {
   ObjectId id;
   std::uint64_t size = 0;
@@ -44,10 +44,11 @@ struct Object {
   void set_head(const ObjectHead&);
 
  private:
-  bool made_etag_ = false;
-  std::uint8_t media_type_ = 0;           // which known one; 0: it stands in texts_
+  std::uint8_t media_type_ : 6 = 0;       // which known one; 0: it stands in texts_
+  bool made_etag_ : 1 = false;
+  bool has_tags_ : 1 = false;
   std::uint32_t last_modified_ = 0;       // unix seconds; 0: not said, or before 1970 or after 2106
-  std::unique_ptr<const char[]> texts_;   // ETag, then an unknown media type, each behind its length
+  std::unique_ptr<const char[]> texts_;   // ETag, tags, an unknown media type, each behind its length
 };
 using ObjectPtr = std::shared_ptr<Object>;
 

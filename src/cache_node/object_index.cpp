@@ -318,6 +318,14 @@ bool ObjectIndex::knows(const ObjectId& id, std::uint32_t generation) const {
   return false;
 }
 
+ObjectIndex::Standing ObjectIndex::standing(const ObjectId& id) const {
+  const std::lock_guard lock(mutex_);
+  const Entry* entry = find(id);
+  if (!entry) return Standing::nothing;
+  if (std::holds_alternative<std::shared_ptr<Fill>>(entry->is)) return Standing::filling;
+  return std::holds_alternative<std::unique_ptr<Failure>>(entry->is) ? Standing::failed : Standing::held;
+}
+
 ObjectIndex::Purged ObjectIndex::purge(const ObjectId& id, bool soft) {
   Purged purged;
   const std::lock_guard lock(mutex_);

@@ -168,3 +168,42 @@ TEST_CASE_FIXTURE(Fixture, "files of objects and of running fills are known, oth
   CHECK_FALSE(index.knows(fill->key().id, fill->generation() + 1));
   CHECK_FALSE(index.knows(object_key("b").id, 1));
 }
+
+TEST_CASE_FIXTURE(Fixture, "what playlists may still list is not evicted: the bound is passed rather") {
+  index.set_min_age(std::chrono::seconds(60));
+  const auto store_at = [&](const std::string& key, std::uint32_t when) {
+    const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
+    auto object = object_of(*fill, 400);
+    object->stored = when;
+    return index.complete(*fill, object).evicted.size();
+  };
+  CHECK(store_at("a", 1000) == 0);
+  CHECK(store_at("b", 1030) == 0);
+  CHECK(store_at("c", 1050) == 0);
+  CHECK(index.totals().bytes == 1200);
+  // At 1060 a is old enough, b and c are not.
+  CHECK(store_at("d", 1060) == 1);
+  CHECK_FALSE(holds("a"));
+  CHECK(index.make_room(10'000, 1089).empty());
+  CHECK(index.make_room(400, 1090).size() == 1);
+  CHECK_FALSE(holds("b"));
+  // The clock went back an hour: what seems to be of the future is not kept for it.
+  CHECK(index.make_room(800, 0).size() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dropped") {
+  const auto in_ram = [&](const char* key) {
+    const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
+    fill->begin({}, 400);
+    fill->append(std::string(400, 'x'), clock.steady_now());
+    fill->finish("", 0);
+    index.keep_in_memory(fill);
+    return fill;
+  };
+  const auto read = in_ram("a");
+  in_ram("b");
+  in_ram("c");
+  CHECK(index.totals().memory_bytes == 800);
+  CHECK(index.standing(object_key("a").id) == ObjectIndex::Standing::held);
+  CHECK(index.standing(object_key("b").id) == ObjectIndex::Standing::nothing);
+}

@@ -1,0 +1,103 @@
+#include "cache_node/upkeep/orders.h"
+
+#include "base/ids.h"
+#include "contracts/heartbeat.h"
+#include "http/problem.h"
+
+namespace tribune::cache_node {
+
+namespace {
+
+namespace problems = http::problems;
+
+http::Response document(std::string body) {
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+std::string body_of(std::string_view job, const WarmUp::Progress& progress) {
+  base::json::Writer w;
+  w.begin_object();
+  write(w, job, progress);
+  return w.end_object().take();
+}
+
+}  // namespace
+
+Orders::Orders(const base::Clock& clock, const PublishedNodeView& view, Purge& purge, WarmUp& warm_up)
+    : clock_(clock), view_(view), purge_(purge), warm_up_(warm_up) {}
+
+std::vector<runtime::Route> Orders::admin_routes() {
+  using http::Method;
+  return {
+      {{Method::post}, "/cache/purge",
+       [this](auto& worker, auto exchange, const auto&) {
+         const auto order = contracts::purge_order(exchange->request().body);
+         if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
+         follow(worker, std::move(exchange), *order, document);
+       }},
+      {{Method::post}, "/cache/warm",
+       [this](auto& worker, auto exchange, const auto&) {
+         const auto order = contracts::warm_order(exchange->request().body, base::random_id(12));
+         if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
+         follow(worker, std::move(exchange), *order, document);
+       }},
+      {{Method::get}, "/cache/warm/{job}",
+       [this](auto& worker, auto exchange, const auto& parameters) {
+         follow(worker, std::move(exchange), contracts::ProgressQuestion{std::string(parameters["job"])}, document);
+       }},
+  };
+}
+
+runtime::Route Orders::internal_route() {
+  return {{http::Method::post}, "/internal/v1/nodes/{id}/orders",
+          [this](auto& worker, auto exchange, const auto& parameters) { internal(worker, std::move(exchange), parameters["id"]); }};
+}
+
+void Orders::internal(runtime::Worker& worker, Exchange exchange, std::string_view node) {
+  const auto view = view_.get();
+  const auto& request = exchange->request();
+  if (node != view->settings.id) return exchange->reply(http::problem(problems::not_found, "this is another node"));
+  const auto path = contracts::orders_path(node);
+  const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
+  const auto verified = contracts::verify_body(*view->keys, "POST " + path, request.body, signature, clock_.wall_now(), view->clock_skew);
+  if (!verified) return exchange->reply(http::problem(problems::forbidden, verified.error().text));
+  const auto order = contracts::order_from_json(request.body);
+  if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
+  follow(worker, std::move(exchange), *order, [this, view, path](std::string body) {
+    const auto answer_signature = contracts::sign_body(*view->keys, "200 " + path, body, clock_.wall_now());
+    auto response = document(std::move(body));
+    response.headers.add(contracts::kSignatureHeader, answer_signature);
+    return response;
+  });
+}
+
+void Orders::follow(runtime::Worker& worker, Exchange exchange, const contracts::Order& order, Finish finish) {
+  if (const auto* purge_order = std::get_if<contracts::PurgeOrder>(&order)) return purge(worker, std::move(exchange), *purge_order, std::move(finish));
+  if (const auto* warm = std::get_if<contracts::WarmOrder>(&order)) {
+    const auto begun = warm_up_.begin(*warm);
+    if (!begun) return exchange->reply(http::problem(problems::too_many_requests, begun.error().text));
+    return exchange->reply(finish(body_of(warm->job, *begun)));
+  }
+  const auto& job = std::get<contracts::ProgressQuestion>(order).job;
+  const auto progress = warm_up_.progress(job);
+  if (!progress) return exchange->reply(http::problem(problems::not_found, "no such warm-up is known"));
+  exchange->reply(finish(body_of(job, *progress)));
+}
+
+void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order, Finish finish) {
+  // std::function wants what it holds to be copyable.
+  auto held = std::make_shared<Exchange>(std::move(exchange));
+  purge_.run(order, [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
+    loop.post([held = std::move(held), finish = std::move(finish), purged] {
+      if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
+      base::json::Writer w;
+      w.begin_object().member("purged", *purged).end_object();
+      (*held)->reply(finish(w.take()));
+    });
+  });
+}
+
+}  // namespace tribune::cache_node

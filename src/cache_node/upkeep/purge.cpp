@@ -1,0 +1,67 @@
+#include "cache_node/upkeep/purge.h"
+
+#include <vector>
+
+namespace tribune::cache_node {
+
+namespace {
+
+base::Counter counter(base::Metrics& m, std::string_view kind) {
+  return m.counter("tribune_cache_purged_total", "Objects that were purged by order, by kind.", {{"kind", kind}});
+}
+
+}  // namespace
+
+Purge::Purge(ObjectIndex& index, IndexJournal& journal, Housekeeper& housekeeper, DiskWriter& disk, base::Log& log, base::Metrics& metrics)
+    : index_(index), journal_(journal), housekeeper_(housekeeper), disk_(disk), log_(log), purged_hard_(counter(metrics, "hard")),
+      purged_soft_(counter(metrics, "soft")) {}
+
+void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done) {
+  housekeeper_.add([this, order, on_done = std::move(on_done)] {
+    const auto purged = run_now(order);
+    log_.info("cache_node", "purged", {{"by", contracts::word(order.by)}, {"value", order.value}, {"soft", order.soft}, {"objects", purged.value_or(0)}});
+    on_done(purged);
+  });
+}
+
+base::Result<std::uint64_t> Purge::run_now(const contracts::PurgeOrder& order) {
+  using By = contracts::PurgeOrder::By;
+  if (order.by == By::url) {
+    const auto id = object_key(order.value).id;
+    const bool found = one(id, order.soft);
+    journal_.flush();
+    return std::uint64_t{found};
+  }
+  auto count = unrecorded(order);
+  // Fills that end from here on have lost their place; what ended before has its record on disk after these two.
+  disk_.finish_queued();
+  journal_.flush();
+  std::vector<ObjectId> meant = journal_.without_record();   // nobody knows what they are: rather one too many
+  const auto read = journal_.each([&](const ReadRecord& record) {
+    if (contracts::is_meant(order, record.key_text, record.object->head().tags)) meant.push_back(record.object->id);
+  });
+  for (const auto& id : meant) count += one(id, order.soft);
+  journal_.flush();
+  // Without records, those without a record are all there are.
+  if (!read && read.error().kind != base::ErrorKind::unavailable) return tl::unexpected(read.error());
+  return count;
+}
+
+/// Fills that run, and complete ones in RAM, know their keys.
+std::uint64_t Purge::unrecorded(const contracts::PurgeOrder& order) {
+  std::uint64_t count = 0;
+  for (const auto& fill : index_.unrecorded())
+    if (contracts::is_meant(order, fill->key().text, fill->view().head.tags)) count += one(fill->key().id, order.soft);
+  return count;
+}
+
+bool Purge::one(const ObjectId& id, bool soft) {
+  const auto purged = index_.purge(id, soft);
+  if (!purged.found) return false;
+  (soft ? purged_soft_ : purged_hard_).add();
+  if (purged.gone) housekeeper_.purged({purged.gone});
+  if (purged.stale) journal_.write_again(*purged.stale);
+  return true;
+}
+
+}  // namespace tribune::cache_node

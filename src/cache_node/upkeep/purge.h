@@ -1,0 +1,39 @@
+#pragma once
+// Takes objects out of the cache by order: stored ones, those in RAM, and fills that run, whose bytes are of before the
+// order. When it says that it is done, neither a request nor a restart brings an object back that was there when it began.
+
+#include <functional>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "cache_node/disk_writer.h"
+#include "cache_node/housekeeper.h"
+#include "cache_node/index_journal.h"
+#include "cache_node/object_index.h"
+#include "contracts/order.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; locks inside (those of its parts, which outlive it).
+class Purge {
+ public:
+  Purge(ObjectIndex&, IndexJournal&, Housekeeper&, DiskWriter&, base::Log&, base::Metrics&);
+
+  /// `on_done` runs on the housekeeper's thread, with how many objects were meant. Errors: unavailable when keys cannot be read.
+  void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done);
+
+ private:
+  base::Result<std::uint64_t> run_now(const contracts::PurgeOrder&);
+  std::uint64_t unrecorded(const contracts::PurgeOrder&);
+  bool one(const ObjectId&, bool soft);
+
+  ObjectIndex& index_;
+  IndexJournal& journal_;
+  Housekeeper& housekeeper_;
+  DiskWriter& disk_;
+  base::Log& log_;
+  base::Counter purged_hard_, purged_soft_;
+};
+
+}  // namespace tribune::cache_node

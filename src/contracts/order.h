@@ -1,0 +1,65 @@
+#pragma once
+// What an operator tells cache nodes to do: purge, warm up, say how far they are. A node hears it on its admin listener, or
+// from the balancer: POST /internal/v1/nodes/{id}/orders, signed as heartbeats are. Values, their JSON and pure functions.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace tribune::contracts {
+
+/// Which objects go. Hard: they are gone. Soft: they are stale, so the next request asks the origin again, and they serve
+/// if that fails.
+struct PurgeOrder {
+  enum class By { url, prefix, channel, tag };
+  By by = By::url;
+  std::string value;     // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag
+  bool soft = false;
+  bool operator==(const PurgeOrder&) const = default;
+};
+std::string_view word(PurgeOrder::By);
+
+/// Objects to be fetched before anybody asks.
+struct WarmOrder {
+  std::string job;                   // an id; its progress is asked by it
+  std::vector<std::string> objects;  // "channel/epoch/path[?query]"
+  bool operator==(const WarmOrder&) const = default;
+};
+
+struct ProgressQuestion {
+  std::string job;
+  bool operator==(const ProgressQuestion&) const = default;
+};
+
+using Order = std::variant<PurgeOrder, WarmOrder, ProgressQuestion>;
+
+inline constexpr std::size_t kMaxOrderBytes = 1 << 20;
+inline constexpr std::size_t kMaxWarmObjects = 10'000;
+
+/// {"purge":{"url"|"prefix"|"channel"|"tag":"…","soft":true}}, {"warm":{"job":"…","urls":[…]}} or {"progress":{"job":"…"}}
+std::string to_json(const Order&);
+/// Errors: invalid_input.
+base::Result<Order> order_from_json(std::string_view text);
+
+/// The same from the inner objects, as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
+base::Result<PurgeOrder> purge_order(std::string_view text);
+base::Result<WarmOrder> warm_order(std::string_view text, std::string_view job);
+
+/// The key's text of what an operator may write as a URL: "http://node/media/c/e/p?tl=…", "/media/c/e/p", "c/e/p".
+std::string object_of_url(std::string_view url);
+
+/// Whether an object of this key and these tags (each behind a space) is meant.
+bool is_meant(const PurgeOrder&, std::string_view key, std::string_view tags);
+
+/// The tags of an origin's answer, each behind a space: words of Surrogate-Key, comma-separated ones of Cache-Tag.
+std::string tags_of(std::string_view surrogate_key, std::string_view cache_tag);
+
+/// "/internal/v1/nodes/{id}/orders"; contexts of the signatures are made of it as for heartbeats.
+std::string orders_path(std::string_view node);
+
+}  // namespace tribune::contracts

@@ -1,0 +1,51 @@
+#include "contracts/order.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune::contracts;
+using By = PurgeOrder::By;
+
+TEST_CASE("an order says the same after its way as JSON") {
+  const std::vector<Order> orders = {PurgeOrder{By::url, "demo/e1/a.ts?v=2", false}, PurgeOrder{By::prefix, "demo/e1/", true}, PurgeOrder{By::channel, "demo", false},
+                                     PurgeOrder{By::tag, "half-1", true},            WarmOrder{"job1", {"demo/e1/a.ts", "demo/e1/b.ts"}}, ProgressQuestion{"job1"}};
+  for (const auto& order : orders) {
+    const auto read = order_from_json(to_json(order));
+    REQUIRE(read);
+    CHECK(*read == order);
+  }
+}
+
+TEST_CASE("an order that says too little, too much or nothing sensible is refused") {
+  for (const char* text : {"", "[]", "{}", R"({"purge":{}})", R"({"purge":{"url":"a","tag":"b"}})", R"({"purge":{"url":""}})", R"({"purge":{"url":"a b"}})",
+                           R"({"purge":{"url":"a","sofd":true}})", R"({"purge":{"url":"a","soft":1}})", R"({"purge":{"channel":"A B"}})", R"({"purge":{"url":7}})",
+                           R"({"warm":{"job":"x","urls":[]}})", R"({"warm":{"urls":["a"]}})", R"({"warm":{"job":"x","urls":[1]}})", R"({"progress":{}})",
+                           R"({"purge":{"prefix":"/media/"}})", R"({"dance":{"job":"x"}})", R"({"progress":{"job":"x"},"purge":{"url":"a"}})"})
+    CHECK_MESSAGE(!order_from_json(text), text);
+}
+
+TEST_CASE("an object is found by its URL, however much of the link is written") {
+  for (const char* url : {"demo/e1/v/a.ts", "/demo/e1/v/a.ts", "/media/demo/e1/v/a.ts", "http://node:81/media/demo/e1/v/a.ts", "http://node/media/demo/e1/v/a.ts?tl=e1.5.k.x&CMCD=y"})
+    CHECK(object_of_url(url) == "demo/e1/v/a.ts");
+  CHECK(object_of_url("/media/demo/e1/a.ts?v=2&tl=e1.5.k.x") == "demo/e1/a.ts?v=2");
+  CHECK(object_of_url("/media/demo/e1/a.ts?v=2") == "demo/e1/a.ts?v=2");
+  CHECK(object_of_url("http://node") == "");
+}
+
+TEST_CASE("a purge means what it names and nothing beside it") {
+  CHECK(is_meant({By::url, "demo/e1/a.ts", false}, "demo/e1/a.ts", ""));
+  CHECK_FALSE(is_meant({By::url, "demo/e1/a.ts", false}, "demo/e1/a.ts?v=2", ""));
+  CHECK(is_meant({By::prefix, "demo/e1/v", false}, "demo/e1/v1/a.ts", ""));
+  CHECK_FALSE(is_meant({By::prefix, "demo/e1/v", false}, "demo/e2/v1/a.ts", ""));
+  CHECK(is_meant({By::channel, "demo", false}, "demo/e1/a.ts", ""));
+  CHECK_FALSE(is_meant({By::channel, "demo", false}, "demo2/e1/a.ts", ""));
+  CHECK(is_meant({By::tag, "half-1", false}, "k", " match half-1"));
+  CHECK(is_meant({By::tag, "match", false}, "k", " match half-1"));
+  CHECK_FALSE(is_meant({By::tag, "half", false}, "k", " match half-1"));
+  CHECK_FALSE(is_meant({By::tag, "half-1", false}, "k", " match-half-1 half-12"));
+}
+
+TEST_CASE("tags come from both fields that origins use") {
+  CHECK(tags_of("match half-1", "sport, live") == " match half-1 sport live");
+  CHECK(tags_of("", "") == "");
+  CHECK(tags_of("  a\t b ", ",,c,") == " a b c");
+}
