@@ -104,7 +104,8 @@ struct Traffic {
   std::vector<std::pair<std::string, double>> channel_mbps{};   // where the node says it
 };
 
-/// Any thread; locks inside, held for about a microsecond and never across I/O or a callback of the caller. Outlives the store.
+/// Any thread; locks inside, held for about a microsecond (a round of calls: within a millisecond) and never across I/O or a callback of
+/// the caller. Outlives the store.
 class Admission {
  public:
   Admission(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known = 2'000'000);

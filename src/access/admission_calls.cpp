@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMostCalls = 2'000;
 constexpr std::size_t kMostSkips = 50'000;
 constexpr std::size_t kSweptAtOnce = 2'000;
+constexpr std::size_t kAgedAtOnce = 5'000;
 
 }  // namespace
 
@@ -256,7 +257,7 @@ void Admission::Inner::open_queue(ChannelQueue& queue) {
 /// Sessions that the nodes' figures show by now count by those.
 void Admission::Inner::age() {
   const auto now = clock.steady_now();
-  while (!young.empty() && young.front().first <= now) {
+  for (std::size_t n = 0; n < kAgedAtOnce && !young.empty() && young.front().first <= now; ++n) {
     const auto found = holdings.find(young.front().second);
     young.pop_front();
     if (found == holdings.end() || !found->second.is_young) continue;

@@ -108,10 +108,12 @@ void Line::advance() {
 std::uint64_t Line::ahead_of(std::uint64_t number) {
   const auto place = place_of(number);
   if (place <= record_.served) return 0;
-  const auto chunk = place / kChunk;
+  // Who was served waits no more, so the counts from the first block on are of those after `served` alone.
+  const auto first = first_block_ * kBlock, chunk = (place - std::min(place, first)) / kChunk, block = chunk / (kBlock / kChunk);
   std::uint64_t sum = 0;
-  for (auto i = std::max(first_chunk_, (record_.served + 1) / kChunk); i < chunk && i - first_chunk_ < chunks_.size(); ++i) sum += chunks_[i - first_chunk_];
-  for (auto before = std::max(chunk * kChunk, record_.served + 1); before < place; ++before) {
+  for (std::uint64_t i = 0; i < block && i < blocks_.size(); ++i) sum += blocks_[i];
+  for (auto i = block * (kBlock / kChunk); i < chunk && i < chunks_.size(); ++i) sum += chunks_[i];
+  for (auto before = std::max(first + chunk * kChunk, record_.served + 1); before < place; ++before) {
     const auto* entry = find(record_.lottery.number_at(before));
     if (entry && entry->state == TicketState::waiting) ++sum;
   }
@@ -124,6 +126,7 @@ void Line::open(std::uint64_t random_a, std::uint64_t random_b) {
   if (count_of_all < 2) return;
   record_.lottery = {record_.served + 1, record_.next, multiplier_for(count_of_all, random_a), random_b % count_of_all};
   chunks_.clear();
+  blocks_.clear();
   for (std::uint64_t i = 0; i < entries_.size(); ++i)
     if (entries_[i].state == TicketState::waiting) count(place_of(base_ + i), 1);
 }
@@ -163,11 +166,15 @@ std::optional<double> Line::calls_per_second() const {
 }
 
 void Line::count(std::uint64_t place, int by) {
-  const auto chunk = place / kChunk;
-  if (chunks_.empty()) first_chunk_ = std::min(chunk, (record_.served + 1) / kChunk);
-  if (chunk < first_chunk_) return;   // its turn is long over
-  if (chunk - first_chunk_ >= chunks_.size()) chunks_.resize(chunk - first_chunk_ + 1);
-  chunks_[chunk - first_chunk_] += static_cast<std::uint32_t>(by);
+  if (blocks_.empty()) first_block_ = (record_.served + 1) / kBlock;
+  if (place / kBlock < first_block_) return;   // its turn is long over
+  const auto block = place / kBlock - first_block_, chunk = (place - first_block_ * kBlock) / kChunk;
+  if (block >= blocks_.size()) {
+    blocks_.resize(block + 1);
+    chunks_.resize(blocks_.size() * (kBlock / kChunk));
+  }
+  blocks_[block] += static_cast<std::uint32_t>(by);
+  chunks_[chunk] += static_cast<std::uint32_t>(by);
 }
 
 void Line::trim() {
@@ -178,12 +185,12 @@ void Line::trim() {
     ++base_;
     if (cursor_ > 0) --cursor_;
   }
-  const auto served_chunk = (record_.served + 1) / kChunk;
-  if (served_chunk > first_chunk_ + 1'024 && !chunks_.empty()) {
-    const auto stale = std::min<std::uint64_t>(served_chunk - first_chunk_, chunks_.size());
-    chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(stale));
-    first_chunk_ += stale;
-  }
+  const auto served_block = (record_.served + 1) / kBlock;
+  if (served_block < first_block_ + 64 || blocks_.empty()) return;
+  const auto stale = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(served_block - first_block_, blocks_.size()));
+  blocks_.erase(blocks_.begin(), blocks_.begin() + stale);
+  chunks_.erase(chunks_.begin(), chunks_.begin() + stale * static_cast<std::ptrdiff_t>(kBlock / kChunk));
+  first_block_ += static_cast<std::uint64_t>(stale);
 }
 
 }  // namespace tribune::access

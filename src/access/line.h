@@ -112,7 +112,7 @@ class Line {
     base::SteadyTime at;
     std::uint64_t served, called;
   };
-  static constexpr std::uint64_t kChunk = 512;
+  static constexpr std::uint64_t kChunk = 64, kBlock = 64 * kChunk;
   void count(std::uint64_t place, int by);
   void trim();
   std::optional<std::pair<const Sample*, const Sample*>> window() const;
@@ -120,8 +120,9 @@ class Line {
   LineRecord record_;
   std::uint64_t base_ = 1;                 // the number of entries_[0]
   std::deque<TicketEntry> entries_;        // by number
-  std::vector<std::uint32_t> chunks_;      // waiting tickets by place, kChunk places each
-  std::uint64_t first_chunk_ = 0;
+  std::vector<std::uint32_t> chunks_;      // waiting tickets by place, kChunk places each, from the first block on
+  std::vector<std::uint32_t> blocks_;      // the same, kBlock places each
+  std::uint64_t first_block_ = 0;
   std::uint64_t waiting_ = 0;
   std::size_t cursor_ = 0;                 // of sweep()
   std::uint64_t called_ = 0;
