@@ -1,5 +1,7 @@
 #include "base/encoding.h"
 
+#include <algorithm>
+
 #include <sodium.h>
 
 namespace tribune::base {
@@ -34,6 +36,8 @@ std::string to_base64url(std::string_view bytes) {
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {
+  // WHY: libsodium reads some bytes from 128 on as if they were letters.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; })) return std::nullopt;
   std::string bytes(text.size() * 3 / 4 + 1, '\0');
   std::size_t length = 0;
   const char* end = nullptr;

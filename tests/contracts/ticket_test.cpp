@@ -1,0 +1,63 @@
+#include "contracts/ticket.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "contracts/keys.h"
+#include "contracts/token.h"
+
+using namespace tribune;
+using namespace std::chrono_literals;
+using contracts::Ticket;
+
+namespace {
+
+const Ticket kTicket{"main", 0xdeadbeef, 3, 1'234'567, 0x0123456789abcdef, base::unix_seconds(test::kNow), contracts::LinksMode::direct};
+
+std::string written() { return contracts::write_ticket(test::one_key(), kTicket, test::kNow); }
+
+base::Result<Ticket> read(std::string_view channel, const std::string& text, base::WallTime now = test::kNow) {
+  return contracts::read_ticket(test::one_key(), channel, text, now, 1h, test::kSkew);
+}
+
+}  // namespace
+
+TEST_CASE("A ticket says what was written, for its channel and its keys alone") {
+  REQUIRE(read("main", written()));
+  CHECK(*read("main", written()) == kTicket);
+  CHECK_FALSE(read("other", written()));
+  CHECK_FALSE(contracts::read_ticket(test::other_key(), "main", written(), test::kNow, 1h, test::kSkew));
+  CHECK(written().size() <= contracts::kMaxTicketCharacters);
+}
+
+TEST_CASE("A ticket with any bit flipped, cut or prolonged is refused") {
+  const auto accepts = [](const std::string& text) { return read("main", text).has_value(); };
+  test::refuse_every_flip(written(), accepts);
+  test::refuse_every_cut(written(), accepts);
+  CHECK_FALSE(accepts(std::string(100'000, 'A')));
+}
+
+TEST_CASE("A ticket that is too old, or from the future, is refused; skewed clocks are borne") {
+  CHECK(read("main", written(), test::kNow + 1h));
+  CHECK_FALSE(read("main", written(), test::kNow + 1h + test::kSkew + 1s));
+  CHECK(read("main", written(), test::kNow - test::kSkew));
+  CHECK_FALSE(read("main", written(), test::kNow - test::kSkew - 1s));
+}
+
+TEST_CASE("A session token is no ticket, and a ticket is no session token") {
+  const auto token = contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
+  CHECK_FALSE(read("main", token));
+  CHECK_FALSE(contracts::looks_like_ticket(token));
+  CHECK(contracts::looks_like_ticket(written()));
+  CHECK_FALSE(contracts::read_token(test::one_key(), "main", written(), test::kNow, test::kSkew));
+}
+
+TEST_CASE("A ticket that cannot be written is empty") {
+  auto ticket = kTicket;
+  ticket.links = contracts::LinksMode::automatic;
+  CHECK(contracts::write_ticket(test::one_key(), ticket, test::kNow).empty());
+  ticket = kTicket;
+  ticket.channel = "No Channel";
+  CHECK(contracts::write_ticket(test::one_key(), ticket, test::kNow).empty());
+}
