@@ -1,5 +1,10 @@
 #include "balancer/entrance/access_wiring.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
 #include "access/access_settings.h"
 
 namespace tribune::balancer {
@@ -17,6 +22,30 @@ std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Even
 void tell_traffic(access::Admission& admission, const NodeTable& table) {
   for (const auto& node : table.nodes)
     if (node.condition == NodeCondition::up) admission.measured({node.last.group, node.address->id, node.last.sent_mbps});
+}
+
+double largest_mbps(std::string_view text) {
+  constexpr std::string_view kAttribute = "BANDWIDTH=";
+  std::int64_t largest = 0;
+  for (auto at = text.find(kAttribute); at != std::string_view::npos; at = text.find(kAttribute, at + 1)) {
+    if (at == 0 || (text[at - 1] != ',' && text[at - 1] != ':' && text[at - 1] != ' ')) continue;   // AVERAGE-BANDWIDTH
+    const auto digits = text.substr(at + kAttribute.size(), 15);
+    std::int64_t bandwidth = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), bandwidth);
+    largest = std::max(largest, bandwidth);
+  }
+  return static_cast<double>(largest) / 1e6;
+}
+
+OnPlaylist predicting(access::Admission& admission, const PlaylistQuestion& question, OnPlaylist on_answer) {
+  if (question.path != "index.m3u8") return on_answer;
+  return [&admission, channel = std::string(question.channel), on_answer = std::move(on_answer)](base::Result<PlaylistAnswer> found) {
+    if (found && found->snapshot->is_multivariant()) {
+      const auto mbps = largest_mbps(*found->snapshot->render({})->body);
+      if (mbps > 0) admission.predict(channel, mbps);
+    }
+    on_answer(std::move(found));
+  };
 }
 
 std::string check_access(const config::Settings& settings) {
