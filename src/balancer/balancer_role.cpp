@@ -43,7 +43,7 @@ class BalancerRole final : public runtime::Role {
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
-        desk_(services.clock, services.log, services.metrics, admission_, pins_, view_), board_(services.clock, admission_),
+        desk_(services.clock, services.log, services.metrics, admission_, pins_, slates_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {

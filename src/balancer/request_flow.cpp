@@ -64,7 +64,7 @@ bool RequestFlow::take_pass(Viewer& viewer, std::string_view text) {
 
 bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto token = contracts::read_token(*view.keys, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
+  auto token = contracts::read_token(*view.keys, viewer.channel->id, text, parts_.slates.now(), view.event->clock_skew);
   if (!token) {
     refuse(viewer, http::problems::session_invalid, token.error().text, FlowResult::session_invalid);
     return false;
@@ -88,7 +88,7 @@ bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
 
 bool RequestFlow::admit(Viewer& viewer) {
   const auto& view = *viewer.view;
-  const auto now = parts_.clock.wall_now();
+  const auto now = parts_.slates.now();
   viewer.token.opened = base::unix_seconds(now);
   viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.

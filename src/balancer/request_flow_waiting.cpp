@@ -25,7 +25,7 @@ access::Decision RequestFlow::decide(const Viewer& viewer, const access::TicketC
 }
 
 bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
-  const auto now = parts_.clock.wall_now();
+  const auto now = parts_.slates.now();
   viewer.ticket = ticket_for(viewer.channel->id, queued.ticket, viewer.token.links, now);
   viewer.token.session = queued.ticket.session;
   viewer.is_new = true;
@@ -57,7 +57,7 @@ void RequestFlow::give_back(Viewer& viewer) {
 
 bool RequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto ticket = contracts::read_ticket(*view.keys, viewer.channel->id, text, parts_.clock.wall_now(), kTicketLife, view.event->clock_skew);
+  auto ticket = contracts::read_ticket(*view.keys, viewer.channel->id, text, parts_.slates.now(), kTicketLife, view.event->clock_skew);
   if (!ticket) {
     refuse(viewer, http::problems::ticket_invalid, ticket.error().text, FlowResult::ticket_invalid);
     return false;

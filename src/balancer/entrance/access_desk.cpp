@@ -43,8 +43,8 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
 }  // namespace
 
 AccessDesk::AccessDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, access::Admission& admission, PinBoard& pins,
-                       const PublishedView& view)
-    : clock_(clock), log_(log), admission_(admission), pins_(pins), view_(view), granted_(counter(metrics, "granted")),
+                       const Slates& slates, const PublishedView& view)
+    : clock_(clock), log_(log), admission_(admission), pins_(pins), slates_(slates), view_(view), granted_(counter(metrics, "granted")),
       queued_(counter(metrics, "queued")), full_(counter(metrics, "full")), refused_(counter(metrics, "refused")),
       stopped_(counter(metrics, "stopped")), forged_(counter(metrics, "forged")) {}
 
@@ -68,7 +68,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   if (!channel) return http::problem(http::problems::channel_unknown, "no channel has this id");
   std::optional<access::TicketClaim> claim;
   if (!request.pass.empty()) {
-    const auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, clock_.wall_now(), kTicketLife, view.event->clock_skew);
+    const auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), kTicketLife, view.event->clock_skew);
     if (!ticket) {
       refused_.add();
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
@@ -84,7 +84,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
 }
 
 http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted) {
-  const auto now = clock_.wall_now();
+  const auto now = slates_.now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
   const auto token = contracts::write_token(*view.keys, {channel.id, granted.session, base::unix_seconds(now), links}, now);
   if (token.empty()) {
@@ -100,7 +100,7 @@ http::Response AccessDesk::granted(const AccessRequest& request, const EventView
 }
 
 http::Response AccessDesk::queued(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Queued& queued) {
-  const auto now = clock_.wall_now();
+  const auto now = slates_.now();
   auto ticket = request.pass;
   if (ticket.empty() || queued.is_new)
     ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links_for(channel.links, request.user_agent, view.direct_players), now), now);
@@ -135,7 +135,7 @@ http::Response AccessDesk::refused(const contracts::Channel& channel, const acce
 
 /// The channel is signed into a pass, not written in it: the few channels of an event are tried.
 http::Response AccessDesk::stop(const AccessRequest& request, const EventView& view) {
-  const auto now = clock_.wall_now();
+  const auto now = slates_.now();
   std::optional<bool> was_open;
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {

@@ -14,6 +14,7 @@
 #include "access/admission.h"
 #include "balancer/event_view.h"
 #include "balancer/pins.h"
+#include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -26,7 +27,7 @@ namespace tribune::balancer {
 class AccessDesk {
  public:
   /// The parts outlive it.
-  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, const PublishedView&);
+  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, const Slates&, const PublishedView&);
 
   http::Response answer(const http::Request&);
 
@@ -41,6 +42,7 @@ class AccessDesk {
   base::Log& log_;
   access::Admission& admission_;
   PinBoard& pins_;
+  const Slates& slates_;     // their time does not step, so no step makes a pass look old or of the future
   const PublishedView& view_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;
 };

@@ -56,7 +56,8 @@ def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, ch
     after = seen["after"]
     assert [e for e in after["errors"] if e["fatal"]] == [], after["errors"]
     numbers = [f["sn"] for f in after["fragments"] if f["type"] == "main"]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "segments were skipped or repeated"
+    # A change of quality loads a segment once more; none is left out, and none comes late.
+    assert numbers == sorted(numbers) and set(numbers) == set(range(numbers[0], numbers[-1] + 1)), numbers
     assert after["shownFrames"] > 0.3 * FRAMES_PER_SECOND * SECONDS
     assert after["position"]["last"] >= numbers[0] + SECONDS // 2
     assert len(programme_segments(queued_event)) >= 3
