@@ -17,8 +17,10 @@
 #include "cache_node/object_index.h"
 #include "cache_node/open_files.h"
 #include "cache_node/request_flow.h"
+#include "cache_node/upkeep/orders.h"
 #include "cache_node/viewer_estimate.h"
 #include "contracts/event.h"
+#include "contracts/link.h"
 #include "contracts/receipt.h"
 
 namespace tribune::cache_node {
@@ -31,8 +33,8 @@ class CacheNodeRole final : public runtime::Role {
  public:
   CacheNodeRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), settings_(settings.get<CacheNodeSettings>("cache_node")), event_(settings.get<contracts::Event>("event")), view_(nullptr),
-        memory_(std::make_shared<FillMemory>(settings_.fill_buffer_bytes)),
-        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, settings_.fill_buffer_bytes / 2, memory_)), files_(settings_.store_dir),
+        memory_(std::make_shared<FillMemory>(memory_bound(settings_))),
+        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)), files_(settings_.store_dir),
         open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
         housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
         disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
@@ -40,7 +42,10 @@ class CacheNodeRole final : public runtime::Role {
         flow_({services.clock, node_metrics_, view_, channels_, *index_, open_files_, housekeeper_, viewers_,
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_}},
               services.workers),
-        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, [this] { return state(); }}, *services.workers.front()) {
+        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, [this] { return state(); }}, *services.workers.front()),
+        purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
+        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
+        orders_(services.clock, view_, purge_, warm_up_) {
     show_totals();
   }
 
@@ -52,18 +57,17 @@ class CacheNodeRole final : public runtime::Role {
         {{Method::get}, "/media/{channel}/{epoch}/{path...}",
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.serve(worker, std::move(exchange), parameters); }},
         {{Method::get}, "/ping", [this](auto&, auto exchange, const auto&) { exchange->reply(pong(exchange->request())); }},
+        orders_.internal_route(),
     };
   }
+
+  std::vector<runtime::Route> admin_routes() override { return orders_.admin_routes(); }
 
   base::Status start() override {
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_);
-    if (auto prepared = files_.prepare(); !prepared) return prepared;
-    if (auto loaded = journal_.load(settings_.store_dir, settings_.max_index_bytes, *index_); !loaded) return loaded;
-    housekeeper_.evicted(index_->set_max_bytes(settings_.max_bytes, now_unix()));
-    channels_.load();
-    housekeeper_.start_sweep();
+    if (auto opened = settings_.is_memory_only() ? use_memory() : open_disk(); !opened) return opened;
     services_.workers.front()->loop.post([this] { heartbeats_.start(); });
     is_serving_ = true;
     return {};
@@ -75,8 +79,9 @@ class CacheNodeRole final : public runtime::Role {
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     publish(event, std::move(*keys), node);
-    memory_->set_bound(node.fill_buffer_bytes);
-    housekeeper_.evicted(index_->set_max_bytes(node.max_bytes, now_unix()));
+    memory_->set_bound(memory_bound(node));
+    if (settings_.is_memory_only()) index_->set_max_memory_bytes(node.max_bytes);
+    set_bounds(node);
     return {};
   }
 
@@ -84,7 +89,7 @@ class CacheNodeRole final : public runtime::Role {
     std::string why;
     if (!is_serving_) why = "not serving";
     if (why.empty() && !channels_.map()) why = "no channel map yet: no balancer has answered a heartbeat";
-    if (why.empty()) why = health_.reason();
+    if (why.empty()) why = trouble();
     if (why.empty()) return {};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, std::move(why));
   }
@@ -95,6 +100,8 @@ class CacheNodeRole final : public runtime::Role {
     w.member("id", settings_.id)
         .member("objects", totals.objects)
         .member("stored_bytes", totals.bytes)
+        .member("store", settings_.store)
+        .member("bytes_in_memory", totals.memory_bytes)
         .member("max_bytes", totals.max_bytes)
         .member("fills_running", totals.fills)
         .member("objects_in_memory", totals.memory_objects)
@@ -118,7 +125,51 @@ class CacheNodeRole final : public runtime::Role {
   void stop() override { disk_.finish_queued(); }
 
  private:
+  /// RAM for fills that run, and for complete objects beside them: all there are, or those that the disk did not take.
+  static std::uint64_t memory_bound(const CacheNodeSettings& s) { return s.fill_buffer_bytes + (s.is_memory_only() ? s.max_bytes : 0); }
+  static std::uint64_t object_memory(const CacheNodeSettings& s) { return s.is_memory_only() ? s.max_bytes : s.fill_buffer_bytes / 2; }
+
+  base::Status use_memory() {
+    disk_.use_memory_only();
+    return {};
+  }
+
+  base::Status open_disk() {
+    if (auto prepared = files_.prepare(); !prepared) return prepared;
+    if (auto loaded = journal_.load(settings_.store_dir, settings_.max_index_bytes, *index_); !loaded) return loaded;
+    set_bounds(settings_);
+    channels_.load();
+    housekeeper_.start_sweep();
+    return {};
+  }
+
+  void set_bounds(const CacheNodeSettings& settings) {
+    index_->set_min_age(std::chrono::duration_cast<std::chrono::seconds>(settings.min_age));
+    disk_.set_min_free_bytes(settings.min_free_bytes);
+    housekeeper_.evicted(index_->set_max_bytes(settings.max_bytes, now_unix()));
+  }
+
+  /// What is wrong with the store; empty while all is well.
+  std::string trouble() const {
+    const auto disk = health_.reason();
+    return disk.empty() ? journal_.trouble() : disk;
+  }
+
   std::int64_t now_unix() const { return base::unix_seconds(services_.clock.wall_now()); }
+
+  /// On the first worker's loop. The node signs the link itself, for nobody but itself.
+  bool begin_fill(const std::string& object) {
+    const auto channel_end = object.find('/');
+    const auto epoch_end = channel_end == std::string::npos ? channel_end : object.find('/', channel_end + 1);
+    if (epoch_end == std::string::npos) return false;
+    const auto query = std::min(object.find('?'), object.size());
+    const auto now = services_.clock.wall_now();
+    const contracts::Link link{object.substr(0, channel_end), object.substr(channel_end + 1, epoch_end - channel_end - 1),
+                               object.substr(epoch_end + 1, query - epoch_end - 1), object.substr(std::min(query + 1, object.size())),
+                               base::unix_seconds(now) + 60};
+    const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
+    return !signed_query.empty() && flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) != RequestFlow::Warmed::refused;
+  }
 
   void publish(const contracts::Event& event, base::KeyRing keys, const CacheNodeSettings& settings) {
     auto view = std::make_shared<NodeView>();
@@ -151,15 +202,17 @@ class CacheNodeRole final : public runtime::Role {
     const auto totals = index_->totals();
     contracts::Heartbeat h;
     h.version = services_.version;
-    h.reason = health_.reason().substr(0, 200);
+    h.reason = trouble().substr(0, 200);
+    disk_.probe();
+    if (!journal_.trouble().empty()) housekeeper_.add([this] { journal_.retry(); });
     h.sent_mbps = last_state_ == base::SteadyTime{} || seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
     h.sessions = viewers_.viewers();
     h.connections = h.sessions;
     h.objects = static_cast<std::int64_t>(totals.objects);
-    h.stored_bytes = static_cast<std::int64_t>(totals.bytes);
+    h.stored_bytes = static_cast<std::int64_t>(totals.bytes + totals.memory_bytes);
     h.max_bytes = static_cast<std::int64_t>(totals.max_bytes);
-    h.disk_free_bytes = static_cast<std::int64_t>(files_.free_bytes());
+    if (!settings_.is_memory_only()) h.disk_free_bytes = static_cast<std::int64_t>(files_.free_bytes());
     last_state_ = now;
     last_sent_ = sent;
     if (now - last_turn_ > 10s) {
@@ -206,6 +259,9 @@ class CacheNodeRole final : public runtime::Role {
   ViewerEstimate viewers_;
   RequestFlow flow_;
   HeartbeatSender heartbeats_;
+  Purge purge_;
+  WarmUp warm_up_;
+  Orders orders_;
 
   base::SteadyTime last_state_{};              // of the first worker, as are the two below
   base::SteadyTime last_turn_{};
@@ -217,9 +273,16 @@ std::string has_keys(const config::Settings& settings) {
   return "a cache node checks links: the section \"event\" must have at least one key";
 }
 
+std::string has_store(const config::Settings& settings) {
+  if (!settings.has("cache_node")) return "";
+  const auto& node = settings.get<CacheNodeSettings>("cache_node");
+  return node.is_memory_only() || !node.store_dir.empty() ? "" : "a cache node that stores on disk needs \"store_dir\"";
+}
+
 void add_section(config::Schema& schema) {
   schema.add(cache_node_section(), config::Presence::optional);
   schema.check("cache_node", has_keys);
+  schema.check("cache_node", has_store);
 }
 
 std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {

@@ -25,6 +25,8 @@ const config::Section<OriginSettings>& origin_section() {
   return section;
 }
 
+std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
+
 }  // namespace
 
 FillSettings CacheNodeSettings::fill_settings() const {
@@ -58,11 +60,18 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
           .texts("balancers", &CacheNodeSettings::balancers, "The balancers that hear this node's heartbeats and tell it the channels.", config::check_http_origin,
                  "http(s)://host[:port]")
           .sample("[\"http://127.0.0.1:8080\"]")
-          .text("store_dir", &CacheNodeSettings::store_dir, "The folder for objects, their index and the last channel map. Read at the start.",
-                config::check_not_empty, "a path")
-          .required()
+          .text("store", &CacheNodeSettings::store,
+                "Where objects are kept: \"disk\"; or \"memory\", for a node without a good disk, which then writes nothing. Read at the start.",
+                check_store, "disk or memory")
+          .text("store_dir", &CacheNodeSettings::store_dir,
+                "The folder for objects, their index and the last channel map; not needed when store is \"memory\". Read at the start.")
           .sample("\"/var/lib/tribune/cache\"")
-          .bytes("max_bytes", &CacheNodeSettings::max_bytes, {1 << 20, 1ull << 50}, "Stored objects are evicted above this (SIEVE); those in use stay.")
+          .bytes("max_bytes", &CacheNodeSettings::max_bytes, {1 << 20, 1ull << 50},
+                 "Stored objects, on disk or in RAM as store says, are evicted above this (SIEVE); those in use stay.")
+          .bytes("min_free_bytes", &CacheNodeSettings::min_free_bytes, {0, 1ull << 50},
+                 "Objects are evicted while the disk has fewer free bytes than this; with less than half of it nothing more is written.")
+          .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
+                    "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")
           .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is refused.")
           .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},

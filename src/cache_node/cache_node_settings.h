@@ -31,8 +31,11 @@ struct CacheNodeSettings {
   std::string id;
   std::string public_url;
   std::vector<std::string> balancers;
+  std::string store = "disk";
   std::string store_dir;
   std::uint64_t max_bytes = 10ull << 30;
+  std::uint64_t min_free_bytes = 256ull << 20;
+  std::chrono::milliseconds min_age{60'000};
   std::uint64_t max_index_bytes = 1ull << 30;
   std::uint64_t max_object_bytes = FillSettings{}.max_object_bytes;
   std::uint64_t fill_buffer_bytes = 128ull << 20;
@@ -43,6 +46,7 @@ struct CacheNodeSettings {
   OriginSettings origin;
 
   FillSettings fill_settings() const;
+  bool is_memory_only() const { return store == "memory"; }
 };
 
 const config::Section<CacheNodeSettings>& cache_node_section();

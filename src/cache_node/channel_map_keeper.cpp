@@ -35,7 +35,7 @@ base::Status replace_file(const std::string& path, std::string_view content) {
 }
 
 ChannelMapKeeper::ChannelMapKeeper(std::string store_dir, Housekeeper& housekeeper, base::Log& log)
-    : path_(std::move(store_dir) + "/channel_map.json"), housekeeper_(housekeeper), log_(log), map_(nullptr) {}
+    : path_(store_dir.empty() ? "" : std::move(store_dir) + "/channel_map.json"), housekeeper_(housekeeper), log_(log), map_(nullptr) {}
 
 void ChannelMapKeeper::load() {
   std::ifstream file(path_, std::ios::binary);
@@ -57,6 +57,7 @@ base::Status ChannelMapKeeper::take(const std::string& json) {
   if (known && *known == *map) return {};
   log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
   map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+  if (path_.empty()) return {};
   // Without `this`: the housekeeper finishes its work after the keeper is gone.
   housekeeper_.add([path = path_, &log = log_, json] {
     if (const auto kept = replace_file(path, json); !kept)

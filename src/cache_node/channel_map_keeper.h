@@ -15,6 +15,7 @@ namespace tribune::cache_node {
 /// Any thread; locks inside.
 class ChannelMapKeeper {
  public:
+  /// Without a folder it is kept in RAM only.
   ChannelMapKeeper(std::string store_dir, Housekeeper&, base::Log&);
 
   /// Reads the map that was kept; a damaged one is told in the log and passed over.

@@ -8,6 +8,7 @@
 #include "cache_node/request_flow.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
@@ -18,7 +19,23 @@ namespace tribune::cache_node {
 
 namespace {
 constexpr int kMaxAttempts = 3;   // an object that goes while it is looked at is looked up again
+
+struct MediaTarget {
+  std::string_view channel, epoch, path, query;
+};
+
+/// "/media/{channel}/{epoch}/{path}?{query}"
+std::optional<MediaTarget> parse_media_target(std::string_view target) {
+  constexpr std::string_view kPrefix = "/media/";
+  const auto mark = target.find('?');
+  if (!target.starts_with(kPrefix) || mark == std::string_view::npos) return std::nullopt;
+  const auto path = target.substr(kPrefix.size(), mark - kPrefix.size());
+  const auto channel = path.find('/');
+  const auto epoch = channel == std::string_view::npos ? channel : path.find('/', channel + 1);
+  if (epoch == std::string_view::npos) return std::nullopt;
+  return MediaTarget{path.substr(0, channel), path.substr(channel + 1, epoch - channel - 1), path.substr(epoch + 1), target.substr(mark + 1)};
 }
+}  // namespace
 
 RequestFlow::RequestFlow(const FlowParts& parts, const std::vector<std::unique_ptr<runtime::Worker>>& workers) : parts_(parts) {
   for (const auto& worker : workers) under_way_.push_back(std::make_unique<UnderWay>(worker->loop));
@@ -35,6 +52,21 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   if (link.error().kind == base::ErrorKind::timeout)
     return refuse(*exchange, parts_.metrics.refused, http::problems::link_expired, link.error().text, "link_expired");
   refuse(*exchange, parts_.metrics.refused, http::problems::link_invalid, link.error().text, "link_invalid");
+}
+
+RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view target) {
+  const auto view = parts_.view.get();
+  const auto parsed = parse_media_target(target);
+  if (!parsed) return Warmed::refused;
+  auto link = contracts::verify_media_link(*view->keys, parsed->channel, parsed->epoch, parsed->path, parsed->query, parts_.clock.wall_now(), view->clock_skew);
+  const auto map = parts_.channels.map();
+  const auto* channel = link && map ? map->find(link->channel) : nullptr;
+  if (!channel) return Warmed::refused;
+  const auto found = parts_.index.find_or_begin(object_key(*link), parts_.clock.steady_now());
+  const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
+  if (!joined || !joined->began) return Warmed::known;
+  run_fill(worker, *channel, *link, joined->fill);
+  return Warmed::began;
 }
 
 void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, contracts::Link link, int attempt) {

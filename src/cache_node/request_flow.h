@@ -44,6 +44,10 @@ class RequestFlow {
   /// GET and HEAD /media/{channel}/{epoch}/{path...}
   void serve(runtime::Worker&, Exchange, const http::PathParameters&);
 
+  /// Begins the fill of a link's object ("/media/…?…") when it is neither here nor under way: somebody is about to ask.
+  enum class Warmed { began, known, refused };
+  Warmed warm(runtime::Worker&, std::string_view target);
+
  private:
   void look_up(runtime::Worker&, Exchange, contracts::Link, int attempt);
   void serve_object(runtime::Worker&, Exchange, contracts::Link, const ObjectPtr&, int attempt);

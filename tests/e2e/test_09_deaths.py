@@ -227,7 +227,7 @@ def test_a_node_killed_again_and_again_serves_no_damaged_byte_and_leaves_no_orph
     event.live.window = count
     event.live.advance(count)
     # Room for a third of the objects, so that evictions are always under way.
-    event.stand(node={"cache_node": {"max_bytes": "16MiB"}})
+    event.stand(node={"cache_node": {"max_bytes": "16MiB", "min_age": "0s"}})
     player = event.player().open()
     urls = {s.msn: s.uri for s in player.refresh().segments}
     node, chance = event.nodes["stadium"], random.Random(20)
@@ -307,7 +307,7 @@ def test_the_store_stays_within_its_bound_by_eviction(event):
     event.live.size = 1 << 20
     event.live.window = 40
     event.live.advance(40)
-    event.stand(node={"cache_node": {"max_bytes": "16MiB"}})
+    event.stand(node={"cache_node": {"max_bytes": "16MiB", "min_age": "0s"}})
     player = event.player().open()
     for segment in player.refresh().segments:
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
@@ -323,7 +323,7 @@ def test_the_store_stays_within_its_bound_by_eviction(event):
 def test_an_object_larger_than_the_store_passes_through(event):
     big = segment_bytes("big", 20 << 20)
     event.origin.on("/live/demo/v1/seg4.ts", ok(big, "video/mp2t"))
-    event.stand(node={"cache_node": {"max_bytes": "16MiB"}})
+    event.stand(node={"cache_node": {"max_bytes": "16MiB", "min_age": "0s"}})
     _, url, _ = event.link(4)
     answer = fetch(url, timeout=20)
     assert answer.status in (200, 502, 503)
