@@ -49,6 +49,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 struct Request {
   Method method = Method::get;
+  std::string other_method;  // the method's own word where `method` is other
   std::string path;          // percent-encoded as sent, checked and normalised (uri.h), begins with '/'
   std::string query;         // without '?', as sent
   std::string host;          // Host or :authority

@@ -62,7 +62,7 @@ const std::string& AnswerHead::write(int status, const http::Headers& headers, c
   bool has_date = false, has_server = false;
   for (const auto& field : headers.all()) {
     const auto own = ownership(field.name);
-    if (own == Own::framing || own == Own::cors || !is_safe(field)) continue;
+    if (own == Own::framing || (own == Own::cors && adds_cors_fields_) || !is_safe(field)) continue;
     has_date = has_date || own == Own::date;
     has_server = has_server || own == Own::server;
     text_ += field.name;
@@ -72,7 +72,7 @@ const std::string& AnswerHead::write(int status, const http::Headers& headers, c
   }
   if (!has_date) text_.append("Date: ").append(date()).append("\r\n");
   if (!has_server) text_.append("Server: ").append(kServerName).append("\r\n");
-  text_ += kCorsFields;
+  if (adds_cors_fields_) text_ += kCorsFields;
   if (framing.kind == Framing::Kind::length) {
     text_ += "Content-Length: ";
     append_number(text_, framing.length);

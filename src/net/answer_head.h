@@ -30,7 +30,7 @@ struct Framing {
 
 class AnswerHead {
  public:
-  explicit AnswerHead(const base::Clock& clock) : clock_(clock) {}
+  explicit AnswerHead(const base::Clock& clock, bool adds_cors_fields = true) : clock_(clock), adds_cors_fields_(adds_cors_fields) {}
 
   /// The reference is good until the next call. Fields that would break the framing or the head are left out.
   const std::string& write(int status, const http::Headers&, const Framing&);
@@ -39,6 +39,7 @@ class AnswerHead {
   std::string_view date();
 
   const base::Clock& clock_;
+  const bool adds_cors_fields_;
   std::string text_;
   std::string date_;
   std::int64_t date_second_ = -1;

@@ -34,6 +34,7 @@ struct FetchDeadlines {
 
 struct FetchRequest {
   http::Method method = http::Method::get;
+  std::string other_method = {};                 // the word, where `method` is other
   std::string url;
   http::Headers headers;
   std::string body;

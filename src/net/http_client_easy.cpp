@@ -58,6 +58,10 @@ CURL* Transfer::make_easy() {
   return easy;
 }
 
+std::string Transfer::method_word() const {
+  return request_.method == http::Method::other && !request_.other_method.empty() ? request_.other_method : std::string(http::word(request_.method));
+}
+
 void Transfer::set_method(CURL* easy) {
   using http::Method;
   if (request_.method == Method::head) {
@@ -70,7 +74,7 @@ void Transfer::set_method(CURL* easy) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
   }
-  if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(http::word(request_.method)).c_str());
+  if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_word().c_str());
   // libcurl sends anything again when a kept connection turns out to be dead; here that needs leave.
   if (!request_.may_repeat) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }

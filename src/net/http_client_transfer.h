@@ -77,6 +77,7 @@ class Transfer {
   void watch_speed();
   void on_resume();
 
+  std::string method_word() const;
   void set_method(CURL*);
   void set_fields(CURL*);
   void set_addresses(CURL*);

@@ -48,7 +48,7 @@ ServerCore::ServerCore(ServerContext context, std::shared_ptr<ConnectionBook> bo
     : context_(std::move(context)),
       book_(std::move(book)),
       metrics_(context_.metrics, context_.listener_name),
-      answer_head_(context_.clock) {
+      answer_head_(context_.clock, context_.adds_cors_fields) {
   shelf_ = book_->join(context_.loop, [this] { evict_longest_idle(); });
 }
 

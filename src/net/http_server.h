@@ -63,6 +63,7 @@ struct ServerContext {
   std::string listener_name;        // "front", "admin": a metric label
   Handler handler;
   std::function<void(const AccessRecord&)> on_finished;
+  bool adds_cors_fields = true;     // false: what the handler says about other sites goes out as it is
 };
 
 /// State that all workers' servers of one listener share: connection counts per address and in total. Any thread.

@@ -1,0 +1,50 @@
+#pragma once
+// The plain cache: listeners of its own, one store for all workers.
+//
+// Lifetime
+//   made       settings are known, nothing is open              (the role)
+//   open       open() bound the ports                           (the main thread, before the workers run)
+//   draining   drain(): no new connections                      (the main thread)
+//   destroyed  after the workers' threads have ended            (the main thread)
+
+#include <memory>
+#include <vector>
+
+#include "base/published.h"
+#include "cache_node/proxy/proxy_settings.h"
+#include "cache_node/proxy/proxy_store.h"
+#include "net/http_server.h"
+#include "runtime/access_log.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// Owned by the main thread; the handlers run on the workers.
+class Proxy {
+ public:
+  Proxy(const ProxySettings&, std::string node_id, runtime::Services&);
+  ~Proxy();
+
+  /// Does nothing without addresses. `front`: the limits on clients.
+  base::Status open(net::ServerSettings front);
+  void reconfigure(const ProxySettings&, net::ServerSettings front);
+  void drain();
+  /// Any thread.
+  ProxyStore::Totals totals() const { return store_.totals(); }
+
+ private:
+  struct Desk;   // one worker's share
+  void serve(Desk&, std::unique_ptr<net::Exchange>);
+  net::ServerSettings server_settings(net::ServerSettings front) const;
+
+  runtime::Services& services_;
+  const std::string node_id_;
+  const std::vector<std::string> listen_;
+  const std::string origin_;
+  base::Published<ProxySettings> settings_;
+  ProxyStore store_;
+  runtime::AccessLog access_;
+  std::vector<std::unique_ptr<Desk>> desks_;
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,109 @@
+#pragma once
+// One request's way through the plain cache: found, asked again, fetched, kept, answered.
+//
+// Lifetime
+//   looking    begin(): the store is asked                                              (the proxy)
+//   waiting    another request fetches the same; begin() runs again when it is over     (the other request)
+//   asking     the origin was asked, no head yet                                        (looking)
+//   passing    the head was good: the body goes to the client and, if it may, is kept   (the origin)
+//   over       on_over ran; destroyed by a later call of the loop                       (any)
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache_node/proxy/proxy_settings.h"
+#include "cache_node/proxy/proxy_store.h"
+#include "http/cache_status.h"
+#include "http/storing.h"
+#include "net/exchange.h"
+#include "net/http_client.h"
+
+namespace tribune::cache_node {
+
+/// Fetches that further requests for the same URI wait for. Owned by one worker.
+class Gathering {
+ public:
+  bool is_led(const std::string& key) const { return waiting_.contains(key); }
+  void lead(const std::string& key) { waiting_.try_emplace(key); }
+  void wait(const std::string& key, std::function<void()> on_over) { waiting_[key].push_back(std::move(on_over)); }
+  std::vector<std::function<void()>> over(const std::string& key) {
+    auto node = waiting_.extract(key);
+    return node ? std::move(node.mapped()) : std::vector<std::function<void()>>{};
+  }
+
+ private:
+  std::unordered_map<std::string, std::vector<std::function<void()>>> waiting_;
+};
+
+/// What a request needs; all of it outlives it.
+struct ProxyTools {
+  const base::Clock& clock;
+  net::HttpClient& client;
+  ProxyStore& store;
+  Gathering& gathering;
+  std::string_view id;                                                             // of the node, in Cache-Status and Via
+  std::function<void(http::Request, ProxyEntryPtr)> revalidate;                    // in the background
+};
+
+/// Owned by one worker.
+class ProxyRequest {
+ public:
+  ProxyRequest(ProxyTools, std::shared_ptr<const ProxySettings>, http::Request, std::unique_ptr<net::Exchange>, std::function<void()> on_over);
+  ~ProxyRequest();
+
+  void begin();
+  /// Asks the origin whether the entry is still good, for nobody but the store.
+  void revalidate(ProxyEntryPtr);
+
+ private:
+  enum class Found { answered, waits, ask };
+  Found look();
+  bool may_share() const;
+  void ask_origin(http::Forward why);
+  net::FetchRequest question() const;
+  void add_conditions(http::Headers&) const;
+
+  void on_head(const net::FetchHead&);
+  bool answered_without_body(const http::StoredHead&);
+  void take_effects(const http::StoredHead&);
+  void decide_keeping(const http::StoredHead&, const net::FetchHead&);
+  void pass_head(const http::StoredHead&, const net::FetchHead&);
+  net::Flow on_body(std::string_view);
+  void on_done(base::Result<void>);
+  void keep();
+  void stop_keeping();
+
+  void answer(const ProxyEntryPtr&, http::CacheStatus);
+  void refuse(const base::Error&);
+  bool is_stand_in() const;
+  http::FreshnessRules rules() const;
+  std::int64_t ttl_of(const http::StoredHead&) const;
+  void release_waiting();
+  void end();
+
+  ProxyTools tools_;
+  std::shared_ptr<const ProxySettings> settings_;
+  http::Request request_;
+  std::unique_ptr<net::Exchange> exchange_;
+  std::function<void()> on_over_;
+  std::string key_;
+  std::unique_ptr<net::Fetch> fetch_;
+  ProxyEntryPtr stored_;                       // what is asked about, or may stand in
+  bool validates_ = false;
+  bool leads_ = false;
+  bool has_waited_ = false;
+  bool is_over_ = false;
+  http::Forward why_ = http::Forward::uri_miss;
+  base::WallTime requested_;
+  std::shared_ptr<ProxyEntry> kept_;           // the response that arrives, while it may be kept
+  std::string body_;
+  std::uint64_t room_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace tribune::cache_node
