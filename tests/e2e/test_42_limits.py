@@ -1,0 +1,63 @@
+"""The operator's side of access: limits that are changed while the event runs, and drills."""
+import json
+import subprocess
+
+from harness.program import BINARY
+from harness.waiting import wait_until
+from harness.wire import fetch
+
+
+def put(event, limits):
+    return fetch(event.balancer.admin_url + "/limits", method="PUT", body=json.dumps(limits).encode())
+
+
+def limits(event):
+    return event.balancer.admin("/limits").json
+
+
+def ctl(event, *words):
+    return subprocess.run([BINARY, "ctl", "--admin", event.balancer.admin_url, *words], capture_output=True, text=True, timeout=60)
+
+
+def admitted(event):
+    return event.balancer.get("/live/demo/index.m3u8").status == 200
+
+
+def test_a_limit_holds_at_once_and_outlives_a_kill_and_goes_back_when_it_is_reset(event):
+    event.start_balancer(changes={"access": {"max_sessions": 50, "restart_grace": "1s"}})
+    assert limits(event)["max_sessions"] == 50
+    assert put(event, {"max_sessions": 2, "channels": {"demo": {"max_traffic_mbps": 1000}}}).status == 200
+    assert [admitted(event) for _ in range(4)] == [True, True, False, False]
+    event.balancer.kill()
+    event.balancer.start()
+    assert limits(event)["max_sessions"] == 2
+    assert limits(event)["channels"]["demo"]["max_traffic_mbps"] == 1000
+    assert fetch(event.balancer.admin_url + "/limits", method="DELETE").status == 200
+    assert limits(event)["max_sessions"] == 50
+    assert limits(event)["channels"] == {}
+
+
+def test_limits_that_are_none_change_nothing_and_say_why(event):
+    event.start_balancer()
+    for wrong in ({"max_sessions": -1}, {"max_sesions": 5}, {"channels": {"demo": 5}}, {"nodes": {"No Id": {}}}, [1], {"max_traffic_mbps": "much"}):
+        answer = put(event, wrong)
+        assert answer.status == 400, wrong
+        assert answer.json["detail"], wrong
+    assert limits(event)["max_sessions"] is None
+
+
+def test_ctl_shows_and_changes_limits_and_drills(event):
+    event.start_balancer()
+    assert "no limit" in ctl(event, "limit").stdout
+    changed = ctl(event, "limit", "--channel", "demo", "--sessions", "1")
+    assert changed.returncode == 0, changed.stderr
+    assert limits(event)["channels"]["demo"]["max_sessions"] == 1
+    assert [admitted(event) for _ in range(2)] == [True, False]
+    assert ctl(event, "limit", "--sessions", "many").returncode != 0
+    assert ctl(event, "limit-reset").returncode == 0
+    assert admitted(event)
+    assert "drill: closed" in ctl(event, "drill", "on", "--channel", "demo").stdout
+    assert not admitted(event)
+    assert ctl(event, "drill", "off", "--channel", "demo").returncode == 0
+    wait_until(lambda: admitted(event), 5, "newcomers are let in again")
+    assert "demo" in ctl(event, "queue").stdout
