@@ -6,7 +6,7 @@ import re
 import pytest
 from harness.queue_crowd import QueueCrowd, call
 from harness.reading import Metrics
-from harness.waiting import LONG, wait_until
+from harness.waiting import LONG, pace, wait_until
 from harness.wire import fetch
 
 LIMIT = 200
@@ -27,12 +27,6 @@ def full_house(event):
         return event
 
     return stand
-
-
-async def every(seconds, crowd, act):
-    while not crowd.is_over:
-        await act()
-        await asyncio.sleep(seconds)
 
 
 def asked(event, body):
@@ -76,7 +70,7 @@ def test_2000_clients_against_a_limit_of_200_with_a_kill_in_the_middle(full_hous
             answer = await call(address, "GET", "/metrics", patience=5)
             if answer and answer[0] == 200:
                 most_sessions.append(Metrics(answer[1]).sum("tribune_access_sessions"))
-            await asyncio.sleep(0.1)
+            await pace(0.1)
         assert kills == 1
 
     asyncio.run(crowd.run(600 if LONG else 120, meanwhile))

@@ -3,7 +3,7 @@ import asyncio
 import json
 import time
 
-from .waiting import stretched
+from .waiting import pace, stretched
 from .wire import split_url
 
 
@@ -59,7 +59,7 @@ class QueueCrowd:
             body = {"channel": "demo", **({"ticket": client.ticket} if client.ticket else {})}
             answer = await self.ask("POST", "/api/v1/access", json.dumps(body).encode())
             if answer is None or answer[0] >= 500:
-                await asyncio.sleep(0.2)
+                await pace(0.2)
                 continue
             status, said = answer
             if status != 200:
@@ -71,7 +71,7 @@ class QueueCrowd:
                 if client.number is not None and said["number"] != client.number:
                     client.lost_place = True
                 client.ticket, client.number = said["ticket"], said["number"]
-            await asyncio.sleep(self.poll_seconds)
+            await pace(self.poll_seconds)
 
     async def watch(self, client, said):
         client.granted_at = time.monotonic()
@@ -86,10 +86,10 @@ class QueueCrowd:
             if answer is not None and answer[0] != 200 and answer[0] < 500:
                 self.failures.append((client.index, answer))
                 break
-            await asyncio.sleep(min(1.0, self.watch_seconds / 3))
+            await pace(min(1.0, self.watch_seconds / 3))
         self.watching -= 1
         while await self.ask("DELETE", "/api/v1/access/" + said["session"]) is None and not self.is_over:
-            await asyncio.sleep(0.2)
+            await pace(0.2)
 
     async def run(self, within, also=None):
         """`also`: a coroutine that runs beside; its exception fails the crowd."""

@@ -2,6 +2,7 @@
 
 Deadlines are written for the release build; sanitized programs get TRIBUNE_SLOW times as long for the same behaviour.
 """
+import asyncio
 import os
 import time
 
@@ -34,6 +35,11 @@ def watch(predicate, during, what=""):
     while time.monotonic() < end:
         assert predicate(), what or predicate
         time.sleep(TURN)
+
+
+async def pace(seconds):
+    """A simulated client's own rhythm: how long it watches, or looks away between two questions. Nothing is awaited by it."""
+    await asyncio.sleep(seconds)
 
 
 class Stopwatch:
