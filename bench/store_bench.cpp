@@ -1,0 +1,62 @@
+// A million objects in the index of a cache node: bytes of RAM for each, and time for a lookup, all in one thread.
+//   store_bench [OBJECTS]
+
+#include <malloc.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "cache_node/object_index.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+
+namespace {
+
+ObjectId id_of(std::uint64_t number) {
+  std::mt19937_64 mixed(number);
+  ObjectId id;
+  for (std::size_t at = 0; at < id.bytes.size(); at += 8) {
+    const auto part = mixed();
+    std::memcpy(id.bytes.data() + at, &part, sizeof part);
+  }
+  return id;
+}
+
+double bytes_in_use() {
+  const auto info = ::mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000ull;
+  ObjectIndex index(1ull << 50, 1 << 20, std::make_shared<FillMemory>(1 << 20));
+  const auto before = bytes_in_use();
+  index.reserve(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto object = std::make_shared<Object>();
+    object->id = id_of(i);
+    object->size = 2 << 20;
+    object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});   // as nginx tags
+    index.restore(std::move(object));
+  }
+  std::printf("bytes of RAM for each object: %.0f\n", (bytes_in_use() - before) / static_cast<double>(count));
+
+  constexpr std::uint64_t kLookups = 1'000'000;
+  std::mt19937_64 chance(1);
+  std::vector<ObjectKey> keys;
+  for (int i = 0; i < 100'000; ++i) keys.push_back({"", id_of(chance() % count)});
+  const auto now = base::SteadyTime{};
+  std::uint64_t found = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  for (std::uint64_t i = 0; i < kLookups; ++i) found += std::holds_alternative<ObjectPtr>(index.find_or_begin(keys[i % keys.size()], now));
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begun;
+  std::printf("microseconds for a lookup: %.2f (%llu found)\n", took.count() / kLookups, static_cast<unsigned long long>(found));
+  return found == kLookups ? 0 : 1;
+}
