@@ -47,7 +47,7 @@ class BalancerRole final : public runtime::Role {
         switch_(services.log, services.metrics, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
-                 return sources_->ask(worker, question, std::move(on_answer));
+                 return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
                }},
               services.workers.size()) {}
 
