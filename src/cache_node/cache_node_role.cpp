@@ -16,6 +16,7 @@
 #include "cache_node/object_files.h"
 #include "cache_node/object_index.h"
 #include "cache_node/open_files.h"
+#include "cache_node/proxy/proxy.h"
 #include "cache_node/request_flow.h"
 #include "cache_node/upkeep/orders.h"
 #include "cache_node/viewer_estimate.h"
@@ -45,7 +46,8 @@ class CacheNodeRole final : public runtime::Role {
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, [this] { return state(); }}, *services.workers.front()),
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
-        orders_(services.clock, view_, purge_, warm_up_) {
+        orders_(services.clock, view_, purge_, warm_up_),
+        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
     show_totals();
   }
 
@@ -69,6 +71,7 @@ class CacheNodeRole final : public runtime::Role {
     publish(event_, std::move(*keys), settings_);
     if (auto opened = settings_.is_memory_only() ? use_memory() : open_disk(); !opened) return opened;
     services_.workers.front()->loop.post([this] { heartbeats_.start(); });
+    if (auto opened = proxy_.open(front_); !opened) return opened;
     is_serving_ = true;
     return {};
   }
@@ -79,6 +82,7 @@ class CacheNodeRole final : public runtime::Role {
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     publish(event, std::move(*keys), node);
+    if (settings.has("front")) proxy_.reconfigure(node.proxy, settings.get<net::ServerSettings>("front"));
     memory_->set_bound(memory_bound(node));
     if (settings_.is_memory_only()) index_->set_max_memory_bytes(node.max_bytes);
     set_bounds(node);
@@ -120,6 +124,7 @@ class CacheNodeRole final : public runtime::Role {
   void drain() override {
     is_serving_ = false;
     services_.workers.front()->loop.post([this] { heartbeats_.say_goodbye(); });
+    proxy_.drain();
   }
 
   void stop() override { disk_.finish_queued(); }
@@ -262,6 +267,9 @@ class CacheNodeRole final : public runtime::Role {
   Purge purge_;
   WarmUp warm_up_;
   Orders orders_;
+
+  const net::ServerSettings front_;
+  Proxy proxy_;
 
   base::SteadyTime last_state_{};              // of the first worker, as are the two below
   base::SteadyTime last_turn_{};

@@ -81,6 +81,7 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
           .whole("open_files", &CacheNodeSettings::open_files, {16, 1'000'000}, "Files of hot objects that are kept open. Read at the start.")
           .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7}, "What this node can send, in megabits a second; told to the balancer.")
           .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s}, "Time between heartbeats. Read at the start.")
+          .section("proxy", &CacheNodeSettings::proxy, proxy_section(), "A plain HTTP cache in front of one origin, with a listener of its own.")
           .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.");
   return section;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache_node/fill_settings.h"
+#include "cache_node/proxy/proxy_settings.h"
 #include "config/section.h"
 
 namespace tribune::cache_node {
@@ -44,6 +45,7 @@ struct CacheNodeSettings {
   double capacity_mbps = 1'000;
   std::chrono::milliseconds heartbeat_interval{1'000};
   OriginSettings origin;
+  ProxySettings proxy;
 
   FillSettings fill_settings() const;
   bool is_memory_only() const { return store == "memory"; }
