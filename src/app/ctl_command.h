@@ -39,6 +39,7 @@ struct CtlCommand {
 
 /// A room's commands; each stands in a file of its own.
 std::vector<CtlCommand> routing_commands();
+std::vector<CtlCommand> store_commands();
 std::vector<CtlCommand> limit_commands();
 
 /// All of them.
