@@ -17,6 +17,7 @@
 #include "cache_node/object_index.h"
 #include "cache_node/open_files.h"
 #include "cache_node/proxy/proxy.h"
+#include "cache_node/queue_relay.h"
 #include "cache_node/request_flow.h"
 #include "cache_node/upkeep/orders.h"
 #include "cache_node/viewer_estimate.h"
@@ -47,7 +48,12 @@ class CacheNodeRole final : public runtime::Role {
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
         orders_(services.clock, view_, purge_, warm_up_),
-        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
+        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services),
+        queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
+                [this](std::string_view channel) {
+                  const auto map = channels_.map();
+                  return map && map->find(channel);
+                }) {
     show_totals();
   }
 
@@ -60,6 +66,8 @@ class CacheNodeRole final : public runtime::Role {
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.serve(worker, std::move(exchange), parameters); }},
         {{Method::get}, "/ping", [this](auto&, auto exchange, const auto&) { exchange->reply(pong(exchange->request())); }},
         orders_.internal_route(),
+        {{Method::get}, "/queue/{channel}",
+         [this](auto& worker, auto exchange, const auto& parameters) { queues_.answer(worker, std::move(exchange), parameters["channel"]); }},
     };
   }
 
@@ -267,6 +275,7 @@ class CacheNodeRole final : public runtime::Role {
   Purge purge_;
   WarmUp warm_up_;
   Orders orders_;
+  QueueRelay queues_;
 
   const net::ServerSettings front_;
   Proxy proxy_;
