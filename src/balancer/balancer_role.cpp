@@ -18,6 +18,10 @@
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/request_flow.h"
+#include "balancer/routing/prober.h"
+#include "balancer/routing/routing_desk.h"
+#include "balancer/routing/routing_files.h"
+#include "balancer/routing/session_router.h"
 #include "balancer/slate/slate_door.h"
 #include "balancer/slate/slates.h"
 #include "balancer/slate/turn_book.h"
@@ -45,7 +49,7 @@ class BalancerRole final : public runtime::Role {
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
         desk_(services.clock, services.log, services.metrics, admission_, pins_, slates_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_),
-        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, slates_, turns_,
+        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
                }},
@@ -79,11 +83,12 @@ class BalancerRole final : public runtime::Role {
   std::vector<runtime::Route> admin_routes() override {
     auto routes = limits_desk_.routes();
     routes.push_back({{http::Method::get}, "/status/nodes", [this](auto&, auto exchange, const auto&) { exchange->reply(status_of_nodes()); }});
+    for (auto& route : routing_desk_.routes()) routes.push_back(std::move(route));
     return routes;
   }
 
   base::Status start() override {
-    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kTurnsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
     slates_.load(settings_.slate_folder, event_);
@@ -97,6 +102,7 @@ class BalancerRole final : public runtime::Role {
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_, access_settings_);
     if (auto written = store_->flush(); !written) return written;   // the first tickets' numbers
+    if (auto loaded = routing_desk_.load(*store_); !loaded) return loaded;
     services_.workers.front()->loop.post([this] { start_timers(services_.workers.front()->loop); });
     is_serving_ = true;
     return {};
@@ -117,6 +123,7 @@ class BalancerRole final : public runtime::Role {
 
   void describe(base::json::Writer& w) const override {
     nodes_.describe(w);
+    files_.describe(w);
     if (const auto view = view_.get()) {
       w.key("channels").begin_array();
       for (const auto& channel : view->event->channels) {
@@ -152,7 +159,11 @@ class BalancerRole final : public runtime::Role {
     view->operator_token = settings.operator_token;
     view->direct_players = settings.direct_players;
     view->session_idle = settings.session_idle;
+    view->receipt_lifetime = settings.routing.receipt_lifetime;
     nodes_.configure(settings.nodes, settings.node_timeout);
+    files_.configure(settings.routing);
+    router_.configure(settings.routing.gone_lifetime);
+    probe_period_ = settings.routing.probe_period;
     sources_->configure(view->event, view->keys);
     admission_.configure(access, channel_facts(event, access));
     view_.publish(std::move(view));
@@ -160,9 +171,15 @@ class BalancerRole final : public runtime::Role {
 
   /// On the first worker's loop.
   void start_timers(net::EventLoop& loop) {
-    tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) { pins_.release(id); }); });
+    tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) {
+      pins_.release(id);
+      router_.release(id);
+    }); });
     sweep_turns_ = loop.every(2s, [this] { turns_.sweep({slates_.now(), slates_.ahead()}); });
     tell_traffic_ = loop.every(1s, [this] { tell_traffic(admission_, *nodes_.table()); });
+    prober_ = std::make_unique<Prober>(services_.clock, nodes_, services_.workers.front()->client);
+    probe_ = loop.every(100ms, [this] { prober_->tick(probe_period_.load()); });
+    sweep_ = loop.every(1s, [this] { router_.sweep(std::max<std::chrono::milliseconds>(60s, 2 * view_.get()->session_idle)); });
     check_nodes(loop);
   }
 
@@ -194,6 +211,11 @@ class BalancerRole final : public runtime::Role {
   LimitsDesk limits_desk_{services_.log, admission_, view_};
   PinBoard pins_;
   NodeRegistry nodes_;
+  RoutingFiles files_{services_.clock, services_.log, services_.metrics};
+  SessionRouter router_{services_.clock, services_.log, nodes_, files_};
+  RoutingDesk routing_desk_{services_.clock, nodes_, router_, view_};
+  std::atomic<std::chrono::milliseconds> probe_period_{2s};
+  std::unique_ptr<Prober> prober_;        // of the first worker
   Heartbeats heartbeats_;
   Slates slates_;
   TurnBook turns_;
@@ -207,6 +229,8 @@ class BalancerRole final : public runtime::Role {
   net::Timer tick_;
   net::Timer tell_traffic_;
   net::Timer check_;
+  net::Timer probe_;
+  net::Timer sweep_;
   net::Timer sweep_turns_;
 };
 

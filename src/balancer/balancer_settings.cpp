@@ -7,6 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+std::string check_group(const std::string& group) { return group.empty() ? "" : config::check_id(group); }
 std::string check_node_url(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
 
 const config::Section<NodeSettings>& node_section() {
@@ -18,7 +19,10 @@ const config::Section<NodeSettings>& node_section() {
           .text("url", &NodeSettings::url,
                 "Where viewers reach it. Empty: what its heartbeats say; then a balancer that starts knows it only once it was heard.", check_node_url,
                 "http(s)://host[:port], or empty")
-          .sample("\"http://127.0.0.1:8081\"");
+          .sample("\"http://127.0.0.1:8081\"")
+          .text("group", &NodeSettings::group, "The nodes of one group stand for each other and share its viewers. Empty: the node stands for itself.",
+                check_group, "1 to 64 of a-z 0-9 . _ -, or empty")
+          .whole("capacity_mbps", &NodeSettings::capacity_mbps, {0, 10'000'000}, "What it can send to viewers. 0: what its heartbeats say.");
   return section;
 }
 
@@ -70,7 +74,7 @@ const config::Section<BalancerSettings>& balancer_section() {
                 config::check_not_empty)
           .required()
           .sample("\"state/balancer\"")
-          .sections("nodes", &BalancerSettings::nodes, node_section(), "The cache nodes, in order of preference: the first usable one serves.")
+          .sections("nodes", &BalancerSettings::nodes, node_section(), "The cache nodes; groups are preferred in the order of their first nodes.")
           .duration("node_timeout", &BalancerSettings::node_timeout, {200ms, 60s},
                     "A node that was silent for so long is left out of new links. Nodes send a heartbeat every second; keep it under 2 s.")
           .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
@@ -90,6 +94,7 @@ const config::Section<BalancerSettings>& balancer_section() {
                  "addresses, or prefixes as 10.0.0.0/8")
           .text("operator_token", &BalancerSettings::operator_token,
                 "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.")
+          .section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
           .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
           .check(check_nodes);
   return section;

@@ -8,6 +8,7 @@
 
 #include "balancer/node_registry.h"
 #include "balancer/players.h"
+#include "balancer/routing/routing_settings.h"
 #include "balancer/sources.h"
 #include "config/section.h"
 
@@ -40,6 +41,7 @@ struct BalancerSettings {
   std::string slate_origin;
   std::vector<std::string> operator_networks{"127.0.0.0/8", "::1"};
   std::string operator_token;
+  RoutingSettings routing;
   OriginSettings origin;
 };
 

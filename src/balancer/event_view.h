@@ -20,6 +20,7 @@ struct EventView {
   std::string channel_map;                     // JSON, as heartbeats are answered
   std::vector<std::string> direct_players;
   std::chrono::milliseconds session_idle{10'000};
+  std::chrono::milliseconds receipt_lifetime{300'000};
   std::string slate_origin;
   net::PrefixList operator_networks;
   std::string operator_token;

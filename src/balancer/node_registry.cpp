@@ -20,28 +20,40 @@ std::int64_t ms_between(base::SteadyTime from, base::SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
 }
 
-}  // namespace
+/// Of a node that says nothing of it.
+constexpr double kUsualCapacityMbps = 1'000;
 
-std::string_view word(NodeCondition condition) {
-  switch (condition) {
-    case NodeCondition::unheard: return "unheard";
-    case NodeCondition::up: return "up";
-    case NodeCondition::unhealthy: return "unhealthy";
-    case NodeCondition::down: return "down";
-  }
-  return "unknown";
+double capacity_of(double configured, const contracts::Heartbeat& last) {
+  return configured > 0 ? configured : last.capacity_mbps > 0 ? last.capacity_mbps : kUsualCapacityMbps;
 }
 
+std::string why(const NodeState& node, base::SteadyTime now) {
+  if (node.condition == NodeCondition::down) return "silent";
+  if (!node.why_unhealthy.empty()) return node.why_unhealthy;
+  if (!node.last.reason.empty()) return node.last.reason;
+  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  return node.draining_since ? "drained" : "";
+}
+
+}  // namespace
+
 NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : clock_(clock), log_(log), metrics_(metrics), table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()) {}
+    : clock_(clock), log_(log), metrics_(metrics), table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()),
+      begun_(clock.steady_now()) {}
 
 NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::SteadyTime now) {
   NodeState state;
   state.address = std::make_shared<NodeAddress>(NodeAddress{settings.id, without_slash(settings.url)});
   state.last_heard = now;
   state.since = clock_.wall_now();
-  return {settings.url, std::move(state),
-          metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}})};
+  return {settings.url, 0, std::move(state),
+          metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}}),
+          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.", {{"node", settings.id}})};
+}
+
+NodeRegistry::Known* NodeRegistry::find(std::string_view id) {
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == id; });
+  return found == known_.end() ? nullptr : &*found;
 }
 
 void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chrono::milliseconds timeout) {
@@ -54,6 +66,9 @@ void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chr
     next.push_back(old == known_.end() ? make(node, now) : *old);
     auto& known = next.back();
     known.configured_url = node.url;
+    known.state.group = node.group;
+    known.configured_capacity = static_cast<double>(node.capacity_mbps);
+    known.state.capacity_mbps = capacity_of(known.configured_capacity, known.state.last);
     const auto url = without_slash(node.url.empty() ? known.state.last.public_url : node.url);
     if (url != known.state.address->url) known.state.address = std::make_shared<NodeAddress>(NodeAddress{node.id, url});
   }
@@ -67,8 +82,8 @@ void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chr
 
 NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == heartbeat.node; });
-  if (found == known_.end()) return Heard::unknown_node;
+  auto* found = find(heartbeat.node);
+  if (!found) return Heard::unknown_node;
   auto& state = found->state;
   if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return Heard::replayed;
 
@@ -76,13 +91,87 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   state.last_heard = clock_.steady_now();
   changed_ = true;
   const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
+  state.capacity_mbps = capacity_of(found->configured_capacity, heartbeat);
   const bool moved = url != state.address->url;
-  if (moved) state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
-  const auto condition = heartbeat.healthy ? NodeCondition::up : NodeCondition::unhealthy;
-  const bool turned = condition != state.condition;
-  if (turned) set_condition(*found, condition, heartbeat.reason);
-  if (turned || moved) publish();
+  if (moved) {
+    state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
+    found->was_reached = false;
+    found->failed_probes = found->good_probes = 0;
+    state.why_unhealthy.clear();
+  }
+  const auto before = state.condition;
+  judge(*found);
+  if (state.condition != before || moved) publish();
   return Heard::accepted;
+}
+
+/// A node that was heard: how it is by its own account and by that of others.
+void NodeRegistry::judge(Known& known) {
+  auto& state = known.state;
+  const bool well = state.last.healthy && state.why_unhealthy.empty();
+  const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
+  if (condition == state.condition) return;
+  if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy) note_return(known, clock_.steady_now());
+  set_condition(known, condition, state.last.healthy ? state.why_unhealthy : state.last.reason);
+}
+
+void NodeRegistry::note_return(Known& known, base::SteadyTime now) {
+  auto& state = known.state;
+  // At the start of this balancer all nodes are new, and ramp up only together.
+  const bool is_late = state.condition == NodeCondition::down || now - begun_ > 5 * timeout_;
+  if (is_late) state.returned = now;
+  std::erase_if(known.losses, [&](base::SteadyTime at) { return now - at > kFlapWindow; });
+  if (known.losses.size() < 2) return;
+  const auto doublings = std::min<std::size_t>(known.losses.size() - 2, 8);
+  state.held_until = now + std::min<base::SteadyTime::duration>(kFirstHold * (1 << doublings), kLongestHold);
+  log_.warning("balancer", "node_held", {{"node", state.address->id}, {"losses", known.losses.size()}, {"for_ms", ms_between(now, *state.held_until)}});
+}
+
+void NodeRegistry::probed(std::string_view id, bool answered) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  auto& state = known->state;
+  if (answered) {
+    known->was_reached = true;
+    known->failed_probes = 0;
+    if (++known->good_probes >= kGoodProbes) state.why_unhealthy.clear();
+  } else {
+    known->good_probes = 0;
+    ++known->failed_probes;
+    // WHY: a node in a network that this balancer never reached is judged by its heartbeats and by clients alone.
+    const bool reported = known->reports.size() >= kReporters;
+    if (known->was_reached && known->failed_probes >= (reported ? 1 : kFailedProbes)) state.why_unhealthy = reported ? "clients and a probe do not reach it" : "probes do not reach it";
+  }
+  if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
+  const auto before = state.condition;
+  judge(*known);
+  if (state.condition != before) publish();
+}
+
+void NodeRegistry::reported_gone(std::string_view id, std::string_view client_prefix) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  const auto now = clock_.steady_now();
+  std::erase_if(known->reports, [&](const auto& report) { return now - report.second > kReportWindow; });
+  if (known->reports.size() < kReporters) known->reports.insert_or_assign(std::string(client_prefix), now);
+}
+
+bool NodeRegistry::drain(std::string_view id, bool on) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return false;
+  auto& state = known->state;
+  if (on == state.draining_since.has_value()) return true;
+  if (on) state.draining_since = clock_.steady_now();
+  else {
+    state.draining_since.reset();
+    state.returned = clock_.steady_now();
+  }
+  log_.info("balancer", on ? "node_drained" : "node_undrained", {{"node", id}, {"viewers", state.viewers->count.load()}});
+  publish();
+  return true;
 }
 
 void NodeRegistry::check() {
@@ -93,8 +182,12 @@ void NodeRegistry::check() {
   // Heartbeats wait in the sockets while this process stands still: nobody was silent then.
   const bool late = slept > timeout_ / 2;
   for (auto& known : known_) {
+    known.viewers.set(static_cast<double>(known.state.viewers->count.load()));
+    std::erase_if(known.reports, [&](const auto& report) { return now - report.second > kReportWindow; });
     if (late) known.state.last_heard = std::min(now, known.state.last_heard + slept);
     if (known.state.condition == NodeCondition::down || now - known.state.last_heard < timeout_) continue;
+    if (known.state.condition != NodeCondition::unheard) known.losses.push_back(now);
+    if (known.losses.size() > 16) known.losses.erase(known.losses.begin());
     set_condition(known, NodeCondition::down, "silent");
     changed_ = true;
   }
@@ -125,6 +218,7 @@ void NodeRegistry::publish() {
   auto table = std::make_shared<NodeTable>();
   table->nodes.reserve(known_.size());
   for (const auto& known : known_) table->nodes.push_back(known.state);
+  table->index(table_.get().get());
   table_.publish(std::move(table));
   changed_ = false;
 }
@@ -140,10 +234,14 @@ void NodeRegistry::describe(base::json::Writer& w) const {
         .member("state", word(node.condition))
         .member("since_unix", base::unix_seconds(node.since))
         .member("silent_ms", ms_between(node.last_heard, now))
-        .member("reason", node.condition == NodeCondition::down ? "silent" : node.last.reason)
+        .member("reason", why(node, now))
+        .member("group", node.group_id())
+        .member("viewers", node.viewers->count.load())
+        .member("draining", node.draining_since.has_value())
+        .member("held", node.held_until && now < *node.held_until)
         .member("version", node.last.version)
         .member("sent_mbps", node.last.sent_mbps)
-        .member("capacity_mbps", node.last.capacity_mbps)
+        .member("capacity_mbps", node.capacity_mbps)
         .member("connections", node.last.connections)
         .member("sessions", node.last.sessions)
         .member("objects", node.last.objects)

@@ -2,6 +2,8 @@
 // Which cache nodes there are, and how they are: configured here, heard by their heartbeats. Publishes an immutable table.
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,7 +24,23 @@ namespace tribune::balancer {
 struct NodeSettings {
   std::string id;
   std::string url;          // where viewers reach it; empty: what its heartbeat says
+  std::string group = {};   // of nodes that stand for each other; empty: it stands for itself
+  std::int64_t capacity_mbps = 0;   // 0: what its heartbeat says
 };
+
+/// When a node that comes and goes is held back: from the second loss within a minute on, doubled with each further one.
+inline constexpr std::chrono::seconds kFlapWindow{60};
+inline constexpr std::chrono::seconds kFirstHold{5};
+inline constexpr std::chrono::seconds kLongestHold{60};
+
+/// Probes that must fail in a row before a node that was reached by them counts as unreachable; one is enough while several
+/// clients report it gone. So many must succeed in a row before it is believed again.
+inline constexpr int kFailedProbes = 3;
+inline constexpr int kGoodProbes = 2;
+
+/// Networks of clients that must report a node gone within kReportWindow.
+inline constexpr std::size_t kReporters = 3;
+inline constexpr std::chrono::seconds kReportWindow{10};
 
 /// Any thread; locks inside.
 class NodeRegistry {
@@ -36,6 +54,13 @@ class NodeRegistry {
   /// Records a heartbeat whose signature was verified.
   Heard heard(const contracts::Heartbeat&);
 
+  /// What a probe of GET {url}/ping found.
+  void probed(std::string_view id, bool answered);
+  /// A client of this network could not reach the node.
+  void reported_gone(std::string_view id, std::string_view client_prefix);
+  /// Takes a node's viewers away, or stops doing so. False when there is no such node.
+  bool drain(std::string_view id, bool on);
+
   /// Finds the silent ones. Called every check_period() by one worker; a late call (this process slept) blames no node.
   void check();
   std::chrono::milliseconds check_period() const;
@@ -48,9 +73,18 @@ class NodeRegistry {
  private:
   struct Known {
     std::string configured_url;
+    double configured_capacity = 0;
     NodeState state;
     base::Gauge up;
+    base::Gauge viewers;
+    std::vector<base::SteadyTime> losses = {};       // the last ones, within kFlapWindow
+    int good_probes = 0, failed_probes = 0;          // in a row
+    bool was_reached = false;                        // a probe was answered since its address is known
+    std::map<std::string, base::SteadyTime, std::less<>> reports = {};   // by network; bounded by kReporters
   };
+  Known* find(std::string_view id);
+  void judge(Known&);
+  void note_return(Known&, base::SteadyTime now);
   Known make(const NodeSettings&, base::SteadyTime now);
   void set_condition(Known&, NodeCondition, std::string_view reason);
   void publish();
@@ -64,6 +98,7 @@ class NodeRegistry {
   std::vector<Known> known_;
   std::chrono::milliseconds timeout_{1'800};
   base::SteadyTime last_check_;
+  base::SteadyTime begun_;
   bool changed_ = false;       // something that the published table does not show
 };
 

@@ -9,6 +9,7 @@
 #include "balancer/request_flow_viewer.h"
 #include "contracts/canonical.h"
 #include "contracts/link.h"
+#include "contracts/origin_path.h"
 #include "http/problem.h"
 #include "http/uri.h"
 
@@ -117,6 +118,8 @@ void RequestFlow::note_cache(Viewer& viewer) {
   } else if (viewer.is_counted) {
     viewer.preferred = parts_.pins.preferred(viewer.token.session);
   }
+  viewer.claims = read_claims(viewer.request().headers, viewer.request().query, *viewer.view->keys,
+                              {viewer.view->receipt_lifetime, viewer.view->event->clock_skew}, parts_.clock.wall_now());
 }
 
 void RequestFlow::ask(runtime::Worker& worker, Viewer asker) {
@@ -159,12 +162,12 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
 
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
-  const auto nodes = parts_.nodes.table();
-  const auto choice = route(viewer, *nodes);
+  const auto routed = route(viewer);
+  const auto& choice = routed.choice;
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
-  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *nodes, choice.node->address, bears_it);
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it);
 }
 
 void RequestFlow::redirect(Viewer& viewer) {
@@ -176,8 +179,9 @@ void RequestFlow::redirect(Viewer& viewer) {
     return refuse(viewer, expired ? http::problems::link_expired : http::problems::link_invalid, link.error().text,
                   expired ? FlowResult::link_expired : FlowResult::link_invalid);
   }
-  const auto nodes = parts_.nodes.table();
-  const auto choice = route(viewer, *nodes);
+  const auto routed = route(viewer);
+  const auto& choice = routed.choice;
+  if (choice.reason == RoutingReason::origin) return redirect_to_origin(viewer, *link);
   if (!choice.node) return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
   http::Response response;
   response.status = 307;
@@ -185,11 +189,29 @@ void RequestFlow::redirect(Viewer& viewer) {
   reply(viewer, std::move(response), FlowResult::ok);
 }
 
-RoutingChoice RequestFlow::route(Viewer& viewer, const NodeTable& nodes) {
-  const auto choice = choose_node(nodes, {viewer.preferred});
-  viewer.exchange->note.reason = word(choice.reason);
-  if (choice.node) viewer.exchange->note.node = choice.node->address->id;
-  return choice;
+Routed RequestFlow::route(Viewer& viewer) {
+  RoutingRequest asked;
+  asked.client = viewer.request().client;
+  asked.channel = viewer.channel->id;
+  asked.named = viewer.preferred;
+  asked.claims = &viewer.claims;
+  asked.session = viewer.token.session;
+  asked.is_counted = viewer.is_counted;
+  asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
+  auto routed = parts_.router.route(asked);
+  viewer.exchange->note.reason = word(routed.choice.reason);
+  if (routed.choice.node) viewer.exchange->note.node = routed.choice.node->address->id;
+  return routed;
+}
+
+void RequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
+  auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
+  const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
+  if (!uri) return refuse(viewer, http::problems::node_unavailable, uri.error().text, FlowResult::no_node);
+  http::Response response;
+  response.status = 307;
+  response.headers = {{"Location", uri->text()}, {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
 }
 
 void RequestFlow::refuse(Viewer& viewer, const http::ProblemType& type, std::string_view detail, FlowResult result) {

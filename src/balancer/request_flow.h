@@ -16,11 +16,12 @@
 #include "balancer/flow_metrics.h"
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
-#include "balancer/routing.h"
+#include "balancer/routing/session_router.h"
 #include "balancer/slate/slates.h"
 #include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
 #include "base/clock.h"
+#include "contracts/link.h"
 #include "contracts/token.h"
 #include "http/router.h"
 #include "net/exchange.h"
@@ -38,6 +39,7 @@ struct FlowParts {
   const NodeRegistry& nodes;
   access::Admission& admission;
   PinBoard& pins;
+  SessionRouter& router;
   const Slates& slates;
   TurnBook& turns;
   Ask ask;
@@ -70,7 +72,8 @@ class RequestFlow {
   void answer_playlist(Viewer&, const PlaylistAnswer&);
   LinkPins pin(Viewer&, const SourceSnapshot&);
   void redirect(Viewer&);
-  RoutingChoice route(Viewer&, const NodeTable&);
+  void redirect_to_origin(Viewer&, const contracts::Link&);
+  Routed route(Viewer&);
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
 

@@ -21,6 +21,7 @@ struct RequestFlow::Viewer {
   const contracts::Channel* channel = nullptr;  // of the view
   std::string token_text{};
   std::string preferred{};                      // the cache that the client named, now or before
+  Claims claims{};                              // what it says of caches in this request
   std::optional<contracts::Ticket> ticket{};    // shown instead of a token
   std::optional<Turn> turn{};                   // how the ticket's playlists turned into the programme
   std::string query{};                          // of the request, in the programme's numbering

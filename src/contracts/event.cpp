@@ -83,6 +83,8 @@ const config::Section<Channel>& channel_section() {
                   config::Words<LinksMode>{{"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
                   "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the balancer, which answers with a "
                   "307 to the node of that moment; auto chooses by the player.")
+          .choice("fallback", &Channel::fallback, config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
+                  "Where viewers go while no cache node may take them: origin sends them to the source itself, none to the node that looks least bad.")
           .choice("waiting_room", &Channel::waiting_room,
                   config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
                   "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "

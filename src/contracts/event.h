@@ -24,6 +24,9 @@ std::string_view word(LinksMode);
 /// What a bare player in the queue gets: a playlist of the waiting room, or a 403.
 enum class WaitingRoom { slate, reject };
 
+/// What serves a viewer for whom no cache node looks well.
+enum class Fallback { none, origin };
+
 struct Channel {
   std::string id;
   std::string title;
@@ -32,6 +35,7 @@ struct Channel {
   std::vector<std::string> backup_origins;        // stand in for the source's own, with the same paths
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
+  Fallback fallback = Fallback::none;
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
   hls::Limits playlist_limits;

@@ -68,7 +68,7 @@ TEST_CASE("A media playlist is rendered by the session's pins and can be revalid
   const auto outcome = s.get(base + "v.m3u8?CMCD=bl%3D1");
   CHECK(outcome->body() == "media 0=http://s:81");
   CHECK(outcome->note.node == "stadium");
-  CHECK(outcome->note.reason == "first_usable");
+  CHECK(outcome->note.reason == "default_group");
   CHECK(outcome->note.cache == "hit");
   CHECK(s.asked.back() == "direct v.m3u8?CMCD=bl%3D1");
   CHECK(s.get(base + "v.m3u8", {{"If-None-Match", outcome->header("ETag")}})->status() == 304);

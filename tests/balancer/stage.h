@@ -97,6 +97,8 @@ struct Stage {
   balancer::NodeRegistry nodes{clock, log, metrics};
   access::Admission admission{clock, log, metrics, {}, 3};
   balancer::PinBoard pins;
+  balancer::RoutingFiles files{clock, log, metrics};
+  balancer::SessionRouter router{clock, log, nodes, files};
   balancer::Slates slates{clock, log, metrics};
   balancer::TurnBook turns{clock};
   base::KeyRing keys = one_key();
@@ -107,7 +109,7 @@ struct Stage {
   std::vector<std::string> asked;                 // "channel path?query"
   bool is_stale = false;
 
-  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, slates, turns,
+  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns,
                               [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
                              1};
 

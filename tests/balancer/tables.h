@@ -20,6 +20,7 @@ inline balancer::NodeState node(const std::string& id, balancer::NodeCondition c
 inline balancer::NodeTable table(std::vector<balancer::NodeState> nodes) {
   balancer::NodeTable made;
   made.nodes = std::move(nodes);
+  made.index();
   return made;
 }
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "balancer/routing.h"
+#include "balancer/routing/choosing.h"
 #include "contracts/link.h"
 #include "contracts/origin_path.h"
 #include "http/problem.h"
@@ -40,7 +40,7 @@ std::string SlateDoor::url_at_node(std::string_view channel, const http::Request
   const auto* known = view->event->find(channel);
   if (view->slate_origin.empty() || !known) return "";
   const auto nodes = nodes_.table();
-  const auto choice = choose_node(*nodes, {});
+  const auto choice = choose_node(*nodes, {}, {.channel = channel});
   if (!choice.node || !choice.node->is_usable()) return "";
   auto origins = known->extra_origins;
   origins.push_back(view->slate_origin);

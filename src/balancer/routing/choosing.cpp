@@ -1,0 +1,236 @@
+#include "balancer/routing/choosing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "balancer/routing/hash_orders.h"
+
+namespace tribune::balancer {
+namespace {
+
+constexpr std::size_t kNearestGroups = 3;
+
+std::string_view trouble(const NodeState& node, base::SteadyTime now) {
+  if (node.address->url.empty()) return "has no address yet";
+  if (node.condition == NodeCondition::down) return "down";
+  if (node.condition == NodeCondition::unhealthy) return "unhealthy";
+  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  return "";
+}
+
+/// One decision.
+class Decision {
+ public:
+  Decision(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, Considerations* seen)
+      : table_(table), view_(view), rules_(view.rules), question_(question), seen_(seen) {
+    if (view.zones && question.client) match_ = view.zones->find(*question.client);
+    current_ = question.current.empty() ? nullptr : table.find(question.current);
+    keeps_current_ = current_ && may_keep(*current_);
+  }
+
+  RoutingChoice make() {
+    try_proved();
+    if (wants_more()) try_named();
+    if (wants_more()) try_zones();
+    if (wants_more()) try_nearest();
+    if (wants_more()) try_defaults();
+    if (!choice_ && question_.may_use_origin) choice_ = RoutingChoice{nullptr, RoutingReason::origin};
+    if (!choice_) choice_ = least_bad();
+    choice_->stays = choice_->node && choice_->node == current_;
+    return *choice_;
+  }
+
+ private:
+  bool wants_more() const { return !choice_ || seen_; }
+
+  void note(RoutingReason rank, std::string_view group, std::string_view node, std::string_view verdict) {
+    if (seen_) seen_->push_back({rank, std::string(group), std::string(node), std::string(verdict)});
+  }
+
+  void take(const NodeState& node, RoutingReason rank) {
+    note(rank, node.group_id(), node.address->id, choice_ ? "would serve" : &node == current_ ? "serves: it is the session's node" : "serves");
+    if (!choice_) choice_ = RoutingChoice{&node, rank};
+  }
+
+  bool is_gone(const NodeState& node) const { return !question_.gone.empty() && node.address->id == question_.gone; }
+
+  /// Whether the time has come for this viewer to leave a node that is drained.
+  bool must_leave(const NodeState& node) const {
+    if (!node.draining_since) return false;
+    const double share = static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
+    return question_.now - *node.draining_since >= std::chrono::duration_cast<base::SteadyTime::duration>(rules_.drain_time * share);
+  }
+
+  bool may_keep(const NodeState& node) const { return trouble(node, question_.now).empty() && !must_leave(node) && !is_gone(node); }
+
+  /// Why this node takes no further viewer; empty when it does.
+  std::string_view refusal(const NodeState& node) const {
+    if (const auto why = trouble(node, question_.now); !why.empty()) return why;
+    if (node.draining_since) return "drained";
+    if (is_gone(node)) return "the client says that it is gone";
+    if (node.utilisation() >= (keeps_current_ ? rules_.return_below : rules_.overload)) return "overloaded";
+    return "";
+  }
+
+  bool is_named_by(const Zone* zone, std::string_view group) const {
+    return zone && (zone->group == group || std::find(zone->fallback.begin(), zone->fallback.end(), group) != zone->fallback.end());
+  }
+
+  /// Whether this client may use a group: the groups of zones are for those whom a rule sends there.
+  bool may_use(std::string_view group) const {
+    if (!view_.zones || !view_.zones->names_group(group)) return true;
+    const auto& defaults = rules_.default_groups;
+    return is_named_by(match_.deep, group) || is_named_by(match_.ordinary, group) || std::find(defaults.begin(), defaults.end(), group) != defaults.end();
+  }
+
+  void try_node(std::string_view id, RoutingReason rank, bool is_proved) {
+    const auto* node = table_.find(id);
+    if (!node) return note(rank, "", id, "no such node");
+    if (!is_proved && !may_use(node->group_id())) return note(rank, node->group_id(), id, "not open to this client");
+    if (node == current_ && keeps_current_) return take(*node, rank);
+    const auto why = refusal(*node);
+    if (!why.empty()) return note(rank, node->group_id(), id, why);
+    take(*node, rank);
+  }
+
+  void try_proved() {
+    for (const auto id : question_.proved)
+      if (wants_more()) try_node(id, RoutingReason::receipt, true);
+  }
+
+  void try_named() {
+    if (!question_.named.empty()) try_node(question_.named, RoutingReason::client_cache, false);
+  }
+
+  void try_zones() {
+    for (const auto& [zone, rank] : {std::pair{match_.deep, RoutingReason::deep_zone}, std::pair{match_.ordinary, RoutingReason::zone}})
+      if (zone && wants_more()) try_group(zone->group, rank);
+    for (const auto* zone : {match_.deep, match_.ordinary}) {
+      if (!zone) continue;
+      for (const auto& group : zone->fallback)
+        if (wants_more()) try_group(group, RoutingReason::fallback_group);
+    }
+    if (seen_ && view_.zones && !match_.deep && !match_.ordinary) note(RoutingReason::zone, "", "", "no zone holds the client's address");
+  }
+
+  void try_nearest() {
+    if (!view_.geography || rules_.places.empty() || !question_.client) return;
+    const auto here = view_.geography->find(*question_.client);
+    if (!here) return note(RoutingReason::nearest_group, "", "", "the database does not know the client's address");
+    std::vector<std::pair<double, std::string_view>> near;
+    for (const auto& [group, place] : rules_.places)
+      if (may_use(group)) near.emplace_back(distance_km(*here, place), group);
+    const auto end = near.begin() + static_cast<std::ptrdiff_t>(std::min(kNearestGroups, near.size()));
+    std::partial_sort(near.begin(), end, near.end());
+    for (auto it = near.begin(); it != end && wants_more(); ++it) {
+      if (seen_) note(RoutingReason::nearest_group, it->second, "", fmt::format("{:.0f} km away", it->first));
+      try_group(it->second, RoutingReason::nearest_group);
+    }
+  }
+
+  void try_defaults() {
+    for (const auto& group : rules_.default_groups)
+      if (wants_more()) try_group(group, RoutingReason::default_group);
+    if (!rules_.default_groups.empty()) return;
+    for (const auto& group : table_.groups)
+      if (wants_more() && may_use(group.id)) try_members(group, RoutingReason::default_group);
+  }
+
+  void try_group(std::string_view id, RoutingReason rank) {
+    const auto* group = table_.find_group(id);
+    if (!group) return note(rank, id, "", "no node is in this group");
+    try_members(*group, rank);
+  }
+
+  double weight(const NodeState& node) const {
+    return (node.capacity_mbps > 0 ? node.capacity_mbps : 1) * ramp_factor(node, rules_, question_.now);
+  }
+
+  /// In the order of the channel: the first that takes viewers and has less than its share; else the one least above it.
+  void try_members(const NodeGroup& group, RoutingReason rank) {
+    if (keeps_current_ && current_->group_id() == group.id) return take(*current_, rank);
+    double weights = 0, viewers = 0;
+    for (const auto place : group.members) {
+      const auto& node = table_.nodes[place];
+      if (!refusal(node).empty()) continue;
+      weights += weight(node);
+      viewers += static_cast<double>(node.sessions());
+    }
+    const NodeState* fullest_allowed = nullptr;
+    double least = 0;
+    for (const auto member : *group.orders->of(question_.channel)) {
+      const auto& node = table_.nodes[group.members[member]];
+      if (const auto why = refusal(node); !why.empty()) {
+        note(rank, group.id, node.address->id, why);
+        continue;
+      }
+      const double fair = (viewers + 1) * weight(node) / weights, has = static_cast<double>(node.sessions());
+      const bool has_room = has < static_cast<double>(rules_.balance_from) * ramp_factor(node, rules_, question_.now) || has + 1 <= rules_.load_factor * fair;
+      if (has_room) return take(node, rank);
+      if (seen_) note(rank, group.id, node.address->id, fmt::format("has {} viewers, its share is {:.1f}", node.sessions(), fair));
+      if (!fullest_allowed || has / fair < least) std::tie(fullest_allowed, least) = std::pair(&node, has / fair);
+    }
+    if (fullest_allowed) take(*fullest_allowed, rank);
+  }
+
+  /// Smaller is less bad. A node that talks, though unwell, before one that is silent; among the silent the one heard last.
+  auto badness(const NodeState& node) const {
+    const int kind = node.condition == NodeCondition::down ? 4 : node.condition == NodeCondition::unhealthy ? 3 : node.draining_since ? 2 : trouble(node, question_.now).empty() ? 0 : 1;
+    const auto silence = node.condition == NodeCondition::down ? question_.now - node.last_heard : base::SteadyTime::duration{};
+    return std::tuple(!may_use(node.group_id()), is_gone(node), kind, silence, kind < 3 ? node.utilisation() : 0.0);
+  }
+
+  RoutingChoice least_bad() {
+    const NodeState* best = nullptr;
+    for (const auto& node : table_.nodes) {
+      if (node.address->url.empty()) continue;
+      if (!best || badness(node) < badness(*best)) best = &node;
+    }
+    if (!best) return {};
+    note(RoutingReason::least_bad, best->group_id(), best->address->id, "serves: no node looks well");
+    return {best, RoutingReason::least_bad};
+  }
+
+  const NodeTable& table_;
+  const RoutingView& view_;
+  const RoutingRules& rules_;
+  const RoutingQuestion& question_;
+  Considerations* seen_;
+  Zones::Match match_;
+  const NodeState* current_ = nullptr;
+  bool keeps_current_ = false;
+  std::optional<RoutingChoice> choice_;
+};
+
+}  // namespace
+
+std::string_view word(RoutingReason reason) {
+  switch (reason) {
+    case RoutingReason::receipt: return "receipt";
+    case RoutingReason::client_cache: return "client_cache";
+    case RoutingReason::deep_zone: return "deep_zone";
+    case RoutingReason::zone: return "zone";
+    case RoutingReason::fallback_group: return "fallback_group";
+    case RoutingReason::nearest_group: return "nearest_group";
+    case RoutingReason::default_group: return "default_group";
+    case RoutingReason::origin: return "origin";
+    case RoutingReason::least_bad: return "least_bad";
+    case RoutingReason::no_node: return "no_node";
+  }
+  return "unknown";
+}
+
+RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, Considerations* seen) {
+  return Decision(table, view, question, seen).make();
+}
+
+double ramp_factor(const NodeState& node, const RoutingRules& rules, base::SteadyTime now) {
+  if (!node.returned || rules.ramp.count() <= 0) return 1;
+  const double passed = std::chrono::duration<double>(now - *node.returned) / std::chrono::duration<double>(rules.ramp);
+  return std::clamp(rules.ramp_start + (1 - rules.ramp_start) * passed, rules.ramp_start, 1.0);
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,66 @@
+#include "balancer/routing/routing_desk.h"
+
+#include "base/json.h"
+#include "http/problem.h"
+#include "http/uri.h"
+
+namespace tribune::balancer {
+namespace {
+
+http::Response document(std::string body) {
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+base::Status RoutingDesk::load(store::Store& store) {
+  store_ = &store;
+  return store.scan(kDrainsTable, [&](std::string_view node, std::string_view) {
+    nodes_.drain(node, true);
+    return true;
+  });
+}
+
+std::vector<runtime::Route> RoutingDesk::routes() {
+  using http::Method;
+  return {
+      {{Method::get}, "/status/route", [this](auto&, auto exchange, const auto&) { exchange->reply(route(exchange->request())); }},
+      {{Method::post}, "/nodes/{id}/drain", [this](auto&, auto exchange, const auto& parameters) { exchange->reply(drain(parameters["id"], true)); }},
+      {{Method::post}, "/nodes/{id}/undrain", [this](auto&, auto exchange, const auto& parameters) { exchange->reply(drain(parameters["id"], false)); }},
+  };
+}
+
+http::Response RoutingDesk::drain(std::string_view node, bool on) {
+  if (!nodes_.drain(node, on)) return http::problem(http::problems::not_found, "no node has this id");
+  if (on) store_->put(kDrainsTable, std::string(node), "1");
+  else store_->erase(kDrainsTable, std::string(node));
+  const auto table = nodes_.table();
+  const auto* state = table->find(node);
+  base::json::Writer w;
+  w.begin_object().member("node", node).member("draining", on).member("viewers", state ? state->viewers->count.load() : 0).end_object();
+  return document(w.take());
+}
+
+http::Response RoutingDesk::route(const http::Request& request) const {
+  const auto client = http::query_decoded(request.query, "client"), channel = http::query_decoded(request.query, "channel");
+  if (!client || !parse_address(*client)) return http::problem(http::problems::bad_request, "client= must be an address");
+  const auto view = view_.get();
+  const auto* found = channel ? view->event->find(*channel) : nullptr;
+  if (!found) return http::problem(http::problems::channel_unknown, "channel= must be the id of a channel");
+  const auto claims = read_claims({}, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
+  const auto named = http::query_decoded(request.query, "cache").value_or("");
+  RoutingRequest asked;
+  asked.client = *client;
+  asked.channel = *channel;
+  asked.named = named;
+  asked.claims = &claims;
+  asked.may_use_origin = found->fallback == contracts::Fallback::origin;
+  base::json::Writer w;
+  router_.explain(asked, w);
+  return document(w.take());
+}
+
+}  // namespace tribune::balancer

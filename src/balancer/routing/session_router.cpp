@@ -1,0 +1,133 @@
+#include "balancer/routing/session_router.h"
+
+#include <utility>
+
+#include "contracts/receipt.h"
+#include "contracts/token.h"
+
+namespace tribune::balancer {
+
+SessionRouter::SessionRouter(const base::Clock& clock, base::Log& log, NodeRegistry& nodes, const RoutingFiles& files)
+    : clock_(clock), log_(log), nodes_(nodes), files_(files) {}
+SessionRouter::~SessionRouter() = default;
+
+Routed SessionRouter::route(const RoutingRequest& request) {
+  const auto prefix = contracts::client_prefix(request.client).value_or("");
+  if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
+  auto nodes = nodes_.table();
+  const auto view = files_.view();
+  if (!request.is_counted) {
+    Placed once;
+    learn(once, request, prefix);
+    const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
+    return {choice, std::move(nodes)};
+  }
+  auto& shard = shard_of(request.session);
+  const std::lock_guard lock(shard.mutex);
+  auto& placed = shard.sessions[request.session];
+  learn(placed, request, prefix);
+  const auto choice = choose_node(*nodes, *view, question_of(placed, request, prefix));
+  settle(placed, request, choice, prefix);
+  return {choice, std::move(nodes)};
+}
+
+/// Takes over what this request says.
+void SessionRouter::learn(Placed& placed, const RoutingRequest& request, const std::string& prefix) {
+  placed.seen = clock_.steady_now();
+  if (request.named != placed.named) {
+    placed.named = request.named;
+    placed.named_from = prefix;
+  }
+  if (!request.claims) return;
+  if (!request.claims->proofs.empty()) placed.proofs = request.claims->proofs;
+  if (!request.claims->gone.empty()) {
+    placed.gone = request.claims->gone;
+    placed.gone_until = placed.seen + std::chrono::milliseconds{gone_lifetime_ms_.load()};
+  }
+}
+
+RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRequest& request, const std::string& prefix) const {
+  RoutingQuestion question;
+  question.client = parse_address(request.client);
+  question.channel = request.channel;
+  question.proved = believed(placed.proofs, prefix, clock_.wall_now());
+  // Who comes from another network now must find a cache there.
+  if (placed.named_from == prefix) question.named = placed.named;
+  if (placed.node) question.current = placed.node->id;
+  question.now = clock_.steady_now();
+  if (question.now < placed.gone_until) question.gone = placed.gone;
+  question.session = request.session;
+  question.may_use_origin = request.may_use_origin;
+  return question;
+}
+
+void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const RoutingChoice& choice, const std::string& prefix) {
+  const std::string_view before = placed.node ? std::string_view(placed.node->id) : "";
+  const std::string_view after = choice.node ? std::string_view(choice.node->address->id) : "";
+  if (before == after) return;
+  log_.info("balancer", "session_routed",
+            {{"session", contracts::session_name(request.session)}, {"channel", request.channel}, {"node", after}, {"before", before},
+             {"reason", word(choice.reason)}, {"group", choice.node ? std::string_view(choice.node->group_id()) : ""}, {"network", prefix}});
+  if (placed.viewers) placed.viewers->count.fetch_sub(1, std::memory_order_relaxed);
+  placed.node = choice.node ? choice.node->address : nullptr;
+  placed.viewers = choice.node ? choice.node->viewers : nullptr;
+  if (placed.viewers) placed.viewers->count.fetch_add(1, std::memory_order_relaxed);
+}
+
+void SessionRouter::release(access::SessionId id) {
+  auto& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return;
+  if (found->second.viewers) found->second.viewers->count.fetch_sub(1, std::memory_order_relaxed);
+  shard.sessions.erase(found);
+}
+
+void SessionRouter::sweep(std::chrono::milliseconds idle) {
+  const auto now = clock_.steady_now();
+  for (auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    std::erase_if(shard.sessions, [&](const auto& entry) {
+      const bool left = now - entry.second.seen > idle;
+      if (left && entry.second.viewers) entry.second.viewers->count.fetch_sub(1, std::memory_order_relaxed);
+      return left;
+    });
+  }
+}
+
+void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w) const {
+  const auto prefix = contracts::client_prefix(request.client).value_or("");
+  Placed placed;
+  if (request.claims) {
+    placed.proofs = request.claims->proofs;
+    placed.gone = request.claims->gone;
+    placed.gone_until = base::SteadyTime::max();
+  }
+  placed.named = request.named;
+  placed.named_from = prefix;
+  const auto nodes = nodes_.table();
+  const auto view = files_.view();
+  const auto question = question_of(placed, request, prefix);
+  Considerations seen;
+  const auto choice = choose_node(*nodes, *view, question, &seen);
+  const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};
+  w.begin_object().member("client", request.client).member("network", prefix).member("channel", request.channel).member("cache", request.named);
+  w.member("deep_zone", match.deep ? match.deep->name : "").member("zone", match.ordinary ? match.ordinary->name : "");
+  w.key("receipts_believed").begin_array();
+  for (const auto node : question.proved) w.value(node);
+  w.end_array().key("receipts_refused").begin_array();
+  if (request.claims) {
+    for (const auto& why : request.claims->refused) w.value(why);
+    for (const auto& proof : request.claims->proofs)
+      if (proof.client_prefix != prefix) w.value("the receipt of " + proof.node + " is another client's");
+  }
+  w.end_array();
+  w.member("node", choice.node ? choice.node->address->id : "").member("url", choice.node ? choice.node->address->url : "");
+  w.member("reason", word(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
+  w.key("considered").begin_array();
+  for (const auto& entry : seen)
+    w.begin_object().member("rank", word(entry.rank)).member("group", entry.group).member("node", entry.node).member("verdict", entry.verdict).end_object();
+  w.end_array().end_object();
+}
+
+}  // namespace tribune::balancer

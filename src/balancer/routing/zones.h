@@ -1,0 +1,66 @@
+#pragma once
+// Coverage zones: which group of cache nodes serves the clients of a network. A file of JSON:
+//
+//   {"zones": [{"name": "west stand", "group": "stadium", "prefixes": ["10.1.0.0/16", "2001:db8:1::/48"],
+//               "fallback": ["city"], "deep": true}]}
+//
+// Deep zones (a stadium within a city) are asked before the others. Among those of one depth the longest prefix wins.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "balancer/routing/client_address.h"
+#include "base/result.h"
+
+namespace tribune::balancer {
+
+struct Zone {
+  std::string name;
+  std::string group;
+  std::vector<std::string> fallback;      // groups, in this order
+  bool is_deep = false;
+};
+
+/// Immutable; const methods from any thread.
+class Zones {
+ public:
+  /// Errors: invalid_input with line and column, for anything that is not as above.
+  static base::Result<Zones> parse(std::string_view text);
+
+  /// The deep zone of the longest prefix, then the ordinary one; null where there is none.
+  struct Match {
+    const Zone* deep = nullptr;
+    const Zone* ordinary = nullptr;
+  };
+  Match find(const ClientAddress&) const;
+
+  const std::vector<Zone>& all() const { return zones_; }
+  std::size_t prefixes() const { return prefixes_; }
+  /// Whether a zone is for this group: then it serves only those whom a rule sends there.
+  bool names_group(std::string_view group) const { return groups_.contains(group); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const ClientAddress& a) const { return (a.high * 0x9e3779b97f4a7c15ull) ^ (a.low * 0xc2b2ae3d27d4eb4full) >> 7; }
+  };
+  struct Length {
+    int bits;
+    std::unordered_map<ClientAddress, std::size_t, Hash> zones;
+  };
+  using Lengths = std::vector<Length>;      // the longest first
+  bool add(Lengths&, const ClientPrefix&, std::size_t zone);
+  const Zone* find(const Lengths&, const ClientAddress&) const;
+
+  std::vector<Zone> zones_;
+  std::set<std::string, std::less<>> groups_;
+  std::size_t prefixes_ = 0;
+  Lengths deep_, ordinary_;
+};
+
+}  // namespace tribune::balancer

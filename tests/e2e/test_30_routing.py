@@ -1,0 +1,67 @@
+"""Choosing a cache node: zones, claims, drains, and the answer to "why this node?"."""
+import json
+import subprocess
+
+from harness.program import BINARY
+from harness.waiting import wait_until
+
+LIVE_NODES = ("stadium", "city")
+
+
+def zones(prefix, group="stadium"):
+    return json.dumps({"zones": [{"name": "stands", "group": group, "prefixes": [prefix], "fallback": ["city"], "deep": True}]})
+
+
+def stand(event, text):
+    file = event.folder / "zones.json"
+    file.write_text(text)
+    event.stand(nodes=LIVE_NODES, balancer={"balancer": {"routing": {"zones_file": str(file), "poll": "100ms", "drain_time": "0ms"}}})
+    return file
+
+
+def why(event, client, **more):
+    query = "&".join(f"{k}={v}" for k, v in {"client": client, "channel": "demo", **more}.items())
+    return event.balancer.admin("/status/route?" + query).json
+
+
+def test_a_zone_decides_and_its_change_is_taken_without_a_restart(event):
+    file = stand(event, zones("10.1.0.0/16"))
+    assert (why(event, "10.1.2.3")["node"], why(event, "10.1.2.3")["reason"]) == ("stadium", "deep_zone")
+    assert why(event, "192.0.2.1")["node"] == "city"
+    file.write_text(zones("192.0.2.0/24"))
+    wait_until(lambda: why(event, "192.0.2.1")["node"] == "stadium", 5)
+    assert why(event, "10.1.2.3")["node"] == "city"
+
+
+def test_a_broken_zone_file_leaves_the_last_good_one(event):
+    file = stand(event, zones("10.1.0.0/16"))
+    file.write_text('{"zones": [')
+    event.balancer.wait_log("routing_file_refused")
+    assert why(event, "10.1.2.3")["node"] == "stadium"
+    assert event.balancer.admin("/status").json["balancer"]["zones_file"]["trouble"]
+
+
+def test_an_ipv6_client_has_its_zone(event):
+    stand(event, zones("2001:db8:1::/48"))
+    assert why(event, "2001:db8:1::5")["node"] == "stadium"
+    assert why(event, "2001:db8:2::5")["node"] == "city"
+
+
+def test_a_bare_id_from_outside_the_zone_is_not_believed(event):
+    stand(event, zones("10.1.0.0/16"))
+    answer = why(event, "192.0.2.1", cache="stadium")
+    assert answer["node"] == "city"
+    assert any(c["verdict"] == "not open to this client" for c in answer["considered"])
+
+
+def test_a_drained_node_loses_its_viewers_at_the_next_segment(event):
+    stand(event, zones("127.0.0.0/8"))
+    player = event.player().open()
+    player.refresh()
+    assert player.playlist.segments[-1].text.startswith(event.url("stadium"))
+    done = subprocess.run([BINARY, "ctl", "--admin", event.balancer.admin_url, "drain", "stadium"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    event.live.advance()
+    segment = player.wait_for_msn(event.live.next_msn - 1)
+    assert segment.text.startswith(event.url("city"))
+    assert event.node_state("stadium")["viewers"] == 0
