@@ -161,7 +161,8 @@ class Decision {
     }
     const NodeState* fullest_allowed = nullptr;
     double least = 0;
-    for (const auto member : *group.orders->of(question_.channel)) {
+    const auto order = group.orders->of(question_.channel);   // outlives the loop: not every order is kept
+    for (const auto member : *order) {
       const auto& node = table_.nodes[group.members[member]];
       if (const auto why = refusal(node); !why.empty()) {
         note(rank, group.id, node.address->id, why);

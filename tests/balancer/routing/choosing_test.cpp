@@ -187,6 +187,16 @@ TEST_CASE("A channel stays on its node until that has its share, then spreads: n
   for (const auto& [id, count] : taken) CHECK(count <= 1'251);
 }
 
+TEST_CASE("More channels than orders are kept still find their nodes") {
+  const auto nodes = table({in_group("a", "g"), in_group("b", "g"), in_group("c", "g")});
+  for (int i = 0; i < 5'000; ++i) {
+    const auto channel = "channel " + std::to_string(i);
+    const auto made = choose_node(nodes, {}, RoutingQuestion{.channel = channel});
+    REQUIRE(made.node);
+    CHECK(made.reason == RoutingReason::default_group);
+  }
+}
+
 TEST_CASE("A returning node begins with a small share") {
   auto fresh = in_group("a", "g");
   fresh.returned = kNow;
