@@ -1,5 +1,7 @@
 #include "balancer/heartbeats.h"
 
+#include <algorithm>
+
 #include "contracts/heartbeat.h"
 
 namespace tribune::balancer {
@@ -35,11 +37,26 @@ http::Response Heartbeats::answer(std::string_view node, const http::Request& re
     case NodeRegistry::Heard::accepted: break;
   }
   accepted_.add();
+  const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat));
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-  response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + path, view->channel_map, now));
-  response.body = view->channel_map;
+  response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + path, body, now));
+  response.body = body;
   return response;
+}
+
+/// The nodes of its group that are up, by id.
+std::vector<contracts::Peer> Heartbeats::peers_of(const contracts::Heartbeat& asker) const {
+  std::vector<contracts::Peer> peers;
+  if (asker.group.empty()) return peers;
+  const auto table = nodes_.table();
+  for (const auto& node : table->nodes) {
+    const auto& url = node.last.peer_url.empty() ? node.address->url : node.last.peer_url;
+    if (node.condition == NodeCondition::up && node.last.group == asker.group && !url.empty()) peers.push_back({node.address->id, url});
+  }
+  std::sort(peers.begin(), peers.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  if (peers.size() > contracts::kMaxPeers) peers.resize(contracts::kMaxPeers);
+  return peers;
 }
 
 http::Response Heartbeats::refuse(base::Counter& counter, const http::ProblemType& type, std::string_view node, const http::Request& request,

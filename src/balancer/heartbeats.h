@@ -1,8 +1,9 @@
 #pragma once
 // The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is near
-// and it is no replay; the answer is the channel map, signed the same way.
+// and it is no replay; the answer is the channel map and the node's live peers, signed the same way.
 
 #include <string_view>
+#include <vector>
 
 #include "balancer/event_view.h"
 #include "balancer/node_registry.h"
@@ -23,6 +24,7 @@ class Heartbeats {
   http::Response answer(std::string_view node, const http::Request&);
 
  private:
+  std::vector<contracts::Peer> peers_of(const contracts::Heartbeat&) const;
   http::Response refuse(base::Counter&, const http::ProblemType&, std::string_view node, const http::Request&, std::string_view why);
 
   const base::Clock& clock_;

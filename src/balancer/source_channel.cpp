@@ -38,9 +38,11 @@ void SourceChannel::load(const TimelineRecords& records) {
 }
 
 void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<const base::KeyRing> keys) {
-  const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins;
+  const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins && config.backup_origins == config_.backup_origins;
   config_ = config;
   making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys)};
+  making_.origins.backups = config.backup_origins;
+  if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
   if (!same_source || playlists_.empty()) begin_anew();
 }
 
@@ -190,6 +192,13 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
     if (!status) log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
     loop.post(finish);
   });
+}
+
+void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::string_view why) {
+  const auto& name = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
+  if (is_well) services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
+  else services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
+  if (!is_well) metrics_.origin_left();
 }
 
 void SourceChannel::on_restarted(std::string_view path) {

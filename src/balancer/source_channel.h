@@ -17,6 +17,7 @@
 
 #include "balancer/source_feed.h"
 #include "balancer/source_metrics.h"
+#include "balancer/source_origins.h"
 #include "balancer/timeline.h"
 #include "contracts/event.h"
 #include "contracts/link.h"
@@ -69,6 +70,9 @@ class SourceChannel {
   const LinkMaking& making() const { return making_; }
   Timeline& timeline() { return timeline_; }
   SourceMetrics& metrics() { return metrics_; }
+  /// Which of the origins is well; shared by all playlists of the channel.
+  SourceOrigins& origins() { return source_origins_; }
+  void on_origin_changed(std::size_t origin, bool is_well, std::string_view why);
   /// The epoch of what was listed last, or that of the first generation to come.
   const std::string& epoch();
   void name_playlists(std::vector<NamedPlaylist>, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
@@ -100,6 +104,7 @@ class SourceChannel {
   std::shared_ptr<ChannelSlot> slot_;
   contracts::Channel config_;
   LinkMaking making_;
+  SourceOrigins source_origins_{1};
   SourceMetrics metrics_;
   Timeline timeline_;
   std::string saved_epoch_;

@@ -40,25 +40,59 @@ void SourceFeed::schedule(base::SteadyTime when) {
   timer_ = channel_.worker().loop.after(std::chrono::ceil<std::chrono::milliseconds>(delay), [this] { source_.tick(); });
 }
 
-std::unique_ptr<net::Fetch> SourceFeed::fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) {
+net::FetchRequest SourceFeed::request_at(std::size_t origin) const {
   net::FetchRequest request;
   request.url = identity_.url;
-  // Equal text would be answered with 304, and the links of the last reading would go on to their end.
-  if (needs_new_links()) last_text_.clear();
-  else request.headers = validators;
+  if (origin > 0) {
+    const auto uri = http::parse_uri(identity_.url);
+    const auto at_backups = uri ? contracts::backup_uris(channel_.making().origins, *uri) : std::vector<http::Uri>{};
+    if (origin <= at_backups.size()) request.url = at_backups[origin - 1].text();
+  }
   request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
   request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
   request.deadlines = channel_.settings().deadlines;
   request.max_redirects = kMaxHops;
   request.max_body_bytes = channel_.config().playlist_limits.max_bytes;
   request.accept_gzip = true;
+  return request;
+}
+
+std::unique_ptr<net::Fetch> SourceFeed::fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) {
+  auto& origins = channel_.origins();
+  if (const auto due = origins.probe_due(now())) probe(*due);
+  asked_ = origins.choice();
+  auto request = request_at(asked_);
+  // Equal text would be answered with 304, and the links of the last reading would go on to their end.
+  if (needs_new_links()) last_text_.clear();
+  else if (read_from_ == asked_) request.headers = validators;   // another origin's dates and tags mean nothing here
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
+}
+
+// Whether an origin that was left is well again is found out beside what viewers wait for.
+void SourceFeed::probe(std::size_t origin) {
+  probe_ = channel_.worker().client.get_whole(request_at(origin), [this, origin](base::Result<net::WholeAnswer> answer) {
+    const auto finished = std::move(probe_);
+    if (!answer) return origin_failed(origin, SourceOrigins::How::at_once, answer.error().text);
+    if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
+      return origin_failed(origin, SourceOrigins::How::at_once, "it answers, but with no playlist");
+    const auto frozen = frozen_.find(origin);
+    if (frozen != frozen_.end() && frozen->second == answer->body) return origin_failed(origin, SourceOrigins::How::slowly, "its playlist stands still");
+    frozen_.erase(origin);
+    if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
+  });
+}
+
+void SourceFeed::origin_failed(std::size_t origin, SourceOrigins::How how, std::string_view why) {
+  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, how, now())) channel_.on_origin_changed(origin, false, why);
 }
 
 void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<Source::Reading>)> on_read) {
   if (slot_->state.get()->snapshot && answer.body == last_text_) return on_read(Source::Reading{nullptr, {}, "unchanged"});
   auto reading = understand(answer);
-  if (reading && reading->snapshot) last_text_ = std::move(answer.body);
+  if (reading && reading->snapshot) {
+    last_text_ = std::move(answer.body);
+    read_from_ = asked_;
+  }
   if (!reading || channel_.is_generation_saved()) return on_read(std::move(reading));
   channel_.save_generation([reading = std::move(reading), on_read = std::move(on_read)] { on_read(reading); });
 }
@@ -79,15 +113,18 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
-  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits);
+  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits, asked_);
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist) return Source::Reading{nullptr, {}, "older_copy"};
   const auto& shown = *seen->playlist;
   auto& timeline = channel_.timeline();
+  // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
+  const bool names_alike = timeline.generation(shown.segments.back().generation).origin == 0;
+  const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
   if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime));
   links_expire_ = timeline.expiry(track(), shown.media_sequence);
-  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), base, &channel_.timeline(), "", 0, wall});
+  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall});
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
   if (identity_.depth < kDeepest) channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
@@ -107,7 +144,7 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
 
 base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  const LinkPlace place{identity_.path, "", base, nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
+  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
   auto linked = links_.link(source, channel_.making(), place);
   if (!linked) return tl::unexpected(linked.error());
   channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
@@ -132,11 +169,15 @@ base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& s
   return reading;
 }
 
-void SourceFeed::on_refreshed(std::string_view word) { channel_.metrics().refreshed(word); }
+void SourceFeed::on_refreshed(std::string_view word) {
+  channel_.metrics().refreshed(word);
+  if (channel_.origins().succeeded(asked_)) channel_.on_origin_changed(asked_, true, "");
+}
 
 void SourceFeed::on_failed(const base::Error& error, std::int64_t in_a_row) {
   channel_.metrics().refreshed("failed");
   channel_.metrics().failed(error);
+  origin_failed(asked_, error.kind == base::ErrorKind::timeout ? SourceOrigins::How::slowly : SourceOrigins::How::at_once, error.text);
   // One line when it begins and then one in a while: a source that is away for an hour does not fill the log.
   constexpr std::int64_t kEvery = 60;
   const bool by_origin = error.fault == base::Fault::origin;
@@ -153,6 +194,8 @@ void SourceFeed::on_recovered(std::int64_t failures) {
 
 void SourceFeed::on_stalled(std::chrono::milliseconds unchanged) {
   channel_.metrics().refreshed("stalled");
+  if (channel_.origins().count() > 1) frozen_[asked_] = last_text_;
+  origin_failed(asked_, SourceOrigins::How::slowly, "its playlist stands still");
   channel_.services().log.warning("balancer", "source_stalled",
                                   {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});
 }

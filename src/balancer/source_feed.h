@@ -2,13 +2,16 @@
 // The surroundings of one source playlist in a running balancer: its fetches, and how an answer becomes a snapshot. Owned
 // by one worker.
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "balancer/source.h"
 #include "balancer/source_links.h"
+#include "balancer/source_origins.h"
 #include "base/metrics.h"
 #include "net/event_loop.h"
 
@@ -52,6 +55,9 @@ class SourceFeed final : public Source::World {
   base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_only_media(const hls::Playlist&, const http::Uri& base);
   std::string track() const;
+  net::FetchRequest request_at(std::size_t origin) const;
+  void probe(std::size_t origin);
+  void origin_failed(std::size_t origin, SourceOrigins::How, std::string_view why);
   bool needs_new_links() const;
   bool runs_out(std::int64_t expires) const;
 
@@ -60,6 +66,10 @@ class SourceFeed final : public Source::World {
   SourceLinks links_;
   std::string last_text_;              // of the snapshot: equal text means equal snapshot
   std::int64_t links_expire_ = 0;      // the first of them, in unix seconds
+  std::size_t asked_ = 0;              // the origin of the last fetch, as in SourceOrigins
+  std::optional<std::size_t> read_from_;  // the origin of last_text_, whose validators are known
+  std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying
+  std::unique_ptr<net::Fetch> probe_;
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
   net::Timer timer_;
   Source source_;

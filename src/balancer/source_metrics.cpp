@@ -5,6 +5,8 @@ namespace tribune::balancer {
 SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
     : renders(metrics.counter("tribune_balancer_playlist_renders_total", "Media playlists rendered: once for each refresh and list of pins.",
                               {{"channel", channel}})),
+      origins_left_(metrics.counter("tribune_balancer_origins_left_total", "Times that an origin was left for the next one in line.",
+                                    {{"channel", channel}})),
       metrics_(metrics), channel_(std::move(channel)) {}
 
 void SourceMetrics::refreshed(std::string_view result) {

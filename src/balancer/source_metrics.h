@@ -16,10 +16,12 @@ class SourceMetrics {
   SourceMetrics(base::Metrics&, std::string channel);
   void refreshed(std::string_view result);
   void failed(const base::Error&);
+  void origin_left() { origins_left_.add(); }
 
   base::Counter renders;
 
  private:
+  base::Counter origins_left_;
   base::Metrics& metrics_;
   std::string channel_;
   std::map<std::string, base::Counter, std::less<>> refreshes_;

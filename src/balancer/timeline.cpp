@@ -48,22 +48,27 @@ void Timeline::forget(const std::string& name) {
 }
 
 base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source, std::int64_t expires,
-                                                  base::SteadyTime now, const hls::Limits& limits) {
+                                                  base::SteadyTime now, const hls::Limits& limits, std::size_t origin) {
   if (source.segments.empty()) return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
   Outcome outcome;
   begin(now);
   auto& track = tracks_[name];
   const auto newest = generations_.rbegin()->first;
-  outcome.verdict = judge(track, source, now);
+  outcome.verdict = judge(track, source, now, origin);
   if (track.known && track.generation < newest) {
     // Another track saw a restart. This one may still show the old run for a moment, not for longer.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
-      outcome.verdict = Verdict::restarted;
-      enter_generation(track);
+      outcome.verdict = lags_behind(track, source, current()) ? Verdict::older_copy : Verdict::restarted;
+      if (outcome.verdict == Verdict::restarted) enter_generation(track);
     }
   } else if (outcome.verdict == Verdict::restarted) {
-    open_generation(source, now);
-    enter_generation(track);
+    auto opened = next_generation(source, now, track, origin);
+    if (lags_behind(track, source, opened)) {
+      outcome.verdict = Verdict::older_copy;
+    } else {
+      open_generation(std::move(opened));
+      enter_generation(track);
+    }
   } else if (outcome.verdict == Verdict::first) {
     enter_generation(track);
   }
@@ -71,6 +76,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   auto shown = for_viewers(track, source, limits);
   if (!shown) return tl::unexpected(shown.error());
   outcome.playlist = *shown;
+  track.origin = origin;
   remember(track, source, std::move(*shown), expires, now);
   return outcome;
 }
@@ -80,7 +86,7 @@ void Timeline::begin(base::SteadyTime now) {
 }
 
 // The new run's first segment follows everything that any track has listed.
-void Timeline::open_generation(const hls::Playlist& source, base::SteadyTime now) {
+Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause, std::size_t origin) const {
   auto next = forgotten_to_;
   auto discontinuity = forgotten_discontinuity_;
   for (const auto& [name, track] : tracks_) {
@@ -89,8 +95,16 @@ void Timeline::open_generation(const hls::Playlist& source, base::SteadyTime now
   }
   const auto& first = source.segments.front();
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
+  const bool has_moved = origin != cause.origin;
+  Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now, has_moved ? origin : current().origin};
+  if (has_moved) go_on(cause, source, opened);
+  return opened;
+}
+
+void Timeline::open_generation(Generation opened) {
+  opened.epoch = new_epoch_();
   const auto index = generations_.empty() ? 0 : generations_.rbegin()->first + 1;
-  generations_[index] = Generation{new_epoch_(), next - first.msn, discontinuity + own - first.discontinuity_sequence, now};
+  generations_[index] = std::move(opened);
   while (generations_.size() > kGenerationsKept) generations_.erase(generations_.begin());
 }
 
@@ -116,8 +130,9 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
     track.discontinuity_shift = seen->discontinuity - segment.discontinuity_sequence;
     break;
   }
-  const auto shift = generation(track.generation).msn_shift;
-  const hls::Joint joint{shift, track.discontinuity_shift, track.generation};
+  const auto& present = generation(track.generation);
+  const auto shift = present.msn_shift;
+  const hls::Joint joint{shift, track.discontinuity_shift, track.generation, present.goes_on};
   if (track.tail) {
     const auto window = static_cast<std::int64_t>(track.tail->segments.size());
     const auto first = std::max(track.tail->media_sequence, source.end_msn() + shift - window);

@@ -15,6 +15,10 @@
 // match) and new shifts, above everything that any track has listed. Tracks that see the restart later join the generation
 // that the first one opened, so that one number means one moment in all of them. The old tail stays listed, joined by
 // EXT-X-DISCONTINUITY, until the window has passed it.
+//
+// The channel's origins may number and name the same media differently. A restart that comes with a change of the origin is
+// therefore compared with what was listed: by dates, else by names and durations (timeline_continuation.cpp). When the two
+// overlap, or one follows the other at once, the new generation goes on with the old numbers and without a discontinuity.
 
 #include <chrono>
 #include <cstdint>
@@ -40,6 +44,8 @@ struct Generation {
   std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN
   std::int64_t discontinuity_shift = 0;
   base::SteadyTime opened{};
+  std::size_t origin = 0;                 // whose names its segments have: 0 the source's own, n the n-th backup's
+  bool goes_on = false;                   // the same media as the generation before
 };
 
 /// Owned by one worker.
@@ -55,10 +61,10 @@ class Timeline {
     std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy
   };
 
-  /// A good media playlist of the source. `expires` is the expiry of links that are listed first now. Errors: no
+  /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` is the expiry of links that are listed first now. Errors: no
   /// segments, or nothing in it that may be shown.
   base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
-                                const hls::Limits& limits = {});
+                                const hls::Limits& limits = {}, std::size_t origin = 0);
 
   /// Opens the first generation, when there is none.
   void begin(base::SteadyTime now);
@@ -96,6 +102,7 @@ class Timeline {
   struct Track {
     bool known = false;
     std::uint32_t generation = 0;
+    std::size_t origin = 0;               // where the last playlist came from
     std::int64_t seen_first = 0;          // source's MSN of seen[0]
     std::vector<Seen> seen;
     std::int32_t trailing_parts = 0;
@@ -116,13 +123,22 @@ class Timeline {
 
   // timeline_judge.cpp
   static Seen seen_as(const hls::Playlist&, const hls::Segment&, std::int64_t discontinuity_shift);
-  Verdict judge(Track&, const hls::Playlist&, base::SteadyTime now) const;
+  Verdict judge(Track&, const hls::Playlist&, base::SteadyTime now, std::size_t origin) const;
   bool is_older_copy(const Track&, const hls::Playlist&) const;
   static bool mostly_differs(const Track&, const hls::Playlist&);
   static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
 
+  // timeline_continuation.cpp
+  /// By how much the source's numbers must rise to be those that the track has seen; nothing when they do not meet.
+  static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&);
+  /// Makes the generation go on with the track's own numbers, when the playlist does.
+  void go_on(const Track&, const hls::Playlist&, Generation&) const;
+  /// Whether the generation goes on and the playlist ends where this track's viewers are already.
+  static bool lags_behind(const Track&, const hls::Playlist&, const Generation&);
+
   // timeline.cpp
-  void open_generation(const hls::Playlist&, base::SteadyTime now);
+  Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin) const;
+  void open_generation(Generation);
   void enter_generation(Track&);
   base::Result<std::shared_ptr<const hls::Playlist>> for_viewers(Track&, const hls::Playlist&, const hls::Limits&);
   void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires, base::SteadyTime now);

@@ -38,9 +38,10 @@ Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment
   return seen;
 }
 
-Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now) const {
+Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now, std::size_t origin) const {
   if (!track.known || track.seen.empty()) return Verdict::first;
   const auto end = track.seen_end();
+  const bool has_moved = origin != track.origin;
   const bool ends_earlier = source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
   if (ends_earlier) {
     if (!is_older_copy(track, source)) return Verdict::restarted;
@@ -48,9 +49,11 @@ Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, bas
     return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted : Verdict::older_copy;
   }
   track.only_older_since.reset();
+  // Another origin's numbers say nothing until they meet what is known.
+  if (source.media_sequence >= end && has_moved) return Verdict::restarted;
   if (source.media_sequence >= end) return jumped_too_far(track, source, now) ? Verdict::restarted : Verdict::newer;
   // Names that change with every refresh would otherwise restart the channel with every refresh.
-  const bool just_opened = now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
+  const bool just_opened = !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
   return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;
 }
 

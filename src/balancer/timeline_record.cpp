@@ -45,6 +45,7 @@ std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) co
     w.begin_object();
     w.member("index", std::int64_t{index}).member("epoch", g.epoch).member("msn_shift", g.msn_shift);
     w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
+    w.member("origin", static_cast<std::int64_t>(g.origin)).member("goes_on", g.goes_on);
     w.end_object();
   }
   return w.end_array().end_object().take();
@@ -62,7 +63,8 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
     if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
     generations_[static_cast<std::uint32_t>(*index)] =
         Generation{std::string(*epoch), item.whole("msn_shift").value_or(0), item.whole("discontinuity_shift").value_or(0),
-                   to_steady(item.whole("opened").value_or(0), now, wall)};
+                   to_steady(item.whole("opened").value_or(0), now, wall),
+                   static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))), item.flag("goes_on").value_or(false)};
   }
 }
 
@@ -74,6 +76,7 @@ std::string Timeline::save_track(const std::string& name, base::SteadyTime now, 
   base::json::Writer w;
   w.begin_object();
   w.member("generation", std::int64_t{track.generation});
+  w.member("origin", static_cast<std::int64_t>(track.origin));
   w.member("seen_first", track.seen_first + static_cast<std::int64_t>(skipped));
   w.member("trailing_parts", std::int64_t{track.trailing_parts});
   w.member("discontinuity_shift", track.discontinuity_shift).member("floor", track.floor).member("first", track.first);
@@ -100,6 +103,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   Track track;
   track.known = true;
   track.generation = static_cast<std::uint32_t>(index);
+  track.origin = static_cast<std::size_t>(std::max<std::int64_t>(0, value->whole("origin").value_or(0)));
   track.seen_first = value->whole("seen_first").value_or(0);
   for (std::size_t i = 0; i < seen.size(); i += kNumbersPerSeen)
     track.seen.push_back({static_cast<std::uint64_t>(seen[i]), seen[i + 1], seen[i + 2], seen[i + 3]});

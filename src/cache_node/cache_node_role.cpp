@@ -41,19 +41,20 @@ class CacheNodeRole final : public runtime::Role {
         housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
         disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
-        flow_({services.clock, node_metrics_, view_, channels_, *index_, open_files_, housekeeper_, viewers_,
-               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_}},
+        other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
+        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_,
+               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_}},
               services.workers),
-        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, [this] { return state(); }}, *services.workers.front()),
+        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
         orders_(services.clock, view_, purge_, warm_up_),
-        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services),
         queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
                 [this](std::string_view channel) {
                   const auto map = channels_.map();
                   return map && map->find(channel);
-                }) {
+                }),
+        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
     show_totals();
   }
 
@@ -70,7 +71,6 @@ class CacheNodeRole final : public runtime::Role {
          [this](auto& worker, auto exchange, const auto& parameters) { queues_.answer(worker, std::move(exchange), parameters["channel"]); }},
     };
   }
-
   std::vector<runtime::Route> admin_routes() override { return orders_.admin_routes(); }
 
   base::Status start() override {
@@ -125,6 +125,8 @@ class CacheNodeRole final : public runtime::Role {
         .member("disk", health_.reason().empty() ? "ok" : health_.reason())
         .member("disk_free_bytes", files_.free_bytes())
         .member("index", journal_.trouble().empty() ? "ok" : journal_.trouble())
+        .member("group", view_.get()->settings.group)
+        .member("peers", std::uint64_t{peers_.peers()->size()})
         .member("balancer_heard", heartbeats_.is_heard())
         .member("channel_map", map ? map->version : "");
   }
@@ -210,7 +212,7 @@ class CacheNodeRole final : public runtime::Role {
   /// On the first worker's loop.
   contracts::Heartbeat state() {
     const auto now = services_.clock.steady_now();
-    const auto sent = node_metrics_.sent_bytes.value();
+    const auto sent = node_metrics_.sent_bytes.value() + other_node_metrics_.sent_bytes.value();
     const auto seconds = std::chrono::duration<double>(now - last_state_).count();
     const auto totals = index_->totals();
     contracts::Heartbeat h;
@@ -269,6 +271,9 @@ class CacheNodeRole final : public runtime::Role {
   ChannelMapKeeper channels_;
   FillMetrics fill_metrics_;
   NodeMetrics node_metrics_;
+  NodeMetrics other_node_metrics_;
+  Circuits circuits_;
+  PeerBoard peers_;
   ViewerEstimate viewers_;
   RequestFlow flow_;
   HeartbeatSender heartbeats_;

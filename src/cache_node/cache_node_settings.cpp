@@ -21,9 +21,34 @@ const config::Section<OriginSettings>& origin_section() {
                     "so the object is about to exist.")
           .duration("hold_retry", &OriginSettings::hold_retry, {10ms, 10s}, "The first pause while holding; each further one is twice as long.")
           .duration("keep_errors", &OriginSettings::keep_errors, {0ms, 1s}, "For how long an origin's error answers for further requests.")
-          .whole("max_resumes", &OriginSettings::max_resumes, {0, 10}, "How often a body that broke off is asked for again, from where it broke.");
+          .whole("max_resumes", &OriginSettings::max_resumes, {0, 10}, "How often a body that broke off is asked for again, from where it broke.")
+          .whole("circuit_failures", &OriginSettings::circuit_failures, {1, 1'000},
+                 "After so many failures in a row (no connection, no answer in time, 5xx) an origin is left alone for circuit_rest.")
+          .duration("circuit_rest", &OriginSettings::circuit_rest, {10ms, 1min},
+                    "How long an origin that fails is left alone; then one fill asks it, and its answer decides for the others.");
   return section;
 }
+
+const config::Section<PeerSettings>& peers_section() {
+  static const auto section =
+      config::Section<PeerSettings>("peers", "How other cache nodes are asked: those of the group, and the parents.")
+          .duration("connect_timeout", &PeerSettings::connect_timeout, {20ms, 10s}, "How long a connection to another node may take.")
+          .duration("answer_timeout", &PeerSettings::answer_timeout, {600ms, 30s},
+                    "A node that says nothing for so long is passed over, and the next in line is asked. One that waits for the origin says so in time.")
+          .duration("low_speed_window", &PeerSettings::low_speed_window, {100ms, 60s},
+                    "A node that sends fewer than origin.low_speed_bytes in this time is passed over in the middle of a body. Longer than the origin's "
+                    "window, so that a slow origin is not taken for a slow node.")
+          .duration("rest", &PeerSettings::rest, {10ms, 1min}, "How long a node that was passed over is left alone.");
+  return section;
+}
+
+std::string check_fill_step(const std::string& step) {
+  return step == "peers" || step == "parent" || step == "origin" ? "" : "must be \"peers\", \"parent\" or \"origin\"";
+}
+
+std::string check_group(const std::string& group) { return group.empty() ? "" : config::check_id(group); }
+
+std::string check_origin_or_empty(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
 
 std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
 
@@ -43,6 +68,7 @@ FillSettings CacheNodeSettings::fill_settings() const {
   settings.hold_retry = origin.hold_retry;
   settings.keep_errors = origin.keep_errors;
   settings.max_resumes = origin.max_resumes;
+  settings.circuit = {origin.circuit_failures, origin.circuit_rest};
   settings.disk_patience = disk_patience;
   return settings;
 }
@@ -81,6 +107,18 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
           .whole("open_files", &CacheNodeSettings::open_files, {16, 1'000'000}, "Files of hot objects that are kept open. Read at the start.")
           .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7}, "What this node can send, in megabits a second; told to the balancer.")
           .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s}, "Time between heartbeats. Read at the start.")
+          .text("group", &CacheNodeSettings::group,
+                "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others ask that node. "
+                "They must reach each other. Empty: this node fills alone.",
+                check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
+          .text("peer_url", &CacheNodeSettings::peer_url, "Where the nodes of the group reach this one. Empty: public_url.", check_origin_or_empty,
+                "http(s)://host[:port]")
+          .texts("fill", &CacheNodeSettings::fill,
+                 "Whom a fill asks, in this order: the peers of the group that come first for the object, the parents, the origin and its backups.",
+                 check_fill_step, "peers, parent, origin")
+          .texts("parents", &CacheNodeSettings::parents, "Cache nodes of the tier above, with the same keys and channels. Each object has one of them that is asked first.",
+                 config::check_http_origin, "http(s)://host[:port]")
+          .section("peers", &CacheNodeSettings::peers, peers_section(), "How other cache nodes are asked.")
           .section("proxy", &CacheNodeSettings::proxy, proxy_section(), "A plain HTTP cache in front of one origin, with a listener of its own.")
           .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.");
   return section;

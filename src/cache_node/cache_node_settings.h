@@ -25,6 +25,16 @@ struct OriginSettings {
   std::chrono::milliseconds hold_retry = FillSettings{}.hold_retry;
   std::chrono::milliseconds keep_errors = FillSettings{}.keep_errors;
   std::int64_t max_resumes = FillSettings{}.max_resumes;
+  std::int64_t circuit_failures = CircuitSettings{}.failures;
+  std::chrono::milliseconds circuit_rest = CircuitSettings{}.rest;
+};
+
+/// How other nodes are asked.
+struct PeerSettings {
+  std::chrono::milliseconds connect_timeout{500};
+  std::chrono::milliseconds answer_timeout{1'500};
+  std::chrono::milliseconds low_speed_window{4'000};
+  std::chrono::milliseconds rest{1'000};
 };
 
 /// Values; immutable once read.
@@ -45,6 +55,11 @@ struct CacheNodeSettings {
   double capacity_mbps = 1'000;
   std::chrono::milliseconds heartbeat_interval{1'000};
   OriginSettings origin;
+  std::string group;
+  std::string peer_url;
+  std::vector<std::string> fill{"peers", "parent", "origin"};
+  std::vector<std::string> parents;
+  PeerSettings peers;
   ProxySettings proxy;
 
   FillSettings fill_settings() const;

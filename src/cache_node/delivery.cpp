@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "contracts/peer_mark.h"
 #include "http/problem.h"
 
 namespace tribune::cache_node {
@@ -11,6 +12,8 @@ namespace {
 // A queued piece is a reference to shared bytes or to the file; ahead of the socket only as far as keeps it busy.
 constexpr std::uint64_t kMostAhead = 256 * 1024;
 constexpr std::uint64_t kLowWater = 64 * 1024;
+// Less than any node's answer_timeout: it must not take a node that waits for one that is dead.
+constexpr std::chrono::milliseconds kNodePatience{300};
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
 std::string_view word(Met met) { return met == Met::hit ? "hit" : met == Met::waited ? "waited" : "miss"; }
@@ -34,8 +37,18 @@ bool Delivery::start() {
     metrics_.cut.add();
     over();
   });
+  if (facts_.for_node) patience_ = loop_.after(kNodePatience, [this] { say_waiting(); });
   advance();
   return true;
+}
+
+void Delivery::say_waiting() {
+  if (is_over_ || streaming_) return;
+  auto response = http::problem(http::problems::node_unavailable, "this node waits for the origin");
+  response.headers.add(contracts::kVerdictHeader, contracts::kVerdictWaiting);
+  exchange_->note.reason = "waiting";
+  exchange_->reply(std::move(response));
+  over();
 }
 
 void Delivery::advance() {
@@ -139,7 +152,9 @@ void Delivery::refuse(const FillFailure& failure) {
   exchange_->note.cache = word(facts_.met);
   exchange_->note.reason = failure.reason;
   exchange_->note.node = facts_.node;
-  exchange_->reply(http::problem(*failure.problem, failure.detail));
+  auto response = http::problem(*failure.problem, failure.detail);
+  if (facts_.for_node) response.headers.add(contracts::kVerdictHeader, failure.reason);
+  exchange_->reply(std::move(response));
   over();
 }
 

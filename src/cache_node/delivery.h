@@ -27,6 +27,7 @@ struct DeliveryFacts {
   std::string node;
   std::int64_t link_expires = 0;   // unix seconds
   Met met = Met::waited;
+  bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
 };
 
 /// Owned by one worker.
@@ -52,6 +53,7 @@ class Delivery {
   void begin(const Fill::View&);
   void pump();
   void refuse(const FillFailure&);
+  void say_waiting();
   void over();
   AnswerFacts facts(const Fill::View&) const;
 
@@ -66,6 +68,7 @@ class Delivery {
   const base::SteadyTime joined_;
 
   std::unique_ptr<FillReader> reader_;
+  net::Timer patience_;            // of another node, before the first byte
   bool streaming_ = false;
   bool is_over_ = false;
   bool waits_for_socket_ = false;

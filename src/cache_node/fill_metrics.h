@@ -15,10 +15,19 @@ struct FillMetrics {
         pauses(m.counter("tribune_cache_fill_pauses_total", "Times that an origin was slowed down because the fill buffers were full.")),
         passed_through(m.counter("tribune_cache_passed_through_total", "Fills whose object was not stored for want of disk and RAM.")),
         revalidated(m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
+        asked_peers(asked(m, "peer")), asked_parents(asked(m, "parent")), asked_origins(asked(m, "origin")),
+        passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
+        waits(m.counter("tribune_cache_peer_waits_total", "Answers of other nodes that they wait for the origin themselves.")),
+        node_bytes(m.counter("tribune_cache_peer_bytes_total", "Body bytes that came from other nodes.")),
         origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
         seconds(m.histogram("tribune_cache_fill_seconds", "From asking the origin to the last byte.", base::latency_buckets())) {}
 
-  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, origin_bytes;
+  static base::Counter asked(base::Metrics& m, std::string_view place) {
+    return m.counter("tribune_cache_fill_requests_total", "Requests of fills, by whom they asked.", {{"place", place}});
+  }
+
+  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated;
+  base::Counter asked_peers, asked_parents, asked_origins, passed_over, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "contracts/canonical.h"
+#include "contracts/peer_mark.h"
 #include "contracts/order.h"
 #include "http/date.h"
 #include "http/message.h"
@@ -45,6 +47,9 @@ ObjectHead head_of(const http::Headers& headers) {
   return head;
 }
 
+/// What the Age field of another node says.
+std::int64_t age_of(const http::Headers& headers) { return contracts::read_decimal(headers.first("Age").value_or("")).value_or(0); }
+
 bool is_encoded(const http::Headers& headers) {
   const auto coding = headers.joined("Content-Encoding");
   return coding && !coding->empty() && !http::equals_ignoring_case(*coding, "identity");
@@ -67,16 +72,29 @@ FillRunner::~FillRunner() {
 
 void FillRunner::start() { ask(); }
 
+/// Asks the first place from here on that is not left alone.
 void FillRunner::ask() {
   refusal_.reset();
   prefix_.reset();
+  const auto now = parts_.clock.steady_now();
+  while (!parts_.circuits.may_ask(place().name, now)) {
+    if (!has_next()) return end_round({&problems::origin_unavailable, place().name + " failed too often and is left alone for a moment", "circuit_open"});
+    ++place_;
+  }
+  send(place());
+}
+
+void FillRunner::send(const Place& to) {
+  answers_ = false;
   net::FetchRequest request;
-  request.url = source_.url;
+  request.url = to.url;
   request.headers = {{"Accept-Encoding", "identity"}};
-  request.destinations.allowed_origins = source_.allowed_origins;
-  request.destinations.allow_special_addresses = settings_.allow_special_addresses;
-  request.deadlines = settings_.deadlines;
-  request.max_redirects = static_cast<int>(settings_.max_redirects);
+  if (to.is_node())
+    for (const auto& field : source_.signing.fields(to.kind, parts_.clock.wall_now()).all()) request.headers.add(field.name, field.value);
+  request.destinations.allowed_origins = to.allowed_origins;
+  request.destinations.allow_special_addresses = to.allow_special_addresses;
+  request.deadlines = to.deadlines;
+  request.max_redirects = to.is_node() ? 0 : static_cast<int>(settings_.max_redirects);
   request.max_body_bytes = settings_.max_object_bytes;
   if (feeding_ && is_strong(etag_)) {
     request.headers.add("Range", fmt::format("bytes={}-", sum_.length()));
@@ -88,15 +106,55 @@ void FillRunner::ask() {
   handlers.on_head = [this](const net::FetchHead& head) { head_came(head); };
   handlers.on_body = [this](std::string_view bytes) { return bytes_came(bytes); };
   handlers.on_done = [this](base::Result<void> result) { ended(std::move(result)); };
+  (to.kind == Place::Kind::peer ? parts_.metrics.asked_peers : to.is_node() ? parts_.metrics.asked_parents : parts_.metrics.asked_origins).add();
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
 }
 
-void FillRunner::head_came(const net::FetchHead& head) {
-  if (feeding_) {
-    resumed_head(head);
+/// From inside a callback of the fetch, which ends here.
+void FillRunner::ask_soon() {
+  again_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { ask(); });
+}
+
+void FillRunner::place_failed(std::string_view why) { parts_.circuits.failed(place().name, place().circuit, parts_.clock.steady_now(), why); }
+
+/// This place does not have it: the next one may. After the last, who is to blame is told, or all are asked again.
+void FillRunner::pass_over(FillFailure failure) {
+  if (!has_next()) return end_round(std::move(failure));
+  parts_.metrics.passed_over.add();
+  parts_.log.debug("cache_node", "fill_passes_over", {{"object", fill_->key().text}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.detail}});
+  ++place_;
+  ask_soon();
+}
+
+void FillRunner::end_round(FillFailure failure) {
+  place_ = 0;
+  hold_or_fail(std::move(failure));
+}
+
+/// What another node says beside a body. True when it was no answer to go on with.
+bool FillRunner::node_declined(const net::FetchHead& head) {
+  if (head.status == 200 || (feeding_ && head.status == 206)) return false;
+  const auto verdict = head.headers.first(contracts::kVerdictHeader).value_or("");
+  refusal_ = failure_of_status(head.status);
+  const auto& d = settings_.deadlines;
+  if (verdict == contracts::kVerdictWaiting && parts_.clock.steady_now() - started_ < settings_.hold + 2 * (d.connect + d.first_byte)) {
+    parts_.metrics.waits.add();
+    ask_soon();
+  } else if (verdict.empty() || verdict == contracts::kVerdictWaiting || feeding_) {
+    pass_over(*refusal_);
   } else {
-    first_head(head);
+    fail(*refusal_, true);   // it asked the origin, and held and retried as we would
   }
+  return true;
+}
+
+void FillRunner::head_came(const net::FetchHead& head) {
+  answers_ = true;
+  // An origin that breaks down says 5xx; a node that says anything is there.
+  if (place().is_node() || head.status < 500) parts_.circuits.succeeded(place().name);
+  else place_failed(fmt::format("it answered {}", head.status));
+  const bool declined = place().is_node() && node_declined(head);
+  if (!declined) feeding_ ? resumed_head(head) : first_head(head);
   if (refusal_) fetch_.reset();
 }
 
@@ -113,7 +171,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
   if (head.status == 304 && asks_for_change()) return nothing_changed();
   if (head.status != 200) {
     refusal_ = failure_of_status(head.status);
-    if (is_about_to_exist(head.status)) return hold_or_fail(*refusal_);
+    if (is_about_to_exist(head.status)) return pass_over(*refusal_);
     return fail(*refusal_, true);
   }
   const auto broken = [this](std::string detail) {
@@ -126,6 +184,8 @@ void FillRunner::first_head(const net::FetchHead& head) {
   length_ = head.content_length;
   etag_ = head.headers.first("ETag").value_or("");
   feeding_ = true;
+  feeding_place_ = place_;
+  if (place().is_node()) age_ = age_of(head.headers);
   fill_->begin(head_of(head.headers), length_);
 }
 
@@ -145,11 +205,14 @@ void FillRunner::resumed_head(const net::FetchHead& head) {
     return;
   }
   if (head.status == 200 && !head.ends_with_connection && !is_encoded(head.headers)) {
-    if ((!etag.empty() && !etag_.empty() && etag != etag_) || (length_ && head.content_length && *head.content_length != *length_)) return changed();
+    // Another place may tag the same bytes otherwise; the bytes decide, and what comes out is that place's whole body.
+    const bool other_tag = !etag.empty() && !etag_.empty() && etag != etag_ && place_ == feeding_place_;
+    if (other_tag || (length_ && head.content_length && *head.content_length != *length_)) return changed();
     prefix_.emplace();
     return;
   }
   refusal_ = failure_of_status(head.status);
+  if (has_next()) return pass_over(*refusal_);
   fail(*refusal_, false);
 }
 
@@ -157,7 +220,7 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
   if (is_over_ || refusal_) return net::Flow::go_on;
   if (!paused_ && parts_.memory.is_full()) pause();
   if (paused_) return net::Flow::pause;
-  parts_.metrics.origin_bytes.add(static_cast<double>(bytes.size()));
+  (place().is_node() ? parts_.metrics.node_bytes : parts_.metrics.origin_bytes).add(static_cast<double>(bytes.size()));
   if (prefix_ && !matches_prefix(bytes)) {
     fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
     return net::Flow::go_on;
@@ -210,12 +273,17 @@ void FillRunner::go_on() {
 void FillRunner::ended(base::Result<void> result) {
   if (is_over_) return;
   if (!result) {
+    // A node that cuts a body may only hand on what its origin did.
+    const auto kind = result.error().kind;
+    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden)) place_failed(result.error().text);
     if (feeding_) return broke_off(result.error());
     const auto failure = failure_of(result.error());
+    if (has_next()) return pass_over(failure);
     if (result.error().may_retry && !retried_) {
       retried_ = true;
       parts_.metrics.retries.add();
-      return ask();
+      place_ = 0;
+      return ask_soon();
     }
     return fail(failure, true);
   }
@@ -228,17 +296,19 @@ void FillRunner::ended(base::Result<void> result) {
 void FillRunner::broke_off(const base::Error& error) {
   const auto have = sum_.length();
   const bool got_further = have > received_at_resume_;
+  const bool elsewhere = has_next();   // a body that broke off at one place may go on at the next
   const bool nothing_missing = length_ && have >= *length_;   // it went on beyond its end: there is nothing to ask for
-  if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden || resumes_ >= settings_.max_resumes ||
-      !got_further) {
+  if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden ||
+      resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(place_) || (!got_further && !elsewhere)) {
     // Nothing went out yet where nothing came in: the next request may try at once.
     return fail(failure_of(error), have == 0);
   }
   ++resumes_;
   received_at_resume_ = have;
   parts_.metrics.resumes.add();
-  parts_.log.info("cache_node", "fill_resumed", {{"object", fill_->key().text}, {"received", have}, {"error", error.text}});
-  ask();
+  parts_.log.info("cache_node", "fill_resumed", {{"object", fill_->key().text}, {"received", have}, {"place", place().name}, {"error", error.text}});
+  if (elsewhere) ++place_;
+  ask_soon();
 }
 
 void FillRunner::hold_or_fail(FillFailure failure) {
@@ -254,7 +324,7 @@ void FillRunner::complete() {
   const auto now = parts_.clock.steady_now();
   parts_.metrics.stored.add();
   parts_.metrics.seconds.observe(std::chrono::duration<double>(now - started_).count());
-  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()));
+  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_);
   over();
 }
 
@@ -272,6 +342,7 @@ void FillRunner::fail(FillFailure failure, bool remember) {
 void FillRunner::over() {
   is_over_ = true;
   timer_.cancel();
+  again_.cancel();
   parts_.disk.changed(fill_);
   on_over_();
 }

@@ -1,11 +1,12 @@
 #pragma once
-// Runs one fill: asks the origin, feeds the Fill, holds and retries what is about to exist, resumes what broke off, and says
-// what became of it. Uses net::HttpClient on one worker.
+// Runs one fill: asks one after the other who may have the object (group/fill_line.h), feeds the Fill, holds and retries what
+// is about to exist, resumes what broke off, and says what became of it. Uses net::HttpClient on one worker.
 //
 // Lifetime
-//   asking     the origin was asked; nothing of the body came yet           (start, hold, one retry)
+//   asking     a place was asked; nothing of the body came yet              (start, pass_over, hold, one retry)
 //   feeding    body bytes go into the fill                                   (on_body)
-//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes   (on_done)
+//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes, there or at
+//              the next place                                                (on_done)
 //   over       the fill is complete or failed; on_over ran                   (finish, fail)
 // Destroyed before `over`, the fill fails: a forgotten writer aborts.
 
@@ -23,6 +24,8 @@
 #include "cache_node/fill_memory.h"
 #include "cache_node/fill_metrics.h"
 #include "cache_node/fill_settings.h"
+#include "cache_node/group/circuits.h"
+#include "cache_node/group/fill_line.h"
 #include "cache_node/object_index.h"
 #include "runtime/role.h"
 
@@ -36,12 +39,7 @@ struct FillParts {
   ObjectIndex& index;
   DiskWriter& disk;
   FillMemory& memory;
-};
-
-/// Where an object comes from: only ever made from the channel map.
-struct FillSource {
-  std::string url;
-  std::vector<std::string> allowed_origins;
+  Circuits& circuits;
 };
 
 /// Owned by one worker.
@@ -56,11 +54,19 @@ class FillRunner {
   void start();
 
  private:
+  const Place& place() const { return source_.places[place_]; }
+  bool has_next() const { return place_ + 1 < source_.places.size(); }
   void ask();
+  void send(const Place&);
+  void ask_soon();
+  void pass_over(FillFailure);
+  void end_round(FillFailure);
+  bool node_declined(const net::FetchHead&);
+  void place_failed(std::string_view why);
   void head_came(const net::FetchHead&);
   void first_head(const net::FetchHead&);
   /// Whether the origin may answer that the stale object is still right. Tags that are our own say nothing to it.
-  bool asks_for_change() const { return !feeding_ && !fill_->previous_etag().empty() && !fill_->previous_etag().starts_with("\"t-"); }
+  bool asks_for_change() const { return !place().is_node() && !feeding_ && !fill_->previous_etag().empty() && !fill_->previous_etag().starts_with("\"t-"); }
   void nothing_changed();
   void resumed_head(const net::FetchHead&);
   void refused(int status);
@@ -85,12 +91,17 @@ class FillRunner {
 
   std::unique_ptr<net::Fetch> fetch_;
   net::Timer timer_;                          // hold, or patience with the disk
+  net::Timer again_;                          // the next question
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // watched by calls that were posted
 
   bool feeding_ = false;                      // head and length are settled
   bool is_over_ = false;
   bool paused_ = false;
   bool retried_ = false;
+  bool answers_ = false;                      // the head of this question's answer came
+  std::size_t place_ = 0;                     // who is asked
+  std::size_t feeding_place_ = 0;             // who sent the head
+  std::int64_t age_ = 0;                      // seconds that the object had spent in other caches
   std::chrono::milliseconds next_pause_;
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "cache_node/group/circuits.h"
 #include "net/http_client.h"
 
 namespace tribune::cache_node {
@@ -18,6 +19,7 @@ struct FillSettings {
   std::chrono::milliseconds hold_retry{100};          // the first pause in it; each further one is twice as long
   std::chrono::milliseconds keep_errors{500};         // at most a second
   std::int64_t max_resumes = 2;
+  CircuitSettings circuit;                             // of an origin
   std::chrono::milliseconds disk_patience{500};       // with fill buffers full, before an object is passed through unstored
 };
 

@@ -42,6 +42,8 @@ void HeartbeatSender::beat(bool stopping) {
   auto state = parts_.state();
   state.node = view->settings.id;
   state.public_url = view->settings.public_url;
+  state.group = view->settings.group;
+  state.peer_url = view->settings.peer_url;
   state.run = run_;
   state.sequence = ++sequence_;
   state.sent_unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
@@ -84,7 +86,7 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
 }
 
 void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
-  const auto wrong = result ? refusal(*result) : result.error().text;
+  const auto wrong = result ? refusal(balancer, *result) : result.error().text;
   if (wrong.empty()) {
     unanswered_ = 0;
     accepted_.add();
@@ -92,11 +94,12 @@ void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::Whole
     return;
   }
   failed_.add();
+  parts_.peers.lost(balancer.url);
   if (!std::exchange(balancer.failing, true)) parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
 }
 
 /// Why the answer cannot be believed; empty when its map was taken.
-std::string HeartbeatSender::refusal(const net::WholeAnswer& answer) {
+std::string HeartbeatSender::refusal(const Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
@@ -104,6 +107,9 @@ std::string HeartbeatSender::refusal(const net::WholeAnswer& answer) {
   if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature, parts_.clock.wall_now(), view->clock_skew); !verified)
     return "its answer: " + verified.error().text;
   if (const auto taken = parts_.channels.take(answer.body); !taken) return taken.error().text;
+  auto peers = contracts::peers_from_answer(answer.body);
+  if (!peers) return peers.error().text;
+  parts_.peers.take(balancer.url, std::move(*peers));
   return "";
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Tells every balancer each second how this node is, and hears the channel map in return. A balancer that is away changes
+// Tells every balancer each second how this node is, and hears the channel map and the peers in return. A balancer that is away changes
 // nothing: the node goes on with the map it has.
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cache_node/channel_map_keeper.h"
+#include "cache_node/group/peer_board.h"
 #include "cache_node/node_view.h"
 #include "contracts/heartbeat.h"
 #include "runtime/role.h"
@@ -25,6 +26,7 @@ struct HeartbeatParts {
   base::Metrics& metrics;
   const PublishedNodeView& view;
   ChannelMapKeeper& channels;
+  PeerBoard& peers;
   std::function<contracts::Heartbeat()> state;   // all but node, run, sequence and time
 };
 
@@ -37,6 +39,8 @@ class HeartbeatSender {
   void start();
   /// A last one that says the node stops; no more after it.
   void say_goodbye();
+  /// Names this run of the node, in everything that it tells balancers.
+  const std::string& run() const { return run_; }
   /// Whether a balancer answered the last heartbeat but at most two. Any thread.
   bool is_heard() const { return unanswered_ <= 2; }
 
@@ -49,12 +53,12 @@ class HeartbeatSender {
   void beat(bool stopping);
   void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
   void answered(Balancer&, const base::Result<net::WholeAnswer>&);
-  std::string refusal(const net::WholeAnswer&);
+  std::string refusal(const Balancer&, const net::WholeAnswer&);
 
   const HeartbeatParts parts_;
   runtime::Worker& worker_;
   base::Counter accepted_, failed_;
-  std::string run_;
+  const std::string run_;
   std::int64_t sequence_ = 0;
   bool stopped_ = false;
   std::atomic<int> unanswered_{100};

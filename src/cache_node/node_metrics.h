@@ -8,15 +8,20 @@
 namespace tribune::cache_node {
 
 struct NodeMetrics {
-  explicit NodeMetrics(base::Metrics& m)
-      : hits(requests(m, "hit")), misses(requests(m, "miss")), waited(requests(m, "waited")), refused(requests(m, "refused")),
-        failed(requests(m, "failed")), cut(requests(m, "cut")),
+  enum class Of { viewers, nodes };
+
+  explicit NodeMetrics(base::Metrics& m, Of of = Of::viewers)
+      : hits(requests(m, "hit", of)), misses(requests(m, "miss", of)), waited(requests(m, "waited", of)), refused(requests(m, "refused", of)),
+        failed(requests(m, "failed", of)), cut(requests(m, "cut", of)),
         waiters(m.gauge("tribune_cache_waiters", "Requests that read along with a running fill, or wait for its first byte.")),
         first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds",
                                    "From a fill's first byte to a waiter's.", {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
-        sent_bytes(m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")) {}
+        sent_bytes(of == Of::viewers ? m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")
+                                     : m.counter("tribune_cache_sent_to_nodes_bytes_total", "Body bytes handed to other nodes' connections.")) {}
 
-  static base::Counter requests(base::Metrics& m, std::string_view result) {
+  static base::Counter requests(base::Metrics& m, std::string_view result, Of of) {
+    if (of == Of::nodes)
+      return m.counter("tribune_cache_node_requests_total", "Requests of other nodes for objects, by what the cache did.", {{"result", result}});
     return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.", {{"result", result}});
   }
 

@@ -1,9 +1,9 @@
 // A request's steps, in the order they happen:
-//   serve         the link: whose, for what, until when                         → 403
+//   serve         the link: whose, for what, until when; who asks: a viewer or another node    → 403
 //   look_up       the channel, then the one entry of the object's key           → 404, a remembered failure
 //   serve_object  hit: choose status and part, send the file                    all inside the handler call
 //   check_first   known from before a restart: the file is read once, off the loop, then look_up again
-//   run_fill      miss: one runner asks the origin for everybody
+//   run_fill      miss: one runner asks the group, the tier above, the origin for everybody (group/fill_line.h)
 //   read_along    the viewer follows the fill (delivery.h)
 #include "cache_node/request_flow.h"
 
@@ -12,7 +12,7 @@
 
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
-#include "contracts/origin_path.h"
+#include "contracts/peer_mark.h"
 #include "http/problem.h"
 
 namespace tribune::cache_node {
@@ -35,7 +35,7 @@ std::optional<MediaTarget> parse_media_target(std::string_view target) {
   if (epoch == std::string_view::npos) return std::nullopt;
   return MediaTarget{path.substr(0, channel), path.substr(channel + 1, epoch - channel - 1), path.substr(epoch + 1), target.substr(mark + 1)};
 }
-}  // namespace
+}
 
 RequestFlow::RequestFlow(const FlowParts& parts, const std::vector<std::unique_ptr<runtime::Worker>>& workers) : parts_(parts) {
   for (const auto& worker : workers) under_way_.push_back(std::make_unique<UnderWay>(worker->loop));
@@ -45,13 +45,31 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   const auto view = parts_.view.get();
   const auto& request = exchange->request();
   exchange->note.node = view->settings.id;
-  parts_.viewers.seen(request.client, request.client_port);
   auto link = contracts::verify_media_link(*view->keys, parameters["channel"], parameters["epoch"], parameters["path"], request.query,
                                            parts_.clock.wall_now(), view->clock_skew);
-  if (link) return look_up(worker, std::move(exchange), std::move(*link), 1);
+  if (link) {
+    Wish wish{std::move(*link), {}};
+    if (!read_asker(*exchange, wish)) return;
+    if (wish.asker.kind == Asker::Kind::viewer) parts_.viewers.seen(request.client, request.client_port);
+    return look_up(worker, std::move(exchange), std::move(wish), 1);
+  }
   if (link.error().kind == base::ErrorKind::timeout)
     return refuse(*exchange, parts_.metrics.refused, http::problems::link_expired, link.error().text, "link_expired");
   refuse(*exchange, parts_.metrics.refused, http::problems::link_invalid, link.error().text, "link_invalid");
+}
+
+/// False when the request was refused: it says that it is another node's, and is not.
+bool RequestFlow::read_asker(net::Exchange& exchange, Wish& wish) {
+  const auto& headers = exchange.request().headers;
+  if (!headers.first(contracts::kPeerHeader)) return true;
+  const auto view = parts_.view.get();
+  const auto mark = contracts::read_mark(*view->keys, headers, object_key(wish.link).text, parts_.clock.wall_now(), view->clock_skew);
+  if (!mark) {
+    refuse(exchange, parts_.node_metrics.refused, http::problems::forbidden, mark.error().text, "peer_mark_invalid");
+    return false;
+  }
+  wish.asker = {mark->kind == contracts::PeerMark::Kind::peer ? Asker::Kind::peer : Asker::Kind::child, mark->tiers};
+  return true;
 }
 
 RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view target) {
@@ -65,91 +83,99 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   const auto found = parts_.index.find_or_begin(object_key(*link), parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return Warmed::known;
-  run_fill(worker, *channel, *link, joined->fill);
+  run_fill(worker, *channel, {std::move(*link), {}}, joined->fill);
   return Warmed::began;
 }
 
-void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, contracts::Link link, int attempt) {
+void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish, int attempt) {
   const auto map = parts_.channels.map();
-  const auto* channel = map ? map->find(link.channel) : nullptr;
+  const auto* channel = map ? map->find(wish.link.channel) : nullptr;
+  auto& metrics = metrics_for(wish);
   if (!channel)
-    return refuse(*exchange, parts_.metrics.refused, http::problems::channel_unknown, "this node knows no such channel", "channel_unknown");
+    return refuse(*exchange, metrics.refused, http::problems::channel_unknown, "this node knows no such channel", "channel_unknown");
   if (attempt > kMaxAttempts)
-    return refuse(*exchange, parts_.metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
+    return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto found = parts_.index.find_or_begin(object_key(link), parts_.clock.steady_now());
-  if (const auto* failure = std::get_if<FillFailure>(&found))
-    return refuse(*exchange, parts_.metrics.failed, *failure->problem, failure->detail, failure->reason);
+  const auto found = parts_.index.find_or_begin(object_key(wish.link), parts_.clock.steady_now());
+  if (const auto* failure = std::get_if<FillFailure>(&found)) return refuse_filled(*exchange, wish, *failure);
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
-    if ((*object)->verified) return serve_object(worker, std::move(exchange), std::move(link), *object, attempt);
-    return check_first(worker, std::move(exchange), std::move(link), *object, attempt);
+    if ((*object)->verified) return serve_object(worker, std::move(exchange), std::move(wish), *object, attempt);
+    return check_first(worker, std::move(exchange), std::move(wish), *object, attempt);
   }
   const auto& joined = std::get<ObjectIndex::Joined>(found);
-  if (joined.began) run_fill(worker, *channel, link, joined.fill);
-  read_along(worker, std::move(exchange), std::move(link), joined, attempt);
+  if (joined.began) run_fill(worker, *channel, wish, joined.fill);
+  read_along(worker, std::move(exchange), std::move(wish), joined, attempt);
 }
 
-void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, contracts::Link link, const ObjectPtr& object, int attempt) {
+void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, int attempt) {
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
-    return refuse(*exchange, parts_.metrics.failed, http::problems::overloaded, file.error().text, "overloaded");
+    return refuse(*exchange, metrics_for(wish).failed, http::problems::overloaded, file.error().text, "overloaded");
   if (!file) {
     parts_.housekeeper.damaged(object, file.error().text);
-    return look_up(worker, std::move(exchange), std::move(link), attempt + 1);
+    return look_up(worker, std::move(exchange), std::move(wish), attempt + 1);
   }
   const auto now = base::unix_seconds(parts_.clock.wall_now());
   AnswerFacts facts;
   facts.node = exchange->note.node;
   facts.cache.hit = true;
   facts.age = std::max<std::int64_t>(now - object->stored, 0);
-  facts.link_life = link.expires - now;
+  facts.link_life = wish.link.expires - now;
   const auto head = object->head();
   const auto choice = choose(exchange->request(), head, object->size);
   auto response = answer(choice, head, object->size, facts);
   if (choice.length > 0) response.body = base::FileSlice{std::move(*file), choice.part.first, choice.length};
   exchange->note.cache = "hit";
-  parts_.metrics.hits.add();
-  if (exchange->request().method != http::Method::head) parts_.metrics.sent_bytes.add(static_cast<double>(choice.length));
+  auto& metrics = metrics_for(wish);
+  metrics.hits.add();
+  if (exchange->request().method != http::Method::head) metrics.sent_bytes.add(static_cast<double>(choice.length));
   exchange->reply(std::move(response));
 }
 
-void RequestFlow::check_first(runtime::Worker& worker, Exchange exchange, contracts::Link link, const ObjectPtr& object, int attempt) {
+void RequestFlow::check_first(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, int attempt) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  parts_.housekeeper.check(object, worker.loop, [this, &worker, held, link = std::move(link), attempt] {
-    look_up(worker, std::move(*held), link, attempt + 1);
+  parts_.housekeeper.check(object, worker.loop, [this, &worker, held, wish = std::move(wish), attempt] {
+    look_up(worker, std::move(*held), wish, attempt + 1);
   });
 }
 
-void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const contracts::Link& link,
-                           const std::shared_ptr<Fill>& fill) {
-  const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
-  if (!uri) {
-    const FillFailure failure{&http::problems::not_found, uri.error().text, "no_such_origin"};
+void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const Wish& wish, const std::shared_ptr<Fill>& fill) {
+  const auto view = parts_.view.get();
+  auto source = fill_line(*view, *parts_.peers.peers(), channel, wish.link, fill->key(), wish.asker, parts_.clock.wall_now());
+  if (!source) {
+    const FillFailure failure{&http::problems::not_found, source.error().text, "no_such_origin"};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));
     return fill->fail(failure);
   }
-  FillSource source{uri->text(), contracts::allowed_origins(channel.origins)};
   auto& runner = under_way_[worker.index]->fills.add([&](std::function<void()> on_over) {
-    return std::make_unique<FillRunner>(parts_.fills, worker, parts_.view.get()->fill, std::move(source), fill, std::move(on_over));
+    return std::make_unique<FillRunner>(parts_.fills, worker, view->fill, std::move(*source), fill, std::move(on_over));
   });
   runner.start();
 }
 
-void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, contracts::Link link, const ObjectIndex::Joined& joined, int attempt) {
-  DeliveryFacts facts{exchange->note.node, link.expires, joined.began ? Met::began : Met::waited};
+void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, int attempt) {
+  DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited, wish.asker.kind != Asker::Kind::viewer};
   if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::hit;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {
     is_over = on_over;
-    return std::make_unique<Delivery>(worker.loop, parts_.clock, parts_.metrics, std::move(facts), joined.fill, std::move(exchange), std::move(on_over));
+    return std::make_unique<Delivery>(worker.loop, parts_.clock, metrics_for(wish), std::move(facts), joined.fill, std::move(exchange), std::move(on_over));
   });
-  delivery.when_stale_serves([this, &worker, link, attempt](Exchange back) { look_up(worker, std::move(back), link, attempt + 1); });
+  delivery.when_stale_serves([this, &worker, wish, attempt](Exchange back) { look_up(worker, std::move(back), wish, attempt + 1); });
   if (delivery.start()) return;
   // The fill takes no newcomers and has left the index: there is another entry by now.
   exchange = delivery.take_exchange();
   is_over();
-  look_up(worker, std::move(exchange), std::move(link), attempt + 1);
+  look_up(worker, std::move(exchange), std::move(wish), attempt + 1);
+}
+
+void RequestFlow::refuse_filled(net::Exchange& exchange, const Wish& wish, const FillFailure& failure) {
+  metrics_for(wish).failed.add();
+  exchange.note.reason = failure.reason;
+  auto response = http::problem(*failure.problem, failure.detail);
+  if (wish.asker.kind != Asker::Kind::viewer) response.headers.add(contracts::kVerdictHeader, failure.reason);
+  exchange.reply(std::move(response));
 }
 
 void RequestFlow::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type, std::string_view detail,

@@ -10,6 +10,8 @@
 #include "cache_node/crew.h"
 #include "cache_node/delivery.h"
 #include "cache_node/fill_runner.h"
+#include "cache_node/group/fill_line.h"
+#include "cache_node/group/peer_board.h"
 #include "cache_node/housekeeper.h"
 #include "cache_node/node_metrics.h"
 #include "cache_node/node_view.h"
@@ -24,9 +26,11 @@ namespace tribune::cache_node {
 /// What the journey uses; outlives it.
 struct FlowParts {
   const base::Clock& clock;
-  NodeMetrics& metrics;
+  NodeMetrics& metrics;        // of viewers' requests
+  NodeMetrics& node_metrics;   // of other nodes'
   const PublishedNodeView& view;
   const ChannelMapKeeper& channels;
+  const PeerBoard& peers;
   ObjectIndex& index;
   OpenFiles& open_files;
   Housekeeper& housekeeper;
@@ -49,11 +53,18 @@ class RequestFlow {
   Warmed warm(runtime::Worker&, std::string_view target);
 
  private:
-  void look_up(runtime::Worker&, Exchange, contracts::Link, int attempt);
-  void serve_object(runtime::Worker&, Exchange, contracts::Link, const ObjectPtr&, int attempt);
-  void check_first(runtime::Worker&, Exchange, contracts::Link, const ObjectPtr&, int attempt);
-  void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const contracts::Link&, const std::shared_ptr<Fill>&);
-  void read_along(runtime::Worker&, Exchange, contracts::Link, const ObjectIndex::Joined&, int attempt);
+  struct Wish {
+    contracts::Link link;
+    Asker asker;
+  };
+  bool read_asker(net::Exchange&, Wish&);
+  NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
+  void look_up(runtime::Worker&, Exchange, Wish, int attempt);
+  void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
+  void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
+  void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&);
+  void read_along(runtime::Worker&, Exchange, Wish, const ObjectIndex::Joined&, int attempt);
+  void refuse_filled(net::Exchange&, const Wish&, const FillFailure&);
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
 
   struct UnderWay {

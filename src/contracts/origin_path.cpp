@@ -97,8 +97,9 @@ tl::unexpected<base::Error> refused(std::string text) {
 }
 
 base::Result<std::string> origin_at(const OriginSet& set, std::size_t index) {
-  if (index > set.extra_origins.size()) return refused("the channel has no such origin");
-  auto origin = origin_of(index == 0 ? set.base : set.extra_origins[index - 1]);
+  const auto extras = set.extra_origins.size();
+  if (index > extras + set.backups.size()) return refused("the channel has no such origin");
+  auto origin = origin_of(index == 0 ? set.base : index <= extras ? set.extra_origins[index - 1] : set.backups[index - extras - 1]);
   if (origin.empty()) return refused("the channel's origin is not a URL");
   return origin;
 }
@@ -134,9 +135,14 @@ std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& 
   const auto base_origin = origin_of(set.base);
   std::size_t index = 0;
   if (base_origin.empty() || origin != base_origin) {
-    const auto extra = std::find(set.extra_origins.begin(), set.extra_origins.end(), origin);
-    if (extra == set.extra_origins.end()) return std::nullopt;
-    index = static_cast<std::size_t>(extra - set.extra_origins.begin()) + 1;
+    const auto place_in = [&](const std::vector<std::string>& origins) {
+      return static_cast<std::size_t>(std::find(origins.begin(), origins.end(), origin) - origins.begin());
+    };
+    const auto extra = place_in(set.extra_origins);
+    const auto backup = place_in(set.backups);
+    if (extra < set.extra_origins.size()) index = 1 + extra;
+    else if (backup < set.backups.size()) index = 1 + set.extra_origins.size() + backup;
+    else return std::nullopt;
   }
 
   const auto mark = kMark + std::to_string(index);
@@ -180,6 +186,12 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   return uri;
 }
 
+http::Uri at_first_origin(const OriginSet& set, http::Uri uri) {
+  if (std::find(set.backups.begin(), set.backups.end(), uri.origin()) == set.backups.end()) return uri;
+  auto moved = http::parse_uri(origin_of(set.base) + uri.text().substr(uri.origin().size()));
+  return moved ? std::move(*moved) : uri;
+}
+
 std::vector<http::Uri> backup_uris(const OriginSet& set, const http::Uri& uri) {
   std::vector<http::Uri> uris;
   const auto origin = uri.origin();
@@ -193,8 +205,9 @@ std::vector<http::Uri> backup_uris(const OriginSet& set, const http::Uri& uri) {
 std::vector<std::string> allowed_origins(const OriginSet& set) {
   std::vector<std::string> origins;
   if (auto origin = origin_of(set.base); !origin.empty()) origins.push_back(std::move(origin));
-  for (const auto& extra : set.extra_origins)
-    if (auto origin = origin_of(extra); !origin.empty()) origins.push_back(std::move(origin));
+  for (const auto* further : {&set.extra_origins, &set.backups})
+    for (const auto& other : *further)
+      if (auto origin = origin_of(other); !origin.empty()) origins.push_back(std::move(origin));
   return origins;
 }
 

@@ -5,6 +5,7 @@
 //   under the directory of the source          →  the path relative to it        "720p/seg1.m4s"
 //   elsewhere at the source's origin           →  "~0/" and its path             "~0/keys/a.bin"
 //   at the channel's n-th extra origin (1 …)   →  "~n/" and its path             "~2/ads/ad1.m3u8"
+//   at a backup of the source's origin         →  the same, numbered after the extra origins
 //   a path that no front door lets through     →  "~nb/" and its base64url       "~0b/L2xpdmUvL2E"  for "/live//a"
 //
 // '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). Paths and queries are written
@@ -44,6 +45,9 @@ std::optional<OriginPath> to_origin_path(const OriginSet&, const http::Uri&);
 /// The absolute URI. Errors: invalid_input for an index out of range, a path that would leave the origin, or one that is not
 /// written as to_origin_path() writes it.
 base::Result<http::Uri> to_uri(const OriginSet&, std::string_view path, std::string_view query);
+
+/// The same object at the source's own origin, for what lies at a backup; anything else as it is.
+http::Uri at_first_origin(const OriginSet&, http::Uri);
 
 /// The same object at each backup of its origin, in their order; none for what lies at an extra origin.
 std::vector<http::Uri> backup_uris(const OriginSet&, const http::Uri&);

@@ -99,7 +99,8 @@ class Join {
     if (first_new_msn() < 0 || new_discontinuity() - new_segment().discontinuities < 0) return cannot_join("numbers below zero");
     if (!keeps_old()) return {};
     if (hole() > kMaxHole) return cannot_join("too many segments are missing between them");
-    if (extra_discontinuities() < 0 || new_discontinuity() <= before_.segments.back().discontinuity_sequence)
+    const bool is_marked = new_discontinuity() > before_.segments.back().discontinuity_sequence;
+    if (extra_discontinuities() < 0 || (!is_marked && !joint_.goes_on))
       return cannot_join("the discontinuity sequence would go back");
     const bool old_has_map = !before_.map_lines.empty();
     if (old_has_map && !standing_at(after_, new_segment().end_line).map_line) return cannot_join("the init section would not end");

@@ -169,10 +169,11 @@ struct Joint {
   std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN, for `after`
   std::int64_t discontinuity_shift = 0;   // the same for the discontinuity sequence
   std::uint32_t generation = 0;           // given to what comes from `after`
+  bool goes_on = false;                   // the same media from another packager: no discontinuity between them
 };
 
 /// One playlist for viewers out of two source timelines: segments of `before` (viewers' numbering) from MSN `first` on,
-/// EXT-X-DISCONTINUITY, then `after` (source's numbering, shifted as the joint says). When `before` ends before `first`,
+/// EXT-X-DISCONTINUITY unless the media goes on, then `after` (source's numbering, shifted as the joint says). When `before` ends before `first`,
 /// `after` alone, renumbered. Segments of `after` that would repeat an MSN of `before` are left out; MSNs between the two
 /// are filled with EXT-X-GAP segments. Keys and init sections are restated where they change; byte ranges, variables and
 /// IVs are made explicit; parts of `before` go, and a segment of which it had only parts becomes a gap.

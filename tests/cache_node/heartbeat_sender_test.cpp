@@ -24,7 +24,7 @@ struct Fixture {
     view->settings.heartbeat_interval = std::chrono::milliseconds(100);
     node.view.publish(view);
     sender = std::make_unique<HeartbeatSender>(
-        HeartbeatParts{node.clock, node.log, node.metrics, node.view, node.channels, [] { return contracts::Heartbeat{}; }}, node.workers.worker());
+        HeartbeatParts{node.clock, node.log, node.metrics, node.view, node.channels, node.peers, [] { return contracts::Heartbeat{}; }}, node.workers.worker());
   }
   ~Fixture() { node.workers.on(0, [&] { sender.reset(); }); }
 

@@ -40,9 +40,9 @@ class NodeUnderTest {
       : workers(options.workers), view(make_view(options)), memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
         index(options.max_bytes, options.fill_buffer_bytes / 2, memory), files(store_dir), open_files(files, 4), health(log, metrics),
         journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, journal, housekeeper, health, clock),
-        channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics),
+        channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
         flow(std::make_unique<RequestFlow>(
-            FlowParts{clock, node_metrics, view, channels, index, open_files, housekeeper, viewers, {clock, log, fill_metrics, index, disk, *memory}},
+            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, {clock, log, fill_metrics, index, disk, *memory, circuits}},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -129,6 +129,9 @@ class NodeUnderTest {
   ChannelMapKeeper channels;
   FillMetrics fill_metrics;
   NodeMetrics node_metrics;
+  NodeMetrics other_node_metrics;
+  Circuits circuits;
+  PeerBoard peers;
   ViewerEstimate viewers;
   std::unique_ptr<RequestFlow> flow;
 

@@ -1,5 +1,6 @@
 """A live channel at a scripted origin whose time is the test's: segments appear when advance() says so."""
 import hashlib
+from datetime import timedelta
 
 from .origin import ok
 
@@ -16,9 +17,10 @@ class LiveChannel:
     new one with reused file names and other bytes."""
 
     def __init__(self, origin, prefix="/live/demo", variants=("v1", "v2"), window=5, target=1, size=64 * 1024, fmp4=False,
-                 first_msn=0, listed=5):
+                 first_msn=0, listed=5, name="seg", began=None):
         self.origin, self.prefix, self.variants = origin, prefix, variants
         self.window, self.target, self.size, self.fmp4 = window, target, size, fmp4
+        self.name, self.began = name, began  # began: the moment of `first_msn`, when its segments are dated
         self.run = 1
         self.next_msn = first_msn
         self.first_msn = first_msn
@@ -42,7 +44,7 @@ class LiveChannel:
         return ("\n".join(lines) + "\n").encode()
 
     def name_of(self, msn):
-        return f"seg{msn}.{'m4s' if self.fmp4 else 'ts'}"
+        return f"{self.name}{msn}.{'m4s' if self.fmp4 else 'ts'}"
 
     def path_of(self, variant, msn):
         return f"{self.prefix}/{variant}/{self.name_of(msn)}"
@@ -65,6 +67,8 @@ class LiveChannel:
         if self.extra_tags:
             lines.append(self.extra_tags)
         for msn in self.listed:
+            if self.began:
+                lines.append("#EXT-X-PROGRAM-DATE-TIME:" + (self.began + timedelta(seconds=(msn - self.first_msn) * self.target)).isoformat())
             lines += [f"#EXTINF:{self.target:.3f},", self.name_of(msn)]
         if self.is_ended:
             lines.append("#EXT-X-ENDLIST")

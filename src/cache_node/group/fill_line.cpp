@@ -1,0 +1,114 @@
+#include "cache_node/group/fill_line.h"
+
+#include <algorithm>
+
+#include "base/rendezvous.h"
+#include "contracts/origin_path.h"
+
+namespace tribune::cache_node {
+namespace {
+
+/// For a while at least: a viewer's link may end while the node that was asked still looks at its clock.
+constexpr std::int64_t kLeastLinkSeconds = 60;
+
+struct Making {
+  const NodeView& view;
+  const std::string& target;                  // of the link that another node is asked with
+  std::vector<Place>& places;
+};
+
+Place node_place(const Making& m, Place::Kind kind, std::string name, const std::string& url) {
+  Place place;
+  place.kind = kind;
+  place.name = std::move(name);
+  place.url = url + m.target;
+  place.allowed_origins = {url};
+  place.deadlines = m.view.fill.deadlines;
+  place.deadlines.connect = m.view.settings.peers.connect_timeout;
+  place.deadlines.first_byte = m.view.settings.peers.answer_timeout;
+  place.deadlines.low_speed_window = m.view.settings.peers.low_speed_window;
+  place.allow_special_addresses = true;
+  place.circuit = {1, m.view.settings.peers.rest};
+  return place;
+}
+
+void add_peers(const Making& m, const Peers& peers, const ObjectKey& key) {
+  const auto& own = m.view.settings.id;
+  std::vector<base::RendezvousCandidate> candidates;
+  for (const auto& peer : peers)
+    if (peer.id != own) candidates.push_back({peer.id});
+  const auto others = candidates.size();
+  candidates.push_back({own});
+  for (const auto at : base::rendezvous_order(candidates, key.text)) {
+    if (at == others) return;
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
+    m.places.push_back(node_place(m, Place::Kind::peer, "peer " + peer->id, peer->url));
+  }
+}
+
+void add_parents(const Making& m, const ObjectKey& key) {
+  std::vector<base::RendezvousCandidate> candidates;
+  for (const auto& parent : m.view.settings.parents) candidates.push_back({parent});
+  for (const auto at : base::rendezvous_order(candidates, key.text)) {
+    const auto& url = m.view.settings.parents[at];
+    m.places.push_back(node_place(m, Place::Kind::parent, "parent " + url, url));
+  }
+}
+
+void add_origins(const Making& m, const contracts::ChannelEntry& channel, const http::Uri& uri) {
+  Place place;
+  place.name = uri.origin();
+  place.url = uri.text();
+  place.allowed_origins = contracts::allowed_origins(channel.origins);
+  place.deadlines = m.view.fill.deadlines;
+  place.allow_special_addresses = m.view.fill.allow_special_addresses;
+  place.circuit = m.view.fill.circuit;
+  m.places.push_back(place);
+  for (const auto& backup : contracts::backup_uris(channel.origins, uri)) {
+    auto other = place;
+    other.name = backup.origin();
+    other.url = backup.text();
+    other.allowed_origins.push_back(backup.origin());
+    m.places.push_back(std::move(other));
+  }
+}
+
+}  // namespace
+
+std::string_view word(Place::Kind kind) {
+  switch (kind) {
+    case Place::Kind::peer: return "peer";
+    case Place::Kind::parent: return "parent";
+    case Place::Kind::origin: return "origin";
+  }
+  return "unknown";
+}
+
+http::Headers Signing::fields(Place::Kind kind, base::WallTime now) const {
+  const bool up = kind == Place::Kind::parent;
+  const contracts::PeerMark mark{up ? contracts::PeerMark::Kind::child : contracts::PeerMark::Kind::peer, node, up ? tiers + 1 : tiers};
+  return contracts::mark_fields(*keys, mark, object, now);
+}
+
+base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, const contracts::ChannelEntry& channel, const contracts::Link& link,
+                                   const ObjectKey& key, Asker asker, base::WallTime now) {
+  const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
+  if (!uri) return tl::unexpected(uri.error());
+  FillSource source;
+  source.signing = {view.keys, view.settings.id, key.text, asker.tiers};
+  auto asked_with = link;
+  asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
+  std::string target;
+  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
+  const Making making{view, target, source.places};
+  for (const auto& step : view.settings.fill) {
+    if (step == "origin") add_origins(making, channel, *uri);
+    if (target.empty()) continue;             // no key can sign: nobody else would believe us
+    if (step == "peers" && asker.kind != Asker::Kind::peer && !view.settings.group.empty()) add_peers(making, peers, key);
+    if (step == "parent" && asker.tiers < contracts::kMaxTiers) add_parents(making, key);
+  }
+  if (source.places.empty()) add_origins(making, channel, *uri);
+  return source;
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,75 @@
+#pragma once
+// Whom a fill asks, one after the other: the nodes of the group that come before this one for that object, the tier above,
+// then the origin and its backups. Rendezvous hashing over the group's live nodes makes the line, so all nodes agree about it.
+//
+// A node asks only nodes that stand before it in the object's line, and the order of two nodes depends on their ids alone:
+// however different the nodes' knowledge of who lives, fills that wait for each other never go round in a ring. A peer's
+// question begins at the parents or the origin: it is never handed on to a peer.
+// WHY: no weights here: the order of two nodes must not depend on what one has heard of the other.
+//
+// Pure functions.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/signing.h"
+#include "cache_node/group/circuits.h"
+#include "cache_node/node_view.h"
+#include "cache_node/group/peer_board.h"
+#include "cache_node/object_key.h"
+#include "contracts/heartbeat.h"
+#include "contracts/link.h"
+#include "contracts/peer_mark.h"
+#include "http/message.h"
+#include "net/http_client.h"
+
+namespace tribune::cache_node {
+
+/// Who wants an object.
+struct Asker {
+  enum class Kind { viewer, peer, child };
+  Kind kind = Kind::viewer;
+  std::int64_t tiers = 0;                     // of parents that led here; a viewer's: 0
+};
+
+/// One that may have the object.
+struct Place {
+  enum class Kind { peer, parent, origin };
+  Kind kind = Kind::origin;
+  std::string name;                           // of its circuit: "peer stadium-2", "http://origin:80"
+  std::string url;
+  std::vector<std::string> allowed_origins;
+  net::FetchDeadlines deadlines;
+  bool allow_special_addresses = false;
+  CircuitSettings circuit;
+
+  bool is_node() const { return kind != Kind::origin; }
+};
+
+std::string_view word(Place::Kind);
+
+/// How a question to another node is signed.
+struct Signing {
+  std::shared_ptr<const base::KeyRing> keys;
+  std::string node;                           // this one
+  std::string object;                         // the key's text
+  std::int64_t tiers = 0;
+  http::Headers fields(Place::Kind, base::WallTime now) const;
+};
+
+/// Where an object comes from: only ever made from the channel map, the group and the configuration.
+struct FillSource {
+  std::vector<Place> places;                  // never empty
+  Signing signing;
+};
+
+/// Errors: invalid_input for a path that names nothing at the channel's origins.
+base::Result<FillSource> fill_line(const NodeView&, const Peers&, const contracts::ChannelEntry&, const contracts::Link&, const ObjectKey&, Asker,
+                                   base::WallTime now);
+
+}  // namespace tribune::cache_node
