@@ -182,7 +182,7 @@ int Transfer::on_ready_to_send(void* self, char* remote, char*, int remote_port,
   if (transfer.state_ == State::connecting) transfer.client_.metrics.connections.add();
   transfer.state_ = State::sent;
   transfer.fd_ = transfer.client_.sockets.find(remote, remote_port, local_port);
-  transfer.refuse_connection_with_unread_bytes();
+  if (!transfer.leaves_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
   transfer.sent_at_ = transfer.client_.clock.steady_now();
   const auto& first_byte = transfer.request_.deadlines.first_byte;
   transfer.arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");

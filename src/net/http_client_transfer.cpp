@@ -310,13 +310,17 @@ bool Transfer::has_unread_bytes() const {
   return uri_.scheme == "http" && fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-void Transfer::refuse_connection_with_unread_bytes() {
-  if (!has_unread_bytes()) return;
+bool Transfer::leaves_connection_with_unread_bytes() {
+  if (!has_unread_bytes()) return true;
   // What came unasked would be read as this request's answer. Once it is dropped and the socket is shut, sending fails, and
   // libcurl takes a fresh connection.
-  std::array<char, 4096> dropped;
+  constexpr int kMostReads = 64;
+  std::array<char, 16 * 1024> dropped;
   ::shutdown(fd_, SHUT_RDWR);
-  while (::recv(fd_, dropped.data(), dropped.size(), MSG_DONTWAIT) > 0) {}
+  for (int i = 0; i < kMostReads; ++i)
+    if (::recv(fd_, dropped.data(), dropped.size(), MSG_DONTWAIT) <= 0) return true;
+  refusal_ = error(ErrorKind::protocol, false, "the origin goes on sending what nobody asked for");
+  return false;
 }
 
 void Transfer::on_excess() {

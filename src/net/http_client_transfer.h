@@ -105,8 +105,9 @@ class Transfer {
   void look_for_excess();
   void on_excess();
   bool has_unread_bytes() const;
-  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it.
-  void refuse_connection_with_unread_bytes();
+  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and refused, when
+  /// more comes than can be dropped here.
+  bool leaves_connection_with_unread_bytes();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
   bool is_safe_to_repeat() const;

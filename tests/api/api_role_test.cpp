@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "contracts/event.h"
+#include "runtime/fake_exchange.h"
 
 using namespace tribune;
 
@@ -17,23 +18,6 @@ config::Settings settings(const std::string& api, const std::string& channels = 
   REQUIRE(outcome.settings);
   return *outcome.settings;
 }
-
-class OneAnswer final : public net::Exchange {
- public:
-  OneAnswer(http::Request request, http::Response& response) : request_(std::move(request)), response_(response) {}
-  const http::Request& request() const override { return request_; }
-  void reply(http::Response response) override { response_ = std::move(response); }
-  void begin(http::Response, std::optional<std::uint64_t>) override {}
-  void write(http::Body) override {}
-  std::uint64_t unsent() const override { return 0; }
-  void when_drained(std::uint64_t, std::function<void()>) override {}
-  void finish() override {}
-  void on_gone(std::function<void()>) override {}
-
- private:
-  http::Request request_;
-  http::Response& response_;
-};
 
 class NoClient final : public net::HttpClient {
  public:
@@ -52,14 +36,12 @@ struct House {
   std::unique_ptr<runtime::Role> role = api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}]})"), services);
 
   http::Response get(std::string_view path, http::Headers headers = {}) {
-    http::Request request;
-    request.path = path;
-    request.headers = std::move(headers);
-    http::Response response;
-    response.status = 0;
+    const auto answered = std::make_shared<runtime::Answered>();
     for (auto& route : role->front_routes())
-      if (route.pattern == path) route.handler(worker, std::make_unique<OneAnswer>(request, response), {});
-    return response;
+      if (route.pattern == path)
+        route.handler(worker, std::make_unique<runtime::FakeExchange>(runtime::request_of(http::Method::get, std::string(path), std::move(headers)), answered), {});
+    REQUIRE(answered->response);
+    return *answered->response;
   }
 };
 

@@ -19,12 +19,12 @@ const kFirstRetryMs = 1000;
 const kLongestRetryMs = 8000;
 
 /** Retries a little sooner and longer than hls.js by itself: a balancer that restarts is back within seconds. */
-const patient = (maxNumRetry: number) => ({
+const patient = (maxNumRetry: number, maxRetryDelayMs = 4000) => ({
   default: {
     maxTimeToFirstByteMs: 10000,
     maxLoadTimeMs: 20000,
     timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
-    errorRetry: { maxNumRetry, retryDelayMs: 500, maxRetryDelayMs: 4000 },
+    errorRetry: { maxNumRetry, retryDelayMs: 500, maxRetryDelayMs },
   },
 });
 
@@ -86,6 +86,8 @@ export class PlayerSession {
       workerPath,
       manifestLoadPolicy: patient(4),
       playlistLoadPolicy: patient(6),
+      // A dead node is passed over within two seconds; hls.js by itself may wait for eight, longer than a live buffer lasts.
+      fragLoadPolicy: patient(20, 1000),
       backBufferLength: 60,
     });
     this.hls = hls;
