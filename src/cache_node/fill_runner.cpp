@@ -89,8 +89,10 @@ void FillRunner::send(const Place& to) {
   net::FetchRequest request;
   request.url = to.url;
   request.headers = {{"Accept-Encoding", "identity"}};
-  if (to.is_node())
-    for (const auto& field : source_.signing.fields(to.kind, parts_.clock.wall_now()).all()) request.headers.add(field.name, field.value);
+  if (to.is_node()) {
+    const auto mark = source_.signing.fields(to.kind, parts_.clock.wall_now());
+    for (const auto& field : mark.all()) request.headers.add(field.name, field.value);
+  }
   request.destinations.allowed_origins = to.allowed_origins;
   request.destinations.allow_special_addresses = to.allow_special_addresses;
   request.deadlines = to.deadlines;
