@@ -153,11 +153,11 @@ struct Stage {
     request.path = target.substr(0, mark);
     if (mark != std::string::npos) request.query = target.substr(mark + 1);
     request.headers = std::move(headers);
-    http::Router router;
-    router.add({http::Method::get}, "/live/{channel}/index.m3u8", 0);
-    router.add({http::Method::get}, "/live/{channel}/~{session}/{path...}", 1);
+    http::Router routes;
+    routes.add({http::Method::get}, "/live/{channel}/index.m3u8", 0);
+    routes.add({http::Method::get}, "/live/{channel}/~{session}/{path...}", 1);
     const auto path = request.path;
-    const auto routed = router.match(method, path);
+    const auto routed = routes.match(method, path);
     const auto* match = std::get_if<http::Router::Match>(&routed);
     REQUIRE(match);
     auto outcome = std::make_shared<Outcome>();

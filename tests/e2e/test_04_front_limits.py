@@ -107,7 +107,8 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
     node = event.nodes["stadium"]
     _, url, expected = event.link()
     assert fetch(url).body == expected
-    wait_until(lambda: node.metric(words.CONNECTIONS, listener="front") == 0, 5)
+    probe = 1  # the connection over which the balancer probes the node
+    wait_until(lambda: node.metric(words.CONNECTIONS, listener="front") <= probe, 5)
     idle, memory = node.descriptors(), node.memory_bytes()
     readers = []
     for i in range(count):
@@ -122,7 +123,7 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
         assert grown < count * 16 * 1024, f"{grown / count:.0f} bytes each"
     # Two: the object's file, which the node keeps open while it is hot, and a connection of the balancer's or the node's own.
     wait_until(lambda: node.descriptors() <= idle + 2, 12, "all slow readers closed, and their files with them")
-    assert node.metric(words.CONNECTIONS, listener="front") == 0
+    assert node.metric(words.CONNECTIONS, listener="front") <= probe
     # Over loopback the kernel may take a whole segment for a reader that takes nothing: its answer is complete for the access
     # log, and its connection is cut all the same.
     assert node.metric("tribune_http_slow_readers_cut_total", listener="front") >= count

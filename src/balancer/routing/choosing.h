@@ -57,12 +57,12 @@ struct RoutingView {
 
 /// What is known of the one who asks. Views live as long as the question.
 struct RoutingQuestion {
-  std::optional<ClientAddress> client;
-  std::string_view channel;
-  std::vector<std::string_view> proved;     // nodes of believed receipts, the nearest first
-  std::string_view named;                   // the cache that the client names; empty: none
-  std::string_view current;                 // the node that serves this session; empty: none yet
-  std::string_view gone;                    // the node that this client finds gone; empty: none
+  std::optional<ClientAddress> client{};
+  std::string_view channel{};
+  std::vector<std::string_view> proved{};   // nodes of believed receipts, the nearest first
+  std::string_view named{};                 // the cache that the client names; empty: none
+  std::string_view current{};               // the node that serves this session; empty: none yet
+  std::string_view gone{};                  // the node that this client finds gone; empty: none
   std::uint64_t session = 0;                // spreads a drain over its time
   bool may_use_origin = false;
   base::SteadyTime now{};

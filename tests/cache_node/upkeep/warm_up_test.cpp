@@ -39,7 +39,8 @@ struct Fixture {
   }
   template <class Holds>
   bool wait(Holds holds) {
-    for (int i = 0; i < 1000 && !holds(); ++i) workers.on(0, [] { std::this_thread::yield(); }), std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!holds() && std::chrono::steady_clock::now() < end) workers.on(0, [] { std::this_thread::yield(); });
     return holds();
   }
 };
