@@ -19,10 +19,6 @@ base::Counter decisions(base::Metrics& metrics, std::string_view outcome) {
   return metrics.counter("tribune_access_decisions_total", "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
 }
 
-std::uint32_t where_of(const Visitor& visitor) {
-  return visitor.node.empty() ? 0 : static_cast<std::uint32_t>(std::hash<std::string_view>{}(visitor.node)) | 1;
-}
-
 std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000)); }
 
 }  // namespace
@@ -117,7 +113,7 @@ void Admission::predict(std::string_view channel, double mbps) {
 
 Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
+  if (ticket && inner.sessions.extend(ticket->session, idle)) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
@@ -128,26 +124,35 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
 
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  const auto extension = inner.sessions.extend(id, idle, where_of(visitor));
-  if (extension == Sessions::Extension::known) return Renewal::known;
+  if (inner.sessions.extend(id, idle)) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
-  if (extension == Sessions::Extension::moved) {
-    inner.move(id, visitor);
-    return Renewal::known;
-  }
   if (inner.ended.contains(id)) return Renewal::ended;
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
-  const auto set = inner.scopes_of(queue, visitor);
   if (inner.sessions.is_full()) return Renewal::uncounted;
-  if (!inner.is_in_grace(inner.clock.steady_now()) && !inner.may_enter(queue, set)) return Renewal::lapsed;
+  const auto places = inner.places_of(visitor);
+  auto set = inner.entrance(queue, places);
+  if (inner.is_in_grace(inner.clock.steady_now())) set = inner.scopes_at(queue, places.front());
+  else if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
+  if (!set) return Renewal::lapsed;
   switch (inner.sessions.renew(id, visitor.channel, idle)) {
     case Sessions::Renewal::known: return Renewal::known;   // another request of it was faster
     case Sessions::Renewal::uncounted: return Renewal::uncounted;
     case Sessions::Renewal::adopted: break;
   }
-  inner.hold(id, visitor, set, queue.kbps);
+  inner.hold(id, visitor, *set, queue.kbps);
   return Renewal::adopted;
+}
+
+bool Admission::move(SessionId id, const Place& place, bool must) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  inner.catch_up();
+  return inner.move(id, {inner.scopes.at(ScopeKind::group, place.group), inner.scopes.at(ScopeKind::node, place.node)}, must);
+}
+
+std::shared_ptr<const PlaceLimits> Admission::place_limits() const {
+  return inner_->has_place_limits.load(std::memory_order_relaxed) ? inner_->place_limits.get() : nullptr;
 }
 
 bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {
@@ -193,6 +198,8 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
   inner.scopes.settle(now);
   for (auto& [id, queue] : inner.channels) inner.sweep(*queue, is_second);
   inner.call_next();
+  inner.tell_places();
+  if (is_second) inner.forget_lists();
   for (auto& [id, queue] : inner.channels)
     for (auto& lane : queue->lanes) inner.write_behind(*lane);
 }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,6 +23,7 @@
 
 #include "access/access_settings.h"
 #include "access/limits.h"
+#include "access/places.h"
 #include "access/queue_status.h"
 #include "access/sessions.h"
 #include "base/clock.h"
@@ -41,6 +43,7 @@ struct Visitor {
   std::string_view client{};     // the address, or what stands for it (a /64): tickets are counted by it. Empty: not counted
   std::string_view group{};      // of cache nodes, and the node, where routing would send it now. Empty: not known
   std::string_view node{};
+  std::span<const Place> others{};   // where it may watch when that one is full, in this order
 };
 
 /// What a verified ticket says. `contracts::Ticket` has the same members, signed.
@@ -56,6 +59,7 @@ struct TicketClaim {
 struct Granted {
   SessionId session = 0;
   bool is_new = true;
+  std::string_view node{};             // where it was counted; lives as long as the Admission. Empty: nowhere, or told before
   std::vector<SessionId> replaced{};   // ended for it (AccountRule::take_over)
 };
 
@@ -136,8 +140,15 @@ class Admission {
   ///   uncounted  it watches, but as many as may be are known
   ///   lapsed     it was released long ago and all is full: to be decided like a newcomer
   ///   ended      it was stopped, or another device of the account took over
-  enum class Renewal { known, adopted, uncounted, lapsed, ended };
+  ///   unplaced   it is not known, nodes have limits, and the visitor names none: to be asked again with a node
+  enum class Renewal { known, adopted, uncounted, lapsed, ended, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
+
+  /// The session watches at another place from now on. Unless it `must`, for it cannot stay where it is, it may not where there is no
+  /// room: false then, and nothing is changed. A session that is not counted may always.
+  bool move(SessionId, const Place&, bool must);
+  /// Null while no group and no node has a limit.
+  std::shared_ptr<const PlaceLimits> place_limits() const;
 
   /// Who waits and leaves gives the place up. False: it was none.
   bool cancel(std::string_view channel, const TicketClaim&);

@@ -30,12 +30,58 @@ bool ChannelQueue::has_waiting() const {
   return std::any_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->line.has_head(); });
 }
 
-ScopeSet Admission::Inner::scopes_of(ChannelQueue& queue, const Visitor& visitor) {
-  return {&scopes.global(), queue.scope, scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)};
+PlaceList Admission::Inner::places_of(const Visitor& visitor) {
+  PlaceList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
+  for (const auto& other : visitor.others) {
+    const PlaceScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
+    if (places.size() < kMostPlaces && std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+  }
+  return places;
 }
 
-ScopeSet Admission::Inner::scopes_of(ChannelQueue& queue, const TicketEntry& entry) {
-  return {&scopes.global(), queue.scope, scopes.numbered(entry.group), scopes.numbered(entry.node)};
+ScopeSet Admission::Inner::scopes_at(const ChannelQueue& queue, const PlaceScopes& place) {
+  return {&scopes.global(), queue.scope, place.group, place.node};
+}
+
+std::optional<ScopeSet> Admission::Inner::vacancy(const ChannelQueue& queue, std::uint32_t place) {
+  const auto is_contested = [](const Scope* scope) { return scope && scope->is_contested; };
+  for (const auto& at : lists.at(place)) {
+    const auto set = scopes_at(queue, at);
+    if (!is_contested(at.group) && !is_contested(at.node) && !set.full(queue.kbps)) return set;
+  }
+  return std::nullopt;
+}
+
+/// Who comes later takes no room in pieces where this one waits.
+void Admission::Inner::contest(const ChannelQueue& queue, std::uint32_t place) {
+  for (const auto& at : lists.at(place))
+    if (auto* full = scopes_at(queue, at).full(queue.kbps)) full->is_contested = has_contested = true;
+}
+
+/// The visitor may watch elsewhere than it was said before: nodes come and go, and so does the viewer.
+void Admission::Inner::replace(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry, const Visitor& visitor) {
+  if (visitor.node.empty() || entry.state == TicketState::called) return;
+  const auto places = places_of(visitor);
+  if (places == lists.at(entry.place)) return;
+  const auto place = lists.number(places);
+  if (place == entry.place) return;
+  if (entry.state == TicketState::passed) {
+    auto& before = queue.passed[entry.place];
+    std::erase_if(before, [&](const Passed& one) { return one.lane == lane.index && one.number == number; });
+    if (before.empty()) queue.passed.erase(entry.place);
+  }
+  entry.place = place;
+  if (entry.state != TicketState::passed) return;
+  pass(queue, lane, number, entry);
+  has_changed = true;
+}
+
+/// Aside, behind those for the same places who came before.
+void Admission::Inner::pass(ChannelQueue& queue, Lane& lane, std::uint64_t number, const TicketEntry& entry) {
+  auto& line = queue.passed[entry.place];
+  auto behind = line.end();
+  while (behind != line.begin() && std::prev(behind)->joined > entry.joined) --behind;
+  line.insert(behind, {lane.index, number, entry.joined});
 }
 
 void Admission::Inner::catch_up() {
@@ -146,47 +192,61 @@ void Admission::Inner::take_turn(ChannelQueue& queue, Lane& lane) {
   lane.credit -= shares;
   const auto number = lane.line.head();
   auto& entry = *lane.line.find(number);
-  const auto set = scopes_of(queue, entry);
-  if (set.full(queue.kbps)) {
-    queue.passed[std::uint32_t{entry.group} << 16 | entry.node].push_back({lane.index, number});
-    forget_client(entry);
-    lane.line.set_state(number, TicketState::passed);
+  forget_client(entry);
+  if (const auto set = vacancy(queue, entry.place)) {
+    call(queue, lane, number, entry, *set);
   } else {
-    forget_client(entry);
-    call(queue, lane, number, entry, set);
+    lane.line.set_state(number, TicketState::passed);
+    pass(queue, lane, number, entry);
   }
   lane.line.advance();
   lane.disk.is_dirty = true;
 }
 
+/// Those aside, whoever came first among all who have room.
 void Admission::Inner::call_passed(ChannelQueue& queue) {
-  const auto least = Line::ticks(clock.steady_now() - settings.lease());
-  for (auto place = queue.passed.begin(); place != queue.passed.end();) {
-    auto& line = place->second;
-    while (!line.empty()) {
-      auto& lane = *queue.lanes[line.front().lane];
-      const auto number = line.front().number;
-      auto* entry = lane.line.find(number);
-      if (entry && entry->state == TicketState::passed) {
-        if (entry->heard < least) {
-          lane.abandoned.add();
-          lane.line.set_state(number, TicketState::done);
-        } else {
-          const auto set = scopes_of(queue, *entry);
-          if (auto* full = set.full(queue.kbps)) {
-            full->is_contested = has_contested = true;
-            break;
-          }
-          call(queue, lane, number, *entry, set);
-        }
-      }
-      line.pop_front();
+  std::vector<std::uint32_t> places;
+  for (auto line = queue.passed.begin(); line != queue.passed.end();) {
+    const bool has_any = trim_passed(queue, line->second);
+    if (has_any) places.push_back(line->first);
+    line = has_any ? std::next(line) : queue.passed.erase(line);
+  }
+  const auto comes_before = [&](std::uint32_t a, std::uint32_t b) { return queue.passed[a].front().joined < queue.passed[b].front().joined; };
+  while (!places.empty()) {
+    const auto first = std::min_element(places.begin(), places.end(), comes_before);
+    auto& line = queue.passed[*first];
+    const auto set = vacancy(queue, *first);
+    if (!set) {
+      contest(queue, *first);
+      places.erase(first);
+      continue;
     }
-    place = line.empty() ? queue.passed.erase(place) : std::next(place);
+    const auto [lane, number, joined] = line.front();
+    line.pop_front();
+    call(queue, *queue.lanes[lane], number, *queue.lanes[lane]->line.find(number), *set);
+    if (trim_passed(queue, line)) continue;
+    queue.passed.erase(*first);
+    places.erase(first);
   }
 }
 
-void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry&, const ScopeSet& set) {
+/// Leaves out those at the head who gave up. False when nobody is left.
+bool Admission::Inner::trim_passed(ChannelQueue& queue, std::deque<Passed>& line) {
+  const auto least = Line::ticks(clock.steady_now() - settings.lease());
+  for (; !line.empty(); line.pop_front()) {
+    auto& lane = *queue.lanes[line.front().lane];
+    const auto number = line.front().number;
+    const auto* entry = lane.line.find(number);
+    if (!entry || entry->state != TicketState::passed) continue;
+    if (entry->heard >= least) return true;
+    lane.abandoned.add();
+    lane.line.set_state(number, TicketState::done);
+  }
+  return false;
+}
+
+void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry, const ScopeSet& set) {
+  entry.place = lists.number({{set.group, set.node}});
   keep(set, queue.kbps, 1);
   lane.line.set_state(number, TicketState::called);
   lane.line.count_call();
@@ -264,6 +324,31 @@ void Admission::Inner::age() {
     found->second.is_young = false;
     found->second.scopes.each([&](Scope& scope) { scope.young_kbps -= found->second.kbps; });
   }
+}
+
+/// What who chooses nodes should know of their limits.
+void Admission::Inner::tell_places() {
+  auto now = std::make_shared<PlaceLimits>();
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [id, queue] : channels) least = std::min(least, queue->kbps);
+  scopes.each([&](const Scope& scope) {
+    if (!scope.has_limit() || (scope.kind != ScopeKind::group && scope.kind != ScopeKind::node)) return;
+    const bool is_group = scope.kind == ScopeKind::group;
+    (is_group ? now->limited_groups : now->limited_nodes).insert(scope.id);
+    if (!channels.empty() && (scope.is_contested || !scope.has_room(least))) (is_group ? now->full_groups : now->full_nodes).insert(scope.id);
+  });
+  const bool has_any = !now->empty();
+  if (!has_any && !has_place_limits) return;
+  if (has_any) place_limits.publish(std::move(now));
+  has_place_limits = has_any;
+}
+
+void Admission::Inner::forget_lists() {
+  if (lists.size() < kMostLists / 2) return;
+  const auto is_idle = [](const auto& lane) { return lane->line.in_line() == 0 && lane->calls.empty(); };
+  for (const auto& [id, queue] : channels)
+    if (!queue->passed.empty() || !std::all_of(queue->lanes.begin(), queue->lanes.end(), is_idle)) return;
+  lists.clear();
 }
 
 void Admission::Inner::sweep(ChannelQueue& queue, bool is_second) {

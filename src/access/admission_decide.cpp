@@ -24,6 +24,8 @@ std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64
   return interval + interval * static_cast<std::int64_t>((number * 0x9e3779b97f4a7c15ull >> 32) % 201) / 1'000;
 }
 
+std::string_view name_of(const ScopeSet& set) { return set.node ? std::string_view(set.node->id) : ""; }
+
 }  // namespace
 
 SessionId Admission::Inner::new_id() {
@@ -75,29 +77,39 @@ Refused account_full(const Account& account) {
 
 }  // namespace
 
+std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const PlaceList& places) {
+  for (const auto& place : places)
+    if (const auto set = scopes_at(queue, place); may_enter(queue, set)) return set;
+  return std::nullopt;
+}
+
 Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor, std::chrono::milliseconds idle) {
-  const auto set = scopes_of(queue, visitor);
+  const auto places = places_of(visitor);
   auto* account = full_account(visitor);
   if (account && (limits.account_rule == AccountRule::refuse || account->devices.empty())) return account_full(*account);
   Granted result;
+  std::optional<ScopeSet> set;
   if (account) {
     // The oldest device's room is the newest one's, when it is of the same channel: nobody else is let in or kept out by it.
     const auto oldest = account->devices.front().session;
-    const auto& held = holdings.at(oldest).scopes;
-    const bool is_same = held.channel == set.channel && held.group == set.group && held.node == set.node;
-    if (!is_same && !may_enter(queue, set)) return join(queue, visitor, set);
+    const auto held = holdings.at(oldest).scopes;
+    const bool is_same = held.channel == queue.scope && std::count(places.begin(), places.end(), PlaceScopes{held.group, held.node}) > 0;
+    set = is_same ? held : entrance(queue, places);
+    if (!set) return join(queue, visitor, places);
     end(oldest);
     result.replaced.push_back(oldest);
-  } else if (!may_enter(queue, set)) {
-    return join(queue, visitor, set);
+  } else {
+    set = entrance(queue, places);
+    if (!set) return join(queue, visitor, places);
   }
   result.session = new_id();
-  if (!open(result.session, visitor, set, queue.kbps, idle)) return Refused{Refusal::busy};
+  result.node = name_of(*set);
+  if (!open(result.session, visitor, *set, queue.kbps, idle)) return Refused{Refusal::busy};
   granted.add();
   return result;
 }
 
-Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const ScopeSet& set) {
+Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const PlaceList& places) {
   Lane* lane = queue.lanes.front().get();
   for (const auto& candidate : queue.lanes)
     if (candidate->name == visitor.lane) lane = candidate.get();
@@ -118,7 +130,7 @@ Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, con
   }
   TicketClaim ticket{lane->line.queue(), lane->index, 0, new_id()};
   if (client != 0) ++clients[client];
-  ticket.number = lane->line.join(ticket.session, client, set.group ? set.group->number : 0, set.node ? set.node->number : 0, clock.steady_now());
+  ticket.number = lane->line.join(ticket.session, client, lists.number(places), clock.steady_now());
   write_behind(*lane);
   queued_new.add();
   return queued(queue, *lane, ticket, true);
@@ -169,12 +181,13 @@ Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& visitor, c
     entry->session = ticket.session;
     entry->joined = Line::ticks(clock.steady_now());
     line.set_state(ticket.number, TicketState::passed);
-    queue.passed[0].push_back({lane.index, ticket.number});
+    pass(queue, lane, ticket.number, *entry);
     has_changed = true;
-    catch_up();
   }
-  entry = line.find(ticket.number);
+  replace(queue, lane, ticket.number, *entry, visitor);
   hear(lane, visitor, ticket, *entry);
+  catch_up();
+  entry = line.find(ticket.number);
   const bool is_on_disk = line.place_of(ticket.number) <= lane.disk.served;
   if (entry->state == TicketState::called && is_on_disk) return claim(queue, lane, visitor, ticket, *entry, idle);
   return queued(queue, lane, ticket, false);
@@ -183,20 +196,26 @@ Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& visitor, c
 /// Its turn is over: it is worth no more than no ticket, but for one that a former run had called.
 Decision Admission::Inner::spent(ChannelQueue& queue, const Visitor& visitor, const TicketClaim& ticket, bool was_claimed,
                                  std::chrono::milliseconds idle) {
-  const auto set = scopes_of(queue, visitor);
   const Refused too_late{was_claimed || ended.contains(ticket.session) ? Refusal::ticket_used : Refusal::ticket_expired};
   if (ended.contains(ticket.session)) return too_late;
   const bool is_of_former_run = is_in_grace(clock.steady_now()) && !was_claimed;
-  if (is_of_former_run ? !may_claim(set) : !may_enter(queue, set)) return too_late;
+  const auto places = places_of(visitor);
+  auto set = entrance(queue, places);
+  if (is_of_former_run) {
+    set.reset();
+    for (auto place = places.begin(); place != places.end() && !set; ++place)
+      if (const auto there = scopes_at(queue, *place); may_claim(there)) set = there;
+  }
+  if (!set) return too_late;
   if (auto* account = full_account(visitor)) return account_full(*account);
-  if (!open(ticket.session, visitor, set, queue.kbps, idle)) return too_late;
-  return Granted{ticket.session, !is_of_former_run};
+  if (!open(ticket.session, visitor, *set, queue.kbps, idle)) return too_late;
+  return Granted{ticket.session, !is_of_former_run, name_of(*set)};
 }
 
 Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor& visitor, const TicketClaim& ticket, TicketEntry& entry,
                                  std::chrono::milliseconds idle) {
   const auto set = scopes_of(queue, entry);
-  Granted result{ticket.session};
+  Granted result{ticket.session, true, name_of(set)};
   auto* account = full_account(visitor);
   if (account && (limits.account_rule == AccountRule::refuse || account->devices.empty())) return account_full(*account);
   if (!may_claim(set)) return queued(queue, lane, ticket, false);
@@ -267,23 +286,29 @@ void Admission::Inner::end(SessionId id) {
   ended_order.pop_front();
 }
 
-void Admission::Inner::move(SessionId id, const Visitor& visitor) {
+bool Admission::Inner::move(SessionId id, const PlaceScopes& to, bool must) {
   const auto found = holdings.find(id);
-  if (found == holdings.end()) return;
+  if (found == holdings.end()) return true;
   auto& holding = found->second;
+  auto& from = holding.scopes;
+  const auto has_room = [&](const Scope* scope, const Scope* now) {
+    return !scope || scope == now || (!scope->is_contested && scope->has_room(holding.kbps));
+  };
+  if (!must && !(has_room(to.group, from.group) && has_room(to.node, from.node))) return false;
   const auto count = [&](Scope* scope, int by) {
     if (!scope) return;
     scope->sessions += by;
     scope->predicted_kbps += by * holding.kbps;
     if (holding.is_young) scope->young_kbps += by * holding.kbps;
   };
-  count(holding.scopes.group, -1);
-  count(holding.scopes.node, -1);
-  holding.scopes.group = scopes.at(ScopeKind::group, visitor.group);
-  holding.scopes.node = scopes.at(ScopeKind::node, visitor.node);
-  count(holding.scopes.group, 1);
-  count(holding.scopes.node, 1);
+  count(from.group, -1);
+  count(from.node, -1);
+  from.group = to.group;
+  from.node = to.node;
+  count(from.group, 1);
+  count(from.node, 1);
   has_changed = true;
+  return true;
 }
 
 }  // namespace tribune::access

@@ -5,6 +5,7 @@
 // What changes the number of sessions happens under `mutex`, so that no limit is exceeded between looking and opening.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -20,8 +21,10 @@
 
 #include "access/admission.h"
 #include "access/line.h"
+#include "access/places.h"
 #include "access/scope.h"
 #include "access/sessions.h"
+#include "base/published.h"
 
 namespace tribune::access {
 
@@ -61,6 +64,7 @@ struct Lane {
 struct Passed {
   std::uint8_t lane;
   std::uint64_t number;
+  std::uint32_t joined;                      // who came first is first
 };
 
 struct ChannelQueue {
@@ -70,7 +74,7 @@ struct ChannelQueue {
   std::optional<base::SteadyTime> opens_at;
   std::int64_t kbps = 5'000;
   std::vector<std::unique_ptr<Lane>> lanes;
-  std::map<std::uint32_t, std::deque<Passed>> passed;   // by group and node
+  std::map<std::uint32_t, std::deque<Passed>> passed;   // by list of places; none is empty
 
   std::uint64_t waiting() const;
   bool has_waiting() const;
@@ -101,9 +105,11 @@ struct Admission::Inner {
   Decision holder(ChannelQueue&, const Visitor&, const TicketClaim&, std::chrono::milliseconds idle);
   Decision spent(ChannelQueue&, const Visitor&, const TicketClaim&, bool was_claimed, std::chrono::milliseconds idle);
   Decision claim(ChannelQueue&, Lane&, const Visitor&, const TicketClaim&, TicketEntry&, std::chrono::milliseconds idle);
-  Decision join(ChannelQueue&, const Visitor&, const ScopeSet&);
+  Decision join(ChannelQueue&, const Visitor&, const PlaceList&);
   Queued queued(const ChannelQueue&, Lane&, const TicketClaim&, bool is_new);
   bool may_enter(const ChannelQueue&, const ScopeSet&) const;
+  /// The first place where a newcomer may watch at once.
+  std::optional<ScopeSet> entrance(const ChannelQueue&, const PlaceList&);
   bool may_claim(const ScopeSet&) const;
   void hear(Lane&, const Visitor&, const TicketClaim&, TicketEntry&);
   /// The account's devices, when one more would be too many.
@@ -112,24 +118,34 @@ struct Admission::Inner {
   void hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps);
   bool drop(SessionId);
   void end(SessionId);
-  void move(SessionId, const Visitor&);
+  bool move(SessionId, const PlaceScopes&, bool must);
   SessionId new_id();
 
   // admission_calls.cpp
   ChannelQueue& channel(std::string_view id);
-  ScopeSet scopes_of(ChannelQueue&, const Visitor&);
-  ScopeSet scopes_of(ChannelQueue&, const TicketEntry&);
+  PlaceList places_of(const Visitor&);
+  ScopeSet scopes_at(const ChannelQueue&, const PlaceScopes&);
+  /// Of a called ticket, which has one place.
+  ScopeSet scopes_of(const ChannelQueue& queue, const TicketEntry& entry) { return scopes_at(queue, lists.at(entry.place).front()); }
+  /// Where a ticket of the channel can be called to; nobody who came earlier waits for room there.
+  std::optional<ScopeSet> vacancy(const ChannelQueue&, std::uint32_t place);
+  void contest(const ChannelQueue&, std::uint32_t place);
+  void replace(ChannelQueue&, Lane&, std::uint64_t number, TicketEntry&, const Visitor&);
+  void pass(ChannelQueue&, Lane&, std::uint64_t number, const TicketEntry&);
   bool is_in_grace(base::SteadyTime now) const { return now < grace_until; }
   /// Calls who can be called, when something changed since.
   void catch_up();
   void call_next();
   void call_passed(ChannelQueue&);
+  bool trim_passed(ChannelQueue&, std::deque<Passed>&);
   Lane* next_lane(ChannelQueue&);
   bool block_full(std::vector<ChannelQueue*>& waiting);
   ChannelQueue* first_in_line(const std::vector<ChannelQueue*>& waiting, std::size_t& skips);
   void find_head(Lane&, std::size_t& skips);
   void take_turn(ChannelQueue&, Lane&);
   void call(ChannelQueue&, Lane&, std::uint64_t number, TicketEntry&, const ScopeSet&);
+  void tell_places();
+  void forget_lists();
   void keep(const ScopeSet&, std::int64_t kbps, int by);
   /// The reservation; who asks as told always comes in time.
   std::chrono::milliseconds kept_for() const { return std::max(settings.reservation, settings.refresh * 3 / 2); }
@@ -158,6 +174,7 @@ struct Admission::Inner {
   Limits limits;
   bool limits_are_live = false;               // changed while running, or so by a former run
   Scopes scopes;
+  PlaceLists lists;
   std::map<std::string, std::unique_ptr<ChannelQueue>, std::less<>> channels;
   std::unordered_map<SessionId, Holding> holdings;
   std::deque<std::pair<base::SteadyTime, SessionId>> young;
@@ -177,6 +194,9 @@ struct Admission::Inner {
   std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
 
   base::Counter granted, queued_new, refused;
+
+  std::atomic<bool> has_place_limits{false};
+  base::Published<PlaceLimits> place_limits{nullptr};   // as it was last, null at first; of no meaning while has_place_limits is false
 };
 
 }  // namespace tribune::access

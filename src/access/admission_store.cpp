@@ -61,6 +61,7 @@ void Admission::Inner::set_limits(Limits next) {
   limits = std::move(next);
   scopes.set(limits);
   has_changed = true;
+  tell_places();
 }
 
 void Admission::Inner::keep_limits() {

@@ -73,9 +73,9 @@ void Line::take_up(const LineRecord& record) {
 
 LineRecord Line::record() const { return record_; }
 
-std::uint64_t Line::join(SessionId session, std::uint64_t client, std::uint16_t group, std::uint16_t node, base::SteadyTime now) {
+std::uint64_t Line::join(SessionId session, std::uint64_t client, std::uint32_t place, base::SteadyTime now) {
   const auto number = record_.next++;
-  entries_.push_back({session, client, ticks(now), ticks(now), group, node, TicketState::waiting});
+  entries_.push_back({session, client, ticks(now), ticks(now), place, TicketState::waiting});
   ++waiting_;
   count(place_of(number), 1);
   return number;

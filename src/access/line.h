@@ -34,7 +34,7 @@ struct TicketEntry {
   std::uint64_t client = 0;        // a hash of the address; 0: not counted
   std::uint32_t joined = 0;        // tenths of seconds of the line's time
   std::uint32_t heard = 0;
-  std::uint16_t group = 0, node = 0;   // where it would watch, as the owner numbers places
+  std::uint32_t place = 0;         // where it would watch, as the owner numbers lists of places
   TicketState state = TicketState::unknown;
 };
 
@@ -62,7 +62,7 @@ class Line {
 
   static std::uint32_t ticks(base::SteadyTime t);   // tenths of seconds
 
-  std::uint64_t join(SessionId, std::uint64_t client, std::uint16_t group, std::uint16_t node, base::SteadyTime now);
+  std::uint64_t join(SessionId, std::uint64_t client, std::uint32_t place, base::SteadyTime now);
   /// Null for a number that was never given out, or was finished and forgotten.
   TicketEntry* find(std::uint64_t number);
   void set_state(std::uint64_t number, TicketState);

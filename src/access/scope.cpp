@@ -36,8 +36,6 @@ Scope* Scopes::at(ScopeKind kind, std::string_view id) {
   auto scope = std::make_unique<Scope>();
   scope->kind = kind;
   scope->id = id;
-  scope->number = static_cast<std::uint16_t>(by_number_.size());
-  by_number_.push_back(scope.get());
   return scopes.emplace(std::string(id), std::move(scope)).first->second.get();
 }
 

@@ -22,7 +22,6 @@ namespace tribune::access {
 struct Scope {
   ScopeKind kind = ScopeKind::global;
   std::string id;
-  std::uint16_t number = 0;        // how tickets name it
   Limit limit;
   Drill drill;                     // of everything and of channels
 
@@ -68,7 +67,6 @@ class Scopes {
   /// Made when it is new. Null for an empty id, and beyond 10,000 of a kind.
   Scope* at(ScopeKind, std::string_view id);
   const Scope* find(ScopeKind, std::string_view id) const;
-  Scope* numbered(std::uint16_t number) { return number < by_number_.size() ? by_number_[number] : nullptr; }
 
   void set(const Limits&);
   bool has_limits() const { return has_limits_; }
@@ -95,7 +93,6 @@ class Scopes {
 
   Scope global_;
   std::array<std::map<std::string, std::unique_ptr<Scope>, std::less<>>, 4> scopes_;   // by kind
-  std::vector<Scope*> by_number_{nullptr};
   bool has_limits_ = false;
   std::map<std::string, Node, std::less<>> nodes_;
 };

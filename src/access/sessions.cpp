@@ -26,7 +26,6 @@ struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
   std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
-  std::uint32_t where = 0;
 };
 
 /// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
@@ -79,7 +78,7 @@ struct Sessions::Inner {
   void insert(Shard& shard, SessionId id, std::string_view channel, base::SteadyTime deadline) {
     auto& watched = channel_in(shard, channel);
     const auto second = second_of(deadline);
-    shard.sessions.emplace(id, Session{&watched, deadline, second, 0});
+    shard.sessions.emplace(id, Session{&watched, deadline, second});
     shard.due[second].push_back(id);
     ++watched.second.sessions;
     watched.second.gauge.add(1);
@@ -178,16 +177,14 @@ bool Sessions::insert(SessionId id, std::string_view channel, std::chrono::milli
   return true;
 }
 
-Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idle, std::uint32_t where) {
+bool Sessions::extend(SessionId id, std::chrono::milliseconds idle) {
   const auto deadline = inner_->clock.steady_now() + idle;
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
-  if (found == shard.sessions.end()) return Extension::unknown;
+  if (found == shard.sessions.end()) return false;
   found->second.deadline = std::max(found->second.deadline, deadline);
-  if (where == 0 || found->second.where == where) return Extension::known;
-  found->second.where = where;
-  return Extension::moved;
+  return true;
 }
 
 bool Sessions::is_full() const { return inner_->known.load(std::memory_order_relaxed) >= inner_->max_known; }

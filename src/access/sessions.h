@@ -40,10 +40,9 @@ class Sessions {
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
   /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when the id is taken.
-  /// extend(): `where` is any number for the place it watches at, 0 if not known; moved when it differs from the last one.
+  /// extend(): false when it is not known.
   bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
-  enum class Extension { unknown, known, moved };
-  Extension extend(SessionId, std::chrono::milliseconds idle, std::uint32_t where = 0);
+  bool extend(SessionId, std::chrono::milliseconds idle);
   bool is_full() const;
 
   bool release(SessionId);

@@ -47,7 +47,7 @@ class BalancerRole final : public runtime::Role {
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
-        desk_(services.clock, services.log, services.metrics, admission_, pins_, slates_, view_), board_(services.clock, admission_),
+        desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, slates_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
@@ -212,7 +212,7 @@ class BalancerRole final : public runtime::Role {
   PinBoard pins_;
   NodeRegistry nodes_;
   RoutingFiles files_{services_.clock, services_.log, services_.metrics};
-  SessionRouter router_{services_.clock, services_.log, nodes_, files_};
+  SessionRouter router_{services_.clock, services_.log, nodes_, files_, admission_};
   RoutingDesk routing_desk_{services_.clock, nodes_, router_, view_};
   std::atomic<std::chrono::milliseconds> probe_period_{2s};
   std::unique_ptr<Prober> prober_;        // of the first worker

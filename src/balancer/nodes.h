@@ -56,6 +56,8 @@ struct NodeState {
   std::shared_ptr<NodeViewers> viewers = std::make_shared<NodeViewers>();
 
   const std::string& group_id() const { return group.empty() ? address->id : group; }
+  /// The group whose limit its viewers count for; empty: none.
+  const std::string& limit_group() const { return group.empty() ? last.group : group; }
   /// Whether new segments may be sent its way: up, or perhaps so.
   bool is_usable() const { return (condition == NodeCondition::up || condition == NodeCondition::unheard) && !address->url.empty(); }
   /// Of its capacity, by what it sends; 0 before it said so.

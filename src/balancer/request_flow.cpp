@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "balancer/entrance/deciding.h"
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
 #include "balancer/request_flow_viewer.h"
@@ -22,8 +23,9 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   viewer.token.channel = parameters["channel"];
   const auto token = http::query_value(viewer.request().query, "session");
   if (!find_channel(viewer)) return;
+  hear_cache(viewer);
   if (token ? !take_pass(viewer, *token) : !admit(viewer)) return;
-  note_cache(viewer);
+  keep_cache(viewer);
   ask(worker, std::move(viewer));   // answer_session()
 }
 
@@ -35,8 +37,9 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
   viewer.token.channel = parameters["channel"];
   if (!find_channel(viewer)) return;
   if (!take_pass(viewer, parameters["session"])) return;
+  hear_cache(viewer);
   if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;   // the waiting room answered
-  note_cache(viewer);
+  keep_cache(viewer);
   if (is_segment) return redirect(viewer);
   ask(worker, std::move(viewer));   // answer_playlist()
 }
@@ -78,7 +81,10 @@ bool RequestFlow::take_token(Viewer& viewer, std::string_view text) {
 
 bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   using Renewal = access::Admission::Renewal;
-  const auto renewal = parts_.admission.renew(viewer.token.session, {viewer.channel->id}, idle);
+  const access::Visitor visitor{.channel = viewer.channel->id};
+  auto renewal = parts_.admission.renew(viewer.token.session, visitor, idle);
+  if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
+  viewer.is_adopted = viewer.is_adopted || renewal == Renewal::adopted;
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
   refuse(viewer, http::problems::session_ended,
@@ -94,7 +100,7 @@ bool RequestFlow::admit(Viewer& viewer) {
   viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.
   if (viewer.request().method != http::Method::head) {
-    const auto decision = decide(viewer, nullptr);
+    const auto decision = decide_on(viewer, nullptr);
     if (const auto* queued = std::get_if<access::Queued>(&decision)) return queue(viewer, *queued);
     if (const auto* refused = std::get_if<access::Refused>(&decision)) return turn_away(viewer, *refused);
     const auto* granted = std::get_if<access::Granted>(&decision);
@@ -109,17 +115,18 @@ bool RequestFlow::admit(Viewer& viewer) {
   return false;
 }
 
-void RequestFlow::note_cache(Viewer& viewer) {
+void RequestFlow::hear_cache(Viewer& viewer) {
   auto named = http::query_value(viewer.request().query, "cache");
   if (!named) named = viewer.request().headers.first("X-Cache-Id");
-  if (named && contracts::is_id(*named) && parts_.nodes.table()->find(*named)) {
-    viewer.preferred = *named;
-    if (viewer.is_counted) parts_.pins.prefer(viewer.token.session, *named);
-  } else if (viewer.is_counted) {
-    viewer.preferred = parts_.pins.preferred(viewer.token.session);
-  }
+  if (named && contracts::is_id(*named) && parts_.nodes.table()->find(*named)) viewer.preferred = *named;
   viewer.claims = read_claims(viewer.request().headers, viewer.request().query, *viewer.view->keys,
                               {viewer.view->receipt_lifetime, viewer.view->event->clock_skew}, parts_.clock.wall_now());
+}
+
+void RequestFlow::keep_cache(Viewer& viewer) {
+  if (!viewer.is_counted) return;
+  if (viewer.preferred.empty()) viewer.preferred = parts_.pins.preferred(viewer.token.session);
+  else parts_.pins.prefer(viewer.token.session, viewer.preferred);
 }
 
 void RequestFlow::ask(runtime::Worker& worker, Viewer asker) {
@@ -161,7 +168,10 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
 }
 
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
-  if (viewer.token.links == contracts::LinksMode::redirect) return {};
+  if (viewer.token.links == contracts::LinksMode::redirect) {
+    if (viewer.is_adopted) route(viewer);   // the node's limit counts it from now on
+    return {};
+  }
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
@@ -189,7 +199,7 @@ void RequestFlow::redirect(Viewer& viewer) {
   reply(viewer, std::move(response), FlowResult::ok);
 }
 
-Routed RequestFlow::route(Viewer& viewer) {
+RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
   RoutingRequest asked;
   asked.client = viewer.request().client;
   asked.channel = viewer.channel->id;
@@ -198,7 +208,11 @@ Routed RequestFlow::route(Viewer& viewer) {
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
-  auto routed = parts_.router.route(asked);
+  return asked;
+}
+
+Routed RequestFlow::route(Viewer& viewer) {
+  auto routed = parts_.router.route(asked_of(viewer));
   viewer.exchange->note.reason = word(routed.choice.reason);
   if (routed.choice.node) viewer.exchange->note.node = routed.choice.node->address->id;
   return routed;

@@ -65,7 +65,8 @@ class RequestFlow {
   bool take_token(Viewer&, std::string_view text);
   bool renew(Viewer&, std::chrono::milliseconds idle);
   bool admit(Viewer&);
-  void note_cache(Viewer&);
+  void hear_cache(Viewer&);
+  void keep_cache(Viewer&);
   void ask(runtime::Worker&, Viewer);
   void answer(Viewer&, base::Result<PlaylistAnswer>);
   void answer_session(Viewer&, const PlaylistAnswer&);
@@ -74,11 +75,12 @@ class RequestFlow {
   void redirect(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
   Routed route(Viewer&);
+  RoutingRequest asked_of(const Viewer&) const;
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
 
   // request_flow_waiting.cpp: viewers who wait, or waited
-  access::Decision decide(const Viewer&, const access::TicketClaim*);
+  access::Decision decide_on(const Viewer&, const access::TicketClaim*);
   bool queue(Viewer&, const access::Queued&);
   bool turn_away(Viewer&, const access::Refused&);
   void give_back(Viewer&);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "balancer/entrance/deciding.h"
 #include "balancer/entrance/passes.h"
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
@@ -19,9 +20,10 @@
 
 namespace tribune::balancer {
 
-access::Decision RequestFlow::decide(const Viewer& viewer, const access::TicketClaim* ticket) {
+access::Decision RequestFlow::decide_on(const Viewer& viewer, const access::TicketClaim* ticket) {
   const auto client = counted_client(viewer.request().client);
-  return parts_.admission.decide({.channel = viewer.channel->id, .client = client}, ticket, viewer.view->session_idle);
+  const access::Visitor visitor{.channel = viewer.channel->id, .client = client};
+  return decide(parts_.admission, parts_.router, visitor, asked_of(viewer), ticket, viewer.view->session_idle);
 }
 
 bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
@@ -53,6 +55,8 @@ void RequestFlow::give_back(Viewer& viewer) {
   if (!viewer.is_new) return;
   if (viewer.ticket) parts_.admission.cancel(viewer.channel->id, claim_of(*viewer.ticket));
   else parts_.admission.release(viewer.token.session);
+  parts_.pins.release(viewer.token.session);
+  parts_.router.release(viewer.token.session);
 }
 
 bool RequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
@@ -82,7 +86,7 @@ bool RequestFlow::enter(Viewer& viewer) {
     return false;
   }
   const auto claim = claim_of(*viewer.ticket);
-  const auto decision = decide(viewer, &claim);
+  const auto decision = decide_on(viewer, &claim);
   if (const auto* refused = std::get_if<access::Refused>(&decision)) return turn_away(viewer, *refused);
   if (std::holds_alternative<access::Queued>(decision)) {
     show_slate(viewer, std::nullopt);

@@ -251,9 +251,93 @@ TEST_CASE("A viewer who moves counts where the playlists send them now") {
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"};
   const auto watching = gate.granted(gate.ask(at_a));
-  gate.admission->renew(watching, {.channel = "main", .node = "b"}, 10s);
+  CHECK(gate.admission->move(watching, {.node = "b"}, false));
   CHECK(gate.is_granted(gate.ask(at_a)));
   CHECK(gate.is_queued(gate.ask(at_a)));
+}
+
+TEST_CASE("Who finds the first node full watches at the next one with room, and waits only when all are full") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":1}}})"));
+  const std::vector<access::Place> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
+  const access::Visitor visitor{.channel = "main", .group = "stadium", .node = "a", .others = both};
+  const auto first = gate.ask(visitor), second = gate.ask(visitor);
+  CHECK(std::get<access::Granted>(first).node == "a");
+  CHECK(std::get<access::Granted>(second).node == "b");
+  const auto third = gate.ticket(gate.ask(visitor));
+  gate.pass(1s);
+  CHECK(gate.is_queued(gate.admission->decide(visitor, &third, gate.idle)));
+  CHECK(gate.is_granted(gate.ask({.channel = "main", .group = "other", .node = "d"})));   // who goes elsewhere does not wait for them
+  gate.admission->release(gate.granted(second));
+  const auto called = gate.admission->decide(visitor, &third, gate.idle);
+  REQUIRE(gate.is_granted(called));
+  CHECK(std::get<access::Granted>(called).node == "b");
+}
+
+TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it, and no newcomer slips in before") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
+  const std::vector<access::Place> both{{"", "a"}, {"", "b"}};
+  const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"}, anywhere{.channel = "main", .node = "a", .others = both};
+  const auto in_a = gate.granted(gate.ask(at_a)), in_b = gate.granted(gate.ask(at_b));
+  const auto first = gate.ticket(gate.ask(anywhere));
+  gate.pass(1s);
+  const auto second = gate.ticket(gate.ask(at_b)), third = gate.ticket(gate.ask(at_a));
+  gate.pass(1s);
+  gate.admission->release(in_b);
+  CHECK(gate.is_queued(gate.ask(at_b)));
+  CHECK(gate.is_queued(gate.show(second)));
+  CHECK(std::get<access::Granted>(gate.show(first)).node == "b");
+  gate.admission->release(in_a);
+  CHECK(gate.is_queued(gate.show(second)));
+  CHECK(gate.is_granted(gate.show(third)));
+}
+
+TEST_CASE("A ticket whose node is gone is called for the node that its holder may use now") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":0},"b":{"max_sessions":0},"c":{"max_sessions":1}}})"));
+  const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"};
+  const auto before = gate.ticket(gate.ask(at_a));
+  gate.pass(1s);                                        // its turn came, and it stands aside
+  CHECK(gate.is_queued(gate.admission->decide(at_b, &before, gate.idle)));
+  const std::vector<access::Place> also_c{{"", "c"}};
+  const auto called = gate.admission->decide({.channel = "main", .node = "b", .others = also_c}, &before, gate.idle);
+  REQUIRE(gate.is_granted(called));
+  CHECK(std::get<access::Granted>(called).node == "c");
+}
+
+TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes are told to who chooses them") {
+  Gate gate(100);
+  CHECK(gate.admission->place_limits() == nullptr);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":5}}})"));
+  const auto at_a = gate.granted(gate.ask({.channel = "main", .node = "a"})), in_city = gate.granted(gate.ask({.channel = "main", .group = "city", .node = "b"}));
+  CHECK_FALSE(gate.admission->move(in_city, {.node = "a"}, false));
+  CHECK(gate.admission->move(in_city, {.group = "city", .node = "c"}, false));   // the group is the same: it needs no more room there
+  gate.pass(100ms);
+  const auto limits = gate.admission->place_limits();
+  REQUIRE(limits);
+  CHECK(limits->is_full({"", "a"}));
+  CHECK(limits->is_limited({"city", "c"}));
+  CHECK_FALSE(limits->is_full({"city", "c"}));
+  CHECK(gate.admission->move(in_city, {.node = "a"}, true));                     // its node died: nobody who watches is ended
+  gate.admission->release(at_a);
+  CHECK(gate.is_queued(gate.ask({.channel = "main", .node = "a"})));
+  gate.admission->reset_limits();
+  CHECK(gate.admission->place_limits() == nullptr);
+}
+
+TEST_CASE("A session that was away comes back only where a node has room") {
+  Gate gate(100);
+  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
+  const access::Visitor at_a{.channel = "main", .node = "a"};
+  const auto away = gate.granted(gate.ask(at_a));
+  gate.pass(15s);
+  const auto other = gate.granted(gate.ask(at_a));
+  CHECK(gate.admission->renew(away, {.channel = "main"}, gate.idle) == access::Admission::Renewal::unplaced);
+  CHECK(gate.admission->renew(away, at_a, gate.idle) == access::Admission::Renewal::lapsed);
+  const std::vector<access::Place> others{{"", "b"}};
+  CHECK(gate.admission->renew(away, {.channel = "main", .node = "a", .others = others}, gate.idle) == access::Admission::Renewal::adopted);
+  CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);
 }
 
 TEST_CASE("Of channels that share a limit the one who came first is let in") {

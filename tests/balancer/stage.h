@@ -98,7 +98,7 @@ struct Stage {
   access::Admission admission{clock, log, metrics, {}, 3};
   balancer::PinBoard pins;
   balancer::RoutingFiles files{clock, log, metrics};
-  balancer::SessionRouter router{clock, log, nodes, files};
+  balancer::SessionRouter router{clock, log, nodes, files, admission};
   balancer::Slates slates{clock, log, metrics};
   balancer::TurnBook turns{clock};
   base::KeyRing keys = one_key();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <variant>
 
+#include "balancer/entrance/deciding.h"
 #include "balancer/entrance/passes.h"
 #include "balancer/players.h"
 #include "base/json.h"
@@ -43,8 +44,8 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
 }  // namespace
 
 AccessDesk::AccessDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, access::Admission& admission, PinBoard& pins,
-                       const Slates& slates, const PublishedView& view)
-    : clock_(clock), log_(log), admission_(admission), pins_(pins), slates_(slates), view_(view), granted_(counter(metrics, "granted")),
+                       SessionRouter& router, const Slates& slates, const PublishedView& view)
+    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), slates_(slates), view_(view), granted_(counter(metrics, "granted")),
       queued_(counter(metrics, "queued")), full_(counter(metrics, "full")), refused_(counter(metrics, "refused")),
       stopped_(counter(metrics, "stopped")), forged_(counter(metrics, "forged")) {}
 
@@ -77,18 +78,25 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   }
   const auto client = counted_client(request.client);
   const access::Visitor visitor{.channel = channel->id, .account = request.account, .device = request.device, .lane = request.lane, .client = client};
-  const auto decision = admission_.decide(visitor, claim ? &*claim : nullptr, view.session_idle);
+  RoutingRequest asked;
+  asked.client = request.client;
+  asked.channel = channel->id;
+  if (contracts::is_id(request.cache)) asked.named = request.cache;
+  asked.may_use_origin = channel->fallback == contracts::Fallback::origin;
+  const auto decision = decide(admission_, router_, visitor, asked, claim ? &*claim : nullptr, view.session_idle);
   if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits);
   return refused(*channel, std::get<access::Refused>(decision));
 }
 
 http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted) {
+  for (const auto replaced : granted.replaced) forget(replaced);
   const auto now = slates_.now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
   const auto token = contracts::write_token(*view.keys, {channel.id, granted.session, base::unix_seconds(now), links}, now);
   if (token.empty()) {
     admission_.release(granted.session);
+    forget(granted.session);
     return http::problem(http::problems::internal, "every signing key has ended");
   }
   if (contracts::is_id(request.cache)) pins_.prefer(granted.session, request.cache);
@@ -133,6 +141,11 @@ http::Response AccessDesk::refused(const contracts::Channel& channel, const acce
   return json_reply(w.end_object().take(), retry_after);
 }
 
+void AccessDesk::forget(access::SessionId session) {
+  pins_.release(session);
+  router_.release(session);
+}
+
 /// The channel is signed into a pass, not written in it: the few channels of an event are tried.
 http::Response AccessDesk::stop(const AccessRequest& request, const EventView& view) {
   const auto now = slates_.now();
@@ -140,10 +153,12 @@ http::Response AccessDesk::stop(const AccessRequest& request, const EventView& v
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
-      if (ticket) was_open = admission_.cancel(channel.id, claim_of(*ticket)) || admission_.release(ticket->session);
+      if (!ticket) continue;
+      was_open = admission_.cancel(channel.id, claim_of(*ticket)) || admission_.release(ticket->session);
+      forget(ticket->session);
     } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
       was_open = admission_.release(token->session);
-      pins_.release(token->session);
+      forget(token->session);
     }
     if (was_open) break;
   }

@@ -14,6 +14,7 @@
 #include "access/admission.h"
 #include "balancer/event_view.h"
 #include "balancer/pins.h"
+#include "balancer/routing/session_router.h"
 #include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,7 +28,7 @@ namespace tribune::balancer {
 class AccessDesk {
  public:
   /// The parts outlive it.
-  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, const Slates&, const PublishedView&);
+  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, SessionRouter&, const Slates&, const PublishedView&);
 
   http::Response answer(const http::Request&);
 
@@ -37,11 +38,14 @@ class AccessDesk {
   http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&);
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
+  /// What was kept for a session that has ended.
+  void forget(access::SessionId);
 
   const base::Clock& clock_;
   base::Log& log_;
   access::Admission& admission_;
   PinBoard& pins_;
+  SessionRouter& router_;
   const Slates& slates_;     // their time does not step, so no step makes a pass look old or of the future
   const PublishedView& view_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;

@@ -32,25 +32,59 @@ class Decision {
   }
 
   RoutingChoice make() {
-    try_proved();
-    if (wants_more()) try_named();
-    if (wants_more()) try_zones();
-    if (wants_more()) try_nearest();
-    if (wants_more()) try_defaults();
+    try_ranks();
+    if (!choice_ && met_full_) try_full();
     if (wants_more()) try_origin();
     if (!choice_) choice_ = least_bad();
     choice_->stays = choice_->node && choice_->node == current_;
     return *choice_;
   }
 
+  Alternatives list() {
+    Alternatives found;
+    alternatives_ = &found;
+    minds_limits_ = false;
+    try_ranks();
+    return found;
+  }
+
  private:
+  void try_ranks() {
+    try_proved();
+    if (wants_more()) try_named();
+    if (wants_more()) try_zones();
+    if (wants_more()) try_nearest();
+    if (wants_more()) try_defaults();
+  }
+
+  /// Every node that is well is full.
+  void try_full() {
+    if (keeps_current_) {
+      choice_ = RoutingChoice{current_, RoutingReason::default_group};
+      return;
+    }
+    minds_limits_ = false;
+    try_ranks();
+    if (choice_) choice_->is_full = true;
+  }
+
   bool wants_more() const { return !choice_ || seen_; }
 
   void note(RoutingReason rank, std::string_view group, std::string_view node, std::string_view verdict) {
     if (seen_) seen_->push_back({rank, std::string(group), std::string(node), std::string(verdict)});
   }
 
+  void add(const NodeState& node, RoutingReason rank) {
+    auto& [places, ranks] = *alternatives_;
+    const auto place = place_of(node);
+    if (std::find(places.begin(), places.end(), place) != places.end()) return;
+    places.push_back(place);
+    ranks.push_back(rank);
+    if (places.size() >= access::kMostPlaces || !question_.limits->is_limited(place)) choice_ = RoutingChoice{&node, rank};
+  }
+
   void take(const NodeState& node, RoutingReason rank) {
+    if (alternatives_) return add(node, rank);
     note(rank, node.group_id(), node.address->id, choice_ ? "would serve" : &node == current_ ? "serves: it is the session's node" : "serves");
     if (!choice_) choice_ = RoutingChoice{&node, rank};
   }
@@ -67,11 +101,15 @@ class Decision {
   bool may_keep(const NodeState& node) const { return trouble(node, question_.now).empty() && !must_leave(node) && !is_gone(node); }
 
   /// Why this node takes no further viewer; empty when it does.
-  std::string_view refusal(const NodeState& node) const {
+  std::string_view refusal(const NodeState& node) {
     if (const auto why = trouble(node, question_.now); !why.empty()) return why;
     if (node.draining_since) return "drained";
     if (is_gone(node)) return "the client says that it is gone";
     if (node.utilisation() >= (keeps_current_ ? rules_.return_below : rules_.overload)) return "overloaded";
+    if (minds_limits_ && question_.limits && question_.limits->is_full(place_of(node))) {
+      met_full_ = true;
+      return "full: its limit, or its group's, is reached";
+    }
     return "";
   }
 
@@ -178,6 +216,11 @@ class Decision {
         note(rank, group.id, node.address->id, why);
         continue;
       }
+      if (alternatives_) {
+        add(node, rank);
+        if (choice_) return;
+        continue;
+      }
       const double fair = (viewers + 1) * weight(node) / weights, has = static_cast<double>(node.sessions());
       const bool has_room = has < static_cast<double>(rules_.balance_from) * ramp_factor(node, rules_, question_.now) || has + 1 <= rules_.load_factor * fair;
       if (has_room) return take(node, rank);
@@ -213,6 +256,9 @@ class Decision {
   Zones::Match match_;
   const NodeState* current_ = nullptr;
   bool keeps_current_ = false;
+  bool minds_limits_ = true;
+  bool met_full_ = false;
+  Alternatives* alternatives_ = nullptr;   // all are wanted, in their order
   std::optional<RoutingChoice> choice_;
 };
 
@@ -253,6 +299,12 @@ std::string_view because(RoutingReason reason) {
 RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, Considerations* seen) {
   return Decision(table, view, question, seen).make();
 }
+
+Alternatives alternatives(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question) {
+  return Decision(table, view, question, nullptr).list();
+}
+
+access::Place place_of(const NodeState& node) { return {node.limit_group(), node.address->id}; }
 
 double ramp_factor(const NodeState& node, const RoutingRules& rules, base::SteadyTime now) {
   if (!node.returned || rules.ramp.count() <= 0) return 1;

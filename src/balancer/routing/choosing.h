@@ -10,6 +10,10 @@
 //   5 origin                   if the channel allows it
 //   6 least_bad                no node looks well: the one that looks least bad
 //
+// A node whose limit, or whose group's, is reached takes nobody new: whoever can goes to the next one of the ranks. When all are full,
+// the ranks decide without regard to limits, before the origin is thought of: a newcomer waits for that node, a viewer who must leave
+// his node goes there all the same.
+//
 // Within a group the channel's rendezvous order decides; a node that has more than load_factor times its fair share of the
 // group's viewers is passed over. A viewer stays where he is while that node is as good as a new choice.
 
@@ -22,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/places.h"
 #include "balancer/nodes.h"
 #include "balancer/routing/client_address.h"
 #include "balancer/routing/geography.h"
@@ -68,6 +73,7 @@ struct RoutingQuestion {
   std::uint64_t session = 0;                // spreads a drain over its time
   bool may_use_origin = false;
   base::SteadyTime now{};
+  const access::PlaceLimits* limits = nullptr;   // null: none
 };
 
 /// `node` lives in the table; null for origin and no_node.
@@ -75,6 +81,16 @@ struct RoutingChoice {
   const NodeState* node = nullptr;
   RoutingReason reason = RoutingReason::no_node;
   bool stays = false;                       // it is the session's current node
+  bool is_full = false;                     // its limit is reached, as that of every other one
+};
+
+access::Place place_of(const NodeState&);
+
+/// Where a viewer without a node may be sent, in the order of the ranks and of the channel, however many watch there. No further than to
+/// the first place that has no limit, and at most access::kMostPlaces. The views live in the table.
+struct Alternatives {
+  std::vector<access::Place> places;
+  std::vector<RoutingReason> ranks;         // of each place
 };
 
 /// A candidate, or a rank without any, that a decision looked at.
@@ -88,6 +104,9 @@ using Considerations = std::vector<Considered>;
 
 /// `seen`, if given, gets every rank and candidate, also those behind the one that decided.
 RoutingChoice choose_node(const NodeTable&, const RoutingView&, const RoutingQuestion&, Considerations* seen = nullptr);
+
+/// `limits` of the question must be given.
+Alternatives alternatives(const NodeTable&, const RoutingView&, const RoutingQuestion&);
 
 /// The share of its capacity that a node may take now: below 1 after its return.
 double ramp_factor(const NodeState&, const RoutingRules&, base::SteadyTime now);

@@ -1,5 +1,6 @@
 #include "balancer/routing/session_router.h"
 
+#include <functional>
 #include <utility>
 
 #include "contracts/receipt.h"
@@ -7,13 +8,20 @@
 
 namespace tribune::balancer {
 
-SessionRouter::SessionRouter(const base::Clock& clock, base::Log& log, NodeRegistry& nodes, const RoutingFiles& files)
-    : clock_(clock), log_(log), nodes_(nodes), files_(files) {}
+namespace {
+
+std::size_t group_of(const RoutingChoice& choice) { return choice.node ? std::hash<std::string>{}(choice.node->limit_group()) : 0; }
+
+}  // namespace
+
+SessionRouter::SessionRouter(const base::Clock& clock, base::Log& log, NodeRegistry& nodes, const RoutingFiles& files,
+                             access::Admission& admission)
+    : clock_(clock), log_(log), nodes_(nodes), files_(files), admission_(admission) {}
 SessionRouter::~SessionRouter() = default;
 
 Routed SessionRouter::route(const RoutingRequest& request) {
   const auto prefix = contracts::client_prefix(request.client).value_or("");
-  if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
+  hear_gone(request, prefix);
   auto nodes = nodes_.table();
   const auto view = files_.view();
   if (!request.is_counted) {
@@ -26,15 +34,83 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   const std::lock_guard lock(shard.mutex);
   auto& placed = shard.sessions[request.session];
   learn(placed, request, prefix);
-  const auto choice = choose_node(*nodes, *view, question_of(placed, request, prefix));
+  const auto choice = choose(*nodes, *view, question_of(placed, request, prefix), request.session);
+  if (choice.stays && placed.group != group_of(choice)) {
+    admission_.move(request.session, place_of(*choice.node), true);
+    placed.group = group_of(choice);
+  }
   settle(placed, request, choice, prefix);
   return {choice, std::move(nodes)};
+}
+
+void SessionRouter::hear_gone(const RoutingRequest& request, const std::string& prefix) {
+  if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
+}
+
+/// Nobody goes to a full node who could stay or go elsewhere. Admission knows best, and is asked about one node after the other.
+RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question, access::SessionId session) {
+  const auto limits = admission_.place_limits();
+  question.limits = limits.get();
+  access::PlaceLimits known;
+  for (;;) {
+    const auto choice = choose_node(nodes, view, question);
+    if (choice.stays || (!choice.node && question.current.empty())) return choice;
+    const bool must = !limits || !choice.node || choice.is_full || choice.reason == RoutingReason::least_bad;
+    if (admission_.move(session, choice.node ? place_of(*choice.node) : access::Place{}, must)) return choice;
+    if (question.limits != &known) known = *question.limits;
+    known.full_nodes.insert(choice.node->address->id);
+    question.limits = &known;
+  }
+}
+
+Placing SessionRouter::placing(const RoutingRequest& request) {
+  const auto prefix = contracts::client_prefix(request.client).value_or("");
+  hear_gone(request, prefix);
+  Placed known;
+  if (request.session != 0) {
+    auto& shard = shard_of(request.session);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.sessions.find(request.session);
+    if (found != shard.sessions.end()) {
+      found->second.seen = clock_.steady_now();
+      known = found->second;
+    }
+  }
+  learn(known, request, prefix);
+  known.node = nullptr;
+  const auto view = files_.view();
+  auto question = question_of(known, request, prefix);
+  const auto limits = admission_.place_limits();
+  question.limits = limits.get();
+  Placing made{nodes_.table(), {}, {}};
+  made.choice = choose_node(*made.nodes, *view, question);
+  if (limits) made.others = alternatives(*made.nodes, *view, question);
+  return made;
+}
+
+void SessionRouter::placed(const RoutingRequest& request, const Placing& placing, std::string_view node) {
+  const auto* state = placing.nodes->find(node);
+  const bool says_something = !request.named.empty() || (request.claims && !request.claims->empty());
+  if (!state && !says_something) return;
+  const auto prefix = contracts::client_prefix(request.client).value_or("");
+  auto& shard = shard_of(request.session);
+  const std::lock_guard lock(shard.mutex);
+  auto& placed = shard.sessions[request.session];
+  learn(placed, request, prefix);
+  if (state) settle(placed, request, {state, placing.rank_of(node)}, prefix);
+}
+
+RoutingReason Placing::rank_of(std::string_view node) const {
+  if (choice.node && choice.node->address->id == node) return choice.reason;
+  for (std::size_t i = 0; i < others.places.size(); ++i)
+    if (others.places[i].node == node) return others.ranks[i];
+  return RoutingReason::default_group;
 }
 
 /// Takes over what this request says.
 void SessionRouter::learn(Placed& placed, const RoutingRequest& request, const std::string& prefix) {
   placed.seen = clock_.steady_now();
-  if (request.named != placed.named) {
+  if (!request.named.empty() && request.named != placed.named) {
     placed.named = request.named;
     placed.named_from = prefix;
   }
@@ -71,6 +147,7 @@ void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const 
   if (placed.viewers) placed.viewers->count.fetch_sub(1, std::memory_order_relaxed);
   placed.node = choice.node ? choice.node->address : nullptr;
   placed.viewers = choice.node ? choice.node->viewers : nullptr;
+  placed.group = group_of(choice);
   if (placed.viewers) placed.viewers->count.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -107,7 +184,9 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   placed.named_from = prefix;
   const auto nodes = nodes_.table();
   const auto view = files_.view();
-  const auto question = question_of(placed, request, prefix);
+  auto question = question_of(placed, request, prefix);
+  const auto limits = admission_.place_limits();
+  question.limits = limits.get();
   Considerations seen;
   const auto choice = choose_node(*nodes, *view, question, &seen);
   const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "access/sessions.h"
+#include "access/admission.h"
 #include "balancer/node_registry.h"
 #include "balancer/routing/choosing.h"
 #include "balancer/routing/claims.h"
@@ -41,16 +41,30 @@ struct Routed {
   std::shared_ptr<const NodeTable> nodes;
 };
 
-/// Any thread; locks inside, for one session's record.
+/// Where a viewer who has no session yet may watch. Keeps what its views live in.
+struct Placing {
+  std::shared_ptr<const NodeTable> nodes;
+  RoutingChoice choice;                     // the best now
+  Alternatives others;                      // when there are limits of nodes: all there are
+  RoutingReason rank_of(std::string_view node) const;
+};
+
+/// Any thread; locks inside, for one session's record, and under it admission's.
 class SessionRouter {
  public:
   /// The parts outlive it.
-  SessionRouter(const base::Clock&, base::Log&, NodeRegistry&, const RoutingFiles&);
+  SessionRouter(const base::Clock&, base::Log&, NodeRegistry&, const RoutingFiles&, access::Admission&);
   ~SessionRouter();
 
   void configure(std::chrono::milliseconds gone_lifetime) { gone_lifetime_ms_ = gone_lifetime.count(); }
 
+  /// A session that moves is counted where it goes.
   Routed route(const RoutingRequest&);
+
+  /// For admission to choose from. `session` of the request: of the ticket, or 0.
+  Placing placing(const RoutingRequest&);
+  /// Admission let the session in and counts it at this node; empty: nowhere, or it waits. What the client said is remembered.
+  void placed(const RoutingRequest&, const Placing&, std::string_view node);
   void release(access::SessionId);
   /// Forgets sessions that did not ask for `idle`. For those that end without release().
   void sweep(std::chrono::milliseconds idle);
@@ -62,6 +76,7 @@ class SessionRouter {
   struct Placed {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
+    std::size_t group = 0;                  // a hash of the one that it counts for: a node may say it late
     std::vector<Proof> proofs;
     std::string named, named_from;          // the cache, and the network from which it was named
     std::string gone;
@@ -77,12 +92,15 @@ class SessionRouter {
 
   void learn(Placed&, const RoutingRequest&, const std::string& prefix);
   RoutingQuestion question_of(const Placed&, const RoutingRequest&, const std::string& prefix) const;
+  RoutingChoice choose(const NodeTable&, const RoutingView&, RoutingQuestion, access::SessionId);
   void settle(Placed&, const RoutingRequest&, const RoutingChoice&, const std::string& prefix);
+  void hear_gone(const RoutingRequest&, const std::string& prefix);
 
   const base::Clock& clock_;
   base::Log& log_;
   NodeRegistry& nodes_;
   const RoutingFiles& files_;
+  access::Admission& admission_;
   std::atomic<std::int64_t> gone_lifetime_ms_{60'000};
   std::array<Shard, kShards> shards_;
 };

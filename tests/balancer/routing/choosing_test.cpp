@@ -235,3 +235,39 @@ TEST_CASE("A decision says what every rank thought, and those without a candidat
   CHECK(std::find(said.begin(), said.end(), "nearest_group : there is no geography database") != said.end());
   CHECK(said.back() == "origin : the channel does not allow it");
 }
+
+TEST_CASE("A full node is passed over for the next rank, and only when all are full does one take more") {
+  const auto view = view_with(kZones);
+  const auto nodes = house();
+  access::PlaceLimits limits;
+  limits.limited_nodes = limits.full_nodes = {"s1"};
+  auto question = from("10.1.2.3");
+  question.limits = &limits;
+  CHECK(choice(nodes, question, view) == "c1 zone");
+  limits.limited_groups = limits.full_groups = {"city", "near", "far"};
+  CHECK(choice(nodes, question, view) == "s1 deep_zone");
+  question.now = kNow;
+  CHECK(choose_node(nodes, view, question).is_full);
+  question.current = "c1";                     // who watches stays where he is
+  CHECK(choose_node(nodes, view, question).node->address->id == "c1");
+  question.may_use_origin = true;
+  question.current = "";
+  CHECK(choice(nodes, question, view) == "s1 deep_zone");
+}
+
+TEST_CASE("The places where a viewer may watch are told in the order of the ranks, to the first without a limit") {
+  const auto view = view_with(kZones);
+  const auto nodes = house();
+  access::PlaceLimits limits;
+  limits.limited_nodes = {"s1", "n1"};
+  limits.full_nodes = {"s1"};
+  limits.limited_groups = {"city"};
+  auto question = from("10.1.2.3");
+  question.now = kNow;
+  question.limits = &limits;
+  const auto found = alternatives(nodes, view, question);
+  CHECK(found.places == std::vector<access::Place>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
+  CHECK(found.ranks == std::vector<RoutingReason>{RoutingReason::deep_zone, RoutingReason::zone, RoutingReason::fallback_group, RoutingReason::fallback_group});
+  limits.limited_groups = {};
+  CHECK(alternatives(nodes, view, question).places.size() == 2);
+}
