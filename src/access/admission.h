@@ -105,7 +105,8 @@ struct Drill {
 struct Traffic {
   std::string_view group, node;
   double sent_mbps = 0;
-  std::vector<std::pair<std::string, double>> channel_mbps{};   // where the node says it
+  std::vector<std::pair<std::string, double>> channel_mbps{};   // of it
+  bool tells_channels = true;                                   // false: the node does not say it
 };
 
 /// Any thread; locks inside, held for about a microsecond (a round of calls: within a millisecond) and never across I/O or a callback of

@@ -70,11 +70,28 @@ void Scopes::measured(const Traffic& traffic, base::SteadyTime now) {
   auto& node = found->second;
   node.group = traffic.group;
   node.heard = now;
-  node.kbps.push_back(kbps_of(traffic.sent_mbps));
-  if (node.kbps.size() > kHeartbeatsOfAMean) node.kbps.pop_front();
-  for (auto& [channel, kbps] : node.channels) kbps -= kbps / static_cast<std::int64_t>(kHeartbeatsOfAMean);
-  for (const auto& [channel, mbps] : traffic.channel_mbps) node.channels[channel] += kbps_of(mbps) / static_cast<std::int64_t>(kHeartbeatsOfAMean);
+  node.all.add(kbps_of(traffic.sent_mbps));
+  node.tells_channels = traffic.tells_channels;
+  std::map<std::string_view, std::int64_t> told;
+  for (const auto& [channel, mbps] : traffic.channel_mbps) {
+    told[channel] = kbps_of(mbps);
+    if (node.channels.size() < kMostScopes) node.channels.try_emplace(channel);
+  }
+  for (auto channel = node.channels.begin(); channel != node.channels.end();) {
+    const auto now_told = told.find(channel->first);
+    channel->second.add(now_told == told.end() ? 0 : now_told->second);   // what is not named sends nothing
+    channel = channel->second.value() == 0 ? node.channels.erase(channel) : std::next(channel);
+  }
   add_up();
+}
+
+void Scopes::Mean::add(std::int64_t kbps) {
+  kbps_.push_back(kbps);
+  if (kbps_.size() > kHeartbeatsOfAMean) kbps_.pop_front();
+}
+
+std::int64_t Scopes::Mean::value() const {
+  return kbps_.empty() ? 0 : std::accumulate(kbps_.begin(), kbps_.end(), std::int64_t{0}) / static_cast<std::int64_t>(kbps_.size());
 }
 
 void Scopes::settle(base::SteadyTime now) {
@@ -91,13 +108,16 @@ void Scopes::add_up() {
     scope->measured_kbps += kbps;
     scope->is_measured = true;
   };
+  bool all_tell_channels = !nodes_.empty();
   for (const auto& [id, node] : nodes_) {
-    const auto mean = std::accumulate(node.kbps.begin(), node.kbps.end(), std::int64_t{0}) / static_cast<std::int64_t>(node.kbps.size());
-    add(&global_, mean);
-    add(at(ScopeKind::group, node.group), mean);
-    add(at(ScopeKind::node, id), mean);
-    for (const auto& [channel, kbps] : node.channels) add(at(ScopeKind::channel, channel), kbps);
+    add(&global_, node.all.value());
+    add(at(ScopeKind::group, node.group), node.all.value());
+    add(at(ScopeKind::node, id), node.all.value());
+    all_tell_channels = all_tell_channels && node.tells_channels;
+    for (const auto& [channel, mean] : node.channels) add(at(ScopeKind::channel, channel), mean.value());
   }
+  // A channel of which no node says anything is not sent.
+  for (auto& [id, scope] : scopes_[static_cast<std::size_t>(ScopeKind::channel)]) scope->is_measured = all_tell_channels;
 }
 
 }  // namespace tribune::access

@@ -83,10 +83,20 @@ class Scopes {
   }
 
  private:
+  /// Of the last heartbeats: a segment goes out in bursts.
+  class Mean {
+   public:
+    void add(std::int64_t kbps);
+    std::int64_t value() const;
+
+   private:
+    std::deque<std::int64_t> kbps_;
+  };
   struct Node {
     std::string group;
-    std::deque<std::int64_t> kbps;                     // of its last heartbeats
-    std::map<std::string, std::int64_t, std::less<>> channels;
+    Mean all;
+    std::map<std::string, Mean, std::less<>> channels;
+    bool tells_channels = false;
     base::SteadyTime heard;
   };
   void add_up();

@@ -42,7 +42,7 @@ class CacheNodeRole final : public runtime::Role {
         disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
-        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_,
+        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_,
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_}},
               services.workers),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
@@ -221,6 +221,7 @@ class CacheNodeRole final : public runtime::Role {
     disk_.probe();
     if (!journal_.trouble().empty()) housekeeper_.add([this] { journal_.retry(); });
     h.sent_mbps = last_state_ == base::SteadyTime{} || seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
+    h.channel_mbps = traffic_.take(last_state_ == base::SteadyTime{} ? 0 : seconds, contracts::kMaxHeartbeatChannels);
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
     h.sessions = viewers_.viewers();
     h.connections = h.sessions;
@@ -272,6 +273,7 @@ class CacheNodeRole final : public runtime::Role {
   FillMetrics fill_metrics_;
   NodeMetrics node_metrics_;
   NodeMetrics other_node_metrics_;
+  ChannelTraffic traffic_;
   Circuits circuits_;
   PeerBoard peers_;
   ViewerEstimate viewers_;

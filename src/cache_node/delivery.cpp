@@ -122,6 +122,7 @@ void Delivery::pump() {
     }
     if (left_ != kUnknown) left_ -= piece.length;
     metrics_.sent_bytes.add(static_cast<double>(piece.length));
+    if (facts_.channel_bytes) facts_.channel_bytes->fetch_add(piece.length, std::memory_order_relaxed);
     exchange_->write(std::move(piece.body));
     if (is_over_) return;
   }

@@ -7,6 +7,8 @@
 //   streaming   the answer has begun; a failure cuts the connection                (advance)
 //   over        finished, cut, or the viewer left; on_over ran                     (advance, on_gone)
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +29,7 @@ struct DeliveryFacts {
   std::string node;
   std::int64_t link_expires = 0;   // unix seconds
   Met met = Met::waited;
+  std::atomic<std::uint64_t>* channel_bytes = nullptr;   // what goes out is added; null: nowhere
   bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
 };
 

@@ -128,7 +128,10 @@ void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish 
   exchange->note.cache = "hit";
   auto& metrics = metrics_for(wish);
   metrics.hits.add();
-  if (exchange->request().method != http::Method::head) metrics.sent_bytes.add(static_cast<double>(choice.length));
+  if (exchange->request().method != http::Method::head) {
+    metrics.sent_bytes.add(static_cast<double>(choice.length));
+    parts_.traffic.of(wish.link.channel).fetch_add(choice.length, std::memory_order_relaxed);
+  }
   exchange->reply(std::move(response));
 }
 
@@ -155,7 +158,8 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
 }
 
 void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, int attempt) {
-  DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited, wish.asker.kind != Asker::Kind::viewer};
+  DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited,
+                      &parts_.traffic.of(wish.link.channel), wish.asker.kind != Asker::Kind::viewer};
   if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::hit;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {

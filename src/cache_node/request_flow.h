@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cache_node/channel_map_keeper.h"
+#include "cache_node/channel_traffic.h"
 #include "cache_node/crew.h"
 #include "cache_node/delivery.h"
 #include "cache_node/fill_runner.h"
@@ -35,6 +36,7 @@ struct FlowParts {
   OpenFiles& open_files;
   Housekeeper& housekeeper;
   ViewerEstimate& viewers;
+  ChannelTraffic& traffic;
   FillParts fills;
 };
 

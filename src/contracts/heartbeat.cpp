@@ -66,6 +66,21 @@ bool is_node_url(const std::string& url) {
   return uri && uri->query.empty() && (uri->path.empty() || uri->path == "/");
 }
 
+/// {"channel": mbps, …}
+bool read_channels(const json::Value& heartbeat, std::optional<std::vector<std::pair<std::string, double>>>& out) {
+  const auto* list = heartbeat.find("channels");
+  if (!list) return true;
+  if (!list->is(json::Kind::object) || list->object.size() > kMaxHeartbeatChannels) return false;
+  out.emplace();
+  for (const auto& member : list->object) {
+    const auto& value = member.value;
+    const bool is_numeric = value.is(json::Kind::number) || value.is(json::Kind::integer);
+    if (!is_id(member.name) || !is_numeric || !std::isfinite(value.number) || value.number < 0) return false;
+    out->emplace_back(member.name, value.number);
+  }
+  return true;
+}
+
 std::string message_of(std::string_view context, std::string_view time, std::string_view body) {
   std::string message;
   message.reserve(context.size() + time.size() + body.size() + 2);
@@ -77,8 +92,8 @@ std::string message_of(std::string_view context, std::string_view time, std::str
 }  // namespace
 
 std::string to_json(const Heartbeat& h) {
-  return json::Writer()
-      .begin_object()
+  json::Writer w;
+  w.begin_object()
       .member("node", h.node)
       .member("public_url", h.public_url)
       .member("group", h.group)
@@ -96,9 +111,13 @@ std::string to_json(const Heartbeat& h) {
       .member("objects", h.objects)
       .member("stored_bytes", h.stored_bytes)
       .member("max_bytes", h.max_bytes)
-      .member("disk_free_bytes", h.disk_free_bytes)
-      .end_object()
-      .take();
+      .member("disk_free_bytes", h.disk_free_bytes);
+  if (h.channel_mbps) {
+    w.key("channels").begin_object();
+    for (const auto& [channel, mbps] : *h.channel_mbps) w.member(channel, mbps);
+    w.end_object();
+  }
+  return w.end_object().take();
 }
 
 base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
@@ -130,6 +149,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.count("max_bytes", h.max_bytes);
   members.count("disk_free_bytes", h.disk_free_bytes);
   if (!members.first_wrong().empty()) return malformed("the member " + members.first_wrong() + " is out of range or of another type");
+  if (!read_channels(*value, h.channel_mbps)) return malformed("the member channels is no object of rates by channel, or too long");
   if (!is_id(h.node)) return malformed("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
   if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port]");

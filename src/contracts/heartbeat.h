@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -28,6 +30,8 @@ struct Heartbeat {
   bool healthy = true;
   std::string reason;                  // why not healthy, or degraded
   double sent_mbps = 0;                // to viewers, over the last second
+  /// Of it, by channel: the busiest, no more than kMaxHeartbeatChannels. Nothing: the node does not say.
+  std::optional<std::vector<std::pair<std::string, double>>> channel_mbps;
   double capacity_mbps = 0;            // configured
   std::int64_t connections = 0;
   std::int64_t sessions = 0;           // viewers seen lately, by connection
@@ -38,6 +42,7 @@ struct Heartbeat {
   bool operator==(const Heartbeat&) const = default;
 };
 
+inline constexpr std::size_t kMaxHeartbeatChannels = 100;
 /// No heartbeat is longer; receivers refuse what is.
 inline constexpr std::size_t kMaxHeartbeatBytes = 16 * 1024;
 

@@ -20,8 +20,14 @@ std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Even
 }
 
 void tell_traffic(access::Admission& admission, const NodeTable& table) {
-  for (const auto& node : table.nodes)
-    if (node.condition == NodeCondition::up) admission.measured({node.last.group, node.address->id, node.last.sent_mbps});
+  for (const auto& node : table.nodes) {
+    if (node.condition != NodeCondition::up) continue;
+    access::Traffic traffic{node.limit_group(), node.address->id, node.last.sent_mbps};
+    // A full list may lack some: their viewers count by the prediction then, as do all of a node that names none.
+    traffic.tells_channels = node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
+    if (node.last.channel_mbps) traffic.channel_mbps = *node.last.channel_mbps;
+    admission.measured(traffic);
+  }
 }
 
 double largest_mbps(std::string_view text) {
