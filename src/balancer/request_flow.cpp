@@ -207,6 +207,9 @@ RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
   asked.claims = &viewer.claims;
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
+  const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
+  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
+  asked.pinned = pinned;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
   return asked;
 }

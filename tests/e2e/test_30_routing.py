@@ -87,3 +87,50 @@ def test_a_drained_node_loses_its_viewers_at_the_next_segment(event):
     segment = player.wait_for_msn(event.live.next_msn - 1)
     assert segment.text.startswith(event.url("city"))
     assert event.node_state("stadium")["viewers"] == 0
+
+
+def saved_pins(event):
+    wait_until(lambda: event.balancer.admin("/status").json["balancer"]["unsaved_pins"] == 0, 5, "pins on disk")
+
+
+def test_a_session_with_pins_keeps_every_text_over_a_reload_and_a_killed_balancer(event):
+    stand(event, zones("127.0.0.0/8"))
+    player = event.player().open()
+    listed = player.refresh().last_msn
+    ctl(event, "drain", "stadium")
+    event.live.advance()
+    player.wait_for_msn(listed + 1)
+    nodes = lambda: [segment.text.split("/media/")[0] for segment in player.playlist.segments]
+    pinned = nodes()
+    assert pinned == [event.url("stadium")] * (len(pinned) - 1) + [event.url("city")]
+    event.balancer.reload()
+    player.refresh()   # asserts that nothing listed changed
+    assert nodes() == pinned
+    saved_pins(event)
+    event.balancer.kill()
+    event.balancer.start()
+    for name in LIVE_NODES:
+        event.wait_heard(name)
+    player.refresh()
+    assert nodes() == pinned
+    event.live.advance()
+    assert player.wait_for_msn(listed + 2).text.startswith(event.url("city"))   # still drained
+    ctl(event, "undrain", "stadium")
+    event.live.advance()
+    assert player.wait_for_msn(listed + 3).text.startswith(event.url("stadium"))
+    player.play(listed + 3, event.live.bytes_of("v1", listed + 3))
+    line = event.balancer.logged("session_routed")[-1]
+    assert (line["node"], line["before"], line["reason"], line["group"]) == ("stadium", "city", "deep_zone", "stadium")
+
+
+def test_a_session_that_named_its_cache_keeps_it_over_a_killed_balancer(event):
+    event.stand(nodes=LIVE_NODES)
+    player = event.player(query="?cache=city").open()
+    assert player.refresh().segments[-1].text.startswith(event.url("city"))
+    saved_pins(event)
+    event.balancer.kill()
+    event.balancer.start()
+    for name in LIVE_NODES:
+        event.wait_heard(name)
+    event.live.advance()
+    assert player.wait_for_msn(event.live.next_msn - 1).text.startswith(event.url("city"))

@@ -129,7 +129,7 @@ RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRe
   question.proved = believed(placed.proofs, prefix, clock_.wall_now());
   // Who comes from another network now must find a cache there.
   if (placed.named_from == prefix) question.named = placed.named;
-  if (placed.node) question.current = placed.node->id;
+  question.current = placed.node ? std::string_view(placed.node->id) : request.pinned;
   question.now = clock_.steady_now();
   if (question.now < placed.gone_until) question.gone = placed.gone;
   question.session = request.session;
