@@ -141,6 +141,7 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
     case Sessions::Renewal::adopted: break;
   }
   inner.hold(id, visitor, *set, queue.kbps);
+  inner.record("session_adopted", *set);
   return Renewal::adopted;
 }
 

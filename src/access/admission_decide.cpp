@@ -238,7 +238,16 @@ Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor&
 bool Admission::Inner::open(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
   if (!sessions.insert(id, visitor.channel, idle)) return false;
   hold(id, visitor, set, kbps);
+  record("session_opened", set);
   return true;
+}
+
+void Admission::Inner::record(std::string_view event, const ScopeSet& set) {
+  if (!log.wants(base::LogLevel::debug)) return;
+  const auto& all = *set.global;
+  log.debug("access", event, {{"channel", set.channel->id}, {"sessions", all.sessions}, {"limit", all.limit.max_sessions.value_or(kNoLimit)}, {"kept", all.kept},
+                              {"channel_sessions", set.channel->sessions}, {"channel_limit", set.channel->limit.max_sessions.value_or(kNoLimit)},
+                              {"node", name_of(set)}});
 }
 
 void Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps) {
@@ -271,7 +280,9 @@ bool Admission::Inner::drop(SessionId id) {
     std::erase_if(devices, [&](const auto& device) { return device.session == id; });
     if (devices.empty()) accounts.erase(std::string(holding.account->first));
   }
+  const auto scopes_left = holding.scopes;
   holdings.erase(found);
+  record("session_released", scopes_left);
   has_changed = true;
   return true;
 }

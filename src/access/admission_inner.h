@@ -117,6 +117,8 @@ struct Admission::Inner {
   bool open(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
   void hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps);
   bool drop(SessionId);
+  /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
+  void record(std::string_view event, const ScopeSet&);
   void end(SessionId);
   bool move(SessionId, const PlaceScopes&, bool must);
   SessionId new_id();

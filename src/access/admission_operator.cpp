@@ -14,6 +14,7 @@ void write_drill(base::json::Writer& w, const Drill& drill) {
 void write_load(base::json::Writer& w, const Scope& scope) {
   w.begin_object().member("kind", word(scope.kind)).member("id", scope.id);
   w.member("sessions", scope.sessions).member("kept", scope.kept).member("mbps", static_cast<double>(scope.load_kbps()) / 1'000);
+  w.member("measured_mbps", static_cast<double>(scope.measured_kbps) / 1'000);
   w.member("measured", scope.is_measured).member("contested", scope.is_contested).end_object();
 }
 

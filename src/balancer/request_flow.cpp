@@ -207,15 +207,16 @@ RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
   asked.claims = &viewer.claims;
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
-  const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
-  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
-  asked.pinned = pinned;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
   return asked;
 }
 
 Routed RequestFlow::route(Viewer& viewer) {
-  auto routed = parts_.router.route(asked_of(viewer));
+  auto asked = asked_of(viewer);
+  const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
+  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
+  asked.pinned = pinned;
+  auto routed = parts_.router.route(asked);
   viewer.exchange->note.reason = word(routed.choice.reason);
   if (routed.choice.node) viewer.exchange->note.node = routed.choice.node->address->id;
   return routed;

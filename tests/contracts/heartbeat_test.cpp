@@ -22,6 +22,7 @@ Heartbeat example() {
   h.healthy = false;
   h.reason = "disk \"full\"\n";
   h.sent_mbps = 123.5;
+  h.channel_mbps = {{"main", 100.25}, {"other", 0.5}};
   h.capacity_mbps = 10'000;
   h.connections = 17;
   h.sessions = 12;
@@ -33,6 +34,24 @@ Heartbeat example() {
 }
 
 }  // namespace
+
+TEST_CASE("Rates of channels are bounded, and a node that names none is told apart from one that sends nothing") {
+  auto h = example();
+  h.channel_mbps.reset();
+  CHECK_FALSE(heartbeat_from_json(to_json(h))->channel_mbps);
+  h.channel_mbps.emplace();
+  CHECK(heartbeat_from_json(to_json(h))->channel_mbps->empty());
+  h.channel_mbps = {{std::string(64, 'c'), 1}};
+  for (std::size_t i = 1; i < contracts::kMaxHeartbeatChannels; ++i) h.channel_mbps->emplace_back(std::string(60, 'c') + std::to_string(i), 12345.123456789);
+  CHECK(to_json(h).size() < contracts::kMaxHeartbeatBytes);
+  CHECK(heartbeat_from_json(to_json(h)));
+  h.channel_mbps->emplace_back("one-too-many", 1);
+  CHECK_FALSE(heartbeat_from_json(to_json(h)));
+  for (const auto& wrong : std::vector<std::pair<std::string, double>>{{"No Id", 1}, {"main", -1}}) {
+    h.channel_mbps = {wrong};
+    CHECK_FALSE(heartbeat_from_json(to_json(h)));
+  }
+}
 
 TEST_CASE("A heartbeat is read back as the value that was written") {
   const auto read = heartbeat_from_json(to_json(example()));

@@ -50,7 +50,7 @@ def assert_fair(crowd, tolerance):
 
 def test_2000_clients_against_a_limit_of_200_with_a_kill_in_the_middle(full_house):
     event = full_house(LIMIT)
-    crowd_size, watch_seconds = (CROWD, 12.0) if LONG else (CROWD // 4, 2.0)
+    crowd_size, watch_seconds = (CROWD, 18.0) if LONG else (CROWD // 4, 2.0)
     limit = LIMIT if LONG else LIMIT // 4
     if not LONG:
         event.balancer.reload({**event.balancer.config, "access": {**event.balancer.config["access"], "max_sessions": limit}})

@@ -35,7 +35,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   auto& placed = shard.sessions[request.session];
   learn(placed, request, prefix);
   const auto choice = choose(*nodes, *view, question_of(placed, request, prefix), request.session);
-  if (choice.stays && placed.group != group_of(choice)) {
+  if (choice.stays && (!placed.node || placed.group != group_of(choice))) {   // not counted there yet
     admission_.move(request.session, place_of(*choice.node), true);
     placed.group = group_of(choice);
   }

@@ -1,0 +1,249 @@
+"""Rows 5, 39 and 40 once more, and what an operator reads of them: the event log of the limits, metrics, accounts, calendars."""
+import asyncio
+import json
+import re
+import time
+
+import pytest
+from harness.internal import ask_access
+from harness.queue_crowd import QueueCrowd
+from harness.reading import Metrics
+from harness.waiting import LONG, pace, stretched, wait_until, watch
+from harness.wire import fetch
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+
+
+@pytest.fixture
+def full_house(event):
+    def stand(limit, access=None, log="info", **options):
+        changes = {"access": {"max_sessions": limit, "refresh": "1s", "reservation": "10s", "restart_grace": "1s", "lease_intervals": 20,
+                              "max_tickets_per_address": 100_000, **(access or {})},
+                   "balancer": {"session_idle": "20s"}, "api": {"caches": []},
+                   "front": {"limits": {"max_connections": 5000, "max_connections_per_address": 5000}}, "log": {"level": log, "access": False}}
+        event.start_node("stadium", **({"environment": options["environment"]} if "environment" in options else {}))
+        event.start_balancer(("stadium",), changes, **options)
+        event.wait_heard("stadium")
+        return event
+
+    return stand
+
+
+def asked(event, source=None, **body):
+    return event.balancer.get("/api/v1/access", method="POST", body=json.dumps({"channel": "demo", **body}).encode(), source=source)
+
+
+def stop(event, token):
+    return event.balancer.get(f"/api/v1/access/{token}", method="DELETE")
+
+
+def switch(event, query):
+    return event.balancer.get("/access_queue_switch" + query).json
+
+
+# -- row 5 --
+
+def test_one_client_that_asks_for_10000_tickets_gets_the_cap_and_the_line_is_as_it_was(full_house):
+    event = full_house(0, access={"max_tickets_per_address": 50})
+    times = 10_000 if LONG else 1_000
+    honest = [asked(event, source=f"127.0.1.{i}").json for i in range(1, 6)]
+    hoarder = QueueCrowd(event.balancer.url, 0, 0)
+    outcomes = {}
+
+    async def hoard():
+        hoarder.slots = asyncio.Semaphore(100)
+
+        async def once():
+            answer = await hoarder.ask("POST", "/api/v1/access", b'{"channel":"demo"}')
+            word = answer[1]["status"] if answer[0] == 200 else answer[1]["type"]
+            outcomes[word] = outcomes.get(word, 0) + 1
+        await asyncio.gather(*(once() for _ in range(times)))
+    asyncio.run(hoard())
+    assert outcomes == {"queued": 50, "/problems/too-many-requests": times - 50}
+    later = asked(event, source="127.0.1.9").json
+    assert later["ahead"] == 55
+    assert [asked(event, ticket=h["ticket"], source="127.0.1.99").json["ahead"] for h in honest] == [0, 1, 2, 3, 4]
+
+
+def test_a_claimed_ticket_shown_from_many_addresses_is_one_session(full_house):
+    event = full_house(1)
+    first = asked(event).json
+    waiting = asked(event).json
+    stop(event, first["session"])
+    wait_until(lambda: asked(event, ticket=waiting["ticket"]).json["status"] == "granted", 10)
+    got = [asked(event, source=f"127.0.2.{i}", ticket=waiting["ticket"]) for i in range(1, 30)]
+    assert all(a.status == 200 and a.json["status"] == "granted" for a in got)
+    assert event.balancer.metric("tribune_access_sessions") == 1
+    stop(event, got[0].json["session"])
+    replayed = asked(event, source="127.0.2.50", ticket=waiting["ticket"])
+    assert replayed.status == 403 and replayed.json["type"] == "/problems/session-ended"
+
+
+# -- row 39 --
+
+def faked(folder, moment):
+    return {"LD_PRELOAD": FAKETIME, "FAKETIME": moment, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1", "TZ": "UTC"}
+
+
+def test_two_hosts_nearly_30_s_apart_understand_each_other(event):
+    event.start_node("stadium", environment=faked(event.folder, "-28s"))
+    event.start_balancer(("stadium",), {"access": {"max_sessions": 1}, "api": {"caches": []}})
+    event.wait_heard("stadium")
+    player = event.player().open()
+    player.refresh()
+    segment = player.playlist.segments[-1]
+    player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
+    assert asked(event).json["status"] == "queued"
+    receipt = event.nodes["stadium"].get("/ping").json["receipt"]
+    assert event.balancer.admin(f"/status/route?client=127.0.0.1&channel=demo&receipt={receipt}").json["receipts_refused"] == []
+
+
+def test_the_night_to_a_leap_day_admits_and_expires_nobody(full_house):
+    event = full_house(1, environment=faked(None, "@2028-02-28 23:59:57"),
+                       access={"channels": [{"id": "demo", "opens_at": "2028-02-28T20:00:00Z"}]})
+    event.balancer.wait_log("ready")
+    watcher = event.player().open()
+    watcher.refresh()
+    waiting = asked(event).json
+    assert waiting["status"] == "queued"
+
+    def is_leap_day():
+        watcher.refresh()
+        answer = asked(event, ticket=waiting["ticket"]).json
+        assert (answer["status"], answer["number"]) == ("queued", waiting["number"])
+        return "29 Feb 2028" in event.balancer.get("/queue/demo").header("Date")
+    wait_until(is_leap_day, 15, "midnight")
+    segment = watcher.refresh().segments[-1]
+    watcher.play(segment.msn, event.live.bytes_of("v1", segment.msn))
+    token = re.search(r"/~([^/]+)/", watcher.media_url).group(1)
+    assert stop(event, token).json["was_open"]
+    wait_until(lambda: asked(event, ticket=waiting["ticket"]).json["status"] == "granted", 10)
+
+
+# -- row 40 --
+
+def changes_of_sessions(event):
+    """The event log of the limits, in its order."""
+    return [line for line in event.balancer.log() if line["event"] in ("session_opened", "session_adopted", "session_released")]
+
+
+def test_1000_join_at_once_and_the_event_log_shows_that_no_limit_was_exceeded(full_house):
+    size, limit, lowered = (1_000, 100, 50) if LONG else (100, 40, 20)
+    event = full_house(limit, log="debug")
+    crowd = QueueCrowd(event.balancer.url, size, 6.0 if LONG else min(stretched(2), 6.0))
+
+    async def operate(running):
+        while sum(c.granted_at is not None for c in running.clients) < limit:
+            await pace(0.05)
+        put = await asyncio.to_thread(fetch, event.balancer.admin_url + "/limits", method="PUT", body=json.dumps({"max_sessions": lowered}).encode())
+        assert put.status == 200
+        for state in ("on", "off"):
+            assert (await running.ask("GET", "/access_queue_switch?state=" + state))[0] == 200
+            await pace(0.5)
+    asyncio.run(crowd.run(300, operate))
+    assert crowd.failures == [] and [c.refusals for c in crowd.clients if c.refusals] == [], "a lowered limit ended somebody"
+    assert all(c.granted_at is not None and not c.lost_place for c in crowd.clients)
+    late = [n for i, n in enumerate(crowd.order) if i > 0 and n < max(crowd.order[:i]) - limit]
+    assert late == [], "who asks twice a second is overtaken by no more than may be called in that time"
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 20, "all left")
+    log = changes_of_sessions(event)
+    count = 0
+    for line in log:
+        count += 1 if line["event"] == "session_opened" else -1
+        assert line["sessions"] == count
+        if line["event"] == "session_opened":
+            assert count <= line["limit"], line
+    assert {line["limit"] for line in log} == {limit, lowered}
+    assert max(line["sessions"] for line in log) >= limit * 0.8, "the house was full"
+
+
+def test_who_leaves_the_line_in_a_mass_and_comes_back_in_time_has_the_place(full_house):
+    event = full_house(0, access={"lease_intervals": 3, "refresh": "1s", "reservation": "2s"})
+    tickets = [asked(event).json for _ in range(40)]
+    stayers, leavers = tickets[::4], [t for i, t in enumerate(tickets) if i % 4]
+    began = time.monotonic()
+
+    def stay():
+        for ticket in stayers:
+            assert asked(event, ticket=ticket["ticket"]).json["status"] == "queued"
+        return True
+    watch(stay, 1.5)
+    if time.monotonic() - began < 2.4:     # a machine that was slow has let the lease pass
+        assert asked(event, ticket=stayers[-1]["ticket"]).json["ahead"] == 36, "they are not forgotten yet"
+    back = leavers[:10]
+    for ticket in back:
+        assert asked(event, ticket=ticket["ticket"]).json["number"] == ticket["number"]
+
+    def is_thinned():
+        for ticket in back:
+            asked(event, ticket=ticket["ticket"])
+        stay()
+        return asked(event, ticket=stayers[-1]["ticket"]).json["ahead"] == len(stayers) - 1 + len(back)
+    wait_until(is_thinned, 15, "who is silent for the lease counts no more")
+    late = leavers[-1]
+    assert asked(event, ticket=late["ticket"]).json["number"] == late["number"], "and has the place again until its turn"
+    assert fetch(event.balancer.admin_url + "/limits", method="PUT", body=b'{"max_sessions":10}').status == 200
+    order = sorted([*stayers, *back], key=lambda t: t["number"])
+    first, rest = order[:10], order[10:]
+    wait_until(lambda: all([asked(event, ticket=t["ticket"]).json["status"] == "granted" for t in first]), 10)
+    assert all(asked(event, ticket=t["ticket"]).json["status"] == "queued" for t in rest)
+
+
+# -- what is counted --
+
+def test_the_queue_is_counted_by_channel_and_lane(full_house):
+    event = full_house(1, access={"lanes": [{"name": "general"}, {"name": "paid", "share": 3}], "refresh": "500ms", "reservation": "1s", "lease_intervals": 2})
+    watching = asked(event).json["session"]
+    waiting = asked(event).json
+    paid = ask_access(event.balancer, lane="paid", account="ann", device="TV").json
+    assert (waiting["lane"], paid["lane"]) == ("general", "paid")
+
+    def metric(name, **labels):
+        return event.balancer.metric("tribune_access_" + name, **labels)
+    paid_lane, general = {"channel": "demo", "lane": "paid"}, {"channel": "demo", "lane": "general"}
+    wait_until(lambda: metric("queue_length", **paid_lane) == 1 and metric("queue_length", **general) == 1, 5)
+    assert metric("sessions", channel="demo") == 1
+    stop(event, watching)
+
+    def paid_got_in():
+        asked(event, ticket=waiting["ticket"])
+        return ask_access(event.balancer, lane="paid", account="ann", device="TV", **{"pass": paid["ticket"]}).json["status"] == "granted"
+    wait_until(paid_got_in, 10, "the lane with the larger share is first")
+    assert metric("tickets_called_total", **paid_lane) == 1 and metric("tickets_claimed_total", **paid_lane) == 1
+    text = event.balancer.admin("/metrics").text
+    assert Metrics(text).sum("tribune_access_wait_seconds_count", **paid_lane) == 1
+    assert 'tribune_access_wait_seconds_bucket{channel="demo",lane="general",le="60"} 0' in text
+    # Both lanes are left: who waits in "general" says nothing any more, and is abandoned when the turn comes.
+    session = ask_access(event.balancer, lane="paid", account="ann", device="TV", **{"pass": paid["ticket"]}).json["session"]
+    wait_until(lambda: metric("queue_length", **general) == 0, 10, "silent for the lease")
+    stop(event, session)
+    wait_until(lambda: metric("tickets_abandoned_total", **general) == 1, 10)
+
+
+# -- accounts --
+
+def test_one_device_too_many_is_refused_with_the_names_of_those_that_watch(full_house):
+    event = full_house(10, access={"max_sessions_per_account": 2})
+    tv = ask_access(event.balancer, account="ann", device="Living room TV").json
+    assert tv["status"] == "granted"
+    assert ask_access(event.balancer, account="ann", device="Phone").json["status"] == "granted"
+    third = ask_access(event.balancer, account="ann", device="Tablet")
+    assert third.status == 403 and third.json["type"] == "/problems/account-full"
+    assert "Living room TV" in third.json["detail"] and "Phone" in third.json["detail"]
+    assert ask_access(event.balancer, account="bob", device="TV").json["status"] == "granted"
+    stop(event, tv["session"])
+    assert ask_access(event.balancer, account="ann", device="Tablet").json["status"] == "granted"
+
+
+def test_with_take_over_the_oldest_device_is_ended_and_the_newest_watches(full_house):
+    event = full_house(10, access={"max_sessions_per_account": 1, "account_rule": "take_over"})
+    tv = ask_access(event.balancer, account="ann", device="TV").json
+    watching = event.balancer.url + tv["playback_url"].replace("index.m3u8?session=", "~") + "/v1/index.m3u8"
+    assert fetch(watching).status == 200
+    phone = ask_access(event.balancer, account="ann", device="Phone").json
+    assert phone["status"] == "granted"
+    ended = fetch(watching)
+    assert ended.status == 403 and ended.json["type"] == "/problems/session-ended"
+    assert fetch(event.balancer.url + phone["playback_url"]).status == 200
+    assert event.balancer.metric("tribune_access_sessions") == 1
+    assert event.node_state("stadium")["viewers"] == 1, "routing forgot the device that was ended"
