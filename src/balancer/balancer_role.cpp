@@ -95,13 +95,14 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status start() override {
-    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(kPinsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
     slates_.load(settings_.slate_folder, event_);
     const auto reached = turns_.load(*store_);
     if (!reached) return tl::unexpected(reached.error());
     if (*reached) slates_.continue_from(**reached);
+    if (auto loaded = pins_.load(*store_, services_.clock.steady_now()); !loaded) return loaded;
     sources_.emplace(services_, *store_, settings_.origin.as_source_settings(), &news_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
@@ -143,7 +144,7 @@ class BalancerRole final : public runtime::Role {
       }
       w.end_array();
     }
-    w.member("sessions", std::uint64_t{admission_.sessions()}).member("pinned_sessions", std::uint64_t{pins_.size()});
+    w.member("sessions", std::uint64_t{admission_.sessions()}).member("pinned_sessions", std::uint64_t{pins_.size()}).member("unsaved_pins", pins_.unsaved());
     admission_.describe(w);
     if (sources_) sources_->describe(w);
   }
@@ -184,7 +185,10 @@ class BalancerRole final : public runtime::Role {
       pins_.release(id);
       router_.release(id);
     }); });
-    sweep_turns_ = loop.every(2s, [this] { turns_.sweep({slates_.now(), slates_.ahead()}); });
+    sweep_turns_ = loop.every(2s, [this] {
+      turns_.sweep({slates_.now(), slates_.ahead()});
+      pins_.sweep(services_.clock.steady_now());
+    });
     tell_traffic_ = loop.every(1s, [this] { tell_traffic(admission_, *nodes_.table()); });
     prober_ = std::make_unique<Prober>(services_.clock, nodes_, services_.workers.front()->client);
     probe_ = loop.every(100ms, [this] { prober_->tick(probe_period_.load()); });

@@ -198,6 +198,9 @@ Routed RequestFlow::route(Viewer& viewer) {
   asked.claims = &viewer.claims;
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
+  const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
+  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
+  asked.pinned = pinned;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
   auto routed = parts_.router.route(asked);
   viewer.exchange->note.reason = word(routed.choice.reason);
