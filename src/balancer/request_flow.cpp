@@ -84,7 +84,6 @@ bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   const access::Visitor visitor{.channel = viewer.channel->id};
   auto renewal = parts_.admission.renew(viewer.token.session, visitor, idle);
   if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
-  viewer.is_adopted = viewer.is_adopted || renewal == Renewal::adopted;
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
   refuse(viewer, http::problems::session_ended,
@@ -168,12 +167,10 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
 }
 
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
-  if (viewer.token.links == contracts::LinksMode::redirect) {
-    if (viewer.is_adopted) route(viewer);   // the node's limit counts it from now on
-    return {};
-  }
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
+  if (auto* audience = snapshot.audience(); audience && choice.node) audience->seen(choice.node->address->id, parts_.clock.steady_now());
+  if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);

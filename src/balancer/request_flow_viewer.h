@@ -27,7 +27,6 @@ struct RequestFlow::Viewer {
   std::string query{};                          // of the request, in the programme's numbering
   bool is_new = false;                          // this request opened the session, or the place in the queue
   bool is_counted = false;                      // Sessions knows it, and will say when it is released
-  bool is_adopted = false;                      // and it did not know it before this request
   Asking asking{};
 
   const http::Request& request() const { return exchange->request(); }
