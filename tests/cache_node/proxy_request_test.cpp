@@ -16,7 +16,7 @@ const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "te
 
 /// One worker's plain cache.
 struct PlainCache {
-  explicit PlainCache(ProxySettings settings = {}) : settings(std::make_shared<const ProxySettings>(std::move(settings))), requests(workers.worker().loop) {}
+  explicit PlainCache(ProxySettings of) : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
   ~PlainCache() { workers.stop(); }
 
   std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false, FakeExchange** out = nullptr, http::Method method = http::Method::get) {
