@@ -15,7 +15,8 @@ DEGRADED = "tribune_cache_disk_degraded"
 def plays_all(event):
     """Every segment that is listed, whole; returns how many there are."""
     player = event.player().open()
-    segments = player.refresh().segments
+    player.wait_for_msn(event.live.next_msn - 1)
+    segments = player.playlist.segments
     for segment in segments:
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
     return len(segments)
@@ -64,7 +65,7 @@ def test_writes_that_fail_for_a_while_cost_no_viewer_a_byte(event, error):
     if not IS_RELEASE or not shutil.which("strace"):
         pytest.skip("system calls are traced in the release build")
     calls = "pwritev,pwrite64,fdatasync,fsync,ftruncate,rename"
-    wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when=5..60"]
+    wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when=4..12"]
     event.live.window = 8
     event.live.advance(8)
     node = event.start_node(wrapper=wrapper)
