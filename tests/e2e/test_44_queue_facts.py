@@ -158,19 +158,19 @@ def test_1000_join_at_once_and_the_event_log_shows_that_no_limit_was_exceeded(fu
 
 
 def test_who_leaves_the_line_in_a_mass_and_comes_back_in_time_has_the_place(full_house):
-    event = full_house(0, access={"lease_intervals": 3, "refresh": "1s", "reservation": "2s"})
-    tickets = [asked(event).json for _ in range(40)]
-    stayers, leavers = tickets[::4], [t for i, t in enumerate(tickets) if i % 4]
+    event = full_house(0, access={"lease_intervals": 3, "refresh": "1500ms", "reservation": "2s"})
     began = time.monotonic()
+    tickets = [asked(event).json for _ in range(20)]
+    stayers, leavers = tickets[::4], [t for i, t in enumerate(tickets) if i % 4]
 
     def stay():
         for ticket in stayers:
             assert asked(event, ticket=ticket["ticket"]).json["status"] == "queued"
         return True
     watch(stay, 1.5)
-    if time.monotonic() - began < 2.4:     # a machine that was slow has let the lease pass
-        assert asked(event, ticket=stayers[-1]["ticket"]).json["ahead"] == 36, "they are not forgotten yet"
-    back = leavers[:10]
+    ahead = asked(event, ticket=stayers[-1]["ticket"]).json["ahead"]
+    assert ahead == 16 or time.monotonic() - began > 5, "they are not forgotten before the lease is over"
+    back = leavers[:5]
     for ticket in back:
         assert asked(event, ticket=ticket["ticket"]).json["number"] == ticket["number"]
 
@@ -182,9 +182,9 @@ def test_who_leaves_the_line_in_a_mass_and_comes_back_in_time_has_the_place(full
     wait_until(is_thinned, 15, "who is silent for the lease counts no more")
     late = leavers[-1]
     assert asked(event, ticket=late["ticket"]).json["number"] == late["number"], "and has the place again until its turn"
-    assert fetch(event.balancer.admin_url + "/limits", method="PUT", body=b'{"max_sessions":10}').status == 200
+    assert fetch(event.balancer.admin_url + "/limits", method="PUT", body=b'{"max_sessions":5}').status == 200
     order = sorted([*stayers, *back], key=lambda t: t["number"])
-    first, rest = order[:10], order[10:]
+    first, rest = order[:5], order[5:]
     wait_until(lambda: all([asked(event, ticket=t["ticket"]).json["status"] == "granted" for t in first]), 10)
     assert all(asked(event, ticket=t["ticket"]).json["status"] == "queued" for t in rest)
 
