@@ -169,9 +169,10 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
 }
 
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
-  if (viewer.token.links == contracts::LinksMode::redirect) return {};
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
+  if (auto* audience = snapshot.audience(); audience && choice.node) audience->seen(choice.node->address->id, parts_.clock.steady_now());
+  if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
@@ -205,6 +206,9 @@ Routed RequestFlow::route(Viewer& viewer) {
   asked.claims = &viewer.claims;
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
+  const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
+  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
+  asked.pinned = pinned;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
   auto routed = parts_.router.route(asked);
   viewer.exchange->note.reason = word(routed.choice.reason);

@@ -37,7 +37,7 @@ class Decision {
     if (wants_more()) try_zones();
     if (wants_more()) try_nearest();
     if (wants_more()) try_defaults();
-    if (!choice_ && question_.may_use_origin) choice_ = RoutingChoice{nullptr, RoutingReason::origin};
+    if (wants_more()) try_origin();
     if (!choice_) choice_ = least_bad();
     choice_->stays = choice_->node && choice_->node == current_;
     return *choice_;
@@ -97,12 +97,14 @@ class Decision {
   }
 
   void try_proved() {
+    if (question_.proved.empty()) note(RoutingReason::receipt, "", "", "the client shows no receipt that holds");
     for (const auto id : question_.proved)
       if (wants_more()) try_node(id, RoutingReason::receipt, true);
   }
 
   void try_named() {
-    if (!question_.named.empty()) try_node(question_.named, RoutingReason::client_cache, false);
+    if (question_.named.empty()) return note(RoutingReason::client_cache, "", "", "the client names no cache");
+    try_node(question_.named, RoutingReason::client_cache, false);
   }
 
   void try_zones() {
@@ -113,11 +115,13 @@ class Decision {
       for (const auto& group : zone->fallback)
         if (wants_more()) try_group(group, RoutingReason::fallback_group);
     }
-    if (seen_ && view_.zones && !match_.deep && !match_.ordinary) note(RoutingReason::zone, "", "", "no zone holds the client's address");
+    if (!match_.deep && !match_.ordinary) note(RoutingReason::zone, "", "", view_.zones ? "no zone holds the client's address" : "there is no zone file");
   }
 
   void try_nearest() {
-    if (!view_.geography || rules_.places.empty() || !question_.client) return;
+    if (!view_.geography) return note(RoutingReason::nearest_group, "", "", "there is no geography database");
+    if (rules_.places.empty()) return note(RoutingReason::nearest_group, "", "", "no group has a place");
+    if (!question_.client) return note(RoutingReason::nearest_group, "", "", "the client's address is not known");
     const auto here = view_.geography->find(*question_.client);
     if (!here) return note(RoutingReason::nearest_group, "", "", "the database does not know the client's address");
     std::vector<std::pair<double, std::string_view>> near;
@@ -143,6 +147,12 @@ class Decision {
     const auto* group = table_.find_group(id);
     if (!group) return note(rank, id, "", "no node is in this group");
     try_members(*group, rank);
+  }
+
+  void try_origin() {
+    if (!question_.may_use_origin) return note(RoutingReason::origin, "", "", "the channel does not allow it");
+    note(RoutingReason::origin, "", "", choice_ ? "would serve" : "serves: no node of any group can");
+    if (!choice_) choice_ = RoutingChoice{nullptr, RoutingReason::origin};
   }
 
   double weight(const NodeState& node) const {
@@ -222,6 +232,22 @@ std::string_view word(RoutingReason reason) {
     case RoutingReason::no_node: return "no_node";
   }
   return "unknown";
+}
+
+std::string_view because(RoutingReason reason) {
+  switch (reason) {
+    case RoutingReason::receipt: return "the client proved by a receipt that it reaches this node";
+    case RoutingReason::client_cache: return "the client says that it reaches this node, and may use it";
+    case RoutingReason::deep_zone: return "the client's network has a deep coverage zone, and this node is of its group";
+    case RoutingReason::zone: return "the client's network has a coverage zone, and this node is of its group";
+    case RoutingReason::fallback_group: return "no node of the zone's own group can serve now, and this one is of a fallback group";
+    case RoutingReason::nearest_group: return "it is of the group nearest to the client's place that can serve";
+    case RoutingReason::default_group: return "no rule is nearer to this client, and this node is of a default group";
+    case RoutingReason::origin: return "no node can serve now, and the channel allows its origin";
+    case RoutingReason::least_bad: return "no node looks well, and this one looks least bad";
+    case RoutingReason::no_node: return "no node has an address";
+  }
+  return "";
 }
 
 RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, Considerations* seen) {

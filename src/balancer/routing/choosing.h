@@ -34,6 +34,8 @@ enum class RoutingReason { receipt, client_cache, deep_zone, zone, fallback_grou
 
 /// The words are literals.
 std::string_view word(RoutingReason);
+/// The same as a clause for an operator: "it serves, because …".
+std::string_view because(RoutingReason);
 
 /// Values; immutable once read.
 struct RoutingRules {

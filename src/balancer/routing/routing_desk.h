@@ -1,7 +1,7 @@
 #pragma once
 // The operator's door to routing, on the admin listener:
 //
-//   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R]    why this node?
+//   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R][&gone=ID]    why this node?
 //   POST /nodes/{id}/drain, /nodes/{id}/undrain                     {"node", "draining", "viewers"}
 //
 // What is drained stays so over a restart.

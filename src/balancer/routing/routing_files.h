@@ -38,7 +38,7 @@ class RoutingFiles {
     std::string path;
     struct stat seen {};               // as it was when it was last read, well or not
     bool was_read = false;
-    std::string trouble;               // why the file, as it is, is not in force
+    std::string trouble{};             // why the file, as it is, is not in force
     base::WallTime since{};            // of what is in force
   };
   void run();

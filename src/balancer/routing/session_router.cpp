@@ -53,7 +53,7 @@ RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRe
   question.proved = believed(placed.proofs, prefix, clock_.wall_now());
   // Who comes from another network now must find a cache there.
   if (placed.named_from == prefix) question.named = placed.named;
-  if (placed.node) question.current = placed.node->id;
+  question.current = placed.node ? std::string_view(placed.node->id) : request.pinned;
   question.now = clock_.steady_now();
   if (question.now < placed.gone_until) question.gone = placed.gone;
   question.session = request.session;
@@ -113,6 +113,9 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};
   w.begin_object().member("client", request.client).member("network", prefix).member("channel", request.channel).member("cache", request.named);
   w.member("deep_zone", match.deep ? match.deep->name : "").member("zone", match.ordinary ? match.ordinary->name : "");
+  if (const auto place = view->geography && question.client ? view->geography->find(*question.client) : std::nullopt)
+    w.key("place").begin_object().member("latitude", place->latitude).member("longitude", place->longitude).end_object();
+  w.member("gone", question.gone).member("may_use_origin", request.may_use_origin);
   w.key("receipts_believed").begin_array();
   for (const auto node : question.proved) w.value(node);
   w.end_array().key("receipts_refused").begin_array();
@@ -123,7 +126,7 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   }
   w.end_array();
   w.member("node", choice.node ? choice.node->address->id : "").member("url", choice.node ? choice.node->address->url : "");
-  w.member("reason", word(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
+  w.member("reason", word(choice.reason)).member("because", because(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
   w.key("considered").begin_array();
   for (const auto& entry : seen)
     w.begin_object().member("rank", word(entry.rank)).member("group", entry.group).member("node", entry.node).member("verdict", entry.verdict).end_object();

@@ -30,6 +30,7 @@ struct RoutingRequest {
   std::string_view channel;
   std::string_view named;                   // the cache that the client names, now or before
   const Claims* claims = nullptr;           // of this request
+  std::string_view pinned{};                // the node of its last pin: a former process sent it there
   access::SessionId session = 0;
   bool is_counted = false;                  // the session will be released; others are not remembered
   bool may_use_origin = false;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "balancer/tables.h"
@@ -217,16 +218,20 @@ TEST_CASE("The nearest group serves by distance") {
   CHECK(distance_km({0, 179}, {0, -179}) == doctest::Approx(222).epsilon(0.01));
 }
 
-TEST_CASE("A decision says what every rank thought") {
+TEST_CASE("A decision says what every rank thought, and those without a candidate why") {
   const auto view = view_with(kZones);
   Considerations seen;
   auto question = from("10.1.2.3");
   question.named = "nobody";
   const auto nodes = house();
   choose_node(nodes, view, question, &seen);
-  REQUIRE(seen.size() >= 3);
-  CHECK(seen[0].verdict == "no such node");
-  CHECK(seen[1].verdict == "serves");
-  CHECK(seen[1].rank == RoutingReason::deep_zone);
-  CHECK(seen[2].verdict == "would serve");
+  std::vector<std::string> said;
+  for (const auto& entry : seen) said.push_back(std::string(word(entry.rank)) + " " + entry.node + ": " + entry.verdict);
+  REQUIRE(said.size() >= 4);
+  CHECK(said[0] == "receipt : the client shows no receipt that holds");
+  CHECK(said[1] == "client_cache nobody: no such node");
+  CHECK(said[2] == "deep_zone s1: serves");
+  CHECK(said[3] == "zone c1: would serve");
+  CHECK(std::find(said.begin(), said.end(), "nearest_group : there is no geography database") != said.end());
+  CHECK(said.back() == "origin : the channel does not allow it");
 }
