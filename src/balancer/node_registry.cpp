@@ -89,6 +89,7 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
 
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
+  state.viewers_then = state.viewers->count.load();
   changed_ = true;
   const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
   state.capacity_mbps = capacity_of(found->configured_capacity, heartbeat);
