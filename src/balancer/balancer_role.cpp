@@ -15,6 +15,7 @@
 #include "balancer/entrance/queue_board.h"
 #include "balancer/event_view.h"
 #include "balancer/heartbeats.h"
+#include "balancer/news/news_desk.h"
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/request_flow.h"
@@ -46,6 +47,7 @@ class BalancerRole final : public runtime::Role {
                    static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
+        news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
         desk_(services.clock, services.log, services.metrics, admission_, pins_, slates_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_),
@@ -77,6 +79,11 @@ class BalancerRole final : public runtime::Role {
            exchange->note.node = parameters["id"];
            exchange->reply(heartbeats_.answer(parameters["id"], exchange->request()));
          }},
+        {{Method::post}, "/internal/v1/nodes/{id}/news",
+         [this](auto& worker, auto exchange, const auto& parameters) {
+           exchange->note.node = parameters["id"];
+           news_.answer(worker, std::move(exchange), parameters["id"]);
+         }},
     };
   }
 
@@ -96,7 +103,7 @@ class BalancerRole final : public runtime::Role {
     if (!reached) return tl::unexpected(reached.error());
     if (*reached) slates_.continue_from(**reached);
     if (auto loaded = pins_.load(*store_, services_.clock.steady_now()); !loaded) return loaded;
-    sources_.emplace(services_, *store_, settings_.origin.as_source_settings());
+    sources_.emplace(services_, *store_, settings_.origin.as_source_settings(), &news_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     auto keys = contracts::key_ring(event_);
@@ -144,6 +151,7 @@ class BalancerRole final : public runtime::Role {
 
   void drain() override {
     is_serving_ = false;
+    news_.drain();
     if (sources_) sources_->drain();
   }
 
@@ -160,6 +168,7 @@ class BalancerRole final : public runtime::Role {
     view->operator_token = settings.operator_token;
     view->direct_players = settings.direct_players;
     view->session_idle = settings.session_idle;
+    view->publish_delay = settings.publish_delay;
     view->receipt_lifetime = settings.routing.receipt_lifetime;
     nodes_.configure(settings.nodes, settings.node_timeout);
     files_.configure(settings.routing);
@@ -221,6 +230,7 @@ class BalancerRole final : public runtime::Role {
   std::atomic<std::chrono::milliseconds> probe_period_{2s};
   std::unique_ptr<Prober> prober_;        // of the first worker
   Heartbeats heartbeats_;
+  NewsDesk news_;
   Slates slates_;
   TurnBook turns_;
   SlateDoor slate_door_;

@@ -21,6 +21,7 @@ struct EventView {
   std::vector<std::string> direct_players;
   std::chrono::milliseconds session_idle{10'000};
   std::chrono::milliseconds receipt_lifetime{300'000};
+  std::chrono::milliseconds publish_delay{200};
   std::string slate_origin;
   net::PrefixList operator_networks;
   std::string operator_token;

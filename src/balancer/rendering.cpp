@@ -63,8 +63,8 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
 }
 
 MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links, base::WallTime confirmed_at,
-                             base::Counter renders)
-    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders) {}
+                             base::Counter renders, std::shared_ptr<Audience> audience)
+    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), audience_(std::move(audience)) {}
 
 std::shared_ptr<const Rendered> MediaSnapshot::build(const LinkPins& pins) const {
   renders_.add();

@@ -27,7 +27,8 @@ inline constexpr std::size_t kRenderingsKept = 64;
 /// A media playlist. Immutable; const methods from any thread.
 class MediaSnapshot final : public SourceSnapshot {
  public:
-  MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders);
+  MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders,
+                std::shared_ptr<Audience> audience = nullptr);
 
   bool is_multivariant() const override { return false; }
   std::int64_t first_msn() const override { return playlist_->media_sequence; }
@@ -37,6 +38,7 @@ class MediaSnapshot final : public SourceSnapshot {
   base::WallTime confirmed_at() const override { return confirmed_at_; }
   std::shared_ptr<const Rendered> render(const LinkPins&) const override;
   std::string text_for_bare_url(std::string_view token) const override;
+  Audience* audience() const override { return audience_.get(); }
 
  private:
   struct Kept {
@@ -49,6 +51,7 @@ class MediaSnapshot final : public SourceSnapshot {
   std::vector<SourceLinkPtr> links_;
   base::WallTime confirmed_at_;
   mutable base::Counter renders_;
+  std::shared_ptr<Audience> audience_;
   mutable std::mutex mutex_;    // guards the list, not the building
   mutable std::vector<std::pair<LinkPins, std::shared_ptr<Kept>>> kept_;
 };

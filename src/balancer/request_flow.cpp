@@ -161,9 +161,10 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
 }
 
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
-  if (viewer.token.links == contracts::LinksMode::redirect) return {};
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
+  if (auto* audience = snapshot.audience(); audience && choice.node) audience->seen(choice.node->address->id, parts_.clock.steady_now());
+  if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);

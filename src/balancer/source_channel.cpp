@@ -21,8 +21,8 @@ std::string playlist_key(std::string_view path, std::string_view query) {
 }
 
 SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store, const SourceSettings& settings,
-                             std::shared_ptr<ChannelSlot> slot)
-    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), metrics_(services.metrics, slot_->id),
+                             std::shared_ptr<ChannelSlot> slot, NewsDesk* news)
+    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), news_(news), metrics_(services.metrics, slot_->id),
       timeline_([] { return base::random_id(kEpochCharacters); }) {}
 
 SourceChannel::~SourceChannel() = default;

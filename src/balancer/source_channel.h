@@ -48,7 +48,7 @@ using TimelineRecords = std::map<std::string, std::string>;
 /// Owned by one worker.
 class SourceChannel {
  public:
-  SourceChannel(runtime::Services&, runtime::Worker&, store::Store&, const SourceSettings&, std::shared_ptr<ChannelSlot>);
+  SourceChannel(runtime::Services&, runtime::Worker&, store::Store&, const SourceSettings&, std::shared_ptr<ChannelSlot>, NewsDesk* = nullptr);
   ~SourceChannel();
 
   /// Once, before the first configure().
@@ -70,6 +70,8 @@ class SourceChannel {
   const LinkMaking& making() const { return making_; }
   Timeline& timeline() { return timeline_; }
   SourceMetrics& metrics() { return metrics_; }
+  /// Where new segments are announced; null when nobody is to be told.
+  NewsDesk* news() const { return news_; }
   /// Which of the origins is well; shared by all playlists of the channel.
   SourceOrigins& origins() { return source_origins_; }
   void on_origin_changed(std::size_t origin, bool is_well, std::string_view why);
@@ -102,6 +104,7 @@ class SourceChannel {
   store::Store& store_;
   const SourceSettings settings_;
   std::shared_ptr<ChannelSlot> slot_;
+  NewsDesk* const news_;
   contracts::Channel config_;
   LinkMaking making_;
   SourceOrigins source_origins_{1};

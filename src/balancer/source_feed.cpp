@@ -1,5 +1,6 @@
 #include "balancer/source_feed.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "balancer/rendering.h"
@@ -11,12 +12,25 @@ namespace {
 constexpr int kMaxHops = 5;
 constexpr int kDeepest = 3;   // an interstitial's multivariant playlist, named by a media playlist, and its children
 
+/// The segments and parts at the end of a playlist, as targets at a node, the oldest first.
+std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links) {
+  std::vector<std::string> newest;
+  for (auto i = playlist.uris.size(); i-- > 0 && newest.size() < kMaxAnnounced;) {
+    const auto kind = playlist.uris[i].kind;
+    const bool is_there = kind == hls::UriKind::segment || kind == hls::UriKind::part;
+    if (is_there && links[i] && !links[i]->target.empty()) newest.push_back(links[i]->target);
+  }
+  std::reverse(newest.begin(), newest.end());
+  return newest;
+}
+
 base::Error refused(std::string text) { return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)}; }
 
 }  // namespace
 
 SourceFeed::SourceFeed(SourceChannel& channel, FeedIdentity identity)
-    : channel_(channel), identity_(std::move(identity)), source_(*this, slot_, channel.settings()) {}
+    : channel_(channel), identity_(std::move(identity)),
+      announcer_(channel.news(), channel.worker().loop, channel.services().clock, channel.services().metrics), source_(*this, slot_, channel.settings()) {}
 
 SourceFeed::~SourceFeed() = default;
 
@@ -93,8 +107,17 @@ void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<S
     last_text_ = std::move(answer.body);
     read_from_ = asked_;
   }
-  if (!reading || channel_.is_generation_saved()) return on_read(std::move(reading));
-  channel_.save_generation([reading = std::move(reading), on_read = std::move(on_read)] { on_read(reading); });
+  if (!reading || channel_.is_generation_saved()) return gate(std::move(reading), on_read);
+  channel_.save_generation([this, reading = std::move(reading), on_read = std::move(on_read), alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) gate(reading, on_read);
+  });
+}
+
+/// New segments are listed once the nodes of their viewers fill them, or after a while.
+void SourceFeed::gate(base::Result<Source::Reading> reading, const std::function<void(base::Result<Source::Reading>)>& on_read) {
+  if (!reading || !reading->snapshot || reading->facts.is_multivariant) return on_read(std::move(reading));
+  const auto idle = std::max<std::chrono::milliseconds>(3 * reading->facts.target_duration, std::chrono::milliseconds{3'000});
+  announcer_.announce(newest_, idle, [reading = std::move(reading), on_read] { on_read(reading); });
 }
 
 base::Result<Source::Reading> SourceFeed::understand(const net::WholeAnswer& answer) {
@@ -127,9 +150,10 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall});
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
+  newest_ = newest_targets(shown, linked->links);
   if (identity_.depth < kDeepest) channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders);
+  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders, announcer_.audience());
   auto& facts = reading.facts;
   facts.target_duration = shown.target_duration;
   facts.part_target = std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));

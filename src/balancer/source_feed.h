@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "balancer/news/announcer.h"
 #include "balancer/source.h"
 #include "balancer/source_links.h"
 #include "balancer/source_origins.h"
@@ -50,6 +51,7 @@ class SourceFeed final : public Source::World {
   void on_stalled(std::chrono::milliseconds unchanged) override;
 
  private:
+  void gate(base::Result<Source::Reading>, const std::function<void(base::Result<Source::Reading>)>& on_read);
   base::Result<Source::Reading> understand(const net::WholeAnswer&);
   base::Result<Source::Reading> read_media(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
@@ -70,8 +72,11 @@ class SourceFeed final : public Source::World {
   std::optional<std::size_t> read_from_;  // the origin of last_text_, whose validators are known
   std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying
   std::unique_ptr<net::Fetch> probe_;
+  std::vector<std::string> newest_;    // what the last reading of a media playlist ends with, as targets at a node
+  Announcer announcer_;
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
   net::Timer timer_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   Source source_;
 };
 

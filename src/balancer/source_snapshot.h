@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balancer/news/audience.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 
@@ -56,6 +57,9 @@ class SourceSnapshot {
 
   /// A multivariant playlist at the bare URL `/live/{channel}/index.m3u8`: every child is named under `~{token}/`.
   virtual std::string text_for_bare_url(std::string_view token) const = 0;
+
+  /// Who is told of the segments to come; null for a multivariant playlist.
+  virtual Audience* audience() const { return nullptr; }
 };
 
 using SnapshotPtr = std::shared_ptr<const SourceSnapshot>;

@@ -28,11 +28,13 @@ using ChannelTable = std::map<std::string, std::shared_ptr<ChannelSlot>, std::le
 using OwnedChannels = std::map<std::string, std::unique_ptr<SourceChannel>, std::less<>>;
 
 struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
-  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se) : services(s), store(st), settings(se), owned(s.workers.size()) {}
+  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NewsDesk* n)
+      : services(s), store(st), settings(se), news(n), owned(s.workers.size()) {}
 
   runtime::Services& services;
   store::Store& store;
   const SourceSettings settings;
+  NewsDesk* const news;
   std::map<std::string, TimelineRecords> records;     // by channel; written by load(), before the workers run
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
   std::vector<OwnedChannels> owned;                   // each worker touches its own
@@ -59,8 +61,8 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   void set_ages();
 };
 
-Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings)
-    : inner_(std::make_shared<Inner>(services, store, settings)) {
+Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings, NewsDesk* news)
+    : inner_(std::make_shared<Inner>(services, store, settings, news)) {
   services.metrics.before_scrape([inner = std::weak_ptr<Inner>(inner_)] {
     if (const auto alive = inner.lock()) alive->set_ages();
   });
@@ -92,7 +94,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
     inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot, event, keys, id = channel.id] {
       auto& owned = inner->owned[slot->worker][id];
       if (!owned) {
-        owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store, inner->settings, slot);
+        owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store, inner->settings, slot, inner->news);
         if (const auto records = inner->records.find(id); records != inner->records.end()) owned->load(records->second);
       }
       owned->configure(*event->find(id), keys);

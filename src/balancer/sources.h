@@ -32,6 +32,8 @@
 
 namespace tribune::balancer {
 
+class NewsDesk;
+
 /// The table of the role's store that Sources writes.
 inline constexpr std::string_view kTimelinesTable = "timelines";
 
@@ -84,8 +86,8 @@ class Asking {
 /// Any thread; locks inside.
 class Sources {
  public:
-  /// `services` and `store` outlive it. The store has kTimelinesTable.
-  Sources(runtime::Services& services, store::Store& store, const SourceSettings&);
+  /// `services`, `store` and `news` outlive it. The store has kTimelinesTable. Without `news` no node is told of new segments.
+  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NewsDesk* news = nullptr);
   ~Sources();  // after the workers' loops have ended
 
   /// Reads the timelines that a former process left. Before the workers run; may read the disk.

@@ -12,6 +12,7 @@
 #include "cache_node/heartbeat_sender.h"
 #include "cache_node/housekeeper.h"
 #include "cache_node/index_journal.h"
+#include "cache_node/news_listener.h"
 #include "cache_node/node_view.h"
 #include "cache_node/object_files.h"
 #include "cache_node/object_index.h"
@@ -46,6 +47,9 @@ class CacheNodeRole final : public runtime::Role {
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_}},
               services.workers),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
+        news_({services.clock, services.log, services.metrics, view_, heartbeats_.run(),
+               [this](std::vector<std::string> targets, std::function<void()> on_begun) { begin_fills(std::move(targets), std::move(on_begun)); }},
+              *services.workers.front()),
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
         orders_(services.clock, view_, purge_, warm_up_),
@@ -78,7 +82,10 @@ class CacheNodeRole final : public runtime::Role {
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_);
     if (auto opened = settings_.is_memory_only() ? use_memory() : open_disk(); !opened) return opened;
-    services_.workers.front()->loop.post([this] { heartbeats_.start(); });
+    services_.workers.front()->loop.post([this] {
+      heartbeats_.start();
+      news_.start();
+    });
     if (auto opened = proxy_.open(front_); !opened) return opened;
     is_serving_ = true;
     return {};
@@ -137,7 +144,10 @@ class CacheNodeRole final : public runtime::Role {
 
   void drain() override {
     is_serving_ = false;
-    services_.workers.front()->loop.post([this] { heartbeats_.say_goodbye(); });
+    services_.workers.front()->loop.post([this] {
+      news_.stop();
+      heartbeats_.say_goodbye();
+    });
     proxy_.drain();
   }
 
@@ -188,6 +198,19 @@ class CacheNodeRole final : public runtime::Role {
                                base::unix_seconds(now) + 60};
     const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
     return !signed_query.empty() && flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) != RequestFlow::Warmed::refused;
+  }
+
+  /// On the first worker's loop. The workers share the fills; on_begun runs on the first again.
+  void begin_fills(std::vector<std::string> targets, std::function<void()> on_begun) {
+    const auto& workers = services_.workers;
+    std::vector<std::vector<std::string>> shares(workers.size());
+    for (auto& target : targets) shares[next_filler_++ % workers.size()].push_back(std::move(target));
+    const auto left = std::make_shared<std::atomic<std::size_t>>(workers.size());
+    for (std::size_t i = 0; i < workers.size(); ++i)
+      workers[i]->loop.post([this, &worker = *workers[i], share = std::move(shares[i]), left, on_begun] {
+        for (const auto& target : share) flow_.warm(worker, target);
+        if (--*left == 0) services_.workers.front()->loop.post(on_begun);
+      });
   }
 
   void publish(const contracts::Event& event, base::KeyRing keys, const CacheNodeSettings& settings) {
@@ -286,6 +309,7 @@ class CacheNodeRole final : public runtime::Role {
   ViewerEstimate viewers_;
   RequestFlow flow_;
   HeartbeatSender heartbeats_;
+  NewsListener news_;
   Purge purge_;
   WarmUp warm_up_;
   Orders orders_;
@@ -296,6 +320,7 @@ class CacheNodeRole final : public runtime::Role {
 
   base::SteadyTime last_state_{};              // of the first worker, as are the two below
   base::SteadyTime last_turn_{};
+  std::size_t next_filler_ = 0;                // likewise of the first worker
   double last_sent_ = 0;
 };
 

@@ -25,8 +25,7 @@ std::uint8_t known_type(std::string_view type) {
 char* put(char* at, std::string_view text) {
   const auto size = static_cast<std::uint16_t>(text.size());
   std::memcpy(at, &size, sizeof size);
-  std::memcpy(at + sizeof size, text.data(), text.size());
-  return at + sizeof size + text.size();
+  return std::copy(text.begin(), text.end(), at + sizeof size);  // an empty text may have no bytes to point at
 }
 
 std::string take(const char*& at) {

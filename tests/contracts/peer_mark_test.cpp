@@ -22,7 +22,7 @@ TEST_CASE("A cache node's mark is read back by who shares the keys, for that obj
 
 TEST_CASE("A mark whose kind, node or tiers were changed is forged") {
   const auto keys = test::one_key();
-  const auto signature = mark_fields(keys, {PeerMark::Kind::peer, "a", 0}, "o", kNow).first(kSignatureHeader).value();
+  const std::string signature(mark_fields(keys, {PeerMark::Kind::peer, "a", 0}, "o", kNow).first(kSignatureHeader).value());
   for (const char* text : {"child a 0", "peer b 0", "peer a 1", "peer a", "peer  a 0", "", "peer ../x 0", "peer a 00"}) {
     CAPTURE(text);
     http::Headers fields;

@@ -54,6 +54,13 @@ def test_a_good_file_takes_effect_and_a_bad_one_is_refused_with_line_and_key(eve
     assert balancer.is_ready()
 
 
+@pytest.mark.parametrize("key, change", [("client", {"client": {"max_connections": 77}}), ("process.workers", {"process": {"workers": 3}})])
+def test_what_a_reload_cannot_change_is_named(event, key, change):
+    node = event.start_node("stadium", {})
+    node.reload(merged(node.config, change))
+    node.wait_log("restart_needed", key=key)
+
+
 def test_a_hundred_reloads_under_load_fail_no_request(event):
     event.stand(nodes=("stadium", "city"))
     # One connection kept through all reloads, and new ones all the time.

@@ -10,7 +10,7 @@ NODES = ("stadium", "city")
 
 def test_300_clients_on_one_fresh_segment_through_two_nodes_cost_one_request_a_node(event):
     event.live.size = 400_000
-    event.stand(nodes=NODES)
+    event.stand(nodes=NODES, node={"cache_node": {"origin": {"first_byte_timeout": "20s"}}})   # it is held until all ask
     for _ in range(3):
         gate = event.origin.gate()
         msn = event.live.next_msn

@@ -228,9 +228,15 @@ def test_bytes_of_two_origins_that_differ_never_make_a_mixed_body(event, origins
 
 def test_an_origin_that_fails_again_and_again_is_left_alone_and_then_asked_by_one(event):
     event.stand(node={"cache_node": {"origin": {"hold": "0ms", "keep_errors": "0ms", "circuit_failures": 3, "circuit_rest": "3s"}}})
-    msns = [fresh(event) for _ in range(5)]
-    for path, _, _ in msns:
-        event.origin.on(path, status(500))
+    # All at once, and by the first player: nobody watched before, so the node is told of none.
+    first = event.live.next_msn
+    event.live.advance(5)
+    numbers = range(first, first + 5)
+    for msn in numbers:
+        event.origin.on(event.live.path_of("v1", msn), status(500))
+    player = event.player().open()
+    player.wait_for_msn(numbers[-1])
+    msns = [(event.live.path_of("v1", n), event.live.bytes_of("v1", n), "/" + player.playlist.segment(n).uri.split("/", 3)[3]) for n in numbers]
     assert [get(event, "stadium", t).status for _, _, t in msns] == [502, 502, 502, 503, 503]
     assert [event.origin.count(p) for p, _, _ in msns] == [1, 1, 1, 0, 0], "open: not asked"
     assert event.nodes["stadium"].metric("tribune_cache_circuits_open") == 1

@@ -1,0 +1,226 @@
+#include "balancer/news/news_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "contracts/heartbeat.h"
+
+namespace tribune::balancer {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxNotices = 1'024;           // of one node
+constexpr std::size_t kMaxQuestionBytes = 4 * 1024;
+constexpr auto kKept = 10s;                          // what is older is no news at a live edge
+constexpr auto kBetweenQuestions = 500ms;            // a node that listens has asked again by then
+
+base::Counter counter(base::Metrics& metrics, std::string_view result) {
+  return metrics.counter("tribune_balancer_news_questions_total", "Cache nodes' questions for news, by what became of them.", {{"result", result}});
+}
+
+}  // namespace
+
+NewsDesk::NewsDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const NodeRegistry& nodes, const PublishedView& view,
+                   const Workers& workers)
+    : clock_(clock), log_(log), nodes_(nodes), view_(view), workers_(workers), accepted_(counter(metrics, "accepted")), refused_(counter(metrics, "refused")),
+      told_(metrics.counter("tribune_balancer_news_total", "New segments that cache nodes were told of, once for each node.")),
+      number_(std::chrono::duration_cast<std::chrono::microseconds>(clock.wall_now().time_since_epoch()).count()) {}
+NewsDesk::~NewsDesk() = default;
+
+std::chrono::milliseconds NewsDesk::publish_delay() const { return view_.get()->publish_delay; }
+
+bool NewsDesk::Mailbox::listens(base::SteadyTime now) const { return held || (answered != base::SteadyTime{} && now - answered < kBetweenQuestions); }
+
+// ---- the nodes' side ----
+
+void NewsDesk::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view node) {
+  contracts::NewsQuestion question;
+  if (is_draining_) return refuse(*exchange, refused_, http::problems::stopping, node, "");
+  if (!believe(*exchange, node, question)) return;
+  accepted_.add();
+  const auto held = std::make_shared<Held>();
+  held->worker = worker.index;
+  std::shared_ptr<Held> former;
+  contracts::News news;
+  Done done;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& box = boxes_.find(node)->second;
+    take(box, question.acknowledged, done);
+    drop(box, clock_.steady_now(), done);
+    former = std::exchange(box.held, nullptr);
+    news = news_of(box);
+    if (news.targets.empty()) {
+      held->exchange = std::move(exchange);
+      box.held = held;
+    } else {
+      box.answered = clock_.steady_now();
+    }
+  }
+  if (former) release_later(question.node, std::move(former));
+  if (exchange) reply(*exchange, node, news);
+  else hold(worker, question.node, held);
+  tell_done(done);
+}
+
+/// Whether the question may be answered; else it is refused. The mailbox is there afterwards.
+bool NewsDesk::believe(net::Exchange& exchange, std::string_view node, contracts::NewsQuestion& question) {
+  const auto view = view_.get();
+  const auto& request = exchange.request();
+  const auto no = [&](const http::ProblemType& type, std::string_view why) {
+    refuse(exchange, refused_, type, node, why);
+    return false;
+  };
+  if (request.body.size() > kMaxQuestionBytes) return no(http::problems::body_too_large, "too long");
+  const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
+  const auto verified = contracts::verify_body(*view->keys, "POST " + contracts::news_path(node), request.body, signature, clock_.wall_now(), view->event->clock_skew);
+  if (!verified) return no(http::problems::forbidden, verified.error().text);
+  auto read = contracts::news_question_from_json(request.body);
+  if (!read || read->node != node) return no(http::problems::bad_request, read ? "the question is of another node than the path" : read.error().text);
+  question = std::move(*read);
+  const auto table = nodes_.table();
+  const auto* known = table->find(node);
+  if (!known) return no(http::problems::forbidden, "no such node is configured");
+  if (known->last.run != question.run) return no(http::problems::forbidden, "no heartbeat of this run was heard");
+  bool is_new = true;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& box = boxes_[question.node];
+    if (box.run != question.run) box.sequence = 0;
+    is_new = question.sequence > box.sequence;
+    if (is_new) {
+      box.run = question.run;
+      box.sequence = question.sequence;
+    }
+  }
+  return is_new || no(http::problems::forbidden, "an older question than the last one");
+}
+
+void NewsDesk::hold(runtime::Worker& worker, const std::string& node, const std::shared_ptr<Held>& held) {
+  held->exchange->on_gone([this, node, weak = std::weak_ptr<Held>(held)] {
+    const auto gone = weak.lock();
+    if (!gone) return;
+    {
+      const std::lock_guard lock(mutex_);
+      auto& box = boxes_.find(node)->second;
+      if (box.held == gone) box.held.reset();
+    }
+    gone->exchange.reset();
+  });
+  held->patience = worker.loop.after(contracts::kNewsHold, [this, node, weak = std::weak_ptr<Held>(held)] {
+    if (const auto waiting = weak.lock()) release(node, waiting);
+  });
+  if (is_draining_) release(node, held);
+}
+
+/// On the worker of the question.
+void NewsDesk::release(const std::string& node, const std::shared_ptr<Held>& held) {
+  if (!held->exchange) return;   // answered, or gone
+  contracts::News news;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& box = boxes_.find(node)->second;
+    if (box.held == held) {
+      news = news_of(box);
+      box.held.reset();
+      box.answered = clock_.steady_now();
+    }
+  }
+  const auto exchange = std::move(held->exchange);
+  reply(*exchange, node, news);
+}
+
+/// The question and its timer are let go of by their worker too.
+void NewsDesk::release_later(const std::string& node, std::shared_ptr<Held> held) {
+  auto& loop = workers_[held->worker]->loop;
+  loop.post([this, node, held = std::move(held)] { release(node, held); });
+}
+
+void NewsDesk::reply(net::Exchange& exchange, std::string_view node, const contracts::News& news) const {
+  const auto view = view_.get();
+  auto body = contracts::to_json(news);
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + contracts::news_path(node), body, clock_.wall_now()));
+  response.body = std::move(body);
+  exchange.reply(std::move(response));
+}
+
+void NewsDesk::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type, std::string_view node, std::string_view why) {
+  counter.add();
+  if (!why.empty()) log_.debug("balancer", "news_refused", {{"node", node}, {"client", exchange.request().client}, {"reason", why}});
+  exchange.reply(http::problem(type, why));
+}
+
+// ---- the callers' side ----
+
+std::size_t NewsDesk::tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, std::function<void()> on_taken) {
+  const auto telling = std::make_shared<Telling>();
+  telling->on_taken = std::move(on_taken);
+  std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
+  std::size_t listening = 0;
+  Done done;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock_.steady_now();
+    for (const auto& node : nodes) {
+      const auto found = boxes_.find(node);
+      if (found == boxes_.end() || !found->second.listens(now)) continue;
+      auto& box = found->second;
+      ++listening;
+      for (const auto& target : targets) box.notices.push_back({++number_, target, now, telling});
+      drop(box, now, done);
+      if (box.held) waiting.emplace_back(node, box.held);
+    }
+    telling->left = listening * targets.size();
+  }
+  told_.add(static_cast<double>(listening * targets.size()));
+  for (auto& [node, held] : waiting) release_later(node, std::move(held));
+  tell_done(done);
+  return listening;
+}
+
+void NewsDesk::drain() {
+  is_draining_ = true;
+  std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [node, box] : boxes_)
+      if (box.held) waiting.emplace_back(node, box.held);
+  }
+  for (auto& [node, held] : waiting) release_later(node, std::move(held));
+}
+
+// ---- mailboxes ----
+
+contracts::News NewsDesk::news_of(const Mailbox& box) {
+  contracts::News news;
+  for (const auto& notice : box.notices) {
+    if (news.targets.size() >= contracts::kMaxNewsTargets) break;
+    news.targets.push_back(notice.target);
+    news.number = notice.number;
+  }
+  return news;
+}
+
+void NewsDesk::take(Mailbox& box, std::int64_t acknowledged, Done& done) {
+  while (!box.notices.empty() && box.notices.front().number <= acknowledged) {
+    done.push_back(std::move(box.notices.front().telling));
+    box.notices.pop_front();
+  }
+}
+
+void NewsDesk::drop(Mailbox& box, base::SteadyTime now, Done& done) {
+  while (!box.notices.empty() && (box.notices.size() > kMaxNotices || now - box.notices.front().told > kKept)) {
+    done.push_back(std::move(box.notices.front().telling));
+    box.notices.pop_front();
+  }
+}
+
+void NewsDesk::tell_done(const Done& done) {
+  for (const auto& telling : done)
+    if (telling && --telling->left == 0 && telling->on_taken) telling->on_taken();
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,111 @@
+#pragma once
+// What cache nodes are told between heartbeats: POST /internal/v1/nodes/{id}/news. A node asks, the desk holds the question
+// until there is news or kNewsHold is over. Each node has a mailbox; what was told stays in it until the node's next question
+// acknowledges it, so an answer that is lost on its way is told again.
+//
+// Lifetime of a notice
+//   told        lies in the mailbox of a node that listens                               (tell)
+//   sent        stands in an answer                                                      (answer)
+//   taken       the node's next question acknowledged it: its fill runs, or it is there  (answer)
+//   dropped     too old, or too many came after it                                       (tell)
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "balancer/event_view.h"
+#include "balancer/node_registry.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "contracts/node_news.h"
+#include "http/problem.h"
+#include "net/exchange.h"
+#include "runtime/role.h"
+
+namespace tribune::balancer {
+
+/// Any thread; locks inside, never held while a question is answered or a caller is told. Destroyed after the workers' loops
+/// have ended.
+class NewsDesk {
+ public:
+  using Workers = std::vector<std::unique_ptr<runtime::Worker>>;
+
+  /// The parts outlive it.
+  NewsDesk(const base::Clock&, base::Log&, base::Metrics&, const NodeRegistry&, const PublishedView&, const Workers&);
+  ~NewsDesk();
+
+  /// A node's question. It is believed when its signature fits, it is of the run that sends the node's heartbeats, and no replay.
+  void answer(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view node);
+
+  /// Tells those of the nodes that listen, and returns how many these are. When all have taken everything, `on_taken` runs once,
+  /// on any worker's loop; not when none listens.
+  std::size_t tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, std::function<void()> on_taken);
+
+  /// How long a new segment may be held back for nodes that do not acknowledge it.
+  std::chrono::milliseconds publish_delay() const;
+
+  /// Lets go of all questions, and holds none any more.
+  void drain();
+
+ private:
+  struct Telling {
+    std::atomic<std::size_t> left{0};
+    std::function<void()> on_taken;
+  };
+  struct Notice {
+    std::int64_t number = 0;
+    std::string target;
+    base::SteadyTime told{};
+    std::shared_ptr<Telling> telling;
+  };
+  struct Held {
+    std::size_t worker = 0;
+    std::unique_ptr<net::Exchange> exchange;   // this and the timer are touched by that worker alone
+    net::Timer patience;
+  };
+  struct Mailbox {
+    std::string run;
+    std::int64_t sequence = 0;                 // of the last question
+    base::SteadyTime answered{};
+    std::deque<Notice> notices;
+    std::shared_ptr<Held> held;
+
+    bool listens(base::SteadyTime now) const;
+  };
+  using Done = std::vector<std::shared_ptr<Telling>>;
+
+  bool believe(net::Exchange&, std::string_view node, contracts::NewsQuestion&);
+  void hold(runtime::Worker&, const std::string& node, const std::shared_ptr<Held>&);
+  void release(const std::string& node, const std::shared_ptr<Held>&);
+  void release_later(const std::string& node, std::shared_ptr<Held>);
+  void reply(net::Exchange&, std::string_view node, const contracts::News&) const;
+  void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view node, std::string_view why);
+  static contracts::News news_of(const Mailbox&);
+  static void take(Mailbox&, std::int64_t acknowledged, Done&);
+  static void drop(Mailbox&, base::SteadyTime now, Done&);
+  static void tell_done(const Done&);
+
+  const base::Clock& clock_;
+  base::Log& log_;
+  const NodeRegistry& nodes_;
+  const PublishedView& view_;
+  const Workers& workers_;
+  base::Counter accepted_, refused_, told_;
+  std::atomic<bool> is_draining_{false};
+
+  mutable std::mutex mutex_;                   // guards what follows
+  std::int64_t number_;                        // of the last notice; grows over restarts, for it begins at the time
+  std::map<std::string, Mailbox, std::less<>> boxes_;   // of configured nodes that asked
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,66 @@
+#pragma once
+// Asks every balancer for news: segments that this node's viewers are about to ask for. The question is held at the balancer until
+// there is news; the next one acknowledges what the last answer told, once its fills run.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "cache_node/node_view.h"
+#include "contracts/node_news.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// What it needs of the world; outlives it.
+struct NewsParts {
+  const base::Clock& clock;
+  base::Log& log;
+  base::Metrics& metrics;
+  const PublishedNodeView& view;
+  const std::string& run;         // as in heartbeats
+  /// Begins the fills of these links' targets unless they are here or under way, then calls back on this worker.
+  std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin;
+};
+
+/// Owned by one worker.
+class NewsListener {
+ public:
+  NewsListener(NewsParts, runtime::Worker&);
+  ~NewsListener();
+
+  void start();
+  void stop();
+
+ private:
+  struct Balancer {
+    std::string url;
+    std::int64_t acknowledged = 0;
+    std::unique_ptr<net::Fetch> fetch;
+    net::Timer retry;
+    base::SteadyTime asked{};
+    bool is_busy = false;           // asking, or beginning fills
+  };
+  using BalancerPtr = std::shared_ptr<Balancer>;
+
+  void tend();
+  void ask(const BalancerPtr&);
+  void ask_later(const BalancerPtr&, std::chrono::milliseconds);
+  void answered(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
+  base::Result<contracts::News> read(const net::WholeAnswer&) const;
+
+  const NewsParts parts_;
+  runtime::Worker& worker_;
+  base::Counter taken_, failed_;
+  std::int64_t sequence_ = 0;
+  bool is_stopped_ = false;
+  net::Timer timer_;
+  std::vector<BalancerPtr> balancers_;
+};
+
+}  // namespace tribune::cache_node

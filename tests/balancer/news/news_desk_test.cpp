@@ -1,0 +1,211 @@
+#include "balancer/news/news_desk.h"
+
+#include <doctest/doctest.h>
+
+#include "balancer/news/announcer.h"
+#include "balancer/stage.h"
+#include "contracts/heartbeat.h"
+
+using namespace tribune;
+using namespace tribune::test;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A desk with one worker, and the nodes "stadium" and "city" that beat with the run "r".
+struct House {
+  base::ManualClock clock{kNow};
+  base::Log log{silent()};
+  base::Metrics metrics;
+  net::EventLoop loop;
+  NoClient client;
+  NewsDesk::Workers workers;
+  NodeRegistry nodes{clock, log, metrics};
+  PublishedView view{nullptr};
+  std::unique_ptr<NewsDesk> desk;
+  std::map<std::string, std::int64_t> sequences;
+  int taken = 0;
+
+  House() {
+    workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
+    nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1'800ms);
+    auto made = std::make_shared<EventView>();
+    made->event = std::make_shared<contracts::Event>();
+    made->keys = std::make_shared<base::KeyRing>(one_key());
+    made->publish_delay = 30s;
+    view.publish(std::move(made));
+    for (const char* node : {"stadium", "city"}) {
+      contracts::Heartbeat h;
+      h.node = node;
+      h.run = "r";
+      h.sequence = 1;
+      h.sent_unix_ms = 1;
+      REQUIRE(nodes.heard(h) == NodeRegistry::Heard::accepted);
+    }
+    desk = std::make_unique<NewsDesk>(clock, log, metrics, nodes, view, workers);
+  }
+  void turn() {
+    loop.post([this] { loop.stop(); });
+    loop.run();
+  }
+  std::shared_ptr<Outcome> post(const std::string& node, const std::string& body, const std::string& signature) {
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = contracts::news_path(node);
+    request.body = body;
+    request.headers.add(contracts::kSignatureHeader, signature);
+    auto outcome = std::make_shared<Outcome>();
+    desk->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
+    return outcome;
+  }
+  std::shared_ptr<Outcome> ask(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r") {
+    const auto body = contracts::to_json(contracts::NewsQuestion{node, run, ++sequences[node + run], acknowledged});
+    return post(node, body, contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, kNow));
+  }
+  static contracts::News news(const Outcome& outcome) { return contracts::news_from_json(outcome.body()).value(); }
+  std::size_t tell(const std::vector<std::string>& to, const std::vector<std::string>& targets) {
+    return desk->tell(to, targets, [this] { ++taken; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(House, "a question is held until there is news, and the next one acknowledges it") {
+  const auto first = ask("stadium");
+  CHECK_FALSE(first->response);
+  CHECK(tell({"stadium"}, {"/a", "/b"}) == 1);
+  CHECK_FALSE(first->response);
+  turn();
+  REQUIRE(first->status() == 200);
+  CHECK(contracts::verify_body(one_key(), "200 " + contracts::news_path("stadium"), first->body(), first->header("X-Tribune-Signature"), kNow, 5s));
+  const auto told = news(*first);
+  CHECK(told.targets == std::vector<std::string>{"/a", "/b"});
+  CHECK(taken == 0);
+  const auto second = ask("stadium", told.number);
+  CHECK(taken == 1);
+  CHECK_FALSE(second->response);
+}
+
+TEST_CASE_FIXTURE(House, "news whose answer was lost are told again") {
+  ask("stadium");
+  tell({"stadium"}, {"/a"});
+  turn();
+  const auto again = ask("stadium", 0);
+  CHECK(news(*again).targets == std::vector<std::string>{"/a"});
+  CHECK(taken == 0);
+}
+
+TEST_CASE_FIXTURE(House, "what is told between two questions is in the answer to the next") {
+  ask("stadium");
+  tell({"stadium"}, {"/a"});
+  turn();
+  CHECK(tell({"stadium"}, {"/b"}) == 1);
+  const auto next = ask("stadium", 0);
+  CHECK(news(*next).targets == std::vector<std::string>{"/a", "/b"});
+}
+
+TEST_CASE_FIXTURE(House, "only nodes that ask are told, and all of them must have taken it") {
+  CHECK(tell({"stadium", "city", "nobody"}, {"/a"}) == 0);
+  const auto s = ask("stadium"), c = ask("city");
+  CHECK(tell({"stadium", "city"}, {"/b"}) == 2);
+  turn();
+  ask("stadium", news(*s).number);
+  CHECK(taken == 0);
+  ask("city", news(*c).number);
+  CHECK(taken == 1);
+}
+
+TEST_CASE_FIXTURE(House, "a node whose question ended long ago does not listen") {
+  const auto gone = ask("stadium");
+  gone->gone();
+  CHECK_FALSE(gone->is_open);
+  CHECK(tell({"stadium"}, {"/a"}) == 0);
+  ask("city");
+  tell({"city"}, {"/a"});
+  turn();
+  clock.advance(501ms);
+  CHECK(tell({"city"}, {"/b"}) == 0);
+}
+
+TEST_CASE_FIXTURE(House, "news that nobody fetched grow old and are dropped") {
+  ask("stadium");
+  tell({"stadium"}, {"/a"});
+  turn();
+  clock.advance(11s);
+  const auto next = ask("stadium", 0);
+  CHECK_FALSE(next->response);
+  CHECK(taken == 1);
+}
+
+TEST_CASE_FIXTURE(House, "a second question lets the first one go") {
+  const auto first = ask("stadium"), second = ask("stadium");
+  turn();
+  CHECK(news(*first).targets.empty());
+  CHECK_FALSE(second->response);
+}
+
+TEST_CASE_FIXTURE(House, "a forged, foreign or replayed question, and one of another run than beats, is refused") {
+  const auto path = contracts::news_path("stadium");
+  const auto body = contracts::to_json(contracts::NewsQuestion{"stadium", "r", 5, 0});
+  const auto signature = contracts::sign_body(one_key(), "POST " + path, body, kNow);
+  CHECK(post("stadium", body, "")->status() == 403);
+  CHECK(post("stadium", body, contracts::sign_body(other_key(), "POST " + path, body, kNow))->status() == 403);
+  CHECK(post("city", body, contracts::sign_body(one_key(), "POST " + contracts::news_path("city"), body, kNow))->status() == 400);
+  CHECK(post("stadium", body, contracts::sign_body(one_key(), "POST " + path, body, kNow - 1h))->status() == 403);
+  CHECK(ask("stadium", 0, "other")->status() == 403);
+  CHECK_FALSE(post("stadium", body, signature)->response);
+  CHECK(post("stadium", body, signature)->status() == 403);
+}
+
+TEST_CASE_FIXTURE(House, "a desk that is drained holds nothing") {
+  const auto held = ask("stadium");
+  desk->drain();
+  turn();
+  CHECK(held->status() == 200);
+  CHECK(ask("stadium")->status() == 503);
+}
+
+TEST_CASE_FIXTURE(House, "an announcement waits for the nodes of the viewers, and only what is new is told") {
+  Announcer announcer(desk.get(), loop, clock, metrics);
+  int listed = 0;
+  const auto announce = [&](const std::vector<std::string>& newest) { announcer.announce(newest, 5s, [&] { ++listed; }); };
+  announce({"/1", "/2"});
+  CHECK(listed == 1);                       // nobody watches
+  announcer.audience()->seen("stadium", clock.steady_now());
+  announce({"/1", "/2", "/3"});
+  CHECK(listed == 2);                       // its node does not listen
+  const auto question = ask("stadium");
+  announce({"/2", "/3", "/4"});
+  CHECK(listed == 2);
+  turn();
+  CHECK(news(*question).targets == std::vector<std::string>{"/4"});
+  ask("stadium", news(*question).number);
+  CHECK(listed == 2);                       // on its own loop
+  turn();
+  CHECK(listed == 3);
+  announce({"/2", "/3", "/4"});
+  CHECK(listed == 4);                       // nothing new
+  clock.advance(6s);
+  announce({"/5"});
+  CHECK(listed == 5);                       // the viewers left
+}
+
+TEST_CASE_FIXTURE(House, "an announcement that nobody takes is over after the delay") {
+  auto shorter = std::make_shared<EventView>(*view.get());
+  shorter->publish_delay = 1ms;
+  view.publish(shorter);
+  Announcer announcer(desk.get(), loop, clock, metrics);
+  announcer.audience()->seen("stadium", clock.steady_now());
+  const auto question = ask("stadium");
+  bool listed = false;
+  announcer.announce({"/1"}, 5s, [&] {
+    listed = true;
+    loop.stop();
+  });
+  CHECK_FALSE(listed);
+  loop.run();
+  CHECK(listed);
+  ask("stadium", news(*question).number);   // too late: nothing more happens
+  turn();
+}
