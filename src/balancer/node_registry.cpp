@@ -89,6 +89,7 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
 
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
+  state.viewers_then = state.viewers->count.load();
   changed_ = true;
   const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
   state.capacity_mbps = capacity_of(found->configured_capacity, heartbeat);
@@ -244,6 +245,9 @@ void NodeRegistry::describe(base::json::Writer& w) const {
         .member("capacity_mbps", node.capacity_mbps)
         .member("connections", node.last.connections)
         .member("sessions", node.last.sessions)
+        .member("player_reports", node.last.player_reports)
+        .member("rebuffer_ratio", node.last.rebuffer_ratio)
+        .member("player_mbps", node.last.player_mbps)
         .member("objects", node.last.objects)
         .member("stored_bytes", node.last.stored_bytes)
         .member("max_bytes", node.last.max_bytes)

@@ -1,5 +1,6 @@
 #include "balancer/nodes.h"
 
+#include "balancer/routing/group_load.h"
 #include "balancer/routing/hash_orders.h"
 
 namespace tribune::balancer {
@@ -14,6 +15,15 @@ std::string_view word(NodeCondition condition) {
   return "unknown";
 }
 
+double NodeState::utilisation() const {
+  constexpr std::int64_t kEnoughToTell = 20;
+  if (capacity_mbps <= 0) return 0;
+  const auto then = std::max(viewers_then, last.sessions);
+  const double each = then >= kEnoughToTell ? last.sent_mbps / static_cast<double>(then) : 0;
+  const auto came = std::max<std::int64_t>(viewers->count.load(std::memory_order_relaxed) - viewers_then, 0);
+  return (last.sent_mbps + static_cast<double>(came) * each) / capacity_mbps;
+}
+
 void NodeTable::index(const NodeTable* before) {
   places_.clear();
   group_places_.clear();
@@ -22,7 +32,7 @@ void NodeTable::index(const NodeTable* before) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     places_.emplace(nodes[i].address->id, i);
     const auto [found, is_new] = seen.emplace(nodes[i].group_id(), groups.size());
-    if (is_new) groups.push_back({nodes[i].group_id(), {}, nullptr});
+    if (is_new) groups.push_back({nodes[i].group_id(), {}, nullptr, std::make_shared<GroupLoads>()});
     groups[found->second].members.push_back(i);
   }
   for (std::size_t g = 0; g < groups.size(); ++g) {

@@ -25,6 +25,7 @@
 namespace tribune::balancer {
 
 class HashOrders;
+class GroupLoads;
 
 enum class NodeCondition { unheard, up, unhealthy, down };
 
@@ -53,6 +54,7 @@ struct NodeState {
   std::optional<base::SteadyTime> held_until{};      // came and went too often
   std::optional<base::SteadyTime> draining_since{};
   std::string why_unhealthy{};        // what probes and reports say; its own account is last.reason
+  std::int64_t viewers_then = 0;      // this balancer's at the last heartbeat
   std::shared_ptr<NodeViewers> viewers = std::make_shared<NodeViewers>();
 
   const std::string& group_id() const { return group.empty() ? address->id : group; }
@@ -60,8 +62,8 @@ struct NodeState {
   const std::string& limit_group() const { return group.empty() ? last.group : group; }
   /// Whether new segments may be sent its way: up, or perhaps so.
   bool is_usable() const { return (condition == NodeCondition::up || condition == NodeCondition::unheard) && !address->url.empty(); }
-  /// Of its capacity, by what it sends; 0 before it said so.
-  double utilisation() const { return capacity_mbps > 0 ? last.sent_mbps / capacity_mbps : 0; }
+  /// Of its capacity: what it sent by its last heartbeat, and what those will take who came since; 0 before it said so.
+  double utilisation() const;
   std::int64_t sessions() const { return std::max(viewers->count.load(std::memory_order_relaxed), last.sessions); }
 };
 
@@ -70,6 +72,7 @@ struct NodeGroup {
   std::string id;
   std::vector<std::size_t> members;               // places in `nodes`
   std::shared_ptr<const HashOrders> orders;       // who takes a channel, kept while members and capacities stay
+  std::shared_ptr<GroupLoads> loads;
 };
 
 /// Immutable once indexed. The nodes in the order of preference.

@@ -116,6 +116,7 @@ class CacheNodeRole final : public runtime::Role {
   void describe(base::json::Writer& w) const override {
     const auto totals = index_->totals();
     const auto map = channels_.map();
+    const auto players = node_metrics_.players.lately();
     w.member("id", settings_.id)
         .member("objects", totals.objects)
         .member("stored_bytes", totals.bytes)
@@ -129,6 +130,9 @@ class CacheNodeRole final : public runtime::Role {
         .member("misses", node_metrics_.misses.value())
         .member("waited", node_metrics_.waited.value())
         .member("viewers", viewers_.viewers())
+        .member("reporting_players", players.sessions)
+        .member("rebuffer_ratio", players.rebuffer_ratio)
+        .member("player_mbps", players.throughput_mbps)
         .member("disk", health_.reason().empty() ? "ok" : health_.reason())
         .member("disk_free_bytes", files_.free_bytes())
         .member("index", journal_.trouble().empty() ? "ok" : journal_.trouble())
@@ -248,6 +252,10 @@ class CacheNodeRole final : public runtime::Role {
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
     h.sessions = viewers_.viewers();
     h.connections = h.sessions;
+    const auto players = node_metrics_.players.lately();
+    h.player_reports = players.reports;
+    h.rebuffer_ratio = players.rebuffer_ratio;
+    h.player_mbps = players.throughput_mbps;
     h.objects = static_cast<std::int64_t>(totals.objects);
     h.stored_bytes = static_cast<std::int64_t>(totals.bytes + totals.memory_bytes);
     h.max_bytes = static_cast<std::int64_t>(totals.max_bytes);
@@ -256,6 +264,7 @@ class CacheNodeRole final : public runtime::Role {
     last_sent_ = sent;
     if (now - last_turn_ > 10s) {
       viewers_.turn();
+      node_metrics_.players.turn();
       last_turn_ = now;
     }
     return h;

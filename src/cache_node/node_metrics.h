@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/metrics.h"
+#include "cache_node/player_reports.h"
 
 namespace tribune::cache_node {
 
@@ -17,7 +18,8 @@ struct NodeMetrics {
         first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds",
                                    "From a fill's first byte to a waiter's.", {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
         sent_bytes(of == Of::viewers ? m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")
-                                     : m.counter("tribune_cache_sent_to_nodes_bytes_total", "Body bytes handed to other nodes' connections.")) {}
+                                     : m.counter("tribune_cache_sent_to_nodes_bytes_total", "Body bytes handed to other nodes' connections.")),
+        players(m) {}
 
   static base::Counter requests(base::Metrics& m, std::string_view result, Of of) {
     if (of == Of::nodes)
@@ -32,6 +34,7 @@ struct NodeMetrics {
   base::Gauge waiters;
   base::Histogram first_byte_lag;
   base::Counter sent_bytes;
+  PlayerReports players;
 };
 
 }  // namespace tribune::cache_node

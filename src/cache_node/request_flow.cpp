@@ -50,12 +50,17 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   if (link) {
     Wish wish{std::move(*link), {}};
     if (!read_asker(*exchange, wish)) return;
-    if (wish.asker.kind == Asker::Kind::viewer) parts_.viewers.seen(request.client, request.client_port);
+    if (wish.asker.kind == Asker::Kind::viewer) note_viewer(request);
     return look_up(worker, std::move(exchange), std::move(wish), 1);
   }
   if (link.error().kind == base::ErrorKind::timeout)
     return refuse(*exchange, parts_.metrics.refused, http::problems::link_expired, link.error().text, "link_expired");
   refuse(*exchange, parts_.metrics.refused, http::problems::link_invalid, link.error().text, "link_invalid");
+}
+
+void RequestFlow::note_viewer(const http::Request& request) {
+  parts_.viewers.seen(request.client, request.client_port);
+  if (const auto said = http::read_cmcd(request.headers, request.query)) parts_.metrics.players.take(*said);
 }
 
 /// False when the request was refused: it says that it is another node's, and is not.

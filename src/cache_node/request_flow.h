@@ -59,6 +59,7 @@ class RequestFlow {
     contracts::Link link;
     Asker asker;
   };
+  void note_viewer(const http::Request&);
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish, int attempt);

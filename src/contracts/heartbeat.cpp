@@ -108,6 +108,9 @@ std::string to_json(const Heartbeat& h) {
       .member("capacity_mbps", h.capacity_mbps)
       .member("connections", h.connections)
       .member("sessions", h.sessions)
+      .member("player_reports", h.player_reports)
+      .member("rebuffer_ratio", h.rebuffer_ratio)
+      .member("player_mbps", h.player_mbps)
       .member("objects", h.objects)
       .member("stored_bytes", h.stored_bytes)
       .member("max_bytes", h.max_bytes)
@@ -144,6 +147,9 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.amount("capacity_mbps", h.capacity_mbps);
   members.count("connections", h.connections);
   members.count("sessions", h.sessions);
+  members.count("player_reports", h.player_reports);
+  members.amount("rebuffer_ratio", h.rebuffer_ratio);
+  members.amount("player_mbps", h.player_mbps);
   members.count("objects", h.objects);
   members.count("stored_bytes", h.stored_bytes);
   members.count("max_bytes", h.max_bytes);

@@ -35,6 +35,9 @@ struct Heartbeat {
   double capacity_mbps = 0;            // configured
   std::int64_t connections = 0;
   std::int64_t sessions = 0;           // viewers seen lately, by connection
+  std::int64_t player_reports = 0;     // requests of the last seconds with which players said how it goes
+  double rebuffer_ratio = 0;           // the share of those whose player had run out of buffer
+  double player_mbps = 0;              // what players measured on average; 0 when none did
   std::int64_t objects = 0;
   std::int64_t stored_bytes = 0;
   std::int64_t max_bytes = 0;

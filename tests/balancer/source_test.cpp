@@ -329,5 +329,5 @@ TEST_CASE("reload directives are read strictly, and the origin's own query is to
     REQUIRE_FALSE(read);
     CHECK(problem_of(read.error()).status == 400);
   }
-  CHECK(origin_query("a=1&_HLS_msn=2&cache=city&b=2&CMCD=x&session=t") == "a=1&b=2");
+  CHECK(origin_query("a=1&_HLS_msn=2&cache=city&b=2&CMCD=x&receipt=r&gone=g&session=t") == "a=1&b=2");
 }

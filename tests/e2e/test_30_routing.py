@@ -1,27 +1,6 @@
 """Choosing a cache node: zones, claims, drains, and the answer to "why this node?"."""
-import json
-import subprocess
-
-from harness.program import BINARY
+from harness.routing import LIVE_NODES, ctl, stand, why, zones
 from harness.waiting import wait_until
-
-LIVE_NODES = ("stadium", "city")
-
-
-def zones(prefix, group="stadium"):
-    return json.dumps({"zones": [{"name": "stands", "group": group, "prefixes": [prefix], "fallback": ["city"], "deep": True}]})
-
-
-def stand(event, text):
-    file = event.folder / "zones.json"
-    file.write_text(text)
-    event.stand(nodes=LIVE_NODES, balancer={"balancer": {"routing": {"zones_file": str(file), "poll": "100ms", "drain_time": "0ms"}}})
-    return file
-
-
-def why(event, client, **more):
-    query = "&".join(f"{k}={v}" for k, v in {"client": client, "channel": "demo", **more}.items())
-    return event.balancer.admin("/status/route?" + query).json
 
 
 def test_a_zone_decides_and_its_change_is_taken_without_a_restart(event):
@@ -52,12 +31,6 @@ def test_a_bare_id_from_outside_the_zone_is_not_believed(event):
     answer = why(event, "192.0.2.1", cache="stadium")
     assert answer["node"] == "city"
     assert any(c["verdict"] == "not open to this client" for c in answer["considered"])
-
-
-def ctl(event, *words):
-    done = subprocess.run([BINARY, "ctl", "--admin", event.balancer.admin_url, *words], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_an_operator_asks_why_this_node_and_reads_every_rank(event):

@@ -1,8 +1,10 @@
 // Any bytes as a URI, a reference and a request path: no crash, and what was accepted stays what it is.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
+#include "http/cmcd.h"
 #include "http/uri.h"
 
 using namespace tribune::http;
@@ -38,5 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   query_decoded(text, "a");
   query_without(text, [](std::string_view key) { return key.starts_with("CMCD"); });
   scheme_of(text);
+  read_cmcd({{"CMCD-Status", std::string(text)}}, "");
+  read_cmcd({}, text);
   return 0;
 }

@@ -6,12 +6,15 @@
 #include <cmath>
 #include <tuple>
 
+#include "balancer/routing/group_load.h"
 #include "balancer/routing/hash_orders.h"
 
 namespace tribune::balancer {
 namespace {
 
 constexpr std::size_t kNearestGroups = 3;
+/// From so many members on a group's load is summed up for several decisions.
+constexpr std::size_t kLargeGroup = 32;
 
 std::string_view trouble(const NodeState& node, base::SteadyTime now) {
   if (node.address->url.empty()) return "has no address yet";
@@ -105,7 +108,9 @@ class Decision {
     if (const auto why = trouble(node, question_.now); !why.empty()) return why;
     if (node.draining_since) return "drained";
     if (is_gone(node)) return "the client says that it is gone";
-    if (node.utilisation() >= (keeps_current_ ? rules_.return_below : rules_.overload)) return "overloaded";
+    // Who has a good node comes back to a better one as that ramps up; who has none is served where there is room at all.
+    if (keeps_current_ && node.utilisation() >= rules_.return_below * ramp_factor(node, rules_, question_.now)) return "too busy to take anybody back";
+    if (node.utilisation() >= rules_.overload) return "overloaded";
     if (minds_limits_ && question_.limits && question_.limits->is_full(place_of(node))) {
       met_full_ = true;
       return "full: its limit, or its group's, is reached";
@@ -200,6 +205,7 @@ class Decision {
   /// In the order of the channel: the first that takes viewers and has less than its share; else the one least above it.
   void try_members(const NodeGroup& group, RoutingReason rank) {
     if (keeps_current_ && current_->group_id() == group.id) return take(*current_, rank);
+    if (group.members.size() >= kLargeGroup && !seen_) return try_many(group, rank);
     double weights = 0, viewers = 0;
     for (const auto place : group.members) {
       const auto& node = table_.nodes[place];
@@ -226,6 +232,44 @@ class Decision {
       if (has_room) return take(node, rank);
       if (seen_) note(rank, group.id, node.address->id, fmt::format("has {} viewers, its share is {:.1f}", node.sessions(), fair));
       if (!fullest_allowed || has / fair < least) std::tie(fullest_allowed, least) = std::pair(&node, has / fair);
+    }
+    if (fullest_allowed) take(*fullest_allowed, rank);
+  }
+
+  std::shared_ptr<const GroupLoad> load_of(const NodeGroup& group) const {
+    return group.loads->get(question_.now, [&] {
+      auto load = std::make_shared<GroupLoad>();
+      load->made = question_.now;
+      load->members.reserve(group.members.size());
+      for (const auto place : group.members) {
+        const auto& node = table_.nodes[place];
+        const bool is_open = trouble(node, question_.now).empty() && !node.draining_since && node.utilisation() < rules_.overload;
+        load->members.push_back({is_open ? node.viewers.get() : nullptr, node.last.sessions, weight(node), ramp_factor(node, rules_, question_.now)});
+        if (!is_open) continue;
+        load->weights += load->members.back().weight;
+        load->viewers += static_cast<double>(node.sessions());
+      }
+      return load;
+    });
+  }
+
+  /// As try_members(), by sums that are a moment old.
+  void try_many(const NodeGroup& group, RoutingReason rank) {
+    const auto load = load_of(group);
+    const double each = (load->viewers + 1) / std::max(load->weights, 1e-9);
+    const NodeState* fullest_allowed = nullptr;
+    double least = 0;
+    const auto order = group.orders->of(question_.channel);
+    for (const auto place : *order) {
+      const auto& member = load->members[place];
+      if (!member.viewers) continue;
+      const double fair = each * member.weight, has = static_cast<double>(std::max(member.viewers->count.load(std::memory_order_relaxed), member.reported));
+      const bool has_room = has < static_cast<double>(rules_.balance_from) * member.ramp || has + 1 <= rules_.load_factor * fair;
+      if (!has_room && fullest_allowed && has / fair >= least) continue;
+      const auto& node = table_.nodes[group.members[place]];
+      if (!refusal(node).empty()) continue;
+      if (has_room) return take(node, rank);
+      std::tie(fullest_allowed, least) = std::pair(&node, has / fair);
     }
     if (fullest_allowed) take(*fullest_allowed, rank);
   }

@@ -188,6 +188,51 @@ TEST_CASE("A channel stays on its node until that has its share, then spreads: n
   for (const auto& [id, count] : taken) CHECK(count <= 1'251);
 }
 
+TEST_CASE("In a large group nobody has more than 1.25 of the mean either, and a decision is the same when it is explained") {
+  std::vector<NodeState> states;
+  for (int i = 0; i < 100; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
+  states[3].condition = NodeCondition::down;
+  const auto nodes = table(std::move(states));
+  for (int viewer = 0; viewer < 30'000; ++viewer) {
+    const auto made = choose_node(nodes, {}, from("192.0.2.1"));
+    REQUIRE(made.node);
+    made.node->viewers->count.fetch_add(1);
+  }
+  const double mean = 30'000.0 / 99;
+  for (const auto& state : nodes.nodes) CHECK(static_cast<double>(state.viewers->count.load()) <= mean * 1.25 + 1);
+  CHECK(nodes.nodes[3].viewers->count == 0);
+  for (const auto* channel : {"demo", "b", "c", "d"}) {
+    Considerations seen;
+    auto question = from("192.0.2.1");
+    question.channel = channel;
+    question.now = kNow + 1h;   // sums of this moment
+    CHECK(choose_node(nodes, {}, question).node == choose_node(nodes, {}, question, &seen).node);
+  }
+}
+
+TEST_CASE("Who came since the last heartbeat counts as load before the next one says so") {
+  auto busy = in_group("a", "g");
+  busy.last.sent_mbps = 500;
+  busy.viewers->count = busy.viewers_then = 100;
+  CHECK(busy.utilisation() == doctest::Approx(0.5));
+  busy.viewers->count = 190;
+  CHECK(busy.utilisation() == doctest::Approx(0.95));
+  CHECK(choice(table({busy, in_group("b", "h")})) == "b default_group");
+  busy.viewers->count = 50;   // who left is still being sent to
+  CHECK(busy.utilisation() == doctest::Approx(0.5));
+}
+
+TEST_CASE("Viewers who have a node come back to a returning one as it ramps up, newcomers at once") {
+  auto back = in_group("a", "g");
+  back.returned = kNow - 15s;
+  back.last.sent_mbps = 450;
+  const auto nodes = [&] { return table({back, in_group("b", "h")}); };
+  CHECK(choice(nodes()) == "a default_group");
+  CHECK(choice(nodes(), RoutingQuestion{.channel = "demo", .current = "b"}) == "b default_group");
+  back.last.sent_mbps = 430;
+  CHECK(choice(nodes(), RoutingQuestion{.channel = "demo", .current = "b"}) == "a default_group");
+}
+
 TEST_CASE("More channels than orders are kept still find their nodes") {
   const auto nodes = table({in_group("a", "g"), in_group("b", "g"), in_group("c", "g")});
   for (int i = 0; i < 5'000; ++i) {

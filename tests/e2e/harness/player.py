@@ -8,17 +8,18 @@ from .wire import fetch
 
 
 class Player:
-    def __init__(self, balancer_url, channel="demo", query="", agent=None, variant=0):
+    def __init__(self, balancer_url, channel="demo", query="", agent=None, variant=0, source=None):
         self.url = f"{balancer_url}/live/{channel}/index.m3u8{query}"
         self.headers = {"User-Agent": agent} if agent else {}
         self.variant = variant
+        self.source = source  # the address that it asks from
         self.media_url = None
         self.playlist = None
         self.texts = {}  # msn -> text as first listed
         self.nodes = []  # address that served each segment
 
     def open(self):
-        answer = fetch(self.url, headers=self.headers)
+        answer = fetch(self.url, headers=self.headers, source=self.source)
         assert answer.status == 200, (answer, answer.body[:500])
         self.multivariant = answer
         self.media_url = variant_uris(answer.text, self.url)[self.variant]
@@ -26,7 +27,7 @@ class Player:
 
     def try_refresh(self):
         """The media playlist, or the answer that was not one."""
-        answer = fetch(self.media_url, headers=self.headers)
+        answer = fetch(self.media_url, headers=self.headers, source=self.source)
         if answer.status != 200:
             return answer
         self.take(MediaPlaylist(answer.text, self.media_url))
@@ -54,10 +55,10 @@ class Player:
 
     def follow(self, uri):
         """The segment's answer, over at most one 307."""
-        answer = fetch(uri, headers=self.headers)
+        answer = fetch(uri, headers=self.headers, source=self.source)
         if answer.status == 307:
             uri = urljoin(uri, answer.header("Location"))
-            answer = fetch(uri, headers=self.headers)
+            answer = fetch(uri, headers=self.headers, source=self.source)
         self.nodes.append(uri.split("/")[2])
         return answer
 

@@ -1,0 +1,158 @@
+// What others say of a node beside its own heartbeats, and what becomes of one that comes and goes.
+#include "balancer/node_registry.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "balancer/routing/choosing.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct House {
+  base::ManualClock clock;
+  base::Log log{test::silent()};
+  base::Metrics metrics;
+  NodeRegistry registry{clock, log, metrics};
+  std::int64_t sequence = 0;
+
+  House() {
+    registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1800ms);
+    beat(1s);
+  }
+  void hear(const std::string& node) {
+    contracts::Heartbeat h;
+    h.node = node;
+    h.run = "r1";
+    h.sequence = ++sequence;
+    h.sent_unix_ms = 1;
+    CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
+  }
+  /// Time passes; all beat but `silent`.
+  void beat(std::chrono::milliseconds time, const std::string& silent = "") {
+    for (auto passed = 0ms; passed < time; passed += 100ms) {
+      for (const std::string node : {"stadium", "city"})
+        if (node != silent) hear(node);
+      clock.advance(100ms);
+      registry.check();
+    }
+  }
+  /// The stadium's node falls silent, and returns.
+  void flap() {
+    beat(2s, "stadium");
+    CHECK(state().condition == NodeCondition::down);
+    beat(200ms);
+    CHECK(state().condition == NodeCondition::up);
+  }
+  void probe(bool answered, int times = 1) {
+    for (int i = 0; i < times; ++i) registry.probed("stadium", answered);
+  }
+  void report(int networks) {
+    for (int i = 0; i < networks; ++i) registry.reported_gone("stadium", "10.1." + std::to_string(i) + ".0/24");
+  }
+  NodeState state() { return *registry.table()->find("stadium"); }
+  std::string chosen() {
+    const auto nodes = registry.table();
+    const auto made = choose_node(*nodes, {}, RoutingQuestion{.channel = "demo", .named = "stadium", .now = clock.steady_now()});
+    return made.node ? made.node->address->id : "";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Three failed probes in a row take a node out that probes had reached, and two good ones take it back") {
+  House h;
+  h.probe(true);
+  h.probe(false, 2);
+  h.probe(true);
+  h.probe(false, 2);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.beat(1s);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.probe(true);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.probe(true);
+  CHECK(h.state().condition == NodeCondition::up);
+  CHECK(h.chosen() == "stadium");
+}
+
+TEST_CASE("A node that this balancer never reached is not judged by probes") {
+  House h;
+  h.probe(false, 20);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("Clients of three networks and one failed probe take a node out; clients alone do not") {
+  House h;
+  h.probe(true);
+  h.report(2);
+  h.report(2);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.report(3);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  CHECK(h.state().why_unhealthy == "clients and a probe do not reach it");
+}
+
+TEST_CASE("Reports are forgotten after a while") {
+  House h;
+  h.probe(true);
+  h.report(3);
+  h.beat(11s);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("A node that was lost once serves at once when it returns, and begins with a small share") {
+  House h;
+  CHECK_FALSE(h.state().returned);
+  h.flap();
+  CHECK_FALSE(h.state().held_until);
+  CHECK(h.chosen() == "stadium");
+  const RoutingRules rules;
+  REQUIRE(h.state().returned);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) < 0.15);
+  h.beat(15s);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == doctest::Approx(0.55).epsilon(0.05));
+  h.beat(16s);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == 1);
+}
+
+TEST_CASE("A node that comes and goes is held, longer with each time, until it stays") {
+  House h;
+  h.flap();
+  h.flap();
+  CHECK(h.chosen() == "city");
+  h.beat(4700ms);
+  CHECK(h.chosen() == "city");
+  h.beat(300ms);
+  CHECK(h.chosen() == "stadium");
+  h.flap();
+  h.beat(9s);
+  CHECK(h.chosen() == "city");
+  h.beat(1s);
+  CHECK(h.chosen() == "stadium");
+  h.beat(61s);
+  h.flap();
+  CHECK(h.chosen() == "stadium");
+}
+
+TEST_CASE("A drained node is named as such and ramps up when it is taken back") {
+  House h;
+  CHECK_FALSE(h.registry.drain("nobody", true));
+  CHECK(h.registry.drain("stadium", true));
+  CHECK(h.state().draining_since);
+  CHECK(h.chosen() == "city");
+  CHECK(h.registry.drain("stadium", false));
+  CHECK(h.chosen() == "stadium");
+  CHECK(h.state().returned);
+}
