@@ -5,7 +5,7 @@ import pytest
 from harness.waiting import stretched, wait_until
 from stage import CHANNELS, FRAMES_PER_SECOND, ROOT
 
-SECONDS = 20
+SECONDS = 24
 # The two generations of GStreamer's HLS client: playbin has hlsdemux, playbin3 has hlsdemux2; both fetch with souphttpsrc. Neither (1.22) bears
 # time stamps of fMP4 that leap at an EXT-X-DISCONTINUITY of a live playlist every time (docs/operations.md), so they watch MPEG-TS.
 GSTREAMERS = ("playbin", "playbin3")
