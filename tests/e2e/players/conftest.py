@@ -13,6 +13,13 @@ from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
 
 
+def pytest_collection_modifyitems(items):
+    """One browser at a time (--dist loadgroup): two of them that decode without a graphics card would stall each other's picture."""
+    for item in items:
+        if "watch" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture(scope="session")
 def viewer_page():
     with open(ROOT / "web" / "package.json") as door:
