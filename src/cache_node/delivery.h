@@ -31,6 +31,7 @@ struct DeliveryFacts {
   Met met = Met::waited;
   std::atomic<std::uint64_t>* channel_bytes = nullptr;   // what goes out is added; null: nowhere
   bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
+  std::int64_t keep = -1;          // as in AnswerFacts
 };
 
 /// Owned by one worker.
