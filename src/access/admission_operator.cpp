@@ -84,6 +84,7 @@ std::optional<QueueStatus> Admission::queue_status(std::string_view channel) con
   }
   status.overload_emulation = queue.scope->drill.is_closed || inner.scopes.global().drill.is_closed;
   status.refresh = inner.settings.refresh;
+  status.lease = inner.settings.lease();
   for (const auto& lane : queue.lanes) {
     const auto& line = lane->line;
     status.lanes.push_back({lane->name, line.served(), line.next(), line.waiting(), line.places_per_second(), line.lottery()});

@@ -37,11 +37,13 @@ struct QueueStatus {
   std::optional<std::chrono::milliseconds> opens_in;
   bool overload_emulation = false;                  // of this channel, or of everything
   std::chrono::milliseconds refresh{10'000};        // ask again after so long
+  std::chrono::milliseconds lease{36'000};          // show the ticket to the balancer at least so often, or lose the place
   std::vector<LaneStatus> lanes;
 };
 
-/// {"channel", "open", "opens_in_seconds"?, "refresh_seconds", "lanes": [{"name", "served", "next", "waiting", "rate"?, "lottery"?}]}. With a ticket's
-/// lane and number a phone works out its own place: ahead is at most place - served - 1, and takes ahead / rate seconds.
+/// {"channel", "open", "opens_in_seconds"?, "refresh_seconds", "lease_seconds", "lanes": [{"name", "served", "next", "waiting", "rate"?,
+/// "lottery"?}]}. With a ticket's lane and number a phone works out its own place: ahead is at most place - served - 1, and takes ahead / rate
+/// seconds.
 std::string to_json(const QueueStatus&);
 
 }  // namespace tribune::access

@@ -20,9 +20,12 @@ http::Validators validators_of(const ObjectHead& head) {
 
 /// The fields that a 200, a 206 and a 304 share (RFC 9110 section 15.4.5).
 void add_shared_fields(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts) {
-  // The bytes behind a link never change: they may be kept as long as the link lives, counted from their age.
+  // The bytes behind a link never change, where no rule says otherwise: they may be kept as long as the link lives, counted from their age.
   const auto age = std::max<std::int64_t>(facts.age, 0);
-  headers.add("Cache-Control", fmt::format("public, max-age={}, immutable", std::max<std::int64_t>(facts.link_life, 0) + age));
+  const auto life = std::max<std::int64_t>(facts.link_life, 0) + age;
+  headers.add("Cache-Control", facts.keep < 0    ? fmt::format("public, max-age={}, immutable", life)
+                               : facts.keep == 0 ? std::string("no-cache")
+                                                 : fmt::format("public, max-age={}", std::min(life, facts.keep)));
   if (facts.age >= 0) headers.add("Age", fmt::format("{}", age));
   headers.add("Cache-Status", http::cache_status(facts.node, facts.cache));
   if (!head.etag.empty()) headers.add("ETag", head.etag);

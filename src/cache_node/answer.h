@@ -21,6 +21,7 @@ struct AnswerFacts {
   http::CacheStatus cache;
   std::int64_t age = 0;            // seconds since the object was complete; -1: it is not complete yet
   std::int64_t link_life = 0;      // seconds until the link expires
+  std::int64_t keep = -1;          // seconds until the origin is asked again (keep_rules.h); -1: never
 };
 
 struct Choice {

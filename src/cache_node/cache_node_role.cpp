@@ -220,6 +220,7 @@ class CacheNodeRole final : public runtime::Role {
     view->settings = settings;
     view->settings.id = settings_.id;   // read at the start
     view->fill = settings.fill_settings();
+    view->keep = settings.keep_rules();
     view_.publish(std::move(view));
   }
 

@@ -50,6 +50,8 @@ std::string check_group(const std::string& group) { return group.empty() ? "" : 
 
 std::string check_origin_or_empty(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
 
+std::string check_keep_rule(const std::string& rule) { return parse_keep_rule(rule) ? "" : "must be a pattern, a space and a time in whole seconds"; }
+
 std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
 
 }  // namespace
@@ -73,19 +75,23 @@ FillSettings CacheNodeSettings::fill_settings() const {
   return settings;
 }
 
+KeepRules CacheNodeSettings::keep_rules() const {
+  KeepRules rules;
+  for (const auto& text : keep)
+    if (auto rule = parse_keep_rule(text)) rules.push_back(std::move(*rule));
+  return rules;
+}
+
 const config::Section<CacheNodeSettings>& cache_node_section() {
   static const auto section =
       config::Section<CacheNodeSettings>("cache_node", "A cache node: serves segments, fetches each one once. Needs the keys of the section \"event\"; "
                                                        "the channels come from the balancer.")
           .text("id", &CacheNodeSettings::id, "The node's id, as the balancer's list of nodes says it. Read at the start.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
-          .required()
-          .sample("\"stadium\"")
+          .required().sample("\"stadium\"")
           .text("public_url", &CacheNodeSettings::public_url, "Where viewers reach this node; told to the balancer.", config::check_http_origin, "http(s)://host[:port]")
-          .required()
-          .sample("\"http://127.0.0.1:8081\"")
+          .required().sample("\"http://127.0.0.1:8081\"")
           .texts("balancers", &CacheNodeSettings::balancers, "The balancers that hear this node's heartbeats and tell it the channels.", config::check_http_origin,
-                 "http(s)://host[:port]")
-          .sample("[\"http://127.0.0.1:8080\"]")
+                 "http(s)://host[:port]").sample("[\"http://127.0.0.1:8080\"]")
           .text("store", &CacheNodeSettings::store,
                 "Where objects are kept: \"disk\"; or \"memory\", for a node without a good disk, which then writes nothing. Read at the start.",
                 check_store, "disk or memory")
@@ -98,6 +104,11 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                  "Objects are evicted while the disk has fewer free bytes than this; with less than half of it nothing more is written.")
           .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
                     "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
+          .texts("keep", &CacheNodeSettings::keep,
+                 "What the origin may change under the same name, and for how long it is used before the origin is asked again: a pattern for "
+                 "channel/path, in which * stands for anything, and a time; the first rule that fits counts. With 0s the origin is asked each time. Whatever "
+                 "fits none, segments and init sections above all, is used as it is for as long as links to it live.",
+                 check_keep_rule, "\"pattern time\", such as \"demo/*.key 10min\"")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")
           .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is refused.")
           .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache_node/fill_settings.h"
+#include "cache_node/keep_rules.h"
 #include "cache_node/proxy/proxy_settings.h"
 #include "config/section.h"
 
@@ -47,6 +48,7 @@ struct CacheNodeSettings {
   std::uint64_t max_bytes = 10ull << 30;
   std::uint64_t min_free_bytes = 256ull << 20;
   std::chrono::milliseconds min_age{60'000};
+  std::vector<std::string> keep{"*.m3u8 0s"};
   std::uint64_t max_index_bytes = 1ull << 30;
   std::uint64_t max_object_bytes = FillSettings{}.max_object_bytes;
   std::uint64_t fill_buffer_bytes = 128ull << 20;
@@ -63,6 +65,7 @@ struct CacheNodeSettings {
   ProxySettings proxy;
 
   FillSettings fill_settings() const;
+  KeepRules keep_rules() const;
   bool is_memory_only() const { return store == "memory"; }
 };
 

@@ -71,6 +71,7 @@ AnswerFacts Delivery::facts(const Fill::View& view) const {
   AnswerFacts facts;
   facts.node = facts_.node;
   facts.link_life = facts_.link_expires - now;
+  facts.keep = facts_.keep;
   facts.age = view.phase == Fill::Phase::complete ? std::max<std::int64_t>(now - view.stored, 0) : -1;
   facts.cache.hit = facts_.met == Met::hit;
   if (facts.cache.hit) return facts;

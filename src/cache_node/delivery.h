@@ -28,6 +28,7 @@ struct DeliveryFacts {
   std::int64_t link_expires = 0;   // unix seconds
   Met met = Met::waited;
   bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
+  std::int64_t keep = -1;          // as in AnswerFacts
 };
 
 /// Owned by one worker.

@@ -55,6 +55,11 @@ void Fill::finish(std::string etag, std::int64_t stored) {
   wake(lock);
 }
 
+void Fill::renew(std::int64_t now_unix) {
+  const std::lock_guard lock(mutex_);
+  stored_ = now_unix;
+}
+
 void Fill::fail(FillFailure failure) {
   std::deque<Chunk> freed;
   std::unique_lock lock(mutex_);

@@ -75,6 +75,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   /// `etag` stands in where the origin sent none.
   void finish(std::string etag, std::int64_t stored);
   void fail(FillFailure failure);
+  /// Of a complete one: the origin said now that nothing changed.
+  void renew(std::int64_t now_unix);
 
   // The disk thread, and who wakes it.
   /// Whether there is work for the disk thread that it does not know of yet; then the caller must queue this fill.

@@ -162,7 +162,7 @@ void FillRunner::head_came(const net::FetchHead& head) {
 
 /// The stale object, which the fill would have replaced, is right after all.
 void FillRunner::nothing_changed() {
-  if (const auto object = parts_.index.revalidated(*fill_)) parts_.disk.revalidated(object);
+  if (const auto object = parts_.index.revalidated(*fill_, base::unix_seconds(parts_.clock.wall_now()))) parts_.disk.revalidated(object);
   parts_.metrics.revalidated.add();
   refusal_ = FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone", "revalidated", true};
   fill_->fail(*refusal_);

@@ -64,7 +64,7 @@ std::string write_record(const Object& object, std::string_view key_text) {
   add(out, object.generation);
   add(out, object.size);
   add(out, object.checksum);
-  add(out, object.stored);
+  add(out, object.stored.load());
   add(out, static_cast<char>(object.stale.load()));
   add(out, head.last_modified);
   add_text(out, head.content_type);

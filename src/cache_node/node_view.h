@@ -16,6 +16,7 @@ struct NodeView {
   std::chrono::milliseconds clock_skew{};
   CacheNodeSettings settings;
   FillSettings fill;
+  KeepRules keep;
 };
 using PublishedNodeView = base::Published<NodeView>;
 

@@ -28,14 +28,14 @@ struct ObjectHead {
   bool operator==(const ObjectHead&) const = default;
 };
 
-/// Immutable but for the flags; any thread. There may be a million of these: it says in 56 bytes what it can, and only an
+/// Immutable but for the atomic members; any thread. There may be a million of these: it says in 56 bytes what it can, and only an
 /// ETag of the origin's own, tags or a rare media type cost a piece of memory more.
 struct Object {
   ObjectId id;
   std::uint64_t size = 0;
   std::uint64_t checksum = 0;         // XXH64
   std::uint32_t generation = 0;       // random; a refilled object has another file name
-  std::uint32_t stored = 0;           // unix seconds, until 2106: when the fill was complete
+  std::atomic<std::uint32_t> stored{0};   // unix seconds, until 2106: when the fill was complete, or the origin last said that nothing changed
   std::atomic<bool> verified{false};
   std::atomic<bool> stale{false};
 

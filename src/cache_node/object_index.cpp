@@ -46,7 +46,7 @@ ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::Steady
   if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) return Joined{*fill, false};
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     entry->marked = true;
-    if (!(*memory)->stale || serves_stale(key.id, now)) return Joined{(*memory)->fill, false};
+    if (!(*memory)->stale || serves_stale(key.id, now)) return Joined{(*memory)->fill, false, (*memory)->stale};
     memory_sieve_.remove(*entry);
     auto& replaced = replaced_[key.id];
     replaced.memory = std::move(*memory);
@@ -204,7 +204,7 @@ bool ObjectIndex::abandon(const Fill& fill, FillFailure failure, base::SteadyTim
   return false;
 }
 
-ObjectPtr ObjectIndex::revalidated(const Fill& fill) {
+ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix) {
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(fill);
   if (!entry) return nullptr;
@@ -215,10 +215,12 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill) {
   }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     (*memory)->stale = false;
+    (*memory)->fill->renew(now_unix);
     return nullptr;
   }
   auto& object = std::get<ObjectPtr>(entry->is);
   object->stale = false;
+  object->stored = static_cast<std::uint32_t>(now_unix);
   return object;
 }
 

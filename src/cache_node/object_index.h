@@ -38,6 +38,7 @@ class ObjectIndex {
   struct Joined {
     std::shared_ptr<Fill> fill;
     bool began = false;           // the caller must see that the fill is run, or abandon it
+    bool is_stale = false;        // complete, and used although it is stale: a new fill failed a moment ago
   };
   using Found = std::variant<ObjectPtr, Joined, FillFailure>;
   Found find_or_begin(const ObjectKey&, base::SteadyTime now);
@@ -56,7 +57,7 @@ class ObjectIndex {
   bool abandon(const Fill&);
   bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
   /// The origin said that what the fill would have replaced is still right: it is there again, and no longer stale.
-  ObjectPtr revalidated(const Fill&);
+  ObjectPtr revalidated(const Fill&, std::int64_t now_unix);
 
   /// From a record, before the first request, oldest first.
   void restore(ObjectPtr);

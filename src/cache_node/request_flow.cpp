@@ -49,6 +49,7 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
                                            parts_.clock.wall_now(), view->clock_skew);
   if (link) {
     Wish wish{std::move(*link), {}};
+    if (const auto keep = keep_time(view->keep, wish.link.channel, wish.link.path)) wish.keep = keep->count();
     if (!read_asker(*exchange, wish)) return;
     if (wish.asker.kind == Asker::Kind::viewer) note_viewer(request);
     return look_up(worker, std::move(exchange), std::move(wish), 1);
@@ -101,7 +102,12 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish,
   if (attempt > kMaxAttempts)
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto found = parts_.index.find_or_begin(object_key(wish.link), parts_.clock.steady_now());
+  const auto key = object_key(wish.link);
+  auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
+  if (attempt == 1 && wish.keep >= 0 && is_over_age(found, wish.keep)) {
+    parts_.index.purge(key.id, true);
+    found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
+  }
   if (const auto* failure = std::get_if<FillFailure>(&found)) return refuse_filled(*exchange, wish, *failure);
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
     if ((*object)->verified) return serve_object(worker, std::move(exchange), std::move(wish), *object, attempt);
@@ -110,6 +116,16 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish,
   const auto& joined = std::get<ObjectIndex::Joined>(found);
   if (joined.began) run_fill(worker, *channel, wish, joined.fill);
   read_along(worker, std::move(exchange), std::move(wish), joined, attempt);
+}
+
+/// Whether the origin must be asked again first (keep_rules.h). What is used although it is stale was asked about a moment ago.
+bool RequestFlow::is_over_age(const ObjectIndex::Found& found, std::int64_t keep) const {
+  const auto age = [now = base::unix_seconds(parts_.clock.wall_now())](std::int64_t stored) { return std::max<std::int64_t>(now - stored, 0); };
+  if (const auto* object = std::get_if<ObjectPtr>(&found)) return !(*object)->stale && age((*object)->stored) >= keep;
+  const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
+  if (!joined || joined->began || joined->is_stale) return false;
+  const auto view = joined->fill->view();
+  return view.phase == Fill::Phase::complete && age(view.stored) >= keep;
 }
 
 void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, int attempt) {
@@ -124,8 +140,9 @@ void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish 
   AnswerFacts facts;
   facts.node = exchange->note.node;
   facts.cache.hit = true;
-  facts.age = std::max<std::int64_t>(now - object->stored, 0);
+  facts.age = std::max<std::int64_t>(now - object->stored.load(), 0);
   facts.link_life = wish.link.expires - now;
+  facts.keep = wish.keep;
   const auto head = object->head();
   const auto choice = choose(exchange->request(), head, object->size);
   auto response = answer(choice, head, object->size, facts);
@@ -160,7 +177,7 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
 }
 
 void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, int attempt) {
-  DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited, wish.asker.kind != Asker::Kind::viewer};
+  DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited, wish.asker.kind != Asker::Kind::viewer, wish.keep};
   if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::hit;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {

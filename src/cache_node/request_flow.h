@@ -56,11 +56,13 @@ class RequestFlow {
   struct Wish {
     contracts::Link link;
     Asker asker;
+    std::int64_t keep = -1;   // seconds until the origin is asked again (keep_rules.h); -1: never
   };
   void note_viewer(const http::Request&);
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish, int attempt);
+  bool is_over_age(const ObjectIndex::Found&, std::int64_t keep) const;
   void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
   void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
   void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&);

@@ -25,6 +25,7 @@ class NodeUnderTest {
     std::uint64_t fill_buffer_bytes = 16 << 20;
     std::size_t workers = 2;
     FillSettings fill = quick();
+    KeepRules keep = {};
   };
   static FillSettings quick() {
     FillSettings settings;
@@ -142,6 +143,7 @@ class NodeUnderTest {
     made->clock_skew = std::chrono::seconds(30);
     made->settings.id = "stadium";
     made->fill = options.fill;
+    made->keep = options.keep;
     return made;
   }
 };

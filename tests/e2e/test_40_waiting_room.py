@@ -198,7 +198,7 @@ def test_everybody_reads_the_same_small_text_about_the_queue_at_the_balancer_and
     wait_until(lambda: is_shown(event.balancer), 5)
     wait_until(lambda: is_shown(node), 5)
     answer = node.get("/queue/demo")
-    assert answer.json["refresh_seconds"] == 1 and "max-age=1" in answer.header("Cache-Control")
+    assert answer.json["refresh_seconds"] == 1 and answer.json["lease_seconds"] == 3.6 and "max-age=1" in answer.header("Cache-Control")
     assert node.get("/queue/none").status == 404 and event.balancer.get("/queue/none").status == 404
 
 

@@ -18,10 +18,21 @@ export async function loadChannels(signal: AbortSignal): Promise<Channel[]> {
   return list.map((c) => ({ id: c.id, title: c.title || c.id, playbackUrl: c.playback_url }));
 }
 
-/** The ids of the caches that a viewer may ask for. */
-export async function loadCaches(signal: AbortSignal): Promise<string[]> {
-  const list = (await ask("/api/v1/caches", "caches", signal)) as { id: string }[];
-  return list.map((c) => c.id);
+export interface Cache {
+  id: string;
+  url: string;
+}
+
+/** The caches that a viewer may ask for. */
+export async function loadCaches(signal: AbortSignal): Promise<Cache[]> {
+  const list = (await ask("/api/v1/caches", "caches", signal)) as Cache[];
+  return list.map(({ id, url }) => ({ id, url }));
+}
+
+/** Their addresses; the one that the viewer named comes first. Else each viewer begins with another one. */
+export function cacheUrls(caches: Cache[], named: string | null, viewer: number): string[] {
+  const first = named ? caches.findIndex((c) => c.id === named) : caches.length ? viewer % caches.length : 0;
+  return [...caches.slice(Math.max(0, first)), ...caches.slice(0, Math.max(0, first))].map((c) => c.url);
 }
 
 async function ask(path: string, member: string, signal: AbortSignal): Promise<unknown[]> {
@@ -40,8 +51,8 @@ async function ask(path: string, member: string, signal: AbortSignal): Promise<u
 }
 
 /** The playlist URL, steered to a cache that the viewer named (`?cache=` of this page). */
-export function playlistUrl(channel: Channel, cache: string | null): string {
-  const url = new URL(channel.playbackUrl, location.href);
+export function playlistUrl(playbackUrl: string, cache: string | null): string {
+  const url = new URL(playbackUrl, location.href);
   if (cache) url.searchParams.set("cache", cache);
   return url.href;
 }

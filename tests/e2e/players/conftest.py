@@ -1,4 +1,5 @@
 """Fixtures of the player tests: the packager runs once for all of them."""
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,29 @@ from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
 
 
+def pytest_collection_modifyitems(items):
+    """One browser at a time (--dist loadgroup): two of them that decode without a graphics card would stall each other's picture."""
+    for item in items:
+        if "watch" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture(scope="session")
 def viewer_page():
-    subprocess.run([ROOT / "scripts" / "build-web"], check=True)
+    with open(ROOT / "web" / "package.json") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        subprocess.run([ROOT / "scripts" / "build-web"], check=True)
 
 
 @pytest.fixture(scope="session")
 def playwright():
-    if not (PLAYERS / "node_modules" / "playwright-core").exists():
+    lock, installed = PLAYERS / "package-lock.json", PLAYERS / "node_modules" / ".tribune-installed"
+    with open(PLAYERS / "conftest.py") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)   # several workers begin at once
+        if installed.exists() and installed.read_bytes() == lock.read_bytes():
+            return
         subprocess.run(["npm", "ci", "--no-progress", "--loglevel=error"], cwd=PLAYERS, check=True)
+        installed.write_bytes(lock.read_bytes())
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +55,9 @@ def watch(request, playwright):
     """Opens the page for so many seconds of playback; the last picture of it is kept."""
     viewers = []
 
-    def make(page_url, seconds):
+    def make(page_url, seconds, **options):
         name = request.node.name.replace("[", "_").replace("]", "")
-        viewers.append(Viewer(page_url, seconds, ARTEFACTS / f"{name}.png"))
+        viewers.append(Viewer(page_url, seconds, ARTEFACTS / f"{name}.png", **options))
         return viewers[-1]
 
     yield make

@@ -73,16 +73,17 @@ class PackagedEvent(Event):
 
 
 class Viewer:
-    """The viewer page in headless Chromium; see watch.mjs."""
+    """A page in headless Chromium; see watch.mjs and shaka.mjs."""
 
-    def __init__(self, page_url, seconds, screenshot):
+    def __init__(self, page_url, seconds, screenshot, script="watch.mjs", room=False):
         screenshot.parent.mkdir(parents=True, exist_ok=True)
         self.seconds = seconds
+        self.has_left = False
         self.lines = queue.Queue()
         self.errors = screenshot.with_suffix(".stderr")
+        command = ["node", script, page_url, str(seconds), str(screenshot)] + ([str(screenshot.with_suffix(".room.png"))] if room else [])
         with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(["node", "watch.mjs", page_url, str(seconds), str(screenshot)], cwd=PLAYERS,
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True)
+            self.process = subprocess.Popen(command, cwd=PLAYERS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -98,6 +99,14 @@ class Viewer:
         assert line["event"] == event, f"{line}\n{self.errors.read_text()[-2000:]}"[:6000]
         return line
 
+    def wait_waiting(self):
+        """The page shows its waiting room; needs `room`."""
+        return self.next("waiting", 60)
+
+    def wait_left(self):
+        self.next("left", 30)
+        self.has_left = True
+
     def wait_playing(self):
         return self.next("playing", 60)
 
@@ -105,6 +114,7 @@ class Viewer:
         return self.next("done", self.seconds * 4 + 30)
 
     def close(self):
-        if self.process.poll() is None:
+        self.process.stdin.close()
+        if self.process.poll() is None and not self.has_left:
             self.process.terminate()
         self.process.wait(20)

@@ -47,6 +47,7 @@ export class Observed {
   bufferSeconds = 0;
   currentTime = 0;
   droppedFrames = 0;
+  isSlate = false; // what is on screen is the waiting room's loop
 
   addFragment(fragment: FragmentSeen): void {
     keep(this.fragments, fragment);

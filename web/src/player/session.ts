@@ -7,7 +7,7 @@
 //   stalled        frames wait for data                                   (the video element)
 //   reconnecting   a fatal error; the source is loaded again after a wait (this class)
 //   failed         nothing that waiting can repair                        (this class)
-//   idle           stop() was called                                      (the page)
+//   idle           stop() was called, or the viewer is not let in         (the page, the server)
 
 import Hls, { type ErrorData, type FragLoadedData } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
@@ -37,9 +37,11 @@ export class PlayerSession {
   private hasPlayed = false;
   private readonly unlisten = new AbortController();
 
+  /** `onRefused`: the server does not let this viewer in, or not any more; nothing is tried again here. */
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly onChange: () => void,
+    private readonly onRefused: () => void,
   ) {
     this.followVideo();
   }
@@ -63,6 +65,12 @@ export class PlayerSession {
     this.release();
     this.unlisten.abort();
     this.observed.state = "idle";
+  }
+
+  /** The session or the ticket that the playlists' own URLs name; null while there is none. */
+  get pass(): string | null {
+    const url = this.hls?.levels[this.hls.currentLevel]?.details?.url ?? "";
+    return /\/~([^/]+)\//.exec(url)?.[1] ?? null;
   }
 
   /** Reads what only polling can tell; called a few times a second. */
@@ -95,6 +103,7 @@ export class PlayerSession {
       this.observed.levels = data.levels.map((l) => ({ height: l.height, bitrate: l.bitrate }));
       void this.play();
     });
+    hls.on(Hls.Events.FRAG_CHANGED, (_, { frag }) => (this.observed.isSlate = isSlate(frag.url)));
     hls.on(Hls.Events.FRAG_LOADED, (_, data) => this.noteFragment(data));
     hls.on(Hls.Events.ERROR, (_, data) => this.noteError(data));
     hls.loadSource(this.url);
@@ -145,11 +154,11 @@ export class PlayerSession {
     const text = inWords(data.details, status, problemOf(data.response?.data ?? responseText(data.networkDetails)));
     const at = Math.round(performance.now());
     this.observed.addError({ at, type: data.type, details: data.details, fatal: data.fatal, status, text });
-    if (data.fatal) this.recover(data, text);
+    if (data.fatal) this.recover(data, status, text);
     this.onChange();
   }
 
-  private recover(data: ErrorData, text: string): void {
+  private recover(data: ErrorData, status: number | null, text: string): void {
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR && data.details !== "manifestIncompatibleCodecsError") {
       this.hls?.recoverMediaError();
       return;
@@ -158,6 +167,11 @@ export class PlayerSession {
       this.observed.message = text;
       this.enter("failed");
       return;
+    }
+    if (status === 403 && /^(manifest|level|audioTrack)Load/.test(data.details)) {
+      this.release();
+      this.enter("idle");
+      return this.onRefused();
     }
     this.observed.message = `${text} Trying again.`;
     this.enter("reconnecting");
@@ -206,6 +220,11 @@ export class PlayerSession {
     this.hls = null;
     if (this.observed.engine === "native") this.video.removeAttribute("src");
   }
+}
+
+/** Whether a segment is of the waiting room that the balancer shows instead of the programme. */
+function isSlate(url: string): boolean {
+  return new URL(url, location.href).pathname.startsWith("/slate/");
 }
 
 function bufferedAhead(video: HTMLVideoElement): number {

@@ -1,7 +1,9 @@
+import type { Door } from "../access/turnstile";
 import type { Observed } from "../player/observed";
 import { seconds, stateInWords } from "./words";
 
-export function Header({ seen }: { seen: Observed }) {
+export function Header({ seen, door }: { seen: Observed; door: Door | null }) {
+  const waits = door?.state === "queued" || door?.state === "full";
   return (
     <header>
       <a class="brand" href="/" aria-label="Tribune, start page">
@@ -10,10 +12,10 @@ export function Header({ seen }: { seen: Observed }) {
         </svg>
         <span>Tribune</span>
       </a>
-      <p class={`pill state-${seen.state}`} role="status">
+      <p class={`pill state-${waits ? "queued" : seen.state}`} role="status">
         <i aria-hidden="true" />
-        {stateInWords(seen.state)}
-        {seen.behindLiveSeconds !== null && <span>{seconds(seen.behindLiveSeconds)} behind live</span>}
+        {waits ? "In the queue" : stateInWords(seen.state)}
+        {!waits && seen.behindLiveSeconds !== null && <span>{seconds(seen.behindLiveSeconds)} behind live</span>}
       </p>
     </header>
   );

@@ -1,28 +1,34 @@
 import type { RefObject } from "preact";
+import type { Door } from "../access/turnstile";
 import type { Observed } from "../player/observed";
+import { WaitingRoom } from "./waiting_room";
 import { quality } from "./words";
 
 interface Properties {
   video: RefObject<HTMLVideoElement>;
   seen: Observed;
+  door: Door | null;
   title: string | null;
   problem: string | null;
 }
 
-export function Stage({ video, seen, title, problem }: Properties) {
+export function Stage({ video, seen, door, title, problem }: Properties) {
+  const isOutside = door !== null && (door.state === "queued" || door.state === "full" || door.state === "refused");
+  const isLoading = door?.state === "asking" || seen.state === "loading" || seen.state === "stalled";
   const message = problem ?? seen.message ?? (seen.state === "stalled" ? "Waiting for data …" : null);
   const muted = video.current?.muted && seen.state === "playing";
   return (
     <section class="stage" aria-label="Player">
       <div class="screen">
-        <video ref={video} controls playsInline muted autoPlay />
-        {(seen.state === "loading" || seen.state === "stalled") && <div class="spinner" aria-hidden="true" />}
+        <video ref={video} controls={!isOutside} playsInline muted autoPlay />
+        {isLoading && !isOutside && <div class="spinner" aria-hidden="true" />}
         {muted && (
           <button type="button" class="unmute" onClick={() => (video.current!.muted = false)}>
             Sound on
           </button>
         )}
-        {message && (
+        {isOutside && <WaitingRoom door={door} isInPlayer={seen.isSlate} />}
+        {message && !isOutside && (
           <p class="message" role="alert">
             {message}
           </p>

@@ -1,0 +1,58 @@
+// Watches a playlist with Shaka Player in headless Chromium, and says what it saw, as watch.mjs does.
+//
+//   node shaka.mjs PLAYLIST_URL SECONDS [SCREENSHOT]
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { inBrowser, say, watchFor } from "./browser.mjs";
+
+const [playlistUrl, secondsText, screenshot] = process.argv.slice(2);
+const library = join(dirname(createRequire(import.meta.url).resolve("shaka-player/package.json")), "dist", "shaka-player.compiled.js");
+
+/** In the page: plays, and keeps in `window.seen` what happened. */
+async function play(url) {
+  shaka.polyfill.installAll();
+  const video = document.querySelector("video");
+  const player = new shaka.Player();
+  const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [] });
+  const note = (error) => seen.errors.push({ severity: error.severity, code: error.code, data: (error.data ?? []).map(String) });
+  player.addEventListener("error", (event) => note(event.detail));
+  player.addEventListener("buffering", (event) => seen.buffering.push({ at: video.currentTime, on: event.buffering }));
+  player.addEventListener("loading", () => ++seen.loads);
+  await player.attach(video);
+  player.getNetworkingEngine().registerResponseFilter((type, response, context) => {
+    if (type === shaka.net.NetworkingEngine.RequestType.SEGMENT && !context?.segment?.isInit?.()) seen.segments.push(response.originalUri);
+  });
+  window.stats = () => player.getStats();
+  try {
+    await player.load(url);
+    await video.play();
+  } catch (error) {
+    note(error);
+  }
+}
+
+const observed = (page) => () =>
+  page.evaluate(() => {
+    const video = document.querySelector("video");
+    const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
+    const { stallsDetected, gapsJumped } = window.stats();
+    return { ...window.seen, currentTime: video.currentTime, shownFrames: totalVideoFrames - droppedVideoFrames, stallsDetected, gapsJumped };
+  });
+
+process.exitCode = await inBrowser(async (page, complaints) => {
+  try {
+    // A document of the same server: browsers let no page of elsewhere reach this machine.
+    await page.goto(new URL("/api/v1/channels", playlistUrl).href);
+    await page.setContent("<!doctype html><title>Shaka</title><video muted autoplay width=960></video>");
+    await page.addScriptTag({ path: library });
+    await page.evaluate(play, playlistUrl);
+    const watched = await watchFor(page, Number(secondsText), observed(page));
+    if (screenshot) await page.screenshot({ path: screenshot });
+    say("done", { ...watched, after: await observed(page)(), complaints });
+    return 0;
+  } catch (error) {
+    if (screenshot) await page.screenshot({ path: screenshot }).catch(() => {});
+    say("failed", { text: String(error), after: await observed(page)().catch(() => null), complaints });
+    return 1;
+  }
+});
