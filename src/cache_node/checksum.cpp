@@ -37,6 +37,7 @@ void Checksum::stripe(const char* at) {
 }
 
 void Checksum::add(std::string_view bytes) {
+  if (bytes.empty()) return;
   length_ += bytes.size();
   if (rest_size_ > 0) {
     const auto taken = std::min(bytes.size(), rest_.size() - rest_size_);

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "http/message.h"
+
 namespace tribune::http {
 namespace {
 
@@ -15,13 +17,13 @@ constexpr std::array<std::string_view, 7> kLongDays{"Sunday", "Monday", "Tuesday
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Eats a date from the left; after the first mismatch everything fails.
+/// Eats a date from the left, whatever the case of its letters (RFC 9111 section 4.2); after the first mismatch everything fails.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
 
   bool literal(std::string_view expected) {
-    if (!rest_.starts_with(expected)) return fail();
+    if (!begins_with(expected)) return fail();
     rest_.remove_prefix(expected.size());
     return true;
   }
@@ -40,7 +42,7 @@ class Reader {
   template <std::size_t N>
   int one_of(const std::array<std::string_view, N>& names) {
     for (std::size_t i = 0; i < N; ++i) {
-      if (rest_.starts_with(names[i])) {
+      if (begins_with(names[i])) {
         rest_.remove_prefix(names[i].size());
         return static_cast<int>(i);
       }
@@ -52,6 +54,7 @@ class Reader {
   bool is_complete() const { return ok_ && rest_.empty(); }
 
  private:
+  bool begins_with(std::string_view text) const { return equals_ignoring_case(rest_.substr(0, text.size()), text); }
   bool fail() {
     ok_ = false;
     return false;

@@ -48,7 +48,7 @@ Governing governing_directives(const Headers& response) {
 
 Seconds age_of(const Headers& headers) {
   auto value = headers.first("Age").value_or("");
-  value = value.substr(0, value.find(','));
+  value = value.substr(0, value.find_first_of(",;"));
   while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
   if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit)) return Seconds{0};
   Seconds age{0};

@@ -37,7 +37,7 @@ struct Governing {
 };
 Governing governing_directives(const Headers& response);
 
-/// The value of Age: the first member, when it is a number (section 5.1); zero otherwise.
+/// The value of Age: the first member, when it is a number (section 5.1), parameters or not; zero otherwise.
 std::chrono::seconds age_of(const Headers&);
 
 /// Section 4.2.3: the larger of the apparent and the corrected age at arrival, plus the time since.

@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, 10> kConnectionFields{
     "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
     "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
 
-constexpr std::array<std::string_view, 4> kOfStoredBody{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding"};
+constexpr std::array<std::string_view, 9> kOfStoredBody{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "ETag",
+                                                        "Content-MD5", "Content-Digest", "Repr-Digest", "Digest"};
 
 bool names(const auto& list, std::string_view name) {
   return std::any_of(list.begin(), list.end(), [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
@@ -84,10 +85,11 @@ Headers storable_fields(const Headers& response) {
 StoredHead freshened(const StoredHead& stored, const StoredHead& update) {
   StoredHead result{stored.status, stored.headers, update.requested, update.received};
   const auto fields = storable_fields(update.headers);
+  const auto is_taken = [&](const std::string& name) { return !names(kOfStoredBody, name); };
   for (const auto& field : fields.all())
-    if (!names(kOfStoredBody, field.name)) result.headers.remove(field.name);
+    if (is_taken(field.name)) result.headers.remove(field.name);
   for (const auto& field : fields.all())
-    if (!names(kOfStoredBody, field.name)) result.headers.add(field.name, field.value);
+    if (is_taken(field.name)) result.headers.add(field.name, field.value);
   if (!update.headers.first("Age")) result.headers.remove("Age");  // the origin itself answered: no time in a cache
   return result;
 }

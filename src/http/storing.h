@@ -37,7 +37,7 @@ Headers without_connection_fields(const Headers&);
 Headers storable_fields(const Headers& response);
 
 /// Section 3.2: the stored fields with those of a 304 (or of a HEAD's 200) in their place, but for what describes the stored
-/// body itself: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding.
+/// body itself: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding, its ETag and digests.
 StoredHead freshened(const StoredHead& stored, const StoredHead& update);
 
 /// Section 4.4: what a successful answer to an unsafe method makes invalid: the target, and Location and Content-Location

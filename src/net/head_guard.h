@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net/refusal.h"
 
@@ -23,6 +24,7 @@ struct GuardLimits {
   std::uint64_t max_target_bytes = 8 * 1024;
   std::uint64_t max_fields = 100;
   std::uint64_t max_body_bytes = 1024 * 1024;
+  bool any_method = false;                    // methods that are not known here may come, but for CONNECT and TRACE
 };
 
 class HeadGuard {
@@ -52,6 +54,9 @@ class HeadGuard {
   bool begun() const { return state_ != State::start; }
   bool in_body() const { return state_ >= State::body && state_ < State::complete; }
   bool complete() const { return state_ == State::complete; }
+  /// The word of a method that is not known here but may come (GuardLimits::any_method); once, from the end of the word on.
+  /// It stands at the beginning of the message.
+  std::string take_other_method() { return std::exchange(other_method_, {}); }
   /// Field lines of the head, trailers not counted. Legal in body and complete.
   std::size_t fields() const { return fields_; }
 
@@ -106,6 +111,7 @@ class HeadGuard {
   std::uint64_t body_bytes_ = 0;    // announced so far by chunks
   std::string authority_;           // of an absolute-form target
   std::string host_;
+  std::string other_method_;
   std::string kept_;                // the word or the value that is being read and will be looked at
   std::uint32_t fields_ = 0;
   std::uint32_t trailer_fields_ = 0;

@@ -83,7 +83,9 @@ bool HeadGuard::end_method() {
   static constexpr std::array<std::string_view, 7> kKnown{"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"};
   // An unknown method is told apart from a broken line at the end of the head only: what follows may be worse.
   const bool known = std::find(kKnown.begin(), kKnown.end(), kept_) != kKnown.end();
-  if (!known) refusal_ = Refusal::method_unknown;
+  const bool passes = limits_->any_method && kept_ != "TRACE";
+  if (!known && passes) other_method_ = kept_;
+  if (!known && !passes) refusal_ = Refusal::method_unknown;
   if (kept_ == "CONNECT") return refuse(Refusal::method_unknown);  // its target has a form of its own
   may_have_body_ = kept_ != "HEAD";
   is_options_ = kept_ == "OPTIONS";

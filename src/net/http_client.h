@@ -45,6 +45,9 @@ struct FetchRequest {
   bool may_repeat = false;
   std::uint64_t max_body_bytes = 64ull << 20;    // after decoding
   bool accept_gzip = false;                      // asks for gzip and decodes it
+  /// The body ends where its length says, and what the origin sends beyond is dropped with the connection (RFC 9112 section 6.3).
+  /// Otherwise such an answer is an error: nobody knows which of the two the origin meant.
+  bool drops_surplus = false;
 };
 
 struct FetchHead {

@@ -293,7 +293,7 @@ base::Status Transfer::verdict(CURLcode code) {
   if (is_head_cut) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the answer's head was cut"));
   if (code != CURLE_OK) return tl::unexpected(error_of(code));
   if (!guard_.has_whole_head()) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
-  if (has_excess_bytes_) return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
+  if (has_excess_bytes_ && !request_.drops_surplus) return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
   return {};
 }
 

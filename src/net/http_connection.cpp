@@ -162,6 +162,7 @@ bool HttpConnection::take_proxy_header() {
 void HttpConnection::scan() {
   while (scan_once()) {
   }
+  if (auto word = guard_.take_other_method(); !word.empty()) rename_method(std::move(word));
   if (phase_ == Phase::lingering || !guard_.begun()) return;
   if (guard_.in_body() && phase_ != Phase::body) {
     set_phase(Phase::body);
@@ -196,6 +197,18 @@ bool HttpConnection::scan_once() {
     }
   }
   return count > 0;
+}
+
+/// evhttp refuses a method that it does not know, without reading its body: it gets one that may have a body in its place.
+void HttpConnection::rename_method(std::string word) {
+  if (phase_ == Phase::lingering) return;
+  constexpr std::string_view kKnown = "POST";
+  own_change_ = true;
+  evbuffer_drain(input(), word.size());
+  evbuffer_prepend(input(), kKnown.data(), kKnown.size());
+  own_change_ = false;
+  scanned_ = scanned_ - word.size() + kKnown.size();
+  other_method_ = std::move(word);
 }
 
 void HttpConnection::refuse(Refusal refusal) {

@@ -119,6 +119,7 @@ class HttpConnection {
   bool take_proxy_header();
   void scan();
   bool scan_once();
+  void rename_method(std::string word);
   void set_phase(Phase);
   void drop_input();
   void set_read_bound(std::uint64_t bytes);
@@ -156,6 +157,7 @@ class HttpConnection {
   Answer answer_;
   SendWatch send_watch_;
   std::string proxy_bytes_;
+  std::string other_method_;               // of the message at hand, when evhttp does not know it
   IpAddress peer_;                         // the real one
   IpAddress client_;                       // whom a trusted PROXY header named, else the peer
   std::optional<IpAddress> counted_;       // in the book

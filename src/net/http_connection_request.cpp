@@ -73,6 +73,10 @@ void HttpConnection::dispatch(evhttp_request* request) {
 http::Request HttpConnection::take_request(evhttp_request* request) {
   http::Request values;
   values.method = method_of(evhttp_request_get_command(request));
+  if (!other_method_.empty()) {
+    values.method = http::Method::other;
+    values.other_method = std::exchange(other_method_, {});
+  }
   is_http_1_0_ = request->major == 1 && request->minor == 0;
   bool says_close = false, says_keep_alive = false;
   const char* first_connection = nullptr;

@@ -89,7 +89,7 @@ void ServerCore::reconfigure(const ServerSettings& settings) {
   limits_ = settings.limits;
   proxy_protocol_ = settings.proxy_protocol;
   guard_limits_ = {limits_.max_head_bytes, limits_.max_target_bytes, static_cast<std::uint64_t>(limits_.max_header_fields),
-                   limits_.max_body_bytes};
+                   limits_.max_body_bytes, context_.any_method};
   descriptor_budget_ = descriptor_budget();
   const auto shortest = std::min({limits_.head_timeout, limits_.body_timeout, limits_.idle_timeout, limits_.min_send_window});
   sweep_timer_ = context_.loop.every(std::clamp<std::chrono::milliseconds>(shortest / 8, 10ms, 250ms), [this] { sweep(); });

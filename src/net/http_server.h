@@ -63,6 +63,7 @@ struct ServerContext {
   std::string listener_name;        // "front", "admin": a metric label
   Handler handler;
   std::function<void(const AccessRecord&)> on_finished;
+  bool any_method = false;          // methods that are not known here reach the handler too (http::Method::other)
   bool adds_cors_fields = true;     // false: what the handler says about other sites goes out as it is
 };
 

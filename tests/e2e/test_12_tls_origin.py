@@ -71,5 +71,5 @@ def test_an_origin_that_speaks_http2_is_asked_by_it(event, tls):
 def test_an_origin_whose_certificate_is_not_trusted_is_not_asked(event, tls):
     event.stand()
     answer = fetch(f"{event.balancer.url}/live/demo/index.m3u8")
-    assert answer.status in (502, 503)
+    assert answer.status in (502, 503, 504), answer  # 504: a slow machine's handshake outlasted the viewer's wait
     assert event.origin.count(event.live.prefix + "/master.m3u8") == 0

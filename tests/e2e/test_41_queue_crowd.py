@@ -6,7 +6,7 @@ import re
 import pytest
 from harness.queue_crowd import QueueCrowd, call
 from harness.reading import Metrics
-from harness.waiting import LONG, pace, wait_until
+from harness.waiting import IS_RELEASE, LONG, pace, wait_until
 from harness.wire import fetch
 
 LIMIT = 200
@@ -174,6 +174,7 @@ def test_after_a_kill_who_watched_watches_and_who_waited_waits_in_the_same_order
         wait_until(lambda t=ticket: asked(event, {"ticket": t["ticket"]}).json["status"] == "granted", 15, "the first in the line is next")
 
 
+@pytest.mark.skipif(not IS_RELEASE, reason="a preloaded clock and a sanitizer's runtime do not go together")
 @pytest.mark.parametrize("step", ["+1h", "-1h"])
 def test_a_step_of_the_clock_expires_and_admits_nobody(full_house, folder, step):
     rate = folder / "faketime"

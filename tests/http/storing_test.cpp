@@ -62,13 +62,15 @@ TEST_CASE("connection fields and fields that no-cache names are not kept") {
 }
 
 TEST_CASE("a 304 replaces fields but not what describes the stored body") {
-  const StoredHead old{200, {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"Age", "5"}}, kNow, kNow};
-  const StoredHead update{304, {{"A", "3"}, {"Content-Length", "10"}, {"Connection", "x"}}, kNow, kNow + std::chrono::seconds{9}};
+  const StoredHead old{200, {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"ETag", "\"one\""}, {"Age", "5"}}, kNow, kNow};
+  const StoredHead update{304, {{"A", "3"}, {"Content-Length", "10"}, {"ETag", "\"two\""}, {"Content-MD5", "x"}, {"Connection", "x"}}, kNow, kNow + std::chrono::seconds{9}};
   const auto fresh = freshened(old, update);
   CHECK(fresh.status == 200);
   CHECK(fresh.headers.joined("A") == "3");
   CHECK(fresh.headers.first("B") == "1");
   CHECK(fresh.headers.first("Content-Length") == "36");
+  CHECK(fresh.headers.first("ETag") == "\"one\"");
+  CHECK_FALSE(fresh.headers.first("Content-MD5"));
   CHECK_FALSE(fresh.headers.first("Age"));
   CHECK_FALSE(fresh.headers.first("Connection"));
   CHECK(fresh.received == update.received);

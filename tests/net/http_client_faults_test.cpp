@@ -117,6 +117,23 @@ TEST_CASE("a body longer than announced is an error, and its surplus is never re
   CHECK(origin.accepted() == 2);
 }
 
+TEST_CASE("where the surplus may be dropped, the body is what was announced, and the connection is not used again") {
+  ScriptedOrigin origin([](OriginConnection& connection) {
+    while (connection.read_request()) {
+      if (!connection.send(connection.number() == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+                                                    : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")) return;
+    }
+  });
+  ClientBench bench;
+  auto request = bench.request(origin);
+  request.drops_surplus = true;
+  const auto longer = bench.run(request);
+  CHECK(longer.result.has_value());
+  CHECK(longer.body == "hello");
+  CHECK(bench.run(request).body == "good");
+  CHECK(origin.accepted() == 2);
+}
+
 TEST_CASE("a surplus beyond what libcurl reads at once is found too") {
   const std::string body(128 * 1024 - 60, 'x');
   const auto error = error_for("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body + std::string(300'000, 'y'));

@@ -93,6 +93,29 @@ TEST_CASE("a thousand pipelined requests are answered in order") {
   CHECK(in_order);
 }
 
+TEST_CASE("where any method may come, its own word and its body reach the handler, and the next request is read after it") {
+  ServerUnderTest server(
+      [](std::unique_ptr<Exchange> exchange) {
+        const auto& request = exchange->request();
+        exchange->reply({200, {}, std::string(http::word(request.method)) + "|" + request.other_method + "|" + request.path + "|" + request.body});
+      },
+      {}, true);
+  auto client = server.client();
+  const std::string text = "M-SEARCH /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: x\r\n\r\nA /c HTTP/1.1\r\nHost: x\r\n\r\n";
+  SUBCASE("all at once") { client.send(text); }
+  SUBCASE("in pieces") {
+    for (const char c : text) client.send(std::string(1, c));
+  }
+  CHECK(body_of(client.read_answer()) == std::string(http::word(http::Method::other)) + "|M-SEARCH|/a|abc");
+  CHECK(body_of(client.read_answer()) == "GET||/b|");
+  CHECK(body_of(client.read_answer()) == std::string(http::word(http::Method::other)) + "|A|/c|");
+  for (const char* method : {"TRACE", "CONNECT"}) {
+    auto other = server.client();
+    other.send(std::string(method) + " /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(other.read_answer().starts_with("HTTP/1.1 501"));
+  }
+}
+
 TEST_CASE("pipelined requests wait for one that is answered later") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {

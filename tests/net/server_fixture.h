@@ -118,7 +118,7 @@ struct Finished {
 
 class ServerUnderTest {
  public:
-  explicit ServerUnderTest(Handler handler, ServerSettings settings = {}) {
+  explicit ServerUnderTest(Handler handler, ServerSettings settings = {}, bool any_method = false) {
     base::LogSettings quiet;
     quiet.level = base::LogLevel::off;
     log_ = std::make_unique<base::Log>(quiet);
@@ -130,6 +130,7 @@ class ServerUnderTest {
                                                  std::string(record.note.reason)});
                             arrived_.notify_all();
                           }};
+    context.any_method = any_method;
     auto opened = HttpServer::open(settings, context, book_);
     if (!opened) throw std::runtime_error(opened.error().text);
     server_ = std::move(*opened);

@@ -36,6 +36,7 @@ base::Status Proxy::open(net::ServerSettings front) {
     net::ServerContext context{worker->loop, services_.clock, services_.log, services_.metrics, "proxy",
                                [this, &desk](std::unique_ptr<net::Exchange> exchange) { serve(desk, std::move(exchange)); },
                                [this](const net::AccessRecord& record) { access_.record(record); }};
+    context.any_method = true;
     context.adds_cors_fields = false;   // they are the origin's own business here
     auto opened = net::HttpServer::open(settings, std::move(context), book);
     if (!opened) {

@@ -26,6 +26,12 @@ void apply_range(http::Response& answer, const ProxyEntry& entry, const http::Re
   }
 }
 
+/// RFC 9111 section 4.3.2: where nothing says when the thing changed, If-Modified-Since is judged by when the answer was made.
+http::Precondition judge(const http::Headers& request, const ProxyEntry& entry, http::Validators validators) {
+  if (!validators.last_modified && !request.first("If-Unmodified-Since")) validators.last_modified = http::parse_date(entry.head.headers.first("Date").value_or(""));
+  return http::evaluate(request, validators);
+}
+
 }  // namespace
 
 http::Validators validators_of(const http::Headers& headers) {
@@ -51,7 +57,7 @@ http::Response answer_from(const ProxyEntry& entry, const http::Request& request
   place(answer, entry, 0, entry.body->size());
   if (entry.head.status != 200) return answer;
   const auto validators = validators_of(entry.head.headers);
-  switch (http::evaluate(request.headers, validators)) {
+  switch (judge(request.headers, entry, validators)) {
     case http::Precondition::not_modified:
       answer.status = 304;
       for (const auto* name : {"Content-Encoding", "Content-Language", "Content-Type"}) answer.headers.remove(name);

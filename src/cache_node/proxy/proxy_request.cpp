@@ -35,7 +35,7 @@ ProxyRequest::ProxyRequest(ProxyTools tools, std::shared_ptr<const ProxySettings
     : tools_(std::move(tools)), settings_(std::move(settings)), request_(std::move(request)), exchange_(std::move(exchange)),
       on_over_(std::move(on_over)), key_(key_of(request_.path, request_.query)) {}
 
-ProxyRequest::~ProxyRequest() { stop_keeping(); }
+ProxyRequest::~ProxyRequest() { drop_body(); }
 
 void ProxyRequest::begin() {
   if (exchange_)
@@ -80,7 +80,7 @@ ProxyRequest::Found ProxyRequest::look() {
     validates_ = request_.method == http::Method::get;
   }
   if (http::cache_control_of(request_.headers).only_if_cached) {
-    exchange_->reply(http::problem(http::problems::origin_timeout, "Nothing fresh is stored, and the request wants nothing else (only-if-cached)."));
+    if (exchange_) exchange_->reply(http::problem(http::problems::origin_timeout, "Nothing fresh is stored, and the request wants nothing else (only-if-cached)."));
     end();
     return Found::answered;
   }
@@ -134,6 +134,7 @@ net::FetchRequest ProxyRequest::question() const {
   fetch.deadlines.low_speed_window = settings_->first_byte_timeout;
   fetch.deadlines.low_speed_bytes = 1;
   fetch.max_body_bytes = kAnyBody;
+  fetch.drops_surplus = true;
   return fetch;
 }
 
@@ -153,6 +154,7 @@ void ProxyRequest::on_head(const net::FetchHead& head) {
   decide_keeping(response, head);
   if (leads_ && !kept_) release_waiting();
   pass_head(response, head);
+  if (!exchange_ && !kept_) end();  // nobody wants the body
 }
 
 /// A 304 that says that the stored response is still good, or a failure that it may stand in for.
@@ -244,29 +246,54 @@ void ProxyRequest::pass_head(const http::StoredHead& response, const net::FetchH
 }
 
 net::Flow ProxyRequest::on_body(std::string_view bytes) {
-  if (exchange_ && exchange_->unsent() > kUnsentHigh) {
-    exchange_->when_drained(kUnsentLow, [this] {
-      if (fetch_) fetch_->resume();
-    });
+  if (kept_ && has_room(bytes.size())) {
+    body_.append(bytes);
+    pass_on();
+    return net::Flow::go_on;
+  }
+  if (std::exchange(kept_, nullptr)) release_waiting();
+  pass_on();
+  if (!exchange_) {
+    end();
+    return net::Flow::go_on;
+  }
+  if (passed_ < body_.size() || exchange_->unsent() > kUnsentHigh) {
+    pass_on_when_drained();
     return net::Flow::pause;
   }
-  if (kept_) {
-    const bool fits = body_.size() + bytes.size() <= settings_->max_object_bytes && tools_.store.take_room(bytes.size(), settings_->max_filling_bytes);
-    if (fits) {
-      room_ += bytes.size();
-      body_.append(bytes);
-    } else {
-      stop_keeping();
-      release_waiting();
-    }
-  }
-  if (exchange_) exchange_->write(std::string(bytes));
+  drop_body();
+  exchange_->write(std::string(bytes));
   return net::Flow::go_on;
+}
+
+bool ProxyRequest::has_room(std::size_t bytes) {
+  if (body_.size() + bytes > settings_->max_object_bytes || !tools_.store.take_room(bytes, settings_->max_filling_bytes)) return false;
+  room_ += bytes;
+  return true;
+}
+
+/// What is kept, to the client that it arrived for. A client that reads slowly does not hold up those who wait for the store.
+void ProxyRequest::pass_on() {
+  while (exchange_ && passed_ < body_.size()) {
+    if (exchange_->unsent() > kUnsentHigh) return pass_on_when_drained();
+    auto piece = body_.substr(passed_, kUnsentLow);
+    passed_ += piece.size();
+    exchange_->write(std::move(piece));
+  }
+}
+
+void ProxyRequest::pass_on_when_drained() {
+  if (std::exchange(is_draining_, true)) return;
+  exchange_->when_drained(kUnsentLow, [this] {
+    is_draining_ = false;
+    pass_on();
+    if (fetch_ && !kept_ && !is_draining_) fetch_->resume();
+  });
 }
 
 void ProxyRequest::on_done(base::Result<void> result) {
   if (!result) {
-    stop_keeping();
+    drop_body();
     refuse(result.error());
     return end();
   }
@@ -277,15 +304,18 @@ void ProxyRequest::on_done(base::Result<void> result) {
 
 void ProxyRequest::keep() {
   kept_->body = base::share(std::move(body_));
+  const auto left = base::BytesSlice{kept_->body, passed_, kept_->body->size() - passed_};
   const bool is_whole = !kept_->part || kept_->body->size() == kept_->part->length();
   if (is_whole) tools_.store.put(key_, kept_->part ? combined(stored_, kept_) : kept_);
-  stop_keeping();
+  drop_body();
+  if (exchange_ && left.length != 0) exchange_->write(left);
 }
 
-void ProxyRequest::stop_keeping() {
+void ProxyRequest::drop_body() {
   tools_.store.give_room(std::exchange(room_, 0));
   kept_.reset();
   body_ = {};
+  passed_ = 0;
 }
 
 void ProxyRequest::answer(const ProxyEntryPtr& entry, http::CacheStatus status) {

@@ -74,9 +74,12 @@ class ProxyRequest {
   void decide_keeping(const http::StoredHead&, const net::FetchHead&);
   void pass_head(const http::StoredHead&, const net::FetchHead&);
   net::Flow on_body(std::string_view);
+  bool has_room(std::size_t bytes);
+  void pass_on();
+  void pass_on_when_drained();
   void on_done(base::Result<void>);
   void keep();
-  void stop_keeping();
+  void drop_body();
 
   void answer(const ProxyEntryPtr&, http::CacheStatus);
   void refuse(const base::Error&);
@@ -101,7 +104,9 @@ class ProxyRequest {
   http::Forward why_ = http::Forward::uri_miss;
   base::WallTime requested_;
   std::shared_ptr<ProxyEntry> kept_;           // the response that arrives, while it may be kept
-  std::string body_;
+  std::string body_;                           // of it; the client reads along, however slow it is
+  std::size_t passed_ = 0;                     // how much of that the client's exchange has
+  bool is_draining_ = false;                   // when_drained is pending
   std::uint64_t room_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -1,0 +1,266 @@
+// One request's way through the plain cache, with a scripted origin.
+#include "cache_node/proxy/proxy_request.h"
+
+#include <doctest/doctest.h>
+
+#include "cache_node/crew.h"
+#include "scripted.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+
+namespace {
+
+const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "text/plain"}};
+
+/// One worker's plain cache.
+struct PlainCache {
+  explicit PlainCache(ProxySettings of) : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
+  ~PlainCache() { workers.stop(); }
+
+  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false, FakeExchange** out = nullptr, http::Method method = http::Method::get) {
+    auto seen = std::make_shared<Seen>();
+    workers.on(0, [&] {
+      http::Request request;
+      request.method = method;
+      request.path = std::move(path);
+      request.host = "cache.test";
+      request.headers = std::move(headers);
+      request.client = "192.0.2.1";
+      auto exchange = std::make_unique<FakeExchange>(workers.worker().loop, request, seen, slow);
+      if (out) *out = exchange.get();
+      const ProxyTools tools{clock, workers.client(), store, gathering, "plain", {}};
+      requests
+          .add([&](std::function<void()> on_over) {
+            return std::make_unique<ProxyRequest>(tools, settings, std::move(request), std::move(exchange), std::move(on_over));
+          })
+          .begin();
+    });
+    return seen;
+  }
+  std::shared_ptr<Asked> origin(std::size_t n = 0) {
+    REQUIRE(workers.client().wait_for(n + 1));
+    return workers.client().at(n);
+  }
+  void head(Asked& asked, std::uint64_t length, http::Headers headers = kFresh, int status = 200) {
+    workers.on(0, [&] { ScriptedClient::head(asked, status, std::move(headers), length); });
+  }
+  void bytes(Asked& asked, std::string_view body) {
+    workers.on(0, [&] { ScriptedClient::bytes(asked, body); });
+  }
+  void done(Asked& asked, base::Result<void> result = {}) {
+    workers.on(0, [&] { ScriptedClient::done(asked, std::move(result)); });
+  }
+  std::size_t under_way() {
+    std::size_t count = 0;
+    workers.on(0, [] {});  // what is over is destroyed by a later call of the loop
+    workers.on(0, [&] { count = requests.size(); });
+    return count;
+  }
+
+  base::SystemClock clock;
+  Workers workers{1};
+  ProxyStore store{64 << 20};
+  Gathering gathering;
+  std::shared_ptr<const ProxySettings> settings;
+  Crew<ProxyRequest> requests;
+};
+
+ProxySettings one_origin() {
+  ProxySettings settings;
+  settings.origin = "http://origin.test";
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("one fetch serves all who ask at once") {
+  PlainCache cache(one_origin());
+  const auto first = cache.ask("/a"), second = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.head(*asked, 5);
+  cache.bytes(*asked, "hello");
+  cache.done(*asked);
+  CHECK(first->wait_end());
+  CHECK(second->wait_end());
+  CHECK(first->body == "hello");
+  CHECK(second->body == "hello");
+  CHECK(cache.workers.client().count() == 1);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a client that leaves before the head does not end the fetch that others wait for") {
+  PlainCache cache(one_origin());
+  FakeExchange* leaving = nullptr;
+  const auto first = cache.ask("/a", {}, false, &leaving);
+  const auto second = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.workers.on(0, [&] { leaving->leave(); });
+  cache.head(*asked, 5);
+  cache.bytes(*asked, "hello");
+  cache.done(*asked);
+  CHECK(second->wait_end());
+  CHECK(second->body == "hello");
+  CHECK(first->cut);
+  CHECK(cache.workers.client().count() == 1);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a waiting client that leaves is forgotten when it is woken, whatever it asked for") {
+  PlainCache cache(one_origin());
+  FakeExchange* leaving = nullptr;
+  const auto first = cache.ask("/a");
+  const auto second = cache.ask("/a", {}, false, &leaving);
+  const auto asked = cache.origin();
+  cache.workers.on(0, [&] { leaving->leave(); });
+  cache.head(*asked, 5, {{"Cache-Control", "no-store"}});
+  cache.bytes(*asked, "hello");
+  cache.done(*asked);
+  CHECK(first->wait_end());
+  CHECK(second->cut);
+  CHECK(cache.workers.client().count() == 1);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a body that nobody wants any more and that may not be kept is not fetched to its end") {
+  PlainCache cache(one_origin());
+  FakeExchange* leaving = nullptr;
+  const auto seen = cache.ask("/a", {}, false, &leaving);
+  const auto asked = cache.origin();
+  SUBCASE("the client left before the head") {
+    cache.workers.on(0, [&] { leaving->leave(); });
+    cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
+  }
+  SUBCASE("the client left in the body") {
+    cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
+    cache.workers.on(0, [&] { leaving->leave(); });
+  }
+  CHECK(asked->cancelled);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a client that reads slowly does not hold up the others, and gets the whole body") {
+  PlainCache cache(one_origin());
+  FakeExchange* slow = nullptr;
+  const auto body = body_of(5 << 20);
+  const auto first = cache.ask("/a", {}, true, &slow);
+  const auto second = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.head(*asked, body.size());
+  cache.bytes(*asked, body);
+  CHECK_FALSE(asked->paused);
+  CHECK(first->most_unsent <= (2 << 20));
+  SUBCASE("it drains while the body arrives") {
+    cache.workers.on(0, [&] { slow->drain(); });
+    cache.done(*asked);
+  }
+  SUBCASE("it drains in the end") { cache.done(*asked); }
+  CHECK(second->wait_end());
+  CHECK(second->body == body);
+  CHECK(first->wait_end());
+  CHECK(first->body == body);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a slow client that leaves does not stop the fetch that is kept") {
+  PlainCache cache(one_origin());
+  FakeExchange* slow = nullptr;
+  const auto body = body_of(5 << 20);
+  const auto first = cache.ask("/a", {}, true, &slow);
+  const auto asked = cache.origin();
+  cache.head(*asked, body.size());
+  cache.bytes(*asked, std::string_view(body).substr(0, 3 << 20));
+  cache.workers.on(0, [&] { slow->leave(); });
+  cache.bytes(*asked, std::string_view(body).substr(3 << 20));
+  cache.done(*asked);
+  const auto second = cache.ask("/a");
+  CHECK(second->wait_end());
+  CHECK(second->body == body);
+  CHECK(second->note.cache == "hit");
+  CHECK(cache.workers.client().count() == 1);
+}
+
+TEST_CASE("a body beyond the bound is passed on whole, at the client's pace, and not kept") {
+  auto settings = one_origin();
+  settings.max_object_bytes = 2 << 20;
+  PlainCache cache(settings);
+  FakeExchange* slow = nullptr;
+  const auto body = body_of(5 << 20);
+  const auto seen = cache.ask("/a", {}, true, &slow);
+  const auto asked = cache.origin();
+  // In chunks: the length is not known before.
+  cache.workers.on(0, [&] { ScriptedClient::head(*asked, 200, kFresh, std::nullopt); });
+  cache.bytes(*asked, body);
+  CHECK(asked->paused);
+  CHECK(seen->most_unsent <= (2 << 20));
+  cache.done(*asked);
+  for (int i = 0; i < 100 && !seen->ended(); ++i) cache.workers.on(0, [&] {
+    if (!seen->ended()) slow->drain();
+  });
+  CHECK(seen->wait_end());
+  CHECK(seen->body == body);
+  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a request that has come through this cache before is refused, and one that wants only what is stored gets 504") {
+  PlainCache cache(one_origin());
+  const auto looping = cache.ask("/a", {{"Via", "1.1 other, 1.1 plain"}});
+  CHECK(looping->wait_end());
+  CHECK(looping->response.status == 400);
+  const auto wanting = cache.ask("/a", {{"Cache-Control", "only-if-cached"}});
+  CHECK(wanting->wait_end());
+  CHECK(wanting->response.status == 504);
+  CHECK(cache.workers.client().count() == 0);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a 304 renews what is stored and leaves the validator of the stored body alone") {
+  PlainCache cache(one_origin());
+  const auto first = cache.ask("/a");
+  cache.head(*cache.origin(), 5, {{"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}, {"A", "1"}});
+  cache.bytes(*cache.origin(), "hello");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  const auto second = cache.ask("/a");
+  const auto asked = cache.origin(1);
+  CHECK(asked->request.headers.first("If-None-Match") == "\"one\"");
+  cache.head(*asked, 0, {{"Cache-Control", "max-age=60"}, {"ETag", "\"two\""}, {"A", "2"}}, 304);
+  CHECK(second->wait_end());
+  CHECK(second->body == "hello");
+  CHECK(second->header("A") == "2");
+  CHECK(second->header("ETag") == "\"one\"");
+  const auto third = cache.ask("/a");
+  CHECK(third->wait_end());
+  CHECK(third->note.cache == "hit");
+}
+
+TEST_CASE("a cut body is cut for the client, and nothing is kept") {
+  PlainCache cache(one_origin());
+  const auto seen = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.head(*asked, 10);
+  cache.bytes(*asked, "hello");
+  cache.done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "cut"));
+  CHECK(seen->wait_end());
+  CHECK(seen->cut);
+  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a request by a method of its own is forwarded by that word, and what it changes is asked for anew") {
+  PlainCache cache(one_origin());
+  const auto first = cache.ask("/a");
+  cache.head(*cache.origin(), 5);
+  cache.bytes(*cache.origin(), "hello");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  const auto changing = cache.ask("/a", {}, false, nullptr, http::Method::other);
+  const auto asked = cache.origin(1);
+  CHECK(asked->request.method == http::Method::other);
+  cache.head(*asked, 0, {});
+  cache.done(*asked);
+  CHECK(changing->wait_end());
+  CHECK(cache.store.totals().entries == 0);
+}
