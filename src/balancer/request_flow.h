@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "access/admission.h"
+#include "balancer/entrance/token_memo.h"
 #include "balancer/event_view.h"
 #include "balancer/flow_metrics.h"
 #include "balancer/node_registry.h"
@@ -61,9 +62,10 @@ class RequestFlow {
   using Waiting = std::unordered_map<std::uint64_t, Viewer>;
 
   bool find_channel(Viewer&);
-  bool take_pass(Viewer&, std::string_view text);
-  bool take_token(Viewer&, std::string_view text);
+  bool take_pass(runtime::Worker&, Viewer&, std::string_view text);
+  bool take_token(runtime::Worker&, Viewer&, std::string_view text);
   bool renew(Viewer&, std::chrono::milliseconds idle);
+  bool renew_for(Viewer&, const PlaylistAnswer&);
   bool admit(Viewer&);
   void note_cache(Viewer&);
   void ask(runtime::Worker&, Viewer);
@@ -89,8 +91,18 @@ class RequestFlow {
 
   FlowParts parts_;
   FlowMetrics metrics_;
-  std::vector<Waiting> waiting_;    // one for each worker, touched by it alone
-  std::vector<std::uint64_t> next_; // likewise
+
+  /// What one worker has of its own.
+  struct Desk {
+    TokenMemo tokens;
+    Waiting waiting;
+    std::uint64_t next_place = 0;
+    struct {
+      std::uint64_t place = 0;
+      Viewer* viewer = nullptr;
+    } asking;                       // who asks just now; nobody when it was answered
+  };
+  std::vector<Desk> desks_;         // one for each worker, touched by it alone
 };
 
 }  // namespace tribune::balancer

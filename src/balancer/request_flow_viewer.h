@@ -19,12 +19,11 @@ struct RequestFlow::Viewer {
   contracts::Token token;                       // its channel is the one that the path names
   std::string path;                             // after `~{session}/`
   const contracts::Channel* channel = nullptr;  // of the view
-  std::string token_text{};
+  std::string token_text{};                     // where the answer names it
   std::string preferred{};                      // the cache that the client named, now or before
   Claims claims{};                              // what it says of caches in this request
   std::optional<contracts::Ticket> ticket{};    // shown instead of a token
   std::optional<Turn> turn{};                   // how the ticket's playlists turned into the programme
-  std::string query{};                          // of the request, in the programme's numbering
   bool is_new = false;                          // this request opened the session, or the place in the queue
   bool is_counted = false;                      // Sessions knows it, and will say when it is released
   Asking asking{};

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace tribune::base {
@@ -75,6 +76,13 @@ bool KeyRing::verify(Purpose purpose, std::string_view message, std::string_view
     return sodium_memcmp(expected.data(), mac.data(), kMacBytes) == 0;
   }
   return false;
+}
+
+WallTime KeyRing::usable_until(std::string_view key_id) const {
+  auto until = WallTime::min();
+  for (const auto& key : keys_)
+    if (key.id == key_id) until = std::max(until, key.not_after.value_or(WallTime::max()));
+  return until;
 }
 
 std::string sha256(std::string_view bytes) {

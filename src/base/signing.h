@@ -48,6 +48,9 @@ class KeyRing {
   /// Constant time in the MAC; false for an unknown or ended key.
   bool verify(Purpose, std::string_view message, std::string_view key_id, std::string_view mac, WallTime now) const;
 
+  /// From when on the key verifies nothing any more: never, at its end, or ever since for a key that is not of the ring.
+  WallTime usable_until(std::string_view key_id) const;
+
  private:
   struct Prepared;
   std::vector<Prepared> keys_;

@@ -100,6 +100,7 @@ std::size_t HeadGuard::pass_run(const char* bytes, std::size_t size) {
     if (left_ == 0) state_ = state_ == State::body ? State::complete : State::chunk_cr;
     return run;
   }
+  if (state_ == State::name || state_ == State::trailer_name) return pass_name(bytes, std::min<std::uint64_t>(size, limit_left(limits_->max_head_bytes, line_bytes_)));
   const bool is_value = (state_ == State::value && field_ == Field::other) || state_ == State::trailer_value;
   const bool is_target = state_ == State::target && target_bytes_ > 1 &&
                          (target_form_ == TargetForm::origin || target_form_ == TargetForm::absolute_path);
@@ -110,6 +111,17 @@ std::size_t HeadGuard::pass_run(const char* bytes, std::size_t size) {
   while (run < most && is(bytes[run], is_value ? kValue : kTarget)) ++run;
   line_bytes_ += run;
   if (is_target) target_bytes_ += run;
+  return run;
+}
+
+/// A quarter of a player's head is names: in a run they cost a third of what they cost byte by byte.
+std::size_t HeadGuard::pass_name(const char* bytes, std::size_t most) {
+  std::size_t run = 0;
+  for (; run < most && is(bytes[run], kToken); ++run) {
+    if (name_length_ < kNameBytes) name_[name_length_] = lower(bytes[run]);
+    if (name_length_ <= kNameBytes) ++name_length_;
+  }
+  line_bytes_ += run;
   return run;
 }
 

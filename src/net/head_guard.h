@@ -86,6 +86,7 @@ class HeadGuard {
   bool expect(char c, char wanted, State next, Refusal otherwise);
   // Whole runs of bytes that need no look at each one; how many were passed.
   std::size_t pass_run(const char* bytes, std::size_t size);
+  std::size_t pass_name(const char* bytes, std::size_t most);
 
   bool refuse(Refusal);
   bool go(State next);
@@ -121,7 +122,7 @@ class HeadGuard {
   Field field_ = Field::other;
   TargetForm target_form_ = TargetForm::origin;
   std::uint8_t name_length_ = 0;    // saturates above kNameBytes
-  char name_[kNameBytes];
+  char name_[kNameBytes] = {};
   bool is_http_1_0_ = false;
   bool is_options_ = false;
   bool may_have_body_ = true;

@@ -67,6 +67,7 @@ bool HttpConnection::adopt() {
   client_text_ = client_.text();
   trusted_ = server_.trusted().contains(peer_);
   wants_proxy_header_ = trusted_ && server_.wants_proxy_header();
+  if (!wants_proxy_header_) enter_express();
   return true;
 }
 
@@ -229,6 +230,7 @@ void HttpConnection::refuse(Refusal refusal) {
 }
 
 void HttpConnection::linger() {
+  leave_express();
   ::shutdown(fd(), SHUT_WR);
   set_phase(Phase::lingering);
   drop_input();

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "http/message.h"
@@ -28,6 +29,7 @@
 #include "net/send_watch.h"
 
 struct bufferevent;
+struct event;
 struct evbuffer;
 struct evbuffer_cb_entry;
 struct evbuffer_cb_info;
@@ -129,7 +131,18 @@ class HttpConnection {
   http::Request take_request(evhttp_request*);
   bool place_target(std::string_view target, http::Request&);
   void listen_for_leaving();
-  void hand_over(http::Request&&, evhttp_request*);
+  void begin_handling();
+  void hand_over(http::Request&&, std::string_view target);
+
+  // http_connection_express.cpp: requests that are answered before evhttp hears of them
+  static void on_readable(int, short, void*) noexcept;
+  void enter_express();
+  void leave_express();
+  void arrived_while_idle(char* bytes, std::size_t size);
+  void give_to_evhttp(std::string_view bytes, std::uint64_t scanned);
+  bool join_evhttp();
+  /// Whether a request is being handled that evhttp does not know.
+  bool is_express() const { return !express_head_.empty(); }
 
   Framing framing_for(int status, std::optional<std::uint64_t> length) const;
   std::uint64_t send_now(const std::string& head, const http::Body& body);
@@ -148,8 +161,13 @@ class HttpConnection {
   ServerCore& server_;
   bufferevent* buffer_;
   evhttp_connection* evcon_ = nullptr;
-  evhttp_request* request_ = nullptr;      // while an answer is owed
+  evhttp_request* request_ = nullptr;      // while an answer is owed that evhttp knows of
   HttpExchange* exchange_ = nullptr;       // while it lives
+  struct FreeEvent {
+    void operator()(event*) const;
+  };
+  std::unique_ptr<event, FreeEvent> readable_;  // reads the socket while the connection is idle
+  std::string_view express_head_;          // the bytes of the request while is_express()
   evbuffer_cb_entry* input_entry_ = nullptr;
   evbuffer_cb_entry* output_entry_ = nullptr;
   bool* destroyed_ = nullptr;              // set while code runs that may end in the destructor

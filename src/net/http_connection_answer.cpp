@@ -59,7 +59,7 @@ Framing HttpConnection::framing_for(int status, std::optional<std::uint64_t> len
 
 void HttpConnection::reply(const http::Response& response, http::Body&& body) {
   closes_ = closes_ || server_.is_draining();
-  bufferevent_disable(buffer_, EV_READ);
+  if (!is_express()) bufferevent_disable(buffer_, EV_READ);
   const auto length = http::length_of(body);
   const auto framing = framing_for(response.status, length);
   answer_.status = response.status;
@@ -68,6 +68,12 @@ void HttpConnection::reply(const http::Response& response, http::Body&& body) {
   answer_.body_bytes = answer_.is_head ? 0 : length;
   const auto& head = server_.answer_head().write(response.status, response.headers, framing);
   const auto sent = evbuffer_get_length(output()) == 0 ? send_now(head, body) : 0;
+  if (is_express() && sent == head.size() + answer_.body_bytes) {
+    express_head_ = {};
+    if (answer_.body_bytes >= kWatchedBytes) watch();
+    return answered();
+  }
+  if (!join_evhttp()) return;
   if (sent < head.size()) evbuffer_add(output(), head.data() + sent, head.size() - sent);
   const auto body_sent = sent > head.size() ? sent - head.size() : 0;
   if (body_sent < answer_.body_bytes) queue(std::move(body), body_sent);
@@ -137,6 +143,7 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
 }
 
 void HttpConnection::begin(const http::Response& head, std::optional<std::uint64_t> length) {
+  if (!join_evhttp()) return;
   closes_ = closes_ || server_.is_draining();
   const auto framing = framing_for(head.status, length);
   closes_ = closes_ || framing.kind == Framing::Kind::until_close;
@@ -235,8 +242,16 @@ void HttpConnection::end_answer() {
   const bool all_taken = evbuffer_get_length(output()) == 0;
   if (!all_taken || answer_.body_bytes >= kWatchedBytes) watch();
   if (!all_taken) bufferevent_enable(buffer_, EV_WRITE);
+  bool gone = false;
+  auto* outer = std::exchange(destroyed_, &gone);
   // With an empty output evhttp ends the request inside this call and may free the connection, and this with it.
   evhttp_send_reply_end(request_);
+  if (gone) {
+    if (outer != nullptr) *outer = true;
+    return;
+  }
+  destroyed_ = outer;
+  if (phase_ == Phase::idle && evbuffer_get_length(input()) == 0) enter_express();
 }
 
 void HttpConnection::on_answered(evhttp_request*, void* arg) noexcept { static_cast<HttpConnection*>(arg)->answered(); }

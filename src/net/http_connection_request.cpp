@@ -48,14 +48,16 @@ bool has_token(std::string_view list, std::string_view token) {
 
 void HttpConnection::dispatch(evhttp_request* request) {
   request_ = request;
-  answer_ = {};
-  answer_.began = server_.now();
-  set_phase(Phase::handling);
   // The bit says that the request came in chunks; evhttp would take it for the answer's.
   request->chunked = 0;
   // An absolute target makes evhttp believe that it is a proxy; the guard has compared the authority.
   request->flags &= ~EVHTTP_PROXY_REQUEST;
   evhttp_request_set_on_complete_cb(request, on_answered, this);
+  if (is_express()) {  // it is being handled already: join_evhttp()
+    express_head_ = {};
+    return;
+  }
+  begin_handling();
   if (guard_.in_body() || !guard_.complete() || scanned_ != 0) {
     // The two readers do not agree where the message ends: nothing after this can be trusted, this included.
     server_.rejected(Refusal::framing_disagreement, client_text_);
@@ -64,10 +66,17 @@ void HttpConnection::dispatch(evhttp_request* request) {
   }
   set_read_bound(server_.limits().max_head_bytes);
   auto values = take_request(request);
-  ++requests_;
   closes_ = closes_ || requests_ >= server_.limits().max_requests_per_connection;
   answer_.is_head = values.method == http::Method::head;
-  hand_over(std::move(values), request);
+  const char* target = evhttp_request_get_uri(request);
+  hand_over(std::move(values), target != nullptr ? target : "");
+}
+
+void HttpConnection::begin_handling() {
+  answer_ = {};
+  answer_.began = server_.now();
+  ++requests_;
+  set_phase(Phase::handling);
 }
 
 http::Request HttpConnection::take_request(evhttp_request* request) {
@@ -144,7 +153,7 @@ bool HttpConnection::names_client(http::Request& values) {
   return true;
 }
 
-void HttpConnection::hand_over(http::Request&& values, evhttp_request* request) {
+void HttpConnection::hand_over(http::Request&& values, std::string_view target) {
   const auto refused = [this](Refusal refusal, http::Request&& seen) {
     server_.rejected(refusal, seen.client);
     answer_.kept = std::make_unique<Answer::Kept>(Answer::Kept{std::move(seen), {"", word(refusal), "", ""}});
@@ -155,8 +164,7 @@ void HttpConnection::hand_over(http::Request&& values, evhttp_request* request) 
     closes_ = true;
     return refused(Refusal::too_many_from_address, std::move(values));
   }
-  const char* target = evhttp_request_get_uri(request);
-  if (target == nullptr || !place_target(target, values)) return refused(Refusal::path_invalid, std::move(values));
+  if (target.empty() || !place_target(target, values)) return refused(Refusal::path_invalid, std::move(values));
 
   const bool whole_server = values.path == "*";
   auto exchange = std::make_unique<HttpExchange>(*this, server_.context().loop, std::move(values));
@@ -173,7 +181,7 @@ void HttpConnection::hand_over(http::Request&& values, evhttp_request* request) 
     return;
   }
   destroyed_ = outer;
-  if (phase_ == Phase::handling && exchange_ != nullptr) listen_for_leaving();
+  if (phase_ == Phase::handling && exchange_ != nullptr && join_evhttp()) listen_for_leaving();
 }
 
 void HttpConnection::listen_for_leaving() {

@@ -76,6 +76,8 @@ class ServerCore final : public HttpServer {
   bool wants_proxy_header() const { return proxy_protocol_; }
   bool is_draining() const { return draining_; }
   AnswerHead& answer_head() { return answer_head_; }
+  /// Where connections read what arrives while they are idle; good until the next one reads.
+  auto& express_room() { return express_room_; }
   ConnectionBook& book() { return *book_; }
   base::SteadyTime now() const { return context_.clock.steady_now(); }
   void joined(HttpConnection&, Phase);
@@ -108,6 +110,7 @@ class ServerCore final : public HttpServer {
   std::shared_ptr<ConnectionBook::Shelf> shelf_;
   ServerMetrics metrics_;
   AnswerHead answer_head_;
+  std::array<char, 16 * 1024> express_room_;
   ServerLimits limits_;
   GuardLimits guard_limits_;
   PrefixList trusted_;

@@ -37,6 +37,13 @@ TEST_CASE("an ended key neither signs nor verifies, the next one takes over") {
   CHECK(ring.sign(Purpose::token, "m", kNow)->key_id == "new");
 }
 
+TEST_CASE("a ring tells until when a key verifies") {
+  const KeyRing ring({{"a", "a secret of 32 bytes for testing", std::nullopt}, {"b", "another secret, just as long ....", kNow}});
+  CHECK(ring.usable_until("a") == WallTime::max());
+  CHECK(ring.usable_until("b") == kNow);
+  CHECK(ring.usable_until("c") == WallTime::min());
+}
+
 TEST_CASE("an empty ring signs nothing") { CHECK_FALSE(ring_of({}).sign(Purpose::link, "m", kNow)); }
 
 TEST_CASE("base64url and hex have one text per value") {
