@@ -5,9 +5,12 @@ so times are the client's too: they compare servers of one run.
 """
 import argparse
 import asyncio
+import collections
 import http.server
+import json
 import os
 import random
+import resource
 import shutil
 import statistics
 import sys
@@ -83,7 +86,6 @@ async def viewer(tribune, until, words):
 
 
 async def watch(tribune, viewers, seconds):
-    import collections
     words = collections.Counter()
     until = time.monotonic() + seconds
     await asyncio.gather(*(viewer(tribune, until, words) for _ in range(viewers)))
@@ -188,9 +190,7 @@ def herd(options, folder):
     servers.wait_until(lambda: servers.get(f"{tribune.node.admin}/readyz")[0] == 200, 20, "the cache node is ready")
     media = tribune.media_playlist("bench")
     segments = links(servers.get(media)[2], media)
-    nginx = servers.nginx("nginx lock", folder, folder, None, http=f"proxy_cache_path {folder}/nginx_lock levels=1:2 keys_zone=bench:8m max_size=1g; proxy_http_version 1.1;",
-                          server=f"location / {{ proxy_pass {origin.url}; proxy_cache bench; proxy_cache_valid 200 1h; proxy_cache_lock on; proxy_cache_lock_timeout 60s; }}"
-                                 ) if False else nginx_locked(folder, origin)
+    nginx = nginx_locked(folder, origin)
     varnish = servers.varnish(folder, origin, None)
     try:
         cases = {"Tribune cache node": segments, "nginx, proxy_cache_lock": [f"{nginx.url}/cold-n{i}.ts" for i in range(9)],
@@ -242,7 +242,6 @@ def idle(options, folder):
         "front": {"listen": [f"127.0.0.1:{servers.free_port()}"], "limits": {"max_connections_per_address": 20000}},
         "event": {"keys": servers.KEYS},
         "cache_node": {"id": "node", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store3"), "max_bytes": "1GiB"}})
-    import json
     node.url = "http://" + json.loads((folder / "tribune_cache_node.json").read_text())["front"]["listen"][0]
     try:
         asyncio.run(keep_idle(node, f"{node.url}/ping", 200))
@@ -254,7 +253,6 @@ def idle(options, folder):
 
 
 def main():
-    import resource
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["live_edge", "herd", "idle"], help="live_edge, herd, idle")
     parser.add_argument("--binary", default=os.environ.get("TRIBUNE_BINARY", str(ROOT / "build" / "tribune")))
