@@ -1,4 +1,4 @@
-// Commands about what a cache node keeps; --admin names the node.
+// Commands about what cache nodes keep. --admin names a node; or a balancer, with --nodes.
 
 #include <fmt/format.h>
 
@@ -7,38 +7,71 @@
 namespace tribune::app {
 namespace {
 
+/// What all of these commands take.
+const CtlParameter kNodes{"--nodes", "Through a balancer: all, or ids with commas between them. Else --admin is a node's", false};
+
+/// The path at a node, or at a balancer for its nodes.
+std::string target(const CtlValues& values, const std::string& what) {
+  return values.count("nodes") ? "/nodes/" + what + "?nodes=" + encoded(values, "nodes") : "/cache/" + what;
+}
+
+/// What every node did: one line each.
+std::string of_nodes(const base::json::Value& answer, const std::function<std::string(const base::json::Value&)>& done) {
+  std::string text;
+  for (const auto& node : answer.find("nodes")->array) {
+    const auto state = node.text("state").value_or("?");
+    text += fmt::format("{}: {}\n", node.text("node").value_or("?"),
+                        state == "done" ? done(node) : state == "failed" ? fmt::format("failed: {}", node.text("detail").value_or("")) : std::string(state));
+  }
+  return text;
+}
+
+bool is_of_nodes(const base::json::Value& answer) {
+  const auto* nodes = answer.find("nodes");
+  return nodes && nodes->is(base::json::Kind::array);
+}
+
 CtlRequest purge(const CtlValues& values) {
   base::json::Writer w;
   w.begin_object();
   for (const char* by : {"url", "prefix", "channel", "tag"})
     if (const auto given = values.find(by); given != values.end()) w.member(by, given->second);
   if (const auto soft = values.find("soft"); soft != values.end()) w.member("soft", soft->second == "yes");
-  return {http::Method::post, "/cache/purge", w.end_object().take()};
+  return {http::Method::post, target(values, "purge"), w.end_object().take()};
 }
 
 CtlRequest warm(const CtlValues& values) {
   base::json::Writer w;
   w.begin_object().key("urls").begin_array().value(values.at("url")).end_array().end_object();
-  return {http::Method::post, "/cache/warm", w.take()};
+  return {http::Method::post, target(values, "warm"), w.take()};
+}
+
+std::string progress_of(const base::json::Value& answer) {
+  return fmt::format("{} of {} stored, {} failed", answer.whole("stored").value_or(0), answer.whole("total").value_or(0), answer.whole("failed").value_or(0));
 }
 
 std::string progress_text(const base::json::Value& answer) {
-  return fmt::format("{}: {} of {} stored, {} failed\n", answer.text("job").value_or("?"), answer.whole("stored").value_or(0),
-                     answer.whole("total").value_or(0), answer.whole("failed").value_or(0));
+  const auto job = std::string(answer.text("job").value_or("?"));
+  return is_of_nodes(answer) ? job + "\n" + of_nodes(answer, progress_of) : fmt::format("{}: {}\n", job, progress_of(answer));
+}
+
+std::string purged_text(const base::json::Value& answer) {
+  const auto purged = [](const base::json::Value& value) { return fmt::format("purged {}", value.whole("purged").value_or(0)); };
+  return is_of_nodes(answer) ? of_nodes(answer, purged) : fmt::format("purged: {}\n", answer.whole("purged").value_or(0));
 }
 
 }  // namespace
 
 std::vector<CtlCommand> store_commands() {
   return {
-      {"purge", "Remove objects from a cache node",
+      {"purge", "Remove objects from a cache node, or from all",
        {{"--url", "One object: channel/epoch/path, or its URL", false}, {"--prefix", "All whose channel/epoch/path begins so", false},
         {"--channel", "All of a channel", false}, {"--tag", "All with this tag of the origin's", false},
-        {"--soft", "yes: they are stale, not gone", false}},
-       purge, [](const base::json::Value& answer) { return fmt::format("purged: {}\n", answer.whole("purged").value_or(0)); }},
-      {"warm", "Fetch an object into a cache node", {{"URL", "channel/epoch/path, or its URL"}}, warm, progress_text},
-      {"warmed", "How far a warm-up is", {{"JOB", "What `warm` named"}},
-       [](const CtlValues& values) { return CtlRequest{http::Method::get, "/cache/warm/" + encoded(values, "job"), ""}; }, progress_text},
+        {"--soft", "yes: they are stale, not gone", false}, kNodes},
+       purge, purged_text},
+      {"warm", "Fetch an object into a cache node, or into all", {{"URL", "channel/epoch/path, or its URL"}, kNodes}, warm, progress_text},
+      {"warmed", "How far a warm-up is", {{"JOB", "What `warm` named"}, kNodes},
+       [](const CtlValues& values) { return CtlRequest{http::Method::get, target(values, "warm/" + encoded(values, "job")), ""}; }, progress_text},
   };
 }
 

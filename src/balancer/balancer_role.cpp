@@ -16,6 +16,7 @@
 #include "balancer/event_view.h"
 #include "balancer/heartbeats.h"
 #include "balancer/news/news_desk.h"
+#include "balancer/news/order_desk.h"
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
 #include "balancer/request_flow.h"
@@ -48,6 +49,7 @@ class BalancerRole final : public runtime::Role {
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
         news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
+        orders_(services.log, news_, nodes_, view_, services.workers.size()),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
         desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, slates_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_),
@@ -91,6 +93,7 @@ class BalancerRole final : public runtime::Role {
     auto routes = limits_desk_.routes();
     routes.push_back({{http::Method::get}, "/status/nodes", [this](auto&, auto exchange, const auto&) { exchange->reply(status_of_nodes()); }});
     for (auto& route : routing_desk_.routes()) routes.push_back(std::move(route));
+    for (auto& route : orders_.routes()) routes.push_back(std::move(route));
     return routes;
   }
 
@@ -169,6 +172,7 @@ class BalancerRole final : public runtime::Role {
     view->direct_players = settings.direct_players;
     view->session_idle = settings.session_idle;
     view->publish_delay = settings.publish_delay;
+    view->order_deadline = settings.order_deadline;
     view->receipt_lifetime = settings.routing.receipt_lifetime;
     nodes_.configure(settings.nodes, settings.node_timeout);
     files_.configure(settings.routing);
@@ -231,6 +235,7 @@ class BalancerRole final : public runtime::Role {
   std::unique_ptr<Prober> prober_;        // of the first worker
   Heartbeats heartbeats_;
   NewsDesk news_;
+  OrderDesk orders_;
   Slates slates_;
   TurnBook turns_;
   SlateDoor slate_door_;

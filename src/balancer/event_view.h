@@ -22,6 +22,7 @@ struct EventView {
   std::chrono::milliseconds session_idle{10'000};
   std::chrono::milliseconds receipt_lifetime{300'000};
   std::chrono::milliseconds publish_delay{200};
+  std::chrono::milliseconds order_deadline{5'000};
   std::string slate_origin;
   net::PrefixList operator_networks;
   std::string operator_token;

@@ -55,7 +55,10 @@ void NewsListener::ask(const BalancerPtr& balancer) {
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = balancer->url + path;
-  request.body = contracts::to_json(contracts::NewsQuestion{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged});
+  contracts::NewsQuestion question{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
+  balancer->results_told = std::min(balancer->results.size(), contracts::kMaxQuestionResults);
+  question.results.assign(balancer->results.begin(), balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_told));
+  request.body = contracts::to_json(question);
   request.headers = {{"Content-Type", "application/json"}};
   request.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "POST " + path, request.body, parts_.clock.wall_now()));
   const auto origin = http::parse_uri(balancer->url);
@@ -87,8 +90,11 @@ void NewsListener::answered(const BalancerPtr& balancer, const base::Result<net:
     parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", news.error().text}});
     return ask_later(balancer, result && result->head.status == 404 ? kRetryUnknown : kRetry);
   }
+  balancer->results.erase(balancer->results.begin(), balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_told));
   taken_.add(static_cast<double>(news->targets.size()));
   if (news->number > 0) balancer->acknowledged = news->number;
+  follow(balancer, news->orders);
+  if (news->targets.empty() && news->number > 0) return ask(balancer);
   if (news->targets.empty()) {
     // Another question took this one's place: two of the URLs may lead to one balancer.
     balancer->is_busy = false;
@@ -97,6 +103,24 @@ void NewsListener::answered(const BalancerPtr& balancer, const base::Result<net:
   parts_.begin(std::move(news->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
     if (const auto told = weak.lock(); told && !is_stopped_) ask(told);
   });
+}
+
+void NewsListener::follow(const BalancerPtr& balancer, const std::vector<contracts::NodeOrder>& orders) {
+  for (const auto& order : orders)
+    parts_.follow(order, [this, &loop = worker_.loop, weak = std::weak_ptr<Balancer>(balancer)](contracts::OrderResult result) {
+      loop.post([this, weak, result = std::move(result)]() mutable {
+        if (const auto told = weak.lock(); told && !is_stopped_) followed(told, std::move(result));
+      });
+    });
+}
+
+/// Somebody waits for it: the question that is held does not.
+void NewsListener::followed(const BalancerPtr& balancer, contracts::OrderResult result) {
+  balancer->results.push_back(std::move(result));
+  if (balancer->is_busy && !balancer->fetch) return;   // fills begin; the next question comes after them
+  balancer->retry.cancel();
+  balancer->fetch.reset();
+  ask(balancer);
 }
 
 base::Result<contracts::News> NewsListener::read(const net::WholeAnswer& answer) const {

@@ -1,7 +1,9 @@
 #pragma once
 // Asks every balancer for news: segments that this node's viewers are about to ask for. The question is held at the balancer until
-// there is news; the next one acknowledges what the last answer told, once its fills run.
+// there is news; the next one acknowledges what the last answer told, once its fills run. News bring an operator's orders too; how they
+// ended is said at once, by a new question.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +28,8 @@ struct NewsParts {
   const std::string& run;         // as in heartbeats
   /// Begins the fills of these links' targets unless they are here or under way, then calls back on this worker.
   std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin;
+  /// Follows an order and calls back once, on any thread.
+  std::function<void(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result)> follow;
 };
 
 /// Owned by one worker.
@@ -45,12 +49,16 @@ class NewsListener {
     net::Timer retry;
     base::SteadyTime asked{};
     bool is_busy = false;           // asking, or beginning fills
+    std::deque<contracts::OrderResult> results;   // not known to be heard yet
+    std::size_t results_told = 0;   // of them, in the question that is under way
   };
   using BalancerPtr = std::shared_ptr<Balancer>;
 
   void tend();
   void ask(const BalancerPtr&);
   void ask_later(const BalancerPtr&, std::chrono::milliseconds);
+  void follow(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
+  void followed(const BalancerPtr&, contracts::OrderResult);
   void answered(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
   base::Result<contracts::News> read(const net::WholeAnswer&) const;
 

@@ -13,6 +13,7 @@ namespace json = base::json;
 
 constexpr std::array<std::string_view, 4> kBy = {"url", "prefix", "channel", "tag"};
 constexpr std::size_t kLongestText = 8 * 1024;
+constexpr std::size_t kLongestProblem = 400;
 constexpr std::size_t kMostTagBytes = 4 * 1024;
 
 tl::unexpected<base::Error> wrong(std::string text) {
@@ -70,9 +71,7 @@ base::Result<WarmOrder> read_warm(const json::Value& object, std::string_view jo
 
 std::string_view word(PurgeOrder::By by) { return kBy[static_cast<std::size_t>(by)]; }
 
-std::string to_json(const Order& order) {
-  json::Writer w;
-  w.begin_object();
+void write_members(json::Writer& w, const Order& order) {
   if (const auto* purge = std::get_if<PurgeOrder>(&order)) {
     w.key("purge").begin_object().member(word(purge->by), purge->value).member("soft", purge->soft).end_object();
   } else if (const auto* warm = std::get_if<WarmOrder>(&order)) {
@@ -82,14 +81,38 @@ std::string to_json(const Order& order) {
   } else {
     w.key("progress").begin_object().member("job", std::get<ProgressQuestion>(order).job).end_object();
   }
+}
+
+std::string to_json(const Order& order) {
+  json::Writer w;
+  w.begin_object();
+  write_members(w, order);
   return w.end_object().take();
 }
 
-base::Result<Order> order_from_json(std::string_view text) {
-  const auto value = read_object(text);
-  if (!value) return tl::unexpected(value.error());
-  if (value->object.size() != 1 || !value->object.front().value.is(json::Kind::object)) return wrong("one member that is an object is needed");
-  const auto& [name, offset, inner] = value->object.front();
+void write(json::Writer& w, const OrderResult& result) {
+  const auto& p = result.progress;
+  w.begin_object().member("id", result.id).member("problem", result.problem).member("purged", result.purged).member("total", p.total).member("left", p.left);
+  w.member("running", p.running).member("stored", p.stored).member("failed", p.failed).end_object();
+}
+
+base::Result<OrderResult> order_result(const json::Value& value) {
+  OrderResult result;
+  result.id = value.text("id").value_or("");
+  if (!is_id(result.id)) return wrong("the member id of a result is needed");
+  result.problem = value.text("problem").value_or("").substr(0, kLongestProblem);
+  const auto count = [&](const char* name) { return static_cast<std::uint64_t>(std::max<std::int64_t>(value.whole(name).value_or(0), 0)); };
+  result.purged = count("purged");
+  result.progress = {count("total"), count("left"), count("running"), count("stored"), count("failed")};
+  return result;
+}
+
+base::Result<Order> order_from_json(std::string_view text) { return read_object(text).and_then(order_from_value); }
+
+base::Result<Order> order_from_value(const json::Value& value) {
+  if (!value.is(json::Kind::object) || value.object.size() != 1 || !value.object.front().value.is(json::Kind::object))
+    return wrong("one member that is an object is needed");
+  const auto& [name, offset, inner] = value.object.front();
   const auto as_order = [](auto order) { return Order(std::move(order)); };
   if (name == "purge") return read_purge(inner).map(as_order);
   const auto job = inner.text("job").value_or("");

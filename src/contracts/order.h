@@ -38,6 +38,22 @@ struct ProgressQuestion {
 
 using Order = std::variant<PurgeOrder, WarmOrder, ProgressQuestion>;
 
+/// How far a warm-up is: objects not begun, under way, here, and not to be had.
+struct WarmProgress {
+  std::uint64_t total = 0, left = 0, running = 0, stored = 0, failed = 0;
+  bool is_done() const { return left == 0 && running == 0; }
+  bool operator==(const WarmProgress&) const = default;
+};
+
+/// What became of an order on one node.
+struct OrderResult {
+  std::string id;                    // of the order
+  std::string problem;               // why it was not followed; empty: it was
+  std::uint64_t purged = 0;          // objects that were meant
+  WarmProgress progress;             // of a warm-up
+  bool operator==(const OrderResult&) const = default;
+};
+
 inline constexpr std::size_t kMaxOrderBytes = 1 << 20;
 inline constexpr std::size_t kMaxWarmObjects = 10'000;
 
@@ -45,6 +61,13 @@ inline constexpr std::size_t kMaxWarmObjects = 10'000;
 std::string to_json(const Order&);
 /// Errors: invalid_input.
 base::Result<Order> order_from_json(std::string_view text);
+/// The object's members, into an object that is open.
+void write_members(base::json::Writer&, const Order&);
+base::Result<Order> order_from_value(const base::json::Value&);
+
+void write(base::json::Writer&, const OrderResult&);
+/// Errors: invalid_input.
+base::Result<OrderResult> order_result(const base::json::Value&);
 
 /// The same from the inner objects, as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
 base::Result<PurgeOrder> purge_order(std::string_view text);

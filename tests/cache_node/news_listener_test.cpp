@@ -17,6 +17,7 @@ struct Fixture {
   const std::string run = "r";
   std::vector<std::string> begun;
   std::function<void()> on_begun;
+  std::vector<std::string> followed;
   std::unique_ptr<NewsListener> listener;
 
   Fixture() {
@@ -27,6 +28,10 @@ struct Fixture {
                                                         [this](std::vector<std::string> targets, std::function<void()> done) {
                                                           begun = std::move(targets);
                                                           on_begun = std::move(done);
+                                                        },
+                                                        [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) {
+                                                          followed.push_back(order.id);
+                                                          on_result({order.id, "", 3, {}});
                                                         }},
                                               node.workers.worker());
     node.workers.on(0, [&] { listener->start(); });
@@ -60,7 +65,7 @@ TEST_CASE_FIXTURE(Fixture, "news are acknowledged by the next question, once the
   CHECK(first.node == "stadium");
   CHECK(first.run == "r");
   CHECK(first.acknowledged == 0);
-  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}});
+  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
     CHECK(begun == std::vector<std::string>{"/media/demo/e/1.ts?tl=x"});
     on_begun();
@@ -71,16 +76,30 @@ TEST_CASE_FIXTURE(Fixture, "news are acknowledged by the next question, once the
 }
 
 TEST_CASE_FIXTURE(Fixture, "an answer that is signed for something else begins no fill, and the node asks again") {
-  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}}, "200 /internal/v1/nodes/city/news");
+  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}}, "200 /internal/v1/nodes/city/news");
   CHECK(question(1).acknowledged == 0);
   node.workers.on(0, [&] { CHECK(begun.empty()); });
 }
 
 TEST_CASE_FIXTURE(Fixture, "a listener that stopped asks no more when its fills have begun") {
-  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}});
+  answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
     listener->stop();
     on_begun();
   });
   CHECK(node.workers.asked() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "how an order ended is said by a question of its own, and again until a balancer heard it") {
+  answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
+  REQUIRE(node.workers.asked() >= 2);
+  std::size_t n = 1;
+  while (question(n).results.empty()) ++n;   // one may have set out before the order was followed
+  CHECK(question(n).acknowledged == 18);
+  CHECK(question(n).results == std::vector<contracts::OrderResult>{{"o1", "", 3, {}}});
+  answer(n, {0, {}, {}}, "200 /internal/v1/nodes/city/news");
+  CHECK(question(n + 1).results.size() == 1);
+  answer(n + 1, {19, {}, {}});
+  CHECK(question(n + 2).results.empty());
+  CHECK(followed == std::vector<std::string>{"o1"});
 }

@@ -8,19 +8,25 @@
 using namespace tribune::contracts;
 
 TEST_CASE("News and the question for them are read back as they were written") {
-  const NewsQuestion question{"stadium", "run1", 7, 12};
+  NewsQuestion question{"stadium", "run1", 7, 12, {}};
   CHECK(news_question_from_json(to_json(question)).value() == question);
-  const News news{13, {"/media/demo/e1/seg1.ts?tl=e1.1.k1.mac", "/media/demo/e1/seg2.ts?a=b&tl=x"}};
+  question.results = {{"o1", "", 7, {}}, {"o2", "the disk \"failed\"", 0, {5, 1, 1, 2, 1}}};
+  CHECK(news_question_from_json(to_json(question)).value() == question);
+  News news{13, {"/media/demo/e1/seg1.ts?tl=e1.1.k1.mac", "/media/demo/e1/seg2.ts?a=b&tl=x"}, {}};
+  CHECK(news_from_json(to_json(news)).value() == news);
+  news.orders = {{"o1", PurgeOrder{PurgeOrder::By::tag, "match", true}}, {"o2", WarmOrder{"job", {"demo/e1/a.ts"}}}};
   CHECK(news_from_json(to_json(news)).value() == news);
 }
 
 TEST_CASE("News that are malformed or too many are refused") {
+  for (const char* text : {R"({"number":1,"targets":[],"orders":[{"id":"o"}]})", R"({"number":1,"targets":[],"orders":[{"id":"..","order":{"purge":{"url":"a/b/c"}}}]})"})
+    CHECK_FALSE(news_from_json(text));
   for (const char* text : {"", "[]", "{}", R"({"number":1})", R"({"number":-1,"targets":[]})", R"({"number":1,"targets":[7]})",
                            R"({"number":1,"targets":["http://x/"]})", R"({"number":1,"targets":["/a b"]})"}) {
     CAPTURE(text);
     CHECK_FALSE(news_from_json(text));
   }
-  CHECK_FALSE(news_from_json(to_json(News{1, std::vector<std::string>(kMaxNewsTargets + 1, "/a")})));
+  CHECK_FALSE(news_from_json(to_json(News{1, std::vector<std::string>(kMaxNewsTargets + 1, "/a"), {}})));
   for (const char* text : {"{}", R"({"node":"a","run":"r","sequence":0})", R"({"node":"../a","run":"r","sequence":1})"}) CHECK_FALSE(news_question_from_json(text));
 }
 

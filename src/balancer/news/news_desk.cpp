@@ -1,6 +1,7 @@
 #include "balancer/news/news_desk.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "contracts/heartbeat.h"
@@ -11,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxNotices = 1'024;           // of one node
-constexpr std::size_t kMaxQuestionBytes = 4 * 1024;
+constexpr std::size_t kMaxOrders = 64;               // of one node; an older one that was not followed is forgotten
 constexpr auto kKept = 10s;                          // what is older is no news at a live edge
 constexpr auto kBetweenQuestions = 500ms;            // a node that listens has asked again by then
 
@@ -44,14 +45,16 @@ void NewsDesk::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> ex
   std::shared_ptr<Held> former;
   contracts::News news;
   Done done;
+  Results results;
   {
     const std::lock_guard lock(mutex_);
     auto& box = boxes_.find(node)->second;
     take(box, question.acknowledged, done);
+    take_results(box, std::move(question.results), results);
     drop(box, clock_.steady_now(), done);
     former = std::exchange(box.held, nullptr);
     news = news_of(box);
-    if (news.targets.empty()) {
+    if (news.number == 0) {
       held->exchange = std::move(exchange);
       box.held = held;
     } else {
@@ -62,6 +65,7 @@ void NewsDesk::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> ex
   if (exchange) reply(*exchange, node, news);
   else hold(worker, question.node, held);
   tell_done(done);
+  for (const auto& [on_result, result] : results) on_result(question.node, result);
 }
 
 /// Whether the question may be answered; else it is refused. The mailbox is there afterwards.
@@ -72,7 +76,7 @@ bool NewsDesk::believe(net::Exchange& exchange, std::string_view node, contracts
     refuse(exchange, refused_, type, node, why);
     return false;
   };
-  if (request.body.size() > kMaxQuestionBytes) return no(http::problems::body_too_large, "too long");
+  if (request.body.size() > contracts::kMaxQuestionBytes) return no(http::problems::body_too_large, "too long");
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto verified = contracts::verify_body(*view->keys, "POST " + contracts::news_path(node), request.body, signature, clock_.wall_now(), view->event->clock_skew);
   if (!verified) return no(http::problems::forbidden, verified.error().text);
@@ -87,7 +91,10 @@ bool NewsDesk::believe(net::Exchange& exchange, std::string_view node, contracts
   {
     const std::lock_guard lock(mutex_);
     auto& box = boxes_[question.node];
-    if (box.run != question.run) box.sequence = 0;
+    if (box.run != question.run) {
+      box.sequence = 0;
+      for (auto& parcel : box.orders) parcel = {++number_, parcel.order, false, parcel.on_result};
+    }
     is_new = question.sequence > box.sequence;
     if (is_new) {
       box.run = question.run;
@@ -181,6 +188,22 @@ std::size_t NewsDesk::tell(const std::vector<std::string>& nodes, const std::vec
   return listening;
 }
 
+bool NewsDesk::order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>& order, Keep keep, OnResult on_result) {
+  std::shared_ptr<Held> waiting;
+  bool listens = false;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& box = boxes_[node];
+    listens = box.listens(clock_.steady_now());
+    if (!listens && keep == Keep::no) return false;
+    box.orders.push_back({++number_, order, false, std::move(on_result)});
+    if (box.orders.size() > kMaxOrders) box.orders.pop_front();
+    waiting = box.held;
+  }
+  if (waiting) release_later(node, std::move(waiting));
+  return listens;
+}
+
 void NewsDesk::drain() {
   is_draining_ = true;
   std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
@@ -196,12 +219,32 @@ void NewsDesk::drain() {
 
 contracts::News NewsDesk::news_of(const Mailbox& box) {
   contracts::News news;
+  // An acknowledgement covers all smaller numbers, so nothing behind the first that finds no room may go.
+  auto end = std::numeric_limits<std::int64_t>::max();
+  std::size_t orders = 0;
+  for (const auto& parcel : box.orders)
+    if (!parcel.is_received && ++orders > contracts::kMaxNewsOrders) end = std::min(end, parcel.number);
+  if (box.notices.size() > contracts::kMaxNewsTargets) end = std::min(end, box.notices[contracts::kMaxNewsTargets].number);
+  for (const auto& parcel : box.orders) {
+    if (parcel.is_received || parcel.number >= end) continue;
+    news.orders.push_back(*parcel.order);
+    news.number = std::max(news.number, parcel.number);
+  }
   for (const auto& notice : box.notices) {
-    if (news.targets.size() >= contracts::kMaxNewsTargets) break;
+    if (notice.number >= end) break;
     news.targets.push_back(notice.target);
-    news.number = notice.number;
+    news.number = std::max(news.number, notice.number);
   }
   return news;
+}
+
+void NewsDesk::take_results(Mailbox& box, std::vector<contracts::OrderResult> found, Results& results) {
+  for (auto& result : found) {
+    const auto parcel = std::find_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return p.order->id == result.id; });
+    if (parcel == box.orders.end()) continue;   // said twice
+    results.emplace_back(std::move(parcel->on_result), std::move(result));
+    box.orders.erase(parcel);
+  }
 }
 
 void NewsDesk::take(Mailbox& box, std::int64_t acknowledged, Done& done) {
@@ -209,6 +252,7 @@ void NewsDesk::take(Mailbox& box, std::int64_t acknowledged, Done& done) {
     done.push_back(std::move(box.notices.front().telling));
     box.notices.pop_front();
   }
+  for (auto& parcel : box.orders) parcel.is_received |= parcel.number <= acknowledged;
 }
 
 void NewsDesk::drop(Mailbox& box, base::SteadyTime now, Done& done) {

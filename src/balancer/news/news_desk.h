@@ -8,6 +8,11 @@
 //   sent        stands in an answer                                                      (answer)
 //   taken       the node's next question acknowledged it: its fill runs, or it is there  (answer)
 //   dropped     too old, or too many came after it                                       (tell)
+//
+// Lifetime of an order
+//   given       lies in a node's mailbox, until the node returns if it is away           (order)
+//   received    an acknowledged answer brought it; given anew to another run of the node (answer)
+//   followed    a question brought its result                                            (answer)
 
 #include <atomic>
 #include <chrono>
@@ -51,6 +56,12 @@ class NewsDesk {
   /// on any worker's loop; not when none listens.
   std::size_t tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, std::function<void()> on_taken);
 
+  enum class Keep { no, yes };
+  using OnResult = std::function<void(const std::string& node, const contracts::OrderResult&)>;
+  /// Gives an order to a node, and says whether the node listens; else it gets the order when it is back, if that is kept.
+  /// `on_result` runs once, on any worker's loop, if the node ever says what became of it.
+  bool order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Keep, OnResult on_result);
+
   /// How long a new segment may be held back for nodes that do not acknowledge it.
   std::chrono::milliseconds publish_delay() const;
 
@@ -68,6 +79,12 @@ class NewsDesk {
     base::SteadyTime told{};
     std::shared_ptr<Telling> telling;
   };
+  struct Parcel {
+    std::int64_t number = 0;
+    std::shared_ptr<const contracts::NodeOrder> order;
+    bool is_received = false;
+    OnResult on_result;
+  };
   struct Held {
     std::size_t worker = 0;
     std::unique_ptr<net::Exchange> exchange;   // this and the timer are touched by that worker alone
@@ -78,11 +95,13 @@ class NewsDesk {
     std::int64_t sequence = 0;                 // of the last question
     base::SteadyTime answered{};
     std::deque<Notice> notices;
+    std::deque<Parcel> orders;
     std::shared_ptr<Held> held;
 
     bool listens(base::SteadyTime now) const;
   };
   using Done = std::vector<std::shared_ptr<Telling>>;
+  using Results = std::vector<std::pair<OnResult, contracts::OrderResult>>;
 
   bool believe(net::Exchange&, std::string_view node, contracts::NewsQuestion&);
   void hold(runtime::Worker&, const std::string& node, const std::shared_ptr<Held>&);
@@ -92,6 +111,7 @@ class NewsDesk {
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view node, std::string_view why);
   static contracts::News news_of(const Mailbox&);
   static void take(Mailbox&, std::int64_t acknowledged, Done&);
+  static void take_results(Mailbox&, std::vector<contracts::OrderResult>, Results&);
   static void drop(Mailbox&, base::SteadyTime now, Done&);
   static void tell_done(const Done&);
 

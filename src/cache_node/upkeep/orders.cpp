@@ -74,6 +74,27 @@ void Orders::internal(runtime::Worker& worker, Exchange exchange, std::string_vi
   });
 }
 
+void Orders::follow(const contracts::NodeOrder& told, std::function<void(contracts::OrderResult)> on_result) {
+  contracts::OrderResult result;
+  result.id = told.id;
+  if (const auto* order = std::get_if<contracts::PurgeOrder>(&told.order))
+    return purge_.run(*order, [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
+      if (purged) result.purged = *purged;
+      else result.problem = purged.error().text;
+      on_result(std::move(result));
+    });
+  if (const auto* warm = std::get_if<contracts::WarmOrder>(&told.order)) {
+    const auto begun = warm_up_.begin(*warm);
+    if (begun) result.progress = *begun;
+    else result.problem = begun.error().text;
+  } else {
+    const auto progress = warm_up_.progress(std::get<contracts::ProgressQuestion>(told.order).job);
+    if (progress) result.progress = *progress;
+    else result.problem = "no such warm-up is known";
+  }
+  on_result(std::move(result));
+}
+
 void Orders::follow(runtime::Worker& worker, Exchange exchange, const contracts::Order& order, Finish finish) {
   if (const auto* purge_order = std::get_if<contracts::PurgeOrder>(&order)) return purge(worker, std::move(exchange), *purge_order, std::move(finish));
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&order)) {

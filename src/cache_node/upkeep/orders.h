@@ -1,6 +1,7 @@
 #pragma once
-// The node's two doors for orders: its admin listener, and the balancer's signed ones on the front.
+// The node's doors for orders: its admin listener, signed ones on the front, and those that news bring.
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "cache_node/node_view.h"
 #include "cache_node/upkeep/purge.h"
 #include "cache_node/upkeep/warm_up.h"
+#include "contracts/node_news.h"
 #include "net/exchange.h"
 #include "runtime/role.h"
 
@@ -18,6 +20,9 @@ class Orders {
  public:
   /// The parts outlive it.
   Orders(const base::Clock&, const PublishedNodeView&, Purge&, WarmUp&);
+
+  /// What a balancer's news bring. `on_result` runs once, on any thread.
+  void follow(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
 
   /// POST /cache/purge, POST /cache/warm, GET /cache/warm/{job}
   std::vector<runtime::Route> admin_routes();

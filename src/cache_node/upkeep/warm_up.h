@@ -32,10 +32,7 @@ class WarmUp {
  public:
   WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
 
-  struct Progress {
-    std::uint64_t total = 0, left = 0, running = 0, stored = 0, failed = 0;
-    bool is_done() const { return left == 0 && running == 0; }
-  };
+  using Progress = contracts::WarmProgress;
   /// The job's progress so far; a job that is known already is not begun again. Of many finished jobs the oldest is forgotten.
   /// Errors: unavailable when too many jobs are under way.
   base::Result<Progress> begin(contracts::WarmOrder);

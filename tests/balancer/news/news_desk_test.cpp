@@ -59,8 +59,8 @@ struct House {
     desk->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
     return outcome;
   }
-  std::shared_ptr<Outcome> ask(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r") {
-    const auto body = contracts::to_json(contracts::NewsQuestion{node, run, ++sequences[node + run], acknowledged});
+  std::shared_ptr<Outcome> ask(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r", const std::vector<contracts::OrderResult>& results = {}) {
+    const auto body = contracts::to_json(contracts::NewsQuestion{node, run, ++sequences[node + run], acknowledged, results});
     return post(node, body, contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, kNow));
   }
   static contracts::News news(const Outcome& outcome) { return contracts::news_from_json(outcome.body()).value(); }
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(House, "a second question lets the first one go") {
 
 TEST_CASE_FIXTURE(House, "a forged, foreign or replayed question, and one of another run than beats, is refused") {
   const auto path = contracts::news_path("stadium");
-  const auto body = contracts::to_json(contracts::NewsQuestion{"stadium", "r", 5, 0});
+  const auto body = contracts::to_json(contracts::NewsQuestion{"stadium", "r", 5, 0, {}});
   const auto signature = contracts::sign_body(one_key(), "POST " + path, body, kNow);
   CHECK(post("stadium", body, "")->status() == 403);
   CHECK(post("stadium", body, contracts::sign_body(other_key(), "POST " + path, body, kNow))->status() == 403);
@@ -208,4 +208,52 @@ TEST_CASE_FIXTURE(House, "an announcement that nobody takes is over after the de
   CHECK(listed);
   ask("stadium", news(*question).number);   // too late: nothing more happens
   turn();
+}
+
+TEST_CASE_FIXTURE(House, "an order is given until it is received, and its result is told once") {
+  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}});
+  std::vector<std::string> results;
+  const auto on_result = [&](const std::string& node, const contracts::OrderResult& result) { results.push_back(node + " " + std::to_string(result.purged)); };
+  CHECK_FALSE(desk->order("stadium", told, NewsDesk::Keep::no, on_result));
+  const auto held = ask("stadium");
+  CHECK(desk->order("stadium", told, NewsDesk::Keep::yes, on_result));
+  turn();
+  CHECK(news(*held).orders == std::vector<contracts::NodeOrder>{*told});
+  const auto lost = ask("stadium", 0);
+  REQUIRE(news(*lost).orders.size() == 1);
+  const auto received = ask("stadium", news(*lost).number);
+  CHECK_FALSE(received->response);
+  CHECK(results.empty());
+  ask("stadium", 0, "r", {{"o1", "", 3, {}}});
+  ask("stadium", 0, "r", {{"o1", "", 3, {}}});
+  CHECK(results == std::vector<std::string>{"stadium 3"});
+}
+
+TEST_CASE_FIXTURE(House, "an order that is kept waits for a node that is away, and is given anew to its next run") {
+  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::WarmOrder{"job", {"demo/e/1.ts"}}});
+  CHECK_FALSE(desk->order("stadium", told, NewsDesk::Keep::yes, [](const auto&, const auto&) {}));
+  const auto first = ask("stadium");
+  REQUIRE(news(*first).orders.size() == 1);
+  CHECK_FALSE(ask("stadium", news(*first).number)->response);
+  contracts::Heartbeat h;
+  h.node = "stadium";
+  h.run = "r2";
+  h.sequence = 1;
+  h.sent_unix_ms = 2;
+  REQUIRE(nodes.heard(h) == NodeRegistry::Heard::accepted);
+  nodes.check();
+  CHECK(news(*ask("stadium", 0, "r2")).orders.size() == 1);
+}
+
+TEST_CASE_FIXTURE(House, "an answer never acknowledges what it had no room for") {
+  const auto order = [&](const std::string& id) {
+    desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}), NewsDesk::Keep::yes, [](const auto&, const auto&) {});
+  };
+  ask("stadium")->gone();
+  for (const char* id : {"o1", "o2", "o3"}) order(id);
+  const auto first = ask("stadium");
+  CHECK(news(*first).orders.size() == contracts::kMaxNewsOrders);
+  const auto second = ask("stadium", news(*first).number);
+  REQUIRE(news(*second).orders.size() == 1);
+  CHECK(news(*second).orders[0].id == "o3");
 }

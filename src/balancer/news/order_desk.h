@@ -1,0 +1,46 @@
+#pragma once
+// An operator's orders to all cache nodes, on the balancer's admin listener: purge, warm up, ask how far a warm-up is. The news
+// carry them to the nodes; the answer says for each node what became of the order. It waits for them until order_deadline; a
+// node that is away by then is named, and follows a purge or warm-up when it is back, as long as this balancer runs.
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "balancer/event_view.h"
+#include "balancer/news/news_desk.h"
+#include "balancer/node_registry.h"
+#include "base/log.h"
+#include "contracts/order.h"
+#include "runtime/role.h"
+
+namespace tribune::balancer {
+
+/// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
+class OrderDesk {
+ public:
+  /// The parts outlive it.
+  OrderDesk(base::Log&, NewsDesk&, const NodeRegistry&, const PublishedView&, std::size_t workers);
+  ~OrderDesk();
+
+  /// POST /nodes/purge, POST /nodes/warm, GET /nodes/warm/{job}; each takes ?nodes=a,b
+  std::vector<runtime::Route> routes();
+
+ private:
+  using Exchange = std::unique_ptr<net::Exchange>;
+  struct Asked;
+  using AskedPtr = std::shared_ptr<Asked>;
+
+  void give(runtime::Worker&, Exchange, contracts::Order, std::string_view job);
+  void heard(const AskedPtr&, const std::string& node, const contracts::OrderResult&);
+  void finish(const AskedPtr&);
+
+  base::Log& log_;
+  NewsDesk& news_;
+  const NodeRegistry& nodes_;
+  const PublishedView& view_;
+  std::vector<std::set<AskedPtr>> asked_;   // by worker, touched by it alone
+};
+
+}  // namespace tribune::balancer

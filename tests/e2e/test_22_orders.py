@@ -1,0 +1,103 @@
+"""Orders to all cache nodes through the balancer: each node says what became of it, and one that is away is named (issue 3)."""
+import json
+import os
+import subprocess
+
+from harness.program import BINARY
+from harness.waiting import wait_until
+from harness.wire import fetch
+
+NODES = ("n1", "n2", "n3")
+
+
+def stand(event):
+    event.stand(nodes=NODES)
+    wait_until(lambda: event.balancer.metrics().sum("tribune_balancer_news_questions_total", result="accepted") >= len(NODES), 5, "every node listens")
+    return event
+
+
+def order(event, path, body=None):
+    return fetch(event.balancer.admin_url + path, method="POST" if body is not None else "GET", body=json.dumps(body).encode() if body is not None else b"")
+
+
+def ctl(event, *words):
+    return subprocess.run([BINARY, "ctl", "--admin", event.balancer.admin_url, *words], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "TRIBUNE_ADMIN_TOKEN": ""})
+
+
+def target_of(event, msn):
+    return "/" + event.link(msn)[1].split("/", 3)[3]
+
+
+def filled(event, msn, nodes=NODES):
+    target = target_of(event, msn)
+    for name in nodes:
+        assert fetch(event.nodes[name].url + target).status == 200
+    return target, event.live.path_of("v1", msn)
+
+
+def states(answer):
+    assert answer.status == 200, (answer, answer.body[:300])
+    return {node["node"]: node for node in answer.json["nodes"]}
+
+
+def test_a_purge_reaches_every_node_and_each_says_how_many_it_purged(event):
+    stand(event)
+    target, path = filled(event, 3)
+    asked = event.origin.count(path)
+    answer = order(event, "/nodes/purge", {"url": target})
+    assert answer.json["done"] is True
+    assert {name: (node["state"], node["purged"]) for name, node in states(answer).items()} == {name: ("done", 1) for name in NODES}
+    filled(event, 3)
+    assert event.origin.count(path) == asked + len(NODES)
+
+
+def test_orders_can_be_given_to_some_nodes_by_ctl(event):
+    stand(event)
+    target, path = filled(event, 3)
+    asked = event.origin.count(path)
+    done = ctl(event, "purge", "--channel", "demo", "--nodes", "n1,n3")
+    assert done.returncode == 0, done
+    assert done.stdout == "n1: purged 1\nn3: purged 1\n"
+    filled(event, 3)
+    assert event.origin.count(path) == asked + 2
+    assert ctl(event, "purge", "--channel", "demo", "--nodes", "n9").returncode == 1
+
+
+def test_a_warm_up_fills_every_node_and_tells_how_far_it_is(event):
+    stand(event)
+    target, path = target_of(event, 2), event.live.path_of("v1", 2)
+    answer = order(event, "/nodes/warm", {"urls": [target]})
+    job = answer.json["job"]
+    assert set(states(answer)) == set(NODES)
+    wait_until(lambda: all(node.get("stored") == 1 for node in states(order(event, f"/nodes/warm/{job}")).values()), 10, "all are warm")
+    asked = event.origin.count(path)
+    assert asked == len(NODES)
+    filled(event, 2)
+    assert event.origin.count(path) == asked
+    assert f"{job}\nn1: 1 of 1 stored, 0 failed\n" in ctl(event, "warmed", job, "--nodes", "all").stdout
+
+
+def test_a_node_that_is_away_is_named_and_follows_when_it_is_back(event):
+    stand(event)
+    target, path = filled(event, 3)
+    event.wait_stored("n2", 1)
+    event.nodes["n2"].terminate()
+    wait_until(lambda: not event.is_listed("n2"), 5)
+    answer = order(event, "/nodes/purge", {"prefix": "demo/"})
+    assert answer.json["done"] is False
+    assert {name: node["state"] for name, node in states(answer).items()} == {"n1": "done", "n2": "away", "n3": "done"}
+    event.start_node("n2")
+    event.wait_heard("n2")
+    event.balancer.wait_log("order_followed", node="n2")
+    asked = event.origin.count(path)
+    assert fetch(event.nodes["n2"].url + target).status == 200
+    assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
+
+
+def test_wrong_orders_are_refused(event):
+    stand(event)
+    for path, body in (("/nodes/purge", {}), ("/nodes/purge", {"url": "a", "tag": "b"}), ("/nodes/warm", {"urls": []})):
+        answer = order(event, path, body)
+        assert answer.status == 400 and answer.json["detail"], answer
+    assert order(event, "/nodes/purge?nodes=n1,nobody", {"channel": "demo"}).status == 404
