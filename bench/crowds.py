@@ -67,7 +67,7 @@ def links(text, base):
 # ---- the live edge ----
 
 async def viewer(tribune, until, words):
-    playlists, segments = Connection(tribune.balancer.url), Connection(tribune.node.url)
+    playlists, segments = Connection(tribune.balancer.url), None
     await asyncio.sleep(random.uniform(0, 2))
     _, _, text, _ = await playlists.get(tribune.multivariant("bench"))
     media = links(text, tribune.multivariant("bench"))[0]
@@ -75,6 +75,7 @@ async def viewer(tribune, until, words):
     while time.monotonic() < until:
         _, _, text, _ = await playlists.get(media)
         listed = links(text, media)
+        segments = segments or Connection(listed[-1])
         for url in [u for u in listed if u not in seen] if seen else listed[-1:]:
             status, head, _, _ = await segments.get(url)
             if seen:   # what others than those who join meet
@@ -82,7 +83,8 @@ async def viewer(tribune, until, words):
         seen.update(listed)
         await asyncio.sleep(random.uniform(0.8, 1.2))
     playlists.close()
-    segments.close()
+    if segments:
+        segments.close()
 
 
 async def watch(tribune, viewers, seconds):

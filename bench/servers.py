@@ -67,7 +67,7 @@ class Server:
 
 NGINX = """{user}daemon off; master_process on; worker_processes 1;
 pid {folder}/{name}.pid; error_log stderr warn;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log off; sendfile {sendfile}; tcp_nopush on; tcp_nodelay on; keepalive_requests 10000; keepalive_timeout 75s;
   client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp; uwsgi_temp_path {folder}/tmp;
