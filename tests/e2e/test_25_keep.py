@@ -24,6 +24,7 @@ def test_a_key_is_asked_about_each_time_and_a_segment_once(event):
     assert event.origin.seen(KEY)[2].header("If-None-Match"), "asked by the validator"
     event.origin.on(KEY, ok(b"fedcba9876543210"))
     assert player.follow(key).body == b"fedcba9876543210"
+    wait_until(lambda: event.nodes["stadium"].admin("/status").json["cache_node"]["fills_running"] == 0, 5, "the new key is kept")
     event.origin.refuse()
     wait_until(lambda: player.follow(key).body == b"fedcba9876543210", 5, "what is there serves while the origin is away")
     event.origin.resume()
