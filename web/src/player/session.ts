@@ -95,7 +95,7 @@ export class PlayerSession {
       manifestLoadPolicy: patient(4),
       playlistLoadPolicy: patient(6),
       // A dead node is passed over within two seconds; hls.js by itself may wait for eight, longer than a live buffer lasts.
-      fragLoadPolicy: patient(20, 1000),
+      fragLoadPolicy: patient(40, 500),
       backBufferLength: 60,
     });
     this.hls = hls;
