@@ -1,19 +1,15 @@
 """Clocks that step or disagree (fault 39): timers do not care, links and heartbeats bear the configured skew, nobody is expired."""
-from pathlib import Path
-
 import pytest
-from harness.waiting import IS_RELEASE, wait_until
+from harness.clocks import FAKETIME, needs_faked_clock
+from harness.waiting import wait_until
 from harness.wire import fetch
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+pytestmark = needs_faked_clock
 
 
 @pytest.fixture
 def clock(folder):
     """A clock that the test sets; returns (a function that sets its offset, environment of who goes by it)."""
-    if not IS_RELEASE or not FAKETIME.exists():
-        pytest.skip("needs libfaketime, in the release build")
-
     def make(name, offset):
         file = folder / name
 

@@ -4,14 +4,14 @@ import json
 import re
 
 import pytest
+from harness.clocks import FAKETIME, needs_faked_clock
 from harness.queue_crowd import QueueCrowd, call
 from harness.reading import Metrics
-from harness.waiting import IS_RELEASE, LONG, pace, wait_until
+from harness.waiting import LONG, pace, wait_until
 from harness.wire import fetch
 
 LIMIT = 200
 CROWD = 2000
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 @pytest.fixture
@@ -174,12 +174,12 @@ def test_after_a_kill_who_watched_watches_and_who_waited_waits_in_the_same_order
         wait_until(lambda t=ticket: asked(event, {"ticket": t["ticket"]}).json["status"] == "granted", 15, "the first in the line is next")
 
 
-@pytest.mark.skipif(not IS_RELEASE, reason="a preloaded clock and a sanitizer's runtime do not go together")
+@needs_faked_clock
 @pytest.mark.parametrize("step", ["+1h", "-1h"])
 def test_a_step_of_the_clock_expires_and_admits_nobody(full_house, folder, step):
     rate = folder / "faketime"
     rate.write_text("+0s\n")
-    event = full_house(2, environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(rate), "FAKETIME_NO_CACHE": "1",
+    event = full_house(2, environment={"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(rate), "FAKETIME_NO_CACHE": "1",
                                        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"})
     watchers = [event.player().open() for _ in range(2)]
     tickets = [asked(event, {}).json for _ in range(3)]

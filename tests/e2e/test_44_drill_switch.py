@@ -1,6 +1,7 @@
 """/access_queue_switch, with which operators rehearse an overload: who may use it, what it sets, and that each use is in the log."""
 import pytest
 from harness.live import LiveChannel
+from harness.waiting import wait_until
 from test_40_waiting_room import app_asks, room  # noqa: F401 (a fixture)
 
 PATHS = ("/access_queue_switch", "/access_queue_swith")
@@ -70,7 +71,7 @@ def test_only_operators_use_it_and_each_use_is_logged_with_who_it_was(room):  # 
     refused = event.balancer.get(PATHS[0])
     assert refused.status == 403 and refused.json["type"] == "/problems/forbidden"
     assert event.balancer.get(PATHS[1], headers={"Authorization": "Bearer another"}).status == 403
-    assert len(event.balancer.wait_log("drill_refused", client="127.0.0.1")) == 2
+    wait_until(lambda: len(event.balancer.logged("drill_refused", client="127.0.0.1")) == 2, 5, "both refusals are logged")
     assert statuses(event, 1) == ["granted"], "a refused use changes nothing"
 
     assert event.balancer.get(PATHS[0], source="127.0.0.9").json == {"overload_emulation": True}
