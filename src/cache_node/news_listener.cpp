@@ -38,8 +38,9 @@ void NewsListener::stop() {
 }
 
 void NewsListener::tend() {
+  const auto view = parts_.view.get();
   std::vector<BalancerPtr> balancers;
-  for (const auto& url : parts_.view.get()->settings.balancers) {
+  for (const auto& url : view->settings.balancers) {
     const auto known = std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
     balancers.push_back(known != balancers_.end() ? *known : std::make_shared<Balancer>());
     balancers.back()->url = url;
