@@ -2,6 +2,7 @@
 // What tests of the cache node put in the place of the world: loops that run on threads of their own, an origin that does
 // what the test says, and exchanges that remember what they were told.
 
+#include <atomic>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -195,8 +196,8 @@ struct Seen {
   std::optional<std::uint64_t> announced;
   std::string body;
   bool began = false;
-  bool whole = false;            // replied, or finished
-  bool cut = false;              // the exchange was destroyed before its end
+  std::atomic<bool> whole = false;   // replied, or finished
+  std::atomic<bool> cut = false;     // the exchange was destroyed before its end
   net::AccessNote note;
   std::uint64_t most_unsent = 0;
   Eventually changed;
