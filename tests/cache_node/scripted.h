@@ -2,12 +2,12 @@
 // What tests of the cache node put in the place of the world: loops that run on threads of their own, an origin that does
 // what the test says, and exchanges that remember what they were told.
 
-#include <atomic>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
