@@ -250,7 +250,8 @@ def test_ten_thousand_aborts_leak_nothing(front, event):
     wait_until(lambda: program.metric(words.CONNECTIONS, listener="front") <= kept, 5)
     descriptors, memory = program.descriptors(), program.memory_bytes()
     rounds(10_000 if LONG or IS_RELEASE else 2_000)
-    wait_until(lambda: program.descriptors() <= descriptors, 5, "descriptors return")
+    # The node's own connections come and go: heartbeat, news, the balancer's probe, a fill. Aborts that leak would leave thousands.
+    wait_until(lambda: program.descriptors() <= descriptors + 5, 5, "descriptors return")
     if IS_RELEASE:
         assert program.memory_bytes() - memory < 3 << 20
     assert fetch(url).body == expected

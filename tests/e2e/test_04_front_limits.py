@@ -23,8 +23,8 @@ def node_limits(**limits):
 
 
 def drip_in_background(address, count, seconds, prefix, results):
-    """In a process of its own and behind everybody else in the queue for the processor."""
-    os.nice(15)
+    """In a process of its own, and behind who is measured in the queue for the processor."""
+    os.nice(5)
     drip = Drip(address, count, HEAD if not prefix else b"a" * 4000, period=0.25, sources=ADDRESSES, prefix=prefix)
     asyncio.run(drip.run(seconds))
     results.put((drip.closed, [a.split(b"\r\n")[0] for a in drip.answers]))
