@@ -55,7 +55,7 @@ def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(
 
     viewer.wait_left()
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 5, "the page gave its session back")
-    stops = lambda: [line for line in event.balancer.accesses(method="POST", status=200) if line["path"].endswith("/stop")]
+    stops = lambda: [line for line in event.balancer.accesses(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
     assert wait_until(stops, 5), "by a beacon, long before the session would have lapsed"
 
 
