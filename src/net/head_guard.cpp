@@ -93,7 +93,7 @@ HeadGuard::Progress HeadGuard::feed(char* bytes, std::size_t size) {
 }
 
 std::size_t HeadGuard::pass_run(const char* bytes, std::size_t size) {
-  const auto limit_left = [this](std::uint64_t limit, std::uint64_t taken) { return taken < limit ? limit - taken : 0; };
+  const auto limit_left = [](std::uint64_t limit, std::uint64_t taken) { return taken < limit ? limit - taken : 0; };
   if (state_ == State::body || state_ == State::chunk_data) {
     const auto run = std::min<std::uint64_t>(left_, size);
     left_ -= run;

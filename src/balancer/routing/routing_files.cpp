@@ -49,11 +49,13 @@ RoutingFiles::~RoutingFiles() {
 void RoutingFiles::configure(const RoutingSettings& settings) {
   const std::lock_guard lock(mutex_);
   if (settings.zones_file != zones_.path) {
-    zones_ = {settings.zones_file};
+    zones_ = Watched{};
+    zones_.path = settings.zones_file;
     good_zones_ = nullptr;
   }
   if (settings.geography_file != geography_.path) {
-    geography_ = {settings.geography_file};
+    geography_ = Watched{};
+    geography_.path = settings.geography_file;
     good_geography_ = nullptr;
   }
   settings_ = settings;
