@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/memory.h"
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
 #include "contracts/peer_mark.h"
@@ -86,7 +87,9 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   const auto map = parts_.channels.map();
   const auto* channel = link && map ? map->find(link->channel) : nullptr;
   if (!channel) return Warmed::refused;
-  const auto found = parts_.index.find_or_begin(object_key(*link), parts_.clock.steady_now());
+  const auto key = object_key(*link);
+  if (is_too_much(key)) return Warmed::refused;
+  const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return Warmed::known;
   run_fill(worker, *channel, {std::move(*link), {}}, joined->fill);
@@ -103,6 +106,10 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish,
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
   const auto key = object_key(wish.link);
+  if (is_too_much(key)) {
+    parts_.fills.metrics.refused_for_memory.add();
+    return refuse(*exchange, metrics.failed, http::problems::overloaded, "this node has no memory for a further object", "memory_scarce");
+  }
   auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   if (attempt == 1 && wish.keep >= 0 && is_over_age(found, wish.keep)) {
     parts_.index.purge(key.id, true);
@@ -116,6 +123,13 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish,
   const auto& joined = std::get<ObjectIndex::Joined>(found);
   if (joined.began) run_fill(worker, *channel, wish, joined.fill);
   read_along(worker, std::move(exchange), std::move(wish), joined, attempt);
+}
+
+/// Whether a fill would have to begin for the object while memory is scarce. What is here is served on.
+bool RequestFlow::is_too_much(const ObjectKey& key) const {
+  if (base::Memory::of_process().level() == base::MemoryLevel::plenty) return false;
+  const auto standing = parts_.index.standing(key.id);
+  return standing == ObjectIndex::Standing::nothing || standing == ObjectIndex::Standing::failed;
 }
 
 /// Whether the origin must be asked again first (keep_rules.h). What is used although it is stale was asked about a moment ago.

@@ -64,6 +64,7 @@ class RequestFlow {
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish, int attempt);
+  bool is_too_much(const ObjectKey&) const;
   bool is_over_age(const ObjectIndex::Found&, std::int64_t keep) const;
   void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
   void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);

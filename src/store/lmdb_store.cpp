@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/memory.h"
 
 namespace tribune::store {
 
@@ -117,7 +121,11 @@ void LmdbStore::run() {
     lock.unlock();
     for (auto& r : refused)
       if (r.on_committed) r.on_committed(tl::unexpected(std::move(r.error)));
-    if (!batch.empty()) write(std::move(batch));
+    try {
+      if (!batch.empty()) write(batch);
+    } catch (const std::bad_alloc&) {
+      give_up(batch);
+    }
     lock.lock();
     if (!refused.empty()) ++failed_batches_;
     settled_ += writes;
@@ -125,7 +133,19 @@ void LmdbStore::run() {
   }
 }
 
-void LmdbStore::write(std::vector<Waiting> batch) {
+/// Memory ended on the way: who still waits is told, and nothing of the batch may be relied on.
+void LmdbStore::give_up(std::vector<Waiting>& batch) noexcept {
+  base::Memory::of_process().gave_up_work();
+  for (auto& w : batch) {
+    try {
+      if (const auto tell = std::exchange(w.on_committed, {})) tell(tl::unexpected(unavailable("no memory for a batch")));
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+    }
+  }
+}
+
+void LmdbStore::write(std::vector<Waiting>& batch) {
   std::vector<Change> changes;
   changes.reserve(batch.size());
   for (auto& w : batch) changes.push_back(std::move(w.change));
@@ -156,12 +176,13 @@ void LmdbStore::write(std::vector<Waiting> batch) {
   }
   if (outcome.written != Written::all) report_failure(outcome.error, changes.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!batch[i].on_committed) continue;
+    const auto tell = std::exchange(batch[i].on_committed, {});
+    if (!tell) continue;
     const bool done = outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
     if (done) {
-      batch[i].on_committed({});
+      tell({});
     } else {
-      batch[i].on_committed(tl::unexpected(outcome.error));
+      tell(tl::unexpected(outcome.error));
     }
   }
 }

@@ -54,7 +54,8 @@ class LmdbStore final : public Store {
   std::optional<std::size_t> table_number(std::string_view table) const;
   void queue(std::string_view table, Change change, OnCommitted on_committed);
   void run();
-  void write(std::vector<Waiting> batch);
+  void write(std::vector<Waiting>& batch);
+  void give_up(std::vector<Waiting>& batch) noexcept;
   void report_failure(const base::Error&, std::size_t writes);
 
   const StoreOptions options_;
