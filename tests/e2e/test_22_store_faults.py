@@ -147,7 +147,7 @@ def test_an_index_that_cannot_be_trusted_is_set_aside_said_so_and_built_anew(eve
     index = event.folder / "store_stadium" / "index"
     damage(index / "data.mdb")
     node = event.nodes["stadium"].start()
-    assert node.logged("store_set_aside")
+    node.wait_log("store_set_aside")
     assert list(index.glob("data.mdb.set-aside-*"))
     wait_until(lambda: fetch(url).body == expected, 5, "the segment is filled again")
     wait_until(lambda: len(stored_files(event, len(expected))) == 1, 5, "no orphan is left")
@@ -159,4 +159,4 @@ def test_an_index_that_cannot_be_trusted_is_set_aside_said_so_and_built_anew(eve
     count = event.origin.count(event.live.path_of("v1", msn))
     assert fetch(url).body == expected
     assert event.origin.count(event.live.path_of("v1", msn)) == count
-    assert node.metric(words.INDEX_PENDING) == 0
+    wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5)

@@ -52,11 +52,13 @@ http::Response RoutingDesk::route(const http::Request& request) const {
   if (!found) return http::problem(http::problems::channel_unknown, "channel= must be the id of a channel");
   const auto claims = read_claims({}, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto named = http::query_decoded(request.query, "cache").value_or("");
+  const auto pathway = http::query_decoded(request.query, "pathway").value_or("");
   RoutingRequest asked;
   asked.client = *client;
   asked.channel = *channel;
   asked.named = named;
   asked.claims = &claims;
+  asked.pathway = pathway;
   asked.may_use_origin = found->fallback == contracts::Fallback::origin;
   base::json::Writer w;
   router_.explain(asked, w);
