@@ -96,7 +96,7 @@ std::optional<MemoryUse> of_cgroup() {
 }
 
 void on_new_failed() {
-  if (!Memory::of_process().give_way()) throw std::bad_alloc();
+  if (!Memory::of_process().give_way()) out_of_memory();
 }
 
 }  // namespace
@@ -180,6 +180,10 @@ bool Memory::give_way() noexcept {
   }
   errno = before;
   return again;
+}
+
+void out_of_memory() {
+  throw std::bad_alloc();   // WHY: what operator new itself throws; every seam to C code catches it
 }
 
 void* patient_malloc(std::size_t size) noexcept {

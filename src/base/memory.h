@@ -81,6 +81,9 @@ class Memory {
   std::atomic<std::uint64_t> given_up_{0};
 };
 
+/// Where something else than operator new had no memory: throws what that throws.
+[[noreturn]] void out_of_memory();
+
 /// For libraries in C that allocate on their own: malloc and its kin, with the same second chance as operator new.
 void* patient_malloc(std::size_t) noexcept;
 void* patient_realloc(void*, std::size_t) noexcept;

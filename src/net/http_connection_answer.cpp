@@ -38,7 +38,7 @@ std::string_view bytes_of(const http::Body& body) {
 
 /// libevent says in a result what operator new says by throwing.
 void add(evbuffer* out, std::string_view bytes) {
-  if (evbuffer_add(out, bytes.data(), bytes.size()) != 0) throw std::bad_alloc();
+  if (evbuffer_add(out, bytes.data(), bytes.size()) != 0) base::out_of_memory();
 }
 
 void queue_shared(evbuffer* out, base::SharedBytes bytes, std::string_view view) {
@@ -48,7 +48,7 @@ void queue_shared(evbuffer* out, base::SharedBytes bytes, std::string_view view)
   const auto release = [](const void*, std::size_t, void* part) { delete static_cast<SharedPart*>(part); };
   if (evbuffer_add_reference(out, view.data(), view.size(), release, keeper) == 0) return;
   delete keeper;
-  throw std::bad_alloc();
+  base::out_of_memory();
 }
 
 }  // namespace
@@ -134,12 +134,12 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
     const auto size = std::min(slice.length - at, kMaxFilePart);
     auto* segment = evbuffer_file_segment_new(slice.file->fd(), static_cast<ev_off_t>(slice.offset + at),
                                               static_cast<ev_off_t>(size), EVBUF_FS_DISABLE_MMAP);
-    if (segment == nullptr) throw std::bad_alloc();
+    if (segment == nullptr) base::out_of_memory();
     auto* keeper = new FilePtr(slice.file);
     evbuffer_file_segment_add_cleanup_cb(
         segment, [](const evbuffer_file_segment*, int, void* held) { delete static_cast<FilePtr*>(held); }, keeper);
     // On failure libevent itself lets go of the segment.
-    if (evbuffer_add_file_segment(output(), segment, 0, static_cast<ev_off_t>(size)) != 0) throw std::bad_alloc();
+    if (evbuffer_add_file_segment(output(), segment, 0, static_cast<ev_off_t>(size)) != 0) base::out_of_memory();
     evbuffer_file_segment_free(segment);
     at += size;
   }
@@ -163,7 +163,7 @@ void HttpConnection::begin(const http::Response& head, std::optional<std::uint64
   }
   // evhttp's way in for parts: it also takes the callback that runs when they have gone out.
   const std::unique_ptr<evbuffer, void (*)(evbuffer*)> part(evbuffer_new(), evbuffer_free);
-  if (!part) throw std::bad_alloc();
+  if (!part) base::out_of_memory();
   add(part.get(), text);
   evhttp_send_reply_chunk_with_cb(request_, part.get(), on_streamed, this);
   bufferevent_disable(buffer_, EV_WRITE);

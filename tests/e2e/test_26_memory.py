@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from harness.event import house, merged
-from harness.origin import ok
 from harness.waiting import IS_RELEASE, wait_until
 from harness.wire import Cut, fetch
 
@@ -40,14 +39,22 @@ def level(program):
     return program.admin("/status").json["memory"]
 
 
+def squeeze(program, room, until):
+    """Leaves it so many bytes beyond what it has. Again until it says so: while a thread makes its heap, it has more for a moment."""
+    def is_squeezed():
+        bound_addresses(program, addresses(program) + room)
+        return level(program) == until
+    wait_until(is_squeezed, 5, f"memory is {until}")
+    program.wait_log("memory_level", level=until)
+
+
 def links(event, count, size):
     """Links to so many new segments, all with the same bytes; returns (urls, the bytes)."""
     body = bytes(range(256)) * (size // 256)
     first = event.live.next_msn
     event.live.window = count
+    event.live.bytes_of = lambda variant, msn, run=None: body
     event.live.advance(count)
-    for msn in range(first, first + count):
-        event.origin.on(event.live.path_of("v1", msn), ok(body, "video/mp2t"))
     player = event.player().open()
     player.wait_for_msn(first + count - 1)
     return [segment.uri for segment in player.playlist.segments][-count:], body
@@ -114,9 +121,7 @@ def test_without_room_new_objects_are_refused_hits_go_on_and_all_is_served_again
     for url in urls:
         purge(node, url)
     # More than it has, by less than the margin (64 MiB of so large a bound) and more than a quarter of it.
-    bound_addresses(node, addresses(node) + 40 * MIB)
-    wait_until(lambda: level(node) == "scarce", 5, "memory is scarce")
-    node.wait_log("memory_level", level="scarce")
+    squeeze(node, 40 * MIB, "scarce")
     for url in urls:
         answer = fetch(url)
         assert is_refusal(answer) and answer.header("Content-Type") == "application/problem+json"
@@ -127,7 +132,7 @@ def test_without_room_new_objects_are_refused_hits_go_on_and_all_is_served_again
     bound_addresses(node, NO_LIMIT)
     wait_until(lambda: level(node) == "plenty", 5, "memory is plentiful")
     assert all(fetch(url).body == body for url in urls)
-    assert len(node.logged("memory_level")) == 2, "a line for each change"
+    assert len(node.logged("memory_level", level="plenty")) == 1
 
 
 def test_objects_in_memory_make_room_before_anything_is_refused_for_long(event):
@@ -138,8 +143,11 @@ def test_objects_in_memory_make_room_before_anything_is_refused_for_long(event):
     with ThreadPoolExecutor(4) as clients:
         assert all(a.body == body for a in clients.map(fetch, urls))
     before = node.admin("/status").json["cache_node"]["bytes_in_memory"]
-    bound_addresses(node, addresses(node) + 4 * MIB)
-    node.wait_log("ram_store_shrinks")
+
+    def shrinks():
+        bound_addresses(node, addresses(node) + 4 * MIB)
+        return node.logged("ram_store_shrinks")
+    wait_until(shrinks, 5, "the store shrinks")
     wait_until(lambda: node.admin("/status").json["cache_node"]["bytes_in_memory"] < before - 8 * MIB, 5, "objects went")
     wait_until(lambda: level(node) == "plenty", 10, "memory is plentiful")
     more, body = links(event, 6, 4 * MIB)
@@ -164,8 +172,7 @@ def test_without_any_memory_requests_are_refused_and_the_process_stays(event, pr
         target = url if role == "stadium" else f"{program.url}/live/demo/index.m3u8"
     expected = fetch(target)
     assert expected.status == 200
-    bound_addresses(program, addresses(program) + MIB)
-    program.wait_log("memory_level", level="spent")
+    squeeze(program, MIB, "spent")
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(answered, [target] * 400))
     assert program.is_running()
