@@ -26,12 +26,16 @@ constexpr auto kWatchPeriod = 1s;
 // refused, or it would eat the descriptors of the reserve (64 at least) before the first eviction runs.
 constexpr std::int64_t kEvictionsUnderWay = 32;
 
-/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own.
+// Enough for what a process with 16 workers holds beside connections: 256 transfers each, and some hundred files.
+constexpr std::int64_t kMostReserved = 4'608;
+
+/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own: a third, up to
+/// what they can use.
 std::int64_t descriptor_budget() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT64_MAX;
   const auto all = static_cast<std::int64_t>(limit.rlim_cur);
-  return std::max<std::int64_t>(1, all - std::max<std::int64_t>(64, all / 3));
+  return std::max<std::int64_t>(1, all - std::clamp<std::int64_t>(all / 3, 64, kMostReserved));
 }
 
 }  // namespace

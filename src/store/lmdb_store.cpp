@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxKeyBytes = 511;              // LMDB's own bound
 constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20; // a disk that hangs must not eat the memory
 constexpr std::uint64_t kFullBatchBytes = 4ull << 20;   // written without waiting for more company
+constexpr std::chrono::seconds kRetryPause{1};          // between two tries of what must be kept
 
 base::Error unavailable(std::string text) {
   return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
@@ -70,7 +71,11 @@ void LmdbStore::erase(std::string_view table, std::string key, OnCommitted on_co
   queue(table, Change{0, std::move(key), std::nullopt}, std::move(on_committed));
 }
 
-void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed) {
+void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value) {
+  queue(table, Change{0, std::move(key), std::move(value)}, {}, true);
+}
+
+void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed, bool is_kept) {
   const auto number = table_number(table);
   const std::uint64_t bytes = change.key.size() + (change.value ? change.value->size() : 0);
   {
@@ -79,12 +84,13 @@ void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_comm
     if (!number || change.key.empty() || change.key.size() > kMaxKeyBytes) {
       refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false, "no such table, or a key of impossible length"},
                           std::move(on_committed)});
-    } else if (waiting_bytes_ + bytes > kMaxWaitingBytes) {
+    } else if (!is_kept && waiting_bytes_ + bytes > kMaxWaitingBytes) {
       refused_.push_back({unavailable("too much waits for the disk"), std::move(on_committed)});
     } else {
       change.table = *number;
+      if (is_kept) unwritten_.erase({change.table, change.key});
       waiting_bytes_ += bytes;
-      waiting_.push_back({std::move(change), std::move(on_committed)});
+      waiting_.push_back({std::move(change), std::move(on_committed), is_kept});
     }
   }
   work_.notify_all();
@@ -107,38 +113,57 @@ std::uint64_t LmdbStore::failed_batches() const {
   return failed_batches_;
 }
 
+/// Until something is queued, or it is time to try the kept ones again.
+void LmdbStore::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto has_work = [this] { return closing_ || !waiting_.empty() || !refused_.empty(); };
+  if (unwritten_.empty()) {
+    work_.wait(lock, has_work);
+  } else if (!work_.wait_for(lock, kRetryPause, has_work)) {
+    return;
+  }
+  work_.wait_for(lock, options_.batch_window,
+                 [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
+}
+
+/// What the disk refused is a batch of its own, so that it takes no other write with it when it is refused again.
+std::vector<LmdbStore::Waiting> LmdbStore::take_unwritten() {
+  std::vector<Waiting> batch;
+  for (auto& [at, value] : unwritten_) batch.push_back({Change{at.first, at.second, std::move(value)}, {}, true});
+  unwritten_.clear();
+  return batch;
+}
+
 void LmdbStore::run() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    work_.wait(lock, [this] { return closing_ || !waiting_.empty() || !refused_.empty(); });
-    if (waiting_.empty() && refused_.empty()) return;
-    work_.wait_for(lock, options_.batch_window,
-                   [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
-    auto batch = std::exchange(waiting_, {});
+  do {
+    wait_for_work(lock);
+    const auto writes = waiting_.size() + refused_.size();
     auto refused = std::exchange(refused_, {});
-    const auto writes = batch.size() + refused.size();
+    auto again = take_unwritten();
+    auto batch = std::exchange(waiting_, {});
     waiting_bytes_ = 0;
     lock.unlock();
     for (auto& r : refused)
       if (r.on_committed) r.on_committed(tl::unexpected(std::move(r.error)));
-    try {
-      if (!batch.empty()) write(batch);
-    } catch (const std::bad_alloc&) {
-      give_up(batch);
-    }
+    if (!again.empty()) write_or_give_up(std::move(again));
+    if (!batch.empty()) write_or_give_up(std::move(batch));
     lock.lock();
     if (!refused.empty()) ++failed_batches_;
     settled_ += writes;
     written_.notify_all();
-  }
+  } while (!closing_ || !waiting_.empty() || !refused_.empty());
 }
 
-/// Memory ended on the way: who still waits is told, and nothing of the batch may be relied on.
-void LmdbStore::give_up(std::vector<Waiting>& batch) noexcept {
-  base::Memory::of_process().gave_up_work();
+/// Memory that ends on the way fails the batch: who waits is told, and nothing of it may be relied on.
+void LmdbStore::write_or_give_up(std::vector<Waiting> batch) noexcept {
+  try {
+    return write(batch);
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
   for (auto& w : batch) {
     try {
-      if (const auto tell = std::exchange(w.on_committed, {})) tell(tl::unexpected(unavailable("no memory for a batch")));
+      settle(w, std::move(w.change), tl::unexpected(unavailable("no memory for a batch")));
     } catch (const std::bad_alloc&) {
       base::Memory::of_process().gave_up_work();
     }
@@ -174,25 +199,42 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       environment_.reset();
     }
   }
-  if (outcome.written != Written::all) report_failure(outcome.error, changes.size());
+  if (outcome.written == Written::all) report_recovery();
+  else report_failure(outcome.error, changes.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const auto tell = std::exchange(batch[i].on_committed, {});
-    if (!tell) continue;
     const bool done = outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
-    if (done) {
-      tell({});
-    } else {
-      tell(tl::unexpected(outcome.error));
-    }
+    settle(batch[i], std::move(changes[i]), done ? base::Status{} : tl::unexpected(outcome.error));
   }
 }
 
+void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
+  if (waiting.is_kept && !status && !change.key.empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto is_newer = [&](const Waiting& other) { return other.is_kept && other.change.table == change.table && other.change.key == change.key; };
+    if (std::none_of(waiting_.begin(), waiting_.end(), is_newer))
+      unwritten_.insert_or_assign({change.table, std::move(change.key)}, std::move(change.value));
+  }
+  if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
+}
+
+/// A line when it begins and one when it is over: a full disk refuses for hours.
 void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
   {
     const std::lock_guard lock(mutex_);
     ++failed_batches_;
+    if (std::exchange(is_failing_, true)) return;
   }
   log_.error("store", "batch_failed", {{"directory", options_.directory}, {"writes", writes}, {"error", error.text}});
+}
+
+void LmdbStore::report_recovery() {
+  std::uint64_t failed = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(is_failing_, false)) return;
+    failed = failed_batches_;
+  }
+  log_.warning("store", "store_writes_again", {{"directory", options_.directory}, {"failed_batches", failed}});
 }
 
 }  // namespace tribune::store
