@@ -1,5 +1,8 @@
 #include "balancer/routing/routing_desk.h"
 
+#include <optional>
+#include <string>
+
 #include "base/json.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -35,8 +38,7 @@ std::vector<runtime::Route> RoutingDesk::routes() {
 
 http::Response RoutingDesk::drain(std::string_view node, bool on) {
   if (!nodes_.drain(node, on)) return http::problem(http::problems::not_found, "no node has this id");
-  if (on) store_->put(kDrainsTable, std::string(node), "1");
-  else store_->erase(kDrainsTable, std::string(node));
+  store_->keep(kDrainsTable, std::string(node), on ? std::optional<std::string>("1") : std::nullopt);
   const auto table = nodes_.table();
   const auto* state = table->find(node);
   base::json::Writer w;
