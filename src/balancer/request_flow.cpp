@@ -210,7 +210,7 @@ LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
-  const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
+  const bool bears_it = bears_rewriting(viewer.user_agent(), viewer.view->direct_players);
   return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway);
 }
 
