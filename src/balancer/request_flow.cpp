@@ -27,6 +27,7 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   hear_cache(viewer);
   if (token ? !take_pass(worker, viewer, *token) : !admit(viewer)) return;
   keep_cache(viewer);
+  if (token && viewer.is_counted && !viewer.claims.empty()) route(viewer);   // what it says counts at once; a newcomer's was heard as it came in
   ask(worker, std::move(viewer));   // answer_session()
 }
 
