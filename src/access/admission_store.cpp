@@ -66,11 +66,11 @@ void Admission::Inner::set_limits(Limits next) {
 
 void Admission::Inner::keep_limits() {
   if (!store) return;
-  if (!limits_are_live) return store->erase(kLimitsTable, std::string(kLimitsKey));
+  if (!limits_are_live) return store->keep(kLimitsTable, std::string(kLimitsKey), std::nullopt);
   base::json::Writer w;
   w.begin_object();
   write_members(w, limits);
-  store->put(kLimitsTable, std::string(kLimitsKey), w.end_object().take());
+  store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take());
 }
 
 base::Status Admission::load(store::Store& store) {

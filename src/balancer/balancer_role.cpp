@@ -28,6 +28,7 @@
 #include "balancer/slate/slates.h"
 #include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
+#include "balancer/steering/steering_desk.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
 #include "http/message.h"
@@ -52,8 +53,8 @@ class BalancerRole final : public runtime::Role {
         orders_(services.log, news_, nodes_, view_, services.workers.size()),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
         desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, slates_, view_), board_(services.clock, admission_),
-        switch_(services.log, services.metrics, admission_, view_),
-        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_,
+        switch_(services.log, services.metrics, admission_, view_), steering_(services.clock, services.metrics, router_, pins_, slates_, view_),
+        flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_, steering_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
                }},
@@ -68,6 +69,8 @@ class BalancerRole final : public runtime::Role {
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.open(worker, std::move(exchange), parameters); }},
         {{Method::get}, "/live/{channel}/~{session}/{path...}",
          [this](auto& worker, auto exchange, const auto& parameters) { flow_.within(worker, std::move(exchange), parameters); }},
+        {{Method::get}, "/steering/{channel}",
+         [this](auto&, auto exchange, const auto& parameters) { exchange->reply(steering_.answer(parameters["channel"], exchange->request())); }},
         {{Method::get}, "/slate/{channel}/{version}/{path...}",
          [this](auto&, auto exchange, const auto& parameters) {
            exchange->reply(slate_door_.answer(parameters["channel"], parameters["version"], parameters["path"], exchange->request()));
@@ -170,6 +173,7 @@ class BalancerRole final : public runtime::Role {
     if (auto networks = net::PrefixList::parse(settings.operator_networks)) view->operator_networks = std::move(*networks);
     view->operator_token = settings.operator_token;
     view->direct_players = settings.direct_players;
+    view->steering = settings.steering;
     view->session_idle = settings.session_idle;
     view->publish_delay = settings.publish_delay;
     view->order_deadline = settings.order_deadline;
@@ -242,6 +246,7 @@ class BalancerRole final : public runtime::Role {
   AccessDesk desk_;
   QueueBoard board_;
   DrillSwitch switch_;
+  SteeringDesk steering_;
   RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
   std::optional<Sources> sources_;

@@ -99,6 +99,7 @@ const config::Section<BalancerSettings>& balancer_section() {
           .text("operator_token", &BalancerSettings::operator_token,
                 "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.")
           .section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
+          .section("steering", &BalancerSettings::steering, steering_section(), "HLS Content Steering.")
           .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
           .check(check_nodes);
   return section;

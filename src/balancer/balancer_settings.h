@@ -10,6 +10,7 @@
 #include "balancer/players.h"
 #include "balancer/routing/routing_settings.h"
 #include "balancer/sources.h"
+#include "balancer/steering/steering_settings.h"
 #include "config/section.h"
 
 namespace tribune::balancer {
@@ -44,6 +45,7 @@ struct BalancerSettings {
   std::vector<std::string> operator_networks{"127.0.0.0/8", "::1"};
   std::string operator_token;
   RoutingSettings routing;
+  SteeringSettings steering;
   OriginSettings origin;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "balancer/steering/steering_settings.h"
 #include "base/published.h"
 #include "base/signing.h"
 #include "contracts/event.h"
@@ -23,6 +24,7 @@ struct EventView {
   std::chrono::milliseconds receipt_lifetime{300'000};
   std::chrono::milliseconds publish_delay{200};
   std::chrono::milliseconds order_deadline{5'000};
+  SteeringSettings steering;
   std::string slate_origin;
   net::PrefixList operator_networks;
   std::string operator_token;

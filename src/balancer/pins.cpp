@@ -56,6 +56,13 @@ std::optional<access::SessionId> session_of(std::string_view name) {
   return wrong == std::errc{} && end == name.data() + name.size() && name.size() == 16 ? std::optional(id) : std::nullopt;
 }
 
+/// FNV-1a: records of a former process must be found again.
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ull;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return hash;
+}
+
 /// By so much an unseen rendition may be ahead of the first one that is asked for after a restart.
 constexpr std::int64_t kUnseenLag = 1;
 
@@ -88,11 +95,27 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
   return record;
 }
 
-LinkPins PinBoard::pin(access::SessionId id, const Window& window, const NodeTable& nodes, const std::shared_ptr<const NodeAddress>& chosen,
-                       bool takes_rewriting) {
+/// Under which name the pins of a pathway are kept. Names of pathways are those of groups: nobody can make one up that meets another
+/// session's id.
+access::SessionId PinBoard::place_of(access::SessionId id, std::string_view pathway) {
+  if (pathway.empty()) return id;
+  const auto place = id ^ hash_of(pathway);
+  auto& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  auto& known = find_or_add(shard, id).pathways;
+  if (std::find(known.begin(), known.end(), place) != known.end()) return place;
+  if (known.size() >= kMostPinnedPathways) return id;
+  known.push_back(place);
+  return place;
+}
+
+LinkPins PinBoard::pin(access::SessionId session_id, const Window& window, const NodeTable& nodes, const std::shared_ptr<const NodeAddress>& chosen,
+                       bool takes_rewriting, std::string_view pathway) {
+  const auto id = place_of(session_id, pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
+  session.is_of_pathway = id != session_id;
   if (std::exchange(session.is_restored, false)) session.listed_to = window.next_msn + kUnseenLag;
   bool changed = false;
   if (takes_rewriting) {
@@ -126,7 +149,8 @@ std::string PinBoard::preferred(access::SessionId id) {
   return session ? session->preferred : std::string();
 }
 
-std::string PinBoard::last_node(access::SessionId id) {
+std::string PinBoard::last_node(access::SessionId session_id, std::string_view pathway) {
+  const auto id = place_of(session_id, pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = find(shard, id);
@@ -134,6 +158,17 @@ std::string PinBoard::last_node(access::SessionId id) {
 }
 
 void PinBoard::release(access::SessionId id) {
+  std::vector<access::SessionId> pathways;
+  {
+    auto& shard = shard_of(id);
+    const std::lock_guard lock(shard.mutex);
+    if (const auto* session = find(shard, id)) pathways = session->pathways;
+  }
+  for (const auto place : pathways) forget(place);
+  forget(id);
+}
+
+void PinBoard::forget(access::SessionId id) {
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = find(shard, id);
@@ -195,7 +230,8 @@ std::size_t PinBoard::size() const {
   std::size_t sum = 0;
   for (const auto& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    sum += shard.sessions.size();
+    sum += static_cast<std::size_t>(
+        std::count_if(shard.sessions.begin(), shard.sessions.end(), [](const auto& entry) { return !entry.second.is_of_pathway; }));
   }
   return sum;
 }

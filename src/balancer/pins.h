@@ -30,6 +30,9 @@
 
 namespace tribune::balancer {
 
+/// Pathways of one session that have pins.
+inline constexpr std::size_t kMostPinnedPathways = 8;
+
 /// From `first_msn` on, this session's segments come from that node. The first pin of a session covers all before it, too.
 struct Pin {
   std::int64_t first_msn = 0;
@@ -73,14 +76,17 @@ class PinBoard {
   /// equal for all viewers who see the same text: the first one from MSN 0, none beyond the window.
   /// `chosen` serves what is not listed yet. `takes_rewriting`: the player bears another URI for a listed segment whose node
   /// is gone (media3, VHS).
-  LinkPins pin(access::SessionId, const Window&, const NodeTable&, const std::shared_ptr<const NodeAddress>& chosen, bool takes_rewriting);
+  /// `pathway`: the playlist is another one under each pathway, and has pins of its own; empty: under none. It must name a group that
+  /// exists, or the origin; a session has kMostPinnedPathways of them, and further ones share the pins of none.
+  LinkPins pin(access::SessionId, const Window&, const NodeTable&, const std::shared_ptr<const NodeAddress>& chosen, bool takes_rewriting,
+               std::string_view pathway = {});
 
   /// Remembers the cache that the client named; kept to the end of the session.
   void prefer(access::SessionId, std::string_view node);
   /// Empty when the client named none.
   std::string preferred(access::SessionId);
   /// The node of the last pin; empty when there is none.
-  std::string last_node(access::SessionId);
+  std::string last_node(access::SessionId, std::string_view pathway = {});
 
   void release(access::SessionId);
   /// Forgets the sessions of a former process that did not come back. Every few seconds, by one worker.
@@ -96,12 +102,16 @@ class PinBoard {
     std::string preferred;
     bool is_restored = false;      // listed_to is not known yet
     bool is_written = false;
+    bool is_of_pathway = false;
+    std::vector<access::SessionId> pathways;   // where this session's other pins are
   };
   struct Shard {
     mutable std::mutex mutex;
     std::unordered_map<access::SessionId, Pinned> sessions;
     std::unordered_map<access::SessionId, PinRecord> former;   // of a former process, not come back yet
   };
+  void forget(access::SessionId);
+  access::SessionId place_of(access::SessionId, std::string_view pathway);
   Pinned* find(Shard&, access::SessionId);                // with the shard's mutex held, like the next two
   Pinned& find_or_add(Shard&, access::SessionId);
   void write(access::SessionId, Pinned&);

@@ -8,6 +8,7 @@
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
 #include "balancer/request_flow_viewer.h"
+#include "balancer/steering/pathways.h"
 #include "contracts/canonical.h"
 #include "contracts/link.h"
 #include "contracts/origin_path.h"
@@ -30,13 +31,17 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
 }
 
 void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
-  const auto path = parameters["path"];
+  std::string path(parameters["path"]);
+  auto pathway = take_pathway(path);
   const bool is_segment = contracts::has_link(exchange->request().query);
   const auto kind = is_segment ? FlowKind::segment : path == "index.m3u8" ? FlowKind::multivariant : FlowKind::media;
-  Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::string(path)};
+  Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::move(path)};
+  viewer.pathway = std::move(pathway);
   viewer.token.channel = parameters["channel"];
   if (!find_channel(viewer)) return;
+  if (!viewer.channel->steering || !parts_.steering.knows(viewer.pathway)) viewer.pathway.clear();   // the path leads where it would without
   if (!take_pass(worker, viewer, parameters["session"])) return;
+  if (lead_to_clone(viewer, parameters["session"])) return;
   hear_cache(viewer);
   if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;   // the waiting room answered
   keep_cache(viewer);
@@ -74,7 +79,7 @@ bool RequestFlow::take_token(runtime::Worker& worker, Viewer& viewer, std::strin
     return false;
   }
   viewer.token = std::move(*token);
-  if (viewer.kind == FlowKind::session) viewer.token_text = text;
+  if (viewer.kind == FlowKind::session || viewer.kind == FlowKind::multivariant) viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(viewer.token.session);
   return renew(viewer, view.session_idle);
 }
@@ -157,13 +162,20 @@ void RequestFlow::ask(runtime::Worker& worker, Viewer viewer) {
 }
 
 void RequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
-  reply(viewer, session_playlist_reply(found.snapshot->text_for_bare_url(viewer.token_text)), found.stale ? FlowResult::stale : FlowResult::ok);
+  auto text = found.snapshot->text_for_bare_url(viewer.token_text);
+  if (offers_pathways(viewer)) text = parts_.steering.playlist(text, "~" + viewer.token_text + "/", viewer.token_text, asked_of(viewer), viewer.view->steering);
+  reply(viewer, session_playlist_reply(std::move(text)), found.stale ? FlowResult::stale : FlowResult::ok);
 }
 
 void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
   const auto& snapshot = *found.snapshot;
   const bool waits = viewer.ticket && snapshot.is_multivariant();   // or may wait: nothing is renewed by it
   if (!waits && !renew_for(viewer, found)) return;
+  if (snapshot.is_multivariant() && offers_pathways(viewer)) {
+    const auto text = snapshot.render({})->body;
+    auto steered = parts_.steering.playlist(*text, "", viewer.token_text, asked_of(viewer), viewer.view->steering);
+    return reply(viewer, session_playlist_reply(std::move(steered)), found.stale ? FlowResult::stale : FlowResult::ok);
+  }
   auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
   if (viewer.ticket && !waits) {
     rendered = turned(viewer, *rendered);
@@ -174,6 +186,22 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
   reply(viewer, std::move(response), result);
 }
 
+/// Not below a pathway: its children would stand below two.
+bool RequestFlow::offers_pathways(const Viewer& viewer) const { return viewer.channel->steering && viewer.pathway.empty(); }
+
+/// A clone has the base's URL with the clone's name in the query; its own playlist is the one under the clone's path. Whether it was answered.
+bool RequestFlow::lead_to_clone(Viewer& viewer, std::string_view session) {
+  const auto named = viewer.kind == FlowKind::media ? http::query_value(viewer.request().query, kCloneKey) : std::nullopt;
+  if (!named || *named == viewer.pathway || !viewer.channel->steering || !parts_.steering.knows(*named)) return false;
+  const auto query = http::query_without(viewer.request().query, [](std::string_view key) { return key == kCloneKey; });
+  const auto target = "/live/" + viewer.channel->id + "/~" + std::string(session) + "/" + pathway_element(*named) + viewer.path;
+  http::Response response;
+  response.status = 307;
+  response.headers = {{"Location", http::relative_reference(viewer.request().path, target) + (query.empty() ? "" : "?" + query)}, {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
+  return true;
+}
+
 LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
@@ -182,7 +210,7 @@ LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
-  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it);
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway);
 }
 
 void RequestFlow::redirect(Viewer& viewer) {
@@ -212,6 +240,7 @@ RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
   asked.claims = &viewer.claims;
   asked.session = viewer.token.session;
   asked.is_counted = viewer.is_counted;
+  asked.pathway = viewer.pathway;
   asked.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
   return asked;
 }
@@ -219,7 +248,7 @@ RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
 Routed RequestFlow::route(Viewer& viewer) {
   auto asked = asked_of(viewer);
   const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
-  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session) : std::string();
+  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session, viewer.pathway) : std::string();
   asked.pinned = pinned;
   auto routed = parts_.router.route(asked);
   viewer.exchange->note.reason = word(routed.choice.reason);

@@ -21,6 +21,7 @@
 #include "balancer/slate/slates.h"
 #include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
+#include "balancer/steering/steering_desk.h"
 #include "base/clock.h"
 #include "contracts/link.h"
 #include "contracts/token.h"
@@ -43,6 +44,7 @@ struct FlowParts {
   SessionRouter& router;
   const Slates& slates;
   TurnBook& turns;
+  SteeringDesk& steering;
   Ask ask;
 };
 
@@ -74,6 +76,8 @@ class RequestFlow {
   void answer_session(Viewer&, const PlaylistAnswer&);
   void answer_playlist(Viewer&, const PlaylistAnswer&);
   LinkPins pin(Viewer&, const SourceSnapshot&);
+  bool lead_to_clone(Viewer&, std::string_view session);
+  bool offers_pathways(const Viewer&) const;
   void redirect(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
   Routed route(Viewer&);

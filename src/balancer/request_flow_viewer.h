@@ -20,6 +20,7 @@ struct RequestFlow::Viewer {
   std::string path;                             // after `~{session}/`
   const contracts::Channel* channel = nullptr;  // of the view
   std::string token_text{};                     // where the answer names it
+  std::string pathway{};                        // that the playlist's URL names; empty: none
   std::string preferred{};                      // the cache that the client named, now or before
   Claims claims{};                              // what it says of caches in this request
   std::optional<contracts::Ticket> ticket{};    // shown instead of a token

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "balancer/sources.h"
+#include "balancer/steering/pathways.h"
 #include "contracts/origin_path.h"
 #include "http/uri.h"
 
@@ -17,7 +18,7 @@ std::optional<std::int64_t> whole(std::string_view text) {
 }
 
 bool is_not_the_origins(std::string_view key) {
-  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" || key == "gone" || key == "session";
+  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" || key == "gone" || key == "session" || key == kCloneKey;
 }
 
 }  // namespace

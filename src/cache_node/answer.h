@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "cache_node/keep_rules.h"
 #include "cache_node/object.h"
 #include "http/cache_status.h"
 #include "http/message.h"
@@ -21,7 +22,8 @@ struct AnswerFacts {
   http::CacheStatus cache;
   std::int64_t age = 0;            // seconds since the object was complete; -1: it is not complete yet
   std::int64_t link_life = 0;      // seconds until the link expires
-  std::int64_t keep = -1;          // seconds until the origin is asked again (keep_rules.h); -1: never
+  Keep keep;
+  bool for_node = false;           // another node asks: it hears what the origin said, and nothing beyond
 };
 
 struct Choice {

@@ -50,7 +50,14 @@ std::string check_group(const std::string& group) { return group.empty() ? "" : 
 
 std::string check_origin_or_empty(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
 
-std::string check_keep_rule(const std::string& rule) { return parse_keep_rule(rule) ? "" : "must be a pattern, a space and a time in whole seconds"; }
+std::string check_keep_rule(const std::string& rule) { return parse_keep_rules(rule).empty() ? "must be patterns and a time in whole seconds, \"life\" or \"origin\", with single spaces" : ""; }
+
+constexpr const char* kKeep =
+    "How long an object is used before the origin is asked whether it changed: patterns for channel/path, in which * stands for anything, and "
+    "behind them a time (0s: asked each time), \"life\" (it never changes: used for as long as links to it live) or \"origin\" (as the origin's "
+    "Cache-Control and CDN-Cache-Control say, to the letter). The first rule that fits counts; behind yours stand two of our own: \"*.m3u8 0s\", "
+    "and \"life\" for the suffixes of segments, init sections and keys, whatever their packager says of them. What no rule names is used as the "
+    "origin's header fields say, but never for less than min_age, for a playlist may list it; where they say nothing, for life.";
 
 std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
 
@@ -77,8 +84,9 @@ FillSettings CacheNodeSettings::fill_settings() const {
 
 KeepRules CacheNodeSettings::keep_rules() const {
   KeepRules rules;
-  for (const auto& text : keep)
-    if (auto rule = parse_keep_rule(text)) rules.push_back(std::move(*rule));
+  const auto add = [&](const KeepRules& more) { rules.insert(rules.end(), more.begin(), more.end()); };
+  for (const auto& text : keep) add(parse_keep_rules(text));
+  add(built_in_keep_rules());
   return rules;
 }
 
@@ -105,10 +113,8 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
           .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
                     "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
           .texts("keep", &CacheNodeSettings::keep,
-                 "What the origin may change under the same name, and for how long it is used before the origin is asked again: a pattern for "
-                 "channel/path, in which * stands for anything, and a time; the first rule that fits counts. With 0s the origin is asked each time. Whatever "
-                 "fits none, segments and init sections above all, is used as it is for as long as links to it live.",
-                 check_keep_rule, "\"pattern time\", such as \"demo/*.key 10min\"")
+                 kKeep,
+                 check_keep_rule, "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")
           .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is refused.")
           .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},

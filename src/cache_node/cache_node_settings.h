@@ -48,7 +48,7 @@ struct CacheNodeSettings {
   std::uint64_t max_bytes = 10ull << 30;
   std::uint64_t min_free_bytes = 256ull << 20;
   std::chrono::milliseconds min_age{60'000};
-  std::vector<std::string> keep{"*.m3u8 0s"};
+  std::vector<std::string> keep;
   std::uint64_t max_index_bytes = 1ull << 30;
   std::uint64_t max_object_bytes = FillSettings{}.max_object_bytes;
   std::uint64_t fill_buffer_bytes = 128ull << 20;

@@ -16,7 +16,9 @@ constexpr std::uint64_t kLowWater = 64 * 1024;
 constexpr std::chrono::milliseconds kNodePatience{300};
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
-std::string_view word(Met met) { return met == Met::hit ? "hit" : met == Met::waited ? "waited" : "miss"; }
+std::string_view word(const DeliveryFacts& facts) {
+  return facts.met == Met::held ? facts.served.word : facts.met == Met::waited ? "waited" : "miss";
+}
 }  // namespace
 
 Delivery::Delivery(net::EventLoop& loop, const base::Clock& clock, NodeMetrics& metrics, DeliveryFacts facts, std::shared_ptr<Fill> fill,
@@ -72,20 +74,25 @@ AnswerFacts Delivery::facts(const Fill::View& view) const {
   facts.node = facts_.node;
   facts.link_life = facts_.link_expires - now;
   facts.keep = facts_.keep;
+  facts.for_node = facts_.for_node;
   facts.age = view.phase == Fill::Phase::complete ? std::max<std::int64_t>(now - view.stored, 0) : -1;
-  facts.cache.hit = facts_.met == Met::hit;
-  if (facts.cache.hit) return facts;
-  facts.cache.forward = http::Forward::miss;
+  if (facts_.met == Met::held) {
+    facts.cache = facts_.served.cache;
+    return facts;
+  }
+  facts.cache.forward = fill_->previous() ? http::Forward::stale : http::Forward::miss;
   facts.cache.forward_status = 200;
   facts.cache.collapsed = facts_.met == Met::waited;
   facts.cache.stored = fill_->keeping() == Fill::Keeping::disk;
+  facts.cache.detail = view.not_kept;
   return facts;
 }
 
 void Delivery::decide(const Fill::View& view) {
   exchange_->note.node = facts_.node;
-  exchange_->note.cache = word(facts_.met);
-  (facts_.met == Met::hit ? metrics_.hits : facts_.met == Met::waited ? metrics_.waited : metrics_.misses).add();
+  exchange_->note.cache = word(facts_);
+  if (!view.not_kept.empty()) exchange_->note.reason = view.not_kept;
+  (facts_.met == Met::held ? metrics_.hits : facts_.met == Met::waited ? metrics_.waited : metrics_.misses).add();
   if (joined_ <= view.first_byte) metrics_.first_byte_lag.observe(std::chrono::duration<double>(clock_.steady_now() - view.first_byte).count());
   if (!view.length) {
     left_ = kUnknown;
@@ -148,10 +155,10 @@ void Delivery::refuse(const FillFailure& failure) {
   if (failure.look_again && when_stale_serves_) {
     auto exchange = take_exchange();
     over();
-    return when_stale_serves_(std::move(exchange));
+    return when_stale_serves_(std::move(exchange), failure);
   }
   metrics_.failed.add();
-  exchange_->note.cache = word(facts_.met);
+  exchange_->note.cache = word(facts_);
   exchange_->note.reason = failure.reason;
   exchange_->note.node = facts_.node;
   auto response = http::problem(*failure.problem, failure.detail);

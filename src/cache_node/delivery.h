@@ -23,7 +23,13 @@
 namespace tribune::cache_node {
 
 /// How a request met the fill: it began it, it found it running, or it found it complete in RAM.
-enum class Met { began, waited, hit };
+enum class Met { began, waited, held };
+
+/// What the cache did with a request that is answered with what it holds.
+struct Served {
+  http::CacheStatus cache;
+  std::string_view word = "hit";   // as the access log says it
+};
 
 struct DeliveryFacts {
   std::string node;
@@ -31,7 +37,8 @@ struct DeliveryFacts {
   Met met = Met::waited;
   std::atomic<std::uint64_t>* channel_bytes = nullptr;   // what goes out is added; null: nowhere
   bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
-  std::int64_t keep = -1;          // as in AnswerFacts
+  Keep keep;
+  Served served;                   // where it is held
 };
 
 /// Owned by one worker.
@@ -47,8 +54,9 @@ class Delivery {
   /// False when the fill takes no newcomers; take_exchange() then gives the exchange back.
   bool start();
   std::unique_ptr<net::Exchange> take_exchange();
-  /// Called with the exchange when the fill failed, nothing went out yet, and a stale object serves instead.
-  void when_stale_serves(std::function<void(std::unique_ptr<net::Exchange>)> call) { when_stale_serves_ = std::move(call); }
+  /// Called with the exchange when the fill brought nothing, nothing went out yet, and a stale object may serve instead.
+  using WhenStale = std::function<void(std::unique_ptr<net::Exchange>, const FillFailure&)>;
+  void when_stale_serves(WhenStale call) { when_stale_serves_ = std::move(call); }
 
  private:
   void advance();
@@ -68,7 +76,7 @@ class Delivery {
   const std::shared_ptr<Fill> fill_;
   std::unique_ptr<net::Exchange> exchange_;
   const std::function<void()> on_over_;
-  std::function<void(std::unique_ptr<net::Exchange>)> when_stale_serves_;
+  WhenStale when_stale_serves_;
   const base::SteadyTime joined_;
 
   std::unique_ptr<FillReader> reader_;

@@ -33,6 +33,8 @@ class DiskWriter {
   void set_min_free_bytes(std::uint64_t bytes) { min_free_bytes_ = bytes; }
   /// Tries whether the disk that failed takes writes again. Cheap while all is well.
   void probe();
+  /// Out of the index already, because the origin does not stand by it.
+  void discard(const ObjectPtr& object) { housekeeper_.purged({object}); }
   void revalidated(const ObjectPtr& object) { housekeeper_.revalidated(object); }
 
  private:

@@ -6,7 +6,7 @@ namespace tribune::cache_node {
 
 Fill::View Fill::view() const {
   const std::lock_guard lock(mutex_);
-  return {phase_, head_, length_, received_, stored_, failure_, first_byte_};
+  return {phase_, head_, length_, received_, stored_, failure_, not_kept_, first_byte_};
 }
 
 std::uint64_t Fill::received() const {
@@ -55,9 +55,18 @@ void Fill::finish(std::string etag, std::int64_t stored) {
   wake(lock);
 }
 
-void Fill::renew(std::int64_t now_unix) {
+void Fill::renew(std::int64_t now_unix, http::Terms terms) {
   const std::lock_guard lock(mutex_);
   stored_ = now_unix;
+  head_.terms = std::move(terms);
+}
+
+void Fill::keep_nothing(std::string_view why) {
+  {
+    const std::lock_guard lock(mutex_);
+    not_kept_ = why;
+  }
+  keep_less(Keeping::nothing);
 }
 
 void Fill::fail(FillFailure failure) {

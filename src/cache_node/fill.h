@@ -37,7 +37,9 @@ struct FillFailure {
   const http::ProblemType* problem = nullptr;
   std::string detail;
   std::string_view reason;      // one word, a literal
-  bool look_again = false;      // a stale object that the fill would have replaced is there again, and serves
+  bool look_again = false;      // a stale object that the fill would have replaced is there again, and may serve
+  int status = 0;               // that the origin answered, if it did
+  bool is_gone() const { return status == 404 || status == 410; }
 };
 
 class FillReader;
@@ -48,13 +50,13 @@ class Fill : public std::enable_shared_from_this<Fill> {
   enum class Phase { asking, arriving, complete, failed };
   enum class Keeping { disk, memory, nothing };
 
-  /// `previous_etag` is of the stale object that it replaces, if any.
-  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory, std::string previous_etag = {})
-      : key_(std::move(key)), generation_(generation), memory_(std::move(memory)), previous_etag_(std::move(previous_etag)) {}
+  /// `previous`: the head of the stale object that it replaces, if any.
+  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory, std::optional<ObjectHead> previous = {})
+      : key_(std::move(key)), generation_(generation), memory_(std::move(memory)), previous_(std::move(previous)) {}
 
   const ObjectKey& key() const { return key_; }
   std::uint32_t generation() const { return generation_; }
-  const std::string& previous_etag() const { return previous_etag_; }
+  const std::optional<ObjectHead>& previous() const { return previous_; }
 
   struct View {
     Phase phase = Phase::asking;
@@ -63,6 +65,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::uint64_t received = 0;
     std::int64_t stored = 0;               // unix seconds; when complete
     FillFailure failure;                   // when failed
+    std::string_view not_kept;             // one word, a literal: why the origin wants it kept by nobody
     base::SteadyTime first_byte{};
   };
   View view() const;
@@ -75,8 +78,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   /// `etag` stands in where the origin sent none.
   void finish(std::string etag, std::int64_t stored);
   void fail(FillFailure failure);
-  /// Of a complete one: the origin said now that nothing changed.
-  void renew(std::int64_t now_unix);
+  /// Of a complete one: the origin said now that nothing changed, and its terms.
+  void renew(std::int64_t now_unix, http::Terms);
+  /// The origin wants it kept by nobody: those who wait share it, and nobody joins from here on.
+  void keep_nothing(std::string_view why);
 
   // The disk thread, and who wakes it.
   /// Whether there is work for the disk thread that it does not know of yet; then the caller must queue this fill.
@@ -124,7 +129,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const ObjectKey key_;
   const std::uint32_t generation_;
   const std::shared_ptr<FillMemory> memory_;
-  const std::string previous_etag_;
+  const std::optional<ObjectHead> previous_;
 
   mutable std::mutex mutex_;                // guards all that follows
   Phase phase_ = Phase::asking;
@@ -133,6 +138,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::optional<std::uint64_t> length_;
   std::int64_t stored_ = 0;
   FillFailure failure_;
+  std::string_view not_kept_;
   base::SteadyTime first_byte_{};
   std::deque<Chunk> chunks_;                // in order, without gaps, ending at received_
   std::uint64_t received_ = 0;

@@ -9,6 +9,7 @@
 #include "contracts/order.h"
 #include "http/date.h"
 #include "http/message.h"
+#include "http/storing.h"
 
 namespace tribune::cache_node {
 
@@ -27,10 +28,16 @@ FillFailure failure_of(const base::Error& error) {
 }
 
 FillFailure failure_of_status(int status) {
-  const auto detail = fmt::format("the origin answered {}", status);
-  if (status == 404 || status == 410) return {&problems::not_found, detail, "origin_not_found"};
-  if (status >= 500) return {status == 503 ? &problems::origin_unavailable : &problems::origin_broken, detail, "origin_error"};
-  return {&problems::origin_broken, detail, "origin_refused"};
+  FillFailure failure{&problems::origin_broken, fmt::format("the origin answered {}", status), "origin_refused"};
+  failure.status = status;
+  if (failure.is_gone()) {
+    failure.problem = &problems::not_found;
+    failure.reason = "origin_not_found";
+  } else if (status >= 500) {
+    failure.problem = status == 503 ? &problems::origin_unavailable : &problems::origin_broken;
+    failure.reason = "origin_error";
+  }
+  return failure;
 }
 
 bool is_about_to_exist(int status) { return status == 404 || status == 403 || status == 425 || status >= 500; }
@@ -46,9 +53,6 @@ ObjectHead head_of(const http::Headers& headers) {
     if (const auto time = http::parse_date(*modified)) head.last_modified = base::unix_seconds(*time);
   return head;
 }
-
-/// What the Age field of another node says.
-std::int64_t age_of(const http::Headers& headers) { return contracts::read_decimal(headers.first("Age").value_or("")).value_or(0); }
 
 bool is_encoded(const http::Headers& headers) {
   const auto coding = headers.joined("Content-Encoding");
@@ -86,6 +90,8 @@ void FillRunner::ask() {
 
 void FillRunner::send(const Place& to) {
   answers_ = false;
+  is_conditional_ = false;
+  asked_ = parts_.clock.wall_now();
   net::FetchRequest request;
   request.url = to.url;
   request.headers = {{"Accept-Encoding", "identity"}};
@@ -101,8 +107,10 @@ void FillRunner::send(const Place& to) {
   if (feeding_ && is_strong(etag_)) {
     request.headers.add("Range", fmt::format("bytes={}-", sum_.length()));
     request.headers.add("If-Range", etag_);
-  } else if (asks_for_change()) {
-    request.headers.add("If-None-Match", fill_->previous_etag());
+  } else if (!feeding_) {
+    const auto asked_if = conditions();
+    is_conditional_ = !asked_if.empty();
+    for (const auto& field : asked_if.all()) request.headers.add(field.name, field.value);
   }
   net::FetchHandlers handlers;
   handlers.on_head = [this](const net::FetchHead& head) { head_came(head); };
@@ -110,6 +118,15 @@ void FillRunner::send(const Place& to) {
   handlers.on_done = [this](base::Result<void> result) { ended(std::move(result)); };
   (to.kind == Place::Kind::peer ? parts_.metrics.asked_peers : to.is_node() ? parts_.metrics.asked_parents : parts_.metrics.asked_origins).add();
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
+}
+
+/// Those by which a place may say that the stale object is still right. Tags that are our own say nothing to an origin.
+http::Headers FillRunner::conditions() const {
+  const auto& previous = fill_->previous();
+  if (!previous) return {};
+  if (!previous->etag.empty() && (place().is_node() || !previous->etag.starts_with("\"t-"))) return {{"If-None-Match", previous->etag}};
+  if (previous->last_modified < 0 || place().is_node()) return {};
+  return {{"If-Modified-Since", http::format_date(base::WallTime(std::chrono::seconds(previous->last_modified)))}};
 }
 
 /// From inside a callback of the fetch, which ends here.
@@ -135,7 +152,7 @@ void FillRunner::end_round(FillFailure failure) {
 
 /// What another node says beside a body. True when it was no answer to go on with.
 bool FillRunner::node_declined(const net::FetchHead& head) {
-  if (head.status == 200 || (feeding_ && head.status == 206)) return false;
+  if (head.status == 200 || (feeding_ && head.status == 206) || (is_conditional_ && head.status == 304)) return false;
   const auto verdict = head.headers.first(contracts::kVerdictHeader).value_or("");
   refusal_ = failure_of_status(head.status);
   const auto& d = settings_.deadlines;
@@ -161,16 +178,42 @@ void FillRunner::head_came(const net::FetchHead& head) {
 }
 
 /// The stale object, which the fill would have replaced, is right after all.
-void FillRunner::nothing_changed() {
-  if (const auto object = parts_.index.revalidated(*fill_, base::unix_seconds(parts_.clock.wall_now()))) parts_.disk.revalidated(object);
+void FillRunner::nothing_changed(const net::FetchHead& head) {
+  auto terms = fill_->previous()->terms;
+  if (source_.keep.asks_origin()) terms = http::updated(terms, stored_head(head));
+  if (place().is_node()) terms.age = std::chrono::seconds(0);
+  const auto age = place().is_node() ? http::age_of(head.headers).count() : 0;
+  if (const auto object = parts_.index.revalidated(*fill_, base::unix_seconds(parts_.clock.wall_now()) - age, std::move(terms)))
+    parts_.disk.revalidated(object);
   parts_.metrics.revalidated.add();
-  refusal_ = FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone", "revalidated", true};
+  refusal_ = FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone", "revalidated", true, 304};
   fill_->fail(*refusal_);
   over();
 }
 
+http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const { return {head.status, head.headers, asked_, parts_.clock.wall_now()}; }
+
+/// What the origin tells caches stays with the object where it counts.
+void FillRunner::take_terms(ObjectHead& object, const net::FetchHead& head) const {
+  if (!source_.keep.asks_origin()) return;
+  object.terms = http::terms_of(stored_head(head));
+  if (place().is_node()) object.terms.age = std::chrono::seconds(0);   // in the time at which it was complete
+}
+
+/// Where the origin's word counts to the letter, what it wants kept by nobody goes to those who wait, and what was there before
+/// is no longer right either.
+void FillRunner::keep_as_allowed(const net::FetchHead& head) {
+  if (source_.keep.by != Keep::By::origin) return;
+  const http::FreshnessRules no_guesses{std::chrono::seconds(0), std::chrono::seconds(0)};
+  const auto storing = http::decide_storing(http::Method::get, {}, stored_head(head), no_guesses);
+  if (storing == http::Storing::yes) return;
+  if (const auto gone = parts_.index.forget_previous(*fill_)) parts_.disk.discard(gone);
+  parts_.index.abandon(*fill_);
+  fill_->keep_nothing(http::word(storing));
+}
+
 void FillRunner::first_head(const net::FetchHead& head) {
-  if (head.status == 304 && asks_for_change()) return nothing_changed();
+  if (head.status == 304 && is_conditional_) return nothing_changed(head);
   if (head.status != 200) {
     refusal_ = failure_of_status(head.status);
     if (is_about_to_exist(head.status)) return pass_over(*refusal_);
@@ -187,8 +230,11 @@ void FillRunner::first_head(const net::FetchHead& head) {
   etag_ = head.headers.first("ETag").value_or("");
   feeding_ = true;
   feeding_place_ = place_;
-  if (place().is_node()) age_ = age_of(head.headers);
-  fill_->begin(head_of(head.headers), length_);
+  if (place().is_node()) age_ = http::age_of(head.headers).count();
+  auto object = head_of(head.headers);
+  take_terms(object, head);
+  fill_->begin(std::move(object), length_);
+  keep_as_allowed(head);
 }
 
 /// The second answer for a body that broke off. 206 goes on where it broke; 200 begins anew and must repeat what is here.

@@ -65,9 +65,11 @@ class FillRunner {
   void place_failed(std::string_view why);
   void head_came(const net::FetchHead&);
   void first_head(const net::FetchHead&);
-  /// Whether the origin may answer that the stale object is still right. Tags that are our own say nothing to it.
-  bool asks_for_change() const { return !place().is_node() && !feeding_ && !fill_->previous_etag().empty() && !fill_->previous_etag().starts_with("\"t-"); }
-  void nothing_changed();
+  http::Headers conditions() const;
+  void nothing_changed(const net::FetchHead&);
+  http::StoredHead stored_head(const net::FetchHead&) const;
+  void take_terms(ObjectHead&, const net::FetchHead&) const;
+  void keep_as_allowed(const net::FetchHead&);
   void resumed_head(const net::FetchHead&);
   void refused(int status);
   net::Flow bytes_came(std::string_view);
@@ -99,6 +101,8 @@ class FillRunner {
   bool paused_ = false;
   bool retried_ = false;
   bool answers_ = false;                      // the head of this question's answer came
+  bool is_conditional_ = false;               // this question asks whether the stale object is still right
+  base::WallTime asked_{};                    // this question
   std::size_t place_ = 0;                     // who is asked
   std::size_t feeding_place_ = 0;             // who sent the head
   std::int64_t age_ = 0;                      // seconds that the object had spent in other caches

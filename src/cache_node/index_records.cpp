@@ -9,6 +9,7 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr char kVersion = 2;
+constexpr char kVersionWithTerms = 3;   // the same, and the origin's terms behind the tags
 
 template <class N>
 void add(std::string& out, N number) {
@@ -60,7 +61,7 @@ std::string write_record(const Object& object, std::string_view key_text) {
   const auto head = object.head();
   std::string out;
   out.reserve(96 + head.content_type.size() + head.etag.size() + key_text.size() + head.tags.size());
-  out.push_back(kVersion);
+  out.push_back(object.has_terms() ? kVersionWithTerms : kVersion);
   add(out, object.generation);
   add(out, object.size);
   add(out, object.checksum);
@@ -70,6 +71,11 @@ std::string write_record(const Object& object, std::string_view key_text) {
   add_text(out, head.content_type);
   add_text(out, head.etag);
   add_text(out, head.tags);
+  if (object.has_terms()) {
+    add_text(out, head.terms.cache_control);
+    add_text(out, head.terms.cdn_cache_control);
+    add(out, static_cast<std::uint32_t>(head.terms.age.count()));
+  }
   add_text(out, key_text);
   add(out, checksum(out));
   return out;
@@ -84,7 +90,8 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));
   if (Reader(record.substr(body.size())).number<std::uint64_t>() != checksum(body)) return std::nullopt;
   Reader reader(body);
-  if (reader.number<char>() != kVersion) return std::nullopt;
+  const auto version = reader.number<char>();
+  if (version != kVersion && version != kVersionWithTerms) return std::nullopt;
   object.generation = reader.number<std::uint32_t>();
   object.size = reader.number<std::uint64_t>();
   object.checksum = reader.number<std::uint64_t>();
@@ -95,6 +102,11 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   head.content_type = reader.text();
   head.etag = reader.text();
   head.tags = reader.text();
+  if (version == kVersionWithTerms) {
+    head.terms.cache_control = reader.text();
+    head.terms.cdn_cache_control = reader.text();
+    head.terms.age = std::chrono::seconds(reader.number<std::uint32_t>());
+  }
   object.set_head(head);
   read.key_text = reader.text();
   if (!reader.complete()) return std::nullopt;

@@ -1,5 +1,7 @@
 #include "cache_node/keep_rules.h"
 
+#include <optional>
+
 #include "config/units.h"
 
 namespace tribune::cache_node {
@@ -28,24 +30,55 @@ bool fits(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-}  // namespace
+/// "*.ts": whoever has a long list of these should not pay for it with each request.
+bool is_suffix(std::string_view pattern) { return pattern.starts_with('*') && pattern.find_first_of("*/", 1) == std::string_view::npos; }
 
-std::optional<KeepRule> parse_keep_rule(std::string_view text) {
-  const auto space = text.find(' ');
-  if (space == 0 || space == std::string_view::npos) return std::nullopt;
-  const auto time = config::parse_duration(text.substr(space + 1));
+std::optional<Keep> parse_keep(std::string_view word) {
+  if (word == "life") return Keep{Keep::By::life, {}};
+  if (word == "origin") return Keep{Keep::By::origin, {}};
+  const auto time = config::parse_duration(word);
   if (!time || *time > kLongest || time->count() % 1000 != 0) return std::nullopt;
-  return KeepRule{std::string(text.substr(0, space)), std::chrono::duration_cast<std::chrono::seconds>(*time)};
+  return Keep{Keep::By::time, std::chrono::duration_cast<std::chrono::seconds>(*time)};
 }
 
-std::optional<std::chrono::seconds> keep_time(const KeepRules& rules, std::string_view channel, std::string_view path) {
-  if (rules.empty()) return std::nullopt;
-  std::string text;
-  text.reserve(channel.size() + 1 + path.size());
-  text.append(channel).append("/").append(path);
-  for (const auto& rule : rules)
-    if (fits(rule.pattern, text)) return rule.time;
-  return std::nullopt;
+}  // namespace
+
+KeepRules parse_keep_rules(std::string_view text) {
+  const auto last = text.rfind(' ');
+  if (last == std::string_view::npos) return {};
+  const auto keep = parse_keep(text.substr(last + 1));
+  KeepRules rules;
+  for (std::size_t begin = 0; keep && begin <= last;) {
+    const auto end = text.find(' ', begin);
+    if (end == begin) return {};
+    rules.push_back({std::string(text.substr(begin, end - begin)), *keep});
+    begin = end + 1;
+  }
+  return rules;
+}
+
+const KeepRules& built_in_keep_rules() {
+  static const KeepRules rules = [] {
+    auto made = parse_keep_rules("*.m3u8 0s");
+    const auto never_change = parse_keep_rules(
+        "*.ts *.m4s *.mp4 *.m4v *.m4a *.cmfv *.cmfa *.cmft *.aac *.ac3 *.ec3 *.mp3 *.vtt *.webvtt *.key life");
+    made.insert(made.end(), never_change.begin(), never_change.end());
+    return made;
+  }();
+  return rules;
+}
+
+Keep keep_of(const KeepRules& rules, std::string_view channel, std::string_view path) {
+  std::string text;   // made when a pattern wants more than the path's end
+  for (const auto& rule : rules) {
+    if (is_suffix(rule.pattern)) {
+      if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.keep;
+      continue;
+    }
+    if (text.empty()) text.append(channel).append("/").append(path);
+    if (fits(rule.pattern, text)) return rule.keep;
+  }
+  return {};
 }
 
 }  // namespace tribune::cache_node

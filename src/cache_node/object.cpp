@@ -50,11 +50,20 @@ void Object::set_head(const ObjectHead& head) {
   const auto type = media_type_ != 0 ? std::string_view() : std::string_view(head.content_type).substr(0, kMost);
   const auto tags = std::string_view(head.tags).substr(0, kMost);
   has_tags_ = !tags.empty();
+  has_terms_ = !head.terms.empty();
+  const auto& terms = head.terms;
   texts_.reset();
-  if (etag.empty() && !has_tags_ && (media_type_ != 0 || type.empty())) return;
-  auto texts = std::make_unique<char[]>(etag.size() + 2 + (has_tags_ ? tags.size() + 2 : 0) + (media_type_ == 0 ? type.size() + 2 : 0));
+  if (etag.empty() && !has_tags_ && !has_terms_ && (media_type_ != 0 || type.empty())) return;
+  auto texts = std::make_unique<char[]>(etag.size() + 2 + (has_tags_ ? tags.size() + 2 : 0) + (media_type_ == 0 ? type.size() + 2 : 0) +
+                                        (has_terms_ ? terms.cache_control.size() + terms.cdn_cache_control.size() + 4 + sizeof(std::uint32_t) : 0));
   char* end = put(texts.get(), etag);
   if (has_tags_) end = put(end, tags);
+  if (has_terms_) {
+    const auto age = static_cast<std::uint32_t>(terms.age.count());
+    end = put(put(end, terms.cache_control), terms.cdn_cache_control);
+    std::memcpy(end, &age, sizeof age);
+    end += sizeof age;
+  }
   if (media_type_ == 0) put(end, type);
   texts_ = std::move(texts);
 }
@@ -65,9 +74,30 @@ ObjectHead Object::head() const {
   const char* at = texts_.get();
   if (at) head.etag = take(at);
   if (has_tags_) head.tags = take(at);
+  if (has_terms_) {
+    head.terms.cache_control = take(at);
+    head.terms.cdn_cache_control = take(at);
+    std::uint32_t age = 0;
+    std::memcpy(&age, at, sizeof age);
+    at += sizeof age;
+    head.terms.age = std::chrono::seconds(age);
+  }
   if (made_etag_) head.etag = etag_of_body(checksum, size);
   head.content_type = media_type_ != 0 ? std::string(kMediaTypes[media_type_]) : at ? take(at) : "";
   return head;
+}
+
+std::shared_ptr<Object> Object::with_head(const ObjectHead& head) const {
+  auto other = std::make_shared<Object>();
+  other->id = id;
+  other->size = size;
+  other->checksum = checksum;
+  other->generation = generation;
+  other->stored = stored.load();
+  other->verified = verified.load();
+  other->stale = stale.load();
+  other->set_head(head);
+  return other;
 }
 
 }  // namespace tribune::cache_node

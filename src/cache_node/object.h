@@ -16,6 +16,7 @@
 #include <string>
 
 #include "cache_node/object_key.h"
+#include "http/terms.h"
 
 namespace tribune::cache_node {
 
@@ -25,6 +26,7 @@ struct ObjectHead {
   std::string etag;                   // as sent, with quotes and W/; made from the checksum where the origin sent none
   std::int64_t last_modified = -1;    // unix seconds; -1: not said
   std::string tags = {};              // of Surrogate-Key and Cache-Tag, each behind a space: purged by
+  http::Terms terms = {};             // what the origin tells caches; only where that counts (keep_rules.h)
   bool operator==(const ObjectHead&) const = default;
 };
 
@@ -40,15 +42,20 @@ struct Object {
   std::atomic<bool> stale{false};
 
   ObjectHead head() const;
+  /// Whether the head has terms: a look at a bit.
+  bool has_terms() const { return has_terms_; }
   /// After size and checksum are set: an ETag made from them is not kept a second time. Texts are cut at 64 KiB.
   void set_head(const ObjectHead&);
+  /// The same bytes, of which the origin says something else by now.
+  std::shared_ptr<Object> with_head(const ObjectHead&) const;
 
  private:
   std::uint8_t media_type_ : 6 = 0;       // which known one; 0: it stands in texts_
   bool made_etag_ : 1 = false;
   bool has_tags_ : 1 = false;
+  bool has_terms_ = false;
   std::uint32_t last_modified_ = 0;       // unix seconds; 0: not said, or before 1970 or after 2106
-  std::unique_ptr<const char[]> texts_;   // ETag, tags, an unknown media type, each behind its length
+  std::unique_ptr<const char[]> texts_;   // ETag, tags, terms, an unknown media type, each behind its length
 };
 using ObjectPtr = std::shared_ptr<Object>;
 

@@ -31,35 +31,92 @@ ObjectIndex::Entry* ObjectIndex::find(const ObjectId& id) {
 
 void ObjectIndex::erase(Entry& entry) { entries_.erase(entries_.find(entry.id())); }
 
-ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now) {
+ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now, bool takes_stale) {
   const std::lock_guard lock(mutex_);
   Entry* entry = find(key.id);
-  if (!entry) return begin(nullptr, key, "");
+  if (!entry) return begin(nullptr, key);
   if (const auto* object = std::get_if<ObjectPtr>(&entry->is)) {
     entry->marked = true;
-    if (!(*object)->stale || serves_stale(key.id, now)) return *object;
-    sieve_.remove(*entry);
-    auto& replaced = replaced_[key.id];
-    replaced.object = *object;
-    return begin(entry, key, replaced.object->head().etag);
+    if (!(*object)->stale || takes_stale || serves_stale(key.id, now)) return *object;
+    return renew(*entry, key);
   }
-  if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) return Joined{*fill, false};
+  if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) {
+    Joined joined;
+    joined.fill = *fill;
+    if (const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(key.id); replaced != replaced_.end()) {
+      joined.previous = replaced->second.object;
+      if (replaced->second.memory) joined.previous_in_memory = replaced->second.memory->fill;
+    }
+    return joined;
+  }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     entry->marked = true;
-    if (!(*memory)->stale || serves_stale(key.id, now)) return Joined{(*memory)->fill, false, (*memory)->stale};
-    memory_sieve_.remove(*entry);
-    auto& replaced = replaced_[key.id];
-    replaced.memory = std::move(*memory);
-    entry->is = replaced.memory->fill;   // an id to be found by until begin() is done
-    return begin(entry, key, replaced.memory->fill->view().head.etag);
+    if (!(*memory)->stale || takes_stale || serves_stale(key.id, now)) return Joined{(*memory)->fill, false, (*memory)->stale, nullptr, nullptr, nullptr};
+    return renew(*entry, key);
   }
   const auto& failure = *std::get<std::unique_ptr<Failure>>(entry->is);
   if (now < failure.until) return failure.what;
-  return begin(entry, key, "");
+  return begin(entry, key);
 }
 
-ObjectIndex::Found ObjectIndex::begin(Entry* entry, const ObjectKey& key, std::string previous_etag) {
-  auto fill = std::make_shared<Fill>(key, static_cast<std::uint32_t>(base::random_u64()), fill_memory_, std::move(previous_etag));
+ObjectIndex::Found ObjectIndex::find_or_renew(const ObjectKey& key, base::SteadyTime now, const Found& too_old) {
+  const auto* object = std::get_if<ObjectPtr>(&too_old);
+  const auto* joined = std::get_if<Joined>(&too_old);
+  {
+    const std::lock_guard lock(mutex_);
+    Entry* entry = find(key.id);
+    auto* held = entry ? std::get_if<ObjectPtr>(&entry->is) : nullptr;
+    if (held && object && *held == *object && !(*held)->stale) {
+      (*held)->stale = true;
+      return renew(*entry, key);
+    }
+    auto* memory = entry ? std::get_if<std::unique_ptr<InMemory>>(&entry->is) : nullptr;
+    if (memory && joined && (*memory)->fill == joined->fill && !(*memory)->stale) {
+      (*memory)->stale = true;
+      return renew(*entry, key);
+    }
+    const auto* ended = entry ? std::get_if<std::shared_ptr<Fill>>(&entry->is) : nullptr;
+    if (ended && joined && *ended == joined->fill) {
+      // It is whole, and the disk thread has not made an object of it yet. It stays until the new fill has ended: what the disk
+      // thread makes of it finds no place, and its bytes are in RAM or in a file that is open.
+      end_fill(key.id);
+      auto gone = forget_replaced(key.id);
+      const auto bytes = (*ended)->received();
+      totals_.memory_bytes += bytes;
+      ++totals_.memory_objects;
+      replaced_[key.id].memory = std::make_unique<InMemory>(InMemory{*ended, bytes, true});
+      auto begun = begin(entry, key);
+      std::get<Joined>(begun).gone = std::move(gone);
+      return begun;
+    }
+  }
+  return find_or_begin(key, now);
+}
+
+/// With a stale object in the entry, which makes room for a fill.
+ObjectIndex::Found ObjectIndex::renew(Entry& entry, const ObjectKey& key) {
+  auto& replaced = replaced_[key.id];
+  if (auto* object = std::get_if<ObjectPtr>(&entry.is)) {
+    sieve_.remove(entry);
+    replaced.object = *object;
+  } else {
+    memory_sieve_.remove(entry);
+    replaced.memory = std::move(std::get<std::unique_ptr<InMemory>>(entry.is));
+    entry.is = replaced.memory->fill;   // an id to be found by until begin() is done
+  }
+  return begin(&entry, key);
+}
+
+ObjectIndex::Found ObjectIndex::begin(Entry* entry, const ObjectKey& key) {
+  Joined joined;
+  joined.began = true;
+  std::optional<ObjectHead> previous;
+  if (const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(key.id); replaced != replaced_.end()) {
+    joined.previous = replaced->second.object;
+    if (replaced->second.memory) joined.previous_in_memory = replaced->second.memory->fill;
+    previous = joined.previous ? joined.previous->head() : joined.previous_in_memory->view().head;
+  }
+  auto fill = std::make_shared<Fill>(key, static_cast<std::uint32_t>(base::random_u64()), fill_memory_, std::move(previous));
   if (entry) {
     entry->is = fill;
   } else {
@@ -67,7 +124,8 @@ ObjectIndex::Found ObjectIndex::begin(Entry* entry, const ObjectKey& key, std::s
   }
   ++totals_.fills;
   unrecorded_.insert(key.id);
-  return Joined{std::move(fill), true};
+  joined.fill = std::move(fill);
+  return joined;
 }
 
 bool ObjectIndex::serves_stale(const ObjectId& id, base::SteadyTime now) {
@@ -204,7 +262,12 @@ bool ObjectIndex::abandon(const Fill& fill, FillFailure failure, base::SteadyTim
   return false;
 }
 
-ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix) {
+ObjectPtr ObjectIndex::forget_previous(const Fill& fill) {
+  const std::lock_guard lock(mutex_);
+  return entry_of(fill) ? forget_replaced(fill.key().id) : nullptr;
+}
+
+ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http::Terms terms) {
   const std::lock_guard lock(mutex_);
   Entry* entry = entry_of(fill);
   if (!entry) return nullptr;
@@ -215,10 +278,14 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix) {
   }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     (*memory)->stale = false;
-    (*memory)->fill->renew(now_unix);
+    (*memory)->fill->renew(now_unix, std::move(terms));
     return nullptr;
   }
   auto& object = std::get<ObjectPtr>(entry->is);
+  if (auto head = object->head(); head.terms != terms) {
+    head.terms = std::move(terms);
+    object = object->with_head(head);   // readers have the old one
+  }
   object->stale = false;
   object->stored = static_cast<std::uint32_t>(now_unix);
   return object;
@@ -263,6 +330,15 @@ bool ObjectIndex::drop(const ObjectPtr& object) {
   const auto* stored = entry ? std::get_if<ObjectPtr>(&entry->is) : nullptr;
   if (!stored || *stored != object) return false;
   take_out(*entry);
+  return true;
+}
+
+bool ObjectIndex::drop(const std::shared_ptr<Fill>& in_memory) {
+  const std::lock_guard lock(mutex_);
+  Entry* entry = find(in_memory->key().id);
+  const auto* held = entry ? std::get_if<std::unique_ptr<InMemory>>(&entry->is) : nullptr;
+  if (!held || (*held)->fill != in_memory) return false;
+  take_out_of_memory(*entry);
   return true;
 }
 

@@ -39,9 +39,16 @@ class ObjectIndex {
     std::shared_ptr<Fill> fill;
     bool began = false;           // the caller must see that the fill is run, or abandon it
     bool is_stale = false;        // complete, and used although it is stale: a new fill failed a moment ago
+    ObjectPtr previous;           // what the fill replaces: the one, the other or neither
+    std::shared_ptr<Fill> previous_in_memory;
+    ObjectPtr gone;               // what is of use to nobody from here on; file and record are the caller's to remove
   };
   using Found = std::variant<ObjectPtr, Joined, FillFailure>;
-  Found find_or_begin(const ObjectKey&, base::SteadyTime now);
+  /// `takes_stale`: for whoever has just seen a fill fail that would have replaced a stale object.
+  Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool takes_stale = false);
+  /// For whoever found something complete and too old: it becomes stale, and a fill is begun in its place. When it is not there
+  /// any more, somebody was faster, and the answer is find_or_begin()'s.
+  Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
 
   struct Completed {
     bool accepted = false;             // false: the fill's place was not its own any more
@@ -56,15 +63,18 @@ class ObjectIndex {
   /// there again: asking the index anew finds it.
   bool abandon(const Fill&);
   bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
-  /// The origin said that what the fill would have replaced is still right: it is there again, and no longer stale.
-  ObjectPtr revalidated(const Fill&, std::int64_t now_unix);
+  /// The origin said that what the fill would have replaced is still right, and its terms: it is there again, and no longer stale.
+  ObjectPtr revalidated(const Fill&, std::int64_t now_unix, http::Terms);
+  /// What the fill would replace goes whatever becomes of the fill. File and record are the caller's to remove.
+  ObjectPtr forget_previous(const Fill&);
 
   /// From a record, before the first request, oldest first.
   void restore(ObjectPtr);
   /// Room for so many entries, so that the table need not grow under the lock.
   void reserve(std::size_t objects);
-  /// Damaged: whether it was still the object of its key.
+  /// Damaged, or gone at the origin: whether it was still the object of its key.
   bool drop(const ObjectPtr&);
+  bool drop(const std::shared_ptr<Fill>& in_memory);
   /// Frees about so many bytes for the disk.
   std::vector<ObjectPtr> make_room(std::uint64_t bytes, std::int64_t now_unix);
   std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
@@ -136,7 +146,8 @@ class ObjectIndex {
   const Entry* find(const ObjectId& id) const { return const_cast<ObjectIndex*>(this)->find(id); }
   Entry* entry_of(const Fill&);
   void erase(Entry&);
-  Found begin(Entry*, const ObjectKey&, std::string previous_etag);
+  Found begin(Entry*, const ObjectKey&);
+  Found renew(Entry&, const ObjectKey&);
   bool serves_stale(const ObjectId&, base::SteadyTime now);
   bool put_back(Entry&);
   void end_fill(const ObjectId&);

@@ -49,10 +49,11 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
                                            parts_.clock.wall_now(), view->clock_skew);
   if (link) {
     Wish wish{std::move(*link), {}};
-    if (const auto keep = keep_time(view->keep, wish.link.channel, wish.link.path)) wish.keep = keep->count();
+    wish.keep = keep_of(view->keep, wish.link.channel, wish.link.path);
+    wish.listed_for = std::chrono::duration_cast<std::chrono::seconds>(view->settings.min_age);
     if (!read_asker(*exchange, wish)) return;
     if (wish.asker.kind == Asker::Kind::viewer) note_viewer(request);
-    return look_up(worker, std::move(exchange), std::move(wish), 1);
+    return look_up(worker, std::move(exchange), std::move(wish));
   }
   if (link.error().kind == base::ErrorKind::timeout)
     return refuse(*exchange, parts_.metrics.refused, http::problems::link_expired, link.error().text, "link_expired");
@@ -93,61 +94,146 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   return Warmed::began;
 }
 
-void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish, int attempt) {
+void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish) {
   const auto map = parts_.channels.map();
   const auto* channel = map ? map->find(wish.link.channel) : nullptr;
   auto& metrics = metrics_for(wish);
   if (!channel)
     return refuse(*exchange, metrics.refused, http::problems::channel_unknown, "this node knows no such channel", "channel_unknown");
-  if (attempt > kMaxAttempts)
+  if (wish.attempt > kMaxAttempts)
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto key = object_key(wish.link);
-  auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
-  if (attempt == 1 && wish.keep >= 0 && is_over_age(found, wish.keep)) {
-    parts_.index.purge(key.id, true);
-    found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
-  }
+  const auto found = find(object_key(wish.link), wish);
   if (const auto* failure = std::get_if<FillFailure>(&found)) return refuse_filled(*exchange, wish, *failure);
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
-    if ((*object)->verified) return serve_object(worker, std::move(exchange), std::move(wish), *object, attempt);
-    return check_first(worker, std::move(exchange), std::move(wish), *object, attempt);
+    if (!(*object)->verified) return check_first(worker, std::move(exchange), std::move(wish), *object);
+    const bool is_plain = !wish.asked && !(*object)->stale && (wish.keep.by == Keep::By::life || (wish.keep.by == Keep::By::listed && !(*object)->has_terms()));
+    if (is_plain) return serve_object(worker, std::move(exchange), std::move(wish), *object, Served{{.hit = true}});
+    if (const auto how = serve_held(*exchange, wish, (*object)->head(), (*object)->stored, (*object)->stale, found))
+      serve_object(worker, std::move(exchange), std::move(wish), *object, *how);
+    return;
   }
   const auto& joined = std::get<ObjectIndex::Joined>(found);
-  if (joined.began) run_fill(worker, *channel, wish, joined.fill);
-  read_along(worker, std::move(exchange), std::move(wish), joined, attempt);
+  if (joined.began) {
+    wish.began = true;
+    run_fill(worker, *channel, wish, joined.fill);
+  }
+  if (serve_meanwhile(worker, exchange, wish, joined)) return;
+  Served how;
+  if (const auto view = joined.fill->view(); !joined.began && view.phase == Fill::Phase::complete) {
+    const auto held = serve_held(*exchange, wish, view.head, view.stored, joined.is_stale, found);
+    if (!held) return;
+    how = *held;
+  }
+  read_along(worker, std::move(exchange), std::move(wish), joined, how);
 }
 
-/// Whether the origin must be asked again first (keep_rules.h). What is used although it is stale was asked about a moment ago.
-bool RequestFlow::is_over_age(const ObjectIndex::Found& found, std::int64_t keep) const {
-  const auto age = [now = base::unix_seconds(parts_.clock.wall_now())](std::int64_t stored) { return std::max<std::int64_t>(now - stored, 0); };
-  if (const auto* object = std::get_if<ObjectPtr>(&found)) return !(*object)->stale && age((*object)->stored) >= keep;
-  const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
-  if (!joined || joined->began || joined->is_stale) return false;
-  const auto view = joined->fill->view();
-  return view.phase == Fill::Phase::complete && age(view.stored) >= keep;
+void RequestFlow::look_up_again(runtime::Worker& worker, Exchange exchange, Wish wish) {
+  ++wish.attempt;
+  look_up(worker, std::move(exchange), std::move(wish));
 }
 
-void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, int attempt) {
+std::int64_t RequestFlow::age(std::int64_t stored) const {
+  return std::max<std::int64_t>(base::unix_seconds(parts_.clock.wall_now()) - stored, 0);
+}
+
+/// The one entry of the key. What is too old to be used as it is becomes stale, and a fill is begun in its place; not so what
+/// is used although it is stale, for the origin was asked about it a moment ago.
+ObjectIndex::Found RequestFlow::find(const ObjectKey& key, const Wish& wish) {
+  const auto now = parts_.clock.steady_now();
+  auto found = parts_.index.find_or_begin(key, now, wish.asked.has_value());
+  if (wish.asked || wish.keep.by == Keep::By::life) return found;
+  const auto is_fresh = [&](const ObjectHead& head, std::int64_t stored) {
+    return decide_reuse(Holding{wish.keep, head, age(stored), wish.listed_for}) == http::Reuse::fresh;
+  };
+  if (const auto* object = std::get_if<ObjectPtr>(&found)) {
+    const bool is_nothing_said = wish.keep.by == Keep::By::listed && !(*object)->has_terms();
+    if (is_nothing_said || (*object)->stale || is_fresh((*object)->head(), (*object)->stored)) return found;
+  } else {
+    const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
+    if (!joined || joined->began || joined->is_stale) return found;
+    const auto view = joined->fill->view();
+    if (view.phase != Fill::Phase::complete || is_fresh(view.head, view.stored)) return found;
+  }
+  found = parts_.index.find_or_renew(key, now, found);
+  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->gone) parts_.housekeeper.purged({joined->gone});
+  return found;
+}
+
+/// How a complete object answers; nothing when it must not, and the request is refused.
+std::optional<Served> RequestFlow::serve_held(net::Exchange& exchange, const Wish& wish, const ObjectHead& head, std::int64_t stored, bool is_stale,
+                                              const ObjectIndex::Found& found) {
+  const Holding holding{wish.keep, head, age(stored), wish.listed_for};
+  const bool is_gone = wish.asked && wish.asked->is_gone();
+  if (!is_stale || may_stand_in(holding, is_gone)) return served(wish, holding, is_stale);
+  if (is_gone) {
+    if (const auto* object = std::get_if<ObjectPtr>(&found); object && parts_.index.drop(*object)) parts_.housekeeper.purged({*object});
+    if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found)) parts_.index.drop(joined->fill);
+  }
+  static const FillFailure asked_lately{&http::problems::origin_timeout, "the origin failed a moment ago, and does not allow an answer without its word", "must_revalidate"};
+  refuse_filled(exchange, wish, wish.asked ? *wish.asked : asked_lately);
+  return std::nullopt;
+}
+
+Served RequestFlow::served(const Wish& wish, const Holding& holding, bool is_stale) const {
+  Served served;
+  const bool is_revalidated = wish.asked && wish.asked->status == 304;
+  if (wish.asked) {
+    served.cache.forward = http::Forward::stale;
+    if (wish.asked->status != 0) served.cache.forward_status = wish.asked->status;
+    served.cache.collapsed = !wish.began;
+    if (!is_revalidated) served.cache.detail = wish.asked->reason;
+  } else {
+    served.cache.hit = true;
+    if (is_stale) served.cache.detail = "origin-failed";
+  }
+  served.cache.ttl_seconds = fresh_for(holding);
+  if (is_revalidated) served.word = "revalidated";
+  if (is_stale) served.word = "stale";
+  return served;
+}
+
+/// Whether the origin allows what the fill will replace to answer while it is asked (RFC 5861 section 3).
+bool RequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchange, const Wish& wish, const ObjectIndex::Joined& joined) {
+  if (wish.asked || (!joined.previous && !joined.previous_in_memory)) return false;
+  const auto& object = joined.previous;
+  if (object && (!object->verified || !object->has_terms())) return false;
+  const auto view = object ? Fill::View() : joined.previous_in_memory->view();
+  const auto head = object ? object->head() : view.head;
+  const Holding holding{wish.keep, head, age(object ? std::int64_t{object->stored} : view.stored), wish.listed_for};
+  if (decide_reuse(holding) != http::Reuse::stale_while_revalidate) return false;
+  auto how = served(wish, holding, true);
+  how.cache.detail = "stale-while-revalidate";
+  if (object) {
+    serve_object(worker, std::move(exchange), wish, object, how);
+  } else {
+    ObjectIndex::Joined previous;
+    previous.fill = joined.previous_in_memory;
+    read_along(worker, std::move(exchange), wish, previous, how);
+  }
+  return true;
+}
+
+void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, const Served& how) {
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
     return refuse(*exchange, metrics_for(wish).failed, http::problems::overloaded, file.error().text, "overloaded");
   if (!file) {
     parts_.housekeeper.damaged(object, file.error().text);
-    return look_up(worker, std::move(exchange), std::move(wish), attempt + 1);
+    return look_up_again(worker, std::move(exchange), std::move(wish));
   }
-  const auto now = base::unix_seconds(parts_.clock.wall_now());
   AnswerFacts facts;
   facts.node = exchange->note.node;
-  facts.cache.hit = true;
-  facts.age = std::max<std::int64_t>(now - object->stored.load(), 0);
-  facts.link_life = wish.link.expires - now;
+  facts.cache = how.cache;
+  facts.age = age(object->stored);
+  facts.link_life = wish.link.expires - base::unix_seconds(parts_.clock.wall_now());
   facts.keep = wish.keep;
+  facts.for_node = wish.asker.kind != Asker::Kind::viewer;
   const auto head = object->head();
   const auto choice = choose(exchange->request(), head, object->size);
   auto response = answer(choice, head, object->size, facts);
   if (choice.length > 0) response.body = base::FileSlice{std::move(*file), choice.part.first, choice.length};
-  exchange->note.cache = "hit";
+  exchange->note.cache = how.word;
   auto& metrics = metrics_for(wish);
   metrics.hits.add();
   if (exchange->request().method != http::Method::head) {
@@ -157,12 +243,10 @@ void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish 
   exchange->reply(std::move(response));
 }
 
-void RequestFlow::check_first(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, int attempt) {
+void RequestFlow::check_first(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  parts_.housekeeper.check(object, worker.loop, [this, &worker, held, wish = std::move(wish), attempt] {
-    look_up(worker, std::move(*held), wish, attempt + 1);
-  });
+  parts_.housekeeper.check(object, worker.loop, [this, &worker, held, wish = std::move(wish)] { look_up_again(worker, std::move(*held), wish); });
 }
 
 void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const Wish& wish, const std::shared_ptr<Fill>& fill) {
@@ -179,21 +263,25 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
   runner.start();
 }
 
-void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, int attempt) {
+void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, const Served& how) {
   DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited,
-                      &parts_.traffic.of(wish.link.channel), wish.asker.kind != Asker::Kind::viewer, wish.keep};
-  if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::hit;
+                      &parts_.traffic.of(wish.link.channel), wish.asker.kind != Asker::Kind::viewer, wish.keep, how};
+  if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::held;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {
     is_over = on_over;
     return std::make_unique<Delivery>(worker.loop, parts_.clock, metrics_for(wish), std::move(facts), joined.fill, std::move(exchange), std::move(on_over));
   });
-  delivery.when_stale_serves([this, &worker, wish, attempt](Exchange back) { look_up(worker, std::move(back), wish, attempt + 1); });
+  delivery.when_stale_serves([this, &worker, wish](Exchange back, const FillFailure& failure) {
+    auto again = wish;
+    again.asked = failure;
+    look_up_again(worker, std::move(back), std::move(again));
+  });
   if (delivery.start()) return;
   // The fill takes no newcomers and has left the index: there is another entry by now.
   exchange = delivery.take_exchange();
   is_over();
-  look_up(worker, std::move(exchange), std::move(wish), attempt + 1);
+  look_up_again(worker, std::move(exchange), std::move(wish));
 }
 
 void RequestFlow::refuse_filled(net::Exchange& exchange, const Wish& wish, const FillFailure& failure) {

@@ -2,6 +2,7 @@
 // The journey of a request for an object, as named steps (request_flow.cpp).
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "cache_node/object_index.h"
 #include "cache_node/open_files.h"
 #include "cache_node/viewer_estimate.h"
+#include "cache_node/reuse.h"
 #include "contracts/link.h"
 #include "runtime/role.h"
 
@@ -58,17 +60,26 @@ class RequestFlow {
   struct Wish {
     contracts::Link link;
     Asker asker;
-    std::int64_t keep = -1;   // seconds until the origin is asked again (keep_rules.h); -1: never
+    Keep keep = {};
+    std::chrono::seconds listed_for{0};
+    int attempt = 1;
+    std::optional<FillFailure> asked = {};   // what became of asking about a stale object; it may be "revalidated"
+    bool began = false;                      // this request made that question
   };
   void note_viewer(const http::Request&);
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
-  void look_up(runtime::Worker&, Exchange, Wish, int attempt);
-  bool is_over_age(const ObjectIndex::Found&, std::int64_t keep) const;
-  void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
-  void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&, int attempt);
+  void look_up(runtime::Worker&, Exchange, Wish);
+  void look_up_again(runtime::Worker&, Exchange, Wish);
+  ObjectIndex::Found find(const ObjectKey&, const Wish&);
+  std::optional<Served> serve_held(net::Exchange&, const Wish&, const ObjectHead&, std::int64_t stored, bool is_stale, const ObjectIndex::Found&);
+  Served served(const Wish&, const Holding&, bool is_stale) const;
+  bool serve_meanwhile(runtime::Worker&, Exchange&, const Wish&, const ObjectIndex::Joined&);
+  std::int64_t age(std::int64_t stored) const;
+  void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, const Served&);
+  void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&);
   void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&);
-  void read_along(runtime::Worker&, Exchange, Wish, const ObjectIndex::Joined&, int attempt);
+  void read_along(runtime::Worker&, Exchange, Wish, const ObjectIndex::Joined&, const Served&);
   void refuse_filled(net::Exchange&, const Wish&, const FillFailure&);
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
 

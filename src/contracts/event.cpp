@@ -85,6 +85,9 @@ const config::Section<Channel>& channel_section() {
                   "307 to the node of that moment; auto chooses by the player.")
           .choice("fallback", &Channel::fallback, config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
                   "Where viewers go while no cache node may take them: origin sends them to the source itself, none to the node that looks least bad.")
+          .flag("steering", &Channel::steering,
+                "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and one for the origin where fallback "
+                "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
           .choice("waiting_room", &Channel::waiting_room,
                   config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
                   "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "

@@ -36,6 +36,7 @@ struct Channel {
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;
+  bool steering = false;                          // HLS Content Steering: a pathway for each group of nodes
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
   hls::Limits playlist_limits;

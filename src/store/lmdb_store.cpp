@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kMaxKeyBytes = 511;              // LMDB's own bound
 constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20; // a disk that hangs must not eat the memory
 constexpr std::uint64_t kFullBatchBytes = 4ull << 20;   // written without waiting for more company
+constexpr std::chrono::seconds kRetryPause{1};          // between two tries of what must be kept
 
 base::Error unavailable(std::string text) {
   return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
@@ -66,7 +67,11 @@ void LmdbStore::erase(std::string_view table, std::string key, OnCommitted on_co
   queue(table, Change{0, std::move(key), std::nullopt}, std::move(on_committed));
 }
 
-void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed) {
+void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value) {
+  queue(table, Change{0, std::move(key), std::move(value)}, {}, true);
+}
+
+void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed, bool is_kept) {
   const auto number = table_number(table);
   const std::uint64_t bytes = change.key.size() + (change.value ? change.value->size() : 0);
   {
@@ -75,12 +80,13 @@ void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_comm
     if (!number || change.key.empty() || change.key.size() > kMaxKeyBytes) {
       refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false, "no such table, or a key of impossible length"},
                           std::move(on_committed)});
-    } else if (waiting_bytes_ + bytes > kMaxWaitingBytes) {
+    } else if (!is_kept && waiting_bytes_ + bytes > kMaxWaitingBytes) {
       refused_.push_back({unavailable("too much waits for the disk"), std::move(on_committed)});
     } else {
       change.table = *number;
+      if (is_kept) unwritten_.erase({change.table, change.key});
       waiting_bytes_ += bytes;
-      waiting_.push_back({std::move(change), std::move(on_committed)});
+      waiting_.push_back({std::move(change), std::move(on_committed), is_kept});
     }
   }
   work_.notify_all();
@@ -103,26 +109,45 @@ std::uint64_t LmdbStore::failed_batches() const {
   return failed_batches_;
 }
 
+/// Until something is queued, or it is time to try the kept ones again.
+void LmdbStore::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto has_work = [this] { return closing_ || !waiting_.empty() || !refused_.empty(); };
+  if (unwritten_.empty()) {
+    work_.wait(lock, has_work);
+  } else if (!work_.wait_for(lock, kRetryPause, has_work)) {
+    return;
+  }
+  work_.wait_for(lock, options_.batch_window,
+                 [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
+}
+
+/// What the disk refused is a batch of its own, so that it takes no other write with it when it is refused again.
+std::vector<LmdbStore::Waiting> LmdbStore::take_unwritten() {
+  std::vector<Waiting> batch;
+  for (auto& [at, value] : unwritten_) batch.push_back({Change{at.first, at.second, std::move(value)}, {}, true});
+  unwritten_.clear();
+  return batch;
+}
+
 void LmdbStore::run() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    work_.wait(lock, [this] { return closing_ || !waiting_.empty() || !refused_.empty(); });
-    if (waiting_.empty() && refused_.empty()) return;
-    work_.wait_for(lock, options_.batch_window,
-                   [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
-    auto batch = std::exchange(waiting_, {});
+  do {
+    wait_for_work(lock);
+    const auto writes = waiting_.size() + refused_.size();
     auto refused = std::exchange(refused_, {});
-    const auto writes = batch.size() + refused.size();
+    auto again = take_unwritten();
+    auto batch = std::exchange(waiting_, {});
     waiting_bytes_ = 0;
     lock.unlock();
     for (auto& r : refused)
       if (r.on_committed) r.on_committed(tl::unexpected(std::move(r.error)));
+    if (!again.empty()) write(std::move(again));
     if (!batch.empty()) write(std::move(batch));
     lock.lock();
     if (!refused.empty()) ++failed_batches_;
     settled_ += writes;
     written_.notify_all();
-  }
+  } while (!closing_ || !waiting_.empty() || !refused_.empty());
 }
 
 void LmdbStore::write(std::vector<Waiting> batch) {
@@ -154,24 +179,42 @@ void LmdbStore::write(std::vector<Waiting> batch) {
       environment_.reset();
     }
   }
-  if (outcome.written != Written::all) report_failure(outcome.error, changes.size());
+  if (outcome.written == Written::all) report_recovery();
+  else report_failure(outcome.error, changes.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!batch[i].on_committed) continue;
     const bool done = outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
-    if (done) {
-      batch[i].on_committed({});
-    } else {
-      batch[i].on_committed(tl::unexpected(outcome.error));
-    }
+    settle(batch[i], std::move(changes[i]), done ? base::Status{} : tl::unexpected(outcome.error));
   }
 }
 
+void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
+  if (waiting.is_kept && !status) {
+    const std::lock_guard lock(mutex_);
+    const auto is_newer = [&](const Waiting& other) { return other.is_kept && other.change.table == change.table && other.change.key == change.key; };
+    if (std::none_of(waiting_.begin(), waiting_.end(), is_newer))
+      unwritten_.insert_or_assign({change.table, std::move(change.key)}, std::move(change.value));
+  }
+  if (waiting.on_committed) waiting.on_committed(std::move(status));
+}
+
+/// A line when it begins and one when it is over: a full disk refuses for hours.
 void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
   {
     const std::lock_guard lock(mutex_);
     ++failed_batches_;
+    if (std::exchange(is_failing_, true)) return;
   }
   log_.error("store", "batch_failed", {{"directory", options_.directory}, {"writes", writes}, {"error", error.text}});
+}
+
+void LmdbStore::report_recovery() {
+  std::uint64_t failed = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(is_failing_, false)) return;
+    failed = failed_batches_;
+  }
+  log_.warning("store", "store_writes_again", {{"directory", options_.directory}, {"failed_batches", failed}});
 }
 
 }  // namespace tribune::store

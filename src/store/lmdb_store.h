@@ -8,13 +8,14 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -36,6 +37,7 @@ class LmdbStore final : public Store {
   base::Status scan(std::string_view table, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed) override;
   void erase(std::string_view table, std::string key, OnCommitted on_committed) override;
+  void keep(std::string_view table, std::string key, std::optional<std::string> value) override;
   base::Status flush() override;
   std::uint64_t failed_batches() const override;
 
@@ -45,6 +47,7 @@ class LmdbStore final : public Store {
   struct Waiting {
     Change change;
     OnCommitted on_committed;
+    bool is_kept = false;   // tried again until it is written
   };
   struct Refused {
     base::Error error;
@@ -52,10 +55,14 @@ class LmdbStore final : public Store {
   };
 
   std::optional<std::size_t> table_number(std::string_view table) const;
-  void queue(std::string_view table, Change change, OnCommitted on_committed);
+  void queue(std::string_view table, Change change, OnCommitted on_committed, bool is_kept = false);
   void run();
+  void wait_for_work(std::unique_lock<std::mutex>&);
+  std::vector<Waiting> take_unwritten();
   void write(std::vector<Waiting> batch);
+  void settle(Waiting&, Change, base::Status);
   void report_failure(const base::Error&, std::size_t writes);
+  void report_recovery();
 
   const StoreOptions options_;
   base::Log& log_;
@@ -70,10 +77,12 @@ class LmdbStore final : public Store {
   std::condition_variable written_;
   std::vector<Waiting> waiting_;
   std::vector<Refused> refused_;
+  std::map<std::pair<std::size_t, std::string>, std::optional<std::string>> unwritten_;   // of keep(), refused by the disk, by table and key
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t queued_ = 0;                         // writes ever queued
   std::uint64_t settled_ = 0;                        // writes written or failed
   std::uint64_t failed_batches_ = 0;
+  bool is_failing_ = false;                          // the last batch was not written
   std::size_t flushes_ = 0;                          // callers in flush(): the batch does not wait for company
   bool closing_ = false;
 

@@ -42,6 +42,10 @@ class Store {
   virtual void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed = {}) = 0;
   virtual void erase(std::string_view table, std::string key, OnCommitted on_committed = {}) = 0;
 
+  /// As put, or with no value as erase, and what the disk refuses is tried again each second until it is written or a newer value came. Lost
+  /// only when the process ends before. For the few records that an operator's order makes, which nobody repeats.
+  virtual void keep(std::string_view table, std::string key, std::optional<std::string> value) = 0;
+
   /// Waits until all that was queued before is on disk.
   virtual base::Status flush() = 0;
   virtual std::uint64_t failed_batches() const = 0;

@@ -200,3 +200,30 @@ TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
   CHECK(changed == 0);
   CHECK(listed.size() > 300);
 }
+
+TEST_CASE("Each pathway's playlist has pins of its own, which go with their session") {
+  Scene s;
+  const auto see = [&](const std::string& chosen, std::int64_t first, std::string_view pathway) {
+    return text(s.board.pin(kViewer, {first, first + 6}, s.nodes, s.nodes.find(chosen)->address, false, pathway));
+  };
+  CHECK(see("a", 100, "near") == "0=a");
+  CHECK(see("b", 101, "far") == "0=b");
+  CHECK(see("c", 102, "near") == "0=a 106=c");
+  CHECK(see("b", 103, "far") == "0=b");
+  CHECK(see("a", 103, "") == "0=a");
+  CHECK(s.board.last_node(kViewer, "near") == "c");
+  CHECK(s.board.size() == 1);
+  s.board.release(kViewer);
+  CHECK(s.board.last_node(kViewer, "near").empty());
+  CHECK(see("b", 103, "near") == "0=b");
+}
+
+TEST_CASE("A session has pins for a few pathways; further ones share those of none") {
+  Scene s;
+  const auto see = [&](const std::string& pathway) {
+    return text(s.board.pin(kViewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false, pathway));
+  };
+  for (std::size_t i = 0; i < 4 * kMostPinnedPathways; ++i) CHECK(see("g" + std::to_string(i)) == "0=a");
+  s.board.release(kViewer);
+  CHECK(s.board.size() == 0);
+}

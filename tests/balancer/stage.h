@@ -101,6 +101,7 @@ struct Stage {
   balancer::SessionRouter router{clock, log, nodes, files, admission};
   balancer::Slates slates{clock, log, metrics};
   balancer::TurnBook turns{clock};
+  balancer::SteeringDesk steering{clock, metrics, router, pins, slates, view};
   base::KeyRing keys = one_key();
 
   // What the sources say; a playlist that is not here is unknown, one that is null waits for later.
@@ -109,7 +110,7 @@ struct Stage {
   std::vector<std::string> asked;                 // "channel path?query"
   bool is_stale = false;
 
-  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns,
+  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
                               [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
                              1};
 

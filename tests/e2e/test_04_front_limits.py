@@ -71,7 +71,7 @@ def test_five_hundred_clients_that_send_a_byte_now_and_then_are_gone_by_the_dead
     assert closed == 500, f"{closed} of 500 slow clients were closed"
     assert answers.count(b"HTTP/1.1 408 Request Timeout") >= 450, answers[:5]
     wait_until(lambda: program.sockets() <= idle + 1, 5, "descriptors return")
-    assert program.metric(words.REFUSED_REQUESTS, reason=f"{slow_part}_timeout") >= 450
+    program.wait_metric(words.REFUSED_REQUESTS, at_least=450, reason=f"{slow_part}_timeout")
     # Each hit was answered. How fast is a matter of the machine too: while other tests and compilers run beside this one,
     # only a door that waits for the slow ones would show; the bar of ten per cent is for a machine that does nothing else.
     assert busy, "no block of hits while the slow clients were in"
@@ -126,7 +126,7 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
     assert node.metric(words.CONNECTIONS, listener="front") <= probe
     # Over loopback the kernel may take a whole segment for a reader that takes nothing: its answer is complete for the access
     # log, and its connection is cut all the same.
-    assert node.metric("tribune_http_slow_readers_cut_total", listener="front") >= count
+    node.wait_metric("tribune_http_slow_readers_cut_total", at_least=count, listener="front")
     node.wait_log("slow_reader_cut")
     for connection in readers:
         connection.close()
@@ -169,7 +169,7 @@ def test_at_the_connection_limit_the_longest_idle_goes_and_a_new_viewer_gets_in_
     assert all(c.is_closed() for c in held[:15]), "the longest idle went first"
     assert not any(c.is_closed() for c in held[-20:]), "the newest stay"
     assert node.metric(words.CONNECTIONS, listener="front") <= 100
-    assert node.metric(words.EVICTED, listener="front") >= 20
+    node.wait_metric(words.EVICTED, at_least=20, listener="front")
     node.wait_log("idle_connection_closed_for_a_newcomer")
     for connection in held:
         connection.close()
@@ -247,7 +247,7 @@ def test_accepting_pauses_without_spinning_when_descriptors_end_and_recovers_at_
     answer = held[0].read_answer()
     assert answer.status == 200 and answer.body == expected
     assert node.admin("/healthz").status == 200
-    assert node.metric(words.ACCEPT_PAUSES) >= 1
+    node.wait_metric(words.ACCEPT_PAUSES)
     # No spinning: a second of being full costs next to no processor time.
     spent, began = node.cpu_seconds(), time.monotonic()
     wait_until(lambda: time.monotonic() - began > 1, 3)

@@ -50,7 +50,7 @@ def test_a_good_file_takes_effect_and_a_bad_one_is_refused_with_line_and_key(eve
     assert f":{number}:" in said and "chanels" in said and "channels" in said
     assert balancer.get("/live/second/index.m3u8").status == 200, "the old configuration stays"
     balancer.reload(text="{ not json", expect=words.RELOAD_REFUSED)
-    assert balancer.metric(words.RELOADS, result="refused") == 2
+    wait_until(lambda: balancer.metric(words.RELOADS, result="refused") == 2, 5)
     assert balancer.is_ready()
 
 
@@ -91,7 +91,7 @@ def test_a_hundred_reloads_under_load_fail_no_request(event):
     load.stop()
     assert load.failures == [] and load.done > 50, load.failures[:3]
     for program in plain:
-        assert program.metric(words.RELOADS, result="ok") >= rounds * 0.9
+        program.wait_metric(words.RELOADS, at_least=rounds * 0.9, result="ok")
     for connection in kept.values():
         connection.close()
 

@@ -84,7 +84,7 @@ def test_a_heartbeat_that_is_forged_replayed_or_old_changes_nothing(event):
     assert refused == 3
     _, url, _ = event.link()
     assert url.startswith(event.nodes["stadium"].url)
-    assert event.balancer.metric(words.HEARTBEATS, result="forged") >= 3
+    event.balancer.wait_metric(words.HEARTBEATS, at_least=3, result="forged")
     event.balancer.wait_log("heartbeat_refused")
 
 
@@ -313,7 +313,7 @@ def test_the_store_stays_within_its_bound_by_eviction(event):
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
     node = event.nodes["stadium"]
     wait_until(lambda: stored_bytes(event) <= 17 << 20, 5)
-    assert node.metric(words.EVICTIONS) >= 20
+    node.wait_metric(words.EVICTIONS, at_least=20)
     last = player.playlist.segments[-1]
     count = event.origin.count(event.live.path_of("v1", last.msn))
     player.play(last.msn, event.live.bytes_of("v1", last.msn))

@@ -129,7 +129,7 @@ def test_standard_output_that_was_closed_at_the_start_is_no_place_for_a_socket(e
     wait_until(lambda: answers(url), 8)
     for _ in range(50):
         assert fetch(url).text.startswith("#EXTM3U")
-    assert (event.folder / "own.log").read_text().count('"event":"request"') >= 50
+    wait_until(lambda: (event.folder / "own.log").read_text().count('"event":"request"') >= 50, 5, "a line for each")
 
 
 def test_the_log_file_is_opened_anew_on_reload(event):

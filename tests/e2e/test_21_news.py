@@ -45,7 +45,7 @@ def test_a_new_segment_is_filled_before_it_is_listed(event, links):
         assert event.origin.count(path) == 1
         assert event.origin.count(event.live.path_of("v2", msn)) == 0, "nobody watches the other rendition"
     assert status(event)["misses"] == 0
-    assert event.nodes["stadium"].metric(TOLD) == 3
+    wait_until(lambda: event.nodes["stadium"].metric(TOLD) == 3, 5)
     assert announced(event, "taken") == 3 and announced(event, "late") == 0
 
 
@@ -59,7 +59,7 @@ def test_only_the_nodes_of_the_viewers_are_told(event):
     for variant in ("v1", "v2"):
         wait_until(lambda v=variant: event.origin.count(event.live.path_of(v, msn)) == 1, 5, f"the node of {variant} fills")
     for name in ("stadium", "city"):
-        assert event.nodes[name].metric(TOLD) == 1
+        wait_until(lambda: event.nodes[name].metric(TOLD) == 1, 5)
 
 
 def test_200_viewers_of_a_live_edge_never_miss(event):

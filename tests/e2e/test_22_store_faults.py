@@ -87,6 +87,61 @@ def test_writes_that_fail_for_a_while_cost_no_viewer_a_byte(event, error):
     assert node.is_running()
 
 
+@pytest.fixture
+def small_disk(event):
+    """A balancer's state on a disk of 4 MiB that outlives the balancer: `inside` runs a command where the disk is."""
+    folder = event.folder / "balancer_state"
+    folder.mkdir()
+    script = 'mount -t tmpfs -o size=4m none "$0" && echo mounted && exec cat'
+    holder = subprocess.Popen(["unshare", "-m", "/bin/sh", "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    is_mounted = holder.stdout.readline() == b"mounted\n"
+
+    class Disk:
+        inside = ["nsenter", "--mount", "--target", str(holder.pid)]
+
+        def fill(self):
+            subprocess.run([*self.inside, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k"], capture_output=True)
+
+        def clear(self):
+            subprocess.run([*self.inside, "rm", f"{folder}/filler"], check=True)
+
+    try:
+        if not is_mounted:
+            pytest.skip("needs a mount namespace")
+        yield Disk()
+    finally:
+        holder.stdin.close()
+        holder.stdout.close()
+        holder.wait()
+
+
+def test_what_an_operator_orders_on_a_full_disk_holds_at_once_and_is_written_when_there_is_room(event, small_disk):
+    event.start_node("stadium")
+    event.start_node("city")
+    event.start_balancer(("stadium", "city"), {"api": {"caches": []}}, wrapper=small_disk.inside)
+    for name in ("stadium", "city"):
+        event.wait_heard(name)
+    small_disk.fill()
+    admin = event.balancer.admin_url
+    assert fetch(admin + "/limits", method="PUT", body=b'{"max_sessions":3}').status == 200
+    assert fetch(admin + "/nodes/city/drain", method="POST").status == 200
+    event.balancer.wait_log("batch_failed")
+
+    # The limit holds, and the api answers all the same: three get in, who comes after them gets a place or is told to come back.
+    answers = [fetch(event.url("balancer") + "/api/v1/access", method="POST", body=b'{"channel":"demo"}', headers={"Content-Type": "application/json"})
+               for _ in range(6)]
+    assert [answer.json["status"] for answer in answers[:3]] == ["granted"] * 3
+    assert all(answer.status == 503 or answer.json["status"] == "queued" for answer in answers[3:])
+    assert event.balancer.metric("tribune_access_sessions") == 3
+
+    small_disk.clear()
+    event.balancer.wait_log("store_writes_again", within=10)
+    event.balancer.kill()
+    event.balancer.start()
+    assert event.balancer.admin("/limits").json["max_sessions"] == 3
+    assert event.node_state("city")["draining"]
+
+
 # -- 35: damaged --
 
 def stored_files(event, at_least):
@@ -147,7 +202,7 @@ def test_an_index_that_cannot_be_trusted_is_set_aside_said_so_and_built_anew(eve
     index = event.folder / "store_stadium" / "index"
     damage(index / "data.mdb")
     node = event.nodes["stadium"].start()
-    assert node.logged("store_set_aside")
+    node.wait_log("store_set_aside")
     assert list(index.glob("data.mdb.set-aside-*"))
     wait_until(lambda: fetch(url).body == expected, 5, "the segment is filled again")
     wait_until(lambda: len(stored_files(event, len(expected))) == 1, 5, "no orphan is left")
@@ -159,4 +214,4 @@ def test_an_index_that_cannot_be_trusted_is_set_aside_said_so_and_built_anew(eve
     count = event.origin.count(event.live.path_of("v1", msn))
     assert fetch(url).body == expected
     assert event.origin.count(event.live.path_of("v1", msn)) == count
-    assert node.metric(words.INDEX_PENDING) == 0
+    wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5)

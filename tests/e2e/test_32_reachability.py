@@ -141,9 +141,9 @@ def test_what_players_say_is_counted_for_their_node_and_makes_no_object(event):
         assert fetch(uri, headers=headers).body == body
     node = event.nodes["stadium"]
     assert event.origin.count(path) == 1
-    assert node.metric("tribune_cache_player_reports_total") == 5
-    assert node.metric("tribune_cache_player_starved_total") == 3
-    assert node.metric("tribune_cache_player_next_named_total") == 1
-    assert node.metric("tribune_cache_player_throughput_mbps_sum") == 9
+    wait_until(lambda: node.metric("tribune_cache_player_reports_total") == 5, 5)
+    wait_until(lambda: node.metric("tribune_cache_player_starved_total") == 3, 5)
+    wait_until(lambda: node.metric("tribune_cache_player_next_named_total") == 1, 5)
+    wait_until(lambda: node.metric("tribune_cache_player_throughput_mbps_sum") == 9, 5)
     wait_until(lambda: event.node_state("stadium")["player_mbps"] == 3, 5, "the balancer hears of it")
     assert event.node_state("stadium")["rebuffer_ratio"] == 0.6

@@ -139,8 +139,8 @@ def test_slate_segments_go_through_the_nodes_when_the_balancer_is_their_origin(r
     assert served.status == 200 and served.body.startswith(b"slate demo r0/"), (served, served.body[:200])
     path = "/slate/" + segment.uri.split("/slate/")[1]
     fetch(location)
-    asked = [a for a in event.balancer.accesses(status=200) if a["path"] == path]
-    assert len(asked) == 1, "the node asks once"
+    asked = lambda: [a for a in event.balancer.accesses(status=200) if a["path"] == path]  # noqa: E731
+    assert len(wait_until(asked, 5)) == 1, "the node asks once"
 
 
 def test_an_app_gets_a_session_or_a_place_and_the_place_becomes_a_session(room):

@@ -133,7 +133,7 @@ def test_a_restart_counts_viewers_again_where_they_watch(house, links):
         wait_until(lambda p=player: p.try_refresh().status == 200, 10)
         event.live.advance()
         player.wait_for_msn(event.live.next_msn - 1)
-    assert event.balancer.metric("tribune_access_sessions") == 3
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 3, 5)
     assert counted(event, "stadium") + viewers(event, "city") == 3
 
 

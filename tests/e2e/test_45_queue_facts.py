@@ -72,7 +72,7 @@ def test_a_claimed_ticket_shown_from_many_addresses_is_one_session(full_house):
     wait_until(lambda: asked(event, ticket=waiting["ticket"]).json["status"] == "granted", 10)
     got = [asked(event, source=f"127.0.2.{i}", ticket=waiting["ticket"]) for i in range(1, 30)]
     assert all(a.status == 200 and a.json["status"] == "granted" for a in got)
-    assert event.balancer.metric("tribune_access_sessions") == 1
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5)
     stop(event, got[0].json["session"])
     replayed = asked(event, source="127.0.2.50", ticket=waiting["ticket"])
     assert replayed.status == 403 and replayed.json["type"] == "/problems/session-ended"
@@ -203,14 +203,14 @@ def test_the_queue_is_counted_by_channel_and_lane(full_house):
         return event.balancer.metric("tribune_access_" + name, **labels)
     paid_lane, general = {"channel": "demo", "lane": "paid"}, {"channel": "demo", "lane": "general"}
     wait_until(lambda: metric("queue_length", **paid_lane) == 1 and metric("queue_length", **general) == 1, 5)
-    assert metric("sessions", channel="demo") == 1
+    wait_until(lambda: metric("sessions", channel="demo") == 1, 5)
     stop(event, watching)
 
     def paid_got_in():
         asked(event, ticket=waiting["ticket"])
         return ask_access(event.balancer, lane="paid", account="ann", device="TV", **{"pass": paid["ticket"]}).json["status"] == "granted"
     wait_until(paid_got_in, 10, "the lane with the larger share is first")
-    assert metric("tickets_called_total", **paid_lane) == 1 and metric("tickets_claimed_total", **paid_lane) == 1
+    wait_until(lambda: metric("tickets_called_total", **paid_lane) == 1 and metric("tickets_claimed_total", **paid_lane) == 1, 5)
     text = event.balancer.admin("/metrics").text
     assert Metrics(text).sum("tribune_access_wait_seconds_count", **paid_lane) == 1
     assert 'tribune_access_wait_seconds_bucket{channel="demo",lane="general",le="60"} 0' in text
@@ -246,5 +246,5 @@ def test_with_take_over_the_oldest_device_is_ended_and_the_newest_watches(full_h
     ended = fetch(watching)
     assert ended.status == 403 and ended.json["type"] == "/problems/session-ended"
     assert fetch(event.balancer.url + phone["playback_url"]).status == 200
-    assert event.balancer.metric("tribune_access_sessions") == 1
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5)
     assert event.node_state("stadium")["viewers"] == 1, "routing forgot the device that was ended"

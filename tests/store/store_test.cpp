@@ -146,6 +146,33 @@ TEST_CASE("a full map fails the batch that met it, erasing makes room, and later
   CHECK(value_of(*s, "a", "key0") == "(none)");
 }
 
+TEST_CASE("what must be kept is written once there is room again, and the newest value of a key stands") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  const std::string first(20'000, '1'), second(20'000, '2');
+  auto s = must_open(options);
+  int written = 0;
+  do s->put("a", "key" + std::to_string(written++), std::string(3000, 'v'));
+  while (s->flush().has_value() && written < 10'000);
+  s->keep("b", "limit", first);
+  CHECK_FALSE(s->flush().has_value());
+  s->keep("b", "limit", second);
+  s->keep("b", "drain", first);
+  CHECK_FALSE(s->flush().has_value());
+  s->keep("b", "drain", std::nullopt);
+  CHECK(value_of(*s, "b", "limit") == "(none)");
+
+  for (int i = 0; i < written; ++i) s->erase("a", "key" + std::to_string(i));
+  for (int batch = 0; batch < 8; ++batch) {   // LMDB gives freed pages to the transactions after the next
+    s->put("a", "other", std::to_string(batch));
+    s->flush();
+  }
+  CHECK((value_of(*s, "b", "limit") == second));
+  CHECK(value_of(*s, "b", "drain") == "(none)");
+  CHECK(value_of(*s, "a", "key0") == "(none)");
+}
+
 TEST_CASE("an erasure that shares its batch with a write that does not fit is carried out") {
   const Folder folder;
   auto options = options_in(folder);

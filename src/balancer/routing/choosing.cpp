@@ -43,6 +43,14 @@ class Decision {
     return *choice_;
   }
 
+  std::vector<GroupStanding> standings(std::size_t most) {
+    std::vector<GroupStanding> found;
+    standings_ = &found;
+    most_standings_ = most;
+    try_ranks();
+    return found;
+  }
+
   Alternatives list() {
     Alternatives found;
     alternatives_ = &found;
@@ -53,7 +61,8 @@ class Decision {
 
  private:
   void try_ranks() {
-    try_proved();
+    try_pathway();
+    if (wants_more()) try_proved();
     if (wants_more()) try_named();
     if (wants_more()) try_zones();
     if (wants_more()) try_nearest();
@@ -71,7 +80,7 @@ class Decision {
     if (choice_) choice_->is_full = true;
   }
 
-  bool wants_more() const { return !choice_ || seen_; }
+  bool wants_more() const { return (!choice_ && !(standings_ && standings_->size() >= most_standings_)) || seen_; }
 
   void note(RoutingReason rank, std::string_view group, std::string_view node, std::string_view verdict) {
     if (seen_) seen_->push_back({rank, std::string(group), std::string(node), std::string(verdict)});
@@ -84,6 +93,21 @@ class Decision {
     places.push_back(place);
     ranks.push_back(rank);
     if (places.size() >= access::kMostPlaces || !question_.limits->is_limited(place)) choice_ = RoutingChoice{&node, rank};
+  }
+
+  void stand(const NodeGroup& group, RoutingReason rank) {
+    auto& found = *standings_;
+    const bool is_known = std::any_of(found.begin(), found.end(), [&](const GroupStanding& s) { return s.group == group.id; });
+    if (is_known || found.size() >= most_standings_) return;
+    GroupStanding standing{group.id, rank};
+    std::size_t well = 0;
+    for (const auto place : group.members) {
+      const auto& node = table_.nodes[place];
+      if (trouble(node, question_.now).empty() && !node.draining_since && node.utilisation() < rules_.overload) ++well;
+      if (!standing.is_open) standing.is_open = (&node == current_ && keeps_current_) || refusal(node).empty();
+    }
+    standing.is_strained = 2 * well <= group.members.size();
+    found.push_back(standing);
   }
 
   void take(const NodeState& node, RoutingReason rank) {
@@ -133,10 +157,40 @@ class Decision {
     const auto* node = table_.find(id);
     if (!node) return note(rank, "", id, "no such node");
     if (!is_proved && !may_use(node->group_id())) return note(rank, node->group_id(), id, "not open to this client");
+    if (standings_) {
+      if (const auto* group = table_.find_group(node->group_id())) stand(*group, rank);
+      return;
+    }
     if (node == current_ && keeps_current_) return take(*node, rank);
     const auto why = refusal(*node);
     if (!why.empty()) return note(rank, node->group_id(), id, why);
     take(*node, rank);
+  }
+
+  /// The player was offered pathways and follows one: that group's nodes come first, and of them those that it reaches.
+  void try_pathway() {
+    const auto id = question_.pathway;
+    if (id.empty() || standings_) return;
+    if (id == kOriginPathway) return try_origin_pathway();
+    const auto* group = table_.find_group(id);
+    if (!group) return note(RoutingReason::pathway, id, "", "no node is in this group");
+    const auto is_member = [&](std::string_view node) {
+      const auto* state = table_.find(node);
+      return state && state->group_id() == id;
+    };
+    const bool is_proved = std::any_of(question_.proved.begin(), question_.proved.end(), is_member);
+    if (!is_proved && !may_use(id)) return note(RoutingReason::pathway, id, "", "not open to this client");
+    for (const auto node : question_.proved)
+      if (wants_more() && is_member(node)) try_node(node, RoutingReason::pathway, true);
+    if (wants_more() && is_member(question_.named)) try_node(question_.named, RoutingReason::pathway, is_proved);
+    if (wants_more()) try_members(*group, RoutingReason::pathway);
+  }
+
+  void try_origin_pathway() {
+    if (!question_.may_use_origin) return note(RoutingReason::pathway, question_.pathway, "", "the channel does not allow its origin");
+    if (alternatives_) return;
+    note(RoutingReason::pathway, question_.pathway, "", "serves");
+    choice_ = RoutingChoice{nullptr, RoutingReason::origin};
   }
 
   void try_proved() {
@@ -204,6 +258,7 @@ class Decision {
 
   /// In the order of the channel: the first that takes viewers and has less than its share; else the one least above it.
   void try_members(const NodeGroup& group, RoutingReason rank) {
+    if (standings_) return stand(group, rank);
     if (keeps_current_ && current_->group_id() == group.id) return take(*current_, rank);
     if (group.members.size() >= kLargeGroup && !seen_) return try_many(group, rank);
     double weights = 0, viewers = 0;
@@ -303,6 +358,8 @@ class Decision {
   bool minds_limits_ = true;
   bool met_full_ = false;
   Alternatives* alternatives_ = nullptr;   // all are wanted, in their order
+  std::vector<GroupStanding>* standings_ = nullptr;   // groups are wanted, not nodes
+  std::size_t most_standings_ = 0;
   std::optional<RoutingChoice> choice_;
 };
 
@@ -310,6 +367,7 @@ class Decision {
 
 std::string_view word(RoutingReason reason) {
   switch (reason) {
+    case RoutingReason::pathway: return "pathway";
     case RoutingReason::receipt: return "receipt";
     case RoutingReason::client_cache: return "client_cache";
     case RoutingReason::deep_zone: return "deep_zone";
@@ -326,6 +384,7 @@ std::string_view word(RoutingReason reason) {
 
 std::string_view because(RoutingReason reason) {
   switch (reason) {
+    case RoutingReason::pathway: return "the player follows the pathway of this node's group";
     case RoutingReason::receipt: return "the client proved by a receipt that it reaches this node";
     case RoutingReason::client_cache: return "the client says that it reaches this node, and may use it";
     case RoutingReason::deep_zone: return "the client's network has a deep coverage zone, and this node is of its group";
@@ -342,6 +401,10 @@ std::string_view because(RoutingReason reason) {
 
 RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, Considerations* seen) {
   return Decision(table, view, question, seen).make();
+}
+
+std::vector<GroupStanding> rank_groups(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, std::size_t most) {
+  return Decision(table, view, question, nullptr).standings(most);
 }
 
 Alternatives alternatives(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question) {

@@ -2,6 +2,7 @@
 // Which cache node serves a viewer, and why: ranks in a fixed order, the first that yields a node decides. Pure functions over
 // an immutable table; only the counts of viewers move while they run.
 //
+//   0 pathway                  the group of the pathway that the player follows, while that has a node for it
 //   1 receipt, client_cache    a node that the client proved to reach, or names and may use
 //   2 deep_zone, zone,         the group of the client's network, the deep zone first, then each zone's fallbacks
 //     fallback_group
@@ -34,8 +35,11 @@
 
 namespace tribune::balancer {
 
+/// The pathway that leads to the origin; no group has this name, for theirs are in lower case.
+inline constexpr std::string_view kOriginPathway = "ORIGIN";
+
 /// Printed as one word in the logs.
-enum class RoutingReason { receipt, client_cache, deep_zone, zone, fallback_group, nearest_group, default_group, origin, least_bad, no_node };
+enum class RoutingReason { pathway, receipt, client_cache, deep_zone, zone, fallback_group, nearest_group, default_group, origin, least_bad, no_node };
 
 /// The words are literals.
 std::string_view word(RoutingReason);
@@ -68,6 +72,7 @@ struct RoutingQuestion {
   std::string_view channel{};
   std::vector<std::string_view> proved{};   // nodes of believed receipts, the nearest first
   std::string_view named{};                 // the cache that the client names; empty: none
+  std::string_view pathway{};               // the group whose pathway the player follows, or kOriginPathway; empty: none
   std::string_view current{};               // the node that serves this session; empty: none yet
   std::string_view gone{};                  // the node that this client finds gone; empty: none
   std::uint64_t session = 0;                // spreads a drain over its time
@@ -104,6 +109,17 @@ using Considerations = std::vector<Considered>;
 
 /// `seen`, if given, gets every rank and candidate, also those behind the one that decided.
 RoutingChoice choose_node(const NodeTable&, const RoutingView&, const RoutingQuestion&, Considerations* seen = nullptr);
+
+/// A group as it stands for one viewer.
+struct GroupStanding {
+  std::string_view group;                   // lives in the table
+  RoutingReason rank{};
+  bool is_open = false;                     // a node of it takes this viewer, or keeps them
+  bool is_strained = false;                 // at most half of its nodes take viewers
+};
+
+/// The groups that this viewer may be sent to, in the order of the ranks, at most `most`; a pathway does not matter.
+std::vector<GroupStanding> rank_groups(const NodeTable&, const RoutingView&, const RoutingQuestion&, std::size_t most);
 
 /// `limits` of the question must be given.
 Alternatives alternatives(const NodeTable&, const RoutingView&, const RoutingQuestion&);

@@ -1,5 +1,8 @@
 #include "balancer/routing/routing_desk.h"
 
+#include <optional>
+#include <string>
+
 #include "base/json.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -35,8 +38,7 @@ std::vector<runtime::Route> RoutingDesk::routes() {
 
 http::Response RoutingDesk::drain(std::string_view node, bool on) {
   if (!nodes_.drain(node, on)) return http::problem(http::problems::not_found, "no node has this id");
-  if (on) store_->put(kDrainsTable, std::string(node), "1");
-  else store_->erase(kDrainsTable, std::string(node));
+  store_->keep(kDrainsTable, std::string(node), on ? std::optional<std::string>("1") : std::nullopt);
   const auto table = nodes_.table();
   const auto* state = table->find(node);
   base::json::Writer w;
@@ -52,11 +54,13 @@ http::Response RoutingDesk::route(const http::Request& request) const {
   if (!found) return http::problem(http::problems::channel_unknown, "channel= must be the id of a channel");
   const auto claims = read_claims({}, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto named = http::query_decoded(request.query, "cache").value_or("");
+  const auto pathway = http::query_decoded(request.query, "pathway").value_or("");
   RoutingRequest asked;
   asked.client = *client;
   asked.channel = *channel;
   asked.named = named;
   asked.claims = &claims;
+  asked.pathway = pathway;
   asked.may_use_origin = found->fallback == contracts::Fallback::origin;
   base::json::Writer w;
   router_.explain(asked, w);

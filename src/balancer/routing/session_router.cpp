@@ -26,6 +26,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   const auto view = files_.view();
   if (!request.is_counted) {
     Placed once;
+    once.steers = true;   // who knows
     learn(once, request, prefix);
     const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
     return {choice, std::move(nodes)};
@@ -88,6 +89,29 @@ Placing SessionRouter::placing(const RoutingRequest& request) {
   return made;
 }
 
+Standings SessionRouter::standings(const RoutingRequest& request, std::size_t most, bool steers) {
+  const auto prefix = contracts::client_prefix(request.client).value_or("");
+  Placed known;
+  if (request.session != 0) {
+    auto& shard = shard_of(request.session);
+    const std::lock_guard lock(shard.mutex);
+    const auto [found, is_new] = shard.sessions.try_emplace(request.session);
+    if (is_new) found->second.seen = clock_.steady_now();
+    if (steers) found->second.steers = true;
+    known = found->second;
+  }
+  learn(known, request, prefix);
+  const auto view = files_.view();
+  auto question = question_of(known, request, prefix);
+  const auto limits = admission_.place_limits();
+  question.limits = limits.get();
+  Standings made{nodes_.table(), {}};
+  made.groups = rank_groups(*made.nodes, *view, question, most);
+  return made;
+}
+
+bool SessionRouter::knows_group(std::string_view group) const { return nodes_.table()->find_group(group) != nullptr; }
+
 void SessionRouter::placed(const RoutingRequest& request, const Placing& placing, std::string_view node) {
   const auto* state = placing.nodes->find(node);
   const bool says_something = !request.named.empty() || (request.claims && !request.claims->empty());
@@ -132,6 +156,8 @@ RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRe
   question.current = placed.node ? std::string_view(placed.node->id) : request.pinned;
   question.now = clock_.steady_now();
   if (question.now < placed.gone_until) question.gone = placed.gone;
+  // Who never asked for the manifest takes any variant of the list, whatever its pathway: that is no choice.
+  if (placed.steers) question.pathway = request.pathway;
   question.session = request.session;
   question.may_use_origin = request.may_use_origin;
   return question;
@@ -175,6 +201,7 @@ void SessionRouter::sweep(std::chrono::milliseconds idle) {
 void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w) const {
   const auto prefix = contracts::client_prefix(request.client).value_or("");
   Placed placed;
+  placed.steers = true;
   if (request.claims) {
     placed.proofs = request.claims->proofs;
     placed.gone = request.claims->gone;

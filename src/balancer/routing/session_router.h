@@ -34,6 +34,13 @@ struct RoutingRequest {
   access::SessionId session = 0;
   bool is_counted = false;                  // the session will be released; others are not remembered
   bool may_use_origin = false;
+  std::string_view pathway{};               // the group, or kOriginPathway, whose pathway the playlist's URL names
+};
+
+/// The groups that a viewer may be sent to, with the table that the names live in.
+struct Standings {
+  std::shared_ptr<const NodeTable> nodes;
+  std::vector<GroupStanding> groups;
 };
 
 /// The choice with the table that its node lives in.
@@ -66,6 +73,10 @@ class SessionRouter {
   Placing placing(const RoutingRequest&);
   /// Admission let the session in and counts it at this node; empty: nowhere, or it waits. What the client said is remembered.
   void placed(const RoutingRequest&, const Placing&, std::string_view node);
+  /// How the groups stand for this viewer. `steers`: the player asked for it, so it follows pathways from now on.
+  Standings standings(const RoutingRequest&, std::size_t most, bool steers);
+  /// Whether a group has this name.
+  bool knows_group(std::string_view) const;
   void release(access::SessionId);
   /// Forgets sessions that did not ask for `idle`. For those that end without release().
   void sweep(std::chrono::milliseconds idle);
@@ -81,6 +92,7 @@ class SessionRouter {
     std::vector<Proof> proofs;
     std::string named, named_from;          // the cache, and the network from which it was named
     std::string gone;
+    bool steers = false;                    // it asks for the steering manifest: the pathway of its URLs is its choice
     base::SteadyTime gone_until{};
     base::SteadyTime seen{};
   };

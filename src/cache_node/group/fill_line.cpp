@@ -95,6 +95,7 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
+  source.keep = keep_of(view.keep, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, key.text, asker.tiers};
   auto asked_with = link;
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);

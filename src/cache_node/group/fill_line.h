@@ -65,6 +65,7 @@ struct Signing {
 /// Where an object comes from: only ever made from the channel map, the group and the configuration.
 struct FillSource {
   std::vector<Place> places;                  // never empty
+  Keep keep;                                  // of the object
   Signing signing;
 };
 

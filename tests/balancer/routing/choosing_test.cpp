@@ -316,3 +316,56 @@ TEST_CASE("The places where a viewer may watch are told in the order of the rank
   limits.limited_groups = {};
   CHECK(alternatives(nodes, view, question).places.size() == 2);
 }
+
+TEST_CASE("A player that follows a pathway is served by its group, and by the other ranks when that is closed") {
+  auto nodes = house();
+  const auto view = view_with(kZones);
+  auto question = from("10.1.2.3");
+  question.pathway = "near";
+  CHECK(choice(nodes, question, view) == "n1 pathway");
+  question.pathway = "city";
+  CHECK(choice(nodes, question, view) == "c1 pathway");
+  look(nodes, "c1", NodeCondition::down);
+  CHECK(choice(nodes, question, view) == "s1 deep_zone");
+  question.pathway = "unknown";
+  CHECK(choice(nodes, question, view) == "s1 deep_zone");
+}
+
+TEST_CASE("A pathway opens no group that is closed to the client, unless a receipt proves one of its nodes") {
+  const auto nodes = house();
+  const auto view = view_with(kZones);
+  auto question = from("192.0.2.1");
+  question.pathway = "stadium";
+  CHECK(choice(nodes, question, view) != "s1 pathway");
+  question.proved = {"s1"};
+  CHECK(choice(nodes, question, view) == "s1 pathway");
+}
+
+TEST_CASE("The origin's pathway leads there only if the channel allows it") {
+  const auto nodes = table({node("a")});
+  RoutingQuestion question{.channel = "demo"};
+  question.pathway = kOriginPathway;
+  CHECK(choice(nodes, question) == "a default_group");
+  question.may_use_origin = true;
+  CHECK(choice(nodes, question) == "- origin");
+}
+
+TEST_CASE("Groups stand in the order of the ranks, with who is open and who is strained") {
+  auto nodes = table({in_group("s1", "stadium"), in_group("s2", "stadium"), in_group("c1", "city"), in_group("n1", "near"), in_group("f1", "far")});
+  const auto view = view_with(kZones);
+  const auto told = [&](const RoutingQuestion& question, std::size_t most = 8) {
+    std::string text;
+    for (const auto& s : rank_groups(nodes, view, question, most)) text += std::string(s.group) + (s.is_open ? "" : " closed") + (s.is_strained ? " strained" : "") + ", ";
+    return text;
+  };
+  CHECK(told(from("10.1.2.3")) == "stadium, city, near, far, ");
+  CHECK(told(from("10.1.2.3"), 2) == "stadium, city, ");
+  look(nodes, "s1", NodeCondition::down);
+  CHECK(told(from("10.1.2.3"), 1) == "stadium strained, ");
+  nodes.nodes[1].draining_since = kNow;
+  CHECK(told(from("10.1.2.3"), 2) == "stadium closed strained, city, ");
+  auto question = from("10.1.2.3");
+  question.proved = {"f1"};
+  question.pathway = "city";
+  CHECK(told(question, 2) == "far, stadium closed strained, ");
+}

@@ -47,16 +47,16 @@ def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(
 
     turn(event, "off")
     viewer.wait_playing()
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5, "it plays, so it has its session")
     done = viewer.wait_done()
     assert done["after"]["door"]["state"] == "inside" and done["after"]["room"] is None
     assert [e for e in done["after"]["errors"] if e["fatal"]] == [] and done["complaints"] == []
     assert {f["node"] for f in done["after"]["fragments"]} == {"stadium"}
-    assert event.balancer.metric("tribune_access_sessions") == 1
 
     viewer.wait_left()
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 5, "the page gave its session back")
-    stops = event.balancer.accesses(method="POST", status=200)
-    assert [line for line in stops if line["path"].endswith("/stop")], "by a beacon, long before the session would have lapsed"
+    stops = lambda: [line for line in event.balancer.accesses(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
+    assert wait_until(stops, 5), "by a beacon, long before the session would have lapsed"
 
 
 def test_the_page_says_when_to_come_back_to_a_full_queue(stand, watch):

@@ -1,0 +1,31 @@
+#pragma once
+// Pathways of HLS Content Steering in URLs: a playlist at `~{session}/~via/{pathway}/{path}` is the one at `~{session}/{path}` with
+// its segments from the group of nodes that the pathway is named after, or from the origin. A relative reference stays in its pathway,
+// so one rendered text serves all of them. Pure functions.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tribune::balancer {
+
+/// More are not read, whoever lists them.
+inline constexpr std::size_t kMostPathways = 16;
+
+/// The query key by which a player that cloned a pathway asks for it (URI-REPLACEMENT PARAMS).
+inline constexpr std::string_view kCloneKey = "tl-via";
+
+/// The name of a group, or kOriginPathway.
+bool is_pathway(std::string_view text);
+
+/// "~via/{pathway}/"
+std::string pathway_element(std::string_view pathway);
+
+/// Takes the element off a path within a session; empty when there is none.
+std::string take_pathway(std::string& path);
+
+/// A list with commas; what is no pathway, or stands twice, is passed over.
+std::vector<std::string> read_pathways(std::string_view text);
+std::string to_text(const std::vector<std::string>& pathways);
+
+}  // namespace tribune::balancer
