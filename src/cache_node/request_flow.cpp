@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/memory.h"
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
 #include "contracts/peer_mark.h"
@@ -87,7 +88,9 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   const auto map = parts_.channels.map();
   const auto* channel = link && map ? map->find(link->channel) : nullptr;
   if (!channel) return Warmed::refused;
-  const auto found = parts_.index.find_or_begin(object_key(*link), parts_.clock.steady_now());
+  const auto key = object_key(*link);
+  if (is_too_much(key)) return Warmed::refused;
+  const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return Warmed::known;
   run_fill(worker, *channel, {std::move(*link), {}}, joined->fill);
@@ -103,7 +106,12 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   if (wish.attempt > kMaxAttempts)
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto found = find(object_key(wish.link), wish);
+  const auto key = object_key(wish.link);
+  if (is_too_much(key)) {
+    parts_.fills.metrics.refused_for_memory.add();
+    return refuse(*exchange, metrics.failed, http::problems::overloaded, "this node has no memory for a further object", "memory_scarce");
+  }
+  const auto found = find(key, wish);
   if (const auto* failure = std::get_if<FillFailure>(&found)) return refuse_filled(*exchange, wish, *failure);
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
     if (!(*object)->verified) return check_first(worker, std::move(exchange), std::move(wish), *object);
@@ -126,6 +134,13 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
     how = *held;
   }
   read_along(worker, std::move(exchange), std::move(wish), joined, how);
+}
+
+/// Whether a fill would have to begin for the object while memory is scarce. What is here is served on.
+bool RequestFlow::is_too_much(const ObjectKey& key) const {
+  if (base::Memory::of_process().level() == base::MemoryLevel::plenty) return false;
+  const auto standing = parts_.index.standing(key.id);
+  return standing == ObjectIndex::Standing::nothing || standing == ObjectIndex::Standing::failed;
 }
 
 void RequestFlow::look_up_again(runtime::Worker& worker, Exchange exchange, Wish wish) {
