@@ -61,6 +61,8 @@ constexpr const char* kKeep =
     "and \"life\" for the suffixes of segments, init sections and keys, whatever their packager says of them. What no rule names is used as the "
     "origin's header fields say, but never for less than min_age, for a playlist may list it; where they say nothing, for life.";
 
+constexpr const char* kKeepForm = "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"";
+
 constexpr const char* kSlices =
     "Objects above slice_above, such as VOD files, are fetched and kept in slices of this size, each when somebody asks for a part of it. Their origin must "
     "say Accept-Ranges: bytes and send a strong ETag, or a Last-Modified of more than a second ago. 0: no slices.";
@@ -132,9 +134,7 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                  "Objects are evicted while the disk has fewer free bytes than this; with less than half of it nothing more is written.")
           .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
                     "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
-          .texts("keep", &CacheNodeSettings::keep,
-                 kKeep,
-                 check_keep_rule, "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"")
+          .texts("keep", &CacheNodeSettings::keep, kKeep, check_keep_rule, kKeepForm)
           .texts("query_keys", &CacheNodeSettings::query_keys, kQueryKeys, check_query_rule, "\"pattern keys\", such as \"demo/* n v\"")
           .bytes("slice_bytes", &CacheNodeSettings::slice_bytes, {0, 1ull << 30}, kSlices)
           .bytes("slice_above", &CacheNodeSettings::slice_above, {1 << 10, 1ull << 40}, "Objects up to this are kept whole, where max_object_bytes allows it.")
