@@ -1,8 +1,11 @@
 #include "api/access_client.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/json.h"
+#include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -14,6 +17,8 @@ using namespace std::chrono_literals;
 using contracts::AccessRequest;
 
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
+constexpr std::size_t kMaxReceipts = 8;
+constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
 
 tl::unexpected<base::Error> wrong(std::string text) {
@@ -47,6 +52,52 @@ base::Result<AccessRequest> access_request(const http::Request& request, std::st
   return made;
 }
 
+namespace {
+
+/// "{receipt}:{round trip in ms}", with commas between.
+base::Result<std::string> receipts_of(const base::json::Value& reachable) {
+  if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts) return wrong("\"reachable\" must be a list of at most 8 members");
+  std::string text;
+  for (const auto& entry : reachable.array) {
+    const auto receipt = entry.is(base::json::Kind::object) ? entry.text("receipt") : std::nullopt;
+    if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes || receipt->find_first_of(",:") != std::string_view::npos)
+      return wrong("each member of \"reachable\" must have a \"receipt\", as a cache's ping gave it");
+    const auto* rtt = entry.find("rtt_ms");
+    const bool has_rtt = rtt && !rtt->is(base::json::Kind::null);
+    if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000)) return wrong("\"rtt_ms\" must be a number from 0, below 60000");
+    if (!text.empty()) text += ",";
+    text += *receipt;
+    if (has_rtt) text += fmt::format(":{:.3f}", rtt->number);
+  }
+  return text;
+}
+
+}  // namespace
+
+base::Result<AccessRequest> session_report(const http::Request& request) {
+  if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
+  const auto value = base::json::parse(request.body);
+  if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object");
+  AccessRequest made;
+  made.action = AccessRequest::Action::report;
+  made.client = request.client;
+  for (const auto& member : value->object) {
+    const auto& name = member.name;
+    const auto& given = member.value;
+    if (name == "reachable") {
+      auto receipts = receipts_of(given);
+      if (!receipts) return tl::unexpected(receipts.error());
+      made.receipts = std::move(*receipts);
+      continue;
+    }
+    if (name != "gone" && name != "cache") return wrong("unknown member \"" + name + "\"");
+    if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string)) return wrong("\"" + name + "\" must be the id of a cache");
+    (name == "gone" ? made.gone : made.cache) = given.string;
+  }
+  if (made.gone.empty() && made.cache.empty() && made.receipts.empty()) return wrong("it says nothing: \"gone\", \"cache\" or \"reachable\" must be there");
+  return made;
+}
+
 std::string own_front_url(const std::vector<std::string>& listen) {
   if (listen.empty()) return "";
   const auto colon = listen.front().rfind(':');
@@ -64,6 +115,13 @@ AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metri
 void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
   const auto request = access_request(exchange->request(), road_.get()->playback_base);
   if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  ask(worker, std::move(exchange), *request);
+}
+
+void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
+  auto request = session_report(exchange->request());
+  if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  request->pass = pass.substr(0, 128);
   ask(worker, std::move(exchange), *request);
 }
 

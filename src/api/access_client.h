@@ -1,5 +1,5 @@
 #pragma once
-// POST /api/v1/access and its end, handed on to the balancer, which decides: over HTTP and signed, whether it runs in this process or
+// POST /api/v1/access, its end, and reports of sessions, handed on to the balancer, which decides: over HTTP and signed, whether it runs in this process or
 // on another machine.
 
 #include <cstdint>
@@ -32,6 +32,10 @@ struct AccessRoad {
 /// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}. Errors: invalid_input, fault client.
 base::Result<contracts::AccessRequest> access_request(const http::Request&, std::string_view playback_base);
 
+/// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]}, one of them at
+/// least. Errors: invalid_input, fault client.
+base::Result<contracts::AccessRequest> session_report(const http::Request&);
+
 /// Of the first listener of this process, where the balancer is when no other address is configured; empty for a port that is chosen
 /// at the start.
 std::string own_front_url(const std::vector<std::string>& listen);
@@ -44,7 +48,8 @@ class AccessClient {
   void set_road(std::shared_ptr<const AccessRoad> road) { road_.publish(std::move(road)); }
 
   void open(runtime::Worker&, std::unique_ptr<net::Exchange>);
-  /// `pass`: the session or ticket that ends.
+  /// `pass`: the session or ticket that it is about.
+  void report(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
   void stop(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
 
  private:

@@ -54,6 +54,8 @@ class ApiRole final : public runtime::Role {
     return {route("/api/v1/channels", &Documents::channels), route("/api/v1/caches", &Documents::caches),
             route("/api/v1/openapi.json", &Documents::openapi),
             {{http::Method::post}, "/api/v1/access", [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+            {{http::Method::post}, "/api/v1/sessions/{session}/reports",
+             [this](auto& worker, auto exchange, const auto& parameters) { access_.report(worker, std::move(exchange), parameters["session"]); }},
             stop_route(http::Method::del, "/api/v1/access/{session}"), stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
   }
 

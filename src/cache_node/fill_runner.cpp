@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
+#include "base/memory.h"
 #include "contracts/canonical.h"
 #include "contracts/peer_mark.h"
 #include "contracts/order.h"
@@ -76,7 +78,20 @@ FillRunner::~FillRunner() {
   parts_.disk.changed(fill_);
 }
 
-void FillRunner::start() { ask(); }
+/// What ends for want of memory ends the fill: half of it must not be taken for whole.
+template <class Call>
+void FillRunner::as_memory_lasts(Call call) {
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+    if (!is_over_) fail({&problems::overloaded, "this node has no memory for the object", "memory_spent"}, false);
+  }
+}
+
+void FillRunner::start() {
+  as_memory_lasts([this] { ask(); });
+}
 
 /// Asks the first place from here on that is not left alone.
 void FillRunner::ask() {
@@ -114,9 +129,13 @@ void FillRunner::send(const Place& to) {
     for (const auto& field : asked_if.all()) request.headers.add(field.name, field.value);
   }
   net::FetchHandlers handlers;
-  handlers.on_head = [this](const net::FetchHead& head) { head_came(head); };
-  handlers.on_body = [this](std::string_view bytes) { return bytes_came(bytes); };
-  handlers.on_done = [this](base::Result<void> result) { ended(std::move(result)); };
+  handlers.on_head = [this](const net::FetchHead& head) { as_memory_lasts([&] { head_came(head); }); };
+  handlers.on_body = [this](std::string_view bytes) {
+    auto flow = net::Flow::go_on;
+    as_memory_lasts([&] { flow = bytes_came(bytes); });
+    return flow;
+  };
+  handlers.on_done = [this](base::Result<void> result) { as_memory_lasts([&] { ended(std::move(result)); }); };
   (to.kind == Place::Kind::peer ? parts_.metrics.asked_peers : to.is_node() ? parts_.metrics.asked_parents : parts_.metrics.asked_origins).add();
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
 }
@@ -140,7 +159,7 @@ http::Headers FillRunner::conditions() const {
 
 /// From inside a callback of the fetch, which ends here.
 void FillRunner::ask_soon() {
-  again_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { ask(); });
+  again_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { as_memory_lasts([this] { ask(); }); });
 }
 
 void FillRunner::place_failed(std::string_view why) { parts_.circuits.failed(place().name, place().circuit, parts_.clock.steady_now(), why); }
@@ -447,7 +466,7 @@ void FillRunner::hold_or_fail(FillFailure failure) {
   if (parts_.clock.steady_now() - started_ + next_pause_ > settings_.hold) return fail(std::move(failure), true);
   timer_ = worker_.loop.after(next_pause_, [this] {
     parts_.metrics.retries.add();
-    ask();
+    as_memory_lasts([this] { ask(); });
   });
   next_pause_ *= 2;
 }

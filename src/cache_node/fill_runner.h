@@ -56,6 +56,8 @@ class FillRunner {
  private:
   const Place& place() const { return source_.places[place_]; }
   bool has_next() const { return place_ + 1 < source_.places.size(); }
+  template <class Call>
+  void as_memory_lasts(Call);
   void ask();
   void send(const Place&);
   void ask_soon();

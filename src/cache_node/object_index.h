@@ -80,6 +80,8 @@ class ObjectIndex {
   std::vector<ObjectPtr> make_room(std::uint64_t bytes, std::int64_t now_unix);
   std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
   void set_max_memory_bytes(std::uint64_t bytes);
+  /// The bound on objects in RAM that holds now.
+  std::uint64_t max_memory_bytes() const;
   /// Younger objects are never evicted: playlists may still list them. The bound on bytes is passed rather.
   void set_min_age(std::chrono::seconds);
   /// Whether a file of this generation belongs to an object or a running fill.

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/memory.h"
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
 #include "contracts/peer_mark.h"
@@ -92,6 +93,7 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   if (!channel) return Warmed::refused;
   const auto key = object_key(view->query, *link);
   if (parts_.index.sliced().find(key.id)) return Warmed::known;
+  if (is_too_much(key)) return Warmed::refused;
   const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return Warmed::known;
@@ -111,6 +113,10 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   const auto key = object_key(parts_.view.get()->query, wish.link);
   const auto file = parts_.index.sliced().find(key.id);
   if (file && serve_sliced(worker, exchange, wish, file, wish.asked.has_value())) return;
+  if (is_too_much(key)) {
+    parts_.fills.metrics.refused_for_memory.add();
+    return refuse(*exchange, metrics.failed, http::problems::overloaded, "this node has no memory for a further object", "memory_scarce");
+  }
   const auto found = find(key, wish);
   if (const auto* failure = std::get_if<FillFailure>(&found)) {
     if (!file || !serve_sliced(worker, exchange, wish, file, true)) refuse_filled(*exchange, wish, *failure);
@@ -137,6 +143,13 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
     how = *held;
   }
   read_along(worker, std::move(exchange), std::move(wish), joined, how);
+}
+
+/// Whether a fill would have to begin for the object while memory is scarce. What is here is served on.
+bool RequestFlow::is_too_much(const ObjectKey& key) const {
+  if (base::Memory::of_process().level() == base::MemoryLevel::plenty) return false;
+  const auto standing = parts_.index.standing(key.id);
+  return standing == ObjectIndex::Standing::nothing || standing == ObjectIndex::Standing::failed;
 }
 
 void RequestFlow::look_up_again(runtime::Worker& worker, Exchange exchange, Wish wish) {

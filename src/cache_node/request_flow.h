@@ -72,6 +72,7 @@ class RequestFlow {
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish);
   void look_up_again(runtime::Worker&, Exchange, Wish);
+  bool is_too_much(const ObjectKey&) const;
   ObjectIndex::Found find(const ObjectKey&, const Wish&);
   std::optional<Served> serve_held(net::Exchange&, const Wish&, const ObjectHead&, std::int64_t stored, bool is_stale, const ObjectIndex::Found&);
   Served served(const Wish&, const Holding&, bool is_stale) const;

@@ -42,6 +42,7 @@ class SlicedDelivery {
   void start();
 
  private:
+  void go_on();
   void next();
   void take_object(const ObjectPtr&);
   void join(const ObjectIndex::Joined&);

@@ -77,7 +77,7 @@ TEST_CASE("The OpenAPI document describes every path, and every reference in it 
   CHECK(document.find("info")->text("version") == "1.2.3");
   std::set<std::string> references;
   collect_references(document, references);
-  CHECK(references.size() == 9);
+  CHECK(references.size() == 11);
   for (const auto& reference : references) {
     CAPTURE(reference);
     const base::json::Value* at = &document;
@@ -104,6 +104,25 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
     CAPTURE(bad);
     request.body = bad;
     CHECK_FALSE(access_request(request, ""));
+  }
+}
+
+TEST_CASE("A session's report names caches, and says something") {
+  http::Request request;
+  request.client = "192.0.2.7";
+  request.body = R"({"gone":"stadium","cache":"city","reachable":[{"receipt":"k1.abc","rtt_ms":2.5},{"receipt":"k1.def","rtt_ms":null}]})";
+  const auto made = session_report(request);
+  REQUIRE(made);
+  CHECK(made->action == contracts::AccessRequest::Action::report);
+  CHECK(made->gone == "stadium");
+  CHECK(made->cache == "city");
+  CHECK(made->receipts == "k1.abc:2.500,k1.def");
+  CHECK(contracts::access_request_from_json(contracts::to_json(*made)) == *made);
+  for (const auto* bad : {"", "[]", R"({})", R"({"gone":""})", R"({"gone":"A B"})", R"({"gone":"a","pass":"x"})", R"({"reachable":{}})", R"({"reachable":[1]})",
+                          R"({"reachable":[{"receipt":"a:1"}]})", R"({"reachable":[{"receipt":"a","rtt_ms":60000}]})"}) {
+    CAPTURE(bad);
+    request.body = bad;
+    CHECK_FALSE(session_report(request));
   }
 }
 

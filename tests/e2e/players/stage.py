@@ -72,16 +72,30 @@ class PackagedEvent(Event):
         return [line["path"] for line in self.nodes[node].accesses() if line["path"].startswith("/media/") and line["status"] in (200, 206)]
 
 
+ENOUGH_SECONDS = 0.1   # of buffer: a picture that stands still although there is more to show tells how busy this machine is
+
+
+def stalls_of(seen):
+    """Those of over half a second for want of data."""
+    return [s for s in seen["stalls"] if (s["durationMs"] is None or s["durationMs"] > 500) and s["bufferSeconds"] < ENOUGH_SECONDS]
+
+
+def errors_of(seen):
+    """But for a picture that stood still with data there."""
+    return [e for e in seen["errors"] if e["fatal"] or e["details"] not in ("bufferStalledError", "bufferNudgeOnStall") or e["bufferSeconds"] < ENOUGH_SECONDS]
+
+
 class Viewer:
     """A page in headless Chromium; see watch.mjs and shaka.mjs."""
 
-    def __init__(self, page_url, seconds, screenshot, script="watch.mjs", room=False):
+    def __init__(self, page_url, seconds, screenshot, script="watch.mjs", room=False, within=()):
+        """`seconds` of playback; 0: until enough() is said. `within`: the command that enters the namespace of its network."""
         screenshot.parent.mkdir(parents=True, exist_ok=True)
         self.seconds = seconds
         self.has_left = False
         self.lines = queue.Queue()
         self.errors = screenshot.with_suffix(".stderr")
-        command = ["node", script, page_url, str(seconds), str(screenshot)] + ([str(screenshot.with_suffix(".room.png"))] if room else [])
+        command = [*within, "node", script, page_url, str(seconds), str(screenshot)] + ([str(screenshot.with_suffix(".room.png"))] if room else [])
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(command, cwd=PLAYERS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         threading.Thread(target=self._read, daemon=True).start()
@@ -109,6 +123,10 @@ class Viewer:
 
     def wait_playing(self):
         return self.next("playing", 60)
+
+    def enough(self):
+        self.process.stdin.write("enough\n")
+        self.process.stdin.flush()
 
     def wait_done(self):
         return self.next("done", self.seconds * 4 + 30)
