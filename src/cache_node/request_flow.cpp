@@ -305,7 +305,12 @@ ObjectIndex::Found RequestFlow::find_slice(runtime::Worker& worker, const Wish& 
   const auto map = parts_.channels.map();
   const auto* channel = map ? map->find(wish.link.channel) : nullptr;
   if (!channel) return FillFailure{&http::problems::channel_unknown, "this node knows no such channel", "channel_unknown"};
-  auto found = parts_.index.find_or_begin(file->slice_key(number), parts_.clock.steady_now());
+  const auto key = file->slice_key(number);
+  if (is_too_much(key)) {
+    parts_.fills.metrics.refused_for_memory.add();
+    return FillFailure{&http::problems::overloaded, "this node has no memory for a further object", "memory_scarce"};
+  }
+  auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began) run_fill(worker, *channel, wish, joined->fill, file, number);
   return found;
 }

@@ -1,7 +1,9 @@
 #include "cache_node/sliced_delivery.h"
 
 #include <algorithm>
+#include <new>
 
+#include "base/memory.h"
 #include "contracts/peer_mark.h"
 #include "http/problem.h"
 
@@ -33,7 +35,18 @@ void SlicedDelivery::start() {
   if (facts_.for_node && choice_.status == 200 && left_ > 0) return say_sliced();
   if (left_ == 0) return begin(From::held);
   if (facts_.for_node) patience_ = tools_.loop.after(kNodePatience, [this] { say_waiting(); });
-  next();
+  go_on();
+}
+
+void SlicedDelivery::go_on() {
+  if (is_over_) return;
+  try {
+    reader_ ? pump() : next();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+    exchange_.reset();   // says so, or cuts
+    over();
+  }
 }
 
 void SlicedDelivery::next() {
@@ -49,7 +62,7 @@ void SlicedDelivery::next() {
     const auto& object = std::get<ObjectPtr>(found);
     if (!object->verified) {
       return tools_.housekeeper.check(object, tools_.loop, [this, alive = std::weak_ptr<bool>(alive_)] {
-        if (alive.lock() && !is_over_) next();
+        if (alive.lock()) go_on();
       });
     }
     take_object(object);
@@ -69,7 +82,7 @@ void SlicedDelivery::take_object(const ObjectPtr& object) {
 }
 
 void SlicedDelivery::join(const ObjectIndex::Joined& joined) {
-  reader_ = joined.fill->join(tools_.loop, [this] { pump(); });
+  reader_ = joined.fill->join(tools_.loop, [this] { go_on(); });
   if (!reader_) return;
   fill_ = joined.fill;
   tools_.metrics.waiters.add(1);
@@ -166,8 +179,7 @@ void SlicedDelivery::wait_for_socket() {
   waits_for_socket_ = true;
   exchange_->when_drained(kLowWater, [this] {
     waits_for_socket_ = false;
-    if (is_over_) return;
-    reader_ ? pump() : next();
+    go_on();
   });
 }
 
