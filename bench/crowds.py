@@ -1,7 +1,7 @@
 """What a crowd meets: how many viewers of a live edge hit, a thousand clients on a cold object, memory of idle viewers.
 
-Prints figures; docs/performance.md takes them by hand, with the load of the machine. Clients are one asyncio loop in this process,
-so times are the client's too: they compare servers of one run.
+Prints figures; docs/performance.md takes them by hand, with the load of the machine. The thousand clients are one small process
+(crowd_client.cpp), the others are one asyncio loop in this process, so their times are the client's too: they compare servers of one run.
 """
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ import random
 import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -163,18 +164,15 @@ class ColdHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-async def crowd(url, clients):
-    connections = [Connection(url) for _ in range(clients)]
-    began = time.monotonic()
-
-    async def one(connection):
-        _, _, body, first = await connection.get(url)
-        return first, time.monotonic(), len(body)
-
-    visits = await asyncio.gather(*(one(c) for c in connections))
-    for connection in connections:
-        connection.close()
-    return began, visits
+def crowd(options, url):
+    """(when it set out, [(first byte, last byte, bytes)]): the clients are a process of their own, so that they cost the servers little."""
+    parts = urlsplit(url)
+    host, port = parts.netloc.rsplit(":", 1)
+    target = parts.path + ("?" + parts.query if parts.query else "")
+    ran = subprocess.run([options.client, host, port, target, str(options.clients)], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    *lines, began = ran.stdout.splitlines()
+    return float(began.split()[1]), [(float(first), float(last), int(size)) for first, last, size in (line.split() for line in lines)]
 
 
 def herd(options, folder):
@@ -200,7 +198,7 @@ def herd(options, folder):
         for turn in range(options.rounds):
             for name, urls in cases.items():
                 origin.asked, origin.first, origin.last = 0, None, None
-                began, visits = asyncio.run(crowd(urls[turn], options.clients))
+                began, visits = crowd(options, urls[turn])
                 assert all(size == 16 * len(origin.piece) for _, _, size in visits)
                 waits = sorted(first - origin.first for first, _, _ in visits)
                 print(f"herd: {name}: {options.clients} clients, {origin.asked} at the origin, slowest last byte {max(v[1] for v in visits) - began:.2f} s "
@@ -258,6 +256,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["live_edge", "herd", "idle"], help="live_edge, herd, idle")
     parser.add_argument("--binary", default=os.environ.get("TRIBUNE_BINARY", str(ROOT / "build" / "tribune")))
+    parser.add_argument("--client", default=str(ROOT / "build" / "bench" / "bench_crowd_client"))
     parser.add_argument("--viewers", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--clients", type=int, default=1000)

@@ -1,11 +1,18 @@
 #include "api/access_client.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/json.h"
+#include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
 #include "http/problem.h"
 #include "http/uri.h"
+#include "net/client_address.h"
+#include "runtime/admin.h"
 
 namespace tribune::api {
 namespace {
@@ -14,7 +21,22 @@ using namespace std::chrono_literals;
 using contracts::AccessRequest;
 
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
+constexpr std::size_t kMaxReceipts = 8;
+constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
+
+/// A text of the body.
+struct Member {
+  std::string_view name;
+  std::string AccessRequest::* field;
+  bool is_operators;   // only from who shows the operator's token
+};
+constexpr std::array<Member, 6> kMembers{{{"channel", &AccessRequest::channel, false},
+                                          {"ticket", &AccessRequest::pass, false},
+                                          {"cache", &AccessRequest::cache, false},
+                                          {"account", &AccessRequest::account, true},
+                                          {"device", &AccessRequest::device, true},
+                                          {"client", &AccessRequest::client, true}}};
 
 tl::unexpected<base::Error> wrong(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
@@ -27,23 +49,77 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-base::Result<AccessRequest> access_request(const http::Request& request, std::string_view playback_base) {
+base::Result<AccessRequest> access_request(const http::Request& request, const AccessRoad& road) {
   if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
   const auto value = base::json::parse(request.body);
   if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object with the member \"channel\"");
   AccessRequest made;
-  for (const auto& member : value->object)
-    if (member.name != "channel" && member.name != "ticket" && member.name != "cache") return wrong("unknown member \"" + member.name + "\"");
-  for (const auto& [name, field] : {std::pair{"channel", &AccessRequest::channel}, std::pair{"ticket", &AccessRequest::pass}, std::pair{"cache", &AccessRequest::cache}}) {
+  bool is_for_account = false;
+  for (const auto& member : value->object) {
+    const auto known = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == member.name; });
+    if (known == kMembers.end()) return wrong("unknown member \"" + member.name + "\"");
+    is_for_account = is_for_account || known->is_operators;
+  }
+  if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
+    return base::failure(base::ErrorKind::forbidden, base::Fault::client, "only who shows the operator's token speaks for an account");
+  made.client = request.client;
+  for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);
     if (!given || given->is(base::json::Kind::null)) continue;
-    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong(std::string("\"") + name + "\" must be a text of at most 128 bytes");
+    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong("\"" + std::string(name) + "\" must be a text of at most 128 bytes");
     made.*field = given->string;
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
-  made.client = request.client;
+  if (made.account.empty() && !made.device.empty()) return wrong("a device without its account");
+  if (is_for_account && !net::parse_ip(made.client)) return wrong("\"client\" must be the viewer's address");
   made.user_agent = std::string(request.headers.first("User-Agent").value_or("").substr(0, 512));
-  made.playback_base = playback_base;
+  made.playback_base = road.playback_base;
+  return made;
+}
+
+namespace {
+
+/// "{receipt}:{round trip in ms}", with commas between.
+base::Result<std::string> receipts_of(const base::json::Value& reachable) {
+  if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts) return wrong("\"reachable\" must be a list of at most 8 members");
+  std::string text;
+  for (const auto& entry : reachable.array) {
+    const auto receipt = entry.is(base::json::Kind::object) ? entry.text("receipt") : std::nullopt;
+    if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes || receipt->find_first_of(",:") != std::string_view::npos)
+      return wrong("each member of \"reachable\" must have a \"receipt\", as a cache's ping gave it");
+    const auto* rtt = entry.find("rtt_ms");
+    const bool has_rtt = rtt && !rtt->is(base::json::Kind::null);
+    if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000)) return wrong("\"rtt_ms\" must be a number from 0, below 60000");
+    if (!text.empty()) text += ",";
+    text += *receipt;
+    if (has_rtt) text += fmt::format(":{:.3f}", rtt->number);
+  }
+  return text;
+}
+
+}  // namespace
+
+base::Result<AccessRequest> session_report(const http::Request& request) {
+  if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
+  const auto value = base::json::parse(request.body);
+  if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object");
+  AccessRequest made;
+  made.action = AccessRequest::Action::report;
+  made.client = request.client;
+  for (const auto& member : value->object) {
+    const auto& name = member.name;
+    const auto& given = member.value;
+    if (name == "reachable") {
+      auto receipts = receipts_of(given);
+      if (!receipts) return tl::unexpected(receipts.error());
+      made.receipts = std::move(*receipts);
+      continue;
+    }
+    if (name != "gone" && name != "cache") return wrong("unknown member \"" + name + "\"");
+    if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string)) return wrong("\"" + name + "\" must be the id of a cache");
+    (name == "gone" ? made.gone : made.cache) = given.string;
+  }
+  if (made.gone.empty() && made.cache.empty() && made.receipts.empty()) return wrong("it says nothing: \"gone\", \"cache\" or \"reachable\" must be there");
   return made;
 }
 
@@ -62,8 +138,18 @@ AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metri
     : clock_(clock), log_(log), asked_(counter(metrics, "asked")), failed_(counter(metrics, "failed")), asking_(workers), next_(workers, 0) {}
 
 void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
-  const auto request = access_request(exchange->request(), road_.get()->playback_base);
+  const auto request = access_request(exchange->request(), *road_.get());
+  if (!request) {
+    const auto& type = request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
+    return exchange->reply(http::problem(type, request.error().text));
+  }
+  ask(worker, std::move(exchange), *request);
+}
+
+void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
+  auto request = session_report(exchange->request());
   if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  request->pass = pass.substr(0, 128);
   ask(worker, std::move(exchange), *request);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// POST /api/v1/access and its end, handed on to the balancer, which decides: over HTTP and signed, whether it runs in this process or
+// POST /api/v1/access, its end, and reports of sessions, handed on to the balancer, which decides: over HTTP and signed, whether it runs in this process or
 // on another machine.
 
 #include <cstdint>
@@ -27,10 +27,16 @@ struct AccessRoad {
   std::string balancer_url;       // asked by this process
   std::string playback_base;      // for playback URLs; empty: paths
   std::shared_ptr<const base::KeyRing> keys;
+  std::string operator_token;     // who shows it speaks for accounts; empty: nobody does
 };
 
-/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}. Errors: invalid_input, fault client.
-base::Result<contracts::AccessRequest> access_request(const http::Request&, std::string_view playback_base);
+/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token {"account"?, "device"?,
+/// "client"?} as well. Errors: invalid_input, or forbidden for an account without the token; fault client.
+base::Result<contracts::AccessRequest> access_request(const http::Request&, const AccessRoad&);
+
+/// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]}, one of them at
+/// least. Errors: invalid_input, fault client.
+base::Result<contracts::AccessRequest> session_report(const http::Request&);
 
 /// Of the first listener of this process, where the balancer is when no other address is configured; empty for a port that is chosen
 /// at the start.
@@ -44,7 +50,8 @@ class AccessClient {
   void set_road(std::shared_ptr<const AccessRoad> road) { road_.publish(std::move(road)); }
 
   void open(runtime::Worker&, std::unique_ptr<net::Exchange>);
-  /// `pass`: the session or ticket that ends.
+  /// `pass`: the session or ticket that it is about.
+  void report(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
   void stop(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
 
  private:

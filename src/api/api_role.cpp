@@ -54,6 +54,8 @@ class ApiRole final : public runtime::Role {
     return {route("/api/v1/channels", &Documents::channels), route("/api/v1/caches", &Documents::caches),
             route("/api/v1/openapi.json", &Documents::openapi),
             {{http::Method::post}, "/api/v1/access", [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+            {{http::Method::post}, "/api/v1/sessions/{session}/reports",
+             [this](auto& worker, auto exchange, const auto& parameters) { access_.report(worker, std::move(exchange), parameters["session"]); }},
             stop_route(http::Method::del, "/api/v1/access/{session}"), stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
   }
 
@@ -86,12 +88,13 @@ class ApiRole final : public runtime::Role {
     contracts::Event event;
     std::string balancer_url;
     std::string playback_base;
+    std::string operator_token;
   };
   static RoadSettings road_settings(const config::Settings& settings) {
     const auto& own = settings.get<ApiSettings>("api");
     auto url = own.access_url.empty() ? own.balancer_url : own.access_url;
     if (url.empty() && settings.has("front")) url = own_front_url(settings.get<net::ServerSettings>("front").listen);
-    return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url};
+    return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url, own.operator_token};
   }
 
   /// Reads secret files.
@@ -99,7 +102,7 @@ class ApiRole final : public runtime::Role {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
     access_.set_road(std::make_shared<const AccessRoad>(AccessRoad{settings.balancer_url, settings.playback_base,
-                                                                   std::make_shared<const base::KeyRing>(std::move(*keys))}));
+                                                                   std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
     return {};
   }
 

@@ -53,6 +53,16 @@ void write_access_paths(Writer& w) {
   write_stop(w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon", "The same for navigator.sendBeacon; the body is not read.");
 }
 
+void write_report_path(Writer& w) {
+  w.key("/api/v1/sessions/{session}/reports").begin_object().key("post").begin_object().member("operationId", "report");
+  w.member("summary", "Says which cache this client cannot reach any more, and which it reaches: the session goes elsewhere at once.");
+  write_parameter(w, "session", "The session of a granted answer, or the element after ~ of the playlists' URLs.");
+  w.key("requestBody").begin_object().member("required", true).key("content").begin_object().key("application/json").begin_object();
+  w.key("schema").begin_object().member("$ref", "#/components/schemas/Report").end_object().end_object().end_object().end_object();
+  write_responses(w, "Where the session's segments come from now.", "Routed");
+  w.end_object().end_object();
+}
+
 struct Property {
   std::string_view name;
   std::string_view type;
@@ -90,7 +100,10 @@ void write_components(Writer& w) {
                 {"url", "string", "Where the cache node is reached."},
                 {"ping_url", "string", "GET it: an answer means that this client reaches the node."}});
   write_object(w, "AccessRequest", {{"channel", "string", "The channel's id."}},
-               {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."}});
+               {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."},
+                {"account", "string", "Whose session it is; with the operator's token only (Authorization: Bearer)."},
+                {"device", "string", "How the account's owner knows the device, which is named when the account is full; with account only."},
+                {"client", "string", "The viewer's address; with the operator's token only."}});
   write_object(w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "The channel's id."}},
                {{"session", "string", "Granted: names the session when it is ended."},
                 {"playback_url", "string", "Granted: the URL for the player; relative to this API's address when it is a path."},
@@ -104,6 +117,13 @@ void write_components(Writer& w) {
                 {"retry_after_seconds", "integer", "Queued and full: ask again after so long."},
                 {"queue_url", "string", "Queued: the same small text for everybody, at the balancer and at every cache node."},
                 {"message", "string", "For people."}});
+  write_object(w, "Report", {},
+               {{"gone", "string", "The id of the cache that this client cannot reach any more."},
+                {"cache", "string", "The id of a cache that it found by pinging."},
+                {"reachable", "array", "At most 8 of {receipt, rtt_ms}: what pings of caches answered, and how long that took."}});
+  write_object(w, "Routed", {{"status", "string", "routed."}, {"node", "string", "The cache's id; empty when none can serve."},
+                             {"url", "string", "Where it is reached."}, {"reason", "string", "Why this one, as in docs/routing.md."}},
+               {{"receipts_refused", "array", "Why receipts were not believed."}});
   write_object(w, "Stopped", {{"status", "string", "stopped."}, {"was_open", "boolean", "Whether it was open until now."}});
   write_object(w, "Problem",
                {{"type", "string", "A stable name of the kind of error."},
@@ -150,6 +170,7 @@ std::string openapi_document(std::string_view version) {
   write_get(w, "/api/v1/channels", "listChannels", "The channels of the event.", "The channels in the order of the configuration.", "Channels");
   write_get(w, "/api/v1/caches", "listCaches", "The cache nodes worth pinging.", "The cache nodes in the order of the configuration.", "Caches");
   write_access_paths(w);
+  write_report_path(w);
   write_get(w, "/api/v1/openapi.json", "describeApi", "This document.", "OpenAPI 3.1.", "");
   w.end_object();
   write_components(w);

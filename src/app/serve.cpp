@@ -6,7 +6,9 @@
 #include "app/roles.h"
 #include "app/schema.h"
 #include "app/version.h"
+#include "base/memory.h"
 #include "runtime/house.h"
+#include "runtime/memory_keeper.h"
 #include "runtime/process_metrics.h"
 
 namespace tribune::app {
@@ -92,6 +94,7 @@ int serve(const ServeOptions& options) {
   runtime::Signals signals;  // before the first thread, so that every thread leaves them to this one
   runtime::ignore_broken_pipes();
   runtime::raise_descriptor_limit();
+  base::Memory::of_process().take_over();
 
   const auto config = read_config(options.config_file);
   if (!config) return cannot_start(config.error().text);
@@ -105,6 +108,7 @@ int serve(const ServeOptions& options) {
   const base::SystemClock clock;
   runtime::add_process_metrics(metrics, clock, log, version());
 
+  const runtime::MemoryKeeper keeper(log, metrics);
   auto house = runtime::House::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
   if (!house) return cannot_start(house.error().text);
   Reloader reloader(options, **house, log, metrics);

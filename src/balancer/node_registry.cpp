@@ -1,6 +1,7 @@
 #include "balancer/node_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tribune::balancer {
 namespace {
@@ -87,6 +88,7 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   auto& state = found->state;
   if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return Heard::replayed;
 
+  if (state.last.run != heartbeat.run) forget_probes(*found);   // what another process did not answer
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
   state.viewers_then = state.viewers->count.load();
@@ -97,13 +99,18 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   if (moved) {
     state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
     found->was_reached = false;
-    found->failed_probes = found->good_probes = 0;
-    state.why_unhealthy.clear();
+    forget_probes(*found);
   }
   const auto before = state.condition;
   judge(*found);
   if (state.condition != before || moved) publish();
   return Heard::accepted;
+}
+
+void NodeRegistry::forget_probes(Known& known) {
+  known.failed_probes = known.good_probes = 0;
+  known.hung_up.reset();
+  known.state.why_unhealthy.clear();
 }
 
 /// A node that was heard: how it is by its own account and by that of others.
@@ -142,12 +149,30 @@ void NodeRegistry::probed(std::string_view id, bool answered) {
     ++known->failed_probes;
     // WHY: a node in a network that this balancer never reached is judged by its heartbeats and by clients alone.
     const bool reported = known->reports.size() >= kReporters;
-    if (known->was_reached && known->failed_probes >= (reported ? 1 : kFailedProbes)) state.why_unhealthy = reported ? "clients and a probe do not reach it" : "probes do not reach it";
+    const bool hung_up = known->hung_up && clock_.steady_now() - *known->hung_up < kDoubt;
+    if (known->was_reached && known->failed_probes >= (reported || hung_up ? 1 : kFailedProbes))
+      state.why_unhealthy = reported ? "clients and a probe do not reach it" : hung_up ? "it hung up, and a probe does not reach it" : "probes do not reach it";
   }
   if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   const auto before = state.condition;
   judge(*known);
   if (state.condition != before) publish();
+}
+
+void NodeRegistry::hung_up(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  known->hung_up = clock_.steady_now();
+  known->is_doubted = true;
+}
+
+std::vector<std::string> NodeRegistry::take_doubted() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> doubted;
+  for (auto& known : known_)
+    if (std::exchange(known.is_doubted, false)) doubted.push_back(known.state.address->id);
+  return doubted;
 }
 
 void NodeRegistry::reported_gone(std::string_view id, std::string_view client_prefix) {

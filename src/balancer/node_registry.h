@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ inline constexpr std::chrono::seconds kLongestHold{60};
 inline constexpr int kFailedProbes = 3;
 inline constexpr int kGoodProbes = 2;
 
+/// One failed probe is enough, too, so long after a node hung up: a process that dies lets go of its connections at once.
+inline constexpr std::chrono::seconds kDoubt{2};
+
 /// Networks of clients that must report a node gone within kReportWindow.
 inline constexpr std::size_t kReporters = 3;
 inline constexpr std::chrono::seconds kReportWindow{10};
@@ -56,6 +60,10 @@ class NodeRegistry {
 
   /// What a probe of GET {url}/ping found.
   void probed(std::string_view id, bool answered);
+  /// The connection broke on which the node waited for news.
+  void hung_up(std::string_view id);
+  /// Those that hung up since the last call: to be probed at once.
+  std::vector<std::string> take_doubted();
   /// A client of this network could not reach the node.
   void reported_gone(std::string_view id, std::string_view client_prefix);
   /// Takes a node's viewers away, or stops doing so. False when there is no such node.
@@ -81,9 +89,12 @@ class NodeRegistry {
     int good_probes = 0, failed_probes = 0;          // in a row
     bool was_reached = false;                        // a probe was answered since its address is known
     std::map<std::string, base::SteadyTime, std::less<>> reports = {};   // by network; bounded by kReporters
+    std::optional<base::SteadyTime> hung_up = {};
+    bool is_doubted = false;                         // hung up, and not taken yet
   };
   Known* find(std::string_view id);
   void judge(Known&);
+  static void forget_probes(Known&);
   void note_return(Known&, base::SteadyTime now);
   Known make(const NodeSettings&, base::SteadyTime now);
   void set_condition(Known&, NodeCondition, std::string_view reason);

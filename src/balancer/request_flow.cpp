@@ -27,6 +27,7 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   hear_cache(viewer);
   if (token ? !take_pass(worker, viewer, *token) : !admit(viewer)) return;
   keep_cache(viewer);
+  if (token && viewer.is_counted && !viewer.claims.empty()) route(viewer);   // what it says counts at once; a newcomer's was heard as it came in
   ask(worker, std::move(viewer));   // answer_session()
 }
 
@@ -209,7 +210,7 @@ LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
-  const bool bears_it = takes_rewriting(viewer.user_agent(), viewer.view->direct_players);
+  const bool bears_it = bears_rewriting(viewer.user_agent(), viewer.view->direct_players);
   return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway);
 }
 

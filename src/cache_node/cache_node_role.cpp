@@ -19,6 +19,7 @@
 #include "cache_node/open_files.h"
 #include "cache_node/proxy/proxy.h"
 #include "cache_node/queue_relay.h"
+#include "cache_node/ram_bounds.h"
 #include "cache_node/request_flow.h"
 #include "cache_node/upkeep/orders.h"
 #include "cache_node/viewer_estimate.h"
@@ -35,9 +36,11 @@ using namespace std::chrono_literals;
 class CacheNodeRole final : public runtime::Role {
  public:
   CacheNodeRole(const config::Settings& settings, runtime::Services& services)
-      : services_(services), settings_(settings.get<CacheNodeSettings>("cache_node")), event_(settings.get<contracts::Event>("event")), view_(nullptr),
+      : services_(services), allowance_(ram_allowance(base::Memory::of_process().look())),
+        settings_(fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services.log)), event_(settings.get<contracts::Event>("event")), view_(nullptr),
         memory_(std::make_shared<FillMemory>(memory_bound(settings_))),
-        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)), files_(settings_.store_dir),
+        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)), shrinker_(std::make_shared<RamShrinker>(index_, services.log)),
+        files_(settings_.store_dir),
         open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
         housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
         disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
@@ -61,6 +64,10 @@ class CacheNodeRole final : public runtime::Role {
                 }),
         front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
     show_totals();
+    shrinker_->set_configured(object_memory(settings_));
+    base::Memory::of_process().on_look([weak = std::weak_ptr<RamShrinker>(shrinker_), &clock = services.clock](base::MemoryLevel level, const base::MemoryUse& use) {
+      if (const auto shrinker = weak.lock()) shrinker->looked(level, use, clock.steady_now());
+    });
   }
 
   std::string_view name() const override { return "cache_node"; }
@@ -94,13 +101,14 @@ class CacheNodeRole final : public runtime::Role {
 
   base::Status reload(const config::Settings& settings) override {
     const auto& event = settings.get<contracts::Event>("event");
-    const auto& node = settings.get<CacheNodeSettings>("cache_node");
+    const auto node = fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services_.log);
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     publish(event, std::move(*keys), node);
     if (settings.has("front")) proxy_.reconfigure(node.proxy, settings.get<net::ServerSettings>("front"));
     memory_->set_bound(memory_bound(node));
     if (settings_.is_memory_only()) index_->set_max_memory_bytes(node.max_bytes);
+    shrinker_->set_configured(object_memory(node));
     set_bounds(node);
     return {};
   }
@@ -182,23 +190,26 @@ class CacheNodeRole final : public runtime::Role {
   /// What is wrong with the store; empty while all is well.
   std::string trouble() const {
     const auto disk = health_.reason();
-    return disk.empty() ? journal_.trouble() : disk;
+    if (!disk.empty()) return disk;
+    return journal_.trouble();
   }
 
   std::int64_t now_unix() const { return base::unix_seconds(services_.clock.wall_now()); }
 
   /// On the first worker's loop. The node signs the link itself, for nobody but itself.
-  bool begin_fill(const std::string& object) {
+  std::optional<ObjectKey> begin_fill(const std::string& object) {
     const auto channel_end = object.find('/');
     const auto epoch_end = channel_end == std::string::npos ? channel_end : object.find('/', channel_end + 1);
-    if (epoch_end == std::string::npos) return false;
+    if (epoch_end == std::string::npos) return std::nullopt;
     const auto query = std::min(object.find('?'), object.size());
     const auto now = services_.clock.wall_now();
     const contracts::Link link{object.substr(0, channel_end), object.substr(channel_end + 1, epoch_end - channel_end - 1),
                                object.substr(epoch_end + 1, query - epoch_end - 1), object.substr(std::min(query + 1, object.size())),
                                base::unix_seconds(now) + 60};
     const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
-    return !signed_query.empty() && flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) != RequestFlow::Warmed::refused;
+    if (signed_query.empty() || flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) == RequestFlow::Warmed::refused)
+      return std::nullopt;
+    return object_key(view_.get()->query, link);
   }
 
   /// On the first worker's loop. The workers share the fills; on_begun runs on the first again.
@@ -222,6 +233,7 @@ class CacheNodeRole final : public runtime::Role {
     view->settings.id = settings_.id;   // read at the start
     view->fill = settings.fill_settings();
     view->keep = settings.keep_rules();
+    view->query = settings.query_rules();
     view_.publish(std::move(view));
   }
 
@@ -290,13 +302,15 @@ class CacheNodeRole final : public runtime::Role {
   }
 
   runtime::Services& services_;
-  const CacheNodeSettings settings_;           // as at the start
-  const contracts::Event event_;               // likewise
+  const std::optional<std::uint64_t> allowance_;   // of RAM, as at the start
+  const CacheNodeSettings settings_;               // likewise
+  const contracts::Event event_;                   // likewise
   std::atomic<bool> is_serving_{false};
   PublishedNodeView view_;
 
   const std::shared_ptr<FillMemory> memory_;
   const std::shared_ptr<ObjectIndex> index_;
+  const std::shared_ptr<RamShrinker> shrinker_;
   const ObjectFiles files_;
   OpenFiles open_files_;
   DiskHealth health_;

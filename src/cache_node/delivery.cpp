@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
+#include "base/memory.h"
 #include "contracts/peer_mark.h"
 #include "http/problem.h"
 
@@ -55,6 +57,16 @@ void Delivery::say_waiting() {
 
 void Delivery::advance() {
   if (is_over_) return;
+  try {
+    go_on();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+    exchange_.reset();   // says so, or cuts
+    over();
+  }
+}
+
+void Delivery::go_on() {
   if (streaming_) return pump();
   const auto view = fill_->view();
   if (view.phase == Fill::Phase::failed) return refuse(view.failure);
@@ -142,7 +154,7 @@ void Delivery::pump() {
   waits_for_socket_ = true;
   exchange_->when_drained(kLowWater, [this] {
     waits_for_socket_ = false;
-    if (!is_over_) pump();
+    advance();
   });
 }
 

@@ -60,6 +60,7 @@ class Delivery {
 
  private:
   void advance();
+  void go_on();
   void decide(const Fill::View&);
   bool has_enough(const Fill::View&) const;
   void begin(const Fill::View&);

@@ -2,7 +2,13 @@
 
 #include <utility>
 
+#include "base/memory.h"
+
 namespace tribune::cache_node {
+
+namespace {
+constexpr std::uint64_t kLookBytes = 1 << 20;   // so many later, the process's memory is looked at
+}
 
 /// A chunk's bytes and the account they stand on.
 struct FillMemory::Counted {
@@ -16,6 +22,10 @@ struct FillMemory::Counted {
 };
 
 base::SharedBytes FillMemory::chunk(std::string_view bytes) {
+  if ((allocated_ += bytes.size()) >= kLookBytes) {
+    allocated_ = 0;
+    base::Memory::of_process().look_sometimes();
+  }
   auto counted = std::make_shared<const Counted>(bytes, shared_from_this());
   const std::string* text = &counted->bytes;
   return {std::move(counted), text};

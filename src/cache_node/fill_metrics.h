@@ -17,6 +17,7 @@ struct FillMetrics {
         revalidated(m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
         asked_peers(asked(m, "peer")), asked_parents(asked(m, "parent")), asked_origins(asked(m, "origin")),
         passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
+        refused_for_memory(m.counter("tribune_cache_refused_for_memory_total", "Requests that would have begun a fill while memory was scarce.")),
         waits(m.counter("tribune_cache_peer_waits_total", "Answers of other nodes that they wait for the origin themselves.")),
         node_bytes(m.counter("tribune_cache_peer_bytes_total", "Body bytes that came from other nodes.")),
         origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
@@ -27,7 +28,7 @@ struct FillMetrics {
   }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated;
-  base::Counter asked_peers, asked_parents, asked_origins, passed_over, waits, node_bytes, origin_bytes;
+  base::Counter asked_peers, asked_parents, asked_origins, passed_over, refused_for_memory, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };
 

@@ -56,6 +56,8 @@ class FillRunner {
  private:
   const Place& place() const { return source_.places[place_]; }
   bool has_next() const { return place_ + 1 < source_.places.size(); }
+  template <class Call>
+  void as_memory_lasts(Call);
   void ask();
   void send(const Place&);
   void ask_soon();
@@ -66,6 +68,12 @@ class FillRunner {
   void head_came(const net::FetchHead&);
   void first_head(const net::FetchHead&);
   http::Headers conditions() const;
+  void add_range(http::Headers&) const;
+  bool is_for_slices(const net::FetchHead&) const;
+  void go_in_slices(const net::FetchHead&, std::uint64_t size);
+  void slice_head(const net::FetchHead&);
+  bool fits_slice(const net::FetchHead&) const;
+  void file_changed();
   void nothing_changed(const net::FetchHead&);
   http::StoredHead stored_head(const net::FetchHead&) const;
   void take_terms(ObjectHead&, const net::FetchHead&) const;

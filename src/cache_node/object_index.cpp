@@ -380,6 +380,11 @@ void ObjectIndex::set_max_memory_bytes(std::uint64_t bytes) {
   drop_old_memory();
 }
 
+std::uint64_t ObjectIndex::max_memory_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return max_memory_bytes_;
+}
+
 void ObjectIndex::set_min_age(std::chrono::seconds age) {
   const std::lock_guard lock(mutex_);
   min_age_seconds_ = age.count();

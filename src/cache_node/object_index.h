@@ -24,6 +24,7 @@
 #include "cache_node/fill_memory.h"
 #include "cache_node/object.h"
 #include "cache_node/sieve.h"
+#include "cache_node/sliced_files.h"
 
 namespace tribune::cache_node {
 
@@ -79,6 +80,8 @@ class ObjectIndex {
   std::vector<ObjectPtr> make_room(std::uint64_t bytes, std::int64_t now_unix);
   std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
   void set_max_memory_bytes(std::uint64_t bytes);
+  /// The bound on objects in RAM that holds now.
+  std::uint64_t max_memory_bytes() const;
   /// Younger objects are never evicted: playlists may still list them. The bound on bytes is passed rather.
   void set_min_age(std::chrono::seconds);
   /// Whether a file of this generation belongs to an object or a running fill.
@@ -96,6 +99,9 @@ class ObjectIndex {
   Purged purge(const ObjectId&, bool soft);
   /// What has no record: fills that run, and complete ones in RAM.
   std::vector<std::shared_ptr<Fill>> unrecorded() const;
+
+  /// Those that are kept in slices; each slice is an entry of its own here.
+  SlicedFiles& sliced() { return sliced_; }
 
   struct Totals {
     std::uint64_t objects = 0;
@@ -158,6 +164,7 @@ class ObjectIndex {
   void take_out_of_memory(Entry&);
   void drop_old_memory();
 
+  SlicedFiles sliced_;
   mutable std::mutex mutex_;           // guards all that follows
   const std::shared_ptr<FillMemory> fill_memory_;
   std::unordered_set<Entry, Hash, Equal> entries_;

@@ -1,5 +1,9 @@
 #include "cache_node/work_thread.h"
 
+#include <new>
+
+#include "base/memory.h"
+
 namespace tribune::cache_node {
 
 WorkThread::WorkThread() : thread_([this] { run(); }) {}
@@ -39,7 +43,11 @@ void WorkThread::run() {
     const auto work = std::move(work_.front());
     work_.pop_front();
     lock.unlock();
-    work();
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+    }
     lock.lock();
   }
 }

@@ -1,5 +1,6 @@
 #include "contracts/access_request.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,15 +11,19 @@ namespace {
 
 using Field = std::pair<std::string_view, std::string AccessRequest::*>;
 
-constexpr std::array<Field, 9> kFields{{{"channel", &AccessRequest::channel},
+constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
                                         {"pass", &AccessRequest::pass},
                                         {"client", &AccessRequest::client},
                                         {"user_agent", &AccessRequest::user_agent},
                                         {"cache", &AccessRequest::cache},
+                                        {"gone", &AccessRequest::gone},
+                                        {"receipts", &AccessRequest::receipts},
                                         {"playback_base", &AccessRequest::playback_base},
                                         {"account", &AccessRequest::account},
                                         {"device", &AccessRequest::device},
                                         {"lane", &AccessRequest::lane}}};
+
+constexpr std::array<std::string_view, 3> kActions{"open", "stop", "report"};   // in the order of the enum
 
 tl::unexpected<base::Error> malformed(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));
@@ -28,7 +33,7 @@ tl::unexpected<base::Error> malformed(std::string text) {
 
 std::string to_json(const AccessRequest& request) {
   base::json::Writer w;
-  w.begin_object().member("action", request.action == AccessRequest::Action::stop ? "stop" : "open");
+  w.begin_object().member("action", kActions[static_cast<std::size_t>(request.action)]);
   for (const auto& [name, field] : kFields)
     if (!(request.*field).empty()) w.member(name, request.*field);
   return w.end_object().take();
@@ -40,9 +45,9 @@ base::Result<AccessRequest> access_request_from_json(std::string_view text) {
   if (!value) return malformed("not JSON: " + value.error().text);
   if (!value->is(base::json::Kind::object)) return malformed("not an object");
   AccessRequest request;
-  const auto action = value->text("action").value_or("");
-  if (action != "open" && action != "stop") return malformed("no action");
-  request.action = action == "stop" ? AccessRequest::Action::stop : AccessRequest::Action::open;
+  const auto action = std::find(kActions.begin(), kActions.end(), value->text("action").value_or(""));
+  if (action == kActions.end()) return malformed("no action");
+  request.action = static_cast<AccessRequest::Action>(action - kActions.begin());
   for (const auto& [name, field] : kFields) request.*field = value->text(name).value_or("");
   return request;
 }

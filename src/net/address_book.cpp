@@ -7,9 +7,12 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "base/memory.h"
 
 namespace tribune::net {
 namespace {
@@ -83,10 +86,16 @@ void AddressBook::Inner::start_asking(const std::string& host, Name& name) {
   if (look_ups > kMaxLookUps) return fail("too many names are being looked up");
   try {
     std::thread([answered, host, ask_now = ask, box = mailbox] {
-      auto answer = ask_now(host);
-      const std::lock_guard lock(box->mutex);
-      if (box->loop == nullptr) return;
-      box->loop->post([answered, answer = std::move(answer)] { answered(answer); });
+      const auto tell = [&](base::Result<Addresses> answer) {
+        const std::lock_guard lock(box->mutex);
+        if (box->loop == nullptr) return;
+        box->loop->post([answered, answer = std::move(answer)] { answered(answer); });
+      };
+      try {
+        tell(ask_now(host));
+      } catch (const std::bad_alloc&) {
+        base::Memory::of_process().gave_up_work();
+      }
     }).detach();
   } catch (const std::system_error& error) {
     fail(std::string("no thread for a look-up: ") + error.what());

@@ -2,13 +2,31 @@
 
 #include <event2/event.h>
 
+#include <cstdlib>
+#include <new>
+
+#include "base/memory.h"
+
 namespace tribune::net {
 namespace {
 
 /// Once for the process, before any thread needs it.
 void init_curl() {
-  static const bool done = [] { return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }();
+  static const bool done = [] {
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, base::patient_malloc, std::free, base::patient_realloc, base::patient_strdup,
+                                base::patient_calloc) == CURLE_OK;
+  }();
   (void)done;
+}
+
+/// The seam between libcurl and us: what cannot be done for want of memory is given up.
+template <class Call>
+void without_throwing(Call call) noexcept {
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
 }
 
 }  // namespace
@@ -62,10 +80,11 @@ void CurlMulti::act(curl_socket_t fd, int what) {
 
 void CurlMulti::leave() {
   if (--depth_ != 0) return;
-  handlers_.on_idle();
+  without_throwing([this] { handlers_.on_idle(); });
   int left = 0;
   while (const auto* message = curl_multi_info_read(multi_, &left)) {
-    if (message->msg == CURLMSG_DONE) handlers_.on_complete(message->easy_handle, message->data.result);
+    if (message->msg == CURLMSG_DONE)
+      without_throwing([this, easy = message->easy_handle, code = message->data.result] { handlers_.on_complete(easy, code); });
   }
 }
 
@@ -76,11 +95,15 @@ int CurlMulti::on_socket_wanted(CURL*, curl_socket_t fd, int what, void* self, v
     return 0;
   }
   const auto kind = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
-  auto& slot = multi.sockets_[fd];
-  slot.reset();
-  slot.reset(event_new(multi.loop_.base(), fd, kind, on_socket_ready, &multi));
-  if (!slot || event_add(slot.get(), nullptr) != 0) return -1;
-  return 0;
+  try {
+    auto& slot = multi.sockets_[fd];
+    slot.reset();
+    slot.reset(event_new(multi.loop_.base(), fd, kind, on_socket_ready, &multi));
+    return slot && event_add(slot.get(), nullptr) == 0 ? 0 : -1;
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+    return -1;
+  }
 }
 
 int CurlMulti::on_timer_wanted(CURLM*, long timeout_ms, void* self) noexcept {

@@ -10,9 +10,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/memory.h"
 
 namespace tribune::net {
 namespace {
@@ -37,9 +40,19 @@ timeval to_timeval(std::chrono::milliseconds delay) {
   std::abort();
 }
 
+/// The seam between libevent and us: what cannot be done for want of memory is given up, and the loop goes on.
+void run_guarded(const Call& call) noexcept {
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
+}
+
 std::shared_ptr<event_base> make_base() {
   static std::once_flag threads_on;
   std::call_once(threads_on, [] {
+    event_set_mem_functions(base::patient_malloc, base::patient_realloc, std::free);
     if (evthread_use_pthreads() != 0) die("evthread_use_pthreads");
     // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL: a client that left is an error, not a signal.
     std::signal(SIGPIPE, SIG_IGN);
@@ -106,7 +119,7 @@ void Timer::Inner::on_time(evutil_socket_t, short, void* arg) noexcept {
   bool gone = false;
   self->destroyed = &gone;
   Call running = std::move(self->call);
-  running();
+  run_guarded(running);
   if (gone) return;
   self->destroyed = nullptr;
   if (self->repeats) self->call = std::move(running);
@@ -148,7 +161,7 @@ void EventLoop::Inner::run_queue() {
     calls.swap(queue);
   }
   for (auto& call : calls) {
-    call();
+    run_guarded(call);
     call = nullptr;
   }
 }

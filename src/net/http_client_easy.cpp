@@ -128,39 +128,48 @@ void Transfer::set_callbacks(CURL* easy) {
 std::size_t Transfer::on_header(char* data, std::size_t, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   if (transfer.is_dead_ || transfer.refusal_) return 0;
-  const auto seen = transfer.guard_.line({data, count});
+  return transfer.unless_memory_ends(std::size_t{0}, [&] { return transfer.take_line({data, count}); });
+}
+
+std::size_t Transfer::take_line(std::string_view line) {
+  const auto seen = guard_.line(line);
   if (!seen) {
-    transfer.refusal_ = transfer.error(seen.error().kind, seen.error().may_retry, seen.error().text);
+    refusal_ = error(seen.error().kind, seen.error().may_retry, seen.error().text);
     return 0;
   }
-  if (*seen == AnswerGuard::Seen::more) return count;
-  if (auto ok = transfer.take_head(); !ok) {
-    transfer.refusal_ = std::move(ok.error());
+  if (*seen == AnswerGuard::Seen::more) return line.size();
+  if (auto ok = take_head(); !ok) {
+    refusal_ = std::move(ok.error());
     return 0;
   }
-  return count;
+  return line.size();
 }
 
 std::size_t Transfer::on_body(char* data, std::size_t, std::size_t count, void* self) noexcept {
-  return static_cast<Transfer*>(self)->take_body({data, count});
+  auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.unless_memory_ends(std::size_t{0}, [&] { return transfer.take_body({data, count}); });
 }
 
 curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.unless_memory_ends(CURL_SOCKET_BAD, [&] { return transfer.open_socket(*address); });
+}
+
+curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
   std::array<char, NI_MAXHOST> text{};
-  if (::getnameinfo(&address->addr, address->addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) return CURL_SOCKET_BAD;
-  if (auto allowed = check_address(transfer.request_.destinations, transfer.uri_, text.data()); !allowed) {
-    transfer.refusal_ = std::move(allowed.error());
+  if (::getnameinfo(&address.addr, address.addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) return CURL_SOCKET_BAD;
+  if (auto allowed = check_address(request_.destinations, uri_, text.data()); !allowed) {
+    refusal_ = std::move(allowed.error());
     return CURL_SOCKET_BAD;
   }
-  if (transfer.state_ != State::connecting) {
-    transfer.state_ = State::connecting;
-    const auto& connect = transfer.request_.deadlines.connect;
-    transfer.arm(std::max(connect - transfer.naming_took_, std::chrono::milliseconds{1}),
-                 "no connection within " + std::to_string(connect.count()) + " ms");
+  if (state_ != State::connecting) {
+    state_ = State::connecting;
+    const auto& connect = request_.deadlines.connect;
+    arm(std::max(connect - naming_took_, std::chrono::milliseconds{1}),
+        "no connection within " + std::to_string(connect.count()) + " ms");
   }
-  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-  if (fd >= 0) transfer.client_.sockets.add(fd);
+  const int fd = ::socket(address.family, address.socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.protocol);
+  if (fd >= 0) client_.sockets.add(fd);
   return fd;
 }
 
@@ -173,19 +182,23 @@ int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
 
 int Transfer::on_ready_to_send(void* self, char* remote, char*, int remote_port, int local_port) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.unless_memory_ends(CURL_PREREQFUNC_ABORT, [&] { return transfer.ready_to_send(remote, remote_port, local_port); });
+}
+
+int Transfer::ready_to_send(const char* remote, int remote_port, int local_port) {
   // A kept connection may have been opened under another policy.
-  if (auto allowed = check_address(transfer.request_.destinations, transfer.uri_, remote); !allowed) {
-    transfer.refusal_ = std::move(allowed.error());
+  if (auto allowed = check_address(request_.destinations, uri_, remote); !allowed) {
+    refusal_ = std::move(allowed.error());
     return CURL_PREREQFUNC_ABORT;
   }
-  transfer.refusal_.reset();
-  if (transfer.state_ == State::connecting) transfer.client_.metrics.connections.add();
-  transfer.state_ = State::sent;
-  transfer.fd_ = transfer.client_.sockets.find(remote, remote_port, local_port);
-  if (!transfer.leaves_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
-  transfer.sent_at_ = transfer.client_.clock.steady_now();
-  const auto& first_byte = transfer.request_.deadlines.first_byte;
-  transfer.arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
+  refusal_.reset();
+  if (state_ == State::connecting) client_.metrics.connections.add();
+  state_ = State::sent;
+  fd_ = client_.sockets.find(remote, remote_port, local_port);
+  if (!leaves_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
+  sent_at_ = client_.clock.steady_now();
+  const auto& first_byte = request_.deadlines.first_byte;
+  arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
   return CURL_PREREQFUNC_OK;
 }
 

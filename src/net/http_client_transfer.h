@@ -14,9 +14,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 
+#include "base/memory.h"
 #include "net/address_book.h"
 #include "net/answer_guard.h"
 #include "net/gunzip.h"
@@ -90,6 +92,19 @@ class Transfer {
   static int on_close_socket(void* client, curl_socket_t) noexcept;
   static int on_ready_to_send(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
   static int on_debug(CURL*, curl_infotype, char*, std::size_t count, void* self) noexcept;
+  /// `call`, or what stands for failure where memory ends: nothing throws through libcurl.
+  template <class Value, class Call>
+  Value unless_memory_ends(Value failed, Call call) noexcept {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+      return failed;
+    }
+  }
+  std::size_t take_line(std::string_view line);
+  curl_socket_t open_socket(const curl_sockaddr&);
+  int ready_to_send(const char* remote, int remote_port, int local_port);
   base::Status take_head();
   base::Result<bool> take_redirect();
   base::Status choose_decoder();

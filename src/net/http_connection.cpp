@@ -99,7 +99,7 @@ void HttpConnection::on_input(evbuffer*, const evbuffer_cb_info* info, void* arg
   auto* self = static_cast<HttpConnection*>(arg);
   if (self->own_change_) return;
   self->scanned_ -= std::min<std::uint64_t>(self->scanned_, info->n_deleted);
-  if (info->n_added != 0) self->bytes_arrived();
+  if (info->n_added != 0) self->guarded([self] { self->bytes_arrived(); });
 }
 
 void HttpConnection::on_output(evbuffer*, const evbuffer_cb_info* info, void* arg) noexcept {
@@ -239,14 +239,25 @@ void HttpConnection::linger() {
 void HttpConnection::close() { evhttp_connection_free(evcon_); }
 
 void HttpConnection::cut() {
-  // A FIN may look like the end of a body that has no length. Connecting to nowhere resets and empties the send queue.
-  sockaddr nowhere{};
-  nowhere.sa_family = AF_UNSPEC;
-  ::connect(fd(), &nowhere, sizeof nowhere);
+  // A FIN may look like the end of a body that has no length.
+  reset_socket();
   evhttp_connection_free(evcon_);
 }
 
-void HttpConnection::on_closed(evhttp_connection*, void* arg) noexcept { static_cast<HttpConnection*>(arg)->closed(); }
+/// Connecting to nowhere resets and empties the send queue.
+void HttpConnection::reset_socket() {
+  sockaddr nowhere{};
+  nowhere.sa_family = AF_UNSPEC;
+  ::connect(fd(), &nowhere, sizeof nowhere);
+}
+
+void HttpConnection::on_closed(evhttp_connection*, void* arg) noexcept {
+  try {
+    static_cast<HttpConnection*>(arg)->closed();
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
+}
 
 void HttpConnection::closed() {
   // libevent ends the connection inside the call whose sendfile failed: errno still says whether the disk was at fault.

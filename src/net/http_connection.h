@@ -16,11 +16,14 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "http/message.h"
 #include "net/answer_head.h"
 #include "net/client_address.h"
@@ -64,6 +67,22 @@ class HttpConnection {
   /// evhttp has parsed a request; hands it to the server's handler.
   void dispatch(evhttp_request*);
 
+  /// The seam between libevent and us: what cannot be done for want of memory costs this connection. It is not closed on return, for it
+  /// may be in use up the stack: its socket is reset, and the loop meets its end. `call` may destroy it.
+  template <class Call>
+  void guarded(Call call) noexcept {
+    bool gone = false;
+    auto* outer = std::exchange(destroyed_, &gone);
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+      if (!gone) reset_socket();
+    }
+    if (!gone) destroyed_ = outer;
+    else if (outer != nullptr) *outer = true;
+  }
+
   // For the exchange.
   void reply(const http::Response&, http::Body&& body);
   void begin(const http::Response& head, std::optional<std::uint64_t> length);
@@ -83,6 +102,7 @@ class HttpConnection {
   void cut();
   /// evhttp is about to free the connection.
   void closed();
+  void reset_socket();
   bool is_too_slow(base::SteadyTime now, const SendRate&);
   /// Whether bytes are under way that the send watch must look at.
   bool is_watched() const { return watched_; }
@@ -130,6 +150,7 @@ class HttpConnection {
   std::optional<Refusal> count_client(const IpAddress&);
   http::Request take_request(evhttp_request*);
   bool place_target(std::string_view target, http::Request&);
+  void call_handler(std::unique_ptr<HttpExchange>);
   void listen_for_leaving();
   void begin_handling();
   void hand_over(http::Request&&, std::string_view target);

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <exception>
+#include <new>
 
 #include "http/problem.h"
 #include "net/http_connection.h"
@@ -34,15 +36,19 @@ std::string_view bytes_of(const http::Body& body) {
   return {};
 }
 
+/// libevent says in a result what operator new says by throwing.
+void add(evbuffer* out, std::string_view bytes) {
+  if (evbuffer_add(out, bytes.data(), bytes.size()) != 0) base::out_of_memory();
+}
+
 void queue_shared(evbuffer* out, base::SharedBytes bytes, std::string_view view) {
   if (view.empty()) return;
-  if (view.size() < kCopiedBytes) {
-    evbuffer_add(out, view.data(), view.size());
-    return;
-  }
+  if (view.size() < kCopiedBytes) return add(out, view);
   auto* keeper = new SharedPart{std::move(bytes)};
   const auto release = [](const void*, std::size_t, void* part) { delete static_cast<SharedPart*>(part); };
-  if (evbuffer_add_reference(out, view.data(), view.size(), release, keeper) != 0) delete keeper;
+  if (evbuffer_add_reference(out, view.data(), view.size(), release, keeper) == 0) return;
+  delete keeper;
+  base::out_of_memory();
 }
 
 }  // namespace
@@ -74,7 +80,7 @@ void HttpConnection::reply(const http::Response& response, http::Body&& body) {
     return answered();
   }
   if (!join_evhttp()) return;
-  if (sent < head.size()) evbuffer_add(output(), head.data() + sent, head.size() - sent);
+  if (sent < head.size()) add(output(), std::string_view(head).substr(sent));
   const auto body_sent = sent > head.size() ? sent - head.size() : 0;
   if (body_sent < answer_.body_bytes) queue(std::move(body), body_sent);
   end_answer();
@@ -108,10 +114,7 @@ std::uint64_t HttpConnection::send_now(const std::string& head, const http::Body
 
 void HttpConnection::queue(http::Body&& body, std::uint64_t skip) {
   if (auto* own = std::get_if<std::string>(&body)) {
-    if (own->size() - skip < kCopiedBytes) {
-      evbuffer_add(output(), own->data() + skip, own->size() - skip);
-      return;
-    }
+    if (own->size() - skip < kCopiedBytes) return add(output(), std::string_view(*own).substr(skip));
     auto shared = base::share(std::move(*own));
     const auto view = std::string_view(*shared).substr(skip);
     queue_shared(output(), std::move(shared), view);
@@ -131,12 +134,12 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
     const auto size = std::min(slice.length - at, kMaxFilePart);
     auto* segment = evbuffer_file_segment_new(slice.file->fd(), static_cast<ev_off_t>(slice.offset + at),
                                               static_cast<ev_off_t>(size), EVBUF_FS_DISABLE_MMAP);
-    if (segment == nullptr) return;
+    if (segment == nullptr) base::out_of_memory();
     auto* keeper = new FilePtr(slice.file);
     evbuffer_file_segment_add_cleanup_cb(
         segment, [](const evbuffer_file_segment*, int, void* held) { delete static_cast<FilePtr*>(held); }, keeper);
     // On failure libevent itself lets go of the segment.
-    if (evbuffer_add_file_segment(output(), segment, 0, static_cast<ev_off_t>(size)) != 0) return;
+    if (evbuffer_add_file_segment(output(), segment, 0, static_cast<ev_off_t>(size)) != 0) base::out_of_memory();
     evbuffer_file_segment_free(segment);
     at += size;
   }
@@ -156,14 +159,13 @@ void HttpConnection::begin(const http::Response& head, std::optional<std::uint64
   const auto& text = server_.answer_head().write(head.status, head.headers, framing);
   if (answer_.is_head) {
     // No body follows; the head waits for finish().
-    evbuffer_add(output(), text.data(), text.size());
-    return;
+    return add(output(), text);
   }
   // evhttp's way in for parts: it also takes the callback that runs when they have gone out.
-  auto* part = evbuffer_new();
-  evbuffer_add(part, text.data(), text.size());
-  evhttp_send_reply_chunk_with_cb(request_, part, on_streamed, this);
-  evbuffer_free(part);
+  const std::unique_ptr<evbuffer, void (*)(evbuffer*)> part(evbuffer_new(), evbuffer_free);
+  if (!part) base::out_of_memory();
+  add(part.get(), text);
+  evhttp_send_reply_chunk_with_cb(request_, part.get(), on_streamed, this);
   bufferevent_disable(buffer_, EV_WRITE);
   watch();
   flush();
@@ -188,10 +190,10 @@ void HttpConnection::write(http::Body&& part) {
     auto* end = std::to_chars(size, size + 16, length, 16).ptr;
     *end++ = '\r';
     *end++ = '\n';
-    evbuffer_add(output(), size, static_cast<std::size_t>(end - size));
+    add(output(), {size, static_cast<std::size_t>(end - size)});
   }
   queue(std::move(part), 0);
-  if (answer_.is_chunked) evbuffer_add(output(), "\r\n", 2);
+  if (answer_.is_chunked) add(output(), "\r\n");
   flush();
 }
 
@@ -215,8 +217,7 @@ void HttpConnection::on_streamed(evhttp_connection*, void* arg) noexcept {
   if (self->unsent() == 0) bufferevent_disable(self->buffer_, EV_WRITE);
   if (!self->answer_.on_drained || self->unsent() > self->answer_.drained_at) return;
   bufferevent_setwatermark(self->buffer_, EV_WRITE, 0, 0);
-  const auto ready = std::exchange(self->answer_.on_drained, nullptr);
-  ready();
+  self->guarded([ready = std::exchange(self->answer_.on_drained, nullptr)] { ready(); });
 }
 
 std::uint64_t HttpConnection::unsent() const { return evbuffer_get_length(output()); }
@@ -232,7 +233,7 @@ void HttpConnection::finish() {
   answer_.on_drained = nullptr;
   bufferevent_setwatermark(buffer_, EV_WRITE, 0, 0);
   bufferevent_disable(buffer_, EV_READ);
-  if (answer_.is_chunked && !answer_.is_head) evbuffer_add(output(), "0\r\n\r\n", 5);
+  if (answer_.is_chunked && !answer_.is_head) add(output(), "0\r\n\r\n");
   flush();
   end_answer();
 }
@@ -254,7 +255,10 @@ void HttpConnection::end_answer() {
   if (phase_ == Phase::idle && evbuffer_get_length(input()) == 0) enter_express();
 }
 
-void HttpConnection::on_answered(evhttp_request*, void* arg) noexcept { static_cast<HttpConnection*>(arg)->answered(); }
+void HttpConnection::on_answered(evhttp_request*, void* arg) noexcept {
+  auto* self = static_cast<HttpConnection*>(arg);
+  self->guarded([self] { self->answered(); });
+}
 
 void HttpConnection::answered() {
   report(true);
@@ -284,7 +288,9 @@ void HttpConnection::abandoned(HttpExchange& exchange) {
   answer_.kept = std::make_unique<Answer::Kept>(Answer::Kept{exchange.take_request(), std::move(exchange.note)});
   switch (exchange.state()) {
     case HttpExchange::State::received: {
-      auto response = http::problem(http::problems::internal, "The request was not answered.");
+      // While an exception is on its way here, memory has ended: it is the only one.
+      auto response = std::uncaught_exceptions() > 0 ? http::problem(http::problems::overloaded, "There is no memory for the request.")
+                                                     : http::problem(http::problems::internal, "The request was not answered.");
       reply(response, std::move(response.body));
       return;
     }

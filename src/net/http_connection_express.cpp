@@ -41,7 +41,7 @@ void HttpConnection::on_readable(int, short, void* arg) noexcept {
   const auto size = ::recv(self->fd(), room.data(), room.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) return self->close();  // the client left an idle connection
-  self->arrived_while_idle(room.data(), static_cast<std::size_t>(size));
+  self->guarded([&] { self->arrived_while_idle(room.data(), static_cast<std::size_t>(size)); });
 }
 
 void HttpConnection::arrived_while_idle(char* bytes, std::size_t size) {
@@ -57,14 +57,15 @@ void HttpConnection::arrived_while_idle(char* bytes, std::size_t size) {
   if (!target) return give_to_evhttp(head, progress.used);
 
   bool gone = false;
-  destroyed_ = &gone;
+  auto* outer = std::exchange(destroyed_, &gone);
   express_head_ = head;
   closes_ = client_closes_ = keep_alive_1_0_ = is_http_1_0_ = false;
   request.client = client_text_;
   request.client_port = client_port_;
   begin_handling();
   hand_over(std::move(request), *target);
-  if (!gone) destroyed_ = nullptr;
+  if (!gone) destroyed_ = outer;
+  else if (outer != nullptr) *outer = true;
 }
 
 /// Puts bytes where evhttp reads, of which the guard has judged `scanned`, and lets it read on.

@@ -175,13 +175,22 @@ void HttpConnection::hand_over(http::Request&& values, std::string_view target) 
   }
   bool gone = false;
   auto* outer = std::exchange(destroyed_, &gone);
-  server_.context().handler(std::move(exchange));
+  call_handler(std::move(exchange));
   if (gone) {
     if (outer != nullptr) *outer = true;
     return;
   }
   destroyed_ = outer;
   if (phase_ == Phase::handling && exchange_ != nullptr && join_evhttp()) listen_for_leaving();
+}
+
+/// A handler that has not enough memory loses its exchange, whose end answers for it or cuts.
+void HttpConnection::call_handler(std::unique_ptr<HttpExchange> exchange) {
+  try {
+    server_.context().handler(std::move(exchange));
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
 }
 
 void HttpConnection::listen_for_leaving() {

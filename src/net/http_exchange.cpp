@@ -5,23 +5,25 @@
 namespace tribune::net {
 
 HttpExchange::~HttpExchange() {
-  if (connection_ != nullptr) std::exchange(connection_, nullptr)->abandoned(*this);
+  if (connection_ == nullptr) return;
+  auto& connection = *std::exchange(connection_, nullptr);
+  connection.guarded([&] { connection.abandoned(*this); });
 }
 
 void HttpExchange::reply(http::Response response) {
   if (state_ != State::received) return;
   state_ = State::answered;
-  if (connection_ != nullptr) connection_->reply(response, std::move(response.body));
+  if (connection_ != nullptr) connection_->guarded([&] { connection_->reply(response, std::move(response.body)); });
 }
 
 void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> length) {
   if (state_ != State::received) return;
   state_ = State::streaming;
-  if (connection_ != nullptr) connection_->begin(head, length);
+  if (connection_ != nullptr) connection_->guarded([&] { connection_->begin(head, length); });
 }
 
 void HttpExchange::write(http::Body part) {
-  if (state_ == State::streaming && connection_ != nullptr) connection_->write(std::move(part));
+  if (state_ == State::streaming && connection_ != nullptr) connection_->guarded([&] { connection_->write(std::move(part)); });
 }
 
 std::uint64_t HttpExchange::unsent() const { return connection_ != nullptr ? connection_->unsent() : 0; }
@@ -42,7 +44,7 @@ void HttpExchange::when_drained(std::uint64_t low_water, std::function<void()> r
 void HttpExchange::finish() {
   if (state_ != State::streaming) return;
   state_ = State::answered;
-  if (connection_ != nullptr) connection_->finish();
+  if (connection_ != nullptr) connection_->guarded([&] { connection_->finish(); });
 }
 
 void HttpExchange::client_left() {

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
+#include "base/memory.h"
 #include "net/http_server_core.h"
 
 namespace tribune::net {
@@ -24,12 +26,16 @@ constexpr auto kWatchPeriod = 1s;
 // refused, or it would eat the descriptors of the reserve (64 at least) before the first eviction runs.
 constexpr std::int64_t kEvictionsUnderWay = 32;
 
-/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own.
+// Enough for what a process with 16 workers holds beside connections: 256 transfers each, and some hundred files.
+constexpr std::int64_t kMostReserved = 4'608;
+
+/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own: a third, up to
+/// what they can use.
 std::int64_t descriptor_budget() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT64_MAX;
   const auto all = static_cast<std::int64_t>(limit.rlim_cur);
-  return std::max<std::int64_t>(1, all - std::max<std::int64_t>(64, all / 3));
+  return std::max<std::int64_t>(1, all - std::clamp<std::int64_t>(all / 3, 64, kMostReserved));
 }
 
 }  // namespace
@@ -101,18 +107,27 @@ bufferevent* ServerCore::on_new_buffer(event_base* base, void* arg) noexcept {
   auto* self = static_cast<ServerCore*>(arg);
   auto* buffer = bufferevent_socket_new(base, -1, 0);
   if (buffer == nullptr) return nullptr;
-  self->metrics_.accepted.add();
-  self->metrics_.connections.add(1);
-  const auto total = self->book_->open();
+  try {
+    self->welcome(buffer);
+    return buffer;
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+    return nullptr;  // evhttp goes on without us, and on_request() answers 500
+  }
+}
+
+void ServerCore::welcome(bufferevent* buffer) {
   // evhttp puts socket and address in after this call; the event runs in this turn of the loop, before any byte is read.
-  self->fresh_.push_back({std::make_unique<HttpConnection>(*self, buffer), false});
-  event_active(self->adopt_event_.get(), EV_TIMEOUT, 0);
-  const auto most = std::min(self->limits_.max_connections, self->descriptor_budget_);
-  if (total <= most) return buffer;
-  if (total <= most + kEvictionsUnderWay && self->book_->evict_longest_idle(self->shelf_)) return buffer;
-  if (self->limits_.max_connections <= self->descriptor_budget_) self->fresh_.back().refused = true;
-  else self->pause_accepting("descriptor_budget", 0);
-  return buffer;
+  fresh_.push_back({std::make_unique<HttpConnection>(*this, buffer), false});
+  event_active(adopt_event_.get(), EV_TIMEOUT, 0);
+  metrics_.accepted.add();
+  metrics_.connections.add(1);
+  const auto total = book_->open();
+  const auto most = std::min(limits_.max_connections, descriptor_budget_);
+  if (total <= most) return;
+  if (total <= most + kEvictionsUnderWay && book_->evict_longest_idle(shelf_)) return;
+  if (limits_.max_connections <= descriptor_budget_) fresh_.back().refused = true;
+  else pause_accepting("descriptor_budget", 0);
 }
 
 void ServerCore::on_adopt(int, short, void* arg) noexcept { static_cast<ServerCore*>(arg)->adopt_fresh(); }
@@ -127,8 +142,18 @@ void ServerCore::adopt_fresh() {
       left(*gone);
       continue;
     }
-    connections_[connection.evcon()] = std::move(newcomer.connection);
-    connection.joined_as_newcomer(newcomer.refused);
+    try {
+      connections_.try_emplace(connection.evcon()).first->second = std::move(newcomer.connection);
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+      auto* evcon = connection.evcon();
+      evhttp_connection_set_closecb(evcon, nullptr, nullptr);
+      left(connection);
+      newcomer.connection.reset();
+      evhttp_connection_free(evcon);
+      continue;
+    }
+    connection.guarded([&] { connection.joined_as_newcomer(newcomer.refused); });
   }
 }
 
@@ -228,8 +253,12 @@ void ServerCore::watch(HttpConnection& connection) { connection.watch_place = wa
 void ServerCore::on_request(evhttp_request* request, void* arg) noexcept {
   auto* self = static_cast<ServerCore*>(arg);
   const auto at = self->connections_.find(evhttp_request_get_connection(request));
-  if (at != self->connections_.end()) at->second->dispatch(request);
-  else evhttp_send_error(request, 500, nullptr);
+  if (at != self->connections_.end()) {
+    auto& connection = *at->second;
+    connection.guarded([&] { connection.dispatch(request); });
+  } else {
+    evhttp_send_error(request, 500, nullptr);
+  }
 }
 
 void ServerCore::rejected(Refusal refusal, const std::string& client) {

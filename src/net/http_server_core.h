@@ -93,6 +93,7 @@ class ServerCore final : public HttpServer {
   static void on_adopt(int, short, void*) noexcept;
   static void on_request(evhttp_request*, void*) noexcept;
 
+  void welcome(bufferevent*);
   void adopt_fresh();
   void evict_longest_idle();
   void pause_accepting(const char* reason, int error);

@@ -30,7 +30,7 @@ const config::Section<ServerLimits>& limits_section() {
                     "The time over which the send rate is measured.")
           .whole("max_connections", &ServerLimits::max_connections, {1, 1'000'000},
                  "Connections of this listener over all workers. When they are taken, the one that is idle longest is closed for "
-                 "a newcomer; when none is idle, the newcomer gets 503. Two thirds of the descriptors (RLIMIT_NOFILE) bound it too.")
+                 "a newcomer; when none is idle, the newcomer gets 503. The descriptors (RLIMIT_NOFILE) bound it too: a third of them, up to 4608, is kept for fills and files.")
           .whole("max_connections_per_address", &ServerLimits::max_connections_per_address, {1, 1'000'000},
                  "Connections of one client address, of one /64 for IPv6; one more is answered with 429. Behind trusted proxies it "
                  "counts the client that they name.")

@@ -16,7 +16,8 @@ std::string loggable_path(std::string_view path, std::string_view session) {
   std::string out;
   while (!path.empty()) {
     const auto end = std::min(path.find('/', 1), path.size());
-    if (path.starts_with("/~"))
+    // Tokens and tickets have a '.'; our own marks in paths ("~via", "~0") do not, and are told as they are.
+    if (path.starts_with("/~") && path.substr(0, end).find('.') != std::string_view::npos)
       out += "/~" + (session.empty() ? std::string("…") : std::string(session));
     else
       out += path.substr(0, end);

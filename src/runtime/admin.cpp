@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/signing.h"
 #include "http/problem.h"
+#include "runtime/memory_keeper.h"
 
 namespace tribune::runtime {
 namespace {
@@ -59,6 +61,7 @@ http::Response readiness(const Condition& condition, const std::vector<std::uniq
   std::string reasons;
   const auto add = [&](std::string_view reason) { reasons += (reasons.empty() ? "" : "; ") + std::string(reason); };
   if (condition.phase() != Phase::serving) add("the process is " + std::string(word(condition.phase())));
+  if (const auto level = base::Memory::of_process().level(); level != base::MemoryLevel::plenty) add("memory is " + std::string(word(level)));
   for (const auto& role : roles)
     if (const auto ready = role->ready(); !ready) add(std::string(role->name()) + ": " + ready.error().text);
   if (!reasons.empty()) return http::problem(http::problems::not_ready, reasons);
@@ -74,6 +77,7 @@ http::Response status(const AdminSources& sources) {
   w.member("uptime_seconds", std::int64_t{std::chrono::duration_cast<std::chrono::seconds>(uptime).count()});
   w.member("pid", std::int64_t{::getpid()});
   w.member("workers", static_cast<std::uint64_t>(sources.workers));
+  w.member("memory", word(base::Memory::of_process().level()));
   for (const auto& role : sources.roles) {
     w.key(role->name()).begin_object();
     role->describe(w);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/memory.h"
+#include "http/problem.h"
+
 namespace tribune::runtime {
 namespace {
 
@@ -98,6 +101,10 @@ base::Status House::open_listener(const char* name, net::ServerSettings settings
 }
 
 void House::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, bool is_front) const {
+  if (is_front && base::Memory::of_process().level() == base::MemoryLevel::spent) {
+    exchange->note.reason = "memory_spent";
+    return exchange->reply(http::problem(http::problems::overloaded, "Memory is spent."));
+  }
   if (is_front) return front_door_->dispatch(worker, std::move(exchange));
   if (auto refusal = gate_.refusal(exchange->request())) return exchange->reply(std::move(*refusal));
   admin_door_->dispatch(worker, std::move(exchange));

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
+
 namespace tribune::store {
 
 namespace {
@@ -31,6 +33,14 @@ bool says_damaged(int code) {
          code == MDB_INCOMPATIBLE || code == MDB_PANIC;
 }
 
+/// A map takes addresses, which RLIMIT_AS may bound: then a quarter of what is left. A file that is larger already is mapped whole.
+std::uint64_t mappable(std::uint64_t bytes) {
+  const auto use = base::Memory::of_process().look();
+  if (!use || use->bound_by != base::kAddressBound) return bytes;
+  constexpr std::uint64_t kPage = 4096, kLeast = 1 << 20;
+  return std::max(kLeast, std::min(bytes, use->left() / 4)) / kPage * kPage;
+}
+
 base::Error error_of(int code, std::string_view what) {
   const auto kind = says_damaged(code) ? base::ErrorKind::protocol : base::ErrorKind::io;
   return {kind, base::Fault::tribune, true, fmt::format("{}: {}", what, mdb_strerror(code))};
@@ -50,8 +60,8 @@ base::Result<LmdbEnvironment::Opened> LmdbEnvironment::open(const EnvironmentOpt
   if (const int code = mdb_env_create(&env); code != 0) return tl::unexpected(error_of(code, "cannot create an environment"));
   Opened opened;
   opened.environment.reset(new LmdbEnvironment(env));
-  opened.environment->max_bytes_ = options.max_bytes;
-  mdb_env_set_mapsize(env, options.max_bytes);
+  opened.environment->max_bytes_ = mappable(options.max_bytes);
+  mdb_env_set_mapsize(env, opened.environment->max_bytes_);
   mdb_env_set_maxdbs(env, static_cast<MDB_dbi>(options.tables.size() + 1));
   mdb_env_set_maxreaders(env, kMaxReaders);
   if (const int code = mdb_env_open(env, options.directory.c_str(), MDB_NOTLS, 0640); code != 0)

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/memory.h"
 
 namespace tribune::store {
 
@@ -141,8 +145,8 @@ void LmdbStore::run() {
     lock.unlock();
     for (auto& r : refused)
       if (r.on_committed) r.on_committed(tl::unexpected(std::move(r.error)));
-    if (!again.empty()) write(std::move(again));
-    if (!batch.empty()) write(std::move(batch));
+    if (!again.empty()) write_or_give_up(std::move(again));
+    if (!batch.empty()) write_or_give_up(std::move(batch));
     lock.lock();
     if (!refused.empty()) ++failed_batches_;
     settled_ += writes;
@@ -150,7 +154,23 @@ void LmdbStore::run() {
   } while (!closing_ || !waiting_.empty() || !refused_.empty());
 }
 
-void LmdbStore::write(std::vector<Waiting> batch) {
+/// Memory that ends on the way fails the batch: who waits is told, and nothing of it may be relied on.
+void LmdbStore::write_or_give_up(std::vector<Waiting> batch) noexcept {
+  try {
+    return write(batch);
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
+  }
+  for (auto& w : batch) {
+    try {
+      settle(w, std::move(w.change), tl::unexpected(unavailable("no memory for a batch")));
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+    }
+  }
+}
+
+void LmdbStore::write(std::vector<Waiting>& batch) {
   std::vector<Change> changes;
   changes.reserve(batch.size());
   for (auto& w : batch) changes.push_back(std::move(w.change));
@@ -188,13 +208,13 @@ void LmdbStore::write(std::vector<Waiting> batch) {
 }
 
 void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
-  if (waiting.is_kept && !status) {
+  if (waiting.is_kept && !status && !change.key.empty()) {
     const std::lock_guard lock(mutex_);
     const auto is_newer = [&](const Waiting& other) { return other.is_kept && other.change.table == change.table && other.change.key == change.key; };
     if (std::none_of(waiting_.begin(), waiting_.end(), is_newer))
       unwritten_.insert_or_assign({change.table, std::move(change.key)}, std::move(change.value));
   }
-  if (waiting.on_committed) waiting.on_committed(std::move(status));
+  if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
 }
 
 /// A line when it begins and one when it is over: a full disk refuses for hours.

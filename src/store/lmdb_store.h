@@ -59,7 +59,8 @@ class LmdbStore final : public Store {
   void run();
   void wait_for_work(std::unique_lock<std::mutex>&);
   std::vector<Waiting> take_unwritten();
-  void write(std::vector<Waiting> batch);
+  void write_or_give_up(std::vector<Waiting> batch) noexcept;
+  void write(std::vector<Waiting>& batch);
   void settle(Waiting&, Change, base::Status);
   void report_failure(const base::Error&, std::size_t writes);
   void report_recovery();

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "balancer/routing/choosing.h"
 #include "balancer/tables.h"
@@ -25,12 +26,12 @@ struct House {
     registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1800ms);
     beat(1s);
   }
-  void hear(const std::string& node) {
+  void hear(const std::string& node, const std::string& run = "r1") {
     contracts::Heartbeat h;
     h.node = node;
-    h.run = "r1";
+    h.run = run;
     h.sequence = ++sequence;
-    h.sent_unix_ms = 1;
+    h.sent_unix_ms = sequence;
     CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
   }
   /// Time passes; all beat but `silent`.
@@ -101,6 +102,35 @@ TEST_CASE("Clients of three networks and one failed probe take a node out; clien
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::unhealthy);
   CHECK(h.state().why_unhealthy == "clients and a probe do not reach it");
+}
+
+TEST_CASE("One failed probe takes a node out that has just hung up, and the next process is judged anew") {
+  House h;
+  h.probe(true);
+  h.registry.hung_up("stadium");
+  CHECK(h.registry.take_doubted() == std::vector<std::string>{"stadium"});
+  CHECK(h.registry.take_doubted().empty());
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  CHECK(h.state().why_unhealthy == "it hung up, and a probe does not reach it");
+  CHECK(h.chosen() == "city");
+  h.hear("stadium", "r2");
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("A node that hung up and answers a probe stays, and so does one that no probe ever reached") {
+  House h;
+  h.registry.hung_up("stadium");
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.registry.hung_up("stadium");
+  h.probe(true);
+  h.beat(3s);
+  h.probe(false, 2);
+  CHECK(h.state().condition == NodeCondition::up);
 }
 
 TEST_CASE("Reports are forgotten after a while") {

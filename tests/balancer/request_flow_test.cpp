@@ -5,7 +5,7 @@
 using namespace tribune;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
-using test::kMedia3;
+using test::kVhs;
 using test::Stage;
 
 namespace {
@@ -83,9 +83,9 @@ TEST_CASE("The multivariant playlist within a session is the shared one") {
 
 TEST_CASE("The player decides the links mode when the session is opened, and keeps it") {
   Stage s;
-  const auto media3 = s.open("demo", kMedia3), browser = s.open("demo", {{"User-Agent", "Mozilla/5.0 Chrome/120"}});
-  CHECK(s.get(media3 + "v.m3u8")->body() == "media 0=http://s:81");
-  CHECK(s.get(browser + "v.m3u8", kMedia3)->body() == "media");
+  const auto vhs = s.open("demo", kVhs), browser = s.open("demo", {{"User-Agent", "Mozilla/5.0 Chrome/120"}});
+  CHECK(s.get(vhs + "v.m3u8")->body() == "media 0=http://s:81");
+  CHECK(s.get(browser + "v.m3u8", kVhs)->body() == "media");
 }
 
 TEST_CASE("When the node dies, new segments come from another and listed text stays") {
@@ -104,10 +104,10 @@ TEST_CASE("When the node dies, new segments come from another and listed text st
 TEST_CASE("When the node dies, players that bear it get all links from another") {
   Stage s;
   s.hear("stadium");
-  const auto base = s.open("demo", kMedia3);
-  s.get(base + "v.m3u8", kMedia3);
+  const auto base = s.open("demo", kVhs);
+  s.get(base + "v.m3u8", kVhs);
   s.lose("stadium");
-  CHECK(s.get(base + "v.m3u8", kMedia3)->body() == "media 0=http://c:82");
+  CHECK(s.get(base + "v.m3u8", kVhs)->body() == "media 0=http://c:82");
 }
 
 TEST_CASE("The cache that the client named serves it, from the next segment on, and to the end of the session") {

@@ -201,6 +201,6 @@ struct Stage {
   std::int64_t sequence = 0;
 };
 
-inline const http::Headers kMedia3{{"User-Agent", "Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1"}};
+inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};   // gets direct links
 
 }  // namespace tribune::test

@@ -7,6 +7,7 @@ from harness.wire import fetch
 
 HLS_JS = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36"
 MEDIA3 = "Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1"
+VHS = "Demo/1.0 videojs-vhs/3.17"
 AVPLAYER = "AppleCoreMedia/1.0.0.21A329 (iPhone; U; CPU OS 17_0 like Mac OS X; en_us)"
 
 
@@ -71,11 +72,11 @@ def test_a_redirect_link_answers_307_to_the_node_and_keeps_its_text(event):
     player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
 
 
-def test_auto_gives_direct_links_to_players_that_take_a_rewritten_segment_and_redirects_to_the_others(event):
+def test_auto_gives_direct_links_to_players_that_try_a_segment_again_elsewhere_and_redirects_to_the_others(event):
     event.channels = [event.entry("demo", event.live.source, links="auto")]
     event.stand()
-    assert direct_links(event.player(agent=MEDIA3).open().refresh(), event.nodes["stadium"])
-    for agent in (HLS_JS, AVPLAYER, "curl/7.88", None):
+    assert direct_links(event.player(agent=VHS).open().refresh(), event.nodes["stadium"])
+    for agent in (MEDIA3, HLS_JS, AVPLAYER, "curl/7.88", None):
         assert redirect_links(event.player(agent=agent).open().refresh(), event.balancer), agent
 
 

@@ -27,6 +27,17 @@ def test_a_killed_node_is_dropped_within_two_seconds_and_taken_back(event):
         event.balancer.wait_log(words.NODE_FOUND, node=name)
 
 
+def test_a_killed_node_is_left_at_once_and_not_when_its_heartbeat_is_missed(event):
+    event.stand(nodes=LIVE_NODES, balancer={"balancer": {"node_timeout": "30s", "routing": {"probe_period": "200ms"}}})
+    wait_until(lambda: len(event.nodes["stadium"].accesses(path="/ping", status=200)) >= 2, 5, "the balancer knows that its probes reach the node")
+    event.balancer.wait_metric("tribune_balancer_news_questions_total", at_least=2, result="accepted")
+    event.nodes["stadium"].kill()
+    wait_until(lambda: not event.is_listed("stadium"), 10)
+    assert event.node_state("stadium")["reason"] == "it hung up, and a probe does not reach it"
+    event.nodes["stadium"].start()
+    event.wait_heard("stadium")
+
+
 def test_a_hanging_node_is_dropped_within_two_seconds_and_taken_back(event):
     event.stand(nodes=LIVE_NODES)
     took = Stopwatch()

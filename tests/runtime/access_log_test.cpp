@@ -15,6 +15,7 @@ using namespace tribune::runtime;
 
 TEST_CASE("a session token in a path gives way to the session's name") {
   CHECK(loggable_path("/live/demo/~abc.def.ghi/v1/video.m3u8", "00ff") == "/live/demo/~00ff/v1/video.m3u8");
+  CHECK(loggable_path("/live/demo/~abc.def/~via/city/v.m3u8", "00ff") == "/live/demo/~00ff/~via/city/v.m3u8");
   CHECK(loggable_path("/live/demo/~abc.def.ghi", "00ff") == "/live/demo/~00ff");
   CHECK(loggable_path("/live/demo/~abc.def.ghi/x", "") == "/live/demo/~…/x");
 }

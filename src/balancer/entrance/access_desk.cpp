@@ -45,7 +45,8 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
 
 AccessDesk::AccessDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, access::Admission& admission, PinBoard& pins,
                        SessionRouter& router, const Slates& slates, const PublishedView& view)
-    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), slates_(slates), view_(view), granted_(counter(metrics, "granted")),
+    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), slates_(slates), view_(view),
+      reports_(clock, admission, pins, router, slates), granted_(counter(metrics, "granted")),
       queued_(counter(metrics, "queued")), full_(counter(metrics, "full")), refused_(counter(metrics, "refused")),
       stopped_(counter(metrics, "stopped")), forged_(counter(metrics, "forged")) {}
 
@@ -61,7 +62,12 @@ http::Response AccessDesk::answer(const http::Request& http_request) {
   }
   const auto request = contracts::access_request_from_json(http_request.body);
   if (!request) return http::problem(http::problems::bad_request, request.error().text);
-  return request->action == AccessRequest::Action::stop ? stop(*request, *view) : open(*request, *view);
+  switch (request->action) {
+    case AccessRequest::Action::stop: return stop(*request, *view);
+    case AccessRequest::Action::report: return reports_.answer(*request, *view);
+    case AccessRequest::Action::open: break;
+  }
+  return open(*request, *view);
 }
 
 http::Response AccessDesk::open(const AccessRequest& request, const EventView& view) {

@@ -1,5 +1,6 @@
 #pragma once
-// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue, and ends either.
+// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue, and ends either;
+// hears which caches a client reaches (report_desk.h).
 //
 //   {"status":"granted", "session", "playback_url", "channel"}
 //   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: not known), "retry_after_seconds",
@@ -14,6 +15,7 @@
 #include "access/admission.h"
 #include "balancer/event_view.h"
 #include "balancer/pins.h"
+#include "balancer/routing/report_desk.h"
 #include "balancer/routing/session_router.h"
 #include "balancer/slate/slates.h"
 #include "base/clock.h"
@@ -48,6 +50,7 @@ class AccessDesk {
   SessionRouter& router_;
   const Slates& slates_;     // their time does not step, so no step makes a pass look old or of the future
   const PublishedView& view_;
+  ReportDesk reports_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;
 };
 

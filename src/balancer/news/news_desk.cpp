@@ -22,7 +22,7 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-NewsDesk::NewsDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const NodeRegistry& nodes, const PublishedView& view,
+NewsDesk::NewsDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, NodeRegistry& nodes, const PublishedView& view,
                    const Workers& workers)
     : clock_(clock), log_(log), nodes_(nodes), view_(view), workers_(workers), accepted_(counter(metrics, "accepted")), refused_(counter(metrics, "refused")),
       told_(metrics.counter("tribune_balancer_news_total", "New segments that cache nodes were told of, once for each node.")),
@@ -113,6 +113,7 @@ void NewsDesk::hold(runtime::Worker& worker, const std::string& node, const std:
       auto& box = boxes_.find(node)->second;
       if (box.held == gone) box.held.reset();
     }
+    nodes_.hung_up(node);
     gone->exchange.reset();
   });
   held->patience = worker.loop.after(contracts::kNewsHold, [this, node, weak = std::weak_ptr<Held>(held)] {

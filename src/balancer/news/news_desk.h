@@ -46,7 +46,7 @@ class NewsDesk {
   using Workers = std::vector<std::unique_ptr<runtime::Worker>>;
 
   /// The parts outlive it.
-  NewsDesk(const base::Clock&, base::Log&, base::Metrics&, const NodeRegistry&, const PublishedView&, const Workers&);
+  NewsDesk(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&, const Workers&);
   ~NewsDesk();
 
   /// A node's question. It is believed when its signature fits, it is of the run that sends the node's heartbeats, and no replay.
@@ -117,7 +117,7 @@ class NewsDesk {
 
   const base::Clock& clock_;
   base::Log& log_;
-  const NodeRegistry& nodes_;
+  NodeRegistry& nodes_;
   const PublishedView& view_;
   const Workers& workers_;
   base::Counter accepted_, refused_, told_;

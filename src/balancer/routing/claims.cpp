@@ -29,10 +29,12 @@ double take_rtt(std::string_view& text) {
 }  // namespace
 
 Claims read_claims(const http::Headers& headers, std::string_view query, const base::KeyRing& keys, const ClaimRules& rules, base::WallTime now) {
+  return claims_of(said(headers, query, "gone", "X-Cache-Gone"), said(headers, query, "receipt", "X-Cache-Receipt"), keys, rules, now);
+}
+
+Claims claims_of(std::string_view gone, std::string_view list, const base::KeyRing& keys, const ClaimRules& rules, base::WallTime now) {
   Claims claims;
-  const auto gone = said(headers, query, "gone", "X-Cache-Gone");
   if (contracts::is_id(gone)) claims.gone = gone;
-  auto list = said(headers, query, "receipt", "X-Cache-Receipt");
   while (!list.empty() && claims.proofs.size() + claims.refused.size() < kMaxProofs) {
     const auto comma = list.find(',');
     auto text = list.substr(0, comma);

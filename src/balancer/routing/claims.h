@@ -40,6 +40,8 @@ struct ClaimRules {
   std::chrono::milliseconds clock_skew{30'000};
 };
 
+/// From the texts themselves.
+Claims claims_of(std::string_view gone, std::string_view receipts, const base::KeyRing&, const ClaimRules&, base::WallTime now);
 Claims read_claims(const http::Headers&, std::string_view query, const base::KeyRing&, const ClaimRules&, base::WallTime now);
 
 /// The nodes of proofs that hold for a client of this network now, the nearest first.

@@ -18,7 +18,7 @@ class Prober {
  public:
   Prober(const base::Clock& clock, NodeRegistry& nodes, net::HttpClient& client) : clock_(clock), nodes_(nodes), client_(client) {}
 
-  /// Begins the probes that are due. Called often.
+  /// Begins the probes that are due: of each node once in `period`, and at once of one that hung up. Called often.
   void tick(std::chrono::milliseconds period);
 
  private:

@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <new>
+
+#include "base/memory.h"
 
 namespace tribune::balancer {
 namespace {
@@ -70,7 +73,12 @@ void RoutingFiles::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     wake_.wait_for(lock, settings_.poll);
-    if (!stopping_) look();
+    if (stopping_) return;
+    try {
+      look();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();   // what is known stays; the next look tries again
+    }
   }
 }
 

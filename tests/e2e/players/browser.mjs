@@ -42,12 +42,24 @@ export async function inBrowser(use) {
   }
 }
 
-/** Until the picture moves; then until currentTime has advanced by `seconds`. Says "playing"; returns how long the second took. */
+/** The next line on standard input, or its end. */
+const told = () =>
+  new Promise((done) => {
+    process.stdin.once("data", done).once("end", done).resume();
+  });
+
+/** Until the picture moves; then until currentTime has advanced by `seconds`, or with 0 until a line comes on standard input. Says "playing";
+ *  returns how long the second took. */
 export async function watchFor(page, seconds, observed) {
   await page.waitForFunction(() => document.querySelector("video")?.currentTime > 0.5, null, { timeout: 40_000 });
   const before = await observed();
   say("playing", before);
   const began = Date.now();
+  if (seconds === 0) {
+    await told();
+    process.stdin.pause();
+    return { before, wallSeconds: (Date.now() - began) / 1000 };
+  }
   await page.waitForFunction((until) => document.querySelector("video").currentTime >= until, before.currentTime + seconds, {
     timeout: seconds * 3000,
     polling: 100,

@@ -13,6 +13,7 @@ from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
 
 
+@pytest.hookimpl(tryfirst=True)   # before xdist looks at the marks
 def pytest_collection_modifyitems(items):
     """One browser at a time (--dist loadgroup): two of them that decode without a graphics card would stall each other's picture."""
     for item in items:
@@ -55,8 +56,8 @@ def watch(request, playwright):
     """Opens the page for so many seconds of playback; the last picture of it is kept."""
     viewers = []
 
-    def make(page_url, seconds, **options):
-        name = request.node.name.replace("[", "_").replace("]", "")
+    def make(page_url, seconds, screenshot="", **options):
+        name = request.node.name.replace("[", "_").replace("]", "") + (f"_{screenshot}" if screenshot else "")
         viewers.append(Viewer(page_url, seconds, ARTEFACTS / f"{name}.png", **options))
         return viewers[-1]
 

@@ -20,6 +20,7 @@ export interface FragmentSeen {
 export interface Stall {
   at: number;
   durationMs: number | null; // null while it lasts
+  bufferSeconds: number; // what was still there: with some left it was not the network
 }
 
 export type PlayerState = "idle" | "loading" | "playing" | "paused" | "stalled" | "reconnecting" | "failed";
@@ -55,8 +56,8 @@ export class Observed {
   addError(error: PlayerError): void {
     keep(this.errors, error);
   }
-  beginStall(at: number): void {
-    if (this.stalls.at(-1)?.durationMs !== null) keep(this.stalls, { at, durationMs: null });
+  beginStall(at: number, bufferSeconds: number): void {
+    if (this.stalls.at(-1)?.durationMs !== null) keep(this.stalls, { at, durationMs: null, bufferSeconds });
   }
   endStall(at: number): void {
     const last = this.stalls.at(-1);

@@ -153,7 +153,7 @@ export class PlayerSession {
     const status = data.response?.code || null;
     const text = inWords(data.details, status, problemOf(data.response?.data ?? responseText(data.networkDetails)));
     const at = Math.round(performance.now());
-    this.observed.addError({ at, type: data.type, details: data.details, fatal: data.fatal, status, text });
+    this.observed.addError({ at, type: data.type, details: data.details, fatal: data.fatal, status, text, bufferSeconds: bufferedAhead(this.video) });
     if (data.fatal) this.recover(data, status, text);
     this.onChange();
   }
@@ -196,7 +196,7 @@ export class PlayerSession {
     on("pause", () => this.enter("paused"));
     on("waiting", () => {
       if (!this.hasPlayed || this.video.seeking) return;
-      this.observed.beginStall(now());
+      this.observed.beginStall(now(), bufferedAhead(this.video));
       if (this.observed.state !== "reconnecting") this.enter("stalled");
     });
     on("error", () => {

@@ -7,6 +7,7 @@ export interface PlayerError {
   fatal: boolean;
   status: number | null;
   text: string;
+  bufferSeconds: number; // what was still there to show
 }
 
 const sentences: Record<string, string> = {

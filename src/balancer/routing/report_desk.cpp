@@ -1,0 +1,68 @@
+#include "balancer/routing/report_desk.h"
+
+#include "balancer/entrance/deciding.h"
+#include "balancer/entrance/passes.h"
+#include "balancer/routing/claims.h"
+#include "base/json.h"
+#include "contracts/canonical.h"
+#include "contracts/ticket.h"
+#include "contracts/token.h"
+#include "http/problem.h"
+
+namespace tribune::balancer {
+
+using Renewal = access::Admission::Renewal;
+
+/// The channel is signed into a pass, not written in it: the few channels of an event are tried.
+http::Response ReportDesk::answer(const contracts::AccessRequest& request, const EventView& view) {
+  const auto now = slates_.now();
+  for (const auto& channel : view.event->channels) {
+    if (contracts::looks_like_ticket(request.pass)) {
+      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
+      if (ticket) return route(request, view, channel, ticket->session, true);
+    } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
+      return route(request, view, channel, token->session, false);
+    }
+  }
+  return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this event");
+}
+
+http::Response ReportDesk::route(const contracts::AccessRequest& request, const EventView& view, const contracts::Channel& channel,
+                                 access::SessionId session, bool waits) {
+  const auto claims = claims_of(request.gone, request.receipts, *view.keys, {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
+  RoutingRequest asked;
+  asked.client = request.client;
+  asked.channel = channel.id;
+  asked.claims = &claims;
+  asked.session = session;
+  asked.may_use_origin = channel.fallback == contracts::Fallback::origin;
+  // Who holds a ticket may not be in yet, and a report lets nobody in: it is answered, and nothing of it is kept.
+  auto renewal = Renewal::uncounted;
+  if (!waits) {
+    const access::Visitor visitor{.channel = channel.id};
+    renewal = admission_.renew(session, visitor, view.session_idle);
+    if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
+    if (renewal == Renewal::ended || renewal == Renewal::lapsed || renewal == Renewal::unplaced)
+      return http::problem(http::problems::session_ended, "this session has ended");
+  }
+  asked.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
+  std::string named = contracts::is_id(request.cache) ? request.cache : "";
+  if (asked.is_counted && !named.empty()) pins_.prefer(session, named);
+  if (asked.is_counted && named.empty()) named = pins_.preferred(session);
+  asked.named = named;
+  const auto pinned = asked.is_counted ? pins_.last_node(session) : std::string();
+  asked.pinned = pinned;
+  const auto routed = router_.route(asked);
+  const auto* node = routed.choice.node;
+  base::json::Writer w;
+  w.begin_object().member("status", "routed").member("node", node ? node->address->id : "").member("url", node ? node->address->url : "");
+  w.member("reason", word(routed.choice.reason)).key("receipts_refused").begin_array();
+  for (const auto& why : claims.refused) w.value(why);
+  w.end_array().end_object();
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = w.take();
+  return response;
+}
+
+}  // namespace tribune::balancer

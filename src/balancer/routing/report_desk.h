@@ -1,0 +1,38 @@
+#pragma once
+// A client's own report: which cache it cannot reach any more, which ones it reaches. Its session goes elsewhere at once:
+//
+//   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when none can serve
+//
+// With redirect links the next segment comes from there, with direct links the first one that is not listed yet.
+
+#include "access/admission.h"
+#include "balancer/event_view.h"
+#include "balancer/pins.h"
+#include "balancer/routing/session_router.h"
+#include "balancer/slate/slates.h"
+#include "base/clock.h"
+#include "contracts/access_request.h"
+#include "http/message.h"
+
+namespace tribune::balancer {
+
+/// Any thread. The parts outlive it.
+class ReportDesk {
+ public:
+  ReportDesk(const base::Clock& clock, access::Admission& admission, PinBoard& pins, SessionRouter& router, const Slates& slates)
+      : clock_(clock), admission_(admission), pins_(pins), router_(router), slates_(slates) {}
+
+  /// The request was verified to come from the api. Refuses a pass that is none, and a session that has ended.
+  http::Response answer(const contracts::AccessRequest&, const EventView&);
+
+ private:
+  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, access::SessionId, bool waits);
+
+  const base::Clock& clock_;
+  access::Admission& admission_;
+  PinBoard& pins_;
+  SessionRouter& router_;
+  const Slates& slates_;     // whose time passes go by
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,93 @@
+#pragma once
+// The memory that the process may have: what bounds it, how much is left, and what happens when an allocation fails.
+//
+// Levels (set by look(), or by an allocation that failed)
+//   plenty   at least the margin is left, or nothing bounds the process
+//   scarce   less than the margin is left: nothing new is begun, caches shrink
+//   spent    less than a quarter of the margin is left, or the reserve was given up: requests are refused
+// An allocation that fails first gets the reserve, then waits a moment for what others give back, then throws std::bad_alloc.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tribune::base {
+
+/// What MemoryUse::bound_by says.
+inline constexpr std::string_view kAddressBound = "RLIMIT_AS";
+inline constexpr std::string_view kCgroupBound = "memory.max of the cgroup";
+
+enum class MemoryLevel { plenty, scarce, spent };
+
+/// One bound and how the process stands to it.
+struct MemoryUse {
+  std::string_view bound_by;    // a literal
+  std::uint64_t bound = 0;      // bytes
+  std::uint64_t used = 0;       // bytes; what the heap could use again is not in it
+
+  std::uint64_t left() const { return bound - (used < bound ? used : bound); }
+};
+
+/// The room that is kept free of what can be refused, for a bound of so many bytes.
+std::uint64_t memory_margin(std::uint64_t bound);
+/// The level that follows `before`. It takes a quarter of the margin more to leave "scarce" than to enter it.
+MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin);
+
+/// Any thread; locks inside. WHY one for the process: the address space is the process's, and so is the handler that operator new calls.
+class Memory {
+ public:
+  static Memory& of_process();
+
+  /// Takes over what happens when an allocation fails. Once, before the first thread.
+  void take_over();
+
+  MemoryLevel level() const { return level_.load(std::memory_order_relaxed); }
+  /// Looks at the bounds anew, without the heap; nothing when there are none. Cheap without bounds; with them some microseconds, and up to milliseconds near one.
+  std::optional<MemoryUse> look();
+  /// The same for who allocates much: at most once in 20 ms.
+  void look_sometimes();
+  /// Allocations that failed at first since the start.
+  std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
+  /// A seam caught std::bad_alloc: what was under way there was given up.
+  void gave_up_work() { given_up_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t work_given_up() const { return given_up_.load(std::memory_order_relaxed); }
+
+  /// Calls `look` with each figure that the keeper gets, on its thread: who holds much shrinks it when the level says so. For good; it
+  /// must hold what may end before the process weakly.
+  using OnLook = std::function<void(MemoryLevel, const MemoryUse&)>;
+  void on_look(OnLook look);
+  void tell(const MemoryUse&);
+
+  /// An allocation failed: whether trying again makes sense. Takes no lock and allocates nothing.
+  bool give_way() noexcept;
+
+ private:
+  Memory() = default;
+  void keep_reserve(std::uint64_t left);
+
+  std::mutex mutex_;                                   // one look at a time
+  std::mutex told_mutex_;
+  std::vector<OnLook> told_;                           // guarded by told_mutex_
+  std::atomic<MemoryLevel> level_{MemoryLevel::plenty};
+  std::atomic<void*> reserve_{nullptr};
+  std::atomic<std::int64_t> given_way_at_{0};          // steady milliseconds
+  std::atomic<std::int64_t> looked_at_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<std::uint64_t> given_up_{0};
+};
+
+/// Where something else than operator new had no memory: throws what that throws.
+[[noreturn]] void out_of_memory();
+
+/// For libraries in C that allocate on their own: malloc and its kin, with the same second chance as operator new.
+void* patient_malloc(std::size_t) noexcept;
+void* patient_realloc(void*, std::size_t) noexcept;
+void* patient_calloc(std::size_t, std::size_t) noexcept;
+char* patient_strdup(const char*) noexcept;
+
+}  // namespace tribune::base

@@ -1,0 +1,54 @@
+#include "base/memory.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+using namespace tribune::base;
+
+namespace {
+constexpr std::uint64_t kMiB = 1 << 20;
+}
+
+TEST_CASE("the margin is an eighth of the bound, within limits") {
+  CHECK(memory_margin(64 * kMiB) == 24 * kMiB);
+  CHECK(memory_margin(400 * kMiB) == 50 * kMiB);
+  CHECK(memory_margin(64'000 * kMiB) == 64 * kMiB);
+}
+
+TEST_CASE("memory is scarce below the margin and spent below a quarter of it") {
+  constexpr auto margin = 40 * kMiB;
+  CHECK(memory_level(MemoryLevel::plenty, 40 * kMiB, margin) == MemoryLevel::plenty);
+  CHECK(memory_level(MemoryLevel::plenty, 39 * kMiB, margin) == MemoryLevel::scarce);
+  CHECK(memory_level(MemoryLevel::plenty, 10 * kMiB, margin) == MemoryLevel::scarce);
+  CHECK(memory_level(MemoryLevel::scarce, 9 * kMiB, margin) == MemoryLevel::spent);
+}
+
+TEST_CASE("memory that was scarce is plentiful again with a quarter of the margin to spare") {
+  constexpr auto margin = 40 * kMiB;
+  CHECK(memory_level(MemoryLevel::scarce, 49 * kMiB, margin) == MemoryLevel::scarce);
+  CHECK(memory_level(MemoryLevel::scarce, 50 * kMiB, margin) == MemoryLevel::plenty);
+  CHECK(memory_level(MemoryLevel::spent, 49 * kMiB, margin) == MemoryLevel::scarce);
+}
+
+TEST_CASE("a bound that is passed leaves nothing") {
+  const MemoryUse use{kAddressBound, 100, 120};
+  CHECK(use.left() == 0);
+}
+
+TEST_CASE("what C libraries are given for malloc behaves like it") {
+  std::unique_ptr<void, void (*)(void*)> bytes(patient_malloc(8), std::free);
+  REQUIRE(bytes != nullptr);
+  std::memset(bytes.get(), 'x', 8);
+  auto* grown = static_cast<char*>(patient_realloc(bytes.release(), 4096));
+  REQUIRE(grown != nullptr);
+  bytes.reset(grown);
+  CHECK(std::string_view(grown, 8) == "xxxxxxxx");
+  const std::unique_ptr<void, void (*)(void*)> zeroes(patient_calloc(4, 2), std::free);
+  CHECK(std::memcmp(zeroes.get(), "\0\0\0\0\0\0\0\0", 8) == 0);
+  const std::unique_ptr<char, void (*)(void*)> copy(patient_strdup("words"), std::free);
+  CHECK(std::string_view(copy.get()) == "words");
+}
