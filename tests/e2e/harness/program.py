@@ -17,7 +17,7 @@ BINARY = os.environ.get("TRIBUNE_BINARY", str(Path(__file__).parents[3] / "build
 def reserve_port(host="127.0.0.1"):
     """A free port that stays ours across restarts: a bound socket that never listens keeps others away, and the program,
     which shares ports between its workers, may listen beside it."""
-    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     holder.bind((host, 0))

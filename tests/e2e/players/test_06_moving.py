@@ -159,7 +159,7 @@ def assert_it_was_watched(seen):
     assert seen["complaints"] == [] or all("net::ERR" in c for c in seen["complaints"]), seen["complaints"]
 
 
-def test_every_player_follows_its_viewer_in_and_out_and_over_a_dead_node(venue, processes, watch):
+def follow_the_viewer(venue, processes, watch):
     inside = venue.networks.client.enter
     hls = watch(venue.page_url("hls-js"), 0, within=inside)
     shaka = watch(venue.playlist_url("shaka"), 0, screenshot="shaka", script="shaka.mjs", within=inside)
@@ -186,3 +186,8 @@ def test_every_player_follows_its_viewer_in_and_out_and_over_a_dead_node(venue, 
     for player in WATCHED:
         witness = Player(venue.url("balancer"), channel=player).open()
         assert witness.refresh().discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in witness.playlist.text
+
+
+def test_every_player_follows_its_viewer_in_and_out_and_over_a_dead_node(venue, processes, watch):
+    with venue.origin.in_time():
+        follow_the_viewer(venue, processes, watch)

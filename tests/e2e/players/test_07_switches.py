@@ -24,8 +24,7 @@ def switch(event, to, away):
         wait_until(lambda: numbers_served(event, to, channel) - before[channel], 20, f"{channel} links lead to {to}")
 
 
-def test_forced_switches_cost_hls_js_no_error(packaged_event, watch):
-    event = packaged_event
+def switch_again_and_again(event, watch):
     source = f"{event.origin.url}/demo/180p/index.m3u8"
     event.channels = [event.entry(links, source, links=links) for links in LINKS]
     event.stand(nodes=NODES, balancer={"balancer": {"routing": {"drain_time": "0ms"}}})
@@ -48,3 +47,8 @@ def test_forced_switches_cost_hls_js_no_error(packaged_event, watch):
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"{links}: segments were skipped or repeated"
         changes = sum(a["node"] != b["node"] for a, b in zip(pictures, pictures[1:]))
         assert changes == SWITCHES, f"{links}: {[f['node'] for f in pictures]}"
+
+
+def test_forced_switches_cost_hls_js_no_error(packaged_event, watch):
+    with packaged_event.origin.in_time():
+        switch_again_and_again(packaged_event, watch)
