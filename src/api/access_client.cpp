@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/json.h"
@@ -9,6 +11,8 @@
 #include "contracts/heartbeat.h"
 #include "http/problem.h"
 #include "http/uri.h"
+#include "net/client_address.h"
+#include "runtime/admin.h"
 
 namespace tribune::api {
 namespace {
@@ -21,6 +25,19 @@ constexpr std::size_t kMaxReceipts = 8;
 constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
 
+/// A text of the body.
+struct Member {
+  std::string_view name;
+  std::string AccessRequest::* field;
+  bool is_operators;   // only from who shows the operator's token
+};
+constexpr std::array<Member, 6> kMembers{{{"channel", &AccessRequest::channel, false},
+                                          {"ticket", &AccessRequest::pass, false},
+                                          {"cache", &AccessRequest::cache, false},
+                                          {"account", &AccessRequest::account, true},
+                                          {"device", &AccessRequest::device, true},
+                                          {"client", &AccessRequest::client, true}}};
+
 tl::unexpected<base::Error> wrong(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
 }
@@ -32,23 +49,31 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-base::Result<AccessRequest> access_request(const http::Request& request, std::string_view playback_base) {
+base::Result<AccessRequest> access_request(const http::Request& request, const AccessRoad& road) {
   if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
   const auto value = base::json::parse(request.body);
   if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object with the member \"channel\"");
   AccessRequest made;
-  for (const auto& member : value->object)
-    if (member.name != "channel" && member.name != "ticket" && member.name != "cache") return wrong("unknown member \"" + member.name + "\"");
-  for (const auto& [name, field] : {std::pair{"channel", &AccessRequest::channel}, std::pair{"ticket", &AccessRequest::pass}, std::pair{"cache", &AccessRequest::cache}}) {
+  bool is_for_account = false;
+  for (const auto& member : value->object) {
+    const auto known = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == member.name; });
+    if (known == kMembers.end()) return wrong("unknown member \"" + member.name + "\"");
+    is_for_account = is_for_account || known->is_operators;
+  }
+  if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
+    return base::failure(base::ErrorKind::forbidden, base::Fault::client, "only who shows the operator's token speaks for an account");
+  made.client = request.client;
+  for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);
     if (!given || given->is(base::json::Kind::null)) continue;
-    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong(std::string("\"") + name + "\" must be a text of at most 128 bytes");
+    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong("\"" + std::string(name) + "\" must be a text of at most 128 bytes");
     made.*field = given->string;
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
-  made.client = request.client;
+  if (made.account.empty() && !made.device.empty()) return wrong("a device without its account");
+  if (is_for_account && !net::parse_ip(made.client)) return wrong("\"client\" must be the viewer's address");
   made.user_agent = std::string(request.headers.first("User-Agent").value_or("").substr(0, 512));
-  made.playback_base = playback_base;
+  made.playback_base = road.playback_base;
   return made;
 }
 
@@ -113,8 +138,11 @@ AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metri
     : clock_(clock), log_(log), asked_(counter(metrics, "asked")), failed_(counter(metrics, "failed")), asking_(workers), next_(workers, 0) {}
 
 void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
-  const auto request = access_request(exchange->request(), road_.get()->playback_base);
-  if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  const auto request = access_request(exchange->request(), *road_.get());
+  if (!request) {
+    const auto& type = request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
+    return exchange->reply(http::problem(type, request.error().text));
+  }
   ask(worker, std::move(exchange), *request);
 }
 

@@ -27,10 +27,12 @@ struct AccessRoad {
   std::string balancer_url;       // asked by this process
   std::string playback_base;      // for playback URLs; empty: paths
   std::shared_ptr<const base::KeyRing> keys;
+  std::string operator_token;     // who shows it speaks for accounts; empty: nobody does
 };
 
-/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}. Errors: invalid_input, fault client.
-base::Result<contracts::AccessRequest> access_request(const http::Request&, std::string_view playback_base);
+/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token {"account"?, "device"?,
+/// "client"?} as well. Errors: invalid_input, or forbidden for an account without the token; fault client.
+base::Result<contracts::AccessRequest> access_request(const http::Request&, const AccessRoad&);
 
 /// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]}, one of them at
 /// least. Errors: invalid_input, fault client.

@@ -88,12 +88,13 @@ class ApiRole final : public runtime::Role {
     contracts::Event event;
     std::string balancer_url;
     std::string playback_base;
+    std::string operator_token;
   };
   static RoadSettings road_settings(const config::Settings& settings) {
     const auto& own = settings.get<ApiSettings>("api");
     auto url = own.access_url.empty() ? own.balancer_url : own.access_url;
     if (url.empty() && settings.has("front")) url = own_front_url(settings.get<net::ServerSettings>("front").listen);
-    return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url};
+    return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url, own.operator_token};
   }
 
   /// Reads secret files.
@@ -101,7 +102,7 @@ class ApiRole final : public runtime::Role {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
     access_.set_road(std::make_shared<const AccessRoad>(AccessRoad{settings.balancer_url, settings.playback_base,
-                                                                   std::make_shared<const base::KeyRing>(std::move(*keys))}));
+                                                                   std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
     return {};
   }
 

@@ -100,7 +100,10 @@ void write_components(Writer& w) {
                 {"url", "string", "Where the cache node is reached."},
                 {"ping_url", "string", "GET it: an answer means that this client reaches the node."}});
   write_object(w, "AccessRequest", {{"channel", "string", "The channel's id."}},
-               {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."}});
+               {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."},
+                {"account", "string", "Whose session it is; with the operator's token only (Authorization: Bearer)."},
+                {"device", "string", "How the account's owner knows the device, which is named when the account is full; with account only."},
+                {"client", "string", "The viewer's address; with the operator's token only."}});
   write_object(w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "The channel's id."}},
                {{"session", "string", "Granted: names the session when it is ended."},
                 {"playback_url", "string", "Granted: the URL for the player; relative to this API's address when it is a path."},

@@ -197,17 +197,19 @@ class CacheNodeRole final : public runtime::Role {
   std::int64_t now_unix() const { return base::unix_seconds(services_.clock.wall_now()); }
 
   /// On the first worker's loop. The node signs the link itself, for nobody but itself.
-  bool begin_fill(const std::string& object) {
+  std::optional<ObjectKey> begin_fill(const std::string& object) {
     const auto channel_end = object.find('/');
     const auto epoch_end = channel_end == std::string::npos ? channel_end : object.find('/', channel_end + 1);
-    if (epoch_end == std::string::npos) return false;
+    if (epoch_end == std::string::npos) return std::nullopt;
     const auto query = std::min(object.find('?'), object.size());
     const auto now = services_.clock.wall_now();
     const contracts::Link link{object.substr(0, channel_end), object.substr(channel_end + 1, epoch_end - channel_end - 1),
                                object.substr(epoch_end + 1, query - epoch_end - 1), object.substr(std::min(query + 1, object.size())),
                                base::unix_seconds(now) + 60};
     const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
-    return !signed_query.empty() && flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) != RequestFlow::Warmed::refused;
+    if (signed_query.empty() || flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) == RequestFlow::Warmed::refused)
+      return std::nullopt;
+    return object_key(view_.get()->query, link);
   }
 
   /// On the first worker's loop. The workers share the fills; on_begun runs on the first again.
@@ -231,6 +233,7 @@ class CacheNodeRole final : public runtime::Role {
     view->settings.id = settings_.id;   // read at the start
     view->fill = settings.fill_settings();
     view->keep = settings.keep_rules();
+    view->query = settings.query_rules();
     view_.publish(std::move(view));
   }
 

@@ -1,5 +1,7 @@
 #include "cache_node/cache_node_settings.h"
 
+#include <algorithm>
+
 namespace tribune::cache_node {
 namespace {
 
@@ -59,6 +61,18 @@ constexpr const char* kKeep =
     "and \"life\" for the suffixes of segments, init sections and keys, whatever their packager says of them. What no rule names is used as the "
     "origin's header fields say, but never for less than min_age, for a playlist may list it; where they say nothing, for life.";
 
+constexpr const char* kKeepForm = "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"";
+
+constexpr const char* kSlices =
+    "Objects above slice_above, such as VOD files, are fetched and kept in slices of this size, each when somebody asks for a part of it. Their origin must "
+    "say Accept-Ranges: bytes and send a strong ETag, or a Last-Modified of more than a second ago. 0: no slices.";
+
+constexpr const char* kQueryKeys =
+    "Which keys of a segment's own query, as the source playlist wrote it, tell objects apart: a pattern for channel/path and the keys, perhaps none. "
+    "The first rule that fits counts; where none fits, all do. The origin is asked with the whole query. Players' additions, CMCD and _HLS_ keys never count.";
+
+std::string check_query_rule(const std::string& rule) { return parse_query_rule(rule).pattern.empty() ? "must be a pattern and keys, with single spaces" : ""; }
+
 std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
 
 }  // namespace
@@ -73,6 +87,8 @@ FillSettings CacheNodeSettings::fill_settings() const {
   settings.allow_special_addresses = origin.allow_special_addresses;
   settings.max_redirects = origin.max_redirects;
   settings.max_object_bytes = max_object_bytes;
+  settings.slice_bytes = slice_bytes;
+  settings.slice_above = std::min(slice_above, max_object_bytes);
   settings.hold = origin.hold;
   settings.hold_retry = origin.hold_retry;
   settings.keep_errors = origin.keep_errors;
@@ -80,6 +96,12 @@ FillSettings CacheNodeSettings::fill_settings() const {
   settings.circuit = {origin.circuit_failures, origin.circuit_rest};
   settings.disk_patience = disk_patience;
   return settings;
+}
+
+QueryRules CacheNodeSettings::query_rules() const {
+  QueryRules rules;
+  for (const auto& text : query_keys) rules.push_back(parse_query_rule(text));
+  return rules;
 }
 
 KeepRules CacheNodeSettings::keep_rules() const {
@@ -112,11 +134,12 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                  "Objects are evicted while the disk has fewer free bytes than this; with less than half of it nothing more is written.")
           .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
                     "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
-          .texts("keep", &CacheNodeSettings::keep,
-                 kKeep,
-                 check_keep_rule, "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"")
+          .texts("keep", &CacheNodeSettings::keep, kKeep, check_keep_rule, kKeepForm)
+          .texts("query_keys", &CacheNodeSettings::query_keys, kQueryKeys, check_query_rule, "\"pattern keys\", such as \"demo/* n v\"")
+          .bytes("slice_bytes", &CacheNodeSettings::slice_bytes, {0, 1ull << 30}, kSlices)
+          .bytes("slice_above", &CacheNodeSettings::slice_above, {1 << 10, 1ull << 40}, "Objects up to this are kept whole, where max_object_bytes allows it.")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")
-          .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is refused.")
+          .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40}, "A larger object is kept in slices, or refused.")
           .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},
                  "Bound on the bytes of all running fills in RAM; beyond it origins are slowed down. While the disk fails, half of it holds complete objects.")
           .duration("disk_patience", &CacheNodeSettings::disk_patience, {10ms, 1min},

@@ -9,6 +9,7 @@
 #include "cache_node/fill_settings.h"
 #include "cache_node/keep_rules.h"
 #include "cache_node/proxy/proxy_settings.h"
+#include "cache_node/query_rules.h"
 #include "config/section.h"
 
 namespace tribune::cache_node {
@@ -49,6 +50,9 @@ struct CacheNodeSettings {
   std::uint64_t min_free_bytes = 256ull << 20;
   std::chrono::milliseconds min_age{60'000};
   std::vector<std::string> keep;
+  std::vector<std::string> query_keys;
+  std::uint64_t slice_bytes = 8ull << 20;
+  std::uint64_t slice_above = 64ull << 20;
   std::uint64_t max_index_bytes = 1ull << 30;
   std::uint64_t max_object_bytes = FillSettings{}.max_object_bytes;
   std::uint64_t fill_buffer_bytes = 128ull << 20;
@@ -66,6 +70,7 @@ struct CacheNodeSettings {
 
   FillSettings fill_settings() const;
   KeepRules keep_rules() const;
+  QueryRules query_rules() const;
   bool is_memory_only() const { return store == "memory"; }
 };
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <new>
+#include <utility>
 
 #include "base/memory.h"
 #include "contracts/canonical.h"
@@ -118,10 +120,9 @@ void FillRunner::send(const Place& to) {
   request.destinations.allow_special_addresses = to.allow_special_addresses;
   request.deadlines = to.deadlines;
   request.max_redirects = to.is_node() ? 0 : static_cast<int>(settings_.max_redirects);
-  request.max_body_bytes = settings_.max_object_bytes;
-  if (feeding_ && is_strong(etag_)) {
-    request.headers.add("Range", fmt::format("bytes={}-", sum_.length()));
-    request.headers.add("If-Range", etag_);
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();   // looked at with the head, and as bytes come
+  if (source_.file || (feeding_ && is_strong(etag_))) {
+    add_range(request.headers);
   } else if (!feeding_) {
     const auto asked_if = conditions();
     is_conditional_ = !asked_if.empty();
@@ -137,6 +138,14 @@ void FillRunner::send(const Place& to) {
   handlers.on_done = [this](base::Result<void> result) { as_memory_lasts([&] { ended(std::move(result)); }); };
   (to.kind == Place::Kind::peer ? parts_.metrics.asked_peers : to.is_node() ? parts_.metrics.asked_parents : parts_.metrics.asked_origins).add();
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
+}
+
+/// The slice, or what is missing of a body.
+void FillRunner::add_range(http::Headers& headers) const {
+  const auto have = sum_.length();
+  const auto& slice = source_.slice;
+  headers.add("Range", source_.file ? fmt::format("bytes={}-{}", slice.first + have, slice.last) : fmt::format("bytes={}-", have));
+  headers.add("If-Range", source_.file ? source_.file->validator() : etag_);
 }
 
 /// Those by which a place may say that the stale object is still right. Tags that are our own say nothing to an origin.
@@ -171,14 +180,19 @@ void FillRunner::end_round(FillFailure failure) {
 
 /// What another node says beside a body. True when it was no answer to go on with.
 bool FillRunner::node_declined(const net::FetchHead& head) {
-  if (head.status == 200 || (feeding_ && head.status == 206) || (is_conditional_ && head.status == 304)) return false;
+  if (head.status == 200 || ((feeding_ || source_.file) && head.status == 206) || (source_.file && head.status == 416) || (is_conditional_ && head.status == 304)) return false;
   const auto verdict = head.headers.first(contracts::kVerdictHeader).value_or("");
   refusal_ = failure_of_status(head.status);
   const auto& d = settings_.deadlines;
+  const auto sliced = verdict == kVerdictSliced ? contracts::read_decimal(head.headers.first(kSlicedLength).value_or("")) : std::nullopt;
+  if (sliced && *sliced > 0 && settings_.slice_bytes > 0 && !source_.file && !feeding_) {
+    go_in_slices(head, static_cast<std::uint64_t>(*sliced));
+    return true;
+  }
   if (verdict == contracts::kVerdictWaiting && parts_.clock.steady_now() - started_ < settings_.hold + 2 * (d.connect + d.first_byte)) {
     parts_.metrics.waits.add();
     ask_soon();
-  } else if (verdict.empty() || verdict == contracts::kVerdictWaiting || feeding_) {
+  } else if (verdict.empty() || verdict == contracts::kVerdictWaiting || verdict == kVerdictSliced || feeding_) {
     pass_over(*refusal_);
   } else {
     fail(*refusal_, true);   // it asked the origin, and held and retried as we would
@@ -192,7 +206,7 @@ void FillRunner::head_came(const net::FetchHead& head) {
   if (place().is_node() || head.status < 500) parts_.circuits.succeeded(place().name);
   else place_failed(fmt::format("it answered {}", head.status));
   const bool declined = place().is_node() && node_declined(head);
-  if (!declined) feeding_ ? resumed_head(head) : first_head(head);
+  if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
   if (refusal_) fetch_.reset();
 }
 
@@ -244,6 +258,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
   };
   if (head.ends_with_connection) return broken("the origin announces neither a length nor chunks: a cut body would look whole");
   if (is_encoded(head.headers)) return broken("the origin sent an encoded body that was not asked for");
+  if (is_for_slices(head)) return go_in_slices(head, *head.content_length);
   if (head.content_length && *head.content_length > settings_.max_object_bytes) return broken("the object is larger than max_object_bytes");
   length_ = head.content_length;
   etag_ = head.headers.first("ETag").value_or("");
@@ -254,6 +269,74 @@ void FillRunner::first_head(const net::FetchHead& head) {
   take_terms(object, head);
   fill_->begin(std::move(object), length_);
   keep_as_allowed(head);
+}
+
+/// A body so large, and an origin that hands out parts of it and says which version they are of.
+bool FillRunner::is_for_slices(const net::FetchHead& head) const {
+  if (settings_.slice_bytes == 0 || head.content_length.value_or(0) <= settings_.slice_above) return false;
+  if (!http::equals_ignoring_case(head.headers.first("Accept-Ranges").value_or(""), "bytes")) return false;
+  const http::FreshnessRules no_guesses{std::chrono::seconds(0), std::chrono::seconds(0)};
+  if (source_.keep.by == Keep::By::origin && http::decide_storing(http::Method::get, {}, stored_head(head), no_guesses) != http::Storing::yes) return false;
+  if (const auto etag = head.headers.first("ETag")) return is_strong(*etag);
+  // A date is a strong validator when the file could not have changed twice in its second (RFC 9110 section 8.8.2.2).
+  const auto modified = http::parse_date(head.headers.first("Last-Modified").value_or(""));
+  const auto date = http::parse_date(head.headers.first("Date").value_or(""));
+  return modified && date && *date - *modified > std::chrono::seconds(1);
+}
+
+/// What is known of the file is enough: its body is not read, and whoever waits looks it up again.
+void FillRunner::go_in_slices(const net::FetchHead& head, std::uint64_t size) {
+  auto file = std::make_shared<SlicedFile>();
+  file->key = fill_->key();
+  file->head = head_of(head.headers);
+  take_terms(file->head, head);
+  file->size = size;
+  file->slice_bytes = settings_.slice_bytes;
+  file->seen = base::unix_seconds(parts_.clock.wall_now()) - (place().is_node() ? http::age_of(head.headers).count() : 0);
+  parts_.index.sliced().put(std::move(file));
+  if (const auto gone = parts_.index.forget_previous(*fill_)) parts_.disk.discard(gone);
+  parts_.index.abandon(*fill_);
+  refusal_ = FillFailure{&problems::origin_unavailable, "it is kept in slices", "sliced", true, head.status};
+  fill_->fail(*refusal_);
+  over();
+}
+
+/// Exactly what is missing of the slice, of the version that the file is known by.
+bool FillRunner::fits_slice(const net::FetchHead& head) const {
+  const auto range = http::parse_content_range(head.headers.first("Content-Range").value_or(""));
+  const auto& file = *source_.file;
+  const auto first = source_.slice.first + sum_.length();
+  if (head.status != 206 || is_encoded(head.headers) || head.ends_with_connection || !range) return false;
+  if (range->range != http::ByteRange{first, source_.slice.last} || range->whole_length != file.size) return false;
+  if (head.content_length && *head.content_length != range->range.length()) return false;
+  const auto now = head_of(head.headers);
+  return file.head.etag.empty() ? now.last_modified < 0 || now.last_modified == file.head.last_modified : now.etag == file.head.etag;
+}
+
+void FillRunner::slice_head(const net::FetchHead& head) {
+  if (fits_slice(head)) {
+    if (std::exchange(feeding_, true)) return;
+    length_ = source_.slice.length();
+    etag_ = source_.file->head.etag;
+    feeding_place_ = place_;
+    auto object = source_.file->head;
+    object.terms = {};   // the file's, and it is the file that is asked about
+    return fill_->begin(std::move(object), length_);
+  }
+  refusal_ = failure_of_status(head.status);
+  if (head.status < 300 || head.status == 416) {
+    // Another node may hold another version for its own reasons: the origin says which one is right.
+    return place().is_node() && has_next() ? pass_over(*refusal_) : file_changed();
+  }
+  if (is_about_to_exist(head.status)) return feeding_ && !has_next() ? fail(*refusal_, false) : pass_over(*refusal_);
+  fail(*refusal_, !feeding_);
+}
+
+/// No bytes of another version come into the slice, and nobody takes the file for what it was.
+void FillRunner::file_changed() {
+  parts_.index.sliced().forget(source_.file);
+  refusal_ = FillFailure{&problems::origin_broken, "the origin changed the file between its slices", "origin_changed"};
+  fail(*refusal_, false);
 }
 
 /// The second answer for a body that broke off. 206 goes on where it broke; 200 begins anew and must repeat what is here.
@@ -292,8 +375,9 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
     fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
     return net::Flow::go_on;
   }
-  if (length_ && sum_.length() + bytes.size() > *length_) {
-    fail({&problems::origin_broken, "the origin sent more than it announced", "origin_broken"}, false);
+  const auto room = length_.value_or(settings_.max_object_bytes);
+  if (sum_.length() + bytes.size() > room) {
+    fail({&problems::origin_broken, length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes", "origin_broken"}, false);
     return net::Flow::go_on;
   }
   sum_.add(bytes);
@@ -402,6 +486,7 @@ void FillRunner::fail(FillFailure failure, bool remember) {
                                                    {"received", sum_.length()}, {"waiters", fill_->readers()}});
   failure.look_again = remember ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
                                 : parts_.index.abandon(*fill_);
+  if (parts_.index.sliced().find(fill_->key().id)) failure.look_again = true;
   fill_->fail(std::move(failure));
   over();
 }

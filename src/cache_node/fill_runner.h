@@ -68,6 +68,12 @@ class FillRunner {
   void head_came(const net::FetchHead&);
   void first_head(const net::FetchHead&);
   http::Headers conditions() const;
+  void add_range(http::Headers&) const;
+  bool is_for_slices(const net::FetchHead&) const;
+  void go_in_slices(const net::FetchHead&, std::uint64_t size);
+  void slice_head(const net::FetchHead&);
+  bool fits_slice(const net::FetchHead&) const;
+  void file_changed();
   void nothing_changed(const net::FetchHead&);
   http::StoredHead stored_head(const net::FetchHead&) const;
   void take_terms(ObjectHead&, const net::FetchHead&) const;

@@ -15,6 +15,8 @@ struct FillSettings {
   bool allow_special_addresses = false;
   std::int64_t max_redirects = 5;
   std::uint64_t max_object_bytes = 256ull << 20;
+  std::uint64_t slice_bytes = 0;                      // of objects above slice_above; 0: no slices
+  std::uint64_t slice_above = 64ull << 20;
   std::chrono::milliseconds hold{1'000};              // for a segment that is listed and answered 404, 403 or 5xx
   std::chrono::milliseconds hold_retry{100};          // the first pause in it; each further one is twice as long
   std::chrono::milliseconds keep_errors{500};         // at most a second

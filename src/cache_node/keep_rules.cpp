@@ -68,6 +68,11 @@ const KeepRules& built_in_keep_rules() {
   return rules;
 }
 
+bool fits_path(std::string_view pattern, std::string_view channel, std::string_view path) {
+  if (is_suffix(pattern)) return path.ends_with(pattern.substr(1));
+  return fits(pattern, std::string(channel).append("/").append(path));
+}
+
 Keep keep_of(const KeepRules& rules, std::string_view channel, std::string_view path) {
   std::string text;   // made when a pattern wants more than the path's end
   for (const auto& rule : rules) {

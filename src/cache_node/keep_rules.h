@@ -36,6 +36,9 @@ KeepRules parse_keep_rules(std::string_view text);
 /// Playlists are asked for each time; segments, init sections and keys, by the suffixes that packagers give them, never change.
 const KeepRules& built_in_keep_rules();
 
+/// Whether "{channel}/{path}" fits the pattern.
+bool fits_path(std::string_view pattern, std::string_view channel, std::string_view path);
+
 Keep keep_of(const KeepRules&, std::string_view channel, std::string_view path);
 
 }  // namespace tribune::cache_node

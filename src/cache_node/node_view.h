@@ -6,6 +6,7 @@
 
 #include "base/signing.h"
 #include "cache_node/cache_node_settings.h"
+#include "cache_node/query_rules.h"
 #include "base/published.h"
 
 namespace tribune::cache_node {
@@ -17,6 +18,7 @@ struct NodeView {
   CacheNodeSettings settings;
   FillSettings fill;
   KeepRules keep;
+  QueryRules query;
 };
 using PublishedNodeView = base::Published<NodeView>;
 

@@ -24,6 +24,7 @@
 #include "cache_node/fill_memory.h"
 #include "cache_node/object.h"
 #include "cache_node/sieve.h"
+#include "cache_node/sliced_files.h"
 
 namespace tribune::cache_node {
 
@@ -99,6 +100,9 @@ class ObjectIndex {
   /// What has no record: fills that run, and complete ones in RAM.
   std::vector<std::shared_ptr<Fill>> unrecorded() const;
 
+  /// Those that are kept in slices; each slice is an entry of its own here.
+  SlicedFiles& sliced() { return sliced_; }
+
   struct Totals {
     std::uint64_t objects = 0;
     std::uint64_t bytes = 0;
@@ -160,6 +164,7 @@ class ObjectIndex {
   void take_out_of_memory(Entry&);
   void drop_old_memory();
 
+  SlicedFiles sliced_;
   mutable std::mutex mutex_;           // guards all that follows
   const std::shared_ptr<FillMemory> fill_memory_;
   std::unordered_set<Entry, Hash, Equal> entries_;

@@ -15,12 +15,14 @@ ObjectKey object_key(std::string_view text) {
   return key;
 }
 
-ObjectKey object_key(const contracts::Link& link) {
+std::string object_text(const contracts::Link& link) {
   std::string text;
   text.reserve(link.channel.size() + link.epoch.size() + link.path.size() + link.origin_query.size() + 3);
   text.append(link.channel).append("/").append(link.epoch).append("/").append(link.path);
   if (!link.origin_query.empty()) text.append("?").append(link.origin_query);
-  return object_key(text);
+  return text;
 }
+
+ObjectKey object_key(const contracts::Link& link) { return object_key(object_text(link)); }
 
 }  // namespace tribune::cache_node

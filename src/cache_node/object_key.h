@@ -38,6 +38,8 @@ struct ObjectKey {
 };
 
 ObjectKey object_key(std::string_view text);
+/// The whole query counts (query_rules.h).
 ObjectKey object_key(const contracts::Link&);
+std::string object_text(const contracts::Link&);
 
 }  // namespace tribune::cache_node

@@ -1,7 +1,10 @@
 // A request's steps, in the order they happen:
 //   serve         the link: whose, for what, until when; who asks: a viewer or another node    → 403
 //   look_up       the channel, then the one entry of the object's key           → 404, a remembered failure
-//   serve_object  hit: choose status and part, send the file                    all inside the handler call
+//   serve_sliced  a file that is kept in slices: each of them is looked up in its turn (sliced_delivery.h)
+//   find          too old to be used as it is (reuse.h): a fill is begun in its place
+//   serve_held    how something complete answers: as a hit, asked about anew, or stale      → what may not stand in is refused
+//   serve_object  choose status and part, send the file                         all inside the handler call
 //   check_first   known from before a restart: the file is read once, off the loop, then look_up again
 //   run_fill      miss: one runner asks the group, the tier above, the origin for everybody (group/fill_line.h)
 //   read_along    the viewer follows the fill (delivery.h)
@@ -71,7 +74,7 @@ bool RequestFlow::read_asker(net::Exchange& exchange, Wish& wish) {
   const auto& headers = exchange.request().headers;
   if (!headers.first(contracts::kPeerHeader)) return true;
   const auto view = parts_.view.get();
-  const auto mark = contracts::read_mark(*view->keys, headers, object_key(wish.link).text, parts_.clock.wall_now(), view->clock_skew);
+  const auto mark = contracts::read_mark(*view->keys, headers, object_text(wish.link), parts_.clock.wall_now(), view->clock_skew);
   if (!mark) {
     refuse(exchange, parts_.node_metrics.refused, http::problems::forbidden, mark.error().text, "peer_mark_invalid");
     return false;
@@ -88,7 +91,8 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   const auto map = parts_.channels.map();
   const auto* channel = link && map ? map->find(link->channel) : nullptr;
   if (!channel) return Warmed::refused;
-  const auto key = object_key(*link);
+  const auto key = object_key(view->query, *link);
+  if (parts_.index.sliced().find(key.id)) return Warmed::known;
   if (is_too_much(key)) return Warmed::refused;
   const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
@@ -106,13 +110,18 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   if (wish.attempt > kMaxAttempts)
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto key = object_key(wish.link);
+  const auto key = object_key(parts_.view.get()->query, wish.link);
+  const auto file = parts_.index.sliced().find(key.id);
+  if (file && serve_sliced(worker, exchange, wish, file, wish.asked.has_value())) return;
   if (is_too_much(key)) {
     parts_.fills.metrics.refused_for_memory.add();
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "this node has no memory for a further object", "memory_scarce");
   }
   const auto found = find(key, wish);
-  if (const auto* failure = std::get_if<FillFailure>(&found)) return refuse_filled(*exchange, wish, *failure);
+  if (const auto* failure = std::get_if<FillFailure>(&found)) {
+    if (!file || !serve_sliced(worker, exchange, wish, file, true)) refuse_filled(*exchange, wish, *failure);
+    return;
+  }
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
     if (!(*object)->verified) return check_first(worker, std::move(exchange), std::move(wish), *object);
     const bool is_plain = !wish.asked && !(*object)->stale && (wish.keep.by == Keep::By::life || (wish.keep.by == Keep::By::listed && !(*object)->has_terms()));
@@ -264,13 +273,60 @@ void RequestFlow::check_first(runtime::Worker& worker, Exchange exchange, Wish w
   parts_.housekeeper.check(object, worker.loop, [this, &worker, held, wish = std::move(wish)] { look_up_again(worker, std::move(*held), wish); });
 }
 
-void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const Wish& wish, const std::shared_ptr<Fill>& fill) {
+/// False when the origin must be asked about the file first. `stands_in`: it was asked, and the file may serve although it is stale.
+bool RequestFlow::serve_sliced(runtime::Worker& worker, Exchange& exchange, const Wish& wish, const SlicedFilePtr& file, bool stands_in) {
+  const Holding holding{wish.keep, file->head, age(file->seen), wish.listed_for};
+  const bool was_seen_now = wish.asked && wish.asked->reason == "sliced";
+  const bool is_stale = !was_seen_now && decide_reuse(holding) != http::Reuse::fresh;
+  if (is_stale && (!stands_in || !may_stand_in(holding, wish.asked && wish.asked->is_gone()))) {
+    if (!wish.asked) return false;
+    refuse_filled(*exchange, wish, *wish.asked);
+    return true;
+  }
+  auto how = is_stale ? served(wish, holding, true) : Served{{.hit = true}};
+  DeliveryFacts facts{exchange->note.node, wish.link.expires, Met::held, &parts_.traffic.of(wish.link.channel),
+                      wish.asker.kind != Asker::Kind::viewer, wish.keep, std::move(how)};
+  SlicedTools tools{worker.loop, parts_.clock, metrics_for(wish), parts_.housekeeper, parts_.open_files,
+                    [this, &worker, wish, file](std::uint64_t number) { return find_slice(worker, wish, file, number); },
+                    [this, &worker, wish](Exchange back) {
+                      auto again = wish;
+                      again.asked.reset();
+                      look_up_again(worker, std::move(back), std::move(again));
+                    }};
+  under_way_[worker.index]->sliced
+      .add([&](std::function<void()> on_over) {
+        return std::make_unique<SlicedDelivery>(std::move(tools), std::move(facts), file, std::move(exchange), std::move(on_over));
+      })
+      .start();
+  return true;
+}
+
+ObjectIndex::Found RequestFlow::find_slice(runtime::Worker& worker, const Wish& wish, const SlicedFilePtr& file, std::uint64_t number) {
+  const auto map = parts_.channels.map();
+  const auto* channel = map ? map->find(wish.link.channel) : nullptr;
+  if (!channel) return FillFailure{&http::problems::channel_unknown, "this node knows no such channel", "channel_unknown"};
+  const auto key = file->slice_key(number);
+  if (is_too_much(key)) {
+    parts_.fills.metrics.refused_for_memory.add();
+    return FillFailure{&http::problems::overloaded, "this node has no memory for a further object", "memory_scarce"};
+  }
+  auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
+  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began) run_fill(worker, *channel, wish, joined->fill, file, number);
+  return found;
+}
+
+void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const Wish& wish, const std::shared_ptr<Fill>& fill,
+                           const SlicedFilePtr& file, std::uint64_t slice) {
   const auto view = parts_.view.get();
   auto source = fill_line(*view, *parts_.peers.peers(), channel, wish.link, fill->key(), wish.asker, parts_.clock.wall_now());
   if (!source) {
     const FillFailure failure{&http::problems::not_found, source.error().text, "no_such_origin"};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));
     return fill->fail(failure);
+  }
+  if (file) {
+    source->file = file;
+    source->slice = file->slice(slice);
   }
   auto& runner = under_way_[worker.index]->fills.add([&](std::function<void()> on_over) {
     return std::make_unique<FillRunner>(parts_.fills, worker, view->fill, std::move(*source), fill, std::move(on_over));

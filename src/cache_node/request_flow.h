@@ -21,6 +21,7 @@
 #include "cache_node/open_files.h"
 #include "cache_node/viewer_estimate.h"
 #include "cache_node/reuse.h"
+#include "cache_node/sliced_delivery.h"
 #include "contracts/link.h"
 #include "runtime/role.h"
 
@@ -79,15 +80,18 @@ class RequestFlow {
   std::int64_t age(std::int64_t stored) const;
   void serve_object(runtime::Worker&, Exchange, Wish, const ObjectPtr&, const Served&);
   void check_first(runtime::Worker&, Exchange, Wish, const ObjectPtr&);
-  void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&);
+  bool serve_sliced(runtime::Worker&, Exchange&, const Wish&, const SlicedFilePtr&, bool stands_in);
+  ObjectIndex::Found find_slice(runtime::Worker&, const Wish&, const SlicedFilePtr&, std::uint64_t number);
+  void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&, const SlicedFilePtr& = nullptr, std::uint64_t slice = 0);
   void read_along(runtime::Worker&, Exchange, Wish, const ObjectIndex::Joined&, const Served&);
   void refuse_filled(net::Exchange&, const Wish&, const FillFailure&);
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
 
   struct UnderWay {
-    explicit UnderWay(net::EventLoop& loop) : fills(loop), deliveries(loop) {}
+    explicit UnderWay(net::EventLoop& loop) : fills(loop), deliveries(loop), sliced(loop) {}
     Crew<FillRunner> fills;
     Crew<Delivery> deliveries;   // goes before the fills that feed it
+    Crew<SlicedDelivery> sliced;
   };
   FlowParts parts_;
   std::vector<std::unique_ptr<UnderWay>> under_way_;   // by worker

@@ -1,6 +1,7 @@
 #include "http/range.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "http/message.h"
@@ -66,6 +67,25 @@ RangeDecision decide_range(std::optional<std::string_view> range, std::uint64_t 
   }
   if (*requested->first >= length) return NotSatisfiable{};
   return ByteRange{*requested->first, std::min(requested->last.value_or(kMax), length - 1)};
+}
+
+std::optional<ContentRange> parse_content_range(std::string_view text) {
+  constexpr std::string_view kUnit = "bytes ";
+  if (!text.starts_with(kUnit)) return std::nullopt;
+  const auto* at = text.data() + kUnit.size();
+  const auto* end = text.data() + text.size();
+  std::uint64_t numbers[3];
+  constexpr std::string_view kAfter = "-/";
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto [next, wrong] = std::from_chars(at, end, numbers[i]);
+    if (wrong != std::errc{}) return std::nullopt;
+    at = next;
+    if (i == 2) break;
+    if (at == end || *at != kAfter[i]) return std::nullopt;
+    ++at;
+  }
+  if (at != end || numbers[1] < numbers[0] || numbers[1] >= numbers[2]) return std::nullopt;
+  return ContentRange{{numbers[0], numbers[1]}, numbers[2]};
 }
 
 std::string content_range(const ByteRange& range, std::uint64_t length) {

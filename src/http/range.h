@@ -31,6 +31,13 @@ struct RequestedRange {
 };
 std::optional<RequestedRange> parse_single_range(std::string_view range);
 
+/// "bytes 0-4/10" of a 206; nothing when it is malformed or the length is unknown.
+struct ContentRange {
+  ByteRange range;
+  std::uint64_t whole_length = 0;
+};
+std::optional<ContentRange> parse_content_range(std::string_view);
+
 /// "bytes first-last/length"
 std::string content_range(const ByteRange&, std::uint64_t length);
 

@@ -94,7 +94,9 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
   http::Request request;
   request.client = "192.0.2.7";
   request.body = R"({"channel":"demo","ticket":"t","cache":"stadium"})";
-  const auto made = access_request(request, "https://live.example");
+  AccessRoad road;
+  road.playback_base = "https://live.example";
+  const auto made = access_request(request, road);
   REQUIRE(made);
   CHECK(made->channel == "demo");
   CHECK(made->pass == "t");
@@ -103,8 +105,37 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
   for (const auto* bad : {"", "[]", R"({})", R"({"channel":1})", R"({"channel":"demo","lane":"vip"})", R"({"channel":"demo","account":"a"})"}) {
     CAPTURE(bad);
     request.body = bad;
-    CHECK_FALSE(access_request(request, ""));
+    CHECK_FALSE(access_request(request, {}));
   }
+}
+
+TEST_CASE("Only who shows the operator's token speaks for an account") {
+  http::Request request;
+  request.client = "192.0.2.7";
+  request.body = R"({"channel":"demo","account":"ann","device":"TV","client":"198.51.100.9"})";
+  AccessRoad road;
+  road.operator_token = "operator-token";
+  const auto refused = [&](base::ErrorKind kind) {
+    const auto made = access_request(request, road);
+    return !made && made.error().kind == kind;
+  };
+  CHECK(refused(base::ErrorKind::forbidden));
+  request.headers = {{"Authorization", "Bearer wrong"}};
+  CHECK(refused(base::ErrorKind::forbidden));
+  request.headers = {{"Authorization", "Bearer operator-token"}};
+  const auto made = access_request(request, road);
+  REQUIRE(made);
+  CHECK(made->account == "ann");
+  CHECK(made->device == "TV");
+  CHECK(made->client == "198.51.100.9");
+  for (const auto* bad : {R"({"channel":"demo","device":"TV"})", R"({"channel":"demo","account":"ann","client":"near"})"}) {
+    request.body = bad;
+    CHECK(refused(base::ErrorKind::invalid_input));
+  }
+  request.headers = {{"Authorization", "Bearer "}};
+  road.operator_token.clear();
+  request.body = R"({"channel":"demo","account":"ann"})";
+  CHECK(refused(base::ErrorKind::forbidden));
 }
 
 TEST_CASE("A session's report names caches, and says something") {

@@ -236,6 +236,26 @@ def test_one_device_too_many_is_refused_with_the_names_of_those_that_watch(full_
     assert ask_access(event.balancer, account="ann", device="Tablet").json["status"] == "granted"
 
 
+def test_the_operators_backend_says_whose_device_it_is_and_nobody_else_may(event):
+    token = "operator-token-of-the-test"
+    event.start_node("stadium")
+    event.start_balancer(("stadium",), {"access": {"max_sessions_per_account": 1}, "api": {"caches": [], "operator_token": token}})
+    event.wait_heard("stadium")
+
+    def asks(device, authorization):
+        body = json.dumps({"channel": "demo", "account": "ann", "device": device, "client": "127.0.1.1"}).encode()
+        return event.balancer.get("/api/v1/access", method="POST", body=body, headers={"Authorization": authorization} if authorization else {})
+    for stranger in (None, "Bearer wrong"):
+        answer = asks("TV", stranger)
+        assert answer.status == 403 and answer.json["type"] == "/problems/forbidden", (answer, answer.body)
+    tv = asks("Living room TV", f"Bearer {token}")
+    assert tv.status == 200 and tv.json["status"] == "granted", (tv, tv.body)
+    phone = asks("Phone", f"Bearer {token}")
+    assert phone.status == 403 and phone.json["type"] == "/problems/account-full" and "Living room TV" in phone.json["detail"]
+    assert stop(event, tv.json["session"]).json["was_open"]
+    assert asks("Phone", f"Bearer {token}").json["status"] == "granted"
+
+
 def test_with_take_over_the_oldest_device_is_ended_and_the_newest_watches(full_house):
     event = full_house(10, access={"max_sessions_per_account": 1, "account_rule": "take_over"})
     tv = ask_access(event.balancer, account="ann", device="TV").json

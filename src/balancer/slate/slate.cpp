@@ -7,10 +7,12 @@
 #include <iterator>
 #include <utility>
 
+#include "balancer/slate/slate_playlist.h"
 #include "balancer/source_links.h"
 #include "base/encoding.h"
 #include "base/json.h"
 #include "base/signing.h"
+#include "contracts/canonical.h"
 #include "contracts/origin_path.h"
 #include "http/conditional.h"
 #include "http/uri.h"
@@ -26,6 +28,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kVersionDigits = 12;
 constexpr std::int64_t kMaxSlotMs = 60'000;
+constexpr milliseconds kMaxTime{100'000'000'000'000};
+constexpr std::string_view kSlotPrefix = "slot-";
 
 tl::unexpected<base::Error> unfit(std::string text) { return base::failure(ErrorKind::invalid_input, Fault::tribune, "slate.json: " + std::move(text)); }
 
@@ -92,6 +96,8 @@ base::Result<std::shared_ptr<const Slate>> Slate::load(const fs::path& folder, c
   if (auto fine = slate->read_files(folder / channel.id); !fine) return tl::unexpected(fine.error());
   std::string digests = *text;
   for (const auto& [name, file] : slate->files_) digests += file.etag;
+  // What cannot be moved repeats, which most players bear.
+  if (auto continuous = slate->find_time_line(); !continuous) slate->fragments_ = 0;
   slate->version_ = base::to_hex(base::sha256(digests)).substr(0, kVersionDigits);
   slate->base_path_ = fmt::format("/slate/{}/{}/", channel.id, slate->version_);
   return slate;
@@ -102,6 +108,12 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
   if (!value) return unfit("not JSON: " + value.error().text);
   slot_ = milliseconds{value->whole("slot_ms").value_or(0)};
   if (slot_.count() < 1'000 || slot_.count() > kMaxSlotMs) return unfit("slot_ms must be 1000 to 60000");
+  if (const auto* line = value->find("time_line")) {
+    const auto listed = milliseconds{line->whole("unix_ms").value_or(0)}, media = milliseconds{line->whole("media_ms").value_or(-1)};
+    if (media.count() < 0 || media > kMaxTime || listed.count() <= 0 || listed > kMaxTime) return unfit("time_line must say unix_ms and media_ms");
+    // Who is called in a slot gets the newest segment behind that slot.
+    begin_ = media - (slot_at(slot_, base::WallTime{listed}) + 1) * slot_;
+  }
   const auto* renditions = value->find("renditions");
   if (!renditions || !renditions->is(json::Kind::array) || renditions->array.empty()) return unfit("no renditions");
   for (const auto& entry : renditions->array) {
@@ -132,6 +144,74 @@ base::Status Slate::read_files(const fs::path& folder) {
       if (auto fine = add(segment.file); !fine) return fine;
   }
   return {};
+}
+
+base::Status Slate::find_time_line() {
+  const auto slots = loop() * slot_;
+  auto nearest = milliseconds::max();
+  for (auto& rendition : renditions_) {
+    const auto is_text = [](const SlateSegment& segment) { return segment.file.ends_with(".vtt"); };
+    if (rendition.init.empty() && std::all_of(rendition.segments.begin(), rendition.segments.end(), is_text)) continue;
+    const auto fragments = read_times(rendition);
+    if (!fragments) return tl::unexpected(fragments.error());
+    fragments_ = std::max(fragments_, *fragments);
+    milliseconds length{0};
+    for (const auto& segment : rendition.segments) length += segment.duration;
+    // Sound ends with a whole frame of its own; the picture says how long the loop is.
+    if (std::chrono::abs(length - slots) >= nearest) continue;
+    nearest = std::chrono::abs(length - slots);
+    length_ = length;
+  }
+  return {};
+}
+
+base::Result<std::uint32_t> Slate::read_times(SlateRendition& rendition) const {
+  if (rendition.init.empty()) return unfit("a rendition is no fragmented MP4");
+  auto timescales = timescales_of(*file(rendition.init)->body);
+  if (!timescales) return tl::unexpected(timescales.error());
+  rendition.timescales = std::move(*timescales);
+  std::uint32_t fragments = 0;
+  for (const auto& segment : rendition.segments) {
+    const auto& bytes = *file(segment.file)->body;
+    if (auto moved = shifted(bytes, rendition.timescales, {}); !moved) return tl::unexpected(moved.error());
+    const auto count = fragments_in(bytes);
+    if (!count) return count;
+    fragments += *count;
+  }
+  return fragments;
+}
+
+milliseconds Slate::time_shift(std::int64_t slot) const {
+  const auto place = slot % loop();
+  return std::max(milliseconds{0}, begin_ + slot * slot_ - place * length_ / loop());
+}
+
+base::Result<SlateFile> Slate::file_in(std::int64_t slot, std::string_view name) const {
+  const auto stands = [&](const SlateRendition& r) { return !r.timescales.empty() && r.segment_of(slot).file == name; };
+  const auto rendition = std::find_if(renditions_.begin(), renditions_.end(), stands);
+  if (!is_continuous() || slot < 0 || rendition == renditions_.end())
+    return base::failure(ErrorKind::not_found, Fault::client, "no segment of that name in that slot");
+  const auto& original = *file(name);
+  const auto round = slot / loop();
+  auto bytes = shifted(*original.body, rendition->timescales, {time_shift(slot), static_cast<std::uint32_t>(round) * fragments_});
+  if (!bytes) return tl::unexpected(bytes.error());
+  auto etag = original.etag;
+  etag.insert(etag.size() - 1, fmt::format("-{}", slot));
+  return SlateFile{original.content_type, base::share(std::move(*bytes)), std::move(etag)};
+}
+
+std::string Slate::path_in(std::int64_t slot, const SlateRendition& rendition) const {
+  const auto& name = rendition.segment_of(slot).file;
+  if (!is_continuous() || rendition.timescales.empty()) return base_path_ + name;
+  return fmt::format("{}{}{}/{}", base_path_, kSlotPrefix, slot, name);
+}
+
+std::optional<SlotPath> read_slot_path(std::string_view path) {
+  const auto slash = path.find('/');
+  if (!path.starts_with(kSlotPrefix) || slash == std::string_view::npos) return std::nullopt;
+  const auto slot = contracts::read_decimal(path.substr(kSlotPrefix.size(), slash - kSlotPrefix.size()));
+  if (!slot) return std::nullopt;
+  return SlotPath{*slot, path.substr(slash + 1)};
 }
 
 const SlateRendition* Slate::rendition(std::string_view path) const {

@@ -3,19 +3,26 @@
 // media playlist of the programme, cut alike, and lives in memory.
 //
 //   {folder}/{channel}/slate.json   {"slot_ms", "renditions": [{"playlist", "init", "segments": [{"file", "ms"}]}]}
+//                                   "time_line": {"unix_ms", "media_ms"}: when the source first listed the segment that begins at media_ms
 //   {folder}/{channel}/…            the files that it names
 //
 // "playlist" is the URI by which the source names the media playlist; for a source without variants the source itself.
+//
+// A slate of fragmented MP4 is continuous: each slot has a URL of its own, whose bytes are the loop's moved on to the slot's time, so
+// that nothing leaps where the loop begins again. With "time_line" that is the programme's own time, so that next to nothing leaps at the
+// turn either: GStreamer takes the time stamps as they are. One of MPEG-TS repeats: its URLs come again, behind a discontinuity.
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "balancer/slate/fragment_shift.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "contracts/event.h"
@@ -33,6 +40,9 @@ struct SlateRendition {
   std::string path;                    // of the programme's media playlist, after `~{session}/`
   std::string init;                    // file of the init section; empty for MPEG-TS and WebVTT
   std::vector<SlateSegment> segments;
+  Timescales timescales;               // of a continuous slate's fragmented MP4
+
+  const SlateSegment& segment_of(std::int64_t slot) const { return segments[static_cast<std::size_t>(slot) % segments.size()]; }
 };
 
 /// A file as it is sent.
@@ -57,6 +67,12 @@ class Slate {
   const SlateRendition* rendition(std::string_view path) const;
   /// Null for a name that is none of its files.
   const SlateFile* file(std::string_view name) const;
+  /// The loop's segments as they stand in their slots, one time line without a leap. Otherwise they repeat.
+  bool is_continuous() const { return fragments_ > 0; }
+  /// A continuous slate's segment `file` in that slot. Errors: not_found when another one stands there.
+  base::Result<SlateFile> file_in(std::int64_t slot, std::string_view file) const;
+  /// The URL's path of a rendition's segment in that slot.
+  std::string path_in(std::int64_t slot, const SlateRendition&) const;
 
   /// How long a segment stands at the end of the playlist: the target duration.
   std::chrono::milliseconds slot() const { return slot_; }
@@ -70,13 +86,28 @@ class Slate {
  private:
   base::Status read_manifest(std::string_view text, const contracts::Channel&);
   base::Status read_files(const std::filesystem::path& folder);
+  /// Makes the slate continuous. Errors: what cannot be moved in time.
+  base::Status find_time_line();
+  base::Result<std::uint32_t> read_times(SlateRendition&) const;
+  /// By how much the loop's segment is moved to stand in that slot: each begins a slot after the last, whatever its frames add up to.
+  std::chrono::milliseconds time_shift(std::int64_t slot) const;
 
   std::chrono::milliseconds slot_{0};
+  std::chrono::milliseconds begin_{0};    // the media's time in slot 0
+  std::chrono::milliseconds length_{0};   // of a continuous loop
+  std::uint32_t fragments_ = 0;           // likewise, in the rendition that has most; 0 for one that repeats
   std::string version_;
   std::string base_path_;
   std::vector<SlateRendition> renditions_;
   std::map<std::string, SlateFile, std::less<>> files_;
 };
+
+/// "slot-{number}/{file}", as path_in() writes it behind the base path.
+struct SlotPath {
+  std::int64_t slot = 0;
+  std::string_view file;
+};
+std::optional<SlotPath> read_slot_path(std::string_view);
 
 /// The answer to a GET of a slate's file: 200 or 304, kept by every cache on the way.
 http::Response slate_file_reply(const http::Headers& request, const SlateFile&);

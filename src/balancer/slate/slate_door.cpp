@@ -12,6 +12,9 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::string_view kEpoch = "slate";
+constexpr std::int64_t kSlotsServed = 100;   // before this moment; more than any playlist lists
+
+bool is_listed(std::int64_t slot, std::int64_t now) { return slot <= now + 1 && slot > now - kSlotsServed; }
 
 }  // namespace
 
@@ -24,9 +27,15 @@ contracts::Event with_slate_origin(contracts::Event event, const Slates& slates,
 
 http::Response SlateDoor::answer(std::string_view channel, std::string_view version, std::string_view path, const http::Request& request) const {
   const auto* slate = slates_.find(channel);
-  const auto* file = slate && slate->version() == version ? slate->file(path) : nullptr;
+  const auto in_slot = read_slot_path(path);
+  const auto* file = slate && slate->version() == version ? slate->file(in_slot ? in_slot->file : path) : nullptr;
   if (!file) return http::problem(http::problems::not_found, "no waiting room has this file");
+  if (in_slot && !is_listed(in_slot->slot, slates_.slot(*slate))) return http::problem(http::problems::not_found, "no playlist lists this slot");
   const auto url = request.query == kSlateBody ? std::string() : url_at_node(channel, request);
+  if (url.empty() && in_slot) {
+    const auto moved = slate->file_in(in_slot->slot, in_slot->file);
+    return moved ? slate_file_reply(request.headers, *moved) : http::problem(http::problems::not_found, moved.error().text);
+  }
   if (url.empty()) return slate_file_reply(request.headers, *file);
   http::Response response;
   response.status = 307;

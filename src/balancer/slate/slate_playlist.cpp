@@ -23,17 +23,23 @@ std::int64_t target_of(const Slate& slate) {
   return seconds_up(longest);
 }
 
-std::string slots_text(const Slate& slate, const SlateRendition& rendition, std::int64_t first, std::int64_t end) {
-  const auto loop = slate.loop();
+/// The discontinuity sequence of a slot: a loop that repeats counts its rounds, a continuous one is `alone`.
+std::int64_t discontinuity_of(const Slate& slate, std::int64_t slot, std::int64_t alone) {
+  return slate.is_continuous() ? alone : slot / slate.loop();
+}
+
+bool begins_anew(const Slate& slate, std::int64_t slot) { return !slate.is_continuous() && slot % slate.loop() == 0; }
+
+std::string slots_text(const Slate& slate, const SlateRendition& rendition, std::int64_t first, std::int64_t end, std::int64_t alone = 0) {
   std::string text = fmt::format(
       "#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
-      rendition.init.empty() ? 6 : 7, target_of(slate), first, (first % loop == 0 ? first - 1 : first) / loop);
+      rendition.init.empty() ? 6 : 7, target_of(slate), first, discontinuity_of(slate, begins_anew(slate, first) ? first - 1 : first, alone));
   const auto map = rendition.init.empty() ? "" : fmt::format("#EXT-X-MAP:URI=\"{}{}\"\n", slate.base_path(), rendition.init);
-  if (first % loop != 0) text += map;
+  if (!begins_anew(slate, first)) text += map;
   for (auto slot = first; slot < end; ++slot) {
-    const auto& segment = rendition.segments[static_cast<std::size_t>(slot % loop)];
-    if (slot % loop == 0) text.append("#EXT-X-DISCONTINUITY\n").append(map);
-    text += fmt::format("#EXTINF:{:.3f},\n{}{}\n", static_cast<double>(segment.duration.count()) / 1000, slate.base_path(), segment.file);
+    const auto duration = rendition.segment_of(slot).duration;
+    if (begins_anew(slate, slot)) text.append("#EXT-X-DISCONTINUITY\n").append(map);
+    text += fmt::format("#EXTINF:{:.3f},\n{}\n", static_cast<double>(duration.count()) / 1000, slate.path_in(slot, rendition));
   }
   return text;
 }
@@ -72,7 +78,7 @@ base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_vie
   Turn turn;
   turn.slot = now + 1;
   turn.msn = newest.msn;
-  turn.discontinuity = now / slate.loop() + 1;
+  turn.discontinuity = discontinuity_of(slate, now, 0) + 1;
   turn.programme_discontinuity = newest.discontinuity_sequence;
   return turn;
 }
@@ -82,11 +88,12 @@ base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* 
   if (!programme) return tl::unexpected(programme.error());
   const auto shown = programme->end_msn() - turn.msn;
   // A rendition that is behind the one that turned first.
-  if (shown <= 0 && rendition) return slate_text(*slate, *rendition, turn.slot);
+  if (shown <= 0 && rendition)
+    return slots_text(*slate, *rendition, std::max<std::int64_t>(1, turn.slot - kSlateWindow), turn.slot, turn.discontinuity - 1);
   if (shown <= 0) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others", true);
   const auto first = std::min(turn.slot, turn.slot - kSlateWindow + shown);
   if (rendition && first < turn.slot && programme->media_sequence <= turn.msn) {
-    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot), first, *programme, turn);
+    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1), first, *programme, turn);
     if (both) return both;
   }
   return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn);

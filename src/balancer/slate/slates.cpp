@@ -24,7 +24,7 @@ void Slates::load(const std::string& folder, const contracts::Event& event) {
     auto slate = Slate::load(folder, channel);
     if (slate) {
       log_.info("balancer", "slate_loaded", {{"channel", channel.id}, {"version", (*slate)->version()},
-                                             {"renditions", (*slate)->renditions().size()}, {"segments", (*slate)->loop()}});
+                                             {"renditions", (*slate)->renditions().size()}, {"segments", (*slate)->loop()}, {"continuous", (*slate)->is_continuous()}});
       slates_[channel.id] = std::move(*slate);
     } else if (channel.waiting_room == contracts::WaitingRoom::slate) {
       log_.warning("balancer", "slate_missing", {{"channel", channel.id}, {"error", slate.error().text}, {"outcome", "bare players in the queue get a 403"}});

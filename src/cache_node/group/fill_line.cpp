@@ -96,7 +96,7 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
   source.keep = keep_of(view.keep, link.channel, link.path);
-  source.signing = {view.keys, view.settings.id, key.text, asker.tiers};
+  source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers};
   auto asked_with = link;
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;

@@ -22,6 +22,7 @@
 #include "cache_node/node_view.h"
 #include "cache_node/group/peer_board.h"
 #include "cache_node/object_key.h"
+#include "cache_node/sliced_files.h"
 #include "contracts/heartbeat.h"
 #include "contracts/link.h"
 #include "contracts/peer_mark.h"
@@ -57,7 +58,7 @@ std::string_view word(Place::Kind);
 struct Signing {
   std::shared_ptr<const base::KeyRing> keys;
   std::string node;                           // this one
-  std::string object;                         // the key's text
+  std::string object;                         // the link's text: the key may say less of it, or more
   std::int64_t tiers = 0;
   http::Headers fields(Place::Kind, base::WallTime now) const;
 };
@@ -66,6 +67,8 @@ struct Signing {
 struct FillSource {
   std::vector<Place> places;                  // never empty
   Keep keep;                                  // of the object
+  SlicedFilePtr file = {};                    // whose slice is wanted, if one is
+  http::ByteRange slice = {};                 // of that file
   Signing signing;
 };
 

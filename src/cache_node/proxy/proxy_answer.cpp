@@ -1,7 +1,6 @@
 #include "cache_node/proxy/proxy_answer.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "http/date.h"
 
@@ -72,25 +71,6 @@ http::Response answer_from(const ProxyEntry& entry, const http::Request& request
   if (request.method == http::Method::get && request.headers.first("Range") && http::if_range_holds(request.headers, validators))
     apply_range(answer, entry, request);
   return answer;
-}
-
-std::optional<ContentRange> parse_content_range(std::string_view text) {
-  constexpr std::string_view kUnit = "bytes ";
-  if (!text.starts_with(kUnit)) return std::nullopt;
-  const auto* at = text.data() + kUnit.size();
-  const auto* end = text.data() + text.size();
-  std::uint64_t numbers[3];
-  constexpr std::string_view kAfter = "-/";
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto [next, wrong] = std::from_chars(at, end, numbers[i]);
-    if (wrong != std::errc{}) return std::nullopt;
-    at = next;
-    if (i == 2) break;
-    if (at == end || *at != kAfter[i]) return std::nullopt;
-    ++at;
-  }
-  if (at != end || numbers[1] < numbers[0] || numbers[1] >= numbers[2]) return std::nullopt;
-  return ContentRange{{numbers[0], numbers[1]}, numbers[2]};
 }
 
 ProxyEntryPtr combined(const ProxyEntryPtr& older, ProxyEntryPtr newer) {

@@ -16,13 +16,6 @@ bool covers(const ProxyEntry&, const http::Headers& request);
 /// 200 (or the stored status), 206, 304, 412 or 416. The entry must cover the request.
 http::Response answer_from(const ProxyEntry&, const http::Request&, base::WallTime now);
 
-/// "bytes 0-4/10" of a 206; nothing when it is malformed or the length is unknown.
-struct ContentRange {
-  http::ByteRange range;
-  std::uint64_t whole_length;
-};
-std::optional<ContentRange> parse_content_range(std::string_view);
-
 /// Both parts in one where they touch and share a strong validator (RFC 9111 section 3.4); the newer one alone otherwise.
 ProxyEntryPtr combined(const ProxyEntryPtr& older, ProxyEntryPtr newer);
 

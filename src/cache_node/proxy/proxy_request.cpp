@@ -199,9 +199,9 @@ void ProxyRequest::take_effects(const http::StoredHead& response) {
 
 void ProxyRequest::decide_keeping(const http::StoredHead& response, const net::FetchHead& head) {
   auto as_whole = response;
-  std::optional<ContentRange> range;
+  std::optional<http::ContentRange> range;
   if (request_.method == http::Method::get && response.status == 206) {
-    range = parse_content_range(response.headers.first("Content-Range").value_or(""));
+    range = http::parse_content_range(response.headers.first("Content-Range").value_or(""));
     if (!range || head.content_length != range->range.length()) return;
     as_whole.status = 200;
     as_whole.headers.remove("Content-Range");

@@ -78,7 +78,7 @@ void Orders::follow(const contracts::NodeOrder& told, std::function<void(contrac
   contracts::OrderResult result;
   result.id = told.id;
   if (const auto* order = std::get_if<contracts::PurgeOrder>(&told.order))
-    return purge_.run(*order, [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
+    return purge_.run(named(*order), [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
       if (purged) result.purged = *purged;
       else result.problem = purged.error().text;
       on_result(std::move(result));
@@ -108,10 +108,16 @@ void Orders::follow(runtime::Worker& worker, Exchange exchange, const contracts:
   exchange->reply(finish(body_of(job, *progress)));
 }
 
+/// What is meant by URL, as its key says it.
+contracts::PurgeOrder Orders::named(contracts::PurgeOrder order) const {
+  if (order.by == contracts::PurgeOrder::By::url) order.value = object_of(view_.get()->query, order.value);
+  return order;
+}
+
 void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order, Finish finish) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  purge_.run(order, [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
+  purge_.run(named(order), [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
     loop.post([held = std::move(held), finish = std::move(finish), purged] {
       if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
       base::json::Writer w;

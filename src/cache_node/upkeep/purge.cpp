@@ -29,9 +29,18 @@ base::Result<std::uint64_t> Purge::run_now(const contracts::PurgeOrder& order) {
   if (order.by == By::url) {
     const auto id = object_key(order.value).id;
     const bool found = one(id, order.soft);
+    const auto file = index_.sliced().find(id);
     journal_.flush();
-    return std::uint64_t{found};
+    if (!file) return std::uint64_t{found};
+    index_.sliced().forget(file);
+    // The slices of a file that is stale are right as long as its validator is.
+    return order.soft ? base::Result<std::uint64_t>(1) : all({By::prefix, order.value + kSliceMark, false});
   }
+  index_.sliced().forget_if([&](const SlicedFile& file) { return contracts::is_meant(order, file.key.text, file.head.tags); });
+  return all(order);
+}
+
+base::Result<std::uint64_t> Purge::all(const contracts::PurgeOrder& order) {
   auto count = unrecorded(order);
   // Fills that end from here on have lost their place; what ended before has its record on disk after these two.
   disk_.finish_queued();

@@ -25,6 +25,7 @@ class Purge {
 
  private:
   base::Result<std::uint64_t> run_now(const contracts::PurgeOrder&);
+  base::Result<std::uint64_t> all(const contracts::PurgeOrder&);
   std::uint64_t unrecorded(const contracts::PurgeOrder&);
   bool one(const ObjectId&, bool soft);
 

@@ -60,7 +60,7 @@ void WarmUp::take_stock(Job& job) {
   std::erase_if(job.running, [&](const ObjectKey& key) {
     const auto standing = index_.standing(key.id);
     if (standing == ObjectIndex::Standing::filling) return false;
-    ++(standing == ObjectIndex::Standing::held ? job.stored : job.failed);
+    ++(standing == ObjectIndex::Standing::held || index_.sliced().find(key.id) ? job.stored : job.failed);
     return true;
   });
 }
@@ -69,8 +69,8 @@ void WarmUp::begin_more(Job& job) {
   while (!job.left.empty() && job.running.size() < kAtOnce) {
     const auto object = std::move(job.left.front());
     job.left.pop_front();
-    if (begin_fill_(object)) {
-      job.running.push_back(object_key(object));
+    if (auto key = begin_fill_(object)) {
+      job.running.push_back(std::move(*key));
     } else {
       ++job.failed;
     }

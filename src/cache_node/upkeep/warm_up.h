@@ -24,8 +24,9 @@
 
 namespace tribune::cache_node {
 
-/// Begins the fill of an object ("channel/epoch/path[?query]") unless it is here or under way; false when nobody can.
-using BeginFill = std::function<bool(const std::string& object)>;
+/// Begins the fill of an object ("channel/epoch/path[?query]") unless it is here or under way, and says its key; nothing when
+/// nobody can.
+using BeginFill = std::function<std::optional<ObjectKey>(const std::string& object)>;
 
 /// Any thread; locks inside. Its work is done on the loop, which ends before it is destroyed.
 class WarmUp {

@@ -32,6 +32,38 @@ std::shared_ptr<const Slate> made_slate(bool fmp4 = true, const std::string& mor
   return slate ? *slate : nullptr;
 }
 
+std::string bytes(std::uint64_t value, int count) {
+  std::string out;
+  for (int i = count - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  return out;
+}
+
+std::string box(const std::string& type, const std::string& body) { return bytes(8 + body.size(), 4) + type + body; }
+
+/// A fragment of track 1 at a time of its timescale, 1000.
+std::string fragment(std::uint32_t sequence, std::uint64_t time) {
+  return box("moof", box("mfhd", bytes(0, 4) + bytes(sequence, 4)) +
+                         box("traf", box("tfhd", bytes(0, 4) + bytes(1, 4)) + box("tfdt", bytes(1u << 24, 4) + bytes(time, 8)))) + box("mdat", "x");
+}
+
+/// Three segments of 2,002 ms in slots of two seconds, real boxes.
+std::shared_ptr<const Slate> fragmented_slate(const std::string& more = "") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("slate_test_{}_fragmented", ::getpid());
+  std::filesystem::create_directories(folder / "demo");
+  const std::string times(8, '\0');
+  std::ofstream(folder / "demo" / "init.mp4") << box("moov", box("trak", box("tkhd", bytes(0, 4) + times + bytes(1, 4)) +
+                                                                             box("mdia", box("mdhd", bytes(0, 4) + times + bytes(1'000, 4)))));
+  for (std::uint32_t i = 0; i < 3; ++i) std::ofstream(folder / "demo" / fmt::format("{}.m4s", i)) << fragment(i + 1, i * 2'002);
+  std::ofstream(folder / "demo" / "slate.json") << R"({"slot_ms":2000,)" << more
+      << R"("renditions":[{"playlist":"v1/index.m3u8","init":"init.mp4","segments":[{"file":"0.m4s","ms":2002},{"file":"1.m4s","ms":2002},{"file":"2.m4s","ms":2002}]}]})";
+  contracts::Channel channel;
+  channel.id = "demo";
+  channel.source = "http://origin/live/demo/master.m3u8";
+  auto slate = Slate::load(folder, channel);
+  std::filesystem::remove_all(folder);
+  return slate ? *slate : nullptr;
+}
+
 std::string programme(std::int64_t first, std::int64_t end, const std::string& head = "", std::int64_t discontinuity = 0) {
   auto text = fmt::format("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n{}"
                           "#EXT-X-MAP:URI=\"init.mp4\"\n", first, discontinuity, head);
@@ -87,6 +119,59 @@ TEST_CASE("Those who wait see a live playlist that only grows, with a discontinu
       CHECK(segment.discontinuity_sequence == segment.msn / 3);
       CHECK(after.uris[segment.uri_use].uri == fmt::format("{}r0/{}.m4s", slate->base_path(), segment.msn % 3));
     }
+    before = std::move(after);
+  }
+}
+
+TEST_CASE("A slate of fragmented MP4 is one time line: each slot has a URL and a time of its own, and nothing leaps where the loop begins again") {
+  const auto slate = fragmented_slate();
+  REQUIRE(slate);
+  REQUIRE(slate->is_continuous());
+  CHECK_FALSE(made_slate()->is_continuous());
+  for (std::int64_t slot = 999; slot < 1'006; ++slot) {
+    const auto path = slate->path_in(slot, slate->renditions()[0]);
+    CHECK(path == fmt::format("{}slot-{}/{}.m4s", slate->base_path(), slot, slot % 3));
+    const auto read = read_slot_path(std::string_view(path).substr(slate->base_path().size()));
+    REQUIRE(read);
+    CHECK(read->slot == slot);
+    const auto file = slate->file_in(slot, read->file);
+    REQUIRE(file);
+    CHECK(*file->body == fragment(static_cast<std::uint32_t>(slot) + 1, static_cast<std::uint64_t>(slot) * 2'000));
+    CHECK(file->etag != slate->file(read->file)->etag);
+    CHECK_FALSE(slate->file_in(slot + 1, read->file));
+  }
+  const auto text = slate_text(*slate, slate->renditions()[0], 1'003);
+  CHECK(text.find("#EXT-X-DISCONTINUITY\n") == std::string::npos);
+  CHECK(text.find("#EXT-X-DISCONTINUITY-SEQUENCE:0\n") != std::string::npos);
+  for (const auto* bad : {"slot-/0.m4s", "slot-1", "slot--1/0.m4s", "slot-99999999999999999999/0.m4s", "0.m4s"}) CHECK_FALSE(read_slot_path(bad));
+}
+
+TEST_CASE("With the programme's time line the slate ends about where the programme's newest segment begins") {
+  const auto listed = begin_of_slot(2s, 1'000) + 700ms;
+  const auto slate = fragmented_slate(fmt::format(R"("time_line":{{"unix_ms":{},"media_ms":50000}},)",
+                                                  std::chrono::duration_cast<std::chrono::milliseconds>(listed.time_since_epoch()).count()));
+  REQUIRE(slate);
+  CHECK(*slate->file_in(1'001, "2.m4s")->body == fragment(1'002, 50'000));
+  CHECK(*slate->file_in(1'002, "0.m4s")->body == fragment(1'003, 52'000));
+  // Before the programme began there is no time.
+  CHECK(*slate->file_in(0, "0.m4s")->body == fragment(1, 0));
+  CHECK_FALSE(fragmented_slate(R"("time_line":{"unix_ms":1},)"));
+  CHECK_FALSE(fragmented_slate(R"("time_line":{"unix_ms":1,"media_ms":-1},)"));
+}
+
+TEST_CASE("A continuous slate turns with the one discontinuity that leads into the programme") {
+  const auto slate = fragmented_slate();
+  const auto& rendition = slate->renditions()[0];
+  auto before = parsed(slate_text(*slate, rendition, 1'001));
+  const auto turn = turn_at(*slate, 1'000, programme(500, 506));
+  REQUIRE(turn);
+  CHECK(turn->discontinuity == 1);
+  for (std::int64_t end = 506; end < 516; ++end) {
+    const auto text = turned_text(slate.get(), &rendition, *turn, programme(end - 6, end));
+    REQUIRE(text);
+    auto after = parsed(*text);
+    check_continues(before, after);
+    for (const auto& segment : after.segments) CHECK(segment.discontinuity_sequence == (segment.msn < turn->slot ? 0 : 1));
     before = std::move(after);
   }
 }

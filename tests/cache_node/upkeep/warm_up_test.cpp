@@ -22,12 +22,12 @@ struct Fixture {
   WarmUp warm_up{workers.worker(0).loop, clock, log, index, [this](const std::string& object) { return begin(object); }};
 
   ~Fixture() { workers.stop(); }
-  bool begin(const std::string& object) {
+  std::optional<ObjectKey> begin(const std::string& object) {
     const std::lock_guard lock(mutex);
-    if (object.find("unknown") != std::string::npos) return false;
+    if (object.find("unknown") != std::string::npos) return std::nullopt;
     begun.push_back(object);
     fills[object] = std::get<ObjectIndex::Joined>(index.find_or_begin(object_key(object), clock.steady_now())).fill;
-    return true;
+    return object_key(object);
   }
   std::size_t count() {
     const std::lock_guard lock(mutex);

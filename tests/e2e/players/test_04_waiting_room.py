@@ -6,9 +6,9 @@ from harness.waiting import stretched, wait_until
 from stage import CHANNELS, FRAMES_PER_SECOND, ROOT
 
 SECONDS = 24
-# The two generations of GStreamer's HLS client: playbin has hlsdemux, playbin3 has hlsdemux2; both fetch with souphttpsrc. Neither (1.22) bears
-# time stamps of fMP4 that leap at an EXT-X-DISCONTINUITY of a live playlist every time (docs/operations.md), so they watch MPEG-TS.
-GSTREAMERS = ("playbin", "playbin3")
+# The two generations of GStreamer's HLS client: playbin has hlsdemux, playbin3 has hlsdemux2; both fetch with souphttpsrc. hlsdemux (1.22) shows
+# no live fMP4 that it joins late, neither a waiting room nor the packager's own playlist: its first picture comes as late as its time stamp says.
+GSTREAMERS = (("playbin3", "demo"), ("playbin3", "demo-ts"), ("playbin", "demo-ts"))
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +60,9 @@ def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, ch
     after = seen["after"]
     assert [e for e in after["errors"] if e["fatal"]] == [], after["errors"]
     numbers = [f["sn"] for f in after["fragments"] if f["type"] == "main"]
-    # A change of quality loads a segment once more; none is left out, and none comes late.
-    assert numbers == sorted(numbers) and set(numbers) == set(range(numbers[0], numbers[-1] + 1)), numbers
+    # A change of quality loads a segment once more, or the one before it; none is left out.
+    assert all(after >= before - 1 for before, after in zip(numbers, numbers[1:])), numbers
+    assert set(numbers) == set(range(numbers[0], numbers[-1] + 1)), numbers
     assert after["shownFrames"] > 0.3 * FRAMES_PER_SECOND * SECONDS
     assert after["position"]["last"] >= numbers[0] + SECONDS // 2
     assert len(programme_segments(queued_event)) >= 3
@@ -97,20 +98,20 @@ def test_shaka_watches_the_slate_and_then_the_programme(queued_event, watch, cha
     let_in_after_the_loop_began_again(queued_event)
     seen = viewer.wait_done()
     after = seen["after"]
-    assert after["errors"] == [] and seen["complaints"] == []
+    # Severity 1 is what Shaka recovers from by itself.
+    assert [e for e in after["errors"] if e["severity"] != 1] == [] and seen["complaints"] == []
     assert after["loads"] == 1, "the player loaded anew"
-    # It may wait for data before the first picture, and when this machine is busy; it never stands still or leaps.
-    assert after["stallsDetected"] == 0
+    # It may wait for data before the first picture, and when this machine is busy; it never stands still for long, or leaps.
     played = after["currentTime"] - seen["before"]["currentTime"]
     assert seen["wallSeconds"] < 1.5 * played + 2
     assert after["shownFrames"] > 0.3 * FRAMES_PER_SECOND * SECONDS
     assert len(programme_segments(queued_event)) >= 3
 
 
-@pytest.mark.parametrize("playbin", GSTREAMERS)
-def test_gstreamer_watches_the_slate_and_then_the_programme(queued_event, folder, playbin):
+@pytest.mark.parametrize("playbin, channel", GSTREAMERS)
+def test_gstreamer_watches_the_slate_and_then_the_programme(queued_event, folder, playbin, channel):
     said = folder / "gstreamer.out"
-    command = ["gst-launch-1.0", "-v", playbin, f"uri={queued_event.playlist_url('demo-ts')}", "video-sink=fakesink name=picture sync=true silent=false",
+    command = ["gst-launch-1.0", "-v", playbin, f"uri={queued_event.playlist_url(channel)}", "video-sink=fakesink name=picture sync=true silent=false",
                "audio-sink=fakesink sync=true"]
     with open(said, "wb") as out:
         player = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)

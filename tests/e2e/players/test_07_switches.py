@@ -24,7 +24,7 @@ def switch(event, to, away):
         wait_until(lambda: numbers_served(event, to, channel) - before[channel], 20, f"{channel} links lead to {to}")
 
 
-def switch_again_and_again(event, watch):
+def switch_again_and_again(event, watch, wrong):
     source = f"{event.origin.url}/demo/180p/index.m3u8"
     event.channels = [event.entry(links, source, links=links) for links in LINKS]
     event.stand(nodes=NODES, balancer={"balancer": {"routing": {"drain_time": "0ms"}}})
@@ -41,7 +41,10 @@ def switch_again_and_again(event, watch):
     for links, viewer in viewers.items():
         seen = viewer.wait_done()
         after = seen["after"]
-        assert (errors_of(after), stalls_of(after), seen["complaints"]) == ([], [], []), links
+        # Whatever the packager does: only a want of data, which is judged below, is forgiven here.
+        others = [e for e in after["errors"] if e["details"] not in ("bufferStalledError", "bufferNudgeOnStall")]
+        wrong[links] = (others, seen["complaints"])
+        assert (errors_of(after), stalls_of(after)) == ([], []), links
         pictures = [f for f in after["fragments"] if f["type"] == "main"]
         numbers = [f["sn"] for f in pictures]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"{links}: segments were skipped or repeated"
@@ -50,5 +53,9 @@ def switch_again_and_again(event, watch):
 
 
 def test_forced_switches_cost_hls_js_no_error(packaged_event, watch):
-    with packaged_event.origin.in_time():
-        switch_again_and_again(packaged_event, watch)
+    wrong = {}
+    try:
+        with packaged_event.origin.in_time():
+            switch_again_and_again(packaged_event, watch, wrong)
+    finally:
+        assert all(found == ([], []) for found in wrong.values()), wrong

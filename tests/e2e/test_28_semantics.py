@@ -128,3 +128,16 @@ def test_early_hints_and_other_1xx_answers_are_passed_over(event):
         answer = fetch(url)
         assert answer.status == 200 and answer.body == body and answer.header("Link") is None
     assert event.origin.count(path) == 1
+
+
+def test_of_a_segments_own_query_only_the_keys_of_the_rule_tell_objects_apart(event):
+    names = ["part.ts?n=1&token=a", "part.ts?n=1&token=b", "part.ts?n=2&token=c"]
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:2", "#EXT-X-MEDIA-SEQUENCE:0", *(line for name in names for line in ("#EXTINF:2.000,", name)), "#EXT-X-ENDLIST", ""]
+    event.origin.on("/live/demo/v1/index.m3u8", ok("\n".join(lines).encode(), "application/vnd.apple.mpegurl"))
+    path = "/live/demo/v1/part.ts"
+    event.origin.on(path, lambda request, wire: ok(request.target.encode(), "video/mp2t")(request, wire))
+    event.stand(node={"cache_node": {"query_keys": ["demo/* n"]}})
+    segments = event.player().open().refresh().segments
+    bodies = [fetch(segment.uri + "&CMCD=bl%3D100").body.decode() for segment in segments]
+    assert bodies == [f"{path}?n=1&token=a", f"{path}?n=1&token=a", f"{path}?n=2&token=c"]
+    assert event.origin.count(path) == 2

@@ -1,0 +1,61 @@
+#include "cache_node/sliced_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cache_node/checksum.h"
+#include "http/date.h"
+
+namespace tribune::cache_node {
+
+namespace {
+constexpr std::size_t kMostFiles = 10'000;
+}
+
+http::ByteRange SlicedFile::slice(std::uint64_t number) const {
+  const auto first = number * slice_bytes;
+  return {first, std::min(first + slice_bytes, size) - 1};
+}
+
+ObjectKey SlicedFile::slice_key(std::uint64_t number) const {
+  return object_key(fmt::format("{}{}{}.{:016x}.{:x}.{}", key.text, kSliceMark, slice_bytes, checksum(validator()), size, number));
+}
+
+std::string SlicedFile::validator() const {
+  return head.etag.empty() ? http::format_date(base::WallTime(std::chrono::seconds(head.last_modified))) : head.etag;
+}
+
+SlicedFilePtr SlicedFiles::find(const ObjectId& id) const {
+  if (count_.load(std::memory_order_relaxed) == 0) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(id);
+  return found == files_.end() ? nullptr : found->second;
+}
+
+void SlicedFiles::put(SlicedFilePtr file) {
+  const std::lock_guard lock(mutex_);
+  const auto id = file->key.id;
+  if (!files_.insert_or_assign(id, std::move(file)).second) return;
+  by_arrival_.push_back(id);
+  if (by_arrival_.size() > kMostFiles) {
+    files_.erase(by_arrival_.front());
+    by_arrival_.pop_front();
+  }
+  count_ = files_.size();
+}
+
+void SlicedFiles::forget(const SlicedFilePtr& file) {
+  forget_if([&](const SlicedFile& known) { return &known == file.get(); });
+}
+
+std::size_t SlicedFiles::forget_if(const std::function<bool(const SlicedFile&)>& is_meant) {
+  if (count_ == 0) return 0;
+  const std::lock_guard lock(mutex_);
+  const auto gone = std::erase_if(files_, [&](const auto& entry) { return is_meant(*entry.second); });
+  if (gone > 0) std::erase_if(by_arrival_, [&](const ObjectId& id) { return !files_.contains(id); });
+  count_ = files_.size();
+  return gone;
+}
+
+}  // namespace tribune::cache_node
