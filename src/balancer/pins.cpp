@@ -97,25 +97,37 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
 
 /// Under which name the pins of a pathway are kept. Names of pathways are those of groups: nobody can make one up that meets another
 /// session's id.
-access::SessionId PinBoard::place_of(access::SessionId id, std::string_view pathway) {
-  if (pathway.empty()) return id;
+PinBoard::Place PinBoard::place_of(access::SessionId id, std::string_view pathway) {
+  if (pathway.empty()) return {id, false};   // its own entry says it
   const auto place = id ^ hash_of(pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  auto& known = find_or_add(shard, id).pathways;
-  if (std::find(known.begin(), known.end(), place) != known.end()) return place;
-  if (known.size() >= kMostPinnedPathways) return id;
+  auto& session = find_or_add(shard, id);
+  auto& known = session.pathways;
+  if (std::find(known.begin(), known.end(), place) != known.end()) return {place, session.was_opened_here};
+  if (known.size() >= kMostPinnedPathways) return {id, session.was_opened_here};
   known.push_back(place);
-  return place;
+  return {place, session.was_opened_here};
+}
+
+void PinBoard::begin(access::SessionId id) {
+  auto& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  find_or_add(shard, id).was_opened_here = true;
 }
 
 LinkPins PinBoard::pin(access::SessionId session_id, const Window& window, const NodeTable& nodes, const std::shared_ptr<const NodeAddress>& chosen,
-                       bool takes_rewriting, std::string_view pathway) {
-  const auto id = place_of(session_id, pathway);
+                       bool takes_rewriting, std::string_view pathway, const std::shared_ptr<const NodeAddress>& first) {
+  const auto [id, was_opened_here] = place_of(session_id, pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   session.is_of_pathway = id != session_id;
+  session.was_opened_here |= was_opened_here;
+  if (first && session.pins.empty() && !session.was_opened_here) {
+    session.pins.push_back({window.first_msn, first});
+    session.is_restored = true;
+  }
   if (std::exchange(session.is_restored, false)) session.listed_to = window.next_msn + kUnseenLag;
   bool changed = false;
   if (takes_rewriting) {
@@ -150,7 +162,7 @@ std::string PinBoard::preferred(access::SessionId id) {
 }
 
 std::string PinBoard::last_node(access::SessionId session_id, std::string_view pathway) {
-  const auto id = place_of(session_id, pathway);
+  const auto id = place_of(session_id, pathway).id;
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = find(shard, id);
@@ -231,7 +243,10 @@ std::size_t PinBoard::size() const {
   for (const auto& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
     sum += static_cast<std::size_t>(
-        std::count_if(shard.sessions.begin(), shard.sessions.end(), [](const auto& entry) { return !entry.second.is_of_pathway; }));
+        std::count_if(shard.sessions.begin(), shard.sessions.end(), [](const auto& entry) {
+          const auto& session = entry.second;
+          return !session.is_of_pathway && (!session.pins.empty() || !session.preferred.empty() || !session.pathways.empty());
+        }));
   }
   return sum;
 }

@@ -8,6 +8,7 @@
 //   dropped    the window has left it behind, or more than kMaxPins stand                    (pin)
 //   released   with its session                                                              (release)
 //   restored   the process began anew: what it wrote down is taken at the session's first request, or forgotten (load, sweep)
+//   recreated  another process, or one without its files: one pin at the node that the session's token names (pin)
 
 #include <array>
 #include <atomic>
@@ -78,9 +79,13 @@ class PinBoard {
   /// is gone (media3, VHS).
   /// `pathway`: the playlist is another one under each pathway, and has pins of its own; empty: under none. It must name a group that
   /// exists, or the origin; a session has kMostPinnedPathways of them, and further ones share the pins of none.
+  /// `first`: the node that the session was sent to at its opening; whatever was listed to a session that this process did not open, and of
+  /// which nothing was written down, is taken to have come from there.
   LinkPins pin(access::SessionId, const Window&, const NodeTable&, const std::shared_ptr<const NodeAddress>& chosen, bool takes_rewriting,
-               std::string_view pathway = {});
+               std::string_view pathway = {}, const std::shared_ptr<const NodeAddress>& first = nullptr);
 
+  /// The session is opened here: nothing was listed to it.
+  void begin(access::SessionId);
   /// Remembers the cache that the client named; kept to the end of the session.
   void prefer(access::SessionId, std::string_view node);
   /// Empty when the client named none.
@@ -103,6 +108,7 @@ class PinBoard {
     bool is_restored = false;      // listed_to is not known yet
     bool is_written = false;
     bool is_of_pathway = false;
+    bool was_opened_here = false;
     std::vector<access::SessionId> pathways;   // where this session's other pins are
   };
   struct Shard {
@@ -111,7 +117,11 @@ class PinBoard {
     std::unordered_map<access::SessionId, PinRecord> former;   // of a former process, not come back yet
   };
   void forget(access::SessionId);
-  access::SessionId place_of(access::SessionId, std::string_view pathway);
+  struct Place {
+    access::SessionId id;
+    bool was_opened_here;
+  };
+  Place place_of(access::SessionId, std::string_view pathway);
   Pinned* find(Shard&, access::SessionId);                // with the shard's mutex held, like the next two
   Pinned& find_or_add(Shard&, access::SessionId);
   void write(access::SessionId, Pinned&);

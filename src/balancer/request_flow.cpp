@@ -117,7 +117,9 @@ bool RequestFlow::admit(Viewer& viewer) {
     if (const auto* refused = std::get_if<access::Refused>(&decision)) return turn_away(viewer, *refused);
     const auto* granted = std::get_if<access::Granted>(&decision);
     viewer.token.session = granted->session;
+    viewer.token.first_node = contracts::node_mark(granted->node);
     viewer.is_new = viewer.is_counted = true;
+    if (viewer.token.links == contracts::LinksMode::direct) parts_.pins.begin(granted->session);
     viewer.exchange->note.session = contracts::session_name(granted->session);
   }
   viewer.token_text = contracts::write_token(*view.keys, viewer.token, now);
@@ -211,7 +213,8 @@ LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   const bool bears_it = bears_rewriting(viewer.user_agent(), viewer.view->direct_players);
-  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway);
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway,
+                         viewer.first);
 }
 
 void RequestFlow::redirect(Viewer& viewer) {
@@ -246,10 +249,22 @@ RoutingRequest RequestFlow::asked_of(const Viewer& viewer) const {
   return asked;
 }
 
+/// The node that the token names, if it is one of the pathway's.
+std::shared_ptr<const NodeAddress> RequestFlow::first_node(const Viewer& viewer) const {
+  if (viewer.token.first_node == 0) return nullptr;
+  const auto nodes = parts_.nodes.table();
+  for (const auto& node : nodes->nodes)
+    if (contracts::node_mark(node.address->id) == viewer.token.first_node)
+      return !node.address->url.empty() && (viewer.pathway.empty() || node.group_id() == viewer.pathway) ? node.address : nullptr;
+  return nullptr;
+}
+
 Routed RequestFlow::route(Viewer& viewer) {
   auto asked = asked_of(viewer);
   const bool may_be_pinned = viewer.is_counted && viewer.token.links == contracts::LinksMode::direct;
-  const auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session, viewer.pathway) : std::string();
+  auto pinned = may_be_pinned ? parts_.pins.last_node(viewer.token.session, viewer.pathway) : std::string();
+  if (may_be_pinned && pinned.empty()) viewer.first = first_node(viewer);
+  if (viewer.first) pinned = viewer.first->id;
   asked.pinned = pinned;
   auto routed = parts_.router.route(asked);
   viewer.exchange->note.reason = word(routed.choice.reason);

@@ -81,6 +81,7 @@ class RequestFlow {
   void redirect(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
   Routed route(Viewer&);
+  std::shared_ptr<const NodeAddress> first_node(const Viewer&) const;
   RoutingRequest asked_of(const Viewer&) const;
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);

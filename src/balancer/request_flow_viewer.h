@@ -21,6 +21,7 @@ struct RequestFlow::Viewer {
   const contracts::Channel* channel = nullptr;  // of the view
   std::string token_text{};                     // where the answer names it
   std::string pathway{};                        // that the playlist's URL names; empty: none
+  std::shared_ptr<const NodeAddress> first{};   // of its token, while nothing is known of its pins here
   std::string preferred{};                      // the cache that the client named, now or before
   Claims claims{};                              // what it says of caches in this request
   std::optional<contracts::Ticket> ticket{};    // shown instead of a token

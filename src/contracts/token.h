@@ -2,7 +2,7 @@
 // A session token: the element `~{token}` of playlist paths. Self-contained, so that a restarted balancer believes it.
 // Values and pure functions.
 //
-//   {key id}.{base64url of: version and links mode, opened, session, MAC}
+//   {key id}.{base64url of: version and links mode, opened, session, mark of the first node, MAC}
 
 #include <chrono>
 #include <cstdint>
@@ -22,10 +22,14 @@ struct Token {
   SessionId session = 0;
   std::int64_t opened = 0;             // unix seconds, to 2106
   LinksMode links = LinksMode::redirect;  // resolved at opening, never `automatic`
+  std::uint32_t first_node = 0;        // node_mark() of the node that it was sent to at its opening; 0: none, or of a former version
   bool operator==(const Token&) const = default;
 };
 
-inline constexpr std::size_t kMaxTokenCharacters = 56;
+inline constexpr std::size_t kMaxTokenCharacters = 60;
+
+/// 24 bits of a node's id, never 0; 0 for none.
+std::uint32_t node_mark(std::string_view id);
 
 /// At most kMaxTokenCharacters of base64url and '.'; the channel is signed, not written. Empty when the ring cannot sign or
 /// the value cannot be written.

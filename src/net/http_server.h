@@ -31,6 +31,7 @@ struct ServerLimits {
   std::chrono::milliseconds idle_timeout{75'000};
   std::int64_t min_send_rate_bps = 64 * 1024;          // bits a second, measured over min_send_window
   std::chrono::milliseconds min_send_window{10'000};
+  std::int64_t max_send_rate_bps = 0;                  // bits a second of one connection; 0: as fast as it takes them
   std::int64_t max_connections = 20'000;
   std::int64_t max_connections_per_address = 1'000;
   std::int64_t max_requests_per_connection = 10'000;

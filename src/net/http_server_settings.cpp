@@ -28,6 +28,9 @@ const config::Section<ServerLimits>& limits_section() {
                  "Bits a second that a client must take while bytes wait for it; a slower one is cut. 0 allows any rate.")
           .duration("min_send_window", &ServerLimits::min_send_window, {100ms, 10min},
                     "The time over which the send rate is measured.")
+          .whole("max_send_rate_bps", &ServerLimits::max_send_rate_bps, {0, 100'000'000'000},
+                 "Bits a second that one connection is sent at most, so that a fast client cannot take a whole radio cell: some times the bandwidth "
+                 "of the best variant. The kernel paces the connections that come after the setting. 0: no such bound.")
           .whole("max_connections", &ServerLimits::max_connections, {1, 1'000'000},
                  "Connections of this listener over all workers. When they are taken, the one that is idle longest is closed for "
                  "a newcomer; when none is idle, the newcomer gets 503. The descriptors (RLIMIT_NOFILE) bound it too: a third of them, up to 4608, is kept for fills and files.")
@@ -35,7 +38,11 @@ const config::Section<ServerLimits>& limits_section() {
                  "Connections of one client address, of one /64 for IPv6; one more is answered with 429. Behind trusted proxies it "
                  "counts the client that they name.")
           .whole("max_requests_per_connection", &ServerLimits::max_requests_per_connection, {1, 1'000'000'000},
-                 "The answer to the last one says Connection: close.");
+                 "The answer to the last one says Connection: close.")
+          .check([](const ServerLimits& limits) -> std::string {
+            if (limits.max_send_rate_bps == 0 || limits.max_send_rate_bps >= 2 * limits.min_send_rate_bps) return "";
+            return "max_send_rate_bps must be 0 or at least twice min_send_rate_bps, or every client would be cut as too slow";
+          });
   return section;
 }
 

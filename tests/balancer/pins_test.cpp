@@ -227,3 +227,19 @@ TEST_CASE("A session has pins for a few pathways; further ones share those of no
   s.board.release(kViewer);
   CHECK(s.board.size() == 0);
 }
+
+TEST_CASE("A session that another process opened has listed all from the node of its token") {
+  Scene s;
+  const auto see = [&](access::SessionId viewer, std::int64_t first, std::string_view pathway = "") {
+    return text(s.board.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway, s.nodes.find("a")->address));
+  };
+  CHECK(see(1, 100) == "0=a");
+  CHECK(see(1, 101) == "0=a");              // one that is unseen may be ahead
+  CHECK(see(1, 102) == "0=a 107=b");
+  CHECK(see(1, 100, "near") == "0=a");
+  s.board.begin(2);
+  CHECK(see(2, 100) == "0=b");              // opened here: nothing was listed before
+  CHECK(see(2, 100, "near") == "0=b");
+  s.board.prefer(3, "b");                   // what it names says nothing of what was listed
+  CHECK(see(3, 100) == "0=a");
+}

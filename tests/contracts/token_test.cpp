@@ -1,5 +1,6 @@
 #include "contracts/token.h"
 
+#include "base/encoding.h"
 #include "contracts/keys.h"
 
 using namespace tribune;
@@ -81,4 +82,30 @@ TEST_CASE("Tokens that cannot be written are empty") {
 TEST_CASE("A session is named by 16 hex digits") {
   CHECK(session_name(0x0123456789abcdefull) == "0123456789abcdef");
   CHECK(session_name(1) == "0000000000000001");
+}
+
+TEST_CASE("A token names the node of its opening by a mark") {
+  const auto ring = test::one_key();
+  auto token = example();
+  token.first_node = node_mark("stadium");
+  const auto read = read_token(ring, "demo", write_token(ring, token, kNow), kNow, kSkew);
+  REQUIRE(read);
+  CHECK(read->first_node == node_mark("stadium"));
+  CHECK(node_mark("stadium") != node_mark("city"));
+  CHECK(node_mark("stadium") < 1u << 24);
+  CHECK(node_mark("") == 0);
+  token.first_node = 1u << 24;
+  CHECK(write_token(ring, token, kNow).empty());
+}
+
+TEST_CASE("A token of the former version is read as before, without a node") {
+  const auto ring = test::one_key();
+  std::string payload(1, '\x11');
+  for (const std::uint64_t value : {static_cast<std::uint64_t>(base::unix_seconds(kNow)), std::uint64_t{0}, std::uint64_t{7}})
+    for (int shift = 24; shift >= 0; shift -= 8) payload += static_cast<char>(value >> shift & 0xff);
+  const auto signature = ring.sign(base::KeyRing::Purpose::token, "demo\n" + payload, kNow);
+  REQUIRE(signature);
+  const auto read = read_token(ring, "demo", signature->key_id + "." + base::to_base64url(payload + signature->mac), kNow, kSkew);
+  REQUIRE(read);
+  CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
 }

@@ -1,4 +1,6 @@
 """Choosing a cache node: zones, claims, drains, and the answer to "why this node?"."""
+import shutil
+
 from harness.routing import LIVE_NODES, ctl, stand, why, zones
 from harness.waiting import wait_until
 
@@ -93,6 +95,25 @@ def test_a_session_with_pins_keeps_every_text_over_a_reload_and_a_killed_balance
     assert player.wait_for_msn(listed + 3).text.startswith(event.url("stadium"))
     player.play(listed + 3, event.live.bytes_of("v1", listed + 3))
     event.balancer.wait_log("session_routed", node="stadium", before="city", reason="deep_zone", group="stadium")
+
+
+def test_a_balancer_that_lost_its_disk_pins_a_session_to_its_first_node(event):
+    event.stand(nodes=LIVE_NODES)
+    player = event.player(query="?cache=city").open()
+    listed = player.refresh().last_msn
+    assert {segment.text.split("/media/")[0] for segment in player.playlist.segments} == {event.url("city")}
+    event.balancer.kill()
+    shutil.rmtree(event.folder / "balancer_state")
+    event.balancer.start()
+    for name in LIVE_NODES:
+        event.wait_heard(name)
+    player.texts = {}   # the numbering's epoch went with the disk
+    player.refresh()
+    assert {segment.text.split("/media/")[0] for segment in player.playlist.segments} == {event.url("city")}
+    event.live.advance()
+    assert player.wait_for_msn(listed + 1).text.startswith(event.url("city"))
+    newcomer = event.player().open()
+    assert newcomer.refresh().segments[-1].text.startswith(event.url("stadium"))
 
 
 def test_a_session_that_named_its_cache_keeps_it_over_a_killed_balancer(event):

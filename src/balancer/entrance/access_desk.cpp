@@ -99,13 +99,14 @@ http::Response AccessDesk::granted(const AccessRequest& request, const EventView
   for (const auto replaced : granted.replaced) forget(replaced);
   const auto now = slates_.now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
-  const auto token = contracts::write_token(*view.keys, {channel.id, granted.session, base::unix_seconds(now), links}, now);
+  const auto token = contracts::write_token(*view.keys, {channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node)}, now);
   if (token.empty()) {
     admission_.release(granted.session);
     forget(granted.session);
     return http::problem(http::problems::internal, "every signing key has ended");
   }
   if (contracts::is_id(request.cache)) pins_.prefer(granted.session, request.cache);
+  if (links == contracts::LinksMode::direct && granted.is_new) pins_.begin(granted.session);
   granted_.add();
   base::json::Writer w;
   w.begin_object().member("status", "granted").member("channel", channel.id).member("session", token);
