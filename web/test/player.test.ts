@@ -34,13 +34,13 @@ test("a problem document gives its detail, anything else nothing", () => {
 test("a stall lasts until the picture moves, and is counted once", () => {
   const seen = new Observed();
   seen.endStall(5);
-  seen.beginStall(10);
-  seen.beginStall(20);
-  assert.deepEqual(seen.stalls, [{ at: 10, durationMs: null }]);
+  seen.beginStall(10, 0.2);
+  seen.beginStall(20, 4);
+  assert.deepEqual(seen.stalls, [{ at: 10, durationMs: null, bufferSeconds: 0.2 }]);
   seen.endStall(70);
   seen.endStall(90);
-  seen.beginStall(100);
-  assert.deepEqual(seen.stalls, [{ at: 10, durationMs: 60 }, { at: 100, durationMs: null }]);
+  seen.beginStall(100, 3);
+  assert.deepEqual(seen.stalls, [{ at: 10, durationMs: 60, bufferSeconds: 0.2 }, { at: 100, durationMs: null, bufferSeconds: 3 }]);
 });
 
 test("the last segment is the last one of the picture, and old ones are forgotten", () => {
