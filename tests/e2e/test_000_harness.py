@@ -101,10 +101,11 @@ def test_a_program_that_dies_or_leaves_a_report_fails_its_test(folder):
     """Another program stands in: it answers SIGTERM with the wrong code, or leaves a sanitizer's report."""
     stand_in = """if True:
         import os, signal, sys
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit({code}))
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         if {report}: open(os.environ["ASAN_OPTIONS"].split("log_path=")[1] + ".77", "w").write("boom")
         print('{{"event":"ready"}}', flush=True)
-        signal.pause()"""
+        signal.sigwait([signal.SIGTERM])
+        sys.exit({code})"""
     for code, report, wrong in ((3, False, "ended with 3"), (0, True, "boom")):
         program = Tribune(folder, {}, wrong.split()[0], wrapper=[sys.executable, "-c", stand_in.format(code=code, report=report)])
         program.start()
