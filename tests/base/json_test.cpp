@@ -53,6 +53,32 @@ TEST_CASE("every kind of value is read") {
   CHECK(value->array[5].is(json::Kind::number));
 }
 
+TEST_CASE("numbers are read as near as a double can be, and those that are too big are refused") {
+  const auto read = [](const std::string& text) {
+    const auto value = json::parse("[" + text + "]");
+    REQUIRE_MESSAGE(value, text);
+    return value->array[0];
+  };
+  CHECK(read("9223372036854775807").integer == INT64_MAX);
+  CHECK(read("-9223372036854775808").integer == INT64_MIN);
+  CHECK(read("-0").integer == 0);
+  CHECK(read("9223372036854775808").is(json::Kind::number));
+  CHECK(read("9223372036854775808").number == 9223372036854775808.0);
+  CHECK(read("0.1").number == 0.1);
+  CHECK(read("1E+2").number == 100);
+  CHECK(read("-1.7976931348623157e308").number == -1.7976931348623157e308);
+  CHECK(read("0e-52").number == 0);   // RapidJSON's own conversion stumbles over it
+  CHECK(read("1e-400").number == 0);
+  CHECK(read("0." + std::string(400, '0') + "1e5").number == 0);
+  CHECK(read("123" + std::string(200, '0') + "e-202").number == doctest::Approx(1.23));
+  for (const auto* text : {"1e309", "-1e309", "99999999999999990000000000000000000000000000000000000000000000000000000e260"}) {
+    const auto value = json::parse("[" + std::string(text) + "]");
+    REQUIRE_FALSE(value);
+    CHECK(value.error().offset == 1);
+  }
+  for (const auto* text : {"01", "1.", ".5", "+1", "1e", "0x1", "NaN", "Infinity", "--1"}) CHECK_FALSE(json::parse("[" + std::string(text) + "]"));
+}
+
 TEST_CASE("what the writer writes parses to the same values") {
   json::Writer w;
   w.begin_object().member("text", "a \"b\"\n\x01").member("n", std::int64_t{-5}).key("list").begin_array().value(true).value(1.5).null();
