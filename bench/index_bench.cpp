@@ -4,28 +4,18 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <random>
 
 #include "cache_node/index_journal.h"
+#include "object_ids.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
+using bench::id_of;
 
 namespace {
 
 constexpr std::uint64_t kIndexBytes = 1ull << 30;
-
-ObjectId id_of(std::uint64_t number) {
-  std::mt19937_64 mixed(number);
-  ObjectId id;
-  for (std::size_t at = 0; at < id.bytes.size(); at += 8) {
-    const auto part = mixed();
-    std::memcpy(id.bytes.data() + at, &part, sizeof part);
-  }
-  return id;
-}
 
 double seconds(clockid_t clock) {
   timespec now{};

@@ -5,27 +5,18 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <random>
 #include <vector>
 
 #include "cache_node/object_index.h"
+#include "object_ids.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
+using bench::id_of;
 
 namespace {
-
-ObjectId id_of(std::uint64_t number) {
-  std::mt19937_64 mixed(number);
-  ObjectId id;
-  for (std::size_t at = 0; at < id.bytes.size(); at += 8) {
-    const auto part = mixed();
-    std::memcpy(id.bytes.data() + at, &part, sizeof part);
-  }
-  return id;
-}
 
 /// Of this thread: what else runs on the machine does not count.
 double cpu_seconds() {

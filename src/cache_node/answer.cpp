@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "contracts/peer_mark.h"
 #include "http/conditional.h"
 #include "http/date.h"
 #include "http/problem.h"
@@ -97,6 +98,12 @@ http::Response answer_of_unknown_length(const ObjectHead& head, const AnswerFact
   http::Response response;
   add_shared_fields(response.headers, head, facts);
   add_body_fields(response.headers, head);
+  return response;
+}
+
+http::Response answer_while_waiting() {
+  auto response = http::problem(http::problems::node_unavailable, "this node waits for the origin");
+  response.headers.add(contracts::kVerdictHeader, contracts::kVerdictWaiting);
   return response;
 }
 

@@ -41,6 +41,9 @@ http::Response answer(const Choice&, const ObjectHead&, std::uint64_t length, co
 /// The head of a whole body whose length is not known yet.
 http::Response answer_of_unknown_length(const ObjectHead&, const AnswerFacts&);
 
+/// To another node, when the fill has no first byte yet: it goes on along its line, and may come back.
+http::Response answer_while_waiting();
+
 /// Whether what the request asks can only be said once the length is known.
 bool needs_length(const http::Request&, const ObjectHead&);
 

@@ -48,10 +48,8 @@ bool Delivery::start() {
 
 void Delivery::say_waiting() {
   if (is_over_ || streaming_) return;
-  auto response = http::problem(http::problems::node_unavailable, "this node waits for the origin");
-  response.headers.add(contracts::kVerdictHeader, contracts::kVerdictWaiting);
   exchange_->note.reason = "waiting";
-  exchange_->reply(std::move(response));
+  exchange_->reply(answer_while_waiting());
   over();
 }
 
