@@ -87,18 +87,26 @@ SourceFeed& SourceChannel::feed_of(Entry& entry) {
 void SourceChannel::name_playlists(std::vector<NamedPlaylist> named, int depth, const std::vector<std::pair<std::string, std::string>>& variables) {
   bool changed = false;
   const auto now = services_.clock.steady_now();
+  std::map<std::string, std::int64_t> bandwidths;   // a playlist of several variants has the largest one
+  for (const auto& playlist : named) {
+    auto& bandwidth = bandwidths[playlist_key(playlist.path, playlist.query)];
+    bandwidth = std::max(bandwidth, playlist.bandwidth_bps);
+  }
   for (auto& playlist : named) {
     const auto key = playlist_key(playlist.path, playlist.query);
     const auto known = playlists_.find(key);
     if (known != playlists_.end()) {
       known->second.last_named = now;
-      if (playlist.kind != hls::UriKind::rendition_report) known->second.feed->identity().variables = variables;
+      if (playlist.kind != hls::UriKind::rendition_report) {
+        known->second.feed->identity().variables = variables;
+        known->second.feed->identity().bandwidth_bps = bandwidths[key];
+      }
       continue;
     }
     // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
     if (playlist.kind == hls::UriKind::rendition_report || playlists_.size() >= kMaxPlaylists) continue;
     const bool media = leads_to_media(playlist.kind);
-    add(key, {playlist.path, playlist.query, playlist.uri.text(), !media, true, depth, variables});
+    add(key, {playlist.path, playlist.query, playlist.uri.text(), !media, true, depth, variables, bandwidths[key]});
     changed = true;
   }
   const auto before = playlists_.size();
@@ -109,7 +117,7 @@ void SourceChannel::name_playlists(std::vector<NamedPlaylist> named, int depth, 
 void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables) {
   const std::string key(kOnlyMediaPath);
   const bool is_new = !playlists_.count(key);
-  add(key, {key, "", config_.source, false, true, 1, variables});
+  add(key, {key, "", config_.source, false, true, 1, variables, config_.bandwidth_bps});
   if (is_new) publish();
 }
 

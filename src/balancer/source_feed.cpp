@@ -1,6 +1,7 @@
 #include "balancer/source_feed.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "balancer/rendering.h"
@@ -44,6 +45,11 @@ bool SourceFeed::needs_new_links() const {
 bool SourceFeed::runs_out(std::int64_t expires) const {
   const auto half_life = std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
   return expires < base::unix_seconds(channel_.services().clock.wall_now()) + half_life;
+}
+
+/// Rounded up: a small bandwidth is paced, too.
+std::int64_t SourceFeed::pace_kbps() const {
+  return static_cast<std::int64_t>(std::ceil(channel_.config().pace_factor * static_cast<double>(identity_.bandwidth_bps) / 1'000));
 }
 
 base::SteadyTime SourceFeed::now() const { return channel_.services().clock.steady_now(); }
@@ -150,7 +156,8 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
-  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits, asked_);
+  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits, asked_,
+                                          pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist) return Source::Reading{nullptr, {}, "older_copy"};
@@ -159,7 +166,7 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
   const bool names_alike = timeline.generation(shown.segments.back().generation).origin == 0;
   const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
-  if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime));
+  if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime), pace_kbps());
   links_expire_ = timeline.expiry(track(), shown.media_sequence);
   auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall});
   if (!linked) return tl::unexpected(linked.error());

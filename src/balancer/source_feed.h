@@ -29,6 +29,7 @@ struct FeedIdentity {
   bool may_be_media = true;
   int depth = 0;                       // how many playlists lead to it
   std::vector<std::pair<std::string, std::string>> variables;  // of the playlist that names it
+  std::int64_t bandwidth_bps = 0;      // as that playlist says; 0: it does not
 };
 
 class SourceFeed final : public Source::World {
@@ -64,6 +65,7 @@ class SourceFeed final : public Source::World {
   void origin_failed(std::size_t origin, SourceOrigins::How, std::string_view why);
   bool needs_new_links() const;
   bool runs_out(std::int64_t expires) const;
+  std::int64_t pace_kbps() const;
 
   SourceChannel& channel_;
   FeedIdentity identity_;

@@ -52,14 +52,15 @@ struct SourceLinks::Work {
   std::int64_t expiry(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->expiry(place.track, use.msn) : place.expires;
   }
+  std::int64_t pace(const hls::UriUse& use) const { return place.timeline ? place.timeline->pace_kbps(place.track, use.msn) : 0; }
   const std::string& epoch(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
   }
-  // A segment is known by its number, other things by their URI and by how long their link lives.
+  // A segment is known by its number, other things by their URI and by what their link says.
   std::string key_of(const hls::UriUse& use) const {
     if (use.kind == UriKind::segment) return fmt::format("s {} {}", use.generation, use.msn);
     if (goes_to_node(use.kind)) return fmt::format("p {} {} {}", use.generation, use.msn, use.part);
-    return fmt::format("o {} {} {}", use.generation, is_signed(use.kind) ? expiry(use) : 0, use.uri);
+    return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri) : fmt::format("o {} {}", use.generation, use.uri);
   }
   base::Status add(const hls::UriUse& use) {
     const auto key = key_of(use);
@@ -101,7 +102,7 @@ struct SourceLinks::Work {
   SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false, false}); }
 
   SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
-    NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind};
+    NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind, use.bandwidth_bps};
     auto reference = reference_between(place.path, named.path);
     if (!named.query.empty()) reference += "?" + named.query;
     out.playlists.push_back(std::move(named));
@@ -109,7 +110,7 @@ struct SourceLinks::Work {
   }
 
   base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {
-    const contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use)};
+    const contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use), pace(use)};
     const auto query = contracts::signed_query(*making.keys, link, place.now);
     if (query.empty())
       return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));

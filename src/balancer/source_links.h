@@ -43,6 +43,7 @@ struct NamedPlaylist {
   std::string query;             // the origin's own
   http::Uri uri;
   hls::UriKind kind{};
+  std::int64_t bandwidth_bps = 0;  // 0: not said
 };
 
 /// What the links of a channel are made with. Immutable.

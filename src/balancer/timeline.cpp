@@ -26,17 +26,17 @@ const Generation& Timeline::current() const {
   return generations_.empty() ? none : generations_.rbegin()->second;
 }
 
-std::int64_t Timeline::expiry(const std::string& track, std::int64_t msn) const {
+Timeline::LinkTerms Timeline::terms(const std::string& track, std::int64_t msn) const {
   const auto found = tracks_.find(track);
-  if (found == tracks_.end() || found->second.expiries.empty()) return 0;
-  const auto& runs = found->second.expiries;
-  auto run = std::upper_bound(runs.begin(), runs.end(), msn, [](std::int64_t m, const ExpiryRun& r) { return m < r.first_msn; });
-  return run == runs.begin() ? runs.front().expires : std::prev(run)->expires;
+  if (found == tracks_.end() || found->second.terms.empty()) return {};
+  const auto& runs = found->second.terms;
+  auto run = std::upper_bound(runs.begin(), runs.end(), msn, [](std::int64_t m, const LinkTerms& r) { return m < r.first_msn; });
+  return run == runs.begin() ? runs.front() : *std::prev(run);
 }
 
-void Timeline::renew(const std::string& track, std::int64_t expires) {
+void Timeline::renew(const std::string& track, std::int64_t expires, std::int64_t pace_kbps) {
   const auto found = tracks_.find(track);
-  if (found != tracks_.end()) found->second.expiries = {{0, expires}};
+  if (found != tracks_.end()) found->second.terms = {{0, expires, pace_kbps}};
 }
 
 void Timeline::forget(const std::string& name) {
@@ -48,7 +48,8 @@ void Timeline::forget(const std::string& name) {
 }
 
 base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source, std::int64_t expires,
-                                                  base::SteadyTime now, const hls::Limits& limits, std::size_t origin) {
+                                                  base::SteadyTime now, const hls::Limits& limits, std::size_t origin,
+                                                  std::int64_t pace_kbps) {
   if (source.segments.empty()) return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
   Outcome outcome;
   begin(now);
@@ -77,7 +78,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   if (!shown) return tl::unexpected(shown.error());
   outcome.playlist = *shown;
   track.origin = origin;
-  remember(track, source, std::move(*shown), expires, now);
+  remember(track, source, std::move(*shown), {0, expires, pace_kbps}, now);
   return outcome;
 }
 
@@ -155,7 +156,7 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
   return std::make_shared<const hls::Playlist>(std::move(*alone));
 }
 
-void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires,
+void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms& terms,
                         base::SteadyTime now) {
   if (track.seen_end() != source.end_msn() || track.seen.empty() || track.trailing_parts != source.trailing_parts) track.changed = now;
   std::vector<Seen> seen;
@@ -171,8 +172,9 @@ void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_p
   track.trailing_parts = source.trailing_parts;
   track.first = shown->media_sequence;
   track.last_discontinuity = std::max(track.last_discontinuity, shown->segments.back().discontinuity_sequence);
-  auto& runs = track.expiries;
-  if (runs.empty() || runs.back().expires != expires) runs.push_back({runs.empty() ? shown->media_sequence : track.listed_to, expires});
+  auto& runs = track.terms;
+  if (runs.empty() || runs.back().expires != terms.expires || runs.back().pace_kbps != terms.pace_kbps)
+    runs.push_back({runs.empty() ? shown->media_sequence : track.listed_to, terms.expires, terms.pace_kbps});
   while (runs.size() > 1 && runs[1].first_msn <= track.first) runs.erase(runs.begin());
   track.listed_to = std::max(track.listed_to, shown->next_msn());
   track.last = std::move(shown);

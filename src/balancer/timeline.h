@@ -61,10 +61,10 @@ class Timeline {
     std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy
   };
 
-  /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` is the expiry of links that are listed first now. Errors: no
-  /// segments, or nothing in it that may be shown.
+  /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` and `pace_kbps` are those of links that are
+  /// listed first now. Errors: no segments, or nothing in it that may be shown.
   base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
-                                const hls::Limits& limits = {}, std::size_t origin = 0);
+                                const hls::Limits& limits = {}, std::size_t origin = 0, std::int64_t pace_kbps = 0);
 
   /// Opens the first generation, when there is none.
   void begin(base::SteadyTime now);
@@ -74,9 +74,11 @@ class Timeline {
   /// The newest; its epoch is empty before the first playlist.
   const Generation& current() const;
   /// When the links of this MSN expire: fixed when the track listed it first.
-  std::int64_t expiry(const std::string& track, std::int64_t msn) const;
+  std::int64_t expiry(const std::string& track, std::int64_t msn) const { return terms(track, msn).expires; }
+  /// At which pace they are sent: fixed in the same way.
+  std::int64_t pace_kbps(const std::string& track, std::int64_t msn) const { return terms(track, msn).pace_kbps; }
   /// Gives all that a track lists a new expiry: only for one that has ended, whose players do not load it again.
-  void renew(const std::string& track, std::int64_t expires);
+  void renew(const std::string& track, std::int64_t expires, std::int64_t pace_kbps = 0);
   /// A track that nobody can ask for any more. What it listed stays below what is listed later.
   void forget(const std::string& track);
 
@@ -94,10 +96,11 @@ class Timeline {
     std::int64_t date_ms = 0;             // EXT-X-PROGRAM-DATE-TIME, or 0
     std::int64_t duration_us = 0;
   };
-  /// From this MSN on, links expire then.
-  struct ExpiryRun {
+  /// What links from this MSN on carry.
+  struct LinkTerms {
     std::int64_t first_msn = 0;
     std::int64_t expires = 0;
+    std::int64_t pace_kbps = 0;
   };
   struct Track {
     bool known = false;
@@ -113,13 +116,15 @@ class Timeline {
     std::int64_t last_discontinuity = 0;
     base::SteadyTime changed{};
     std::optional<base::SteadyTime> only_older_since;
-    std::vector<ExpiryRun> expiries;
+    std::vector<LinkTerms> terms;
     std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
     std::shared_ptr<const hls::Playlist> tail;    // of the generations before
 
     std::int64_t seen_end() const { return seen_first + static_cast<std::int64_t>(seen.size()); }
     const Seen* find(std::int64_t msn) const;
   };
+
+  LinkTerms terms(const std::string& track, std::int64_t msn) const;
 
   // timeline_judge.cpp
   static Seen seen_as(const hls::Playlist&, const hls::Segment&, std::int64_t discontinuity_shift);
@@ -141,7 +146,7 @@ class Timeline {
   void open_generation(Generation);
   void enter_generation(Track&);
   base::Result<std::shared_ptr<const hls::Playlist>> for_viewers(Track&, const hls::Playlist&, const hls::Limits&);
-  void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires, base::SteadyTime now);
+  void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms&, base::SteadyTime now);
 
   std::function<std::string()> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;

@@ -88,7 +88,9 @@ std::string Timeline::save_track(const std::string& name, base::SteadyTime now, 
     w.value(static_cast<std::int64_t>(seen.name)).value(seen.discontinuity).value(seen.date_ms).value(seen.duration_us);
   }
   w.end_array().key("expiries").begin_array();
-  for (const auto& run : track.expiries) w.value(run.first_msn).value(run.expires);
+  for (const auto& run : track.terms) w.value(run.first_msn).value(run.expires);
+  w.end_array().key("paces").begin_array();
+  for (const auto& run : track.terms) w.value(run.pace_kbps);
   return w.end_array().end_object().take();
 }
 
@@ -97,6 +99,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   if (!value || !value->is(Kind::object) || generations_.empty()) return;
   const auto seen = integers(value->find("seen"));
   const auto expiries = integers(value->find("expiries"));
+  const auto paces = integers(value->find("paces"));   // none in a record of a version that did not pace
   const auto index = value->whole("generation").value_or(-1);
   if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
   if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;
@@ -107,7 +110,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   track.seen_first = value->whole("seen_first").value_or(0);
   for (std::size_t i = 0; i < seen.size(); i += kNumbersPerSeen)
     track.seen.push_back({static_cast<std::uint64_t>(seen[i]), seen[i + 1], seen[i + 2], seen[i + 3]});
-  for (std::size_t i = 0; i < expiries.size(); i += 2) track.expiries.push_back({expiries[i], expiries[i + 1]});
+  for (std::size_t i = 0; i < expiries.size(); i += 2) track.terms.push_back({expiries[i], expiries[i + 1], i / 2 < paces.size() ? paces[i / 2] : 0});
   track.trailing_parts = static_cast<std::int32_t>(value->whole("trailing_parts").value_or(0));
   track.discontinuity_shift = value->whole("discontinuity_shift").value_or(0);
   track.floor = value->whole("floor").value_or(0);

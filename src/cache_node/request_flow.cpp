@@ -56,7 +56,10 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
     wish.keep = keep_of(view->keep, wish.link.channel, wish.link.path);
     wish.listed_for = std::chrono::duration_cast<std::chrono::seconds>(view->settings.min_age);
     if (!read_asker(*exchange, wish)) return;
-    if (wish.asker.kind == Asker::Kind::viewer) note_viewer(request);
+    if (wish.asker.kind == Asker::Kind::viewer) {
+      note_viewer(request);
+      if (wish.link.pace_kbps > 0) exchange->pace(static_cast<std::uint64_t>(wish.link.pace_kbps) * 1'000);
+    }
     return look_up(worker, std::move(exchange), std::move(wish));
   }
   if (link.error().kind == base::ErrorKind::timeout)

@@ -94,6 +94,14 @@ const config::Section<Channel>& channel_section() {
                   "programme (scripts/make-slate; without one it is as reject); reject answers 403.")
           .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
                  "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
+          .real("pace_factor", &Channel::pace_factor, {0, 1'000},
+                "How many times its variant's BANDWIDTH a segment is sent at, at most, on each viewer's connection, so that a fast client cannot take a "
+                "whole radio cell; 3 to 8 lets players fill their buffers. 0: as fast as the client takes it. Renditions without a BANDWIDTH have that of "
+                "the best variant. Segment links carry the rate in kilobits a second, so every node keeps it; limits.max_send_rate_bps of the node's "
+                "listener holds as well, and the smaller one counts. Never less than twice min_send_rate_bps. It holds for segments that are listed after the setting.")
+          .check([](const Channel& channel) -> std::string {
+            return channel.pace_factor == 0 || channel.pace_factor >= 1 ? "" : "pace_factor must be 0 or at least 1, or nobody could watch without a break";
+          })
           .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
                     "For how long, at least, a segment link is valid once it was listed; at most twice as long.")
           .section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");

@@ -38,6 +38,7 @@ struct Channel {
   Fallback fallback = Fallback::none;
   bool steering = false;                          // HLS Content Steering: a pathway for each group of nodes
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
+  double pace_factor = 0;                         // viewers are sent at most so many times the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
   hls::Limits playlist_limits;
 };

@@ -33,16 +33,34 @@ std::optional<Found> find_signature(std::string_view query) {
 }
 
 std::string message_of(std::string_view channel, std::string_view epoch, std::string_view path, std::string_view origin_query,
-                       std::string_view expires) {
+                       std::string_view terms) {
   std::string message;
-  message.reserve(channel.size() + epoch.size() + path.size() + origin_query.size() + expires.size() + 4);
+  message.reserve(channel.size() + epoch.size() + path.size() + origin_query.size() + terms.size() + 4);
   for (const auto part : {channel, epoch, path, origin_query}) message.append(part).push_back('\n');
-  return message.append(expires);
+  return message.append(terms);
 }
 
 bool can_be_written(const Link& link) {
-  return !link.channel.empty() && is_short_id(link.epoch) && !link.path.empty() && link.expires >= 0 && is_visible_ascii(link.channel) &&
+  return !link.channel.empty() && is_short_id(link.epoch) && !link.path.empty() && link.expires >= 0 && link.pace_kbps >= 0 && is_visible_ascii(link.channel) &&
          is_visible_ascii(link.path) && is_visible_ascii(link.origin_query);
+}
+
+/// "{expires}[-{pace}]": what the link allows.
+std::string terms_of(const Link& link) {
+  auto terms = std::to_string(link.expires);
+  if (link.pace_kbps > 0) terms.append("-").append(std::to_string(link.pace_kbps));
+  return terms;
+}
+
+/// False for another spelling than terms_of() has.
+bool read_terms(std::string_view terms, Link& link) {
+  const auto dash = terms.find('-');
+  const auto expires = read_decimal(terms.substr(0, dash));
+  const auto pace = dash == std::string_view::npos ? std::optional<std::int64_t>(0) : read_decimal(terms.substr(dash + 1));
+  if (!expires || !pace || (*pace == 0 && dash != std::string_view::npos)) return false;
+  link.expires = *expires;
+  link.pace_kbps = *pace;
+  return true;
 }
 
 tl::unexpected<base::Error> forbidden(std::string text) {
@@ -53,15 +71,15 @@ tl::unexpected<base::Error> forbidden(std::string text) {
 
 std::string signed_query(const KeyRing& ring, const Link& link, base::WallTime now) {
   if (!can_be_written(link)) return "";
-  const auto expires = std::to_string(link.expires);
-  const auto signature = ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, expires), now);
+  const auto terms = terms_of(link);
+  const auto signature = ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, terms), now);
   if (!signature) return "";
   std::string query;
   query.reserve(link.origin_query.size() + 72);
   if (!link.origin_query.empty()) query.append(link.origin_query).push_back('&');
   query.append(kLinkKey).push_back('=');
   query.append(link.epoch).push_back('.');
-  query.append(expires).push_back('.');
+  query.append(terms).push_back('.');
   query.append(signature->key_id).push_back('.');
   return query.append(base::to_base64url(signature->mac));
 }
@@ -80,18 +98,17 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
   if (!found) return forbidden("the link has no signature");
   const auto parts = split_exactly<4>(found->value, '.');
   if (!parts) return forbidden("the link's signature is malformed");
-  const auto [epoch, expires_text, key_id, mac_text] = *parts;
-  const auto expires = read_decimal(expires_text);
+  const auto [epoch, terms, key_id, mac_text] = *parts;
   const auto mac = base::from_base64url(mac_text);
-  if (!is_short_id(epoch) || !expires || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) {
+  Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query)};
+  if (!is_short_id(epoch) || !read_terms(terms, link) || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) {
     return forbidden("the link's signature is malformed");
   }
-  Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query), *expires};
   if (!can_be_written(link)) return forbidden("the link is malformed");
-  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, expires_text), key_id, *mac, now)) {
+  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac, now)) {
     return forbidden("the link's signature does not fit");
   }
-  if (*expires * 1000 + skew.count() < unix_ms(now)) {
+  if (link.expires * 1000 + skew.count() < unix_ms(now)) {
     return base::failure(base::ErrorKind::timeout, base::Fault::client, "the link has expired");
   }
   return link;

@@ -1,9 +1,9 @@
 #pragma once
 // A link: a segment URL that a cache node accepts without asking anyone (DESIGN, invariant 4). Values and pure functions.
 //
-//   http://NODE/media/{channel}/{epoch}/{path}?[{origin query}&]tl={epoch}.{expires}.{key id}.{mac}
+//   http://NODE/media/{channel}/{epoch}/{path}?[{origin query}&]tl={epoch}.{expires}[-{pace}].{key id}.{mac}
 //
-// `path` is an origin path (origin_path.h). The MAC covers channel, epoch, path, origin query and expiry, and every part has
+// `path` is an origin path (origin_path.h). The MAC covers channel, epoch, path, origin query, expiry and pace, and every part has
 // one spelling only, so one changed bit is refused. The same path and query, relative to the balancer's playlist, make a
 // redirect link.
 
@@ -23,6 +23,7 @@ struct Link {
   std::string path;          // origin path, percent-encoded, without leading '/'
   std::string origin_query;  // the origin's own query as origin_path.h spells it, "" when there is none
   std::int64_t expires = 0;  // unix seconds
+  std::int64_t pace_kbps = 0;  // kilobits a second at which it is sent to viewers at most; 0: nothing is said
   bool operator==(const Link&) const = default;
 };
 

@@ -97,7 +97,9 @@ base::Status Parser::read_line(std::string_view line) {
     case Side::multivariant:
       if (!variant_pending_) return {};  // players ignore it, so do we
       variant_pending_ = false;
-      return add_uri_line(UriKind::variant, line);
+      if (auto fine = add_uri_line(UriKind::variant, line); !fine) return fine;
+      out_.uris.back().bandwidth_bps = bandwidth_bps_;
+      return {};
     case Side::unknown: break;
   }
   return wrong("a URI stands before any tag that says what it leads to");

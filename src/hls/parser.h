@@ -44,6 +44,8 @@ class Parser {
   base::Status read_session_data();
   base::Status read_session_key();
   base::Status read_content_steering();
+  std::int64_t read_bandwidth() const;
+  base::Status add_variant(UriKind kind);
 
   // parse_media.cpp
   base::Status read_target_duration();
@@ -85,6 +87,7 @@ class Parser {
   std::vector<Attribute> attributes_;
 
   bool variant_pending_ = false;            // EXT-X-STREAM-INF without its URI yet
+  std::int64_t bandwidth_bps_ = 0;          // of the last variant
 
   /// What was read since the last segment's URI.
   struct Block {

@@ -50,6 +50,7 @@ struct UriUse {
   std::uint32_t generation = 0;       // which source timeline it came from; see join()
   std::int32_t part = -1;             // parts and part hints: the place in their segment, from 0
   std::int64_t msn = -1;              // of the segment it belongs to; -1 in multivariant playlists
+  std::int64_t bandwidth_bps = 0;     // variants: BANDWIDTH; renditions: the largest of the variants; 0: not said
   std::string uri;                    // variables substituted, quotes removed
 };
 

@@ -36,6 +36,10 @@ class Exchange {
 
   virtual const http::Request& request() const = 0;
 
+  /// Before the answer: the kernel sends it at so many bits a second at most, or at the listener's max_send_rate_bps when that is
+  /// less; never below twice its min_send_rate_bps. 0, and without a call: as the listener says.
+  virtual void pace(std::uint64_t bits_per_second) { static_cast<void>(bits_per_second); }
+
   /// The whole answer. For HEAD the body is measured and not sent. Framing, Date and CORS fields are the server's.
   virtual void reply(http::Response response) = 0;
 

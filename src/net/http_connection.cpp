@@ -59,11 +59,7 @@ bool HttpConnection::adopt() {
   input_entry_ = evbuffer_add_cb(input(), on_input, this);
   output_entry_ = evbuffer_add_cb(output(), on_output, this);
   set_read_bound(server_.limits().max_head_bytes);
-  if (const auto rate = server_.limits().max_send_rate_bps; rate > 0) {
-    // WHY by the kernel: what waits stays in the file, or in the buffers that all readers share, whatever way it is written.
-    const unsigned long bytes_per_second = static_cast<unsigned long>(rate) / 8;
-    ::setsockopt(fd(), SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
-  }
+  apply_pace();
 
   const auto* address = evhttp_connection_get_addr(evcon_);
   if (const auto ip = ip_of(address)) peer_ = *ip;

@@ -84,6 +84,7 @@ class HttpConnection {
   }
 
   // For the exchange.
+  void pace(std::uint64_t bits_per_second);
   void reply(const http::Response&, http::Body&& body);
   void begin(const http::Response& head, std::optional<std::uint64_t> length);
   void write(http::Body&& part);
@@ -170,6 +171,7 @@ class HttpConnection {
   void queue(http::Body&& body, std::uint64_t skip);
   void queue_file(const base::FileSlice&, std::uint64_t skip);
   void flush();
+  void apply_pace();
   void end_answer();
   void answered();
   void report(bool completed);
@@ -204,6 +206,8 @@ class HttpConnection {
   base::SteadyTime since_;
   std::uint64_t taken_ = 0;                // bytes that the kernel took since the beginning
   std::uint64_t lingered_ = 0;             // bytes thrown away
+  std::uint64_t asked_pace_bps_ = 0;       // of the answer under way; 0: none
+  std::uint64_t pace_bps_ = 0;             // of the socket; 0: none
   std::uint64_t scanned_ = 0;              // bytes at the front of the input that the guard has seen
   std::int64_t requests_ = 0;
   std::uint16_t client_port_ = 0;

@@ -63,7 +63,24 @@ Framing HttpConnection::framing_for(int status, std::optional<std::uint64_t> len
   return framing;
 }
 
+void HttpConnection::pace(std::uint64_t bits_per_second) { asked_pace_bps_ = bits_per_second; }
+
+/// WHY by the kernel: what waits stays in the file, or in the buffers that all readers share, whatever way it is written.
+void HttpConnection::apply_pace() {
+  const auto& limits = server_.limits();
+  auto pace = static_cast<std::uint64_t>(limits.max_send_rate_bps);
+  // A client must not be cut for what it cannot help.
+  const auto asked = std::max(asked_pace_bps_, 2 * static_cast<std::uint64_t>(limits.min_send_rate_bps));
+  if (asked_pace_bps_ > 0 && (pace == 0 || asked < pace)) pace = asked;
+  asked_pace_bps_ = 0;
+  if (pace == pace_bps_) return;
+  pace_bps_ = pace;
+  const unsigned long bytes_per_second = pace == 0 ? ~0ul : static_cast<unsigned long>(pace) / 8;
+  ::setsockopt(fd(), SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
+}
+
 void HttpConnection::reply(const http::Response& response, http::Body&& body) {
+  apply_pace();
   closes_ = closes_ || server_.is_draining();
   if (!is_express()) bufferevent_disable(buffer_, EV_READ);
   const auto length = http::length_of(body);
@@ -147,6 +164,7 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
 
 void HttpConnection::begin(const http::Response& head, std::optional<std::uint64_t> length) {
   if (!join_evhttp()) return;
+  apply_pace();
   closes_ = closes_ || server_.is_draining();
   const auto framing = framing_for(head.status, length);
   closes_ = closes_ || framing.kind == Framing::Kind::until_close;

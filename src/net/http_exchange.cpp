@@ -10,6 +10,10 @@ HttpExchange::~HttpExchange() {
   connection.guarded([&] { connection.abandoned(*this); });
 }
 
+void HttpExchange::pace(std::uint64_t bits_per_second) {
+  if (state_ == State::received && connection_ != nullptr) connection_->pace(bits_per_second);
+}
+
 void HttpExchange::reply(http::Response response) {
   if (state_ != State::received) return;
   state_ = State::answered;

@@ -21,6 +21,7 @@ class HttpExchange final : public Exchange {
   ~HttpExchange() override;
 
   const http::Request& request() const override { return request_; }
+  void pace(std::uint64_t bits_per_second) override;
   void reply(http::Response) override;
   void begin(http::Response head, std::optional<std::uint64_t> length) override;
   void write(http::Body part) override;

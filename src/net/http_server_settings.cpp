@@ -30,7 +30,8 @@ const config::Section<ServerLimits>& limits_section() {
                     "The time over which the send rate is measured.")
           .whole("max_send_rate_bps", &ServerLimits::max_send_rate_bps, {0, 100'000'000'000},
                  "Bits a second that one connection is sent at most, so that a fast client cannot take a whole radio cell: some times the bandwidth "
-                 "of the best variant. The kernel paces the connections that come after the setting. 0: no such bound.")
+                 "of the best variant. The kernel paces the connection from its next answer on. 0: no such bound. A channel's pace_factor bounds each variant by "
+                 "its own bandwidth; the smaller one counts.")
           .whole("max_connections", &ServerLimits::max_connections, {1, 1'000'000},
                  "Connections of this listener over all workers. When they are taken, the one that is idle longest is closed for "
                  "a newcomer; when none is idle, the newcomer gets 503. The descriptors (RLIMIT_NOFILE) bound it too: a third of them, up to 4608, is kept for fills and files.")

@@ -17,10 +17,11 @@ struct Scene {
   base::ManualClock clock;
   int epochs = 0;
   std::int64_t expires = 1000;
+  std::int64_t pace = 0;
   Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
 
   Timeline::Outcome see(const hls::Playlist& source, const std::string& track = "v") {
-    auto outcome = timeline.observe(track, source, expires, clock.steady_now());
+    auto outcome = timeline.observe(track, source, expires, clock.steady_now(), {}, 0, pace);
     if (!outcome) FAIL(outcome.error().text);
     return *outcome;
   }
@@ -259,6 +260,20 @@ TEST_CASE("an ended track can get a new expiry") {
   CHECK(s.timeline.expiry("v", 12) == 1000);
   s.timeline.renew("v", 5000);
   CHECK(s.timeline.expiry("v", 10) == 5000);
+}
+
+TEST_CASE("the pace of a segment's links is fixed when it is listed, over a restart of the balancer too") {
+  Scene s;
+  s.see(live(10, 15));
+  s.pace = 4'000;
+  s.see(live(11, 16));
+  s.restart_process();
+  s.pace = 6'000;
+  s.see(live(12, 17));
+  CHECK(s.timeline.pace_kbps("v", 14) == 0);
+  CHECK(s.timeline.pace_kbps("v", 15) == 4'000);
+  CHECK(s.timeline.pace_kbps("v", 16) == 6'000);
+  CHECK(s.timeline.expiry("v", 16) == 1000);
 }
 
 TEST_CASE("damaged records are ignored") {

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cache_node/object_key.h"
+#include "contracts/peer_mark.h"
 #include "node_under_test.h"
 
 using namespace tribune;
@@ -329,4 +331,23 @@ TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   CHECK(viewers.viewers() > 2800);
   viewers.turn();
   CHECK(viewers.viewers() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own link, other nodes at none") {
+  const auto ask = [&](std::int64_t pace_kbps, http::Headers headers = {}) {
+    auto link = node.link();
+    link.pace_kbps = pace_kbps;
+    return node.ask_raw(link.channel, link.epoch, link.path, contracts::signed_query(keys(), link, node.clock.wall_now()), std::move(headers));
+  };
+  const auto first = ask(8'000);
+  node.answer(node.origin(), body);
+  CHECK(ended(first)->pace_bps == 8'000'000);
+  node.settle();
+  CHECK(ended(ask(16'000))->pace_bps == 16'000'000);
+  CHECK(ended(ask(0))->pace_bps == 0);
+  const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "city", 0};
+  const auto peer = ended(ask(16'000, contracts::mark_fields(keys(), mark, object_text(node.link()), node.clock.wall_now())));
+  CHECK(peer->response.status == 200);
+  CHECK(peer->pace_bps == 0);
+  CHECK(node.workers.asked() == 1);
 }

@@ -164,3 +164,23 @@ TEST_CASE("The expiry is one to two lifetimes away and the same for everyone in 
   CHECK(link_expiry(at(1101), 100s) == 1300);
   CHECK(link_expiry(at(1000), 0ms) == 1001);
 }
+
+TEST_CASE("A link's pace is signed with it, and has one spelling") {
+  const auto ring = test::one_key();
+  auto link = example();
+  link.pace_kbps = 12'000;
+  const auto query = signed_query(ring, link, kNow);
+  CHECK(query.starts_with("sig=a%2Fb&n=1&tl=e7x2.1750003600-12000.k1."));
+  const auto read = verify_link(ring, "demo", link.path, query, kNow, kSkew);
+  REQUIRE(read);
+  CHECK(*read == link);
+  test::refuse_every_flip(query, [&](const std::string& q) { return verifies(ring, link, q); });
+  const auto at = query.find("-12000");
+  for (const char* other : {"", "-", "-0", "-012000", "-12001", "-12000-1", "-+12000"}) {
+    CAPTURE(other);
+    auto changed = query;
+    CHECK_FALSE(verifies(ring, link, changed.replace(at, 6, other)));
+  }
+  link.pace_kbps = -1;
+  CHECK(signed_query(ring, link, kNow).empty());
+}

@@ -47,6 +47,16 @@ TEST_CASE("every carrier of a URI in a multivariant playlist is found in its ord
   CHECK(uris(playlist) == expected);
 }
 
+TEST_CASE("a variant has its own bandwidth, a rendition that of the best variant") {
+  const auto playlist = good("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a.m3u8\"\n"
+                             "#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=5,BANDWIDTH=1000000,AUDIO=\"a\"\nlow.m3u8\n"
+                             "#EXT-X-STREAM-INF:BANDWIDTH=9000000\nhigh.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=many\nodd.m3u8\n"
+                             "#EXT-X-STREAM-INF:CODECS=\"avc1\"\nnone.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=70000,URI=\"i.m3u8\"\n");
+  std::vector<std::int64_t> bandwidths;
+  for (const auto& use : playlist.uris) bandwidths.push_back(use.bandwidth_bps);
+  CHECK(bandwidths == std::vector<std::int64_t>{9'000'000, 1'000'000, 9'000'000, 0, 0, 70'000});
+}
+
 TEST_CASE("parts, hints, maps and reports belong to the segment in whose block they stand") {
   const auto playlist = good(hls::testing::corpus().at("low_latency.m3u8"));
   CHECK(playlist.media_sequence == 266);

@@ -347,3 +347,66 @@ TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
   CHECK(server.becomes_true([&] { return server.server().connections() == 0; }));
   CHECK(server.metric("tribune_http_connections{listener=\"front\"}") == 0);
 }
+
+namespace {
+
+/// What the kernel paces the server's end of this client's connection at, in bits a second; 0: it does not.
+std::uint64_t pace_of(const RawClient& client) {
+  sockaddr_in own{}, other{};
+  socklen_t size = sizeof own;
+  REQUIRE(::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
+  for (int fd = 0; fd < 1'024; ++fd) {
+    size = sizeof other;
+    if (fd == client.fd() || ::getpeername(fd, reinterpret_cast<sockaddr*>(&other), &size) != 0 || other.sin_port != own.sin_port) continue;
+    unsigned long bytes_per_second = 0;
+    size = sizeof bytes_per_second;
+    REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, &size) == 0);
+    return bytes_per_second == ~0ul ? 0 : bytes_per_second * 8;
+  }
+  FAIL("the server has no such connection");
+  return 0;
+}
+
+/// The query is the pace that the handler asks for.
+void paced(std::unique_ptr<Exchange> exchange) {
+  const auto& query = exchange->request().query;
+  if (!query.empty()) exchange->pace(std::stoull(query));
+  if (exchange->request().path != "/streamed") return exchange->reply({200, {}, "x"});
+  exchange->begin({200, {}, {}}, 1);
+  exchange->write(std::string("x"));
+  exchange->finish();
+}
+
+}  // namespace
+
+TEST_CASE("an answer has the pace that its handler asks for, and the next one has its own") {
+  ServerUnderTest server(paced);
+  auto client = server.client();
+  const auto ask = [&](const std::string& target) {
+    client.ask("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    return pace_of(client);
+  };
+  CHECK(ask("/a") == 0);
+  CHECK(ask("/a?80000") == 80'000);
+  CHECK(ask("/streamed?160000") == 160'000);
+  CHECK(ask("/streamed?160000") == 160'000);
+  CHECK(ask("/a") == 0);
+  CHECK(ask("/streamed?8000000") == 8'000'000);
+}
+
+TEST_CASE("a pace never exceeds the listener's own, nor falls below what a client must take") {
+  ServerSettings settings;
+  settings.limits.max_send_rate_bps = 1'000'000;
+  settings.limits.min_send_rate_bps = 100'000;
+  ServerUnderTest server(paced, settings);
+  auto client = server.client();
+  const auto ask = [&](const std::string& target) {
+    client.ask("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    return pace_of(client);
+  };
+  CHECK(ask("/a") == 1'000'000);
+  CHECK(ask("/a?400000") == 400'000);
+  CHECK(ask("/a?4000000") == 1'000'000);
+  CHECK(ask("/a?8000") == 200'000);
+  CHECK(ask("/streamed") == 1'000'000);
+}

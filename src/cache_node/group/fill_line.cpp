@@ -98,6 +98,7 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   source.keep = keep_of(view.keep, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers};
   auto asked_with = link;
+  asked_with.pace_kbps = 0;                   // of viewers
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
   if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
