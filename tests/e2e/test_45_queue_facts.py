@@ -15,10 +15,10 @@ from harness.wire import fetch
 
 @pytest.fixture
 def full_house(event):
-    def stand(limit, access=None, log="info", **options):
+    def stand(limit, access=None, log="info", idle="20s", **options):
         changes = {"access": {"max_sessions": limit, "refresh": "1s", "reservation": "10s", "restart_grace": "1s", "lease_intervals": 20,
                               "max_tickets_per_address": 100_000, **(access or {})},
-                   "balancer": {"session_idle": "20s"}, "api": {"caches": []},
+                   "balancer": {"session_idle": idle}, "api": {"caches": []},
                    "front": {"limits": {"max_connections": 5000, "max_connections_per_address": 5000}}, "log": {"level": log, "access": False}}
         event.start_node("stadium", **({"environment": options["environment"]} if "environment" in options else {}))
         event.start_balancer(("stadium",), changes, **options)

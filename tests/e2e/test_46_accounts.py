@@ -64,6 +64,12 @@ def granted_at_last(event, account, device):
     return wait_until(is_in, 20, f"{device} of {account} is let in")
 
 
+def kill_and_start(event):
+    event.balancer.kill()
+    event.balancer.start()
+    event.wait_heard("stadium")
+
+
 def next_second():
     """Tokens tell the second in which their session began."""
     began = time.monotonic()
@@ -78,12 +84,11 @@ def test_after_a_kill_an_accounts_devices_count_as_soon_as_they_go_on(house):
     for answer in answers:
         payload = base64.urlsafe_b64decode(answer.json["session"].split(".")[1] + "==")
         assert b"ann" not in payload and b"Phone" not in payload and b"room" not in payload, "a URL that others see names nobody"
-    event.balancer.kill()
-    event.balancer.start()
+    kill_and_start(event)
     early = backend_asks(event, "ann@example.org", "Tablet")
     assert early.json["status"] == "queued", "nobody knows yet how many of the account watch"
     for device in devices:
-        plays(event, device)
+        wait_until(lambda d=device: d.try_refresh().status == 200, 10, "it goes on")
     assert_refused(backend_asks(event, "ann@example.org", "Laptop"), "Living room TV", "Phone")
     for device in devices:
         plays(event, device)
@@ -93,8 +98,7 @@ def test_after_a_kill_a_device_too_many_is_refused_when_the_grace_is_over_and_le
     event = house(1)
     tv = backend_asks(event, "ann", "TV")
     player = device_of(event, tv)
-    event.balancer.kill()
-    event.balancer.start()
+    kill_and_start(event)
     wait_until(lambda: player.try_refresh().status == 200, 10, "the TV goes on")
     assert_refused(backend_asks(event, "ann", "Phone"), "TV")
     assert device_of(event, granted_at_last(event, "bob", "TV")), "another account has its own place"
@@ -127,8 +131,7 @@ def test_after_a_kill_the_oldest_is_still_the_one_that_began_first(house):
     tv = device_of(event, backend_asks(event, "ann", "TV"))
     next_second()
     phone = device_of(event, backend_asks(event, "ann", "Phone"))
-    event.balancer.kill()
-    event.balancer.start()
+    kill_and_start(event)
     for player in (phone, tv):   # in another order than they began
         wait_until(lambda p=player: p.try_refresh().status == 200, 10, "it goes on")
     tablet = device_of(event, granted_at_last(event, "ann", "Tablet"))

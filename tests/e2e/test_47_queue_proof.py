@@ -46,7 +46,7 @@ def assert_limit_held(log):
 def test_1000_join_at_100_and_limit_drill_and_mass_leave_break_neither_the_limit_nor_the_order(full_house):  # noqa: F811
     size, limit, lowered, refresh = (1_000, 100, 50, 3.0) if LONG else (120, 40, 20, 1.0)
     waiting = size - limit
-    event = full_house(limit, log="debug", access={"refresh": f"{int(refresh)}s", "reservation": "60s", "lease_intervals": 60})
+    event = full_house(limit, log="debug", idle="120s", access={"refresh": f"{int(refresh)}s", "reservation": "60s", "lease_intervals": 60})
     balancer = event.balancer
     drill_ends = []
 
@@ -118,7 +118,7 @@ def test_the_waiting_time_that_is_told_is_right_within_a_fifth(full_house):  # n
     leaves), and of the time that its pace up to the answer gives, for all."""
     size, limit, per_second = (1_000, 100, 10) if LONG else (170, 60, 6)
     asked_for, least, most = (25.0, 10, 40) if LONG else (1.5, 4, 6)
-    event = full_house(limit, log="debug", access={"refresh": "3s" if LONG else "1s", "reservation": "60s", "lease_intervals": 60})
+    event = full_house(limit, log="debug", idle="120s", access={"refresh": "3s" if LONG else "1s", "reservation": "60s", "lease_intervals": 60})
     crowd = HeldCrowd(event.balancer.url, size, poll_seconds=3.0 if LONG else 1.0)
     for client in crowd.clients[limit:]:
         client.may_join.clear()
