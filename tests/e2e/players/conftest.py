@@ -72,6 +72,6 @@ def tab(watch):
 
     def make(page_url):
         viewer = watch(page_url, 0, script="tab.mjs")
-        return viewer, viewer.next("opened", 60)
+        return viewer, viewer.next("opened", 120)
 
     return make
