@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <variant>
@@ -82,6 +83,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
     }
     claim = claim_of(*ticket);
   }
+  if (!has_lane(*channel, request.lane)) return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
   const auto client = counted_client(request.client);
   const access::Visitor visitor{.channel = channel->id, .account = request.account, .device = request.device, .lane = request.lane, .client = client};
   RoutingRequest asked;
@@ -93,6 +95,12 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits);
   return refused(*channel, std::get<access::Refused>(decision));
+}
+
+bool AccessDesk::has_lane(const contracts::Channel& channel, std::string_view name) const {
+  if (name.empty()) return true;
+  const auto status = admission_.queue_status(channel.id);
+  return status && std::any_of(status->lanes.begin(), status->lanes.end(), [&](const access::LaneStatus& lane) { return lane.name == name; });
 }
 
 http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted) {
@@ -138,7 +146,7 @@ http::Response AccessDesk::queued(const AccessRequest& request, const EventView&
 http::Response AccessDesk::refused(const contracts::Channel& channel, const access::Refused& refused) {
   if (refused.reason != access::Refusal::queue_full && refused.reason != access::Refusal::busy) {
     refused_.add();
-    return http::problem(problem_of(refused.reason), detail_of(refused));
+    return problem_for(refused);
   }
   full_.add();
   const auto retry_after = std::max<std::int64_t>(1, refused.come_back.count());
