@@ -18,7 +18,7 @@ std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std
   for (auto i = playlist.uris.size(); i-- > 0 && newest.size() < kMaxAnnounced;) {
     const auto kind = playlist.uris[i].kind;
     const bool is_there = kind == hls::UriKind::segment || kind == hls::UriKind::part;
-    if (is_there && links[i] && !links[i]->target.empty()) newest.push_back(links[i]->target);
+    if (is_there && links[i] && !links[i]->target.empty() && !playlist.is_gap(playlist.uris[i])) newest.push_back(links[i]->target);
   }
   std::reverse(newest.begin(), newest.end());
   return newest;
