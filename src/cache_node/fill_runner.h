@@ -26,6 +26,7 @@
 #include "cache_node/fill_settings.h"
 #include "cache_node/group/circuits.h"
 #include "cache_node/group/fill_line.h"
+#include "cache_node/group/fill_turns.h"
 #include "cache_node/object_index.h"
 #include "runtime/role.h"
 
@@ -54,37 +55,34 @@ class FillRunner {
   void start();
 
  private:
-  const Place& place() const { return source_.places[place_]; }
-  bool has_next() const { return place_ + 1 < source_.places.size(); }
+  const Place& place() const { return turns_.place(); }
   template <class Call>
   void as_memory_lasts(Call);
   void ask();
   void send(const Place&);
   void ask_soon();
   void pass_over(FillFailure);
-  void end_round(FillFailure);
-  bool node_declined(const net::FetchHead&);
-  void place_failed(std::string_view why);
-  void head_came(const net::FetchHead&);
-  void first_head(const net::FetchHead&);
-  http::Headers conditions() const;
+  void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
+
+  // fill_runner_heads.cpp
+  void head_came(const net::FetchHead&);
+  bool node_declined(const net::FetchHead&);
+  void first_head(const net::FetchHead&);
   bool is_for_slices(const net::FetchHead&) const;
   void go_in_slices(const net::FetchHead&, std::uint64_t size);
   void slice_head(const net::FetchHead&);
-  bool fits_slice(const net::FetchHead&) const;
   void file_changed();
   void nothing_changed(const net::FetchHead&);
   http::StoredHead stored_head(const net::FetchHead&) const;
   void take_terms(ObjectHead&, const net::FetchHead&) const;
   void keep_as_allowed(const net::FetchHead&);
   void resumed_head(const net::FetchHead&);
-  void refused(int status);
+
   net::Flow bytes_came(std::string_view);
   bool matches_prefix(std::string_view& bytes);
   void ended(base::Result<void>);
   void broke_off(const base::Error&);
-  void hold_or_fail(FillFailure);
   void pause();
   void go_on();
   void complete();
@@ -97,7 +95,7 @@ class FillRunner {
   const FillSource source_;
   const std::shared_ptr<Fill> fill_;
   const std::function<void()> on_over_;
-  const base::SteadyTime started_;
+  FillTurns turns_;
 
   std::unique_ptr<net::Fetch> fetch_;
   net::Timer timer_;                          // hold, or patience with the disk
@@ -107,14 +105,11 @@ class FillRunner {
   bool feeding_ = false;                      // head and length are settled
   bool is_over_ = false;
   bool paused_ = false;
-  bool retried_ = false;
   bool answers_ = false;                      // the head of this question's answer came
   bool is_conditional_ = false;               // this question asks whether the stale object is still right
   base::WallTime asked_{};                    // this question
-  std::size_t place_ = 0;                     // who is asked
   std::size_t feeding_place_ = 0;             // who sent the head
   std::int64_t age_ = 0;                      // seconds that the object had spent in other caches
-  std::chrono::milliseconds next_pause_;
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;
   std::optional<std::uint64_t> length_;

@@ -150,15 +150,19 @@ class ObjectIndex {
 
   Entry* find(const ObjectId&);
   const Entry* find(const ObjectId& id) const { return const_cast<ObjectIndex*>(this)->find(id); }
-  Entry* entry_of(const Fill&);
   void erase(Entry&);
   Found begin(Entry*, const ObjectKey&);
   Found renew(Entry&, const ObjectKey&);
   bool serves_stale(const ObjectId&, base::SteadyTime now);
+
+  // object_index_fills.cpp
+  Entry* entry_of(const Fill&);
   bool put_back(Entry&);
   void end_fill(const ObjectId&);
   ObjectPtr forget_replaced(const ObjectId&);
   void forget_failures(base::SteadyTime now);
+
+  // object_index_room.cpp
   void evict_above(std::uint64_t bytes, std::int64_t now_unix, std::vector<ObjectPtr>& evicted);
   void take_out(Entry&);
   void take_out_of_memory(Entry&);

@@ -1,0 +1,29 @@
+#include "cache_node/group/fill_turns.h"
+
+namespace tribune::cache_node {
+
+FillTurns::FillTurns(const std::vector<Place>& places, Circuits& circuits, const base::Clock& clock, const FillSettings& settings)
+    : places_(places), circuits_(circuits), clock_(clock), settings_(settings), started_(clock.steady_now()), pause_(settings.hold_retry) {}
+
+bool FillTurns::find_one_to_ask() {
+  const auto now = clock_.steady_now();
+  while (!circuits_.may_ask(place().name, now)) {
+    if (!has_next()) return false;
+    next();
+  }
+  return true;
+}
+
+std::optional<std::chrono::milliseconds> FillTurns::next_pause() {
+  const auto pause = pause_;
+  if (clock_.steady_now() - started_ + pause > settings_.hold) return std::nullopt;
+  pause_ *= 2;
+  return pause;
+}
+
+bool FillTurns::waits_for_node() const {
+  const auto& d = settings_.deadlines;
+  return clock_.steady_now() - started_ < settings_.hold + 2 * (d.connect + d.first_byte);
+}
+
+}  // namespace tribune::cache_node
