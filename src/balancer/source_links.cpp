@@ -116,7 +116,7 @@ struct SourceLinks::Work {
   SourceLinkPtr gap_link(const hls::UriUse& use) const {
     const auto part = use.part < 0 ? std::string() : fmt::format("-{}", use.part);
     const auto path = fmt::format("{}{}{}{}", kGapPath, use.msn, part, suffix_of(use.uri));
-    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, path), "", true});
+    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, path), "", false, true});
   }
 
   SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
