@@ -80,7 +80,7 @@ const config::Section<BalancerSettings>& balancer_section() {
           .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
                     "A session without a playlist request is released after three target durations, and not before this.")
           .duration("publish_delay", &BalancerSettings::publish_delay, {0ms, 5s},
-                    "How long a new segment is held back until the cache nodes of its viewers say that they fill it. 0: it is listed at once.")
+                    "How long a new segment is held back from the viewers of a cache node until it says that it fills it. 0: it is listed at once.")
           .duration("order_deadline", &BalancerSettings::order_deadline, {100ms, 1min},
                     "How long an operator's order to all cache nodes waits for their answers. A node that is away by then is named.")
           .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},

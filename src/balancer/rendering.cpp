@@ -44,7 +44,7 @@ std::string media_text(const hls::Playlist& playlist, const std::vector<SourceLi
   const auto map = [&](const hls::UriUse& use) -> std::optional<std::string> {
     const auto* link = link_of(playlist, links, use);
     if (!link) return std::nullopt;
-    if (link->target.empty() || pins.empty()) return link->reference;
+    if (!link->is_pinned || pins.empty()) return link->reference;
     return node_url(pins, use.msn) + link->target;
   };
   return hls::write(playlist, map, {.drop_delta_updates = true});
@@ -63,8 +63,9 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
 }
 
 MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links, base::WallTime confirmed_at,
-                             base::Counter renders, std::shared_ptr<Audience> audience)
-    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), audience_(std::move(audience)) {}
+                             base::Counter renders, std::shared_ptr<Audience> audience, std::shared_ptr<PublishGate> gate)
+    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), audience_(std::move(audience)),
+      gate_(std::move(gate)) {}
 
 std::shared_ptr<const Rendered> MediaSnapshot::build(const LinkPins& pins) const {
   renders_.add();

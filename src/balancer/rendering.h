@@ -28,7 +28,7 @@ inline constexpr std::size_t kRenderingsKept = 64;
 class MediaSnapshot final : public SourceSnapshot {
  public:
   MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders,
-                std::shared_ptr<Audience> audience = nullptr);
+                std::shared_ptr<Audience> audience = nullptr, std::shared_ptr<PublishGate> gate = nullptr);
 
   bool is_multivariant() const override { return false; }
   std::int64_t first_msn() const override { return playlist_->media_sequence; }
@@ -38,7 +38,11 @@ class MediaSnapshot final : public SourceSnapshot {
   base::WallTime confirmed_at() const override { return confirmed_at_; }
   std::shared_ptr<const Rendered> render(const LinkPins&) const override;
   std::string text_for_bare_url(std::string_view token) const override;
+  bool lists(const BlockingReload& want) const override {
+    return playlist_->ended || want.is_in(playlist_->end_msn(), playlist_->trailing_parts);
+  }
   Audience* audience() const override { return audience_.get(); }
+  PublishGate* gate() const override { return gate_.get(); }
 
  private:
   struct Kept {
@@ -52,6 +56,7 @@ class MediaSnapshot final : public SourceSnapshot {
   base::WallTime confirmed_at_;
   mutable base::Counter renders_;
   std::shared_ptr<Audience> audience_;
+  std::shared_ptr<PublishGate> gate_;
   mutable std::mutex mutex_;    // guards the list, not the building
   mutable std::vector<std::pair<LinkPins, std::shared_ptr<Kept>>> kept_;
 };

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "balancer/entrance/deciding.h"
+#include "balancer/news/publish_gate.h"
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
 #include "balancer/request_flow_viewer.h"
@@ -50,14 +51,14 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
   ask(worker, std::move(viewer));   // answer_playlist()
 }
 
-void RequestFlow::answer(Viewer& viewer, base::Result<PlaylistAnswer> found) {
+void RequestFlow::answer(runtime::Worker& worker, Viewer& viewer, base::Result<PlaylistAnswer> found) {
   if (!found) {
     give_back(viewer);
     return refuse(viewer, problem_of(found.error()), found.error().text, FlowResult::source_failed);
   }
   viewer.exchange->note.cache = found->stale ? "stale" : found->waited ? "waited" : "hit";
   if (viewer.kind == FlowKind::session) return answer_session(viewer, *found);
-  answer_playlist(viewer, *found);
+  answer_playlist(worker, viewer, *found);
 }
 
 // ---- its steps ----
@@ -150,14 +151,18 @@ void RequestFlow::ask(runtime::Worker& worker, Viewer viewer) {
   const PlaylistQuestion question{viewer.channel->id, viewer.path, viewer.turn ? query : viewer.request().query};
   // Memory answers inside the call, and the viewer never leaves this frame: 2,000 instructions less than a place among who waits.
   desk.asking = {place, &viewer};
-  auto asking = parts_.ask(worker, question, [this, &desk, place](base::Result<PlaylistAnswer> found) {
-    if (desk.asking.viewer && desk.asking.place == place) return answer(*std::exchange(desk.asking, {}).viewer, std::move(found));
+  auto asking = parts_.ask(worker, question, [this, &worker, &desk, place](base::Result<PlaylistAnswer> found) {
+    if (desk.asking.viewer && desk.asking.place == place) return answer(worker, *std::exchange(desk.asking, {}).viewer, std::move(found));
     auto waited = desk.waiting.extract(place);
-    if (waited) answer(waited.mapped(), std::move(found));
+    if (waited) answer(worker, waited.mapped(), std::move(found));
   });
   if (!std::exchange(desk.asking, {}).viewer) return;
+  viewer.asking = std::move(asking);
+  wait(desk, place, std::move(viewer));
+}
+
+void RequestFlow::wait(Desk& desk, std::uint64_t place, Viewer viewer) {
   auto& waits = desk.waiting.emplace(place, std::move(viewer)).first->second;
-  waits.asking = std::move(asking);
   waits.exchange->on_gone([this, &desk, place] {
     const auto left = desk.waiting.extract(place);
     if (left) metrics_.count(left.mapped().kind, FlowResult::gone);
@@ -170,7 +175,7 @@ void RequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
   reply(viewer, session_playlist_reply(std::move(text)), found.stale ? FlowResult::stale : FlowResult::ok);
 }
 
-void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
+void RequestFlow::answer_playlist(runtime::Worker& worker, Viewer& viewer, const PlaylistAnswer& found) {
   const auto& snapshot = *found.snapshot;
   const bool waits = viewer.ticket && snapshot.is_multivariant();   // or may wait: nothing is renewed by it
   if (!waits && !renew_for(viewer, found)) return;
@@ -179,7 +184,15 @@ void RequestFlow::answer_playlist(Viewer& viewer, const PlaylistAnswer& found) {
     auto steered = parts_.steering.playlist(*text, "", viewer.token_text, asked_of(viewer), viewer.view->steering);
     return reply(viewer, session_playlist_reply(std::move(steered)), found.stale ? FlowResult::stale : FlowResult::ok);
   }
-  auto rendered = snapshot.render(snapshot.is_multivariant() ? LinkPins{} : pin(viewer, snapshot));
+  std::shared_ptr<const Rendered> rendered;
+  if (snapshot.is_multivariant()) {
+    rendered = snapshot.render({});
+  } else {
+    const auto routed = route(viewer);
+    const auto shown = listed(worker, viewer, found, routed.choice);
+    if (!shown) return;   // it waits
+    rendered = shown->render(pin(viewer, routed, *shown));
+  }
   if (viewer.ticket && !waits) {
     rendered = turned(viewer, *rendered);
     if (!rendered) return;   // answered
@@ -205,10 +218,31 @@ bool RequestFlow::lead_to_clone(Viewer& viewer, std::string_view session) {
   return true;
 }
 
-LinkPins RequestFlow::pin(Viewer& viewer, const SourceSnapshot& snapshot) {
-  const auto routed = route(viewer);
+/// What the viewers of that node see by now. Null when this one waits for what they do not: it is answered as soon as they do.
+SnapshotPtr RequestFlow::listed(runtime::Worker& worker, Viewer& viewer, const PlaylistAnswer& found, const RoutingChoice& choice) {
+  const auto node = choice.node ? std::string_view(choice.node->address->id) : std::string_view();
+  if (auto* audience = found.snapshot->audience(); audience && choice.node) audience->seen(node, parts_.clock.steady_now());
+  auto* gate = found.snapshot->gate();
+  if (!gate) return found.snapshot;
+  auto shown = gate->listed(found.snapshot, node, viewer.token.session);
+  if (!found.want || shown->lists(*found.want)) return shown;
+  auto& desk = desks_[worker.index];
+  const auto place = desk.next_place++;
+  auto later = found;
+  later.waited = true;
+  const bool waits = gate->wait(node, viewer.token.session, [this, &worker, &desk, place, later = std::move(later)] {
+    worker.loop.post([this, &worker, &desk, place, later] {
+      auto waited = desk.waiting.extract(place);
+      if (waited) answer(worker, waited.mapped(), later);
+    });
+  });
+  if (!waits) return gate->listed(found.snapshot, node, viewer.token.session);   // opened meanwhile
+  wait(desk, place, std::move(viewer));
+  return nullptr;
+}
+
+LinkPins RequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnapshot& snapshot) {
   const auto& choice = routed.choice;
-  if (auto* audience = snapshot.audience(); audience && choice.node) audience->seen(choice.node->address->id, parts_.clock.steady_now());
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};

@@ -72,10 +72,11 @@ class RequestFlow {
   void hear_cache(Viewer&);
   void keep_cache(Viewer&);
   void ask(runtime::Worker&, Viewer);
-  void answer(Viewer&, base::Result<PlaylistAnswer>);
+  void answer(runtime::Worker&, Viewer&, base::Result<PlaylistAnswer>);
   void answer_session(Viewer&, const PlaylistAnswer&);
-  void answer_playlist(Viewer&, const PlaylistAnswer&);
-  LinkPins pin(Viewer&, const SourceSnapshot&);
+  void answer_playlist(runtime::Worker&, Viewer&, const PlaylistAnswer&);
+  SnapshotPtr listed(runtime::Worker&, Viewer&, const PlaylistAnswer&, const RoutingChoice&);
+  LinkPins pin(Viewer&, const Routed&, const SourceSnapshot&);
   bool lead_to_clone(Viewer&, std::string_view session);
   bool offers_pathways(const Viewer&) const;
   void redirect(Viewer&);
@@ -109,6 +110,8 @@ class RequestFlow {
       Viewer* viewer = nullptr;
     } asking;                       // who asks just now; nobody when it was answered
   };
+  void wait(Desk&, std::uint64_t place, Viewer);
+
   std::vector<Desk> desks_;         // one for each worker, touched by it alone
 };
 

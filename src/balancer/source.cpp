@@ -23,8 +23,7 @@ base::SteadyTime after(base::SteadyTime t, Duration d) {
 }  // namespace
 
 bool SourceFacts::contains(const BlockingReload& want) const {
-  if (ended || want.msn < end_msn) return true;
-  return want.part && want.msn == end_msn && *want.part < trailing_parts;
+  return ended || want.is_in(end_msn, trailing_parts);
 }
 
 Source::Source(World& world, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
@@ -194,7 +193,7 @@ void Source::answer_waiters() {
   const bool is_current = now <= now_.usable_until && !now_.is_failing;
   for (auto& waiter : take_waiters()) {
     const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
-    if (is_current && is_there) waiter.deliver(PlaylistAnswer{now_.snapshot, false, true});
+    if (is_current && is_there) waiter.deliver(PlaylistAnswer{now_.snapshot, false, true, waiter.want});
     else waiters_.push_back(std::move(waiter));
   }
 }

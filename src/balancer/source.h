@@ -34,12 +34,6 @@
 
 namespace tribune::balancer {
 
-/// What a blocking reload waits for (RFC 8216bis section 6.2.5.2).
-struct BlockingReload {
-  std::int64_t msn = 0;
-  std::optional<std::int64_t> part;
-};
-
 /// What was found out about a playlist by its last good refresh.
 struct SourceFacts {
   bool is_multivariant = false;

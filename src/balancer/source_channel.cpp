@@ -49,7 +49,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 void SourceChannel::begin_anew() {
   for (auto& [key, entry] : playlists_) {
     if (!entry.feed) continue;
-    entry.feed->source().close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+    entry.feed->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
     discard(std::move(entry.feed));
   }
   playlists_.clear();
@@ -153,11 +153,11 @@ void SourceChannel::wake(const std::string& key) {
 }
 
 void SourceChannel::drain() {
-  for (auto& [key, entry] : playlists_) entry.feed->source().drain();
+  for (auto& [key, entry] : playlists_) entry.feed->drain();
 }
 
 void SourceChannel::close(const base::Error& error) {
-  for (auto& [key, entry] : playlists_) entry.feed->source().close(error);
+  for (auto& [key, entry] : playlists_) entry.feed->close(error);
 }
 
 const std::string& SourceChannel::epoch() {

@@ -12,13 +12,12 @@ namespace {
 constexpr int kMaxHops = 5;
 constexpr int kDeepest = 3;   // an interstitial's multivariant playlist, named by a media playlist, and its children
 
-/// The segments and parts at the end of a playlist, as targets at a node, the oldest first.
+/// The segments, parts and hints at the end of a playlist, and what they need, as targets at a node, the oldest first.
 std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links) {
   std::vector<std::string> newest;
   for (auto i = playlist.uris.size(); i-- > 0 && newest.size() < kMaxAnnounced;) {
-    const auto kind = playlist.uris[i].kind;
-    const bool is_there = kind == hls::UriKind::segment || kind == hls::UriKind::part;
-    if (is_there && links[i] && !links[i]->target.empty()) newest.push_back(links[i]->target);
+    const auto& link = links[i];
+    if (link && !link->target.empty() && std::find(newest.begin(), newest.end(), link->target) == newest.end()) newest.push_back(link->target);
   }
   std::reverse(newest.begin(), newest.end());
   return newest;
@@ -107,17 +106,32 @@ void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<S
     last_text_ = std::move(answer.body);
     read_from_ = asked_;
   }
-  if (!reading || channel_.is_generation_saved()) return gate(std::move(reading), on_read);
-  channel_.save_generation([this, reading = std::move(reading), on_read = std::move(on_read), alive = std::weak_ptr<int>(alive_)] {
-    if (!alive.expired()) gate(reading, on_read);
+  const bool is_saved = !reading || channel_.is_generation_saved();
+  const auto finish = [this, reading = std::move(reading), on_read = std::move(on_read)] {
+    announce(reading);
+    on_read(reading);
+  };
+  if (is_saved) return finish();
+  channel_.save_generation([finish, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) finish();
   });
 }
 
-/// New segments are listed once the nodes of their viewers fill them, or after a while.
-void SourceFeed::gate(base::Result<Source::Reading> reading, const std::function<void(base::Result<Source::Reading>)>& on_read) {
-  if (!reading || !reading->snapshot || reading->facts.is_multivariant) return on_read(std::move(reading));
+/// New segments are listed for a node's viewers once it fills them, or after a while.
+void SourceFeed::announce(const base::Result<Source::Reading>& reading) {
+  if (!reading || !reading->snapshot || reading->facts.is_multivariant) return;
   const auto idle = std::max<std::chrono::milliseconds>(3 * reading->facts.target_duration, std::chrono::milliseconds{3'000});
-  announcer_.announce(newest_, idle, [reading = std::move(reading), on_read] { on_read(reading); });
+  announcer_.announce(newest_, idle, slot_->state.get()->snapshot);
+}
+
+void SourceFeed::drain() {
+  announcer_.end();
+  source_.drain();
+}
+
+void SourceFeed::close(const base::Error& error) {
+  announcer_.end();
+  source_.close(error);
 }
 
 base::Result<Source::Reading> SourceFeed::understand(const net::WholeAnswer& answer) {
@@ -153,7 +167,8 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   newest_ = newest_targets(shown, linked->links);
   if (identity_.depth < kDeepest) channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders, announcer_.audience());
+  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders, announcer_.audience(),
+                                                     announcer_.gate());
   auto& facts = reading.facts;
   facts.target_duration = shown.target_duration;
   facts.part_target = std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));

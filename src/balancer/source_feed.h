@@ -37,6 +37,8 @@ class SourceFeed final : public Source::World {
   ~SourceFeed() override;
 
   Source& source() { return source_; }
+  void drain();
+  void close(const base::Error&);
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
   FeedIdentity& identity() { return identity_; }
   base::SteadyTime last_named{};
@@ -51,7 +53,7 @@ class SourceFeed final : public Source::World {
   void on_stalled(std::chrono::milliseconds unchanged) override;
 
  private:
-  void gate(base::Result<Source::Reading>, const std::function<void(base::Result<Source::Reading>)>& on_read);
+  void announce(const base::Result<Source::Reading>&);
   base::Result<Source::Reading> understand(const net::WholeAnswer&);
   base::Result<Source::Reading> read_media(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);

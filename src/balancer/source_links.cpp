@@ -98,14 +98,14 @@ struct SourceLinks::Work {
     return absolute(*uri);
   }
 
-  SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false}); }
+  SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false, false}); }
 
   SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
     NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind};
     auto reference = reference_between(place.path, named.path);
     if (!named.query.empty()) reference += "?" + named.query;
     out.playlists.push_back(std::move(named));
-    return std::make_shared<const SourceLink>(SourceLink{std::move(reference), "", true});
+    return std::make_shared<const SourceLink>(SourceLink{std::move(reference), "", false, true});
   }
 
   base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {
@@ -113,9 +113,8 @@ struct SourceLinks::Work {
     const auto query = contracts::signed_query(*making.keys, link, place.now);
     if (query.empty())
       return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));
-    SourceLink made{reference_between(place.path, origin.path) + "?" + query, "", true};
-    if (goes_to_node(use.kind)) made.target = contracts::media_target(link, query);
-    return std::make_shared<const SourceLink>(std::move(made));
+    return std::make_shared<const SourceLink>(
+        SourceLink{reference_between(place.path, origin.path) + "?" + query, contracts::media_target(link, query), goes_to_node(use.kind), true});
   }
 };
 

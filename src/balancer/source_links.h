@@ -31,7 +31,8 @@ namespace tribune::balancer {
 /// The new text of one URI. Immutable.
 struct SourceLink {
   std::string reference;         // relative or absolute
-  std::string target;            // "/media/…" at a node, for what pins decide; else empty
+  std::string target;            // "/media/…" at a node, of what nodes serve; else empty
+  bool is_pinned = false;        // pins decide at which node
   bool is_within_session = false;  // relative to `/live/{channel}/~{session}/`
 };
 using SourceLinkPtr = std::shared_ptr<const SourceLink>;  // null: the URI stays as it is

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,19 @@
 #include "base/clock.h"
 
 namespace tribune::balancer {
+
+class PublishGate;
+
+/// What a blocking reload waits for (RFC 8216bis section 6.2.5.2).
+struct BlockingReload {
+  std::int64_t msn = 0;
+  std::optional<std::int64_t> part;
+
+  /// In a playlist that ends before `end_msn`, and with that many parts of it.
+  bool is_in(std::int64_t end_msn, std::int32_t trailing_parts) const {
+    return msn < end_msn || (part && msn == end_msn && *part < trailing_parts);
+  }
+};
 
 /// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat says).
 struct LinkPin {
@@ -58,8 +72,14 @@ class SourceSnapshot {
   /// A multivariant playlist at the bare URL `/live/{channel}/index.m3u8`: every child is named under `~{token}/`.
   virtual std::string text_for_bare_url(std::string_view token) const = 0;
 
-  /// Who is told of the segments to come; null for a multivariant playlist.
+  /// Whether a reload that waits for this need not wait any more.
+  virtual bool lists(const BlockingReload&) const { return true; }
+
+  // Null for a multivariant playlist:
+  /// Who is told of the segments to come.
   virtual Audience* audience() const { return nullptr; }
+  /// Who does not see this playlist's newest yet.
+  virtual PublishGate* gate() const { return nullptr; }
 };
 
 using SnapshotPtr = std::shared_ptr<const SourceSnapshot>;

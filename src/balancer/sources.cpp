@@ -120,7 +120,8 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
   const bool is_good = state->snapshot && now < state->good_until;
   if (state->is_failing && !is_good && now < state->retry_at) return base::Result<PlaylistAnswer>(tl::unexpected(*state->error));
   if (!state->snapshot) return std::nullopt;
-  if (want && state->facts.can_block_reload && !state->facts.contains(*want)) {
+  const bool blocks = want && state->facts.can_block_reload;
+  if (blocks && !state->facts.contains(*want)) {
     if (want->msn > state->facts.end_msn + 1)   // section 6.2.5.2
       return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_msn lies too far ahead");
     return std::nullopt;
@@ -131,7 +132,7 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
       if (owner) owner->wake(key);
     });
   }
-  return base::Result<PlaylistAnswer>(PlaylistAnswer{state->snapshot, state->is_failing, false});
+  return base::Result<PlaylistAnswer>(PlaylistAnswer{state->snapshot, state->is_failing, false, blocks ? want : std::nullopt});
 }
 
 void Sources::Inner::wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>& channel, const std::string& key, Source::Waiter waiter,

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,6 +60,7 @@ struct PlaylistAnswer {
   SnapshotPtr snapshot;
   bool stale = false;
   bool waited = false;
+  std::optional<BlockingReload> want{};   // of a reload that waits for it; the snapshot has it
 };
 
 /// Errors: not_found "channel" or "playlist"; invalid_input with fault client for bad _HLS_ keys; timeout, unavailable,

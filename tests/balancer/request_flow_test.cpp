@@ -264,3 +264,62 @@ TEST_CASE("A new configuration is in force for the next request, and sessions st
   CHECK(s.get("/live/redirect/index.m3u8")->status() == 404);
   CHECK(s.get(base + "v.m3u8")->status() == 200);
 }
+
+namespace {
+
+/// Two viewers, one at each node, and a reading that ends with MSN 106 and that "stadium" does not fill yet.
+struct Gated : Stage {
+  std::shared_ptr<PublishGate> gate = std::make_shared<PublishGate>();
+  std::string slow, quick;
+
+  Gated() {
+    hear("stadium");
+    hear("city");
+    slow = open("direct", {}, "?cache=stadium");
+    quick = open("direct", {}, "?cache=city");
+    const auto former = std::make_shared<test::FakeSnapshot>(false, 100, 106);
+    former->set_gate(gate);
+    const auto newest = std::make_shared<test::FakeSnapshot>(false, 101, 107);
+    newest->set_gate(gate);
+    playlists["v.m3u8"] = newest;
+    gate->hold(1, former, {"stadium"});
+  }
+  ~Gated() { gate->forget(); }
+  void turn() {
+    loop.post([this] { loop.stop(); });
+    loop.run();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Gated, "What a node does not fill yet is kept from its viewers alone") {
+  get(quick + "v.m3u8");
+  get(slow + "v.m3u8");
+  // Pins tell what was listed: who moves now gets the other node from the first segment on that he has not seen.
+  const auto moved = get(quick + "v.m3u8?cache=stadium");
+  CHECK(moved->body() == "media 0=http://c:82");
+  gate->open(1, "stadium");
+  playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 101, 108);
+  CHECK(get(quick + "v.m3u8")->body() == "media 0=http://c:82 107=http://s:81");
+  CHECK(get(slow + "v.m3u8?cache=city")->body() == "media 0=http://s:81 106=http://c:82");
+}
+
+TEST_CASE_FIXTURE(Gated, "A reload that waits for what its node does not fill yet is answered once it does") {
+  want = BlockingReload{106, std::nullopt};
+  CHECK(get(quick + "v.m3u8?_HLS_msn=106")->status() == 200);
+  const auto held = get(slow + "v.m3u8?_HLS_msn=106");
+  const auto left = get(slow + "v.m3u8?_HLS_msn=106");
+  turn();
+  CHECK_FALSE(held->response);
+  left->gone();
+  CHECK_FALSE(left->is_open);
+  gate->open(1, "stadium");
+  CHECK_FALSE(held->response);   // on its own loop
+  turn();
+  CHECK(held->status() == 200);
+  CHECK(held->note.cache == "waited");
+  CHECK(metric("tribune_balancer_playlists_total{kind=\"media\",result=\"gone\"}") == 1);
+  want = BlockingReload{105, std::nullopt};
+  CHECK(get(slow + "v.m3u8?_HLS_msn=105")->status() == 200);
+}

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "balancer/news/publish_gate.h"
 #include "balancer/players.h"
 #include "balancer/request_flow.h"
 #include "balancer/tables.h"
@@ -74,8 +75,12 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
     return rendered;
   }
   std::string text_for_bare_url(std::string_view token) const override { return "under ~" + std::string(token) + "/"; }
+  bool lists(const balancer::BlockingReload& want) const override { return want.is_in(next_, 0); }
+  balancer::PublishGate* gate() const override { return gate_.get(); }
+  void set_gate(std::shared_ptr<balancer::PublishGate> gate) { gate_ = std::move(gate); }
 
  private:
+  std::shared_ptr<balancer::PublishGate> gate_;
   bool multivariant_;
   std::int64_t first_, next_;
 };
@@ -109,6 +114,7 @@ struct Stage {
   std::vector<balancer::OnPlaylist> waiting;
   std::vector<std::string> asked;                 // "channel path?query"
   bool is_stale = false;
+  std::optional<balancer::BlockingReload> want;   // of every question that is answered
 
   balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
                               [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
@@ -142,7 +148,7 @@ struct Stage {
     const auto found = playlists.find(std::string(question.path));
     if (found == playlists.end()) on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no such playlist"));
     else if (!found->second) waiting.push_back(std::move(on_answer));
-    else on_answer(balancer::PlaylistAnswer{found->second, is_stale, false});
+    else on_answer(balancer::PlaylistAnswer{found->second, is_stale, false, want});
     return {};
   }
 

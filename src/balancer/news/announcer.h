@@ -1,21 +1,26 @@
 #pragma once
-// The publish gate of one media playlist: what is new in a reading is told to the nodes whose viewers follow it, and the
-// reading is held back until they fill it, for publish_delay at most. Nodes that do not listen are not waited for.
+// The announcements of one media playlist: what is new in a reading is told to the nodes whose viewers follow it, and the
+// reading is held back from the viewers of each until it fills it, for publish_delay at most. A node that does not listen is not
+// waited for.
 
-#include <functional>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "balancer/news/audience.h"
 #include "balancer/news/news_desk.h"
+#include "balancer/news/publish_gate.h"
 #include "base/metrics.h"
 #include "net/event_loop.h"
 
 namespace tribune::balancer {
 
-/// What is told of one reading: its newest segments and parts. A source that gained more is not at its live edge.
+/// What is told of one reading: what its end names. A source that gained more is not at its live edge.
 inline constexpr std::size_t kMaxAnnounced = 16;
 
 /// Owned by one worker.
@@ -26,23 +31,32 @@ class Announcer {
   ~Announcer();
 
   const std::shared_ptr<Audience>& audience() const { return audience_; }
+  const std::shared_ptr<PublishGate>& gate() const { return gate_; }
 
-  /// `newest` are the links' targets at the end of a reading. Runs `then` once, at once when nobody is to be told. `idle`: who
-  /// did not ask for so long follows no more.
-  void announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle, std::function<void()> then);
+  /// Before a reading is published: `newest` are the links' targets at its end, `former` is what is published now; null: nothing.
+  /// `idle`: who did not ask for so long follows no more.
+  void announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle, SnapshotPtr former);
+
+  /// Holds nothing back any more of what was announced.
+  void end();
 
  private:
-  void release(std::int64_t number, bool taken);
+  struct Telling {
+    std::size_t left = 0;                  // nodes that have not taken it
+    net::Timer patience;
+  };
+  void taken(std::int64_t number, std::string_view node);
+  void give_up(std::int64_t number);
 
   NewsDesk* const desk_;
   net::EventLoop& loop_;
   const base::Clock& clock_;
   base::Counter taken_, late_, unheard_;
   const std::shared_ptr<Audience> audience_ = std::make_shared<Audience>();
+  const std::shared_ptr<PublishGate> gate_ = std::make_shared<PublishGate>();
   std::set<std::string> told_;             // of the last reading
-  std::function<void()> then_;
-  std::int64_t number_ = 0;                // of the announcement that then_ waits for
-  net::Timer patience_;
+  std::int64_t number_ = 0;                // of the last announcement
+  std::map<std::int64_t, Telling> tellings_;   // that nodes have not taken
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

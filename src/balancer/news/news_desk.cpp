@@ -163,11 +163,9 @@ void NewsDesk::refuse(net::Exchange& exchange, base::Counter& counter, const htt
 
 // ---- the callers' side ----
 
-std::size_t NewsDesk::tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, std::function<void()> on_taken) {
-  const auto telling = std::make_shared<Telling>();
-  telling->on_taken = std::move(on_taken);
+std::vector<std::string> NewsDesk::tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, const OnTaken& on_taken) {
   std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
-  std::size_t listening = 0;
+  std::vector<std::string> listening;
   Done done;
   {
     const std::lock_guard lock(mutex_);
@@ -176,14 +174,17 @@ std::size_t NewsDesk::tell(const std::vector<std::string>& nodes, const std::vec
       const auto found = boxes_.find(node);
       if (found == boxes_.end() || !found->second.listens(now)) continue;
       auto& box = found->second;
-      ++listening;
+      listening.push_back(node);
+      const auto telling = std::make_shared<Telling>();
+      telling->node = node;
+      telling->left = targets.size();
+      telling->on_taken = on_taken;
       for (const auto& target : targets) box.notices.push_back({++number_, target, now, telling});
       drop(box, now, done);
       if (box.held) waiting.emplace_back(node, box.held);
     }
-    telling->left = listening * targets.size();
   }
-  told_.add(static_cast<double>(listening * targets.size()));
+  told_.add(static_cast<double>(listening.size() * targets.size()));
   for (auto& [node, held] : waiting) release_later(node, std::move(held));
   tell_done(done);
   return listening;
@@ -265,7 +266,7 @@ void NewsDesk::drop(Mailbox& box, base::SteadyTime now, Done& done) {
 
 void NewsDesk::tell_done(const Done& done) {
   for (const auto& telling : done)
-    if (telling && --telling->left == 0 && telling->on_taken) telling->on_taken();
+    if (telling && --telling->left == 0 && telling->on_taken) telling->on_taken(telling->node);
 }
 
 }  // namespace tribune::balancer

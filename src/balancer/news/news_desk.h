@@ -52,9 +52,10 @@ class NewsDesk {
   /// A node's question. It is believed when its signature fits, it is of the run that sends the node's heartbeats, and no replay.
   void answer(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view node);
 
-  /// Tells those of the nodes that listen, and returns how many these are. When all have taken everything, `on_taken` runs once,
-  /// on any worker's loop; not when none listens.
-  std::size_t tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, std::function<void()> on_taken);
+  using OnTaken = std::function<void(const std::string& node)>;
+  /// Tells those of the nodes that listen, and returns which these are. `on_taken` runs once for each that has taken everything, on any
+  /// worker's loop.
+  std::vector<std::string> tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, const OnTaken& on_taken);
 
   enum class Keep { no, yes };
   using OnResult = std::function<void(const std::string& node, const contracts::OrderResult&)>;
@@ -69,9 +70,11 @@ class NewsDesk {
   void drain();
 
  private:
+  /// What one node is told at a time.
   struct Telling {
+    std::string node;
     std::atomic<std::size_t> left{0};
-    std::function<void()> on_taken;
+    OnTaken on_taken;
   };
   struct Notice {
     std::int64_t number = 0;

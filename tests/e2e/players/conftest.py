@@ -64,3 +64,14 @@ def watch(request, playwright):
     yield make
     for viewer in viewers:
         viewer.close()
+
+
+@pytest.fixture
+def tab(watch):
+    """The page in a tab that can be hidden, loaded anew and closed; and what it shows when it knows its place."""
+
+    def make(page_url):
+        viewer = watch(page_url, 0, script="tab.mjs")
+        return viewer, viewer.next("opened", 120)
+
+    return make

@@ -119,7 +119,7 @@ def errors_of(seen):
 
 
 class Viewer:
-    """A page in headless Chromium; see watch.mjs and shaka.mjs."""
+    """A page in headless Chromium; see watch.mjs, tab.mjs and shaka.mjs."""
 
     def __init__(self, page_url, seconds, screenshot, script="watch.mjs", room=False, within=()):
         """`seconds` of playback; 0: until enough() is said. `within`: the command that enters the namespace of its network."""
@@ -160,6 +160,12 @@ class Viewer:
     def enough(self):
         self.process.stdin.write("enough\n")
         self.process.stdin.flush()
+
+    def tell(self, command, within=60):
+        """What the page shows after it; see tab.mjs."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.next(command.split()[0], within)
 
     def wait_done(self):
         return self.next("done", self.seconds * 4 + 30)

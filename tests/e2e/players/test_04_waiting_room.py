@@ -71,6 +71,15 @@ def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, ch
     wait_until(lambda: queued_event.balancer.metric("tribune_access_sessions") == 0, 5, "the page gave the session back")
 
 
+def test_a_page_that_shows_the_slate_keeps_its_place_over_a_reload(queued_event, tab):
+    viewer, _ = tab(queued_event.page_url("demo") + "&room=slate")
+    number = lambda: (viewer.tell("look")["door"]["place"] or {}).get("number")  # noqa: E731
+    before = wait_until(number, 40, "the page knows the place of the ticket that the player got")
+    viewer.tell("reload")
+    assert wait_until(number, 40, "and again") == before
+    assert queued_event.balancer.metric("tribune_access_queue_length") == 1
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_ffmpeg_decodes_the_slate_and_then_the_programme(queued_event, folder, channel):
     errors = folder / "ffmpeg.stderr"

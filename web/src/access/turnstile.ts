@@ -9,7 +9,8 @@
 //   inside    there is a URL to play                                       (the API; or nobody answers there, and the balancer's door decides)
 //
 // While it waits it reads the notice that is the same for everybody, from a cache node. The balancer hears of it when its turn is near,
-// and twice in a lease, which keeps the place.
+// and twice in a lease, which keeps the place, in a hidden tab too. A tab that the browser froze, or that had no network, looks again
+// as soon as it is back.
 
 import { type Notice, type Place, isCalled, moved, placeOf, readNotice, spread } from "./queue";
 
@@ -33,7 +34,7 @@ interface Answer {
 const kTimeoutMs = 5000;
 const kRefusedRetrySeconds = 15;
 const kAwayRetrySeconds = 3;
-const kTooSoonMs = 3000; // a session that ends so soon after it was given is not asked for again at once
+const kTooSoonMs = 3000; // what was answered so lately is not asked again at once
 const kSeed = Math.floor(Math.random() * 2 ** 31); // stands for the ticket's number while there is none
 
 export class Turnstile {
@@ -47,6 +48,7 @@ export class Turnstile {
   private session: string | null = null;
   private notice: Notice | null = null;
   private heardAt = 0;
+  private lookedAt = 0; // or asked
   private isBusy = false;
   private isInPlayer = false; // the player has the ticket's URL and turns by itself
 
@@ -60,8 +62,11 @@ export class Turnstile {
     this.storageKey = `tribune.ticket.${channel}`;
     this.ticket = sessionStorage.getItem(this.storageKey);
     this.metronome.onmessage = () => void this.tick();
-    addEventListener("pagehide", () => this.leave(), { signal: this.abort.signal });
-    addEventListener("pageshow", (event) => event.persisted && this.lost(), { signal: this.abort.signal });
+    const { signal } = this.abort;
+    addEventListener("pagehide", () => this.leave(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.lost(), { signal });
+    addEventListener("online", () => this.isBack(), { signal });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.isBack(), { signal });
   }
 
   /** Asks for a session. */
@@ -70,9 +75,11 @@ export class Turnstile {
     void this.tick();
   }
 
-  /** Without the API: the balancer's door decides, and may show its slate. */
+  /** Without the API: the balancer's door decides, and may show its slate. Who has a place goes back to it. */
   openBare(): void {
-    this.enter({ state: "inside", url: this.bareUrl });
+    const url = new URL(this.bareUrl, location.href);
+    if (this.ticket) url.searchParams.set("session", this.ticket);
+    this.enter({ state: "inside", url: url.href });
   }
 
   /** The session has ended, or the page comes back from the browser's memory. */
@@ -84,13 +91,20 @@ export class Turnstile {
     void this.tick();
   }
 
-  /** What the player's own URLs name: its session, or the ticket while it watches the slate. Nobody else may give it back. */
+  /** What the player's own URLs name: its session, or the ticket while it watches the slate. Only a session is given back. */
   playerHas(pass: string, isSlate: boolean): void {
-    this.session ??= pass;
+    if (!isSlate) this.session ??= pass;
     if (isSlate === this.isInPlayer) return;
     this.isInPlayer = isSlate;
-    if (isSlate) this.ticket = pass;
+    this.keepTicket(isSlate ? pass : null);
     this.enter(isSlate ? { state: "queued", nextAt: 0 } : { state: "inside", place: null });
+    void this.tick();
+  }
+
+  /** Somebody looks at the page, or the network is there, again: what it shows may be old. A full queue said itself when to come back. */
+  private isBack(): void {
+    if (this.door.state === "full" || !Number.isFinite(this.door.nextAt)) return;
+    this.enter({ nextAt: Math.min(this.door.nextAt, Math.max(Date.now(), this.lookedAt + kTooSoonMs)) });
     void this.tick();
   }
 
@@ -109,6 +123,7 @@ export class Turnstile {
   private async tick(): Promise<void> {
     if (this.isBusy || this.abort.signal.aborted || this.door.state === "inside" || Date.now() < this.door.nextAt) return;
     this.isBusy = true;
+    this.lookedAt = Date.now();
     try {
       const wasSeen = this.door.place !== null && !this.mustBeHeard() && (await this.look());
       if (!wasSeen) await this.ask();
@@ -166,6 +181,7 @@ export class Turnstile {
     const body = JSON.stringify({ channel: this.channel, ...(this.ticket ? { ticket: this.ticket } : {}) });
     const answer = await this.call("/api/v1/access", { method: "POST", body, headers: { "Content-Type": "application/json" } }).catch(() => null);
     this.abort.signal.throwIfAborted();
+    if (this.door.state === "inside") return; // the player turned meanwhile
     if (!answer || answer.status >= 500 || answer.status === 404) return this.unanswered();
     if (answer.status === 200 && answer.body) return this.answered(answer.body);
     if (this.ticket && answer.status === 403 && !this.isInPlayer) {
@@ -210,7 +226,7 @@ export class Turnstile {
 
   private keepTicket(ticket: string | null): void {
     this.ticket = ticket;
-    if (ticket && !this.isInPlayer) sessionStorage.setItem(this.storageKey, ticket);
+    if (ticket) sessionStorage.setItem(this.storageKey, ticket);
     else sessionStorage.removeItem(this.storageKey);
   }
 

@@ -103,6 +103,10 @@ export class PlayerSession {
       this.observed.levels = data.levels.map((l) => ({ height: l.height, bitrate: l.bitrate }));
       void this.play();
     });
+    // What is listed counts until the first picture.
+    hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      if (!this.hasPlayed) this.observed.isSlate = details.fragments.some((f) => isSlate(f.url));
+    });
     hls.on(Hls.Events.FRAG_CHANGED, (_, { frag }) => (this.observed.isSlate = isSlate(frag.url)));
     hls.on(Hls.Events.FRAG_LOADED, (_, data) => this.noteFragment(data));
     hls.on(Hls.Events.ERROR, (_, data) => this.noteError(data));
