@@ -134,7 +134,8 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   auto set = inner.entrance(queue, places);
   if (inner.is_in_grace(inner.clock.steady_now())) set = inner.scopes_at(queue, places.front());
   else if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
-  if (!set) return Renewal::lapsed;
+  // Who watches over a restart is ended by nothing. Who was away, by what newcomers are.
+  if (!set || (!inner.is_in_grace(inner.clock.steady_now()) && inner.full_account(visitor))) return Renewal::lapsed;
   switch (inner.sessions.renew(id, visitor.channel, idle)) {
     case Sessions::Renewal::known: return Renewal::known;   // another request of it was faster
     case Sessions::Renewal::uncounted: return Renewal::uncounted;
@@ -167,6 +168,7 @@ bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {
   if (entry->state == TicketState::called) inner.keep(inner.scopes_of(queue, *entry), queue.kbps, -1);
   if (entry->state == TicketState::waiting) inner.forget_client(*entry);
   lane.line.set_state(ticket.number, TicketState::done);
+  inner.record("ticket_given_up", lane, ticket.number);
   inner.end(ticket.session);
   inner.has_changed = true;
   return true;

@@ -37,12 +37,13 @@ namespace tribune::access {
 /// Who asks for a session. The views need to live for the call only.
 struct Visitor {
   std::string_view channel;      // a configured one
-  std::string_view account{};    // empty: nobody's; not counted by account
+  std::string_view account{};    // what stands for it, the same each time; empty: nobody's, not counted by account
   std::string_view device{};     // how the account's owner knows it ("Living room TV"); named when the account is full
   std::string_view lane{};       // of access.lanes; empty or unknown: the first
   std::string_view client{};     // the address, or what stands for it (a /64): tickets are counted by it. Empty: not counted
   std::string_view group{};      // of cache nodes, and the node, where routing would send it now. Empty: not known
   std::string_view node{};
+  std::int64_t opened = 0;       // when its session began, in seconds of any one clock: the account's oldest is the one that began first
   std::span<const Place> others{};   // where it may watch when that one is full, in this order
 };
 
@@ -139,7 +140,7 @@ class Admission {
   ///   known      it watches
   ///   adopted    it is of a former run of the process, or it lapsed and there was room: it watches
   ///   uncounted  it watches, but as many as may be are known
-  ///   lapsed     it was released long ago and all is full: to be decided like a newcomer
+  ///   lapsed     it was released long ago, and all is full or its account's other devices watch: to be decided like a newcomer
   ///   ended      it was stopped, or another device of the account took over
   ///   unplaced   it is not known, nodes have limits, and the visitor names none: to be asked again with a node
   enum class Renewal { known, adopted, uncounted, lapsed, ended, unplaced };

@@ -172,7 +172,10 @@ void Admission::Inner::find_head(Lane& lane, std::size_t& skips) {
     if (state == TicketState::unknown && now < late_until) {
       lane.late.push_back(number);
     } else if (entry && state < TicketState::done) {
-      if (state != TicketState::unknown) lane.abandoned.add();
+      if (state != TicketState::unknown) {
+        lane.abandoned.add();
+        record("ticket_abandoned", lane, number);
+      }
       if (state == TicketState::waiting) forget_client(*entry);
       line.set_state(number, TicketState::done);
     }
@@ -198,6 +201,7 @@ void Admission::Inner::take_turn(ChannelQueue& queue, Lane& lane) {
   } else {
     lane.line.set_state(number, TicketState::passed);
     pass(queue, lane, number, entry);
+    record("ticket_passed_by", lane, number);
   }
   lane.line.advance();
   lane.disk.is_dirty = true;
@@ -240,6 +244,7 @@ bool Admission::Inner::trim_passed(ChannelQueue& queue, std::deque<Passed>& line
     if (!entry || entry->state != TicketState::passed) continue;
     if (entry->heard >= least) return true;
     lane.abandoned.add();
+    record("ticket_abandoned", lane, number);
     lane.line.set_state(number, TicketState::done);
   }
   return false;
@@ -252,6 +257,7 @@ void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t numbe
   lane.line.count_call();
   lane.calls.push_back({clock.steady_now() + kept_for(), number});
   lane.called.add();
+  record("ticket_called", lane, number);
 }
 
 void Admission::Inner::keep(const ScopeSet& set, std::int64_t kbps, int by) {
@@ -285,6 +291,7 @@ void Admission::Inner::expire(ChannelQueue& queue, Lane& lane) {
     keep(set, queue.kbps, -1);
     lane.line.set_state(due.number, TicketState::done);
     lane.unclaimed.add();
+    record("ticket_unclaimed", lane, due.number);
     has_changed = true;
   }
 }

@@ -67,6 +67,10 @@ Account* Admission::Inner::full_account(const Visitor& visitor) {
   return &found->second;
 }
 
+bool Admission::Inner::is_unheard_account(const Visitor& visitor) const {
+  return !visitor.account.empty() && limits.max_sessions_per_account && is_in_grace(clock.steady_now());
+}
+
 namespace {
 
 Refused account_full(const Account& account) {
@@ -87,6 +91,7 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
   const auto places = places_of(visitor);
   auto* account = full_account(visitor);
   if (account && (limits.account_rule == AccountRule::refuse || account->devices.empty())) return account_full(*account);
+  if (is_unheard_account(visitor)) return join(queue, visitor, places);
   Granted result;
   std::optional<ScopeSet> set;
   if (account) {
@@ -133,6 +138,7 @@ Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, con
   ticket.number = lane->line.join(ticket.session, client, lists.number(places), clock.steady_now());
   write_behind(*lane);
   queued_new.add();
+  record("ticket_given", *lane, ticket.number);
   return queued(queue, *lane, ticket, true);
 }
 
@@ -231,6 +237,7 @@ Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor&
   lane.claimed.add();
   lane.waited.observe(static_cast<double>(Line::ticks(clock.steady_now()) - entry.joined) / 10);
   lane.line.set_state(ticket.number, TicketState::claimed);
+  record("ticket_claimed", lane, ticket.number);
   granted.add();
   return result;
 }
@@ -250,12 +257,22 @@ void Admission::Inner::record(std::string_view event, const ScopeSet& set) {
                               {"node", name_of(set)}});
 }
 
+void Admission::Inner::record(std::string_view event, const Lane& lane, std::uint64_t number) {
+  if (!log.wants(base::LogLevel::debug)) return;
+  const auto& all = scopes.global();
+  log.debug("access", event, {{"queue", lane.disk.key}, {"number", number}, {"waiting", lane.line.waiting()}, {"sessions", all.sessions},
+                              {"limit", all.limit.max_sessions.value_or(kNoLimit)}, {"kept", all.kept}});
+}
+
 void Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps) {
   drop(id);
   Holding holding{set, nullptr, kbps, true};
   if (!visitor.account.empty()) {
     holding.account = &*accounts.try_emplace(std::string(visitor.account)).first;
-    holding.account->second.devices.push_back({id, std::string(visitor.device)});
+    auto& devices = holding.account->second.devices;
+    const auto is_before = [](std::int64_t opened, const Account::Device& device) { return opened < device.opened; };
+    const auto place = std::upper_bound(devices.begin(), devices.end(), visitor.opened, is_before);
+    devices.insert(place, {id, std::string(visitor.device), visitor.opened});
   }
   set.each([&](Scope& scope) {
     ++scope.sessions;

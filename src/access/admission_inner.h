@@ -84,6 +84,7 @@ struct Account {
   struct Device {
     SessionId session;
     std::string name;
+    std::int64_t opened;
   };
   std::vector<Device> devices;               // the oldest first
 };
@@ -114,11 +115,15 @@ struct Admission::Inner {
   void hear(Lane&, const Visitor&, const TicketClaim&, TicketEntry&);
   /// The account's devices, when one more would be too many.
   Account* full_account(const Visitor&);
+  /// Whether devices of the account may watch of which this process has not heard yet.
+  bool is_unheard_account(const Visitor&) const;
   bool open(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
   void hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps);
   bool drop(SessionId);
   /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
   void record(std::string_view event, const ScopeSet&);
+  /// And one for each step of a ticket: it was given, called, claimed, or lost its place.
+  void record(std::string_view event, const Lane&, std::uint64_t number);
   void end(SessionId);
   bool move(SessionId, const PlaceScopes&, bool must);
   SessionId new_id();

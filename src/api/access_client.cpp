@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
+#include "contracts/ticket.h"
 #include "http/problem.h"
 #include "http/uri.h"
 #include "net/client_address.h"
@@ -21,6 +22,8 @@ using namespace std::chrono_literals;
 using contracts::AccessRequest;
 
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
+constexpr std::size_t kMaxTextBytes = 128;
+constexpr std::size_t kMaxPassBytes = 256;   // more than any ticket or token has: what is longer is refused for what is left of it
 constexpr std::size_t kMaxReceipts = 8;
 constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
@@ -66,7 +69,8 @@ base::Result<AccessRequest> access_request(const http::Request& request, const A
   for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);
     if (!given || given->is(base::json::Kind::null)) continue;
-    if (!given->is(base::json::Kind::string) || given->string.size() > 128) return wrong("\"" + std::string(name) + "\" must be a text of at most 128 bytes");
+    const auto most = field == &AccessRequest::pass ? contracts::kMaxTicketCharacters : kMaxTextBytes;
+    if (!given->is(base::json::Kind::string) || given->string.size() > most) return wrong(fmt::format("\"{}\" must be a text of at most {} bytes", name, most));
     made.*field = given->string;
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
@@ -149,14 +153,14 @@ void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> 
 void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
   auto request = session_report(exchange->request());
   if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
-  request->pass = pass.substr(0, 128);
+  request->pass = pass.substr(0, kMaxPassBytes);
   ask(worker, std::move(exchange), *request);
 }
 
 void AccessClient::stop(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
   AccessRequest request;
   request.action = AccessRequest::Action::stop;
-  request.pass = pass.substr(0, 128);
+  request.pass = pass.substr(0, kMaxPassBytes);
   request.client = exchange->request().client;
   ask(worker, std::move(exchange), request);
 }

@@ -88,7 +88,8 @@ bool RequestFlow::take_token(runtime::Worker& worker, Viewer& viewer, std::strin
 
 bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   using Renewal = access::Admission::Renewal;
-  const access::Visitor visitor{.channel = viewer.channel->id};
+  const auto& token = viewer.token;
+  const access::Visitor visitor{.channel = viewer.channel->id, .account = token.owner.account, .device = token.owner.device, .opened = token.opened};
   auto renewal = parts_.admission.renew(viewer.token.session, visitor, idle);
   if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;

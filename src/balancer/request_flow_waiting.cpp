@@ -22,13 +22,14 @@ namespace tribune::balancer {
 
 access::Decision RequestFlow::decide_on(const Viewer& viewer, const access::TicketClaim* ticket) {
   const auto client = counted_client(viewer.request().client);
-  const access::Visitor visitor{.channel = viewer.channel->id, .client = client};
+  const auto& owner = viewer.token.owner;
+  const access::Visitor visitor{.channel = viewer.channel->id, .account = owner.account, .device = owner.device, .client = client, .opened = viewer.token.opened};
   return decide(parts_.admission, parts_.router, visitor, asked_of(viewer), ticket, viewer.view->session_idle);
 }
 
 bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
   const auto now = parts_.slates.now();
-  viewer.ticket = ticket_for(viewer.channel->id, queued.ticket, viewer.token.links, now);
+  viewer.ticket = ticket_for(viewer.channel->id, queued.ticket, viewer.token.links, now, {});
   viewer.token.session = queued.ticket.session;
   viewer.is_new = true;
   viewer.exchange->note.session = contracts::session_name(queued.ticket.session);
@@ -69,6 +70,7 @@ bool RequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   viewer.token.session = ticket->session;
   viewer.token.opened = ticket->issued;
   viewer.token.links = ticket->links;
+  viewer.token.owner = ticket->owner;
   viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(ticket->session);
   viewer.ticket = std::move(*ticket);

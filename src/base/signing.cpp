@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 namespace tribune::base {
 
@@ -22,16 +23,26 @@ std::string mac_of(State state, std::string_view message) {
 
 constexpr std::array<std::string_view, 6> kPurposes = {"link", "token", "receipt", "heartbeat", "ticket", "peer"};
 
-State prepared_state(std::string_view secret, std::string_view purpose) {
-  // The purpose's own key is HMAC(secret, "tribune:" purpose), as HKDF-Expand makes one (RFC 5869 section 2.3).
+using Key = std::array<unsigned char, crypto_auth_hmacsha256_BYTES>;
+using Nonce = std::array<unsigned char, crypto_stream_xchacha20_NONCEBYTES>;
+static_assert(std::tuple_size_v<Key> == crypto_stream_xchacha20_KEYBYTES && kMacBytes <= std::tuple_size_v<Nonce>);
+
+/// A purpose's own key is HMAC(secret, use purpose), as HKDF-Expand makes one (RFC 5869 section 2.3).
+Key derived_key(std::string_view secret, std::string_view use, std::string_view purpose) {
   State state;
-  unsigned char derived[crypto_auth_hmacsha256_BYTES];
+  Key derived;
   crypto_auth_hmacsha256_init(&state, raw(secret), secret.size());
-  crypto_auth_hmacsha256_update(&state, raw("tribune:"), 8);
+  crypto_auth_hmacsha256_update(&state, raw(use), use.size());
   crypto_auth_hmacsha256_update(&state, raw(purpose), purpose.size());
-  crypto_auth_hmacsha256_final(&state, derived);
-  crypto_auth_hmacsha256_init(&state, derived, sizeof derived);
-  sodium_memzero(derived, sizeof derived);
+  crypto_auth_hmacsha256_final(&state, derived.data());
+  return derived;
+}
+
+State prepared_state(std::string_view secret, std::string_view purpose) {
+  State state;
+  auto derived = derived_key(secret, "tribune:", purpose);
+  crypto_auth_hmacsha256_init(&state, derived.data(), derived.size());
+  sodium_memzero(derived.data(), derived.size());
   return state;
 }
 
@@ -41,6 +52,7 @@ struct KeyRing::Prepared {
   std::string id;
   std::optional<WallTime> not_after;
   std::array<State, kPurposes.size()> states;
+  std::array<Key, kPurposes.size()> masks;
 
   bool usable(WallTime now) const { return !not_after || now < *not_after; }
   const State& state(Purpose purpose) const { return states[static_cast<std::size_t>(purpose)]; }
@@ -49,8 +61,11 @@ struct KeyRing::Prepared {
 KeyRing::KeyRing(std::vector<SigningKey> keys) {
   if (sodium_init() < 0) std::abort();  // no random source: nothing here could be trusted
   for (auto& key : keys) {
-    Prepared prepared{key.id, key.not_after, {}};
-    for (std::size_t i = 0; i < kPurposes.size(); ++i) prepared.states[i] = prepared_state(key.secret, kPurposes[i]);
+    Prepared prepared{key.id, key.not_after, {}, {}};
+    for (std::size_t i = 0; i < kPurposes.size(); ++i) {
+      prepared.states[i] = prepared_state(key.secret, kPurposes[i]);
+      prepared.masks[i] = derived_key(key.secret, "tribune-mask:", kPurposes[i]);
+    }
     keys_.push_back(std::move(prepared));
   }
 }
@@ -76,6 +91,21 @@ bool KeyRing::verify(Purpose purpose, std::string_view message, std::string_view
     return sodium_memcmp(expected.data(), mac.data(), kMacBytes) == 0;
   }
   return false;
+}
+
+std::optional<std::string> KeyRing::masked(Purpose purpose, std::string_view text, std::string_view key_id, std::string_view mac,
+                                           WallTime now) const {
+  if (mac.size() != kMacBytes) return std::nullopt;
+  for (const auto& key : keys_) {
+    if (key.id != key_id || !key.usable(now)) continue;
+    Nonce nonce{};
+    std::copy(mac.begin(), mac.end(), nonce.begin());
+    std::string out(text.size(), '\0');
+    crypto_stream_xchacha20_xor(reinterpret_cast<unsigned char*>(out.data()), raw(text), text.size(), nonce.data(),
+                                key.masks[static_cast<std::size_t>(purpose)].data());
+    return out;
+  }
+  return std::nullopt;
 }
 
 WallTime KeyRing::usable_until(std::string_view key_id) const {

@@ -172,8 +172,8 @@ const config::Section<Event>& event_section() {
                     "new key second everywhere, then first, then give the old one a not_after.")
           .required()
           .sections("channels", &Event::channels, channel_section(), "The channels of the event.")
-          .duration("clock_skew", &Event::clock_skew, {0ms, 1h},
-                    "By how much the clocks of the event's machines may differ: links, tokens and heartbeats accept it.")
+          .duration("clock_skew", &Event::clock_skew, {1s, 1h},
+                    "By how much the clocks of the event's machines may differ, with the time that a message is on its way: links, tokens and heartbeats accept it.")
           .check(check_event);
   return section;
 }

@@ -2,7 +2,7 @@
 // A ticket: a place in a channel's waiting queue. Self-contained, so that a restarted balancer believes it. Values and pure
 // functions.
 //
-//   {key id}.{base64url of: version, queue, lane, number, session, issued, MAC}
+//   {key id}.{base64url of: version and links mode, queue, lane, number, session, issued, owner, MAC}   (signed_payload.h)
 
 #include <chrono>
 #include <cstdint>
@@ -23,12 +23,13 @@ struct Ticket {
   SessionId session = 0;          // what the session will be called when the ticket is claimed
   std::int64_t issued = 0;        // unix seconds, to 2106
   LinksMode links = LinksMode::redirect;  // resolved when the ticket was given, never `automatic`
+  Owner owner{};                  // nobody's for who came without an account: the text is the shorter for it
   bool operator==(const Ticket&) const = default;
 };
 
-inline constexpr std::size_t kMaxTicketCharacters = 73;
+inline constexpr std::size_t kMaxTicketCharacters = 148;
 
-/// Longer than any session token, so that the two can be told apart. The channel is signed, not written. Empty when the ring cannot
+/// Of a length that no session token has, so that the two can be told apart. The channel is signed, not written. Empty when the ring cannot
 /// sign or the value cannot be written.
 std::string write_ticket(const base::KeyRing&, const Ticket&, base::WallTime now);
 
@@ -37,7 +38,7 @@ std::string write_ticket(const base::KeyRing&, const Ticket&, base::WallTime now
 base::Result<Ticket> read_ticket(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
                                  std::chrono::milliseconds max_age, std::chrono::milliseconds skew);
 
-/// Whether the text has a ticket's length, rather than a session token's. Says nothing of the signature.
+/// Whether the text has a length that tickets have, and session tokens do not. Says nothing of the signature.
 bool looks_like_ticket(std::string_view text);
 
 }  // namespace tribune::contracts

@@ -2,7 +2,7 @@
 // A session token: the element `~{token}` of playlist paths. Self-contained, so that a restarted balancer believes it.
 // Values and pure functions.
 //
-//   {key id}.{base64url of: version and links mode, opened, session, mark of the first node, MAC}
+//   {key id}.{base64url of: version and links mode, opened, session, mark of the first node, owner, MAC}   (signed_payload.h)
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/event.h"
+#include "contracts/owner.h"
 
 namespace tribune::contracts {
 
@@ -23,15 +24,16 @@ struct Token {
   std::int64_t opened = 0;             // unix seconds, to 2106
   LinksMode links = LinksMode::redirect;  // resolved at opening, never `automatic`
   std::uint32_t first_node = 0;        // node_mark() of the node that it was sent to at its opening; 0: none, or of a former version
+  Owner owner{};                       // nobody's for who came without an account: the text is the shorter for it
   bool operator==(const Token&) const = default;
 };
 
-inline constexpr std::size_t kMaxTokenCharacters = 60;
+inline constexpr std::size_t kMaxTokenCharacters = 135;
 
 /// 24 bits of a node's id, never 0; 0 for none.
 std::uint32_t node_mark(std::string_view id);
 
-/// At most kMaxTokenCharacters of base64url and '.'; the channel is signed, not written. Empty when the ring cannot sign or
+/// At most kMaxTokenCharacters of base64url and '.', 60 for nobody's; the channel is signed, not written. Empty when the ring cannot sign or
 /// the value cannot be written.
 std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 

@@ -99,12 +99,11 @@ void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_comm
 base::Status LmdbStore::flush() {
   std::unique_lock lock(mutex_);
   const auto until = queued_;
-  const auto failed_before = failed_batches_;
   ++flushes_;
   work_.notify_all();
   written_.wait(lock, [&] { return settled_ >= until; });
   --flushes_;
-  if (failed_batches_ == failed_before) return {};
+  if (std::exchange(reported_failures_, failed_batches_) == failed_batches_) return {};
   return base::failure(base::ErrorKind::io, base::Fault::tribune, "a batch was not written", true);
 }
 
@@ -192,6 +191,8 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       const auto full = outcome.error;
       const std::unique_lock alone(environment_mutex_);
       outcome = environment_->write_erasures(changes);
+      const bool had_values = std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.value.has_value(); });
+      if (outcome.written == Written::erasures_only && !had_values) outcome.written = Written::all;
       if (outcome.written == Written::erasures_only) outcome.error = full;
     }
     if (outcome.must_reopen) {

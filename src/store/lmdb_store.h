@@ -83,6 +83,7 @@ class LmdbStore final : public Store {
   std::uint64_t queued_ = 0;                         // writes ever queued
   std::uint64_t settled_ = 0;                        // writes written or failed
   std::uint64_t failed_batches_ = 0;
+  std::uint64_t reported_failures_ = 0;              // those of which a flush() has told
   bool is_failing_ = false;                          // the last batch was not written
   std::size_t flushes_ = 0;                          // callers in flush(): the batch does not wait for company
   bool closing_ = false;

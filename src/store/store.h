@@ -46,7 +46,7 @@ class Store {
   /// only when the process ends before. For the few records that an operator's order makes, which nobody repeats.
   virtual void keep(std::string_view table, std::string key, std::optional<std::string> value) = 0;
 
-  /// Waits until all that was queued before is on disk.
+  /// Waits until all that was queued before is on disk. An error when a write was refused or failed since the flush before this one.
   virtual base::Status flush() = 0;
   virtual std::uint64_t failed_batches() const = 0;
 };

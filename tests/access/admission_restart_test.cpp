@@ -184,3 +184,66 @@ TEST_CASE("What the drawing of lots gave is the same after a kill") {
   house.gate->admission->configure(house.gate->settings, {{"later", 5}});
   CHECK(house.gate->admission->queue_status("later")->lanes[0].lottery == before);
 }
+
+namespace {
+
+access::Visitor device(std::string_view name, std::int64_t opened) { return {.channel = "main", .account = "ann", .device = name, .opened = opened}; }
+
+}  // namespace
+
+TEST_CASE("After a kill an account's devices count again, none is ended, and the oldest is the one that began first") {
+  House house;
+  const auto begin = [&](access::AccountRule rule) {
+    house.begin(access::kNoLimit);
+    house.gate->settings.max_sessions_per_account = 2;
+    house.gate->settings.account_rule = rule;
+    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
+  };
+  begin(access::AccountRule::refuse);
+  auto* gate = house.gate.get();
+  const auto tv = gate->granted(gate->ask(device("TV", 100))), phone = gate->granted(gate->ask(device("Phone", 200)));
+  house.settle();
+  house.end();
+
+  SUBCASE("refused") {
+    begin(access::AccountRule::refuse);
+    gate = house.gate.get();
+    const auto early = gate->ticket(gate->ask(device("Tablet", 300)));   // nobody knows yet how many watch
+    CHECK(gate->is_granted(gate->ask()));
+    CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::adopted);
+    CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::adopted);
+    const auto third = gate->ask(device("Laptop", 301));
+    REQUIRE(gate->refusal(third) == Refusal::account_full);
+    CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
+    for (int i = 0; i < 3; ++i) {
+      gate->pass(8s);
+      house.settle();
+      const auto shown = gate->admission->decide(device("Tablet", 324), &early, 1h);
+      CHECK(!gate->is_granted(shown));
+    }
+    CHECK(gate->refusal(gate->admission->decide(device("Tablet", 324), &early, 1h)) == Refusal::account_full);
+  }
+  SUBCASE("taken over") {
+    begin(access::AccountRule::take_over);
+    gate = house.gate.get();
+    CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::adopted);
+    CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::adopted);
+    gate->pass(20s);
+    const auto decision = gate->ask(device("Tablet", 320));
+    gate->granted(decision);
+    CHECK(std::get<access::Granted>(decision).replaced == std::vector<access::SessionId>{tv});
+    CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::ended);
+  }
+}
+
+TEST_CASE("A device that was away for long comes back when its account's other devices leave it a place") {
+  Gate gate;
+  gate.settings.max_sessions_per_account = 1;
+  gate.open();
+  const auto tv = gate.granted(gate.ask(device("TV", 100)));
+  gate.pass(20s);
+  const auto phone = gate.granted(gate.ask(device("Phone", 120)));
+  CHECK(gate.admission->renew(tv, device("TV", 100), 10s) == Admission::Renewal::lapsed);
+  CHECK(gate.admission->release(phone));
+  CHECK(gate.admission->renew(tv, device("TV", 100), 10s) == Admission::Renewal::adopted);
+}

@@ -44,6 +44,24 @@ TEST_CASE("a ring tells until when a key verifies") {
   CHECK(ring.usable_until("c") == WallTime::min());
 }
 
+TEST_CASE("a masked text is readable again by its own key, purpose and MAC alone") {
+  const auto ring = ring_of({{"k1", "0123456789abcdef", {}}, {"k2", "fedcba9876543210", kNow}});
+  const auto mac = ring.sign(Purpose::token, "m", kNow)->mac;
+  const auto before = kNow - std::chrono::seconds{1};
+  const auto text = std::string("Living room TV, and more than one block of the stream, for that is 64 bytes");
+  const auto masked = ring.masked(Purpose::token, text, "k1", mac, kNow);
+  REQUIRE(masked);
+  CHECK(masked->size() == text.size());
+  CHECK(masked->find("room") == std::string::npos);
+  CHECK(ring.masked(Purpose::token, *masked, "k1", mac, kNow) == text);
+  CHECK(ring.masked(Purpose::ticket, *masked, "k1", mac, kNow) != text);
+  CHECK(ring.masked(Purpose::token, *masked, "k2", mac, before) != text);
+  CHECK(ring.masked(Purpose::token, *masked, "k1", ring.sign(Purpose::token, "n", kNow)->mac, kNow) != text);
+  CHECK_FALSE(ring.masked(Purpose::token, text, "k2", mac, kNow));
+  CHECK_FALSE(ring.masked(Purpose::token, text, "k3", mac, kNow));
+  CHECK_FALSE(ring.masked(Purpose::token, text, "k1", mac.substr(1), kNow));
+}
+
 TEST_CASE("an empty ring signs nothing") { CHECK_FALSE(ring_of({}).sign(Purpose::link, "m", kNow)); }
 
 TEST_CASE("base64url and hex have one text per value") {

@@ -35,6 +35,9 @@ TEST_CASE("A ticket with any bit flipped, cut or prolonged is refused") {
   const auto accepts = [](const std::string& text) { return read("main", text).has_value(); };
   test::refuse_every_flip(written(), accepts);
   test::refuse_every_cut(written(), accepts);
+  auto anns = kTicket;
+  anns.owner = contracts::owner_of("ann", "Phone");
+  test::refuse_every_flip(contracts::write_ticket(test::one_key(), anns, test::kNow), accepts);
   CHECK_FALSE(accepts(std::string(100'000, 'A')));
 }
 
@@ -51,6 +54,23 @@ TEST_CASE("A session token is no ticket, and a ticket is no session token") {
   CHECK_FALSE(contracts::looks_like_ticket(token));
   CHECK(contracts::looks_like_ticket(written()));
   CHECK_FALSE(contracts::read_token(test::one_key(), "main", written(), test::kNow, test::kSkew));
+}
+
+TEST_CASE("Whoever's they are, tickets and session tokens have no length in common") {
+  for (std::size_t length = 0; length <= contracts::kMaxDeviceBytes; ++length) {
+    const auto owner = contracts::owner_of("ann", std::string(length, 'd'));
+    auto ticket = kTicket;
+    ticket.owner = owner;
+    const auto text = contracts::write_ticket(test::one_key(), ticket, test::kNow);
+    REQUIRE(read("main", text));
+    CHECK(*read("main", text) == ticket);
+    CHECK(text.size() <= contracts::kMaxTicketCharacters);
+    CHECK(contracts::looks_like_ticket(text));
+    const auto token = contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct, 0, owner}, test::kNow);
+    CHECK_FALSE(token.empty());
+    CHECK_FALSE(contracts::looks_like_ticket(token));
+    CHECK_FALSE(read("main", token));
+  }
 }
 
 TEST_CASE("A ticket that cannot be written is empty") {

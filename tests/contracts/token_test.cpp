@@ -31,7 +31,10 @@ TEST_CASE("A token is read back as the value that was written") {
 
 TEST_CASE("A token with the longest key id keeps its promised length") {
   const base::KeyRing ring({{"abcdefghij012345", "a secret of 32 bytes for testing", std::nullopt}});
-  const auto text = write_token(ring, example(), kNow);
+  CHECK(write_token(ring, example(), kNow).size() == 60);
+  auto token = example();
+  token.owner = owner_of("ann", std::string(200, 'd'));
+  const auto text = write_token(ring, token, kNow);
   CHECK(text.size() == kMaxTokenCharacters);
   CHECK(read_token(ring, "demo", text, kNow, kSkew));
 }
@@ -39,9 +42,13 @@ TEST_CASE("A token with the longest key id keeps its promised length") {
 TEST_CASE("Every changed bit of a token is refused, and every cut") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
-  const auto text = write_token(ring, example(), kNow);
-  test::refuse_every_flip(text, accepts);
-  test::refuse_every_cut(text, accepts);
+  for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV")}) {
+    auto token = example();
+    token.owner = owner;
+    const auto text = write_token(ring, token, kNow);
+    test::refuse_every_flip(text, accepts);
+    test::refuse_every_cut(text, accepts);
+  }
 }
 
 TEST_CASE("A token opens its own channel only") {
@@ -108,4 +115,42 @@ TEST_CASE("A token of the former version is read as before, without a node") {
   const auto read = read_token(ring, "demo", signature->key_id + "." + base::to_base64url(payload + signature->mac), kNow, kSkew);
   REQUIRE(read);
   CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
+}
+
+TEST_CASE("A token says whose it is, and nobody without the key reads it there") {
+  const auto ring = test::one_key();
+  for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
+    auto token = example();
+    token.owner = owner_of("ann@example.org", std::string("Living room TV and a much longer name for it, too").substr(0, length));
+    const auto text = write_token(ring, token, kNow);
+    const auto read = read_token(ring, "demo", text, kNow, kSkew);
+    REQUIRE(read);
+    CHECK(*read == token);
+    const auto bytes = base::from_base64url(text.substr(text.find('.') + 1));
+    REQUIRE(bytes);
+    CHECK(bytes->find(token.owner.account) == std::string::npos);
+    if (length > 3) CHECK(bytes->find(token.owner.device) == std::string::npos);
+  }
+}
+
+TEST_CASE("An owner is the same wherever it is made, and short") {
+  CHECK(owner_of("ann", "TV") == owner_of("ann", "TV"));
+  CHECK(owner_of("ann", "").account != owner_of("bob", "").account);
+  CHECK(owner_of("ann", "").account.size() == kAccountMarkBytes);
+  CHECK(owner_of("", "TV") == Owner{});
+  CHECK(owner_of("ann", std::string("a\0b\0\0", 5)).device == std::string("a\0b", 3));
+  std::string name(46, 'x');
+  name += "\xc3\xa4";
+  CHECK(owner_of("ann", name).device == name);
+  CHECK(owner_of("ann", "y" + name).device == "y" + std::string(46, 'x'));
+  CHECK(owner_of("ann", std::string(100, '\x80')).device.empty());
+}
+
+TEST_CASE("An owner that is none makes no token") {
+  const auto ring = test::one_key();
+  auto token = example();
+  for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')}, Owner{"12345678", std::string("x\0", 2)}}) {
+    token.owner = wrong;
+    CHECK(write_token(ring, token, kNow).empty());
+  }
 }

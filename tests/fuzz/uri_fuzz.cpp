@@ -4,6 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/encoding.h"
+#include "contracts/ticket.h"
+#include "contracts/token.h"
 #include "http/cmcd.h"
 #include "http/uri.h"
 
@@ -18,6 +21,18 @@ void require(bool holds) {
 void check_round_trip(const Uri& uri) {
   const auto again = parse_uri(uri.text());
   require(again.has_value() && again->text() == uri.text() && again->host == uri.host && again->port == uri.port);
+}
+
+/// What stands in a path for a session: the bytes as they are, and as a payload of the right key and any MAC.
+void check_pass(std::string_view text) {
+  using namespace tribune;
+  static const base::KeyRing ring({{"k1", "a secret of 32 bytes for testing", std::nullopt}});
+  const base::WallTime now{std::chrono::seconds{1'750'000'000}};
+  for (const auto& pass : {std::string(text), "k1." + base::to_base64url(text)}) {
+    require(!contracts::read_token(ring, "demo", pass, now, std::chrono::seconds{30}));
+    require(!contracts::read_ticket(ring, "demo", pass, now, std::chrono::hours{48}, std::chrono::seconds{30}));
+    contracts::looks_like_ticket(pass);
+  }
 }
 
 }  // namespace
@@ -40,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   query_decoded(text, "a");
   query_without(text, [](std::string_view key) { return key.starts_with("CMCD"); });
   scheme_of(text);
+  check_pass(text);
   read_cmcd({{"CMCD-Status", std::string(text)}}, "");
   read_cmcd({}, text);
   return 0;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -144,6 +145,34 @@ TEST_CASE("a full map fails the batch that met it, erasing makes room, and later
   CHECK(s->flush().has_value());
   CHECK(value_of(*s, "a", "after") == std::string(3000, 'w'));
   CHECK(value_of(*s, "a", "key0") == "(none)");
+}
+
+TEST_CASE("a flush tells of a write that had failed before it was called") {
+  const Folder folder;
+  auto s = must_open(options_in(folder));
+  std::promise<void> told;
+  s->put("a", std::string(512, 'k'), "v", [&](base::Status) { told.set_value(); });
+  told.get_future().wait();
+  s->put("a", "fine", "v");
+  CHECK_FALSE(s->flush().has_value());
+  CHECK(s->flush().has_value());
+}
+
+TEST_CASE("on a full map erasures that need more pages than are left succeed, and count as written") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  auto s = must_open(options);
+  int written = 0;
+  do s->put("a", "key" + std::to_string(written++), std::string(100, 'v'));
+  while (s->flush().has_value() && written < 20'000);
+  const auto failed = s->failed_batches();
+  std::atomic<int> erased{0};
+  for (int i = 0; i < written; i += 10)   // of every leaf some
+    s->erase("a", "key" + std::to_string(i), [&](base::Status status) { erased += status.has_value(); });
+  CHECK(s->flush().has_value());
+  CHECK(erased == (written + 9) / 10);
+  CHECK(s->failed_batches() == failed);
 }
 
 TEST_CASE("what must be kept is written once there is room again, and the newest value of a key stands") {

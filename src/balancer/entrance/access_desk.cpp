@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "balancer/entrance/deciding.h"
@@ -74,32 +75,37 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   const auto* channel = view.event->find(request.channel);
   if (!channel) return http::problem(http::problems::channel_unknown, "no channel has this id");
   std::optional<access::TicketClaim> claim;
+  auto owner = contracts::owner_of(request.account, request.device);
   if (!request.pass.empty()) {
-    const auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), kTicketLife, view.event->clock_skew);
+    auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), kTicketLife, view.event->clock_skew);
     if (!ticket) {
       refused_.add();
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
     }
     claim = claim_of(*ticket);
+    if (owner.account.empty()) owner = std::move(ticket->owner);   // polled by a phone that cannot say whose it is
   }
   const auto client = counted_client(request.client);
-  const access::Visitor visitor{.channel = channel->id, .account = request.account, .device = request.device, .lane = request.lane, .client = client};
+  const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client,
+                                .opened = base::unix_seconds(slates_.now())};
   RoutingRequest asked;
   asked.client = request.client;
   asked.channel = channel->id;
   if (contracts::is_id(request.cache)) asked.named = request.cache;
   asked.may_use_origin = channel->fallback == contracts::Fallback::origin;
   const auto decision = decide(admission_, router_, visitor, asked, claim ? &*claim : nullptr, view.session_idle);
-  if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in);
-  if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits);
+  if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in, owner);
+  if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits, owner);
   return refused(*channel, std::get<access::Refused>(decision));
 }
 
-http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted) {
+http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted,
+                                   const contracts::Owner& owner) {
   for (const auto replaced : granted.replaced) forget(replaced);
   const auto now = slates_.now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
-  const auto token = contracts::write_token(*view.keys, {channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node)}, now);
+  const contracts::Token value{channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
+  const auto token = contracts::write_token(*view.keys, value, now);
   if (token.empty()) {
     admission_.release(granted.session);
     forget(granted.session);
@@ -114,11 +120,14 @@ http::Response AccessDesk::granted(const AccessRequest& request, const EventView
   return json_reply(w.end_object().take());
 }
 
-http::Response AccessDesk::queued(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Queued& queued) {
+http::Response AccessDesk::queued(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Queued& queued,
+                                  const contracts::Owner& owner) {
   const auto now = slates_.now();
   auto ticket = request.pass;
-  if (ticket.empty() || queued.is_new)
-    ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links_for(channel.links, request.user_agent, view.direct_players), now), now);
+  if (ticket.empty() || queued.is_new) {
+    const auto links = links_for(channel.links, request.user_agent, view.direct_players);
+    ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links, now, owner), now);
+  }
   if (ticket.empty()) {
     admission_.cancel(channel.id, queued.ticket);
     return http::problem(http::problems::internal, "every signing key has ended");

@@ -36,8 +36,8 @@ class AccessDesk {
 
  private:
   http::Response open(const contracts::AccessRequest&, const EventView&);
-  http::Response granted(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Granted&);
-  http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&);
+  http::Response granted(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Granted&, const contracts::Owner&);
+  http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&, const contracts::Owner&);
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
   /// What was kept for a session that has ended.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "net/client_address.h"
 
 namespace tribune::balancer {
@@ -10,8 +12,9 @@ namespace problems = http::problems;
 
 access::TicketClaim claim_of(const contracts::Ticket& ticket) { return {ticket.queue, ticket.lane, ticket.number, ticket.session}; }
 
-contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links, base::WallTime now) {
-  return {std::string(channel), claim.queue, claim.lane, claim.number, claim.session, base::unix_seconds(now), links};
+contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links, base::WallTime now,
+                             contracts::Owner owner) {
+  return {std::string(channel), claim.queue, claim.lane, claim.number, claim.session, base::unix_seconds(now), links, std::move(owner)};
 }
 
 const http::ProblemType& problem_of(access::Refusal reason) {

@@ -21,7 +21,7 @@ inline constexpr std::chrono::hours kTicketLife{48};
 access::TicketClaim claim_of(const contracts::Ticket&);
 
 /// The ticket of a new place in the queue.
-contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode, base::WallTime now);
+contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode, base::WallTime now, contracts::Owner);
 
 /// The problem of a refusal, and what its detail says.
 const http::ProblemType& problem_of(access::Refusal);

@@ -19,7 +19,7 @@
 
 namespace tribune::balancer {
 
-/// Owned by one worker. Bounded: at most two generations of `kept` tokens, some 200 bytes each; only good tokens are kept.
+/// Owned by one worker. Bounded: at most two generations of `kept` tokens, some 300 bytes each; only good tokens are kept.
 class TokenMemo {
  public:
   explicit TokenMemo(std::size_t kept = 32'768) : kept_(kept) {}

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "contracts/ticket.h"
-#include "contracts/token.h"
 #include "http/problem.h"
 
 namespace tribune::balancer {
@@ -19,16 +18,17 @@ http::Response ReportDesk::answer(const contracts::AccessRequest& request, const
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
-      if (ticket) return route(request, view, channel, ticket->session, true);
+      if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
     } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
-      return route(request, view, channel, token->session, false);
+      return route(request, view, channel, *token, false);
     }
   }
   return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this event");
 }
 
 http::Response ReportDesk::route(const contracts::AccessRequest& request, const EventView& view, const contracts::Channel& channel,
-                                 access::SessionId session, bool waits) {
+                                 const contracts::Token& token, bool waits) {
+  const auto session = token.session;
   const auto claims = claims_of(request.gone, request.receipts, *view.keys, {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
   RoutingRequest asked;
   asked.client = request.client;
@@ -39,7 +39,7 @@ http::Response ReportDesk::route(const contracts::AccessRequest& request, const 
   // Who holds a ticket may not be in yet, and a report lets nobody in: it is answered, and nothing of it is kept.
   auto renewal = Renewal::uncounted;
   if (!waits) {
-    const access::Visitor visitor{.channel = channel.id};
+    const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .opened = token.opened};
     renewal = admission_.renew(session, visitor, view.session_idle);
     if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
     if (renewal == Renewal::ended || renewal == Renewal::lapsed || renewal == Renewal::unplaced)

@@ -12,6 +12,7 @@
 #include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "contracts/access_request.h"
+#include "contracts/token.h"
 #include "http/message.h"
 
 namespace tribune::balancer {
@@ -26,7 +27,7 @@ class ReportDesk {
   http::Response answer(const contracts::AccessRequest&, const EventView&);
 
  private:
-  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, access::SessionId, bool waits);
+  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const contracts::Token&, bool waits);
 
   const base::Clock& clock_;
   access::Admission& admission_;

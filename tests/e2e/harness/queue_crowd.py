@@ -1,5 +1,6 @@
 """A crowd that wants in: every client asks for access as an app does, waits with its ticket, watches for a while, leaves."""
 import asyncio
+import collections
 import json
 import time
 
@@ -102,3 +103,88 @@ class QueueCrowd:
             self.is_over = True
             if beside:
                 await asyncio.wait_for(beside, stretched(30))
+
+
+class Estimate:
+    """What a poll answer told of the time left, and when: halfway between question and answer, by the wall clock."""
+
+    def __init__(self, number, at, eta):
+        self.number, self.at, self.eta = number, at, eta
+
+
+class HeldCrowd(QueueCrowd):
+    """A crowd of which everybody watches until sent away: who leaves, and when, is the test's word."""
+
+    def __init__(self, balancer_url, clients, poll_seconds=1.0, look_seconds=3.0):
+        super().__init__(balancer_url, clients, 0, poll_seconds)
+        self.look_seconds = look_seconds      # between two playlists of who watches
+        self.inside = collections.deque()     # who watches, the first to come first
+        self.told = []
+        self.has_line = asyncio.Event()       # cleared: all who wait are silent
+        self.has_line.set()
+        for client in self.clients:
+            client.leave, client.may_join = asyncio.Event(), asyncio.Event()
+            client.may_join.set()
+
+    async def one(self, client):
+        await client.may_join.wait()
+        await super().one(client)
+
+    async def ask(self, method, target, body=b""):
+        is_question = method == "POST"
+        if is_question:
+            await self.has_line.wait()
+        began = time.time()
+        answer = await super().ask(method, target, body)
+        if is_question and answer and answer[0] == 200 and answer[1].get("eta_seconds") is not None:
+            self.told.append(Estimate(answer[1]["number"], (began + time.time()) / 2, answer[1]["eta_seconds"]))
+        return answer
+
+    async def watch(self, client, said):
+        client.granted_at = time.monotonic()
+        self.inside.append(client)
+        while not client.leave.is_set():
+            answer = await self.ask("GET", "/live/demo/~" + said["session"] + "/v1/index.m3u8")
+            if answer is not None and answer[0] != 200:
+                self.failures.append((client.index, answer))
+                break
+            leaves = asyncio.ensure_future(client.leave.wait())
+            await asyncio.wait([leaves], timeout=self.look_seconds)
+            leaves.cancel()
+        while await self.ask("DELETE", "/api/v1/access/" + said["session"]) is None:
+            await pace(0.2)
+
+    def send_away(self, count):
+        """Those who came first, all at the same time."""
+        for _ in range(count):
+            self.inside.popleft().leave.set()
+
+    async def churn(self, per_second, is_over):
+        """One leaves after the other, by a clock that does not drift."""
+        began, gone = time.monotonic(), 0
+        while not is_over():
+            await pace(max(0.0, began + gone / per_second - time.monotonic()))
+            await self.until(lambda: self.inside, "somebody watches")
+            self.send_away(1)
+            gone += 1
+
+    @staticmethod
+    async def until(predicate, what, within=30.0):
+        deadline = time.monotonic() + stretched(within)
+        while not predicate():
+            assert time.monotonic() < deadline, what
+            await pace(0.05)
+
+    async def hold(self, operate, within):
+        """Until `operate`, a coroutine function of the crowd, is over; then all go."""
+        self.slots = asyncio.Semaphore(200)
+        work = [asyncio.ensure_future(self.one(c)) for c in self.clients]
+        try:
+            await asyncio.wait_for(operate(self), stretched(within))
+        finally:
+            self.is_over = True
+            self.has_line.set()
+            for client in self.clients:
+                client.leave.set()
+                client.may_join.set()
+            await asyncio.gather(*work)

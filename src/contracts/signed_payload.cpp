@@ -1,0 +1,97 @@
+#include "contracts/signed_payload.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/encoding.h"
+#include "contracts/canonical.h"
+
+namespace tribune::contracts {
+namespace {
+
+std::string message_of(std::string_view channel, std::string_view payload, std::string_view owner) {
+  return std::string(channel).append("\n").append(payload).append(owner);
+}
+
+bool is_writable(const Owner& owner) {
+  return owner.account.size() == kAccountMarkBytes && owner.device.size() <= kMaxDeviceBytes && !owner.device.ends_with('\0');
+}
+
+std::string to_bytes(const Owner& owner) {
+  auto bytes = owner.account + owner.device;
+  const auto device = (owner.device.size() + kDeviceStep - 1) / kDeviceStep * kDeviceStep;
+  bytes.resize(kAccountMarkBytes + device, '\0');
+  return bytes;
+}
+
+Owner owner_from(std::string_view bytes) {
+  const auto device = bytes.substr(kAccountMarkBytes);
+  return {std::string(bytes.substr(0, kAccountMarkBytes)), std::string(device.substr(0, device.find_last_not_of('\0') + 1))};
+}
+
+std::optional<PayloadVersion> version_of(const PayloadKind& kind, std::string_view bytes) {
+  const unsigned number = bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front()) >> 4;
+  for (const auto& version : kind.versions)
+    if (version.number == number) return version;
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::unexpected<base::Error> forbidden(const PayloadKind& kind, std::string_view what) {
+  return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::string("the ").append(kind.name).append(what));
+}
+
+void append_field(std::string& fields, std::uint64_t value, std::size_t bytes) {
+  for (auto left = bytes; left > 0; --left) fields += static_cast<char>(value >> (left - 1) * 8 & 0xff);
+}
+
+std::uint64_t take_field(std::string_view& fields, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (const char c : fields.substr(0, bytes)) value = value << 8 | static_cast<unsigned char>(c);
+  fields.remove_prefix(bytes);
+  return value;
+}
+
+std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel, const SignedPayload& payload, base::WallTime now) {
+  const auto& version = payload.version;
+  const bool fits = payload.fields.size() == version.field_bytes && (version.has_owner ? is_writable(payload.owner) : payload.owner == Owner{});
+  if (!fits || !is_id(channel) || payload.links == LinksMode::automatic) return "";
+  std::string bytes(1, static_cast<char>(version.number << 4 | (payload.links == LinksMode::redirect ? 1 : 0)));
+  bytes += payload.fields;
+  const auto owner = version.has_owner ? to_bytes(payload.owner) : std::string();
+  const auto signature = ring.sign(kind.purpose, message_of(channel, bytes, owner), now);
+  if (!signature) return "";
+  if (version.has_owner) {
+    const auto masked = ring.masked(kind.purpose, owner, signature->key_id, signature->mac, now);
+    if (!masked) return "";
+    bytes += *masked;
+  }
+  return signature->key_id + "." + base::to_base64url(bytes + signature->mac);
+}
+
+base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel, std::string_view text,
+                                        base::WallTime now) {
+  std::size_t most = 0;
+  for (const auto& version : kind.versions) most = std::max(most, most_characters(version));
+  if (text.size() > most) return forbidden(kind, " is too long");
+  const auto parts = split_exactly<2>(text, '.');
+  if (!parts || !is_short_id((*parts)[0])) return forbidden(kind, " is malformed");
+  const auto [key_id, written] = *parts;
+  const auto bytes = base::from_base64url(written);
+  const auto version = bytes ? version_of(kind, *bytes) : std::nullopt;
+  if (!version || !has_length_of(*version, written.size())) return forbidden(kind, " is malformed");
+  const auto shown = std::string_view(*bytes).substr(0, 1 + version->field_bytes);
+  const auto mac = std::string_view(*bytes).substr(bytes->size() - base::kMacBytes);
+  std::string owner;
+  if (version->has_owner) {
+    const auto masked = std::string_view(*bytes).substr(shown.size(), bytes->size() - shown.size() - base::kMacBytes);
+    owner = ring.masked(kind.purpose, masked, key_id, mac, now).value_or(std::string(masked));   // of a key that is none, it does not fit
+  }
+  if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now)) return forbidden(kind, "'s signature does not fit");
+  const unsigned mode = static_cast<unsigned char>(shown.front()) & 0x0f;
+  if (mode > 1) return forbidden(kind, " is of another version");
+  return SignedPayload{*version, mode == 0 ? LinksMode::direct : LinksMode::redirect, std::string(shown.substr(1)), owner.empty() ? Owner{} : owner_from(owner)};
+}
+
+}  // namespace tribune::contracts
