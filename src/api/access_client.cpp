@@ -34,12 +34,13 @@ struct Member {
   std::string AccessRequest::* field;
   bool is_operators;   // only from who shows the operator's token
 };
-constexpr std::array<Member, 6> kMembers{{{"channel", &AccessRequest::channel, false},
+constexpr std::array<Member, 7> kMembers{{{"channel", &AccessRequest::channel, false},
                                           {"ticket", &AccessRequest::pass, false},
                                           {"cache", &AccessRequest::cache, false},
                                           {"account", &AccessRequest::account, true},
                                           {"device", &AccessRequest::device, true},
-                                          {"client", &AccessRequest::client, true}}};
+                                          {"client", &AccessRequest::client, true},
+                                          {"lane", &AccessRequest::lane, true}}};
 
 tl::unexpected<base::Error> wrong(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
@@ -64,7 +65,7 @@ base::Result<AccessRequest> access_request(const http::Request& request, const A
     is_for_account = is_for_account || known->is_operators;
   }
   if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
-    return base::failure(base::ErrorKind::forbidden, base::Fault::client, "only who shows the operator's token speaks for an account");
+    return base::failure(base::ErrorKind::forbidden, base::Fault::client, "only who shows the operator's token speaks for others");
   made.client = request.client;
   for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);

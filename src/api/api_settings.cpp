@@ -37,8 +37,8 @@ const config::Section<ApiSettings>& api_section() {
                 "Where this role asks the balancer who may watch. Empty: balancer_url, and without that the front door of this process.", check_balancer_url,
                 "http(s)://host[:port], or empty")
           .text("operator_token", &ApiSettings::operator_token,
-                "Who sends it as Authorization: Bearer, as the operator's own backend does, may say for which account and device POST /api/v1/access "
-                "asks. Empty: nobody.")
+                "Who sends it as Authorization: Bearer, as the operator's own backend does, may say for which account and device, and in which lane, "
+                "POST /api/v1/access asks. Empty: nobody.")
           .sections("caches", &ApiSettings::caches, cache_section(), "The cache nodes that apps ping, to tell the balancer which of them they reach.")
           .check(check_caches);
   return section;

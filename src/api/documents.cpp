@@ -103,7 +103,8 @@ void write_components(Writer& w) {
                {{"ticket", "string", "The ticket of the last queued answer."}, {"cache", "string", "The cache that this client found by pinging."},
                 {"account", "string", "Whose session it is; with the operator's token only (Authorization: Bearer)."},
                 {"device", "string", "How the account's owner knows the device, which is named when the account is full; with account only."},
-                {"client", "string", "The viewer's address; with the operator's token only."}});
+                {"client", "string", "The viewer's address; with the operator's token only."},
+                {"lane", "string", "The line in which it waits if it must; with the operator's token only. Absent: everybody's."}});
   write_object(w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "The channel's id."}},
                {{"session", "string", "Granted: names the session when it is ended."},
                 {"playback_url", "string", "Granted: the URL for the player; relative to this API's address when it is a path."},

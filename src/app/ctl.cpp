@@ -93,7 +93,9 @@ int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& val
   const auto token = token_of(options);
   if (!token) return say(kRefused, token.error().text);
 
-  const auto answer = ask(fetch_of(options, command.request(values), *token));
+  const auto request = command.request(values);
+  if (!request.refusal.empty()) return say(kRefused, request.refusal);
+  const auto answer = ask(fetch_of(options, request, *token));
   if (!answer) return say(kUnreachable, options.admin + ": " + answer.error().text);
   if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
   const auto value = base::json::parse(answer->body, {.max_bytes = 16 << 20});

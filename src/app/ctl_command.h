@@ -24,8 +24,9 @@ using CtlValues = std::map<std::string, std::string>;
 
 struct CtlRequest {
   http::Method method = http::Method::get;
-  std::string target;                     // path[?query]
-  std::string body;                       // JSON, or empty
+  std::string target{};                   // path[?query]
+  std::string body{};                     // JSON, or empty
+  std::string refusal{};                  // what is wrong with the command line; nothing is asked then
 };
 
 struct CtlCommand {

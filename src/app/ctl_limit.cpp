@@ -31,6 +31,7 @@ std::string members(const CtlValues& values) {
 
 CtlRequest limit_request(const CtlValues& values) {
   const auto changes = members(values);
+  if (values.contains("channel") + values.contains("group") + values.contains("node") > 1) return {.refusal = "one of --channel, --group and --node at a time"};
   if (changes.empty()) return {http::Method::get, "/limits", ""};
   auto body = "{" + changes + "}";
   for (const auto& [option, member] : {std::pair("channel", "channels"), std::pair("group", "groups"), std::pair("node", "nodes")}) {
@@ -58,20 +59,40 @@ std::string limit_text(const Value& answer) {
     if (!scopes) continue;
     for (const auto& scope : scopes->object) text += line_of(fmt::format("{} {}", word, scope.name), scope.value);
   }
+  const auto* unheard = answer.find("unheard");
+  if (!unheard) return text;
+  for (const auto& name : unheard->array) text += fmt::format("not heard of: {}\n", name.string);
   return text;
+}
+
+/// What a scope is made to believe; empty while nobody rehearses.
+std::string drill_text(const Value* drill) {
+  if (!drill) return "";
+  std::string text = drill->flag("closed").value_or(false) ? " closed" : "";
+  if (const auto sessions = drill->whole("extra_sessions").value_or(0); sessions > 0) text += fmt::format(" +{} sessions", sessions);
+  if (const auto mbps = drill->real("extra_mbps").value_or(0); mbps > 0) text += fmt::format(" +{:g} Mbit/s", mbps);
+  return text.empty() ? "" : " drill:" + text;
+}
+
+/// What is measured in a scope with a limit, and what counts there.
+std::string load_text(const Value& load) {
+  const auto kind = load.text("kind").value_or("?");
+  const auto scope = kind == "global" ? std::string("everything") : fmt::format("{} {}", kind, load.text("id").value_or("?"));
+  const auto measured = load.flag("measured").value_or(false) ? fmt::format("{:.1f} Mbit/s measured", load.real("measured_mbps").value_or(0)) : "not measured";
+  return fmt::format("{:<24} sessions {:<8} kept {:<8} {:.1f} Mbit/s count, {}\n", scope, load.whole("sessions").value_or(0), load.whole("kept").value_or(0),
+                     load.real("mbps").value_or(0), measured);
 }
 
 std::string queue_text(const Value& answer) {
   const auto* access = answer.find("access");
   const auto* queues = access ? access->find("queues") : nullptr;
   if (!queues) return "";
-  std::string text = fmt::format("{} sessions\n", access->whole("sessions").value_or(0));
-  for (const auto& queue : queues->array) {
-    const auto* drill = queue.find("drill");
+  std::string text = fmt::format("{} sessions{}\n", access->whole("sessions").value_or(0), drill_text(access->find("drill")));
+  for (const auto& queue : queues->array)
     text += fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"), queue.whole("sessions").value_or(0),
-                        queue.whole("waiting").value_or(0), queue.flag("open").value_or(true) ? "" : " before the opening",
-                        drill && drill->flag("closed").value_or(false) ? " drill: closed" : "");
-  }
+                        queue.whole("waiting").value_or(0), queue.flag("open").value_or(true) ? "" : " before the opening", drill_text(queue.find("drill")));
+  if (const auto* loads = access->find("loads"))
+    for (const auto& load : loads->array) text += load_text(load);
   return text;
 }
 

@@ -229,9 +229,9 @@ class BalancerRole final : public runtime::Role {
 
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back
-  LimitsDesk limits_desk_{services_.log, admission_, view_};
   PinBoard pins_;
   NodeRegistry nodes_;
+  LimitsDesk limits_desk_{services_.log, admission_, nodes_, view_};
   RoutingFiles files_{services_.clock, services_.log, services_.metrics};
   SessionRouter router_{services_.clock, services_.log, nodes_, files_, admission_};
   RoutingDesk routing_desk_{services_.clock, nodes_, router_, view_};

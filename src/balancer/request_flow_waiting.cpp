@@ -48,7 +48,8 @@ bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
 }
 
 bool RequestFlow::turn_away(Viewer& viewer, const access::Refused& refused) {
-  refuse(viewer, problem_of(refused.reason), detail_of(refused), FlowResult::refused);
+  viewer.exchange->note.reason = word(FlowResult::refused);
+  reply(viewer, problem_for(refused), FlowResult::refused);
   return false;
 }
 

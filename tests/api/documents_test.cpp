@@ -112,7 +112,7 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
 TEST_CASE("Only who shows the operator's token speaks for an account") {
   http::Request request;
   request.client = "192.0.2.7";
-  request.body = R"({"channel":"demo","account":"ann","device":"TV","client":"198.51.100.9"})";
+  request.body = R"({"channel":"demo","account":"ann","device":"TV","client":"198.51.100.9","lane":"paid"})";
   AccessRoad road;
   road.operator_token = "operator-token";
   const auto refused = [&](base::ErrorKind kind) {
@@ -128,6 +128,7 @@ TEST_CASE("Only who shows the operator's token speaks for an account") {
   CHECK(made->account == "ann");
   CHECK(made->device == "TV");
   CHECK(made->client == "198.51.100.9");
+  CHECK(made->lane == "paid");
   for (const auto* bad : {R"({"channel":"demo","device":"TV"})", R"({"channel":"demo","account":"ann","client":"near"})"}) {
     request.body = bad;
     CHECK(refused(base::ErrorKind::invalid_input));

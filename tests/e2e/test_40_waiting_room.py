@@ -178,7 +178,7 @@ def test_who_leaves_the_queue_gives_the_place_up(room):
 
 def test_bad_requests_of_apps_are_refused_with_a_reason(room):
     event = room()
-    for body in (b"", b"[]", b'{"channel":1}', b'{"chanel":"demo"}', b'{"channel":"demo","lane":"vip"}', b'{"channel":"demo","ticket":"' + b"x" * 200 + b'"}'):
+    for body in (b"", b"[]", b'{"channel":1}', b'{"chanel":"demo"}', b'{"channel":"demo","place":1}', b'{"channel":"demo","ticket":"' + b"x" * 200 + b'"}'):
         answer = event.balancer.get("/api/v1/access", method="POST", body=body)
         assert answer.status == 400 and answer.json["type"] == "/problems/bad-request", (body, answer.body)
     assert app_asks(event, {"channel": "none"}).status == 404

@@ -38,7 +38,8 @@ def test_both_spellings_toggle_and_set_the_emulation(room, path):  # noqa: F811
 
 def test_pretended_sessions_leave_room_for_the_rest(room):  # noqa: F811
     event = room(limit=10)
-    use(event, "?sessions=8")
+    use(event, "?state=on")
+    use(event, "?sessions=8")   # instead of refusing all
     assert statuses(event, 4) == ["granted", "granted", "queued", "queued"]
     use(event, "?sessions=10")
     assert event.balancer.metric("tribune_access_sessions") == 2, "nobody who watches is ended by it"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -85,6 +86,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
     claim = claim_of(*ticket);
     if (owner.account.empty()) owner = std::move(ticket->owner);   // polled by a phone that cannot say whose it is
   }
+  if (!has_lane(*channel, request.lane)) return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
   const auto client = counted_client(request.client);
   const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client,
                                 .opened = base::unix_seconds(slates_.now())};
@@ -97,6 +99,12 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in, owner);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits, owner);
   return refused(*channel, std::get<access::Refused>(decision));
+}
+
+bool AccessDesk::has_lane(const contracts::Channel& channel, std::string_view name) const {
+  if (name.empty()) return true;
+  const auto status = admission_.queue_status(channel.id);
+  return status && std::any_of(status->lanes.begin(), status->lanes.end(), [&](const access::LaneStatus& lane) { return lane.name == name; });
 }
 
 http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted,
@@ -147,7 +155,7 @@ http::Response AccessDesk::queued(const AccessRequest& request, const EventView&
 http::Response AccessDesk::refused(const contracts::Channel& channel, const access::Refused& refused) {
   if (refused.reason != access::Refusal::queue_full && refused.reason != access::Refusal::busy) {
     refused_.add();
-    return http::problem(problem_of(refused.reason), detail_of(refused));
+    return problem_for(refused);
   }
   full_.add();
   const auto retry_after = std::max<std::int64_t>(1, refused.come_back.count());

@@ -40,6 +40,7 @@ class AccessDesk {
   http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&, const contracts::Owner&);
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
+  bool has_lane(const contracts::Channel&, std::string_view name) const;
   /// What was kept for a session that has ended.
   void forget(access::SessionId);
 

@@ -53,7 +53,11 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
   }
   if (sessions) order.drill.extra_sessions = *contracts::read_decimal(*sessions);
   if (mbps) order.drill.extra_mbps = static_cast<double>(*contracts::read_decimal(*mbps));
-  if (sessions || mbps) return order;
+  if (sessions || mbps) {
+    const bool pretends = order.drill.extra_sessions > 0 || order.drill.extra_mbps > 0;
+    order.drill.is_closed = order.drill.is_closed && !pretends;   // a load instead of refusing all
+    return order;
+  }
   if (state) order.drill.is_closed = true;
   else order.drill = now == access::Drill{} ? access::Drill{.is_closed = true} : access::Drill{};
   return order;

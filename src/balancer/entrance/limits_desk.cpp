@@ -1,8 +1,10 @@
 #include "balancer/entrance/limits_desk.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "balancer/entrance/drill_switch.h"
 #include "base/json.h"
@@ -17,6 +19,26 @@ http::Response json_reply(std::string body) {
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.body = std::move(body);
   return response;
+}
+
+/// A channel that is not configured, and was not limited before: the limit would hold for nobody. Empty: there is none.
+std::string mistyped_channel(const access::Limits& now, const access::Limits& next, const contracts::Event& event) {
+  for (const auto& [id, limit] : next.channels)
+    if (!now.channels.contains(id) && !event.find(id)) return id;
+  return "";
+}
+
+/// Groups and nodes with limits of which this balancer has not heard. They may come yet, so these are no errors.
+std::vector<std::string> unheard(const access::Limits& limits, const NodeTable& table) {
+  std::vector<std::string> names;
+  const auto is_group = [&](const std::string& id) {
+    return std::any_of(table.nodes.begin(), table.nodes.end(), [&](const NodeState& node) { return node.limit_group() == id; });
+  };
+  for (const auto& [id, limit] : limits.groups)
+    if (!is_group(id)) names.push_back("group " + id);
+  for (const auto& [id, limit] : limits.nodes)
+    if (!table.find(id)) names.push_back("node " + id);
+  return names;
 }
 
 }  // namespace
@@ -42,10 +64,21 @@ http::Response LimitsDesk::limits() const {
 }
 
 http::Response LimitsDesk::change(const http::Request& request) {
+  const auto before = admission_.limits();
+  auto wanted = before;
+  if (const auto read = access::apply_changes(wanted, request.body); !read) return http::problem(http::problems::bad_request, read.error().text);
+  if (const auto id = mistyped_channel(before, wanted, *view_.get()->event); !id.empty())
+    return http::problem(http::problems::bad_request, "no channel has the id \"" + id + "\"");
   if (const auto changed = admission_.change_limits(request.body); !changed) return http::problem(http::problems::bad_request, changed.error().text);
-  auto now = limits();
-  log_.warning("balancer", "limits_changed", {{"limits", std::get<std::string>(now.body)}, {"client", request.client}});
-  return now;
+  const auto now = admission_.limits();
+  base::json::Writer w;
+  w.begin_object();
+  write_members(w, now);
+  w.key("unheard").begin_array();
+  for (const auto& name : unheard(now, *nodes_.table())) w.value(name);
+  auto text = w.end_array().end_object().take();
+  log_.warning("balancer", "limits_changed", {{"limits", text}, {"client", request.client}});
+  return json_reply(std::move(text));
 }
 
 http::Response LimitsDesk::reset(const http::Request& request) {

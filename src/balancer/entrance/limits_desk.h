@@ -6,6 +6,7 @@
 
 #include "access/admission.h"
 #include "balancer/event_view.h"
+#include "balancer/node_registry.h"
 #include "base/log.h"
 #include "http/message.h"
 #include "runtime/role.h"
@@ -16,7 +17,8 @@ namespace tribune::balancer {
 class LimitsDesk {
  public:
   /// The parts outlive it.
-  LimitsDesk(base::Log& log, access::Admission& admission, const PublishedView& view) : log_(log), admission_(admission), view_(view) {}
+  LimitsDesk(base::Log& log, access::Admission& admission, const NodeRegistry& nodes, const PublishedView& view)
+      : log_(log), admission_(admission), nodes_(nodes), view_(view) {}
 
   std::vector<runtime::Route> routes();
 
@@ -30,6 +32,7 @@ class LimitsDesk {
 
   base::Log& log_;
   access::Admission& admission_;
+  const NodeRegistry& nodes_;
   const PublishedView& view_;
 };
 

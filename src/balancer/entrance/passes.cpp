@@ -40,10 +40,16 @@ std::string detail_of(const access::Refused& refused) {
     case Refusal::too_many_tickets: return "too many tickets were given to this address";
     case Refusal::ticket_unknown: return "no ticket of this queue has this number";
     case Refusal::ticket_expired: return "the ticket was called and not claimed, or was not heard of for too long";
-    case Refusal::ticket_used: return "the ticket's session was opened and has ended";
+    case Refusal::ticket_used: return "it was given up, or its session has ended";
     case Refusal::busy: return "more newcomers at once than can be given a number, come back at once";
   }
   return "";
+}
+
+http::Response problem_for(const access::Refused& refused) {
+  auto problem = http::problem(problem_of(refused.reason), detail_of(refused));
+  if (refused.come_back.count() > 0) problem.headers.add("Retry-After", std::to_string(refused.come_back.count()));
+  return problem;
 }
 
 std::string counted_client(std::string_view address) {

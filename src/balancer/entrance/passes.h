@@ -26,6 +26,8 @@ contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim
 /// The problem of a refusal, and what its detail says.
 const http::ProblemType& problem_of(access::Refusal);
 std::string detail_of(const access::Refused&);
+/// Both, with Retry-After when it is known when to come back.
+http::Response problem_for(const access::Refused&);
 
 /// By what a client's tickets are counted: its address, its /64 for IPv6.
 std::string counted_client(std::string_view address);

@@ -14,7 +14,9 @@ async function play(url) {
   const video = document.querySelector("video");
   const player = new shaka.Player();
   const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [] });
-  const note = (error) => seen.errors.push({ severity: error.severity, code: error.code, data: (error.data ?? []).map(String) });
+  // What has no code is no error of Shaka's but one of JavaScript.
+  const note = ({ severity, code = null, data = [], stack, message }) =>
+    seen.errors.push({ at: video.currentTime, severity, code, data: data.map(String), text: stack ?? message ?? "" });
   player.addEventListener("error", (event) => note(event.detail));
   player.addEventListener("buffering", (event) => seen.buffering.push({ at: video.currentTime, on: event.buffering }));
   player.addEventListener("loading", () => ++seen.loads);

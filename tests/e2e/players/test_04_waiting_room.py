@@ -1,4 +1,5 @@
 """Real players in the waiting room: they watch the slate, and when the overload is over the programme, without a reload."""
+import json
 import subprocess
 
 import pytest
@@ -6,6 +7,7 @@ from harness.waiting import stretched, wait_until
 from stage import CHANNELS, FRAMES_PER_SECOND, ROOT
 
 SECONDS = 24
+FRAME_OF_SOUND_MS = 22   # 1,024 samples
 # The two generations of GStreamer's HLS client: playbin has hlsdemux, playbin3 has hlsdemux2; both fetch with souphttpsrc. hlsdemux (1.22) shows
 # no live fMP4 that it joins late, neither a waiting room nor the packager's own playlist: its first picture comes as late as its time stamp says.
 GSTREAMERS = (("playbin3", "demo"), ("playbin3", "demo-ts"), ("playbin", "demo-ts"))
@@ -49,6 +51,22 @@ def let_in_after_the_loop_began_again(event):
     wait_until(lambda: len(programme_segments(event)) >= 2, 30, "the player watches the programme")
 
 
+def test_sound_is_cut_where_the_picture_is_so_that_no_turn_has_a_hole(slates):
+    """It was cut a little earlier each time, 80 ms at the end of the loop: browsers stood still there and skipped the hole."""
+    slate = json.loads((slates / "demo" / "slate.json").read_text())
+    for rendition in slate["renditions"]:
+        ends = [sum(segment["ms"] for segment in rendition["segments"][:i + 1]) - (i + 1) * slate["slot_ms"] for i in range(len(rendition["segments"]))]
+        assert all(-FRAME_OF_SOUND_MS <= end <= 2 * FRAME_OF_SOUND_MS for end in ends), (rendition["playlist"], ends)
+
+
+def is_next(before, now):
+    """Of one quality each segment is loaded once, in order. In another quality hls.js (findFragmentByPTS) goes on with the segment that holds the end of
+    what is buffered without a hole: the next one, the last one again when its sound ends a moment before its picture, or the one before that when the
+    sound has a hole between the two, as it may at the turn."""
+    (number, level), (next_number, next_level) = before, now
+    return next_number == number + 1 or (level != next_level and next_number in (number - 1, number))
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, channel):
     viewer = watch(queued_event.page_url(channel) + "&room=slate", SECONDS, room=True)
@@ -59,9 +77,9 @@ def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, ch
     seen = viewer.wait_done()
     after = seen["after"]
     assert [e for e in after["errors"] if e["fatal"]] == [], after["errors"]
-    numbers = [f["sn"] for f in after["fragments"] if f["type"] == "main"]
-    # A change of quality loads a segment once more, or the one before it; none is left out.
-    assert all(after >= before - 1 for before, after in zip(numbers, numbers[1:])), numbers
+    loaded = [(f["sn"], f["level"]) for f in after["fragments"] if f["type"] == "main"]
+    assert all(is_next(*pair) for pair in zip(loaded, loaded[1:])), loaded
+    numbers = [number for number, _ in loaded]
     assert set(numbers) == set(range(numbers[0], numbers[-1] + 1)), numbers
     assert after["shownFrames"] > 0.3 * FRAMES_PER_SECOND * SECONDS
     assert after["position"]["last"] >= numbers[0] + SECONDS // 2
@@ -100,6 +118,13 @@ def test_ffmpeg_decodes_the_slate_and_then_the_programme(queued_event, folder, c
     assert complaints == [], complaints[:10]
 
 
+def is_starved(error):
+    """A packager that is late on a busy machine lists nothing new; each update without a new segment makes Shaka (5.2) forget the oldest one that it
+    knows, for good. When none is left HlsParser.setProgramDateTimeRegionsFromIndex_ meets an iterator that is null: a TypeError, which Shaka reports with
+    severity 1 and no code of its own, and tries again 0.1 s later until the playlist grows."""
+    return error["severity"] == 1 and error["code"] is None and error["text"].startswith("TypeError")
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_shaka_watches_the_slate_and_then_the_programme(queued_event, watch, channel):
     viewer = watch(queued_event.playlist_url(channel), SECONDS, script="shaka.mjs")
@@ -107,9 +132,8 @@ def test_shaka_watches_the_slate_and_then_the_programme(queued_event, watch, cha
     let_in_after_the_loop_began_again(queued_event)
     seen = viewer.wait_done()
     after = seen["after"]
-    # Severity 1 is what Shaka recovers from by itself.
-    assert [e for e in after["errors"] if e["severity"] != 1] == [] and seen["complaints"] == []
-    assert after["loads"] == 1, "the player loaded anew"
+    assert [e for e in after["errors"] if not is_starved(e)] == [], "of Shaka's own errors none, not even one that it recovers from"
+    assert seen["complaints"] == [] and after["loads"] == 1, "the player loaded anew"
     # It may wait for data before the first picture, and when this machine is busy; it never stands still for long, or leaps.
     played = after["currentTime"] - seen["before"]["currentTime"]
     assert seen["wallSeconds"] < 1.5 * played + 2
