@@ -9,6 +9,7 @@
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
 #include "balancer/request_flow_viewer.h"
+#include "balancer/source_links.h"
 #include "balancer/steering/pathways.h"
 #include "contracts/canonical.h"
 #include "contracts/link.h"
@@ -41,6 +42,7 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
   viewer.pathway = std::move(pathway);
   viewer.token.channel = parameters["channel"];
   if (!find_channel(viewer)) return;
+  if (viewer.path.starts_with(kGapPath)) return answer_gap(viewer);
   if (!viewer.channel->steering || !parts_.steering.knows(viewer.pathway)) viewer.pathway.clear();   // the path leads where it would without
   if (!take_pass(worker, viewer, parameters["session"])) return;
   if (lead_to_clone(viewer, parameters["session"])) return;
@@ -268,6 +270,14 @@ void RequestFlow::redirect(Viewer& viewer) {
   http::Response response;
   response.status = 307;
   response.headers = {{"Location", choice.node->address->url + contracts::media_target(*link, query)}, {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
+}
+
+/// No bytes, for a player that loads what nobody has: a failure would end its playback, and this it passes over.
+void RequestFlow::answer_gap(Viewer& viewer) {
+  viewer.kind = FlowKind::segment;
+  http::Response response;
+  response.headers = {{"Content-Type", viewer.path.ends_with(".ts") ? "video/mp2t" : "video/mp4"}, {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
 }
 

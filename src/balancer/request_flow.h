@@ -80,6 +80,7 @@ class RequestFlow {
   bool lead_to_clone(Viewer&, std::string_view session);
   bool offers_pathways(const Viewer&) const;
   void redirect(Viewer&);
+  void answer_gap(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
   Routed route(Viewer&);
   std::shared_ptr<const NodeAddress> first_node(const Viewer&) const;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "contracts/link.h"
 
 namespace tribune::balancer {
@@ -18,6 +20,16 @@ bool must_be_known(UriKind kind) { return goes_to_node(kind) || kind == UriKind:
 // Both stand under the same directory of a session, whose name does not matter.
 std::string reference_between(std::string_view from, std::string_view to) {
   return http::relative_reference("/s/" + std::string(from), "/s/" + std::string(to));
+}
+
+// ".ts", for players that go by it; empty when there is none.
+std::string_view suffix_of(std::string_view uri) {
+  constexpr std::size_t kLongest = 5;
+  uri = uri.substr(0, uri.find_first_of("?#"));
+  const auto dot = uri.find_last_of("./");
+  if (dot == std::string_view::npos || uri[dot] != '.' || uri.size() - dot > kLongest) return {};
+  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return std::all_of(uri.begin() + static_cast<std::ptrdiff_t>(dot) + 1, uri.end(), is_plain) ? uri.substr(dot) : std::string_view{};
 }
 
 tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
@@ -81,6 +93,7 @@ struct SourceLinks::Work {
   }
 
   base::Result<SourceLinkPtr> make(const hls::UriUse& use) {
+    if (playlist.is_gap(use)) return gap_link(use);
     const auto scheme = http::scheme_of(use.uri);
     if (scheme && *scheme != "http" && *scheme != "https") {
       if (must_be_known(use.kind)) return foreign(use);
@@ -99,6 +112,12 @@ struct SourceLinks::Work {
   }
 
   SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false, false}); }
+
+  SourceLinkPtr gap_link(const hls::UriUse& use) const {
+    const auto part = use.part < 0 ? std::string() : fmt::format("-{}", use.part);
+    const auto path = fmt::format("{}{}{}{}", kGapPath, use.msn, part, suffix_of(use.uri));
+    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, path), "", false, true});
+  }
 
   SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
     NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind};

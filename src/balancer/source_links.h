@@ -4,6 +4,8 @@
 //
 //   a playlist                    relative, to the same playlist at this balancer
 //   a segment, a part, a hint     the node of its pin; relative to this balancer in the redirect mode
+//   a gap                         relative to this balancer, which answers with no bytes: a player that knows gaps does not ask,
+//                                 and the others take it for an empty segment and go on
 //   an init section, a key        relative to this balancer, which redirects: it does not depend on pins
 //   lists, data, steering, dates  the absolute URI at the origin
 //   other schemes (skd:, data:)   as they are
@@ -68,6 +70,9 @@ std::string playlist_path(const contracts::OriginPath&);
 inline constexpr std::string_view kIndexPath = "index.m3u8";
 /// Of the media playlist of a source that has no multivariant playlist.
 inline constexpr std::string_view kOnlyMediaPath = "~media.m3u8";
+
+/// Segments that nobody has: `~gap/{msn}[-{part}]{suffix}`.
+inline constexpr std::string_view kGapPath = "~gap/";
 
 /// The links of one source playlist. Owned by one worker.
 class SourceLinks {

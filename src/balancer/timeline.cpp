@@ -115,6 +115,7 @@ void Timeline::enter_generation(Track& track) {
   track.floor = track.listed_to;
   // Who saw the end of a playlist does not load it again, and an interstitial is not shown twice.
   track.tail = track.last && !track.last->ended ? track.last : nullptr;
+  track.tail_window = 0;
   track.seen.clear();
   track.trailing_parts = 0;
   track.only_older_since.reset();
@@ -134,11 +135,7 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
   const auto shift = present.msn_shift;
   const hls::Joint joint{shift, track.discontinuity_shift, track.generation, present.goes_on};
   if (track.tail) {
-    const auto window = static_cast<std::int64_t>(track.tail->segments.size());
-    const auto first = std::max(track.tail->media_sequence, source.end_msn() + shift - window);
-    if (first < track.tail->end_msn())
-      if (auto joined = hls::join(*track.tail, first, source, joint, limits))
-        return std::make_shared<const hls::Playlist>(std::move(*joined));
+    if (auto joined = behind_tail(track, source, joint, limits)) return joined;
     track.tail.reset();
   }
   const auto floor = std::max(track.floor, track.first);

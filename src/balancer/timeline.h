@@ -18,7 +18,8 @@
 //
 // The channel's origins may number and name the same media differently. A restart that comes with a change of the origin is
 // therefore compared with what was listed: by dates, else by names and durations (timeline_continuation.cpp). When the two
-// overlap, or one follows the other at once, the new generation goes on with the old numbers and without a discontinuity.
+// overlap, or one follows the other at once, the new generation goes on with the old numbers and without a discontinuity. When
+// a few segments are missing between them, at most hls::kMaxHole, it goes on too, and these are listed as gaps (EXT-X-GAP).
 
 #include <chrono>
 #include <cstdint>
@@ -115,7 +116,8 @@ class Timeline {
     std::optional<base::SteadyTime> only_older_since;
     std::vector<ExpiryRun> expiries;
     std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
-    std::shared_ptr<const hls::Playlist> tail;    // of the generations before
+    std::shared_ptr<const hls::Playlist> tail;    // of the generations before, and what has left the source's window since
+    std::int64_t tail_window = 0;         // numbers listed while the tail is; 0: not known yet
 
     std::int64_t seen_end() const { return seen_first + static_cast<std::int64_t>(seen.size()); }
     const Seen* find(std::int64_t msn) const;
@@ -123,6 +125,8 @@ class Timeline {
 
   // timeline_judge.cpp
   static Seen seen_as(const hls::Playlist&, const hls::Segment&, std::int64_t discontinuity_shift);
+  /// Whether the segment's name counts so many on from that one's.
+  static bool is_named_before(const hls::Playlist&, const hls::Segment&, std::int64_t back, const Seen&);
   Verdict judge(Track&, const hls::Playlist&, base::SteadyTime now, std::size_t origin) const;
   bool is_older_copy(const Track&, const hls::Playlist&) const;
   static bool mostly_differs(const Track&, const hls::Playlist&);
@@ -131,6 +135,8 @@ class Timeline {
   // timeline_continuation.cpp
   /// By how much the source's numbers must rise to be those that the track has seen; nothing when they do not meet.
   static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&);
+  /// The same when the source begins some segments later than the track has seen.
+  static std::optional<std::int64_t> offset_over_hole(const Track&, const hls::Playlist&);
   /// Makes the generation go on with the track's own numbers, when the playlist does.
   void go_on(const Track&, const hls::Playlist&, Generation&) const;
   /// Whether the generation goes on and the playlist ends where this track's viewers are already.
@@ -140,6 +146,8 @@ class Timeline {
   Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin) const;
   void open_generation(Generation);
   void enter_generation(Track&);
+  /// The source behind the tail; null when the window has passed the tail, or the two cannot be joined.
+  std::shared_ptr<const hls::Playlist> behind_tail(Track&, const hls::Playlist& source, hls::Joint, const hls::Limits&) const;
   base::Result<std::shared_ptr<const hls::Playlist>> for_viewers(Track&, const hls::Playlist&, const hls::Limits&);
   void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, std::int64_t expires, base::SteadyTime now);
 

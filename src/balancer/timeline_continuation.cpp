@@ -5,6 +5,8 @@
 #include <map>
 
 #include "balancer/timeline.h"
+#include "contracts/event.h"
+#include "hls/cut.h"
 
 namespace tribune::balancer {
 namespace {
@@ -28,7 +30,96 @@ class Votes {
   std::map<std::int64_t, std::size_t> votes_;
 };
 
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// Old segments that stay listed before a hole, so that a player who is some of them behind the end finds where it is.
+constexpr std::int64_t kKeptBeforeHole = 3;
+
+std::int64_t date_of(const hls::Segment& segment) {
+  const auto date = contracts::parse_rfc3339(segment.program_date_time);
+  return date ? std::chrono::floor<milliseconds>(date->time_since_epoch()).count() : 0;
+}
+
+// When the playlist begins, by the first date in it; 0 without one.
+std::int64_t begin_ms(const hls::Playlist& playlist) {
+  microseconds before{0};
+  for (const auto& segment : playlist.segments) {
+    if (const auto date = date_of(segment); date != 0) return date - std::chrono::floor<milliseconds>(before).count();
+    before += segment.duration;
+  }
+  return 0;
+}
+
+// When its last segment ends, by the last date in it; 0 without one.
+std::int64_t end_ms(const hls::Playlist& playlist) {
+  microseconds after{0};
+  for (auto segment = playlist.segments.rbegin(); segment != playlist.segments.rend(); ++segment) {
+    after += segment->duration;
+    if (const auto date = date_of(*segment); date != 0) return date + std::chrono::floor<milliseconds>(after).count();
+  }
+  return 0;
+}
+
+// How long each of the missing segments lasts; 0 when the dates do not say it.
+microseconds missing_each(const hls::Playlist& before, const hls::Playlist& after, std::int64_t count) {
+  const auto end = end_ms(before), begin = begin_ms(after);
+  if (count <= 0 || end == 0 || begin <= end) return microseconds{0};
+  const auto each = microseconds{milliseconds{begin - end}} / count;
+  return each <= after.target_duration ? each : microseconds{0};
+}
+
+// How many segments fill a hole of this length, each no longer than the target duration.
+std::int64_t missing_in(milliseconds hole, microseconds usual, milliseconds target) {
+  if (usual.count() <= 0 || target.count() <= 0) return 0;
+  const auto by_usual = (microseconds{hole} + usual / 2) / usual;
+  return std::max<std::int64_t>({1, by_usual, (hole + target - milliseconds{1}) / target});
+}
+
 }  // namespace
+
+// Dates tell how long the hole is. Without them, the name tells how many: that of the first segment, counted back, is the name of the last one seen.
+std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const hls::Playlist& source) {
+  const auto& first = source.segments.front();
+  std::int64_t end = 0;
+  microseconds all{0};
+  for (auto seen = track.seen.rbegin(); seen != track.seen.rend(); ++seen) {
+    all += microseconds{seen->duration_us};
+    if (end == 0 && seen->date_ms != 0) end = seen->date_ms + std::chrono::floor<milliseconds>(all).count();
+  }
+  const auto begin = begin_ms(source);
+  std::int64_t missing = 0;
+  if (end != 0 && begin != 0) {
+    if (begin > end) missing = missing_in(milliseconds{begin - end}, all / static_cast<std::int64_t>(track.seen.size()), source.target_duration);
+  } else {
+    for (std::int64_t back = 2; back <= hls::kMaxHole + 1 && missing == 0; ++back)
+      if (is_named_before(source, first, back, track.seen.back())) missing = back - 1;
+  }
+  if (missing < 1 || missing > hls::kMaxHole) return std::nullopt;
+  return track.seen_end() + missing - first.msn;
+}
+
+std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const hls::Playlist& source, hls::Joint joint, const hls::Limits& limits) const {
+  const auto begins = source.media_sequence + joint.msn_shift;
+  // What left the source's window stays as it was listed; it is no hole.
+  if (begins > track.tail->end_msn() && track.last && track.last->end_msn() > track.tail->end_msn())
+    track.tail = std::make_shared<const hls::Playlist>(hls::cut(*track.last, begins));
+  const auto& tail = *track.tail;
+  const auto hole = begins - tail.end_msn();
+  if (track.tail_window == 0) {
+    track.tail_window = static_cast<std::int64_t>(tail.segments.size());
+    if (joint.goes_on && hole > 0)
+      track.tail_window = hole + std::max(track.tail_window, static_cast<std::int64_t>(source.segments.size()) + kKeptBeforeHole);
+  }
+  const auto is_new = [&](const hls::Segment& segment) { return segment.generation == track.generation; };
+  const auto own = std::find_if(tail.segments.begin(), tail.segments.end(), is_new);
+  const auto first = std::max(tail.media_sequence, source.end_msn() + joint.msn_shift - track.tail_window);
+  if (first >= (own == tail.segments.end() ? tail.end_msn() : own->msn)) return nullptr;
+  joint.goes_on = joint.goes_on || own != tail.segments.end();
+  joint.missing_each = missing_each(tail, source, hole);
+  auto joined = hls::join(tail, first, source, joint, limits);
+  return joined ? std::make_shared<const hls::Playlist>(std::move(*joined)) : nullptr;
+}
 
 std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source) {
   Votes by_date, by_name;
@@ -52,7 +143,9 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
     if (date_ms != 0) date_ms += here.duration_us / 1000;
   }
   const auto dated = by_date.winner();
-  return dated ? dated : by_name.winner();
+  if (dated) return dated;
+  const auto named = by_name.winner();
+  return named ? named : offset_over_hole(track, source);
 }
 
 void Timeline::go_on(const Track& track, const hls::Playlist& source, Generation& opened) const {

@@ -1,6 +1,9 @@
 // What a refresh is: the same timeline, an older copy of it, or another one.
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include "balancer/timeline.h"
@@ -25,6 +28,20 @@ std::uint64_t hash(std::string_view text) {
   return h;
 }
 
+// The whole numbers in a name before its suffix, as (begin, end).
+std::vector<std::pair<std::size_t, std::size_t>> numbers_in(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789";
+  std::vector<std::pair<std::size_t, std::size_t>> found;
+  const auto dot = name.rfind('.');
+  const auto stem = name.substr(0, dot > name.rfind('/') + 1 || name.find('/') == std::string_view::npos ? dot : std::string_view::npos);
+  for (auto begin = stem.find_first_of(kDigits); begin != std::string_view::npos;) {
+    const auto end = std::min(stem.find_first_not_of(kDigits, begin), stem.size());
+    found.emplace_back(begin, end);
+    begin = stem.find_first_of(kDigits, end);
+  }
+  return found;
+}
+
 }  // namespace
 
 Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment& segment, std::int64_t discontinuity_shift) {
@@ -36,6 +53,21 @@ Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment
     seen.date_ms = std::chrono::floor<std::chrono::milliseconds>(date->time_since_epoch()).count();
   seen.duration_us = segment.duration.count();
   return seen;
+}
+
+bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& segment, std::int64_t back, const Seen& seen) {
+  if (segment.byterange) return false;
+  const auto name = name_of(source.uris[segment.uri_use].uri);
+  for (const auto& [begin, end] : numbers_in(name)) {
+    std::int64_t number = 0;
+    const auto digits = name.substr(begin, end - begin);
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{} || number < back) continue;
+    const auto before = name.substr(0, begin), after = name.substr(end);
+    // 100 follows 99, or 099.
+    if (seen.name == hash(fmt::format("{}{}{}", before, number - back, after))) return true;
+    if (seen.name == hash(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
+  }
+  return false;
 }
 
 Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now, std::size_t origin) const {

@@ -165,10 +165,11 @@ class Join {
 
   void add_hole(std::string& out) {
     const auto& last = before_.segments.back();
+    const auto each = joint_.missing_each.count() > 0 ? joint_.missing_each : last.duration;
     for (std::int64_t i = 0; i < hole(); ++i) {
       add(out, "#EXT-X-GAP");
       const bool partial = i == 0 && before_.trailing_parts > 0;
-      add(out, fmt::format("#EXTINF:{},", seconds_text(partial ? before_.trailing_duration : last.duration)));
+      add(out, fmt::format("#EXTINF:{},", seconds_text(partial ? before_.trailing_duration : each)));
       if (last.byterange) add(out, fmt::format("#EXT-X-BYTERANGE:{}@{}", last.byterange->length, last.byterange->offset));
       add(out, old_.text_of_line(last.end_line - 1));
     }

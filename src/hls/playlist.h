@@ -136,6 +136,8 @@ struct Playlist {
   std::int64_t end_msn() const { return media_sequence + static_cast<std::int64_t>(segments.size()); }
   /// The first MSN that is not named, not even by a part or a hint.
   std::int64_t next_msn() const { return end_msn() + (trailing_parts > 0 || has_part_hint ? 1 : 0); }
+  /// Whether the URI stands in a segment or part that nobody has: EXT-X-GAP, GAP=YES. It is not to be loaded.
+  bool is_gap(const UriUse&) const;
 };
 
 /// What the text cannot say itself.
@@ -170,6 +172,7 @@ struct Joint {
   std::int64_t discontinuity_shift = 0;   // the same for the discontinuity sequence
   std::uint32_t generation = 0;           // given to what comes from `after`
   bool goes_on = false;                   // the same media from another packager: no discontinuity between them
+  std::chrono::microseconds missing_each{0};  // how long each MSN lasts that neither has; 0: as the last segment of `before`
 };
 
 /// One playlist for viewers out of two source timelines: segments of `before` (viewers' numbering) from MSN `first` on,

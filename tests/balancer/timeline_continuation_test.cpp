@@ -108,6 +108,107 @@ TEST_CASE("an origin that is behind shows nothing until it has something new") {
   CHECK(s.uri(*shown.playlist, shown.playlist->segments.size() - 1) == "b5.ts");
 }
 
+TEST_CASE("a hole of a few segments between two origins is listed as gaps, and the media goes on behind it") {
+  Scene s;
+  s.see(dated(100, 105, 0, "a"), 0);                       // to 12:00:10
+  const auto text = [](const Timeline::Outcome& o) { return hls::write(*o.playlist, {}); };
+  const auto shown = s.see(dated(7, 11, 14, "b"), 1);      // from 12:00:14
+  REQUIRE(shown.playlist);
+  const auto& p = *shown.playlist;
+  CHECK(p.end_msn() == 111);
+  CHECK(p.segments.back().discontinuity_sequence == 0);
+  CHECK(p.media_sequence == 102);
+  CHECK(text(shown).find("a104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:14.000Z\n#EXTINF:2.0,\nb7.ts\n") !=
+        std::string::npos);
+  CHECK(text(shown).find("DISCONTINUITY") == std::string::npos);
+  SUBCASE("what was listed keeps its text as both windows go on") {
+    auto before = p;
+    for (int i = 1; i < 12; ++i) {
+      const auto next = s.see(dated(7 + i, 11 + i, 14 + 2 * i, "b"), 1);
+      REQUIRE(next.playlist);
+      CHECK(next.playlist->end_msn() == 111 + i);
+      CHECK(next.playlist->media_sequence >= before.media_sequence);
+      for (const auto& segment : next.playlist->segments) {
+        const auto* same = before.end_msn() > segment.msn ? &before.segments[static_cast<std::size_t>(segment.msn - before.media_sequence)] : nullptr;
+        if (!same) continue;
+        CHECK(same->gap == segment.gap);
+        CHECK(before.uris[same->uri_use].uri == next.playlist->uris[segment.uri_use].uri);
+      }
+      before = *next.playlist;
+    }
+    CHECK(before.segments.size() == 4);
+    CHECK(hls::write(before, {}).find("GAP") == std::string::npos);
+  }
+  SUBCASE("and back again, over another hole") {
+    const auto back = s.see(dated(110, 115, 24, "a"), 0);  // from 12:00:24, two seconds after b10
+    REQUIRE(back.playlist);
+    CHECK(back.playlist->end_msn() == 117);
+    CHECK(back.playlist->segments.back().discontinuity_sequence == 0);
+    CHECK(text(back).find("b10.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nb10.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:24.000Z") != std::string::npos);
+  }
+  SUBCASE("a restart of the process keeps the numbers") {
+    const auto now = s.clock.steady_now();
+    const auto wall = s.clock.wall_now();
+    const auto channel = s.timeline.save_channel(now, wall);
+    const auto track = s.timeline.save_track("v", now, wall);
+    s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
+    s.timeline.load_channel(channel, now, wall);
+    s.timeline.load_track("v", track, now, wall);
+    CHECK(s.timeline.save_channel(now, wall) == channel);
+    CHECK(s.timeline.save_track("v", now, wall) == track);
+    const auto next = s.see(dated(8, 12, 16, "b"), 1);
+    REQUIRE(next.playlist);
+    CHECK(next.verdict == Verdict::newer);
+    CHECK(next.playlist->media_sequence == 108);
+    CHECK(next.playlist->end_msn() == 112);
+    CHECK(next.playlist->segments.back().discontinuity_sequence == 0);
+  }
+}
+
+TEST_CASE("a hole that is no multiple of a segment is shared by its gaps, none longer than the target duration") {
+  Scene s;
+  s.see(dated(100, 105, 0, "a"), 0);
+  const auto shown = s.see(dated(7, 11, 15, "b"), 1);      // 5 s are missing
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 105 + 3 + 4);
+  CHECK(hls::write(*shown.playlist, {}).find("#EXT-X-GAP\n#EXTINF:1.666666,\n") != std::string::npos);
+}
+
+TEST_CASE("without dates a name that counts on tells how many segments are missing") {
+  Scene s;
+  s.see(live(98, 103, "v1/seg"), 0);                       // seg102 is the last one
+  auto text = live_text(105, 109, "v1/seg");
+  SUBCASE("under the same numbers") {}
+  SUBCASE("under others") { text.replace(text.find("SEQUENCE:105"), 12, "SEQUENCE:3"); }
+  const auto shown = s.see(playlist_of(text), 1);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 109);
+  CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
+  CHECK(hls::write(*shown.playlist, {}).find("v1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/seg102.ts\n#EXTINF:2.0,\nv1/seg105.ts\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("a hole of more than kMaxHole segments is another timeline") {
+  for (const auto& [missing, discontinuity] : {std::pair{hls::kMaxHole, 0}, {hls::kMaxHole + 1, 1}}) {
+    Scene s, t;
+    s.see(dated(100, 105, 0, "a"), 0);
+    CHECK(s.see(dated(7, 11, 10 + 2 * static_cast<int>(missing), "b"), 1).playlist->segments.back().discontinuity_sequence == discontinuity);
+    t.see(live(0, 5), 0);
+    CHECK(t.see(live(5 + missing, 9 + missing), 1).playlist->segments.back().discontinuity_sequence == discontinuity);
+  }
+}
+
+TEST_CASE("what a short window of the source has passed is no gap while the old tail is listed") {
+  Scene s;
+  s.see(dated(100, 110, 0, "a"), 0);                       // ten segments, to 12:00:20
+  s.see(dated(0, 3, 20, "b"), 1);                          // three of the other origin's
+  const auto shown = s.see(dated(1, 4, 22, "b"), 1);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->media_sequence == 104);
+  CHECK(s.uri(*shown.playlist, 6) == "b0.ts");
+  CHECK_FALSE(shown.playlist->segments[6].gap);
+}
+
 TEST_CASE("media that does not meet what was listed begins after a discontinuity") {
   Scene s;
   s.see(dated(100, 105, 0, "a"), 0);

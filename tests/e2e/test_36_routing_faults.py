@@ -12,6 +12,7 @@ from harness.player import Player
 from harness.program import reserve_port
 from harness.routing import LIVE_NODES, choice, stand, zones
 from harness.waiting import wait_until
+from harness.wire import fetch
 
 KICK_OFF = datetime(2026, 6, 1, 18, 0, tzinfo=timezone.utc)
 FAST = {"balancer": {"origin": {"connect_timeout": "500ms", "first_byte_timeout": "1s", "low_speed_window": "1s"}}}
@@ -116,20 +117,62 @@ def test_a_key_without_an_iv_means_the_number_at_the_origin_of_the_segment(event
     assert "#EXT-X-DISCONTINUITY\n" not in player.playlist.text
 
 
-def test_a_hole_between_two_origins_is_one_discontinuity_and_takes_no_player_back(event, origins):
-    """The first origin ends at 104, and the second one's oldest segment is 4 s younger: nobody delivers what was between."""
+def two_origins(event, origins, later):
+    """The first one's segments end at 104, ten seconds after it began; the second one's begin so long after it did."""
     first = LiveChannel(event.origin, target=2, first_msn=100, began=KICK_OFF)
-    second = LiveChannel(origins(), target=2, first_msn=7, listed=4, began=KICK_OFF + timedelta(seconds=14), name="chunk")
+    second = LiveChannel(origins(), target=2, first_msn=7, listed=4, began=KICK_OFF + timedelta(seconds=later), name="chunk")
     event.live = first
     event.channels = [event.entry("demo", first.source, backup_origins=[second.origin.url])]
     event.stand(balancer=FAST)
+    return second
+
+
+def assert_empty(*gaps):
+    answers = [fetch(gap.uri) for gap in gaps]
+    assert [(answer.status, answer.body, answer.header("Content-Type")) for answer in answers] == [(200, b"", "video/mp2t")] * len(gaps)
+    assert len({gap.text for gap in gaps}) == len(gaps)
+
+
+def loses_the_first_origin(event, second, first_new):
+    """A player that then follows the second one for two segments more; `first_new`: the number of its chunk7."""
     player = event.player().open()
     player.refresh()
     event.origin.refuse()
     wait_until(lambda: player.try_refresh().status == 200 and player.playlist.last_msn > 104, 10, "the second origin's segments are listed")
+    at_once = player.playlist
     for step in range(2):
-        last = player.playlist.last_msn
-        player.play(last, second.bytes_of("v1", 10 + step), tries=3)
+        player.play(first_new + 3 + step, second.bytes_of("v1", 10 + step), tries=3)
         second.advance()
-        player.wait_for_msn(last + 1, within=10)
+        player.wait_for_msn(first_new + 4 + step, within=10)
+    return player, at_once
+
+
+def test_segments_that_no_origin_delivers_are_listed_as_gaps_and_the_numbers_go_on(event, origins):
+    """The second origin's oldest segment is 4 s younger than the end of the first: nobody delivers what was between."""
+    second = two_origins(event, origins, later=14)
+    player, at_once = loses_the_first_origin(event, second, first_new=107)
+    kinds = {segment.msn: "#EXT-X-GAP" in segment.tags for segment in at_once.segments}
+    assert kinds == {msn: msn in (105, 106) for msn in range(102, 111)}
+    assert [tag for tag in at_once.segment(105).tags if "EXTINF" in tag] == ["#EXTINF:2.0,"]
+    # Who asks all the same gets nothing, and may go on.
+    assert_empty(at_once.segment(105), at_once.segment(106))
+    assert player.playlist.discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in player.playlist.text + at_once.text
+    # Nobody was asked for what is not there.
+    assert {line["path"].rpartition("/")[2] for line in event.nodes["stadium"].accesses() if line["path"].startswith("/media/")} <= {"chunk10.ts", "chunk11.ts"}
+
+
+def test_a_hole_that_no_few_segments_fill_is_one_discontinuity_and_takes_no_player_back(event, origins):
+    second = two_origins(event, origins, later=10 + 2 * 9)
+    player, _ = loses_the_first_origin(event, second, first_new=105)
     assert player.playlist.discontinuity + player.playlist.text.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert "#EXT-X-GAP" not in player.playlist.text
+
+
+def test_gaps_of_the_source_are_passed_on(event):
+    live = event.live
+    body = live.media("v1").replace(b"#EXTINF:1.000,\nseg3.ts", b"#EXT-X-GAP\n#EXTINF:1.000,\nseg3.ts")
+    event.origin.on("/live/demo/v1/index.m3u8", ok(body, "application/vnd.apple.mpegurl"))
+    event.stand()
+    playlist = event.player().open().refresh()
+    assert [segment.msn for segment in playlist.segments if "#EXT-X-GAP" in segment.tags] == [3]
+    assert_empty(playlist.segment(3))

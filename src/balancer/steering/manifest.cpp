@@ -82,7 +82,8 @@ SteeringManifest manifest_for(const SteeringQuestion& question, std::vector<std:
 
 std::string to_json(const SteeringManifest& manifest) {
   base::json::Writer w;
-  w.begin_object().member("VERSION", std::int64_t{1}).member("TTL", std::int64_t{manifest.ttl.count()}).member("RELOAD-URI", manifest.reload_uri);
+  w.begin_object().member("VERSION", std::int64_t{1}).member("TTL", std::int64_t{manifest.ttl.count()});
+  if (!manifest.reload_uri.empty()) w.member("RELOAD-URI", manifest.reload_uri);
   w.key("PATHWAY-PRIORITY").begin_array();
   for (const auto& pathway : manifest.priority) w.value(pathway);
   w.end_array();

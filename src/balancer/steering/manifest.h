@@ -33,7 +33,7 @@ bool is_under_pressure(const std::vector<GroupStanding>&, const std::vector<std:
 
 struct SteeringManifest {
   std::chrono::seconds ttl{0};
-  std::string reload_uri;
+  std::string reload_uri;                 // empty: as it was asked
   std::vector<std::string> priority;
   std::vector<std::string> clones;
   std::string base;                             // what they are clones of

@@ -54,7 +54,8 @@ http::Response SteeringDesk::answer(std::string_view channel, const http::Reques
   auto manifest = manifest_for(question, order_of(standings.groups, asked.may_use_origin));
   const bool is_urgent = is_under_pressure(standings.groups, manifest.priority, question.pathway);
   manifest.ttl = std::chrono::ceil<std::chrono::seconds>(is_urgent ? view->steering.ttl_under_pressure : view->steering.ttl);
-  manifest.reload_uri = steering_uri(known->id, session != 0 ? question.session : "", question.listed);
+  // WHY: Shaka 5.2 ends its steering at a RELOAD-URI without a host, which this balancer does not know. Without one players ask as they did.
+  if (session == 0 && !question.session.empty()) manifest.reload_uri = steering_uri(known->id, "", question.listed);
   count(question, knows(question.pathway));
   http::Response response;
   response.headers = {{"Content-Type", std::string(kManifestType)}, {"Cache-Control", "no-store"}};

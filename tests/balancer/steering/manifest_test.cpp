@@ -64,6 +64,7 @@ TEST_CASE("A group that the player's playlist does not list becomes a clone if i
 TEST_CASE("A manifest says version, time and priority, and clones only where there are some") {
   auto manifest = manifest_for({}, {"city", "ORIGIN"});
   manifest.ttl = 60s;
+  CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"PATHWAY-PRIORITY":["city","ORIGIN"]})");
   manifest.reload_uri = "/steering/demo?pathways=";
   CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"RELOAD-URI":"/steering/demo?pathways=","PATHWAY-PRIORITY":["city","ORIGIN"]})");
   CHECK(manifest_for({}, {}).priority == Names{"."});

@@ -55,6 +55,7 @@ export async function inTabs(use) {
   const own = ["--headless=new", "--window-size=1280,1020", "--remote-debugging-port=0", "--remote-debugging-pipe", `--user-data-dir=${profile}`, hidesSoon];
   const program = spawn(kProgram, [...kArguments, ...own, "about:blank"], { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
   const isOver = new Promise((over) => program.once("exit", over));
+  process.once("SIGTERM", () => program.kill()); // what waits for the browser fails then, and ends this
   try {
     const browser = await chromium.connectOverCDP(await addressOf(program), { noDefaults: true });
     program.stderr.resume();

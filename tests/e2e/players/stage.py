@@ -161,7 +161,7 @@ class Viewer:
         self.process.stdin.write("enough\n")
         self.process.stdin.flush()
 
-    def tell(self, command, within=60):
+    def tell(self, command, within=120):
         """What the page shows after it; see tab.mjs."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()

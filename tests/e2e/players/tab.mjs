@@ -15,7 +15,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as after } from "node:timers/promises";
 import { inTabs, say } from "./browser.mjs";
 
-const kMs = 40_000;
+const kMs = 90_000; // on a busy machine
 
 const seen = (page) =>
   page.evaluate(() => ({

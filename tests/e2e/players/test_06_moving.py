@@ -12,7 +12,8 @@ from stage import FRAMES_PER_SECOND, errors_of, stalls_of
 from venue import NODES, Venue
 
 # Player -> channel of the packager. Of the two generations of GStreamer's HLS client, playbin has hlsdemux with souphttpsrc, playbin3 has hlsdemux2.
-WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "gstreamer": "demo-ts"}
+WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}
+GSTREAMER = ("playbin3", "playbin")
 SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each place
 PATH = ["city", "stadium", "city", "suburb", "stadium"]
 
@@ -76,8 +77,8 @@ def start_ffmpeg(processes, venue):
                      "-enc_time_base", f"1/{FRAMES_PER_SECOND}", "-flush_packets", "1", "-f", "framecrc", "-")
 
 
-def start_gstreamer(processes, venue):
-    return processes(venue, "gstreamer", "gst-launch-1.0", "-v", "playbin3", f"uri={venue.playlist_url('gstreamer')}",
+def start_gstreamer(processes, venue, element):
+    return processes(venue, element, "gst-launch-1.0", "-v", element, f"uri={venue.playlist_url(element)}",
                      "video-sink=fakesink name=picture sync=true silent=false", "audio-sink=fakesink sync=true")
 
 
@@ -164,14 +165,14 @@ def follow_the_viewer(venue, processes, watch):
     hls = watch(venue.page_url("hls-js"), 0, within=inside)
     shaka = watch(venue.playlist_url("shaka"), 0, screenshot="shaka", script="shaka.mjs", within=inside)
     ffmpeg = start_ffmpeg(processes, venue)
-    gstreamer = start_gstreamer(processes, venue)
+    gstreamer = [start_gstreamer(processes, venue, element) for element in GSTREAMER]
     hls.wait_playing()
     shaka.wait_playing()
     walk(venue)
     for viewer in (hls, shaka):
         viewer.enough()
     hls_saw, shaka_saw = hls.wait_done(), shaka.wait_done()
-    for player in (ffmpeg, gstreamer):
+    for player in (ffmpeg, *gstreamer):
         assert player.is_playing(), player.said.read_text()[-3000:]
         player.stop()
 
@@ -181,8 +182,9 @@ def follow_the_viewer(venue, processes, watch):
     for seen in (hls_saw, shaka_saw):
         assert_it_was_watched(seen)
     assert_ffmpeg_saw_every_frame(ffmpeg)
-    assert_gstreamer_saw_every_frame(gstreamer)
-    assert_gstreamer_did_not_wait(gstreamer)
+    for player in gstreamer:
+        assert_gstreamer_saw_every_frame(player)
+        assert_gstreamer_did_not_wait(player)
     for player in WATCHED:
         witness = Player(venue.url("balancer"), channel=player).open()
         assert witness.refresh().discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in witness.playlist.text
