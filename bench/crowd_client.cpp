@@ -1,7 +1,9 @@
 // A crowd of clients in one process that costs little: each asks for the same object on a connection of its own, all at once.
 //   bench_crowd_client ADDRESS PORT TARGET CLIENTS
 // Prints a line for each client: the times (seconds of CLOCK_MONOTONIC) of its first and last byte of the body, and the body's bytes; then
-// "began SECONDS". Ends with 1 when a client was refused or cut.
+// "began SECONDS". Ends with 1 when a client was refused or cut. A time is the kernel's, when the bytes came to the socket (SO_TIMESTAMPNS):
+// how long this process then takes to look at them is not the server's time. Who has nothing yet is looked at first, and no further than
+// to its first bytes.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,10 +23,33 @@
 
 namespace {
 
-double now() {
+double seconds(const timespec& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9; }
+
+double now(clockid_t clock = CLOCK_MONOTONIC) {
   timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+  ::clock_gettime(clock, &t);
+  return seconds(t);
+}
+
+/// recv() that says when the last of the bytes came.
+ssize_t receive(int fd, char* room, std::size_t size, double& at) {
+  static const double kSinceBoot = now(CLOCK_REALTIME) - now();
+  iovec part{room, size};
+  alignas(cmsghdr) char control[128];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const auto got = ::recvmsg(fd, &message, MSG_DONTWAIT);
+  at = now();
+  for (auto* field = CMSG_FIRSTHDR(&message); got > 0 && field; field = CMSG_NXTHDR(&message, field)) {
+    if (field->cmsg_level != SOL_SOCKET || field->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec came{};
+    std::memcpy(&came, CMSG_DATA(field), sizeof came);
+    at = seconds(came) - kSinceBoot;
+  }
+  return got;
 }
 
 struct Client {
@@ -62,13 +87,17 @@ bool take_head(Client& client) {
   return true;
 }
 
-/// Reads what is there; false when the connection ended too early or the answer is no 200.
+constexpr std::size_t kFirstLook = 2048;
+
+/// Reads what is there, of a client that has nothing yet the first bytes only; false when the connection ended too early or the answer
+/// is no 200.
 bool read_on(Client& client, std::vector<char>& room) {
-  while (true) {
-    const auto size = ::recv(client.fd, room.data(), room.size(), MSG_DONTWAIT);
+  const bool had_none = client.first == 0;
+  while (client.first == 0 || !had_none) {
+    double at = 0;
+    const auto size = receive(client.fd, room.data(), had_none ? kFirstLook : room.size(), at);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     if (size == 0) return client.is_over;
-    const double at = now();
     if (client.has_head) {
       client.is_over = take(client, room.data(), static_cast<std::size_t>(size), at);
     } else {
@@ -80,6 +109,7 @@ bool read_on(Client& client, std::vector<char>& room) {
     }
     if (client.is_over) return true;
   }
+  return true;
 }
 
 }  // namespace
@@ -103,6 +133,7 @@ int main(int argc, char** argv) {
     if (::connect(clients[i].fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::perror("connect"), 1;
     const int on = 1;
     ::setsockopt(clients[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(clients[i].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = i;
@@ -115,6 +146,7 @@ int main(int argc, char** argv) {
   for (auto left = clients.size(); left != 0;) {
     const int count = ::epoll_wait(loop, events.data(), static_cast<int>(events.size()), 60'000);
     if (count <= 0) return std::fprintf(stderr, "%zu clients wait for ever\n", left), 1;
+    std::partition(events.begin(), events.begin() + count, [&](const epoll_event& event) { return clients[event.data.u64].first == 0; });
     for (int i = 0; i < count; ++i) {
       auto& client = clients[events[static_cast<std::size_t>(i)].data.u64];
       if (!read_on(client, room)) return std::fprintf(stderr, "refused or cut: %.200s\n", client.head.c_str()), 1;

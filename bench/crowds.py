@@ -1,7 +1,7 @@
-"""What a crowd meets: how many viewers of a live edge hit, a thousand clients on a cold object, memory of idle viewers.
+"""What a crowd meets: how many viewers of a live edge hit, memory of idle viewers. Beside other servers: peers.py, which shares the
+origin and the thousand clients on a cold object with this.
 
-Prints figures; docs/performance.md takes them by hand, with the load of the machine. The thousand clients are one small process
-(crowd_client.cpp), the others are one asyncio loop in this process, so their times are the client's too: they compare servers of one run.
+Prints figures; docs/performance.md takes them by hand, with the load of the machine. The clients are one asyncio loop in this process.
 """
 import argparse
 import asyncio
@@ -12,7 +12,6 @@ import os
 import random
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -119,12 +118,13 @@ def live_edge(options, folder):
 # ---- a thousand on a cold object ----
 
 class ColdOrigin(http.server.ThreadingHTTPServer):
-    """/seg.ts at once; any other path after 200 ms, in 16 pieces 50 ms apart, as a live packager sends."""
+    """/seg.ts at once; any other segment after 200 ms, in 16 pieces 50 ms apart, as a live packager sends."""
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self):
+    def __init__(self, segments):
         super().__init__(("127.0.0.1", 0), ColdHandler)
+        self.names = ["seg.ts", *(f"cold-{i}.ts" for i in range(1, segments + 1))]
         self.asked, self.first, self.last = 0, None, None
         self.piece = os.urandom(32 * 1024)
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -137,7 +137,7 @@ class ColdHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         if self.path.endswith(".m3u8"):
-            body = ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n" + "".join(f"#EXTINF:2,\ncold-{i}.ts\n" for i in range(1, 9))).encode()
+            body = ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n" + "".join(f"#EXTINF:2,\n{name}\n" for name in server.names)).encode()
         elif self.path == "/seg.ts":
             body = server.piece
         else:
@@ -175,46 +175,6 @@ def crowd(options, url):
     return float(began.split()[1]), [(float(first), float(last), int(size)) for first, last, size in (line.split() for line in lines)]
 
 
-def herd(options, folder):
-    origin = ColdOrigin()
-    tribune = Tribune.__new__(Tribune)
-    node_port = servers.free_port()
-    tribune.balancer = servers.tribune(options.binary, "tribune balancer", folder, None, lambda _: {
-        "event": {"keys": servers.KEYS, "channels": [{"id": "bench", "source": f"{origin.url}/live.m3u8", "links": "direct"}]},
-        "balancer": {"state_dir": str(folder / "balancer2"), "nodes": [{"id": "node", "url": f"http://127.0.0.1:{node_port}"}]}})
-    tribune.node = servers.tribune(options.binary, "tribune cache node", folder, None, lambda _: {
-        "front": {"listen": [f"127.0.0.1:{node_port}"], "limits": {"max_connections_per_address": 20000}},
-        "event": {"keys": servers.KEYS},
-        "cache_node": {"id": "node", "public_url": f"http://127.0.0.1:{node_port}", "balancers": [tribune.balancer.url],
-                       "store_dir": str(folder / "store2"), "max_bytes": "1GiB"}})
-    servers.wait_until(lambda: servers.get(f"{tribune.node.admin}/readyz")[0] == 200, 20, "the cache node is ready")
-    media = tribune.media_playlist("bench")
-    segments = links(servers.get(media)[2], media)
-    nginx = nginx_locked(folder, origin)
-    varnish = servers.varnish(folder, origin, None)
-    try:
-        cases = {"Tribune cache node": segments, "nginx, proxy_cache_lock": [f"{nginx.url}/cold-n{i}.ts" for i in range(9)],
-                 "Varnish": [f"{varnish.url}/cold-v{i}.ts" for i in range(9)]}
-        for turn in range(options.rounds):
-            for name, urls in cases.items():
-                origin.asked, origin.first, origin.last = 0, None, None
-                began, visits = crowd(options, urls[turn])
-                assert all(size == 16 * len(origin.piece) for _, _, size in visits)
-                waits = sorted(first - origin.first for first, _, _ in visits)
-                print(f"herd: {name}: {options.clients} clients, {origin.asked} at the origin, slowest last byte {max(v[1] for v in visits) - began:.2f} s "
-                      f"({1000 * (max(v[1] for v in visits) - origin.last):.0f} ms after the origin's), first byte after the fill's: "
-                      f"median {1000 * statistics.median(waits):.0f} ms, p99 {1000 * waits[int(len(waits) * 0.99)]:.0f} ms", flush=True)
-    finally:
-        for server in (varnish, nginx, tribune):
-            server.close()
-
-
-def nginx_locked(folder, origin):
-    return servers.nginx("nginx lock", folder, folder, None,
-                         http=f"proxy_cache_path {folder}/nginx_lock levels=1:2 keys_zone=bench:8m max_size=1g; proxy_http_version 1.1;",
-                         server=f"location / {{ proxy_pass {origin.url}; proxy_cache bench; proxy_cache_valid 200 1h; proxy_cache_lock on; proxy_cache_lock_timeout 60s; proxy_cache_lock_age 60s; }}")
-
-
 # ---- idle viewers ----
 
 def memory_of(pid):
@@ -222,16 +182,17 @@ def memory_of(pid):
     return int(fields["Private_Dirty"].split()[0]) * 1024
 
 
-async def keep_idle(node, url, clients):
+async def keep_idle(memory, url, clients):
+    """What memory() says while so many connections are kept that have been answered."""
     connections = []
     for begin in range(0, clients, 500):
         group = [Connection(url) for _ in range(begin, min(begin + 500, clients))]
         await asyncio.gather(*(c.get(url) for c in group))
         connections += group
-    used = memory_of(node.pid)
+    used = memory()
     for connection in connections:
         connection.close()
-    return used
+    return used, len(connections)
 
 
 def idle(options, folder):
@@ -244,9 +205,9 @@ def idle(options, folder):
         "cache_node": {"id": "node", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store3"), "max_bytes": "1GiB"}})
     node.url = "http://" + json.loads((folder / "tribune_cache_node.json").read_text())["front"]["listen"][0]
     try:
-        asyncio.run(keep_idle(node, f"{node.url}/ping", 200))
+        asyncio.run(keep_idle(lambda: 0, f"{node.url}/ping", 200))
         before = memory_of(node.pid)
-        used = asyncio.run(keep_idle(node, f"{node.url}/ping", options.idle))
+        used, _ = asyncio.run(keep_idle(lambda: memory_of(node.pid), f"{node.url}/ping", options.idle))
         print(f"idle: {options.idle} kept connections: {(used - before) / options.idle:.0f} bytes of process memory each")
     finally:
         node.close()
@@ -254,13 +215,10 @@ def idle(options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["live_edge", "herd", "idle"], help="live_edge, herd, idle")
+    parser.add_argument("what", nargs="*", default=["live_edge", "idle"], help="live_edge, idle")
     parser.add_argument("--binary", default=os.environ.get("TRIBUNE_BINARY", str(ROOT / "build" / "tribune")))
-    parser.add_argument("--client", default=str(ROOT / "build" / "bench" / "bench_crowd_client"))
     parser.add_argument("--viewers", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=40)
-    parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=int, default=15000)
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -271,7 +229,7 @@ def main():
         folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
         folder.chmod(0o755)
         try:
-            {"live_edge": live_edge, "herd": herd, "idle": idle}[what](options, folder)
+            {"live_edge": live_edge, "idle": idle}[what](options, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return 0

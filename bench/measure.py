@@ -35,7 +35,7 @@ UNITS = {"B": 1 / 1048576, "KB": 1 / 1024, "MB": 1, "GB": 1024}
 
 def load(url, seconds, connections, core, headers=()):
     """Runs wrk on a core of its own; what it counted. Fails for any answer but 2xx and 3xx, and for any socket error."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     for header in headers:
         command += ["-H", header]
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout

@@ -1,6 +1,7 @@
 """The servers under test, each a process pinned to one core, and the origin behind them."""
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -67,7 +68,7 @@ class Server:
 
 NGINX = """{user}daemon off; master_process on; worker_processes 1;
 pid {folder}/{name}.pid; error_log stderr warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 20000; }}
 http {{
   access_log off; sendfile {sendfile}; tcp_nopush on; tcp_nodelay on; keepalive_requests 10000; keepalive_timeout 75s;
   client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp; uwsgi_temp_path {folder}/tmp;
@@ -99,14 +100,55 @@ def nginx_cache(folder, origin, core, name="nginx proxy_cache", sendfile="on"):
                  server=f"location / {{ proxy_pass {origin.url}; proxy_cache bench; proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control; }}")
 
 
-def varnish(folder, origin, core):
+def varnish(folder, origin, core, cached_bytes=256 << 20):
     port = free_port()
     vcl = folder / "bench.vcl"
     host, backend_port = origin.url.removeprefix("http://").split(":")
     vcl.write_text(f'vcl 4.1;\nbackend origin {{ .host = "{host}"; .port = "{backend_port}"; }}\n'
                    "sub vcl_backend_response { set beresp.ttl = 1h; }\n")
-    made = Server("Varnish", ["/usr/sbin/varnishd", "-F", "-f", vcl, "-a", f"127.0.0.1:{port}", "-s", "malloc,256m", "-n", folder / "varnish",
+    made = Server("Varnish", ["/usr/sbin/varnishd", "-F", "-f", vcl, "-a", f"127.0.0.1:{port}", "-s", f"malloc,{cached_bytes}", "-n", folder / "varnish",
                               "-p", "timeout_idle=75"], folder, core, f"http://127.0.0.1:{port}/seg.ts")
+    made.url = f"http://127.0.0.1:{port}"
+    return made
+
+
+TRAFFIC_SERVER = {
+    "proxy.config.http.server_ports": "STRING {port}:ip-in=127.0.0.1",
+    "proxy.config.admin.user_id": "STRING trafficserver",
+    "proxy.config.crash_log_helper": "STRING NULL",
+    "proxy.config.exec_thread.autoconfig": "INT 0",
+    "proxy.config.exec_thread.limit": "INT {workers}",
+    "proxy.config.cache.ram_cache.size": "INT 268435456",
+    "proxy.config.log.logging_enabled": "INT 0",
+    "proxy.config.http.keep_alive_no_activity_timeout_in": "INT 75",
+    # Who asks while an object comes reads along, as its documentation on thundering herds has it.
+    "proxy.config.cache.enable_read_while_writer": "INT 1",
+    "proxy.config.http.background_fill_active_timeout": "INT 0",
+    "proxy.config.http.background_fill_completed_threshold": "FLOAT 0.0",
+    "proxy.config.http.cache.open_read_retry_time": "INT 10",
+    "proxy.config.http.cache.max_open_read_retries": "INT 500",
+    "proxy.config.http.cache.open_write_fail_action": "INT 5",
+}
+
+
+def traffic_server(folder, origin, core, workers=1):
+    """Debian's package, in a folder of its own. As root it becomes its own user, to whom the folder must belong."""
+    port, root = free_port(), folder / "traffic_server"
+    for name in ("etc", "run", "cache", "log"):
+        (root / name).mkdir(parents=True)
+    etc = root / "etc"
+    for name in ("ip_allow.yaml", "body_factory"):
+        (etc / name).symlink_to(Path("/etc/trafficserver") / name)
+    (etc / "records.config").write_text("".join(f"CONFIG {name} {value.format(port=port, workers=workers)}\n" for name, value in TRAFFIC_SERVER.items()))
+    (etc / "storage.config").write_text(f"{root}/cache 1G\n")
+    (etc / "remap.config").write_text(f"map / {origin.url}/\n")
+    (etc / "cache.config").write_text("url_regex=.* ttl-in-cache=1h\n")
+    (root / "runroot.yaml").write_text(f"prefix: {root}\nexec_prefix: /usr\nbindir: /usr/bin\nsbindir: /usr/bin\nsysconfdir: {etc}\ndatadir: {root}/cache\n"
+                                       f"libexecdir: /usr/lib/trafficserver/modules\nlocalstatedir: {root}/run\nruntimedir: {root}/run\nlogdir: {root}/log\ncachedir: {root}/cache\n")
+    if os.getuid() == 0:
+        for path in (root, *(root / name for name in ("etc", "run", "cache", "log"))):
+            shutil.chown(path, "trafficserver", "trafficserver")
+    made = Server("Traffic Server", ["/usr/bin/traffic_server", f"--run-root={root}/runroot.yaml"], folder, core, f"http://127.0.0.1:{port}/seg.ts")
     made.url = f"http://127.0.0.1:{port}"
     return made
 

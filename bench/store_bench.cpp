@@ -36,14 +36,16 @@ int main(int argc, char** argv) {
   const auto count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000ull;
   ObjectIndex index(1ull << 50, 1 << 20, std::make_shared<FillMemory>(1 << 20));
   const auto before = bytes_in_use();
-  index.reserve(count);
+  std::vector<ObjectPtr> objects;
+  objects.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     auto object = std::make_shared<Object>();
     object->id = id_of(i);
     object->size = 2 << 20;
     object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});   // as nginx tags
-    index.restore(std::move(object));
+    objects.push_back(std::move(object));
   }
+  index.restore(std::move(objects));
   std::printf("bytes of RAM for each object: %.0f\n", (bytes_in_use() - before) / static_cast<double>(count));
 
   constexpr std::uint64_t kLookups = 1'000'000;

@@ -55,7 +55,7 @@ class CacheNodeRole final : public runtime::Role {
                [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) { orders_.follow(order, std::move(on_result)); }},
               *services.workers.front()),
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
-        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object) { return begin_fill(object); }),
+        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object, auto slice) { return begin_fill(object, slice); }),
         orders_(services.clock, view_, purge_, warm_up_),
         queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
                 [this](std::string_view channel) {
@@ -197,7 +197,7 @@ class CacheNodeRole final : public runtime::Role {
   std::int64_t now_unix() const { return base::unix_seconds(services_.clock.wall_now()); }
 
   /// On the first worker's loop. The node signs the link itself, for nobody but itself.
-  std::optional<ObjectKey> begin_fill(const std::string& object) {
+  std::optional<ObjectKey> begin_fill(const std::string& object, std::optional<std::uint64_t> slice) {
     const auto channel_end = object.find('/');
     const auto epoch_end = channel_end == std::string::npos ? channel_end : object.find('/', channel_end + 1);
     if (epoch_end == std::string::npos) return std::nullopt;
@@ -207,8 +207,10 @@ class CacheNodeRole final : public runtime::Role {
                                object.substr(epoch_end + 1, query - epoch_end - 1), object.substr(std::min(query + 1, object.size())),
                                base::unix_seconds(now) + 60};
     const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
-    if (signed_query.empty() || flow_.warm(*services_.workers.front(), contracts::media_target(link, signed_query)) == RequestFlow::Warmed::refused)
-      return std::nullopt;
+    if (signed_query.empty()) return std::nullopt;
+    const auto target = contracts::media_target(link, signed_query);
+    if (slice) return flow_.warm_slice(*services_.workers.front(), target, *slice);
+    if (flow_.warm(*services_.workers.front(), target) == RequestFlow::Warmed::refused) return std::nullopt;
     return object_key(view_.get()->query, link);
   }
 

@@ -14,6 +14,8 @@ namespace {
 // A queued piece is a reference to shared bytes or to the file; ahead of the socket only as far as keeps it busy.
 constexpr std::uint64_t kMostAhead = 256 * 1024;
 constexpr std::uint64_t kLowWater = 64 * 1024;
+// All who wait get a packet's worth before any of them gets more: the last of a thousand has its first byte several times sooner.
+constexpr std::uint64_t kFirstPart = 1024;
 // Less than any node's answer_timeout: it must not take a node that waits for one that is dead.
 constexpr std::chrono::milliseconds kNodePatience{300};
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
@@ -106,9 +108,10 @@ void Delivery::decide(const Fill::View& view) {
   if (joined_ <= view.first_byte) metrics_.first_byte_lag.observe(std::chrono::duration<double>(clock_.steady_now() - view.first_byte).count());
   if (!view.length) {
     left_ = kUnknown;
-    streaming_ = true;
-    exchange_->begin(answer_of_unknown_length(view.head, facts(view)), std::nullopt);
-    return pump();
+    auto response = answer_of_unknown_length(view.head, facts(view));
+    response.body = first_part();
+    exchange_->begin(std::move(response), std::nullopt);
+    return wait_for_socket();
   }
   const auto& request = exchange_->request();
   const auto choice = choose(request, view.head, *view.length);
@@ -117,12 +120,28 @@ void Delivery::decide(const Fill::View& view) {
     exchange_->reply(std::move(response));
     return over();
   }
-  left_ = choice.length;
-  streaming_ = true;
+  left_ = request.method == http::Method::head ? 0 : choice.length;
   reader_->skip_to(choice.part.first);
+  response.body = first_part();
   exchange_->begin(std::move(response), choice.length);
-  if (request.method == http::Method::head) left_ = 0;
-  pump();
+  if (is_over_) return;
+  if (left_ == 0 || view.phase == Fill::Phase::complete) return pump();
+  wait_for_socket();
+}
+
+/// What goes out with the head. Nothing when it is not here: then pump() meets the reason.
+http::Body Delivery::first_part() {
+  streaming_ = true;
+  if (left_ == 0) return {};
+  const auto now = reader_->take(std::min(left_, facts_.met == Met::waited ? kFirstPart : kMostAhead));
+  count(now.length);
+  return now.body;
+}
+
+void Delivery::count(std::uint64_t bytes) {
+  if (left_ != kUnknown) left_ -= bytes;
+  metrics_.sent_bytes.add(static_cast<double>(bytes));
+  if (facts_.channel_bytes) facts_.channel_bytes->fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void Delivery::pump() {
@@ -138,9 +157,7 @@ void Delivery::pump() {
       left_ = 0;                                         // the length was not known before
       break;
     }
-    if (left_ != kUnknown) left_ -= piece.length;
-    metrics_.sent_bytes.add(static_cast<double>(piece.length));
-    if (facts_.channel_bytes) facts_.channel_bytes->fetch_add(piece.length, std::memory_order_relaxed);
+    count(piece.length);
     exchange_->write(std::move(piece.body));
     if (is_over_) return;
   }
@@ -148,6 +165,10 @@ void Delivery::pump() {
     exchange_->finish();
     return over();
   }
+  wait_for_socket();
+}
+
+void Delivery::wait_for_socket() {
   if (waits_for_socket_) return;
   waits_for_socket_ = true;
   exchange_->when_drained(kLowWater, [this] {

@@ -64,7 +64,10 @@ class Delivery {
   void decide(const Fill::View&);
   bool has_enough(const Fill::View&) const;
   void begin(const Fill::View&);
+  http::Body first_part();
   void pump();
+  void count(std::uint64_t bytes);
+  void wait_for_socket();
   void refuse(const FillFailure&);
   void say_waiting();
   void over();

@@ -1,6 +1,6 @@
 #include "cache_node/index_journal.h"
 
-#include <algorithm>
+#include "cache_node/index_loader.h"
 
 namespace tribune::cache_node {
 
@@ -52,31 +52,11 @@ std::shared_ptr<store::Store> IndexJournal::store() const {
 }
 
 std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
-  struct Restored {
-    std::uint32_t stored = 0;      // beside the pointer: sorting a million must not look at each object
-    ObjectPtr object;
-  };
-  std::vector<Restored> objects;
-  std::vector<std::string> damaged;
-  const auto scanned = store.scan(kObjectTable, [&](std::string_view key, std::string_view value) {
-    if (auto record = read_record(key, value)) {
-      const std::uint32_t stored = record->object->stored;
-      objects.push_back({stored, std::move(record->object)});
-    } else {
-      damaged.emplace_back(key);
-    }
-    return true;
-  });
-  if (!scanned) log_.error("cache_node", "index_cut_short", {{"error", scanned.error().text}});
-  for (auto& key : damaged) store.erase(kObjectTable, std::move(key));
-  std::sort(objects.begin(), objects.end(), [](const Restored& a, const Restored& b) { return a.stored < b.stored; });
-  index.reserve(objects.size());
-  constexpr std::size_t kAhead = 12;   // they lie anywhere: the memory is asked for what comes soon
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    if (i + kAhead < objects.size()) __builtin_prefetch(objects[i + kAhead].object.get());
-    index.restore(std::move(objects[i].object));
-  }
-  return damaged.size();
+  auto loaded = load_records(store);
+  if (!loaded.status) log_.error("cache_node", "index_cut_short", {{"error", loaded.status.error().text}});
+  for (auto& key : loaded.damaged) store.erase(kObjectTable, std::move(key));
+  index.restore(std::move(loaded.objects));
+  return loaded.damaged.size();
 }
 
 void IndexJournal::stored(const Object& object, std::string_view key_text) {

@@ -35,10 +35,10 @@ class Reader {
     left_.remove_prefix(sizeof value);
     return value;
   }
-  std::string text() {
+  std::string_view text() {
     const auto size = number<std::uint32_t>();
-    if (left_.size() < size) return failed(std::string());
-    std::string value(left_.substr(0, size));
+    if (left_.size() < size) return failed(std::string_view());
+    const auto value = left_.substr(0, size);
     left_.remove_prefix(size);
     return value;
   }

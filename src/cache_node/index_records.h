@@ -20,7 +20,7 @@ std::string write_record(const Object&, std::string_view key_text);
 /// Nothing for a damaged record or one of another length than it says.
 struct ReadRecord {
   ObjectPtr object;        // unverified
-  std::string key_text;
+  std::string_view key_text;   // of the record's bytes
 };
 std::optional<ReadRecord> read_record(std::string_view id, std::string_view record);
 

@@ -71,8 +71,7 @@ class ObjectIndex {
 
   /// From a record, before the first request, oldest first.
   void restore(ObjectPtr);
-  /// Room for so many entries, so that the table need not grow under the lock.
-  void reserve(std::size_t objects);
+  void restore(std::vector<ObjectPtr>);
   /// Damaged, or gone at the origin: whether it was still the object of its key.
   bool drop(const ObjectPtr&);
   bool drop(const std::shared_ptr<Fill>& in_memory);
@@ -151,6 +150,8 @@ class ObjectIndex {
   Entry* find(const ObjectId&);
   const Entry* find(const ObjectId& id) const { return const_cast<ObjectIndex*>(this)->find(id); }
   void erase(Entry&);
+  void add(ObjectPtr);
+  void look_ahead(const ObjectPtr* begin, const ObjectPtr* end) const;
   Found begin(Entry*, const ObjectKey&);
   Found renew(Entry&, const ObjectKey&);
   bool serves_stale(const ObjectId&, base::SteadyTime now);

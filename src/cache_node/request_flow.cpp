@@ -83,15 +83,30 @@ bool RequestFlow::read_asker(net::Exchange& exchange, Wish& wish) {
   return true;
 }
 
-RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view target) {
+std::optional<contracts::Link> RequestFlow::link_of(std::string_view target) const {
   const auto view = parts_.view.get();
   const auto parsed = parse_media_target(target);
-  if (!parsed) return Warmed::refused;
+  if (!parsed) return std::nullopt;
   auto link = contracts::verify_media_link(*view->keys, parsed->channel, parsed->epoch, parsed->path, parsed->query, parts_.clock.wall_now(), view->clock_skew);
+  if (!link) return std::nullopt;
+  return std::move(*link);
+}
+
+std::optional<ObjectKey> RequestFlow::warm_slice(runtime::Worker& worker, std::string_view target, std::uint64_t number) {
+  auto link = link_of(target);
+  const auto file = link ? parts_.index.sliced().find(object_key(parts_.view.get()->query, *link).id) : nullptr;
+  if (!file) return std::nullopt;
+  const auto found = find_slice(worker, {std::move(*link), {}}, file, number);
+  if (std::holds_alternative<FillFailure>(found)) return std::nullopt;
+  return file->slice_key(number);
+}
+
+RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view target) {
+  auto link = link_of(target);
   const auto map = parts_.channels.map();
   const auto* channel = link && map ? map->find(link->channel) : nullptr;
   if (!channel) return Warmed::refused;
-  const auto key = object_key(view->query, *link);
+  const auto key = object_key(parts_.view.get()->query, *link);
   if (parts_.index.sliced().find(key.id)) return Warmed::known;
   if (is_too_much(key)) return Warmed::refused;
   const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());

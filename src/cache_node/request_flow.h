@@ -56,6 +56,8 @@ class RequestFlow {
   /// Begins the fill of a link's object ("/media/…?…") when it is neither here nor under way: somebody is about to ask.
   enum class Warmed { began, known, refused };
   Warmed warm(runtime::Worker&, std::string_view target);
+  /// The same for one slice of a file that is known to be kept in slices; its key, or nothing when it is not known or nobody can.
+  std::optional<ObjectKey> warm_slice(runtime::Worker&, std::string_view target, std::uint64_t number);
 
  private:
   struct Wish {
@@ -67,6 +69,7 @@ class RequestFlow {
     std::optional<FillFailure> asked = {};   // what became of asking about a stale object; it may be "revalidated"
     bool began = false;                      // this request made that question
   };
+  std::optional<contracts::Link> link_of(std::string_view target) const;
   void note_viewer(const http::Request&);
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }

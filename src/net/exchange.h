@@ -40,7 +40,7 @@ class Exchange {
   virtual void reply(http::Response response) = 0;
 
   /// Begins a streamed answer; without a length it is sent chunked (or to the end of the connection for HTTP/1.0).
-  /// `head.body` must be empty.
+  /// `head.body` is the first part, if it is there already: it goes out with the head.
   virtual void begin(http::Response head, std::optional<std::uint64_t> length) = 0;
   /// Queues the next part. File slices are not copied; nor are shared bytes.
   virtual void write(http::Body part) = 0;

@@ -85,7 +85,7 @@ class HttpConnection {
 
   // For the exchange.
   void reply(const http::Response&, http::Body&& body);
-  void begin(const http::Response& head, std::optional<std::uint64_t> length);
+  void begin(const http::Response& head, http::Body&& first, std::optional<std::uint64_t> length);
   void write(http::Body&& part);
   void finish();
   std::uint64_t unsent() const;
@@ -168,6 +168,7 @@ class HttpConnection {
   Framing framing_for(int status, std::optional<std::uint64_t> length) const;
   std::uint64_t send_now(const std::string& head, const http::Body& body);
   void queue(http::Body&& body, std::uint64_t skip);
+  void queue_part(http::Body&&);
   void queue_file(const base::FileSlice&, std::uint64_t skip);
   void flush();
   void end_answer();

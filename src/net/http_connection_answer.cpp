@@ -145,7 +145,7 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
   }
 }
 
-void HttpConnection::begin(const http::Response& head, std::optional<std::uint64_t> length) {
+void HttpConnection::begin(const http::Response& head, http::Body&& first, std::optional<std::uint64_t> length) {
   if (!join_evhttp()) return;
   closes_ = closes_ || server_.is_draining();
   const auto framing = framing_for(head.status, length);
@@ -168,12 +168,19 @@ void HttpConnection::begin(const http::Response& head, std::optional<std::uint64
   evhttp_send_reply_chunk_with_cb(request_, part.get(), on_streamed, this);
   bufferevent_disable(buffer_, EV_WRITE);
   watch();
+  queue_part(std::move(first));
   flush();
 }
 
 void HttpConnection::write(http::Body&& part) {
+  if (answer_.is_head) return;
+  queue_part(std::move(part));
+  flush();
+}
+
+void HttpConnection::queue_part(http::Body&& part) {
   auto length = http::length_of(part);
-  if (length == 0 || answer_.is_head) return;
+  if (length == 0) return;
   if (answer_.has_length && length > answer_.left) {
     // More than was announced would be read as the next answer.
     closes_ = true;
@@ -194,7 +201,6 @@ void HttpConnection::write(http::Body&& part) {
   }
   queue(std::move(part), 0);
   if (answer_.is_chunked) add(output(), "\r\n");
-  flush();
 }
 
 /// Writes to the kernel at once what it takes: no wake-up, and no call to change what epoll waits for.

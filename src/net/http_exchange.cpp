@@ -19,7 +19,7 @@ void HttpExchange::reply(http::Response response) {
 void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> length) {
   if (state_ != State::received) return;
   state_ = State::streaming;
-  if (connection_ != nullptr) connection_->guarded([&] { connection_->begin(head, length); });
+  if (connection_ != nullptr) connection_->guarded([&] { connection_->begin(head, std::move(head.body), length); });
 }
 
 void HttpExchange::write(http::Body part) {

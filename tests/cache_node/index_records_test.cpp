@@ -21,7 +21,8 @@ TEST_CASE("a record says of an object all that is known, and it is unverified wh
   const auto object = sample();
   object->verified = true;
   object->stale = true;
-  const auto read = read_record(object->id.view(), write_record(*object, "demo/e1/seg1.ts"));
+  const auto record = write_record(*object, "demo/e1/seg1.ts");
+  const auto read = read_record(object->id.view(), record);
   REQUIRE(read);
   CHECK(read->key_text == "demo/e1/seg1.ts");
   CHECK(read->object->stale);

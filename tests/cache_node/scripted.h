@@ -239,6 +239,7 @@ class FakeExchange final : public net::Exchange {
     seen_->changed.changed();
   }
   void begin(http::Response head, std::optional<std::uint64_t> length) override {
+    auto first = std::exchange(head.body, {});
     {
       const std::lock_guard lock(seen_->changed.mutex());
       seen_->response = std::move(head);
@@ -246,6 +247,7 @@ class FakeExchange final : public net::Exchange {
       seen_->began = true;
     }
     seen_->changed.changed();
+    if (http::length_of(first) > 0) write(std::move(first));
   }
   void write(http::Body part) override {
     {

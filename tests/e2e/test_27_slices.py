@@ -129,6 +129,18 @@ def test_slices_outlive_a_restart_and_end_with_a_purge(event, url):
     assert ranges(event, before + 1) == [None, slice_range(0)]
 
 
+def test_a_warm_up_fetches_every_slice(event, url):
+    node = event.nodes["stadium"]
+    target = re.sub(r"\?.*", "", url).split("/media/")[1]
+    job = fetch(node.admin_url + "/cache/warm", method="POST", body=json.dumps({"urls": [target]}).encode()).json["job"]
+    wait_until(lambda: fetch(f"{node.admin_url}/cache/warm/{job}").json["stored"] == 1, 20, "all slices are here")
+    assert sorted(r for r in ranges(event) if r) == sorted(slice_range(n) for n in range(16))
+    asked = len(ranges(event))
+    answer = fetch(url)
+    assert answer.complete and answer.body == BODY and "hit" in answer.header("Cache-Status")
+    assert len(ranges(event)) == asked
+
+
 def test_nodes_of_a_group_fetch_each_slice_once(event):
     event.origin.on("/live/demo/v1/index.m3u8", ok(playlist(), "application/vnd.apple.mpegurl"))
     event.origin.on(FILE, film())

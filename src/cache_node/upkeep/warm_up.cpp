@@ -57,20 +57,33 @@ void WarmUp::work() {
 }
 
 void WarmUp::take_stock(Job& job) {
-  std::erase_if(job.running, [&](const ObjectKey& key) {
-    const auto standing = index_.standing(key.id);
-    if (standing == ObjectIndex::Standing::filling) return false;
-    ++(standing == ObjectIndex::Standing::held || index_.sliced().find(key.id) ? job.stored : job.failed);
+  std::erase_if(job.running, [&](Running& running) {
+    const auto stand = this->stand(running);
+    if (stand == Stand::runs) return false;
+    ++(stand == Stand::stored ? job.stored : job.failed);
     return true;
   });
 }
 
+/// Where an object is that was begun. What its fill found to be a file for slices goes on with its slices.
+WarmUp::Stand WarmUp::stand(Running& running) {
+  const auto standing = index_.standing((running.slice_key ? *running.slice_key : running.key).id);
+  if (standing == ObjectIndex::Standing::filling) return Stand::runs;
+  const bool is_held = standing == ObjectIndex::Standing::held;
+  const auto file = index_.sliced().find(running.key.id);
+  if (!file) return is_held && !running.slice_key ? Stand::stored : Stand::failed;
+  if (running.slice_key && !is_held) return Stand::failed;
+  if (running.next_slice * file->slice_bytes >= file->size) return Stand::stored;
+  running.slice_key = begin_fill_(running.object, running.next_slice++);
+  return running.slice_key ? Stand::runs : Stand::failed;
+}
+
 void WarmUp::begin_more(Job& job) {
   while (!job.left.empty() && job.running.size() < kAtOnce) {
-    const auto object = std::move(job.left.front());
+    auto object = std::move(job.left.front());
     job.left.pop_front();
-    if (auto key = begin_fill_(object)) {
-      job.running.push_back(std::move(*key));
+    if (auto key = begin_fill_(object, std::nullopt)) {
+      job.running.push_back({std::move(object), std::move(*key), std::nullopt, 0});
     } else {
       ++job.failed;
     }

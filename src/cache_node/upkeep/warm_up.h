@@ -3,7 +3,7 @@
 //
 // A job's objects
 //   left       not begun
-//   running    its fill runs
+//   running    its fill runs; of a file that is kept in slices, the fill of one slice after the other
 //   stored     it is here, or was already
 //   failed     its fill ended without an object, or no origin is known for it
 
@@ -24,9 +24,9 @@
 
 namespace tribune::cache_node {
 
-/// Begins the fill of an object ("channel/epoch/path[?query]") unless it is here or under way, and says its key; nothing when
-/// nobody can.
-using BeginFill = std::function<std::optional<ObjectKey>(const std::string& object)>;
+/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is here or under way, and says its
+/// key; nothing when nobody can.
+using BeginFill = std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
 
 /// Any thread; locks inside. Its work is done on the loop, which ends before it is destroyed.
 class WarmUp {
@@ -40,16 +40,24 @@ class WarmUp {
   std::optional<Progress> progress(std::string_view job) const;
 
  private:
+  struct Running {
+    std::string object;
+    ObjectKey key;
+    std::optional<ObjectKey> slice_key;     // of the slice whose fill was begun last
+    std::uint64_t next_slice = 0;
+  };
+  enum class Stand { runs, stored, failed };
   struct Job {
     std::string id;
     std::deque<std::string> left;
-    std::vector<ObjectKey> running;
+    std::vector<Running> running;
     std::uint64_t total = 0, stored = 0, failed = 0;
     bool told = false;
     Progress progress() const;
   };
   void work();
   void take_stock(Job&);
+  Stand stand(Running&);
   void begin_more(Job&);
 
   net::EventLoop& loop_;
