@@ -182,6 +182,8 @@ bool Admission::release(SessionId id) {
   return is_known;
 }
 
+bool Admission::leave(SessionId id) { return inner_->sessions.shorten(id, kReturnTime); }
+
 void Admission::tick(const std::function<void(SessionId)>& on_released) {
   auto& inner = *inner_;
   for (const auto id : inner.sessions.overdue()) {

@@ -156,6 +156,8 @@ class Admission {
   bool cancel(std::string_view channel, const TicketClaim&);
   /// An explicit stop; its room goes to the next in the queue. False: not known.
   bool release(SessionId);
+  /// The same in kReturnTime, unless the session is renewed within it: a page that is loaded again closes first.
+  bool leave(SessionId);
 
   /// Every 100 ms, by one worker: releases who is overdue (`on_released` outside the lock), calls the next, expires, measures.
   void tick(const std::function<void(SessionId)>& on_released = {});
@@ -185,6 +187,9 @@ class Admission {
   struct Inner;
   std::unique_ptr<Inner> inner_;
 };
+
+/// How long a page that closes may take to be there again.
+inline constexpr std::chrono::seconds kReturnTime{5};
 
 /// Tables of the balancer's store.
 inline constexpr std::string_view kLinesTable = "access_lines";

@@ -187,6 +187,18 @@ bool Sessions::extend(SessionId id, std::chrono::milliseconds idle) {
   return true;
 }
 
+bool Sessions::shorten(SessionId id, std::chrono::milliseconds rest) {
+  const auto deadline = inner_->clock.steady_now() + rest;
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return false;
+  if (found->second.deadline <= deadline) return true;
+  found->second.deadline = deadline;
+  inner_->put_back(shard, found);
+  return true;
+}
+
 bool Sessions::is_full() const { return inner_->known.load(std::memory_order_relaxed) >= inner_->max_known; }
 
 std::size_t Sessions::sweep(const std::function<void(SessionId)>& on_released) {

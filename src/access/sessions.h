@@ -5,6 +5,7 @@
 // Lifetime
 //   open       open(), or renew() of one that this process does not know   (balancer, api)
 //   renewed    renew() moves its deadline                                  (balancer)
+//   leaving    shorten(): its deadline is near, and a renewal brings it back (the page that closes)
 //   released   release(), or its deadline passed                           (balancer, sweep)
 
 #include <chrono>
@@ -46,6 +47,9 @@ class Sessions {
   bool is_full() const;
 
   bool release(SessionId);
+
+  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known.
+  bool shorten(SessionId, std::chrono::milliseconds rest);
 
   /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.
   std::size_t sweep(const std::function<void(SessionId)>& on_released = {});

@@ -160,7 +160,8 @@ void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange
 
 void AccessClient::stop(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
   AccessRequest request;
-  request.action = AccessRequest::Action::stop;
+  const bool is_beacon = exchange->request().method == http::Method::post;
+  request.action = is_beacon ? AccessRequest::Action::leave : AccessRequest::Action::stop;
   request.pass = pass.substr(0, kMaxPassBytes);
   request.client = exchange->request().client;
   ask(worker, std::move(exchange), request);

@@ -50,7 +50,7 @@ void write_access_paths(Writer& w) {
   write_responses(w, "Granted, queued or full; Retry-After stands beside where there is something to wait for.", "Access");
   w.end_object().end_object();
   write_stop(w, "/api/v1/access/{session}", "delete", "endAccess", "Ends a session or gives a place in the queue up.");
-  write_stop(w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon", "The same for navigator.sendBeacon; the body is not read.");
+  write_stop(w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon", "The same for navigator.sendBeacon, five seconds later unless the session asks for a playlist until then: a page that is loaded again keeps it. The body is not read.");
 }
 
 void write_report_path(Writer& w) {

@@ -23,7 +23,7 @@ constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
                                         {"device", &AccessRequest::device},
                                         {"lane", &AccessRequest::lane}}};
 
-constexpr std::array<std::string_view, 3> kActions{"open", "stop", "report"};   // in the order of the enum
+constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};   // in the order of the enum
 
 tl::unexpected<base::Error> malformed(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));

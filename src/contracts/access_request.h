@@ -10,11 +10,11 @@
 namespace tribune::contracts {
 
 struct AccessRequest {
-  enum class Action { open, stop, report };
+  enum class Action { open, stop, leave, report };
 
   Action action = Action::open;
   std::string channel;         // of `open`
-  std::string pass;            // a ticket to `open` with, or empty; a session token or ticket to `stop` or `report`
+  std::string pass;            // a ticket to `open` with, or empty; a session token or ticket to `stop`, `leave` or `report`
   std::string client;          // the app's address
   std::string user_agent;      // it decides what links the player gets
   std::string cache;           // the cache that the app found by pinging, or empty

@@ -67,6 +67,22 @@ TEST_CASE("A renewed session lives on, however long it watches") {
   CHECK(h.sweep() == std::set<SessionId>{*id});
 }
 
+TEST_CASE("A session whose time is cut short goes within it, unless it is renewed, and only once") {
+  House h;
+  const auto leaves = h.sessions.open("a", 30s), is_back = h.sessions.open("a", 30s), is_old = h.sessions.open("a", 3s);
+  REQUIRE((leaves && is_back && is_old));
+  for (const auto id : {*leaves, *is_back, *is_old}) CHECK(h.sessions.shorten(id, 5s));
+  CHECK(h.sessions.extend(*is_back, 30s));
+  h.clock.advance(4s);
+  CHECK(h.sweep() == std::set{*is_old});   // its time is never made longer
+  h.clock.advance(2s);
+  CHECK(h.sweep() == std::set{*leaves});
+  h.clock.advance(26s);
+  CHECK(h.sweep() == std::set{*is_back});
+  CHECK(h.sessions.count() == 0);
+  CHECK_FALSE(h.sessions.shorten(*leaves, 5s));
+}
+
 TEST_CASE("A session of a former process is adopted") {
   House h;
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::adopted);

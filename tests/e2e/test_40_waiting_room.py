@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 from harness.reading import MediaPlaylist
-from harness.waiting import wait_until
+from harness.waiting import Stopwatch, wait_until
 from harness.waiting_room import is_slate, write_slate
 from harness.wire import fetch
 
@@ -157,15 +157,37 @@ def test_an_app_gets_a_session_or_a_place_and_the_place_becomes_a_session(room):
     assert (again["status"], again["ticket"], again["number"]) == ("queued", body["ticket"], body["number"])
     second = app_asks(event, {}).json
     assert second["position"] == 2 and second["number"] == body["number"] + 1
-    stopped = event.balancer.get(f"/api/v1/access/{granted.json['session']}/stop", method="POST", body=b"bye", headers={"Content-Type": "text/plain"})
-    assert stopped.json == {"status": "stopped", "was_open": True}
+    assert closes(event, granted.json["session"]).json == {"status": "stopped", "was_open": True}
 
     def is_granted():
         answer = app_asks(event, {"ticket": body["ticket"]}).json
         return answer if answer["status"] == "granted" else None
-    got_in = wait_until(is_granted, 5, "the ticket is called")
+    got_in = wait_until(is_granted, 10, "the ticket is called")
     assert fetch(urljoin(event.balancer.url, got_in["playback_url"])).status == 200
     assert app_asks(event, {"ticket": second["ticket"]}).json["position"] == 1
+
+
+def closes(event, session):
+    """What a page sends that closes."""
+    return event.balancer.get(f"/api/v1/access/{session}/stop", method="POST", body=b"bye", headers={"Content-Type": "text/plain"})
+
+
+def test_a_page_that_closes_and_is_back_in_a_moment_goes_on_watching_in_a_full_event(room):
+    event = room(limit=1)
+    granted = app_asks(event, {}).json
+    url = urljoin(event.balancer.url, granted["playback_url"])
+    assert fetch(url).status == 200
+    waits = app_asks(event, {}).json
+    for _ in range(3):
+        assert closes(event, granted["session"]).json["was_open"]
+        assert fetch(url).status == 200
+    seconds = Stopwatch()
+    while seconds.seconds() < 7:   # beyond the time in which the room would have been given away
+        assert fetch(url).status == 200
+        assert app_asks(event, {"ticket": waits["ticket"]}).json["status"] == "queued"
+        event.live.advance()
+    assert closes(event, granted["session"]).json["was_open"]
+    wait_until(lambda: app_asks(event, {"ticket": waits["ticket"]}).json["status"] == "granted", 10, "nobody came back")
 
 
 def test_who_leaves_the_queue_gives_the_place_up(room):

@@ -154,7 +154,33 @@ test("who watches and leaves gives the session back, once", async () => {
   await happens("pagehide");
   turnstile.stop();
   assert.deepEqual(beacons, ["/api/v1/access/token/stop"]);
-  assert.equal(stored.size, 0);
+  assert.deepEqual([...stored.keys()], ["tribune.seat.main"]);
+});
+
+test("a page that the browser shows again from its memory goes on with the session", async () => {
+  balancer = granted;
+  const turnstile = await opened();
+  await happens("pagehide");
+  await happens("pageshow", { persisted: true });
+  assert.equal(turnstile.door.state, "inside");
+  await happens("pagehide");
+  assert.equal(toBalancer().length, 1);
+  assert.equal(beacons.length, 2);
+});
+
+test("who watches and loads the page again goes on with the session, and asks for another only when it is over", async () => {
+  balancer = granted;
+  await opened();
+  await happens("pagehide");
+  const again = await opened();
+  assert.equal(again.door.state, "inside");
+  assert.equal(again.door.url, "http://event/live/main/index.m3u8?session=token");
+  assert.equal(toBalancer().length, 1);
+  balancer = () => queued(20, 12);
+  again.lost();
+  await settled();
+  assert.equal(again.door.state, "queued");
+  assert.equal((await opened()).door.state, "queued", "the seat is tried once");
 });
 
 test("who waits inside the player keeps the place over a reload too", async () => {
@@ -169,7 +195,7 @@ test("who waits inside the player keeps the place over a reload too", async () =
   again.playerHas("ticket-20", false);
   await happens("pagehide");
   assert.deepEqual(beacons, ["/api/v1/access/ticket-20/stop"], "the programme was there: now it is a session");
-  assert.equal(stored.size, 0);
+  assert.deepEqual([...stored], [["tribune.seat.main", "http://event/live/main/index.m3u8?session=ticket-20"]]);
 });
 
 test("a ticket that is a session now is not asked for once more", async () => {

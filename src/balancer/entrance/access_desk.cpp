@@ -65,7 +65,8 @@ http::Response AccessDesk::answer(const http::Request& http_request) {
   const auto request = contracts::access_request_from_json(http_request.body);
   if (!request) return http::problem(http::problems::bad_request, request.error().text);
   switch (request->action) {
-    case AccessRequest::Action::stop: return stop(*request, *view);
+    case AccessRequest::Action::stop:
+    case AccessRequest::Action::leave: return stop(*request, *view);
     case AccessRequest::Action::report: return reports_.answer(*request, *view);
     case AccessRequest::Action::open: break;
   }
@@ -170,6 +171,13 @@ void AccessDesk::forget(access::SessionId session) {
   router_.release(session);
 }
 
+/// Who leaves may be back in a moment, and has its node then.
+bool AccessDesk::end(access::SessionId session, AccessRequest::Action how) {
+  if (how == AccessRequest::Action::leave) return admission_.leave(session);
+  forget(session);
+  return admission_.release(session);
+}
+
 /// The channel is signed into a pass, not written in it: the few channels of an event are tried.
 http::Response AccessDesk::stop(const AccessRequest& request, const EventView& view) {
   const auto now = slates_.now();
@@ -178,11 +186,11 @@ http::Response AccessDesk::stop(const AccessRequest& request, const EventView& v
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
       if (!ticket) continue;
-      was_open = admission_.cancel(channel.id, claim_of(*ticket)) || admission_.release(ticket->session);
-      forget(ticket->session);
+      const bool waited = admission_.cancel(channel.id, claim_of(*ticket));
+      if (waited) forget(ticket->session);
+      was_open = waited || end(ticket->session, request.action);
     } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
-      was_open = admission_.release(token->session);
-      forget(token->session);
+      was_open = end(token->session, request.action);
     }
     if (was_open) break;
   }

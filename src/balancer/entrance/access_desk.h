@@ -41,6 +41,7 @@ class AccessDesk {
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
   bool has_lane(const contracts::Channel&, std::string_view name) const;
+  bool end(access::SessionId, contracts::AccessRequest::Action how);
   /// What was kept for a session that has ended.
   void forget(access::SessionId);
 

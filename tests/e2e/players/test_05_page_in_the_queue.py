@@ -54,7 +54,7 @@ def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(
     assert {f["node"] for f in done["after"]["fragments"]} == {"stadium"}
 
     viewer.wait_left()
-    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 5, "the page gave its session back")
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 12, "the page gave its session back")
     stops = lambda: [line for line in event.balancer.accesses(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
     assert wait_until(stops, 5), "by a beacon, long before the session would have lapsed"
 
@@ -95,10 +95,16 @@ def test_a_tab_keeps_its_place_when_it_is_loaded_again_or_frozen_and_gives_its_s
     wait_until(lambda: viewer.tell("look")["door"]["state"] == "inside", 20, "the ticket that it kept lets it in")
     viewer.tell("play")
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5, "it plays, so it has its session")
+    turn(event, "on")
+    session = lambda: re.search(r"session=([^&]+)", viewer.tell("look")["door"]["url"]).group(1)  # noqa: E731
+    had = session()
+    viewer.tell("reload")
+    viewer.tell("play")
+    assert session() == had, "while nobody new is let in, it goes on with the session that it had"
     viewer.tell("close")
     stops = lambda: [line for line in event.balancer.accesses(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
     assert wait_until(stops, 20), "by a beacon: nothing of the page runs any more"
-    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 5, "long before it would have lapsed")
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 12, "and its room is free")
 
 
 def test_a_hidden_tab_keeps_its_place_and_is_let_in_while_its_timers_stand(stand, tab):

@@ -44,6 +44,7 @@ export class Turnstile {
   private readonly metronome = new Worker(new URL("./metronome.ts", import.meta.url), { type: "module" });
   private readonly abort = new AbortController();
   private readonly storageKey: string;
+  private readonly seatKey: string;
   private ticket: string | null;
   private session: string | null = null;
   private notice: Notice | null = null;
@@ -60,17 +61,22 @@ export class Turnstile {
     private readonly onChange: () => void,
   ) {
     this.storageKey = `tribune.ticket.${channel}`;
+    this.seatKey = `tribune.seat.${channel}`;
     this.ticket = sessionStorage.getItem(this.storageKey);
     this.metronome.onmessage = () => void this.tick();
     const { signal } = this.abort;
     addEventListener("pagehide", () => this.leave(), { signal });
-    addEventListener("pageshow", (event) => event.persisted && this.lost(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.isShownAgain(), { signal });
     addEventListener("online", () => this.isBack(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.isBack(), { signal });
   }
 
-  /** Asks for a session. */
+  /** Asks for a session. Who had one in this tab a moment ago goes on with it; when it is over, the player says that it is lost. */
   start(): void {
+    const seat = sessionStorage.getItem(this.seatKey);
+    sessionStorage.removeItem(this.seatKey);
+    this.session = seat && new URL(seat, location.href).searchParams.get("session");
+    if (this.session) return this.enter({ state: "inside", url: seat });
     this.enter({ state: "asking", nextAt: 0 });
     void this.tick();
   }
@@ -82,7 +88,13 @@ export class Turnstile {
     this.enter({ state: "inside", url: url.href });
   }
 
-  /** The session has ended, or the page comes back from the browser's memory. */
+  /** From the browser's memory, where it had left. */
+  private isShownAgain(): void {
+    if (sessionStorage.getItem(this.seatKey)) this.start();
+    else this.lost();
+  }
+
+  /** The session has ended. */
   lost(): void {
     this.session = null;
     this.isInPlayer = false;
@@ -114,9 +126,13 @@ export class Turnstile {
     this.metronome.terminate();
   }
 
-  /** A ticket is kept, for a page that is opened again; who stays away is not heard, and loses it. */
+  /** A ticket is kept, for a page that is opened again; who stays away is not heard, and loses it. So is a session, for some seconds. */
   private leave(): void {
-    if (this.session) navigator.sendBeacon(`/api/v1/access/${encodeURIComponent(this.session)}/stop`);
+    if (!this.session) return;
+    const seat = new URL(this.door.url ?? this.bareUrl, location.href);
+    seat.searchParams.set("session", this.session);
+    sessionStorage.setItem(this.seatKey, seat.href);
+    navigator.sendBeacon(`/api/v1/access/${encodeURIComponent(this.session)}/stop`);
     this.session = null;
   }
 
