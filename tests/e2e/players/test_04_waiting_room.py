@@ -86,7 +86,7 @@ def test_hls_js_watches_the_slate_and_then_the_programme(queued_event, watch, ch
     assert len(programme_segments(queued_event)) >= 3
     assert after["door"]["state"] == "inside" and after["room"] is None, "the page sees that the programme is there"
     viewer.wait_left()
-    wait_until(lambda: queued_event.balancer.metric("tribune_access_sessions") == 0, 5, "the page gave the session back")
+    wait_until(lambda: queued_event.balancer.metric("tribune_access_sessions") == 0, 12, "the page gave the session back")
 
 
 def test_a_page_that_shows_the_slate_keeps_its_place_over_a_reload(queued_event, tab):
