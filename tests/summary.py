@@ -34,8 +34,13 @@ def cases_of(report):
     return list(xml.parse(report).getroot().iter("testcase"))
 
 
+def own_name(case):
+    """Without the group that pytest-xdist appends where tests of one group share a worker."""
+    return re.sub(r"@\w+$", "", case.get("name", ""))
+
+
 def name_of(case):
-    return f"{case.get('classname', '')} {case.get('name', '')}".strip()
+    return f"{case.get('classname', '')} {own_name(case)}".strip()
 
 
 def may_be_looked_at_again(case):
@@ -51,7 +56,7 @@ def worth_a_second_look(report):
         return []
     if len(failed) > FEW or not all(map(may_be_looked_at_again, failed)):
         return []
-    return [f"tests/{case.get('classname').replace('.', '/')}.py::{case.get('name')}" for case in failed]
+    return [f"tests/{case.get('classname').replace('.', '/')}.py::{own_name(case)}" for case in failed]
 
 
 def passed_alone(report, case):

@@ -38,6 +38,15 @@ def test_what_fails_beside_others_and_passes_each_time_alone_is_unsteady(tmp_pat
     assert status == 0 and lines[-1] == "2 passed, 0 failed" and lines[-2].startswith("UNSTEADY players: e2e.test_x b")
 
 
+def test_a_group_of_tests_is_not_part_of_a_name(tmp_path):
+    suite = tmp_path / "players.xml"
+    suite.write_text(f'<testsuite><testcase classname="e2e.players.test_x" name="plays[demo]@browser">{FAILED}</testcase></testsuite>')
+    assert summary.worth_a_second_look(suite) == ["tests/e2e/players/test_x.py::plays[demo]"]
+    for number in (1, 2, 3):
+        (tmp_path / f"players_alone_{number}.xml").write_text('<testsuite><testcase classname="e2e.players.test_x" name="plays[demo]"/></testsuite>')
+    assert summary.main(tmp_path) == 0
+
+
 @pytest.mark.parametrize("looks", [(PASSED, FAILED, PASSED), (PASSED, PASSED), (PASSED, PASSED, "<skipped/>")])
 def test_one_bad_or_missing_look_is_a_failure(tmp_path, capsys, looks):
     report(tmp_path, "players", a=PASSED, b=FAILED)
