@@ -156,7 +156,7 @@ def main():
     text = report.render(segment, playlist, playlist_bytes, options)
     print(text)
     if not options.keep:
-        report.write(ROOT / "docs" / "performance.md", text)
+        report.write(ROOT / "docs" / "performance.md", report.FIGURES, text)
     missed = report.missed(segment, playlist)
     for line in missed:
         print(f"bench: target missed: {line}", file=sys.stderr)

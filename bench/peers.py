@@ -24,7 +24,6 @@ import servers
 from bench import ROOT
 from measure import cpu_seconds, descendants, load, measure
 
-BEGIN, END = "<!-- peers: begin (written by scripts/bench peers) -->", "<!-- peers: end -->"
 CACHED = 1 << 30
 
 
@@ -230,13 +229,6 @@ def render(rows, options):
     return "\n".join(lines) + "\n"
 
 
-def write(path, text):
-    page = path.read_text()
-    assert BEGIN in page and END in page, f"{path} has no marks to write between"
-    head, rest = page.split(BEGIN, 1)
-    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END, 1)[1]}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["costs", "crowds"], help="costs, crowds")
@@ -275,7 +267,7 @@ def main():
     text = render(rows, options)
     print(text)
     if not options.keep and set(options.what) == {"costs", "crowds"}:
-        write(ROOT / "docs" / "performance.md", text)
+        report.write(ROOT / "docs" / "performance.md", report.PEERS, text)
     return 0
 
 

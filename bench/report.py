@@ -4,7 +4,8 @@ import re
 import subprocess
 import time
 
-BEGIN, END = "<!-- figures: begin (written by scripts/bench) -->", "<!-- figures: end -->"
+FIGURES = ("<!-- figures: begin (written by scripts/bench) -->", "<!-- figures: end -->")
+PEERS = ("<!-- peers: begin (written by scripts/bench peers) -->", "<!-- peers: end -->")
 
 # (table, the case of ours, the peer, at most so many times the peer's CPU time)
 TARGETS = (
@@ -86,8 +87,10 @@ def render(segment, playlist, playlist_bytes, options):
     return "\n".join(lines) + "\n"
 
 
-def write(path, text):
+def write(path, marks, text):
+    """Puts the text between the two marks of a page."""
+    begin, end = marks
     page = path.read_text()
-    assert BEGIN in page and END in page, f"{path} has no marks to write between"
-    head, rest = page.split(BEGIN, 1)
-    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END, 1)[1]}")
+    assert begin in page and end in page, f"{path} has no marks to write between"
+    head, rest = page.split(begin, 1)
+    path.write_text(f"{head}{begin}\n{text}{end}{rest.split(end, 1)[1]}")
