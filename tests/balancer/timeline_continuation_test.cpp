@@ -34,6 +34,18 @@ struct Scene {
     clock.advance(2s);
     return *outcome;
   }
+  /// A process that starts with what this one kept. Keeping it once more changes nothing.
+  void restart() {
+    const auto now = clock.steady_now();
+    const auto wall = clock.wall_now();
+    const auto channel = timeline.save_channel(now, wall);
+    const auto track = timeline.save_track("v", now, wall);
+    timeline = Timeline{[this] { return "e" + std::to_string(epochs++); }};
+    timeline.load_channel(channel, now, wall);
+    timeline.load_track("v", track, now, wall);
+    CHECK(timeline.save_channel(now, wall) == channel);
+    CHECK(timeline.save_track("v", now, wall) == track);
+  }
   std::string uri(const hls::Playlist& playlist, std::size_t segment) { return playlist.uris[playlist.segments[segment].uri_use].uri; }
 };
 
@@ -147,15 +159,7 @@ TEST_CASE("a hole of a few segments between two origins is listed as gaps, and t
     CHECK(text(back).find("b10.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nb10.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:24.000Z") != std::string::npos);
   }
   SUBCASE("a restart of the process keeps the numbers") {
-    const auto now = s.clock.steady_now();
-    const auto wall = s.clock.wall_now();
-    const auto channel = s.timeline.save_channel(now, wall);
-    const auto track = s.timeline.save_track("v", now, wall);
-    s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
-    s.timeline.load_channel(channel, now, wall);
-    s.timeline.load_track("v", track, now, wall);
-    CHECK(s.timeline.save_channel(now, wall) == channel);
-    CHECK(s.timeline.save_track("v", now, wall) == track);
+    s.restart();
     const auto next = s.see(dated(8, 12, 16, "b"), 1);
     REQUIRE(next.playlist);
     CHECK(next.verdict == Verdict::newer);
@@ -222,13 +226,7 @@ TEST_CASE("media that does not meet what was listed begins after a discontinuity
 TEST_CASE("a restart of the process between two origins forgets nothing") {
   Scene s;
   s.see(dated(100, 105, 0, "a"), 0);
-  const auto now = s.clock.steady_now();
-  const auto wall = s.clock.wall_now();
-  const auto channel = s.timeline.save_channel(now, wall);
-  const auto track = s.timeline.save_track("v", now, wall);
-  s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
-  s.timeline.load_channel(channel, now, wall);
-  s.timeline.load_track("v", track, now, wall);
+  s.restart();
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->media_sequence == 105);
