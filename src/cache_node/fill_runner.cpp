@@ -217,7 +217,7 @@ void FillRunner::complete() {
   const auto now = parts_.clock.steady_now();
   parts_.metrics.stored.add();
   parts_.metrics.seconds.observe(std::chrono::duration<double>(now - turns_.started()).count());
-  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_);
+  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_, sum_.value());
   over();
 }
 
