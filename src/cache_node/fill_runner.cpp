@@ -14,6 +14,12 @@ namespace tribune::cache_node {
 
 namespace problems = http::problems;
 
+namespace {
+// The disk's thread is called for so much at once, or for less after so long: each call is two changes of threads.
+constexpr std::uint64_t kWorthWriting = 256 * 1024;
+constexpr std::chrono::milliseconds kUntoldFor{20};
+}  // namespace
+
 FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source, std::shared_ptr<Fill> fill,
                        std::function<void()> on_over)
     : parts_(parts), worker_(worker), settings_(std::move(settings)), source_(std::move(source)), fill_(std::move(fill)),
@@ -123,8 +129,19 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
   }
   sum_.add(bytes);
   fill_->append(bytes, parts_.clock.steady_now());
-  parts_.disk.changed(fill_);
+  tell_disk_sometimes(bytes.size());
   return net::Flow::go_on;
+}
+
+void FillRunner::tell_disk_sometimes(std::uint64_t bytes) {
+  untold_ += bytes;
+  if (untold_ >= kWorthWriting) return tell_disk();
+  if (!tell_.pending()) tell_ = worker_.loop.after(kUntoldFor, [this] { tell_disk(); });
+}
+
+void FillRunner::tell_disk() {
+  untold_ = 0;
+  parts_.disk.changed(fill_);
 }
 
 /// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
@@ -142,6 +159,7 @@ bool FillRunner::matches_prefix(std::string_view& bytes) {
 /// what its readers have taken is freed.
 void FillRunner::pause() {
   paused_ = true;
+  tell_disk();
   parts_.metrics.pauses.add();
   if (fill_->keeping() != Fill::Keeping::nothing) {
     timer_ = worker_.loop.after(settings_.disk_patience, [this] {
@@ -237,6 +255,7 @@ void FillRunner::over() {
   is_over_ = true;
   timer_.cancel();
   again_.cancel();
+  tell_.cancel();
   parts_.disk.changed(fill_);
   on_over_();
 }
