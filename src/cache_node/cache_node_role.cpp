@@ -175,6 +175,7 @@ class CacheNodeRole final : public runtime::Role {
   base::Status open_disk() {
     if (auto prepared = files_.prepare(); !prepared) return prepared;
     if (auto loaded = journal_.load(settings_.store_dir, settings_.max_index_bytes, *index_); !loaded) return loaded;
+    if (settings_.slice_bytes == 0) index_->sliced().forget_if([](const SlicedFile&) { return true; });
     set_bounds(settings_);
     channels_.load();
     housekeeper_.start_sweep();

@@ -1,5 +1,8 @@
 #include "cache_node/index_journal.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "cache_node/index_loader.h"
 
 namespace tribune::cache_node {
@@ -11,13 +14,14 @@ IndexJournal::IndexJournal(base::Log& log, base::Metrics& metrics)
 }
 
 base::Status IndexJournal::load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex& index) {
+  index.sliced().on_changed([this](const ObjectId& id, const SlicedFile* file) { file_changed(id, file); });
   options_.directory = store_dir + "/index";
-  options_.tables = {std::string(kObjectTable)};
+  options_.tables = {std::string(kObjectTable), std::string(kSlicedFileTable)};
   options_.max_bytes = max_index_bytes;
   options_.format = kIndexFormat;
   auto opened = store::Store::open(options_, log_);
   if (opened) {
-    const auto damaged = restore(**opened, index);
+    const auto damaged = restore(**opened, index) + restore_files(**opened, index.sliced());
     log_.info("cache_node", "index_loaded", {{"objects", index.totals().objects}, {"bytes", index.totals().bytes}, {"damaged_records", damaged}});
     const std::lock_guard lock(mutex_);
     store_ = std::move(*opened);
@@ -34,13 +38,19 @@ void IndexJournal::retry() {
   auto opened = store::Store::open(options_, log_);
   if (!opened) return;
   // Records of an earlier run have no object in the index of this one; their files were swept away.
-  std::vector<std::string> strange;
-  const auto scanned = (*opened)->scan(kObjectTable, [&](std::string_view key, std::string_view) {
-    strange.emplace_back(key);
-    return true;
-  });
-  for (auto& key : strange) (*opened)->erase(kObjectTable, std::move(key));
-  log_.info("cache_node", "index_recovered", {{"dropped_records", strange.size()}, {"complete", scanned.has_value()}});
+  std::size_t dropped = 0;
+  bool is_complete = true;
+  for (const auto table : {kObjectTable, kSlicedFileTable}) {
+    std::vector<std::string> strange;
+    const auto scanned = (*opened)->scan(table, [&](std::string_view key, std::string_view) {
+      strange.emplace_back(key);
+      return true;
+    });
+    is_complete &= scanned.has_value();
+    dropped += strange.size();
+    for (auto& key : strange) (*opened)->erase(table, std::move(key));
+  }
+  log_.info("cache_node", "index_recovered", {{"dropped_records", dropped}, {"complete", is_complete}});
   counts_->last_failed = false;
   const std::lock_guard lock(mutex_);
   store_ = std::move(*opened);
@@ -57,6 +67,38 @@ std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
   for (auto& key : loaded.damaged) store.erase(kObjectTable, std::move(key));
   index.restore(std::move(loaded.objects));
   return loaded.damaged.size();
+}
+
+/// Their slices are in the index, or are found when they are.
+std::size_t IndexJournal::restore_files(store::Store& store, SlicedFiles& files) {
+  std::vector<SlicedFilePtr> known;
+  std::vector<std::string> damaged;
+  const auto scanned = store.scan(kSlicedFileTable, [&](std::string_view key, std::string_view value) {
+    if (auto file = read_file_record(key, value)) known.push_back(std::move(file));
+    else damaged.emplace_back(key);
+    return true;
+  });
+  if (!scanned) log_.error("cache_node", "index_cut_short", {{"error", scanned.error().text}});
+  for (auto& key : damaged) store.erase(kSlicedFileTable, std::move(key));
+  std::sort(known.begin(), known.end(), [](const auto& a, const auto& b) { return a->seen < b->seen; });
+  const auto first = known.begin() + static_cast<std::ptrdiff_t>(known.size() - std::min(known.size(), SlicedFiles::kMost));
+  for (auto it = known.begin(); it != first; ++it) store.erase(kSlicedFileTable, std::string((*it)->key.id.view()));
+  for (auto it = first; it != known.end(); ++it) files.put(std::move(*it));
+  return damaged.size();
+}
+
+/// Queued in the order of the changes.
+void IndexJournal::file_changed(const ObjectId& id, const SlicedFile* file) {
+  const auto to = store();
+  if (!to) return;
+  ++counts_->pending;
+  const auto done = [counts = counts_, failures = failures_](base::Status status) mutable {
+    --counts->pending;
+    counts->last_failed = !status;
+    if (!status) failures.add();
+  };
+  if (file) to->put(kSlicedFileTable, std::string(id.view()), write_file_record(*file), done);
+  else to->erase(kSlicedFileTable, std::string(id.view()), done);
 }
 
 void IndexJournal::stored(const Object& object, std::string_view key_text) {

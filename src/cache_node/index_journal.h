@@ -1,6 +1,6 @@
 #pragma once
-// The durable half of the index: a record per complete object, written in batches off the loops. A node without it (disk
-// full at the start) serves all the same and forgets at its end.
+// The durable half of the index: a record per complete object and per file that is kept in slices, written in batches off the
+// loops. A node without it (disk full at the start) serves all the same and forgets at its end.
 
 #include <atomic>
 #include <cstdint>
@@ -25,7 +25,8 @@ class IndexJournal {
  public:
   IndexJournal(base::Log&, base::Metrics&);
 
-  /// Opens the records and restores them into the index, oldest object first. Errors: conflict when another process has
+  /// Opens the records and restores them into the index, oldest object first; from here on it writes down which files are kept in
+  /// slices, and must outlive the fills that tell the index. Errors: conflict when another process has
   /// the folder; any other trouble is told in the log, and the node goes on without records.
   base::Status load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex&);
   /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
@@ -46,6 +47,8 @@ class IndexJournal {
 
  private:
   std::size_t restore(store::Store&, ObjectIndex&);
+  std::size_t restore_files(store::Store&, SlicedFiles&);
+  void file_changed(const ObjectId&, const SlicedFile*);
   std::shared_ptr<store::Store> store() const;
 
   base::Log& log_;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr char kVersion = 2;
 constexpr char kVersionWithTerms = 3;   // the same, and the origin's terms behind the tags
+constexpr char kFileVersion = 1;        // of the records of files that are kept in slices
 
 template <class N>
 void add(std::string& out, N number) {
@@ -55,6 +56,44 @@ class Reader {
   bool failed_ = false;
 };
 
+/// The record without the checksum at its end; nothing when that does not fit.
+std::optional<std::string_view> sound_part(std::string_view record) {
+  if (record.size() < sizeof(std::uint64_t)) return std::nullopt;
+  const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));
+  if (Reader(record.substr(body.size())).number<std::uint64_t>() != checksum(body)) return std::nullopt;
+  return body;
+}
+
+void add_texts(std::string& out, const ObjectHead& head) {
+  add(out, head.last_modified);
+  add_text(out, head.content_type);
+  add_text(out, head.etag);
+  add_text(out, head.tags);
+}
+
+void add_terms(std::string& out, const http::Terms& terms) {
+  add_text(out, terms.cache_control);
+  add_text(out, terms.cdn_cache_control);
+  add(out, static_cast<std::uint32_t>(terms.age.count()));
+}
+
+ObjectHead read_texts(Reader& reader) {
+  ObjectHead head;
+  head.last_modified = reader.number<std::int64_t>();
+  head.content_type = reader.text();
+  head.etag = reader.text();
+  head.tags = reader.text();
+  return head;
+}
+
+http::Terms read_terms(Reader& reader) {
+  http::Terms terms;
+  terms.cache_control = reader.text();
+  terms.cdn_cache_control = reader.text();
+  terms.age = std::chrono::seconds(reader.number<std::uint32_t>());
+  return terms;
+}
+
 }  // namespace
 
 std::string write_record(const Object& object, std::string_view key_text) {
@@ -67,15 +106,8 @@ std::string write_record(const Object& object, std::string_view key_text) {
   add(out, object.checksum);
   add(out, object.stored.load());
   add(out, static_cast<char>(object.stale.load()));
-  add(out, head.last_modified);
-  add_text(out, head.content_type);
-  add_text(out, head.etag);
-  add_text(out, head.tags);
-  if (object.has_terms()) {
-    add_text(out, head.terms.cache_control);
-    add_text(out, head.terms.cdn_cache_control);
-    add(out, static_cast<std::uint32_t>(head.terms.age.count()));
-  }
+  add_texts(out, head);
+  if (object.has_terms()) add_terms(out, head.terms);
   add_text(out, key_text);
   add(out, checksum(out));
   return out;
@@ -85,11 +117,10 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   ReadRecord read;
   read.object = std::make_shared<Object>();
   Object& object = *read.object;
-  if (id.size() != object.id.bytes.size() || record.size() < sizeof(std::uint64_t)) return std::nullopt;
+  const auto body = sound_part(record);
+  if (id.size() != object.id.bytes.size() || !body) return std::nullopt;
   std::memcpy(object.id.bytes.data(), id.data(), id.size());
-  const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));
-  if (Reader(record.substr(body.size())).number<std::uint64_t>() != checksum(body)) return std::nullopt;
-  Reader reader(body);
+  Reader reader(*body);
   const auto version = reader.number<char>();
   if (version != kVersion && version != kVersionWithTerms) return std::nullopt;
   object.generation = reader.number<std::uint32_t>();
@@ -97,20 +128,41 @@ std::optional<ReadRecord> read_record(std::string_view id, std::string_view reco
   object.checksum = reader.number<std::uint64_t>();
   object.stored = reader.number<std::uint32_t>();
   object.stale = reader.number<char>() != 0;
-  ObjectHead head;
-  head.last_modified = reader.number<std::int64_t>();
-  head.content_type = reader.text();
-  head.etag = reader.text();
-  head.tags = reader.text();
-  if (version == kVersionWithTerms) {
-    head.terms.cache_control = reader.text();
-    head.terms.cdn_cache_control = reader.text();
-    head.terms.age = std::chrono::seconds(reader.number<std::uint32_t>());
-  }
+  auto head = read_texts(reader);
+  if (version == kVersionWithTerms) head.terms = read_terms(reader);
   object.set_head(head);
   read.key_text = reader.text();
   if (!reader.complete()) return std::nullopt;
   return read;
+}
+
+std::string write_file_record(const SlicedFile& file) {
+  std::string out;
+  out.push_back(kFileVersion);
+  add(out, file.size);
+  add(out, file.slice_bytes);
+  add(out, file.seen);
+  add_texts(out, file.head);
+  add_terms(out, file.head.terms);
+  add_text(out, file.key.text);
+  add(out, checksum(out));
+  return out;
+}
+
+SlicedFilePtr read_file_record(std::string_view id, std::string_view record) {
+  const auto body = sound_part(record);
+  if (!body) return nullptr;
+  Reader reader(*body);
+  if (reader.number<char>() != kFileVersion) return nullptr;
+  auto file = std::make_shared<SlicedFile>();
+  file->size = reader.number<std::uint64_t>();
+  file->slice_bytes = reader.number<std::uint64_t>();
+  file->seen = reader.number<std::int64_t>();
+  file->head = read_texts(reader);
+  file->head.terms = read_terms(reader);
+  file->key = object_key(reader.text());
+  if (!reader.complete() || file->size == 0 || file->slice_bytes == 0 || file->key.id.view() != id) return nullptr;
+  return file;
 }
 
 }  // namespace tribune::cache_node

@@ -1,18 +1,20 @@
 #pragma once
-// How an object is written into the store's table: a fixed layout, little endian, closed by a checksum of its own, so that
-// a damaged record is noticed and dropped. Pure functions.
+// How objects, and the files that are kept in slices, are written into the store's tables: a fixed layout, little endian, closed
+// by a checksum of its own, so that a damaged record is noticed and dropped. Pure functions.
 
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "cache_node/object.h"
+#include "cache_node/sliced_files.h"
 
 namespace tribune::cache_node {
 
 /// The name and version of the layout, as the store keeps it.
 inline constexpr std::string_view kIndexFormat = "tribune cache index 2";
 inline constexpr std::string_view kObjectTable = "objects";
+inline constexpr std::string_view kSlicedFileTable = "sliced files";
 
 /// The record's key is the object's id. `key_text` is kept for purging by prefix.
 std::string write_record(const Object&, std::string_view key_text);
@@ -23,5 +25,10 @@ struct ReadRecord {
   std::string_view key_text;   // of the record's bytes
 };
 std::optional<ReadRecord> read_record(std::string_view id, std::string_view record);
+
+/// Under the id of the file's key. Its slices are objects, with records of their own.
+std::string write_file_record(const SlicedFile&);
+/// Null for a damaged record, and for one that is not of this id.
+SlicedFilePtr read_file_record(std::string_view id, std::string_view record);
 
 }  // namespace tribune::cache_node

@@ -9,10 +9,6 @@
 
 namespace tribune::cache_node {
 
-namespace {
-constexpr std::size_t kMostFiles = 10'000;
-}
-
 http::ByteRange SlicedFile::slice(std::uint64_t number) const {
   const auto first = number * slice_bytes;
   return {first, std::min(first + slice_bytes, size) - 1};
@@ -36,13 +32,16 @@ SlicedFilePtr SlicedFiles::find(const ObjectId& id) const {
 void SlicedFiles::put(SlicedFilePtr file) {
   const std::lock_guard lock(mutex_);
   const auto id = file->key.id;
-  if (!files_.insert_or_assign(id, std::move(file)).second) return;
-  by_arrival_.push_back(id);
-  if (by_arrival_.size() > kMostFiles) {
-    files_.erase(by_arrival_.front());
-    by_arrival_.pop_front();
-  }
+  const bool is_new = files_.insert_or_assign(id, file).second;
+  if (is_new) by_arrival_.push_back(id);
   count_ = files_.size();
+  tell(id, file.get());
+  if (by_arrival_.size() <= kMost) return;
+  const auto first = by_arrival_.front();
+  files_.erase(first);
+  by_arrival_.pop_front();
+  count_ = files_.size();
+  tell(first, nullptr);
 }
 
 void SlicedFiles::forget(const SlicedFilePtr& file) {
@@ -52,7 +51,11 @@ void SlicedFiles::forget(const SlicedFilePtr& file) {
 std::size_t SlicedFiles::forget_if(const std::function<bool(const SlicedFile&)>& is_meant) {
   if (count_ == 0) return 0;
   const std::lock_guard lock(mutex_);
-  const auto gone = std::erase_if(files_, [&](const auto& entry) { return is_meant(*entry.second); });
+  const auto gone = std::erase_if(files_, [&](const auto& entry) {
+    if (!is_meant(*entry.second)) return false;
+    tell(entry.first, nullptr);
+    return true;
+  });
   if (gone > 0) std::erase_if(by_arrival_, [&](const ObjectId& id) { return !files_.contains(id); });
   count_ = files_.size();
   return gone;

@@ -3,7 +3,8 @@
 // A slice is an object of its own with a fill of its own. Its key holds the file's validator, so bytes of two versions never
 // meet: a file that changed has other slices, and the old ones are evicted in their time.
 //
-//   unknown   nobody asked since the start                    → known: a fill saw its head and ended (FillRunner)
+//   unknown   nobody asked yet                                → known: a fill saw its head and ended (FillRunner), or it was
+//                                                               written down before the restart (IndexJournal)
 //   known     requests are answered slice by slice            → unknown: a slice's answer did not fit, or it was purged
 
 #include <atomic>
@@ -48,6 +49,8 @@ inline constexpr std::string_view kSlicedLength = "X-Tribune-Length";
 /// Any thread; locks inside.
 class SlicedFiles {
  public:
+  static constexpr std::size_t kMost = 10'000;
+
   SlicedFilePtr find(const ObjectId&) const;
   /// Of too many the one that came first is forgotten.
   void put(SlicedFilePtr);
@@ -55,7 +58,15 @@ class SlicedFiles {
   void forget(const SlicedFilePtr&);
   std::size_t forget_if(const std::function<bool(const SlicedFile&)>& is_meant);
 
+  /// Told of each file that becomes known, and without one when it is forgotten, in the order in which that happens; with the lock
+  /// held, so it must not wait. Before the first fill.
+  using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
+  void on_changed(OnChanged told) { on_changed_ = std::move(told); }
+
  private:
+  void tell(const ObjectId& id, const SlicedFile* file) const { if (on_changed_) on_changed_(id, file); }
+
+  OnChanged on_changed_;
   mutable std::mutex mutex_;                                           // guards what follows
   std::unordered_map<ObjectId, SlicedFilePtr, ObjectIdHash> files_;
   std::deque<ObjectId> by_arrival_;

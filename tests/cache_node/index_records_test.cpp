@@ -49,6 +49,34 @@ TEST_CASE("a record with any bit flipped, cut anywhere or prolonged is refused")
   CHECK(read_record(object->id.view(), record));
 }
 
+TEST_CASE("the record of a file that is kept in slices says all that is known of it") {
+  SlicedFile file;
+  file.key = object_key("demo/e1/film.mp4?v=1");
+  file.head = {"video/mp4", "\"film\"", 1'699'999'990, " films", {"max-age=60", "max-age=9", std::chrono::seconds(3)}};
+  file.size = 5'000'000'000;
+  file.slice_bytes = 8 << 20;
+  file.seen = 1'700'000'000;
+  auto record = write_file_record(file);
+  const auto read = read_file_record(file.key.id.view(), record);
+  REQUIRE(read);
+  CHECK(read->key.text == file.key.text);
+  CHECK(read->key.id == file.key.id);
+  CHECK(read->head == file.head);
+  CHECK(read->size == file.size);
+  CHECK(read->slice_bytes == file.slice_bytes);
+  CHECK(read->seen == file.seen);
+  CHECK_FALSE(read_file_record(object_key("demo/e1/other.mp4").id.view(), record));
+  CHECK_FALSE(read_record(file.key.id.view(), record));
+  for (std::size_t size = 0; size < record.size(); ++size) CHECK_FALSE(read_file_record(file.key.id.view(), std::string_view(record).substr(0, size)));
+  for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
+    record[bit / 8] = static_cast<char>(record[bit / 8] ^ (1 << (bit % 8)));
+    CHECK_FALSE(read_file_record(file.key.id.view(), record));
+    record[bit / 8] = static_cast<char>(record[bit / 8] ^ (1 << (bit % 8)));
+  }
+  file.slice_bytes = 0;
+  CHECK_FALSE(read_file_record(file.key.id.view(), write_file_record(file)));
+}
+
 TEST_CASE("the key of an object is what the link signed and nothing else") {
   tribune::contracts::Link link{"demo", "e1", "720p/seg1.ts", "", 1};
   CHECK(object_key(link).text == "demo/e1/720p/seg1.ts");

@@ -30,9 +30,9 @@ base::Result<std::uint64_t> Purge::run_now(const contracts::PurgeOrder& order) {
     const auto id = object_key(order.value).id;
     const bool found = one(id, order.soft);
     const auto file = index_.sliced().find(id);
+    if (file) index_.sliced().forget(file);
     journal_.flush();
     if (!file) return std::uint64_t{found};
-    index_.sliced().forget(file);
     // The slices of a file that is stale are right as long as its validator is.
     return order.soft ? base::Result<std::uint64_t>(1) : all({By::prefix, order.value + kSliceMark, false});
   }
