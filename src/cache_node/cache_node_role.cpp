@@ -43,7 +43,7 @@ class CacheNodeRole final : public runtime::Role {
         files_(settings_.store_dir),
         open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
         housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
-        disk_(files_, *index_, journal_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
+        disk_(files_, *index_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
         flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_,

@@ -42,9 +42,8 @@ base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
 
 }  // namespace
 
-DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, IndexJournal& journal, Housekeeper& housekeeper, DiskHealth& health,
-                       const base::Clock& clock)
-    : files_(files), index_(index), journal_(journal), housekeeper_(housekeeper), health_(health), clock_(clock) {}
+DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, Housekeeper& housekeeper, DiskHealth& health, const base::Clock& clock)
+    : files_(files), index_(index), housekeeper_(housekeeper), health_(health), clock_(clock) {}
 
 void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
   if (memory_only_) fill->keep_less(Fill::Keeping::memory);
@@ -158,8 +157,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   }
   auto completed = index_.complete(*fill, object);
   if (completed.accepted) {
-    journal_.stored(*object, fill->key().text);
-    housekeeper_.replaced(completed.replaced);
+    housekeeper_.stored(*object, fill->key().text, completed.replaced);
   } else {
     files_.remove(*object);
   }

@@ -10,7 +10,6 @@
 #include "base/metrics.h"
 #include "cache_node/disk_health.h"
 #include "cache_node/housekeeper.h"
-#include "cache_node/index_journal.h"
 #include "cache_node/object_files.h"
 #include "cache_node/object_index.h"
 #include "cache_node/work_thread.h"
@@ -20,7 +19,7 @@ namespace tribune::cache_node {
 /// Any thread; locks inside.
 class DiskWriter {
  public:
-  DiskWriter(const ObjectFiles&, ObjectIndex&, IndexJournal&, Housekeeper&, DiskHealth&, const base::Clock&);
+  DiskWriter(const ObjectFiles&, ObjectIndex&, Housekeeper&, DiskHealth&, const base::Clock&);
 
   /// The fill got bytes or ended. Cheap when the thread knows already.
   void changed(const std::shared_ptr<Fill>&);
@@ -47,7 +46,6 @@ class DiskWriter {
 
   const ObjectFiles& files_;
   ObjectIndex& index_;
-  IndexJournal& journal_;
   Housekeeper& housekeeper_;
   DiskHealth& health_;
   const base::Clock& clock_;

@@ -37,38 +37,38 @@ void Housekeeper::check_now(const ObjectPtr& object) {
 void Housekeeper::evicted(std::vector<ObjectPtr> objects) {
   if (objects.empty()) return;
   evictions_.add(static_cast<double>(objects.size()));
-  remove(std::move(objects));
+  for (const auto& object : objects) remove(object);
 }
 
-void Housekeeper::purged(std::vector<ObjectPtr> objects) { remove(std::move(objects)); }
+void Housekeeper::purged(std::vector<ObjectPtr> objects) {
+  for (const auto& object : objects) remove(object);
+}
 
-void Housekeeper::replaced(const ObjectPtr& object) {
-  if (!object) return;
-  thread_.add([this, object] { files_.remove(*object); });
+void Housekeeper::stored(const Object& object, std::string_view key_text, const ObjectPtr& replaced) {
+  if (!replaced) {
+    journal_.stored(object, key_text);
+    return;
+  }
+  const auto remove_file = [&files = files_, replaced] { files.remove(*replaced); };
+  if (!journal_.stored(object, key_text, remove_file)) thread_.add(remove_file);
 }
 
 void Housekeeper::revalidated(const ObjectPtr& object) {
   thread_.add([this, object] { journal_.write_again(*object); });
 }
 
-void Housekeeper::remove(std::vector<ObjectPtr> objects) {
-  // Records go at once, before a refilled object can write its own under the same key; files follow.
-  for (const auto& object : objects) {
-    journal_.gone(*object);
-    open_files_.forget(object->id);
-  }
-  thread_.add([this, objects = std::move(objects)] {
-    for (const auto& object : objects) files_.remove(*object);
-  });
+void Housekeeper::remove(const ObjectPtr& object) {
+  open_files_.forget(object->id);
+  // The record's end is queued at once, before a refilled object can queue its own under the same key.
+  const auto remove_file = [&files = files_, object] { files.remove(*object); };
+  if (!journal_.gone(*object, remove_file)) thread_.add(remove_file);
 }
 
 void Housekeeper::damaged(const ObjectPtr& object, std::string_view why) {
   if (!index_.drop(object)) return;
   damaged_.add();
   log_.warning("cache_node", "object_damaged", {{"object", object->id.hex()}, {"reason", why}});
-  journal_.gone(*object);
-  open_files_.forget(object->id);
-  thread_.add([this, object] { files_.remove(*object); });
+  remove(object);
 }
 
 void Housekeeper::start_sweep() {

@@ -1,6 +1,7 @@
 #pragma once
 // What happens to files beside writing them: checking those of the last run before their first use, removing what was
-// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write.
+// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write. A file goes
+// when the disk knows that its record is gone: killed in between, the next run sweeps the file away, and has no record without a file.
 
 #include <atomic>
 #include <functional>
@@ -32,8 +33,8 @@ class Housekeeper {
   void evicted(std::vector<ObjectPtr>);
   /// Out of the index already, by order.
   void purged(std::vector<ObjectPtr>);
-  /// Another object has its key by now, and its record: removes the file.
-  void replaced(const ObjectPtr&);
+  /// Complete and in the index by now: writes its record, and removes what had its key before, if anything had.
+  void stored(const Object&, std::string_view key_text, const ObjectPtr& replaced);
   /// Fresh again: its record says so soon.
   void revalidated(const ObjectPtr&);
   /// Found damaged by a reader: drops it from the index, then as evicted.
@@ -47,7 +48,7 @@ class Housekeeper {
     std::function<void()> on_checked;
   };
   void check_now(const ObjectPtr&);
-  void remove(std::vector<ObjectPtr>);
+  void remove(const ObjectPtr&);
 
   const ObjectFiles& files_;
   OpenFiles& open_files_;

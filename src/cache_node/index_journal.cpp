@@ -101,37 +101,45 @@ void IndexJournal::file_changed(const ObjectId& id, const SlicedFile* file) {
   else to->erase(kSlicedFileTable, std::string(id.view()), done);
 }
 
-void IndexJournal::stored(const Object& object, std::string_view key_text) {
+bool IndexJournal::stored(const Object& object, std::string_view key_text, OnSettled on_settled) {
   const auto to = store();
   if (!to) {
     const std::lock_guard lock(counts_->mutex);
     counts_->without_record.insert(object.id);
-    return;
+    return false;
   }
   ++counts_->pending;
   to->put(kObjectTable, std::string(object.id.view()), write_record(object, key_text),
-          [counts = counts_, failures = failures_, id = object.id](base::Status status) mutable {
+          [counts = counts_, failures = failures_, id = object.id, on_settled = std::move(on_settled)](base::Status status) mutable {
             --counts->pending;
             counts->last_failed = !status;
             if (!status) failures.add();
-            const std::lock_guard lock(counts->mutex);
-            if (status) {
-              counts->without_record.erase(id);
-            } else {
-              counts->without_record.insert(id);
+            {
+              const std::lock_guard lock(counts->mutex);
+              if (status) {
+                counts->without_record.erase(id);
+              } else {
+                counts->without_record.insert(id);
+              }
             }
+            if (on_settled) on_settled();
           });
+  return true;
 }
 
-void IndexJournal::gone(const Object& object) {
+bool IndexJournal::gone(const Object& object, OnSettled on_settled) {
   {
     const std::lock_guard lock(counts_->mutex);
     counts_->without_record.erase(object.id);
   }
   const auto to = store();
-  if (!to) return;
+  if (!to) return false;
   ++counts_->pending;
-  to->erase(kObjectTable, std::string(object.id.view()), [counts = counts_](base::Status) { --counts->pending; });
+  to->erase(kObjectTable, std::string(object.id.view()), [counts = counts_, on_settled = std::move(on_settled)](base::Status) {
+    --counts->pending;
+    if (on_settled) on_settled();
+  });
+  return true;
 }
 
 void IndexJournal::write_again(const Object& object) {

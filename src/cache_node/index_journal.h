@@ -32,8 +32,11 @@ class IndexJournal {
   /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
   void retry();
 
-  void stored(const Object&, std::string_view key_text);
-  void gone(const Object&);
+  /// `on_settled`, of both, runs on the store's thread once the disk has the change or has refused it. False when there are no records:
+  /// then it does not run.
+  using OnSettled = std::function<void()>;
+  bool stored(const Object&, std::string_view key_text, OnSettled on_settled = {});
+  bool gone(const Object&, OnSettled on_settled = {});
   /// Writes the record again with the flags that the object has now. Blocks on the disk.
   void write_again(const Object&);
   /// Visits every record on disk. Blocks on the disk. Errors: unavailable when there are no records to be read.

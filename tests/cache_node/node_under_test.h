@@ -40,7 +40,7 @@ class NodeUnderTest {
   NodeUnderTest(const std::string& store_dir, Options options)
       : workers(options.workers), view(make_view(options)), memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
         index(options.max_bytes, options.fill_buffer_bytes / 2, memory), files(store_dir), open_files(files, 4), health(log, metrics),
-        journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, journal, housekeeper, health, clock),
+        journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, housekeeper, health, clock),
         channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
         flow(std::make_unique<RequestFlow>(
             FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, {clock, log, fill_metrics, index, disk, *memory, circuits}},
