@@ -148,6 +148,11 @@ base::Result<Source::Reading> SourceFeed::understand(const net::WholeAnswer& ans
     if (!identity_.may_be_multivariant) return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
     return read_multivariant(*playlist, answer.head.final_uri);
   }
+  const bool is_to_offer = channel_.config().blocking_reload && !playlist->can_block_reload && !playlist->ended && !playlist->vod;
+  if (is_to_offer) {
+    auto offering = hls::parse(hls::write(*playlist, {}, {.offer_blocking_reload = true}), context);
+    if (offering) playlist = std::move(offering);   // else that line was too much for the limits
+  }
   return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri) : read_only_media(*playlist, answer.head.final_uri);
 }
 

@@ -41,6 +41,7 @@ void add_shared_fields(http::Headers& headers, const ObjectHead& head, const Ans
   if (facts.age >= 0 || age > 0) headers.add("Age", fmt::format("{}", age));
   headers.add("Cache-Status", http::cache_status(facts.node, facts.cache));
   if (!head.etag.empty()) headers.add("ETag", head.etag);
+  if (!facts.vary.empty()) headers.add("Vary", facts.vary);
 }
 
 void add_body_fields(http::Headers& headers, const ObjectHead& head) {

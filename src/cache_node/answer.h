@@ -24,6 +24,7 @@ struct AnswerFacts {
   std::int64_t link_life = 0;      // seconds until the link expires
   Keep keep;
   bool for_node = false;           // another node asks: it hears what the origin said, and nothing beyond
+  std::string vary;                // the fields that choose the object's variant
 };
 
 struct Choice {

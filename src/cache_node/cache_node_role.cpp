@@ -47,7 +47,7 @@ class CacheNodeRole final : public runtime::Role {
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
         flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_, duress_,
-               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_}},
+               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_}},
               services.workers),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
         news_({services.clock, services.log, services.metrics, view_, heartbeats_.run(),
@@ -237,6 +237,7 @@ class CacheNodeRole final : public runtime::Role {
     view->fill = settings.fill_settings();
     view->keep = settings.keep_rules();
     view->query = settings.query_rules();
+    view->vary = settings.vary_rules();
     view_.publish(std::move(view));
   }
 
@@ -327,6 +328,7 @@ class CacheNodeRole final : public runtime::Role {
   NodeMetrics other_node_metrics_;
   ChannelTraffic traffic_;
   Circuits circuits_;
+  VariedChannels varied_;
   PeerBoard peers_;
   ViewerEstimate viewers_;
   Duress duress_;

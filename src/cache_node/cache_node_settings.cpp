@@ -78,6 +78,15 @@ constexpr const char* kQueryKeys =
 
 std::string check_query_rule(const std::string& rule) { return parse_query_rule(rule).pattern.empty() ? "must be a pattern and keys, with single spaces" : ""; }
 
+constexpr const char* kVaryOn =
+    "Which fields of viewers' requests choose among variants of an object: a pattern for channel/path and the fields. Those of the first rule that fits are sent "
+    "to the origin and tell objects apart; each other value is an object of its own, so only fields with few values are worth it. Nodes of a group and their "
+    "parents need the same rules. Without a rule an object is one for everybody; where \"keep\" says \"origin\", what the origin's Vary then divides is not kept.";
+
+std::string check_vary_rule(const std::string& rule) {
+  return parse_vary_rule(rule).pattern.empty() ? "must be a pattern and fields that may choose a variant, with single spaces" : "";
+}
+
 std::string check_store(std::string_view text) { return text == "disk" || text == "memory" ? "" : "neither disk nor memory"; }
 
 }  // namespace
@@ -106,6 +115,12 @@ FillSettings CacheNodeSettings::fill_settings() const {
 QueryRules CacheNodeSettings::query_rules() const {
   QueryRules rules;
   for (const auto& text : query_keys) rules.push_back(parse_query_rule(text));
+  return rules;
+}
+
+VaryRules CacheNodeSettings::vary_rules() const {
+  VaryRules rules;
+  for (const auto& text : vary_on) rules.push_back(parse_vary_rule(text));
   return rules;
 }
 
@@ -141,6 +156,7 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                     "Objects younger than this are never evicted, for playlists may still list them: a segment's duration and the longest playlist.")
           .texts("keep", &CacheNodeSettings::keep, kKeep, check_keep_rule, kKeepForm)
           .texts("query_keys", &CacheNodeSettings::query_keys, kQueryKeys, check_query_rule, "\"pattern keys\", such as \"demo/* n v\"")
+          .texts("vary_on", &CacheNodeSettings::vary_on, kVaryOn, check_vary_rule, "\"pattern fields\", such as \"demo/* Accept-Language\"")
           .bytes("slice_bytes", &CacheNodeSettings::slice_bytes, {0, 1ull << 30}, kSlices)
           .bytes("slice_above", &CacheNodeSettings::slice_above, {1 << 10, 1ull << 40}, "Objects up to this are kept whole, where max_object_bytes allows it.")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40}, "Bound on the index file: about 500 bytes an object. Read at the start.")

@@ -10,6 +10,7 @@
 #include "cache_node/keep_rules.h"
 #include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/query_rules.h"
+#include "cache_node/vary_rules.h"
 #include "config/section.h"
 
 namespace tribune::cache_node {
@@ -51,6 +52,7 @@ struct CacheNodeSettings {
   std::chrono::milliseconds min_age{60'000};
   std::vector<std::string> keep;
   std::vector<std::string> query_keys;
+  std::vector<std::string> vary_on;
   std::uint64_t slice_bytes = 8ull << 20;
   std::uint64_t slice_above = 64ull << 20;
   std::uint64_t max_index_bytes = 1ull << 30;
@@ -72,6 +74,7 @@ struct CacheNodeSettings {
   FillSettings fill_settings() const;
   KeepRules keep_rules() const;
   QueryRules query_rules() const;
+  VaryRules vary_rules() const;
   bool is_memory_only() const { return store == "memory"; }
 };
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "contracts/peer_mark.h"
 #include "http/problem.h"
+#include "http/storing.h"
 
 namespace tribune::cache_node {
 
@@ -87,6 +88,7 @@ AnswerFacts Delivery::facts(const Fill::View& view) const {
   facts.link_life = facts_.link_expires - now;
   facts.keep = facts_.keep;
   facts.for_node = facts_.for_node;
+  facts.vary = facts_.for_node && view.not_kept == http::word(http::Storing::vary_any) ? "*" : facts_.vary;
   facts.age = view.phase == Fill::Phase::complete ? std::max<std::int64_t>(now - view.stored, 0) : -1;
   if (facts_.met == Met::held) {
     facts.cache = facts_.served.cache;

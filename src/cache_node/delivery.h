@@ -39,6 +39,7 @@ struct DeliveryFacts {
   bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
   Keep keep;
   Served served;                   // where it is held
+  std::string vary = {};           // the fields that choose the object's variant
 };
 
 /// Owned by one worker.

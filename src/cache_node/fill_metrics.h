@@ -15,6 +15,7 @@ struct FillMetrics {
         pauses(m.counter("tribune_cache_fill_pauses_total", "Times that an origin was slowed down because the fill buffers were full.")),
         passed_through(m.counter("tribune_cache_passed_through_total", "Fills whose object was not stored for want of disk and RAM.")),
         revalidated(m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
+        varied(m.counter("tribune_cache_varied_answers_total", "Answers of origins that depend on request fields which tell no objects apart (vary_on).")),
         asked_peers(asked(m, "peer")), asked_parents(asked(m, "parent")), asked_origins(asked(m, "origin")),
         passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
         refused_for_memory(m.counter("tribune_cache_refused_for_memory_total", "Requests that would have begun a fill while memory was scarce.")),
@@ -27,7 +28,7 @@ struct FillMetrics {
     return m.counter("tribune_cache_fill_requests_total", "Requests of fills, by whom they asked.", {{"place", place}});
   }
 
-  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated;
+  base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;
   base::Counter asked_peers, asked_parents, asked_origins, passed_over, refused_for_memory, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };

@@ -57,6 +57,7 @@ void FillRunner::send(const Place& to) {
   net::FetchRequest request;
   request.url = to.url;
   request.headers = {{"Accept-Encoding", "identity"}};
+  for (const auto& field : source_.variant.fields.all()) request.headers.add(field.name, field.value);
   if (to.is_node()) {
     const auto mark = source_.signing.fields(to.kind, parts_.clock.wall_now());
     for (const auto& field : mark.all()) request.headers.add(field.name, field.value);

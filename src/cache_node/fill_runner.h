@@ -28,6 +28,7 @@
 #include "cache_node/group/fill_line.h"
 #include "cache_node/group/fill_turns.h"
 #include "cache_node/object_index.h"
+#include "cache_node/varied_channels.h"
 #include "runtime/role.h"
 
 namespace tribune::cache_node {
@@ -41,6 +42,7 @@ struct FillParts {
   DiskWriter& disk;
   FillMemory& memory;
   Circuits& circuits;
+  VariedChannels& varied;
 };
 
 /// Owned by one worker.
@@ -69,6 +71,7 @@ class FillRunner {
   void head_came(const net::FetchHead&);
   bool node_declined(const net::FetchHead&);
   void first_head(const net::FetchHead&);
+  void note_variants(const net::FetchHead&);
   bool is_for_slices(const net::FetchHead&) const;
   void go_in_slices(const net::FetchHead&, std::uint64_t size);
   void slice_head(const net::FetchHead&);

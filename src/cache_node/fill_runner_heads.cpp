@@ -61,7 +61,25 @@ void FillRunner::nothing_changed(const net::FetchHead& head) {
   over();
 }
 
-http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const { return {head.status, head.headers, asked_, parts_.clock.wall_now()}; }
+/// Where the origin's word counts to the letter, an answer for requests that this node does not tell apart matches no later one.
+http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const {
+  http::StoredHead stored{head.status, head.headers, asked_, parts_.clock.wall_now()};
+  if (source_.keep.by == Keep::By::origin && !untold_fields(head.headers, source_.variant).empty()) stored.headers.set("Vary", "*");
+  return stored;
+}
+
+/// That its viewers may get what was meant for others is the operator's to know, and to say what tells them apart (vary_on).
+void FillRunner::note_variants(const net::FetchHead& head) {
+  if (place().is_node()) return;
+  const auto fields = untold_fields(head.headers, source_.variant);
+  if (fields.empty()) return;
+  parts_.metrics.varied.add();
+  const std::string_view object = fill_->key().text;
+  const auto channel = object.substr(0, object.find('/'));
+  if (!parts_.varied.is_first(channel)) return;
+  parts_.log.warning("cache_node", "origin_varies",
+                     {{"channel", channel}, {"object", object}, {"fields", fmt::format("{}", fmt::join(fields, ", "))}, {"kept", source_.keep.by != Keep::By::origin}});
+}
 
 /// What the origin tells caches stays with the object where it counts.
 void FillRunner::take_terms(ObjectHead& object, const net::FetchHead& head) const {
@@ -93,6 +111,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
     fail(*refusal_, true);
   };
   if (const auto why = unusable_body(head); !why.empty()) return broken(std::string(why));
+  note_variants(head);
   if (is_for_slices(head)) return go_in_slices(head, *head.content_length);
   if (head.content_length && *head.content_length > settings_.max_object_bytes) return broken("the object is larger than max_object_bytes");
   length_ = head.content_length;

@@ -19,6 +19,7 @@ struct NodeView {
   FillSettings fill;
   KeepRules keep;
   QueryRules query;
+  VaryRules vary;
 };
 using PublishedNodeView = base::Published<NodeView>;
 

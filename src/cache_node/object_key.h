@@ -1,6 +1,6 @@
 #pragma once
 // What an object is known by: channel, event epoch, origin path and the origin's own query. Nothing else of a request enters
-// the key, so CMCD and made-up query keys cannot multiply objects.
+// the key, so CMCD and made-up query keys cannot multiply objects; but for fields that a rule names (vary_rules.h).
 
 #include <array>
 #include <cstdint>

@@ -55,6 +55,7 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   if (link) {
     Wish wish{std::move(*link), {}};
     wish.keep = keep_of(view->keep, wish.link.channel, wish.link.path);
+    wish.variant = variant_of(view->vary, wish.link, request.headers);
     wish.listed_for = std::chrono::duration_cast<std::chrono::seconds>(view->settings.min_age);
     if (!read_asker(*exchange, wish)) return;
     if (wish.asker.kind == Asker::Kind::viewer) {
@@ -104,11 +105,18 @@ std::optional<contracts::Link> RequestFlow::link_of(std::string_view target) con
   return std::move(*link);
 }
 
+/// Of nobody in particular: of its variants the one for requests without fields.
+RequestFlow::Wish RequestFlow::plain(contracts::Link link) const {
+  Wish wish{std::move(link), {}};
+  wish.variant = variant_of(parts_.view.get()->vary, wish.link, {});
+  return wish;
+}
+
 std::optional<ObjectKey> RequestFlow::warm_slice(runtime::Worker& worker, std::string_view target, std::uint64_t number) {
   auto link = link_of(target);
   const auto file = link ? parts_.index.sliced().find(object_key(parts_.view.get()->query, *link).id) : nullptr;
   if (!file) return std::nullopt;
-  const auto found = find_slice(worker, {std::move(*link), {}}, file, number);
+  const auto found = find_slice(worker, plain(std::move(*link)), file, number);
   if (std::holds_alternative<FillFailure>(found)) return std::nullopt;
   return file->slice_key(number);
 }
@@ -124,7 +132,7 @@ RequestFlow::Warmed RequestFlow::warm(runtime::Worker& worker, std::string_view 
   const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return Warmed::known;
-  run_fill(worker, *channel, {std::move(*link), {}}, joined->fill);
+  run_fill(worker, *channel, plain(std::move(*link)), joined->fill);
   return Warmed::began;
 }
 
@@ -137,7 +145,7 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   if (wish.attempt > kMaxAttempts)
     return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
 
-  const auto key = object_key(parts_.view.get()->query, wish.link);
+  const auto key = key_of(wish);
   const auto file = parts_.index.sliced().find(key.id);
   if (file && serve_sliced(worker, exchange, wish, file, wish.asked.has_value())) return;
   if (is_too_much(key)) {
@@ -171,6 +179,8 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   }
   read_along(worker, std::move(exchange), std::move(wish), joined, how);
 }
+
+ObjectKey RequestFlow::key_of(const Wish& wish) const { return object_key(object_key(parts_.view.get()->query, wish.link), wish.variant); }
 
 /// Whether a fill would have to begin for the object while memory is scarce. What is here is served on.
 bool RequestFlow::is_too_much(const ObjectKey& key) const {
@@ -280,6 +290,7 @@ void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish 
   facts.link_life = wish.link.expires - base::unix_seconds(parts_.clock.wall_now());
   facts.keep = wish.keep;
   facts.for_node = wish.asker.kind != Asker::Kind::viewer;
+  facts.vary = field_list(wish.variant);
   const auto head = object->head();
   const auto choice = choose(exchange->request(), head, object->size);
   auto response = answer(choice, head, object->size, facts);
@@ -312,7 +323,7 @@ bool RequestFlow::serve_sliced(runtime::Worker& worker, Exchange& exchange, cons
   }
   auto how = is_stale ? served(wish, holding, true) : Served{{.hit = true}};
   DeliveryFacts facts{exchange->note.node, wish.link.expires, Met::held, &parts_.traffic.of(wish.link.channel),
-                      wish.asker.kind != Asker::Kind::viewer, wish.keep, std::move(how)};
+                      wish.asker.kind != Asker::Kind::viewer, wish.keep, std::move(how), field_list(wish.variant)};
   SlicedTools tools{worker.loop, parts_.clock, metrics_for(wish), parts_.housekeeper, parts_.open_files,
                     [this, &worker, wish, file](std::uint64_t number) { return find_slice(worker, wish, file, number); },
                     [this, &worker, wish](Exchange back) {
@@ -351,6 +362,7 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));
     return fill->fail(failure);
   }
+  source->variant = wish.variant;
   if (file) {
     source->file = file;
     source->slice = file->slice(slice);
@@ -363,7 +375,7 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
 
 void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectIndex::Joined& joined, const Served& how) {
   DeliveryFacts facts{exchange->note.node, wish.link.expires, joined.began ? Met::began : Met::waited,
-                      &parts_.traffic.of(wish.link.channel), wish.asker.kind != Asker::Kind::viewer, wish.keep, how};
+                      &parts_.traffic.of(wish.link.channel), wish.asker.kind != Asker::Kind::viewer, wish.keep, how, field_list(wish.variant)};
   if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = Met::held;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {

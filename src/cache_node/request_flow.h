@@ -66,18 +66,21 @@ class RequestFlow {
     contracts::Link link;
     Asker asker;
     Keep keep = {};
+    Variant variant = {};
     std::chrono::seconds listed_for{0};
     int attempt = 1;
     std::optional<FillFailure> asked = {};   // what became of asking about a stale object; it may be "revalidated"
     bool began = false;                      // this request made that question
   };
   std::optional<contracts::Link> link_of(std::string_view target) const;
+  Wish plain(contracts::Link) const;
   void note_viewer(const http::Request&);
   http::Headers server_data(const NodeView&, std::string_view path) const;
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish);
   void look_up_again(runtime::Worker&, Exchange, Wish);
+  ObjectKey key_of(const Wish&) const;
   bool is_too_much(const ObjectKey&) const;
   ObjectIndex::Found find(const ObjectKey&, const Wish&);
   std::optional<Served> serve_held(net::Exchange&, const Wish&, const ObjectHead&, std::int64_t stored, bool is_stale, const ObjectIndex::Found&);

@@ -131,6 +131,7 @@ AnswerFacts SlicedDelivery::facts() const {
   facts.link_life = facts_.link_expires - now;
   facts.keep = facts_.keep;
   facts.for_node = facts_.for_node;
+  facts.vary = facts_.vary;
   facts.cache = facts_.served.cache;
   return facts;
 }

@@ -88,6 +88,10 @@ const config::Section<Channel>& channel_section() {
           .flag("steering", &Channel::steering,
                 "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and one for the origin where fallback "
                 "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
+          .flag("blocking_reload", &Channel::blocking_reload,
+                "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player that knows it names the segment "
+                "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist in vain. Shaka Player needs it to "
+                "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which balancer.origin.max_waiting bounds.")
           .choice("waiting_room", &Channel::waiting_room,
                   config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
                   "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "

@@ -158,6 +158,7 @@ struct Edits {
   std::int64_t discontinuity_shift = 0;   // added to EXT-X-DISCONTINUITY-SEQUENCE (inserted when absent)
   bool explicit_ivs = false;              // keys that imply the IV get one from the *source's* MSN: needed when numbering changes
   bool drop_delta_updates = false;        // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
+  bool offer_blocking_reload = false;     // CAN-BLOCK-RELOAD=YES in a media playlist that does not say whether it can
 };
 
 /// Gives the new text of a URI, or nothing to leave its bytes as they are.

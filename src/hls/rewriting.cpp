@@ -159,4 +159,18 @@ void Rewriting::drop_delta_updates() {
     if (tag_name(playlist_.lines[line].text) == "EXT-X-SERVER-CONTROL") remove_attributes(line, "CAN-SKIP-UNTIL", "CAN-SKIP-DATERANGES");
 }
 
+void Rewriting::offer_blocking_reload() {
+  if (playlist_.multivariant || playlist_.lines.size() < 2) return;
+  for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
+    const auto text = playlist_.lines[line].text;
+    if (tag_name(text) != "EXT-X-SERVER-CONTROL") continue;
+    std::vector<Attribute> attributes;
+    const auto begin = text.find(':') + 1;
+    const bool says_it = read_attributes(text, begin, attributes).has_value() || find(attributes, "CAN-BLOCK-RELOAD");
+    if (!says_it) replace(line, static_cast<std::uint32_t>(begin), 0, attributes.empty() ? "CAN-BLOCK-RELOAD=YES" : "CAN-BLOCK-RELOAD=YES,");
+    return;
+  }
+  insert_before(1, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES");
+}
+
 }  // namespace tribune::hls

@@ -30,6 +30,7 @@ class Rewriting {
   void make_ivs_explicit();
   void expand_variables();   // and drops EXT-X-DEFINE
   void drop_delta_updates();
+  void offer_blocking_reload();
 
   /// Lines [first, end) with all changes. `between` gives a line end to a line that has none and is followed by others.
   void emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows = false);

@@ -79,7 +79,10 @@ bool varies_on_anything(const Headers& response) {
 }
 
 std::string variant_key(const Headers& response, const Headers& request) {
-  auto names = field_name_list(response.joined("Vary").value_or(""));
+  return variant_key_by(field_name_list(response.joined("Vary").value_or("")), request);
+}
+
+std::string variant_key_by(std::vector<std::string> names, const Headers& request) {
   std::transform(names.begin(), names.end(), names.begin(), [](const std::string& name) { return lower(name); });
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());

@@ -288,6 +288,22 @@ TEST_CASE("bad reload directives are the client's fault") {
   CHECK(problem_of(s.get("demo", "index.m3u8", "_HLS_part=1").error()).status == 400);
 }
 
+TEST_CASE("a channel that holds reloads offers it, and reads what they name; an ended playlist has nothing to hold") {
+  const std::string offer = "#EXTM3U\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n";
+  Scene s;
+  publish(s.origin);
+  s.origin.set("http://o/live/v/a.m3u8?q=2", live_text(5, 8, "two") + "#EXT-X-ENDLIST\n");
+  for (const std::string id : {"held", "plain"}) s.add(id, "http://o/live/main.m3u8");
+  s.channels.front().blocking_reload = true;
+  s.configure();
+  CHECK(s.text("held", "v/a.m3u8").starts_with(offer));
+  CHECK(s.text("held", "v/a.m3u8", "_HLS_msn=7").starts_with(offer));
+  CHECK(problem_of(s.get("held", "v/a.m3u8", "_HLS_msn=10").error()).status == 400);
+  CHECK_FALSE(s.text("held", "v/a.m3u8", "q=2").starts_with(offer));
+  CHECK_FALSE(s.text("plain", "v/a.m3u8").starts_with(offer));
+  CHECK(s.get("plain", "v/a.m3u8", "_HLS_msn=10"));
+}
+
 TEST_CASE("the status names every playlist that was asked for") {
   Scene s;
   publish(s.origin);

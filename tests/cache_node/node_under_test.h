@@ -26,6 +26,7 @@ class NodeUnderTest {
     std::size_t workers = 2;
     FillSettings fill = quick();
     KeepRules keep = {};
+    VaryRules vary = {};
   };
   static FillSettings quick() {
     FillSettings settings;
@@ -43,7 +44,7 @@ class NodeUnderTest {
         journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, housekeeper, health, clock),
         channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
         flow(std::make_unique<RequestFlow>(
-            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits}},
+            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied}},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -132,6 +133,7 @@ class NodeUnderTest {
   NodeMetrics node_metrics;
   NodeMetrics other_node_metrics;
   Circuits circuits;
+  VariedChannels varied;
   PeerBoard peers;
   ViewerEstimate viewers;
   Duress duress;
@@ -146,6 +148,7 @@ class NodeUnderTest {
     made->settings.id = "stadium";
     made->fill = options.fill;
     made->keep = options.keep;
+    made->vary = options.vary;
     return made;
   }
 };

@@ -141,3 +141,51 @@ def test_of_a_segments_own_query_only_the_keys_of_the_rule_tell_objects_apart(ev
     bodies = [fetch(segment.uri + "&CMCD=bl%3D100").body.decode() for segment in segments]
     assert bodies == [f"{path}?n=1&token=a", f"{path}?n=1&token=a", f"{path}?n=2&token=c"]
     assert event.origin.count(path) == 2
+
+
+def test_what_depends_on_cors_or_coding_is_kept_once_for_everybody(event):
+    thing(event, {"Cache-Control": "max-age=1000", "Vary": "Origin, Accept-Encoding", "Access-Control-Allow-Origin": "https://one.test"})
+    player, url = stand(event)
+    link = fetch(url).header("Location")   # a key's own URL is the balancer's
+    for fields in ({"Origin": "https://one.test"}, {"Origin": "https://two.test", "Accept-Encoding": "gzip"}, {}):
+        answer = fetch(link, headers=fields)
+        assert answer.body == KEY and answer.header("Access-Control-Allow-Origin") == "*" and answer.header("Vary") is None
+        settled(event)
+    assert event.origin.count(PATH) == 1
+
+
+def languages(event):
+    """An origin that answers in the language that is asked for."""
+    def answer(request, wire):
+        body = (request.header("Accept-Language") or "none").encode()
+        ok(body, fields={"Cache-Control": "max-age=1000", "Vary": "Accept-Language"})(request, wire)
+    event.origin.on(PATH, answer)
+
+
+def test_what_depends_on_a_field_of_no_rule_is_kept_for_nobody_and_the_log_says_so_once(event):
+    languages(event)
+    _, url = stand(event)
+    link = fetch(url).header("Location")
+    for asked in (1, 2):
+        answer = fetch(link, headers={"Accept-Language": "de"})
+        assert answer.body == b"none" and "detail=vary_any" in answer.header("Cache-Status")
+        settled(event)
+        assert event.origin.count(PATH) == asked
+    node = event.nodes["stadium"]
+    assert node.wait_log("origin_varies")[0]["fields"] == "Accept-Language"
+    assert len(node.logged("origin_varies")) == 1
+    assert node.metric("tribune_cache_varied_answers_total") == 2
+
+
+def test_nodes_of_a_group_fetch_each_variant_of_a_rule_once(event):
+    languages(event)
+    _, url = stand(event, nodes=("one", "two"), cache_node={"group": "g", "vary_on": ["demo/*.bin Accept-Language"]})
+    wait_until(lambda: all(event.nodes[n].admin("/status").json["cache_node"]["peers"] == 2 for n in ("one", "two")), 5, "they know each other")
+    link = fetch(url).header("Location")
+    for name in ("one", "two"):
+        for language in ("de", "en;q=0.9", "de"):
+            answer = fetch(link.replace(event.url("one"), event.url(name)).replace(event.url("two"), event.url(name)), headers={"Accept-Language": language})
+            assert answer.body == language.encode() and answer.header("Vary") == "Accept-Language"
+            settled(event, name)
+    assert sorted(r.header("Accept-Language") for r in event.origin.seen(PATH) if r.header("Accept-Language")) == ["de", "en;q=0.9"]
+    assert not any(event.nodes[n].logged("origin_varies") for n in ("one", "two"))

@@ -86,6 +86,17 @@ TEST_CASE("delta updates are no longer offered") {
   CHECK(hls::write(only, {}, {.drop_delta_updates = true}) == kHead + "#EXTINF:2,\na\n");
 }
 
+TEST_CASE("blocking reloads are offered where the source does not say whether it can") {
+  const auto offering = [](const std::string& text) { return hls::write(good(text), {}, {.offer_blocking_reload = true}); };
+  const std::string head = "#EXTM3U\n#EXT-X-SERVER-CONTROL:", rest = "\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na\n";
+  CHECK(offering(kHead + "#EXTINF:2,\na\n") == head + "CAN-BLOCK-RELOAD=YES" + rest);
+  CHECK(offering(head + "HOLD-BACK=6.0" + rest) == head + "CAN-BLOCK-RELOAD=YES,HOLD-BACK=6.0" + rest);
+  for (const std::string said : {"HOLD-BACK=6.0,CAN-BLOCK-RELOAD=YES", "CAN-BLOCK-RELOAD=NO"}) CHECK(offering(head + said + rest) == head + said + rest);
+  CHECK(offering("#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n") == "#EXTM3U\r\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\r\n#EXT-X-TARGETDURATION:2\r\n");
+  const std::string multivariant = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n";
+  CHECK(offering(multivariant) == multivariant);
+}
+
 TEST_CASE("an implied IV is written for every segment from the source's own number") {
   const auto playlist = good("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:255\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:2,\na\n"
                              "#EXTINF:2,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k2\",IV=0x1\n#EXTINF:2,\nc\n");

@@ -23,6 +23,7 @@
 #include "cache_node/group/peer_board.h"
 #include "cache_node/object_key.h"
 #include "cache_node/sliced_files.h"
+#include "cache_node/vary_rules.h"
 #include "contracts/heartbeat.h"
 #include "contracts/link.h"
 #include "contracts/peer_mark.h"
@@ -69,6 +70,7 @@ struct FillSource {
   Keep keep;                                  // of the object
   SlicedFilePtr file = {};                    // whose slice is wanted, if one is
   http::ByteRange slice = {};                 // of that file
+  Variant variant = {};                       // that is wanted: each place is asked with its fields
   Signing signing;
 };
 

@@ -82,7 +82,7 @@ void Orders::follow(const contracts::NodeOrder& told, std::function<void(contrac
       if (purged) result.purged = *purged;
       else result.problem = purged.error().text;
       on_result(std::move(result));
-    });
+    }, may_vary(*order));
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&told.order)) {
     const auto begun = warm_up_.begin(*warm);
     if (begun) result.progress = *begun;
@@ -114,6 +114,10 @@ contracts::PurgeOrder Orders::named(contracts::PurgeOrder order) const {
   return order;
 }
 
+bool Orders::may_vary(const contracts::PurgeOrder& order) const {
+  return order.by == contracts::PurgeOrder::By::url && has_variants(view_.get()->vary, order.value);
+}
+
 void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order, Finish finish) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
@@ -124,7 +128,7 @@ void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::
       w.begin_object().member("purged", *purged).end_object();
       (*held)->reply(finish(w.take()));
     });
-  });
+  }, may_vary(order));
 }
 
 }  // namespace tribune::cache_node

@@ -36,6 +36,7 @@ class Orders {
   void internal(runtime::Worker&, Exchange, std::string_view node);
   void follow(runtime::Worker&, Exchange, const contracts::Order&, Finish);
   contracts::PurgeOrder named(contracts::PurgeOrder) const;
+  bool may_vary(const contracts::PurgeOrder&) const;
   void purge(runtime::Worker&, Exchange, const contracts::PurgeOrder&, Finish);
 
   const base::Clock& clock_;

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "cache_node/vary_rules.h"
+
 namespace tribune::cache_node {
 
 namespace {
@@ -16,26 +18,36 @@ Purge::Purge(ObjectIndex& index, IndexJournal& journal, Housekeeper& housekeeper
     : index_(index), journal_(journal), housekeeper_(housekeeper), disk_(disk), log_(log), purged_hard_(counter(metrics, "hard")),
       purged_soft_(counter(metrics, "soft")) {}
 
-void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done) {
-  housekeeper_.add([this, order, on_done = std::move(on_done)] {
-    const auto purged = run_now(order);
+void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done, bool with_variants) {
+  housekeeper_.add([this, order, with_variants, on_done = std::move(on_done)] {
+    const auto purged = run_now(order, with_variants);
     log_.info("cache_node", "purged", {{"by", contracts::word(order.by)}, {"value", order.value}, {"soft", order.soft}, {"objects", purged.value_or(0)}});
     on_done(purged);
   });
 }
 
-base::Result<std::uint64_t> Purge::run_now(const contracts::PurgeOrder& order) {
+base::Result<std::uint64_t> Purge::run_now(const contracts::PurgeOrder& order, bool with_variants) {
   using By = contracts::PurgeOrder::By;
-  if (order.by == By::url) {
-    const auto id = object_key(order.value).id;
-    const bool found = one(id, order.soft);
-    const auto file = index_.sliced().find(id);
-    if (file) index_.sliced().forget(file);
-    journal_.flush();
-    if (!file) return std::uint64_t{found};
-    // The slices of a file that is stale are right as long as its validator is.
-    return order.soft ? base::Result<std::uint64_t>(1) : all({By::prefix, order.value + kSliceMark, false});
-  }
+  if (order.by != By::url) return by_others(order);
+  auto purged = by_url(order);
+  if (!purged || !with_variants) return purged;
+  const auto variants = by_others({By::prefix, order.value + std::string(kVariantMark), order.soft});
+  if (!variants) return variants;
+  return *purged + *variants;
+}
+
+base::Result<std::uint64_t> Purge::by_url(const contracts::PurgeOrder& order) {
+  const auto id = object_key(order.value).id;
+  const bool found = one(id, order.soft);
+  const auto file = index_.sliced().find(id);
+  if (file) index_.sliced().forget(file);
+  journal_.flush();
+  if (!file) return std::uint64_t{found};
+  // The slices of a file that is stale are right as long as its validator is.
+  return order.soft ? base::Result<std::uint64_t>(1) : all({contracts::PurgeOrder::By::prefix, order.value + kSliceMark, false});
+}
+
+base::Result<std::uint64_t> Purge::by_others(const contracts::PurgeOrder& order) {
   index_.sliced().forget_if([&](const SlicedFile& file) { return contracts::is_meant(order, file.key.text, file.head.tags); });
   return all(order);
 }

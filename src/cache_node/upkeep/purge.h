@@ -21,10 +21,13 @@ class Purge {
   Purge(ObjectIndex&, IndexJournal&, Housekeeper&, DiskWriter&, base::Log&, base::Metrics&);
 
   /// `on_done` runs on the housekeeper's thread, with how many objects were meant. Errors: unavailable when keys cannot be read.
-  void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done);
+  /// `with_variants`: what is meant by URL may have variants (vary_rules.h), which go too.
+  void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done, bool with_variants = false);
 
  private:
-  base::Result<std::uint64_t> run_now(const contracts::PurgeOrder&);
+  base::Result<std::uint64_t> run_now(const contracts::PurgeOrder&, bool with_variants);
+  base::Result<std::uint64_t> by_url(const contracts::PurgeOrder&);
+  base::Result<std::uint64_t> by_others(const contracts::PurgeOrder&);
   base::Result<std::uint64_t> all(const contracts::PurgeOrder&);
   std::uint64_t unrecorded(const contracts::PurgeOrder&);
   bool one(const ObjectId&, bool soft);

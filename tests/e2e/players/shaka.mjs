@@ -1,4 +1,5 @@
-// Watches a playlist with Shaka Player in headless Chromium, and says what it saw, as watch.mjs does.
+// Watches a playlist with Shaka Player in headless Chromium, and says what it saw, as watch.mjs does. Also each request of Shaka's with what came of it, and
+// each segment that reached the MediaSource: a segment that is missing is explained by them.
 //
 //   node shaka.mjs PLAYLIST_URL SECONDS [SCREENSHOT]
 import { createRequire } from "node:module";
@@ -13,16 +14,27 @@ async function play(url) {
   shaka.polyfill.installAll();
   const video = document.querySelector("video");
   const player = new shaka.Player();
-  const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [] });
+  const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [], appended: [], exchanges: [] });
+  const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
+  const wall = () => Date.now() / 1000;
   // What has no code is no error of Shaka's but one of JavaScript.
   const note = ({ severity, code = null, data = [], stack, message }) =>
-    seen.errors.push({ at: video.currentTime, severity, code, data: data.map(String), text: stack ?? message ?? "" });
+    seen.errors.push({ wall: wall(), at: video.currentTime, severity, code, data: data.map(String), text: stack ?? message ?? "" });
   player.addEventListener("error", (event) => note(event.detail));
   player.addEventListener("buffering", (event) => seen.buffering.push({ at: video.currentTime, on: event.buffering }));
   player.addEventListener("loading", () => ++seen.loads);
+  player.addEventListener("segmentappended", ({ start, end, contentType }) => seen.appended.push({ wall: wall(), start, end, contentType }));
+  player.addEventListener("downloadfailed", ({ request, error, httpResponseCode }) =>
+    seen.exchanges.push({ wall: wall(), failed: request.uris[0], code: error?.code ?? null, status: httpResponseCode }),
+  );
   await player.attach(video);
+  const listed = (data) => new TextDecoder().decode(data).split("\n").filter((line) => line && !line.startsWith("#"));
   player.getNetworkingEngine().registerResponseFilter((type, response, context) => {
-    if (type === shaka.net.NetworkingEngine.RequestType.SEGMENT && !context?.segment?.isInit?.()) seen.segments.push(response.originalUri);
+    const exchange = { wall: wall(), uri: response.originalUri, from: new URL(response.uri).host, status: response.status };
+    if (type === RequestType.MANIFEST) exchange.listed = [listed(response.data)[0], listed(response.data).at(-1)];
+    seen.exchanges.push(exchange);
+    // Shaka's parser looks into a segment before it plays: that is no request of a `segment`, and may be loaded again.
+    if (type === RequestType.SEGMENT && context?.type === AdvancedRequestType.MEDIA_SEGMENT && context.segment) seen.segments.push(response.originalUri);
   });
   window.stats = () => player.getStats();
   try {

@@ -1,8 +1,10 @@
 """Viewers who walk into the stadium, out of it, lose a node outside, and walk in again: in every player the picture goes on, no segment is left
 out, and each comes from the node that the viewer's network reaches."""
+import json
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 from harness.player import Player
@@ -14,6 +16,8 @@ from venue import NODES, Venue
 # Player -> channel of the packager. Of the two generations of GStreamer's HLS client, playbin has hlsdemux with souphttpsrc, playbin3 has hlsdemux2.
 WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}
 GSTREAMER = ("playbin3", "playbin")
+HELD = ("shaka",)   # Shaka 5.2 loses segments where a reload may bring nothing new: docs/routing.md, What players notice
+HTTP_ERROR = 1002   # Shaka's word for a connection that failed
 SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each place
 PATH = ["city", "stadium", "city", "suburb", "stadium"]
 
@@ -26,7 +30,7 @@ def venue(folder, programs, packaged_origin, viewer_page):
         pytest.skip(f"no network namespaces here: {reason}")
     try:
         with networks.servers.entered():
-            made = Venue(folder, programs, packaged_origin, WATCHED)
+            made = Venue(folder, programs, packaged_origin, WATCHED, held=HELD)
             made.networks = networks
             made.stand(nodes=NODES)
             yield made
@@ -89,17 +93,23 @@ def wait_everybody(venue, node):
         wait_until(lambda: len(set(venue.served(node, player)) - before[player]) >= SEGMENTS, 30 + SEGMENTS * 4, f"{player} is served by {node}")
 
 
+def move(venue, link):
+    venue.cuts.append(time.time())
+    venue.networks.move(link)
+
+
 def walk(venue):
     wait_everybody(venue, "city")
-    venue.networks.move("wifi")
+    move(venue, "wifi")
     wait_everybody(venue, "stadium")
-    venue.networks.move("mobile")
+    move(venue, "mobile")
     wait_everybody(venue, "city")
     fetched = len(venue.served("city", "ffmpeg"))
     wait_until(lambda: len(venue.served("city", "ffmpeg")) > fetched, 10, "ffmpeg fetches a segment")
+    venue.cuts.append(time.time())
     venue.nodes["city"].kill()
     wait_everybody(venue, "suburb")
-    venue.networks.move("wifi")
+    move(venue, "wifi")
     wait_everybody(venue, "stadium")
 
 
@@ -146,12 +156,21 @@ def assert_hls_js_went_on(seen):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "segments were skipped or repeated"
 
 
-def assert_shaka_went_on(seen):
+def assert_shaka_went_on(seen, cuts):
     before, after = seen["before"], seen["after"]
-    assert [e for e in after["errors"] if e["severity"] != 1] == []
+
+    def is_of_a_cut(error):
+        """A connection that ended with its network or node: Shaka asks again."""
+        return error["severity"] == 1 and error["code"] == HTTP_ERROR and any(0 <= error["wall"] - cut < stretched(15) for cut in cuts)
+
+    assert [e for e in after["errors"] if not is_of_a_cut(e)] == []
     assert (after["loads"], after["stallsDetected"], after["gapsJumped"]) == (1, 0, before["gapsJumped"])
+    times = [(a["start"], a["end"]) for a in after["appended"]]
+    assert [(a, b) for a, b in zip(times, times[1:]) if abs(b[0] - a[1]) > 0.001] == [], "what reached the buffer has holes or repetitions"
     numbers = [int(re.search(r"seg-(\d+)\.", uri).group(1)) for uri in after["segments"]]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "segments were skipped or repeated"
+    # The one that the parser had looked into is played without a request; the last one may be on its way.
+    assert abs(len(times) - len(numbers)) <= 1
     assert [b for b in after["buffering"] if b["on"] and b["at"] > before["currentTime"]] == []
 
 
@@ -172,13 +191,14 @@ def follow_the_viewer(venue, processes, watch):
     for viewer in (hls, shaka):
         viewer.enough()
     hls_saw, shaka_saw = hls.wait_done(), shaka.wait_done()
+    (venue.folder / "shaka.json").write_text(json.dumps(shaka_saw))
     for player in (ffmpeg, *gstreamer):
         assert player.is_playing(), player.said.read_text()[-3000:]
         player.stop()
 
     assert {player: path_of(venue, player) for player in WATCHED} == {player: PATH for player in WATCHED}
     assert_hls_js_went_on(hls_saw)
-    assert_shaka_went_on(shaka_saw)
+    assert_shaka_went_on(shaka_saw, venue.cuts)
     for seen in (hls_saw, shaka_saw):
         assert_it_was_watched(seen)
     assert_ffmpeg_saw_every_frame(ffmpeg)

@@ -32,12 +32,13 @@ def files_of(folder):
 class Venue(PackagedEvent):
     """A channel of its own for each player, of the same small picture, so that the nodes' logs say who was served."""
 
-    def __init__(self, folder, programs, packaged, players):
-        """`players`: name -> channel of the packager."""
+    def __init__(self, folder, programs, packaged, players, held=()):
+        """`players`: name -> channel of the packager. The reloads of those who are `held` are answered when there is news."""
         self.source = Origin(networks.ORIGIN)
         self.source.fallback = files_of(packaged.folder / "www")
         super().__init__(folder, programs, packaged)
-        self.channels = [self.entry(p, f"{self.source.url}/{c}/180p/index.m3u8", links="auto") for p, c in players.items()]
+        self.cuts = []   # when a network was left or a node killed, as time.time()
+        self.channels = [self.entry(p, f"{self.source.url}/{c}/180p/index.m3u8", links="auto", blocking_reload=p in held) for p, c in players.items()]
 
     def url(self, name):
         return f"http://{HOSTS[name]}:{PORT}"
