@@ -32,8 +32,16 @@ std::uint64_t merge(std::uint64_t hash, std::uint64_t lane) { return (hash ^ rou
 
 }  // namespace
 
-void Checksum::stripe(const char* at) {
-  for (std::size_t i = 0; i < 4; ++i) lanes_[i] = round(lanes_[i], load64(at + 8 * i));
+/// Whole stripes only. The lanes are variables of their own: as members the compiler would store and load them at each step.
+void Checksum::stripes(const char* at, std::size_t bytes) {
+  auto [a, b, c, d] = lanes_;
+  for (const char* end = at + bytes; at != end; at += kStripeBytes) {
+    a = round(a, load64(at));
+    b = round(b, load64(at + 8));
+    c = round(c, load64(at + 16));
+    d = round(d, load64(at + 24));
+  }
+  lanes_ = {a, b, c, d};
 }
 
 void Checksum::add(std::string_view bytes) {
@@ -45,10 +53,12 @@ void Checksum::add(std::string_view bytes) {
     rest_size_ += taken;
     bytes.remove_prefix(taken);
     if (rest_size_ < rest_.size()) return;
-    stripe(rest_.data());
+    stripes(rest_.data(), kStripeBytes);
     rest_size_ = 0;
   }
-  for (; bytes.size() >= rest_.size(); bytes.remove_prefix(rest_.size())) stripe(bytes.data());
+  const auto whole = bytes.size() / kStripeBytes * kStripeBytes;
+  stripes(bytes.data(), whole);
+  bytes.remove_prefix(whole);
   if (!bytes.empty()) std::memcpy(rest_.data(), bytes.data(), bytes.size());
   rest_size_ = bytes.size();
 }

@@ -3,6 +3,7 @@
 // forger; the store's folder is trusted.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,11 +18,12 @@ class Checksum {
   std::uint64_t length() const { return length_; }
 
  private:
-  void stripe(const char* at);
+  static constexpr std::size_t kStripeBytes = 32;
+  void stripes(const char* at, std::size_t bytes);
 
   static constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87ULL, kPrime2 = 0xC2B2AE3D27D4EB4FULL;
   std::array<std::uint64_t, 4> lanes_{kPrime1 + kPrime2, kPrime2, 0, 0 - kPrime1};
-  std::array<char, 32> rest_{};
+  std::array<char, kStripeBytes> rest_{};
   std::size_t rest_size_ = 0;
   std::uint64_t length_ = 0;
 };

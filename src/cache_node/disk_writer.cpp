@@ -71,13 +71,13 @@ void DiskWriter::serve(const std::shared_ptr<Fill>& fill) {
   }
 }
 
-base::Status DiskWriter::write(Fill& fill, Writing& writing, const Fill::Unwritten& unwritten) {
-  if (!writing.file) {
+base::Status DiskWriter::write(Fill& fill, OpenFile& file, const Fill::Unwritten& unwritten) {
+  if (!file) {
     if (auto room = check_free_bytes(); !room) return room;
-    auto file = files_.begin(fill.key().id, fill.generation());
-    if (!file) return tl::unexpected(file.error());
-    writing.file = std::move(*file);
-    fill.opened(writing.file);
+    auto begun = files_.begin(fill.key().id, fill.generation());
+    if (!begun) return tl::unexpected(begun.error());
+    file = std::move(*begun);
+    fill.opened(file);
   }
   std::vector<iovec> parts;
   std::uint64_t bytes = 0;
@@ -85,8 +85,7 @@ base::Status DiskWriter::write(Fill& fill, Writing& writing, const Fill::Unwritt
     parts.push_back({const_cast<char*>(chunk->data()), chunk->size()});
     bytes += chunk->size();
   }
-  if (auto wrote = write_all(writing.file->fd(), std::move(parts), unwritten.offset); !wrote) return wrote;
-  for (const auto& chunk : unwritten.chunks) writing.sum.add(*chunk);
+  if (auto wrote = write_all(file->fd(), std::move(parts), unwritten.offset); !wrote) return wrote;
   fill.written(bytes);
   health_.worked();
   return {};
@@ -141,7 +140,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   object->size = view.received;
   object->stored = static_cast<std::uint32_t>(view.stored);
   object->verified = true;
-  object->checksum = writing.empty() ? Checksum().value() : writing.mapped().sum.value();
+  object->checksum = view.checksum;
   object->set_head(view.head);
 
   base::Status visible;

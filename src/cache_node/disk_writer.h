@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "cache_node/checksum.h"
 #include "cache_node/disk_health.h"
 #include "cache_node/housekeeper.h"
 #include "cache_node/object_files.h"
@@ -37,12 +36,9 @@ class DiskWriter {
   void revalidated(const ObjectPtr& object) { housekeeper_.revalidated(object); }
 
  private:
-  struct Writing {                                   // of the thread
-    std::shared_ptr<const base::File> file;
-    Checksum sum;
-  };
+  using OpenFile = std::shared_ptr<const base::File>;
   void serve(const std::shared_ptr<Fill>&);
-  base::Status write(Fill&, Writing&, const Fill::Unwritten&);
+  base::Status write(Fill&, OpenFile&, const Fill::Unwritten&);
   void give_up(const std::shared_ptr<Fill>&, const base::Error&);
   void settle(const std::shared_ptr<Fill>&);
   void make_room(std::uint64_t least);
@@ -53,7 +49,7 @@ class DiskWriter {
   Housekeeper& housekeeper_;
   DiskHealth& health_;
   const base::Clock& clock_;
-  std::unordered_map<const Fill*, Writing> writing_; // of the thread
+  std::unordered_map<const Fill*, OpenFile> writing_; // of the thread
   base::SteadyTime made_room_{};                     // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};

@@ -6,7 +6,7 @@ namespace tribune::cache_node {
 
 Fill::View Fill::view() const {
   const std::lock_guard lock(mutex_);
-  return {phase_, head_, length_, received_, stored_, failure_, not_kept_, first_byte_};
+  return {phase_, head_, length_, received_, stored_, checksum_, failure_, not_kept_, first_byte_};
 }
 
 std::uint64_t Fill::received() const {
@@ -46,11 +46,12 @@ void Fill::append(std::string_view bytes, base::SteadyTime now) {
   wake(lock);
 }
 
-void Fill::finish(std::string etag, std::int64_t stored) {
+void Fill::finish(std::string etag, std::int64_t stored, std::uint64_t checksum) {
   std::unique_lock lock(mutex_);
   phase_ = Phase::complete;
   length_ = received_;
   stored_ = stored;
+  checksum_ = checksum;
   if (head_.etag.empty()) head_.etag = std::move(etag);
   wake(lock);
 }

@@ -64,6 +64,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::optional<std::uint64_t> length;   // as announced; when complete, as it is
     std::uint64_t received = 0;
     std::int64_t stored = 0;               // unix seconds; when complete
+    std::uint64_t checksum = 0;            // of the whole body; when complete
     FillFailure failure;                   // when failed
     std::string_view not_kept;             // one word, a literal: why the origin wants it kept by nobody
     base::SteadyTime first_byte{};
@@ -76,7 +77,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void begin(ObjectHead head, std::optional<std::uint64_t> length);
   void append(std::string_view bytes, base::SteadyTime now);
   /// `etag` stands in where the origin sent none.
-  void finish(std::string etag, std::int64_t stored);
+  void finish(std::string etag, std::int64_t stored, std::uint64_t checksum);
   void fail(FillFailure failure);
   /// Of a complete one: the origin said now that nothing changed, and its terms.
   void renew(std::int64_t now_unix, http::Terms);
@@ -137,6 +138,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   ObjectHead head_;
   std::optional<std::uint64_t> length_;
   std::int64_t stored_ = 0;
+  std::uint64_t checksum_ = 0;
   FillFailure failure_;
   std::string_view not_kept_;
   base::SteadyTime first_byte_{};

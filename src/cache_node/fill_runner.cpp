@@ -14,6 +14,12 @@ namespace tribune::cache_node {
 
 namespace problems = http::problems;
 
+namespace {
+// The disk's thread is called for so much at once, or for less after so long: each call is two changes of threads.
+constexpr std::uint64_t kWorthWriting = 256 * 1024;
+constexpr std::chrono::milliseconds kUntoldFor{20};
+}  // namespace
+
 FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source, std::shared_ptr<Fill> fill,
                        std::function<void()> on_over)
     : parts_(parts), worker_(worker), settings_(std::move(settings)), source_(std::move(source)), fill_(std::move(fill)),
@@ -124,8 +130,19 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
   }
   sum_.add(bytes);
   fill_->append(bytes, parts_.clock.steady_now());
-  parts_.disk.changed(fill_);
+  tell_disk_sometimes(bytes.size());
   return net::Flow::go_on;
+}
+
+void FillRunner::tell_disk_sometimes(std::uint64_t bytes) {
+  untold_ += bytes;
+  if (untold_ >= kWorthWriting) return tell_disk();
+  if (!tell_.pending()) tell_ = worker_.loop.after(kUntoldFor, [this] { tell_disk(); });
+}
+
+void FillRunner::tell_disk() {
+  untold_ = 0;
+  parts_.disk.changed(fill_);
 }
 
 /// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
@@ -143,6 +160,7 @@ bool FillRunner::matches_prefix(std::string_view& bytes) {
 /// what its readers have taken is freed.
 void FillRunner::pause() {
   paused_ = true;
+  tell_disk();
   parts_.metrics.pauses.add();
   if (fill_->keeping() != Fill::Keeping::nothing) {
     timer_ = worker_.loop.after(settings_.disk_patience, [this] {
@@ -218,7 +236,7 @@ void FillRunner::complete() {
   const auto now = parts_.clock.steady_now();
   parts_.metrics.stored.add();
   parts_.metrics.seconds.observe(std::chrono::duration<double>(now - turns_.started()).count());
-  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_);
+  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_, sum_.value());
   over();
 }
 
@@ -238,6 +256,7 @@ void FillRunner::over() {
   is_over_ = true;
   timer_.cancel();
   again_.cancel();
+  tell_.cancel();
   parts_.disk.changed(fill_);
   on_over_();
 }

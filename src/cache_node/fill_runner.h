@@ -84,6 +84,8 @@ class FillRunner {
 
   net::Flow bytes_came(std::string_view);
   bool matches_prefix(std::string_view& bytes);
+  void tell_disk_sometimes(std::uint64_t bytes);
+  void tell_disk();
   void ended(base::Result<void>);
   void broke_off(const base::Error&);
   void pause();
@@ -103,8 +105,10 @@ class FillRunner {
   std::unique_ptr<net::Fetch> fetch_;
   net::Timer timer_;                          // hold, or patience with the disk
   net::Timer again_;                          // the next question
+  net::Timer tell_;                           // when the disk hears of the bytes that it was not told of
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // watched by calls that were posted
 
+  std::uint64_t untold_ = 0;                  // bytes that came since the disk was told
   bool feeding_ = false;                      // head and length are settled
   bool is_over_ = false;
   bool paused_ = false;

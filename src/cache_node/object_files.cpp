@@ -55,8 +55,7 @@ std::optional<FileName> read_name(const std::string& text) {
 }  // namespace
 
 std::string ObjectFiles::folder(const ObjectId& id) const {
-  const auto hex = id.hex();
-  return fmt::format("{}/objects/{}/{}", root_, hex.substr(0, 2), hex.substr(2, 2));
+  return fmt::format("{}/objects/{:02x}", root_, static_cast<unsigned char>(id.bytes[0]));
 }
 
 std::string ObjectFiles::path(const ObjectId& id, std::uint32_t generation) const { return folder(id) + "/" + name(id, generation); }
@@ -70,6 +69,7 @@ base::Status ObjectFiles::prepare() const {
     if (error)
       return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("cannot create {}{}: {}", root_, part, error.message()));
   }
+  for (unsigned first = 0; first < 256; ++first) ::mkdir(fmt::format("{}/objects/{:02x}", root_, first).c_str(), 0777);
   for (fs::directory_iterator at(root_ + "/tmp", error), end; !error && at != end; at.increment(error)) {
     std::error_code ignored;
     fs::remove(at->path(), ignored);
@@ -138,7 +138,10 @@ std::size_t ObjectFiles::sweep(const std::function<bool(const ObjectId&, std::ui
     std::error_code ignored;
     if (!at->is_regular_file(ignored)) continue;
     const auto parsed = read_name(at->path().filename().string());
-    if (parsed && wanted(parsed->id, parsed->generation)) continue;
+    if (parsed && wanted(parsed->id, parsed->generation)) {
+      if (at.depth() > 1) fs::rename(at->path(), path(parsed->id, parsed->generation), ignored);   // a store of before had folders in folders
+      continue;
+    }
     removed += fs::remove(at->path(), ignored);
   }
   return removed;

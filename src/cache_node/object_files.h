@@ -1,6 +1,6 @@
 #pragma once
 // Where objects' bytes lie, and what may be done to their files: "tmp/{id}-{generation}" while they are written,
-// "objects/{ab}/{cd}/{id}-{generation}" once complete. A name is never used twice, so removing an old file cannot hit a
+// "objects/{ab}/{id}-{generation}" once complete. A name is never used twice, so removing an old file cannot hit a
 // new one. Blocks on the disk, but for open().
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class ObjectFiles {
  public:
   explicit ObjectFiles(std::string store_dir) : root_(std::move(store_dir)) {}
 
-  /// Makes the folders and removes what was half-written when the last run ended.
+  /// Makes all the folders, and removes what was half-written when the last run ended.
   base::Status prepare() const;
 
   /// A new temporary file, for reading and writing.

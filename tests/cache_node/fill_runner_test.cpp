@@ -1,6 +1,8 @@
 // How fills meet origins that misbehave: each case is one fault and what viewers see of it.
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "node_under_test.h"
 
 using namespace tribune;
@@ -46,6 +48,23 @@ TEST_CASE_FIXTURE(Fixture, "a whole body is stored with what the origin said of 
   CHECK(again->header("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT");
   CHECK(node.workers.asked() == 1);
   CHECK(node.memory->used() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a few bytes leave RAM although no more follow") {
+  const auto seen = node.ask();
+  const auto asked = node.origin();
+  on_origin([&] {
+    ScriptedClient::head(*asked, 200, kind, body.size());
+    ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 1000));
+  });
+  while (node.memory->used() > 0) std::this_thread::yield();   // not before the disk has them
+  on_origin([&] {
+    ScriptedClient::bytes(*asked, std::string_view(body).substr(1000));
+    ScriptedClient::done(*asked);
+  });
+  REQUIRE(seen->wait_end());
+  CHECK(seen->body == body);
+  CHECK(is_stored());
 }
 
 TEST_CASE_FIXTURE(Fixture, "only the channel's own origins are asked, by one header of our own") {

@@ -81,11 +81,12 @@ TEST_CASE_FIXTURE(Fixture, "readers on several loops see all bytes in order, whe
     fill->append(std::string_view(body).substr(at, 10'000), clock.steady_now());
     if (at % 50'000 == 0) join(at / 50'000 % 3);
   }
-  fill->finish("\"made\"", 5);
+  fill->finish("\"made\"", 5, 7);
   join(0);
   for (auto& f : followers) CHECK(f->changed.wait([&] { return f->ended; }));
   for (auto& f : followers) CHECK(f->body == body);
   CHECK(fill->view().head.etag == "\"made\"");
+  CHECK(fill->view().checksum == 7);
   CHECK(fill->view().length == body.size());
   for (std::size_t i = 0; i < 3; ++i)
     workers.on(i, [&] {
@@ -142,7 +143,7 @@ TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behi
     // The last announced byte waits for the end.
     CHECK(reader->take(5'000).length == 499);
     CHECK(reader->take(5'000).length == 0);
-    fill->finish("", 0);
+    fill->finish("", 0, 0);
     CHECK(text_of(reader->take(5'000).body) == body.substr(99'999));
     CHECK(reader->take(5'000).length == 0);
   });
@@ -158,7 +159,7 @@ TEST_CASE_FIXTURE(Fixture, "the disk thread is called once for what came, and on
   fill->written(6);
   CHECK(fill->take_unwritten(100).chunks.empty());
   CHECK_FALSE(fill->claim_disk_work());
-  fill->finish("", 0);
+  fill->finish("", 0, 0);
   CHECK(fill->claim_disk_work());
   CHECK(fill->take_unwritten(100).phase == Fill::Phase::complete);
   CHECK_FALSE(fill->claim_disk_work());

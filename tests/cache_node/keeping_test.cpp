@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(Keeping, "a fill that has ended and is not stored yet is not l
   const auto first = std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;   // the disk never hears of it
   first->begin({"text/plain", "\"one\"", -1}, 3);
   first->append("new", now);
-  first->finish("", base::unix_seconds(node.clock.wall_now()));
+  first->finish("", base::unix_seconds(node.clock.wall_now()), 0);
   const auto renewed = std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, now, node.index.find_or_begin(key, now)));
   REQUIRE(renewed.began);
   CHECK(renewed.fill->previous()->etag == "\"one\"");

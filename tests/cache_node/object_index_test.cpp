@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(Fixture, "complete fills that stay in RAM are bounded, and the
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     fill->begin({}, 400);
     fill->append(std::string(400, 'x'), clock.steady_now());
-    fill->finish("", 0);
+    fill->finish("", 0, 0);
     index.keep_in_memory(fill);
   }
   CHECK(index.totals().memory_objects == 2);
@@ -196,7 +196,7 @@ TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dr
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     fill->begin({}, 400);
     fill->append(std::string(400, 'x'), clock.steady_now());
-    fill->finish("", 0);
+    fill->finish("", 0, 0);
     index.keep_in_memory(fill);
     return fill;
   };

@@ -46,6 +46,8 @@ def test_a_read_error_of_the_disk_drops_the_object_and_fills_it_again(event):
     event.start_balancer(["stadium"])
     event.wait_heard("stadium", within=15)
     msn, url, expected = event.link()
+    assert fetch(url).body == expected
+    event.wait_stored("stadium", 1)   # from RAM there is nothing to be read from the disk
     for _ in range(30):
         answer = fetch(url)
         if answer.complete and answer.status == 200:
