@@ -67,6 +67,10 @@ constexpr const char* kSlices =
     "Objects above slice_above, such as VOD files, are fetched and kept in slices of this size, each when somebody asks for a part of it. Their origin must "
     "say Accept-Ranges: bytes and send a strong ETag, or a Last-Modified of more than a second ago. 0: no slices.";
 
+constexpr const char* kGroup =
+    "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others ask that node. "
+    "They must reach each other. Empty: this node fills alone.";
+
 constexpr const char* kCmsd =
     "Whether answers to viewers carry Common Media Server Data (CTA-5006): CMSD-Static names the node and, where the name tells it, the object's type. From 90 % "
     "of capacity_mbps on, until it was below 80 % for 10 s, CMSD-Dynamic says so (du) with the capacity's even share for each viewer (mb): players that heed it, "
@@ -169,10 +173,7 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
           .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7}, "What this node can send, in megabits a second; told to the balancer.")
           .flag("cmsd", &CacheNodeSettings::cmsd, kCmsd)
           .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s}, "Time between heartbeats. Read at the start.")
-          .text("group", &CacheNodeSettings::group,
-                "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others ask that node. "
-                "They must reach each other. Empty: this node fills alone.",
-                check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
+          .text("group", &CacheNodeSettings::group, kGroup, check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
           .text("peer_url", &CacheNodeSettings::peer_url, "Where the nodes of the group reach this one. Empty: public_url.", check_origin_or_empty,
                 "http(s)://host[:port]")
           .texts("fill", &CacheNodeSettings::fill,
