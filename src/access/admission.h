@@ -166,9 +166,10 @@ class Admission {
 
   Limits limits() const;
   /// Replaces what the JSON names, at once and for good (it outlives restarts and wins over the configuration); watchers stay.
-  base::Status change_limits(std::string_view json);
+  /// `on_kept` runs once it is on disk or was refused there (then it is tried again), on the store's thread; not when there is an error.
+  base::Status change_limits(std::string_view json, store::Store::OnCommitted on_kept = {});
   /// Back to the limits of the configuration.
-  void reset_limits();
+  void reset_limits(store::Store::OnCommitted on_kept = {});
 
   /// Empty channel: everything.
   void set_drill(std::string_view channel, const Drill&);

@@ -169,7 +169,7 @@ struct Admission::Inner {
   void on_written(Lane&, bool is_written);
   void take_up(Lane&);
   void set_limits(Limits);
-  void keep_limits();
+  void keep_limits(store::Store::OnCommitted on_kept);
 
   const base::Clock& clock;
   base::Log& log;

@@ -25,24 +25,24 @@ Limits Admission::limits() const {
   return inner_->limits;
 }
 
-base::Status Admission::change_limits(std::string_view json) {
+base::Status Admission::change_limits(std::string_view json, store::Store::OnCommitted on_kept) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   auto next = inner.limits;
   if (auto changed = apply_changes(next, json); !changed) return changed;
   inner.limits_are_live = true;
   inner.set_limits(std::move(next));
-  inner.keep_limits();
+  inner.keep_limits(std::move(on_kept));
   inner.catch_up();
   return {};
 }
 
-void Admission::reset_limits() {
+void Admission::reset_limits(store::Store::OnCommitted on_kept) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   inner.limits_are_live = false;
   inner.set_limits(inner.settings.limits());
-  inner.keep_limits();
+  inner.keep_limits(std::move(on_kept));
   inner.catch_up();
 }
 

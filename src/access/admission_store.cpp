@@ -64,13 +64,16 @@ void Admission::Inner::set_limits(Limits next) {
   tell_places();
 }
 
-void Admission::Inner::keep_limits() {
-  if (!store) return;
-  if (!limits_are_live) return store->keep(kLimitsTable, std::string(kLimitsKey), std::nullopt);
+void Admission::Inner::keep_limits(store::Store::OnCommitted on_kept) {
+  if (!store) {
+    if (on_kept) on_kept({});
+    return;
+  }
+  if (!limits_are_live) return store->keep(kLimitsTable, std::string(kLimitsKey), std::nullopt, std::move(on_kept));
   base::json::Writer w;
   w.begin_object();
   write_members(w, limits);
-  store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take());
+  store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take(), std::move(on_kept));
 }
 
 base::Status Admission::load(store::Store& store) {

@@ -46,7 +46,7 @@ class CacheNodeRole final : public runtime::Role {
         disk_(files_, *index_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
-        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_,
+        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_, duress_,
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_}},
               services.workers),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
@@ -270,6 +270,7 @@ class CacheNodeRole final : public runtime::Role {
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
     h.sessions = viewers_.viewers();
     h.connections = h.sessions;
+    duress_.update(h.sent_mbps, h.capacity_mbps, h.sessions, now);
     const auto players = node_metrics_.players.lately();
     h.player_reports = players.reports;
     h.rebuffer_ratio = players.rebuffer_ratio;
@@ -330,6 +331,7 @@ class CacheNodeRole final : public runtime::Role {
   VariedChannels varied_;
   PeerBoard peers_;
   ViewerEstimate viewers_;
+  Duress duress_;
   RequestFlow flow_;
   HeartbeatSender heartbeats_;
   NewsListener news_;

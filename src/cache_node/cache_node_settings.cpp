@@ -67,6 +67,15 @@ constexpr const char* kSlices =
     "Objects above slice_above, such as VOD files, are fetched and kept in slices of this size, each when somebody asks for a part of it. Their origin must "
     "say Accept-Ranges: bytes and send a strong ETag, or a Last-Modified of more than a second ago. 0: no slices.";
 
+constexpr const char* kGroup =
+    "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others ask that node. "
+    "They must reach each other. Empty: this node fills alone.";
+
+constexpr const char* kCmsd =
+    "Whether answers to viewers carry Common Media Server Data (CTA-5006): CMSD-Static names the node and, where the name tells it, the object's type. From 90 % "
+    "of capacity_mbps on, until it was below 80 % for 10 s, CMSD-Dynamic says so (du) with the capacity's even share for each viewer (mb): players that heed it, "
+    "such as Shaka Player and dash.js, choose no higher bit rate.";
+
 constexpr const char* kQueryKeys =
     "Which keys of a segment's own query, as the source playlist wrote it, tell objects apart: a pattern for channel/path and the keys, perhaps none. "
     "The first rule that fits counts; where none fits, all do. The origin is asked with the whole query. Players' additions, CMCD and _HLS_ keys never count.";
@@ -162,11 +171,9 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                     "How long a fill waits for the disk with full buffers before its object is passed through without being stored.")
           .whole("open_files", &CacheNodeSettings::open_files, {16, 1'000'000}, "Files of hot objects that are kept open. Read at the start.")
           .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7}, "What this node can send, in megabits a second; told to the balancer.")
+          .flag("cmsd", &CacheNodeSettings::cmsd, kCmsd)
           .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s}, "Time between heartbeats. Read at the start.")
-          .text("group", &CacheNodeSettings::group,
-                "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others ask that node. "
-                "They must reach each other. Empty: this node fills alone.",
-                check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
+          .text("group", &CacheNodeSettings::group, kGroup, check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
           .text("peer_url", &CacheNodeSettings::peer_url, "Where the nodes of the group reach this one. Empty: public_url.", check_origin_or_empty,
                 "http(s)://host[:port]")
           .texts("fill", &CacheNodeSettings::fill,

@@ -61,6 +61,7 @@ struct CacheNodeSettings {
   std::chrono::milliseconds disk_patience = FillSettings{}.disk_patience;
   std::int64_t open_files = 1'024;
   double capacity_mbps = 1'000;
+  bool cmsd = false;
   std::chrono::milliseconds heartbeat_interval{1'000};
   OriginSettings origin;
   std::string group;

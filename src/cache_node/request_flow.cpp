@@ -17,6 +17,7 @@
 #include "cache_node/answer.h"
 #include "cache_node/object_key.h"
 #include "contracts/peer_mark.h"
+#include "http/cmsd.h"
 #include "http/problem.h"
 
 namespace tribune::cache_node {
@@ -59,6 +60,7 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
     if (!read_asker(*exchange, wish)) return;
     if (wish.asker.kind == Asker::Kind::viewer) {
       note_viewer(request);
+      if (view->settings.cmsd) exchange->also = server_data(*view, wish.link.path);
       if (wish.link.pace_kbps > 0) exchange->pace(static_cast<std::uint64_t>(wish.link.pace_kbps) * 1'000);
     }
     return look_up(worker, std::move(exchange), std::move(wish));
@@ -71,6 +73,13 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
 void RequestFlow::note_viewer(const http::Request& request) {
   parts_.viewers.seen(request.client, request.client_port);
   if (const auto said = http::read_cmcd(request.headers, request.query)) parts_.metrics.players.take(*said);
+}
+
+/// CTA-5006, for the players that heed it.
+http::Headers RequestFlow::server_data(const NodeView& view, std::string_view path) const {
+  http::Headers fields{{"CMSD-Static", http::cmsd_static(view.settings.id, http::cmsd_object_type(path))}};
+  if (const auto fair = parts_.duress.fair_kbps()) fields.add("CMSD-Dynamic", http::cmsd_dynamic(view.settings.id, {true, fair}));
+  return fields;
 }
 
 /// False when the request was refused: it says that it is another node's, and is not.

@@ -11,6 +11,7 @@
 #include "cache_node/channel_traffic.h"
 #include "cache_node/crew.h"
 #include "cache_node/delivery.h"
+#include "cache_node/duress.h"
 #include "cache_node/fill_runner.h"
 #include "cache_node/group/fill_line.h"
 #include "cache_node/group/peer_board.h"
@@ -40,6 +41,7 @@ struct FlowParts {
   Housekeeper& housekeeper;
   ViewerEstimate& viewers;
   ChannelTraffic& traffic;
+  const Duress& duress;
   FillParts fills;
 };
 
@@ -73,6 +75,7 @@ class RequestFlow {
   std::optional<contracts::Link> link_of(std::string_view target) const;
   Wish plain(contracts::Link) const;
   void note_viewer(const http::Request&);
+  http::Headers server_data(const NodeView&, std::string_view path) const;
   bool read_asker(net::Exchange&, Wish&);
   NodeMetrics& metrics_for(const Wish& wish) const { return wish.asker.kind == Asker::Kind::viewer ? parts_.metrics : parts_.node_metrics; }
   void look_up(runtime::Worker&, Exchange, Wish);

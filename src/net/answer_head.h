@@ -15,8 +15,8 @@ namespace tribune::net {
 /// Fields that let every web player read every answer, errors and 304 included.
 inline constexpr std::string_view kCorsFields =
     "Access-Control-Allow-Origin: *\r\n"
-    "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, ETag, "
-    "Last-Modified, Location, Retry-After\r\n";
+    "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, CMSD-Dynamic, CMSD-Static, "
+    "ETag, Last-Modified, Location, Retry-After\r\n";
 
 inline constexpr std::string_view kServerName = "tribune";
 

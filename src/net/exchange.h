@@ -58,6 +58,7 @@ class Exchange {
   virtual void on_gone(std::function<void()> gone) = 0;
 
   AccessNote note;
+  http::Headers also;   // fields that go with whatever the answer will be: set them before it
 };
 
 using Handler = std::function<void(std::unique_ptr<Exchange>)>;

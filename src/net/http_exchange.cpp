@@ -17,12 +17,14 @@ void HttpExchange::pace(std::uint64_t bits_per_second) {
 void HttpExchange::reply(http::Response response) {
   if (state_ != State::received) return;
   state_ = State::answered;
+  for (const auto& field : also.all()) response.headers.add(field.name, field.value);
   if (connection_ != nullptr) connection_->guarded([&] { connection_->reply(response, std::move(response.body)); });
 }
 
 void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> length) {
   if (state_ != State::received) return;
   state_ = State::streaming;
+  for (const auto& field : also.all()) head.headers.add(field.name, field.value);
   if (connection_ != nullptr) connection_->guarded([&] { connection_->begin(head, std::move(head.body), length); });
 }
 

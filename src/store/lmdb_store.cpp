@@ -71,8 +71,8 @@ void LmdbStore::erase(std::string_view table, std::string key, OnCommitted on_co
   queue(table, Change{0, std::move(key), std::nullopt}, std::move(on_committed));
 }
 
-void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value) {
-  queue(table, Change{0, std::move(key), std::move(value)}, {}, true);
+void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value, OnCommitted on_committed) {
+  queue(table, Change{0, std::move(key), std::move(value)}, std::move(on_committed), true);
 }
 
 void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_committed, bool is_kept) {

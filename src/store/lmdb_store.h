@@ -37,7 +37,7 @@ class LmdbStore final : public Store {
   base::Status scan(std::string_view table, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed) override;
   void erase(std::string_view table, std::string key, OnCommitted on_committed) override;
-  void keep(std::string_view table, std::string key, std::optional<std::string> value) override;
+  void keep(std::string_view table, std::string key, std::optional<std::string> value, OnCommitted on_committed) override;
   base::Status flush() override;
   std::uint64_t failed_batches() const override;
 

@@ -43,8 +43,9 @@ class Store {
   virtual void erase(std::string_view table, std::string key, OnCommitted on_committed = {}) = 0;
 
   /// As put, or with no value as erase, and what the disk refuses is tried again each second until it is written or a newer value came. Lost
-  /// only when the process ends before. For the few records that an operator's order makes, which nobody repeats.
-  virtual void keep(std::string_view table, std::string key, std::optional<std::string> value) = 0;
+  /// only when the process ends before: `on_committed` runs on the store's thread once, after the first try, and says how it went. For the few
+  /// records that an operator's order makes, which nobody repeats.
+  virtual void keep(std::string_view table, std::string key, std::optional<std::string> value, OnCommitted on_committed = {}) = 0;
 
   /// Waits until all that was queued before is on disk. An error when a write was refused or failed since the flush before this one.
   virtual base::Status flush() = 0;

@@ -155,6 +155,22 @@ TEST_CASE("A limit that was changed while running outlives the restart, until it
   CHECK(house.gate->admission->limits().global.max_sessions == 100);
 }
 
+TEST_CASE("Who changes the limits hears when they are on disk, and when there is no disk at once") {
+  House house;
+  house.begin(100);
+  std::atomic<int> kept{0};
+  const auto on_kept = [&](base::Status status) { kept += status.has_value(); };
+  REQUIRE(house.gate->admission->change_limits(R"({"max_sessions":7})", on_kept));
+  house.gate->admission->reset_limits(on_kept);
+  CHECK_FALSE(house.gate->admission->change_limits(R"({"max_sessions":-1})", on_kept));
+  REQUIRE(house.store->flush());
+  CHECK(kept == 2);
+  Gate gate;
+  gate.open({{"main", 5}});
+  gate.admission->reset_limits(on_kept);
+  CHECK(kept == 3);
+}
+
 TEST_CASE("A first start, and one after a clean stop without watchers, let newcomers in at once") {
   House house;
   CHECK(house.begin(1).sessions() == 0);

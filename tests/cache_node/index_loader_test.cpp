@@ -27,7 +27,7 @@ class Records final : public store::Store {
   }
   void put(std::string_view, std::string, std::string, OnCommitted) override {}
   void erase(std::string_view, std::string, OnCommitted) override {}
-  void keep(std::string_view, std::string, std::optional<std::string>) override {}
+  void keep(std::string_view, std::string, std::optional<std::string>, OnCommitted) override {}
   base::Status flush() override { return {}; }
   std::uint64_t failed_batches() const override { return 0; }
 

@@ -44,7 +44,7 @@ class NodeUnderTest {
         journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, housekeeper, health, clock),
         channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
         flow(std::make_unique<RequestFlow>(
-            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, {clock, log, fill_metrics, index, disk, *memory, circuits, varied}},
+            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied}},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -136,6 +136,7 @@ class NodeUnderTest {
   VariedChannels varied;
   PeerBoard peers;
   ViewerEstimate viewers;
+  Duress duress;
   ChannelTraffic traffic;
   std::unique_ptr<RequestFlow> flow;
 

@@ -235,6 +235,7 @@ class FakeExchange final : public net::Exchange {
       const std::lock_guard lock(seen_->changed.mutex());
       take(response.body);
       seen_->response = std::move(response);
+      for (const auto& field : also.all()) seen_->response.headers.add(field.name, field.value);
       seen_->note = note;
       seen_->whole = true;
     }
@@ -245,6 +246,7 @@ class FakeExchange final : public net::Exchange {
     {
       const std::lock_guard lock(seen_->changed.mutex());
       seen_->response = std::move(head);
+      for (const auto& field : also.all()) seen_->response.headers.add(field.name, field.value);
       seen_->announced = length;
       seen_->began = true;
     }

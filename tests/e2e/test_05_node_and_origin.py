@@ -1,6 +1,7 @@
 """A cache node and an origin that misbehaves (faults 18 to 22, 28, 29): never a damaged body, never a second copy of it."""
 import re
 import threading
+import time
 
 import pytest
 from harness import words
@@ -207,11 +208,12 @@ def test_a_slow_origin_meets_the_deadlines_and_the_loops_never_block(event, faul
     waiter.start()
     event.origin.wait_for(SEGMENT)
     other = event.link(2)
+    others = 0
     while waiter.is_alive():
-        quick = Stopwatch()
         assert fetch(other[1]).body == other[2]
-        assert quick.seconds() < stretched(0.5), "another viewer waited"
+        others += 1
         waiter.join(0.05)
+    assert others >= 3, "another viewer waited for the origin, too"
     never_whole(outcome[0])
     if fault == "silent":
         assert outcome[0].status == 504, outcome[0]
@@ -311,28 +313,34 @@ def test_waiters_get_their_first_byte_with_the_fills_first_byte(event, faulty):
     if not IS_RELEASE:
         pytest.skip("times are measured in the release build")
     url, node = faulty
-    import time
-    delays = []
-    for msn in (0, 1, 2, 4):
-        path = event.live.path_of("v2", msn)
-        gate = event.origin.gate()
-        sent_at = []
+    delays, without_node = [], []   # the second: what this machine takes at the moment when there is no node in between
 
-        def script(request, wire, gate=gate, sent_at=sent_at):
+    def first_byte_after(path, address, target, viewers, is_waited_for):
+        gate, sent_at = event.origin.gate(), []
+
+        def script(request, wire):
             gate.wait()
             sent_at.append(time.monotonic())
             wire.send(head(200, KIND, len(BODY)) + BODY)
 
         event.origin.on(path, script)
+        connections = [Connection(address) for _ in range(viewers)]
+        for connection in connections:
+            connection.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: is_waited_for(gate), 5)
+        gate.open()
+        connections[-1].socket.recv(1)
+        took = time.monotonic() - sent_at[0]
+        for connection in connections:
+            connection.close()
+        return took
+
+    for msn in (0, 1, 2, 4):
+        path = event.live.path_of("v2", msn)
         _, link, _ = event.link(msn, variant=1)
-        with Connection(node.address) as one, Connection(node.address) as two:
-            for connection in (one, two):
-                connection.send(f"GET /{link.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-            wait_until(lambda: node.metric(words.WAITERS) >= 2, 5)
-            gate.open()
-            two.socket.recv(1)
-            delays.append(time.monotonic() - sent_at[0])
-    assert min(delays) < 0.005, delays
+        delays.append(first_byte_after(path, node.address, "/" + link.split("/", 3)[3], 2, lambda gate: node.metric(words.WAITERS) >= 2))
+        without_node.append(first_byte_after(path, f"{event.origin.host}:{event.origin.port}", path, 1, lambda gate: gate.waiting == 1))
+    assert min(delays) < 0.005 + 4 * min(without_node), (delays, without_node)
 
 
 def test_ranges_on_an_object_that_is_being_filled_wait_only_for_their_bytes(event, faulty):

@@ -157,15 +157,17 @@ def test_the_last_good_playlist_is_bounded_by_one_and_a_half_target_durations(ev
     seen_stale = []
 
     def is_given_up():
+        asked = time.monotonic() - broken
         answer = watched.try_refresh()
         if answer.status == 200:
-            seen_stale.append(time.monotonic() - broken)
+            seen_stale.append(asked)
         return answer.status != 200
     wait_until(is_given_up, 10, "the stale playlist is given up")
+    given_up = time.monotonic() - broken
     answer = watched.try_refresh()
     assert answer.status in (502, 503, 504) and answer.header("Content-Type").startswith("application/problem+json")
     # Counted from the last good refresh, which may be a refresh interval (1 s) older than the fault.
-    assert 1.9 < max(seen_stale) < stretched(3.6), max(seen_stale)
+    assert given_up > 1.9 and max(seen_stale) < stretched(3.6), (max(seen_stale), given_up)
     is_well_again(event, watched)
 
 
@@ -205,22 +207,23 @@ def test_a_slow_source_is_given_up_at_its_deadline_and_blocks_nobody(event, watc
     scripts = {"silent": held(gate, raw(b"")), "stalled": held(gate, raw(b""), head(200, KIND, len(text)) + text[:40])}
     other = event.player(variant=1).open()
 
-    def others_are_served():
-        quick = Stopwatch()
-        assert other.try_refresh().status == 200
-        assert quick.seconds() < stretched(0.5)
-
+    answered = []   # others, while the source is waited for
     failures = event.balancer.metric(words.SOURCE_FAILURES)
     event.origin.on(MEDIA, scripts[fault])
     took = Stopwatch()
 
     def is_noticed():
-        others_are_served()
         quick = Stopwatch()
         watched.try_refresh()
         assert quick.seconds() < stretched(2.5), "a viewer of the slow playlist waited for it"
-        return event.balancer.metric(words.SOURCE_FAILURES) > failures
+        is_waited_for = gate.waiting > 0
+        assert other.try_refresh().status == 200
+        if event.balancer.metric(words.SOURCE_FAILURES) > failures:
+            return True
+        answered.extend([1] * is_waited_for)
+        return False
     wait_until(is_noticed, 6)
+    assert len(answered) >= 3, "who watches something else waited, too"
     assert took.seconds() < stretched(5)
     gate.open()
     is_well_again(event, watched)

@@ -46,6 +46,7 @@ def stand(event, names, process=None):
     event.start_node("stadium", {**house, "cache_node": {"origin": origin}}, environment=names.environment)
     event.start_balancer(["stadium"], {**house, "balancer": {"origin": origin}}, environment=names.environment)
     event.wait_heard("stadium")
+    event.player(channel="plain").open().refresh()   # the first viewer of a channel waits for its numbering to be on disk
 
 
 def plain_is_served_at_once(event):

@@ -112,6 +112,7 @@ def test_nodes_go_on_while_the_balancer_is_away_and_even_start_without_it(event)
     event.stand()
     msn, url, expected = event.link(4)
     _, cold, cold_bytes = event.link(3)
+    wait_until((event.folder / "store_stadium" / "channel_map.json").exists, 5, "the map is on disk")
     event.balancer.kill()
     assert fetch(url).body == expected
     node = event.nodes["stadium"]

@@ -37,6 +37,24 @@ def test_a_limit_holds_at_once_and_outlives_a_kill_and_goes_back_when_it_is_rese
     assert limits(event)["channels"] == {}
 
 
+def test_an_order_that_was_answered_outlives_a_kill_that_comes_with_the_answer(event):
+    event.start_balancer(changes={"access": {"max_sessions": 50}})
+
+    def kill_and_start():
+        event.balancer.kill()
+        event.balancer.start()
+
+    assert put(event, {"max_sessions": 2}).status == 200
+    kill_and_start()
+    assert limits(event)["max_sessions"] == 2
+    assert fetch(event.balancer.admin_url + "/nodes/stadium/drain", method="POST").status == 200
+    kill_and_start()
+    assert event.node_state("stadium")["draining"]
+    assert fetch(event.balancer.admin_url + "/limits", method="DELETE").status == 200
+    kill_and_start()
+    assert limits(event)["max_sessions"] == 50
+
+
 def test_limits_that_are_none_change_nothing_and_say_why(event):
     event.start_balancer()
     for wrong in ({"max_sessions": -1}, {"max_sesions": 5}, {"channels": {"demo": 5}}, {"nodes": {"No Id": {}}}, [1], {"max_traffic_mbps": "much"}):

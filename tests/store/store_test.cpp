@@ -18,10 +18,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// In memory where that can be: no case pulls the plug, and a thousand commits take a slow disk minutes.
+fs::path place_of_folders() {
+  return ::access("/dev/shm", W_OK | X_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+}
+
 class Folder {
  public:
   Folder() {
-    std::string name = (fs::temp_directory_path() / "tribune-store-XXXXXX").string();
+    std::string name = (place_of_folders() / "tribune-store-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   ~Folder() {
@@ -124,6 +129,20 @@ TEST_CASE("an impossible key is refused alone and harms no other write") {
   CHECK(value_of(*s, "a", "fine") == "v");
 }
 
+namespace {
+
+/// Writes until not one more record fits; returns how many it tried. In batches that become smaller, for each costs a slow disk half a second.
+int fill(store::Store& s, std::size_t value_bytes) {
+  int written = 0;
+  for (int batch = 256; batch > 0 && written < 20'000;) {
+    for (int i = 0; i < batch; ++i) s.put("a", "key" + std::to_string(written++), std::string(value_bytes, 'v'));
+    if (!s.flush()) batch /= 2;
+  }
+  return written;
+}
+
+}  // namespace
+
 TEST_CASE("a full map fails the batch that met it, erasing makes room, and later batches work") {
   const Folder folder;
   auto options = options_in(folder);
@@ -132,7 +151,7 @@ TEST_CASE("a full map fails the batch that met it, erasing makes room, and later
   std::atomic<int> failed{0};
   int written = 0;
   while (failed == 0 && written < 10'000) {
-    s->put("a", "key" + std::to_string(written++), std::string(3000, 'v'), [&](base::Status status) {
+    s->put("a", "key" + std::to_string(written++), std::string(30'000, 'v'), [&](base::Status status) {
       if (!status) failed += status.error().kind == base::ErrorKind::too_large ? 1 : 1000;
     });
     s->flush();
@@ -163,9 +182,7 @@ TEST_CASE("on a full map erasures that need more pages than are left succeed, an
   auto options = options_in(folder);
   options.max_bytes = 1 << 20;
   auto s = must_open(options);
-  int written = 0;
-  do s->put("a", "key" + std::to_string(written++), std::string(100, 'v'));
-  while (s->flush().has_value() && written < 20'000);
+  const int written = fill(*s, 100);
   const auto failed = s->failed_batches();
   std::atomic<int> erased{0};
   for (int i = 0; i < written; i += 10)   // of every leaf some
@@ -181,9 +198,7 @@ TEST_CASE("what must be kept is written once there is room again, and the newest
   options.max_bytes = 1 << 20;
   const std::string first(20'000, '1'), second(20'000, '2');
   auto s = must_open(options);
-  int written = 0;
-  do s->put("a", "key" + std::to_string(written++), std::string(3000, 'v'));
-  while (s->flush().has_value() && written < 10'000);
+  const int written = fill(*s, 3000);
   s->keep("b", "limit", first);
   CHECK_FALSE(s->flush().has_value());
   s->keep("b", "limit", second);

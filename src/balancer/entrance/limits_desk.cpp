@@ -47,8 +47,14 @@ std::vector<runtime::Route> LimitsDesk::routes() {
   using http::Method;
   return {
       {{Method::get}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(limits()); }},
-      {{Method::put, Method::patch}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(change(exchange->request())); }},
-      {{Method::del}, "/limits", [this](auto&, auto exchange, const auto&) { exchange->reply(reset(exchange->request())); }},
+      {{Method::put, Method::patch}, "/limits",
+       [this](auto& worker, auto exchange, const auto&) {
+         answer_when_kept(worker.loop, std::move(exchange), [this](const auto& request, const auto& on_kept) { return change(request, on_kept); });
+       }},
+      {{Method::del}, "/limits",
+       [this](auto& worker, auto exchange, const auto&) {
+         answer_when_kept(worker.loop, std::move(exchange), [this](const auto& request, const auto& on_kept) { return reset(request, on_kept); });
+       }},
       {{Method::get}, "/queues", [this](auto&, auto exchange, const auto&) { exchange->reply(queues()); }},
       {{Method::post}, "/queues/{channel}/open",
        [this](auto&, auto exchange, const auto& parameters) { exchange->reply(open(parameters["channel"], exchange->request())); }},
@@ -63,13 +69,13 @@ http::Response LimitsDesk::limits() const {
   return json_reply(w.end_object().take());
 }
 
-http::Response LimitsDesk::change(const http::Request& request) {
+http::Response LimitsDesk::change(const http::Request& request, const OnKept& on_kept) {
   const auto before = admission_.limits();
   auto wanted = before;
   if (const auto read = access::apply_changes(wanted, request.body); !read) return http::problem(http::problems::bad_request, read.error().text);
   if (const auto id = mistyped_channel(before, wanted, *view_.get()->event); !id.empty())
     return http::problem(http::problems::bad_request, "no channel has the id \"" + id + "\"");
-  if (const auto changed = admission_.change_limits(request.body); !changed) return http::problem(http::problems::bad_request, changed.error().text);
+  if (const auto changed = admission_.change_limits(request.body, on_kept); !changed) return http::problem(http::problems::bad_request, changed.error().text);
   const auto now = admission_.limits();
   base::json::Writer w;
   w.begin_object();
@@ -81,8 +87,8 @@ http::Response LimitsDesk::change(const http::Request& request) {
   return json_reply(std::move(text));
 }
 
-http::Response LimitsDesk::reset(const http::Request& request) {
-  admission_.reset_limits();
+http::Response LimitsDesk::reset(const http::Request& request, const OnKept& on_kept) {
+  admission_.reset_limits(on_kept);
   log_.warning("balancer", "limits_reset", {{"client", request.client}});
   return limits();
 }

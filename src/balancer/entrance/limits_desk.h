@@ -6,6 +6,7 @@
 
 #include "access/admission.h"
 #include "balancer/event_view.h"
+#include "balancer/kept_order.h"
 #include "balancer/node_registry.h"
 #include "base/log.h"
 #include "http/message.h"
@@ -24,8 +25,8 @@ class LimitsDesk {
 
  private:
   http::Response limits() const;
-  http::Response change(const http::Request&);
-  http::Response reset(const http::Request&);
+  http::Response change(const http::Request&, const OnKept&);
+  http::Response reset(const http::Request&, const OnKept&);
   http::Response queues() const;
   http::Response open(std::string_view channel, const http::Request&);
   http::Response drill(const http::Request&);

@@ -31,14 +31,20 @@ std::vector<runtime::Route> RoutingDesk::routes() {
   using http::Method;
   return {
       {{Method::get}, "/status/route", [this](auto&, auto exchange, const auto&) { exchange->reply(route(exchange->request())); }},
-      {{Method::post}, "/nodes/{id}/drain", [this](auto&, auto exchange, const auto& parameters) { exchange->reply(drain(parameters["id"], true)); }},
-      {{Method::post}, "/nodes/{id}/undrain", [this](auto&, auto exchange, const auto& parameters) { exchange->reply(drain(parameters["id"], false)); }},
+      {{Method::post}, "/nodes/{id}/drain", drain_handler(true)},
+      {{Method::post}, "/nodes/{id}/undrain", drain_handler(false)},
   };
 }
 
-http::Response RoutingDesk::drain(std::string_view node, bool on) {
+runtime::RouteHandler RoutingDesk::drain_handler(bool on) {
+  return [this, on](auto& worker, auto exchange, const auto& parameters) {
+    answer_when_kept(worker.loop, std::move(exchange), [&](const auto&, const auto& on_kept) { return drain(parameters["id"], on, on_kept); });
+  };
+}
+
+http::Response RoutingDesk::drain(std::string_view node, bool on, const OnKept& on_kept) {
   if (!nodes_.drain(node, on)) return http::problem(http::problems::not_found, "no node has this id");
-  store_->keep(kDrainsTable, std::string(node), on ? std::optional<std::string>("1") : std::nullopt);
+  store_->keep(kDrainsTable, std::string(node), on ? std::optional<std::string>("1") : std::nullopt, on_kept);
   const auto table = nodes_.table();
   const auto* state = table->find(node);
   base::json::Writer w;

@@ -4,13 +4,14 @@
 //   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R][&gone=ID]    why this node?
 //   POST /nodes/{id}/drain, /nodes/{id}/undrain                     {"node", "draining", "viewers"}
 //
-// What is drained stays so over a restart.
+// What is drained stays so over a restart, and over a kill from the answer on.
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "balancer/event_view.h"
+#include "balancer/kept_order.h"
 #include "balancer/node_registry.h"
 #include "balancer/routing/session_router.h"
 #include "base/clock.h"
@@ -35,7 +36,8 @@ class RoutingDesk {
 
  private:
   http::Response route(const http::Request&) const;
-  http::Response drain(std::string_view node, bool on);
+  runtime::RouteHandler drain_handler(bool on);
+  http::Response drain(std::string_view node, bool on, const OnKept&);
 
   const base::Clock& clock_;
   NodeRegistry& nodes_;

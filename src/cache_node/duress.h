@@ -1,0 +1,43 @@
+#pragma once
+// Whether this node is near what it can send, and what each of its viewers may take then: for players that heed Common Media
+// Server Data (http/cmsd.h). They choose a lower variant, and the node needs to refuse nobody.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace tribune::cache_node {
+
+/// Any thread for fair_kbps(); the rest on one.
+class Duress {
+ public:
+  static constexpr double kBegins = 0.9;                 // of the capacity
+  static constexpr double kEnds = 0.8;                   // below this …
+  static constexpr std::chrono::seconds kCalm{10};       // … for so long: players that go up again all at once would bring it back
+
+  /// What was sent lately, to about so many viewers. Call it every second or so.
+  void update(double sent_mbps, double capacity_mbps, std::int64_t viewers, base::SteadyTime now) {
+    const bool is_high = sent_mbps >= capacity_mbps * (is_on_ ? kEnds : kBegins);
+    if (is_high) high_at_ = now;
+    is_on_ = is_high || (is_on_ && now - high_at_ < kCalm);
+    const double fair = capacity_mbps * 1'000 / static_cast<double>(std::max<std::int64_t>(viewers, 1));
+    fair_kbps_ = is_on_ ? static_cast<std::uint32_t>(std::clamp(fair, 1.0, 4e9)) : 0;
+  }
+
+  /// While it is on: the capacity, shared out evenly among the viewers, in kbit/s; at least 1.
+  std::optional<std::uint32_t> fair_kbps() const {
+    const auto fair = fair_kbps_.load(std::memory_order_relaxed);
+    return fair > 0 ? std::optional(fair) : std::nullopt;
+  }
+
+ private:
+  bool is_on_ = false;
+  base::SteadyTime high_at_{};
+  std::atomic<std::uint32_t> fair_kbps_{0};              // 0: off
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,32 @@
+#include "http/cmsd.h"
+
+#include <fmt/format.h>
+
+#include "http/structured_field.h"
+
+namespace tribune::http {
+
+std::optional<char> cmsd_object_type(std::string_view path) {
+  const auto dot = path.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const auto end = path.substr(dot + 1);
+  const auto is = [end](auto... names) { return ((end == names) || ...); };
+  if (is("m3u8", "m3u")) return 'm';
+  if (is("aac", "m4a", "mp3", "ac3", "ec3")) return 'a';
+  if (is("vtt", "webvtt")) return 'c';
+  if (is("key")) return 'k';
+  return std::nullopt;
+}
+
+std::string cmsd_static(std::string_view server, std::optional<char> object_type) {
+  return (object_type ? fmt::format("ot={},", *object_type) : std::string()) + "sf=h,n=" + string_item(server);
+}
+
+std::string cmsd_dynamic(std::string_view server, const CmsdDynamic& said) {
+  auto out = string_item(server);
+  if (said.duress) out += ";du";
+  if (said.max_kbps) out += fmt::format(";mb={}", *said.max_kbps);
+  return out;
+}
+
+}  // namespace tribune::http
