@@ -208,6 +208,13 @@ class Tribune:
     def sockets(self):
         return sum(target.startswith("socket:") for target in self.open_files())
 
+    def connections_to(self, port):
+        """How many of its sockets have that port at their other end (IPv4)."""
+        own = {target[len("socket:["):-1] for target in self.open_files() if target.startswith("socket:[")}
+        with open(f"/proc/{self.pid}/net/tcp") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return sum(row[9] in own and int(row[2].rpartition(":")[2], 16) == port for row in rows)
+
     def open_files(self):
         """Targets of all descriptors."""
         found = []
