@@ -16,7 +16,7 @@ namespace tribune::balancer {
 using OnKept = store::Store::OnCommitted;
 
 /// A disk that takes longer is waited for no more.
-inline constexpr std::chrono::seconds kKeptWithin{2};
+inline constexpr std::chrono::seconds kKeptWithin{8};
 
 /// Carries the order out and hands `on_kept` to Store::keep(); what it returns is the answer. One that is not a 200 is given at once.
 using KeptOrder = std::function<http::Response(const http::Request&, const OnKept& on_kept)>;
