@@ -18,15 +18,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// In memory where that can be: no case pulls the plug, and a thousand commits take a slow disk minutes.
-fs::path place_of_folders() {
-  return ::access("/dev/shm", W_OK | X_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
-}
-
 class Folder {
  public:
   Folder() {
-    std::string name = (place_of_folders() / "tribune-store-XXXXXX").string();
+    std::string name = (fs::temp_directory_path() / "tribune-store-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   ~Folder() {

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from .clocks import forget_clock
 from .reading import Metrics
 from .waiting import stretched, wait_until
 from .wire import fetch
@@ -108,6 +109,7 @@ class Tribune:
 
     def _finish(self, expected):
         code = self.process.returncode
+        forget_clock(self.process.pid)
         self.process = None
         if expected is not None and code != expected:
             self.problems.append(f"{self.name} ended with {code} instead of {expected}:\n{self.last_words()}")
