@@ -137,7 +137,9 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
 void FillRunner::tell_disk_sometimes(std::uint64_t bytes) {
   untold_ += bytes;
   if (untold_ >= kWorthWriting) return tell_disk();
-  if (!tell_.pending()) tell_ = worker_.loop.after(kUntoldFor, [this] { tell_disk(); });
+  if (!tell_.pending()) tell_ = worker_.loop.after(kUntoldFor, [this] {
+    if (untold_ > 0) tell_disk();
+  });
 }
 
 void FillRunner::tell_disk() {
