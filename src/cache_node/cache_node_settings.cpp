@@ -74,7 +74,7 @@ constexpr const char* kGroup =
 constexpr const char* kCmsd =
     "Whether answers to viewers carry Common Media Server Data (CTA-5006): CMSD-Static names the node and, where the name tells it, the object's type. From 90 % "
     "of capacity_mbps on, until it was below 80 % for 10 s, CMSD-Dynamic says so (du) with the capacity's even share for each viewer (mb): players that heed it, "
-    "such as Shaka Player and dash.js, choose no higher bit rate.";
+    "such as Shaka Player, choose no higher bit rate.";
 
 constexpr const char* kQueryKeys =
     "Which keys of a segment's own query, as the source playlist wrote it, tell objects apart: a pattern for channel/path and the keys, perhaps none. "

@@ -75,11 +75,11 @@ void RequestFlow::note_viewer(const http::Request& request) {
   if (const auto said = http::read_cmcd(request.headers, request.query)) parts_.metrics.players.take(*said);
 }
 
-/// CTA-5006, for the players that heed it.
+/// CTA-5006, for the players that heed it. Each answer has both fields: Shaka Player holds on to an `mb` until a CMSD-Dynamic without one comes.
 http::Headers RequestFlow::server_data(const NodeView& view, std::string_view path) const {
-  http::Headers fields{{"CMSD-Static", http::cmsd_static(view.settings.id, http::cmsd_object_type(path))}};
-  if (const auto fair = parts_.duress.fair_kbps()) fields.add("CMSD-Dynamic", http::cmsd_dynamic(view.settings.id, {true, fair}));
-  return fields;
+  const auto& id = view.settings.id;
+  const auto fair = parts_.duress.fair_kbps();
+  return {{"CMSD-Static", http::cmsd_static(id, http::cmsd_object_type(path))}, {"CMSD-Dynamic", http::cmsd_dynamic(id, {fair.has_value(), fair})}};
 }
 
 /// False when the request was refused: it says that it is another node's, and is not.

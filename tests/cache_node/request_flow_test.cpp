@@ -351,3 +351,21 @@ TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own 
   CHECK(peer->pace_bps == 0);
   CHECK(node.workers.asked() == 1);
 }
+
+TEST_CASE_FIXTURE(Fixture, "with cmsd each answer says what a viewer may take, and that it is all again when the duress is over") {
+  auto view = std::make_shared<NodeView>(*node.view.get());
+  view->settings.cmsd = true;
+  node.view.publish(view);
+  node.fill("seg1.ts", "segment");
+  const auto said = [&] {
+    const auto seen = node.ask();
+    REQUIRE(seen->wait_end());
+    return seen->header("CMSD-Dynamic");
+  };
+  const base::SteadyTime now{std::chrono::hours(1)};
+  CHECK(said() == "\"stadium\"");
+  node.duress.update(950, 1'000, 400, now);
+  CHECK(said() == "\"stadium\";du;mb=2500");
+  node.duress.update(100, 1'000, 400, now + std::chrono::seconds(10));
+  CHECK(said() == "\"stadium\"");
+}
