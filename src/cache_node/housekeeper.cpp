@@ -54,7 +54,10 @@ void Housekeeper::stored(const Object& object, std::string_view key_text, const 
 }
 
 void Housekeeper::revalidated(const ObjectPtr& object) {
-  thread_.add([this, object] { journal_.write_again(*object); });
+  thread_.add([this, object] {
+    // Evicted meanwhile, its record is on the way out: written again it would stay without a file.
+    if (index_.knows(object->id, object->generation)) journal_.write_again(*object);
+  });
 }
 
 void Housekeeper::remove(const ObjectPtr& object) {

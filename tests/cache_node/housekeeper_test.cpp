@@ -63,3 +63,16 @@ TEST_CASE_FIXTURE(Fixture, "a file that was replaced goes when the disk knows th
   REQUIRE(after.has_value());
   CHECK(*after != before->generation);
 }
+
+TEST_CASE_FIXTURE(Fixture, "an object that was evicted while it was asked about gets no record again") {
+  node.fill("seg1.ts", "one");
+  const auto object = stored("seg1.ts");
+  REQUIRE(node.index.drop(object));
+  node.housekeeper.evicted({object});
+  node.housekeeper.revalidated(object);   // its record is still on disk, and its end on the way
+  std::promise<void> done;
+  node.housekeeper.add([&] { done.set_value(); });
+  done.get_future().wait();
+  node.journal.flush();
+  CHECK_FALSE(recorded_generation(object->id));
+}
