@@ -55,8 +55,8 @@ std::optional<LineRecord> line_record(std::string_view text) {
   return record;
 }
 
-std::uint32_t Line::ticks(base::SteadyTime t) {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count() / 100);
+std::int32_t Line::ticks(base::SteadyTime t) {
+  return static_cast<std::int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count() / 100);
 }
 
 void Line::take_up(const LineRecord& record) {

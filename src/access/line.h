@@ -32,8 +32,8 @@ enum class TicketState : std::uint8_t { unknown, waiting, silent, called, passed
 struct TicketEntry {
   SessionId session = 0;
   std::uint64_t client = 0;        // a hash of the address; 0: not counted
-  std::uint32_t joined = 0;        // tenths of seconds of the line's time
-  std::uint32_t heard = 0;
+  std::int32_t joined = 0;         // Line::ticks()
+  std::int32_t heard = 0;
   std::uint32_t place = 0;         // where it would watch, as the owner numbers lists of places
   TicketState state = TicketState::unknown;
 };
@@ -60,7 +60,9 @@ class Line {
   LineRecord record() const;
   std::uint32_t queue() const { return record_.queue; }
 
-  static std::uint32_t ticks(base::SteadyTime t);   // tenths of seconds
+  /// Tenths of seconds of the steady clock, up to 6.8 years. Signed, because the clock may have begun at the start of the
+  /// machine: `now - lease` lies before zero then, and is earlier than every ticket.
+  static std::int32_t ticks(base::SteadyTime t);
 
   std::uint64_t join(SessionId, std::uint64_t client, std::uint32_t place, base::SteadyTime now);
   /// Null for a number that was never given out, or was finished and forgotten.

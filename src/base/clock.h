@@ -25,7 +25,8 @@ class SystemClock final : public Clock {
   WallTime wall_now() const override { return std::chrono::system_clock::now(); }
 };
 
-/// For tests and simulations: stands still until moved. Any thread.
+/// For tests and simulations: stands still until moved. The steady time begins at zero, as on a machine that has just started.
+/// Any thread.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(WallTime start = WallTime{std::chrono::seconds{1'700'000'000}}) : wall_(start.time_since_epoch()) {}
@@ -39,7 +40,7 @@ class ManualClock final : public Clock {
   void step_wall(std::chrono::nanoseconds by) { wall_ = wall_.load() + by; }
 
  private:
-  std::atomic<std::chrono::nanoseconds> steady_{std::chrono::hours{1}};
+  std::atomic<std::chrono::nanoseconds> steady_{std::chrono::nanoseconds{0}};
   std::atomic<std::chrono::nanoseconds> wall_;
 };
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -75,8 +76,10 @@ class Memory {
   std::vector<OnLook> told_;                           // guarded by told_mutex_
   std::atomic<MemoryLevel> level_{MemoryLevel::plenty};
   std::atomic<void*> reserve_{nullptr};
-  std::atomic<std::int64_t> given_way_at_{0};          // steady milliseconds
-  std::atomic<std::int64_t> looked_at_{0};
+  // Steady milliseconds, which may begin at zero: what has not happened yet lies long before.
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min() / 2;
+  std::atomic<std::int64_t> given_way_at_{kNever};
+  std::atomic<std::int64_t> looked_at_{kNever};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> given_up_{0};
 };

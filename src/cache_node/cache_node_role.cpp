@@ -258,15 +258,15 @@ class CacheNodeRole final : public runtime::Role {
   contracts::Heartbeat state() {
     const auto now = services_.clock.steady_now();
     const auto sent = node_metrics_.sent_bytes.value() + other_node_metrics_.sent_bytes.value();
-    const auto seconds = std::chrono::duration<double>(now - last_state_).count();
+    const auto seconds = last_state_ ? std::chrono::duration<double>(now - *last_state_).count() : 0;
     const auto totals = index_->totals();
     contracts::Heartbeat h;
     h.version = services_.version;
     h.reason = trouble().substr(0, 200);
     disk_.probe();
     if (!journal_.trouble().empty()) housekeeper_.add([this] { journal_.retry(); });
-    h.sent_mbps = last_state_ == base::SteadyTime{} || seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
-    h.channel_mbps = traffic_.take(last_state_ == base::SteadyTime{} ? 0 : seconds, contracts::kMaxHeartbeatChannels);
+    h.sent_mbps = seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
+    h.channel_mbps = traffic_.take(seconds, contracts::kMaxHeartbeatChannels);
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
     h.sessions = viewers_.viewers();
     h.connections = h.sessions;
@@ -343,7 +343,7 @@ class CacheNodeRole final : public runtime::Role {
   const net::ServerSettings front_;
   Proxy proxy_;
 
-  base::SteadyTime last_state_{};              // of the first worker, as are the two below
+  std::optional<base::SteadyTime> last_state_; // of the first worker, as are the two below
   base::SteadyTime last_turn_{};
   std::size_t next_filler_ = 0;                // likewise of the first worker
   double last_sent_ = 0;

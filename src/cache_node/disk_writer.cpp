@@ -112,7 +112,7 @@ base::Status DiskWriter::check_free_bytes() {
 
 void DiskWriter::make_room(std::uint64_t least) {
   const auto now = clock_.steady_now();
-  if (made_room_ != base::SteadyTime{} && now - made_room_ < std::chrono::seconds(1)) return;
+  if (made_room_ && now - *made_room_ < std::chrono::seconds(1)) return;
   made_room_ = now;
   housekeeper_.evicted(index_.make_room(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -50,7 +51,7 @@ class DiskWriter {
   DiskHealth& health_;
   const base::Clock& clock_;
   std::unordered_map<const Fill*, OpenFile> writing_; // of the thread
-  base::SteadyTime made_room_{};                     // of the thread
+  std::optional<base::SteadyTime> made_room_;        // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};
   WorkThread thread_;                                // last: its work uses all of the above

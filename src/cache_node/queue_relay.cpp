@@ -45,7 +45,7 @@ void QueueRelay::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> 
     auto& notice = notices_[id];
     const auto now = clock_.steady_now();
     const bool is_fresh = notice.text && now - notice.fetched < kQueueFresh;
-    const bool is_resting = !notice.is_asking && now - notice.failed < kRetryAfterFailure && notice.failed != base::SteadyTime{};
+    const bool is_resting = !notice.is_asking && notice.failed && now - *notice.failed < kRetryAfterFailure;
     if (is_fresh || (is_resting && is_servable(notice))) {
       response = text_of(notice);
     } else if (is_resting || notice.waiters.size() >= kMaxQueueWaiters) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +45,7 @@ class QueueRelay {
   struct Notice {
     base::SharedBytes text;
     base::SteadyTime fetched{};
-    base::SteadyTime failed{};
+    std::optional<base::SteadyTime> failed;
     bool is_asking = false;
     std::vector<Waiter> waiters;
     std::unique_ptr<net::Fetch> fetch;     // of the first worker

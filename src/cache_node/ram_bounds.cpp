@@ -44,7 +44,7 @@ void RamShrinker::looked(base::MemoryLevel level, const base::MemoryUse& use, ba
   const auto bound = index->max_memory_bytes();
   const auto configured = configured_.load();
   if (level == base::MemoryLevel::plenty) {
-    if (bound >= configured || now - changed_ < kCalm) return;
+    if (bound >= configured || (changed_ && now - *changed_ < kCalm)) return;
     changed_ = now;
     return index->set_max_memory_bytes(std::min(configured, bound + configured / 8));
   }
@@ -55,7 +55,7 @@ void RamShrinker::looked(base::MemoryLevel level, const base::MemoryUse& use, ba
   const auto held = index->totals().memory_bytes;
   const auto next = held > missing ? held - missing : 0;
   if (held == 0 || missing == 0 || next >= bound) return;
-  const bool is_first = now - changed_ >= kCalm;
+  const bool is_first = !changed_ || now - *changed_ >= kCalm;
   changed_ = now;
   index->set_max_memory_bytes(next);
   if (is_first) log_.warning("cache_node", "ram_store_shrinks", {{"held", held}, {"bound", next}, {"left", use.left()}});

@@ -34,7 +34,7 @@ class RamShrinker {
   const std::weak_ptr<ObjectIndex> index_;
   base::Log& log_;
   std::atomic<std::uint64_t> configured_{0};
-  base::SteadyTime changed_{};
+  std::optional<base::SteadyTime> changed_;
 };
 
 }  // namespace tribune::cache_node

@@ -98,6 +98,20 @@ TEST_CASE("Who is silent for the lease is stepped over; who comes back before th
   CHECK(gate.refusal(gate.show(gone)) == Refusal::ticket_expired);
 }
 
+TEST_CASE("On a machine that started less than a lease ago nobody who waits counts as silent") {
+  Gate gate;
+  gate.settings.max_sessions = 1;
+  gate.settings.refresh = 100min;   // the lease is longer than the steady clock has run
+  gate.open();
+  REQUIRE(gate.clock.steady_now() == base::SteadyTime{});
+  const auto first = gate.granted(gate.ask());
+  const auto waits = gate.ticket(gate.ask());
+  gate.pass(2s);
+  gate.admission->release(first);
+  gate.pass(1s);
+  CHECK(gate.is_granted(gate.show(waits)));
+}
+
 TEST_CASE("A cancelled ticket gives its place and its room to the next") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());

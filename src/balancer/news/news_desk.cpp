@@ -31,7 +31,7 @@ NewsDesk::~NewsDesk() = default;
 
 std::chrono::milliseconds NewsDesk::publish_delay() const { return view_.get()->publish_delay; }
 
-bool NewsDesk::Mailbox::listens(base::SteadyTime now) const { return held || (answered != base::SteadyTime{} && now - answered < kBetweenQuestions); }
+bool NewsDesk::Mailbox::listens(base::SteadyTime now) const { return held || (answered && now - *answered < kBetweenQuestions); }
 
 // ---- the nodes' side ----
 

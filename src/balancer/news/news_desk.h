@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,7 +97,7 @@ class NewsDesk {
   struct Mailbox {
     std::string run;
     std::int64_t sequence = 0;                 // of the last question
-    base::SteadyTime answered{};
+    std::optional<base::SteadyTime> answered;
     std::deque<Notice> notices;
     std::deque<Parcel> orders;
     std::shared_ptr<Held> held;

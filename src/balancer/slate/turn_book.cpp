@@ -104,7 +104,7 @@ void TurnBook::sweep(const SlateTime& time) {
   }
   if (!store_) return;
   for (const auto id : gone) store_->erase(kTurnsTable, contracts::session_name(id));
-  if (noted_ != base::SteadyTime{} && now - noted_ < kNoteTimeEvery) return;
+  if (noted_ && now - *noted_ < kNoteTimeEvery) return;
   noted_ = now;
   store_->put(kTurnsTable, std::string(kTimeKey), fmt::format("{} {}", contracts::unix_ms(time.time), time.ahead.count()));
 }

@@ -88,7 +88,7 @@ class TurnBook {
   const base::Clock& clock_;
   store::Store* store_ = nullptr;    // null: nothing is kept
   std::array<Shard, kShards> shards_;
-  base::SteadyTime noted_{};         // touched by sweep() alone
+  std::optional<base::SteadyTime> noted_;   // touched by sweep() alone
 };
 
 }  // namespace tribune::balancer
