@@ -11,15 +11,15 @@ constexpr const char* kAllInOne = R"({
   "front": {"listen": ["0.0.0.0:8080"]},
   "admin": {"listen": ["127.0.0.1:9080"]},
   "event": {
-    "keys": [{"id": "k1", "secret_file": "/etc/tribune/k1.secret"}],
+    "keys": [{"id": "k1", "secret_file": "k1.secret"}],
     "channels": [{"id": "match", "title": "The match", "source": "http://origin.example.com/live/match/master.m3u8"}]
   },
-  "balancer": {"state_dir": "/var/lib/tribune/balancer", "nodes": [{"id": "local"}]},
+  "balancer": {"state_dir": "/var/lib/tribune/all-in-one/state", "nodes": [{"id": "local"}]},
   "cache_node": {
     "id": "local",
     "public_url": "http://tribune.example.com:8080",
     "balancers": ["http://127.0.0.1:8080"],
-    "store_dir": "/var/lib/tribune/store"
+    "store_dir": "/var/lib/tribune/all-in-one/store"
   },
   "api": {},
   "web": {"folder": "/usr/share/tribune/web"}
@@ -30,11 +30,11 @@ constexpr const char* kBalancer = R"({
   "admin": {"listen": ["127.0.0.1:9080"]},
   "log": {"format": "json"},
   "event": {
-    "keys": [{"id": "k1", "secret_file": "/etc/tribune/k1.secret"}],
+    "keys": [{"id": "k1", "secret_file": "k1.secret"}],
     "channels": [{"id": "match", "title": "The match", "source": "http://origin.example.com/live/match/master.m3u8"}]
   },
   "balancer": {
-    "state_dir": "/var/lib/tribune/balancer",
+    "state_dir": "/var/lib/tribune/balancer/state",
     "nodes": [
       {"id": "stadium", "url": "http://stadium.example.com:8081"},
       {"id": "city", "url": "http://city.example.com:8081"}
@@ -48,12 +48,12 @@ constexpr const char* kCacheNode = R"({
   "front": {"listen": ["0.0.0.0:8081"]},
   "admin": {"listen": ["127.0.0.1:9081"]},
   "log": {"format": "json"},
-  "event": {"keys": [{"id": "k1", "secret_file": "/etc/tribune/k1.secret"}]},
+  "event": {"keys": [{"id": "k1", "secret_file": "k1.secret"}]},
   "cache_node": {
     "id": "stadium",
     "public_url": "http://stadium.example.com:8081",
     "balancers": ["http://balancer.example.com:8080"],
-    "store_dir": "/var/lib/tribune/store",
+    "store_dir": "/var/lib/tribune/cache-node/store",
     "max_bytes": "200GiB"
   }
 })";

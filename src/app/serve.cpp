@@ -10,6 +10,7 @@
 #include "runtime/house.h"
 #include "runtime/memory_keeper.h"
 #include "runtime/process_metrics.h"
+#include "runtime/supervisor.h"
 
 namespace tribune::app {
 namespace {
@@ -74,12 +75,43 @@ class Reloader {
   base::Counter refused_;
 };
 
-int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader) {
+/// Answers the supervisor's watchdog as long as all loops run. Owned by the main thread.
+class Watchdog {
+ public:
+  Watchdog(runtime::Supervisor& supervisor, runtime::House& house)
+      : supervisor_(supervisor), period_(supervisor.watchdog_period()), loops_(house.watch_loops()) {}
+
+  /// The time until the next answer is due; nullopt without a watchdog.
+  std::optional<std::chrono::milliseconds> answer_when_due() {
+    if (!period_) return std::nullopt;
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= due_) {
+      if (loops_.all_answered()) supervisor_.is_alive();
+      due_ = now + *period_;
+    }
+    return std::chrono::ceil<std::chrono::milliseconds>(due_ - now);
+  }
+
+ private:
+  runtime::Supervisor& supervisor_;
+  const std::optional<std::chrono::milliseconds> period_;
+  runtime::LoopWatch loops_;
+  std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
+};
+
+int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader, runtime::Supervisor& supervisor) {
   using Kind = runtime::Signals::Kind;
+  Watchdog watchdog(supervisor, house);
+  supervisor.ready();
   while (true) {
-    const auto event = signals.wait(std::nullopt);
-    if (event.kind == Kind::reload) reloader.reload();
+    const auto event = signals.wait(watchdog.answer_when_due());
+    if (event.kind == Kind::reload) {
+      supervisor.reloading();
+      reloader.reload();
+      supervisor.ready();
+    }
     if (event.kind != Kind::stop) continue;
+    supervisor.stopping();
     const auto second = house.stop(event.signal);
     if (!second) return 0;
     // Threads still run: no destructor may.
@@ -113,7 +145,8 @@ int serve(const ServeOptions& options) {
   if (!house) return cannot_start(house.error().text);
   Reloader reloader(options, **house, log, metrics);
   log.info(kRoom, "ready", {{"version", version()}, {"config", options.config_file}});
-  return run_until_stopped(signals, **house, reloader);
+  runtime::Supervisor supervisor;
+  return run_until_stopped(signals, **house, reloader, supervisor);
 }
 
 }  // namespace tribune::app

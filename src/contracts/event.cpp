@@ -1,6 +1,9 @@
 #include "contracts/event.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -54,7 +57,8 @@ const config::Section<KeySettings>& key_section() {
                 {}, "16 to 4096 bytes")
           .sample("\"change-me-to-32-random-characters\"")
           .text("secret_file", &KeySettings::secret_file,
-                "A file with the secret instead, read at the start and at each reload; one line end at its end is not part of the secret.")
+                "A file with the secret instead, read at the start and at each reload; one line end at its end is not part of the secret. A relative "
+                "path is looked up in the directory that $CREDENTIALS_DIRECTORY names (systemd's LoadCredential), or else in the working directory.")
           .text("not_after", &KeySettings::not_after,
                 "From this time on the key neither signs nor verifies. Empty: it does not end. A time as in RFC 3339.", check_time,
                 "a time as in RFC 3339, or empty")
@@ -126,13 +130,20 @@ std::string check_event(const Event& event) {
   return twice_named(event.channels, "channel");
 }
 
+std::string path_of_secret(const std::string& file) {
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  return file.starts_with('/') || !credentials ? file : std::string(credentials) + "/" + file;
+}
+
 base::Result<std::string> secret_of(const KeySettings& key) {
   if (key.secret_file.empty()) return key.secret;
-  std::ifstream file(key.secret_file, std::ios::binary);
+  const auto path = path_of_secret(key.secret_file);
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
   std::string secret(kMaxSecretBytes + 1, '\0');
   file.read(secret.data(), static_cast<std::streamsize>(secret.size()));
   if (file.bad() || (!file.is_open())) {
-    return base::failure(base::ErrorKind::io, base::Fault::tribune, "key " + key.id + ": cannot read " + key.secret_file);
+    return base::failure(base::ErrorKind::io, base::Fault::tribune, "key " + key.id + ": cannot read " + path + (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
   }
   secret.resize(static_cast<std::size_t>(file.gcount()));
   if (secret.ends_with('\n')) secret.pop_back();

@@ -100,6 +100,12 @@ base::Status House::open_listener(const char* name, net::ServerSettings settings
   return {};
 }
 
+LoopWatch House::watch_loops() {
+  std::vector<LoopWatch::Post> loops;
+  for (auto& thread : threads_) loops.push_back([&loop = thread->loop()](std::function<void()> task) { loop.post(std::move(task)); });
+  return LoopWatch(std::move(loops));
+}
+
 void House::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, bool is_front) const {
   if (is_front && base::Memory::of_process().level() == base::MemoryLevel::spent) {
     exchange->note.reason = "memory_spent";

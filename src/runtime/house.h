@@ -20,6 +20,7 @@
 #include "runtime/admin.h"
 #include "runtime/condition.h"
 #include "runtime/front_door.h"
+#include "runtime/loop_watch.h"
 #include "runtime/process_settings.h"
 #include "runtime/role.h"
 #include "runtime/signals.h"
@@ -56,6 +57,9 @@ class House {
   /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal meanwhile makes it return at once
   /// with that signal, while threads still run: the process must then end without unwinding.
   std::optional<int> stop(int signal);
+
+  /// Of the workers' loops; valid as long as the house.
+  LoopWatch watch_loops();
 
  private:
   House(config::Settings, const std::vector<RoleType>&, HouseTools);

@@ -16,7 +16,7 @@ LAYERS = [
 OWNERS = {
     "rapidjson/": "base", "spdlog/": "base", "prometheus/": "base", "sodium": "base",
     "event2/": "net", "event.h": "net", "curl/": "net", "zlib.h": "net", "openssl/": "net", "nghttp2/": "net",
-    "lmdb.h": "store", "maxminddb.h": "balancer", "CLI/": "app", "doctest/": "tests",
+    "lmdb.h": "store", "systemd/": "runtime", "maxminddb.h": "balancer", "CLI/": "app", "doctest/": "tests",
 }
 OPEN_TO_ALL = ("fmt/", "tl/expected.hpp")
 SYSTEM = re.compile(
@@ -26,6 +26,7 @@ USES = {
     "base": {"PkgConfig::SODIUM", "prometheus-cpp::core", "spdlog::spdlog"},
     "net": {"PkgConfig::LIBEVENT", "PkgConfig::CURL", "PkgConfig::ZLIB", "PkgConfig::OPENSSL", "PkgConfig::NGHTTP2", "OpenSSL::SSL", "OpenSSL::Crypto"},
     "store": {"${LMDB_LIBRARY}"},
+    "runtime": {"PkgConfig::SYSTEMD"},
     "balancer": {"PkgConfig::MAXMINDDB"},
     "app": {"CLI11::CLI11", "PkgConfig::CLI11"},
 }
