@@ -1,6 +1,7 @@
 """Deaths (faults 30, 31): a process that is killed, hangs or comes back. Viewers keep playing, and no damaged byte is served."""
 import random
 import signal
+import subprocess
 import threading
 import time
 from statistics import median
@@ -232,6 +233,36 @@ def test_players_keep_playing_while_the_balancer_dies_and_comes_back(event):
     for viewer in viewers:
         viewer.stop()
         assert viewer.longest_gap < stretched(3), viewer.longest_gap
+
+
+def copy_state(event, to):
+    """What docs/operations.md says under "A standby balancer"; the balancer goes on meanwhile."""
+    to.mkdir()
+    subprocess.run(["mdb_copy", "-c", str(event.folder / "balancer_state"), str(to)], check=True)
+
+
+def test_a_standby_balancer_with_a_copy_of_the_state_goes_on_with_the_viewers_of_a_dead_one(event):
+    event.stand(nodes=LIVE_NODES)
+    players = [event.player(query=f"?cache={name}").open() for name in LIVE_NODES]
+    for player in players:
+        player.refresh()
+    event.live.restart()   # the origin's numbers begin again: how they are mapped to the players' is in the state
+    for player in players:
+        player.wait_for_msn(7)
+    wait_until(lambda: event.balancer.admin("/status").json["balancer"]["unsaved_pins"] == 0, 5, "the state is on disk")
+    copy_state(event, event.folder / "standby_state")
+    event.live.advance(2)
+    for player in players:
+        player.wait_for_msn(9)
+    event.balancer.kill()
+    event.start_balancer(LIVE_NODES, {"balancer": {"state_dir": str(event.folder / "standby_state")}})
+    for name in LIVE_NODES:
+        event.wait_heard(name)
+    for msn in (10, 11, 12):
+        event.live.advance()
+        for player in players:
+            player.wait_for_msn(msn)   # the player itself checks that no listed segment changes
+            player.play(msn, event.live.bytes_of("v1", msn - 5))
 
 
 def test_a_node_killed_again_and_again_serves_no_damaged_byte_and_leaves_no_orphan(event):
