@@ -82,7 +82,12 @@ void add_queue_fields(config::Section<AccessSettings>& section) {
       .whole("lease_intervals", &AccessSettings::lease_intervals, {1, 100}, "Who was not heard for so many refreshes when the turn comes has lost the place.")
       .duration("reservation", &AccessSettings::reservation, {1s, 10min}, "How long room is kept for a ticket whose turn has come.")
       .duration("restart_grace", &AccessSettings::restart_grace, {0ms, 10min},
-                "After a restart with limits, watching viewers are taken over for so long before newcomers are let in. Cover a playlist request of each.")
+                "After a restart viewers who watched have so long to ask again before their places are given on, and with limits nobody new is let in before. "
+                "Cover a playlist request of each.")
+      .duration("token_lifetime", &AccessSettings::token_lifetime, {1h, 30 * 24h},
+                "How long after it was given out a session token, or a ticket whose turn is over, opens its session again. One that is in use never ends, and "
+                "is good for half as long after it was used the last time. A balancer that cannot know of the use, for it is another one or has lost its "
+                "state_dir, counts from when it was given out. Stopped sessions are remembered for so long.")
       .duration("traffic_settles", &AccessSettings::traffic_settles, {1s, 10min},
                 "A session so young counts with the channel's bandwidth instead of what the nodes measure.");
 }

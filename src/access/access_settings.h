@@ -43,6 +43,7 @@ struct AccessSettings {
   std::int64_t lease_intervals = 3;
   std::chrono::milliseconds reservation{30'000};
   std::chrono::milliseconds restart_grace{10'000};
+  std::chrono::milliseconds token_lifetime{std::chrono::hours{48}};
   std::chrono::milliseconds traffic_settles{10'000};
 
   std::chrono::milliseconds lease() const { return lease_intervals * refresh * 6 / 5; }   // the slowest spread of the interval

@@ -39,7 +39,10 @@ Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view channe
 
 Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known)
     : clock(c), log(l), metrics(m), sessions(c, m, max_known), settings(s), granted(decisions(m, "granted")), queued_new(decisions(m, "queued")),
-      refused(decisions(m, "refused")) {
+      refused(decisions(m, "refused")), past(m),
+      uncounted(m.counter("tribune_access_renewals_uncounted_total",
+                          "Renewals of sessions that are served and not counted, because as many as may be are known and nothing is limited.")),
+      unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")) {
   set_limits(settings.limits());
 }
 
@@ -75,8 +78,8 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
   for (auto& [id, queue] : inner.channels) queue->is_configured = false;
   const auto wall = inner.clock.wall_now();
   for (const auto& fact : facts) {
-    const bool is_new = !inner.channels.contains(fact.id);
     auto& queue = inner.channel(fact.id);
+    const bool is_new = !std::exchange(queue.was_configured, true);
     queue.is_configured = true;
     if (is_new) queue.kbps = kbps_of(fact.mbps);
     const bool was_opened = std::any_of(queue.lanes.begin(), queue.lanes.end(), [](const auto& lane) { return lane->line.lottery() != Lottery{}; });
@@ -113,7 +116,7 @@ void Admission::predict(std::string_view channel, double mbps) {
 
 Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  if (ticket && inner.sessions.extend(ticket->session, idle)) return Granted{ticket->session, false};
+  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
@@ -124,24 +127,30 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
 
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  if (inner.sessions.extend(id, idle)) return Renewal::known;
+  const auto extension = inner.sessions.extend(id, idle);
+  if (extension == Sessions::Extension::known) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
-  if (inner.ended.contains(id)) return Renewal::ended;
+  if (extension == Sessions::Extension::outgrown) {
+    inner.note_end(id, idle);
+    return Renewal::known;
+  }
+  if (inner.past.is_ended(id)) return Renewal::ended;
+  if (inner.is_expired(id, visitor.opened)) return Renewal::expired;
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
-  if (inner.sessions.is_full()) return Renewal::uncounted;
-  const auto places = inner.places_of(visitor);
-  auto set = inner.entrance(queue, places);
-  if (inner.is_in_grace(inner.clock.steady_now())) set = inner.scopes_at(queue, places.front());
-  else if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
-  // Who watches over a restart is ended by nothing. Who was away, by what newcomers are.
-  if (!set || (!inner.is_in_grace(inner.clock.steady_now()) && inner.full_account(visitor))) return Renewal::lapsed;
+  if (inner.sessions.is_full() && !inner.has_limits()) {
+    inner.uncounted.add();
+    return Renewal::uncounted;
+  }
+  if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
+  const auto set = inner.way_back(queue, inner.places_of(visitor));
+  if (!set || inner.full_account(visitor)) return Renewal::lapsed;
   switch (inner.sessions.renew(id, visitor.channel, idle)) {
     case Sessions::Renewal::known: return Renewal::known;   // another request of it was faster
-    case Sessions::Renewal::uncounted: return Renewal::uncounted;
+    case Sessions::Renewal::uncounted: return Renewal::lapsed;
     case Sessions::Renewal::adopted: break;
   }
-  inner.hold(id, visitor, *set, queue.kbps);
+  inner.write_down(id, inner.hold(id, visitor, *set, queue.kbps, idle));
   inner.record("session_adopted", *set);
   return Renewal::adopted;
 }
@@ -160,18 +169,9 @@ std::shared_ptr<const PlaceLimits> Admission::place_limits() const {
 bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  auto& queue = inner.channel(channel);
-  if (ticket.lane >= queue.lanes.size() || queue.lanes[ticket.lane]->line.queue() != ticket.queue) return false;
-  auto& lane = *queue.lanes[ticket.lane];
-  auto* entry = lane.line.find(ticket.number);
-  if (!entry || entry->state >= TicketState::done || (entry->state != TicketState::unknown && entry->session != ticket.session)) return false;
-  if (entry->state == TicketState::called) inner.keep(inner.scopes_of(queue, *entry), queue.kbps, -1);
-  if (entry->state == TicketState::waiting) inner.forget_client(*entry);
-  lane.line.set_state(ticket.number, TicketState::done);
-  inner.record("ticket_given_up", lane, ticket.number);
-  inner.end(ticket.session);
-  inner.has_changed = true;
-  return true;
+  const bool was_live = inner.give_up(channel, ticket);
+  if (was_live) inner.end(ticket.session);
+  return was_live;
 }
 
 bool Admission::release(SessionId id) {
@@ -182,7 +182,27 @@ bool Admission::release(SessionId id) {
   return is_known;
 }
 
-bool Admission::leave(SessionId id) { return inner_->sessions.shorten(id, kReturnTime); }
+void Admission::take_back(SessionId id) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  inner.take_back(id);
+}
+
+void Admission::take_back(std::string_view channel, const TicketClaim& ticket) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  if (inner.give_up(channel, ticket)) inner.take_back(ticket.session);
+}
+
+bool Admission::leave(SessionId id) {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  const auto held = inner.holdings.find(id);
+  const bool was_long = held != inner.holdings.end() && std::chrono::seconds{held->second.idle_seconds} > kLongIdle;
+  const bool is_known = inner.sessions.shorten(id, kReturnTime);
+  if (is_known && was_long) inner.note_end(id, kReturnTime);
+  return is_known;
+}
 
 void Admission::tick(const std::function<void(SessionId)>& on_released) {
   auto& inner = *inner_;
@@ -191,7 +211,7 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
     {
       const std::lock_guard lock(inner.mutex);
       is_released = inner.sessions.release_overdue(id);
-      if (is_released) inner.drop(id);
+      if (is_released) inner.lapse(id);
     }
     if (is_released && on_released) on_released(id);
   }
@@ -205,6 +225,7 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
   inner.call_next();
   inner.tell_places();
   if (is_second) inner.forget_lists();
+  if (is_second) inner.past.sweep(base::unix_seconds(inner.clock.wall_now()));
   for (auto& [id, queue] : inner.channels)
     for (auto& lane : queue->lanes) inner.write_behind(*lane);
 }

@@ -10,6 +10,7 @@
 //
 // The ticket carries the id of the session that it becomes, so a ticket used twice names the same one session.
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -23,8 +24,10 @@
 
 #include "access/access_settings.h"
 #include "access/limits.h"
+#include "access/past_sessions.h"
 #include "access/places.h"
 #include "access/queue_status.h"
+#include "access/session_record.h"
 #include "access/sessions.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -43,7 +46,7 @@ struct Visitor {
   std::string_view client{};     // the address, or what stands for it (a /64): tickets are counted by it. Empty: not counted
   std::string_view group{};      // of cache nodes, and the node, where routing would send it now. Empty: not known
   std::string_view node{};
-  std::int64_t opened = 0;       // when its session began, in seconds of any one clock: the account's oldest is the one that began first
+  std::int64_t opened = 0;       // when its session began, in unix seconds: the account's oldest is the one that began first. 0: not told
   std::span<const Place> others{};   // where it may watch when that one is full, in this order
 };
 
@@ -53,6 +56,7 @@ struct TicketClaim {
   std::uint8_t lane = 0;
   std::uint64_t number = 0;
   SessionId session = 0;
+  std::int64_t issued = 0;       // unix seconds; 0: not told
   bool operator==(const TicketClaim&) const = default;
 };
 
@@ -117,8 +121,9 @@ class Admission {
   Admission(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known = 2'000'000);
   ~Admission();
 
-  /// Before the first decision: numbers, served places and limits of the former run. Afterwards changes are written behind. The store
-  /// must have the tables of kAccessTables; without load() nothing is kept. On the main thread; reads and writes the disk.
+  /// Before the first decision: numbers, served places, limits and sessions of the former run. Who watched then counts at once, and is released
+  /// like anybody who does not renew. Afterwards changes are written behind. The store must have the tables of kAccessTables; without load()
+  /// nothing is kept. On the main thread; reads and writes the disk.
   base::Status load(store::Store&);
   /// On the main thread, at a clean stop: the next start then knows how many were watching.
   void stop();
@@ -138,12 +143,13 @@ class Admission {
 
   /// A session asks for a playlist.
   ///   known      it watches
-  ///   adopted    it is of a former run of the process, or it lapsed and there was room: it watches
-  ///   uncounted  it watches, but as many as may be are known
-  ///   lapsed     it was released long ago, and all is full or its account's other devices watch: to be decided like a newcomer
+  ///   adopted    it lapsed, or it is of another balancer, or of a former run that could not write it down, and there was room: it watches
+  ///   uncounted  it watches, but as many as may be are known, and nothing is limited
+  ///   lapsed     it is not known, and all is full or its account's other devices watch: to be decided like a newcomer
+  ///   expired    it is not known, and was opened, and used here, longer ago than a token is good for
   ///   ended      it was stopped, or another device of the account took over
   ///   unplaced   it is not known, nodes have limits, and the visitor names none: to be asked again with a node
-  enum class Renewal { known, adopted, uncounted, lapsed, ended, unplaced };
+  enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
 
   /// The session watches at another place from now on. Unless it `must`, for it cannot stay where it is, it may not where there is no
@@ -156,7 +162,10 @@ class Admission {
   bool cancel(std::string_view channel, const TicketClaim&);
   /// An explicit stop; its room goes to the next in the queue. False: not known.
   bool release(SessionId);
-  /// The same in kReturnTime, unless the session is renewed within it: a page that is loaded again closes first.
+  /// What was granted or queued never reached the visitor: nobody has a token or ticket of it that must be kept from being used.
+  void take_back(SessionId);
+  void take_back(std::string_view channel, const TicketClaim&);
+  /// As release() in kReturnTime, unless the session is renewed within it: a page that is loaded again closes first.
   bool leave(SessionId);
 
   /// Every 100 ms, by one worker: releases who is overdue (`on_released` outside the lock), calls the next, expires, measures.
@@ -195,5 +204,6 @@ inline constexpr std::chrono::seconds kReturnTime{5};
 /// Tables of the balancer's store.
 inline constexpr std::string_view kLinesTable = "access_lines";
 inline constexpr std::string_view kLimitsTable = "access_limits";
+inline constexpr std::array kAccessTables{kLinesTable, kLimitsTable, kSessionsTable, kPastTable};
 
 }  // namespace tribune::access

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <utility>
 
 #include "access/admission_inner.h"
@@ -11,20 +10,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostEnded = 100'000;
 constexpr auto kSoon = 250ms;                     // for who is called but not yet on disk
 constexpr std::uint64_t kSlackOfSilent = 65'536;
-
-std::uint64_t client_of(const Visitor& visitor) {
-  return visitor.client.empty() ? 0 : std::hash<std::string_view>{}(visitor.client) | 1;
-}
 
 /// The interval and up to a fifth of it, so that those who came together do not ask together for ever.
 std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64_t number) {
   return interval + interval * static_cast<std::int64_t>((number * 0x9e3779b97f4a7c15ull >> 32) % 201) / 1'000;
 }
-
-std::string_view name_of(const ScopeSet& set) { return set.node ? std::string_view(set.node->id) : ""; }
 
 }  // namespace
 
@@ -172,7 +164,9 @@ void Admission::Inner::hear(Lane& lane, const Visitor& visitor, const TicketClai
   lane.line.set_state(ticket.number, TicketState::waiting);
 }
 
-Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& visitor, const TicketClaim& ticket, std::chrono::milliseconds idle) {
+Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& asking, const TicketClaim& ticket, std::chrono::milliseconds idle) {
+  auto visitor = asking;
+  if (ticket.issued > 0 && (visitor.opened == 0 || ticket.issued < visitor.opened)) visitor.opened = ticket.issued;   // its oldest pass
   if (ticket.lane >= queue.lanes.size()) return Refused{Refusal::ticket_unknown};
   auto& lane = *queue.lanes[ticket.lane];
   auto& line = lane.line;
@@ -199,19 +193,15 @@ Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& visitor, c
   return queued(queue, lane, ticket, false);
 }
 
-/// Its turn is over: it is worth no more than no ticket, but for one that a former run had called.
+/// Its turn is over: it is worth no more than a session token, but for one that a former run had called.
 Decision Admission::Inner::spent(ChannelQueue& queue, const Visitor& visitor, const TicketClaim& ticket, bool was_claimed,
                                  std::chrono::milliseconds idle) {
-  const Refused too_late{was_claimed || ended.contains(ticket.session) ? Refusal::ticket_used : Refusal::ticket_expired};
-  if (ended.contains(ticket.session)) return too_late;
+  const bool is_over = past.is_ended(ticket.session);
+  const Refused too_late{was_claimed || is_over ? Refusal::ticket_used : Refusal::ticket_expired};
+  if (is_over || is_expired(ticket.session, ticket.issued)) return too_late;
   const bool is_of_former_run = is_in_grace(clock.steady_now()) && !was_claimed;
   const auto places = places_of(visitor);
-  auto set = entrance(queue, places);
-  if (is_of_former_run) {
-    set.reset();
-    for (auto place = places.begin(); place != places.end() && !set; ++place)
-      if (const auto there = scopes_at(queue, *place); may_claim(there)) set = there;
-  }
+  const auto set = is_of_former_run ? way_back(queue, places) : entrance(queue, places);
   if (!set) return too_late;
   if (auto* account = full_account(visitor)) return account_full(*account);
   if (!open(ticket.session, visitor, *set, queue.kbps, idle)) return too_late;
@@ -242,19 +232,19 @@ Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor&
   return result;
 }
 
-bool Admission::Inner::open(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
-  if (!sessions.insert(id, visitor.channel, idle)) return false;
-  hold(id, visitor, set, kbps);
-  record("session_opened", set);
+/// False when it was no place any more.
+bool Admission::Inner::give_up(std::string_view id, const TicketClaim& ticket) {
+  auto& queue = channel(id);
+  if (ticket.lane >= queue.lanes.size() || queue.lanes[ticket.lane]->line.queue() != ticket.queue) return false;
+  auto& lane = *queue.lanes[ticket.lane];
+  auto* entry = lane.line.find(ticket.number);
+  if (!entry || entry->state >= TicketState::done || (entry->state != TicketState::unknown && entry->session != ticket.session)) return false;
+  if (entry->state == TicketState::called) keep(scopes_of(queue, *entry), queue.kbps, -1);
+  if (entry->state == TicketState::waiting) forget_client(*entry);
+  lane.line.set_state(ticket.number, TicketState::done);
+  record("ticket_given_up", lane, ticket.number);
+  has_changed = true;
   return true;
-}
-
-void Admission::Inner::record(std::string_view event, const ScopeSet& set) {
-  if (!log.wants(base::LogLevel::debug)) return;
-  const auto& all = *set.global;
-  log.debug("access", event, {{"channel", set.channel->id}, {"sessions", all.sessions}, {"limit", all.limit.max_sessions.value_or(kNoLimit)}, {"kept", all.kept},
-                              {"channel_sessions", set.channel->sessions}, {"channel_limit", set.channel->limit.max_sessions.value_or(kNoLimit)},
-                              {"node", name_of(set)}});
 }
 
 void Admission::Inner::record(std::string_view event, const Lane& lane, std::uint64_t number) {
@@ -262,81 +252,6 @@ void Admission::Inner::record(std::string_view event, const Lane& lane, std::uin
   const auto& all = scopes.global();
   log.debug("access", event, {{"queue", lane.disk.key}, {"number", number}, {"waiting", lane.line.waiting()}, {"sessions", all.sessions},
                               {"limit", all.limit.max_sessions.value_or(kNoLimit)}, {"kept", all.kept}});
-}
-
-void Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps) {
-  drop(id);
-  Holding holding{set, nullptr, kbps, true};
-  if (!visitor.account.empty()) {
-    holding.account = &*accounts.try_emplace(std::string(visitor.account)).first;
-    auto& devices = holding.account->second.devices;
-    const auto is_before = [](std::int64_t opened, const Account::Device& device) { return opened < device.opened; };
-    const auto place = std::upper_bound(devices.begin(), devices.end(), visitor.opened, is_before);
-    devices.insert(place, {id, std::string(visitor.device), visitor.opened});
-  }
-  set.each([&](Scope& scope) {
-    ++scope.sessions;
-    scope.predicted_kbps += kbps;
-    scope.young_kbps += kbps;
-  });
-  young.emplace_back(clock.steady_now() + settings.traffic_settles, id);
-  holdings.emplace(id, holding);
-}
-
-bool Admission::Inner::drop(SessionId id) {
-  const auto found = holdings.find(id);
-  if (found == holdings.end()) return false;
-  const auto& holding = found->second;
-  holding.scopes.each([&](Scope& scope) {
-    --scope.sessions;
-    scope.predicted_kbps -= holding.kbps;
-    if (holding.is_young) scope.young_kbps -= holding.kbps;
-  });
-  if (holding.account) {
-    auto& devices = holding.account->second.devices;
-    std::erase_if(devices, [&](const auto& device) { return device.session == id; });
-    if (devices.empty()) accounts.erase(std::string(holding.account->first));
-  }
-  const auto scopes_left = holding.scopes;
-  holdings.erase(found);
-  record("session_released", scopes_left);
-  has_changed = true;
-  return true;
-}
-
-void Admission::Inner::end(SessionId id) {
-  sessions.release(id);
-  drop(id);
-  if (!ended.insert(id).second) return;
-  ended_order.push_back(id);
-  if (ended_order.size() <= kMostEnded) return;
-  ended.erase(ended_order.front());
-  ended_order.pop_front();
-}
-
-bool Admission::Inner::move(SessionId id, const PlaceScopes& to, bool must) {
-  const auto found = holdings.find(id);
-  if (found == holdings.end()) return true;
-  auto& holding = found->second;
-  auto& from = holding.scopes;
-  const auto has_room = [&](const Scope* scope, const Scope* now) {
-    return !scope || scope == now || (!scope->is_contested && scope->has_room(holding.kbps));
-  };
-  if (!must && !(has_room(to.group, from.group) && has_room(to.node, from.node))) return false;
-  const auto count = [&](Scope* scope, int by) {
-    if (!scope) return;
-    scope->sessions += by;
-    scope->predicted_kbps += by * holding.kbps;
-    if (holding.is_young) scope->young_kbps += by * holding.kbps;
-  };
-  count(from.group, -1);
-  count(from.node, -1);
-  from.group = to.group;
-  from.node = to.node;
-  count(from.group, 1);
-  count(from.node, 1);
-  has_changed = true;
-  return true;
 }
 
 }  // namespace tribune::access

@@ -16,13 +16,14 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "access/admission.h"
 #include "access/line.h"
+#include "access/past_sessions.h"
 #include "access/places.h"
 #include "access/scope.h"
+#include "access/session_record.h"
 #include "access/sessions.h"
 #include "base/published.h"
 
@@ -70,6 +71,7 @@ struct Passed {
 struct ChannelQueue {
   Scope* scope = nullptr;
   bool is_configured = false;
+  bool was_configured = false;               // by this process, ever: a former one's sessions may be of a channel before it is
   bool is_open = true;
   std::optional<base::SteadyTime> opens_at;
   std::int64_t kbps = 5'000;
@@ -95,8 +97,17 @@ struct Holding {
   ScopeSet scopes;
   Accounts::value_type* account = nullptr;
   std::int64_t kbps = 0;
+  std::int64_t opened = 0;                   // unix seconds; 0: not known
+  std::int64_t until = 0;                    // as it was written down, like idle_seconds
+  std::int64_t idle_seconds = 0;
+  std::uint64_t client = 0;                  // a hash of the address; 0: not counted
   bool is_young = true;
+
+  void last_for(std::chrono::milliseconds idle, std::int64_t now);
 };
+
+inline std::string_view name_of(const ScopeSet& set) { return set.node ? std::string_view(set.node->id) : ""; }
+std::uint64_t client_of(const Visitor&);
 
 struct Admission::Inner {
   Inner(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known);
@@ -117,16 +128,27 @@ struct Admission::Inner {
   Account* full_account(const Visitor&);
   /// Whether devices of the account may watch of which this process has not heard yet.
   bool is_unheard_account(const Visitor&) const;
+  /// For each step of a ticket: it was given, called, claimed, or lost its place.
+  void record(std::string_view event, const Lane&, std::uint64_t number);
+  bool give_up(std::string_view channel, const TicketClaim&);
+  SessionId new_id();
+
+  // admission_holdings.cpp
   bool open(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
-  void hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps);
-  bool drop(SessionId);
+  bool restore(SessionId, const SessionRecord&);
+  Holding& hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
+  void write_down(SessionId, const Holding&);
+  void note_end(SessionId, std::chrono::milliseconds idle);
+  bool is_expired(SessionId, std::int64_t issued) const;
+  std::optional<ScopeSet> way_back(const ChannelQueue&, const PlaceList&);
   /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
   void record(std::string_view event, const ScopeSet&);
-  /// And one for each step of a ticket: it was given, called, claimed, or lost its place.
-  void record(std::string_view event, const Lane&, std::uint64_t number);
+  bool drop(SessionId);
+  void lapse(SessionId);
   void end(SessionId);
+  void take_back(SessionId);
   bool move(SessionId, const PlaceScopes&, bool must);
-  SessionId new_id();
+  std::int64_t lifetime_seconds() const { return std::chrono::ceil<std::chrono::seconds>(settings.token_lifetime).count(); }
 
   // admission_calls.cpp
   ChannelQueue& channel(std::string_view id);
@@ -140,6 +162,7 @@ struct Admission::Inner {
   void replace(ChannelQueue&, Lane&, std::uint64_t number, TicketEntry&, const Visitor&);
   void pass(ChannelQueue&, Lane&, std::uint64_t number, const TicketEntry&);
   bool is_in_grace(base::SteadyTime now) const { return now < grace_until; }
+  bool has_limits() const { return scopes.has_limits() || limits.max_sessions_per_account; }
   /// Calls who can be called, when something changed since.
   void catch_up();
   void call_next();
@@ -165,6 +188,7 @@ struct Admission::Inner {
   void sweep(ChannelQueue&, bool is_second);
 
   // admission_store.cpp
+  base::Status load_sessions();
   void write_behind(Lane&);
   void on_written(Lane&, bool is_written);
   void take_up(Lane&);
@@ -188,8 +212,7 @@ struct Admission::Inner {
   Accounts accounts;
   Account nobody;                             // where accounts may not watch at all
   std::unordered_map<std::uint64_t, std::uint32_t> clients;       // live tickets by address
-  std::unordered_set<SessionId> ended;                            // stopped or taken over: their tokens open nothing
-  std::deque<SessionId> ended_order;
+  PastSessions past;
   std::vector<SessionId> ids;                                     // random, for the next sessions
   bool has_changed = false;                   // since call_next(): perhaps there is room
   bool has_backlog = false;                   // call_next() stopped before its end
@@ -200,7 +223,8 @@ struct Admission::Inner {
   store::Store* store = nullptr;
   std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
 
-  base::Counter granted, queued_new, refused;
+  base::Counter granted, queued_new, refused, uncounted, unwritten;
+  std::atomic<std::int64_t> unsaved{0};       // sessions on their way to the disk; the store's thread counts down
 
   std::atomic<bool> has_place_limits{false};
   base::Published<PlaceLimits> place_limits{nullptr};   // as it was last, null at first; of no meaning while has_place_limits is false

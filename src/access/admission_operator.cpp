@@ -100,7 +100,8 @@ void Admission::describe(base::json::Writer& w) const {
   const auto now = inner.clock.steady_now();
   w.key("access").begin_object();
   w.member("sessions", std::uint64_t{inner.sessions.count()}).member("limits_changed_live", inner.limits_are_live);
-  w.member("in_restart_grace", inner.is_in_grace(now));
+  w.member("in_restart_grace", inner.is_in_grace(now)).member("unsaved_sessions", inner.unsaved.load());
+  w.member("past_sessions", std::uint64_t{inner.past.size()});
   w.key("limits").begin_object();
   write_members(w, inner.limits);
   w.end_object();

@@ -76,6 +76,25 @@ void Admission::Inner::keep_limits(store::Store::OnCommitted on_kept) {
   store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take(), std::move(on_kept));
 }
 
+/// Who watched counts from now on, in every scope, and has `restart_grace` to ask again.
+base::Status Admission::Inner::load_sessions() {
+  if (auto loaded = past.load(*store, base::unix_seconds(clock.wall_now())); !loaded) return loaded;
+  std::vector<std::string> useless;
+  std::size_t restored = 0;
+  auto scanned = store->scan(kSessionsTable, [&](std::string_view key, std::string_view value) {
+    const auto id = session_from_key(key);
+    const auto kept = session_record(value);
+    const bool is_restored = id != 0 && kept && restore(id, *kept);
+    restored += is_restored;
+    if (!is_restored) useless.emplace_back(key);
+    return true;
+  });
+  if (!scanned) return scanned;
+  if (restored + useless.size() > 0) log.info("access", "sessions_restored", {{"sessions", restored}, {"dropped", useless.size()}});
+  for (auto& key : useless) store->erase(kSessionsTable, std::move(key));
+  return {};
+}
+
 base::Status Admission::load(store::Store& store) {
   auto& inner = *inner_;
   std::map<std::string, LineRecord> records;
@@ -111,6 +130,7 @@ base::Status Admission::load(store::Store& store) {
       if (has_queue) inner.grace_until = std::max(inner.grace_until, now + inner.settings.refresh * 3 / 2);
     }
     inner.late_until = now + inner.settings.lease();
+    if (auto loaded = inner.load_sessions(); !loaded) return loaded;
     for (auto& [id, queue] : inner.channels)
       for (auto& lane : queue->lanes) {
         inner.take_up(*lane);
@@ -126,7 +146,10 @@ void Admission::stop() {
   const std::lock_guard lock(inner.mutex);
   if (!inner.store) return;
   for (auto& [id, queue] : inner.channels)
-    for (auto& lane : queue->lanes) inner.write_behind(*lane);
+    for (auto& lane : queue->lanes) {
+      lane->disk.is_dirty = true;
+      inner.write_behind(*lane);
+    }
   inner.store->put(kLinesTable, std::string(kRunKey), inner.sessions.count() == 0 ? "empty" : "watched");
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/session_record.h"
 #include "base/ids.h"
 
 namespace tribune::access {
@@ -26,6 +27,7 @@ struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
   std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
+  base::SteadyTime noted;     // the deadline that its owner has heard of
 };
 
 /// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
@@ -78,7 +80,7 @@ struct Sessions::Inner {
   void insert(Shard& shard, SessionId id, std::string_view channel, base::SteadyTime deadline) {
     auto& watched = channel_in(shard, channel);
     const auto second = second_of(deadline);
-    shard.sessions.emplace(id, Session{&watched, deadline, second});
+    shard.sessions.emplace(id, Session{&watched, deadline, second, deadline});
     shard.due[second].push_back(id);
     ++watched.second.sessions;
     watched.second.gauge.add(1);
@@ -177,14 +179,17 @@ bool Sessions::insert(SessionId id, std::string_view channel, std::chrono::milli
   return true;
 }
 
-bool Sessions::extend(SessionId id, std::chrono::milliseconds idle) {
+Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idle) {
   const auto deadline = inner_->clock.steady_now() + idle;
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
-  if (found == shard.sessions.end()) return false;
-  found->second.deadline = std::max(found->second.deadline, deadline);
-  return true;
+  if (found == shard.sessions.end()) return Extension::unknown;
+  auto& session = found->second;
+  session.deadline = std::max(session.deadline, deadline);
+  if (idle <= kLongIdle || session.deadline - session.noted < idle / 4) return Extension::known;
+  session.noted = session.deadline;
+  return Extension::outgrown;
 }
 
 bool Sessions::shorten(SessionId id, std::chrono::milliseconds rest) {
@@ -194,7 +199,7 @@ bool Sessions::shorten(SessionId id, std::chrono::milliseconds rest) {
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return false;
   if (found->second.deadline <= deadline) return true;
-  found->second.deadline = deadline;
+  found->second.deadline = found->second.noted = deadline;
   inner_->put_back(shard, found);
   return true;
 }

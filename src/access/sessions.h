@@ -41,14 +41,16 @@ class Sessions {
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
   /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when the id is taken.
-  /// extend(): false when it is not known.
   bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
-  bool extend(SessionId, std::chrono::milliseconds idle);
+  /// `outgrown`: it is known, its idle time is above kLongIdle, and it lasts a quarter of that longer than was said the last time, or at its
+  /// opening. Who keeps it elsewhere notes it there.
+  enum class Extension { unknown, known, outgrown };
+  Extension extend(SessionId, std::chrono::milliseconds idle);
   bool is_full() const;
 
   bool release(SessionId);
 
-  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known.
+  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known. Its owner notes the new deadline.
   bool shorten(SessionId, std::chrono::milliseconds rest);
 
   /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.

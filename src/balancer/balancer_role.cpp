@@ -39,6 +39,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::uint64_t kMostStateBytes = 4ull << 30;   // two million sessions with their pins take about a quarter of it
+
 /// Any thread for ready(), describe() and the handlers; the rest on the main thread.
 class BalancerRole final : public runtime::Role {
  public:
@@ -101,7 +103,9 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status start() override {
-    auto store = store::Store::open({settings_.state_dir, {std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(kPinsTable), std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 30, 50ms, "balancer-state 1"}, services_.log);
+    std::vector<std::string> tables{std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(kPinsTable)};
+    tables.insert(tables.end(), access::kAccessTables.begin(), access::kAccessTables.end());
+    auto store = store::Store::open({settings_.state_dir, std::move(tables), kMostStateBytes, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
     slates_.load(settings_.slate_folder, event_);

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "balancer/entrance/deciding.h"
+#include "balancer/entrance/passes.h"
 #include "balancer/news/publish_gate.h"
 #include "balancer/players.h"
 #include "balancer/playlist_reply.h"
@@ -96,9 +97,7 @@ bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
-  refuse(viewer, http::problems::session_ended,
-         renewal == Renewal::ended ? "it was stopped, or another device took its place" : "it was away for long, and others have its place",
-         FlowResult::session_ended);
+  refuse(viewer, http::problems::session_ended, why_not(renewal), FlowResult::session_ended);
   return false;
 }
 

@@ -55,15 +55,15 @@ bool RequestFlow::turn_away(Viewer& viewer, const access::Refused& refused) {
 
 void RequestFlow::give_back(Viewer& viewer) {
   if (!viewer.is_new) return;
-  if (viewer.ticket) parts_.admission.cancel(viewer.channel->id, claim_of(*viewer.ticket));
-  else parts_.admission.release(viewer.token.session);
+  if (viewer.ticket) parts_.admission.take_back(viewer.channel->id, claim_of(*viewer.ticket));
+  else parts_.admission.take_back(viewer.token.session);
   parts_.pins.release(viewer.token.session);
   parts_.router.release(viewer.token.session);
 }
 
 bool RequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto ticket = contracts::read_ticket(*view.keys, viewer.channel->id, text, parts_.slates.now(), kTicketLife, view.event->clock_skew);
+  auto ticket = contracts::read_ticket(*view.keys, viewer.channel->id, text, parts_.slates.now(), view.event->clock_skew);
   if (!ticket) {
     refuse(viewer, http::problems::ticket_invalid, ticket.error().text, FlowResult::ticket_invalid);
     return false;

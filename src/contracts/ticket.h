@@ -33,10 +33,10 @@ inline constexpr std::size_t kMaxTicketCharacters = 148;
 /// sign or the value cannot be written.
 std::string write_ticket(const base::KeyRing&, const Ticket&, base::WallTime now);
 
-/// Errors: forbidden for a forged, damaged or other channel's ticket, one that was issued longer than `max_age` ago (and `skew`), or
+/// Whatever its age: how long it is good for depends on what its holder does. Errors: forbidden for a forged, damaged or other channel's ticket, or
 /// one from the future by more than `skew`.
 base::Result<Ticket> read_ticket(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
-                                 std::chrono::milliseconds max_age, std::chrono::milliseconds skew);
+                                 std::chrono::milliseconds skew);
 
 /// Whether the text has a length that tickets have, and session tokens do not. Says nothing of the signature.
 bool looks_like_ticket(std::string_view text);

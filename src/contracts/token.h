@@ -37,7 +37,7 @@ std::uint32_t node_mark(std::string_view id);
 /// the value cannot be written.
 std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 
-/// Errors: forbidden for a forged, damaged or other channel's token, or one from the future by more than `skew`.
+/// Whatever its age, as with tickets. Errors: forbidden for a forged, damaged or other channel's token, or one from the future by more than `skew`.
 base::Result<Token> read_token(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
                                std::chrono::milliseconds skew);
 

@@ -131,8 +131,7 @@ struct KilledCrowd {
     gate->clock.advance(24h * ++runs);
     gate->settings.max_sessions = kLimit;
     gate->settings.reservation = 5s;
-    auto opened = store::Store::open({directory.string(), {std::string(access::kLinesTable), std::string(access::kLimitsTable)}, 1ull << 26, 1ms, "test 1"},
-                                     gate->log);
+    auto opened = store::Store::open({directory.string(), {access::kAccessTables.begin(), access::kAccessTables.end()}, 1ull << 26, 1ms, "test 1"}, gate->log);
     REQUIRE(opened);
     store = std::move(*opened);
     gate->open({{"main", 5}}, store.get());

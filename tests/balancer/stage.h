@@ -81,7 +81,7 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
 
  private:
   std::shared_ptr<balancer::PublishGate> gate_;
-  bool multivariant_;
+  bool multivariant_, ended_;
   std::int64_t first_, next_;
 };
 

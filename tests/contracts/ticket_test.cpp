@@ -18,7 +18,7 @@ const Ticket kTicket{"main", 0xdeadbeef, 3, 1'234'567, 0x0123456789abcdef, base:
 std::string written() { return contracts::write_ticket(test::one_key(), kTicket, test::kNow); }
 
 base::Result<Ticket> read(std::string_view channel, const std::string& text, base::WallTime now = test::kNow) {
-  return contracts::read_ticket(test::one_key(), channel, text, now, 1h, test::kSkew);
+  return contracts::read_ticket(test::one_key(), channel, text, now, test::kSkew);
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ TEST_CASE("A ticket says what was written, for its channel and its keys alone") 
   REQUIRE(read("main", written()));
   CHECK(*read("main", written()) == kTicket);
   CHECK_FALSE(read("other", written()));
-  CHECK_FALSE(contracts::read_ticket(test::other_key(), "main", written(), test::kNow, 1h, test::kSkew));
+  CHECK_FALSE(contracts::read_ticket(test::other_key(), "main", written(), test::kNow, test::kSkew));
   CHECK(written().size() <= contracts::kMaxTicketCharacters);
 }
 
@@ -41,9 +41,8 @@ TEST_CASE("A ticket with any bit flipped, cut or prolonged is refused") {
   CHECK_FALSE(accepts(std::string(100'000, 'A')));
 }
 
-TEST_CASE("A ticket that is too old, or from the future, is refused; skewed clocks are borne") {
-  CHECK(read("main", written(), test::kNow + 1h));
-  CHECK_FALSE(read("main", written(), test::kNow + 1h + test::kSkew + 1s));
+TEST_CASE("A ticket from the future is refused, skewed clocks are borne, and its age is not judged here") {
+  CHECK(read("main", written(), test::kNow + 24h * 365));
   CHECK(read("main", written(), test::kNow - test::kSkew));
   CHECK_FALSE(read("main", written(), test::kNow - test::kSkew - 1s));
 }

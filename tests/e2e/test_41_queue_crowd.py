@@ -175,6 +175,27 @@ def test_after_a_kill_who_watched_watches_and_who_waited_waits_in_the_same_order
         wait_until(lambda t=ticket: asked(event, {"ticket": t["ticket"]}).json["status"] == "granted", 15, "the first in the line is next")
 
 
+def test_tokens_that_are_hoarded_and_shown_after_a_kill_open_nothing_beyond_the_limit(full_house):
+    event = full_house(5, {"restart_grace": "20s"}, {"session_idle": "1s"})
+    urls = []
+    for _ in range(3):
+        wait_until(lambda: sessions(event) == 0, 15, "those before have lapsed")
+        urls += [asked(event, {}).json["playback_url"] for _ in range(5)]
+    stopped = urls.pop().split("session=")[1]
+    assert event.balancer.get(f"/api/v1/access/{stopped}", method="DELETE").json["was_open"]
+    newest = urls[-4:] + [asked(event, {}).json["playback_url"]]
+    wait_until(lambda: event.balancer.admin("/queues").json["access"]["unsaved_sessions"] == 0, 5, "sessions on disk")
+    event.balancer.kill()
+    event.balancer.start()
+    paths = [url[url.index("/live/"):] for url in urls[:10] + newest]
+    answers = [event.balancer.get(path) for path in paths]
+    assert sessions(event) == 5
+    assert sorted(a.status for a in answers) == [200] * 5 + [403] * 10
+    assert {a.json["type"] for a in answers if a.status == 403} == {"/problems/session-ended"}
+    ended = event.balancer.get("/live/demo/index.m3u8?session=" + stopped)
+    assert ended.status == 403 and "stopped" in ended.json["detail"], "it is remembered on disk"
+
+
 @needs_faked_clock
 @pytest.mark.parametrize("step", ["+1h", "-1h"])
 def test_a_step_of_the_clock_expires_and_admits_nobody(full_house, folder, step):

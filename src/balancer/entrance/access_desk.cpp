@@ -79,7 +79,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   std::optional<access::TicketClaim> claim;
   auto owner = contracts::owner_of(request.account, request.device);
   if (!request.pass.empty()) {
-    auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), kTicketLife, view.event->clock_skew);
+    auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), view.event->clock_skew);
     if (!ticket) {
       refused_.add();
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
@@ -116,7 +116,7 @@ http::Response AccessDesk::granted(const AccessRequest& request, const EventView
   const contracts::Token value{channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
   const auto token = contracts::write_token(*view.keys, value, now);
   if (token.empty()) {
-    admission_.release(granted.session);
+    admission_.take_back(granted.session);
     forget(granted.session);
     return http::problem(http::problems::internal, "every signing key has ended");
   }
@@ -138,7 +138,7 @@ http::Response AccessDesk::queued(const AccessRequest& request, const EventView&
     ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links, now, owner), now);
   }
   if (ticket.empty()) {
-    admission_.cancel(channel.id, queued.ticket);
+    if (queued.is_new) admission_.take_back(channel.id, queued.ticket);
     return http::problem(http::problems::internal, "every signing key has ended");
   }
   queued_.add();
@@ -184,7 +184,7 @@ http::Response AccessDesk::stop(const AccessRequest& request, const EventView& v
   std::optional<bool> was_open;
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
-      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
+      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, view.event->clock_skew);
       if (!ticket) continue;
       const bool waited = admission_.cancel(channel.id, claim_of(*ticket));
       if (waited) forget(ticket->session);

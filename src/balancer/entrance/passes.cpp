@@ -10,7 +10,7 @@ namespace tribune::balancer {
 
 namespace problems = http::problems;
 
-access::TicketClaim claim_of(const contracts::Ticket& ticket) { return {ticket.queue, ticket.lane, ticket.number, ticket.session}; }
+access::TicketClaim claim_of(const contracts::Ticket& ticket) { return {ticket.queue, ticket.lane, ticket.number, ticket.session, ticket.issued}; }
 
 contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links, base::WallTime now,
                              contracts::Owner owner) {
@@ -50,6 +50,15 @@ http::Response problem_for(const access::Refused& refused) {
   auto problem = http::problem(problem_of(refused.reason), detail_of(refused));
   if (refused.come_back.count() > 0) problem.headers.add("Retry-After", std::to_string(refused.come_back.count()));
   return problem;
+}
+
+std::string_view why_not(access::Admission::Renewal renewal) {
+  using Renewal = access::Admission::Renewal;
+  switch (renewal) {
+    case Renewal::ended: return "it was stopped, or another device took its place";
+    case Renewal::expired: return "its token was not used for too long";
+    default: return "it was away for long, and others have its place";
+  }
 }
 
 std::string counted_client(std::string_view address) {

@@ -2,7 +2,6 @@
 // What a viewer shows to be let in, and what is said to who is not: tickets and refusals between access, which knows no HTTP, and
 // the two doors, playlists and the API. Pure functions.
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -15,9 +14,6 @@
 
 namespace tribune::balancer {
 
-/// No queue lasts longer than a ticket.
-inline constexpr std::chrono::hours kTicketLife{48};
-
 access::TicketClaim claim_of(const contracts::Ticket&);
 
 /// The ticket of a new place in the queue.
@@ -28,6 +24,9 @@ const http::ProblemType& problem_of(access::Refusal);
 std::string detail_of(const access::Refused&);
 /// Both, with Retry-After when it is known when to come back.
 http::Response problem_for(const access::Refused&);
+
+/// Why a session is not renewed, as its problem's detail says it.
+std::string_view why_not(access::Admission::Renewal);
 
 /// By what a client's tickets are counted: its address, its /64 for IPv6.
 std::string counted_client(std::string_view address);

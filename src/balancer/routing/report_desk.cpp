@@ -17,7 +17,7 @@ http::Response ReportDesk::answer(const contracts::AccessRequest& request, const
   const auto now = slates_.now();
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
-      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, kTicketLife, view.event->clock_skew);
+      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, view.event->clock_skew);
       if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
     } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
       return route(request, view, channel, *token, false);
@@ -42,8 +42,8 @@ http::Response ReportDesk::route(const contracts::AccessRequest& request, const 
     const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .opened = token.opened};
     renewal = admission_.renew(session, visitor, view.session_idle);
     if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
-    if (renewal == Renewal::ended || renewal == Renewal::lapsed || renewal == Renewal::unplaced)
-      return http::problem(http::problems::session_ended, "this session has ended");
+    const bool watches = renewal == Renewal::known || renewal == Renewal::adopted || renewal == Renewal::uncounted;
+    if (!watches) return http::problem(http::problems::session_ended, std::string(why_not(renewal)));
   }
   asked.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   std::string named = contracts::is_id(request.cache) ? request.cache : "";

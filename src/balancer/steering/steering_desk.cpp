@@ -67,7 +67,7 @@ http::Response SteeringDesk::answer(std::string_view channel, const http::Reques
 access::SessionId SteeringDesk::session_of(const SteeringQuestion& question, const contracts::Channel& channel, const EventView& view) const {
   const auto now = slates_.now();
   if (contracts::looks_like_ticket(question.session)) {
-    const auto ticket = contracts::read_ticket(*view.keys, channel.id, question.session, now, kTicketLife, view.event->clock_skew);
+    const auto ticket = contracts::read_ticket(*view.keys, channel.id, question.session, now, view.event->clock_skew);
     return ticket ? ticket->session : 0;
   }
   const auto token = contracts::read_token(*view.keys, channel.id, question.session, now, view.event->clock_skew);
