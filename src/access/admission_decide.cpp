@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kSoon = 250ms;                     // for who is called but not yet on disk
 constexpr std::uint64_t kSlackOfSilent = 65'536;
+constexpr std::uint64_t kMostUnknown = 4'000'000;   // numbers of former runs that nobody showed yet, 32 bytes each: thousands of crashes with no room in between
 
 /// The interval and up to a fifth of it, so that those who came together do not ask together for ever.
 std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64_t number) {
@@ -111,7 +112,8 @@ Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, con
   for (const auto& candidate : queue.lanes)
     if (candidate->name == visitor.lane) lane = candidate.get();
   const auto most = static_cast<std::uint64_t>(settings.max_queue);
-  if (queue.waiting() >= most || lane->line.in_line() >= 4 * most + kSlackOfSilent) {
+  const auto most_in_line = 4 * most + kSlackOfSilent;
+  if (queue.waiting() >= most || lane->line.heard_in_line() >= most_in_line || lane->line.in_line() >= most_in_line + kMostUnknown) {
     const auto rate = lane->line.calls_per_second();
     const auto come_back = rate ? std::clamp(static_cast<double>(most) / 10 / *rate, 10.0, 3'600.0) : 60.0;
     return Refused{Refusal::queue_full, {}, std::chrono::seconds(static_cast<std::int64_t>(come_back))};
@@ -121,10 +123,8 @@ Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, con
     const auto found = clients.find(client);
     if (found != clients.end() && found->second >= settings.max_tickets_per_address) return Refused{Refusal::too_many_tickets, {}, 60s};
   }
-  if (lane->line.next() >= lane->disk.reserved) {
-    write_behind(*lane);
-    if (lane->line.next() >= lane->disk.reserved) return Refused{Refusal::busy, {}, 1s};
-  }
+  if (lane->line.next() >= lane->disk.reserved) write_behind(*lane);
+  if (lane->line.next() >= lane->disk.reserved || is_stopping) return Refused{Refusal::busy, {}, 1s};
   TicketClaim ticket{lane->line.queue(), lane->index, 0, new_id()};
   if (client != 0) ++clients[client];
   ticket.number = lane->line.join(ticket.session, client, lists.number(places), clock.steady_now());

@@ -34,6 +34,7 @@ namespace tribune::access {
 struct WriteBehind {
   std::string key;
   std::uint64_t reserved = 0, served = 0;    // on disk
+  std::uint64_t first = 1;                   // number that this process may give out
   LineRecord writing;                        // on its way
   bool is_writing = false;
   bool is_dirty = true;
@@ -190,6 +191,7 @@ struct Admission::Inner {
   // admission_store.cpp
   base::Status load_sessions();
   void write_behind(Lane&);
+  std::uint64_t numbers_ahead(const Lane&) const;
   void on_written(Lane&, bool is_written);
   void take_up(Lane&);
   void set_limits(Limits);
@@ -220,6 +222,7 @@ struct Admission::Inner {
   base::SteadyTime grace_until{};
   base::SteadyTime late_until{};              // tickets of a former run are waited for so long
   base::SteadyTime last_second{};
+  bool is_stopping = false;
   store::Store* store = nullptr;
   std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
 

@@ -10,20 +10,26 @@
 namespace tribune::access {
 namespace {
 
-constexpr std::uint64_t kNumbersAhead = 32'768;   // of a burst of newcomers between two commits
+// Of a burst of newcomers between two commits. A crash wastes what was not given out, so a lane that few join has few.
+constexpr std::uint64_t kLeastNumbersAhead = 4'096, kMostNumbersAhead = 32'768;
 constexpr std::string_view kRunKey = "/run";      // no channel's id begins so
 constexpr std::string_view kLimitsKey = "limits";
 
 }  // namespace
 
+std::uint64_t Admission::Inner::numbers_ahead(const Lane& lane) const {
+  return is_stopping ? 0 : std::clamp(4 * (lane.line.next() - lane.disk.first), kLeastNumbersAhead, kMostNumbersAhead);
+}
+
 /// What is to be on disk, when something is to be and nothing is on its way.
 void Admission::Inner::write_behind(Lane& lane) {
   auto& disk = lane.disk;
-  if (disk.reserved - std::min(disk.reserved, lane.line.next()) < kNumbersAhead / 2) disk.is_dirty = true;
+  const auto ahead = numbers_ahead(lane);
+  if (disk.reserved - std::min(disk.reserved, lane.line.next()) < ahead / 2) disk.is_dirty = true;
   if (!disk.is_dirty || disk.is_writing) return;
   disk.is_dirty = false;
   disk.writing = lane.line.record();
-  disk.writing.reserved = lane.line.next() + kNumbersAhead;
+  disk.writing.reserved = lane.line.next() + ahead;
   if (!store) {
     disk.reserved = disk.writing.reserved;
     disk.served = disk.writing.served;
@@ -52,6 +58,7 @@ void Admission::Inner::take_up(Lane& lane) {
   if (found == records.end()) return;
   lane.line.take_up(found->second);
   lane.disk.served = found->second.served;
+  lane.disk.first = lane.line.next();
   lane.disk.is_dirty = true;
   records.erase(found);
 }
@@ -145,6 +152,7 @@ void Admission::stop() {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   if (!inner.store) return;
+  inner.is_stopping = true;   // no number is wasted
   for (auto& [id, queue] : inner.channels)
     for (auto& lane : queue->lanes) {
       lane->disk.is_dirty = true;

@@ -21,6 +21,8 @@ std::uint64_t multiplier_for(std::uint64_t n, std::uint64_t random) {
     if (std::gcd(candidate, n) == 1) return candidate;
 }
 
+bool is_heard_in_line(TicketState state) { return state == TicketState::waiting || state == TicketState::silent; }
+
 }  // namespace
 
 std::string to_text(const LineRecord& record) {
@@ -77,6 +79,7 @@ std::uint64_t Line::join(SessionId session, std::uint64_t client, std::uint32_t 
   const auto number = record_.next++;
   entries_.push_back({session, client, ticks(now), ticks(now), place, TicketState::waiting});
   ++waiting_;
+  ++heard_in_line_;
   count(place_of(number), 1);
   return number;
 }
@@ -96,6 +99,8 @@ void Line::set_state(std::uint64_t number, TicketState state) {
     ++waiting_;
     count(place_of(number), 1);
   }
+  if (is_heard_in_line(entry->state)) --heard_in_line_;
+  if (is_heard_in_line(state)) ++heard_in_line_;
   entry->state = state;
   if (state >= TicketState::done) trim();
 }

@@ -73,6 +73,8 @@ class Line {
   std::uint64_t served() const { return record_.served; }
   std::uint64_t waiting() const { return waiting_; }
   std::uint64_t in_line() const { return record_.next - 1 - record_.served; }
+  /// Of them, those of whom this process has heard and whose turn has not come: they wait, or are silent.
+  std::uint64_t heard_in_line() const { return heard_in_line_; }
   bool has_head() const { return record_.served + 1 < record_.next; }
   std::uint64_t head() const { return record_.lottery.number_at(record_.served + 1); }
   /// The head's turn is over: its state says how.
@@ -126,6 +128,7 @@ class Line {
   std::vector<std::uint32_t> blocks_;      // the same, kBlock places each
   std::uint64_t first_block_ = 0;
   std::uint64_t waiting_ = 0;
+  std::uint64_t heard_in_line_ = 0;
   std::size_t cursor_ = 0;                 // of sweep()
   std::uint64_t called_ = 0;
   std::deque<Sample> samples_;

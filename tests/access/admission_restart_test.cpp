@@ -325,3 +325,31 @@ TEST_CASE("A session that was stopped, and one whose place another device took, 
   CHECK(house.gate->admission->renew(unseen, {.channel = "main"}, 10s) == Admission::Renewal::adopted);   // nobody has its token
   CHECK(house.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
+
+TEST_CASE("Few who wait leave the queue open, however often the process was killed while there was no room") {
+  House house;
+  house.begin(0);
+  const auto first = house.gate->ticket(house.gate->ask());
+  for (int run = 0; run < 40; ++run) {
+    house.settle();
+    house.end();
+    house.begin(0);
+    house.gate->settings.max_queue = 10;
+    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
+    CHECK(house.gate->is_queued(house.gate->show(first)));
+  }
+  CHECK(house.gate->is_queued(house.gate->ask()));
+}
+
+TEST_CASE("A clean stop wastes no number") {
+  House house;
+  house.begin(0);
+  CHECK(house.gate->ticket(house.gate->ask()).number == 1);
+  house.settle();
+  house.gate->admission->stop();
+  CHECK(house.gate->refusal(house.gate->ask()) == Refusal::busy);
+  house.end();
+  house.begin(0);
+  house.settle();
+  CHECK(house.gate->ticket(house.gate->ask()).number == 2);
+}
