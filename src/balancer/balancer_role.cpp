@@ -179,6 +179,7 @@ class BalancerRole final : public runtime::Role {
     view->direct_players = settings.direct_players;
     view->steering = settings.steering;
     view->session_idle = settings.session_idle;
+    view->ended_session_idle = settings.ended_session_idle;
     view->publish_delay = settings.publish_delay;
     view->order_deadline = settings.order_deadline;
     view->receipt_lifetime = settings.routing.receipt_lifetime;

@@ -79,6 +79,10 @@ const config::Section<BalancerSettings>& balancer_section() {
                     "A node that was silent for so long is left out of new links. Nodes send a heartbeat every second; keep it under 2 s.")
           .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
                     "A session without a playlist request is released after three target durations, and not before this.")
+          .duration("ended_session_idle", &BalancerSettings::ended_session_idle, {0ms, 48h},
+                    "A session whose playlist has ended (EXT-X-ENDLIST: a film, or an event that is over) lasts as long as all its segments, for players load "
+                    "such a playlist once, and not longer than this. Who closes the player without giving the session back keeps its place for so long. "
+                    "0: as with a live playlist.")
           .duration("publish_delay", &BalancerSettings::publish_delay, {0ms, 5s},
                     "How long a new segment is held back from the viewers of a cache node until it says that it fills it. 0: it is listed at once.")
           .duration("order_deadline", &BalancerSettings::order_deadline, {100ms, 1min},

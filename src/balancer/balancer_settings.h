@@ -36,6 +36,7 @@ struct BalancerSettings {
   std::vector<NodeSettings> nodes;
   std::chrono::milliseconds node_timeout{1'800};
   std::chrono::milliseconds session_idle{10'000};
+  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};
   std::chrono::milliseconds publish_delay{200};
   std::chrono::milliseconds order_deadline{5'000};
   std::int64_t max_sessions = 2'000'000;

@@ -21,6 +21,7 @@ struct EventView {
   std::string channel_map;                     // JSON, as heartbeats are answered
   std::vector<std::string> direct_players;
   std::chrono::milliseconds session_idle{10'000};
+  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};
   std::chrono::milliseconds receipt_lifetime{300'000};
   std::chrono::milliseconds publish_delay{200};
   std::chrono::milliseconds order_deadline{5'000};

@@ -101,9 +101,19 @@ bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   return false;
 }
 
+/// How long the viewer may watch what it is told here without a further playlist request. One that has ended is not asked for again, and segment
+/// links name no session: nothing else would say that it is watched.
+std::chrono::milliseconds RequestFlow::idle_for(const EventView& view, const SourceSnapshot& snapshot) {
+  constexpr std::int64_t kMostSegments = 1'000'000;
+  const auto idle = std::max(view.session_idle, 3 * snapshot.target_duration());
+  if (!snapshot.ended()) return idle;
+  const auto segments = std::clamp<std::int64_t>(snapshot.next_msn() - snapshot.first_msn(), 0, kMostSegments);
+  return std::clamp(segments * snapshot.target_duration() + idle, idle, std::max(idle, view.ended_session_idle));
+}
+
 /// Once more when the playlist is known, unless the request's own renewal has just given as much.
 bool RequestFlow::renew_for(Viewer& viewer, const PlaylistAnswer& found) {
-  const auto idle = std::max(viewer.view->session_idle, 3 * found.snapshot->target_duration());
+  const auto idle = idle_for(*viewer.view, *found.snapshot);
   const bool was_renewed = !viewer.ticket && !found.waited && idle == viewer.view->session_idle;
   return was_renewed || renew(viewer, idle);
 }

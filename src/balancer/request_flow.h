@@ -67,6 +67,7 @@ class RequestFlow {
   bool take_pass(runtime::Worker&, Viewer&, std::string_view text);
   bool take_token(runtime::Worker&, Viewer&, std::string_view text);
   bool renew(Viewer&, std::chrono::milliseconds idle);
+  static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);
   bool renew_for(Viewer&, const PlaylistAnswer&);
   bool admit(Viewer&);
   void hear_cache(Viewer&);

@@ -326,6 +326,23 @@ TEST_CASE("A session that was stopped, and one whose place another device took, 
   CHECK(house.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
 
+TEST_CASE("A long idle time goes on after a kill, and ends when it would have ended") {
+  House house;
+  house.begin(5);
+  house.gate->idle = 2h;
+  const auto film = house.gate->granted(house.gate->ask());
+  house.gate->pass(1s);
+  CHECK(house.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
+  house.settle();
+  house.end();
+  house.begin(5);   // a day later
+  house.gate->pass(60s);
+  CHECK(house.gate->admission->sessions() == 1);
+  house.gate->clock.advance(6h);
+  house.gate->pass(2s);
+  CHECK(house.gate->admission->sessions() == 0);
+}
+
 TEST_CASE("Few who wait leave the queue open, however often the process was killed while there was no room") {
   House house;
   house.begin(0);
@@ -352,4 +369,18 @@ TEST_CASE("A clean stop wastes no number") {
   house.begin(0);
   house.settle();
   CHECK(house.gate->ticket(house.gate->ask()).number == 2);
+}
+
+TEST_CASE("Who left a film before a kill gives the place back soon after it") {
+  House house;
+  house.begin(5);
+  const auto film = house.gate->granted(house.gate->ask());
+  CHECK(house.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
+  CHECK(house.gate->admission->leave(film));
+  house.settle();
+  house.end();
+  house.begin(5);
+  CHECK(house.gate->admission->sessions() == 1);
+  house.gate->pass(12s);
+  CHECK(house.gate->admission->sessions() == 0);
 }

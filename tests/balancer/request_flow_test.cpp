@@ -238,6 +238,29 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
   CHECK(s.admission.sessions() == 1);
 }
 
+TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
+  Stage s;
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // 1,000 segments of 6 s
+  SUBCASE("as long as its segments") {}
+  SUBCASE("as the bound says") { s.ended_session_idle = 95min; }
+  s.publish();
+  const auto base = s.open("direct");
+  s.get(base + "v.m3u8");
+  const auto sleep = [&](std::chrono::minutes time) {
+    for (; time > 0min; time -= 10min) {
+      s.clock.advance(10min);
+      s.admission.tick();
+    }
+  };
+  sleep(90min);
+  CHECK(s.admission.sessions() == 1);
+  CHECK(s.get(base + "v.m3u8")->status() == 200);   // another variant, half way
+  sleep(90min);
+  CHECK(s.admission.sessions() == 1);
+  sleep(20min);
+  CHECK(s.admission.sessions() == 0);
+}
+
 TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown out") {
   Stage s;
   Stage former;

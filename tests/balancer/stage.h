@@ -59,12 +59,13 @@ class FakeExchange final : public net::Exchange {
 /// A media playlist of MSNs [first, next) whose text says which pins it was rendered with.
 class FakeSnapshot final : public balancer::SourceSnapshot {
  public:
-  FakeSnapshot(bool multivariant, std::int64_t first, std::int64_t next) : multivariant_(multivariant), first_(first), next_(next) {}
+  FakeSnapshot(bool multivariant, std::int64_t first, std::int64_t next, bool ended = false)
+      : multivariant_(multivariant), ended_(ended), first_(first), next_(next) {}
   bool is_multivariant() const override { return multivariant_; }
   std::int64_t first_msn() const override { return first_; }
   std::int64_t next_msn() const override { return next_; }
   std::chrono::milliseconds target_duration() const override { return std::chrono::milliseconds{multivariant_ ? 0 : 6'000}; }
-  bool ended() const override { return false; }
+  bool ended() const override { return ended_; }
   base::WallTime confirmed_at() const override { return {}; }
   std::shared_ptr<const balancer::Rendered> render(const balancer::LinkPins& pins) const override {
     std::string text = multivariant_ ? "multivariant" : "media";
@@ -114,6 +115,7 @@ struct Stage {
   std::vector<balancer::OnPlaylist> waiting;
   std::vector<std::string> asked;                 // "channel path?query"
   bool is_stale = false;
+  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};   // of the next publish()
   std::optional<balancer::BlockingReload> want;   // of every question that is answered
 
   balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
@@ -140,6 +142,7 @@ struct Stage {
     made->event = event;
     made->keys = std::make_shared<base::KeyRing>(one_key());
     made->direct_players = balancer::default_direct_players();
+    made->ended_session_idle = ended_session_idle;
     view.publish(std::move(made));
   }
 
