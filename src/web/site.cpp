@@ -47,7 +47,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kContent
 // The page may play from any node and ask any balancer, and runs no code but its own.
 constexpr std::string_view kPagePolicy =
     "default-src 'self'; connect-src *; media-src * blob:; img-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'";
+    "base-uri 'none'; frame-ancestors 'none'";
 
 bool is_compressible(std::string_view content_type) {
   return content_type.starts_with("text/") || content_type.starts_with("application/json") ||

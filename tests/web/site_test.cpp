@@ -84,6 +84,7 @@ TEST_CASE("a page may run no code but its own") {
   Folder folder;
   const auto page = load(folder)->answer(get("/"));
   const auto policy = page.headers.first("Content-Security-Policy");
+  CHECK(policy.value_or("").find("frame-ancestors 'none'") != std::string_view::npos);
   REQUIRE(policy.has_value());
   CHECK(policy->find("default-src 'self'") != std::string_view::npos);
   CHECK(policy->find("unsafe") == std::string_view::npos);

@@ -180,7 +180,10 @@ export class PlayerSession {
     this.observed.message = `${text} Trying again.`;
     this.enter("reconnecting");
     clearTimeout(this.retryTimer);
+    // A playlist or segment that could not be loaded is asked for again, and the last picture stays; all else opens the channel anew.
+    const canGoOn = data.type === Hls.ErrorTypes.NETWORK_ERROR && /^(level|audioTrack|frag|key)Load(Error|TimeOut)$/.test(data.details);
     this.retryTimer = window.setTimeout(() => {
+      if (canGoOn && this.hls) return this.hls.startLoad();
       this.hls?.destroy();
       this.openHls();
     }, this.retryMs);

@@ -19,6 +19,8 @@ const sentences: Record<string, string> = {
   levelLoadTimeOut: "A playlist of this quality did not arrive in time",
   levelParsingError: "A playlist of this quality cannot be read",
   levelEmptyError: "A playlist of this quality is empty",
+  audioTrackLoadError: "A playlist of the sound track could not be loaded",
+  audioTrackLoadTimeOut: "A playlist of the sound track did not arrive in time",
   fragLoadError: "A segment could not be loaded",
   fragLoadTimeOut: "A segment did not arrive in time",
   fragParsingError: "A segment is damaged",

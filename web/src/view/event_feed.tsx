@@ -1,4 +1,5 @@
-// What happened, newest first, in words: nodes that changed, stalls, errors.
+// What happened, newest first, in sentences: nodes that changed, stalls, interruptions. What the player repaired by itself at once, and what
+// only repeats the line before, is left out; `window.tribune` has all of it.
 
 import type { Observed } from "../player/observed";
 import { seconds } from "./words";
@@ -20,11 +21,12 @@ function happenings(seen: Observed): Happened[] {
     node = fragment.node;
   }
   for (const stall of seen.stalls) {
-    const text = stall.durationMs === null ? "The picture is waiting for data." : `The picture stood still for ${seconds(stall.durationMs / 1000)}.`;
+    const text = stall.durationMs === null ? "Playback stopped and waits for data." : `Playback stopped for ${seconds(stall.durationMs / 1000)}.`;
     list.push({ at: stall.at, bad: true, text });
   }
-  for (const error of seen.errors) list.push({ at: error.at, bad: error.fatal, text: error.text });
-  return list.sort((a, b) => b.at - a.at).slice(0, kShown);
+  for (const error of seen.errors) if (error.fatal) list.push({ at: error.at, bad: true, text: error.text });
+  const sorted = list.sort((a, b) => b.at - a.at);
+  return sorted.filter((happened, i) => happened.text !== sorted[i + 1]?.text).slice(0, kShown);
 }
 
 export function EventFeed({ seen }: { seen: Observed }) {

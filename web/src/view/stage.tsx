@@ -14,6 +14,7 @@ interface Properties {
 
 export function Stage({ video, seen, door, title, problem }: Properties) {
   const isOutside = door !== null && (door.state === "queued" || door.state === "full" || door.state === "refused");
+  const isAway = seen.state === "reconnecting";
   const isLoading = door?.state === "asking" || seen.state === "loading" || seen.state === "stalled";
   const message = problem ?? seen.message ?? (seen.state === "stalled" ? "Waiting for data …" : null);
   const muted = video.current?.muted && seen.state === "playing";
@@ -21,6 +22,12 @@ export function Stage({ video, seen, door, title, problem }: Properties) {
     <section class="stage" aria-label="Player">
       <div class="screen">
         <video ref={video} controls={!isOutside} playsInline muted autoPlay />
+        {isAway && !isOutside && (
+          <div class="outage" role="alert">
+            <div class="spinner" aria-hidden="true" />
+            <p>The programme is interrupted. It goes on here by itself.</p>
+          </div>
+        )}
         {isLoading && !isOutside && <div class="spinner" aria-hidden="true" />}
         {muted && (
           <button type="button" class="unmute" onClick={() => (video.current!.muted = false)}>
@@ -28,7 +35,7 @@ export function Stage({ video, seen, door, title, problem }: Properties) {
           </button>
         )}
         {isOutside && <WaitingRoom door={door} isInPlayer={seen.isSlate} />}
-        {message && !isOutside && (
+        {message && !isOutside && !isAway && (
           <p class="message" role="alert">
             {message}
           </p>
