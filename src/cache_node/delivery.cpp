@@ -5,7 +5,7 @@
 #include <new>
 
 #include "base/memory.h"
-#include "contracts/peer_mark.h"
+#include "cache_node/fill_answer.h"
 #include "http/problem.h"
 #include "http/storing.h"
 
@@ -44,13 +44,15 @@ bool Delivery::start() {
     metrics_.cut.add();
     over();
   });
-  if (facts_.for_node) patience_ = loop_.after(kNodePatience, [this] { say_waiting(); });
+  if (facts_.for_node) patience_ = loop_.after(fill_->lost_origin() ? std::chrono::milliseconds(0) : kNodePatience, [this] { say_waiting(); });
   advance();
   return true;
 }
 
 void Delivery::say_waiting() {
   if (is_over_ || streaming_) return;
+  const FillFailure lost{&http::problems::origin_unavailable, "this node does not reach the origin", "no_origin"};
+  if (fill_->lost_origin()) return refuse(lost);
   exchange_->note.reason = "waiting";
   exchange_->reply(answer_while_waiting());
   over();
@@ -195,7 +197,7 @@ void Delivery::refuse(const FillFailure& failure) {
   exchange_->note.reason = failure.reason;
   exchange_->note.node = facts_.node;
   auto response = http::problem(*failure.problem, failure.detail);
-  if (facts_.for_node) response.headers.add(contracts::kVerdictHeader, failure.reason);
+  if (facts_.for_node) add_verdict(response.headers, failure);
   exchange_->reply(std::move(response));
   over();
 }

@@ -12,6 +12,7 @@
 //   memory     the disk failed: chunks stay in RAM, the object is not stored               (DiskWriter)
 //   nothing    RAM is short as well: chunks go when every reader has passed; no newcomers  (FillRunner)
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -38,7 +39,7 @@ struct FillFailure {
   std::string detail;
   std::string_view reason;      // one word, a literal
   bool look_again = false;      // a stale object that the fill would have replaced is there again, and may serve
-  int status = 0;               // that the origin answered, if it did
+  int status = 0;               // that the origin answered, as this node or another one heard it; 0: nobody heard it
   bool is_gone() const { return status == 404 || status == 410; }
 };
 
@@ -100,6 +101,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void keep_less(Keeping keeping);
   Keeping keeping() const;
 
+  /// The node that fills does not reach the origin: other nodes must not wait for it.
+  void lose_origin() { lost_origin_ = true; }
+  bool lost_origin() const { return lost_origin_; }
+
   /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes came or the phase changed. Nothing
   /// when the beginning is gone already (keeping nothing).
   std::unique_ptr<FillReader> join(net::EventLoop& loop, std::function<void()> on_progress);
@@ -131,6 +136,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const std::uint32_t generation_;
   const std::shared_ptr<FillMemory> memory_;
   const std::optional<ObjectHead> previous_;
+  std::atomic<bool> lost_origin_{false};
 
   mutable std::mutex mutex_;                // guards all that follows
   Phase phase_ = Phase::asking;

@@ -4,6 +4,7 @@
 
 #include "contracts/canonical.h"
 #include "contracts/order.h"
+#include "contracts/peer_mark.h"
 #include "http/date.h"
 #include "http/problem.h"
 
@@ -38,6 +39,21 @@ FillFailure failure_of_status(int status) {
     failure.reason = "origin_error";
   }
   return failure;
+}
+
+std::optional<int> origin_status_of(const http::Headers& headers) {
+  const auto status = contracts::read_decimal(headers.first(contracts::kOriginStatusHeader).value_or(""));
+  if (!status || *status < 100 || *status > 999) return std::nullopt;
+  return static_cast<int>(*status);
+}
+
+FillFailure failure_of_node(std::string_view name, int status) {
+  return {&problems::origin_unavailable, fmt::format("{} answered {} and says nothing of the origin", name, status), "no_origin"};
+}
+
+void add_verdict(http::Headers& headers, const FillFailure& failure) {
+  headers.add(contracts::kVerdictHeader, failure.reason);
+  if (failure.status != 0) headers.add(contracts::kOriginStatusHeader, fmt::format("{}", failure.status));
 }
 
 bool is_about_to_exist(int status) { return status == 404 || status == 403 || status == 425 || status >= 500; }

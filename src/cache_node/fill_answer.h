@@ -21,6 +21,13 @@ namespace tribune::cache_node {
 FillFailure failure_of(const base::Error&);
 FillFailure failure_of_status(int status);
 
+/// The origin's own status in another node's answer; nothing when the node does not say what the origin said.
+std::optional<int> origin_status_of(const http::Headers&);
+/// What another node's answer is that says nothing of the origin.
+FillFailure failure_of_node(std::string_view name, int status);
+/// What another node hears beside a problem document.
+void add_verdict(http::Headers&, const FillFailure&);
+
 /// A segment that is listed may be there in a moment.
 bool is_about_to_exist(int status);
 bool is_strong(std::string_view etag);

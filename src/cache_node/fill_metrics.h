@@ -18,6 +18,7 @@ struct FillMetrics {
         varied(m.counter("tribune_cache_varied_answers_total", "Answers of origins that depend on request fields which tell no objects apart (vary_on).")),
         asked_peers(asked(m, "peer")), asked_parents(asked(m, "parent")), asked_origins(asked(m, "origin")),
         passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
+        lost_origins(m.counter("tribune_cache_lost_origins_total", "Fills for which this node did not reach the origin, so that it asked further nodes of its group.")),
         refused_for_memory(m.counter("tribune_cache_refused_for_memory_total", "Requests that would have begun a fill while memory was scarce.")),
         waits(m.counter("tribune_cache_peer_waits_total", "Answers of other nodes that they wait for the origin themselves.")),
         node_bytes(m.counter("tribune_cache_peer_bytes_total", "Body bytes that came from other nodes.")),
@@ -29,7 +30,7 @@ struct FillMetrics {
   }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;
-  base::Counter asked_peers, asked_parents, asked_origins, passed_over, refused_for_memory, waits, node_bytes, origin_bytes;
+  base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_for_memory, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };
 

@@ -52,8 +52,12 @@ void FillRunner::start() {
 void FillRunner::ask() {
   refusal_.reset();
   prefix_.reset();
-  if (turns_.find_one_to_ask()) return send(place());
-  hold_or_fail({&problems::origin_unavailable, place().name + " failed too often and is left alone for a moment", "circuit_open"});
+  const bool found = turns_.find_one_to_ask();
+  FillFailure left_alone{&problems::origin_unavailable, (turns_.is_last_resort() ? "the origin" : place().name) + " failed too often and is left alone for a moment",
+                         "circuit_open"};
+  if (turns_.is_last_resort()) note_lost_origin(left_alone);
+  if (found) return send(place());
+  blame_ ? fail(*blame_, true) : hold_or_fail(std::move(left_alone));
 }
 
 void FillRunner::send(const Place& to) {
@@ -65,7 +69,7 @@ void FillRunner::send(const Place& to) {
   request.headers = {{"Accept-Encoding", "identity"}};
   for (const auto& field : source_.variant.fields.all()) request.headers.add(field.name, field.value);
   if (to.is_node()) {
-    const auto mark = source_.signing.fields(to.kind, parts_.clock.wall_now());
+    const auto mark = source_.signing.fields(to, parts_.clock.wall_now());
     for (const auto& field : mark.all()) request.headers.add(field.name, field.value);
   }
   request.destinations.allowed_origins = to.allowed_origins;
@@ -107,11 +111,18 @@ void FillRunner::ask_soon() {
 
 /// This place does not have it: the next one may. After the last, who is to blame is told, or all are asked again.
 void FillRunner::pass_over(FillFailure failure) {
-  if (!turns_.has_next()) return hold_or_fail(std::move(failure));
+  if (!turns_.has_next()) return blame_ ? fail(*blame_, true) : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
   parts_.log.debug("cache_node", "fill_passes_over", {{"object", fill_->key().text}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.detail}});
   turns_.next();
   ask_soon();
+}
+
+void FillRunner::note_lost_origin(const FillFailure& why) {
+  if (blame_) return;
+  blame_ = why;
+  fill_->lose_origin();
+  parts_.metrics.lost_origins.add();
 }
 
 net::Flow FillRunner::bytes_came(std::string_view bytes) {
@@ -192,6 +203,11 @@ void FillRunner::ended(base::Result<void> result) {
     if (feeding_) return broke_off(result.error());
     const auto failure = failure_of(result.error());
     if (turns_.has_next()) return pass_over(failure);
+    if (!answers_ && turns_.begin_last_resort()) {
+      note_lost_origin(failure);
+      return pass_over(failure);
+    }
+    if (blame_) return fail(*blame_, true);
     if (result.error().may_retry && turns_.may_retry()) {
       parts_.metrics.retries.add();
       turns_.begin_again();

@@ -64,6 +64,7 @@ class FillRunner {
   void send(const Place&);
   void ask_soon();
   void pass_over(FillFailure);
+  void note_lost_origin(const FillFailure& why);
   void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
 
@@ -123,6 +124,7 @@ class FillRunner {
   std::string etag_;                          // the origin's
   Checksum sum_;                              // of all that went into the fill
   std::optional<Checksum> prefix_;            // while a second whole body repeats what is here already
+  std::optional<FillFailure> blame_;          // why the origin was not reached; of the last resort
   std::optional<FillFailure> refusal_;        // a head that cannot be used; its body is not read
 };
 

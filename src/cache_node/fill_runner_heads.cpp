@@ -30,7 +30,8 @@ void FillRunner::head_came(const net::FetchHead& head) {
 bool FillRunner::node_declined(const net::FetchHead& head) {
   if (head.status == 200 || ((feeding_ || source_.file) && head.status == 206) || (source_.file && head.status == 416) || (is_conditional_ && head.status == 304)) return false;
   const auto verdict = head.headers.first(contracts::kVerdictHeader).value_or("");
-  refusal_ = failure_of_status(head.status);
+  const auto status = origin_status_of(head.headers);
+  refusal_ = status ? failure_of_status(*status) : failure_of_node(place().name, head.status);
   const auto sliced = verdict == kVerdictSliced ? contracts::read_decimal(head.headers.first(kSlicedLength).value_or("")) : std::nullopt;
   if (sliced && *sliced > 0 && settings_.slice_bytes > 0 && !source_.file && !feeding_) {
     go_in_slices(head, static_cast<std::uint64_t>(*sliced));
@@ -39,10 +40,10 @@ bool FillRunner::node_declined(const net::FetchHead& head) {
   if (verdict == contracts::kVerdictWaiting && turns_.waits_for_node()) {
     parts_.metrics.waits.add();
     ask_soon();
-  } else if (verdict.empty() || verdict == contracts::kVerdictWaiting || verdict == kVerdictSliced || feeding_) {
-    pass_over(*refusal_);
-  } else {
+  } else if (status && !feeding_) {
     fail(*refusal_, true);   // it asked the origin, and held and retried as we would
+  } else {
+    pass_over(*refusal_);    // what it could not get says nothing of what the next one can
   }
   return true;
 }
@@ -106,8 +107,8 @@ void FillRunner::first_head(const net::FetchHead& head) {
     if (is_about_to_exist(head.status)) return pass_over(*refusal_);
     return fail(*refusal_, true);
   }
-  const auto broken = [this](std::string detail) {
-    refusal_ = FillFailure{&problems::origin_broken, std::move(detail), "origin_broken"};
+  const auto broken = [this, &head](std::string detail) {
+    refusal_ = FillFailure{&problems::origin_broken, std::move(detail), "origin_broken", false, head.status};
     fail(*refusal_, true);
   };
   if (const auto why = unusable_body(head); !why.empty()) return broken(std::string(why));

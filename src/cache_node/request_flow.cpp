@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "cache_node/answer.h"
+#include "cache_node/fill_answer.h"
 #include "cache_node/object_key.h"
 #include "contracts/peer_mark.h"
 #include "http/cmsd.h"
@@ -92,7 +93,12 @@ bool RequestFlow::read_asker(net::Exchange& exchange, Wish& wish) {
     refuse(exchange, parts_.node_metrics.refused, http::problems::forbidden, mark.error().text, "peer_mark_invalid");
     return false;
   }
-  wish.asker = {mark->kind == contracts::PeerMark::Kind::peer ? Asker::Kind::peer : Asker::Kind::child, mark->tiers};
+  switch (mark->kind) {
+    case contracts::PeerMark::Kind::peer: wish.asker.kind = Asker::Kind::peer; break;
+    case contracts::PeerMark::Kind::child: wish.asker.kind = Asker::Kind::child; break;
+    case contracts::PeerMark::Kind::stranded: wish.asker.kind = Asker::Kind::stranded; break;
+  }
+  wish.asker.tiers = mark->tiers;
   return true;
 }
 
@@ -398,7 +404,7 @@ void RequestFlow::refuse_filled(net::Exchange& exchange, const Wish& wish, const
   metrics_for(wish).failed.add();
   exchange.note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
-  if (wish.asker.kind != Asker::Kind::viewer) response.headers.add(contracts::kVerdictHeader, failure.reason);
+  if (wish.asker.kind != Asker::Kind::viewer) add_verdict(response.headers, failure);
   exchange.reply(std::move(response));
 }
 

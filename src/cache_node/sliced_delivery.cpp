@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/memory.h"
+#include "cache_node/fill_answer.h"
 #include "contracts/peer_mark.h"
 #include "http/problem.h"
 
@@ -198,7 +199,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
   tools_.metrics.failed.add();
   exchange->note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
-  if (facts_.for_node) response.headers.add(contracts::kVerdictHeader, failure.reason);
+  if (facts_.for_node) add_verdict(response.headers, failure);
   exchange->reply(std::move(response));
 }
 

@@ -1,17 +1,22 @@
 #include "contracts/peer_mark.h"
 
+#include <algorithm>
+#include <array>
+
 #include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
 
 namespace tribune::contracts {
 namespace {
 
+constexpr std::array<std::string_view, 3> kKinds = {"peer", "child", "stranded"};
+
 std::string context_of(std::string_view object) { return "GET " + std::string(object); }
 
 }  // namespace
 
 http::Headers mark_fields(const base::KeyRing& keys, const PeerMark& mark, std::string_view object, base::WallTime now) {
-  const auto text = std::string(mark.kind == PeerMark::Kind::peer ? "peer " : "child ") + mark.node + " " + std::to_string(mark.tiers);
+  const auto text = std::string(kKinds[static_cast<std::size_t>(mark.kind)]) + " " + mark.node + " " + std::to_string(mark.tiers);
   http::Headers fields;
   fields.add(kPeerHeader, text);
   if (auto signature = sign_body(keys, context_of(object), text, now); !signature.empty()) fields.add(kSignatureHeader, std::move(signature));
@@ -26,11 +31,12 @@ base::Result<PeerMark> read_mark(const base::KeyRing& keys, const http::Headers&
   if (!parts || fields.count(kPeerHeader) != 1) return refused("the mark of a cache node is malformed");
   const auto [kind, node, tiers_text] = *parts;
   const auto tiers = read_decimal(tiers_text);
-  if ((kind != "peer" && kind != "child") || !is_id(node) || !tiers) return refused("the mark of a cache node is malformed");
+  const auto known = std::find(kKinds.begin(), kKinds.end(), kind);
+  if (known == kKinds.end() || !is_id(node) || !tiers) return refused("the mark of a cache node is malformed");
   const auto signature = fields.first(kSignatureHeader).value_or("");
   if (const auto verified = verify_body(keys, context_of(object), text, signature, now, skew); !verified) return tl::unexpected(verified.error());
   if (*tiers > kMaxTiers) return refused("the tiers of cache nodes go round in a ring");
-  return PeerMark{kind == "peer" ? PeerMark::Kind::peer : PeerMark::Kind::child, std::string(node), *tiers};
+  return PeerMark{static_cast<PeerMark::Kind>(known - kKinds.begin()), std::string(node), *tiers};
 }
 
 }  // namespace tribune::contracts

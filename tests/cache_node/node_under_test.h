@@ -27,6 +27,7 @@ class NodeUnderTest {
     FillSettings fill = quick();
     KeepRules keep = {};
     VaryRules vary = {};
+    std::string group = {};
   };
   static FillSettings quick() {
     FillSettings settings;
@@ -146,6 +147,7 @@ class NodeUnderTest {
     made->keys = std::shared_ptr<const base::KeyRing>(std::shared_ptr<void>(), &keys());
     made->clock_skew = std::chrono::seconds(30);
     made->settings.id = "stadium";
+    made->settings.group = options.group;
     made->fill = options.fill;
     made->keep = options.keep;
     made->vary = options.vary;

@@ -1,6 +1,7 @@
 """Fixtures of the scenario tests. Everything a test starts is ended, and looked at, when the test is over."""
 import os
 import shutil
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness.event import Event  # noqa: E402
+from harness.names import Names  # noqa: E402
 from harness.origin import Origin  # noqa: E402
 from harness.program import BINARY, Tribune  # noqa: E402
 
@@ -96,3 +98,16 @@ def programs(request, folder, origins):
 def event(folder, programs, origins):
     """A whole event: an origin, a balancer and cache nodes; see harness/event.py."""
     return Event(folder, programs, origins)
+
+
+@pytest.fixture(scope="session")
+def resolver_library(tmp_path_factory):
+    library = tmp_path_factory.mktemp("resolver") / "resolver.so"
+    source = Path(__file__).parent / "harness" / "resolver.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def names(folder, resolver_library):
+    return Names(folder, resolver_library)

@@ -1,43 +1,9 @@
 """Names and addresses of origins (fault 24): no resolver and no dead address blocks a loop, and no name leads to a forbidden
 place. A small library in front of getaddrinfo answers from a file that the test writes."""
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 from harness import words
 from harness.waiting import Stopwatch, stretched, wait_until
 from harness.wire import fetch
-
-SOURCE = Path(__file__).parent / "harness" / "resolver.c"
-
-
-@pytest.fixture(scope="session")
-def resolver_library(tmp_path_factory):
-    library = tmp_path_factory.mktemp("resolver") / "resolver.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"], check=True)
-    return library
-
-
-class Names:
-    """What names resolve to: an address, several, "fail" or "hang"."""
-
-    def __init__(self, folder, library):
-        self.file = folder / "names"
-        self.say()
-        self.environment = {"LD_PRELOAD": str(library), "TRIBUNE_TEST_NAMES": str(self.file),
-                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
-
-    def say(self, **names):
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text("".join(f"{name}.test {' '.join(to.split(','))}\n" for name, to in names.items()))
-        fresh.rename(self.file)
-
-
-@pytest.fixture
-def names(folder, resolver_library):
-    return Names(folder, resolver_library)
-
 
 def stand(event, names, process=None):
     origin = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}

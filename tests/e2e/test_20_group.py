@@ -5,8 +5,9 @@ import threading
 import pytest
 from harness.crowd import visit_all
 from harness.event import merged
+from harness.names import Names
 from harness.origin import head, held, in_turn, ok, raw, status
-from harness.waiting import wait_until
+from harness.waiting import stretched, wait_until
 from harness.wire import fetch
 
 NODES = ("n1", "n2", "n3", "n4")
@@ -245,3 +246,32 @@ def test_an_origin_that_fails_again_and_again_is_left_alone_and_then_asked_by_on
     wait_until(lambda: get(event, "stadium", target).status == 200, 8, "half-open: one fill asks, and closes it")
     wait_until(lambda: event.nodes["stadium"].metric("tribune_cache_circuits_open") == 0, 5)
     assert event.origin.count(path) == 1
+
+
+@pytest.mark.parametrize("fault", ["refused", "hang"])
+def test_a_member_that_does_not_reach_the_origin_stops_nobody(event, folder, resolver_library, fault):
+    """Two nodes reach the origin, one does not: every viewer of every node has every segment."""
+    nodes = ("n1", "n2", "n3")
+    event.live.size = 100_000
+    event.channels = [event.entry("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
+    all_well, cut_off = (folder / "well", folder / "cut_off")
+    for place in (all_well, cut_off):
+        place.mkdir()
+    well, cut = Names(all_well, resolver_library), Names(cut_off, resolver_library)
+    well.say(origin="127.0.0.1")
+    cut.say(origin="127.0.0.2" if fault == "refused" else "hang")   # nothing listens there
+    origin = {"cache_node": {"origin": {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}}}
+    for name in nodes:
+        event.start_node(name, merged(GROUP, origin), environment=(cut if name == "n2" else well).environment)
+    event.start_balancer(nodes, {"balancer": {"origin": {"allow_special_addresses": True}}}, environment=well.environment)
+    for name in nodes:
+        event.wait_heard(name)
+        wait_until(lambda n=name: event.nodes[n].admin("/status").json["cache_node"]["peers"] == len(nodes), 6, f"{name} knows its peers")
+    for _ in range(8):
+        path, body, target = fresh(event)
+        thread, visits = crowd_on(event, target, 48, nodes)
+        thread.join()
+        assert [(v.index % 3, v.status, v.error) for v in visits if v.status != 200 or v.error or v.body != body] == []
+        assert max(v.ended_at for v in visits) < stretched(4), "within a player's patience"
+        assert event.origin.count(path) <= 2
+    assert event.nodes["n2"].metric("tribune_cache_lost_origins_total") > 0

@@ -10,6 +10,8 @@ namespace {
 
 /// For a while at least: a viewer's link may end while the node that was asked still looks at its clock.
 constexpr std::int64_t kLeastLinkSeconds = 60;
+/// Each of them asks an origin that may be down for all.
+constexpr std::ptrdiff_t kMostLastResorts = 2;
 
 struct Making {
   const NodeView& view;
@@ -32,18 +34,36 @@ Place node_place(const Making& m, Place::Kind kind, std::string name, const std:
   return place;
 }
 
-void add_peers(const Making& m, const Peers& peers, const ObjectKey& key) {
+/// The peers before this node in the object's line, and a few of those behind it.
+struct Neighbours {
+  std::vector<Place> before, behind;
+};
+
+Neighbours neighbours(const Making& m, const Peers& peers, const ObjectKey& key) {
   const auto& own = m.view.settings.id;
   std::vector<base::RendezvousCandidate> candidates;
   for (const auto& peer : peers)
     if (peer.id != own) candidates.push_back({peer.id});
   const auto others = candidates.size();
   candidates.push_back({own});
+  Neighbours found;
+  bool is_behind = false;
   for (const auto at : base::rendezvous_order(candidates, key.text)) {
-    if (at == others) return;
+    if (at == others) {
+      is_behind = true;
+      continue;
+    }
+    if (std::ssize(found.behind) == kMostLastResorts) break;
     const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
-    m.places.push_back(node_place(m, Place::Kind::peer, "peer " + peer->id, peer->url));
+    auto place = node_place(m, Place::Kind::peer, "peer " + peer->id, peer->url);
+    place.is_last_resort = is_behind;
+    (is_behind ? found.behind : found.before).push_back(std::move(place));
   }
+  return found;
+}
+
+void add(std::vector<Place>& places, std::vector<Place> more) {
+  places.insert(places.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 void add_parents(const Making& m, const ObjectKey& key) {
@@ -84,9 +104,10 @@ std::string_view word(Place::Kind kind) {
   return "unknown";
 }
 
-http::Headers Signing::fields(Place::Kind kind, base::WallTime now) const {
-  const bool up = kind == Place::Kind::parent;
-  const contracts::PeerMark mark{up ? contracts::PeerMark::Kind::child : contracts::PeerMark::Kind::peer, node, up ? tiers + 1 : tiers};
+http::Headers Signing::fields(const Place& to, base::WallTime now) const {
+  using Kind = contracts::PeerMark::Kind;
+  const bool up = to.kind == Place::Kind::parent;
+  const contracts::PeerMark mark{up ? Kind::child : to.is_last_resort ? Kind::stranded : Kind::peer, node, up ? tiers + 1 : tiers};
   return contracts::mark_fields(*keys, mark, object, now);
 }
 
@@ -103,13 +124,19 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   std::string target;
   if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
   const Making making{view, target, source.places};
+  const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
+  Neighbours near;
+  if (!target.empty() && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded) near = neighbours(making, peers, key);
+  bool asks_peers = false;
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
     if (target.empty()) continue;             // no key can sign: nobody else would believe us
-    if (step == "peers" && asker.kind != Asker::Kind::peer && !view.settings.group.empty()) add_peers(making, peers, key);
+    if (step == "peers") asks_peers = true;
+    if (step == "peers" && !is_peers) add(source.places, std::move(near.before));
     if (step == "parent" && asker.tiers < contracts::kMaxTiers) add_parents(making, key);
   }
   if (source.places.empty()) add_origins(making, channel, *uri);
+  if (asks_peers) add(source.places, std::move(near.behind));
   return source;
 }
 

@@ -5,6 +5,9 @@
 // A node asks only nodes that stand before it in the object's line, and the order of two nodes depends on their ids alone:
 // however different the nodes' knowledge of who lives, fills that wait for each other never go round in a ring. A peer's
 // question begins at the parents or the origin: it is never handed on to a peer.
+//
+// Behind the origin stand a few of the nodes that come after this one, as the last resort of a node that does not reach the origin. Nobody
+// waits for a node that asks them (Fill::lost_origin), so they close no ring; what they ask for has no last resort of its own.
 // WHY: no weights here: the order of two nodes must not depend on what one has heard of the other.
 //
 // Pure functions.
@@ -34,7 +37,7 @@ namespace tribune::cache_node {
 
 /// Who wants an object.
 struct Asker {
-  enum class Kind { viewer, peer, child };
+  enum class Kind { viewer, peer, child, stranded };
   Kind kind = Kind::viewer;
   std::int64_t tiers = 0;                     // of parents that led here; a viewer's: 0
 };
@@ -49,6 +52,7 @@ struct Place {
   net::FetchDeadlines deadlines;
   bool allow_special_addresses = false;
   CircuitSettings circuit;
+  bool is_last_resort = false;                // behind all others
 
   bool is_node() const { return kind != Kind::origin; }
 };
@@ -61,7 +65,7 @@ struct Signing {
   std::string node;                           // this one
   std::string object;                         // the link's text: the key may say less of it, or more
   std::int64_t tiers = 0;
-  http::Headers fields(Place::Kind, base::WallTime now) const;
+  http::Headers fields(const Place&, base::WallTime now) const;
 };
 
 /// Where an object comes from: only ever made from the channel map, the group and the configuration.

@@ -5,10 +5,16 @@ namespace tribune::cache_node {
 FillTurns::FillTurns(const std::vector<Place>& places, Circuits& circuits, const base::Clock& clock, const FillSettings& settings)
     : places_(places), circuits_(circuits), clock_(clock), settings_(settings), started_(clock.steady_now()), pause_(settings.hold_retry) {}
 
+bool FillTurns::begin_last_resort() {
+  if (last_resort_ || turn_ + 1 >= places_.size()) return false;
+  last_resort_ = true;
+  return true;
+}
+
 bool FillTurns::find_one_to_ask() {
   const auto now = clock_.steady_now();
   while (!circuits_.may_ask(place().name, now)) {
-    if (!has_next()) return false;
+    if (!has_next() && !begin_last_resort()) return false;
     next();
   }
   return true;

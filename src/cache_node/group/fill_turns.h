@@ -25,11 +25,15 @@ class FillTurns {
   const Place& place() const { return places_[turn_]; }
   /// From 0 on; of the same fill the same number is the same place.
   std::size_t number() const { return turn_; }
-  bool has_next() const { return turn_ + 1 < places_.size(); }
+  bool has_next() const { return turn_ + 1 < places_.size() && (last_resort_ || !places_[turn_ + 1].is_last_resort); }
   void next() { ++turn_; }
   void begin_again() { turn_ = 0; }
 
-  /// Goes on to the first from here that is not left alone. False: the last one is left alone too.
+  /// Nobody here can speak for the origin: from now on those who stand behind it are asked as well. False: there is none, or they were.
+  bool begin_last_resort();
+  bool is_last_resort() const { return last_resort_; }
+
+  /// Goes on to the first from here that is not left alone, in the last resort when all others are. False: the last one is left alone too.
   bool find_one_to_ask();
   /// What became of the question to place(), for all fills to know.
   void answered() { circuits_.succeeded(place().name); }
@@ -53,6 +57,7 @@ class FillTurns {
   std::chrono::milliseconds pause_;
   std::size_t turn_ = 0;
   bool retried_ = false;
+  bool last_resort_ = false;
 };
 
 }  // namespace tribune::cache_node

@@ -25,9 +25,17 @@ struct Fixture {
     const contracts::Link link{"demo", "e1", "seg" + std::to_string(segment) + ".ts", "", 1'750'000'000 + 3'600};
     return fill_line(view, peers, channel, link, object_key(link), asker, kNow).value();
   }
+  /// Those that are asked while the origin can be reached.
   static std::vector<std::string> names(const FillSource& source) {
     std::vector<std::string> out;
-    for (const auto& place : source.places) out.push_back(place.name);
+    for (const auto& place : source.places)
+      if (!place.is_last_resort) out.push_back(place.name);
+    return out;
+  }
+  static std::vector<std::string> last_resorts(const FillSource& source) {
+    std::vector<std::string> out;
+    for (const auto& place : source.places)
+      if (place.is_last_resort) out.push_back(place.name);
     return out;
   }
   contracts::ChannelEntry channel;
@@ -82,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "the tier above is asked where the order of the steps
   const auto& parent = source.places[0];
   CHECK(parent.allowed_origins == std::vector<std::string>{"http://up.test"});
   CHECK(parent.url.starts_with("http://up.test/media/demo/e1/seg1.ts?tl="));
-  const auto mark = contracts::read_mark(*view.keys, source.signing.fields(parent.kind, kNow), "demo/e1/seg1.ts", kNow, std::chrono::seconds(1));
+  const auto mark = contracts::read_mark(*view.keys, source.signing.fields(parent, kNow), "demo/e1/seg1.ts", kNow, std::chrono::seconds(1));
   REQUIRE(mark);
   CHECK(mark->kind == contracts::PeerMark::Kind::child);
   CHECK(mark->tiers == 1);
@@ -97,4 +105,37 @@ TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without
   CHECK(source.places[1].url == "http://backup.test/live/seg1.ts");
   view.settings.fill = {"parent"};
   CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "behind the origin stand at most two of the nodes that come after this one, for all but those who are stranded themselves") {
+  bool any = false;
+  for (int segment = 0; segment < 50; ++segment) {
+    const auto source = line("a", segment);
+    const auto before = names(source), behind = last_resorts(source);
+    CHECK(behind.size() == std::min<std::size_t>(2, 3 - (before.size() - 1)));
+    for (const auto& name : behind) {
+      CHECK(name != "peer a");
+      CHECK(std::find(before.begin(), before.end(), name) == before.end());
+    }
+    any |= !behind.empty();
+    CHECK(last_resorts(line("a", segment, {Asker::Kind::peer, 0})) == behind);
+    CHECK(last_resorts(line("a", segment, {Asker::Kind::stranded, 0})).empty());
+    CHECK(names(line("a", segment, {Asker::Kind::stranded, 0})) == std::vector<std::string>{"http://origin.test"});
+  }
+  CHECK(any);
+  view.settings.fill = {"origin"};
+  CHECK(last_resorts(line("a")).empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a last resort is asked as one who is stranded") {
+  for (int segment = 0; segment < 50; ++segment) {
+    const auto source = line("a", segment);
+    for (const auto& place : source.places) {
+      if (!place.is_node()) continue;
+      const auto object = "demo/e1/seg" + std::to_string(segment) + ".ts";
+      const auto mark = contracts::read_mark(*view.keys, source.signing.fields(place, kNow), object, kNow, std::chrono::seconds(1));
+      REQUIRE(mark);
+      CHECK(mark->kind == (place.is_last_resort ? contracts::PeerMark::Kind::stranded : contracts::PeerMark::Kind::peer));
+    }
+  }
 }

@@ -54,6 +54,24 @@ TEST_CASE_FIXTURE(Fixture, "what a place fails at opens its circuit, and what it
   CHECK(turns.place().name == "peer b");
 }
 
+TEST_CASE("the places of the last resort are asked once it began, or when all others are left alone") {
+  Fixture f;
+  auto behind = named("peer z");
+  behind.is_last_resort = true;
+  const std::vector<Place> places{named("http://origin"), behind};
+  FillTurns turns{places, f.circuits, f.clock, f.settings};
+  CHECK_FALSE(turns.has_next());
+  REQUIRE(turns.begin_last_resort());
+  CHECK(turns.has_next());
+  CHECK_FALSE(turns.begin_last_resort());
+
+  f.open(places[0]);
+  FillTurns left_alone{places, f.circuits, f.clock, f.settings};
+  REQUIRE(left_alone.find_one_to_ask());
+  CHECK(left_alone.place().name == "peer z");
+  CHECK(left_alone.is_last_resort());
+}
+
 TEST_CASE_FIXTURE(Fixture, "pauses double until the hold is over") {
   CHECK(turns.next_pause() == 100ms);
   clock.advance(100ms);

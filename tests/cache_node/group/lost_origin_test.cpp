@@ -1,0 +1,115 @@
+// A member of a group that does not reach the origin: it says so, and stops nobody.
+#include <doctest/doctest.h>
+
+#include "../node_under_test.h"
+#include "contracts/peer_mark.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+
+namespace {
+
+using AskedPtr = std::shared_ptr<Asked>;
+
+NodeUnderTest::Options in_group() {
+  NodeUnderTest::Options options;
+  options.group = "arena";
+  return options;
+}
+
+struct Fixture {
+  Folder folder;
+  NodeUnderTest node{folder.path(), in_group()};
+  const std::string body = body_of(10'000);
+  std::atomic<int> peers_asked = 0, origins_asked = 0;
+
+  Fixture() { node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
+
+  /// Of the first worker's questions.
+  void on_question(std::function<void(const AskedPtr&)> peer, std::function<void(const AskedPtr&)> origin) {
+    node.workers.client().on_asked = [this, peer = std::move(peer), origin = std::move(origin)](const AskedPtr& asked) {
+      const bool is_origin = asked->request.url.starts_with("http://origin.test");
+      ++(is_origin ? origins_asked : peers_asked);
+      (is_origin ? origin : peer)(asked);
+    };
+  }
+  void serve(const AskedPtr& asked) const {
+    ScriptedClient::head(*asked, 200, {{"Content-Type", "video/mp2t"}}, body.size());
+    ScriptedClient::bytes(*asked, body);
+    ScriptedClient::done(*asked);
+  }
+  static void not_reached(const AskedPtr& asked) {
+    ScriptedClient::done(*asked, base::failure(base::ErrorKind::unavailable, base::Fault::origin, "connection refused", true));
+  }
+  static void no_word(const AskedPtr& asked) { ScriptedClient::head(*asked, 503, {{std::string(contracts::kVerdictHeader), "origin_unavailable"}}, 0); }
+  std::vector<int> statuses(int segments) {
+    std::vector<int> out;
+    for (int i = 0; i < segments; ++i) {
+      const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
+      REQUIRE(seen->wait_end());
+      out.push_back(seen->response.status);
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a node's failure that says nothing of the origin is passed over, and the origin is asked") {
+  on_question(no_word, [this](const AskedPtr& asked) { serve(asked); });
+  CHECK(statuses(20) == std::vector<int>(20, 200));
+  CHECK(peers_asked > 0);
+  CHECK(origins_asked == 20);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node's failure that carries the origin's status is the origin's, which is not asked again") {
+  on_question([](const AskedPtr& asked) {
+    ScriptedClient::head(*asked, 404, {{std::string(contracts::kVerdictHeader), "origin_not_found"}, {std::string(contracts::kOriginStatusHeader), "404"}}, 0);
+  }, [this](const AskedPtr& asked) { serve(asked); });
+  int gone = 0;
+  for (const auto status : statuses(20)) gone += status == 404;
+  CHECK(gone > 0);
+  CHECK(gone == peers_asked);
+  CHECK(origins_asked == 20 - gone);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node that does not reach the origin gets its objects from the others, whoever comes first for them") {
+  on_question([this](const AskedPtr& asked) {
+    const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
+    mark.starts_with("stranded") ? serve(asked) : no_word(asked);
+  }, not_reached);
+  int served = 0;
+  for (const auto status : statuses(30)) served += status == 200;
+  CHECK(served > 0);
+  CHECK(origins_asked > 0);
+
+  // The others reach it: all is served, also while this node's own circuit is open.
+  on_question([this](const AskedPtr& asked) { serve(asked); }, not_reached);
+  for (int i = 100; i < 130; ++i) {
+    const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
+    REQUIRE(seen->wait_end());
+    CHECK(seen->response.status == 200);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "when nobody reaches the origin, the failure is the origin's, and nobody is asked for ever") {
+  on_question(no_word, not_reached);
+  for (const auto status : statuses(5)) CHECK(status == 503);
+  CHECK(peers_asked + origins_asked <= 5 * 2 * 3);   // each of the line, and all of them once more
+}
+
+TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not reach the origin") {
+  on_question([](const AskedPtr&) {}, not_reached);   // the last resort says nothing
+  for (int i = 0; i < 5; ++i) {
+    const auto path = "seg" + std::to_string(i) + ".ts";
+    const auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0}, object_text(node.link(path)), node.clock.wall_now());
+    const auto seen = node.ask(path, fields);
+    REQUIRE(seen->wait_end());
+    CHECK(seen->response.status == 503);
+    CHECK_FALSE(seen->header(contracts::kVerdictHeader).empty());
+    CHECK(seen->header(contracts::kVerdictHeader) != contracts::kVerdictWaiting);
+    CHECK(seen->header(contracts::kOriginStatusHeader).empty());
+  }
+  CHECK(peers_asked > 0);
+}
