@@ -49,11 +49,22 @@ std::string one_slot_text(std::int64_t slot, std::int64_t discontinuity) {
   return fmt::format("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n", slot, discontinuity);
 }
 
-base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme, const Turn& turn) {
+/// A text that this balancer made keeps the source's limits but for its length: its links and what was made explicit are longer than the source's.
+hls::Limits limits_for(std::string_view text, hls::Limits limits) {
+  constexpr std::uint64_t kMostSlateBytes = 64 * 1024;
+  const auto lines = static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
+  limits.max_bytes = std::max<std::uint64_t>(limits.max_bytes, 2 * text.size() + kMostSlateBytes);
+  limits.max_line_bytes = std::max<std::uint64_t>(limits.max_line_bytes, limits.max_bytes);
+  limits.max_lines = std::max(limits.max_lines, 2 * lines + kSlateWindow * 8);
+  return limits;
+}
+
+base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme, const Turn& turn,
+                                      const hls::Limits& limits) {
   auto slate = hls::parse(before);
   if (!slate) return tl::unexpected(slate.error());
   const hls::Joint joint{turn.msn_shift(), turn.discontinuity - turn.programme_discontinuity, 1};
-  const auto joined = hls::join(*slate, first, programme, joint);
+  const auto joined = hls::join(*slate, first, programme, joint, limits);
   if (!joined) return tl::unexpected(joined.error());
   return hls::write(*joined, {});
 }
@@ -70,8 +81,8 @@ std::string slate_text(const Slate& slate, const SlateRendition& rendition, std:
   return slots_text(slate, rendition, std::max<std::int64_t>(1, end - kSlateWindow), end);
 }
 
-base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_view text) {
-  const auto programme = hls::parse(text);
+base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_view text, const hls::Limits& limits) {
+  const auto programme = hls::parse(text, {limits_for(text, limits), {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   if (programme->segments.empty()) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
   const auto& newest = programme->segments.back();
@@ -83,8 +94,10 @@ base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_vie
   return turn;
 }
 
-base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn, std::string_view text) {
-  const auto programme = hls::parse(text);
+base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn, std::string_view text,
+                                      const hls::Limits& channel) {
+  const auto limits = limits_for(text, channel);
+  const auto programme = hls::parse(text, {limits, {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   const auto shown = programme->end_msn() - turn.msn;
   // A rendition that is behind the one that turned first.
@@ -93,10 +106,11 @@ base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* 
   if (shown <= 0) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others", true);
   const auto first = std::min(turn.slot, turn.slot - kSlateWindow + shown);
   if (rendition && first < turn.slot && programme->media_sequence <= turn.msn) {
-    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1), first, *programme, turn);
+    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1), first, *programme,
+                            turn, limits);
     if (both) return both;
   }
-  return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn);
+  return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn, limits);
 }
 
 std::string turned_query(std::string_view query, const Turn& turn) {

@@ -18,6 +18,7 @@
 #include "balancer/slate/slate.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "hls/limits.h"
 
 namespace tribune::balancer {
 
@@ -43,12 +44,14 @@ struct Turn {
 std::string slate_text(const Slate&, const SlateRendition&, std::int64_t end);
 
 /// A turn at a moment whose slot is `now`, into a programme as its media playlist's text tells it: it begins with the newest
-/// segment there, so that the distance to the live edge stays what it was. Errors: a text without segments.
-base::Result<Turn> turn_at(const Slate&, std::int64_t now, std::string_view programme);
+/// segment there, so that the distance to the live edge stays what it was. The limits are the channel's, for its source; the text, which this
+/// balancer made of it, may be longer for its links. Errors: a text without segments.
+base::Result<Turn> turn_at(const Slate&, std::int64_t now, std::string_view programme, const hls::Limits& = {});
 
 /// The playlist of a viewer who turned. `slate` and `rendition` may be null: then the slate's last segments are left out.
 /// Errors: a programme that cannot be read.
-base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn&, std::string_view programme);
+base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn&, std::string_view programme,
+                                      const hls::Limits& = {});
 
 /// The query of a viewer who turned, as the programme's numbering has it: _HLS_msn is shifted, the rest stays.
 std::string turned_query(std::string_view query, const Turn&);

@@ -265,6 +265,20 @@ TEST_CASE("A slate of another format than the programme leaves at the turn") {
   CHECK(parsed(*turned).media_sequence == 1'001);
 }
 
+TEST_CASE("A programme that its channel's limits allow turns, however long its links made it") {
+  const auto slate = made_slate();
+  const auto text = programme(1, 110'000);
+  hls::Limits limits;
+  limits.max_lines = 300'000;
+  limits.max_bytes = text.size() / 2;   // of the source; links are longer
+  const auto turn = turn_at(*slate, 1'000, text, limits);
+  REQUIRE(turn);
+  CHECK(turn->msn == 109'999);
+  const auto turned = turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
+  REQUIRE(turned);
+  CHECK(turned->find("seg109999.m4s") != std::string::npos);
+}
+
 TEST_CASE("A blocking reload asks in the viewer's numbers") {
   const Turn turn{1'001, 505, 334, 0};
   CHECK(turned_query("_HLS_msn=1003&_HLS_part=1&a=b", turn) == "_HLS_msn=507&_HLS_part=1&a=b");
