@@ -155,6 +155,17 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   return Renewal::adopted;
 }
 
+bool Admission::is_watching(SessionId id) const { return inner_->sessions.contains(id); }
+
+bool Admission::is_waiting(std::string_view channel, const TicketClaim& ticket) const {
+  const std::lock_guard lock(inner_->mutex);
+  const auto queue = inner_->channels.find(channel);
+  if (queue == inner_->channels.end() || ticket.lane >= queue->second->lanes.size()) return false;
+  auto& line = queue->second->lanes[ticket.lane]->line;
+  const auto* entry = line.queue() == ticket.queue ? line.find(ticket.number) : nullptr;
+  return entry && entry->session == ticket.session && entry->state > TicketState::unknown && entry->state < TicketState::done;
+}
+
 bool Admission::move(SessionId id, const Place& place, bool must) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);

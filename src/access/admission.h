@@ -152,6 +152,10 @@ class Admission {
   enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
 
+  /// Whether the session is known to watch, and whether the ticket is known to wait: by what happens here, not by what a pass says.
+  bool is_watching(SessionId) const;
+  bool is_waiting(std::string_view channel, const TicketClaim&) const;
+
   /// The session watches at another place from now on. Unless it `must`, for it cannot stay where it is, it may not where there is no
   /// room: false then, and nothing is changed. A session that is not counted may always.
   bool move(SessionId, const Place&, bool must);

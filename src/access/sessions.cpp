@@ -192,6 +192,12 @@ Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idl
   return Extension::outgrown;
 }
 
+bool Sessions::contains(SessionId id) const {
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  return shard.sessions.contains(id);
+}
+
 bool Sessions::shorten(SessionId id, std::chrono::milliseconds rest) {
   const auto deadline = inner_->clock.steady_now() + rest;
   auto& shard = inner_->shard_of(id);

@@ -47,6 +47,7 @@ class Sessions {
   enum class Extension { unknown, known, outgrown };
   Extension extend(SessionId, std::chrono::milliseconds idle);
   bool is_full() const;
+  bool contains(SessionId) const;
 
   bool release(SessionId);
 

@@ -54,8 +54,8 @@ class BalancerRole final : public runtime::Role {
         news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
         orders_(services.log, news_, nodes_, view_, services.workers.size()),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
-        desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, slates_, view_), board_(services.clock, admission_),
-        switch_(services.log, services.metrics, admission_, view_), steering_(services.clock, services.metrics, router_, pins_, slates_, view_),
+        desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, view_), board_(services.clock, admission_),
+        switch_(services.log, services.metrics, admission_, view_), steering_(services.clock, services.metrics, router_, pins_, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_, steering_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));

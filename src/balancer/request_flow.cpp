@@ -78,7 +78,10 @@ bool RequestFlow::take_pass(runtime::Worker& worker, Viewer& viewer, std::string
 
 bool RequestFlow::take_token(runtime::Worker& worker, Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto token = desks_[worker.index].tokens.read(view.keys, viewer.channel->id, text, parts_.slates.now(), view.event->clock_skew);
+  auto token = desks_[worker.index].tokens.read(view.keys, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
+  if (!token) {
+    if (auto used = token_in_use(*view.keys, parts_.admission, viewer.channel->id, text)) token = std::move(*used);
+  }
   if (!token) {
     refuse(viewer, http::problems::session_invalid, token.error().text, FlowResult::session_invalid);
     return false;
@@ -120,7 +123,7 @@ bool RequestFlow::renew_for(Viewer& viewer, const PlaylistAnswer& found) {
 
 bool RequestFlow::admit(Viewer& viewer) {
   const auto& view = *viewer.view;
-  const auto now = parts_.slates.now();
+  const auto now = parts_.clock.wall_now();
   viewer.token.opened = base::unix_seconds(now);
   viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.

@@ -28,7 +28,7 @@ access::Decision RequestFlow::decide_on(const Viewer& viewer, const access::Tick
 }
 
 bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
-  const auto now = parts_.slates.now();
+  const auto now = parts_.clock.wall_now();
   viewer.ticket = ticket_for(viewer.channel->id, queued.ticket, viewer.token.links, now, {});
   viewer.token.session = queued.ticket.session;
   viewer.is_new = true;
@@ -63,7 +63,7 @@ void RequestFlow::give_back(Viewer& viewer) {
 
 bool RequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto ticket = contracts::read_ticket(*view.keys, viewer.channel->id, text, parts_.slates.now(), view.event->clock_skew);
+  auto ticket = read_ticket(*view.keys, parts_.admission, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
   if (!ticket) {
     refuse(viewer, http::problems::ticket_invalid, ticket.error().text, FlowResult::ticket_invalid);
     return false;
@@ -118,7 +118,7 @@ std::shared_ptr<const Rendered> RequestFlow::turned(Viewer& viewer, const Render
       refuse(viewer, http::problems::session_ended, "this channel has no waiting room any more", FlowResult::session_ended);
       return nullptr;
     }
-    const auto turn = turn_at(*slate, parts_.slates.slot(*slate), *programme.body);
+    const auto turn = turn_at(*slate, parts_.slates.slot(*slate), *programme.body, viewer.channel->playlist_limits);
     if (!turn) {
       refuse(viewer, http::problems::origin_unavailable, turn.error().text, FlowResult::source_failed);
       return nullptr;
@@ -131,7 +131,7 @@ std::shared_ptr<const Rendered> RequestFlow::turned(Viewer& viewer, const Render
     }
   }
   const auto* rendition = slate ? slate->rendition(viewer.path) : nullptr;
-  const auto text = parts_.slates.turned(slate, rendition, *viewer.turn, programme);
+  const auto text = parts_.slates.turned(slate, rendition, *viewer.turn, programme, viewer.channel->playlist_limits);
   if (text) return *text;
   refuse(viewer, http::problems::origin_unavailable, text.error().text, FlowResult::source_failed);
   return nullptr;

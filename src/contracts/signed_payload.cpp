@@ -42,6 +42,11 @@ tl::unexpected<base::Error> forbidden(const PayloadKind& kind, std::string_view 
   return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::string("the ").append(kind.name).append(what));
 }
 
+base::WallTime good_moment_of(const base::KeyRing& ring, std::string_view text) {
+  const auto until = ring.usable_until(text.substr(0, text.find('.')));
+  return until == base::WallTime::min() || until == base::WallTime::max() ? until : until - std::chrono::milliseconds{1};
+}
+
 void append_field(std::string& fields, std::uint64_t value, std::size_t bytes) {
   for (auto left = bytes; left > 0; --left) fields += static_cast<char>(value >> (left - 1) * 8 & 0xff);
 }

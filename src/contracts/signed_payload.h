@@ -7,6 +7,7 @@
 // The channel is signed, not written. The owner is masked (KeyRing::masked) by the MAC over everything, so that a URL that is seen by
 // others names nobody; it is 8 bytes and the device, padded to a multiple of 16, so that its length says little.
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -70,6 +71,11 @@ std::string write_signed(const base::KeyRing&, const PayloadKind&, std::string_v
 
 /// Errors: forbidden for what is forged, damaged, of another channel or of a version that the kind does not have.
 base::Result<SignedPayload> read_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel, std::string_view text, base::WallTime now);
+
+/// A moment at which the key that the text names was good, so that what it signed can be read after its end.
+base::WallTime good_moment_of(const base::KeyRing&, std::string_view text);
+/// With such a moment: whenever it was given out.
+inline constexpr std::chrono::milliseconds kAnySkew{std::chrono::hours{24 * 365 * 100}};
 
 /// "the {name}{what}", the client's fault.
 tl::unexpected<base::Error> forbidden(const PayloadKind&, std::string_view what);

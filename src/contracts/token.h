@@ -41,6 +41,9 @@ std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 base::Result<Token> read_token(const base::KeyRing&, std::string_view channel, std::string_view text, base::WallTime now,
                                std::chrono::milliseconds skew);
 
+/// As before, but also after the end of its key, and when it is from the future: for who knows otherwise that it is in use.
+base::Result<Token> read_token_out_of_time(const base::KeyRing&, std::string_view channel, std::string_view text);
+
 /// How a session is named in logs: 16 hex digits.
 std::string session_name(SessionId);
 

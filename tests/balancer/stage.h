@@ -107,7 +107,7 @@ struct Stage {
   balancer::SessionRouter router{clock, log, nodes, files, admission};
   balancer::Slates slates{clock, log, metrics};
   balancer::TurnBook turns{clock};
-  balancer::SteeringDesk steering{clock, metrics, router, pins, slates, view};
+  balancer::SteeringDesk steering{clock, metrics, router, pins, admission, view};
   base::KeyRing keys = one_key();
 
   // What the sources say; a playlist that is not here is unknown, one that is null waits for later.

@@ -46,9 +46,9 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
 }  // namespace
 
 AccessDesk::AccessDesk(const base::Clock& clock, base::Log& log, base::Metrics& metrics, access::Admission& admission, PinBoard& pins,
-                       SessionRouter& router, const Slates& slates, const PublishedView& view)
-    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), slates_(slates), view_(view),
-      reports_(clock, admission, pins, router, slates), granted_(counter(metrics, "granted")),
+                       SessionRouter& router, const PublishedView& view)
+    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), view_(view),
+      reports_(clock, admission, pins, router), granted_(counter(metrics, "granted")),
       queued_(counter(metrics, "queued")), full_(counter(metrics, "full")), refused_(counter(metrics, "refused")),
       stopped_(counter(metrics, "stopped")), forged_(counter(metrics, "forged")) {}
 
@@ -79,7 +79,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   std::optional<access::TicketClaim> claim;
   auto owner = contracts::owner_of(request.account, request.device);
   if (!request.pass.empty()) {
-    auto ticket = contracts::read_ticket(*view.keys, channel->id, request.pass, slates_.now(), view.event->clock_skew);
+    auto ticket = read_ticket(*view.keys, admission_, channel->id, request.pass, clock_.wall_now(), view.event->clock_skew);
     if (!ticket) {
       refused_.add();
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
@@ -90,7 +90,7 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
   if (!has_lane(*channel, request.lane)) return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
   const auto client = counted_client(request.client);
   const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client,
-                                .opened = base::unix_seconds(slates_.now())};
+                                .opened = base::unix_seconds(clock_.wall_now())};
   RoutingRequest asked;
   asked.client = request.client;
   asked.channel = channel->id;
@@ -111,7 +111,7 @@ bool AccessDesk::has_lane(const contracts::Channel& channel, std::string_view na
 http::Response AccessDesk::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted,
                                    const contracts::Owner& owner) {
   for (const auto replaced : granted.replaced) forget(replaced);
-  const auto now = slates_.now();
+  const auto now = clock_.wall_now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
   const contracts::Token value{channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
   const auto token = contracts::write_token(*view.keys, value, now);
@@ -131,7 +131,7 @@ http::Response AccessDesk::granted(const AccessRequest& request, const EventView
 
 http::Response AccessDesk::queued(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Queued& queued,
                                   const contracts::Owner& owner) {
-  const auto now = slates_.now();
+  const auto now = clock_.wall_now();
   auto ticket = request.pass;
   if (ticket.empty() || queued.is_new) {
     const auto links = links_for(channel.links, request.user_agent, view.direct_players);
@@ -180,16 +180,16 @@ bool AccessDesk::end(access::SessionId session, AccessRequest::Action how) {
 
 /// The channel is signed into a pass, not written in it: the few channels of an event are tried.
 http::Response AccessDesk::stop(const AccessRequest& request, const EventView& view) {
-  const auto now = slates_.now();
+  const auto now = clock_.wall_now();
   std::optional<bool> was_open;
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
-      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, view.event->clock_skew);
+      const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
       if (!ticket) continue;
       const bool waited = admission_.cancel(channel.id, claim_of(*ticket));
       if (waited) forget(ticket->session);
       was_open = waited || end(ticket->session, request.action);
-    } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
+    } else if (const auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
       was_open = end(token->session, request.action);
     }
     if (was_open) break;

@@ -17,7 +17,6 @@
 #include "balancer/pins.h"
 #include "balancer/routing/report_desk.h"
 #include "balancer/routing/session_router.h"
-#include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -30,7 +29,7 @@ namespace tribune::balancer {
 class AccessDesk {
  public:
   /// The parts outlive it.
-  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, SessionRouter&, const Slates&, const PublishedView&);
+  AccessDesk(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, PinBoard&, SessionRouter&, const PublishedView&);
 
   http::Response answer(const http::Request&);
 
@@ -50,7 +49,6 @@ class AccessDesk {
   access::Admission& admission_;
   PinBoard& pins_;
   SessionRouter& router_;
-  const Slates& slates_;     // their time does not step, so no step makes a pass look old or of the future
   const PublishedView& view_;
   ReportDesk reports_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;

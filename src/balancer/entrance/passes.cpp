@@ -17,6 +17,35 @@ contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim
   return {std::string(channel), claim.queue, claim.lane, claim.number, claim.session, base::unix_seconds(now), links, std::move(owner)};
 }
 
+std::optional<contracts::Token> token_in_use(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text) {
+  auto token = contracts::read_token_out_of_time(ring, channel, text);
+  if (!token || !admission.is_watching(token->session)) return std::nullopt;
+  return std::move(*token);
+}
+
+std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel,
+                                               std::string_view text) {
+  auto ticket = contracts::read_ticket_out_of_time(ring, channel, text);
+  if (!ticket || (!admission.is_watching(ticket->session) && !admission.is_waiting(channel, claim_of(*ticket)))) return std::nullopt;
+  return std::move(*ticket);
+}
+
+base::Result<contracts::Token> read_token(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text,
+                                          base::WallTime now, std::chrono::milliseconds skew) {
+  auto token = contracts::read_token(ring, channel, text, now, skew);
+  if (token) return token;
+  if (auto used = token_in_use(ring, admission, channel, text)) return std::move(*used);
+  return token;
+}
+
+base::Result<contracts::Ticket> read_ticket(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text,
+                                            base::WallTime now, std::chrono::milliseconds skew) {
+  auto ticket = contracts::read_ticket(ring, channel, text, now, skew);
+  if (ticket) return ticket;
+  if (auto used = ticket_in_use(ring, admission, channel, text)) return std::move(*used);
+  return ticket;
+}
+
 const http::ProblemType& problem_of(access::Refusal reason) {
   using access::Refusal;
   switch (reason) {

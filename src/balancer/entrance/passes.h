@@ -2,14 +2,18 @@
 // What a viewer shows to be let in, and what is said to who is not: tickets and refusals between access, which knows no HTTP, and
 // the two doors, playlists and the API. Pure functions.
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "access/admission.h"
 #include "base/clock.h"
+#include "base/result.h"
 #include "base/signing.h"
 #include "contracts/event.h"
 #include "contracts/ticket.h"
+#include "contracts/token.h"
 #include "http/problem.h"
 
 namespace tribune::balancer {
@@ -18,6 +22,17 @@ access::TicketClaim claim_of(const contracts::Ticket&);
 
 /// The ticket of a new place in the queue.
 contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode, base::WallTime now, contracts::Owner);
+
+/// A token or ticket that is out of time, for its key has ended or the clock was set back behind its opening, and whose session is known to watch,
+/// or whose ticket is known to wait: a rotation of keys and a step of the clock interrupt nobody.
+std::optional<contracts::Token> token_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text);
+std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text);
+
+/// As contracts::read_token() and read_ticket(), and those in use.
+base::Result<contracts::Token> read_token(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text,
+                                          base::WallTime now, std::chrono::milliseconds skew);
+base::Result<contracts::Ticket> read_ticket(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text,
+                                            base::WallTime now, std::chrono::milliseconds skew);
 
 /// The problem of a refusal, and what its detail says.
 const http::ProblemType& problem_of(access::Refusal);

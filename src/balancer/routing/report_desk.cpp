@@ -14,12 +14,12 @@ using Renewal = access::Admission::Renewal;
 
 /// The channel is signed into a pass, not written in it: the few channels of an event are tried.
 http::Response ReportDesk::answer(const contracts::AccessRequest& request, const EventView& view) {
-  const auto now = slates_.now();
+  const auto now = clock_.wall_now();
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
-      const auto ticket = contracts::read_ticket(*view.keys, channel.id, request.pass, now, view.event->clock_skew);
+      const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
       if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
-    } else if (const auto token = contracts::read_token(*view.keys, channel.id, request.pass, now, view.event->clock_skew)) {
+    } else if (const auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
       return route(request, view, channel, *token, false);
     }
   }

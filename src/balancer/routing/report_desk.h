@@ -20,8 +20,8 @@ namespace tribune::balancer {
 /// Any thread. The parts outlive it.
 class ReportDesk {
  public:
-  ReportDesk(const base::Clock& clock, access::Admission& admission, PinBoard& pins, SessionRouter& router, const Slates& slates)
-      : clock_(clock), admission_(admission), pins_(pins), router_(router), slates_(slates) {}
+  ReportDesk(const base::Clock& clock, access::Admission& admission, PinBoard& pins, SessionRouter& router)
+      : clock_(clock), admission_(admission), pins_(pins), router_(router) {}
 
   /// The request was verified to come from the api. Refuses a pass that is none, and a session that has ended.
   http::Response answer(const contracts::AccessRequest&, const EventView&);
@@ -33,7 +33,6 @@ class ReportDesk {
   access::Admission& admission_;
   PinBoard& pins_;
   SessionRouter& router_;
-  const Slates& slates_;     // whose time passes go by
 };
 
 }  // namespace tribune::balancer

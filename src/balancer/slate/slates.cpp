@@ -12,11 +12,21 @@ namespace {
 
 constexpr std::size_t kGeneration = 512;   // renderings; two generations are kept
 
+/// The wall clock is read first: what passes in between makes the lead smaller, never larger.
+std::chrono::nanoseconds lead_of(const base::Clock& clock) {
+  const auto wall = clock.wall_now().time_since_epoch();
+  return wall - clock.steady_now().time_since_epoch();
+}
+
+base::WallTime at_lead(base::SteadyTime steady, std::chrono::nanoseconds lead) {
+  return base::WallTime{std::chrono::duration_cast<base::WallTime::duration>(steady.time_since_epoch() + lead)};
+}
+
 }  // namespace
 
 Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
     : clock_(clock), log_(log), renders_(metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
-      anchor_(clock.steady_now()), anchor_wall_(clock.wall_now()) {}
+      lead_(lead_of(clock)) {}
 
 void Slates::load(const std::string& folder, const contracts::Event& event) {
   if (folder.empty()) return;
@@ -38,7 +48,10 @@ const Slate* Slates::find(std::string_view channel) const {
 }
 
 base::WallTime Slates::now() const {
-  return anchor_wall_ + std::chrono::duration_cast<base::WallTime::duration>(clock_.steady_now() - anchor_);
+  const auto lead = lead_of(clock_);
+  auto most = lead_.load();
+  while (lead > most && !lead_.compare_exchange_weak(most, lead)) {}
+  return at_lead(clock_.steady_now(), std::max(lead, most));
 }
 
 std::chrono::milliseconds Slates::ahead() const {
@@ -46,8 +59,8 @@ std::chrono::milliseconds Slates::ahead() const {
 }
 
 void Slates::continue_from(const SlateTime& reached) {
-  anchor_wall_ += reached.ahead;
-  if (now() < reached.time) anchor_wall_ += reached.time + kNoteTimeEvery - now();
+  lead_ = lead_.load() + reached.ahead;
+  if (const auto time = now(); time < reached.time) lead_ = lead_.load() + (reached.time + kNoteTimeEvery - time);
 }
 
 std::shared_ptr<const Rendered> Slates::kept(const std::string& key) const {
@@ -81,11 +94,11 @@ std::shared_ptr<const Rendered> Slates::waiting(const Slate& slate, const SlateR
 }
 
 base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate, const SlateRendition* rendition, const Turn& turn,
-                                                             const Rendered& programme) const {
+                                                             const Rendered& programme, const hls::Limits& limits) const {
   auto key = fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot, turn.msn,
                          turn.discontinuity, turn.programme_discontinuity);
   if (auto known = kept(key)) return known;
-  auto text = turned_text(slate, rendition, turn, *programme.body);
+  auto text = turned_text(slate, rendition, turn, *programme.body, limits);
   if (!text) return tl::unexpected(text.error());
   return keep(std::move(key), std::move(*text));
 }

@@ -2,6 +2,7 @@
 // The slates of all channels, and the playlists that were rendered from them lately: all who wait share one text, all who
 // turned in the same way another.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "contracts/event.h"
+#include "hls/limits.h"
 
 namespace tribune::balancer {
 
@@ -35,7 +37,7 @@ class Slates {
   /// Null for a channel without.
   const Slate* find(std::string_view channel) const;
 
-  /// The time by which slots are counted: it follows the wall clock as it was at the start, and never steps.
+  /// The time by which slots are counted: the wall clock's, as other balancers have it, but it never goes back. Nothing else goes by it.
   base::WallTime now() const;
   /// By how much now() leads the wall clock, which was set back.
   std::chrono::milliseconds ahead() const;
@@ -47,7 +49,8 @@ class Slates {
   /// The playlist of those who wait, listed up to the slot before `end`.
   std::shared_ptr<const Rendered> waiting(const Slate&, const SlateRendition&, std::int64_t end) const;
   /// The playlist of who turned. `programme` is what a viewer gets who did not wait. Errors: as turned_text().
-  base::Result<std::shared_ptr<const Rendered>> turned(const Slate*, const SlateRendition*, const Turn&, const Rendered& programme) const;
+  base::Result<std::shared_ptr<const Rendered>> turned(const Slate*, const SlateRendition*, const Turn&, const Rendered& programme,
+                                                       const hls::Limits&) const;
 
  private:
   using Kept = std::unordered_map<std::string, std::shared_ptr<const Rendered>>;
@@ -58,8 +61,7 @@ class Slates {
   base::Log& log_;
   mutable base::Counter renders_;
   std::map<std::string, std::shared_ptr<const Slate>, std::less<>> slates_;   // written before the workers run
-  base::SteadyTime anchor_;          // likewise
-  base::WallTime anchor_wall_;       // likewise
+  mutable std::atomic<std::chrono::nanoseconds> lead_;   // of now() before the steady clock; grows when the wall clock is set forward
 
   mutable std::mutex mutex_;         // guards the two maps
   mutable Kept young_, old_;

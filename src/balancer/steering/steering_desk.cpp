@@ -27,9 +27,9 @@ const std::vector<double>& throughput_buckets() {
 
 }  // namespace
 
-SteeringDesk::SteeringDesk(const base::Clock& clock, base::Metrics& metrics, SessionRouter& router, PinBoard& pins, const Slates& slates,
+SteeringDesk::SteeringDesk(const base::Clock& clock, base::Metrics& metrics, SessionRouter& router, PinBoard& pins, const access::Admission& admission,
                            const PublishedView& view)
-    : clock_(clock), metrics_(metrics), router_(router), pins_(pins), slates_(slates), view_(view) {}
+    : clock_(clock), metrics_(metrics), router_(router), pins_(pins), admission_(admission), view_(view) {}
 
 bool SteeringDesk::knows(std::string_view pathway) const { return pathway == kOriginPathway || router_.knows_group(pathway); }
 
@@ -65,12 +65,12 @@ http::Response SteeringDesk::answer(std::string_view channel, const http::Reques
 
 /// 0 for a pass that is none: such a viewer is steered by what the request itself says.
 access::SessionId SteeringDesk::session_of(const SteeringQuestion& question, const contracts::Channel& channel, const EventView& view) const {
-  const auto now = slates_.now();
+  const auto now = clock_.wall_now();
   if (contracts::looks_like_ticket(question.session)) {
-    const auto ticket = contracts::read_ticket(*view.keys, channel.id, question.session, now, view.event->clock_skew);
+    const auto ticket = read_ticket(*view.keys, admission_, channel.id, question.session, now, view.event->clock_skew);
     return ticket ? ticket->session : 0;
   }
-  const auto token = contracts::read_token(*view.keys, channel.id, question.session, now, view.event->clock_skew);
+  const auto token = read_token(*view.keys, admission_, channel.id, question.session, now, view.event->clock_skew);
   return token ? token->session : 0;
 }
 

@@ -8,7 +8,6 @@
 #include "balancer/event_view.h"
 #include "balancer/pins.h"
 #include "balancer/routing/session_router.h"
-#include "balancer/slate/slates.h"
 #include "balancer/steering/manifest.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -19,7 +18,7 @@ namespace tribune::balancer {
 /// Any thread. The parts outlive it.
 class SteeringDesk {
  public:
-  SteeringDesk(const base::Clock&, base::Metrics&, SessionRouter&, PinBoard&, const Slates&, const PublishedView&);
+  SteeringDesk(const base::Clock&, base::Metrics&, SessionRouter&, PinBoard&, const access::Admission&, const PublishedView&);
 
   /// 404 for an unknown channel, and for one without steering; else a manifest, whatever the query says.
   http::Response answer(std::string_view channel, const http::Request&);
@@ -38,7 +37,7 @@ class SteeringDesk {
   base::Metrics& metrics_;
   SessionRouter& router_;
   PinBoard& pins_;
-  const Slates& slates_;                  // whose time tokens and tickets go by
+  const access::Admission& admission_;
   const PublishedView& view_;
 };
 
