@@ -71,6 +71,22 @@ NamedLimits limits_of(const std::vector<NamedLimitSettings>& list) {
   return limits;
 }
 
+void add_client_fields(config::Section<AccessSettings>& section) {
+  section
+      .whole("max_sessions_per_address", &AccessSettings::max_sessions_per_address, kAnyLimit,
+             "Sessions at once of one client address (IPv6: one /64), so that one client cannot take every place; one more is answered 429. The default lets "
+             "the households behind a carrier's NAT and a stadium behind one address watch. Lower it to a part of max_sessions for a small event, name larger "
+             "crowds in balancer.shared_networks; -1 is no limit.")
+      .whole("max_networks_per_session", &AccessSettings::max_networks_per_session, {1, 1'000},
+             "From so many client networks (IPv4: /24, IPv6: /48) a session may be asked for within handover. One device has up to four: Wi-Fi and mobile, each "
+             "over IPv4 and IPv6. More of them use one token together.")
+      .choice<SharingRule>("sharing_rule", &AccessSettings::sharing_rule, {{"log", SharingRule::log}, {"refuse", SharingRule::refuse}, {"end", SharingRule::end}},
+                           "What is done beyond that: a line in the log and a counter; besides, the newest network is refused (403) while the others are in use; "
+                           "or the session ends.")
+      .duration("handover", &AccessSettings::handover, {5s, 1h},
+                "For so long a client network counts after its last request: as long as a device takes to change from one to another.");
+}
+
 void add_queue_fields(config::Section<AccessSettings>& section) {
   section.sections("lanes", &AccessSettings::lanes, lane_section(),
                    "The lanes of each channel's queue; the first is everybody's. None: one lane, \"general\". Read at the start; a reload does not change it.")
@@ -118,6 +134,7 @@ const config::Section<AccessSettings>& access_section() {
         .sections("channels", &AccessSettings::channels, channel_section(), "Limits of single channels, and when they open.")
         .sections("groups", &AccessSettings::groups, group_section(), "Limits of groups of cache nodes.")
         .sections("nodes", &AccessSettings::nodes, node_section(), "Limits of single cache nodes.");
+    add_client_fields(s);
     add_queue_fields(s);
     s.check(check_once);
     return s;

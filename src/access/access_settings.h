@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "access/limits.h"
+#include "access/networks_heard.h"
 #include "base/clock.h"
 #include "config/section.h"
 
@@ -39,6 +40,10 @@ struct AccessSettings {
   std::vector<LaneSettings> lanes;                 // empty: one, "general"
   std::int64_t max_queue = 1'000'000;              // of one channel, all lanes
   std::int64_t max_tickets_per_address = 2'000;
+  std::int64_t max_sessions_per_address = 20'000;
+  std::int64_t max_networks_per_session = 4;
+  SharingRule sharing_rule = SharingRule::log;
+  std::chrono::milliseconds handover{120'000};
   std::chrono::milliseconds refresh{10'000};
   std::int64_t lease_intervals = 3;
   std::chrono::milliseconds reservation{30'000};

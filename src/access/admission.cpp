@@ -42,8 +42,12 @@ Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, co
       refused(decisions(m, "refused")), past(m),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
                           "Renewals of sessions that are served and not counted, because as many as may be are known and nothing is limited.")),
-      unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")) {
+      unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")),
+      address_full(m.counter("tribune_access_address_full_total",
+                             "Newcomers, and sessions that would come back, that were not let in because their address had max_sessions_per_address.")),
+      shared(m.counter("tribune_access_shared_requests_total", "Requests for a session that came from more networks than max_networks_per_session.")) {
   set_limits(settings.limits());
+  set_sharing();
 }
 
 /// Made when it is new.
@@ -75,6 +79,7 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
   inner.settings = std::move(next);
   if (!inner.limits_are_live) inner.set_limits(inner.settings.limits());
   inner.limits.account_rule = inner.settings.account_rule;
+  inner.set_sharing();
   for (auto& [id, queue] : inner.channels) queue->is_configured = false;
   const auto wall = inner.clock.wall_now();
   for (const auto& fact : facts) {
@@ -116,6 +121,8 @@ void Admission::predict(std::string_view channel, double mbps) {
 
 Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
+  const auto why_not = ticket ? inner.hear_network(ticket->session, visitor) : std::nullopt;
+  if (why_not) return Refused{*why_not == Renewal::shared ? Refusal::session_shared : Refusal::ticket_used};
   if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
@@ -127,6 +134,7 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
 
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
+  if (const auto why_not = inner.hear_network(id, visitor)) return *why_not;
   const auto extension = inner.sessions.extend(id, idle);
   if (extension == Sessions::Extension::known) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
@@ -138,6 +146,7 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   if (inner.is_expired(id, visitor.opened)) return Renewal::expired;
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
+  if (inner.is_address_full(visitor)) return Renewal::lapsed;
   if (inner.sessions.is_full() && !inner.has_limits()) {
     inner.uncounted.add();
     return Renewal::uncounted;
@@ -163,7 +172,8 @@ bool Admission::is_waiting(std::string_view channel, const TicketClaim& ticket) 
   if (queue == inner_->channels.end() || ticket.lane >= queue->second->lanes.size()) return false;
   auto& line = queue->second->lanes[ticket.lane]->line;
   const auto* entry = line.queue() == ticket.queue ? line.find(ticket.number) : nullptr;
-  return entry && entry->session == ticket.session && entry->state > TicketState::unknown && entry->state < TicketState::done;
+  if (!entry || entry->state >= TicketState::done) return false;
+  return entry->state == TicketState::unknown || entry->session == ticket.session;
 }
 
 bool Admission::move(SessionId id, const Place& place, bool must) {
@@ -255,6 +265,8 @@ std::string_view word(Refusal refusal) {
     case Refusal::queue_full: return "queue_full";
     case Refusal::account_full: return "account_full";
     case Refusal::too_many_tickets: return "too_many_tickets";
+    case Refusal::too_many_sessions: return "too_many_sessions";
+    case Refusal::session_shared: return "session_shared";
     case Refusal::ticket_unknown: return "ticket_unknown";
     case Refusal::ticket_expired: return "ticket_expired";
     case Refusal::ticket_used: return "ticket_used";

@@ -43,7 +43,8 @@ struct Visitor {
   std::string_view account{};    // what stands for it, the same each time; empty: nobody's, not counted by account
   std::string_view device{};     // how the account's owner knows it ("Living room TV"); named when the account is full
   std::string_view lane{};       // of access.lanes; empty or unknown: the first
-  std::string_view client{};     // the address, or what stands for it (a /64): tickets are counted by it. Empty: not counted
+  std::string_view client{};     // the address, or what stands for it (a /64): tickets and sessions are counted by it. Empty: not counted
+  std::uint32_t network = 0;     // stands for its network: a session is asked for from few at once. 0: not known
   std::string_view group{};      // of cache nodes, and the node, where routing would send it now. Empty: not known
   std::string_view node{};
   std::int64_t opened = 0;       // when its session began, in unix seconds: the account's oldest is the one that began first. 0: not told
@@ -83,6 +84,8 @@ enum class Refusal {
   queue_full,        // 503: come back after `come_back`
   account_full,      // 403: `devices` watch
   too_many_tickets,  // 429: of this client's address
+  too_many_sessions, // 429: likewise
+  session_shared,    // 403: other networks use the session
   ticket_unknown,    // 403: of another queue, or never given out
   ticket_expired,    // 403: its turn came and went; without the ticket decide() gives a new place
   ticket_used,       // 403: its session was opened, and has ended
@@ -148,11 +151,13 @@ class Admission {
   ///   lapsed     it is not known, and all is full or its account's other devices watch: to be decided like a newcomer
   ///   expired    it is not known, and was opened, and used here, longer ago than a token is good for
   ///   ended      it was stopped, or another device of the account took over
+  ///   shared     it watches, and is asked for from more networks than may be (SharingRule::refuse)
   ///   unplaced   it is not known, nodes have limits, and the visitor names none: to be asked again with a node
-  enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, unplaced };
+  enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, shared, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
 
-  /// Whether the session is known to watch, and whether the ticket is known to wait: by what happens here, not by what a pass says.
+  /// Whether the session is known to watch, and whether the ticket waits, or may since a former run: by what happened here, not
+  /// by what a pass says of its time.
   bool is_watching(SessionId) const;
   bool is_waiting(std::string_view channel, const TicketClaim&) const;
 

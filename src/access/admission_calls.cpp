@@ -131,7 +131,7 @@ bool Admission::Inner::block_full(std::vector<ChannelQueue*>& waiting) {
 /// Over all channels, whose next ticket came first.
 ChannelQueue* Admission::Inner::first_in_line(const std::vector<ChannelQueue*>& waiting, std::size_t& skips) {
   ChannelQueue* first = nullptr;
-  auto joined = std::numeric_limits<std::uint32_t>::max();
+  auto joined = std::numeric_limits<std::int32_t>::max();
   for (auto* queue : waiting) {
     for (const auto& lane : queue->lanes) find_head(*lane, skips);
     if (skips > kMostSkips) return nullptr;

@@ -74,6 +74,12 @@ Refused account_full(const Account& account) {
 
 }  // namespace
 
+namespace {
+
+Refused too_many_sessions() { return {Refusal::too_many_sessions, {}, 60s}; }
+
+}  // namespace
+
 std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const PlaceList& places) {
   for (const auto& place : places)
     if (const auto set = scopes_at(queue, place); may_enter(queue, set)) return set;
@@ -84,6 +90,7 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
   const auto places = places_of(visitor);
   auto* account = full_account(visitor);
   if (account && (limits.account_rule == AccountRule::refuse || account->devices.empty())) return account_full(*account);
+  if (is_address_full(visitor, account)) return too_many_sessions();
   if (is_unheard_account(visitor)) return join(queue, visitor, places);
   Granted result;
   std::optional<ScopeSet> set;
@@ -185,11 +192,17 @@ Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& asking, co
     has_changed = true;
   }
   replace(queue, lane, ticket.number, *entry, visitor);
+  const auto heard_before = entry->state == TicketState::called ? std::optional(entry->heard) : std::nullopt;
   hear(lane, visitor, ticket, *entry);
   catch_up();
   entry = line.find(ticket.number);
   const bool is_on_disk = line.place_of(ticket.number) <= lane.disk.served;
-  if (entry->state == TicketState::called && is_on_disk) return claim(queue, lane, visitor, ticket, *entry, idle);
+  if (entry->state == TicketState::called && is_on_disk) {
+    auto decision = claim(queue, lane, visitor, ticket, *entry, idle);
+    // Who is refused keeps the room that was kept for the ticket no longer by asking.
+    if (heard_before && std::holds_alternative<Refused>(decision)) entry->heard = *heard_before;
+    return decision;
+  }
   return queued(queue, lane, ticket, false);
 }
 
@@ -204,6 +217,7 @@ Decision Admission::Inner::spent(ChannelQueue& queue, const Visitor& visitor, co
   const auto set = is_of_former_run ? way_back(queue, places) : entrance(queue, places);
   if (!set) return too_late;
   if (auto* account = full_account(visitor)) return account_full(*account);
+  if (is_address_full(visitor)) return too_many_sessions();
   if (!open(ticket.session, visitor, *set, queue.kbps, idle)) return too_late;
   return Granted{ticket.session, !is_of_former_run, name_of(*set)};
 }
@@ -214,6 +228,7 @@ Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor&
   Granted result{ticket.session, true, name_of(set)};
   auto* account = full_account(visitor);
   if (account && (limits.account_rule == AccountRule::refuse || account->devices.empty())) return account_full(*account);
+  if (is_address_full(visitor, account)) return too_many_sessions();
   if (!may_claim(set)) return queued(queue, lane, ticket, false);
   if (account) {
     result.replaced.push_back(account->devices.front().session);

@@ -1,5 +1,7 @@
 // The sessions that watch: what each of them takes up, and what is written down of it.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -30,6 +32,7 @@ bool Admission::Inner::restore(SessionId id, const SessionRecord& kept) {
   const Visitor visitor{.channel = kept.channel, .account = kept.account, .device = kept.device, .opened = kept.opened};
   auto& holding = hold(id, visitor, set, kept.kbps, std::chrono::seconds{kept.idle_seconds});
   holding.client = kept.client;
+  if (kept.client != 0) ++watching[kept.client];
   holding.until = kept.until;
   record("session_adopted", set);
   return true;
@@ -63,6 +66,46 @@ void Admission::Inner::note_end(SessionId id, std::chrono::milliseconds idle) {
 void Holding::last_for(std::chrono::milliseconds idle, std::int64_t now) {
   idle_seconds = std::chrono::ceil<std::chrono::seconds>(idle).count();
   until = now + idle_seconds;
+}
+
+void Admission::Inner::set_sharing() {
+  most_networks = settings.max_networks_per_session;
+  handover = settings.handover;
+  sharing_rule = settings.sharing_rule;
+}
+
+std::optional<Admission::Renewal> Admission::Inner::hear_network(SessionId id, const Visitor& visitor) {
+  if (visitor.network == 0) return std::nullopt;
+  const auto hearing = sessions.hear(id, visitor.network, {most_networks, handover});
+  if (hearing == NetworksHeard::Hearing::fine) return std::nullopt;
+  shared.add();
+  const auto rule = sharing_rule.load();
+  if (hearing == NetworksHeard::Hearing::beyond) {
+    const std::string_view outcome = rule == SharingRule::log ? "served" : rule == SharingRule::refuse ? "refused" : "ended";
+    log.warning("access", "session_shared", {{"session", fmt::format("{:016x}", id)}, {"channel", visitor.channel}, {"client", visitor.client},
+                                             {"outcome", outcome}});
+  }
+  if (rule == SharingRule::log) return std::nullopt;
+  if (rule == SharingRule::refuse) return Renewal::shared;
+  const std::lock_guard lock(mutex);
+  end(id);
+  return Renewal::ended;
+}
+
+bool Admission::Inner::is_address_full(const Visitor& visitor, const Account* leaving) {
+  const auto client = client_of(visitor);
+  const auto found = watching.find(client);
+  if (settings.max_sessions_per_address == kNoLimit || client == 0) return false;
+  auto sessions_there = found == watching.end() ? std::int64_t{0} : std::int64_t{found->second};
+  if (leaving && !leaving->devices.empty() && holdings.at(leaving->devices.front().session).client == client) --sessions_there;
+  if (sessions_there < settings.max_sessions_per_address) return false;
+  address_full.add();
+  const auto now = clock.steady_now();
+  if (!address_told || now - *address_told >= std::chrono::seconds{10}) {
+    address_told = now;
+    log.warning("access", "address_full", {{"client", visitor.client}, {"sessions", sessions_there}});
+  }
+  return true;
 }
 
 /// Nothing says that the token was used since it was given out, and that is too long ago.
@@ -106,6 +149,7 @@ Holding& Admission::Inner::hold(SessionId id, const Visitor& visitor, const Scop
     scope.predicted_kbps += kbps;
     scope.young_kbps += kbps;
   });
+  if (holding.client != 0) ++watching[holding.client];
   young.emplace_back(clock.steady_now() + settings.traffic_settles, id);
   return holdings.emplace(id, holding).first->second;
 }
@@ -124,6 +168,8 @@ bool Admission::Inner::drop(SessionId id) {
     std::erase_if(devices, [&](const auto& device) { return device.session == id; });
     if (devices.empty()) accounts.erase(std::string(holding.account->first));
   }
+  if (const auto sessions_there = watching.find(holding.client); sessions_there != watching.end() && --sessions_there->second == 0)
+    watching.erase(sessions_there);
   const auto scopes_left = holding.scopes;
   holdings.erase(found);
   if (store) store->erase(kSessionsTable, table_key(id));

@@ -66,7 +66,7 @@ struct Lane {
 struct Passed {
   std::uint8_t lane;
   std::uint64_t number;
-  std::uint32_t joined;                      // who came first is first
+  std::int32_t joined;                       // who came first is first
 };
 
 struct ChannelQueue {
@@ -129,6 +129,8 @@ struct Admission::Inner {
   Account* full_account(const Visitor&);
   /// Whether devices of the account may watch of which this process has not heard yet.
   bool is_unheard_account(const Visitor&) const;
+  /// Whether the visitor's address has as many sessions as may be, without `leaving`, whose place would be the visitor's.
+  bool is_address_full(const Visitor&, const Account* leaving = nullptr);
   /// For each step of a ticket: it was given, called, claimed, or lost its place.
   void record(std::string_view event, const Lane&, std::uint64_t number);
   bool give_up(std::string_view channel, const TicketClaim&);
@@ -140,6 +142,8 @@ struct Admission::Inner {
   Holding& hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
   void write_down(SessionId, const Holding&);
   void note_end(SessionId, std::chrono::milliseconds idle);
+  /// The session is asked for from a network: why it is not answered, if it is not.
+  std::optional<Renewal> hear_network(SessionId, const Visitor&);
   bool is_expired(SessionId, std::int64_t issued) const;
   std::optional<ScopeSet> way_back(const ChannelQueue&, const PlaceList&);
   /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
@@ -188,6 +192,8 @@ struct Admission::Inner {
   void age();
   void sweep(ChannelQueue&, bool is_second);
 
+  void set_sharing();
+
   // admission_store.cpp
   base::Status load_sessions();
   void write_behind(Lane&);
@@ -214,6 +220,8 @@ struct Admission::Inner {
   Accounts accounts;
   Account nobody;                             // where accounts may not watch at all
   std::unordered_map<std::uint64_t, std::uint32_t> clients;       // live tickets by address
+  std::unordered_map<std::uint64_t, std::uint32_t> watching;      // sessions by address
+  std::optional<base::SteadyTime> address_told;                   // when the log said that one has too many
   PastSessions past;
   std::vector<SessionId> ids;                                     // random, for the next sessions
   bool has_changed = false;                   // since call_next(): perhaps there is room
@@ -226,7 +234,10 @@ struct Admission::Inner {
   store::Store* store = nullptr;
   std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
 
-  base::Counter granted, queued_new, refused, uncounted, unwritten;
+  base::Counter granted, queued_new, refused, uncounted, unwritten, address_full, shared;
+  std::atomic<std::int64_t> most_networks{0};           // these three as in the settings, read without the lock
+  std::atomic<std::chrono::milliseconds> handover{};
+  std::atomic<SharingRule> sharing_rule{SharingRule::log};
   std::atomic<std::int64_t> unsaved{0};       // sessions on their way to the disk; the store's thread counts down
 
   std::atomic<bool> has_place_limits{false};

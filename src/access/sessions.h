@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/networks_heard.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 
@@ -25,7 +26,7 @@ namespace tribune::access {
 
 using SessionId = std::uint64_t;
 
-/// Any thread; locks inside, held for about a microsecond and never across a callback. A session costs some 100 bytes.
+/// Any thread; locks inside, held for about a microsecond and never across a callback. A session costs some 130 bytes.
 class Sessions {
  public:
   /// `max_known` bounds the memory: more sessions than this are not opened.
@@ -46,6 +47,8 @@ class Sessions {
   /// opening. Who keeps it elsewhere notes it there.
   enum class Extension { unknown, known, outgrown };
   Extension extend(SessionId, std::chrono::milliseconds idle);
+  /// Which network a session was asked for from; fine for one that is not known.
+  NetworksHeard::Hearing hear(SessionId, std::uint32_t network, const NetworkRule&);
   bool is_full() const;
   bool contains(SessionId) const;
 

@@ -176,6 +176,7 @@ class BalancerRole final : public runtime::Role {
     view->slate_origin = settings.slate_origin;
     if (auto networks = net::PrefixList::parse(settings.operator_networks)) view->operator_networks = std::move(*networks);
     view->operator_token = settings.operator_token;
+    if (auto networks = net::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
     view->direct_players = settings.direct_players;
     view->steering = settings.steering;
     view->session_idle = settings.session_idle;

@@ -102,6 +102,10 @@ const config::Section<BalancerSettings>& balancer_section() {
                  "addresses, or prefixes as 10.0.0.0/8")
           .text("operator_token", &BalancerSettings::operator_token,
                 "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.")
+          .texts("shared_networks", &BalancerSettings::shared_networks,
+                 "Client addresses behind which many people are, such as a stadium's or a carrier's, and backends that ask for their users: access."
+                 "max_sessions_per_address and max_tickets_per_address do not hold for them.",
+                 config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
           .section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
           .section("steering", &BalancerSettings::steering, steering_section(), "HLS Content Steering.")
           .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")

@@ -45,6 +45,7 @@ struct BalancerSettings {
   std::string slate_origin;
   std::vector<std::string> operator_networks{"127.0.0.0/8", "::1"};
   std::string operator_token;
+  std::vector<std::string> shared_networks;
   RoutingSettings routing;
   SteeringSettings steering;
   OriginSettings origin;

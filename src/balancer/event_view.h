@@ -28,6 +28,7 @@ struct EventView {
   SteeringSettings steering;
   std::string slate_origin;
   net::PrefixList operator_networks;
+  net::PrefixList shared_networks;
   std::string operator_token;
 };
 

@@ -311,6 +311,37 @@ TEST_CASE("After a kill the limit of every scope counts who watched there") {
   for (const auto id : {stays, moves, other}) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
 }
 
+TEST_CASE("After a kill each address's sessions count again, and what had ended for being shared stays so") {
+  House house;
+  const auto begin = [&] {
+    house.begin(access::kNoLimit);
+    house.gate->settings.max_sessions_per_address = 2;
+    house.gate->settings.max_networks_per_session = 1;
+    house.gate->settings.sharing_rule = access::SharingRule::end;
+    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
+    return house.gate.get();
+  };
+  const auto from = [](std::string_view client) { return access::Visitor{.channel = "main", .client = client, .network = 1}; };
+  auto* gate = begin();
+  const auto first = gate->granted(gate->ask(from("192.0.2.1"))), second = gate->granted(gate->ask(from("192.0.2.1")));
+  const auto other = gate->granted(gate->ask(from("192.0.2.2"))), shared = gate->granted(gate->ask(from("192.0.2.3")));
+  CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::known);
+  CHECK(gate->admission->renew(shared, {.channel = "main", .network = 2}, 1h) == Admission::Renewal::ended);
+  house.settle();
+  house.end();
+
+  gate = begin();
+  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == Refusal::too_many_sessions);
+  CHECK(gate->admission->renew(77, from("192.0.2.1"), 1h) == Admission::Renewal::lapsed);   // a session that the disk had not seen
+  CHECK(gate->admission->renew(78, from("192.0.2.2"), 1h) == Admission::Renewal::adopted);
+  CHECK(gate->refusal(gate->ask(from("192.0.2.2"))) == Refusal::too_many_sessions);
+  CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::ended);
+  for (const auto id : {first, second, other}) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
+  CHECK(gate->admission->release(first));
+  CHECK(gate->is_granted(gate->ask(from("192.0.2.1"))));
+  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == Refusal::too_many_sessions);
+}
+
 TEST_CASE("A session that was stopped, and one whose place another device took, stay so after a kill") {
   House house;
   house.begin(5);

@@ -88,9 +88,9 @@ http::Response AccessDesk::open(const AccessRequest& request, const EventView& v
     if (owner.account.empty()) owner = std::move(ticket->owner);   // polled by a phone that cannot say whose it is
   }
   if (!has_lane(*channel, request.lane)) return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
-  const auto client = counted_client(request.client);
-  const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client,
-                                .opened = base::unix_seconds(clock_.wall_now())};
+  const auto client = counted_client(request.client, view.shared_networks);
+  const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client.address,
+                                .network = client.network, .opened = base::unix_seconds(clock_.wall_now())};
   RoutingRequest asked;
   asked.client = request.client;
   asked.channel = channel->id;

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "net/client_address.h"
+#include "base/rendezvous.h"
 
 namespace tribune::balancer {
 
@@ -52,6 +52,8 @@ const http::ProblemType& problem_of(access::Refusal reason) {
     case Refusal::queue_full: return problems::queue_full;
     case Refusal::account_full: return problems::account_full;
     case Refusal::too_many_tickets: return problems::too_many_requests;
+    case Refusal::too_many_sessions: return problems::too_many_requests;
+    case Refusal::session_shared: return problems::forbidden;
     case Refusal::ticket_unknown: return problems::ticket_invalid;
     case Refusal::ticket_expired: return problems::ticket_expired;
     case Refusal::ticket_used: return problems::session_ended;
@@ -67,6 +69,8 @@ std::string detail_of(const access::Refused& refused) {
       return fmt::format("the queue is full, come back in {} seconds", refused.come_back.count());
     case Refusal::account_full: return fmt::format("these devices of the account watch: {}", fmt::join(refused.devices, ", "));
     case Refusal::too_many_tickets: return "too many tickets were given to this address";
+    case Refusal::too_many_sessions: return "as many sessions of this address watch as may";
+    case Refusal::session_shared: return "the session is in use from as many networks as may be";
     case Refusal::ticket_unknown: return "no ticket of this queue has this number";
     case Refusal::ticket_expired: return "the ticket was called and not claimed, or was not heard of for too long";
     case Refusal::ticket_used: return "it was given up, or its session has ended";
@@ -85,14 +89,21 @@ std::string_view why_not(access::Admission::Renewal renewal) {
   using Renewal = access::Admission::Renewal;
   switch (renewal) {
     case Renewal::ended: return "it was stopped, or another device took its place";
+    case Renewal::shared: return "the session is in use from as many networks as may be";
     case Renewal::expired: return "its token was not used for too long";
     default: return "it was away for long, and others have its place";
   }
 }
 
-std::string counted_client(std::string_view address) {
+CountedClient counted_client(std::string_view address, const net::PrefixList& shared) {
+  constexpr std::size_t kIpv4NetworkBytes = 12 + 3, kIpv6NetworkBytes = 6;
   const auto ip = net::parse_ip(address);
-  return ip ? ip->counted().text() : std::string(address);
+  if (!ip) return {std::string(address)};
+  const auto bytes = ip->is_ipv4() ? kIpv4NetworkBytes : kIpv6NetworkBytes;
+  const std::string_view network(reinterpret_cast<const char*>(ip->bytes.data()), bytes);
+  CountedClient client{{}, static_cast<std::uint32_t>(base::rendezvous_hash("network", network)) | 1};
+  if (shared.empty() || !shared.contains(*ip)) client.address = address.find(':') == address.npos ? std::string(address) : ip->counted().text();
+  return client;
 }
 
 }  // namespace tribune::balancer

@@ -3,6 +3,7 @@
 // the two doors, playlists and the API. Pure functions.
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "contracts/ticket.h"
 #include "contracts/token.h"
 #include "http/problem.h"
+#include "net/client_address.h"
 
 namespace tribune::balancer {
 
@@ -43,7 +45,12 @@ http::Response problem_for(const access::Refused&);
 /// Why a session is not renewed, as its problem's detail says it.
 std::string_view why_not(access::Admission::Renewal);
 
-/// By what a client's tickets are counted: its address, its /64 for IPv6.
-std::string counted_client(std::string_view address);
+/// By what a client's tickets and sessions are counted: its address, its /64 for IPv6; nothing in `shared` networks. And what stands for its network
+/// (IPv4: /24, IPv6: /48).
+struct CountedClient {
+  std::string address;
+  std::uint32_t network = 0;
+};
+CountedClient counted_client(std::string_view address, const net::PrefixList& shared);
 
 }  // namespace tribune::balancer

@@ -39,7 +39,9 @@ http::Response ReportDesk::route(const contracts::AccessRequest& request, const 
   // Who holds a ticket may not be in yet, and a report lets nobody in: it is answered, and nothing of it is kept.
   auto renewal = Renewal::uncounted;
   if (!waits) {
-    const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .opened = token.opened};
+    const auto client = counted_client(request.client, view.shared_networks);
+    const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .client = client.address,
+                                  .network = client.network, .opened = token.opened};
     renewal = admission_.renew(session, visitor, view.session_idle);
     if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
     const bool watches = renewal == Renewal::known || renewal == Renewal::adopted || renewal == Renewal::uncounted;

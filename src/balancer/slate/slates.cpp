@@ -11,6 +11,7 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::size_t kGeneration = 512;   // renderings; two generations are kept
+constexpr std::chrono::seconds kNoteTimeLate{2};   // the time is looked at so often, to be noted
 
 /// The wall clock is read first: what passes in between makes the lead smaller, never larger.
 std::chrono::nanoseconds lead_of(const base::Clock& clock) {
@@ -59,8 +60,12 @@ std::chrono::milliseconds Slates::ahead() const {
 }
 
 void Slates::continue_from(const SlateTime& reached) {
-  lead_ = lead_.load() + reached.ahead;
-  if (const auto time = now(); time < reached.time) lead_ = lead_.load() + (reached.time + kNoteTimeEvery - time);
+  const auto wall = now();
+  const auto most_shown = reached.time + kNoteTimeEvery + kNoteTimeLate;
+  // It was ahead of the clock by so much; the clock gained on it while the process was down, unless it was set back then.
+  const auto went_on = wall + reached.ahead;
+  const auto time = went_on < reached.time ? most_shown : std::max<base::WallTime>(wall, std::min<base::WallTime>(went_on, most_shown));
+  lead_ = lead_.load() + (time - wall);
 }
 
 std::shared_ptr<const Rendered> Slates::kept(const std::string& key) const {

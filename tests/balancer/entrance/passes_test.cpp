@@ -53,7 +53,6 @@ TEST_CASE_FIXTURE(Rotation, "A step of the wall clock ends no session that watch
   clock.step_wall(-1h);
   CHECK(get(before + "v.m3u8")->status() == 200);
   CHECK(get(before + "index.m3u8")->status() == 200);
-  admission.release(3);   // of nobody
   const auto after = open("demo");
   const auto text = std::string(after.substr(after.find('~') + 1));
   const auto token = contracts::read_token(*view.get()->keys, "demo", text.substr(0, text.find('/')), clock.wall_now(), 0s);
@@ -97,4 +96,22 @@ TEST_CASE_FIXTURE(Rotation, "A ticket that waits, and one whose session watches,
   CHECK(read(text));
   CHECK(admission.release(claim.session));
   CHECK_FALSE(read(text));
+}
+
+TEST_CASE("A client counts by its address, its /64 for IPv6, unless its network is one of many people") {
+  const auto shared = net::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
+  REQUIRE(shared);
+  const auto counted = [&](std::string_view address) { return counted_client(address, *shared); };
+  CHECK(counted("192.0.2.1").address == "192.0.2.1");
+  CHECK(counted("::ffff:192.0.2.1").address == "192.0.2.1");
+  CHECK(counted("2001:db8:1:2:3::4").address == "2001:db8:1:2::");
+  CHECK(counted("203.0.113.9").address.empty());
+  CHECK(counted("2001:db8:5:6::7").address.empty());
+  CHECK(counted("203.0.113.9").network == counted("203.0.113.200").network);
+  CHECK(counted("192.0.2.1").network == counted("::ffff:192.0.2.99").network);
+  CHECK(counted("192.0.2.1").network != counted("192.0.3.1").network);
+  CHECK(counted("2001:db8:1:2:3::4").network == counted("2001:db8:1:ffff::1").network);
+  CHECK(counted("2001:db8:1::").network != counted("2001:db8:2::").network);
+  CHECK(counted("no address").network == 0);
+  CHECK(counted("no address").address == "no address");
 }

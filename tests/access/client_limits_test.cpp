@@ -1,0 +1,163 @@
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "access/admission_fixture.h"
+#include "access/networks_heard.h"
+
+using namespace tribune;
+using namespace tribune::testing;
+using access::Admission;
+using access::NetworksHeard;
+using access::Refusal;
+using access::SharingRule;
+using Hearing = access::NetworksHeard::Hearing;
+using Renewal = access::Admission::Renewal;
+
+namespace {
+
+base::SteadyTime at(std::chrono::seconds second) { return base::SteadyTime{} + second; }
+
+access::Visitor from(std::string_view client) { return {.channel = "main", .client = client}; }
+
+access::Visitor on(std::uint32_t network) { return {.channel = "main", .client = "192.0.2.1", .network = network}; }
+
+}  // namespace
+
+TEST_CASE("Networks of a session are counted for the length of a hand-over, from a clock that begins at zero") {
+  NetworksHeard heard;
+  const access::NetworkRule rule{2, 60s};
+  CHECK(heard.hear(1, at(0s), rule) == Hearing::fine);
+  CHECK(heard.hear(2, at(1s), rule) == Hearing::fine);
+  CHECK(heard.hear(3, at(2s), rule) == Hearing::beyond);
+  CHECK(heard.hear(4, at(3s), rule) == Hearing::beyond_again);
+  CHECK(heard.hear(1, at(50s), rule) == Hearing::fine);
+  CHECK(heard.hear(3, at(60s), rule) == Hearing::beyond_again);
+  CHECK(heard.hear(3, at(61s), rule) == Hearing::fine);   // 2 was silent for so long
+  CHECK(heard.hear(2, at(62s), rule) == Hearing::beyond);
+  CHECK(heard.hear(3, at(63s), rule) == Hearing::fine);
+  CHECK(heard.hear(2, at(111s), rule) == Hearing::fine);   // 1 was
+  CHECK(heard.hear(1, at(112s), rule) == Hearing::beyond_again);
+}
+
+TEST_CASE("A viewer who goes from network to network one after the other is never beyond") {
+  NetworksHeard heard;
+  for (std::uint32_t network = 1; network < 1'000; ++network) CHECK(heard.hear(network, at(network * 30s), {4, 120s}) == Hearing::fine);
+  for (int i = 0; i < 100; ++i) CHECK(heard.hear(999, at(29'970s + i * 1h), {1, 120s}) == Hearing::fine);
+}
+
+TEST_CASE("One address takes no more than its sessions, and others are not kept out") {
+  Gate gate;
+  gate.settings.max_sessions_per_address = 3;
+  gate.open();
+  std::vector<access::SessionId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(gate.granted(gate.ask(from("192.0.2.1"))));
+  const auto refused = gate.ask(from("192.0.2.1"));
+  REQUIRE(gate.refusal(refused) == Refusal::too_many_sessions);
+  CHECK(std::get<access::Refused>(refused).come_back > 0s);
+  CHECK(gate.is_granted(gate.ask(from("192.0.2.2"))));
+  CHECK(gate.is_granted(gate.ask(from(""))));   // of a network that is not counted
+  CHECK(gate.admission->release(ids[0]));
+  CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
+  CHECK(gate.metrics.scrape().find("tribune_access_address_full_total 1") != std::string::npos);
+  gate.settings.max_sessions_per_address = access::kNoLimit;
+  gate.admission->configure(gate.settings, {{"main", 5}});
+  for (int i = 0; i < 10; ++i) CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
+}
+
+TEST_CASE("A session that lapsed does not come back around its address's limit, even where nothing else is limited and memory is full") {
+  Gate gate;
+  gate.settings.max_sessions_per_address = 2;
+  gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);
+  gate.admission->configure(gate.settings, {{"main", 5}});
+  const auto first = gate.granted(gate.ask(from("192.0.2.1"))), second = gate.granted(gate.ask(from("192.0.2.1")));
+  gate.pass(12s);
+  for (int i = 0; i < 2; ++i) gate.granted(gate.ask(from("192.0.2.1")));
+  for (const auto id : {first, second}) CHECK(gate.admission->renew(id, from("192.0.2.1"), 10s) == Renewal::lapsed);
+  CHECK(gate.admission->renew(first, from("192.0.2.2"), 10s) == Renewal::uncounted);
+  gate.pass(12s);
+  CHECK(gate.admission->renew(first, from("192.0.2.1"), 10s) == Renewal::adopted);
+}
+
+TEST_CASE("A ticket that is called while its address is full is refused, and its room goes to the next") {
+  Gate gate(2);
+  gate.settings.max_sessions_per_address = 1;
+  gate.admission->configure(gate.settings, {{"main", 5}});
+  const auto leaves = gate.granted(gate.ask(from("192.0.2.9")));
+  const auto other = gate.granted(gate.ask(from("192.0.2.8")));
+  const auto full = gate.ticket(gate.ask(from("192.0.2.1")));
+  const auto next = gate.ticket(gate.ask(from("192.0.2.2")));
+  const auto renew = [&](access::SessionId id) { CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Renewal::known); };
+  // The address has its session by the time that the ticket is called.
+  gate.admission->release(leaves);
+  gate.admission->release(other);
+  gate.pass(100ms);
+  const auto show = [&](const access::TicketClaim& ticket, std::string_view client) { return gate.admission->decide(from(client), &ticket, 1h); };
+  CHECK_FALSE(gate.refusal(show(full, "192.0.2.1")).has_value());
+  const auto watching = full.session;
+  renew(watching);
+  const auto late = gate.ticket(gate.ask(from("192.0.2.3")));
+  CHECK(gate.is_granted(show(next, "192.0.2.2")));
+  gate.admission->release(next.session);
+  gate.pass(100ms);
+  int refusals = 0;
+  for (int i = 0; i < 20 && refusals < 10; ++i) {
+    refusals += gate.refusal(show(late, "192.0.2.1")) == Refusal::too_many_sessions;   // it moved to the full address
+    gate.pass(5s);
+    renew(watching);
+  }
+  CHECK(refusals > 0);
+  CHECK(gate.is_granted(gate.ask(from("192.0.2.4"))));
+}
+
+TEST_CASE("The account's oldest device leaves its address's place to the newest") {
+  Gate gate;
+  gate.settings.max_sessions_per_account = 1;
+  gate.settings.account_rule = access::AccountRule::take_over;
+  gate.settings.max_sessions_per_address = 1;
+  gate.open();
+  const access::Visitor ann{.channel = "main", .account = "ann", .client = "192.0.2.1"};
+  const auto first = gate.granted(gate.ask(ann));
+  const auto second = gate.ask(ann);
+  REQUIRE(gate.is_granted(second));
+  CHECK(std::get<access::Granted>(second).replaced == std::vector<access::SessionId>{first});
+}
+
+TEST_CASE("A token that is used from many networks at once is logged, refused to the newest, or ends, as it is set") {
+  Gate gate;
+  gate.settings.max_networks_per_session = 2;
+  gate.settings.handover = 60s;
+  const auto begin = [&](SharingRule rule) {
+    gate.settings.sharing_rule = rule;
+    gate.open();
+    const auto id = gate.granted(gate.ask(on(1)));
+    CHECK(gate.admission->renew(id, on(1), 1h) == Renewal::known);
+    CHECK(gate.admission->renew(id, on(2), 1h) == Renewal::known);
+    return id;
+  };
+  const auto renew = [&](access::SessionId id, std::uint32_t network) { return gate.admission->renew(id, on(network), 1h); };
+  SUBCASE("logged") {
+    const auto id = begin(SharingRule::log);
+    for (std::uint32_t network = 3; network < 50; ++network) CHECK(renew(id, network) == Renewal::known);
+    CHECK(gate.metrics.scrape().find("tribune_access_shared_requests_total 47") != std::string::npos);
+  }
+  SUBCASE("refused") {
+    const auto id = begin(SharingRule::refuse);
+    CHECK(renew(id, 3) == Renewal::shared);
+    CHECK(renew(id, 1) == Renewal::known);
+    gate.pass(59s);
+    CHECK(renew(id, 1) == Renewal::known);
+    CHECK(renew(id, 3) == Renewal::shared);
+    gate.pass(1s);
+    CHECK(renew(id, 3) == Renewal::known);   // a hand-over is over
+    CHECK(renew(id, 2) == Renewal::shared);
+    CHECK(renew(id, 0) == Renewal::known);   // a network that is not known
+  }
+  SUBCASE("ended") {
+    const auto id = begin(SharingRule::end);
+    CHECK(renew(id, 3) == Renewal::ended);
+    CHECK(renew(id, 1) == Renewal::ended);
+    CHECK(gate.admission->sessions() == 0);
+  }
+}
