@@ -21,7 +21,8 @@
 
 namespace tribune::access {
 
-/// More are not remembered: those that end first are forgotten, and counted (tribune_access_past_sessions_dropped_total). About 100 bytes each.
+/// More are not remembered, where no more may watch either: those that end first are forgotten, and counted
+/// (tribune_access_past_sessions_dropped_total). About 100 bytes each.
 inline constexpr std::size_t kMostPastSessions = 500'000;
 
 /// Times are unix seconds. Owned by its Admission, under whose lock it is used.
