@@ -1,4 +1,7 @@
+#include <map>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -160,4 +163,61 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
     CHECK(renew(id, 1) == Renewal::ended);
     CHECK(gate.admission->sessions() == 0);
   }
+}
+
+TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no address has more than it may") {
+  constexpr std::size_t kMost = 3;
+  Gate gate;
+  gate.settings.max_sessions = 12;
+  gate.settings.max_sessions_per_address = kMost;
+  gate.open();
+  std::mt19937 random(7);
+  const auto any = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
+  const std::vector<std::string> addresses{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"};
+  std::map<access::SessionId, std::size_t> watching;              // where each was opened
+  std::vector<std::pair<access::SessionId, std::size_t>> left;    // whose token is still there
+  std::vector<std::pair<access::TicketClaim, std::size_t>> tickets;
+  const auto on_decision = [&](const access::Decision& decision, std::size_t address) {
+    if (const auto* granted = std::get_if<access::Granted>(&decision)) watching.emplace(granted->session, address);
+    if (const auto* queued = std::get_if<access::Queued>(&decision); queued && queued->is_new) tickets.emplace_back(queued->ticket, address);
+  };
+  for (int step = 0; step < 20'000; ++step) {
+    const auto address = any(addresses.size());
+    const auto visitor = from(addresses[address]);
+    switch (any(5)) {
+      case 0: on_decision(gate.ask(visitor), address); break;
+      case 1:
+        if (!tickets.empty()) {
+          const auto& [ticket, first] = tickets[any(tickets.size())];
+          const auto at = any(4) == 0 ? address : first;   // some move
+          on_decision(gate.admission->decide(from(addresses[at]), &ticket, 1h), at);
+        }
+        break;
+      case 2:
+        if (!watching.empty()) {
+          const auto one = std::next(watching.begin(), static_cast<std::ptrdiff_t>(any(watching.size())));
+          gate.admission->leave(one->first);
+        }
+        break;
+      case 3:
+        if (!left.empty()) {
+          const auto id = left[any(left.size())].first;
+          if (gate.admission->renew(id, visitor, 1h) == Renewal::adopted) watching.emplace(id, address);
+        }
+        break;
+      default: {
+        gate.clock.advance(1s);
+        gate.admission->tick([&](access::SessionId id) {
+          left.emplace_back(id, watching[id]);
+          watching.erase(id);
+        });
+      }
+    }
+    std::map<std::size_t, std::size_t> counts;
+    for (const auto& [id, at] : watching) ++counts[at];
+    for (const auto& [at, count] : counts) REQUIRE(count <= kMost);
+    REQUIRE(watching.size() == gate.admission->sessions());
+    REQUIRE(watching.size() <= 12);
+  }
+  CHECK(left.size() > 100);
 }
