@@ -80,4 +80,4 @@ def test_who_watches_outlives_the_key_of_the_token(event):
     wait_until(lambda: event.balancer.admin("/queues").json["access"]["unsaved_sessions"] == 0, 5, "sessions on disk")
     event.balancer.kill()
     event.balancer.start()
-    assert player.try_refresh().status == 200, "its session is on disk"
+    assert fetch(player.media_url).status == 200, "its session is on disk"

@@ -17,9 +17,9 @@ namespace {
 struct Rotation : test::Stage {
   Rotation() { use(kFirstAndSecond); }
 
-  void use(int keys) {
+  void use(int which) {
     std::vector<base::SigningKey> ring;
-    if (keys & 1) ring.push_back({"k1", "a secret of 32 bytes for testing", test::kNow + 1min});
+    if (which & 1) ring.push_back({"k1", "a secret of 32 bytes for testing", test::kNow + 1min});
     ring.push_back({"k2", "another secret, just as long ....", std::nullopt});
     auto made = std::make_shared<EventView>(*view.get());
     made->keys = std::make_shared<base::KeyRing>(std::move(ring));
