@@ -47,7 +47,7 @@ net::FetchRequest fetch_of(const CtlOptions& options, const CtlRequest& asked, c
   request.method = asked.method;
   request.url = options.admin + asked.target;
   if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
-  if (!asked.body.empty()) request.headers.add("Content-Type", "application/json");
+  if (asked.method != http::Method::get) request.headers.add("Content-Type", "application/json");
   request.body = asked.body;
   request.destinations.allow_special_addresses = true;   // whoever types the address means it
   request.deadlines.total = options.timeout;

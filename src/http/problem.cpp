@@ -24,8 +24,10 @@ constinit const ProblemType method_not_allowed{"method-not-allowed", 405, "The m
 constinit const ProblemType request_timeout{"request-timeout", 408, "The request took too long to arrive"};
 constinit const ProblemType body_too_large{"body-too-large", 413, "The request body is too large"};
 constinit const ProblemType target_too_long{"target-too-long", 414, "The request target is too long"};
+constinit const ProblemType content_type_unsupported{"content-type-unsupported", 415, "The content type is not taken here"};
 constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range lies outside the body"};
 constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation cannot be met"};
+constinit const ProblemType misdirected{"misdirected", 421, "This host is not served here"};
 constinit const ProblemType too_many_requests{"too-many-requests", 429, "Too many requests"};
 constinit const ProblemType head_too_large{"head-too-large", 431, "The request head is too large"};
 constinit const ProblemType internal{"internal", 500, "An error inside the server"};
@@ -48,7 +50,7 @@ std::span<const ProblemType* const> all() {
       &internal,        &origin_broken,      &origin_unavailable,    &node_unavailable,  &overloaded,
       &not_ready,       &stopping,           &origin_timeout,        &expectation_failed, &not_implemented,
       &version_unsupported, &session_ended,  &ticket_invalid,        &ticket_expired,    &access_queued,
-      &account_full,    &queue_full,
+      &account_full,    &queue_full,         &content_type_unsupported, &misdirected,
   };
   return kAll;
 }

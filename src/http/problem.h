@@ -41,8 +41,10 @@ extern const ProblemType method_not_allowed;     // 405
 extern const ProblemType request_timeout;        // 408
 extern const ProblemType body_too_large;         // 413
 extern const ProblemType target_too_long;        // 414
+extern const ProblemType content_type_unsupported;  // 415
 extern const ProblemType range_not_satisfiable;  // 416
 extern const ProblemType expectation_failed;     // 417
+extern const ProblemType misdirected;            // 421: the host is not one of this listener's
 extern const ProblemType too_many_requests;      // 429
 extern const ProblemType head_too_large;         // 431
 extern const ProblemType internal;               // 500

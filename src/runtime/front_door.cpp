@@ -15,10 +15,11 @@ constexpr std::string_view kAllowedRequestHeaders =
 constexpr std::string_view kPreflightSeconds = "86400";
 constexpr std::string_view kAnyMethod = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
 
-http::Response preflight(std::string_view allow) {
+http::Response options_answer(std::string_view allow, bool for_all_sites) {
   http::Response answer;
   answer.status = 204;
   answer.headers.set("Allow", allow);
+  if (!for_all_sites) return answer;
   answer.headers.set("Access-Control-Allow-Methods", allow);
   answer.headers.set("Access-Control-Allow-Headers", kAllowedRequestHeaders);
   answer.headers.set("Access-Control-Max-Age", kPreflightSeconds);
@@ -43,7 +44,7 @@ std::string with_options(std::string allow) {
 
 }  // namespace
 
-FrontDoor::FrontDoor(std::vector<Route> routes) : routes_(std::move(routes)) {
+FrontDoor::FrontDoor(std::vector<Route> routes, bool for_all_sites) : routes_(std::move(routes)), for_all_sites_(for_all_sites) {
   for (std::size_t i = 0; i < routes_.size(); ++i) router_.add(routes_[i].methods, routes_[i].pattern, i);
 }
 
@@ -54,12 +55,12 @@ void FrontDoor::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange
     routes_[match->route].handler(worker, std::move(exchange), match->parameters);
     return;
   }
-  exchange->reply(unrouted(request.method, outcome));
+  exchange->reply(unrouted(request.method, outcome, for_all_sites_));
 }
 
-http::Response FrontDoor::unrouted(http::Method method, const http::Router::Outcome& outcome) {
+http::Response FrontDoor::unrouted(http::Method method, const http::Router::Outcome& outcome, bool for_all_sites) {
   const auto* not_allowed = std::get_if<http::Router::MethodNotAllowed>(&outcome);
-  if (method == http::Method::options) return preflight(not_allowed ? with_options(not_allowed->allow) : std::string(kAnyMethod));
+  if (method == http::Method::options) return options_answer(not_allowed ? with_options(not_allowed->allow) : std::string(kAnyMethod), for_all_sites);
   if (!not_allowed) return http::problem(http::problems::not_found, "Nothing is served at this path.");
   const auto allow = with_options(not_allowed->allow);
   auto answer = http::problem(http::problems::method_not_allowed, "This path takes " + allow + ".");

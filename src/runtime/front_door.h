@@ -15,18 +15,20 @@ namespace tribune::runtime {
 /// Immutable after building. Const methods from any thread.
 class FrontDoor {
  public:
-  explicit FrontDoor(std::vector<Route> routes);
+  /// `for_all_sites`: pages of other sites may ask, so their preflights are answered.
+  explicit FrontDoor(std::vector<Route> routes, bool for_all_sites = true);
 
   /// Gives the request to its handler, on the calling worker.
   void dispatch(Worker&, std::unique_ptr<net::Exchange>) const;
 
-  /// What answers a request that matched no route. OPTIONS is 204 everywhere, so that a browser lets the real request
+  /// What answers a request that matched no route. OPTIONS is 204 everywhere; `for_all_sites`, a browser lets the real request
   /// through and can read its answer, a 404 included (Fetch standard, CORS preflight).
-  static http::Response unrouted(http::Method, const http::Router::Outcome&);
+  static http::Response unrouted(http::Method, const http::Router::Outcome&, bool for_all_sites = true);
 
  private:
   std::vector<Route> routes_;
   http::Router router_;
+  bool for_all_sites_;
 };
 
 }  // namespace tribune::runtime

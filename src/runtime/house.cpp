@@ -21,6 +21,8 @@ const net::ClientSettings& client_of(const config::Settings& settings) {
   return settings.get<net::ClientSettings>(net::client_section().name());
 }
 
+std::shared_ptr<const HostNames> admin_hosts(const AdminSettings& admin) { return std::make_shared<const HostNames>(admin.names, admin.listen); }
+
 base::Error of_role(const Role& role, base::Error error) {
   error.text = std::string(role.name()) + ": " + error.text;
   return error;
@@ -33,6 +35,7 @@ House::House(config::Settings settings, const std::vector<RoleType>& types, Hous
       types_(types),
       tools_(std::move(tools)),
       gate_(admin_of(settings_).token),
+      admin_hosts_(admin_hosts(admin_of(settings_))),
       front_log_(tools_.log, tools_.metrics, "front"),
       admin_log_(tools_.log, tools_.metrics, "admin"),
       services_{tools_.clock, tools_.log, tools_.metrics, workers_, tools_.version} {
@@ -69,7 +72,7 @@ base::Status House::open_roles() {
     append(admin, role->admin_routes());
   }
   front_door_ = std::make_unique<FrontDoor>(std::move(front));
-  admin_door_ = std::make_unique<FrontDoor>(std::move(admin));
+  admin_door_ = std::make_unique<FrontDoor>(std::move(admin), false);
   return {};
 }
 
@@ -88,6 +91,7 @@ base::Status House::open_listener(const char* name, net::ServerSettings settings
                                  dispatch(worker, std::move(exchange), is_front);
                                },
                                [&access](const net::AccessRecord& record) { access.record(record); }};
+    context.adds_cors_fields = is_front;
     auto bound = threads_[i]->open_server(settings, std::move(context), book, is_front);
     if (!bound) {
       bound.error().text = std::string(name) + ": " + bound.error().text;
@@ -112,6 +116,7 @@ void House::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, bo
     return exchange->reply(http::problem(http::problems::overloaded, "Memory is spent."));
   }
   if (is_front) return front_door_->dispatch(worker, std::move(exchange));
+  if (auto refusal = refusal_of_site(exchange->request(), *admin_hosts_.get())) return exchange->reply(std::move(*refusal));
   if (auto refusal = gate_.refusal(exchange->request())) return exchange->reply(std::move(*refusal));
   admin_door_->dispatch(worker, std::move(exchange));
 }
@@ -151,6 +156,7 @@ void House::warn_of_restart_needs(const config::Settings& next) {
 
 void House::take_house_settings() {
   gate_.set_token(admin_of(settings_).token);
+  admin_hosts_.publish(admin_hosts(admin_of(settings_)));
   for (auto& thread : threads_) {
     thread->reconfigure(true, front_of(settings_));
     thread->reconfigure(false, admin_server(admin_of(settings_)));

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/published.h"
 #include "base/result.h"
 #include "config/settings.h"
 #include "runtime/access_log.h"
@@ -21,6 +22,7 @@
 #include "runtime/condition.h"
 #include "runtime/front_door.h"
 #include "runtime/loop_watch.h"
+#include "runtime/own_site.h"
 #include "runtime/process_settings.h"
 #include "runtime/role.h"
 #include "runtime/signals.h"
@@ -84,6 +86,7 @@ class House {
   HouseTools tools_;
   Condition condition_;
   AdminGate gate_;
+  base::Published<HostNames> admin_hosts_;
   AccessLog front_log_;
   AccessLog admin_log_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;

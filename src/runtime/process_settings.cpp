@@ -21,6 +21,13 @@ std::string token_rule(const AdminSettings& admin) {
   return "";
 }
 
+std::string host_name_rule(const std::string& name) {
+  constexpr std::size_t kLongest = 253;   // RFC 1035 section 2.3.4
+  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'; };
+  if (!name.empty() && name.size() <= kLongest && std::all_of(name.begin(), name.end(), is_allowed)) return "";
+  return "a host name of letters, digits, dots and hyphens, without a port";
+}
+
 }  // namespace
 
 const config::Section<ProcessSettings>& process_section() {
@@ -46,12 +53,11 @@ const config::Section<AdminSettings>& admin_section() {
           .text("token", &AdminSettings::token,
                 "When it is set, every request must carry `Authorization: Bearer TOKEN`. Required when other machines can "
                 "reach the listener.",
-                [](const std::string& text) -> std::string {
-                  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-                  if (text.empty() || (text.size() >= kLeastTokenBytes && printable)) return "";
-                  return "at least 16 visible ASCII characters without spaces";
-                },
-                "at least 16 visible ASCII characters")
+                operator_token_rule, "at least 16 visible ASCII characters")
+          .texts("names", &AdminSettings::names,
+                 "Host names by which operators reach the listener. Its addresses, loopback addresses and localhost need not be named. A request whose "
+                 "Host is anything else gets 421, for a page in an operator's browser may let a name of its own point here (DNS rebinding).",
+                 host_name_rule, "host names without a port")
           .check(token_rule);
   return section;
 }
@@ -83,6 +89,12 @@ net::ServerSettings admin_server(const AdminSettings& admin) {
   server.limits.max_connections = kAdminConnections;
   server.limits.max_connections_per_address = kAdminConnections;
   return server;
+}
+
+std::string operator_token_rule(const std::string& text) {
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (text.empty() || (text.size() >= kLeastTokenBytes && printable)) return "";
+  return "at least 16 visible ASCII characters without spaces";
 }
 
 bool is_loopback(std::string_view listen_address) {

@@ -22,6 +22,7 @@ struct ProcessSettings {
 struct AdminSettings {
   std::vector<std::string> listen{"127.0.0.1:9080"};
   std::string token;
+  std::vector<std::string> names;                    // host names by which operators reach it, beside its addresses and localhost
 };
 
 const config::Section<ProcessSettings>& process_section();
@@ -30,6 +31,9 @@ const config::Section<base::LogSettings>& log_section();
 
 /// The admin listener as a server: the front door's safe defaults with bounds for few clients.
 net::ServerSettings admin_server(const AdminSettings&);
+
+/// What is wrong with a token of operators; empty when it is fine, or absent.
+std::string operator_token_rule(const std::string& text);
 
 /// Whether only this machine reaches the listen address.
 bool is_loopback(std::string_view listen_address);

@@ -197,10 +197,13 @@ def split_url(url):
 
 
 def fetch(url, method="GET", headers=(), body=b"", timeout=10.0, source=None):
-    """One request on a connection of its own; redirects are not followed."""
+    """One request on a connection of its own; redirects are not followed. What writes says that it is JSON, unless the fields say otherwise."""
     address, target = split_url(url)
+    headers = dict(headers)
+    if method not in ("GET", "HEAD", "OPTIONS") and "Content-Type" not in headers:
+        headers["Content-Type"] = "application/json"
     with Connection(address, timeout, source) as connection:
-        return connection.request(target, method, {"Connection": "close", **dict(headers)}, body)
+        return connection.request(target, method, {"Connection": "close", **headers}, body)
 
 
 def parse_answers(data):
