@@ -9,6 +9,7 @@
 
 #include "net/http_client_curl.h"
 #include "net/http_client_transfer.h"
+#include "net/own_sockets.h"
 
 namespace tribune::net {
 namespace {
@@ -169,7 +170,9 @@ curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
         "no connection within " + std::to_string(connect.count()) + " ms");
   }
   const int fd = ::socket(address.family, address.socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.protocol);
-  if (fd >= 0) client_.sockets.add(fd);
+  if (fd < 0) return fd;
+  client_.sockets.add(fd);
+  OwnSockets::of_process().add(fd);
   return fd;
 }
 
@@ -177,6 +180,7 @@ int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
   auto& owner = *static_cast<CurlClient*>(client);
   owner.multi_.forget_socket(fd);
   owner.sockets.remove(fd);
+  OwnSockets::of_process().remove(fd);
   return ::close(fd);
 }
 

@@ -15,6 +15,7 @@
 
 #include "net/http_exchange.h"
 #include "net/http_server_core.h"
+#include "net/own_sockets.h"
 #include "net/proxy_protocol.h"
 
 namespace tribune::net {
@@ -138,11 +139,15 @@ bool HttpConnection::take_proxy_header() {
   own_change_ = false;
   const auto header = read_proxy_header(proxy_bytes_);
   if (header.state == ProxyHeader::State::incomplete) return false;
-  if (header.state == ProxyHeader::State::invalid) {
+  const bool is_absent = header.state == ProxyHeader::State::invalid;
+  if (is_absent && !OwnSockets::of_process().has_other_end_of(fd())) {
     refuse(Refusal::proxy_header_invalid);
     return false;
   }
   wants_proxy_header_ = false;
+  // From here on the connection is the named client's, who may write what it likes into X-Forwarded-For. Where nobody is named, nobody
+  // vouches for the field either.
+  if (!is_absent) trusted_ = header.client && server_.trusted().contains(*header.client);
   if (header.client) {
     client_ = *header.client;
     client_port_ = header.client_port;
@@ -150,7 +155,7 @@ bool HttpConnection::take_proxy_header() {
   }
   const auto bytes = std::move(proxy_bytes_);
   proxy_bytes_ = {};
-  if (header.client)
+  if (header.client && !trusted_)
     if (const auto refusal = count_client(client_)) {
       refuse(*refusal);
       return false;

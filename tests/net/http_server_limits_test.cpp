@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <sys/mman.h>
 
+#include "net/own_sockets.h"
 #include "net/server_fixture.h"
 
 using namespace tribune;
@@ -268,6 +269,47 @@ TEST_CASE("a PROXY header is required from trusted proxies and refused from othe
   CHECK(status_of_answer(server.client().ask(header2 + kGet)) == 400);
   CHECK(body_of(server.client().ask(kGet)) == "GET /a? 127.0.0.1 []");
   CHECK(server.rejected("proxy_header_invalid") == 1);
+}
+
+TEST_CASE("X-Forwarded-For of a client that a PROXY header names is its own word, unless that client is a trusted proxy too") {
+  auto settings = ServerSettings{};
+  settings.trusted_proxies = {"127.0.0.2", "192.0.2.0/24"};
+  settings.proxy_protocol = true;
+  ServerUnderTest server(echo, settings);
+  const std::string forwarded = "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n";
+  const auto asked = [&](const std::string& header) { return body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header + forwarded)); };
+  CHECK(asked("PROXY TCP4 203.0.113.9 198.51.100.1 4711 80\r\n") == "GET /a? 203.0.113.9 []");
+  CHECK(asked("PROXY TCP4 192.0.2.8 198.51.100.1 4711 80\r\n") == "GET /a? 10.0.0.1 secure []");
+  CHECK(asked("PROXY UNKNOWN\r\n") == "GET /a? 127.0.0.2 []");
+}
+
+TEST_CASE("a trusted proxy that a PROXY header names is not counted, the client that it names in turn is") {
+  auto settings = ServerSettings{};
+  settings.trusted_proxies = {"127.0.0.2", "192.0.2.0/24"};
+  settings.proxy_protocol = true;
+  settings.limits.max_connections_per_address = 1;
+  ServerUnderTest server(echo, settings);
+  std::vector<RawClient> clients;
+  const auto status = [&](const std::string& client) {
+    clients.emplace_back(server.address(), 0, "127.0.0.2");
+    return status_of_answer(clients.back().ask("PROXY TCP4 192.0.2.8 198.51.100.1 4711 80\r\nGET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: " + client + "\r\n\r\n"));
+  };
+  CHECK(status("203.0.113.1") == 200);
+  CHECK(status("203.0.113.2") == 200);
+  CHECK(status("203.0.113.2") == 429);
+}
+
+TEST_CASE("the process's own requests need no PROXY header, those of other programs on the machine do") {
+  auto settings = ServerSettings{};
+  settings.trusted_proxies = {"127.0.0.0/8"};
+  settings.proxy_protocol = true;
+  ServerUnderTest server(echo, settings);
+  RawClient own(server.address());
+  OwnSockets::of_process().add(own.fd());
+  CHECK(body_of(own.ask(kGet)) == "GET /a? 127.0.0.1 []");
+  CHECK(body_of(own.ask(kGet)) == "GET /a? 127.0.0.1 []");
+  OwnSockets::of_process().remove(own.fd());
+  CHECK(status_of_answer(server.client().ask(kGet)) == 400);
 }
 
 TEST_CASE("draining refuses newcomers, closes the idle and lets work end with Connection: close") {
