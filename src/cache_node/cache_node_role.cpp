@@ -157,8 +157,10 @@ class CacheNodeRole final : public runtime::Role {
       news_.stop();
       heartbeats_.say_goodbye();
     });
-    proxy_.drain();
   }
+
+  void close_listeners() override { proxy_.drain(); }
+  bool is_drained() const override { return proxy_.is_drained(); }
 
   void stop() override { disk_.finish_queued(); }
 

@@ -75,7 +75,8 @@ class House {
 
   // The steps of stop(), in order. Each that waits returns a second signal, if one came.
   std::optional<int> wait_for_delay();
-  std::optional<int> wait_for_front();
+  std::optional<int> wait_for_listeners(bool is_front, std::chrono::steady_clock::time_point deadline);
+  bool roles_are_drained() const;
   void cut_what_is_left();
   void stop_roles();
   void end_threads();

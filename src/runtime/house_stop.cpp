@@ -1,5 +1,6 @@
 // How the house stops: each step in its order.
 
+#include <algorithm>
 #include <atomic>
 
 #include "runtime/house.h"
@@ -9,15 +10,19 @@ namespace {
 
 constexpr std::string_view kRoom = "runtime";
 constexpr std::chrono::milliseconds kCutDeadline{2'000};
+constexpr std::chrono::milliseconds kDrainCheck{20};   // how often roles are asked whether their own listeners are empty
 
-/// Waits for `done` or the time's end; a second signal ends the waiting. A reload is not taken any more.
+using Deadline = std::chrono::steady_clock::time_point;
+
+Deadline from_now(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+/// Waits for `done` or the deadline; a second signal ends the waiting. A reload is not taken any more.
 template <class Done>
-std::optional<int> wait_until(Signals& signals, std::chrono::milliseconds time, Done done) {
-  const auto deadline = std::chrono::steady_clock::now() + time;
+std::optional<int> wait_until(Signals& signals, Deadline deadline, Done done) {
   while (!done()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return std::nullopt;
-    const auto event = signals.wait(left);
+    const auto event = signals.wait(std::min(left, kDrainCheck));
     if (event.kind == Signals::Kind::stop) return event.signal;
   }
   return std::nullopt;
@@ -30,7 +35,10 @@ std::optional<int> House::stop(int signal) {
   tools_.log.info(kRoom, "stopping", {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
   for (const auto& role : roles_) role->drain();
   if (const auto second = wait_for_delay()) return second;
-  if (const auto second = wait_for_front()) return second;
+  const auto deadline = from_now(process().stop_deadline);
+  for (const auto& role : roles_) role->close_listeners();
+  if (const auto second = wait_for_listeners(true, deadline)) return second;
+  if (const auto second = wait_for_listeners(false, deadline)) return second;
   cut_what_is_left();
   stop_roles();
   end_threads();
@@ -39,16 +47,21 @@ std::optional<int> House::stop(int signal) {
 }
 
 std::optional<int> House::wait_for_delay() {
-  return wait_until(tools_.signals, process().stop_delay, [] { return false; });
+  return wait_until(tools_.signals, from_now(process().stop_delay), [] { return false; });
 }
 
-std::optional<int> House::wait_for_front() {
+/// The front listeners and those of the roles first; the admin listener stays open meanwhile, for whoever watches the stop.
+std::optional<int> House::wait_for_listeners(bool is_front, Deadline deadline) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
   for (auto& thread : threads_)
-    thread->drain_front([left, &signals = tools_.signals] {
+    thread->drain(is_front, [left, &signals = tools_.signals] {
       if (left->fetch_sub(1) == 1) signals.wake();
     });
-  return wait_until(tools_.signals, process().stop_deadline, [&] { return left->load() == 0; });
+  return wait_until(tools_.signals, deadline, [&] { return left->load() == 0 && roles_are_drained(); });
+}
+
+bool House::roles_are_drained() const {
+  return std::all_of(roles_.begin(), roles_.end(), [](const auto& role) { return role->is_drained(); });
 }
 
 void House::cut_what_is_left() {
@@ -63,7 +76,9 @@ void House::cut_what_is_left() {
       tally->connections += connections;
       if (tally->workers.fetch_sub(1) == 1) signals.wake();
     });
-  wait_until(tools_.signals, kCutDeadline, [&] { return tally->workers.load() == 0; });
+  wait_until(tools_.signals, from_now(kCutDeadline), [&] { return tally->workers.load() == 0; });
+  for (const auto& role : roles_)
+    if (!role->is_drained()) tools_.log.warning(kRoom, "stop_deadline_passed", {{"role", role->name()}});
   if (const auto cut = tally->connections.load(); cut > 0)
     tools_.log.warning(kRoom, "stop_deadline_passed", {{"connections_cut", static_cast<std::uint64_t>(cut)}});
 }

@@ -8,6 +8,7 @@
 //   serving     requests arrive on the workers                                  (workers)
 //   draining    drain() was called: the role says that it leaves, and lets go of what it holds back; requests may still
 //               arrive until the listeners close (process.stop_delay)           (app)
+//   emptying    close_listeners() was called; what is under way goes on         (app)
 //   stopped     stop() was called, then the workers' loops ended                (app)
 
 #include <functional>
@@ -74,9 +75,13 @@ class Role {
   /// Adds the role's members to the object of /status. Any thread.
   virtual void describe(base::json::Writer&) const = 0;
 
-  /// Both on the main thread, while the workers run; stop() comes when the last connection is gone. The role is destroyed
+  /// drain() and stop() on the main thread, while the workers run; stop() comes when the last connection is gone. The role is destroyed
   /// on the main thread after the workers' threads have ended, so it may then destroy what was a worker's.
   virtual void drain() {}
+  /// Stops accepting at the listeners that the role opened itself, and closes what is idle there. On the main thread, once process.stop_delay is over.
+  virtual void close_listeners() {}
+  /// Whether the last connection of those listeners is gone. Any thread.
+  virtual bool is_drained() const { return true; }
   virtual void stop() {}
 };
 

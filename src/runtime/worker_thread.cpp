@@ -31,15 +31,10 @@ void WorkerThread::start(std::size_t index) {
   pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
 }
 
-void WorkerThread::on_front(const std::function<void(net::HttpServer&)>& what) {
-  for (auto& entry : servers_)
-    if (entry.is_front) what(*entry.server);
-}
-
-std::size_t WorkerThread::front_connections() const {
+std::size_t WorkerThread::connections(bool is_front) const {
   std::size_t count = 0;
   for (const auto& entry : servers_)
-    if (entry.is_front) count += entry.server->connections();
+    if (entry.is_front == is_front) count += entry.server->connections();
   return count;
 }
 
@@ -50,11 +45,12 @@ void WorkerThread::reconfigure(bool is_front, net::ServerSettings settings) {
   });
 }
 
-void WorkerThread::drain_front(std::function<void()> on_empty) {
-  loop_.post([this, on_empty = std::move(on_empty)] {
-    on_front([](net::HttpServer& server) { server.drain(); });
-    empty_watch_ = loop_.every(kEmptyCheck, [this, on_empty] {
-      if (front_connections() != 0) return;
+void WorkerThread::drain(bool is_front, std::function<void()> on_empty) {
+  loop_.post([this, is_front, on_empty = std::move(on_empty)] {
+    for (auto& entry : servers_)
+      if (entry.is_front == is_front) entry.server->drain();
+    empty_watch_ = loop_.every(kEmptyCheck, [this, is_front, on_empty] {
+      if (connections(is_front) != 0) return;
       const auto tell = on_empty;  // the timer's own copy goes with it
       empty_watch_.cancel();
       tell();
@@ -65,7 +61,7 @@ void WorkerThread::drain_front(std::function<void()> on_empty) {
 void WorkerThread::cut_all(std::function<void(std::size_t)> on_cut) {
   loop_.post([this, on_cut = std::move(on_cut)] {
     empty_watch_.cancel();
-    const auto left = front_connections();
+    const auto left = connections(true);
     for (auto& entry : servers_) entry.server->close_all();
     on_cut(left);
   });

@@ -28,15 +28,15 @@ class WorkerThread {
   net::EventLoop& loop() { return loop_; }
   net::HttpClient& client() { return *client_; }
 
-  /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: the listener that drain() closes.
+  /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: which of the two groups of listeners it belongs to.
   base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::ServerContext, std::shared_ptr<net::ConnectionBook>,
                                                      bool is_front);
   void start(std::size_t index);
 
   /// New limits, taken on the loop.
   void reconfigure(bool is_front, net::ServerSettings);
-  /// Closes the front listeners on the loop; `on_empty` runs there once, when the last connection is gone.
-  void drain_front(std::function<void()> on_empty);
+  /// Closes the listeners of a group on the loop; `on_empty` runs there once, when their last connection is gone. One group after the other.
+  void drain(bool is_front, std::function<void()> on_empty);
   /// Cuts all connections on the loop, then calls `on_cut` there with how many front connections were left.
   void cut_all(std::function<void(std::size_t)> on_cut);
   /// Ends the thread and closes the servers. Idempotent.
@@ -47,8 +47,7 @@ class WorkerThread {
     std::unique_ptr<net::HttpServer> server;
     bool is_front;
   };
-  std::size_t front_connections() const;
-  void on_front(const std::function<void(net::HttpServer&)>&);
+  std::size_t connections(bool is_front) const;
 
   net::EventLoop loop_;
   std::unique_ptr<net::HttpClient> client_;

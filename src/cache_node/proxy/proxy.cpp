@@ -30,7 +30,6 @@ net::ServerSettings Proxy::server_settings(net::ServerSettings front) const {
 base::Status Proxy::open(net::ServerSettings front) {
   if (listen_.empty()) return {};
   auto settings = server_settings(std::move(front));
-  const auto book = net::make_connection_book();
   for (const auto& worker : services_.workers) {
     auto& desk = *desks_.emplace_back(std::make_unique<Desk>(*worker));
     net::ServerContext context{worker->loop, services_.clock, services_.log, services_.metrics, "proxy",
@@ -38,7 +37,7 @@ base::Status Proxy::open(net::ServerSettings front) {
                                [this](const net::AccessRecord& record) { access_.record(record); }};
     context.any_method = true;
     context.adds_cors_fields = false;   // they are the origin's own business here
-    auto opened = net::HttpServer::open(settings, std::move(context), book);
+    auto opened = net::HttpServer::open(settings, std::move(context), book_);
     if (!opened) {
       opened.error().text = "proxy: " + opened.error().text;
       return tl::unexpected(std::move(opened.error()));
@@ -64,7 +63,12 @@ void Proxy::reconfigure(const ProxySettings& next, net::ServerSettings front) {
 }
 
 void Proxy::drain() {
-  for (const auto& desk : desks_) desk->worker.loop.post([&desk = *desk] { desk.server->drain(); });
+  undrained_ = desks_.size();
+  for (const auto& desk : desks_)
+    desk->worker.loop.post([this, &desk = *desk] {
+      desk.server->drain();
+      --undrained_;
+    });
 }
 
 void Proxy::serve(Desk& desk, std::unique_ptr<net::Exchange> exchange) {

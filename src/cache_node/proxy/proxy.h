@@ -5,14 +5,17 @@
 //   made       settings are known, nothing is open              (the role)
 //   open       open() bound the ports                           (the main thread, before the workers run)
 //   draining   drain(): no new connections                      (the main thread)
+//   drained    the last connection is gone: is_drained()        (the workers)
 //   destroyed  after the workers' threads have ended            (the main thread)
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "base/published.h"
 #include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/proxy/proxy_store.h"
+#include "net/connection_book.h"
 #include "net/http_server.h"
 #include "runtime/access_log.h"
 #include "runtime/role.h"
@@ -30,6 +33,8 @@ class Proxy {
   void reconfigure(const ProxySettings&, net::ServerSettings front);
   void drain();
   /// Any thread.
+  bool is_drained() const { return undrained_ == 0 && book_->total() == 0; }
+  /// Any thread.
   ProxyStore::Totals totals() const { return store_.totals(); }
 
  private:
@@ -44,6 +49,8 @@ class Proxy {
   base::Published<ProxySettings> settings_;
   ProxyStore store_;
   runtime::AccessLog access_;
+  const std::shared_ptr<net::ConnectionBook> book_ = net::make_connection_book();
+  std::atomic<std::size_t> undrained_{0};   // desks that were told to drain and have not yet
   std::vector<std::unique_ptr<Desk>> desks_;
 };
 
