@@ -30,13 +30,16 @@ base::LogSettings log_settings(const config::Settings& settings, const ServeOpti
   return log;
 }
 
-/// What SIGHUP does: all of the file, or nothing of it. Owned by the main thread.
+/// What SIGHUP does: all of the file, or nothing of it but that the log's file is opened anew, for whoever rotates it does not read the
+/// configuration. Owned by the main thread.
 class Reloader {
  public:
-  Reloader(const ServeOptions& options, runtime::House& house, base::Log& log, base::Metrics& metrics)
+  /// `log_in_force`: what `log` was made with.
+  Reloader(const ServeOptions& options, runtime::House& house, base::Log& log, base::LogSettings log_in_force, base::Metrics& metrics)
       : options_(options),
         house_(house),
         log_(log),
+        log_in_force_(std::move(log_in_force)),
         taken_(counter(metrics, "ok")),
         refused_(counter(metrics, "refused")) {}
 
@@ -49,6 +52,7 @@ class Reloader {
     if (const auto taken = house_.reload(std::move(*settings)); !taken)
       return refuse(options_.config_file + ": " + taken.error().text + "\n");
     log_.reconfigure(log);
+    log_in_force_ = log;
     taken_.add();
     log_.info(kRoom, "reloaded", {{"file", options_.config_file}});
   }
@@ -61,6 +65,7 @@ class Reloader {
   /// A line of the log for each line of `problems`. The settings in force stay.
   void refuse(std::string_view problems) {
     refused_.add();
+    log_.reconfigure(log_in_force_);
     while (!problems.empty()) {
       const auto end = problems.find('\n');
       log_.error(kRoom, "reload_refused", {{"problem", problems.substr(0, end)}});
@@ -71,6 +76,7 @@ class Reloader {
   const ServeOptions& options_;
   runtime::House& house_;
   base::Log& log_;
+  base::LogSettings log_in_force_;
   base::Counter taken_;
   base::Counter refused_;
 };
@@ -99,7 +105,7 @@ class Watchdog {
   std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 
-int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader, runtime::Supervisor& supervisor) {
+int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader, runtime::Supervisor& supervisor, base::Log& log) {
   using Kind = runtime::Signals::Kind;
   Watchdog watchdog(supervisor, house);
   supervisor.ready();
@@ -110,6 +116,7 @@ int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader
       reloader.reload();
       supervisor.ready();
     }
+    if (event.kind == Kind::unused) log.warning(kRoom, "signal_unused", {{"signal", event.signal}});
     if (event.kind != Kind::stop) continue;
     supervisor.stopping();
     const auto second = house.stop(event.signal);
@@ -135,7 +142,8 @@ int serve(const ServeOptions& options) {
     std::fputs(settings.error().c_str(), stderr);
     return kCannotStart;
   }
-  base::Log log(log_settings(*settings, options));
+  const auto settings_of_log = log_settings(*settings, options);
+  base::Log log(settings_of_log);
   base::Metrics metrics;
   const base::SystemClock clock;
   runtime::add_process_metrics(metrics, clock, log, version());
@@ -143,10 +151,10 @@ int serve(const ServeOptions& options) {
   const runtime::MemoryKeeper keeper(log, metrics);
   auto house = runtime::House::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
   if (!house) return cannot_start(house.error().text);
-  Reloader reloader(options, **house, log, metrics);
+  Reloader reloader(options, **house, log, settings_of_log, metrics);
   log.info(kRoom, "ready", {{"version", version()}, {"config", options.config_file}});
   runtime::Supervisor supervisor;
-  return run_until_stopped(signals, **house, reloader, supervisor);
+  return run_until_stopped(signals, **house, reloader, supervisor, log);
 }
 
 }  // namespace tribune::app

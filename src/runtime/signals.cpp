@@ -17,7 +17,7 @@ namespace {
 sigset_t awaited() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) sigaddset(&set, signal);
   return set;
 }
 
@@ -52,7 +52,8 @@ Signals::Event Signals::wait(std::optional<std::chrono::milliseconds> time) {
     signalfd_siginfo info{};
     if (fds[0].revents && ::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       const int signal = static_cast<int>(info.ssi_signo);
-      return {signal == SIGHUP ? Kind::reload : Kind::stop, signal};
+      if (signal == SIGHUP) return {Kind::reload, signal};
+      return {signal == SIGTERM || signal == SIGINT ? Kind::stop : Kind::unused, signal};
     }
     std::uint64_t count = 0;
     if (fds[1].revents && ::read(wake_fd_, &count, sizeof count) == static_cast<ssize_t>(sizeof count)) return {Kind::woken};

@@ -15,10 +15,11 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  enum class Kind { reload, stop, woken, timeout };
+  /// `unused`: a signal that means nothing here and would end the process if it were left to itself.
+  enum class Kind { reload, stop, unused, woken, timeout };
   struct Event {
     Kind kind;
-    int signal = 0;  // of reload and stop
+    int signal = 0;  // of reload, stop and unused
   };
 
   /// Blocks until something comes or the time is over; without a time, until something comes.

@@ -27,6 +27,16 @@ TEST_CASE("signals arrive as events, in any number, and never end the process") 
   }
 }
 
+TEST_CASE("signals that mean nothing here are events too, and do not end the process") {
+  Signals signals;
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) {
+    send(signal);
+    const auto event = signals.wait(5s);
+    CHECK(event.kind == Signals::Kind::unused);
+    CHECK(event.signal == signal);
+  }
+}
+
 TEST_CASE("another thread wakes the wait") {
   Signals signals;
   std::thread other([&] { signals.wake(); });
