@@ -8,6 +8,7 @@
 #include "http/problem.h"
 #include "http/uri.h"
 #include "http/vary.h"
+#include "http/via.h"
 
 namespace tribune::cache_node {
 namespace {
@@ -44,8 +45,7 @@ void ProxyRequest::begin() {
       // What may be kept is fetched to its end: the next one asks for it. A waiting request ends when it is woken.
       if (fetch_ && !kept_ && !leads_) end();
     });
-  const auto via = request_.headers.joined("Via").value_or("");
-  if (via.find(' ' + std::string(tools_.id)) != std::string::npos) {
+  if (http::via_names(request_.headers.joined("Via").value_or(""), tools_.id)) {
     if (exchange_) exchange_->reply(http::problem(http::problems::bad_request, "The request has come through this cache before (Via)."));
     return end();
   }
