@@ -57,7 +57,7 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
 void RequestFlow::answer(runtime::Worker& worker, Viewer& viewer, base::Result<PlaylistAnswer> found) {
   if (!found) {
     give_back(viewer);
-    return refuse(viewer, problem_of(found.error()), found.error().text, FlowResult::source_failed);
+    return refuse(viewer, problem_of(found.error()), detail_for_viewers(found.error()), FlowResult::source_failed);
   }
   viewer.exchange->note.cache = found->stale ? "stale" : found->waited ? "waited" : "hit";
   if (viewer.kind == FlowKind::session) return answer_session(viewer, *found);
@@ -339,7 +339,7 @@ Routed RequestFlow::route(Viewer& viewer) {
 void RequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
-  if (!uri) return refuse(viewer, http::problems::node_unavailable, uri.error().text, FlowResult::no_node);
+  if (!uri) return refuse(viewer, http::problems::node_unavailable, "the channel has no such origin", FlowResult::no_node);
   http::Response response;
   response.status = 307;
   response.headers = {{"Location", uri->text()}, {"Cache-Control", "no-store"}};

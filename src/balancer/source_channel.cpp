@@ -203,7 +203,8 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
 }
 
 void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::string_view why) {
-  const auto& name = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
+  const auto& url = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
+  const auto name = std::string_view(url).substr(0, url.find('?'));   // the query may hold what the origin lets its clients in by
   if (is_well) services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
   else services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
   if (!is_well) metrics_.origin_left();

@@ -58,4 +58,18 @@ const http::ProblemType& problem_of(const base::Error& error) {
   }
 }
 
+std::string_view detail_for_viewers(const base::Error& error) {
+  using base::ErrorKind;
+  if (error.fault == base::Fault::client) return error.text;
+  if (error.fault == base::Fault::tribune) return error.kind == ErrorKind::unavailable ? "too many viewers wait for this playlist" : "the playlist cannot be made";
+  switch (error.kind) {
+    case ErrorKind::timeout: return "the channel's source did not answer in time";
+    case ErrorKind::invalid_input:
+    case ErrorKind::too_large:
+    case ErrorKind::forbidden:
+    case ErrorKind::protocol: return "the answer of the channel's source cannot be used";
+    default: return "the channel's source cannot be reached, or does not have the playlist";
+  }
+}
+
 }  // namespace tribune::balancer

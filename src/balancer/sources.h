@@ -69,6 +69,8 @@ using OnPlaylist = std::function<void(base::Result<PlaylistAnswer>)>;
 
 /// The problem that a viewer gets for such an error.
 const http::ProblemType& problem_of(const base::Error&);
+/// What it says to a viewer: of what went wrong at the origin or here no more than the kind. The log has the error.
+std::string_view detail_for_viewers(const base::Error&);
 
 /// Someone waiting for an answer. Destroying it cancels: the callback will not run. Owned by one worker, the asker's.
 class Asking {

@@ -36,10 +36,12 @@ namespace tribune::cache_node {
 /// Why there is no object, as viewers are told and the log says.
 struct FillFailure {
   const http::ProblemType* problem = nullptr;
-  std::string detail;
+  std::string detail;           // for viewers: no host, no path of this machine, no system's error
   std::string_view reason;      // one word, a literal
   bool look_again = false;      // a stale object that the fill would have replaced is there again, and may serve
   int status = 0;               // that the origin answered, as this node or another one heard it; 0: nobody heard it
+  std::string cause = {};       // for the log, where it says more than `detail`
+  const std::string& for_log() const { return cause.empty() ? detail : cause; }
   bool is_gone() const { return status == 404 || status == 410; }
 };
 

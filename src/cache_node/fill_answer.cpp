@@ -20,11 +20,14 @@ bool is_encoded(const http::Headers& headers) {
 }  // namespace
 
 FillFailure failure_of(const base::Error& error) {
+  const auto failure = [&](const http::ProblemType& problem, const char* detail, std::string_view reason) {
+    return FillFailure{.problem = &problem, .detail = detail, .reason = reason, .cause = error.text};
+  };
   switch (error.kind) {
-    case base::ErrorKind::timeout: return {&problems::origin_timeout, error.text, "origin_timeout"};
-    case base::ErrorKind::unavailable: return {&problems::origin_unavailable, error.text, "origin_unavailable"};
-    case base::ErrorKind::forbidden: return {&problems::origin_broken, error.text, "origin_forbidden"};
-    default: return {&problems::origin_broken, error.text, "origin_broken"};
+    case base::ErrorKind::timeout: return failure(problems::origin_timeout, "the origin did not answer in time", "origin_timeout");
+    case base::ErrorKind::unavailable: return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
+    case base::ErrorKind::forbidden: return failure(problems::origin_broken, "the origin's answer leads where this node does not go", "origin_forbidden");
+    default: return failure(problems::origin_broken, "the origin's answer cannot be used", "origin_broken");
   }
 }
 

@@ -53,8 +53,8 @@ void FillRunner::ask() {
   refusal_.reset();
   prefix_.reset();
   const bool found = turns_.find_one_to_ask();
-  FillFailure left_alone{&problems::origin_unavailable, (turns_.is_last_resort() ? "the origin" : place().name) + " failed too often and is left alone for a moment",
-                         "circuit_open"};
+  FillFailure left_alone{&problems::origin_unavailable, "the origin failed too often and is left alone for a moment", "circuit_open"};
+  if (!turns_.is_last_resort()) left_alone.cause = place().name + " failed too often and is left alone for a moment";
   if (turns_.is_last_resort()) note_lost_origin(left_alone);
   if (found) return send(place());
   blame_ ? fail(*blame_, true) : hold_or_fail(std::move(left_alone));
@@ -113,7 +113,7 @@ void FillRunner::ask_soon() {
 void FillRunner::pass_over(FillFailure failure) {
   if (!turns_.has_next()) return blame_ ? fail(*blame_, true) : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
-  parts_.log.debug("cache_node", "fill_passes_over", {{"object", fill_->key().text}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.detail}});
+  parts_.log.debug("cache_node", "fill_passes_over", {{"object", loggable(fill_->key())}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.for_log()}});
   turns_.next();
   ask_soon();
 }
@@ -234,7 +234,7 @@ void FillRunner::broke_off(const base::Error& error) {
   ++resumes_;
   received_at_resume_ = have;
   parts_.metrics.resumes.add();
-  parts_.log.info("cache_node", "fill_resumed", {{"object", fill_->key().text}, {"received", have}, {"place", place().name}, {"error", error.text}});
+  parts_.log.info("cache_node", "fill_resumed", {{"object", loggable(fill_->key())}, {"received", have}, {"place", place().name}, {"error", error.text}});
   if (elsewhere) turns_.next();
   ask_soon();
 }
@@ -261,7 +261,7 @@ void FillRunner::complete() {
 void FillRunner::fail(FillFailure failure, bool remember) {
   parts_.metrics.failed.add();
   parts_.metrics.failures.add();
-  parts_.log.warning("cache_node", "fill_failed", {{"object", fill_->key().text}, {"reason", failure.reason}, {"error", failure.detail},
+  parts_.log.warning("cache_node", "fill_failed", {{"object", loggable(fill_->key())}, {"reason", failure.reason}, {"error", failure.for_log()},
                                                    {"received", sum_.length()}, {"waiters", fill_->readers()}});
   failure.look_again = remember ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
                                 : parts_.index.abandon(*fill_);

@@ -75,7 +75,7 @@ void FillRunner::note_variants(const net::FetchHead& head) {
   const auto fields = untold_fields(head.headers, source_.variant);
   if (fields.empty()) return;
   parts_.metrics.varied.add();
-  const std::string_view object = fill_->key().text;
+  const auto object = loggable(fill_->key());
   const auto channel = object.substr(0, object.find('/'));
   if (!parts_.varied.is_first(channel)) return;
   parts_.log.warning("cache_node", "origin_varies",

@@ -33,9 +33,12 @@ struct ObjectIdHash {
 
 /// Immutable; const methods from any thread.
 struct ObjectKey {
-  std::string text;   // "channel/epoch/path[?query]": for logs, records and, later, purging by prefix
+  std::string text;   // "channel/epoch/path[?query]": for records and purging by prefix
   ObjectId id;
 };
+
+/// Without the query, which may hold what the origin lets its clients in by. Good as long as the key.
+inline std::string_view loggable(const ObjectKey& key) { return std::string_view(key.text).substr(0, key.text.find('?')); }
 
 ObjectKey object_key(std::string_view text);
 /// The whole query counts (query_rules.h).

@@ -364,7 +364,7 @@ void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntr
   const auto view = parts_.view.get();
   auto source = fill_line(*view, *parts_.peers.peers(), channel, wish.link, fill->key(), wish.asker, parts_.clock.wall_now());
   if (!source) {
-    const FillFailure failure{&http::problems::not_found, source.error().text, "no_such_origin"};
+    const FillFailure failure{.problem = &http::problems::not_found, .detail = "the channel has no such origin", .reason = "no_such_origin", .cause = source.error().text};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));
     return fill->fail(failure);
   }
