@@ -84,7 +84,9 @@ class BalancerRole final : public runtime::Role {
         {{Method::post}, "/internal/v1/nodes/{id}",
          [this](auto&, auto exchange, const auto& parameters) {
            exchange->note.node = parameters["id"];
-           exchange->reply(heartbeats_.answer(parameters["id"], exchange->request()));
+           auto response = heartbeats_.answer(parameters["id"], exchange->request());
+           exchange->keeps_place = response.status == 200;   // a crowd at the door closes no node's connection
+           exchange->reply(std::move(response));
          }},
         {{Method::post}, "/internal/v1/nodes/{id}/news",
          [this](auto& worker, auto exchange, const auto& parameters) {

@@ -58,6 +58,7 @@ class Exchange {
   virtual void on_gone(std::function<void()> gone) = 0;
 
   AccessNote note;
+  bool keeps_place = false;   // set before the answer: its connection is closed for no newcomer while it is idle afterwards
   http::Headers also;   // fields that go with whatever the answer will be: set them before it
 };
 

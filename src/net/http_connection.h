@@ -63,6 +63,8 @@ class HttpConnection {
   Phase phase() const { return phase_; }
   base::SteadyTime since() const { return since_; }
   const std::string& client() const { return client_text_; }
+  /// Whether it may be closed for a newcomer when it is idle.
+  bool may_be_evicted() const { return evcon_ != nullptr && !keeps_place_; }
 
   /// evhttp has parsed a request; hands it to the server's handler.
   void dispatch(evhttp_request*);
@@ -221,6 +223,7 @@ class HttpConnection {
   bool client_closes_ = false;             // evhttp closes after the answer, as the client asked
   bool closes_ = false;                    // we close after the answer
   bool watched_ = false;
+  bool keeps_place_ = false;               // as the last answer's exchange says
 };
 
 }  // namespace tribune::net

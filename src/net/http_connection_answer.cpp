@@ -81,6 +81,7 @@ void HttpConnection::apply_pace() {
 
 void HttpConnection::reply(const http::Response& response, http::Body&& body) {
   apply_pace();
+  keeps_place_ = exchange_ != nullptr && exchange_->keeps_place;
   closes_ = closes_ || server_.is_draining();
   if (!is_express()) bufferevent_disable(buffer_, EV_READ);
   const auto length = http::length_of(body);

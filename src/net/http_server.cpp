@@ -189,16 +189,20 @@ void ServerCore::resume_accepting() {
     context_.log.info("net", "accept_resumed", {{"listener", context_.listener_name}, {"connections", book_->total()}});
 }
 
+/// Of those that may be closed for a newcomer. One that was accepted in this turn is no candidate yet; those that keep their place are as
+/// many as there are cache nodes, and are idle for a second at a time.
+HttpConnection* ServerCore::longest_idle() {
+  HttpConnection* longest = nullptr;
+  for (const auto phase : {Phase::idle, Phase::fresh}) {
+    const auto& candidates = list(phase);
+    const auto first = std::find_if(candidates.begin(), candidates.end(), [](const auto* candidate) { return candidate->may_be_evicted(); });
+    if (first != candidates.end() && (longest == nullptr || (*first)->since() < longest->since())) longest = *first;
+  }
+  return longest;
+}
+
 void ServerCore::evict_longest_idle() {
-  const auto& idle = list(Phase::idle);
-  const auto& silent = list(Phase::fresh);
-  HttpConnection* chosen = nullptr;
-  for (const auto* candidates : {&idle, &silent})
-    for (auto* candidate : *candidates)
-      if (candidate->evcon() != nullptr) {  // one that was accepted in this turn is no candidate yet
-        if (chosen == nullptr || candidate->since() < chosen->since()) chosen = candidate;
-        break;
-      }
+  auto* chosen = longest_idle();
   if (chosen == nullptr) return;
   metrics_.evicted.add();
   if (const auto held = evicted_lines_.allow(now()))
@@ -208,13 +212,7 @@ void ServerCore::evict_longest_idle() {
 }
 
 void ServerCore::publish_idle() {
-  std::optional<base::SteadyTime> longest;
-  for (const auto phase : {Phase::idle, Phase::fresh}) {
-    const auto& candidates = list(phase);
-    if (!candidates.empty() && candidates.front()->evcon() != nullptr && (!longest || candidates.front()->since() < *longest))
-      longest = candidates.front()->since();
-  }
-  if (longest) shelf_->longest_idle_since(*longest);
+  if (const auto* longest = longest_idle()) shelf_->longest_idle_since(longest->since());
   else shelf_->none_idle();
 }
 

@@ -99,6 +99,7 @@ class ServerCore final : public HttpServer {
   void pause_accepting(const char* reason, int error);
   void try_to_accept_again();
   void resume_accepting();
+  HttpConnection* longest_idle();
   void publish_idle();
   void sweep();
   void expire(Phase, std::chrono::milliseconds after, std::optional<base::Counter>);

@@ -194,6 +194,30 @@ TEST_CASE("when all connections are taken the longest idle one makes room at onc
   CHECK(server.metric("tribune_http_evicted_total{listener=\"front\"}") == 1);
 }
 
+TEST_CASE("a connection whose exchange keeps its place is closed for no newcomer, however long it is idle") {
+  auto settings = ServerSettings{};
+  settings.limits.max_connections = 2;
+  ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
+    exchange->keeps_place = exchange->request().path == "/kept";
+    echo(std::move(exchange));
+  }, settings);
+  const std::string kept_request = "GET /kept HTTP/1.1\r\nHost: x\r\n\r\n";
+  auto kept = server.client();
+  CHECK(status_of_answer(kept.ask(kept_request)) == 200);
+  auto other = server.client();
+  CHECK(status_of_answer(other.ask(kGet)) == 200);
+  auto newcomer = server.client();
+  CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
+  CHECK(other.read_to_end().empty());
+  CHECK(status_of_answer(kept.ask(kGet)) == 200);
+
+  // The last answer decides: from here on it is like any other.
+  CHECK(status_of_answer(newcomer.ask(kept_request)) == 200);
+  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(kept.read_to_end().empty());
+  CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
+}
+
 TEST_CASE("when all connections are busy a newcomer gets 503") {
   auto settings = ServerSettings{};
   settings.limits.max_connections = 2;
