@@ -54,6 +54,10 @@ AccessDesk::AccessDesk(const base::Clock& clock, base::Log& log, base::Metrics& 
 
 http::Response AccessDesk::answer(const http::Request& http_request) {
   const auto view = view_.get();
+  if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {   // before anything is computed over it
+    forged_.add();
+    return http::problem(http::problems::body_too_large, "longer than any such request");
+  }
   const auto signature = http_request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "POST " + std::string(contracts::kAccessPath);
   const auto verified = contracts::verify_body(*view->keys, context, http_request.body, signature, clock_.wall_now(), view->event->clock_skew);

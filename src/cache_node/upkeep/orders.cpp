@@ -60,6 +60,7 @@ void Orders::internal(runtime::Worker& worker, Exchange exchange, std::string_vi
   const auto view = view_.get();
   const auto& request = exchange->request();
   if (node != view->settings.id) return exchange->reply(http::problem(problems::not_found, "this is another node"));
+  if (request.body.size() > contracts::kMaxOrderBytes) return exchange->reply(http::problem(problems::body_too_large, "longer than any order"));
   const auto path = contracts::orders_path(node);
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto verified = contracts::verify_body(*view->keys, "POST " + path, request.body, signature, clock_.wall_now(), view->clock_skew);
