@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/samples.h"
 #include "app/schema.h"
+#include "app/trust_report.h"
 
 namespace tribune::app {
 
@@ -18,6 +19,7 @@ int check(const std::string& config_file) {
     return 1;
   }
   std::puts("OK");
+  std::fputs(trust_report(*settings).c_str(), stdout);
   return 0;
 }
 

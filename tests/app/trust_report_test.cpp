@@ -1,0 +1,40 @@
+#include "app/trust_report.h"
+
+#include <doctest/doctest.h>
+
+#include "app/schema.h"
+
+using namespace tribune;
+using namespace tribune::app;
+
+namespace {
+
+std::string report_of(const std::string& sections) {
+  const auto settings = settings_of({"f", R"({"event": {"keys": [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}]},
+      "balancer": {"state_dir": "s", "nodes": [])" + sections});
+  REQUIRE_MESSAGE(settings, settings.error());
+  return trust_report(*settings);
+}
+
+bool says(const std::string& report, const std::string& line) { return report.find("trusts  " + line + "\n") != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("the report names nobody where nobody is trusted") {
+  const auto report = report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})");
+  CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: nobody"));
+  CHECK(says(report, "admin listener: every program that reaches 127.0.0.1:9080"));
+  CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: whoever holds the event's keys k1"));
+}
+
+TEST_CASE("the report names proxies, networks and tokens, and shows no secret") {
+  const auto report = report_of(R"(, "operator_networks": ["10.1.0.0/16"], "operator_token": "secret-of-operators"},
+      "front": {"listen": ["0.0.0.0:80"], "trusted_proxies": ["10.0.0.0/8"], "proxy_protocol": true},
+      "admin": {"listen": ["0.0.0.0:9080"], "token": "secret-of-the-admin", "names": ["ops.example"]}})");
+  CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: 10.0.0.0/8"));
+  CHECK(says(report, "PROXY header: 10.0.0.0/8, from whom it is required; whom it names is judged anew"));
+  CHECK(says(report, "/access_queue_switch: 10.1.0.0/16, and whoever shows balancer.operator_token"));
+  CHECK(says(report, "admin listener: whoever shows admin.token at 0.0.0.0:9080"));
+  CHECK(says(report, "admin host names: ops.example, beside its addresses and localhost"));
+  CHECK(report.find("secret") == std::string::npos);
+}
