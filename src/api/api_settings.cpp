@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "runtime/process_settings.h"
+
 namespace tribune::api {
 namespace {
 
@@ -38,7 +40,8 @@ const config::Section<ApiSettings>& api_section() {
                 "http(s)://host[:port], or empty")
           .text("operator_token", &ApiSettings::operator_token,
                 "Who sends it as Authorization: Bearer, as the operator's own backend does, may say for which account and device, and in which lane, "
-                "POST /api/v1/access asks. Empty: nobody.")
+                "POST /api/v1/access asks. Empty: nobody.",
+                runtime::operator_token_rule, "at least 16 visible ASCII characters")
           .sections("caches", &ApiSettings::caches, cache_section(), "The cache nodes that apps ping, to tell the balancer which of them they reach.")
           .check(check_caches);
   return section;
