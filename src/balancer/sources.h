@@ -5,7 +5,7 @@
 // The journey of a playlist
 //   asked       ask(): a good snapshot answers at once, inside the call            (any worker)
 //   waiting     none yet, or a blocking reload: posted to the channel's worker     (any worker → owner)
-//   fetched     one conditional GET for all who wait                               (owner, source_fetch.h)
+//   fetched     one conditional GET for all who wait                               (owner, source_feed.h)
 //   judged      parsed; damaged, older or unchanged copies do not replace the last good one   (owner, source.h)
 //   continued   numbering goes on across restarts of the source                    (owner, timeline.h)
 //   published   a new immutable snapshot; waiters' answers posted to their loops   (owner)

@@ -1,5 +1,5 @@
 #pragma once
-// JSON (RFC 8259) as a value that knows where in the text each part stood, and a writer. RapidJSON stays inside json.cpp.
+// JSON (RFC 8259) as a value that knows where in the text each part stood, and a writer. RapidJSON stays inside its .cpp files.
 
 #include <cstdint>
 #include <optional>

@@ -15,7 +15,7 @@ namespace tribune::store {
 
 namespace {
 
-// The format of LMDB 0.9 (data version 1) on 64-bit machines, from mdb.c.
+// The format of LMDB 0.9 (data version 1) on 64-bit machines, as its source defines it.
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kDataVersion = 1;
 constexpr std::size_t kPageHeader = 16;

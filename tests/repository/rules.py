@@ -242,6 +242,40 @@ def dead_links(root):
     return wrong
 
 
+FILE_NAME = re.compile(r"(?<![\w./{}*~-])((?:[\w-]+/)*[\w-]+\.(?:h|cpp|c|py|tsx?|mjs|md|css|sh))(?![\w/(*])")
+OWN_FOLDERS = ("src", "tests", "docs", "bench", "scripts", "web", "conf", ".ci")
+
+
+def comments_of(path):
+    text = path.read_text(errors="replace")
+    if path.suffix in {".py", ".sh"}:
+        return " ".join(re.findall(r'(?m)(?:^|\s)#(?!!)(.*)$', text) + re.findall(r'"""(.*?)"""', text, re.DOTALL))
+    return " ".join(re.findall(r"(?m)(?:^|\s)//(.*)$", text))
+
+
+def dead_names(root):
+    """Files that comments and documents name, and tests that documents name, exist."""
+    files = {p.relative_to(root).as_posix() for folder in OWN_FOLDERS if (root / folder).exists() for p in (root / folder).rglob("*")
+             if p.is_file() and "node_modules" not in p.parts}
+    files |= {p.name for p in root.glob("*") if p.is_file()}
+    endings = {"/".join(name.split("/")[i:]) for name in files for i in range(name.count("/") + 1)}
+    tests = set()
+    for path in sources(root, "tests"):
+        if path.suffix == ".py":
+            tests |= set(re.findall(r"def (test_\w+)", path.read_text(errors="replace"))) | {path.stem}
+    wrong = []
+    pages = [*root.glob("*.md"), *(root / "docs").glob("**/*.md")]
+    for path in [*pages, *sources(root, "src", "tests", "bench")]:
+        is_page = path.suffix == ".md"
+        text = " ".join(re.findall(r"`([^`\n]+)`", path.read_text(errors="replace"))) if is_page else comments_of(path)
+        for name in FILE_NAME.findall(text or ""):
+            if name not in endings:
+                wrong.append(f"{path.relative_to(root)}: names {name}, which is not there")
+        if is_page:
+            wrong += [f"{path.relative_to(root)}: names {name}, which is no test" for name in re.findall(r"\btest_\w+", text) if name not in tests]
+    return wrong
+
+
 RULES = [wrong_layers, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
-         sleeping_tests, throwing_code, dead_links]
+         sleeping_tests, throwing_code, dead_links, dead_names]
 ROOT = Path(__file__).parents[2]

@@ -52,6 +52,9 @@ BROKEN = {
     "a test that sleeps": ("sleeping_tests", {"tests/base/x_test.cpp": "std::this_thread::sleep_for(1s);\n"}),
     "a scenario that sleeps": ("sleeping_tests", {"tests/e2e/test_x.py": "import time\ntime.sleep(1)\n"}),
     "code that throws": ("throwing_code", {"src/base/x.cpp": "void f() { throw 1; }\n"}),
+    "a document that names a file of the past": ("dead_names", {"docs/other.md": "see `src/base/gone.h`\n"}),
+    "a document that names a test of the past": ("dead_names", {"docs/other.md": "`test_nothing_of_the_kind`\n"}),
+    "a comment that names a file of the past": ("dead_names", {"src/base/x.cpp": "// See gone.h for the rest.\n"}),
     "a dead link": ("dead_links", {"docs/other.md": "[gone](nowhere.md)\n"}),
 }
 
