@@ -14,7 +14,7 @@ const config::Section<CacheSettings>& cache_section() {
                                   .text("id", &CacheSettings::id, "The node's id, as its own configuration says it.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
                                   .required()
                                   .sample("\"stadium\"")
-                                  .text("url", &CacheSettings::url, "Where apps reach it.", config::check_http_origin, "http(s)://host[:port]")
+                                  .text("url", &CacheSettings::url, "Where apps reach it.", config::check_http_base, "http(s)://host[:port][/path]")
                                   .required()
                                   .sample("\"http://127.0.0.1:8081\"");
   return section;

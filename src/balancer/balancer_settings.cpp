@@ -8,7 +8,8 @@ namespace {
 using namespace std::chrono_literals;
 
 std::string check_group(const std::string& group) { return group.empty() ? "" : config::check_id(group); }
-std::string check_node_url(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
+std::string check_node_url(const std::string& url) { return url.empty() ? "" : config::check_http_base(url); }
+std::string check_origin(const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); }
 
 const config::Section<NodeSettings>& node_section() {
   static const auto section =
@@ -18,7 +19,7 @@ const config::Section<NodeSettings>& node_section() {
           .sample("\"stadium\"")
           .text("url", &NodeSettings::url,
                 "Where viewers reach it. Empty: what its heartbeats say; then a balancer that starts knows it only once it was heard.", check_node_url,
-                "http(s)://host[:port], or empty")
+                "http(s)://host[:port][/path], or empty")
           .sample("\"http://127.0.0.1:8081\"")
           .text("group", &NodeSettings::group, "The nodes of one group stand for each other and share its viewers. Empty: the node stands for itself.",
                 check_group, "1 to 64 of a-z 0-9 . _ -, or empty")
@@ -97,7 +98,7 @@ const config::Section<BalancerSettings>& balancer_section() {
                 "Where the waiting rooms of the channels lie, one folder each, as scripts/make-slate makes them. Empty: there are none. Read at the start.")
           .text("slate_origin", &BalancerSettings::slate_origin,
                 "Where cache nodes reach this balancer, so that they serve the waiting rooms' segments. Empty: the balancer serves them itself.",
-                check_node_url, "http(s)://host[:port], or empty")
+                check_origin, "http(s)://host[:port], or empty")
           .texts("operator_networks", &BalancerSettings::operator_networks, "Who may use /access_queue_switch without a token.", config::check_prefix,
                  "addresses, or prefixes as 10.0.0.0/8")
           .text("operator_token", &BalancerSettings::operator_token,

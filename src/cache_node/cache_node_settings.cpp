@@ -142,7 +142,8 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                                                        "the channels come from the balancer.")
           .text("id", &CacheNodeSettings::id, "The node's id, as the balancer's list of nodes says it. Read at the start.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
           .required().sample("\"stadium\"")
-          .text("public_url", &CacheNodeSettings::public_url, "Where viewers reach this node; told to the balancer.", config::check_http_origin, "http(s)://host[:port]")
+          .text("public_url", &CacheNodeSettings::public_url, "Where viewers reach this node; told to the balancer. With a path when a proxy in front of the node removes that path.",
+                config::check_http_base, "http(s)://host[:port][/path]")
           .required().sample("\"http://127.0.0.1:8081\"")
           .texts("balancers", &CacheNodeSettings::balancers, "The balancers that hear this node's heartbeats and tell it the channels.", config::check_http_origin,
                  "http(s)://host[:port]").sample("[\"http://127.0.0.1:8080\"]")

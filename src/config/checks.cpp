@@ -86,6 +86,18 @@ std::string check_http_origin(const std::string& text) {
   return "";
 }
 
+std::string check_http_base(const std::string& text) {
+  const std::string allowed = "scheme, host, port and optionally a path: \"https://host\" or \"https://host/nodes/stadium\"";
+  const auto rest = after_scheme(text);
+  if (!rest || !is_visible_ascii(*rest) || rest->find_first_of("#?%") != std::string_view::npos) return allowed;
+  const auto slash = rest->find('/');
+  if (!is_authority(rest->substr(0, slash))) return allowed;
+  if (slash == std::string_view::npos) return "";
+  const auto path = rest->substr(slash);
+  const bool is_plain = path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos && path.find(';') == std::string_view::npos;
+  return is_plain && !path.ends_with('/') ? "" : allowed;
+}
+
 std::string check_prefix(const std::string& text) {
   const std::string allowed = "an address or a prefix: \"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\"";
   const auto slash = text.find('/');

@@ -54,6 +54,7 @@ std::string bytes_text(std::uint64_t);
 std::string check_listen_address(const std::string&);   // "1.2.3.4:80", "[::1]:80", "0.0.0.0:0"
 std::string check_http_url(const std::string&);         // absolute http(s), no userinfo, no fragment
 std::string check_http_origin(const std::string&);      // http(s)://host[:port], no path
+std::string check_http_base(const std::string&);        // http(s)://host[:port][/path], no query, no slash at the end of a path
 std::string check_prefix(const std::string&);           // "10.0.0.0/8", "::1", "fd00::/8"
 std::string check_id(const std::string&);               // 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit
 std::string check_not_empty(const std::string&);

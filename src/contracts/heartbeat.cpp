@@ -63,7 +63,7 @@ class Members {
 
 bool is_node_url(const std::string& url) {
   const auto uri = http::parse_uri(url);
-  return uri && uri->query.empty() && (uri->path.empty() || uri->path == "/");
+  return uri && uri->query.empty() && uri->path.find("//") == std::string::npos && uri->path.find("/.") == std::string::npos;
 }
 
 /// {"channel": mbps, …}
@@ -158,9 +158,9 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   if (!read_channels(*value, h.channel_mbps)) return malformed("the member channels is no object of rates by channel, or too long");
   if (!is_id(h.node)) return malformed("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
-  if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port]");
+  if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port][/path]");
   if (!h.group.empty() && !is_id(h.group)) return malformed("the member group is not an id");
-  if (!h.peer_url.empty() && !is_node_url(h.peer_url)) return malformed("the member peer_url is not http(s)://host[:port]");
+  if (!h.peer_url.empty() && !is_node_url(h.peer_url)) return malformed("the member peer_url is not http(s)://host[:port][/path]");
   return h;
 }
 

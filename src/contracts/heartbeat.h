@@ -20,7 +20,7 @@ struct Event;
 
 struct Heartbeat {
   std::string node;
-  std::string public_url;              // where viewers reach it: "http://host:port"
+  std::string public_url;              // where viewers reach it: "http://host:port", or with a path that a proxy in front of it removes
   std::string group;                   // of nodes that share fills; empty: none
   std::string peer_url;                // where the nodes of its group reach it; empty: public_url
   std::string version;                 // of the program

@@ -31,6 +31,11 @@ TEST_CASE("an http origin has no path") {
             {"", "a", "http://", "http://a/", "http://a/b", "http://a?x", "http://u@a", "http://a:99999", "file://a"});
 }
 
+TEST_CASE("an http base may have a path, without a slash at its end") {
+  check_all(check_http_base, {"http://a", "https://example.com:8443", "http://[::1]:80", "https://a/nodes/stadium", "http://a/b"},
+            {"", "a", "http://", "http://a/", "http://a/b/", "http://a//b", "http://a/../b", "http://a/b?x", "http://a/b#x", "http://a/%2e", "http://u@a/b", "http://a:99999"});
+}
+
 TEST_CASE("a prefix is an address with as many bits as it can have") {
   check_all(check_prefix, {"10.0.0.0/8", "192.0.2.7", "192.0.2.7/32", "::1", "fd00::/8", "::/0"},
             {"", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "fd00::/129", "10.0.0.0/-1", "10.0.0.0/8/8", "host/8"});

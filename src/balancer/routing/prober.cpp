@@ -1,5 +1,7 @@
 #include "balancer/routing/prober.h"
 
+#include "http/uri.h"
+
 namespace tribune::balancer {
 namespace {
 
@@ -10,7 +12,8 @@ constexpr std::size_t kBegunAtOnce = 32;
 net::FetchRequest ping_of(const NodeAddress& node) {
   net::FetchRequest request;
   request.url = node.url + "/ping";
-  request.destinations = {{node.url}, true};
+  const auto uri = http::parse_uri(node.url);
+  request.destinations = {{uri ? uri->origin() : node.url}, true};
   request.deadlines = {1'000ms, 1'000ms, 1'000ms, 1, 2'000ms};
   request.max_body_bytes = 4'096;
   return request;

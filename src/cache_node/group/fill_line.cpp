@@ -4,6 +4,7 @@
 
 #include "base/rendezvous.h"
 #include "contracts/origin_path.h"
+#include "http/uri.h"
 
 namespace tribune::cache_node {
 namespace {
@@ -24,7 +25,8 @@ Place node_place(const Making& m, Place::Kind kind, std::string name, const std:
   place.kind = kind;
   place.name = std::move(name);
   place.url = url + m.target;
-  place.allowed_origins = {url};
+  const auto uri = http::parse_uri(url);
+  place.allowed_origins = {uri ? uri->origin() : url};
   place.deadlines = m.view.fill.deadlines;
   place.deadlines.connect = m.view.settings.peers.connect_timeout;
   place.deadlines.first_byte = m.view.settings.peers.answer_timeout;
