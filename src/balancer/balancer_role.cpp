@@ -46,7 +46,7 @@ class BalancerRole final : public runtime::Role {
  public:
   BalancerRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
-        access_settings_(settings.get<access::AccessSettings>("access")),
+        access_settings_(settings.get<access::AccessSettings>("access")), operators_(operator_rules(settings)),
         view_(nullptr), admission_(services.clock, services.log, services.metrics, access_settings_,
                    static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
@@ -120,7 +120,7 @@ class BalancerRole final : public runtime::Role {
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event_, std::move(*keys), settings_, access_settings_);
+    publish(event_, std::move(*keys), settings_, access_settings_, operators_);
     if (auto written = store_->flush(); !written) return written;   // the first tickets' numbers
     if (auto loaded = routing_desk_.load(*store_); !loaded) return loaded;
     services_.workers.front()->loop.post([this] { start_timers(services_.workers.front()->loop); });
@@ -132,7 +132,8 @@ class BalancerRole final : public runtime::Role {
     const auto& event = settings.get<contracts::Event>("event");
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"), settings.get<access::AccessSettings>("access"));
+    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"), settings.get<access::AccessSettings>("access"),
+            operator_rules(settings));
     return {};
   }
 
@@ -170,14 +171,14 @@ class BalancerRole final : public runtime::Role {
   void stop() override { admission_.stop(); }
 
  private:
-  void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings, const access::AccessSettings& access) {
+  void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings, const access::AccessSettings& access,
+               const OperatorRules& operators) {
     auto view = std::make_shared<EventView>();
     view->event = std::make_shared<contracts::Event>(event);
     view->keys = std::make_shared<base::KeyRing>(std::move(keys));
     view->channel_map = contracts::to_json(contracts::channel_map(with_slate_origin(event, slates_, settings.slate_origin)));
     view->slate_origin = settings.slate_origin;
-    if (auto networks = net::PrefixList::parse(settings.operator_networks)) view->operator_networks = std::move(*networks);
-    view->operator_token = settings.operator_token;
+    view->operators = operators;
     if (auto networks = net::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
     view->direct_players = settings.direct_players;
     view->steering = settings.steering;
@@ -233,6 +234,7 @@ class BalancerRole final : public runtime::Role {
   const contracts::Event event_;          // as at the start
   const BalancerSettings settings_;       // likewise
   const access::AccessSettings access_settings_;
+  const OperatorRules operators_;         // likewise
   std::atomic<bool> is_serving_{false};
 
   PublishedView view_;

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "runtime/process_settings.h"
+
 namespace tribune::balancer {
 namespace {
 
@@ -99,10 +101,14 @@ const config::Section<BalancerSettings>& balancer_section() {
           .text("slate_origin", &BalancerSettings::slate_origin,
                 "Where cache nodes reach this balancer, so that they serve the waiting rooms' segments. Empty: the balancer serves them itself.",
                 check_origin, "http(s)://host[:port], or empty")
-          .texts("operator_networks", &BalancerSettings::operator_networks, "Who may use /access_queue_switch without a token.", config::check_prefix,
-                 "addresses, or prefixes as 10.0.0.0/8")
+          .texts("operator_networks", &BalancerSettings::operator_networks,
+                 "Who may use /access_queue_switch without a token, by the client's address as the front listener evaluates it. Behind a proxy name it in "
+                 "front.trusted_proxies: an address that no trusted proxy vouches for counts only when the request shows no sign of a proxy. Requests that "
+                 "pages of other sites cause, and those whose Host is a name that admin.names lacks, are refused. Empty: the token alone.",
+                 config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
           .text("operator_token", &BalancerSettings::operator_token,
-                "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.")
+                "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.", runtime::operator_token_rule,
+                "at least 16 visible ASCII characters")
           .texts("shared_networks", &BalancerSettings::shared_networks,
                  "Client addresses behind which many people are, such as a stadium's or a carrier's, and backends that ask for their users: access."
                  "max_sessions_per_address and max_tickets_per_address do not hold for them.",

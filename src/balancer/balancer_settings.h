@@ -43,7 +43,7 @@ struct BalancerSettings {
   std::vector<std::string> direct_players = default_direct_players();
   std::string slate_folder;
   std::string slate_origin;
-  std::vector<std::string> operator_networks{"127.0.0.0/8", "::1"};
+  std::vector<std::string> operator_networks;
   std::string operator_token;
   std::vector<std::string> shared_networks;
   RoutingSettings routing;

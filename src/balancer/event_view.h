@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "balancer/entrance/operator_rules.h"
 #include "balancer/steering/steering_settings.h"
 #include "base/published.h"
 #include "base/signing.h"
 #include "contracts/event.h"
-#include "net/client_address.h"
 
 namespace tribune::balancer {
 
@@ -27,9 +27,8 @@ struct EventView {
   std::chrono::milliseconds order_deadline{5'000};
   SteeringSettings steering;
   std::string slate_origin;
-  net::PrefixList operator_networks;
+  OperatorRules operators;
   net::PrefixList shared_networks;
-  std::string operator_token;
 };
 
 using PublishedView = base::Published<EventView>;

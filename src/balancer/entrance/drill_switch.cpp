@@ -1,13 +1,14 @@
 #include "balancer/entrance/drill_switch.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "http/problem.h"
 #include "http/uri.h"
-#include "net/client_address.h"
-#include "runtime/admin.h"
 
 namespace tribune::balancer {
 namespace {
@@ -31,17 +32,30 @@ std::string body_of(std::string_view channel, const access::Drill& drill) {
   return w.end_object().take();
 }
 
-/// A request that a proxy on this machine passed on names somebody else, whom nobody vouched for.
-bool is_passed_on(const http::Request& request) {
-  return request.headers.count("X-Forwarded-For") > 0 || request.headers.count("Forwarded") > 0;
+constexpr std::array<std::string_view, 4> kParameters{"state", "channel", "sessions", "mbps"};
+
+/// What is wrong with the parameters' names; empty when they are fine.
+std::string parameter_problem(std::string_view query) {
+  std::vector<std::string_view> seen;
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto name = query.substr(0, std::min(query.find('='), end));
+    if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end()) return "the parameters are state, channel, sessions and mbps";
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return "a parameter may come once";
+    seen.push_back(name);
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return "";
 }
 
 }  // namespace
 
 base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill& now) {
+  if (auto problem = parameter_problem(query); !problem.empty()) return wrong(std::move(problem));
   DrillOrder order{std::string(http::query_value(query, "channel").value_or("")), now};
   const auto state = http::query_value(query, "state");
   const auto sessions = http::query_value(query, "sessions"), mbps = http::query_value(query, "mbps");
+  if (http::query_value(query, "channel") && order.channel.empty()) return wrong("channel must name one; without it all are meant");
   if (state && *state != "on" && *state != "off") return wrong("state must be on or off");
   for (const auto& load : {sessions, mbps}) {
     const auto number = load ? contracts::read_decimal(*load) : 0;
@@ -58,6 +72,7 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
     order.drill.is_closed = order.drill.is_closed && !pretends;   // a load instead of refusing all
     return order;
   }
+  if (!state && !query.empty()) return wrong("say what is to be: state=on, state=off, sessions=N or mbps=N");
   if (state) order.drill.is_closed = true;
   else order.drill = now == access::Drill{} ? access::Drill{.is_closed = true} : access::Drill{};
   return order;
@@ -66,20 +81,11 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
 DrillSwitch::DrillSwitch(base::Log& log, base::Metrics& metrics, access::Admission& admission, const PublishedView& view)
     : log_(log), admission_(admission), view_(view), used_(counter(metrics, "used")), refused_(counter(metrics, "refused")) {}
 
-bool DrillSwitch::is_operator(const http::Request& request, const EventView& view) const {
-  const bool shows_token = !view.operator_token.empty() && !runtime::AdminGate(view.operator_token).refusal(request);
-  if (shows_token) return true;
-  const auto client = net::parse_ip(request.client);
-  if (!client || !view.operator_networks.contains(*client)) return false;
-  const bool is_own_proxy = net::PrefixList::parse({"127.0.0.0/8", "::1"})->contains(*client) && is_passed_on(request);
-  return !is_own_proxy;
-}
-
 http::Response DrillSwitch::answer(const http::Request& request) {
   const auto view = view_.get();
-  if (!is_operator(request, *view)) {
+  if (const auto reason = view->operators.refusal(request); !reason.empty()) {
     refused_.add();
-    log_.warning("balancer", "drill_refused", {{"client", request.client}});
+    log_.warning("balancer", "drill_refused", {{"client", request.client}, {"reason", reason}});
     return http::problem(http::problems::forbidden, "only from an operator's network, or with the operator token");
   }
   const auto channel = http::query_value(request.query, "channel").value_or("");

@@ -1,7 +1,7 @@
 #pragma once
-// GET /access_queue_switch: the rehearsal of an overload. Without a query it turns the emulation on or off, for everything or for one
-// channel; ?state=on|off sets it; ?sessions=N and ?mbps=N pretend a load instead of closing. Only for operators: their networks, or
-// the operator token.
+// GET /access_queue_switch: the rehearsal of an overload. Without a query it turns the emulation on or off for everything; ?state=on|off sets
+// it; ?sessions=N and ?mbps=N pretend a load instead of closing; ?channel=ID beside them means one channel. HEAD changes nothing. Only for
+// operators (operator_rules.h).
 
 #include <mutex>
 #include <string>
@@ -16,8 +16,8 @@
 
 namespace tribune::balancer {
 
-/// What the query asks for, on top of what is in force. Errors: invalid_input, fault
-/// client.
+/// What the query asks for, on top of what is in force. Errors: invalid_input, fault client, also for a parameter that is not known, that
+/// comes twice, or that does not say what is to be.
 struct DrillOrder {
   std::string channel;      // empty: everything
   access::Drill drill;
@@ -33,8 +33,6 @@ class DrillSwitch {
   http::Response answer(const http::Request&);
 
  private:
-  bool is_operator(const http::Request&, const EventView&) const;
-
   base::Log& log_;
   access::Admission& admission_;
   const PublishedView& view_;

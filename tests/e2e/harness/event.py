@@ -56,7 +56,8 @@ class Event:
     def balancer_config(self, nodes, changes=None):
         return merged(house(self.port("balancer")), merged({
             "event": self.section(),
-            "balancer": {"nodes": [{"id": n, "url": self.url(n)} for n in nodes], "state_dir": str(self.folder / "balancer_state")},
+            "balancer": {"nodes": [{"id": n, "url": self.url(n)} for n in nodes], "state_dir": str(self.folder / "balancer_state"),
+                         "operator_networks": ["127.0.0.0/8"]},
         }, changes))
 
     def node_config(self, name, changes=None):
