@@ -23,6 +23,7 @@ bool says(const std::string& report, const std::string& line) { return report.fi
 TEST_CASE("the report names nobody where nobody is trusted") {
   const auto report = report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})");
   CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: nobody"));
+  CHECK(says(report, "/access_queue_switch: nobody"));
   CHECK(says(report, "admin listener: every program that reaches 127.0.0.1:9080"));
   CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: whoever holds the event's keys k1"));
 }

@@ -9,6 +9,8 @@ from harness.waiting import Stopwatch, stretched, wait_until
 from harness.wire import Connection, fetch
 
 JSON = {"Content-Type": "application/json"}
+TOKEN = "operator-secret-of-the-test"
+SWITCH = "/access_queue_switch"
 
 
 # -- the admin listener and browsers --
@@ -60,6 +62,36 @@ def test_names_and_token_of_the_admin_listener_change_with_a_reload_at_once(even
     assert status("other.example", "second-token-of-the-test") == 200
     assert kept.request("/status", headers={"Authorization": "Bearer first-token-of-the-test"}).status == 401, "on a kept connection too"
     kept.close()
+
+
+# -- /access_queue_switch --
+
+def test_nobody_switches_without_a_token_or_a_configured_network(event):
+    balancer = event.start_balancer(changes={"balancer": {"operator_networks": [], "operator_token": TOKEN}})
+    assert balancer.get(SWITCH).status == 403
+    balancer.wait_log("drill_refused", reason="not_from_an_operator_network")
+    assert balancer.get(SWITCH, headers={"Authorization": f"Bearer {TOKEN}"}).json == {"overload_emulation": True}
+
+
+def test_neither_a_page_of_another_site_nor_an_unknown_proxy_switches_from_an_operators_network(event):
+    balancer = event.start_balancer()
+    for reason, fields in (("cross_site", {"Sec-Fetch-Site": "cross-site"}), ("cross_site", {"Referer": "http://evil.example/"}),
+                           ("cross_site", {"Origin": "http://evil.example"}), ("foreign_host", {"Host": "rebound.evil.example"}),
+                           ("behind_an_unknown_proxy", {"X-Forwarded-For": "127.0.0.1"}), ("behind_an_unknown_proxy", {"Via": "1.1 squid"})):
+        assert balancer.get(SWITCH, headers=fields).status == 403, fields
+        balancer.wait_log("drill_refused", reason=reason)
+    assert balancer.get("/queue/demo").json["overload_emulation"] is False
+    assert balancer.get(SWITCH).json == {"overload_emulation": True}
+
+
+def test_head_and_unknown_parameters_change_nothing(event):
+    balancer = event.start_balancer()
+    for query in ("?stat=off", "?channel=demo", "?state=on&x=1", "?state=on&state=off", "?channel=&state=on"):
+        assert balancer.get(SWITCH + query).status == 400, query
+    for query in ("", "?state=on", "?sessions=5", "?channel=demo&state=on"):
+        answer = balancer.get(SWITCH + query, method="HEAD")
+        assert answer.status == 200, query
+    assert balancer.get("/queue/demo").json["overload_emulation"] is False
 
 
 # -- proxies --
