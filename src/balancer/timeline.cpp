@@ -1,5 +1,7 @@
 #include "balancer/timeline.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tribune::balancer {
@@ -56,6 +58,12 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   auto& track = tracks_[name];
   const auto newest = generations_.rbegin()->first;
   outcome.verdict = judge(track, source, now, origin);
+  if (outcome.verdict == Verdict::unconfirmed) {
+    if (track.last) return outcome;
+    return base::failure(base::ErrorKind::unavailable, base::Fault::origin,
+                         fmt::format("the numbers jump to {}, which a second playlist must confirm", source.media_sequence), true);
+  }
+  track.jump.reset();
   if (track.known && track.generation < newest) {
     // Another track saw a restart. This one may still show the old run for a moment, not for longer.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
@@ -98,7 +106,11 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
   const bool has_moved = origin != cause.origin;
   Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now, has_moved ? origin : current().origin};
-  if (has_moved) go_on(cause, source, opened);
+  if (next == 0) {   // nothing was listed yet: every balancer counts alike
+    opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
+    opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
+  }
+  if (has_moved && !cause.seen.empty()) go_on(cause, source, opened);
   return opened;
 }
 

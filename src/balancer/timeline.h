@@ -9,7 +9,8 @@
 //                 ones, and what it lacks lasts at most kOlderCopy target durations. The last good one stays. When for that
 //                 long nothing but older copies came, it is a restart after all
 //   restarted     the end went back by more, or most of the known numbers have other names or dates now, or the numbers
-//                 jumped ahead by more than time allows
+//                 jumped ahead by more than time allows, twice
+//   unconfirmed   the numbers jumped ahead by more than time allows, or begin above kLargestFirst, once: the last good one stays
 //
 // A restart opens a generation of the channel: a new epoch (part of every link, so a reused file name never shows the old
 // match) and new shifts, above everything that any track has listed. Tracks that see the restart later join the generation
@@ -40,6 +41,10 @@ namespace tribune::balancer {
 /// In target durations.
 inline constexpr int kOlderCopy = 3;
 
+/// Numbers above this one are taken from a new track only when a second playlist confirms them, and then as if the track had restarted. Numbers of
+/// a clock in milliseconds are below it.
+inline constexpr std::int64_t kLargestFirst = 100'000'000'000'000;
+
 struct Generation {
   std::string epoch;                      // 1 to 16 of a-z 0-9
   std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN
@@ -55,15 +60,16 @@ class Timeline {
   /// `new_epoch` gives an id that was never used.
   explicit Timeline(std::function<std::string()> new_epoch) : new_epoch_(std::move(new_epoch)) {}
 
-  enum class Verdict { first, newer, older_copy, restarted };
+  enum class Verdict { first, newer, older_copy, restarted, unconfirmed };
 
   struct Outcome {
     Verdict verdict{};
-    std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy
+    std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy and what is not confirmed
   };
 
   /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` and `pace_kbps` are those of links that are
-  /// listed first now. Errors: no segments, or nothing in it that may be shown.
+  /// listed first now. Errors: no segments, nothing in it that may be shown, or
+  /// numbers that are not confirmed while there is nothing else to show.
   base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
                                 const hls::Limits& limits = {}, std::size_t origin = 0, std::int64_t pace_kbps = 0);
 
@@ -103,6 +109,12 @@ class Timeline {
     std::int64_t expires = 0;
     std::int64_t pace_kbps = 0;
   };
+  /// Numbers that a second playlist must confirm.
+  struct Jump {
+    std::int64_t first;
+    std::int64_t end;
+    base::SteadyTime at;
+  };
   struct Track {
     bool known = false;
     std::uint32_t generation = 0;
@@ -117,6 +129,7 @@ class Timeline {
     std::int64_t last_discontinuity = 0;
     base::SteadyTime changed{};
     std::optional<base::SteadyTime> only_older_since;
+    std::optional<Jump> jump;             // source's numbers, as they came last
     std::vector<LinkTerms> terms;
     std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
     std::shared_ptr<const hls::Playlist> tail;    // of the generations before, and what has left the source's window since
@@ -135,6 +148,9 @@ class Timeline {
   Verdict judge(Track&, const hls::Playlist&, base::SteadyTime now, std::size_t origin) const;
   bool is_older_copy(const Track&, const hls::Playlist&) const;
   static bool mostly_differs(const Track&, const hls::Playlist&);
+  /// Whether the playlist goes on from a jump that was seen before; remembers it otherwise.
+  static bool is_confirmed(Track&, const hls::Playlist&, base::SteadyTime now);
+  bool is_out_of_range(const hls::Playlist&) const;
   static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
 
   // timeline_continuation.cpp

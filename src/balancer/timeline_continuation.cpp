@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <unordered_map>
+#include <vector>
 
 #include "balancer/timeline.h"
-#include "contracts/event.h"
 #include "hls/cut.h"
+#include "hls/numbers.h"
 
 namespace tribune::balancer {
 namespace {
@@ -37,8 +39,30 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kKeptBeforeHole = 3;
 
 std::int64_t date_of(const hls::Segment& segment) {
-  const auto date = contracts::parse_rfc3339(segment.program_date_time);
-  return date ? std::chrono::floor<milliseconds>(date->time_since_epoch()).count() : 0;
+  const auto date = hls::read_date(segment.program_date_time);
+  return date ? date->time_since_epoch().count() : 0;
+}
+
+/// How many segments of one name or date are looked at: more are no help, and would make the comparison slow.
+constexpr std::size_t kMostAlike = 4;
+
+/// When a segment begins.
+struct Begin {
+  std::int64_t date_us = 0;
+  std::int64_t duration_us = 0;
+  std::int64_t msn = 0;
+};
+
+/// For the segments that begin when this one does: within half of the shorter one's duration, so that each has one counterpart at most.
+void vote(const Begin& here, const std::vector<Begin>& seen, Votes& votes) {
+  const auto next = std::lower_bound(seen.begin(), seen.end(), here.date_us, [](const Begin& b, std::int64_t date) { return b.date_us < date; });
+  const auto before = std::min<std::ptrdiff_t>(kMostAlike / 2, next - seen.begin());
+  const auto after = std::min<std::ptrdiff_t>(kMostAlike / 2, seen.end() - next);
+  for (auto at = next - before; at != next + after; ++at) {
+    const auto apart_us = here.date_us - at->date_us;
+    const auto allowed_us = std::min(here.duration_us, at->duration_us) / 2;
+    if (apart_us == 0 || (-allowed_us < apart_us && apart_us <= allowed_us)) votes.add(at->msn - here.msn);
+  }
 }
 
 // When the playlist begins, by the first date in it; 0 without one.
@@ -122,25 +146,33 @@ std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const h
 }
 
 std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source) {
+  const auto tolerance_us = std::max<std::int64_t>(1, microseconds{source.target_duration}.count() / 4);
+  std::vector<Begin> begins;            // of what was seen, by date
+  std::unordered_map<std::uint64_t, std::vector<std::size_t>> names;
+  std::int64_t seen_date_us = 0;        // given, or carried on from the one before
+  for (std::size_t i = 0; i < track.seen.size(); ++i) {
+    const auto& seen = track.seen[i];
+    if (seen.date_ms != 0) seen_date_us = seen.date_ms * 1000;
+    if (seen_date_us != 0) begins.push_back({seen_date_us, seen.duration_us, track.seen_first + static_cast<std::int64_t>(i)});
+    if (auto& alike = names[seen.name]; alike.size() < kMostAlike) alike.push_back(i);
+    if (seen_date_us != 0) seen_date_us += seen.duration_us;
+  }
+  // The segment that follows the last one seen at once meets it too.
+  if (seen_date_us != 0) begins.push_back({seen_date_us, track.seen.back().duration_us, track.seen_end()});
+  std::stable_sort(begins.begin(), begins.end(), [](const Begin& a, const Begin& b) { return a.date_us < b.date_us; });
   Votes by_date, by_name;
-  const auto tolerance_ms = std::max<std::int64_t>(1, std::chrono::milliseconds(source.target_duration).count() / 4);
-  std::int64_t date_ms = 0;             // of the segment at hand: given, or carried on from the one before
+  std::int64_t date_us = 0;
   for (const auto& segment : source.segments) {
     const auto here = seen_as(source, segment, 0);
-    if (here.date_ms != 0) date_ms = here.date_ms;
-    std::int64_t seen_date_ms = 0;
-    for (std::size_t i = 0; i < track.seen.size(); ++i) {
-      const auto& seen = track.seen[i];
-      const auto offset = track.seen_first + static_cast<std::int64_t>(i) - segment.msn;
-      if (seen.date_ms != 0) seen_date_ms = seen.date_ms;
-      if (date_ms != 0 && seen_date_ms != 0 && std::abs(date_ms - seen_date_ms) <= tolerance_ms) by_date.add(offset);
-      if (seen.name == here.name && std::abs(seen.duration_us - here.duration_us) <= tolerance_ms * 1000) by_name.add(offset);
-      if (seen_date_ms != 0) seen_date_ms += seen.duration_us / 1000;
+    if (here.date_ms != 0) date_us = here.date_ms * 1000;
+    if (date_us != 0) {
+      vote({date_us, here.duration_us, segment.msn}, begins, by_date);
+      date_us += here.duration_us;
     }
-    // The segment that follows the last one seen at once meets it too.
-    const auto next = track.seen_first + static_cast<std::int64_t>(track.seen.size());
-    if (date_ms != 0 && seen_date_ms != 0 && std::abs(date_ms - seen_date_ms) <= tolerance_ms) by_date.add(next - segment.msn);
-    if (date_ms != 0) date_ms += here.duration_us / 1000;
+    const auto alike = names.find(here.name);
+    if (alike == names.end()) continue;
+    for (const auto i : alike->second)
+      if (std::abs(track.seen[i].duration_us - here.duration_us) <= tolerance_us) by_name.add(track.seen_first + static_cast<std::int64_t>(i) - segment.msn);
   }
   const auto dated = by_date.winner();
   if (dated) return dated;

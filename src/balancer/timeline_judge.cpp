@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "balancer/timeline.h"
-#include "contracts/event.h"
+#include "hls/numbers.h"
 
 namespace tribune::balancer {
 namespace {
@@ -49,8 +49,7 @@ Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment
   seen.name = hash(name_of(source.uris[segment.uri_use].uri));
   if (segment.byterange) seen.name += static_cast<std::uint64_t>(segment.byterange->offset) * 0x9e3779b97f4a7c15ull;
   seen.discontinuity = segment.discontinuity_sequence + discontinuity_shift;
-  if (const auto date = contracts::parse_rfc3339(segment.program_date_time))
-    seen.date_ms = std::chrono::floor<std::chrono::milliseconds>(date->time_since_epoch()).count();
+  if (const auto date = hls::read_date(segment.program_date_time)) seen.date_ms = date->time_since_epoch().count();
   seen.duration_us = segment.duration.count();
   return seen;
 }
@@ -70,8 +69,20 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
   return false;
 }
 
+bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::SteadyTime now) {
+  constexpr std::int64_t kFurther = 16;   // what may be missing between the two
+  auto& jump = track.jump;
+  const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther && source.end_msn() >= jump->end;
+  // A copy of the same mistake from a cache on the way is no second opinion; a playlist that stands still is one in time.
+  const bool says_it_again = meets && (source.end_msn() > jump->end || now - jump->at >= source.target_duration);
+  if (!meets) jump = Jump{source.media_sequence, source.end_msn(), now};
+  return says_it_again;
+}
+
 Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now, std::size_t origin) const {
-  if (!track.known || track.seen.empty()) return Verdict::first;
+  const bool is_first = !track.known || track.seen.empty();
+  if (is_first && is_out_of_range(source)) return is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
+  if (is_first) return Verdict::first;
   const auto end = track.seen_end();
   const bool has_moved = origin != track.origin;
   const bool ends_earlier = source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
@@ -83,10 +94,20 @@ Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, bas
   track.only_older_since.reset();
   // Another origin's numbers say nothing until they meet what is known.
   if (source.media_sequence >= end && has_moved) return Verdict::restarted;
-  if (source.media_sequence >= end) return jumped_too_far(track, source, now) ? Verdict::restarted : Verdict::newer;
+  if (source.media_sequence >= end) {
+    if (!jumped_too_far(track, source, now) && !is_out_of_range(source)) return Verdict::newer;
+    // Another track saw this jump twice already.
+    const bool is_known = track.generation < generations_.rbegin()->first;
+    return is_known || is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
+  }
   // Names that change with every refresh would otherwise restart the channel with every refresh.
   const bool just_opened = !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
   return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;
+}
+
+bool Timeline::is_out_of_range(const hls::Playlist& source) const {
+  const auto& shifts = current();
+  return source.end_msn() + shifts.msn_shift > kLargestFirst || source.segments.back().discontinuity_sequence + shifts.discontinuity_shift > kLargestFirst;
 }
 
 bool Timeline::is_older_copy(const Track& track, const hls::Playlist& source) const {

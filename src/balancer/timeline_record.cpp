@@ -4,6 +4,7 @@
 
 #include "balancer/timeline.h"
 #include "base/json.h"
+#include "hls/numbers.h"
 
 namespace tribune::balancer {
 namespace {
@@ -13,6 +14,9 @@ using base::json::Value;
 constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
 constexpr std::chrono::hours kTrackKept{24};
+
+// A record whose numbers leave no room above them is none: nothing could be listed after it.
+constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
 
 std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
   return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
@@ -55,11 +59,16 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
   const auto value = base::json::parse(record);
   const auto* generations = value ? value->find("generations") : nullptr;
   if (!generations) return;
-  forgotten_to_ = value->whole("forgotten_to").value_or(0);
-  forgotten_discontinuity_ = value->whole("forgotten_discontinuity").value_or(0);
+  const auto number = [](const Value& from, std::string_view name) {
+    const auto found = from.whole(name).value_or(0);
+    return found > kLargestKept ? 0 : found;
+  };
+  forgotten_to_ = number(*value, "forgotten_to");
+  forgotten_discontinuity_ = number(*value, "forgotten_discontinuity");
   for (const auto& item : generations->array) {
     const auto index = item.whole("index");
     const auto epoch = item.text("epoch");
+    if (item.whole("msn_shift").value_or(0) > kLargestKept || item.whole("discontinuity_shift").value_or(0) > kLargestKept) continue;
     if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
     generations_[static_cast<std::uint32_t>(*index)] =
         Generation{std::string(*epoch), item.whole("msn_shift").value_or(0), item.whole("discontinuity_shift").value_or(0),
@@ -103,6 +112,8 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   const auto index = value->whole("generation").value_or(-1);
   if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
   if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;
+  const auto is_full = [&](std::string_view member) { return value->whole(member).value_or(0) > kLargestKept; };
+  if (is_full("listed_to") || is_full("last_discontinuity")) return;
   Track track;
   track.known = true;
   track.generation = static_cast<std::uint32_t>(index);

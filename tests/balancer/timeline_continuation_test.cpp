@@ -1,6 +1,8 @@
 // Origins that number and name the same media differently.
 #include <doctest/doctest.h>
 
+#include <ctime>
+
 #include "balancer/playlist_texts.h"
 #include "balancer/timeline.h"
 #include "base/clock.h"
@@ -86,6 +88,43 @@ TEST_CASE("an origin with other numbers and names goes on by its dates, without 
     s.see(dated(7, 12, 4, "w"), 1, "w");
     CHECK(s.timeline.current().epoch == "e1");
   }
+}
+
+TEST_CASE("dates of two origins that differ by some milliseconds, or are written another way, are those of the same segments") {
+  const auto at = [](std::int64_t first, const std::string& name, const std::vector<std::string>& dates) {
+    std::string text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
+    for (std::size_t i = 0; i < dates.size(); ++i)
+      text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T" + dates[i] + "\n#EXTINF:2.0,\n" + name + std::to_string(first + static_cast<std::int64_t>(i)) + ".ts\n";
+    return playlist_of(text);
+  };
+  Scene s;
+  s.see(at(100, "a", {"12:00:00.995Z", "12:00:02.995Z", "12:00:04.995Z"}), 0);
+  const auto shown = s.see(at(7, "b", {"14:00:03.0051234+0200", "14:00:05.005+02", "14:00:07.005+02:00"}), 1);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 104);
+  CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
+}
+
+TEST_CASE("a segment that begins half a segment later is that segment, not the next") {
+  Scene s;
+  s.see(dated(100, 105, 0, "a"), 0);
+  const auto shown = s.see(dated(7, 13, 1, "b"), 1);   // from 12:00:01, which both of two segments are equally near
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 106);
+  CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
+}
+
+TEST_CASE("two origins with long windows are compared in time that grows with their length") {
+  Scene s;
+  std::string tags = "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:00.000Z\n";
+  const auto first = playlist_of(live_text(0, 40'000, "a", tags));
+  const auto second = playlist_of(live_text(50'000, 90'001, "b", tags));
+  s.see(first, 0);
+  const auto began = std::clock();
+  const auto shown = s.see(second, 1);
+  CHECK(std::clock() - began < 2 * CLOCKS_PER_SEC);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 40'001);
 }
 
 TEST_CASE("an origin whose first segment follows the last one seen at once goes on too") {

@@ -130,15 +130,100 @@ TEST_CASE("the same names and numbers at another date are a restart") {
   CHECK(s.see(dated("2026-01-02T12:00:00Z")).verdict == Verdict::restarted);
 }
 
-TEST_CASE("a jump ahead is a restart when time does not allow it, and none after a long sleep") {
+TEST_CASE("a jump ahead that time does not allow is a restart once a second playlist confirms it, and none after a long sleep") {
   Scene s;
   s.see(live(10, 15));
   s.clock.advance(2s);
-  CHECK(s.see(live(5000, 5005)).verdict == Verdict::restarted);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);   // the same copy again
+  s.clock.advance(1s);
+  const auto shown = s.see(live(5001, 5006));
+  CHECK(shown.verdict == Verdict::restarted);
+  CHECK(shown.playlist->end_msn() == 20);
   Scene t;
   t.see(live(10, 15));
   t.clock.advance(3h);
   CHECK(t.see(live(5000, 5005)).verdict == Verdict::newer);
+}
+
+TEST_CASE("a jump ahead that stands still is believed in time") {
+  Scene s;
+  s.see(live(10, 15));
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
+  s.clock.advance(2s);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::restarted);
+}
+
+TEST_CASE("numbers that were once enormous are never listed, and the channel goes on with its own") {
+  const auto enormous = live((std::int64_t{1} << 60) - 6, (std::int64_t{1} << 60) - 1);
+  Scene s;
+  SUBCASE("at the very first") { CHECK_FALSE(s.timeline.observe("v", enormous, 1, s.clock.steady_now())); }
+  SUBCASE("later") {
+    s.see(live(9, 14));
+    s.clock.advance(1s);
+    const auto outcome = s.see(enormous);
+    CHECK(outcome.verdict == Verdict::unconfirmed);
+    CHECK_FALSE(outcome.playlist);
+  }
+  SUBCASE("first after a restart of the balancer") {
+    s.see(live(9, 14));
+    s.restart_process();
+    CHECK_FALSE(s.timeline.observe("v", enormous, 1, s.clock.steady_now()));
+  }
+  SUBCASE("in another rendition") {
+    s.see(live(9, 14));
+    CHECK_FALSE(s.timeline.observe("w", enormous, 1, s.clock.steady_now()));
+  }
+  s.clock.advance(1s);
+  CHECK(s.see(live(10, 15)).playlist->media_sequence == 10);
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(11, 16)).playlist->end_msn() == 16);
+  CHECK(s.see(live(0, 2)).playlist->end_msn() == 18);
+}
+
+TEST_CASE("a discontinuity sequence that was once enormous is never listed") {
+  Scene s;
+  s.see(live(9, 14));
+  s.clock.advance(3h);
+  const auto huge = "#EXT-X-DISCONTINUITY-SEQUENCE:" + std::to_string((std::int64_t{1} << 60) - 1) + "\n";
+  CHECK(s.see(live(5000, 5005, "seg", huge)).verdict == Verdict::unconfirmed);
+  s.clock.advance(1s);
+  const auto shown = s.see(live(5001, 5006));
+  CHECK(shown.verdict == Verdict::newer);
+  CHECK(shown.playlist->discontinuity_sequence == 0);
+}
+
+TEST_CASE("enormous numbers that stay are counted from below, alike in every process, and leave room above them") {
+  const std::int64_t clock_ns = 1'100'000'000'123'456'789;
+  Scene s, other;
+  for (auto* scene : {&s, &other}) {
+    CHECK_FALSE(scene->timeline.observe("v", live(clock_ns, clock_ns + 5), 1, scene->clock.steady_now()));
+    scene->clock.advance(2s);
+  }
+  CHECK(s.see(live(clock_ns + 1, clock_ns + 6)).playlist->media_sequence == 123'456'790);
+  CHECK(other.see(live(clock_ns + 2, clock_ns + 7)).playlist->media_sequence == 123'456'791);
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(clock_ns + 3, clock_ns + 8)).playlist->end_msn() == 123'456'797);
+}
+
+TEST_CASE("a record that leaves no room for numbers above it is no record") {
+  Scene s;
+  s.see(live(9, 14));
+  auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
+  auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
+  const auto huge = std::to_string((std::int64_t{1} << 60) - 1);
+  const auto at = record.find("\"listed_to\":14");
+  REQUIRE(at != std::string::npos);
+  record.replace(at, 14, "\"listed_to\":" + huge);
+  channel.replace(channel.find("\"forgotten_to\":0"), 16, "\"forgotten_to\":" + huge);
+  s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
+  s.timeline.load_channel(channel, s.clock.steady_now(), s.clock.wall_now());
+  s.timeline.load_track("v", record, s.clock.steady_now(), s.clock.wall_now());
+  CHECK(s.see(live(9, 14)).verdict == Verdict::first);
+  s.clock.advance(2s);
+  CHECK(s.see(live(0, 2)).playlist->end_msn() == 16);
 }
 
 TEST_CASE("names that change with every refresh do not restart the channel every time") {
