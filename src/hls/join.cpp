@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "hls/numbers.h"
 #include "hls/rewriting.h"
@@ -23,31 +24,36 @@ constexpr std::array<std::string_view, 9> kSegmentTags{
 // What describes the moving end of a playlist: an old timeline has none.
 constexpr std::array<std::string_view, 4> kEndTags{"EXT-X-PART", "EXT-X-PRELOAD-HINT", "EXT-X-RENDITION-REPORT", "EXT-X-ENDLIST"};
 
+// A line and the key that is repeated before it, of two playlists.
+constexpr std::int64_t kMaxLinesPerLine = 4;
+
 template <class Set>
 bool contains(const Set& set, std::string_view name) {
   return std::find(set.begin(), set.end(), name) != set.end();
 }
 
-tl::unexpected<base::Error> cannot_join(std::string_view why) {
-  return base::failure(base::ErrorKind::conflict, base::Fault::origin, fmt::format("two timelines cannot be joined: {}", why));
+tl::unexpected<base::Error> cannot_join(std::string_view why, base::ErrorKind kind = base::ErrorKind::conflict) {
+  return base::failure(kind, base::Fault::origin, fmt::format("two timelines cannot be joined: {}", why));
 }
 
-// The keys that apply where `line` begins, by their lines, and the init section's line.
+tl::unexpected<base::Error> too_long() { return cannot_join("too long once keys and variables are written out", base::ErrorKind::too_large); }
+
+// The keys that apply where `line` begins, in the order of the text, and the init section's line.
 struct Standing {
-  std::vector<std::uint32_t> key_lines;
+  std::vector<const KeyTag*> keys;
   std::optional<std::uint32_t> map_line;
 };
 
 Standing standing_at(const Playlist& playlist, std::uint32_t line) {
-  std::vector<const KeyTag*> keys;
+  std::unordered_map<std::string_view, const KeyTag*> by_format;
   for (const auto& key : playlist.keys) {
     if (key.line >= line) break;
-    if (key.none) keys.clear();
-    std::erase_if(keys, [&](const KeyTag* k) { return k->keyformat == key.keyformat; });
-    if (!key.none) keys.push_back(&key);
+    if (key.none) by_format.clear();
+    else by_format[key.keyformat] = &key;
   }
   Standing standing;
-  for (const auto* key : keys) standing.key_lines.push_back(key->line);
+  for (const auto& [format, key] : by_format) standing.keys.push_back(key);
+  std::sort(standing.keys.begin(), standing.keys.end(), [](const KeyTag* a, const KeyTag* b) { return a->line < b->line; });
   for (const auto map_line : playlist.map_lines)
     if (map_line < line) standing.map_line = map_line;
   return standing;
@@ -55,8 +61,8 @@ Standing standing_at(const Playlist& playlist, std::uint32_t line) {
 
 class Join {
  public:
-  Join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint& joint)
-      : before_(before), after_(after), joint_(joint), old_(before), new_(after) {
+  Join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint& joint, std::uint64_t max_bytes)
+      : before_(before), after_(after), joint_(joint), max_bytes_(max_bytes), old_(before, max_bytes), new_(after, max_bytes) {
     kept_ = static_cast<std::size_t>(std::clamp<std::int64_t>(first - before.media_sequence, 0, std::int64_t(before.segments.size())));
     const auto listed_end = before.end_msn() + (before.trailing_parts > 0 ? 1 : 0);
     new_begin_ = static_cast<std::size_t>(
@@ -67,6 +73,7 @@ class Join {
     if (new_begin_ == after_.segments.size()) return cannot_join("nothing of the new one is new");
     if (auto fine = check(); !fine) return tl::unexpected(fine.error());
     prepare();
+    if (!old_.fits() || !new_.fits()) return too_long();
     std::string out;
     add_header(out);
     if (keeps_old()) {
@@ -76,6 +83,7 @@ class Join {
       if (old_keys_must_end()) add(out, "#EXT-X-KEY:METHOD=NONE");
     }
     add_new(out);
+    if (out.size() > max_bytes_) return too_long();
     return out;
   }
 
@@ -91,7 +99,7 @@ class Join {
   }
   bool old_keys_must_end() const {
     const auto old_end = static_cast<std::uint32_t>(before_.lines.size());
-    return !standing_at(before_, old_end).key_lines.empty();
+    return !standing_at(before_, old_end).keys.empty();
   }
   void add(std::string& out, std::string_view line) const { out.append(line).append(new_.line_end()); }
 
@@ -109,15 +117,15 @@ class Join {
 
   void prepare() {
     old_.make_ranges_explicit();
+    old_.expand_variables();   // before what repeats lines
     old_.make_ivs_explicit();
-    old_.expand_variables();
     for (std::uint32_t line = 0; line < before_.lines.size(); ++line) {
       const auto name = tag_name(before_.lines[line].text);
       if (contains(kHeaderTags, name) || contains(kEndTags, name)) old_.drop(line);
     }
     new_.make_ranges_explicit();
-    new_.make_ivs_explicit();
     new_.expand_variables();
+    new_.make_ivs_explicit();
     for (const auto& number : after_.numbers)
       if (number.what == Numbered::What::last_msn)
         new_.replace(number.line, number.begin, number.length, std::to_string(std::max<std::int64_t>(0, number.value + joint_.msn_shift)));
@@ -149,11 +157,8 @@ class Join {
   // Keys and init section that began before the first segment that stays.
   void restate(const Playlist& playlist, Rewriting& rewriting, std::uint32_t line, std::string& out) {
     const auto standing = standing_at(playlist, line);
-    for (const auto key_line : standing.key_lines) {
-      const auto is_implied = [&](const KeyTag& k) { return k.line == key_line && k.implied_iv; };
-      if (std::any_of(playlist.keys.begin(), playlist.keys.end(), is_implied)) continue;  // make_ivs_explicit() repeats it
-      add(out, rewriting.text_of_line(key_line));
-    }
+    for (const auto* key : standing.keys)
+      if (!key->implied_iv) add(out, rewriting.text_of_line(key->line));   // else make_ivs_explicit() repeats it
     if (standing.map_line) add(out, rewriting.text_of_line(*standing.map_line));
   }
 
@@ -186,6 +191,7 @@ class Join {
   const Playlist& before_;
   const Playlist& after_;
   const Joint& joint_;
+  const std::uint64_t max_bytes_;
   Rewriting old_;
   Rewriting new_;
   std::size_t kept_ = 0;
@@ -197,11 +203,13 @@ class Join {
 
 base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint& joint,
                             const Limits& limits) {
-  Join work(before, first, after, joint);
+  Join work(before, first, after, joint, limits.max_rewritten_bytes);
   auto text = work.text();
   if (!text) return tl::unexpected(text.error());
   Context context;
-  context.limits = limits;
+  context.limits = limits;   // of the source; what is made of it has its own
+  context.limits.max_bytes = context.limits.max_line_bytes = limits.max_rewritten_bytes;
+  context.limits.max_lines = kMaxLinesPerLine * limits.max_lines;
   auto joined = parse(*text, context);
   if (!joined) return joined;
   const auto first_new = work.first_new_msn();

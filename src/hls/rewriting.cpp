@@ -15,17 +15,33 @@ std::string_view tag_name(std::string_view line) {
   return trimmed(line.substr(1, line.find(':') - 1));
 }
 
+bool Rewriting::take(std::uint64_t bytes) {
+  constexpr std::uint64_t kOverhead = 64;   // of remembering a change
+  if (fits_ && bytes + kOverhead <= room_) room_ -= bytes + kOverhead;
+  else fits_ = false;
+  return fits_;
+}
+
+void Rewriting::append(std::uint32_t line, std::string text) {
+  if (take(text.size())) suffixes_[line] = std::move(text);
+}
+
 void Rewriting::replace(std::uint32_t line, std::uint32_t begin, std::uint32_t length, std::string text) {
+  if (!take(text.size())) return;
+  if (is_bounded_) added_[line] += text.size();
   changes_.push_back({line, begin, length, std::move(text)});
   sorted_ = false;
 }
 
 void Rewriting::insert_before(std::uint32_t line, std::string text) {
+  if (!take(text.size() + 2)) return;
   insertions_.push_back({line, std::move(text), false, 0});
   sorted_ = false;
 }
 
 void Rewriting::repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix) {
+  const auto added = added_.find(source);
+  if (!take(playlist_.lines[source].text.size() + (added == added_.end() ? 0 : added->second) + suffix.size() + 2)) return;
   insertions_.push_back({line, std::move(suffix), true, source});
   sorted_ = false;
 }
@@ -114,23 +130,25 @@ void Rewriting::make_ivs_explicit() {
     visit_block(rest, static_cast<std::uint32_t>(playlist_.lines.size()), playlist_.end_msn());
 }
 
-void Rewriting::expand_line(std::uint32_t line) {
+void Rewriting::expand_line(std::uint32_t line, const Values& values) {
   const auto text = playlist_.lines[line].text;
-  for (auto reference = next_reference(text, 0); reference; reference = next_reference(text, reference->begin + reference->length))
-    for (const auto& [name, value] : playlist_.variables)
-      if (name == reference->name)
-        replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length), value);
+  for (auto reference = next_reference(text, 0); reference && fits_; reference = next_reference(text, reference->begin + reference->length)) {
+    const auto value = values.find(reference->name);
+    if (value == values.end()) continue;
+    replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length), std::string(value->second));
+  }
 }
 
 void Rewriting::expand_variables() {
   if (playlist_.variables.empty()) return;
+  const Values values(playlist_.variables.begin(), playlist_.variables.end());
   for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
     const auto text = playlist_.lines[line].text;
     const bool attributes = text.substr(0, 7) == "#EXT-X-";
     if (attributes && tag_name(text) == "EXT-X-DEFINE")
       drop(line);
     else if (attributes || text.empty() || text[0] != '#')
-      expand_line(line);
+      expand_line(line, values);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "hls/playlist.h"
@@ -15,11 +16,14 @@ namespace tribune::hls {
 /// Borrows the playlist. Owned by whoever writes.
 class Rewriting {
  public:
-  explicit Rewriting(const Playlist& playlist) : playlist_(playlist) {}
+  /// What is added is at most so many bytes; the rest is left out, and fits() says so.
+  explicit Rewriting(const Playlist& playlist, std::uint64_t max_added_bytes = UINT64_MAX) : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), room_(max_added_bytes) {}
+
+  bool fits() const { return fits_; }
 
   void replace(std::uint32_t line, std::uint32_t begin, std::uint32_t length, std::string text);
   /// Text after the line's last visible character.
-  void append(std::uint32_t line, std::string text) { suffixes_[line] = std::move(text); }
+  void append(std::uint32_t line, std::string text);
   void insert_before(std::uint32_t line, std::string text);
   /// The line `source` with its replacements, and `suffix` after it, before `line`.
   void repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix);
@@ -53,17 +57,23 @@ class Rewriting {
     bool repeats;
     std::uint32_t source;
   };
+  bool take(std::uint64_t bytes);
   void sort();
   void add_line(std::uint32_t line, std::string& out);
   void add_insertion(const Insertion&, std::string& out);
   void remove_attributes(std::uint32_t line, std::string_view first, std::string_view second);
-  void expand_line(std::uint32_t line);
+  using Values = std::unordered_map<std::string_view, std::string_view>;
+  void expand_line(std::uint32_t line, const Values&);
 
   const Playlist& playlist_;
+  const bool is_bounded_;
   std::vector<Change> changes_;
   std::vector<Insertion> insertions_;
   std::vector<std::uint32_t> dropped_;
   std::map<std::uint32_t, std::string> suffixes_;
+  std::map<std::uint32_t, std::uint64_t> added_;   // to a line, by changes to it: what a repetition of it costs
+  std::uint64_t room_;                             // left for what is added
+  bool fits_ = true;
   bool sorted_ = false;
 };
 

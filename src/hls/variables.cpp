@@ -46,11 +46,12 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
 }  // namespace
 
 std::optional<Reference> next_reference(std::string_view text, std::size_t from) {
-  for (auto at = text.find("{$", from); at != std::string_view::npos; at = text.find("{$", at + 2)) {
-    const auto close = text.find('}', at);
-    if (close == std::string_view::npos) return std::nullopt;
+  for (auto at = text.find("{$", from); at != std::string_view::npos; at = text.find("{$", at)) {
+    auto close = at + 2;
+    while (close < text.size() && is_name_character(text[close])) ++close;
     const auto name = text.substr(at + 2, close - at - 2);
-    if (is_name(name)) return Reference{at, close + 1 - at, name};
+    if (!name.empty() && close < text.size() && text[close] == '}') return Reference{at, close + 1 - at, name};
+    at = close;
   }
   return std::nullopt;
 }
