@@ -1,5 +1,7 @@
 #include "hls/attributes.h"
 
+#include <algorithm>
+
 #include "hls/text.h"
 
 namespace tribune::hls {
@@ -16,6 +18,7 @@ std::optional<std::string_view> read_attributes(std::string_view line, std::size
   out.clear();
   at = skip_spaces(line, at);
   while (at < line.size()) {
+    if (out.size() == kMaxAttributes) return "too many attributes";
     const auto equals = line.find('=', at);
     if (equals == std::string_view::npos) return "an attribute has no value";
     Attribute attribute;
@@ -44,6 +47,35 @@ std::optional<std::string_view> read_attributes(std::string_view line, std::size
     at = skip_spaces(line, at + 1);
   }
   return std::nullopt;
+}
+
+std::string salvaged_attributes(std::string_view line, std::size_t from) {
+  auto text = line.substr(std::min(from, line.size()));
+  std::string kept;
+  std::vector<Attribute> one;
+  std::size_t count = 0;
+  bool is_quoted_on = true;   // whether a quote is left to end with
+  while (!text.empty() && count < kMaxAttributes) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto equals = text.substr(0, comma).find('=');
+    auto end = comma;
+    if (equals != std::string_view::npos && is_quoted_on) {
+      const auto quote = skip_spaces(text, equals + 1);
+      if (quote < text.size() && text[quote] == '"') {
+        const auto closing = text.find('"', quote + 1);
+        is_quoted_on = closing != std::string_view::npos;
+        if (is_quoted_on) end = std::min(text.find(',', closing), text.size());
+      }
+    }
+    const auto piece = text.substr(0, end);
+    if (!read_attributes(piece, 0, one) && one.size() == 1) {
+      if (!kept.empty()) kept += ',';
+      kept += trimmed(piece);
+      ++count;
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return kept;
 }
 
 const Attribute* find(const std::vector<Attribute>& attributes, std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +18,15 @@ struct Attribute {
   std::uint32_t end = 0;        // after the value and its quote
 };
 
+/// Beyond so many in one list it is an error: nobody writes them, and looking for one costs as much as there are.
+inline constexpr std::size_t kMaxAttributes = 1'000;
+
 /// The list that begins at `from` in `line`, into `out`. Returns what is wrong with it, or nothing. Lenient about spaces
 /// around names and values; an attribute without '=' or a quote without its end is an error.
 std::optional<std::string_view> read_attributes(std::string_view line, std::size_t from, std::vector<Attribute>& out);
+
+/// The attributes of such a list that can be read, as the text of a list: what cannot is left out up to the next comma.
+std::string salvaged_attributes(std::string_view line, std::size_t from);
 
 /// The first attribute of that name, or null.
 const Attribute* find(const std::vector<Attribute>&, std::string_view name);

@@ -20,10 +20,7 @@ Playlist cut(const Playlist& playlist, std::int64_t end_msn) {
 }
 
 bool Playlist::is_gap(const UriUse& use) const {
-  if (use.kind == UriKind::part) {
-    const auto text = lines[use.line].text;
-    return text.find(",GAP=YES") != std::string_view::npos || text.find(":GAP=YES") != std::string_view::npos;
-  }
+  if (use.kind == UriKind::part) return use.gap;
   const bool is_listed = use.kind == UriKind::segment && use.msn >= media_sequence && use.msn < end_msn();
   return is_listed && segments[static_cast<std::size_t>(use.msn - media_sequence)].gap;
 }

@@ -14,6 +14,7 @@ struct Parser::TagType {
   std::string_view name;
   Side side;
   bool has_attributes;
+  OnFlaw on_flaw;
   base::Status (Parser::*read)();
 };
 
@@ -21,36 +22,39 @@ const Parser::TagType* Parser::tag_type(std::string_view name) {
   constexpr auto any = Side::unknown;
   constexpr auto media = Side::media;
   constexpr auto multi = Side::multivariant;
+  constexpr auto refuse = OnFlaw::refuse;
+  constexpr auto drop = OnFlaw::drop;
+  constexpr auto salvage = OnFlaw::salvage;
   static constexpr std::array kTags{
-      TagType{"EXTINF", media, false, &Parser::read_inf},
-      TagType{"EXT-X-PART", media, true, &Parser::read_part},
-      TagType{"EXT-X-PROGRAM-DATE-TIME", media, false, &Parser::read_program_date_time},
-      TagType{"EXT-X-BYTERANGE", media, false, &Parser::read_byte_range},
-      TagType{"EXT-X-DISCONTINUITY", media, false, &Parser::read_discontinuity},
-      TagType{"EXT-X-KEY", media, true, &Parser::read_key},
-      TagType{"EXT-X-MAP", media, true, &Parser::read_map},
-      TagType{"EXT-X-GAP", media, false, &Parser::read_gap},
-      TagType{"EXT-X-DATERANGE", any, true, &Parser::read_date_range},
-      TagType{"EXT-X-PRELOAD-HINT", media, true, &Parser::read_preload_hint},
-      TagType{"EXT-X-RENDITION-REPORT", media, true, &Parser::read_rendition_report},
-      TagType{"EXT-X-SKIP", media, false, &Parser::read_skip},
-      TagType{"EXT-X-TARGETDURATION", media, false, &Parser::read_target_duration},
-      TagType{"EXT-X-MEDIA-SEQUENCE", media, false, &Parser::read_media_sequence},
-      TagType{"EXT-X-DISCONTINUITY-SEQUENCE", media, false, &Parser::read_discontinuity_sequence},
-      TagType{"EXT-X-ENDLIST", media, false, &Parser::read_end_list},
-      TagType{"EXT-X-PLAYLIST-TYPE", media, false, &Parser::read_playlist_type},
-      TagType{"EXT-X-I-FRAMES-ONLY", media, false, &Parser::read_media_tag},
-      TagType{"EXT-X-PART-INF", media, true, &Parser::read_part_inf},
-      TagType{"EXT-X-SERVER-CONTROL", media, true, &Parser::read_server_control},
-      TagType{"EXT-X-STREAM-INF", multi, true, &Parser::read_stream_inf},
-      TagType{"EXT-X-I-FRAME-STREAM-INF", multi, true, &Parser::read_i_frame_stream_inf},
-      TagType{"EXT-X-IMAGE-STREAM-INF", multi, true, &Parser::read_image_stream_inf},
-      TagType{"EXT-X-MEDIA", multi, true, &Parser::read_media},
-      TagType{"EXT-X-SESSION-DATA", multi, true, &Parser::read_session_data},
-      TagType{"EXT-X-SESSION-KEY", multi, true, &Parser::read_session_key},
-      TagType{"EXT-X-CONTENT-STEERING", multi, true, &Parser::read_content_steering},
-      TagType{"EXT-X-DEFINE", any, true, &Parser::read_define},
-      TagType{"EXT-X-VERSION", any, false, &Parser::read_version},
+      TagType{"EXTINF", media, false, refuse, &Parser::read_inf},
+      TagType{"EXT-X-PART", media, true, refuse, &Parser::read_part},
+      TagType{"EXT-X-PROGRAM-DATE-TIME", media, false, refuse, &Parser::read_program_date_time},
+      TagType{"EXT-X-BYTERANGE", media, false, refuse, &Parser::read_byte_range},
+      TagType{"EXT-X-DISCONTINUITY", media, false, refuse, &Parser::read_discontinuity},
+      TagType{"EXT-X-KEY", media, true, refuse, &Parser::read_key},
+      TagType{"EXT-X-MAP", media, true, refuse, &Parser::read_map},
+      TagType{"EXT-X-GAP", media, false, refuse, &Parser::read_gap},
+      TagType{"EXT-X-DATERANGE", any, true, drop, &Parser::read_date_range},
+      TagType{"EXT-X-PRELOAD-HINT", media, true, drop, &Parser::read_preload_hint},
+      TagType{"EXT-X-RENDITION-REPORT", media, true, drop, &Parser::read_rendition_report},
+      TagType{"EXT-X-SKIP", media, false, refuse, &Parser::read_skip},
+      TagType{"EXT-X-TARGETDURATION", media, false, drop, &Parser::read_target_duration},
+      TagType{"EXT-X-MEDIA-SEQUENCE", media, false, refuse, &Parser::read_media_sequence},
+      TagType{"EXT-X-DISCONTINUITY-SEQUENCE", media, false, refuse, &Parser::read_discontinuity_sequence},
+      TagType{"EXT-X-ENDLIST", media, false, refuse, &Parser::read_end_list},
+      TagType{"EXT-X-PLAYLIST-TYPE", media, false, refuse, &Parser::read_playlist_type},
+      TagType{"EXT-X-I-FRAMES-ONLY", media, false, refuse, &Parser::read_media_tag},
+      TagType{"EXT-X-PART-INF", media, true, drop, &Parser::read_part_inf},
+      TagType{"EXT-X-SERVER-CONTROL", media, true, salvage, &Parser::read_server_control},
+      TagType{"EXT-X-STREAM-INF", multi, true, salvage, &Parser::read_stream_inf},
+      TagType{"EXT-X-I-FRAME-STREAM-INF", multi, true, drop, &Parser::read_i_frame_stream_inf},
+      TagType{"EXT-X-IMAGE-STREAM-INF", multi, true, drop, &Parser::read_image_stream_inf},
+      TagType{"EXT-X-MEDIA", multi, true, salvage, &Parser::read_media},
+      TagType{"EXT-X-SESSION-DATA", multi, true, drop, &Parser::read_session_data},
+      TagType{"EXT-X-SESSION-KEY", multi, true, drop, &Parser::read_session_key},
+      TagType{"EXT-X-CONTENT-STEERING", multi, true, drop, &Parser::read_content_steering},
+      TagType{"EXT-X-DEFINE", any, true, refuse, &Parser::read_define},
+      TagType{"EXT-X-VERSION", any, false, drop, &Parser::read_version},
   };
   for (const auto& type : kTags)
     if (type.name == name) return &type;
@@ -72,12 +76,19 @@ bool leads_to_playlist(UriKind kind) {
 base::Result<Playlist> parse(std::string_view text, const Context& context) { return Parser(context).run(text); }
 
 base::Result<Playlist> Parser::run(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) {
+    if (auto fine = note(Flaw::byte_order_mark, 0, wrong("a byte order mark stands before #EXTM3U").value()); !fine) return tl::unexpected(fine.error());
+    text.remove_prefix(kByteOrderMark.size());
+  }
   if (auto fine = check_shape(text, context_.limits); !fine) return tl::unexpected(fine.error());
   auto kept = std::make_shared<const std::string>(text);
   auto lines = split_lines(*kept, context_.limits);
   if (!lines) return tl::unexpected(lines.error());
   out_.texts.push_back(std::move(kept));
   out_.lines = std::move(*lines);
+  if (auto fine = check_bytes(); !fine) return tl::unexpected(fine.error());
+  find_side();
   for (line_ = 1; line_ < out_.lines.size(); ++line_)
     if (auto fine = read_line(out_.lines[line_].text); !fine) return tl::unexpected(fine.error());
   if (auto fine = finish(); !fine) return tl::unexpected(fine.error());
@@ -109,19 +120,43 @@ base::Status Parser::read_tag(std::string_view line) {
   const auto colon = line.find(':');
   const auto* type = tag_type(trimmed(line.substr(1, colon == std::string_view::npos ? colon : colon - 1)));
   if (!type) return {};
-  if (type->side != Side::unknown)
-    if (auto fine = choose(type->side); !fine) return fine;
-  value_begin_ = static_cast<std::uint32_t>(colon == std::string_view::npos ? line.size() : colon + 1);
-  value_ = line.substr(value_begin_);
-  if (type->has_attributes)
-    if (const auto problem = read_attributes(line, value_begin_, attributes_)) return wrong(*problem);
-  return (this->*type->read)();
+  if (auto fine = choose(*type); !fine || out_.lines[line_].text.empty()) return fine;
+  take_value();
+  const auto uris = out_.uris.size(), numbers = out_.numbers.size();
+  auto fine = read_known_tag(*type);
+  if (fine || type->on_flaw == OnFlaw::refuse || fine.error().kind == base::ErrorKind::too_large) return fine;
+  out_.uris.resize(uris);
+  out_.numbers.resize(numbers);
+  if (auto noted = note(Flaw::tag, line_, std::move(fine.error())); !noted) return noted;
+  out_.lines[line_].text = {};
+  return {};
 }
 
-base::Status Parser::choose(Side side) {
-  if (side_ == Side::unknown) side_ = side;
-  if (side_ != side) return wrong("tags of media playlists and of multivariant playlists are mixed");
-  return {};
+void Parser::take_value() {
+  const auto line = out_.lines[line_].text;
+  const auto colon = line.find(':');
+  value_begin_ = static_cast<std::uint32_t>(colon == std::string_view::npos ? line.size() : colon + 1);
+  value_ = line.substr(value_begin_);
+}
+
+base::Status Parser::read_known_tag(const TagType& type) {
+  if (type.has_attributes) {
+    const auto problem = read_attributes(out_.lines[line_].text, value_begin_, attributes_);
+    if (problem && type.on_flaw != OnFlaw::salvage) return wrong(*problem);
+    if (problem)
+      if (auto fine = salvage(*problem); !fine) return fine;
+  }
+  return (this->*type.read)();
+}
+
+// A tag of the other kind of playlist is passed over by players, but for those that make it one of that kind.
+base::Status Parser::choose(const TagType& type) {
+  if (type.side == Side::unknown) return {};
+  if (side_ == Side::unknown) side_ = type.side;
+  if (side_ == type.side) return {};
+  constexpr std::string_view kMixed = "tags of media playlists and of multivariant playlists are mixed";
+  if (type.name == "EXTINF" || type.name == "EXT-X-STREAM-INF") return wrong(kMixed);
+  return drop(Flaw::misplaced_tag, line_, kMixed);
 }
 
 base::Status Parser::add_uri(UriKind kind, std::string_view attribute_name) {

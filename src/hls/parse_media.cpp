@@ -21,10 +21,10 @@ base::Status Parser::read_discontinuity_sequence() {
 }
 
 base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
+  for (const auto& number : out_.numbers)
+    if (number.what == what) return drop(Flaw::repeated_tag, line_, "a sequence number stands twice");
   if (!out_.segments.empty() || block_.parts > 0 || discontinuity_count_ > 0)
     return wrong("a sequence number stands after the first segment");
-  for (const auto& number : out_.numbers)
-    if (number.what == what) return wrong("a sequence number stands twice");
   const auto text = trimmed(value_);
   const auto number = read_integer(text);
   if (!number) return wrong("a sequence number is not a number, or too large");
@@ -72,8 +72,10 @@ base::Status Parser::read_rendition_report() {
 }
 
 base::Status Parser::finish_media() {
-  if (!has_target_duration_) return wrong("a media playlist without EXT-X-TARGETDURATION");
-  if (block_.inf) return wrong("the playlist ends between EXTINF and its URI");
+  if (block_.inf)
+    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the playlist ends between EXTINF and its URI"); !fine) return fine;
+  if (!has_target_duration_)
+    if (auto fine = derive_target_duration(); !fine) return fine;
   out_.trailing_parts = block_.parts;
   out_.trailing_duration = block_.parts_duration;
   return {};

@@ -14,10 +14,12 @@ constexpr std::chrono::microseconds kMaxPartsDuration = std::chrono::hours{24 * 
 }  // namespace
 
 base::Status Parser::read_inf() {
-  if (block_.inf) return wrong("the EXTINF before this one has no URI");
+  if (block_.inf)
+    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the EXTINF before this one has no URI"); !fine) return fine;
   const auto duration = read_seconds(trimmed(value_.substr(0, value_.find(','))));
   if (!duration) return wrong("EXTINF has no duration");
   block_.inf = true;
+  block_.inf_line = line_;
   block_.duration = *duration;
   return {};
 }
@@ -93,6 +95,8 @@ base::Status Parser::read_part() {
     part_range_end_ = -1;
   }
   if (auto fine = add_uri(UriKind::part, "URI"); !fine) return fine;
+  const auto* gap = find(attributes_, "GAP");
+  out_.uris.back().gap = gap && gap->value == "YES";
   out_.uris.back().part = block_.parts++;
   block_.parts_duration = std::min(block_.parts_duration + *duration, kMaxPartsDuration);
   return {};
@@ -126,7 +130,7 @@ base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t imp
 }
 
 base::Status Parser::read_segment_uri(std::string_view line) {
-  if (!block_.inf) return wrong("a segment's URI without EXTINF");
+  if (!block_.inf) return drop(Flaw::uri_without_inf, line_, "a segment's URI without EXTINF");
   if (auto fine = add_uri_line(UriKind::segment, line); !fine) return fine;
   const auto& uri = out_.uris.back().uri;
   Segment segment;

@@ -12,7 +12,7 @@
 
 namespace tribune::hls {
 
-/// One reading of one text. The first error ends it.
+/// One reading of one text. The first error ends it; a flaw is noted, or an error when the context is strict.
 class Parser {
  public:
   explicit Parser(const Context& context) : context_(context), variables_(context) {}
@@ -20,13 +20,25 @@ class Parser {
 
  private:
   enum class Side { unknown, media, multivariant };
+  /// What becomes of a tag that cannot be read.
+  enum class OnFlaw { refuse, drop, salvage };   // salvage: the attributes that can be read stay
   struct TagType;
+
+  // parse_flaws.cpp: what is not as it should be
+  base::Status note(Flaw flaw, std::uint32_t line, base::Error as_error);
+  base::Status drop(Flaw flaw, std::uint32_t line, std::string_view why);
+  base::Status check_bytes();
+  void find_side();
+  base::Status salvage(std::string_view problem);
+  base::Status derive_target_duration();
 
   // parse.cpp: any playlist
   static const TagType* tag_type(std::string_view name);
+  base::Status read_known_tag(const TagType&);
+  void take_value();
   base::Status read_line(std::string_view line);
   base::Status read_tag(std::string_view line);
-  base::Status choose(Side side);
+  base::Status choose(const TagType&);
   base::Status add_uri(UriKind kind, std::string_view attribute_name);
   base::Status add_uri_line(UriKind kind, std::string_view line);
   base::Result<std::string> value_of(std::string_view attribute_name);
@@ -87,11 +99,13 @@ class Parser {
   std::vector<Attribute> attributes_;
 
   bool variant_pending_ = false;            // EXT-X-STREAM-INF without its URI yet
+  std::uint32_t variant_line_ = 0;
   std::int64_t bandwidth_bps_ = 0;          // of the last variant
 
   /// What was read since the last segment's URI.
   struct Block {
     bool inf = false;
+    std::uint32_t inf_line = 0;
     std::uint32_t discontinuities = 0;
     bool gap = false;
     std::int32_t parts = 0;

@@ -1,6 +1,7 @@
 #pragma once
 // A playlist (RFC 8216bis) as a value that keeps every byte of the text it was read from: lines in their order with their
 // own endings, and beside them what the tags mean. Rewriting replaces URIs and the few attributes named here, nothing else.
+// What players get along without and cannot be read is a blank line here (flaws.h).
 
 #include <chrono>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "hls/flaws.h"
 #include "hls/limits.h"
 
 namespace tribune::hls {
@@ -44,6 +46,7 @@ bool leads_to_playlist(UriKind);
 struct UriUse {
   UriKind kind{};
   bool quoted = false;
+  bool gap = false;                   // parts: GAP=YES
   std::uint32_t line = 0;
   std::uint32_t begin = 0;            // in the line, after the quote
   std::uint32_t length = 0;
@@ -61,7 +64,7 @@ struct Line {
   LineEnd end = LineEnd::lf;
 };
 
-/// Text that says what the source left implied: the offset of a byte range. Written always.
+/// Text that says what the source left implied: the offset of a byte range, a missing EXT-X-TARGETDURATION. Written always.
 struct Implied {
   std::uint32_t line = 0;
   std::uint32_t at = 0;
@@ -114,6 +117,7 @@ struct Playlist {
   std::vector<Line> lines;
   std::vector<UriUse> uris;           // in the order of the text
   std::vector<std::pair<std::string, std::string>> variables;  // EXT-X-DEFINE, resolved: children import them
+  std::vector<FoundFlaw> flaws;       // each kind once
 
   // Media playlists only:
   std::int64_t version = 1;
@@ -146,6 +150,7 @@ struct Context {
   Limits limits;
   std::vector<std::pair<std::string, std::string>> imports;  // the multivariant playlist's variables, for IMPORT
   std::string query;                                         // of the playlist's URL, for QUERYPARAM
+  bool strict = false;                                       // a flaw is an error
 };
 
 /// Errors: kind invalid_input or too_large, fault origin, with the line number and what is wrong. Bounded in time and

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace tribune::hls {
@@ -39,29 +40,14 @@ std::size_t sequence_length(const unsigned char* at, std::size_t left) {
   return 0;
 }
 
-enum class Bytes { fine, control, not_utf8 };
-
-Bytes judge_bytes(std::string_view line) {
-  const auto* at = reinterpret_cast<const unsigned char*>(line.data());
-  std::size_t i = 0;
-  while (i < line.size()) {
-    const unsigned c = at[i];
-    if (c >= 0x20 && c < 0x7F) {
-      ++i;
-    } else if (c >= 0x80) {
-      const auto length = sequence_length(at + i, line.size() - i);
-      if (length == 0) {
-        const bool c1 = c == 0xC2 && i + 1 < line.size() && at[i + 1] >= 0x80 && at[i + 1] < 0xA0;
-        return c1 ? Bytes::control : Bytes::not_utf8;
-      }
-      i += length;
-    } else if (c == '\t') {
-      ++i;  // WHY: section 4.1 forbids it, but packagers put tabs into titles and every player takes them
-    } else {
-      return Bytes::control;
-    }
-  }
-  return Bytes::fine;
+// How many bytes of a control character stand at `at`: 0 for anything else. Tabs are none.
+std::size_t control_length(std::string_view line, std::size_t at) {
+  const auto c = static_cast<unsigned char>(line[at]);
+  // WHY: section 4.1 forbids a tab, but packagers put them into titles and every player takes them
+  if ((c < 0x20 && c != '\t') || c == 0x7F) return 1;
+  if (c != 0xC2 || at + 1 >= line.size()) return 0;
+  const auto next = static_cast<unsigned char>(line[at + 1]);
+  return next >= 0x80 && next < 0xA0 ? 2 : 0;
 }
 
 }  // namespace
@@ -90,7 +76,6 @@ base::Status check_shape(std::string_view text, const Limits& limits) {
     return playlist_error(0, fmt::format("{} bytes, more than {} are refused", text.size(), limits.max_bytes),
                           base::ErrorKind::too_large);
   if (text.empty()) return playlist_error(0, "empty");
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") return playlist_error(0, "a byte order mark stands before #EXTM3U");
   const auto rest = text.substr(std::min(kSignature.size(), text.size()));
   const bool signed_well = text.substr(0, kSignature.size()) == kSignature &&
                            (rest.empty() || rest[0] == '\n' || rest[0] == '\r' || rest[0] == ' ' || rest[0] == '\t');
@@ -115,14 +100,38 @@ base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&
     }
     if (line.size() > limits.max_line_bytes)
       return playlist_error(lines.size(), fmt::format("longer than {} bytes", limits.max_line_bytes), base::ErrorKind::too_large);
-    switch (judge_bytes(line)) {
-      case Bytes::control: return playlist_error(lines.size(), "contains a control character");
-      case Bytes::not_utf8: return playlist_error(lines.size(), "is not UTF-8");
-      case Bytes::fine: break;
-    }
     lines.push_back({line, line_end});
   }
   return lines;
+}
+
+ForbiddenBytes forbidden_bytes(std::string_view line) {
+  ForbiddenBytes found;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(line.data());
+  for (std::size_t i = 0; i < line.size();) {
+    if (bytes[i] >= 0x20 && bytes[i] < 0x7F) {
+      ++i;
+    } else if (const auto control = control_length(line, i); control > 0) {
+      found.control = true;
+      found.carriage_return = found.carriage_return || line[i] == '\r';
+      i += control;
+    } else {
+      const auto length = bytes[i] == '\t' ? 1 : sequence_length(bytes + i, line.size() - i);
+      found.not_utf8 = found.not_utf8 || length == 0;
+      i += std::max<std::size_t>(1, length);
+    }
+  }
+  return found;
+}
+
+std::string without_controls(std::string_view line) {
+  std::string kept;
+  for (std::size_t i = 0; i < line.size();) {
+    const auto control = control_length(line, i);
+    if (control == 0) kept += line[i];
+    i += std::max<std::size_t>(1, control);
+  }
+  return kept;
 }
 
 }  // namespace tribune::hls

@@ -14,12 +14,23 @@ namespace tribune::hls {
 tl::unexpected<base::Error> playlist_error(std::size_t line_index, std::string_view what,
                                            base::ErrorKind kind = base::ErrorKind::invalid_input);
 
-/// Refuses what no playlist may be: too large, not beginning with #EXTM3U (a BOM before it included), too many lines.
+/// Refuses what no playlist may be: too large, not beginning with #EXTM3U, too many lines.
 /// Costs one pass of memchr, so that a hostile body is refused before anything is allocated for it.
 base::Status check_shape(std::string_view text, const Limits&);
 
-/// The lines with their ends. Refuses lines that are too long, control characters and bytes that are not UTF-8.
+/// The lines with their ends. Refuses lines that are too long.
 base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&);
+
+/// What section 4.1 forbids in a line.
+struct ForbiddenBytes {
+  bool control = false;           // a control character other than a tab
+  bool carriage_return = false;   // within the line
+  bool not_utf8 = false;
+};
+ForbiddenBytes forbidden_bytes(std::string_view line);
+
+/// The line without control characters other than tabs.
+std::string without_controls(std::string_view line);
 
 std::string_view text_of(LineEnd);
 
