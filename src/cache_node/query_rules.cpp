@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "cache_node/keep_rules.h"
+#include "contracts/origin_path.h"
 
 namespace tribune::cache_node {
 
 namespace {
 
-std::string counted(const QueryRules& rules, std::string_view channel, std::string_view path, std::string_view query) {
+std::string counted(const QueryRules& rules, std::string_view channel, std::string_view path, std::string_view link_query) {
+  const auto query_text = contracts::written_query(link_query);
+  const std::string_view query = query_text;
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const QueryRule& r) { return fits_path(r.pattern, channel, path); });
   std::string kept;
   for (std::size_t begin = 0; begin < query.size();) {

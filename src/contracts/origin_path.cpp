@@ -4,11 +4,13 @@
 #include <charconv>
 
 #include "base/encoding.h"
+#include "contracts/canonical.h"
 
 namespace tribune::contracts {
 namespace {
 
 constexpr char kMark = '~';
+constexpr std::string_view kEncodedQuery = "~q=";
 
 bool is_unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
@@ -104,18 +106,49 @@ base::Result<std::string> origin_at(const OriginSet& set, std::size_t index) {
   return origin;
 }
 
+/// Whether a path or query of the origin arrives as it is.
+bool is_plain_path(std::string_view path) {
+  const auto found = canonical(path);
+  return found && *found == path && path != "/";
+}
+bool is_plain_query(std::string_view query) { return canonical_query(query) == query && !query.starts_with(kEncodedQuery); }
+
+/// ".ts": players go by it.
+std::string_view suffix_of(std::string_view path) {
+  constexpr std::size_t kLongest = 5;
+  const auto dot = path.find_last_of("./");
+  if (dot == std::string_view::npos || path[dot] != '.' || path.size() - dot > kLongest + 1 || path.size() - dot < 2) return {};
+  const auto suffix = path.substr(dot);
+  return std::all_of(suffix.begin() + 1, suffix.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }) ? suffix : std::string_view{};
+}
+
+std::string encoded_path(std::string_view path) { return base::to_base64url(path).append(suffix_of(path)); }
+
+std::string encoded_query(std::string_view query) {
+  return is_plain_query(query) ? std::string(query) : std::string(kEncodedQuery) + base::to_base64url(query);
+}
+
 /// The path at the origin, beginning with '/'.
 base::Result<std::string> unmark(const Marked& marked) {
   if (!marked.encoded) {
-    auto path = canonical("/" + std::string(marked.rest));
-    if (!path || *path != "/" + std::string(marked.rest)) return refused("not a canonical path");
-    return std::move(*path);
+    auto path = "/" + std::string(marked.rest);
+    if (!is_plain_path(path)) return refused("not a canonical path");
+    return path;
   }
-  auto path = base::from_base64url(marked.rest);
-  if (!path || !path->starts_with('/') || respell(*path, kPlainInPath) != *path) return refused("not an encoded path");
+  auto path = base::from_base64url(marked.rest.substr(0, marked.rest.find('.')));
+  const bool is_path = path && path->starts_with('/') && is_visible_ascii(*path) && path->find_first_of("?#") == std::string::npos;
+  if (!is_path || encoded_path(*path) != marked.rest || is_plain_path(*path)) return refused("not an encoded path");
   if (has_dot_segment(*path)) return refused("the path would leave its directory");
-  if (const auto plain = canonical(*path); plain && *plain != "/" && *plain == *path) return refused("not a canonical path");
   return std::move(*path);
+}
+
+/// The same URI at another origin.
+std::optional<http::Uri> moved_to(std::string_view origin, const http::Uri& uri) {
+  auto moved = http::parse_uri(origin);
+  if (!moved) return std::nullopt;
+  moved->path = uri.path;
+  moved->query = uri.query;
+  return std::move(*moved);
 }
 
 }  // namespace
@@ -146,59 +179,58 @@ std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& 
   }
 
   const auto mark = kMark + std::to_string(index);
-  OriginPath result{"", canonical_query(uri.query)};
-  const auto path = canonical(uri.path);
-  if (!path || *path == "/") {
-    const auto spelled = respell(uri.path, kPlainInPath);
-    if (has_dot_segment(spelled)) return std::nullopt;
-    result.path = mark + "b/" + base::to_base64url(spelled);
+  OriginPath result{"", encoded_query(uri.query)};
+  if (!is_plain_path(uri.path)) {
+    if (has_dot_segment(uri.path)) return std::nullopt;
+    result.path = mark + "b/" + encoded_path(uri.path);
     return result;
   }
   const auto directory = std::string_view(set.base).substr(std::min(base_origin.size(), set.base.size()));
-  const auto under = index == 0 && path->starts_with(directory) && path->size() > directory.size() && (*path)[directory.size()] != kMark;
-  result.path = under ? path->substr(directory.size()) : mark + *path;
+  const auto& path = uri.path;
+  const auto under = index == 0 && path.starts_with(directory) && path.size() > directory.size() && path[directory.size()] != kMark;
+  result.path = under ? path.substr(directory.size()) : mark + path;
   return result;
 }
 
 base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std::string_view query) {
   if (path.empty()) return refused("the path is empty");
-  if (canonical_query(query) != query) return refused("not a canonical query");
-  std::string url;
+  std::string origin, at_origin;
   if (path.front() == kMark) {
     const auto marked = parse_mark(path);
     if (!marked) return refused("not an origin path");
-    auto origin = origin_at(set, marked->index);
-    if (!origin) return tl::unexpected(origin.error());
-    auto at_origin = unmark(*marked);
-    if (!at_origin) return tl::unexpected(at_origin.error());
-    url = *origin + *at_origin;
+    auto found = origin_at(set, marked->index);
+    if (!found) return tl::unexpected(found.error());
+    auto unmarked = unmark(*marked);
+    if (!unmarked) return tl::unexpected(unmarked.error());
+    origin = std::move(*found);
+    at_origin = std::move(*unmarked);
   } else {
-    const auto at_base = "/" + std::string(path);
-    if (const auto plain = canonical(at_base); !plain || *plain != at_base) return refused("not a canonical path");
-    if (set.base.empty()) return refused("the channel's origin is not a URL");
-    url = set.base + std::string(path);
+    if (!is_plain_path("/" + std::string(path))) return refused("not a canonical path");
+    origin = origin_of(set.base);
+    if (origin.empty()) return refused("the channel's origin is not a URL");
+    at_origin = set.base.substr(origin.size()) + std::string(path);
   }
-  if (!query.empty()) url += "?" + std::string(query);
-  auto uri = http::parse_uri(url);
+  auto uri = http::parse_uri(origin);
   if (!uri) return uri;
+  uri->path = std::move(at_origin);
+  uri->query = written_query(query);
+  if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos) return refused("not a query of a link");
   const auto again = to_origin_path(set, *uri);
-  if (!again || again->path != path) return refused("not written as this object is named");
+  if (!again || again->path != path || again->query != query) return refused("not written as this object is named");
   return uri;
 }
 
 http::Uri at_first_origin(const OriginSet& set, http::Uri uri) {
   if (std::find(set.backups.begin(), set.backups.end(), uri.origin()) == set.backups.end()) return uri;
-  auto moved = http::parse_uri(origin_of(set.base) + uri.text().substr(uri.origin().size()));
+  auto moved = moved_to(origin_of(set.base), uri);
   return moved ? std::move(*moved) : uri;
 }
 
 std::vector<http::Uri> backup_uris(const OriginSet& set, const http::Uri& uri) {
   std::vector<http::Uri> uris;
-  const auto origin = uri.origin();
-  if (origin != origin_of(set.base)) return uris;
-  const auto text = uri.text();
+  if (uri.origin() != origin_of(set.base)) return uris;
   for (const auto& backup : set.backups)
-    if (auto at_backup = http::parse_uri(backup + text.substr(origin.size()))) uris.push_back(std::move(*at_backup));
+    if (auto at_backup = moved_to(backup, uri)) uris.push_back(std::move(*at_backup));
   return uris;
 }
 
@@ -212,5 +244,11 @@ std::vector<std::string> allowed_origins(const OriginSet& set) {
 }
 
 std::string canonical_query(std::string_view query) { return respell(query, kPlainInQuery); }
+
+std::string written_query(std::string_view query) {
+  if (!query.starts_with(kEncodedQuery)) return std::string(query);
+  auto written = base::from_base64url(query.substr(kEncodedQuery.size()));
+  return written ? std::move(*written) : std::string(query);
+}
 
 }  // namespace tribune::contracts

@@ -6,10 +6,11 @@
 //   elsewhere at the source's origin           →  "~0/" and its path             "~0/keys/a.bin"
 //   at the channel's n-th extra origin (1 …)   →  "~n/" and its path             "~2/ads/ad1.m3u8"
 //   at a backup of the source's origin         →  the same, numbered after the extra origins
-//   a path that no front door lets through     →  "~nb/" and its base64url       "~0b/L2xpdmUvL2E"  for "/live//a"
+//   a path that does not arrive as it is        →  "~nb/" and its base64url       "~0b/L2xpdmUvL2EudHM.ts"  for "/live//a.ts"
+//   a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for "a=%2f"
 //
-// '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). Paths and queries are written
-// in the one form that survives a browser and our front door, so each object has one name.
+// '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). What a browser, a library or our front door would spell
+// differently is encoded, with the suffix of the file after it, so that each object has one name and the origin gets the bytes that it signed.
 
 #include <optional>
 #include <string>
@@ -54,6 +55,9 @@ std::vector<http::Uri> backup_uris(const OriginSet&, const http::Uri&);
 
 /// Every origin of the set ("http://host:port"), for the client's destination policy.
 std::vector<std::string> allowed_origins(const OriginSet&);
+
+/// The origin's own bytes of an OriginPath's query; the text as it is when it is not encoded.
+std::string written_query(std::string_view query);
 
 /// The one spelling of a query: unreserved characters plain, all that a client might escape escaped in upper-case hex.
 std::string canonical_query(std::string_view query);

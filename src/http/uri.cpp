@@ -136,21 +136,77 @@ base::Status read_authority(std::string_view authority, Uri& uri) {
   return {};
 }
 
-/// The last step for both ways to a URI: canonical path and query, and the bound on the whole.
-base::Result<Uri> finish(Uri uri, std::string_view path, std::string_view query) {
-  uri.path = path.empty() ? "/" : without_dot_segments(escape_foreign(path));
-  uri.query = escape_foreign(query);
-  if (uri.text().size() > kMaxBytes) return refuse("the URI is longer than 8 KiB");
+auto too_long(std::size_t max_bytes) {
+  return base::failure(base::ErrorKind::too_large, base::Fault::origin, "the URI is longer than " + std::to_string(max_bytes) + " bytes");
+}
+
+/// How path and query are spelled, and the bound on the whole.
+struct Spelling {
+  std::string (*path)(std::string_view);
+  std::string (*query)(std::string_view);
+  std::size_t max_bytes;
+};
+constexpr Spelling kCanonical{escape_foreign, escape_foreign, kMaxBytes};
+
+std::string escape_where(std::string_view text, std::string_view characters) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_foreign = static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || characters.find(c) != std::string_view::npos;
+    if (is_foreign || (c == '%' && !escaped_byte(text, i))) append_escaped(out, c);
+    else out += c;
+  }
+  return out;
+}
+
+/// The percent-encode sets of the WHATWG's URL standard, with the backslash in the path, which only browsers take for a slash, and without the apostrophe in
+/// the query, which only browsers escape.
+std::string escape_written_path(std::string_view path) { return escape_where(path, "\"<>`{}\\"); }
+std::string escape_written_query(std::string_view query) { return escape_where(query, "\"<>"); }
+constexpr Spelling as_written(std::size_t max_bytes) { return {escape_written_path, escape_written_query, max_bytes}; }
+
+/// The last step for both ways to a URI.
+base::Result<Uri> finish(Uri uri, std::string_view path, std::string_view query, const Spelling& spelling) {
+  uri.path = path.empty() ? "/" : without_dot_segments(spelling.path(path));
+  uri.query = spelling.query(query);
+  if (uri.text().size() > spelling.max_bytes) return too_long(spelling.max_bytes);
   return uri;
 }
 
-base::Result<Uri> from_absolute(const Parts& parts) {
+base::Result<Uri> from_absolute(const Parts& parts, const Spelling& spelling) {
   Uri uri;
   uri.scheme = *parts.scheme;
   if (uri.scheme != "http" && uri.scheme != "https") return refuse("the URI's scheme is neither http nor https");
   if (!parts.authority) return refuse("the URI has no host");
   if (const auto read = read_authority(*parts.authority, uri); !read) return tl::unexpected(read.error());
-  return finish(std::move(uri), parts.path, parts.query.value_or(""));
+  return finish(std::move(uri), parts.path, parts.query.value_or(""), spelling);
+}
+
+base::Result<Uri> parse_with(std::string_view text, const Spelling& spelling) {
+  const auto parts = split(text);
+  if (!parts.scheme) return refuse("the URI has no scheme");
+  return from_absolute(parts, spelling);
+}
+
+base::Result<Uri> resolve_with(const Uri& base, std::string_view reference, const Spelling& spelling) {
+  auto parts = split(reference);
+  if (parts.scheme) return from_absolute(parts, spelling);
+  if (parts.authority) {
+    parts.scheme = base.scheme;
+    return from_absolute(parts, spelling);
+  }
+  Uri uri{base.scheme, base.host, base.port, {}, {}};
+  if (parts.path.empty()) return finish(std::move(uri), base.path, parts.query.value_or(base.query), spelling);
+  if (parts.path.starts_with('/')) return finish(std::move(uri), parts.path, parts.query.value_or(""), spelling);
+  const auto merged = base.path.substr(0, base.path.rfind('/') + 1) + std::string(parts.path);
+  return finish(std::move(uri), merged, parts.query.value_or(""), spelling);
+}
+
+base::Status check_written(std::string_view text, std::size_t max_bytes) {
+  if (text.size() > max_bytes) return too_long(max_bytes);
+  if (std::any_of(text.begin(), text.end(), is_control)) return refuse("the URI holds a control byte");
+  return {};
 }
 
 }  // namespace
@@ -178,24 +234,22 @@ std::optional<std::string> scheme_of(std::string_view reference) {
 
 base::Result<Uri> parse_uri(std::string_view text) {
   if (const auto flaw = flaw_of(text)) return refuse(*flaw);
-  const auto parts = split(text);
-  if (!parts.scheme) return refuse("the URI has no scheme");
-  return from_absolute(parts);
+  return parse_with(text, kCanonical);
 }
 
 base::Result<Uri> resolve(const Uri& base, std::string_view reference) {
   if (const auto flaw = flaw_of(reference)) return refuse(*flaw);
-  auto parts = split(reference);
-  if (parts.scheme) return from_absolute(parts);
-  if (parts.authority) {
-    parts.scheme = base.scheme;
-    return from_absolute(parts);
-  }
-  Uri uri{base.scheme, base.host, base.port, {}, {}};
-  if (parts.path.empty()) return finish(std::move(uri), base.path, parts.query.value_or(base.query));
-  if (parts.path.starts_with('/')) return finish(std::move(uri), parts.path, parts.query.value_or(""));
-  const auto merged = base.path.substr(0, base.path.rfind('/') + 1) + std::string(parts.path);
-  return finish(std::move(uri), merged, parts.query.value_or(""));
+  return resolve_with(base, reference, kCanonical);
+}
+
+base::Result<Uri> parse_as_written(std::string_view text, std::size_t max_bytes) {
+  if (auto fine = check_written(text, max_bytes); !fine) return tl::unexpected(fine.error());
+  return parse_with(text, as_written(max_bytes));
+}
+
+base::Result<Uri> resolve_as_written(const Uri& base, std::string_view reference, std::size_t max_bytes) {
+  if (auto fine = check_written(reference, max_bytes); !fine) return tl::unexpected(fine.error());
+  return resolve_with(base, reference, as_written(max_bytes));
 }
 
 std::string relative_reference(std::string_view from_path, std::string_view to_path) {

@@ -28,7 +28,7 @@ base::Result<http::Uri> destination(const http::Uri* from, std::string_view text
   if (scheme && *scheme != "http" && *scheme != "https") {
     return base::failure(ErrorKind::forbidden, Fault::origin, *scheme + ": is neither http nor https");
   }
-  return from != nullptr ? http::resolve(*from, text) : http::parse_uri(text);
+  return from != nullptr ? http::resolve_as_written(*from, text) : http::parse_as_written(text);
 }
 
 /// Whether libcurl met the end of the connection, rather than something it did not like.

@@ -72,9 +72,18 @@ TEST_CASE("Every name leads back to its URI") {
   }
 }
 
-TEST_CASE("Spellings of one URI have one name, the one that browsers and the front door leave alone") {
-  CHECK(named(example(), "http://origin:8088/live/demo/%73eg%7e1.ts") == "seg~1.ts");
-  CHECK(named(example(), "http://origin:8088/live/demo/%c3%a9.ts") == "%C3%A9.ts");
+TEST_CASE("A spelling that a client or the front door would change is encoded, with the suffix of the file behind it") {
+  for (const std::string file : {"%73eg%7e1.ts", "%c3%a9.ts", "a%2fb.ts", "a[1].ts", "a|b.ts"}) {
+    CAPTURE(file);
+    const auto uri = http::parse_as_written("http://origin:8088/live/demo/" + file);
+    REQUIRE(uri);
+    const auto path = to_origin_path(example(), *uri);
+    REQUIRE(path);
+    CHECK(path->path.starts_with("~0b/"));
+    CHECK(path->path.ends_with(".ts"));
+    CHECK(leads_to(example(), path->path) == "http://origin:8088/live/demo/" + file);
+  }
+  CHECK(named(example(), "http://origin:8088/live/demo/%C3%A9.ts") == "%C3%A9.ts");
   CHECK(canonical_query("it's={1}|\"2\"") == "it%27s=%7B1%7D%7C%222%22");
   CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
 }
@@ -108,6 +117,37 @@ TEST_CASE("Paths that would leave the origin, or are written differently, are re
     }
     CHECK(result == "refused");
   }
+}
+
+TEST_CASE("A query that a client would change is encoded, and the origin gets its own bytes") {
+  for (const std::string query : {"a=%2f", "a=%41", "a[]=1", "it's", "{a|b}", "~q=x", "a=%7e&b=1", "^`\\"}) {
+    CAPTURE(query);
+    const auto uri = http::parse_as_written("http://origin:8088/live/demo/a.ts?" + query);
+    REQUIRE(uri);
+    const auto path = to_origin_path(example(), *uri);
+    REQUIRE(path);
+    CHECK(path->path == "a.ts");
+    CHECK(path->query.starts_with("~q="));
+    CHECK(canonical_query(path->query) == path->query);
+    CHECK(written_query(path->query) == query);
+    CHECK(leads_to(example(), path->path, path->query) == "http://origin:8088/live/demo/a.ts?" + query);
+  }
+  CHECK(named(example(), "http://origin:8088/live/demo/a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb") == "a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb");
+  for (const std::string wrong : {"~q=", "~q=YT0x", "~q=YT0lMmY&b=1", "~q=YT0lMmY=", "~q=eCB5", "~q=!", "a=%2f"}) {
+    CAPTURE(wrong);
+    CHECK(leads_to(example(), "a.ts", wrong) == "refused");
+  }
+}
+
+TEST_CASE("A backup's URI keeps the bytes of the first origin's") {
+  auto set = example();
+  set.backups = {"http://backup:99"};
+  const auto uri = http::parse_as_written("http://origin:8088/live/demo/a%2f[1].ts?x=%41[");
+  REQUIRE(uri);
+  const auto moved = backup_uris(set, *uri);
+  REQUIRE(moved.size() == 1);
+  CHECK(moved[0].text() == "http://backup:99/live/demo/a%2f[1].ts?x=%41[");
+  CHECK(at_first_origin(set, moved[0]).text() == uri->text());
 }
 
 TEST_CASE("A query with bytes that no link carries is refused") {

@@ -145,7 +145,7 @@ TEST_CASE("redirects to other schemes, other origins and the admin port are refu
 }
 
 TEST_CASE("a redirect to what is no URI is the origin's mistake") {
-  for (const auto* location : {"http://", "http://h:99999/", "http://u@h/", "/%zz"}) {
+  for (const auto* location : {"http://", "http://h:99999/", "http://u@h/"}) {
     CAPTURE(location);
     ScriptedOrigin origin(ScriptedOrigin::always(redirect_to(location)));
     ClientBench bench;
