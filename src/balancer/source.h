@@ -78,7 +78,7 @@ class Source {
   struct Reading {
     SnapshotPtr snapshot;
     SourceFacts facts;
-    std::string_view word;               // "new", "unchanged", "older_copy", "restarted": a literal
+    std::string_view word;               // "new", "unchanged", "older_copy", "unconfirmed", "restarted": a literal
   };
 
   /// What a source needs of its surroundings; all calls on its worker.

@@ -43,6 +43,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys)};
   making_.origins.backups = config.backup_origins;
   if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
+  if (!same_source) logged_flaws_.clear();
   if (!same_source || playlists_.empty()) begin_anew();
 }
 
@@ -208,6 +209,16 @@ void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::str
   if (is_well) services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
   else services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
   if (!is_well) metrics_.origin_left();
+}
+
+void SourceChannel::on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>& flaws) {
+  for (const auto& found : flaws) {
+    metrics_.flawed(hls::word(found.flaw), found.count);
+    if (!logged_flaws_.insert(found.flaw).second) continue;
+    services_.log.warning("balancer", "source_playlist_flawed",
+                          {{"channel", config_.id}, {"path", path}, {"flaw", hls::word(found.flaw)}, {"line", std::int64_t{found.line} + 1},
+                           {"count", std::int64_t{found.count}}});
+  }
 }
 
 void SourceChannel::on_restarted(std::string_view path) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -85,6 +86,8 @@ class SourceChannel {
   /// Calls back on this worker once the generations are on disk, or could not be written.
   void save_generation(std::function<void()> on_saved);
   void on_restarted(std::string_view path);
+  /// Of a playlist that was read for all that: counted, and the first of each kind is logged.
+  void on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>&);
 
  private:
   struct Entry {
@@ -111,6 +114,7 @@ class SourceChannel {
   SourceMetrics metrics_;
   Timeline timeline_;
   std::string saved_epoch_;
+  std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
   std::vector<std::unique_ptr<SourceFeed>> discarded_;   // until the loop comes round
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

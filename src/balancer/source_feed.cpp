@@ -63,7 +63,7 @@ net::FetchRequest SourceFeed::request_at(std::size_t origin) const {
   net::FetchRequest request;
   request.url = identity_.url;
   if (origin > 0) {
-    const auto uri = http::parse_uri(identity_.url);
+    const auto uri = http::parse_as_written(identity_.url);
     const auto at_backups = uri ? contracts::backup_uris(channel_.making().origins, *uri) : std::vector<http::Uri>{};
     if (origin <= at_backups.size()) request.url = at_backups[origin - 1].text();
   }
@@ -141,9 +141,10 @@ void SourceFeed::close(const base::Error& error) {
 }
 
 base::Result<Source::Reading> SourceFeed::understand(const net::WholeAnswer& answer) {
-  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query};
+  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query, channel_.config().strict};
   auto playlist = hls::parse(answer.body, context);
   if (!playlist) return tl::unexpected(playlist.error());
+  channel_.on_flaws(identity_.path, playlist->flaws);
   if (playlist->multivariant) {
     if (!identity_.may_be_multivariant) return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
     return read_multivariant(*playlist, answer.head.final_uri);
@@ -160,12 +161,12 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   const auto& clock = channel_.services().clock;
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
-  if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
   auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits, asked_,
                                           pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
-  if (!seen->playlist) return Source::Reading{nullptr, {}, "older_copy"};
+  if (!seen->playlist) return Source::Reading{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
   const auto& shown = *seen->playlist;
   auto& timeline = channel_.timeline();
   // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
@@ -173,7 +174,7 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
   if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime), pace_kbps());
   links_expire_ = timeline.expiry(track(), shown.media_sequence);
-  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall});
+  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits});
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
   newest_ = newest_targets(shown, linked->links);
@@ -195,7 +196,8 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
 
 base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
+  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall,
+                        channel_.config().playlist_limits};
   auto linked = links_.link(source, channel_.making(), place);
   if (!linked) return tl::unexpected(linked.error());
   channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
@@ -210,7 +212,7 @@ base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist&
 // The source is a media playlist: viewers get a multivariant playlist of one, which names it.
 base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  if (auto fine = SourceLinks::check(source, channel_.making().origins, base); !fine) return tl::unexpected(fine.error());
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
   channel_.name_only_media(source.variables);
   links_expire_ = std::numeric_limits<std::int64_t>::max();   // it has none
   Source::Reading reading;

@@ -32,18 +32,23 @@ std::string_view suffix_of(std::string_view uri) {
   return std::all_of(uri.begin() + static_cast<std::ptrdiff_t>(dot) + 1, uri.end(), is_plain) ? uri.substr(dot) : std::string_view{};
 }
 
-tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
-  return base::failure(base::ErrorKind::invalid_input, base::Fault::origin,
-                       fmt::format("line {}: \"{}\" lies at none of the channel's origins", use.line + 1, use.uri), true);
+// Without its query, which may be a secret.
+tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view why, base::ErrorKind kind = base::ErrorKind::invalid_input) {
+  constexpr std::size_t kShown = 200;
+  const auto uri = std::string_view(use.uri).substr(0, std::min(use.uri.find('?'), kShown));
+  return base::failure(kind, base::Fault::origin, fmt::format("line {}: \"{}\": {}", use.line + 1, uri, why), true);
 }
+
+tl::unexpected<base::Error> foreign(const hls::UriUse& use) { return unusable(use, "lies at none of the channel's origins"); }
 
 }  // namespace
 
-base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins, const http::Uri& base) {
+base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins, const http::Uri& base, const hls::Limits& limits) {
   for (const auto& use : playlist.uris) {
     if (!must_be_known(use.kind)) continue;
-    const auto uri = http::resolve(base, use.uri);
-    const auto origin = uri ? contracts::to_origin_path(origins, *uri) : std::nullopt;
+    const auto uri = http::resolve_as_written(base, use.uri, limits.max_uri_bytes);
+    if (!uri) return unusable(use, uri.error().text, uri.error().kind);
+    const auto origin = contracts::to_origin_path(origins, *uri);
     if (!origin || origin->path.empty()) return foreign(use);
   }
   return {};
@@ -60,6 +65,7 @@ struct SourceLinks::Work {
   SourceLinks& book;
   std::unordered_map<std::string, SourceLinkPtr> listed{};
   Linked out{};
+  std::uint64_t bytes = 0;
 
   std::int64_t expiry(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->expiry(place.track, use.msn) : place.expires;
@@ -68,26 +74,43 @@ struct SourceLinks::Work {
   const std::string& epoch(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
   }
-  // A segment is known by its number, other things by their URI and by what their link says.
+  // A segment or part is known by its number, other things by their URI and by what their link says. A hint is a guess: it is known by its URI too,
+  // and becomes the part's link only when the part has that URI. A gap is known apart from what fills it later.
   std::string key_of(const hls::UriUse& use) const {
+    if (use.kind == UriKind::preload_hint) return hint_key(use);
     if (use.kind == UriKind::segment) return fmt::format("s {} {}", use.generation, use.msn);
     if (goes_to_node(use.kind)) return fmt::format("p {} {} {}", use.generation, use.msn, use.part);
     return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri) : fmt::format("o {} {}", use.generation, use.uri);
   }
+  std::string hint_key(const hls::UriUse& use) const { return fmt::format("h {} {} {} {}", use.generation, use.msn, use.part, use.uri); }
+
+  SourceLinkPtr remembered(const std::string& key) const {
+    if (const auto found = listed.find(key); found != listed.end()) return found->second;
+    const auto found = book.listed_.find(key);
+    return found == book.listed_.end() ? nullptr : found->second;
+  }
+
   base::Status add(const hls::UriUse& use) {
-    const auto key = key_of(use);
+    auto key = key_of(use);
     // Playlists are named again with every refresh, so that they stay known.
-    const bool remembered = !hls::leads_to_playlist(use.kind);
-    if (remembered) {
-      if (const auto found = listed.find(key); found != listed.end()) return keep(key, found->second);
-      if (const auto found = book.listed_.find(key); found != book.listed_.end()) return keep(key, found->second);
+    if (!hls::leads_to_playlist(use.kind)) {
+      if (auto link = remembered(key)) return keep(key, std::move(link));
+      const bool is_gap = playlist.is_gap(use);
+      if (is_gap) key += " gap";
+      const auto& other_name = use.kind == UriKind::part && !is_gap ? hint_key(use) : key;
+      if (auto link = remembered(other_name)) return keep(key, std::move(link));
     }
     auto made = make(use);
     if (!made) return tl::unexpected(made.error());
     return keep(key, std::move(*made));
   }
 
+  // What the links are in the text: at the node's URL, or relative.
   base::Status keep(const std::string& key, SourceLinkPtr link) {
+    constexpr std::uint64_t kNodeUrl = 128;
+    if (link) bytes += std::max<std::uint64_t>(link->reference.size(), link->target.size() + kNodeUrl);
+    if (bytes > place.limits.max_rewritten_bytes)
+      return base::failure(base::ErrorKind::too_large, base::Fault::origin, fmt::format("more than {} bytes with the links of viewers", place.limits.max_rewritten_bytes), true);
     out.links.push_back(link);
     listed.emplace(key, std::move(link));
     return {};
@@ -101,11 +124,13 @@ struct SourceLinks::Work {
       return SourceLinkPtr{};
     }
     const auto base = book.bases_.find(use.generation);
-    const auto uri = http::resolve(base == book.bases_.end() ? place.base : base->second, use.uri);
-    const auto origin = uri ? contracts::to_origin_path(making.origins, *uri) : std::nullopt;
-    if (!uri || !origin || origin->path.empty()) {
+    const auto uri = http::resolve_as_written(base == book.bases_.end() ? place.base : base->second, use.uri, place.limits.max_uri_bytes);
+    if (!uri && (must_be_known(use.kind) || uri.error().kind == base::ErrorKind::too_large)) return unusable(use, uri.error().text, uri.error().kind);
+    if (!uri) return SourceLinkPtr{};
+    const auto origin = contracts::to_origin_path(making.origins, *uri);
+    if (!origin || origin->path.empty()) {
       if (must_be_known(use.kind)) return foreign(use);
-      return uri ? absolute(*uri) : SourceLinkPtr{};
+      return absolute(*uri);
     }
     if (hls::leads_to_playlist(use.kind)) return playlist_link(use, *uri, *origin);
     if (is_signed(use.kind)) return signed_link(use, *origin);
@@ -144,6 +169,7 @@ base::Result<SourceLinks::Linked> SourceLinks::link(const hls::Playlist& playlis
   bases_[newest] = place.base;
   while (bases_.size() > kBasesKept) bases_.erase(bases_.begin());
   Work work{playlist, making, place, *this};
+  for (const auto& line : playlist.lines) work.bytes += line.text.size() + 2;
   work.out.links.reserve(playlist.uris.size());
   for (const auto& use : playlist.uris)
     if (auto fine = work.add(use); !fine) return tl::unexpected(fine.error());

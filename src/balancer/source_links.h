@@ -64,6 +64,7 @@ struct LinkPlace {
   std::string epoch;             // for links outside segments
   std::int64_t expires = 0;
   base::WallTime now;
+  hls::Limits limits = {};       // of a URI, and of the playlist with its links
 };
 
 /// The path of a playlist after `~{session}/`: its origin path, moved aside where that is ours.
@@ -83,9 +84,9 @@ class SourceLinks {
     std::vector<NamedPlaylist> playlists;
   };
   /// Before anything is remembered of a playlist: invalid_input, fault origin, with the line, for a segment at no known origin.
-  static base::Status check(const hls::Playlist&, const contracts::OriginSet&, const http::Uri& base);
+  static base::Status check(const hls::Playlist&, const contracts::OriginSet&, const http::Uri& base, const hls::Limits& = {});
 
-  /// Errors: as check(), and internal when no key can sign.
+  /// Errors: as check(), too_large when the links are more than the place allows, and internal when no key can sign.
   base::Result<Linked> link(const hls::Playlist&, const LinkMaking&, const LinkPlace&);
 
  private:

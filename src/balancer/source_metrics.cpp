@@ -17,6 +17,15 @@ void SourceMetrics::refreshed(std::string_view result) {
   found->second.add();
 }
 
+void SourceMetrics::flawed(std::string_view flaw, std::int64_t lines) {
+  auto found = flaws_.find(flaw);
+  if (found == flaws_.end())
+    found = flaws_.emplace(flaw, metrics_.counter("tribune_balancer_source_flaws_total",
+                                                  "Flaws of source playlists that were passed on, dropped or repaired, in each new playlist.",
+                                                  {{"channel", channel_}, {"flaw", flaw}})).first;
+  found->second.add(static_cast<double>(lines));
+}
+
 void SourceMetrics::failed(const base::Error& error) {
   const auto reason = base::word(error.kind);
   auto found = failures_.find(reason);

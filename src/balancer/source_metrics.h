@@ -16,6 +16,7 @@ class SourceMetrics {
   SourceMetrics(base::Metrics&, std::string channel);
   void refreshed(std::string_view result);
   void failed(const base::Error&);
+  void flawed(std::string_view flaw, std::int64_t lines);
   void origin_left() { origins_left_.add(); }
 
   base::Counter renders;
@@ -26,6 +27,7 @@ class SourceMetrics {
   std::string channel_;
   std::map<std::string, base::Counter, std::less<>> refreshes_;
   std::map<std::string, base::Counter, std::less<>> failures_;
+  std::map<std::string, base::Counter, std::less<>> flaws_;
 };
 
 }  // namespace tribune::balancer

@@ -43,7 +43,12 @@ const config::Section<hls::Limits>& limits_section() {
           .whole("max_lines", &hls::Limits::max_lines, {10, 10'000'000}, "Lines in a playlist.")
           .whole("max_variables", &hls::Limits::max_variables, {0, 100'000}, "EXT-X-DEFINE tags in a playlist (RFC 8216bis section 4.4.2.3).")
           .bytes("max_variable_bytes", &hls::Limits::max_variable_bytes, {64, 1ull << 20},
-                 "The length of one variable's value, and of one line once its variables are substituted.");
+                 "The length of one variable's value, and of one line once its variables are substituted.")
+          .bytes("max_uri_bytes", &hls::Limits::max_uri_bytes, {256, 64 * 1024},
+                 "The length of one URI once it is absolute. max_target_bytes of the listeners that viewers ask must have room for it and 500 bytes more; "
+                 "a URI with bytes that some clients would rewrite takes a third more.")
+          .bytes("max_rewritten_bytes", &hls::Limits::max_rewritten_bytes, {64 * 1024, 1ull << 30},
+                 "The size of the playlist that viewers get, with signed links, and with keys and variables written out where the source restarted.");
   return section;
 }
 
@@ -96,6 +101,9 @@ const config::Section<Channel>& channel_section() {
                 "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player that knows it names the segment "
                 "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist in vain. Shaka Player needs it to "
                 "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which balancer.origin.max_waiting bounds.")
+          .flag("strict", &Channel::strict,
+                "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one stays, instead of repaired. "
+                "docs/playlists.md lists the flaws and what becomes of each.")
           .choice("waiting_room", &Channel::waiting_room,
                   config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
                   "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "

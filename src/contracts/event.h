@@ -37,6 +37,7 @@ struct Channel {
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;
   bool steering = false;                          // HLS Content Steering: a pathway for each group of nodes
+  bool strict = false;                            // flaws of the source's playlists refuse them
   bool blocking_reload = false;                   // live playlists offer to hold a reload until there is news (CAN-BLOCK-RELOAD)
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
   double pace_factor = 0;                         // viewers are sent at most so many times the variant's bandwidth; 0: no bound

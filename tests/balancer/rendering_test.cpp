@@ -122,6 +122,59 @@ TEST_CASE("a hint keeps its text when it becomes a part") {
   CHECK(hinted[2] == listed[2]);
 }
 
+TEST_CASE("a part has its own link when the hint before it does not come true") {
+  Scene s;
+  const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
+  const LinkPins pins{{0, "http://a"}};
+  const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"programme1\"\n", pins));
+  CHECK(hinted[2].find("programme1") != std::string::npos);
+  SUBCASE("because the next hint is another one") {
+    const auto changed = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"ad1\"\n", pins));
+    CHECK(changed[2].find("/ad1?") != std::string::npos);
+  }
+  const auto listed = uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1\"\n", pins));
+  CHECK(listed[2].find("/ad1?") != std::string::npos);
+  s.making.keys = ring("k2");
+  CHECK(uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1?token=2\"\n", pins))[2] == listed[2]);   // what was listed keeps its text
+}
+
+TEST_CASE("a part of another byte range than its hint says so in the same link") {
+  Scene s;
+  const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p\",BYTERANGE=\"10@0\"\n";
+  const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\",BYTERANGE-START=10\n"));
+  const auto text = s.text(head + "#EXT-X-PART:DURATION=1,URI=\"p\",BYTERANGE=\"5@20\"\n");
+  CHECK(uris(text)[2] == hinted[2]);
+  CHECK(text.find("BYTERANGE=\"5@20\"") != std::string::npos);
+}
+
+TEST_CASE("a gap that is filled later has the link of what fills it") {
+  Scene s;
+  const auto gaps = uris(s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\", GAP=YES\n"));
+  CHECK(gaps[1] == "../~gap/6.ts");
+  CHECK(gaps[2] == "../~gap/7-0.mp4");
+  const auto filled = uris(s.text(live_text(5, 7) + "#EXT-X-PART:DURATION=1,URI=\"p0.mp4\"\n"));
+  CHECK(filled[1] == "seg6.ts?" + s.query("720p/seg6.ts"));
+  CHECK(filled[2] == "p0.mp4?" + s.query("720p/p0.mp4"));
+  const auto lost = uris(s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\",GAP=YES\n"));
+  CHECK(lost[1] == filled[1]);
+  CHECK(lost[2] == filled[2]);
+}
+
+TEST_CASE("links that are longer than the bound end where they reach it") {
+  Scene s;
+  auto playlist = live(5, 2'005);
+  for (auto& use : playlist.uris) use.uri += "?" + std::string(1'000, 'q');
+  const auto place = [&](std::uint64_t bytes) {
+    LinkPlace at{s.path, "v", *http::parse_uri(s.base), nullptr, "ep1", s.expires, kWall};
+    at.limits.max_rewritten_bytes = bytes;
+    return at;
+  };
+  const auto refused = s.book.link(playlist, s.making, place(1'000'000));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == base::ErrorKind::too_large);
+  CHECK(s.book.link(playlist, s.making, place(8'000'000)));
+}
+
 TEST_CASE("a new pin changes the text from its number on, and the ETag with it") {
   Scene s;
   const auto snapshot = s.snapshot(live_text(5, 8));

@@ -87,11 +87,10 @@ def test_a_bad_answer_keeps_the_last_good_playlist_and_recovers_by_itself(event,
 
 
 BAD_TEXTS = {
-    "no target duration": GOOD.replace(b"#EXT-X-TARGETDURATION:2\n", b""),
-    "a target duration that is no number": GOOD.replace(b":2\n", b":two\n", 1),
     "a media sequence beyond 64 bits": GOOD.replace(b":90\n", b":99999999999999999999\n"),
     "NUL": GOOD.replace(b"seg90", b"seg\x0090"),
-    "cut UTF-8": GOOD.replace(b"seg90.ts", b"seg\xc3"),
+    "EXTINF without a duration": GOOD.replace(b"#EXTINF:2,", b"#EXTINF:,"),
+    "tags of both kinds": GOOD + b"#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n",
     "a URI of another origin": GOOD.replace(b"seg90.ts", b"http://198.51.100.1/seg90.ts"),
     "a URI of another scheme": GOOD.replace(b"seg90.ts", b"file:///etc/passwd"),
     "recursive DEFINE": GOOD.replace(b"seg90", b"{$a}").replace(b"#EXTINF", b'#EXT-X-DEFINE:NAME="a",VALUE="{$b}{$b}"\n#EXT-X-DEFINE:NAME="b",VALUE="{$a}{$a}"\n#EXTINF'),
