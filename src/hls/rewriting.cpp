@@ -152,6 +152,31 @@ void Rewriting::expand_variables() {
   }
 }
 
+void Rewriting::resolve_query_parameters() {
+  if (playlist_.variables.empty()) return;
+  const auto quotable = [](const std::string& value) {
+    std::string out;
+    for (const char c : value) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '{') out += fmt::format("%{:02X}", byte);
+      else out += c;
+    }
+    return out;
+  };
+  for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
+    const auto text = playlist_.lines[line].text;
+    if (tag_name(text) != "EXT-X-DEFINE") continue;
+    std::vector<Attribute> attributes;
+    if (read_attributes(text, text.find(':') + 1, attributes)) continue;
+    const auto* parameter = find(attributes, "QUERYPARAM");
+    if (!parameter) continue;
+    for (const auto& [name, value] : playlist_.variables)
+      if (name == parameter->value)
+        replace(line, static_cast<std::uint32_t>(parameter->name_begin), static_cast<std::uint32_t>(parameter->end - parameter->name_begin),
+                fmt::format("NAME=\"{}\",VALUE=\"{}\"", name, quotable(value)));
+  }
+}
+
 void Rewriting::remove_attributes(std::uint32_t line, std::string_view first, std::string_view second) {
   const auto text = playlist_.lines[line].text;
   std::vector<Attribute> attributes;

@@ -33,6 +33,7 @@ class Rewriting {
   void make_ranges_explicit();
   void make_ivs_explicit();
   void expand_variables();   // and drops EXT-X-DEFINE
+  void resolve_query_parameters();   // viewers ask under another URL, which has no such keys
   void drop_delta_updates();
   void offer_blocking_reload();
 

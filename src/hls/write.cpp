@@ -54,6 +54,7 @@ std::string write(const Playlist& playlist, const MapUri& map, const Edits& edit
     }
   }
   rewriting.make_ranges_explicit();
+  rewriting.resolve_query_parameters();
   shift_numbers(playlist, edits, rewriting);
   if (edits.explicit_ivs) rewriting.make_ivs_explicit();
   if (edits.drop_delta_updates) rewriting.drop_delta_updates();
