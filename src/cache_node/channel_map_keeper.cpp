@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -46,17 +47,47 @@ void ChannelMapKeeper::load() {
     log_.warning("cache_node", "channel_map_damaged", {{"file", path_}, {"error", map.error().text}});
     return;
   }
+  if (auto listed = contracts::listed_from_answer(json); listed && *listed) take_listed(std::move(**listed), "");
   log_.info("cache_node", "channel_map_loaded", {{"version", map->version}, {"channels", map->channels.size()}});
   map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
 }
 
-base::Status ChannelMapKeeper::take(const std::string& json) {
+std::optional<std::int64_t> ChannelMapKeeper::listed_from(std::string_view channel) const {
+  const auto listed = listed_.get();
+  const auto found = listed->find(channel);
+  if (found == listed->end()) return std::nullopt;
+  return found->second;
+}
+
+/// Whether anything changed.
+bool ChannelMapKeeper::take_listed(contracts::ListedLinks listed, const std::string& balancer) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = said_.find(balancer); known != said_.end() && known->second == listed) return false;
+  said_[balancer] = std::move(listed);
+  if (!balancer.empty()) said_.erase("");
+  auto oldest = std::make_shared<contracts::ListedLinks>();
+  for (const auto& [name, links] : said_)
+    for (const auto& [channel, from] : links) {
+      const auto [entry, is_new] = oldest->emplace(channel, from);
+      if (!is_new) entry->second = std::min(entry->second, from);
+    }
+  listed_.publish(std::move(oldest));
+  return true;
+}
+
+base::Status ChannelMapKeeper::take(const std::string& json, const std::string& balancer) {
   auto map = contracts::channel_map_from_json(json);
   if (!map) return tl::unexpected(map.error());
+  auto listed = contracts::listed_from_answer(json);
+  if (!listed) return tl::unexpected(listed.error());
+  const bool has_listed = *listed && take_listed(std::move(**listed), balancer);
   const auto known = map_.get();
-  if (known && *known == *map) return {};
-  log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
-  map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+  const bool is_known = known && *known == *map;
+  if (is_known && !has_listed) return {};
+  if (!is_known) {
+    log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
+    map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+  }
   if (path_.empty()) return {};
   // Without `this`: the housekeeper finishes its work after the keeper is gone.
   housekeeper_.add([path = path_, &log = log_, json] {

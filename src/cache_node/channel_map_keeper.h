@@ -1,9 +1,13 @@
 #pragma once
 // The channel map as the balancer told it last, kept on disk so that the node starts and works while the balancer is away.
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
 #include "cache_node/housekeeper.h"
@@ -20,16 +24,23 @@ class ChannelMapKeeper {
 
   /// Reads the map that was kept; a damaged one is told in the log and passed over.
   void load();
-  /// From a verified answer. A changed map is used at once and kept soon.
-  base::Status take(const std::string& json);
+  /// From that balancer's verified answer. A changed map is used at once and kept soon.
+  base::Status take(const std::string& json, const std::string& balancer = "");
   /// Null while none is known.
   std::shared_ptr<const contracts::ChannelMap> map() const { return map_.get(); }
+  /// The expiry of the oldest link that any balancer's playlists still list, as they said last; nothing when all are young.
+  std::optional<std::int64_t> listed_from(std::string_view channel) const;
 
  private:
+  bool take_listed(contracts::ListedLinks, const std::string& balancer);
+
   const std::string path_;
   Housekeeper& housekeeper_;
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
+  std::mutex mutex_;
+  std::map<std::string, contracts::ListedLinks> said_;   // by balancer; "": what was kept on disk, until one speaks
+  base::Published<contracts::ListedLinks> listed_{std::make_shared<const contracts::ListedLinks>()};   // the oldest of all
 };
 
 /// Writes a file so that readers see the old or the new content, never a part, and it survives a power cut. Blocks.

@@ -106,7 +106,7 @@ std::string HeartbeatSender::refusal(const Balancer& balancer, const net::WholeA
   const auto context = "200 " + contracts::heartbeat_path(view->settings.id);
   if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature, parts_.clock.wall_now(), view->clock_skew); !verified)
     return "its answer: " + verified.error().text;
-  if (const auto taken = parts_.channels.take(answer.body); !taken) return taken.error().text;
+  if (const auto taken = parts_.channels.take(answer.body, balancer.url); !taken) return taken.error().text;
   auto peers = contracts::peers_from_answer(answer.body);
   if (!peers) return peers.error().text;
   parts_.peers.take(balancer.url, std::move(*peers));

@@ -52,7 +52,7 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   const auto& request = exchange->request();
   exchange->note.node = view->settings.id;
   auto link = contracts::verify_media_link(*view->keys, parameters["channel"], parameters["epoch"], parameters["path"], request.query,
-                                           parts_.clock.wall_now(), view->clock_skew);
+                                           parts_.clock.wall_now(), view->clock_skew, parts_.channels.listed_from(parameters["channel"]));
   if (link) {
     Wish wish{std::move(*link), {}};
     wish.keep = keep_of(view->keep, wish.link.channel, wish.link.path);
@@ -106,7 +106,8 @@ std::optional<contracts::Link> RequestFlow::link_of(std::string_view target) con
   const auto view = parts_.view.get();
   const auto parsed = parse_media_target(target);
   if (!parsed) return std::nullopt;
-  auto link = contracts::verify_media_link(*view->keys, parsed->channel, parsed->epoch, parsed->path, parsed->query, parts_.clock.wall_now(), view->clock_skew);
+  auto link = contracts::verify_media_link(*view->keys, parsed->channel, parsed->epoch, parsed->path, parsed->query, parts_.clock.wall_now(), view->clock_skew,
+                                           parts_.channels.listed_from(parsed->channel));
   if (!link) return std::nullopt;
   return std::move(*link);
 }

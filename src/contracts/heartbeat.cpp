@@ -164,13 +164,36 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   return h;
 }
 
-std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers) {
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers, const std::optional<ListedLinks>& listed) {
   json::Writer w;
   w.begin_array();
   for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
   const auto list = w.end_array().take();
   std::string answer(channel_map_json.substr(0, channel_map_json.rfind('}')));
-  return answer.append(",\"peers\":").append(list).append("}");
+  answer.append(",\"peers\":").append(list);
+  if (listed) {
+    json::Writer links;
+    links.begin_object();
+    for (const auto& [channel, from] : *listed) links.member(channel, from);
+    answer.append(",\"listed_links\":").append(links.end_object().take());
+  }
+  return answer.append("}");
+}
+
+base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer) {
+  json::ParseLimits limits;
+  limits.max_bytes = 5 << 20;
+  const auto value = json::parse(answer, limits);
+  if (!value || !value->is(json::Kind::object)) return malformed("the answer is not a JSON object");
+  const auto* links = value->find("listed_links");
+  if (!links) return std::optional<ListedLinks>{};
+  if (!links->is(json::Kind::object)) return malformed("the member listed_links is no object");
+  ListedLinks listed;
+  for (const auto& entry : links->object) {
+    if (!is_id(entry.name) || !entry.value.is(json::Kind::integer) || entry.value.integer < 0) return malformed("a channel's listed link has no time");
+    listed[entry.name] = entry.value.integer;
+  }
+  return std::optional<ListedLinks>(std::move(listed));
 }
 
 base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,10 +65,17 @@ struct Peer {
 /// No group is larger; the answer names the first ones by id.
 inline constexpr std::size_t kMaxPeers = 256;
 
+/// By channel: the expiry, in unix seconds, of the oldest link that its playlists still list. Nodes accept links that expire from then on although
+/// their time is over. A channel whose links are all young is not named.
+using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
+
 /// The answer to a heartbeat: the map's JSON, and the peers beside its members. A node that knows no peers passes them over.
-std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&);
+/// `listed` is left out while the balancer does not know it.
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&, const std::optional<ListedLinks>& listed = std::nullopt);
 /// The peers that an answer names; none for the answer of a balancer that knows no groups. Errors: invalid_input.
 base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer);
+/// Nothing when the answer does not say it: what was heard before holds on. Errors: invalid_input.
+base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer);
 
 struct ChannelEntry {
   std::string id;

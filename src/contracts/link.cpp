@@ -93,7 +93,7 @@ std::string media_target(const Link& link, std::string_view query) {
 }
 
 base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, std::string_view path, std::string_view query,
-                               base::WallTime now, std::chrono::milliseconds skew) {
+                               base::WallTime now, std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
   const auto found = find_signature(query);
   if (!found) return forbidden("the link has no signature");
   const auto parts = split_exactly<4>(found->value, '.');
@@ -108,15 +108,16 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
   if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac, now)) {
     return forbidden("the link's signature does not fit");
   }
-  if (link.expires * 1000 + skew.count() < unix_ms(now)) {
+  const bool is_listed = listed_from && link.expires >= *listed_from;
+  if (!is_listed && link.expires * 1000 + skew.count() < unix_ms(now)) {
     return base::failure(base::ErrorKind::timeout, base::Fault::client, "the link has expired");
   }
   return link;
 }
 
 base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view channel, std::string_view epoch, std::string_view path,
-                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew) {
-  auto link = verify_link(ring, channel, path, query, now, skew);
+                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
+  auto link = verify_link(ring, channel, path, query, now, skew, listed_from);
   if (link && link->epoch != epoch) return forbidden("the link is of another epoch");
   return link;
 }

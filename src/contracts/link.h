@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,15 +37,18 @@ std::string signed_query(const base::KeyRing&, const Link&, base::WallTime now);
 /// "/media/{channel}/{epoch}/{path}?{signed query}"
 std::string media_target(const Link&, std::string_view signed_query);
 
-/// The link that a request's path and query stand for. Errors: kind forbidden for anything forged, damaged or of another
+/// The link that a request's path and query stand for. `listed_from`: playlists still list links that expire from then on, in unix seconds, so
+/// these are accepted although their time is over; nothing: none. Errors: kind forbidden for anything forged, damaged or of another
 /// channel; kind timeout when only its time is over by more than `skew`.
 /// Query keys after the signature (CMCD and the like) are dropped; they are not part of the link.
 base::Result<Link> verify_link(const base::KeyRing&, std::string_view channel, std::string_view path,
-                               std::string_view query, base::WallTime now, std::chrono::milliseconds skew);
+                               std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
+                               std::optional<std::int64_t> listed_from = std::nullopt);
 
 /// The same for a path of a cache node, which names the epoch too: another epoch than the signed one is forbidden.
 base::Result<Link> verify_media_link(const base::KeyRing&, std::string_view channel, std::string_view epoch, std::string_view path,
-                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew);
+                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
+                                     std::optional<std::int64_t> listed_from = std::nullopt);
 
 /// Whether a query carries a link's signature at all: how the balancer tells a segment from a playlist.
 bool has_link(std::string_view query);

@@ -321,6 +321,31 @@ TEST_CASE_FIXTURE(Fixture, "the channel map is kept for the next start, and a da
   CHECK_FALSE(damaged.take("[]").has_value());
 }
 
+TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also after a restart of the node, until each of them says otherwise") {
+  const auto answer = [](const std::string& listed) {
+    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" + (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";
+  };
+  ChannelMapKeeper keeper(folder.path(), node.housekeeper, node.log);
+  CHECK_FALSE(keeper.listed_from("demo"));
+  REQUIRE(keeper.take(answer(R"({"demo":700})"), "http://b1"));
+  REQUIRE(keeper.take(answer(R"({"demo":500})"), "http://b2"));
+  CHECK(keeper.listed_from("demo") == 500);
+  CHECK_FALSE(keeper.listed_from("other"));
+  REQUIRE(keeper.take(answer(""), "http://b2"));    // it has just begun and does not know
+  CHECK(keeper.listed_from("demo") == 500);
+  REQUIRE(keeper.take(answer("{}"), "http://b2"));
+  CHECK(keeper.listed_from("demo") == 700);
+  CHECK_FALSE(keeper.take(answer("[]"), "http://b1"));
+  CHECK(keeper.listed_from("demo") == 700);
+  REQUIRE(keeper.take(answer(R"({"demo":600})"), "http://b1"));
+  node.settle();
+  ChannelMapKeeper later(folder.path(), node.housekeeper, node.log);
+  later.load();
+  CHECK(later.listed_from("demo") == 600);
+  REQUIRE(later.take(answer("{}"), "http://b1"));
+  CHECK_FALSE(later.listed_from("demo"));
+}
+
 TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)

@@ -94,6 +94,20 @@ TEST_CASE("A link expires at its time plus the clock skew, and says so") {
   CHECK(late.error().fault == base::Fault::client);
 }
 
+TEST_CASE("A link whose time is over is accepted while playlists list links as old as it, and no older one") {
+  const auto ring = test::one_key();
+  const auto query = signed_query(ring, example(), kNow);
+  const auto expires = example().expires;
+  const auto late = kNow + 24h;
+  CHECK(verify_link(ring, "demo", "720p/seg1.m4s", query, late, kSkew, expires));
+  CHECK(verify_link(ring, "demo", "720p/seg1.m4s", query, late, kSkew, expires - 1));
+  const auto older = verify_link(ring, "demo", "720p/seg1.m4s", query, late, kSkew, expires + 1);
+  REQUIRE_FALSE(older);
+  CHECK(older.error().kind == base::ErrorKind::timeout);
+  CHECK(verify_link(ring, "demo", "720p/seg1.m4s", query, kNow, kSkew, expires + 1));
+  CHECK(verify_link(ring, "demo", "720p/seg2.m4s", query, late, kSkew, 0).error().kind == base::ErrorKind::forbidden);
+}
+
 TEST_CASE("A forged expiry is forbidden, not expired") {
   const auto ring = test::one_key();
   auto query = signed_query(ring, example(), kNow);

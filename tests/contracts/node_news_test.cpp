@@ -43,6 +43,14 @@ TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and
   CHECK(peers_from_answer(answer).value() == peers);
   CHECK(peers_from_answer(to_json(map)).value().empty());
   CHECK_FALSE(peers_from_answer(R"({"peers":[{"id":"a","url":"ftp://x"}]})"));
+  CHECK_FALSE(listed_from_answer(answer).value());
+  const ListedLinks listed{{"demo", 1'700'000'000}};
+  const auto with_links = heartbeat_answer(to_json(map), peers, listed);
+  CHECK(channel_map_from_json(with_links).value() == map);
+  CHECK(listed_from_answer(with_links).value() == listed);
+  CHECK(listed_from_answer(heartbeat_answer(to_json(map), peers, ListedLinks{})).value() == ListedLinks{});
+  for (const char* wrong : {R"({"listed_links":[]})", R"({"listed_links":{"../a":1}})", R"({"listed_links":{"a":-1}})", R"({"listed_links":{"a":"1"}})"})
+    CHECK_FALSE(listed_from_answer(wrong));
   const auto uri = to_uri(map.channels[0].origins, "720p/seg1.ts", "").value();
   const auto backups = backup_uris(map.channels[0].origins, uri);
   REQUIRE(backups.size() == 1);
