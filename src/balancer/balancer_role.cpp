@@ -50,7 +50,7 @@ class BalancerRole final : public runtime::Role {
         view_(nullptr), admission_(services.clock, services.log, services.metrics, access_settings_,
                    static_cast<std::size_t>(settings_.max_sessions)),
         nodes_(services.clock, services.log, services.metrics),
-        heartbeats_(services.clock, services.log, services.metrics, nodes_, view_),
+        heartbeats_(services.clock, services.log, services.metrics, nodes_, view_, [this] { return listed_links(); }),
         news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
         orders_(services.log, news_, nodes_, view_, services.workers.size()),
         slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
@@ -59,7 +59,8 @@ class BalancerRole final : public runtime::Role {
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_, steering_,
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
-               }},
+               },
+               [this] { return listed_links(); }},
               services.workers.size()) {}
 
   std::string_view name() const override { return "balancer"; }
@@ -171,6 +172,8 @@ class BalancerRole final : public runtime::Role {
   void stop() override { admission_.stop(); }
 
  private:
+  std::shared_ptr<const contracts::ListedLinks> listed_links() const { return sources_ ? sources_->listed_links() : nullptr; }
+
   void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings, const access::AccessSettings& access,
                const OperatorRules& operators) {
     auto view = std::make_shared<EventView>();

@@ -94,7 +94,8 @@ const config::Section<BalancerSettings>& balancer_section() {
                  "Sessions that this process keeps in memory, some 300 bytes each. Read at the start; a reload does not change it.")
           .texts("direct_players", &BalancerSettings::direct_players,
                  "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that try a listed "
-                 "segment again at another URI when its node is gone. All others (hls.js, Shaka, AVPlayer, media3, unknown ones) get redirect links.",
+                 "segment again at another URI when its node is gone. A browser does not say which player runs in it: a page adds it to the URL that "
+                 "it opens, as in index.m3u8?player=videojs-vhs. All others (hls.js, Shaka, AVPlayer, media3, unknown ones) get redirect links.",
                  config::check_not_empty, "parts of a User-Agent")
           .text("slate_folder", &BalancerSettings::slate_folder,
                 "Where the waiting rooms of the channels lie, one folder each, as scripts/make-slate makes them. Empty: there are none. Read at the start.")

@@ -13,8 +13,9 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-Heartbeats::Heartbeats(const base::Clock& clock, base::Log& log, base::Metrics& metrics, NodeRegistry& nodes, const PublishedView& view)
-    : clock_(clock), log_(log), nodes_(nodes), view_(view), accepted_(counter(metrics, "accepted")), malformed_(counter(metrics, "malformed")),
+Heartbeats::Heartbeats(const base::Clock& clock, base::Log& log, base::Metrics& metrics, NodeRegistry& nodes, const PublishedView& view,
+                       std::function<std::shared_ptr<const contracts::ListedLinks>()> listed)
+    : clock_(clock), log_(log), nodes_(nodes), view_(view), listed_(std::move(listed)), accepted_(counter(metrics, "accepted")), malformed_(counter(metrics, "malformed")),
       forged_(counter(metrics, "forged")), unknown_(counter(metrics, "unknown_node")), replayed_(counter(metrics, "replayed")) {}
 
 http::Response Heartbeats::answer(std::string_view node, const http::Request& request) {
@@ -37,7 +38,8 @@ http::Response Heartbeats::answer(std::string_view node, const http::Request& re
     case NodeRegistry::Heard::accepted: break;
   }
   accepted_.add();
-  const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat));
+  const auto listed = listed_ ? listed_() : nullptr;
+  const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat), listed ? std::optional(*listed) : std::nullopt);
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + path, body, now));

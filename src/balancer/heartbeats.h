@@ -2,6 +2,8 @@
 // The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is near
 // and it is no replay; the answer is the channel map and the node's live peers, signed the same way.
 
+#include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +20,8 @@ namespace tribune::balancer {
 /// Any thread; locks inside.
 class Heartbeats {
  public:
-  /// The parts outlive it.
-  Heartbeats(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&);
+  /// The parts outlive it. `listed` says which links of each channel are still in use; null while that is not known.
+  Heartbeats(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&, std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {});
 
   http::Response answer(std::string_view node, const http::Request&);
 
@@ -31,6 +33,7 @@ class Heartbeats {
   base::Log& log_;
   NodeRegistry& nodes_;
   const PublishedView& view_;
+  const std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_;
   base::Counter accepted_, malformed_, forged_, unknown_, replayed_;
 };
 

@@ -132,7 +132,7 @@ bool RequestFlow::admit(Viewer& viewer) {
   const auto& view = *viewer.view;
   const auto now = parts_.clock.wall_now();
   viewer.token.opened = base::unix_seconds(now);
-  viewer.token.links = links_for(viewer.channel->links, viewer.user_agent(), view.direct_players);
+  viewer.token.links = links_for(viewer.channel->links, viewer.player(), view.direct_players);
   // WHY: nobody sees the body of a HEAD, so its session stands for no viewer and takes no place.
   if (viewer.request().method != http::Method::head) {
     const auto decision = decide_on(viewer, nullptr);
@@ -268,7 +268,9 @@ LinkPins RequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnap
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
   if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
-  const bool bears_it = bears_rewriting(viewer.user_agent(), viewer.view->direct_players);
+  // Where the player was asked for, direct links were given because it bears this.
+  const bool was_chosen_by_player = viewer.channel->links == contracts::LinksMode::automatic;
+  const bool bears_it = was_chosen_by_player || bears_rewriting(viewer.player(), viewer.view->direct_players);
   return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway,
                          viewer.first);
 }
@@ -276,7 +278,11 @@ LinkPins RequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnap
 void RequestFlow::redirect(Viewer& viewer) {
   const auto& view = *viewer.view;
   const auto& query = viewer.request().query;
-  const auto link = contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(), view.event->clock_skew);
+  const auto verify = [&](std::optional<std::int64_t> listed) {
+    return contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(), view.event->clock_skew, listed);
+  };
+  auto link = verify(std::nullopt);
+  if (!link && link.error().kind == base::ErrorKind::timeout) link = verify(listed_from(viewer));
   if (!link) {
     const bool expired = link.error().kind == base::ErrorKind::timeout;
     return refuse(viewer, expired ? http::problems::link_expired : http::problems::link_invalid, link.error().text,
@@ -290,6 +296,16 @@ void RequestFlow::redirect(Viewer& viewer) {
   response.status = 307;
   response.headers = {{"Location", choice.node->address->url + contracts::media_target(*link, query)}, {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
+}
+
+/// While it is not known what a former process had listed, links of any age are taken: their signature was checked.
+std::optional<std::int64_t> RequestFlow::listed_from(const Viewer& viewer) const {
+  if (!parts_.listed) return std::nullopt;
+  const auto listed = parts_.listed();
+  if (!listed) return 0;
+  const auto found = listed->find(viewer.channel->id);
+  if (found == listed->end()) return std::nullopt;
+  return found->second;
 }
 
 /// No bytes, for a player that loads what nobody has: a failure would end its playback, and this it passes over.

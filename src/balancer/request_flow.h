@@ -46,6 +46,8 @@ struct FlowParts {
   TurnBook& turns;
   SteeringDesk& steering;
   Ask ask;
+  /// Of which links the time is over and viewers may still use them; null while that is not known.
+  std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {};
 };
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
@@ -81,6 +83,7 @@ class RequestFlow {
   bool lead_to_clone(Viewer&, std::string_view session);
   bool offers_pathways(const Viewer&) const;
   void redirect(Viewer&);
+  std::optional<std::int64_t> listed_from(const Viewer&) const;
   void answer_gap(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
   Routed route(Viewer&);

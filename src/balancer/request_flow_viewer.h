@@ -8,6 +8,7 @@
 
 #include "balancer/request_flow.h"
 #include "contracts/ticket.h"
+#include "http/uri.h"
 
 namespace tribune::balancer {
 
@@ -31,7 +32,11 @@ struct RequestFlow::Viewer {
   Asking asking{};
 
   const http::Request& request() const { return exchange->request(); }
-  std::string_view user_agent() const { return request().headers.first("User-Agent").value_or(""); }
+  /// What says which player asks: the User-Agent, and "player" of the query, for a browser does not say which player runs in it.
+  std::string player() const {
+    std::string text(request().headers.first("User-Agent").value_or(""));
+    return text.append(" ").append(http::query_value(request().query, "player").value_or(""));
+  }
 };
 
 }  // namespace tribune::balancer

@@ -179,7 +179,7 @@ void Source::publish() {
     now_.usable_until = after(now_.confirmed, 3 * age);
     now_.good_until = kForever;
   } else {
-    now_.good_until = facts.ended ? kForever : after(now_.confirmed, facts.target_duration * 3 / 2);
+    now_.good_until = facts.ended ? kForever : after(now_.confirmed, std::max(world_.stale_time(), facts.target_duration * 3 / 2));
     now_.fresh_until = now_.usable_until = is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
     if (!is_awake_) now_.fresh_until = base::SteadyTime::min();         // an answer from memory wakes the source
   }
@@ -203,6 +203,7 @@ void Source::expire_waiters() {
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
     if (now < waiter.deadline) waiters_.push_back(std::move(waiter));
+    else if (is_good && now_.is_failing) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
     else if (waiter.want) waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the awaited segment did not come in time", true));
     else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
     else waiter.deliver(base::failure(base::ErrorKind::timeout, base::Fault::origin, "the origin did not answer in time", true));

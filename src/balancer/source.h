@@ -10,7 +10,8 @@
 // somebody asks, once more after nobody did for three target durations, and then it falls asleep. A multivariant playlist is
 // fetched when somebody asks and the last one is older than its age.
 //
-// How long the last good media playlist is served when the origin fails: 1.5 target durations after it was last confirmed.
+// How long the last good media playlist is served when the origin fails: the channel's stale_time after it was last confirmed, and at least
+// 1.5 target durations. A blocking reload is held meanwhile, up to its deadline, and then answered with it.
 // A playlist that the origin confirms and does not change is served on: it is what the source says, and a player that waits
 // goes on by itself when the source does. A playlist with EXT-X-ENDLIST never grows old.
 
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,10 +64,14 @@ struct SourceState {
   base::SteadyTime retry_at{};           // no fetch before that
 };
 
+inline constexpr std::int64_t kNoLink = std::numeric_limits<std::int64_t>::max();
+
 /// What any worker sees of a source. Any thread.
 struct SourceSlot {
   base::Published<SourceState> state{std::make_shared<const SourceState>()};
   std::atomic<std::int64_t> last_asked_ns{0};
+  std::atomic<std::int64_t> oldest_link{kNoLink};    // the expiry of the oldest link that it lists, in unix seconds
+  std::atomic<std::int64_t> used_for_ms{0};          // for how long a viewer who loaded it may use its links
 
   void touch(base::SteadyTime now) { last_asked_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed); }
   base::SteadyTime last_asked() const { return base::SteadyTime{std::chrono::nanoseconds{last_asked_ns.load(std::memory_order_relaxed)}}; }
@@ -86,6 +92,8 @@ class Source {
    public:
     virtual ~World() = default;
     virtual base::SteadyTime now() const = 0;
+    /// How long a media playlist that the origin no longer confirms is served.
+    virtual std::chrono::milliseconds stale_time() const = 0;
     /// tick() is to be called at that time; replaces the former wish.
     virtual void schedule(base::SteadyTime) = 0;
     virtual std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)>) = 0;

@@ -1,6 +1,7 @@
 #include "balancer/source_channel.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/ids.h"
 
@@ -8,16 +9,30 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::size_t kEpochCharacters = 8;
+constexpr std::chrono::seconds kSweepPeriod{10};
+constexpr std::string_view kChildrenMark = "\x01";   // before the key of the playlist whose children's names are saved; no path begins with it
 constexpr std::chrono::seconds kFreshEnough{2};   // an unknown path does not fetch the multivariant playlist again so soon
 
 base::Error unknown_playlist() { return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"}; }
 
-bool leads_to_media(hls::UriKind kind) { return kind != hls::UriKind::asset_uri; }
+bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }
 
 }  // namespace
 
 std::string playlist_key(std::string_view path, std::string_view query) {
   return query.empty() ? std::string(path) : std::string(path) + "?" + std::string(query);
+}
+
+std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
+  constexpr std::int64_t kBeforehandSeconds = 60;   // nodes are told before a link's time is over
+  auto oldest = holds.oldest(now).value_or(kNoLink);
+  const auto known = playlists.get();
+  for (const auto& [key, playlist] : *known) {
+    const auto from = playlist->oldest_link.load(std::memory_order_relaxed);
+    if (from < oldest && now - playlist->last_asked() < std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)}) oldest = from;
+  }
+  if (oldest >= base::unix_seconds(wall) + kBeforehandSeconds) return std::nullopt;
+  return std::max<std::int64_t>(0, oldest - link_lifetime_s);
 }
 
 SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store, const SourceSettings& settings,
@@ -32,8 +47,10 @@ void SourceChannel::load(const TimelineRecords& records) {
   const auto wall = services_.clock.wall_now();
   for (const auto& [key, record] : records)
     if (key.empty()) timeline_.load_channel(record, now, wall);
-  for (const auto& [key, record] : records)
-    if (!key.empty()) timeline_.load_track(key, record, now, wall);
+  for (const auto& [key, record] : records) {
+    if (key.starts_with(kChildrenMark)) saved_children_[key.substr(kChildrenMark.size())] = record;
+    else if (!key.empty()) timeline_.load_track(key, record, now, wall);
+  }
   saved_epoch_ = timeline_.current().epoch;
 }
 
@@ -44,7 +61,16 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   making_.origins.backups = config.backup_origins;
   if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
   if (!same_source) logged_flaws_.clear();
+  slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
+  if (!slot_->is_loaded) hold_links_of_former_process();
   if (!same_source || playlists_.empty()) begin_anew();
+}
+
+/// How many viewers still use what a former process had listed, nobody knows: as if all had loaded it just now.
+void SourceChannel::hold_links_of_former_process() {
+  for (const auto& track : timeline_.tracks())
+    if (const auto links = timeline_.links(track)) slot_->holds.keep(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
+  slot_->is_loaded = true;
 }
 
 void SourceChannel::begin_anew() {
@@ -85,29 +111,74 @@ SourceFeed& SourceChannel::feed_of(Entry& entry) {
   return *entry.feed;
 }
 
-void SourceChannel::name_playlists(std::vector<NamedPlaylist> named, int depth, const std::vector<std::pair<std::string, std::string>>& variables) {
-  bool changed = false;
-  const auto now = services_.clock.steady_now();
-  std::map<std::string, std::int64_t> bandwidths;   // a playlist of several variants has the largest one
-  for (const auto& playlist : named) {
-    auto& bandwidth = bandwidths[playlist_key(playlist.path, playlist.query)];
-    bandwidth = std::max(bandwidth, playlist.bandwidth_bps);
+void SourceChannel::recognise(const std::string& namer, Entry& entry, std::vector<NamedPlaylist>& named) {
+  if (const auto saved = saved_children_.find(namer); saved != saved_children_.end()) {
+    entry.children.load(saved->second, config_.source);
+    saved_children_.erase(saved);
   }
+  std::vector<std::string> origin_keys;
+  for (const auto& playlist : named) origin_keys.push_back(playlist_key(playlist.path, playlist.query));
+  if (entry.children.recognise(named) && namer == kIndexPath)
+    store_.put(kTimelinesTable, config_.id + "\n" + std::string(kChildrenMark) + namer, entry.children.save(config_.source));
+  if (namer == kIndexPath) reported_.clear();
+  for (std::size_t i = 0; i < named.size(); ++i)
+    if (const auto key = playlist_key(named[i].path, named[i].query); key != origin_keys[i] && reported_.size() < kMaxPlaylists) reported_[origin_keys[i]] = key;
+}
+
+/// A report names a sibling, or its own playlist, as the origin does.
+void SourceChannel::recognise_report(const Entry& namer, NamedPlaylist& report) const {
+  if (const auto known = reported_.find(playlist_key(report.path, report.query)); known != reported_.end()) {
+    const auto mark = known->second.find('?');
+    report.path = known->second.substr(0, mark);
+    report.query = mark == std::string::npos ? "" : known->second.substr(mark + 1);
+  } else if (const auto own = http::parse_uri(namer.identity.url); own && own->origin() == report.uri.origin() && own->path == report.uri.path) {
+    report.path = namer.identity.path;
+    report.query = namer.identity.query;
+  }
+}
+
+void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPlaylist>& named, int depth,
+                                   const std::vector<std::pair<std::string, std::string>>& variables) {
+  const auto from = playlists_.find(namer);
+  if (from == playlists_.end()) return;
+  const bool is_multivariant = std::any_of(named.begin(), named.end(), [](const NamedPlaylist& playlist) {
+    return playlist.kind != hls::UriKind::asset_uri && playlist.kind != hls::UriKind::rendition_report;
+  });
+  if (is_multivariant) recognise(namer, from->second, named);
+  // A source without a multivariant playlist has siblings that only reports name.
+  const bool reports_name = namer == kOnlyMediaPath;
+  std::map<std::string, std::int64_t> bandwidths;   // a playlist of several variants has the largest one
+  std::vector<std::string> names;
+  for (auto& playlist : named) {
+    const bool is_report = playlist.kind == hls::UriKind::rendition_report;
+    if (is_report) recognise_report(from->second, playlist);
+    const auto key = playlist_key(playlist.path, playlist.query);
+    auto& bandwidth = bandwidths[key];
+    bandwidth = std::max(bandwidth, playlist.bandwidth_bps);
+    if (!is_report || reports_name) names.push_back(key);
+  }
+  from->second.names = std::move(names);
+  // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
+  const auto may_name = [&](const NamedPlaylist& playlist) { return playlist.kind != hls::UriKind::rendition_report || reports_name; };
+  std::set<std::string> fresh;
+  for (const auto& playlist : named)
+    if (const auto key = playlist_key(playlist.path, playlist.query); may_name(playlist) && playlists_.count(key) == 0) fresh.insert(key);
+  auto room = make_room(fresh.size());
+  bool changed = false;
   for (auto& playlist : named) {
     const auto key = playlist_key(playlist.path, playlist.query);
-    const auto known = playlists_.find(key);
-    if (known != playlists_.end()) {
-      known->second.last_named = now;
-      if (playlist.kind != hls::UriKind::rendition_report) {
-        known->second.feed->identity().variables = variables;
-        known->second.feed->identity().bandwidth_bps = bandwidths[key];
-      }
+    const bool is_report = playlist.kind == hls::UriKind::rendition_report;
+    if (const auto known = playlists_.find(key); known != playlists_.end()) {
+      if (is_report) continue;
+      auto& identity = known->second.feed->identity();
+      identity.url = playlist.uri.text();
+      identity.variables = variables;
+      identity.bandwidth_bps = bandwidths[key];
       continue;
     }
-    // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
-    if (playlist.kind == hls::UriKind::rendition_report || playlists_.size() >= kMaxPlaylists) continue;
-    const bool media = leads_to_media(playlist.kind);
-    add(key, {playlist.path, playlist.query, playlist.uri.text(), !media, true, depth, variables, bandwidths[key]});
+    if (!may_name(playlist) || room == 0) continue;
+    --room;
+    add(key, {playlist.path, playlist.query, playlist.uri.text(), leads_to_multivariant(playlist.kind), true, depth, variables, bandwidths[key]});
     changed = true;
   }
   const auto before = playlists_.size();
@@ -119,20 +190,76 @@ void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std
   const std::string key(kOnlyMediaPath);
   const bool is_new = !playlists_.count(key);
   add(key, {key, "", config_.source, false, true, 1, variables, config_.bandwidth_bps});
+  playlists_.find(kIndexPath)->second.names = {key};
   if (is_new) publish();
+}
+
+/// Renews what can be reached from the channel's own playlist.
+void SourceChannel::note_named() {
+  const auto now = services_.clock.steady_now();
+  std::vector<const std::string*> open;
+  std::set<std::string_view> reached;
+  const std::string root(kIndexPath);
+  open.push_back(&root);
+  while (!open.empty()) {
+    const auto found = playlists_.find(*open.back());
+    open.pop_back();
+    if (found == playlists_.end() || !reached.insert(found->first).second) continue;
+    found->second.last_named = now;
+    for (const auto& name : found->second.names) open.push_back(&name);
+  }
+}
+
+/// How many of so many further playlists may be known: those that nothing names any more make room for them.
+std::size_t SourceChannel::make_room(std::size_t wanted) {
+  const auto room = kMaxPlaylists - std::min(kMaxPlaylists, playlists_.size());
+  if (wanted <= room) {
+    refusal_told_ = refusal_told_ && wanted == 0;
+    return wanted;
+  }
+  note_named();
+  const auto now = services_.clock.steady_now();
+  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;   // the one that was asked for last at the end
+  for (const auto& [key, entry] : playlists_)
+    if (entry.last_named != now) unnamed.emplace_back(entry.feed->slot()->last_asked(), key);
+  std::sort(unnamed.begin(), unnamed.end());
+  unnamed.resize(std::min(unnamed.size(), wanted - room));
+  for (const auto& [asked, key] : unnamed) forget(key);
+  const auto granted = room + unnamed.size();
+  metrics_.playlists_left_out(unnamed.size() + wanted - granted);
+  if (!refusal_told_)
+    services_.log.warning("balancer", "too_many_playlists",
+                          {{"channel", config_.id}, {"known", playlists_.size()}, {"forgotten", unnamed.size()}, {"refused", wanted - granted}});
+  refusal_told_ = true;
+  return granted;
+}
+
+void SourceChannel::forget(const std::string& key) {
+  const auto found = playlists_.find(key);
+  if (const auto links = timeline_.links(key))
+    slot_->holds.keep(links->oldest, found->second.feed->slot()->last_asked() + links_used_for(links->span));
+  forget_track(key);
+  found->second.feed->close(unknown_playlist());
+  discard(std::move(found->second.feed));
+  playlists_.erase(found);
 }
 
 void SourceChannel::forget_old() {
   const auto now = services_.clock.steady_now();
-  for (auto it = playlists_.begin(); it != playlists_.end();) {
-    auto& entry = it->second;
-    const bool is_old = it->first != kIndexPath && now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter;
-    if (is_old) {
-      forget_track(it->first);
-      discard(std::move(entry.feed));
-    }
-    it = is_old ? playlists_.erase(it) : std::next(it);
-  }
+  if (now < next_sweep_) return;
+  next_sweep_ = now + kSweepPeriod;
+  note_named();
+  std::vector<std::string> old;
+  for (const auto& [key, entry] : playlists_)
+    if (now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter) old.push_back(key);
+  for (const auto& key : old) forget(key);
+}
+
+/// For a URL that another balancer, or a former run without its files, gave a viewer with another token.
+const std::string* SourceChannel::find_closest(const std::string& key) const {
+  std::vector<const std::string*> known;
+  for (const auto& [other, entry] : playlists_) known.push_back(&other);
+  return closest_playlist(key, known);
 }
 
 void SourceChannel::publish() {
@@ -145,16 +272,23 @@ void SourceChannel::ask(const std::string& key, Source::Waiter waiter) {
   if (const auto found = playlists_.find(key); found != playlists_.end()) return feed_of(found->second).source().ask(std::move(waiter));
   auto& root = *playlists_.find(kIndexPath)->second.feed;
   const auto state = root.slot()->state.get();
-  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough) return waiter.deliver(tl::unexpected(unknown_playlist()));
+  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough) return ask_closest(key, std::move(waiter));
   // After a restart a player asks for a playlist that only the multivariant one can vouch for.
   auto deadline = waiter.deadline;
   root.slot()->touch(services_.clock.steady_now());
   root.source().ask({std::nullopt, deadline, [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
     if (!answer) return waiter.deliver(std::move(answer));
-    const auto found = alive.expired() ? playlists_.end() : playlists_.find(key);
-    if (alive.expired() || found == playlists_.end()) return waiter.deliver(tl::unexpected(unknown_playlist()));
-    found->second.feed->source().ask(std::move(waiter));
+    if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
+    ask_closest(key, std::move(waiter));
   }});
+}
+
+void SourceChannel::ask_closest(const std::string& key, Source::Waiter waiter) {
+  const auto* known = playlists_.count(key) != 0 ? &key : find_closest(key);
+  if (!known) return waiter.deliver(tl::unexpected(unknown_playlist()));
+  auto& feed = *playlists_.find(*known)->second.feed;
+  feed.slot()->touch(services_.clock.steady_now());
+  feed.source().ask(std::move(waiter));
 }
 
 void SourceChannel::wake(const std::string& key) {

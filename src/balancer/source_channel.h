@@ -2,11 +2,13 @@
 // One channel's source: its multivariant playlist, the playlists that this one names, and the timeline that they share.
 //
 // Lifetime of a playlist that is named
-//   named       the multivariant playlist (or an interstitial's) names it                (name_playlists)
-//   asked       a viewer wants it: its feed is made and wakes                            (ask)
-//   forgotten   neither named nor asked for kForgetAfter                                 (name_playlists)
-// Nothing else at the origin can be asked for.
+//   named       the last good multivariant playlist names it, or what leads there from it      (name_playlists)
+//   asked       a viewer wants it: its feed wakes                                               (ask)
+//   forgotten   neither named nor asked for kForgetAfter, or sooner when kMaxPlaylists stand    (name_playlists)
+//   refused     kMaxPlaylists stand, and all of them are named: a counter and a line in the log (name_playlists)
+// Nothing else at the origin can be asked for. A playlist whose URI changes with every response is one playlist (child_names.h).
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "balancer/child_names.h"
+#include "balancer/link_holds.h"
 #include "balancer/source_feed.h"
 #include "balancer/source_metrics.h"
 #include "balancer/source_origins.h"
@@ -28,7 +32,7 @@
 namespace tribune::balancer {
 
 inline constexpr std::chrono::minutes kForgetAfter{10};
-inline constexpr std::size_t kMaxPlaylists = 500;   // of one channel
+inline constexpr std::size_t kMaxPlaylists = 4'000;   // of one channel
 
 /// The playlists that may be asked for, by path, and by "path?query" where the origin needs the query. Immutable.
 using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
@@ -38,6 +42,13 @@ struct ChannelSlot {
   std::string id;
   std::size_t worker = 0;
   base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
+  LinkHolds holds;
+  std::atomic<std::int64_t> link_lifetime_s{0};
+  std::atomic<bool> is_loaded{false};    // what a former process had listed is among the holds
+
+  /// Links that expire at that time, in unix seconds, or later are accepted although their time is over; nothing while all that a viewer may use are
+  /// young. What left a playlist is accepted for at least a link's lifetime more.
+  std::optional<std::int64_t> listed_from(base::SteadyTime now, base::WallTime wall);
 };
 
 /// The key of a playlist among the known ones.
@@ -78,8 +89,12 @@ class SourceChannel {
   void on_origin_changed(std::size_t origin, bool is_well, std::string_view why);
   /// The epoch of what was listed last, or that of the first generation to come.
   const std::string& epoch();
-  void name_playlists(std::vector<NamedPlaylist>, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
+  /// What the playlist of that key names; each gets the path and query under which viewers know it.
+  void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
   void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables);
+  /// Viewers may use what a text listed for so long after they loaded it.
+  std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const { return span + config_.link_lifetime; }
+  LinkHolds& holds() { return slot_->holds; }
   void save_track(const std::string& track);
   void forget_track(const std::string& track);
   bool is_generation_saved() const;
@@ -94,10 +109,20 @@ class SourceChannel {
     FeedIdentity identity;
     std::unique_ptr<SourceFeed> feed;
     base::SteadyTime last_named{};
+    std::vector<std::string> names;        // the playlists that it names, as it was read last
+    ChildNames children;                   // of a multivariant playlist
   };
   SourceFeed& feed_of(Entry&);
   Entry& add(const std::string& key, FeedIdentity);
+  void recognise(const std::string& namer, Entry&, std::vector<NamedPlaylist>&);
+  void recognise_report(const Entry& namer, NamedPlaylist&) const;
+  std::size_t make_room(std::size_t wanted);
   void forget_old();
+  void note_named();
+  void forget(const std::string& key);
+  void hold_links_of_former_process();
+  const std::string* find_closest(const std::string& key) const;
+  void ask_closest(const std::string& key, Source::Waiter);
   void publish();
   void begin_anew();
   void discard(std::unique_ptr<SourceFeed>);
@@ -116,6 +141,10 @@ class SourceChannel {
   std::string saved_epoch_;
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
+  std::map<std::string, std::string, std::less<>> reported_;   // the origin's names of this reading's playlists: those that viewers know
+  std::map<std::string, std::string> saved_children_;          // records of a former process, by the key of the playlist
+  base::SteadyTime next_sweep_{};
+  bool refusal_told_ = false;
   std::vector<std::unique_ptr<SourceFeed>> discarded_;   // until the loop comes round
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

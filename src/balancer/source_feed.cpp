@@ -8,6 +8,9 @@
 #include "balancer/source_channel.h"
 
 namespace tribune::balancer {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr int kMaxHops = 5;
@@ -39,12 +42,33 @@ std::string SourceFeed::track() const { return identity_.query.empty() ? identit
 // A playlist that does not change any more is read again in time. Links of a live one are made as its segments come.
 bool SourceFeed::needs_new_links() const {
   const auto state = slot_->state.get();
-  return state->snapshot && (state->facts.is_multivariant || state->facts.ended) && runs_out(links_expire_);
+  return state->snapshot && (state->facts.is_multivariant || state->facts.ended) && renew_at_ <= base::unix_seconds(channel_.services().clock.wall_now());
 }
 
-bool SourceFeed::runs_out(std::int64_t expires) const {
-  const auto half_life = std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
-  return expires < base::unix_seconds(channel_.services().clock.wall_now()) + half_life;
+/// Of links that are made now, for what lasts so long and is loaded once.
+std::int64_t SourceFeed::expiry(std::chrono::milliseconds span) const {
+  return contracts::link_expiry(channel_.services().clock.wall_now() + span, channel_.config().link_lifetime);
+}
+
+// Who loads an ended playlist does not load it again, so its links must last as long as it does: new ones are made when the old ones would last
+// too briefly for a newcomer. Who saw it live may load it once more at its end, and must find what was listed; that viewer is gone before.
+void SourceFeed::renew_links_of_ended() {
+  const auto& config = channel_.config();
+  const auto& clock = channel_.services().clock;
+  const auto links = channel_.timeline().links(track());
+  if (!links) return;
+  const auto wall = base::unix_seconds(clock.wall_now());
+  const auto used_for = channel_.links_used_for(links->span);
+  const auto due = [&](const Timeline::Links& of) {
+    auto at = of.oldest - std::chrono::ceil<std::chrono::seconds>(of.span + config.link_lifetime / 2).count();
+    if (of.live_until) at = std::max(at, wall + std::chrono::ceil<std::chrono::seconds>(*of.live_until + used_for - clock.steady_now()).count());
+    return at;
+  };
+  renew_at_ = due(*links);
+  if (renew_at_ > wall) return;
+  channel_.holds().keep(links->oldest, clock.steady_now() + used_for);
+  channel_.timeline().renew(track(), expiry(links->span), pace_kbps());
+  renew_at_ = due(*channel_.timeline().links(track()));
 }
 
 /// Rounded up: a small bandwidth is paced, too.
@@ -53,6 +77,8 @@ std::int64_t SourceFeed::pace_kbps() const {
 }
 
 base::SteadyTime SourceFeed::now() const { return channel_.services().clock.steady_now(); }
+
+std::chrono::milliseconds SourceFeed::stale_time() const { return channel_.config().stale_time; }
 
 void SourceFeed::schedule(base::SteadyTime when) {
   const auto delay = std::max(base::SteadyTime::duration{0}, when - now());
@@ -162,7 +188,7 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
-  auto seen = channel_.timeline().observe(track(), source, contracts::link_expiry(wall, config.link_lifetime), clock.steady_now(), config.playlist_limits, asked_,
+  auto seen = channel_.timeline().observe(track(), source, expiry(source.ended ? span_of(source) : 0ms), clock.steady_now(), config.playlist_limits, asked_,
                                           pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
@@ -172,15 +198,20 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
   const bool names_alike = timeline.generation(shown.segments.back().generation).origin == 0;
   const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
-  if (shown.ended && runs_out(timeline.expiry(track(), shown.media_sequence))) timeline.renew(track(), contracts::link_expiry(wall, config.link_lifetime), pace_kbps());
-  links_expire_ = timeline.expiry(track(), shown.media_sequence);
-  auto linked = links_.link(shown, channel_.making(), {identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits});
+  if (shown.ended) renew_links_of_ended();
+  if (const auto listed = timeline.links(track())) {
+    slot_->used_for_ms = channel_.links_used_for(listed->span).count();
+    slot_->oldest_link = listed->oldest;
+  }
+  const LinkPlace place{identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits};
+  auto named = links_.named(shown, channel_.making(), place);
+  if (identity_.depth < kDeepest) channel_.name_playlists(track(), named, identity_.depth + 1, source.variables);
+  auto linked = links_.link(shown, channel_.making(), place, named);
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
-  newest_ = newest_targets(shown, linked->links);
-  if (identity_.depth < kDeepest) channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
+  newest_ = newest_targets(shown, *linked);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(linked->links), wall, channel_.metrics().renders, announcer_.audience(),
+  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders, announcer_.audience(),
                                                      announcer_.gate());
   auto& facts = reading.facts;
   facts.target_duration = shown.target_duration;
@@ -196,14 +227,15 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
 
 base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall,
+  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), expiry(0ms), wall,
                         channel_.config().playlist_limits};
-  auto linked = links_.link(source, channel_.making(), place);
+  auto named = links_.named(source, channel_.making(), place);
+  channel_.name_playlists(track(), named, identity_.depth + 1, source.variables);
+  auto linked = links_.link(source, channel_.making(), place, named);
   if (!linked) return tl::unexpected(linked.error());
-  channel_.name_playlists(std::move(linked->playlists), identity_.depth + 1, source.variables);
-  links_expire_ = place.expires;
+  renew_at_ = place.expires - std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MultivariantSnapshot>(source, linked->links, wall);
+  reading.snapshot = std::make_shared<MultivariantSnapshot>(source, *linked, wall);
   reading.facts.is_multivariant = true;
   reading.word = "new";
   return reading;
@@ -214,7 +246,7 @@ base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& s
   const auto wall = channel_.services().clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
   channel_.name_only_media(source.variables);
-  links_expire_ = std::numeric_limits<std::int64_t>::max();   // it has none
+  renew_at_ = std::numeric_limits<std::int64_t>::max();   // it has no links
   Source::Reading reading;
   reading.snapshot = std::make_shared<MultivariantSnapshot>(channel_.config().bandwidth_bps, wall);
   reading.facts.is_multivariant = true;

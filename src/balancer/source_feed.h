@@ -42,9 +42,9 @@ class SourceFeed final : public Source::World {
   void close(const base::Error&);
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
   FeedIdentity& identity() { return identity_; }
-  base::SteadyTime last_named{};
 
   base::SteadyTime now() const override;
+  std::chrono::milliseconds stale_time() const override;
   void schedule(base::SteadyTime) override;
   std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)>) override;
   void read(net::WholeAnswer, std::function<void(base::Result<Source::Reading>)>) override;
@@ -64,14 +64,15 @@ class SourceFeed final : public Source::World {
   void probe(std::size_t origin);
   void origin_failed(std::size_t origin, SourceOrigins::How, std::string_view why);
   bool needs_new_links() const;
-  bool runs_out(std::int64_t expires) const;
+  std::int64_t expiry(std::chrono::milliseconds span) const;
+  void renew_links_of_ended();
   std::int64_t pace_kbps() const;
 
   SourceChannel& channel_;
   FeedIdentity identity_;
   SourceLinks links_;
   std::string last_text_;              // of the snapshot: equal text means equal snapshot
-  std::int64_t links_expire_ = 0;      // the first of them, in unix seconds
+  std::int64_t renew_at_ = 0;          // when the links are to be made anew, in unix seconds
   std::size_t asked_ = 0;              // the origin of the last fetch, as in SourceOrigins
   std::optional<std::size_t> read_from_;  // the origin of last_text_, whose validators are known
   std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "balancer/source_question.h"
 #include "contracts/link.h"
 
 namespace tribune::balancer {
@@ -30,6 +31,23 @@ std::string_view suffix_of(std::string_view uri) {
   if (dot == std::string_view::npos || uri[dot] != '.' || uri.size() - dot > kLongest) return {};
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return std::all_of(uri.begin() + static_cast<std::ptrdiff_t>(dot) + 1, uri.end(), is_plain) ? uri.substr(dot) : std::string_view{};
+}
+
+// What the tag of a playlist's URI says beside it.
+std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& use) {
+  constexpr std::string_view kTag = "#EXT-X-STREAM-INF";
+  std::string text;
+  if (use.kind == UriKind::variant) {
+    auto line = use.line;
+    while (line > 0 && !playlist.lines[line].text.starts_with(kTag)) --line;
+    text = playlist.lines[line].text;
+  } else {
+    text = playlist.lines[use.line].text;
+    text.erase(use.begin, use.length);
+  }
+  std::uint64_t hash = 14695981039346656037ull;   // FNV-1a: the same in every process, for it is saved
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return hash;
 }
 
 // Without its query, which may be a secret.
@@ -62,9 +80,11 @@ struct SourceLinks::Work {
   const hls::Playlist& playlist;
   const LinkMaking& making;
   const LinkPlace& place;
+  const std::vector<NamedPlaylist>& named;
   SourceLinks& book;
   std::unordered_map<std::string, SourceLinkPtr> listed{};
-  Linked out{};
+  std::vector<SourceLinkPtr> out{};
+  std::size_t next_named = 0;
   std::uint64_t bytes = 0;
 
   std::int64_t expiry(const hls::UriUse& use) const {
@@ -74,15 +94,15 @@ struct SourceLinks::Work {
   const std::string& epoch(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
   }
-  // A segment or part is known by its number, other things by their URI and by what their link says. A hint is a guess: it is known by its URI too,
-  // and becomes the part's link only when the part has that URI. A gap is known apart from what fills it later.
+  // A segment or part is known by its number and the expiry that was fixed with it, other things by their URI and by what their link says. A hint is a
+  // guess: it is known by its URI too, and becomes the part's link only when the part has that URI. A gap is known apart from what fills it later.
   std::string key_of(const hls::UriUse& use) const {
     if (use.kind == UriKind::preload_hint) return hint_key(use);
-    if (use.kind == UriKind::segment) return fmt::format("s {} {}", use.generation, use.msn);
-    if (goes_to_node(use.kind)) return fmt::format("p {} {} {}", use.generation, use.msn, use.part);
+    if (use.kind == UriKind::segment) return fmt::format("s {} {} {}", use.generation, use.msn, expiry(use));
+    if (goes_to_node(use.kind)) return fmt::format("p {} {} {} {}", use.generation, use.msn, use.part, expiry(use));
     return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri) : fmt::format("o {} {}", use.generation, use.uri);
   }
-  std::string hint_key(const hls::UriUse& use) const { return fmt::format("h {} {} {} {}", use.generation, use.msn, use.part, use.uri); }
+  std::string hint_key(const hls::UriUse& use) const { return fmt::format("h {} {} {} {} {}", use.generation, use.msn, use.part, expiry(use), use.uri); }
 
   SourceLinkPtr remembered(const std::string& key) const {
     if (const auto found = listed.find(key); found != listed.end()) return found->second;
@@ -111,7 +131,7 @@ struct SourceLinks::Work {
     if (link) bytes += std::max<std::uint64_t>(link->reference.size(), link->target.size() + kNodeUrl);
     if (bytes > place.limits.max_rewritten_bytes)
       return base::failure(base::ErrorKind::too_large, base::Fault::origin, fmt::format("more than {} bytes with the links of viewers", place.limits.max_rewritten_bytes), true);
-    out.links.push_back(link);
+    out.push_back(link);
     listed.emplace(key, std::move(link));
     return {};
   }
@@ -123,8 +143,7 @@ struct SourceLinks::Work {
       if (must_be_known(use.kind)) return foreign(use);
       return SourceLinkPtr{};
     }
-    const auto base = book.bases_.find(use.generation);
-    const auto uri = http::resolve_as_written(base == book.bases_.end() ? place.base : base->second, use.uri, place.limits.max_uri_bytes);
+    const auto uri = http::resolve_as_written(book.base_of(use, place), use.uri, place.limits.max_uri_bytes);
     if (!uri && (must_be_known(use.kind) || uri.error().kind == base::ErrorKind::too_large)) return unusable(use, uri.error().text, uri.error().kind);
     if (!uri) return SourceLinkPtr{};
     const auto origin = contracts::to_origin_path(making.origins, *uri);
@@ -132,7 +151,7 @@ struct SourceLinks::Work {
       if (must_be_known(use.kind)) return foreign(use);
       return absolute(*uri);
     }
-    if (hls::leads_to_playlist(use.kind)) return playlist_link(use, *uri, *origin);
+    if (hls::leads_to_playlist(use.kind)) return playlist_link(use);
     if (is_signed(use.kind)) return signed_link(use, *origin);
     return absolute(*uri);
   }
@@ -145,11 +164,13 @@ struct SourceLinks::Work {
     return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, path), "", false, true});
   }
 
-  SourceLinkPtr playlist_link(const hls::UriUse& use, const http::Uri& uri, const contracts::OriginPath& origin) {
-    NamedPlaylist named{playlist_path(origin), origin.query, uri, use.kind, use.bandwidth_bps};
-    auto reference = reference_between(place.path, named.path);
-    if (!named.query.empty()) reference += "?" + named.query;
-    out.playlists.push_back(std::move(named));
+  SourceLinkPtr playlist_link(const hls::UriUse& use) {
+    const auto index = static_cast<std::size_t>(&use - playlist.uris.data());
+    while (next_named < named.size() && named[next_named].use < index) ++next_named;
+    if (next_named == named.size() || named[next_named].use != index) return {};
+    const auto& playlist_named = named[next_named];
+    auto reference = reference_between(place.path, playlist_named.path);
+    if (!playlist_named.query.empty()) reference += "?" + playlist_named.query;
     return std::make_shared<const SourceLink>(SourceLink{std::move(reference), "", false, true});
   }
 
@@ -163,14 +184,39 @@ struct SourceLinks::Work {
   }
 };
 
-base::Result<SourceLinks::Linked> SourceLinks::link(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place) {
+void SourceLinks::note_base(const hls::Playlist& playlist, const LinkPlace& place) {
   constexpr std::size_t kBasesKept = 16;
   const auto newest = playlist.segments.empty() ? 0 : playlist.segments.back().generation;
   bases_[newest] = place.base;
   while (bases_.size() > kBasesKept) bases_.erase(bases_.begin());
-  Work work{playlist, making, place, *this};
+}
+
+const http::Uri& SourceLinks::base_of(const hls::UriUse& use, const LinkPlace& place) const {
+  const auto base = bases_.find(use.generation);
+  return base == bases_.end() ? place.base : base->second;
+}
+
+std::vector<NamedPlaylist> SourceLinks::named(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place) {
+  note_base(playlist, place);
+  std::vector<NamedPlaylist> named;
+  for (std::size_t i = 0; i < playlist.uris.size(); ++i) {
+    const auto& use = playlist.uris[i];
+    if (!hls::leads_to_playlist(use.kind) || playlist.is_gap(use)) continue;
+    const auto uri = http::resolve_as_written(base_of(use, place), use.uri, place.limits.max_uri_bytes);
+    const auto origin = uri ? contracts::to_origin_path(making.origins, *uri) : std::nullopt;
+    if (!origin || origin->path.empty()) continue;
+    named.push_back({playlist_path(*origin), origin_query(origin->query), *uri, use.kind, use.bandwidth_bps,
+                     playlist.multivariant ? attributes_of(playlist, use) : 0, i});
+  }
+  return named;
+}
+
+base::Result<std::vector<SourceLinkPtr>> SourceLinks::link(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place,
+                                                           const std::vector<NamedPlaylist>& named) {
+  note_base(playlist, place);
+  Work work{playlist, making, place, named, *this};
   for (const auto& line : playlist.lines) work.bytes += line.text.size() + 2;
-  work.out.links.reserve(playlist.uris.size());
+  work.out.reserve(playlist.uris.size());
   for (const auto& use : playlist.uris)
     if (auto fine = work.add(use); !fine) return tl::unexpected(fine.error());
   listed_ = std::move(work.listed);

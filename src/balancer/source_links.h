@@ -42,10 +42,12 @@ using SourceLinkPtr = std::shared_ptr<const SourceLink>;  // null: the URI stays
 /// A playlist that another one names.
 struct NamedPlaylist {
   std::string path;              // after `~{session}/`
-  std::string query;             // the origin's own
+  std::string query;             // the origin's own, without keys that have a meaning in our URLs
   http::Uri uri;
   hls::UriKind kind{};
   std::int64_t bandwidth_bps = 0;  // 0: not said
+  std::uint64_t attributes = 0;  // a hash of what its tag says beside the URI
+  std::size_t use = 0;           // its place in Playlist::uris
 };
 
 /// What the links of a channel are made with. Immutable.
@@ -79,18 +81,20 @@ inline constexpr std::string_view kGapPath = "~gap/";
 /// The links of one source playlist. Owned by one worker.
 class SourceLinks {
  public:
-  struct Linked {
-    std::vector<SourceLinkPtr> links;        // one for each of Playlist::uris
-    std::vector<NamedPlaylist> playlists;
-  };
   /// Before anything is remembered of a playlist: invalid_input, fault origin, with the line, for a segment at no known origin.
   static base::Status check(const hls::Playlist&, const contracts::OriginSet&, const http::Uri& base, const hls::Limits& = {});
 
+  /// The playlists that it names, in the order of the text.
+  std::vector<NamedPlaylist> named(const hls::Playlist&, const LinkMaking&, const LinkPlace&);
+
+  /// One for each of Playlist::uris. `named` are the same playlists, under the paths and queries that viewers are given.
   /// Errors: as check(), too_large when the links are more than the place allows, and internal when no key can sign.
-  base::Result<Linked> link(const hls::Playlist&, const LinkMaking&, const LinkPlace&);
+  base::Result<std::vector<SourceLinkPtr>> link(const hls::Playlist&, const LinkMaking&, const LinkPlace&, const std::vector<NamedPlaylist>& named);
 
  private:
   struct Work;
+  void note_base(const hls::Playlist&, const LinkPlace&);
+  const http::Uri& base_of(const hls::UriUse&, const LinkPlace&) const;
   std::unordered_map<std::string, SourceLinkPtr> listed_;
   std::map<std::uint32_t, http::Uri> bases_;  // of each generation that is still listed
 };

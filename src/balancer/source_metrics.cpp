@@ -7,6 +7,8 @@ SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
                               {{"channel", channel}})),
       origins_left_(metrics.counter("tribune_balancer_origins_left_total", "Times that an origin was left for the next one in line.",
                                     {{"channel", channel}})),
+      playlists_left_out_(metrics.counter("tribune_balancer_playlists_left_out_total",
+                                          "Source playlists that were dropped or not taken because the channel knew as many as it may.", {{"channel", channel}})),
       metrics_(metrics), channel_(std::move(channel)) {}
 
 void SourceMetrics::refreshed(std::string_view result) {

@@ -18,11 +18,13 @@ class SourceMetrics {
   void failed(const base::Error&);
   void flawed(std::string_view flaw, std::int64_t lines);
   void origin_left() { origins_left_.add(); }
+  void playlists_left_out(std::size_t count) { playlists_left_out_.add(count); }
 
   base::Counter renders;
 
  private:
   base::Counter origins_left_;
+  base::Counter playlists_left_out_;
   base::Metrics& metrics_;
   std::string channel_;
   std::map<std::string, base::Counter, std::less<>> refreshes_;

@@ -18,7 +18,7 @@ std::optional<std::int64_t> whole(std::string_view text) {
 }
 
 bool is_not_the_origins(std::string_view key) {
-  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" || key == "gone" || key == "session" || key == kCloneKey;
+  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" || key == "gone" || key == "session" || key == "player" || key == kCloneKey;
 }
 
 }  // namespace

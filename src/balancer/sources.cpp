@@ -40,6 +40,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   std::vector<OwnedChannels> owned;                   // each worker touches its own
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
+  std::atomic<bool> configured{false};
 
   std::size_t worker_of(std::string_view channel) const { return std::hash<std::string_view>{}(channel) % services.workers.size(); }
 
@@ -59,6 +60,10 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
                                                           const std::optional<BlockingReload>&);
   void wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>&, const std::string& key, Source::Waiter, const std::shared_ptr<Asking::Inner>&);
   void set_ages();
+
+  std::mutex listed_mutex;
+  std::shared_ptr<const contracts::ListedLinks> listed;   // as it was a moment ago, for all nodes that ask
+  base::SteadyTime listed_at{};
 };
 
 Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings, NewsDesk* news)
@@ -110,6 +115,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
         }
       });
   inner_->channels.publish(std::move(table));
+  inner_->configured = true;
 }
 
 std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const std::shared_ptr<ChannelSlot>& channel, const std::string& key,
@@ -189,6 +195,23 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
   const auto asking = std::make_shared<Asking::Inner>(Asking::Inner{std::move(on_answer)});
   inner_->wait(asker, channel->second, key, std::move(waiter), asking);
   return Asking(asking);
+}
+
+std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
+  constexpr std::chrono::milliseconds kFreshEnough{500};
+  const auto now = inner_->services.clock.steady_now();
+  const auto wall = inner_->services.clock.wall_now();
+  if (!inner_->configured) return nullptr;
+  const std::lock_guard lock(inner_->listed_mutex);
+  if (inner_->listed && now - inner_->listed_at < kFreshEnough) return inner_->listed;
+  auto listed = std::make_shared<contracts::ListedLinks>();
+  for (const auto& [id, channel] : *inner_->channels.get()) {
+    if (!channel->is_loaded) return nullptr;
+    if (const auto from = channel->listed_from(now, wall)) listed->emplace(id, *from);
+  }
+  inner_->listed = std::move(listed);
+  inner_->listed_at = now;
+  return inner_->listed;
 }
 
 void Sources::drain() {

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/event.h"
+#include "contracts/heartbeat.h"
 #include "http/problem.h"
 #include "net/http_client.h"
 #include "runtime/role.h"
@@ -103,6 +104,10 @@ class Sources {
 
   /// `on_answer` runs once: inside ask() when memory answers, else later on the asker's loop. Every wait has an end.
   [[nodiscard]] Asking ask(runtime::Worker& asker, const PlaylistQuestion&, OnPlaylist on_answer);
+
+  /// By channel: links that expire from then on are accepted although their time is over, for playlists list them or viewers may still use them.
+  /// Nothing while it is not known what a former process had listed. Any thread.
+  std::shared_ptr<const contracts::ListedLinks> listed_links() const;
 
   /// Holds no reload back any more: who waits for a segment to come gets the playlist as it is. Everything else goes on, for
   /// players are served until the front door closes. Any thread; the loops still run.

@@ -14,6 +14,13 @@ std::chrono::milliseconds older_copy_time(const hls::Playlist& source) { return 
 
 }  // namespace
 
+std::chrono::milliseconds span_of(const hls::Playlist& playlist) {
+  constexpr std::chrono::microseconds kLongest = std::chrono::hours{30 * 24};
+  std::chrono::microseconds span{0};
+  for (const auto& segment : playlist.segments) span = std::min(kLongest, span + std::clamp(segment.duration, std::chrono::microseconds{0}, kLongest));
+  return std::chrono::ceil<std::chrono::milliseconds>(span);
+}
+
 const Timeline::Seen* Timeline::Track::find(std::int64_t msn) const {
   return msn >= seen_first && msn < seen_end() ? &seen[static_cast<std::size_t>(msn - seen_first)] : nullptr;
 }
@@ -34,6 +41,20 @@ Timeline::LinkTerms Timeline::terms(const std::string& track, std::int64_t msn) 
   const auto& runs = found->second.terms;
   auto run = std::upper_bound(runs.begin(), runs.end(), msn, [](std::int64_t m, const LinkTerms& r) { return m < r.first_msn; });
   return run == runs.begin() ? runs.front() : *std::prev(run);
+}
+
+std::optional<Timeline::Links> Timeline::links(const std::string& track) const {
+  const auto found = tracks_.find(track);
+  if (found == tracks_.end() || found->second.terms.empty()) return std::nullopt;
+  auto oldest = found->second.terms.front().expires;
+  for (const auto& run : found->second.terms) oldest = std::min(oldest, run.expires);
+  return Links{oldest, found->second.span, found->second.live_until};
+}
+
+std::vector<std::string> Timeline::tracks() const {
+  std::vector<std::string> names;
+  for (const auto& [name, track] : tracks_) names.push_back(name);
+  return names;
 }
 
 void Timeline::renew(const std::string& track, std::int64_t expires, std::int64_t pace_kbps) {
@@ -186,6 +207,8 @@ void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_p
     runs.push_back({runs.empty() ? shown->media_sequence : track.listed_to, terms.expires, terms.pace_kbps});
   while (runs.size() > 1 && runs[1].first_msn <= track.first) runs.erase(runs.begin());
   track.listed_to = std::max(track.listed_to, shown->next_msn());
+  track.span = span_of(*shown);
+  if (!shown->ended) track.live_until = now;
   track.last = std::move(shown);
 }
 

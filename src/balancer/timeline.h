@@ -45,6 +45,9 @@ inline constexpr int kOlderCopy = 3;
 /// a clock in milliseconds are below it.
 inline constexpr std::int64_t kLargestFirst = 100'000'000'000'000;
 
+/// How long a playlist's segments last; 30 days at most.
+std::chrono::milliseconds span_of(const hls::Playlist&);
+
 struct Generation {
   std::string epoch;                      // 1 to 16 of a-z 0-9
   std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN
@@ -84,6 +87,14 @@ class Timeline {
   std::int64_t expiry(const std::string& track, std::int64_t msn) const { return terms(track, msn).expires; }
   /// At which pace they are sent: fixed in the same way.
   std::int64_t pace_kbps(const std::string& track, std::int64_t msn) const { return terms(track, msn).pace_kbps; }
+  /// The links that a track lists.
+  struct Links {
+    std::int64_t oldest = 0;                    // their first expiry, in unix seconds
+    std::chrono::milliseconds span{0};          // how long what it lists lasts
+    std::optional<base::SteadyTime> live_until; // when it was seen last without an end
+  };
+  std::optional<Links> links(const std::string& track) const;
+  std::vector<std::string> tracks() const;
   /// Gives all that a track lists a new expiry: only for one that has ended, whose players do not load it again.
   void renew(const std::string& track, std::int64_t expires, std::int64_t pace_kbps = 0);
   /// A track that nobody can ask for any more. What it listed stays below what is listed later.
@@ -131,6 +142,8 @@ class Timeline {
     std::optional<base::SteadyTime> only_older_since;
     std::optional<Jump> jump;             // source's numbers, as they came last
     std::vector<LinkTerms> terms;
+    std::chrono::milliseconds span{0};    // of what was listed last
+    std::optional<base::SteadyTime> live_until;
     std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
     std::shared_ptr<const hls::Playlist> tail;    // of the generations before, and what has left the source's window since
     std::int64_t tail_window = 0;         // numbers listed while the tail is; 0: not known yet

@@ -13,7 +13,7 @@ using base::json::Kind;
 using base::json::Value;
 constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
-constexpr std::chrono::hours kTrackKept{24};
+constexpr std::chrono::hours kTrackKept{168};   // as long as a link may live
 
 // A record whose numbers leave no room above them is none: nothing could be listed after it.
 constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
@@ -90,7 +90,8 @@ std::string Timeline::save_track(const std::string& name, base::SteadyTime now, 
   w.member("trailing_parts", std::int64_t{track.trailing_parts});
   w.member("discontinuity_shift", track.discontinuity_shift).member("floor", track.floor).member("first", track.first);
   w.member("listed_to", track.listed_to).member("last_discontinuity", track.last_discontinuity);
-  w.member("changed", to_wall_ms(track.changed, now, wall));
+  w.member("changed", to_wall_ms(track.changed, now, wall)).member("span_ms", std::int64_t{track.span.count()});
+  if (track.live_until) w.member("live_until", to_wall_ms(*track.live_until, now, wall));
   w.key("seen").begin_array();
   for (auto i = skipped; i < track.seen.size(); ++i) {
     const auto& seen = track.seen[i];
@@ -129,6 +130,9 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   track.listed_to = value->whole("listed_to").value_or(0);
   track.last_discontinuity = value->whole("last_discontinuity").value_or(0);
   track.changed = to_steady(value->whole("changed").value_or(0), now, wall);
+  constexpr std::int64_t kLongestSpan = std::chrono::milliseconds{std::chrono::hours{30 * 24}}.count();
+  track.span = std::chrono::milliseconds{std::clamp<std::int64_t>(value->whole("span_ms").value_or(0), 0, kLongestSpan)};
+  if (const auto live_until = value->whole("live_until")) track.live_until = to_steady(*live_until, now, wall);
   tracks_[name] = std::move(track);
   if (now - tracks_[name].changed > kTrackKept) forget(name);
 }

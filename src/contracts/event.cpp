@@ -119,7 +119,10 @@ const config::Section<Channel>& channel_section() {
             return channel.pace_factor == 0 || channel.pace_factor >= 1 ? "" : "pace_factor must be 0 or at least 1, or nobody could watch without a break";
           })
           .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
-                    "For how long, at least, a segment link is valid once it was listed; at most twice as long.")
+                    "For how long, at least, a segment link is valid once it was listed, and again once its segment left the playlist; at most twice as long, and "
+                    "for as long as it stays listed. Links of a playlist that has ended are valid for its length more.")
+          .duration("stale_time", &Channel::stale_time, {0ms, 24h},
+                    "How long a live media playlist that the origin fails to renew is served on; at least 1.5 target durations. See docs/routing.md.")
           .section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
   return section;
 }

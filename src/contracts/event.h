@@ -42,6 +42,7 @@ struct Channel {
   std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
   double pace_factor = 0;                         // viewers are sent at most so many times the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
+  std::chrono::milliseconds stale_time{300'000};  // a live playlist that the origin no longer renews is served for so long
   hls::Limits playlist_limits;
 };
 

@@ -28,19 +28,27 @@ struct Scene {
   std::string path = "720p/v.m3u8";
   std::string base = "http://origin/live/demo/720p/v.m3u8";
 
-  base::Result<SourceLinks::Linked> link(const hls::Playlist& shown) {
-    return book.link(shown, making, {path, "v", *http::parse_uri(base), shown.multivariant ? nullptr : &timeline, "ep1", expires, kWall});
+  struct Linked {
+    std::vector<SourceLinkPtr> links;
+    std::vector<NamedPlaylist> playlists;
+  };
+  base::Result<Linked> linked_of(const hls::Playlist& shown) {
+    const LinkPlace place{path, "v", *http::parse_uri(base), shown.multivariant ? nullptr : &timeline, "ep1", expires, kWall};
+    auto named = book.named(shown, making, place);
+    auto links = book.link(shown, making, place, named);
+    if (!links) return tl::unexpected(links.error());
+    return Linked{std::move(*links), std::move(named)};
   }
   std::string text(const std::string& source, const LinkPins& pins = {}) {
     auto seen = timeline.observe("v", playlist_of(source), expires, now);
     REQUIRE(seen);
-    auto linked = link(*seen->playlist);
+    auto linked = linked_of(*seen->playlist);
     if (!linked) FAIL(linked.error().text);
     return media_text(*seen->playlist, linked->links, pins);
   }
   std::shared_ptr<MediaSnapshot> snapshot(const std::string& source) {
     auto seen = timeline.observe("v", playlist_of(source), expires, now);
-    auto linked = link(*seen->playlist);
+    auto linked = linked_of(*seen->playlist);
     return std::make_shared<MediaSnapshot>(seen->playlist, linked->links, kWall, metrics.counter("renders", "r"));
   }
   std::string query(const std::string& origin_path, const std::string& origin_query = "") {
@@ -94,7 +102,7 @@ TEST_CASE("a segment or init section of an unknown origin makes the playlist unu
     REQUIRE_FALSE(fine);
     CHECK(fine.error().fault == base::Fault::origin);
     CHECK(fine.error().text.find("line 6: ") == 0);
-    CHECK_FALSE(s.link(playlist));
+    CHECK_FALSE(s.linked_of(playlist));
   }
   CHECK(SourceLinks::check(live(5, 6, "https://ads/x/"), s.making.origins, *http::parse_uri(s.base)));
 }
@@ -216,7 +224,7 @@ TEST_CASE("children of a multivariant playlist are named under the session at th
   s.base = "http://origin/live/demo/main.m3u8";
   const auto source = playlist_of("#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/a.m3u8?t=1\"\r\n"
                                   "#EXT-X-STREAM-INF:BANDWIDTH=1\r\nindex.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n");
-  const auto linked = s.link(source);
+  const auto linked = s.linked_of(source);
   REQUIRE(linked);
   const MultivariantSnapshot snapshot(source, linked->links, kWall);
   const auto expected = [](const std::string& prefix) {

@@ -44,7 +44,9 @@ struct World final : Source::World {
   SourceFacts facts;
 
   World() { facts.target_duration = 2s; }
+  std::chrono::milliseconds stale = 0ms;
   base::SteadyTime now() const override { return clock.steady_now(); }
+  std::chrono::milliseconds stale_time() const override { return stale; }
   void schedule(base::SteadyTime t) override { wish = t; }
   std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) override {
     ++fetches;
@@ -163,7 +165,7 @@ TEST_CASE("playlists with parts are refreshed at half a part's duration when the
   CHECK(s.world.fetches == 5);
 }
 
-TEST_CASE("the last good playlist is served for one and a half target durations after it was confirmed") {
+TEST_CASE("without a time for stale playlists the last good one is served for one and a half target durations after it was confirmed") {
   Scene s;
   s.ask();
   s.answer(200);
@@ -178,6 +180,51 @@ TEST_CASE("the last good playlist is served for one and a half target durations 
   REQUIRE(s.answers.size() == 2);
   REQUIRE_FALSE(s.answers[1]);
   CHECK(problem_of(s.answers[1].error()).status == 504);
+}
+
+TEST_CASE("the last good playlist is served for its stale time while the origin fails, and the source is asked again all the while") {
+  Scene s;
+  s.world.stale = 5min;
+  s.ask();
+  s.answer(200);
+  for (int second = 1; second < 299; ++second) {
+    s.glance();
+    s.pass(1s, [&] { s.fail(base::ErrorKind::unavailable); });
+    CHECK(s.world.now() < s.state()->good_until);
+  }
+  const auto fetches = s.world.fetches;
+  CHECK(fetches > 250);
+  s.ask();
+  if (s.world.pending) s.fail(base::ErrorKind::unavailable);
+  REQUIRE(s.answers.size() == 2);
+  REQUIRE(s.answers[1]);
+  CHECK(s.answers[1]->stale);
+  s.glance();
+  s.pass(3s, [&] { s.fail(base::ErrorKind::unavailable); });
+  s.ask();
+  if (s.world.pending) s.fail(base::ErrorKind::unavailable);
+  CHECK_FALSE(s.answers[2]);
+}
+
+TEST_CASE("a blocking reload is held while the origin is away, and gets the last good playlist when the wait is over") {
+  Scene s;
+  s.world.stale = 5min;
+  s.world.facts.can_block_reload = true;
+  s.world.facts.end_msn = 10;
+  s.ask();
+  s.answer(200);
+  s.ask(BlockingReload{10, std::nullopt}, 6s);
+  s.pass(5s, [&] { s.fail(base::ErrorKind::unavailable); });
+  CHECK(s.answers.size() == 1);
+  s.pass(2s, [&] { s.fail(base::ErrorKind::unavailable); });
+  REQUIRE(s.answers.size() == 2);
+  REQUIRE(s.answers[1]);
+  CHECK(s.answers[1]->stale);
+  s.ask(BlockingReload{10, std::nullopt}, 6s);
+  s.world.facts.end_msn = 11;
+  s.pass(1s, [&] { s.answer(200); });
+  REQUIRE(s.answers.size() == 3);   // the origin is back
+  CHECK_FALSE(s.answers[2]->stale);
 }
 
 TEST_CASE("a failing origin is asked again soon, not without pause, and serves again when it is well") {

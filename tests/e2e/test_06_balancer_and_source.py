@@ -17,8 +17,9 @@ MEDIA = "/live/demo/v1/index.m3u8"
 @pytest.fixture
 def watched(event):
     """A balancer, no node needed but one, and a player that has seen the source well. The target duration is 2 s, so
-    that the last good playlist stays for 3 s."""
+    that the last good playlist stays for 3 s, without a longer stale_time."""
     event.live.target = 2
+    event.channels[0]["stale_time"] = "0ms"
     event.stand(balancer={"balancer": {"origin": {"connect_timeout": "500ms", "first_byte_timeout": "1s", "low_speed_window": "1s"}}})
     player = event.player().open()
     player.refresh()
@@ -150,7 +151,7 @@ def test_a_huge_playlist_is_refused_at_the_bound_in_little_time_and_memory(event
     is_well_again(event, watched)
 
 
-def test_the_last_good_playlist_is_bounded_by_one_and_a_half_target_durations(event, watched):
+def test_without_a_stale_time_the_last_good_playlist_is_bounded_by_one_and_a_half_target_durations(event, watched):
     event.origin.on(MEDIA, status(500))
     broken = time.monotonic()
     seen_stale = []

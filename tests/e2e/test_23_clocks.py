@@ -71,3 +71,67 @@ def test_clocks_that_step_by_an_hour_lose_no_node_no_session_and_no_link(event, 
         assert event.is_listed("stadium"), offset
     assert lost(event) == 0
     assert event.balancer.admin("/status").json["balancer"]["nodes"][0]["state"] == "up"
+
+
+def stand_by(event, environment):
+    """All of them go by that clock, and links live for a minute or two."""
+    event.channels[0]["link_lifetime"] = "1min"
+    event.start_node(environment=environment)
+    event.start_balancer(["stadium"], environment=environment)
+    event.wait_heard("stadium")
+
+
+def plays_from_the_beginning(event, player):
+    segment = player.playlist.segment(0)
+    wait_until(lambda: player.follow(segment.uri).body == event.live.bytes_of("v1", 0), 4, "the first segment is served")
+    player.play(player.playlist.last_msn, event.live.bytes_of("v1", player.playlist.last_msn))
+
+
+@pytest.mark.parametrize("links", ["direct", "redirect"])
+def test_every_segment_that_a_long_event_lists_is_served_whatever_dies_meanwhile(event, clock, links):
+    step, environment = clock("all", "+0s")
+    event.live.window, event.live.extra_tags = 10_000, "#EXT-X-PLAYLIST-TYPE:EVENT"
+    event.channels[0]["links"] = links
+    stand_by(event, environment)
+    player = event.player().open()
+    player.refresh()
+    for offset in ("+50s", "+600s", "+6000s"):
+        step(offset)
+        goes_on(event, player)   # what was listed kept its text
+        plays_from_the_beginning(event, player)
+        newcomer = event.player().open()
+        newcomer.refresh()
+        plays_from_the_beginning(event, newcomer)
+    event.balancer.kill()
+    event.nodes["stadium"].kill()
+    event.nodes["stadium"].start()
+    segment = player.playlist.segment(0)
+    if links == "direct":        # the node knows it from its own disk
+        assert fetch(segment.uri).body == event.live.bytes_of("v1", 0)
+    event.balancer.start()
+    event.wait_heard("stadium")
+    goes_on(event, player)
+    plays_from_the_beginning(event, player)
+    # The end, and those who watch the recording afterwards.
+    event.live.is_ended = True
+    wait_until(lambda: player.try_refresh().status == 200 and player.playlist.is_ended, 5, "the end is listed")
+    for offset in ("+6050s", "+7000s", "+8000s"):
+        step(offset)
+        newcomer = event.player().open()
+        newcomer.refresh()
+        plays_from_the_beginning(event, newcomer)
+
+
+def test_a_recording_can_be_watched_whenever_it_is_opened(event, clock):
+    step, environment = clock("all", "+0s")
+    event.live.window, event.live.is_ended = 10_000, True
+    event.live.advance(40)
+    stand_by(event, environment)
+    for offset in ("+0s", "+70s", "+150s", "+4000s"):
+        step(offset)
+        player = event.player().open()
+        player.refresh()
+        plays_from_the_beginning(event, player)
+        before = player.playlist.segment(20)
+        step(f"+{int(offset[1:-1]) + 60}s")     # while it lasts
+        wait_until(lambda: fetch(before.uri).body == event.live.bytes_of("v1", 20), 4, "a segment in the middle is served")
