@@ -9,6 +9,20 @@
 #include "hls/variables.h"
 
 namespace tribune::hls {
+namespace {
+
+/// What no quoted string may hold, and what would refer to a variable, is percent-encoded.
+std::string quotable(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '{') out += fmt::format("%{:02X}", byte);
+    else out += c;
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string_view tag_name(std::string_view line) {
   if (line.substr(0, 4) != "#EXT") return {};
@@ -152,28 +166,39 @@ void Rewriting::expand_variables() {
   }
 }
 
-void Rewriting::resolve_query_parameters() {
-  if (playlist_.variables.empty()) return;
-  const auto quotable = [](const std::string& value) {
-    std::string out;
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '{') out += fmt::format("%{:02X}", byte);
-      else out += c;
+/// The variables that the text refers to, but for what is replaced.
+std::set<std::string_view> Rewriting::names_left() {
+  sort();
+  std::set<std::string_view> names;
+  auto change = changes_.begin();
+  for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
+    while (change != changes_.end() && change->line < line) ++change;
+    const auto text = playlist_.lines[line].text;
+    for (auto reference = next_reference(text, 0); reference; reference = next_reference(text, reference->begin + reference->length)) {
+      bool is_replaced = false;
+      for (auto one = change; one != changes_.end() && one->line == line && !is_replaced; ++one)
+        is_replaced = one->begin <= reference->begin && reference->begin + reference->length <= std::size_t{one->begin} + one->length;
+      if (!is_replaced) names.insert(reference->name);
     }
-    return out;
-  };
+  }
+  return names;
+}
+
+void Rewriting::resolve_query_parameters() {
+  const auto is_definition = [](const Line& line) { return tag_name(line.text) == "EXT-X-DEFINE" && line.text.find("QUERYPARAM") != std::string_view::npos; };
+  if (playlist_.variables.empty() || std::none_of(playlist_.lines.begin(), playlist_.lines.end(), is_definition)) return;
+  const auto needed = names_left();
   for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
     const auto text = playlist_.lines[line].text;
-    if (tag_name(text) != "EXT-X-DEFINE") continue;
     std::vector<Attribute> attributes;
-    if (read_attributes(text, text.find(':') + 1, attributes)) continue;
+    if (!is_definition(playlist_.lines[line]) || read_attributes(text, text.find(':') + 1, attributes)) continue;
     const auto* parameter = find(attributes, "QUERYPARAM");
     if (!parameter) continue;
+    // What only replaced URIs refer to may be a secret between the origin and us.
+    std::string shown;
     for (const auto& [name, value] : playlist_.variables)
-      if (name == parameter->value)
-        replace(line, static_cast<std::uint32_t>(parameter->name_begin), static_cast<std::uint32_t>(parameter->end - parameter->name_begin),
-                fmt::format("NAME=\"{}\",VALUE=\"{}\"", name, quotable(value)));
+      if (name == parameter->value && needed.count(name) != 0) shown = quotable(value);
+    replace(line, parameter->name_begin, parameter->end - parameter->name_begin, fmt::format("NAME=\"{}\",VALUE=\"{}\"", parameter->value, shown));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -60,6 +61,7 @@ class Rewriting {
   };
   bool take(std::uint64_t bytes);
   void sort();
+  std::set<std::string_view> names_left();
   void add_line(std::uint32_t line, std::string& out);
   void add_insertion(const Insertion&, std::string& out);
   void remove_attributes(std::uint32_t line, std::string_view first, std::string_view second);

@@ -558,12 +558,15 @@ TEST_CASE("a playlist whose own query has a key that means something in our URLs
   CHECK(s.text("demo", "v/ad.m3u8", "ad=7&_HLS_primary_id=5").find("ad1.m3u8") != std::string::npos);
 }
 
-TEST_CASE("a variable from the query of the source's URL has its value in the text, for viewers ask under another URL") {
+TEST_CASE("a variable from the query of the source's URL is defined in the text, with its value where something but our links needs it") {
   Scene s;
-  s.origin.set("http://o/live/main.m3u8?token=a%22b", "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8?t=1\n");
-  s.origin.set("http://o/live/v.m3u8?t=1", live_text(5, 8, "seg", "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n"));
-  s.add("demo", "http://o/live/main.m3u8?token=a%22b");
+  s.origin.set("http://o/live/main.m3u8?token=ab&name=x%22y", "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"name\"\n"
+               "#EXT-X-SESSION-DATA:DATA-ID=\"a\",VALUE=\"{$name}\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8?t={$token}\n");
+  s.origin.set("http://o/live/v.m3u8?t=ab", live_text(5, 8, "seg", "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n#EXT-X-NOTE:{$t}\n"));
+  s.add("demo", "http://o/live/main.m3u8?token=ab&name=x%22y");
   s.configure();
-  CHECK(s.text("demo", "index.m3u8").find("#EXT-X-DEFINE:NAME=\"token\",VALUE=\"a%22b\"\n") != std::string::npos);
-  CHECK(s.text("demo", "v.m3u8", "t=1").find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"1\"\n") != std::string::npos);
+  const auto text = s.text("demo", "index.m3u8");
+  CHECK(text.find("#EXT-X-DEFINE:NAME=\"token\",VALUE=\"\"\n#EXT-X-DEFINE:NAME=\"name\",VALUE=\"x%22y\"\n") != std::string::npos);
+  CHECK(text.find("\nv.m3u8?t=ab\n") != std::string::npos);
+  CHECK(s.text("demo", "v.m3u8", "t=ab").find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"ab\"\n") != std::string::npos);
 }
