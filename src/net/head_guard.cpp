@@ -193,7 +193,8 @@ bool HeadGuard::take_target(char c) {
     case TargetForm::asterisk: return refuse(Refusal::target_invalid);
     case TargetForm::scheme:
       kept_ += lower(c);
-      if (kept_ == "http://" || kept_ == "https://") target_form_ = TargetForm::authority;
+      is_https_target_ = kept_ == "https://";
+      if (kept_ == "http://" || is_https_target_) target_form_ = TargetForm::authority;
       return kept_.size() < 8 || target_form_ == TargetForm::authority || refuse(Refusal::target_invalid);
     case TargetForm::authority:
       if (c == '/' || c == '?') target_form_ = TargetForm::absolute_path;
@@ -263,14 +264,52 @@ bool HeadGuard::take_value(char c, bool trailer) {
   return true;
 }
 
-bool HeadGuard::take_chunk_size(char& c) {
-  if (state_ == State::chunk_extension) {
-    if (c == '\r') return go(State::chunk_size_lf);
-    if (!is(c, kValue)) return refuse(misplaced(c, Refusal::chunk_size_invalid));
-    if (++extension_bytes_ > kMaxExtensionBytes) return refuse(Refusal::chunk_extension_too_long);
-    c = ' ';  // evhttp refuses extensions; RFC 9112 section 7.1.1 says to ignore them
+/// Whether the byte may stand here; extension_ says what comes next.
+bool HeadGuard::is_next_in_extension(char c) {
+  const auto next = [this](Extension place) {
+    extension_ = place;
     return true;
+  };
+  const bool is_space = c == ' ' || c == '\t';
+  switch (extension_) {
+    case Extension::before_name: return is_space || (is(c, kToken) && next(Extension::name));
+    case Extension::name:
+      if (is(c, kToken)) return true;
+      [[fallthrough]];
+    case Extension::after_name:
+      if (is_space) return next(Extension::after_name);
+      if (c == '=') return next(Extension::before_value);
+      return c == ';' && next(Extension::before_name);
+    case Extension::before_value:
+      if (c == '"') return next(Extension::quoted);
+      return is_space || (is(c, kToken) && next(Extension::token));
+    case Extension::quoted: return c == '"' ? next(Extension::after_quoted) : c == '\\' ? next(Extension::escaped) : true;
+    case Extension::escaped: return next(Extension::quoted);
+    case Extension::token:
+      if (is(c, kToken)) return true;
+      [[fallthrough]];
+    case Extension::after_quoted:
+    case Extension::after_value:
+      if (is_space) return next(Extension::after_value);
+      return c == ';' && next(Extension::before_name);
   }
+  return false;
+}
+
+bool HeadGuard::take_chunk_extension(char& c) {
+  if (c == '\r') {
+    const bool is_whole = extension_ == Extension::name || extension_ == Extension::token || extension_ == Extension::after_quoted;
+    return is_whole ? go(State::chunk_size_lf) : refuse(Refusal::chunk_extension_invalid);
+  }
+  if (!is(c, kValue)) return refuse(misplaced(c, Refusal::chunk_extension_invalid));
+  if (++extension_bytes_ > kMaxExtensionBytes) return refuse(Refusal::chunk_extension_too_long);
+  if (!is_next_in_extension(c)) return refuse(Refusal::chunk_extension_invalid);
+  c = ' ';  // evhttp refuses extensions; RFC 9112 section 7.1.1 says to ignore them
+  return true;
+}
+
+bool HeadGuard::take_chunk_size(char& c) {
+  if (state_ == State::chunk_extension) return take_chunk_extension(c);
   if (const int digit = hex_value(c); digit >= 0) {
     if (kept_.size() == 16) return refuse(Refusal::chunk_size_invalid);
     kept_ += c;
@@ -281,6 +320,7 @@ bool HeadGuard::take_chunk_size(char& c) {
   if (c == '\r') return go(State::chunk_size_lf);
   if (c != ';') return refuse(misplaced(c, Refusal::chunk_size_invalid));
   c = ' ';
+  extension_ = Extension::before_name;
   return go(State::chunk_extension);
 }
 

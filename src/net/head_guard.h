@@ -70,6 +70,8 @@ class HeadGuard {
     complete, refused,
   };
   enum class Field : std::uint8_t { other, host, length, coding, expect };
+  /// Where in a chunk extension the next byte stands (RFC 9112 section 7.1.1).
+  enum class Extension : std::uint8_t { before_name, name, after_name, before_value, token, quoted, escaped, after_quoted, after_value };
   enum class TargetForm : std::uint8_t { origin, asterisk, scheme, authority, absolute_path };
 
   // One byte each; false when it was refused. The state says what comes next.
@@ -83,6 +85,8 @@ class HeadGuard {
   bool take_before_value(char& c, bool trailer);
   bool take_value(char c, bool trailer);
   bool take_chunk_size(char& c);
+  bool take_chunk_extension(char& c);
+  bool is_next_in_extension(char c);
   bool expect(char c, char wanted, State next, Refusal otherwise);
   // Whole runs of bytes that need no look at each one; how many were passed.
   std::size_t pass_run(const char* bytes, std::size_t size);
@@ -121,6 +125,8 @@ class HeadGuard {
   Refusal refusal_ = Refusal::none;
   Field field_ = Field::other;
   TargetForm target_form_ = TargetForm::origin;
+  Extension extension_ = Extension::before_name;
+  bool is_https_target_ = false;    // of an absolute-form target
   std::uint8_t name_length_ = 0;    // saturates above kNameBytes
   char name_[kNameBytes] = {};
   bool is_http_1_0_ = false;

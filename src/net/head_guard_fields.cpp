@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "net/head_guard.h"
 
@@ -54,6 +55,24 @@ bool is_valid_name(std::string_view name) {
     }
   }
   return !name.empty();
+}
+
+/// The host of a valid authority, and its port.
+std::pair<std::string_view, int> parted(std::string_view authority, int default_port) {
+  const auto bracket = authority.rfind(']');
+  const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon == std::string_view::npos || colon + 1 == authority.size()) return {authority.substr(0, colon), default_port};
+  int port = 0;
+  for (const char c : authority.substr(colon + 1)) port = port * 10 + (c - '0');
+  return {authority.substr(0, colon), port};
+}
+
+/// RFC 9110 section 4.2.3: an empty port and the scheme's own are the same.
+bool is_same_authority(std::string_view a, std::string_view b, int default_port) {
+  const auto [host_a, port_a] = parted(a, default_port);
+  const auto [host_b, port_b] = parted(b, default_port);
+  return port_a == port_b && host_a.size() == host_b.size() &&
+         std::equal(host_a.begin(), host_a.end(), host_b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace
@@ -192,11 +211,7 @@ bool HeadGuard::end_coding() {
 bool HeadGuard::end_head() {
   if (refusal_ != Refusal::none) return refuse(refusal_);
   if (!has_host_ && !is_http_1_0_) return refuse(Refusal::host_missing);
-  if (!authority_.empty() && has_host_) {
-    const bool same = authority_.size() == host_.size() &&
-                      std::equal(authority_.begin(), authority_.end(), host_.begin(), [](char a, char b) { return lower(a) == lower(b); });
-    if (!same) return refuse(Refusal::foreign_authority);
-  }
+  if (!authority_.empty() && has_host_ && !is_same_authority(authority_, host_, is_https_target_ ? 443 : 80)) return refuse(Refusal::foreign_authority);
   if (!authority_.empty() && !has_host_) return refuse(Refusal::host_missing);
   if (has_coding_ && has_length_) return refuse(Refusal::length_with_coding);
   if (has_coding_ && is_http_1_0_) return refuse(Refusal::coding_in_http_1_0);

@@ -49,6 +49,7 @@ const std::array<Entry, static_cast<std::size_t>(Refusal::count_)> kEntries{{
     {Refusal::chunk_size_invalid, "chunk_size_invalid", &bad_request, "A chunk size is malformed."},
     {Refusal::chunk_end_missing, "chunk_end_missing", &bad_request, "A chunk is not followed by CRLF."},
     {Refusal::chunk_extension_too_long, "chunk_extension_too_long", &bad_request, "The chunk extensions are too long."},
+    {Refusal::chunk_extension_invalid, "chunk_extension_invalid", &bad_request, "A chunk extension is malformed."},
     {Refusal::path_invalid, "path_invalid", &bad_request, "The path has no canonical form."},
     {Refusal::proxy_header_invalid, "proxy_header_invalid", &bad_request, "The PROXY header is missing or malformed."},
     {Refusal::head_timeout, "head_timeout", &request_timeout, "The head did not arrive in time."},

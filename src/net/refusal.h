@@ -44,6 +44,7 @@ enum class Refusal : std::uint8_t {
   chunk_size_invalid,
   chunk_end_missing,
   chunk_extension_too_long,
+  chunk_extension_invalid,
   // What the connection met
   path_invalid,
   proxy_header_invalid,

@@ -80,6 +80,12 @@ TEST_CASE("sound requests pass, however the bytes are split") {
            "HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
            "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
            "GET http://x/a HTTP/1.1\r\nHost: X\r\n\r\n",
+           "GET http://x:80/a HTTP/1.1\r\nHost: x\r\n\r\n",
+           "GET http://x/a HTTP/1.1\r\nHost: x:80\r\n\r\n",
+           "GET http://x:/a HTTP/1.1\r\nHost: x\r\n\r\n",
+           "GET http://x/a HTTP/1.1\r\nHost: x:\r\n\r\n",
+           "GET https://x:443/a HTTP/1.1\r\nHost: x\r\n\r\n",
+           "GET http://[::1]:80/a HTTP/1.1\r\nHost: [::1]\r\n\r\n",
            with_body("Content-Length: 5", "hello"),
            with_body("Content-Length: 0005\r\nExpect: 100-Continue", "hello"),
            chunked("5\r\nhello\r\n0\r\n\r\n"),
@@ -102,6 +108,8 @@ TEST_CASE("what is legal and evhttp misreads is rewritten") {
   CHECK(judge(with_field("A:\tb")).passed == with_field("A: b"));
   CHECK(judge(with_body("Content-Length: \t5", "hello")).passed == with_body("Content-Length:  5", "hello"));
   CHECK(judge(chunked("5;a=\"b\"\r\nhello\r\n0;c\r\n\r\n")).passed == chunked("5      \r\nhello\r\n0  \r\n\r\n"));
+  CHECK(judge(chunked("5 ;a\r\nhello\r\n0\r\n\r\n")).refusal == Refusal::chunk_size_invalid);
+  CHECK(judge(chunked("5; a = b ;c=\"x;\\\"y\";d\r\nhello\r\n0\r\n\r\n")).refusal == Refusal::none);
   CHECK(judge("\r\n" + with_field("A: b")).passed == with_field("A: b"));
 }
 
@@ -148,6 +156,17 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {chunked("5\r\nhello!\r\n0\r\n\r\n"), Refusal::chunk_end_missing, 400},
            {chunked("5\r\nhell\r\n0\r\n\r\n"), Refusal::chunk_end_missing, 400},
            {chunked("5;a\nb\r\nhello\r\n"), Refusal::bare_line_feed, 400},
+           {chunked("5;\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5; \r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a;\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a b\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a=\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a=b=c\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;=b\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a=\"b\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a=\"b\"c\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("5;a(\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
+           {chunked("0;\r\n\r\n"), Refusal::chunk_extension_invalid, 400},
            {chunked("0x5\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_size_invalid, 400},
            {chunked("+5\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_size_invalid, 400},
            {chunked("-1\r\nhello\r\n0\r\n\r\n"), Refusal::chunk_size_invalid, 400},
@@ -188,6 +207,9 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {"GET http:/// HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET http://[::1/ HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::target_invalid, 400},
            {"GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::foreign_authority, 400},
+           {"GET http://x:443/ HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::foreign_authority, 400},
+           {"GET https://x:80/ HTTP/1.1\r\nHost: x\r\n\r\n", Refusal::foreign_authority, 400},
+           {"GET http://x/ HTTP/1.1\r\nHost: x:8080\r\n\r\n", Refusal::foreign_authority, 400},
            {"GET http://y/ HTTP/1.0\r\n\r\n", Refusal::host_missing, 400},
            {"GET / HTTP/1.1\r\n\r\n", Refusal::host_missing, 400},
            {"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", Refusal::host_repeated, 400},
@@ -257,7 +279,7 @@ TEST_CASE("bounds hit at the limit, not after reading all") {
   CHECK(judge("GET / HTTP/1.1\r\nHost: x\r\n" + ten + "\r\n", limits).refusal == Refusal::too_many_fields);
   CHECK(judge(chunked("0\r\n" + ten + "A: b\r\n\r\n"), limits).refusal == Refusal::too_many_fields);
   CHECK(judge(chunked("0\r\nA: " + endless), limits).refusal == Refusal::head_too_large);
-  CHECK(judge(chunked("1;" + endless), limits).refusal == Refusal::chunk_extension_too_long);
+  CHECK(judge(chunked("1;a" + endless), limits).refusal == Refusal::chunk_extension_too_long);
   CHECK(status_of(Refusal::target_too_long) == 414);
   CHECK(status_of(Refusal::head_too_large) == 431);
   CHECK(status_of(Refusal::too_many_fields) == 431);
