@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace tribune::net {
 namespace {
@@ -61,6 +62,7 @@ base::Status AnswerGuard::status_line(std::string_view line) {
     version_ = Version::http10;
     line.remove_prefix(9);
   } else if (line.starts_with("HTTP/2 ")) {
+    if (!over_http2_) return broken("the answer says HTTP/2 on a connection of HTTP/1");
     version_ = Version::http2;
     line.remove_prefix(7);
   } else {
@@ -112,10 +114,11 @@ base::Result<AnswerGuard::Seen> AnswerGuard::end_of_head() {
   }
   if (++interim_heads_ > kMaxInterimHeads) return broken("the answer has over 8 interim heads");
   state_ = State::status;
-  headers_ = {};
+  interim_status_ = status_;
+  interim_fields_ = std::exchange(headers_, {});
   content_length_.reset();
   is_chunked_ = false;
-  return Seen::more;
+  return Seen::interim_head;
 }
 
 bool AnswerGuard::has_body() const { return method_ != http::Method::head && status_ != 204 && status_ != 304; }

@@ -28,10 +28,17 @@ class AnswerGuard {
   /// The method of the request: an answer to HEAD has no body whatever its head says.
   explicit AnswerGuard(http::Method method) : method_(method) {}
 
-  enum class Seen { more, whole_head };
-  /// The next line with its line end. `whole_head` for the empty line that ends the final head. Errors: protocol, fault
-  /// origin; the connection must not be used again.
+  enum class Seen { more, interim_head, whole_head };
+  /// The next line with its line end. `whole_head` for the empty line that ends the final head, `interim_head` for that of a
+  /// 1xx head. Errors: protocol, fault origin; the connection must not be used again.
   base::Result<Seen> line(std::string_view raw);
+
+  /// Which HTTP version the connection speaks; HTTP/1 until this is said. An answer must not name the other one.
+  void over_http2(bool is) { over_http2_ = is; }
+
+  // Of the last interim head, right after it was seen.
+  int interim_status() const { return interim_status_; }
+  const http::Headers& interim_fields() const { return interim_fields_; }
 
   bool has_whole_head() const { return state_ == State::complete; }
   bool has_begun() const { return bytes_ != 0; }
@@ -59,6 +66,9 @@ class AnswerGuard {
   Version version_ = Version::http11;
   int status_ = 0;
   int interim_heads_ = 0;
+  int interim_status_ = 0;
+  http::Headers interim_fields_;
+  bool over_http2_ = false;
   std::size_t bytes_ = 0;
   std::size_t fields_ = 0;
   bool is_chunked_ = false;

@@ -28,14 +28,16 @@ struct FetchDeadlines {
   std::chrono::milliseconds connect{1'000};      // DNS, TCP and TLS together
   std::chrono::milliseconds first_byte{2'000};   // from sending to the whole answer head; also the longest wait for a free connection
   std::chrono::milliseconds low_speed_window{3'000};
-  std::uint64_t low_speed_bytes = 1'024;         // fewer body bytes than this in the window ends the fetch
+  std::uint64_t low_speed_bytes = 1'024;         // fewer body bytes than this in the window ends the fetch; 0: no such limit
   std::chrono::milliseconds total{60'000};
+  std::chrono::milliseconds stall{0};            // no byte of the body for so long ends the fetch; 0: no such limit
 };
 
 struct FetchRequest {
   http::Method method = http::Method::get;
   std::string other_method = {};                 // the word, where `method` is other
   std::string url;
+  std::string target = {};                       // the request's target as it is sent, where not the URL's own; no redirect takes it over
   http::Headers headers;
   std::string body;
   DestinationPolicy destinations;
@@ -65,6 +67,8 @@ struct FetchHandlers {
   std::function<void(const FetchHead&)> on_head;
   std::function<Flow(std::string_view)> on_body;              // pause: the same bytes come again after resume()
   std::function<void(base::Result<void>)> on_done;            // once; with the whole body seen, or why not
+  /// A 1xx head before the answer, without its connection fields' meaning; most callers have no use for it.
+  std::function<void(int status, const http::Headers&)> on_interim = {};
 };
 
 /// Owned by one worker. Destroying it cancels.

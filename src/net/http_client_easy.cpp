@@ -33,10 +33,13 @@ CURL* Transfer::make_easy() {
   raw_body_bytes_ = 0;
   has_excess_bytes_ = false;
   fd_ = -1;
+  knows_version_ = false;
+  sent_line_.clear();
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  if (redirects_ == 0 && !request_.target.empty() && !breaks_a_line(request_.target)) curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request_.target.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -139,7 +142,7 @@ std::size_t Transfer::take_line(std::string_view line) {
     return 0;
   }
   if (*seen == AnswerGuard::Seen::more) return line.size();
-  if (auto ok = take_head(); !ok) {
+  if (auto ok = *seen == AnswerGuard::Seen::interim_head ? take_interim() : take_head(); !ok) {
     refusal_ = std::move(ok.error());
     return 0;
   }
@@ -198,6 +201,8 @@ int Transfer::ready_to_send(const char* remote, int remote_port, int local_port)
   refusal_.reset();
   if (state_ == State::connecting) client_.metrics.connections.add();
   state_ = State::sent;
+  knows_version_ = false;
+  sent_line_.clear();
   fd_ = client_.sockets.find(remote, remote_port, local_port);
   if (!leaves_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
   sent_at_ = client_.clock.steady_now();
@@ -206,11 +211,27 @@ int Transfer::ready_to_send(const char* remote, int remote_port, int local_port)
   return CURL_PREREQFUNC_OK;
 }
 
+void Transfer::note_sent(std::string_view bytes) {
+  constexpr std::string_view kHttp2 = " HTTP/2";
+  if (knows_version_) return;
+  const auto end = bytes.find("\r\n");
+  sent_line_.append(bytes.substr(0, end));
+  if (sent_line_.size() > kHttp2.size()) sent_line_.erase(0, sent_line_.size() - kHttp2.size());
+  knows_version_ = end != std::string_view::npos;
+  guard_.over_http2(sent_line_ == kHttp2);
+}
+
 int Transfer::on_debug(CURL*, curl_infotype type, char* data, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   // After an answer without body, or the last chunk, libcurl drops the surplus and only mentions it.
   const std::string_view said(data, count);
   if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking"))) transfer.on_excess();
+  if (type == CURLINFO_HEADER_OUT && !transfer.knows_version_) {
+    return transfer.unless_memory_ends(0, [&] {
+      transfer.note_sent(said);
+      return 0;
+    });
+  }
   if (type != CURLINFO_DATA_IN) return 0;
   transfer.raw_body_bytes_ += count;
   const auto length = transfer.guard_.content_length();

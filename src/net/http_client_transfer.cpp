@@ -111,6 +111,14 @@ void Transfer::watch_speed() {
                                                milliseconds_text(request_.deadlines.low_speed_window));
 }
 
+void Transfer::watch_stall() {
+  const auto& most = request_.deadlines.stall;
+  if (most.count() == 0) return;
+  stall_ = client_.loop.after(most, [this, most] {
+    fail(error(ErrorKind::timeout, is_safe_to_repeat(), "no byte of the body within " + milliseconds_text(most)));
+  });
+}
+
 base::Error Transfer::error(ErrorKind kind, bool may_retry, std::string_view what) const {
   return {kind, Fault::origin, may_retry, uri_.host + ':' + std::to_string(uri_.port) + ": " + std::string(what)};
 }
@@ -134,6 +142,7 @@ base::Status Transfer::take_head() {
   }
   state_ = State::answering;
   watch_speed();
+  watch_stall();
   FetchHead head{guard_.status(), guard_.headers(), uri_, length, guard_.ends_with_connection()};
   if (gunzip_) {
     head.content_length.reset();
@@ -142,6 +151,14 @@ base::Status Transfer::take_head() {
   }
   const CurlClient::Calling calling(client_);
   if (handlers_.on_head) handlers_.on_head(head);
+  if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
+  return {};
+}
+
+base::Status Transfer::take_interim() {
+  if (!handlers_.on_interim || guard_.interim_status() == 100) return {};  // 100 answers an expectation, and none is sent
+  const CurlClient::Calling calling(client_);
+  handlers_.on_interim(guard_.interim_status(), guard_.interim_fields());
   if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
   return {};
 }
@@ -237,11 +254,13 @@ base::Result<Flow> Transfer::deliver(std::string_view bytes) {
   if (flow == Flow::pause) {
     is_paused_ = true;
     deadline_.cancel();  // how long the reader needs is not the origin's speed
+    stall_.cancel();
     return flow;
   }
   delivered_bytes_ += bytes.size();
   window_bytes_ += bytes.size();
   if (window_bytes_ >= request_.deadlines.low_speed_bytes) watch_speed();
+  watch_stall();
   return flow;
 }
 
@@ -252,7 +271,10 @@ void Transfer::resume() {
 
 void Transfer::on_resume() {
   if (!std::exchange(is_paused_, false)) return;
-  if (state_ == State::answering) watch_speed();
+  if (state_ == State::answering) {
+    watch_speed();
+    watch_stall();
+  }
   if (gunzip_) {
     base::Result<Flow> flow = Flow::go_on;
     {
@@ -343,7 +365,9 @@ base::Error Transfer::error_of(CURLcode code) const {
     case CURLE_GOT_NOTHING: return error(ErrorKind::protocol, may_retry, "the connection was closed without an answer");
     case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the answer's body was cut");
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR: return error(ErrorKind::unavailable, may_retry, cause);
+    case CURLE_SEND_ERROR:
+      // A reset after the request went out is an answer that broke off, however little of it came.
+      return error(state_ >= State::sent ? ErrorKind::protocol : ErrorKind::unavailable, may_retry, cause);
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM: return error(ErrorKind::protocol, may_retry, cause);
     case CURLE_WEIRD_SERVER_REPLY:

@@ -120,6 +120,10 @@ class Transfer {
   void look_for_excess();
   void on_excess();
   bool has_unread_bytes() const;
+  void watch_stall();
+  /// From the request line that libcurl sends: which HTTP version this connection speaks.
+  void note_sent(std::string_view bytes);
+  base::Status take_interim();
   /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and refused, when
   /// more comes than can be dropped here.
   bool leaves_connection_with_unread_bytes();
@@ -155,10 +159,13 @@ class Transfer {
   std::uint64_t raw_body_bytes_ = 0;
   int fd_ = -1;                                  // libcurl owns it
   bool has_excess_bytes_ = false;
+  std::string sent_line_;                        // the request line so far, or its end
+  bool knows_version_ = false;                   // the request line was seen whole
   bool is_paused_ = false;
   std::uint64_t window_bytes_ = 0;               // since the low-speed window began
 
   Timer deadline_;   // of the present state
+  Timer stall_;
   Timer total_;
   Timer soon_;       // what must not run inside the caller's call
   Timer resume_;

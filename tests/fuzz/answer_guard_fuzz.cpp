@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view text(reinterpret_cast<const char*>(data), size);
   if (text.empty()) return 0;
   net::AnswerGuard guard((text.front() & 1) != 0 ? http::Method::get : http::Method::head);
+  guard.over_http2((text.front() & 2) != 0);
   text.remove_prefix(1);
   while (!text.empty()) {
     const auto end = text.find('\n');

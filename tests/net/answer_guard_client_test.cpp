@@ -27,6 +27,7 @@ std::string judged(AnswerGuard& guard, std::string_view head) {
 
 std::string judged(std::string_view head) {
   AnswerGuard guard(http::Method::get);
+  guard.over_http2(head.starts_with("HTTP/2"));
   return judged(guard, head);
 }
 
@@ -72,6 +73,7 @@ TEST_CASE("the guard knows whether a body follows and what ends it") {
                                           {http::Method::get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, false}}) {
     CAPTURE(row.head);
     AnswerGuard guard(row.method);
+    guard.over_http2(row.head.starts_with("HTTP/2"));
     CHECK(judged(guard, row.head) == "");
     CHECK(guard.has_body() == row.has_body);
     CHECK(guard.ends_with_connection() == row.ends_with_connection);
@@ -150,4 +152,19 @@ TEST_CASE("a head that was cut inside a line or before the empty line is never w
     judged(guard, std::string_view(head).substr(0, cut));
     CHECK_FALSE(guard.has_whole_head());
   }
+}
+
+TEST_CASE("an answer that says HTTP/2 on a connection of HTTP/1 is refused") {
+  AnswerGuard guard(http::Method::get);
+  CHECK(judged(guard, "HTTP/2 200 \r\nContent-Length: 5\r\n\r\n") != "");
+}
+
+TEST_CASE("the fields of an interim head can be had right after it") {
+  AnswerGuard guard(http::Method::get);
+  CHECK(judged(guard, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n") == "");
+  const auto seen = guard.line("\r\n");
+  REQUIRE(seen.has_value());
+  CHECK(*seen == AnswerGuard::Seen::interim_head);
+  CHECK(guard.interim_status() == 103);
+  CHECK(guard.interim_fields().first("Link") == "</a>");
 }

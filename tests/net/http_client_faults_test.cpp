@@ -69,9 +69,28 @@ TEST_CASE("a head cut by a reset is an error") {
       connection.send(sent);
       connection.reset();
     });
-    CHECK((error.kind == ErrorKind::protocol || error.kind == ErrorKind::unavailable));
+    CHECK(error.kind == ErrorKind::protocol);
     CHECK(error.may_retry);
   }
+}
+
+TEST_CASE("a status line of HTTP/2 on a connection of HTTP/1 is refused") {
+  const auto error = error_for("HTTP/2 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  CHECK(error.kind == ErrorKind::protocol);
+  CHECK(has(error.text, "HTTP/2"));
+}
+
+TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, one that trickles does not") {
+  auto deadlines = ClientBench::patient();
+  deadlines.low_speed_bytes = 0;
+  deadlines.stall = 300ms;
+  std::string body;
+  const auto error = error_from([](OriginConnection& connection) {
+    if (connection.read_request() && connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")) connection.stall();
+  }, &body, deadlines);
+  CHECK(error.kind == ErrorKind::timeout);
+  CHECK(has(error.text, "no byte"));
+  CHECK(body == "hel");
 }
 
 TEST_CASE("contradictory framing is refused without waiting for the origin to close") {

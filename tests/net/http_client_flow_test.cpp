@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
+#include <future>
+#include <utility>
+#include <vector>
+
 #include "net/client_bench.h"
 
 using namespace tribune;
@@ -335,4 +339,34 @@ TEST_CASE("a gzip bomb is stopped at the bound of decoded bytes") {
   CHECK(outcome.kind() == ErrorKind::too_large);
   CHECK(outcome.body.size() <= 1'000'000);
   CHECK(outcome.body.size() > 900'000);
+}
+
+TEST_CASE("a target of its own is sent byte for byte") {
+  for (const std::string target : {"/a?x=%zz&y=%", "/a?", "/a?[\"]"}) {
+    std::promise<std::string> line;
+    ScriptedOrigin origin([&line](OriginConnection& connection) {
+      if (const auto request = connection.read_request()) line.set_value(request->substr(0, request->find("\r\n")));
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    ClientBench bench;
+    auto request = bench.request(origin, "/a");
+    request.target = target;
+    CHECK(bench.run(std::move(request)).body == "ok");
+    CHECK(line.get_future().get() == "GET " + target + " HTTP/1.1");
+  }
+}
+
+TEST_CASE("interim heads are told, 100 excepted") {
+  ScriptedOrigin origin(ScriptedOrigin::once("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+  ClientBench bench;
+  Outcome outcome;
+  std::vector<std::pair<int, http::Headers>> interim;
+  auto handlers = bench.collect(outcome, [&] { bench.loop.stop(); });
+  handlers.on_interim = [&](int status, const http::Headers& fields) { interim.emplace_back(status, fields); };
+  const auto fetch = bench.client().start(bench.request(origin), std::move(handlers));
+  bench.run_loop();
+  CHECK(outcome.body == "ok");
+  REQUIRE(interim.size() == 1);
+  CHECK(interim[0].first == 103);
+  CHECK(interim[0].second.first("Link") == "</a>");
 }
