@@ -52,6 +52,16 @@ std::string_view AnswerHead::date() {
   return date_;
 }
 
+const std::string& AnswerHead::write_interim(int status, const http::Headers& headers) {
+  text_ = "HTTP/1.1 ";
+  append_number(text_, static_cast<std::uint64_t>(std::clamp(status, 102, 199)));
+  text_.append(" ").append(http::reason_phrase(status)).append("\r\n");
+  for (const auto& field : headers.all())
+    if (ownership(field.name) != Own::framing && is_safe(field)) text_.append(field.name).append(": ").append(field.value).append("\r\n");
+  text_ += "\r\n";
+  return text_;
+}
+
 const std::string& AnswerHead::write(int status, const http::Headers& headers, const Framing& framing) {
   text_.clear();
   text_ += "HTTP/1.1 ";

@@ -34,6 +34,8 @@ class AnswerHead {
 
   /// The reference is good until the next call. Fields that would break the framing or the head are left out.
   const std::string& write(int status, const http::Headers&, const Framing&);
+  /// A 1xx head: the status line and the given fields. The reference is good until the next call of either.
+  const std::string& write_interim(int status, const http::Headers&);
 
  private:
   std::string_view date();

@@ -29,12 +29,28 @@ struct AccessNote {
   std::string session;
 };
 
+/// What a handler that passes requests on must know of the way they came.
+struct Arrival {
+  std::string peer;              // the address of the last hop: the connection's, or whom its PROXY header names
+  bool is_trusted = false;       // a trusted proxy: what it says of others is believed
+  bool empty_query = false;      // a '?' ends the target
+};
+
 /// Owned by one worker: the one that runs the handler.
 class Exchange {
  public:
   virtual ~Exchange() = default;
 
   virtual const http::Request& request() const = 0;
+
+  /// Before the answer.
+  virtual Arrival arrival() const { return {request().client}; }
+
+  /// A 1xx head before the answer, where the client's HTTP version knows such heads and its socket has room.
+  virtual void interim(int status, const http::Headers& fields) {
+    static_cast<void>(status);
+    static_cast<void>(fields);
+  }
 
   /// Before the answer: the kernel sends it at so many bits a second at most, or at the listener's max_send_rate_bps when that is
   /// less; never below twice its min_send_rate_bps. 0, and without a call: as the listener says.

@@ -65,6 +65,8 @@ class HttpConnection {
   const std::string& client() const { return client_text_; }
   /// Whether it may be closed for a newcomer when it is idle.
   bool may_be_evicted() const { return evcon_ != nullptr && !keeps_place_; }
+  /// Whether the peer is a proxy whose word on its clients counts.
+  bool is_trusted() const { return trusted_; }
 
   /// evhttp has parsed a request; hands it to the server's handler.
   void dispatch(evhttp_request*);
@@ -87,6 +89,7 @@ class HttpConnection {
 
   // For the exchange.
   void pace(std::uint64_t bits_per_second);
+  void interim(int status, const http::Headers&);
   void reply(const http::Response&, http::Body&& body);
   void begin(const http::Response& head, http::Body&& first, std::optional<std::uint64_t> length);
   void write(http::Body&& part);
@@ -168,6 +171,7 @@ class HttpConnection {
   /// Whether a request is being handled that evhttp does not know.
   bool is_express() const { return !express_head_.empty(); }
 
+  void queue_interim_rest();
   Framing framing_for(int status, std::optional<std::uint64_t> length) const;
   std::uint64_t send_now(const std::string& head, const http::Body& body);
   void queue(http::Body&& body, std::uint64_t skip);
@@ -200,6 +204,7 @@ class HttpConnection {
   HeadGuard guard_;
   Answer answer_;
   SendWatch send_watch_;
+  std::string interim_rest_;               // of an interim head, what the kernel did not take
   std::string proxy_bytes_;
   std::string other_method_;               // of the message at hand, when evhttp does not know it
   IpAddress peer_;                         // the real one

@@ -79,7 +79,20 @@ void HttpConnection::apply_pace() {
   ::setsockopt(fd(), SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
 }
 
+/// It goes to the kernel or not at all: nothing waits for it, and evhttp does not know of such heads.
+void HttpConnection::interim(int status, const http::Headers& fields) {
+  if (phase_ != Phase::handling || is_express() || is_http_1_0_ || !interim_rest_.empty() || evbuffer_get_length(output()) != 0) return;
+  const auto& head = server_.answer_head().write_interim(status, fields);
+  if (const auto sent = send_now(head, {}); sent != 0) interim_rest_ = head.substr(sent);
+}
+
+/// What is left of an interim head comes before the answer.
+void HttpConnection::queue_interim_rest() {
+  if (!interim_rest_.empty()) add(output(), std::exchange(interim_rest_, {}));
+}
+
 void HttpConnection::reply(const http::Response& response, http::Body&& body) {
+  queue_interim_rest();
   apply_pace();
   keeps_place_ = exchange_ != nullptr && exchange_->keeps_place;
   closes_ = closes_ || server_.is_draining();
@@ -165,6 +178,7 @@ void HttpConnection::queue_file(const base::FileSlice& slice, std::uint64_t skip
 
 void HttpConnection::begin(const http::Response& head, http::Body&& first, std::optional<std::uint64_t> length) {
   if (!join_evhttp()) return;
+  queue_interim_rest();
   apply_pace();
   closes_ = closes_ || server_.is_draining();
   const auto framing = framing_for(head.status, length);

@@ -167,7 +167,8 @@ void HttpConnection::hand_over(http::Request&& values, std::string_view target) 
   if (target.empty() || !place_target(target, values)) return refused(Refusal::path_invalid, std::move(values));
 
   const bool whole_server = values.path == "*";
-  auto exchange = std::make_unique<HttpExchange>(*this, server_.context().loop, std::move(values));
+  const bool empty_query = !target.empty() && target.find('?') == target.size() - 1;
+  auto exchange = std::make_unique<HttpExchange>(*this, server_.context().loop, std::move(values), empty_query);
   exchange_ = exchange.get();
   if (whole_server) {  // OPTIONS * asks the server itself (RFC 9110 section 9.3.7)
     exchange->reply({204, {{"Allow", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"}}, {}});

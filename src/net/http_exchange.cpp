@@ -10,6 +10,14 @@ HttpExchange::~HttpExchange() {
   connection.guarded([&] { connection.abandoned(*this); });
 }
 
+Arrival HttpExchange::arrival() const {
+  return {connection_ != nullptr ? connection_->client() : request_.client, connection_ != nullptr && connection_->is_trusted(), empty_query_};
+}
+
+void HttpExchange::interim(int status, const http::Headers& fields) {
+  if (state_ == State::received && connection_ != nullptr) connection_->guarded([&] { connection_->interim(status, fields); });
+}
+
 void HttpExchange::pace(std::uint64_t bits_per_second) {
   if (state_ == State::received && connection_ != nullptr) connection_->pace(bits_per_second);
 }

@@ -16,11 +16,13 @@ class HttpExchange final : public Exchange {
  public:
   enum class State { received, streaming, answered, gone };
 
-  HttpExchange(HttpConnection& connection, EventLoop& loop, http::Request&& request)
-      : connection_(&connection), loop_(loop), request_(std::move(request)) {}
+  HttpExchange(HttpConnection& connection, EventLoop& loop, http::Request&& request, bool empty_query)
+      : connection_(&connection), loop_(loop), request_(std::move(request)), empty_query_(empty_query) {}
   ~HttpExchange() override;
 
   const http::Request& request() const override { return request_; }
+  Arrival arrival() const override;
+  void interim(int status, const http::Headers& fields) override;
   void pace(std::uint64_t bits_per_second) override;
   void reply(http::Response) override;
   void begin(http::Response head, std::optional<std::uint64_t> length) override;
@@ -42,6 +44,7 @@ class HttpExchange final : public Exchange {
   HttpConnection* connection_;
   EventLoop& loop_;
   http::Request request_;
+  const bool empty_query_;
   State state_ = State::received;
   std::function<void()> gone_;
   std::shared_ptr<bool> token_;  // for posted calls: dies with the exchange

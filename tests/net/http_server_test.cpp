@@ -380,6 +380,50 @@ TEST_CASE("an absolute target is taken when it names the host it was sent to") {
   auto client = server.client();
   CHECK(body_of(client.ask("GET http://x:80/a?b HTTP/1.1\r\nHost: x:80\r\n\r\n")) == "GET /a?b 127.0.0.1 []");
   CHECK(body_of(client.ask("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /? 127.0.0.1 []");
+  CHECK(body_of(client.ask("GET http://x:80/a HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /a? 127.0.0.1 []");
+  CHECK(body_of(client.ask("GET http://x:/a HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /a? 127.0.0.1 []");
+  CHECK(body_of(client.ask("GET https://x:443/a HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /a? 127.0.0.1 []");
   CHECK(status_of_answer(client.ask("GET http://evil/a HTTP/1.1\r\nHost: x\r\n\r\n")) == 400);
   CHECK(status_of_answer(server.client().ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")) == 204);
+}
+
+TEST_CASE("interim heads go out before the answer, and not to HTTP/1.0") {
+  std::unique_ptr<Exchange> held;
+  ServerUnderTest server([&held](std::unique_ptr<Exchange> exchange) { held = std::move(exchange); });
+  const auto answer_later = [&] {
+    REQUIRE(server.becomes_true([&] { return held != nullptr; }));
+    server.on_loop([&] {
+      held->interim(103, {{"Link", "</a>"}, {"Transfer-Encoding", "chunked"}});
+      held->interim(103, {{"Link", "</b>"}});
+      std::exchange(held, nullptr)->reply({200, {}, std::string("whole")});
+    });
+  };
+  auto client = server.client();
+  for (int i = 0; i < 2; ++i) {
+    client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer_later();
+    CHECK(client.read_answer(false) == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    CHECK(client.read_answer(false) == "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n");
+    CHECK(client.read_answer().ends_with("\r\n\r\nwhole"));
+  }
+  auto old = server.client();
+  old.send("GET /a HTTP/1.0\r\n\r\n");
+  answer_later();
+  CHECK(old.read_to_end().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_CASE("an exchange tells how the request came: the last hop, and whether a question mark ends the target") {
+  const auto tell = [](std::unique_ptr<Exchange> exchange) {
+    const auto arrival = exchange->arrival();
+    exchange->reply({200, {}, arrival.peer + (arrival.is_trusted ? " trusted" : "") + (arrival.empty_query ? " ?" : "")});
+  };
+  ServerUnderTest server(tell);
+  auto client = server.client();
+  CHECK(body_of(client.ask("GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")) == "127.0.0.1");
+  CHECK(body_of(client.ask("GET /a? HTTP/1.1\r\nHost: x\r\n\r\n")) == "127.0.0.1 ?");
+  CHECK(body_of(client.ask("GET /a?b? HTTP/1.1\r\nHost: x\r\n\r\n")) == "127.0.0.1");
+  ServerSettings settings;
+  settings.trusted_proxies = {"127.0.0.0/8"};
+  ServerUnderTest behind(tell, settings);
+  CHECK(body_of(behind.client().ask("GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")) == "127.0.0.1 trusted");
 }
