@@ -19,25 +19,28 @@ struct PlainCache {
   explicit PlainCache(ProxySettings of) : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
   ~PlainCache() { workers.stop(); }
 
-  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false, FakeExchange** out = nullptr, http::Method method = http::Method::get) {
+  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false, FakeExchange** out = nullptr, http::Method method = http::Method::get, std::string host = "cache.test") {
     auto seen = std::make_shared<Seen>();
     workers.on(0, [&] {
       http::Request request;
       request.method = method;
       request.path = std::move(path);
-      request.host = "cache.test";
+      request.host = std::move(host);
       request.headers = std::move(headers);
       request.client = "192.0.2.1";
       auto exchange = std::make_unique<FakeExchange>(workers.worker().loop, request, seen, slow);
       if (out) *out = exchange.get();
-      const ProxyTools tools{clock, workers.client(), store, gathering, "plain", {}};
-      requests
-          .add([&](std::function<void()> on_over) {
-            return std::make_unique<ProxyRequest>(tools, settings, std::move(request), std::move(exchange), std::move(on_over));
-          })
-          .begin();
+      auto question = question_of(std::move(request), exchange->arrival(), *settings);
+      const auto renew = [this](ProxyQuestion asked, ProxyEntryPtr entry) { make(std::move(asked), nullptr).revalidate(std::move(entry)); };
+      make(std::move(question), std::move(exchange), renew).begin();
     });
     return seen;
+  }
+  ProxyRequest& make(ProxyQuestion question, std::unique_ptr<net::Exchange> exchange, std::function<void(ProxyQuestion, ProxyEntryPtr)> renew = {}) {
+    const ProxyTools tools{clock, workers.worker().loop, workers.client(), store, gathering, "plain", std::move(renew)};
+    return requests.add([&](std::function<void()> on_over) {
+      return std::make_unique<ProxyRequest>(tools, settings, std::move(question), std::move(exchange), std::move(on_over));
+    });
   }
   std::shared_ptr<Asked> origin(std::size_t n = 0) {
     REQUIRE(workers.client().wait_for(n + 1));
@@ -59,7 +62,7 @@ struct PlainCache {
     return count;
   }
 
-  base::SystemClock clock;
+  base::ManualClock clock;
   Workers workers{1};
   ProxyStore store{64 << 20};
   Gathering gathering;
@@ -263,4 +266,209 @@ TEST_CASE("a request by a method of its own is forwarded by that word, and what 
   cache.done(*asked);
   CHECK(changing->wait_end());
   CHECK(cache.store.totals().entries == 0);
+}
+
+TEST_CASE("each host has its own stored answers") {
+  PlainCache cache(one_origin());
+  const auto first = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
+  CHECK(cache.origin()->request.headers.first("X-Forwarded-Host") == "evil.test");
+  cache.head(*cache.origin(), 4);
+  cache.bytes(*cache.origin(), "evil");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  const auto second = cache.ask("/a");
+  cache.head(*cache.origin(1), 4);
+  cache.bytes(*cache.origin(1), "good");
+  cache.done(*cache.origin(1));
+  CHECK(second->wait_end());
+  CHECK(second->body == "good");
+}
+
+TEST_CASE("a host that is not served is answered 421, and the origin is not asked") {
+  auto settings = one_origin();
+  settings.hosts = {"cache.test"};
+  PlainCache cache(settings);
+  const auto foreign = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
+  CHECK(foreign->wait_end());
+  CHECK(foreign->response.status == 421);
+  CHECK(cache.workers.client().count() == 0);
+}
+
+TEST_CASE("a field that Connection names chooses no variant") {
+  PlainCache cache(one_origin());
+  const http::Headers varied{{"Cache-Control", "max-age=60"}, {"Vary", "Accept-Language"}};
+  const auto first = cache.ask("/a", {{"Accept-Language", "de"}, {"Connection", "accept-language"}});
+  CHECK_FALSE(cache.origin()->request.headers.first("Accept-Language"));
+  cache.head(*cache.origin(), 7, varied);
+  cache.bytes(*cache.origin(), "default");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  const auto german = cache.ask("/a", {{"Accept-Language", "de"}});
+  const auto asked = cache.origin(1);
+  CHECK(asked->request.headers.first("Accept-Language") == "de");
+  cache.head(*asked, 6, varied);
+  cache.bytes(*asked, "german");
+  cache.done(*asked);
+  CHECK(german->wait_end());
+  CHECK(german->body == "german");
+}
+
+TEST_CASE("what POST changes is asked for anew, with fields that the operator passes on") {
+  auto settings = one_origin();
+  settings.pass_fields = {"X-Tenant"};
+  PlainCache cache(settings);
+  const auto first = cache.ask("/a", {{"X-Tenant", "1"}});
+  cache.head(*cache.origin(), 5, {{"Cache-Control", "max-age=60"}, {"Vary", "X-Tenant"}});
+  cache.bytes(*cache.origin(), "hello");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  const auto changing = cache.ask("/a", {{"X-Tenant", "2"}}, false, nullptr, http::Method::post);
+  cache.head(*cache.origin(1), 0, {});
+  cache.done(*cache.origin(1));
+  CHECK(changing->wait_end());
+  CHECK(cache.store.totals().entries == 0);
+}
+
+TEST_CASE("what stands beside the head decides before the client hears of it") {
+  PlainCache cache(one_origin());
+  const auto seen = cache.ask("/a");
+  const auto asked = cache.origin();
+  SUBCASE("a broken body becomes an error") {
+    cache.workers.on(0, [&] {
+      ScriptedClient::head(*asked, 200, kFresh, std::nullopt);
+      ScriptedClient::bytes(*asked, "hel");
+      ScriptedClient::done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "a broken chunk"));
+    });
+    CHECK(seen->wait_end());
+    CHECK_FALSE(seen->cut);
+    CHECK(seen->response.status == 502);
+    CHECK(cache.store.totals().entries == 0);
+  }
+  SUBCASE("a whole body is told to be stored") {
+    cache.workers.on(0, [&] {
+      ScriptedClient::head(*asked, 200, kFresh, std::nullopt);
+      ScriptedClient::bytes(*asked, "hello");
+      ScriptedClient::done(*asked);
+    });
+    CHECK(seen->wait_end());
+    CHECK(seen->body == "hello");
+    CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200; stored");
+  }
+  SUBCASE("a large body goes on as it comes, whether it is kept or not") {
+    const auto body = body_of(1 << 20);
+    cache.workers.on(0, [&] {
+      ScriptedClient::head(*asked, 200, {{"Cache-Control", "no-store"}}, body.size());
+      ScriptedClient::bytes(*asked, body);
+      ScriptedClient::done(*asked);
+    });
+    CHECK(seen->wait_end());
+    CHECK(seen->body == body);
+  }
+  SUBCASE("a small body that is not kept is passed on whole") {
+    cache.workers.on(0, [&] {
+      ScriptedClient::head(*asked, 200, {{"Cache-Control", "no-store"}}, 5);
+      ScriptedClient::bytes(*asked, "hello");
+      ScriptedClient::done(*asked);
+    });
+    CHECK(seen->wait_end());
+    CHECK(seen->body == "hello");
+  }
+  CHECK(cache.under_way() == 0);
+}
+
+TEST_CASE("a body that may still break off is not told to be stored") {
+  PlainCache cache(one_origin());
+  const auto seen = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.head(*asked, 10);
+  cache.bytes(*asked, "hello");
+  cache.done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "cut"));
+  CHECK(seen->wait_end());
+  CHECK(seen->cut);
+  CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200");
+}
+
+TEST_CASE("an error is kept no longer than the operator allows, whatever its lifetime") {
+  auto settings = one_origin();
+  const http::Headers long_life{{"Cache-Control", "max-age=60"}};
+  const auto ask_and_fail = [&](PlainCache& cache, std::size_t n) {
+    const auto seen = cache.ask("/a");
+    cache.head(*cache.origin(n), 4, long_life, 500);
+    cache.bytes(*cache.origin(n), "oops");
+    cache.done(*cache.origin(n));
+    CHECK(seen->wait_end());
+    CHECK(seen->response.status == 500);
+  };
+  SUBCASE("not at all") {
+    settings.keep_errors = std::chrono::milliseconds{0};
+    PlainCache cache(settings);
+    ask_and_fail(cache, 0);
+    ask_and_fail(cache, 1);
+    CHECK(cache.store.totals().entries == 0);
+  }
+  SUBCASE("for a time") {
+    settings.keep_errors = std::chrono::hours{1};
+    PlainCache cache(settings);
+    ask_and_fail(cache, 0);
+    const auto second = cache.ask("/a");
+    CHECK(second->wait_end());
+    CHECK(second->note.cache == "hit");
+    cache.clock.advance(std::chrono::seconds{59});
+    const auto third = cache.ask("/a");
+    CHECK(third->wait_end());
+    CHECK(third->note.cache == "hit");
+  }
+  SUBCASE("and then the origin is asked again, though the answer calls itself fresh") {
+    PlainCache cache(settings);
+    ask_and_fail(cache, 0);
+    cache.clock.advance(std::chrono::seconds{2});
+    ask_and_fail(cache, 1);
+  }
+}
+
+TEST_CASE("a stale answer is asked about in the background by one request, however many hits it has") {
+  PlainCache cache(one_origin());
+  const http::Headers stale{{"Cache-Control", "max-age=0, stale-while-revalidate=60"}, {"ETag", "\"one\""}};
+  const auto first = cache.ask("/a");
+  cache.head(*cache.origin(), 5, stale);
+  cache.bytes(*cache.origin(), "hello");
+  cache.done(*cache.origin());
+  CHECK(first->wait_end());
+  for (int i = 0; i < 10; ++i) {
+    const auto hit = cache.ask("/a");
+    CHECK(hit->wait_end());
+    CHECK(hit->body == "hello");
+  }
+  CHECK(cache.workers.client().count() == 2);
+  cache.head(*cache.origin(1), 0, stale, 304);
+  CHECK(cache.under_way() == 0);
+  const auto later = cache.ask("/a");
+  CHECK(later->wait_end());
+  CHECK(cache.workers.client().wait_for(3));
+}
+
+TEST_CASE("interim heads of the origin go to the client, without what belongs to the connection") {
+  PlainCache cache(one_origin());
+  const auto seen = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.workers.on(0, [&] { asked->handlers.on_interim(103, {{"Link", "</a.css>"}, {"Connection", "x-hop"}, {"X-Hop", "1"}}); });
+  cache.head(*asked, 5);
+  cache.bytes(*asked, "hello");
+  cache.done(*asked);
+  CHECK(seen->wait_end());
+  REQUIRE(seen->interim.size() == 1);
+  CHECK(seen->interim[0].first == 103);
+  CHECK(seen->interim[0].second.all().size() == 1);
+  CHECK(seen->interim[0].second.first("Link") == "</a.css>");
+}
+
+TEST_CASE("OPTIONS whose Max-Forwards is used up is answered here") {
+  PlainCache cache(one_origin());
+  const auto last = cache.ask("/a", {{"Max-Forwards", "0"}}, false, nullptr, http::Method::options);
+  CHECK(last->wait_end());
+  CHECK(last->response.status == 204);
+  CHECK(last->header("Allow") != "");
+  CHECK(cache.workers.client().count() == 0);
+  cache.ask("/a", {{"Max-Forwards", "3"}}, false, nullptr, http::Method::options);
+  CHECK(cache.origin()->request.headers.first("Max-Forwards") == "2");
 }

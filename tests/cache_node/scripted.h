@@ -200,6 +200,7 @@ struct Seen {
   std::atomic<bool> cut = false;     // the exchange was destroyed before its end
   net::AccessNote note;
   std::uint64_t most_unsent = 0;
+  std::vector<std::pair<int, http::Headers>> interim;   // heads before the answer
   std::atomic<std::uint64_t> pace_bps = 0;
   Eventually changed;
   bool ended() const { return whole || cut; }
@@ -230,6 +231,7 @@ class FakeExchange final : public net::Exchange {
 
   const http::Request& request() const override { return request_; }
   void pace(std::uint64_t bits_per_second) override { seen_->pace_bps = bits_per_second; }
+  void interim(int status, const http::Headers& fields) override { seen_->interim.emplace_back(status, fields); }
   void reply(http::Response response) override {
     {
       const std::lock_guard lock(seen_->changed.mutex());

@@ -72,19 +72,22 @@ void Proxy::drain() {
 }
 
 void Proxy::serve(Desk& desk, std::unique_ptr<net::Exchange> exchange) {
-  auto request = exchange->request();
-  const ProxyTools tools{services_.clock, desk.worker.client, store_, desk.gathering, node_id_, [this, &desk](http::Request asked, ProxyEntryPtr entry) {
-                           asked.method = http::Method::get;
-                           const ProxyTools inner{services_.clock, desk.worker.client, store_, desk.gathering, node_id_, {}};
-                           desk.requests
-                               .add([&](std::function<void()> on_over) {
-                                 return std::make_unique<ProxyRequest>(inner, settings_.get(), std::move(asked), nullptr, std::move(on_over));
-                               })
-                               .revalidate(std::move(entry));
-                         }};
+  auto settings = settings_.get();
+  auto question = question_of(exchange->request(), exchange->arrival(), *settings);
+  const auto renew = [this, &desk](ProxyQuestion asked, ProxyEntryPtr entry) {
+    asked.request.method = http::Method::get;
+    asked.request.body.clear();
+    const ProxyTools inner{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.gathering, node_id_, {}};
+    desk.requests
+        .add([&](std::function<void()> on_over) {
+          return std::make_unique<ProxyRequest>(inner, settings_.get(), std::move(asked), nullptr, std::move(on_over));
+        })
+        .revalidate(std::move(entry));
+  };
+  const ProxyTools tools{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.gathering, node_id_, renew};
   desk.requests
       .add([&](std::function<void()> on_over) {
-        return std::make_unique<ProxyRequest>(tools, settings_.get(), std::move(request), std::move(exchange), std::move(on_over));
+        return std::make_unique<ProxyRequest>(tools, std::move(settings), std::move(question), std::move(exchange), std::move(on_over));
       })
       .begin();
 }

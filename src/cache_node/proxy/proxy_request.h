@@ -5,7 +5,8 @@
 //   looking    begin(): the store is asked                                              (the proxy)
 //   waiting    another request fetches the same; begin() runs again when it is over     (the other request)
 //   asking     the origin was asked, no head yet                                        (looking)
-//   passing    the head was good: the body goes to the client and, if it may, is kept   (the origin)
+//   settling   the head was good; what comes in the same turn of the loop is looked at before the client hears of it   (the origin)
+//   passing    head and body go to the client; the body, if it may, is kept             (the next turn, or enough bytes)
 //   over       on_over ran; destroyed by a later call of the loop                       (any)
 
 #include <functional>
@@ -16,10 +17,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cache_node/proxy/proxy_question.h"
 #include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/proxy/proxy_store.h"
 #include "http/cache_status.h"
 #include "http/storing.h"
+#include "net/event_loop.h"
 #include "net/exchange.h"
 #include "net/http_client.h"
 
@@ -43,42 +46,47 @@ class Gathering {
 /// What a request needs; all of it outlives it.
 struct ProxyTools {
   const base::Clock& clock;
+  net::EventLoop& loop;
   net::HttpClient& client;
   ProxyStore& store;
   Gathering& gathering;
   std::string_view id;                                                             // of the node, in Cache-Status and Via
-  std::function<void(http::Request, ProxyEntryPtr)> revalidate;                    // in the background
+  std::function<void(ProxyQuestion, ProxyEntryPtr)> revalidate;                    // in the background
 };
 
 /// Owned by one worker.
 class ProxyRequest {
  public:
-  ProxyRequest(ProxyTools, std::shared_ptr<const ProxySettings>, http::Request, std::unique_ptr<net::Exchange>, std::function<void()> on_over);
+  ProxyRequest(ProxyTools, std::shared_ptr<const ProxySettings>, ProxyQuestion, std::unique_ptr<net::Exchange>, std::function<void()> on_over);
   ~ProxyRequest();
 
   void begin();
-  /// Asks the origin whether the entry is still good, for nobody but the store.
+  /// Asks the origin whether the entry is still good, for nobody but the store, whose renewal it ends.
   void revalidate(ProxyEntryPtr);
 
  private:
   enum class Found { answered, waits, ask };
+  bool refused();
   Found look();
+  void find_stored();
   bool may_share() const;
   void ask_origin(http::Forward why);
-  net::FetchRequest question() const;
+  net::FetchRequest origin_request() const;
   void add_conditions(http::Headers&) const;
 
   void on_head(const net::FetchHead&);
   bool answered_without_body(const http::StoredHead&);
   void take_effects(const http::StoredHead&);
   void decide_keeping(const http::StoredHead&, const net::FetchHead&);
-  void pass_head(const http::StoredHead&, const net::FetchHead&);
+  void pass_head(bool is_whole);
   net::Flow on_body(std::string_view);
   bool has_room(std::size_t bytes);
   void pass_on();
   void pass_on_when_drained();
   void on_done(base::Result<void>);
   void keep();
+  void write_rest();
+  bool is_kept_whole() const;
   void drop_body();
 
   void answer(const ProxyEntryPtr&, http::CacheStatus);
@@ -86,17 +94,26 @@ class ProxyRequest {
   bool is_stand_in() const;
   http::FreshnessRules rules() const;
   std::int64_t ttl_of(const http::StoredHead&) const;
+  std::chrono::nanoseconds left_of_error(const http::StoredHead&) const;
   void release_waiting();
   void end();
 
   ProxyTools tools_;
   std::shared_ptr<const ProxySettings> settings_;
-  http::Request request_;
+  ProxyQuestion question_;
+  const http::Request& request_;               // the question's
   std::unique_ptr<net::Exchange> exchange_;
   std::function<void()> on_over_;
-  std::string key_;
+  const std::string& key_;                     // the question's
   std::unique_ptr<net::Fetch> fetch_;
   ProxyEntryPtr stored_;                       // what is asked about, or may stand in
+  ProxyEntryPtr renewing_;                     // what the store must hear that it is asked about no longer
+  struct Settling {
+    http::StoredHead response;
+    std::optional<std::uint64_t> length;
+  };
+  std::optional<Settling> settling_;           // the head, until the client has it
+  net::Timer settle_;
   bool validates_ = false;
   bool leads_ = false;
   bool has_waited_ = false;
@@ -104,7 +121,7 @@ class ProxyRequest {
   http::Forward why_ = http::Forward::uri_miss;
   base::WallTime requested_;
   std::shared_ptr<ProxyEntry> kept_;           // the response that arrives, while it may be kept
-  std::string body_;                           // of it; the client reads along, however slow it is
+  std::string body_;                           // of it, or what came while the head settles; the client reads along, however slow it is
   std::size_t passed_ = 0;                     // how much of that the client's exchange has
   bool is_draining_ = false;                   // when_drained is pending
   std::uint64_t room_ = 0;

@@ -76,6 +76,16 @@ ProxyStore::Totals ProxyStore::totals() const {
   return totals_;
 }
 
+bool ProxyStore::begin_renewal(const ProxyEntryPtr& entry) {
+  const std::lock_guard lock(mutex_);
+  return renewals_.insert(entry).second;
+}
+
+void ProxyStore::end_renewal(const ProxyEntryPtr& entry) {
+  const std::lock_guard lock(mutex_);
+  renewals_.erase(entry);
+}
+
 bool ProxyStore::take_room(std::uint64_t bytes, std::uint64_t bound) {
   if (filling_.fetch_add(bytes) + bytes <= bound) return true;
   filling_ -= bytes;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/bytes.h"
@@ -47,6 +48,10 @@ class ProxyStore {
   };
   Totals totals() const;
 
+  /// Whether nobody renews this response yet; from then on the caller does, until end_renewal().
+  bool begin_renewal(const ProxyEntryPtr&);
+  void end_renewal(const ProxyEntryPtr&);
+
   /// Room for a body that is arriving; false when so many bytes are on their way already.
   bool take_room(std::uint64_t bytes, std::uint64_t bound);
   void give_room(std::uint64_t bytes) { filling_ -= bytes; }
@@ -65,6 +70,7 @@ class ProxyStore {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
+  std::unordered_set<ProxyEntryPtr> renewals_;   // in the background; as many as there are such requests
   Sieve sieve_;
   std::uint64_t max_bytes_;
   Totals totals_;
