@@ -53,7 +53,8 @@ void FillRunner::ask() {
   refusal_.reset();
   prefix_.reset();
   const bool found = turns_.find_one_to_ask();
-  FillFailure left_alone{&problems::origin_unavailable, "the origin failed too often and is left alone for a moment", "circuit_open"};
+  FillFailure left_alone{turns_.answers_badly() ? &problems::origin_broken : &problems::origin_unavailable,
+                         "the origin failed too often and is left alone for a moment", "circuit_open"};
   if (!turns_.is_last_resort()) left_alone.cause = place().name + " failed too often and is left alone for a moment";
   if (turns_.is_last_resort()) note_lost_origin(left_alone);
   if (found) return send(place());
@@ -199,7 +200,7 @@ void FillRunner::ended(base::Result<void> result) {
   if (!result) {
     // A node that cuts a body may only hand on what its origin did.
     const auto kind = result.error().kind;
-    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden)) turns_.failed(result.error().text);
+    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden)) turns_.failed(result.error().text, kind == base::ErrorKind::protocol);
     if (feeding_) return broke_off(result.error());
     const auto failure = failure_of(result.error());
     if (turns_.has_next()) return pass_over(failure);

@@ -20,7 +20,7 @@ void FillRunner::head_came(const net::FetchHead& head) {
   answers_ = true;
   // An origin that breaks down says 5xx; a node that says anything is there.
   if (place().is_node() || head.status < 500) turns_.answered();
-  else turns_.failed(fmt::format("it answered {}", head.status));
+  else turns_.failed(fmt::format("it answered {}", head.status), head.status != 503);
   const bool declined = place().is_node() && node_declined(head);
   if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
   if (refusal_) fetch_.reset();

@@ -148,6 +148,7 @@ std::optional<http::Uri> moved_to(std::string_view origin, const http::Uri& uri)
   if (!moved) return std::nullopt;
   moved->path = uri.path;
   moved->query = uri.query;
+  moved->empty_query = uri.empty_query;
   return std::move(*moved);
 }
 
@@ -179,7 +180,7 @@ std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& 
   }
 
   const auto mark = kMark + std::to_string(index);
-  OriginPath result{"", encoded_query(uri.query)};
+  OriginPath result{"", uri.empty_query ? std::string(kEncodedQuery) : encoded_query(uri.query)};
   if (!is_plain_path(uri.path)) {
     if (has_dot_segment(uri.path)) return std::nullopt;
     result.path = mark + "b/" + encoded_path(uri.path);
@@ -214,6 +215,7 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   if (!uri) return uri;
   uri->path = std::move(at_origin);
   uri->query = written_query(query);
+  uri->empty_query = query == kEncodedQuery;
   if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos) return refused("not a query of a link");
   const auto again = to_origin_path(set, *uri);
   if (!again || again->path != path || again->query != query) return refused("not written as this object is named");

@@ -7,7 +7,7 @@
 //   at the channel's n-th extra origin (1 …)   →  "~n/" and its path             "~2/ads/ad1.m3u8"
 //   at a backup of the source's origin         →  the same, numbered after the extra origins
 //   a path that does not arrive as it is        →  "~nb/" and its base64url       "~0b/L2xpdmUvL2EudHM.ts"  for "/live//a.ts"
-//   a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for "a=%2f"
+//   a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for "a=%2f", "~q=" for an empty one
 //
 // '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). What a browser, a library or our front door would spell
 // differently is encoded, with the suffix of the file after it, so that each object has one name and the origin gets the bytes that it signed.

@@ -167,9 +167,10 @@ std::string escape_written_query(std::string_view query) { return escape_where(q
 constexpr Spelling as_written(std::size_t max_bytes) { return {escape_written_path, escape_written_query, max_bytes}; }
 
 /// The last step for both ways to a URI.
-base::Result<Uri> finish(Uri uri, std::string_view path, std::string_view query, const Spelling& spelling) {
+base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::string_view> query, const Spelling& spelling) {
   uri.path = path.empty() ? "/" : without_dot_segments(spelling.path(path));
-  uri.query = spelling.query(query);
+  uri.query = spelling.query(query.value_or(""));
+  uri.empty_query = query && query->empty();
   if (uri.text().size() > spelling.max_bytes) return too_long(spelling.max_bytes);
   return uri;
 }
@@ -180,7 +181,7 @@ base::Result<Uri> from_absolute(const Parts& parts, const Spelling& spelling) {
   if (uri.scheme != "http" && uri.scheme != "https") return refuse("the URI's scheme is neither http nor https");
   if (!parts.authority) return refuse("the URI has no host");
   if (const auto read = read_authority(*parts.authority, uri); !read) return tl::unexpected(read.error());
-  return finish(std::move(uri), parts.path, parts.query.value_or(""), spelling);
+  return finish(std::move(uri), parts.path, parts.query, spelling);
 }
 
 base::Result<Uri> parse_with(std::string_view text, const Spelling& spelling) {
@@ -197,10 +198,11 @@ base::Result<Uri> resolve_with(const Uri& base, std::string_view reference, cons
     return from_absolute(parts, spelling);
   }
   Uri uri{base.scheme, base.host, base.port, {}, {}};
-  if (parts.path.empty()) return finish(std::move(uri), base.path, parts.query.value_or(base.query), spelling);
-  if (parts.path.starts_with('/')) return finish(std::move(uri), parts.path, parts.query.value_or(""), spelling);
+  const bool base_has_query = !base.query.empty() || base.empty_query;
+  if (parts.path.empty()) return finish(std::move(uri), base.path, !parts.query && base_has_query ? std::optional<std::string_view>(base.query) : parts.query, spelling);
+  if (parts.path.starts_with('/')) return finish(std::move(uri), parts.path, parts.query, spelling);
   const auto merged = base.path.substr(0, base.path.rfind('/') + 1) + std::string(parts.path);
-  return finish(std::move(uri), merged, parts.query.value_or(""), spelling);
+  return finish(std::move(uri), merged, parts.query, spelling);
 }
 
 base::Status check_written(std::string_view text, std::size_t max_bytes) {
@@ -217,7 +219,7 @@ std::string Uri::origin() const {
   return text;
 }
 
-std::string Uri::target() const { return query.empty() ? path : path + '?' + query; }
+std::string Uri::target() const { return query.empty() && !empty_query ? path : path + '?' + query; }
 
 std::string Uri::text() const { return origin() + target(); }
 

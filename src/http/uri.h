@@ -19,6 +19,7 @@ struct Uri {
   std::uint16_t port = 0;  // the scheme's default when none is written
   std::string path;
   std::string query;
+  bool empty_query = false;  // a '?' stands, and nothing follows it
 
   /// scheme://host[:port], the port left out when it is the default.
   std::string origin() const;

@@ -40,6 +40,7 @@ CURL* Transfer::make_easy() {
   curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   if (redirects_ == 0 && !request_.target.empty() && !breaks_a_line(request_.target)) curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request_.target.c_str());
+  else if (uri_.empty_query) curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, uri_.target().c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -232,3 +232,19 @@ TEST_CASE("a relative reference leads from one document to the other") {
     }
   }
 }
+
+TEST_CASE("an empty query is told from none, through parsing and resolution") {
+  for (const std::string_view text : {"http://h/a?", "http://h/?", "http://h/a"}) {
+    const auto uri = http::parse_uri(text);
+    REQUIRE(uri.has_value());
+    CHECK(uri->text() == text);
+    CHECK(uri->empty_query == text.ends_with('?'));
+  }
+  const auto base = http::parse_uri("http://h/d/a?");
+  REQUIRE(base.has_value());
+  CHECK(http::resolve(*base, "b?")->text() == "http://h/d/b?");
+  CHECK(http::resolve(*base, "b")->text() == "http://h/d/b");
+  CHECK(http::resolve(*base, "")->text() == "http://h/d/a?");
+  CHECK(http::resolve(*base, "?x")->text() == "http://h/d/a?x");
+  CHECK(http::resolve(*http::parse_uri("http://h/d/a?x"), "?")->text() == "http://h/d/a?");
+}

@@ -29,7 +29,7 @@ void Circuits::succeeded(std::string_view name) {
   log_.info("cache_node", "circuit_closed", {{"place", name}});
 }
 
-void Circuits::failed(std::string_view name, const CircuitSettings& settings, base::SteadyTime now, std::string_view why) {
+void Circuits::failed(std::string_view name, const CircuitSettings& settings, base::SteadyTime now, std::string_view why, bool badly) {
   {
     const std::lock_guard lock(mutex_);
     auto found = circuits_.find(name);
@@ -39,6 +39,7 @@ void Circuits::failed(std::string_view name, const CircuitSettings& settings, ba
     }
     auto& circuit = found->second;
     circuit.rest = settings.rest;
+    circuit.badly = badly;
     if (circuit.open) {
       circuit.next_try = now + circuit.rest;
       return;
@@ -50,6 +51,12 @@ void Circuits::failed(std::string_view name, const CircuitSettings& settings, ba
     opened_.add();
   }
   log_.warning("cache_node", "circuit_opened", {{"place", name}, {"error", why}});
+}
+
+bool Circuits::answers_badly(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = circuits_.find(name);
+  return found != circuits_.end() && found->second.badly;
 }
 
 bool Circuits::is_open(std::string_view name) const {

@@ -34,7 +34,10 @@ class Circuits {
   /// Whether a fill may ask there now. True makes the caller the one who asks when the circuit is half-open.
   bool may_ask(std::string_view name, base::SteadyTime now);
   void succeeded(std::string_view name);
-  void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why);
+  /// `badly`: it was there and gave what cannot be used, as opposed to nothing.
+  void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why, bool badly = false);
+  /// What it did the last time that it failed.
+  bool answers_badly(std::string_view name) const;
 
   /// Of those that are known; for tests and status pages.
   bool is_open(std::string_view name) const;
@@ -46,6 +49,7 @@ class Circuits {
   struct Circuit {
     std::int64_t failures = 0;                 // in a row
     bool open = false;
+    bool badly = false;
     std::chrono::milliseconds rest{};
     base::SteadyTime next_try{};               // when open
   };

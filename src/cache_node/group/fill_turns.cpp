@@ -20,6 +20,12 @@ bool FillTurns::find_one_to_ask() {
   return true;
 }
 
+bool FillTurns::answers_badly() const {
+  for (auto i = turn_ + 1; i-- > 0;)
+    if (!places_[i].is_node()) return circuits_.answers_badly(places_[i].name);
+  return circuits_.answers_badly(place().name);
+}
+
 std::optional<std::chrono::milliseconds> FillTurns::next_pause() {
   const auto pause = pause_;
   if (clock_.steady_now() - started_ + pause > settings_.hold) return std::nullopt;

@@ -37,7 +37,9 @@ class FillTurns {
   bool find_one_to_ask();
   /// What became of the question to place(), for all fills to know.
   void answered() { circuits_.succeeded(place().name); }
-  void failed(std::string_view why) { circuits_.failed(place().name, place().circuit, clock_.steady_now(), why); }
+  void failed(std::string_view why, bool badly = false) { circuits_.failed(place().name, place().circuit, clock_.steady_now(), why, badly); }
+  /// Whether place(), or the origin before it where that is a node, was there when it failed, and gave what cannot be used.
+  bool answers_badly() const;
 
   /// How long to wait before all are asked again, each time twice as long. Nothing: it was waited for long enough.
   std::optional<std::chrono::milliseconds> next_pause();

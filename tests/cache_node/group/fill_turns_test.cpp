@@ -89,3 +89,12 @@ TEST_CASE_FIXTURE(Fixture, "a node that waits is asked again for as long as it m
   CHECK(turns.may_retry());
   CHECK_FALSE(turns.may_retry());
 }
+
+TEST_CASE_FIXTURE(Fixture, "what is told of a place that is left alone is what it did last: nothing, or what cannot be used") {
+  turns.failed("refused");
+  CHECK_FALSE(turns.answers_badly());
+  turns.failed("the head was cut", true);
+  CHECK(turns.answers_badly());
+  turns.failed("refused");
+  CHECK_FALSE(turns.answers_badly());
+}
