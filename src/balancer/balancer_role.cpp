@@ -1,5 +1,6 @@
 #include "balancer/balancer_role.h"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "balancer/news/order_desk.h"
 #include "balancer/node_registry.h"
 #include "balancer/pins.h"
+#include "balancer/rendered_texts.h"
 #include "balancer/request_flow.h"
 #include "balancer/routing/prober.h"
 #include "balancer/routing/routing_desk.h"
@@ -29,6 +31,7 @@
 #include "balancer/slate/turn_book.h"
 #include "balancer/sources.h"
 #include "balancer/steering/steering_desk.h"
+#include "base/memory.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
 #include "http/message.h"
@@ -40,6 +43,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMostStateBytes = 4ull << 30;   // two million sessions with their pins take about a quarter of it
+
+/// Sessions whose pins and turns are kept: those that may be known, and as many that have lapsed.
+std::size_t most_kept(const BalancerSettings& settings) {
+  constexpr std::int64_t kAtLeast = 65'536;
+  return static_cast<std::size_t>(std::max(kAtLeast, 2 * settings.max_sessions));
+}
 
 /// Any thread for ready(), describe() and the handlers; the rest on the main thread.
 class BalancerRole final : public runtime::Role {
@@ -53,7 +62,7 @@ class BalancerRole final : public runtime::Role {
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_, [this] { return listed_links(); }),
         news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
         orders_(services.log, news_, nodes_, view_, services.workers.size()),
-        slates_(services.clock, services.log, services.metrics), turns_(services.clock), slate_door_(services.clock, slates_, nodes_, view_),
+        slates_(services.clock, services.log, services.metrics, texts_), turns_(services.clock, services.metrics, most_kept(settings_)), slate_door_(services.clock, slates_, nodes_, view_),
         desk_(services.clock, services.log, services.metrics, admission_, pins_, router_, view_), board_(services.clock, admission_),
         switch_(services.log, services.metrics, admission_, view_), steering_(services.clock, services.metrics, router_, pins_, admission_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, turns_, steering_,
@@ -61,7 +70,12 @@ class BalancerRole final : public runtime::Role {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
                },
                [this] { return listed_links(); }},
-              services.workers.size()) {}
+              services.workers.size()) {
+    base::Memory::of_process().on_look([weak = std::weak_ptr<RenderedTexts>(texts_)](base::MemoryLevel level, const base::MemoryUse&) {
+      const auto texts = level == base::MemoryLevel::plenty ? nullptr : weak.lock();
+      if (texts) texts->shrink(level == base::MemoryLevel::scarce ? texts->bytes() / 2 : 0);
+    });
+  }
 
   std::string_view name() const override { return "balancer"; }
 
@@ -115,8 +129,10 @@ class BalancerRole final : public runtime::Role {
     const auto reached = turns_.load(*store_);
     if (!reached) return tl::unexpected(reached.error());
     if (*reached) slates_.continue_from(**reached);
-    if (auto loaded = pins_.load(*store_, services_.clock.steady_now()); !loaded) return loaded;
-    sources_.emplace(services_, *store_, settings_.origin.as_source_settings(), &news_);
+    if (auto loaded = pins_.load(*store_); !loaded) return loaded;
+    auto source_settings = settings_.origin.as_source_settings();
+    source_settings.texts = texts_;
+    sources_.emplace(services_, *store_, source_settings, &news_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     auto keys = contracts::key_ring(event_);
@@ -194,6 +210,7 @@ class BalancerRole final : public runtime::Role {
     files_.configure(settings.routing);
     router_.configure(settings.routing.gone_lifetime);
     probe_period_ = settings.routing.probe_period;
+    texts_->configure(settings.rendered_bytes);
     sources_->configure(view->event, view->keys);
     admission_.configure(access, channel_facts(event, access));
     view_.publish(std::move(view));
@@ -202,12 +219,13 @@ class BalancerRole final : public runtime::Role {
   /// On the first worker's loop.
   void start_timers(net::EventLoop& loop) {
     tick_ = loop.every(100ms, [this] { admission_.tick([this](access::SessionId id) {
-      pins_.release(id);
+      pins_.lapse(id);
       router_.release(id);
     }); });
     sweep_turns_ = loop.every(2s, [this] {
       turns_.sweep({slates_.now(), slates_.ahead()});
-      pins_.sweep(services_.clock.steady_now());
+      pins_.sweep();
+      texts_->sweep();
     });
     tell_traffic_ = loop.every(1s, [this] { tell_traffic(admission_, *nodes_.table()); });
     prober_ = std::make_unique<Prober>(services_.clock, nodes_, services_.workers.front()->client);
@@ -240,9 +258,10 @@ class BalancerRole final : public runtime::Role {
   const OperatorRules operators_;         // likewise
   std::atomic<bool> is_serving_{false};
 
+  const std::shared_ptr<RenderedTexts> texts_ = std::make_shared<RenderedTexts>(services_.clock, services_.metrics, settings_.rendered_bytes);
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back
-  PinBoard pins_;
+  PinBoard pins_{services_.clock, services_.metrics, most_kept(settings_)};
   NodeRegistry nodes_;
   LimitsDesk limits_desk_{services_.log, admission_, nodes_, view_};
   RoutingFiles files_{services_.clock, services_.log, services_.metrics};

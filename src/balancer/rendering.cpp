@@ -45,7 +45,8 @@ std::string media_text(const hls::Playlist& playlist, const std::vector<SourceLi
     const auto* link = link_of(playlist, links, use);
     if (!link) return std::nullopt;
     if (!link->is_pinned || pins.empty()) return link->reference;
-    return node_url(pins, use.msn) + link->target;
+    const auto& url = node_url(pins, use.msn);
+    return url.empty() ? link->reference : url + link->target;
   };
   return hls::write(playlist, map, {.drop_delta_updates = true});
 }
@@ -63,9 +64,11 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
 }
 
 MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links, base::WallTime confirmed_at,
-                             base::Counter renders, std::shared_ptr<Audience> audience, std::shared_ptr<PublishGate> gate)
-    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), audience_(std::move(audience)),
-      gate_(std::move(gate)) {}
+                             base::Counter renders, std::shared_ptr<RenderedTexts> texts, std::shared_ptr<Audience> audience, std::shared_ptr<PublishGate> gate)
+    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), texts_(std::move(texts)),
+      owner_(texts_->new_owner()), audience_(std::move(audience)), gate_(std::move(gate)) {}
+
+MediaSnapshot::~MediaSnapshot() { texts_->forget(owner_); }
 
 std::shared_ptr<const Rendered> MediaSnapshot::build(const LinkPins& pins) const {
   renders_.add();
@@ -73,16 +76,7 @@ std::shared_ptr<const Rendered> MediaSnapshot::build(const LinkPins& pins) const
 }
 
 std::shared_ptr<const Rendered> MediaSnapshot::render(const LinkPins& pins) const {
-  std::shared_ptr<Kept> kept;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [known, rendering] : kept_)
-      if (known == pins) kept = rendering;
-    if (!kept && kept_.size() < kRenderingsKept) kept = kept_.emplace_back(pins, std::make_shared<Kept>()).second;
-  }
-  if (!kept) return build(pins);
-  std::call_once(kept->once, [&] { kept->rendered = build(pins); });
-  return kept->rendered;
+  return texts_->get(owner_, pins, [&] { return build(pins); });
 }
 
 // Only a multivariant playlist opens a session, so nobody sees this.

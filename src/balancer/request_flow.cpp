@@ -263,6 +263,13 @@ SnapshotPtr RequestFlow::listed(runtime::Worker& worker, Viewer& viewer, const P
   return nullptr;
 }
 
+/// How long a player that does not ask again may use what the playlist lists: origins keep a segment for as long as it was listed and the
+/// longest playlist with it once more (RFC 8216 section 6.2.2).
+std::chrono::milliseconds RequestFlow::held_for(const SourceSnapshot& snapshot) {
+  constexpr std::int64_t kMostSegments = 1'000'000;
+  return 2 * std::clamp<std::int64_t>(snapshot.next_msn() - snapshot.first_msn(), 0, kMostSegments) * snapshot.target_duration();
+}
+
 LinkPins RequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnapshot& snapshot) {
   const auto& choice = routed.choice;
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
@@ -271,7 +278,7 @@ LinkPins RequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnap
   // Where the player was asked for, direct links were given because it bears this.
   const bool was_chosen_by_player = viewer.channel->links == contracts::LinksMode::automatic;
   const bool bears_it = was_chosen_by_player || bears_rewriting(viewer.player(), viewer.view->direct_players);
-  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn()}, *routed.nodes, choice.node->address, bears_it, viewer.pathway,
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn(), held_for(snapshot)}, *routed.nodes, choice.node->address, bears_it, viewer.pathway,
                          viewer.first);
 }
 

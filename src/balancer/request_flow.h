@@ -70,6 +70,7 @@ class RequestFlow {
   bool take_token(runtime::Worker&, Viewer&, std::string_view text);
   bool renew(Viewer&, std::chrono::milliseconds idle);
   static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);
+  static std::chrono::milliseconds held_for(const SourceSnapshot&);
   bool renew_for(Viewer&, const PlaylistAnswer&);
   bool admit(Viewer&);
   void hear_cache(Viewer&);

@@ -29,7 +29,8 @@ struct BlockingReload {
   }
 };
 
-/// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat says).
+/// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat says); empty: from this balancer, which
+/// answers each with a 307.
 struct LinkPin {
   std::int64_t first_msn = 0;
   std::string node_url;

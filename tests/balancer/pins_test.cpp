@@ -13,6 +13,7 @@
 
 using namespace tribune;
 using namespace tribune::balancer;
+using namespace std::chrono_literals;
 using test::node;
 using test::table;
 
@@ -29,10 +30,25 @@ std::string text(const LinkPins& pins) {
 
 struct Scene {
   NodeTable nodes = table({node("a"), node("b"), node("c")});
-  PinBoard board;
+  base::ManualClock clock;
+  base::Metrics metrics;
+  PinBoard board{clock, metrics};
 
   std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool takes_rewriting = false, access::SessionId viewer = kViewer) {
     return text(board.pin(viewer, {first, next}, nodes, nodes.find(chosen)->address, takes_rewriting));
+  }
+  /// A live window of 30 s that the viewer's player may hold for a minute.
+  std::string see_held(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held, const std::string& token_node = "") {
+    const auto* named = token_node.empty() ? nullptr : nodes.find(token_node);
+    return text(board.pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false, {}, named ? named->address : nullptr));
+  }
+  void sweep() {
+    for (int i = 0; i < 8; ++i) board.sweep();
+  }
+  double metric(const std::string& name) {
+    const auto scraped = metrics.scrape();
+    const auto at = scraped.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : std::stod(scraped.substr(at + name.size() + 2));
   }
   void kill(const std::string& id) {
     for (auto& state : nodes.nodes)
@@ -101,14 +117,85 @@ TEST_CASE("Pins are dropped when the window has left them, after the slowest ren
   CHECK(s.see("b", 105, 111) == "0=b");
 }
 
-TEST_CASE("Only a few pins are kept, the newest") {
+TEST_CASE("However often a session changes its node, no listed segment gets another one") {
   Scene s;
   std::int64_t next = 106;
-  s.see("a", 0, next);
-  for (int i = 0; i < 20; ++i) s.see(i % 2 ? "a" : "b", 0, ++next);
-  const auto pins = s.board.pin(kViewer, {0, next}, s.nodes, s.nodes.find("a")->address, false);
-  CHECK(pins.size() == kMaxPins);
-  CHECK(pins.back().first_msn == next - 1);
+  std::map<std::int64_t, std::string> listed;
+  int changed = 0;
+  bool has_redirects = false;
+  const auto look = [&](const std::string& chosen) {
+    const auto pins = s.board.pin(kViewer, {0, next}, s.nodes, s.nodes.find(chosen)->address, false);
+    CHECK(pins.size() <= kMaxPins);
+    for (std::int64_t msn = 0; msn < next; ++msn) {
+      std::string url = pins.front().node_url;
+      for (const auto& pin : pins)
+        if (pin.first_msn <= msn) url = pin.node_url;
+      has_redirects |= url.empty();
+      const auto [entry, is_new] = listed.emplace(msn, url);
+      if (!is_new && entry->second != url) ++changed;
+    }
+  };
+  look("a");
+  for (int i = 0; i < 9; ++i, ++next) look(i % 2 ? "a" : "b");
+  CHECK_FALSE(has_redirects);
+  for (int i = 0; i < 100; ++i, ++next) look(i % 2 ? "a" : "b");
+  CHECK(changed == 0);
+  CHECK(has_redirects);                            // of the segments after the last pin that was kept
+  CHECK(s.metric("tribune_balancer_pins_full_total") == 1);
+  CHECK(!s.board.last_node(kViewer).empty());
+  CHECK(s.see("c", 400, 406) == "0=c");            // the window has left them all behind
+}
+
+TEST_CASE("A short rendition does not make a long one forget its nodes") {
+  Scene s;
+  s.see("a", 0, 1000);                             // hours of video
+  CHECK(s.see("b", 1, 1001) == "0=a 1000=b");
+  CHECK(s.see("b", 1100, 1106) == "0=b");          // subtitles of a minute
+  CHECK(s.see("b", 101, 1106) == "0=a 1000=b");
+}
+
+TEST_CASE("Pins outlast their session while its player may hold what was listed") {
+  Scene s;
+  s.see_held("a", 100, 106, 10min);
+  CHECK(s.see_held("b", 101, 107, 10min) == "0=a 106=b");
+  s.board.lapse(kViewer);
+  s.clock.advance(9min);
+  s.sweep();
+  CHECK(s.see_held("b", 101, 107, 10min, "a") == "0=a 106=b");
+  s.board.lapse(kViewer);
+  s.clock.advance(10min);
+  s.sweep();
+  CHECK(s.board.size() == 0);
+}
+
+TEST_CASE("Pins of a session that lasts are not swept, however long nobody asks for its playlist") {
+  Scene s;
+  s.see_held("a", 100, 106, 1min);
+  s.clock.advance(24h);
+  s.sweep();
+  CHECK(s.board.last_node(kViewer) == "a");
+  s.clock.advance(kForgetPinsAfter);
+  s.sweep();
+  CHECK(s.board.size() == 0);                      // nobody said that it has lapsed, but none lasts for so long
+}
+
+TEST_CASE("A session whose first node is gone gets no links to it when its pins are made anew") {
+  Scene s;
+  s.kill("a");
+  CHECK(s.see_held("b", 100, 106, 1min, "a") == "0=b");
+}
+
+TEST_CASE("The board is bounded: who was not seen for longest is given up, and counted") {
+  Scene s;
+  PinBoard small(s.clock, s.metrics, 128);
+  for (access::SessionId viewer = 1; viewer <= 10'000; ++viewer) {
+    small.pin(viewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false);
+    small.pin(1, {100, 106}, s.nodes, s.nodes.find("b")->address, false);
+  }
+  CHECK(small.size() <= 128);
+  CHECK(small.last_node(1) == "b");                // seen all the time
+  CHECK(small.last_node(10'000) == "a");
+  CHECK(s.metric("tribune_balancer_pins_given_up_total") == doctest::Approx(10'000 - static_cast<double>(small.size())));
 }
 
 TEST_CASE("Listed links of a dead node go to the new one for players that bear it") {

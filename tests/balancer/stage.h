@@ -102,11 +102,12 @@ struct Stage {
   balancer::PublishedView view{nullptr};
   balancer::NodeRegistry nodes{clock, log, metrics};
   access::Admission admission{clock, log, metrics, {}, 3};
-  balancer::PinBoard pins;
+  balancer::PinBoard pins{clock, metrics};
   balancer::RoutingFiles files{clock, log, metrics};
   balancer::SessionRouter router{clock, log, nodes, files, admission};
-  balancer::Slates slates{clock, log, metrics};
-  balancer::TurnBook turns{clock};
+  std::shared_ptr<balancer::RenderedTexts> texts = std::make_shared<balancer::RenderedTexts>(clock, metrics, balancer::kRenderedBytes);
+  balancer::Slates slates{clock, log, metrics, texts};
+  balancer::TurnBook turns{clock, metrics};
   balancer::SteeringDesk steering{clock, metrics, router, pins, admission, view};
   base::KeyRing keys = one_key();
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,11 @@ std::optional<TurnRecord> turn_from_text(std::string_view text) {
                     (*parts)[5] == "direct" ? contracts::LinksMode::direct : contracts::LinksMode::redirect};
 }
 
+TurnBook::TurnBook(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
+    : clock_(clock), most_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      given_up_(metrics.counter("tribune_balancer_turns_given_up_total",
+                                "Viewers whose way through the waiting room was forgotten early, the least recently seen first, because as many as may be are known.")) {}
+
 base::Result<std::optional<SlateTime>> TurnBook::load(store::Store& store) {
   store_ = &store;
   const auto now = clock_.steady_now();
@@ -61,8 +67,14 @@ base::Result<std::optional<SlateTime>> TurnBook::load(store::Store& store) {
     }
     const auto id = session_of(key);
     const auto record = turn_from_text(value);
-    if (id && record) shard_of(*id).turns[*id] = {*record, std::make_shared<std::atomic<bool>>(true), now};
-    else store.erase(kTurnsTable, std::string(key));
+    if (!id || !record) {
+      store.erase(kTurnsTable, std::string(key));
+      return true;
+    }
+    auto& shard = shard_of(*id);
+    const std::lock_guard lock(shard.mutex);
+    shard.turns.try_emplace(*id, Entry{*record, std::make_shared<std::atomic<bool>>(true), now});
+    make_room(shard);
     return true;
   });
   if (!scanned) return tl::unexpected(scanned.error());
@@ -72,10 +84,19 @@ base::Result<std::optional<SlateTime>> TurnBook::load(store::Store& store) {
 std::optional<TurnBook::Found> TurnBook::find(contracts::SessionId id) {
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.turns.find(id);
-  if (found == shard.turns.end()) return std::nullopt;
-  found->second.seen = clock_.steady_now();
-  return Found{found->second.record, found->second.saved->load()};
+  auto* found = shard.turns.find(id);
+  if (!found) return std::nullopt;
+  found->seen = clock_.steady_now();
+  return Found{found->record, found->saved->load()};
+}
+
+void TurnBook::make_room(Shard& shard) {
+  while (shard.turns.size() > most_in_shard_) {
+    const contracts::SessionId id = shard.turns.oldest()->first;
+    shard.turns.erase(id);
+    if (store_) store_->erase(kTurnsTable, contracts::session_name(id));
+    given_up_.add();
+  }
 }
 
 TurnBook::Found TurnBook::begin(contracts::SessionId id, const TurnRecord& record) {
@@ -84,7 +105,8 @@ TurnBook::Found TurnBook::begin(contracts::SessionId id, const TurnRecord& recor
   {
     const std::lock_guard lock(shard.mutex);
     const auto [entry, is_new] = shard.turns.try_emplace(id, Entry{record, saved, clock_.steady_now()});
-    if (!is_new) return Found{entry->second.record, entry->second.saved->load()};
+    if (!is_new) return Found{entry.record, entry.saved->load()};
+    make_room(shard);
   }
   // A disk that fails costs those who are called now their place in the numbering at a restart, not their place in the event.
   if (store_) store_->put(kTurnsTable, contracts::session_name(id), to_text(record), [saved](base::Status) { *saved = true; });
@@ -94,13 +116,14 @@ TurnBook::Found TurnBook::begin(contracts::SessionId id, const TurnRecord& recor
 void TurnBook::sweep(const SlateTime& time) {
   const auto now = clock_.steady_now();
   std::vector<contracts::SessionId> gone;
-  for (auto& shard : shards_) {
+  for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
+    auto& shard = shards_[swept_++ % kShards];
     const std::lock_guard lock(shard.mutex);
-    std::erase_if(shard.turns, [&](const auto& known) {
-      const bool is_gone = now - known.second.seen >= kForgetTurnAfter;
-      if (is_gone) gone.push_back(known.first);
-      return is_gone;
-    });
+    while (const auto* oldest = shard.turns.oldest()) {   // those seen last stand last
+      if (now - oldest->second.seen < kForgetTurnAfter) break;
+      gone.push_back(oldest->first);
+      shard.turns.erase(contracts::SessionId{oldest->first});
+    }
   }
   if (!store_) return;
   for (const auto id : gone) store_->erase(kTurnsTable, contracts::session_name(id));
