@@ -92,6 +92,9 @@ const config::Section<BalancerSettings>& balancer_section() {
                     "How long an operator's order to all cache nodes waits for their answers. A node that is away by then is named.")
           .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},
                  "Sessions that this process keeps in memory, some 300 bytes each. Read at the start; a reload does not change it.")
+          .bytes("rendered_bytes", &BalancerSettings::rendered_bytes, {16ull << 20, 64ull << 30},
+                 "Rendered playlists that are kept in memory, compressed and not: one for each playlist and list of pins, and those of the waiting rooms. "
+                 "The least recently used give way; viewers share what is kept.")
           .texts("direct_players", &BalancerSettings::direct_players,
                  "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that try a listed "
                  "segment again at another URI when its node is gone. A browser does not say which player runs in it: a page adds it to the URL that "

@@ -8,6 +8,7 @@
 
 #include "balancer/node_registry.h"
 #include "balancer/players.h"
+#include "balancer/rendered_texts.h"
 #include "balancer/routing/routing_settings.h"
 #include "balancer/sources.h"
 #include "balancer/steering/steering_settings.h"
@@ -40,6 +41,7 @@ struct BalancerSettings {
   std::chrono::milliseconds publish_delay{200};
   std::chrono::milliseconds order_deadline{5'000};
   std::int64_t max_sessions = 2'000'000;
+  std::uint64_t rendered_bytes = kRenderedBytes;
   std::vector<std::string> direct_players = default_direct_players();
   std::string slate_folder;
   std::string slate_origin;

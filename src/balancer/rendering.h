@@ -1,13 +1,13 @@
 #pragma once
 // Playlists as viewers get them: the text with its links, compressed once, with its ETag.
 
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "balancer/rendered_texts.h"
 #include "balancer/source_links.h"
 #include "balancer/source_snapshot.h"
 #include "base/metrics.h"
@@ -21,14 +21,12 @@ std::string media_text(const hls::Playlist&, const std::vector<SourceLinkPtr>&, 
 /// A body with its compressed form and their ETags.
 std::shared_ptr<const Rendered> rendered(std::string text);
 
-/// Renderings that a snapshot keeps; a viewer with further pins gets one of their own.
-inline constexpr std::size_t kRenderingsKept = 64;
-
-/// A media playlist. Immutable; const methods from any thread.
+/// A media playlist; its renderings are kept with all others. Immutable; const methods from any thread.
 class MediaSnapshot final : public SourceSnapshot {
  public:
   MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders,
-                std::shared_ptr<Audience> audience = nullptr, std::shared_ptr<PublishGate> gate = nullptr);
+                std::shared_ptr<RenderedTexts> texts, std::shared_ptr<Audience> audience = nullptr, std::shared_ptr<PublishGate> gate = nullptr);
+  ~MediaSnapshot() override;
 
   bool is_multivariant() const override { return false; }
   std::int64_t first_msn() const override { return playlist_->media_sequence; }
@@ -45,20 +43,16 @@ class MediaSnapshot final : public SourceSnapshot {
   PublishGate* gate() const override { return gate_.get(); }
 
  private:
-  struct Kept {
-    std::once_flag once;
-    std::shared_ptr<const Rendered> rendered;
-  };
   std::shared_ptr<const Rendered> build(const LinkPins&) const;
 
   std::shared_ptr<const hls::Playlist> playlist_;
   std::vector<SourceLinkPtr> links_;
   base::WallTime confirmed_at_;
   mutable base::Counter renders_;
+  std::shared_ptr<RenderedTexts> texts_;
+  std::uint64_t owner_;          // there
   std::shared_ptr<Audience> audience_;
   std::shared_ptr<PublishGate> gate_;
-  mutable std::mutex mutex_;    // guards the list, not the building
-  mutable std::vector<std::pair<LinkPins, std::shared_ptr<Kept>>> kept_;
 };
 
 /// A multivariant playlist. Immutable; const methods from any thread.

@@ -211,7 +211,7 @@ base::Result<Source::Reading> SourceFeed::read_media(const hls::Playlist& source
   channel_.save_track(track());
   newest_ = newest_targets(shown, *linked);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders, announcer_.audience(),
+  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders, channel_.settings().texts, announcer_.audience(),
                                                      announcer_.gate());
   auto& facts = reading.facts;
   facts.target_duration = shown.target_duration;

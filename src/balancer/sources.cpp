@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "balancer/rendered_texts.h"
 #include "balancer/source_channel.h"
 #include "balancer/source_question.h"
 
@@ -27,9 +28,18 @@ Asking& Asking::operator=(Asking&& other) noexcept {
 using ChannelTable = std::map<std::string, std::shared_ptr<ChannelSlot>, std::less<>>;
 using OwnedChannels = std::map<std::string, std::unique_ptr<SourceChannel>, std::less<>>;
 
+namespace {
+
+SourceSettings with_texts(SourceSettings settings, runtime::Services& services) {
+  if (!settings.texts) settings.texts = std::make_shared<RenderedTexts>(services.clock, services.metrics, kRenderedBytes);
+  return settings;
+}
+
+}  // namespace
+
 struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NewsDesk* n)
-      : services(s), store(st), settings(se), news(n), owned(s.workers.size()) {}
+      : services(s), store(st), settings(with_texts(se, s)), news(n), owned(s.workers.size()) {}
 
   runtime::Services& services;
   store::Store& store;

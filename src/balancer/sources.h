@@ -35,6 +35,7 @@
 namespace tribune::balancer {
 
 class NewsDesk;
+class RenderedTexts;
 
 /// The table of the role's store that Sources writes.
 inline constexpr std::string_view kTimelinesTable = "timelines";
@@ -47,6 +48,7 @@ struct SourceSettings {
   std::chrono::milliseconds first_answer{8'000};    // how long a first viewer waits for a playlist
   std::chrono::milliseconds multivariant_age{10'000};  // refetched when older, while asked for
   std::int64_t max_waiting = 20'000;                // viewers waiting in this process; more get 503
+  std::shared_ptr<RenderedTexts> texts{};           // where rendered playlists are kept; null: for Sources to make
 };
 
 /// Which playlist a viewer asks for.

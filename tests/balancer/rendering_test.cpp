@@ -23,6 +23,8 @@ struct Scene {
   Timeline timeline{[] { return std::string("ep1"); }};
   SourceLinks book;
   base::Metrics metrics;
+  base::ManualClock clock;
+  std::shared_ptr<RenderedTexts> texts = std::make_shared<RenderedTexts>(clock, metrics, kRenderedBytes);
   base::SteadyTime now{std::chrono::hours{1}};
   std::int64_t expires = 1'700'100'000;
   std::string path = "720p/v.m3u8";
@@ -49,7 +51,7 @@ struct Scene {
   std::shared_ptr<MediaSnapshot> snapshot(const std::string& source) {
     auto seen = timeline.observe("v", playlist_of(source), expires, now);
     auto linked = linked_of(*seen->playlist);
-    return std::make_shared<MediaSnapshot>(seen->playlist, linked->links, kWall, metrics.counter("renders", "r"));
+    return std::make_shared<MediaSnapshot>(seen->playlist, linked->links, kWall, metrics.counter("renders", "r"), texts);
   }
   std::string query(const std::string& origin_path, const std::string& origin_query = "") {
     return contracts::signed_query(*making.keys, {"demo", "ep1", origin_path, origin_query, expires}, kWall);
@@ -194,15 +196,30 @@ TEST_CASE("a new pin changes the text from its number on, and the ETag with it")
   CHECK(one->gzip_etag != one->etag);
 }
 
-TEST_CASE("viewers with equal pins share one rendering, and the number kept is bounded") {
+TEST_CASE("viewers with equal pins share one rendering, however many pin lists there are") {
   Scene s;
   const auto snapshot = s.snapshot(live_text(5, 8));
-  CHECK(snapshot->render({{0, "http://a"}}) == snapshot->render({{0, "http://a"}}));
-  CHECK(snapshot->render({})->body == snapshot->render({})->body);
-  for (std::size_t i = 0; i < 2 * kRenderingsKept; ++i) snapshot->render({{0, "http://n" + std::to_string(i)}});
-  CHECK(snapshot->render({{0, "http://a"}}) == snapshot->render({{0, "http://a"}}));
-  const LinkPins late{{0, "http://n" + std::to_string(2 * kRenderingsKept - 1)}};
-  CHECK(*snapshot->render(late)->body == *snapshot->render(late)->body);
+  const auto first = snapshot->render({{0, "http://a"}});
+  for (int i = 0; i < 1'000; ++i) snapshot->render({{0, "http://n" + std::to_string(i)}});
+  for (int i = 0; i < 1'000; ++i) snapshot->render({{0, "http://n" + std::to_string(i)}});
+  CHECK(snapshot->render({{0, "http://a"}}) == first);
+  CHECK(s.metrics.counter("renders", "r").value() == 1'001);
+}
+
+TEST_CASE("what is kept of a snapshot goes with it") {
+  Scene s;
+  auto snapshot = s.snapshot(live_text(5, 8));
+  snapshot->render({});
+  CHECK(s.texts->bytes() > 0);
+  snapshot.reset();
+  CHECK(s.texts->bytes() == 0);
+}
+
+TEST_CASE("behind a pin without node, links are relative to the balancer") {
+  Scene s;
+  const auto found = uris(s.text(live_text(5, 8), {{0, "http://a"}, {7, ""}}));
+  CHECK(found[1].starts_with("http://a/media/"));
+  CHECK(found[2] == "seg7.ts?" + s.query("720p/seg7.ts"));
 }
 
 TEST_CASE("the compressed body is the same text") {

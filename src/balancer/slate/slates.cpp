@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "balancer/rendering.h"
@@ -10,7 +11,6 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::size_t kGeneration = 512;   // renderings; two generations are kept
 constexpr std::chrono::seconds kNoteTimeLate{2};   // the time is looked at so often, to be noted
 
 /// The wall clock is read first: what passes in between makes the lead smaller, never larger.
@@ -25,9 +25,9 @@ base::WallTime at_lead(base::SteadyTime steady, std::chrono::nanoseconds lead) {
 
 }  // namespace
 
-Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::shared_ptr<RenderedTexts> texts)
     : clock_(clock), log_(log), renders_(metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
-      lead_(lead_of(clock)) {}
+      lead_(lead_of(clock)), texts_(std::move(texts)), owner_(texts_->new_owner()) {}
 
 void Slates::load(const std::string& folder, const contracts::Event& event) {
   if (folder.empty()) return;
@@ -68,44 +68,34 @@ void Slates::continue_from(const SlateTime& reached) {
   lead_ = lead_.load() + (time - wall);
 }
 
-std::shared_ptr<const Rendered> Slates::kept(const std::string& key) const {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = young_.find(key); found != young_.end()) return found->second;
-  const auto found = old_.find(key);
-  if (found == old_.end()) return nullptr;
-  auto rendered = found->second;
-  young_.emplace(key, rendered);
-  return rendered;
-}
-
-// WHY: two workers may make the same text at once; it is the same, and cheaper than to wait for each other.
-std::shared_ptr<const Rendered> Slates::keep(std::string key, std::string text) const {
-  renders_.add();
-  auto made = rendered(std::move(text));
-  Kept dropped;   // destroyed outside the lock
-  const std::lock_guard lock(mutex_);
-  if (young_.size() >= kGeneration) {
-    dropped.swap(old_);
-    old_.swap(young_);
-  }
-  young_.emplace(std::move(key), made);
-  return made;
+std::shared_ptr<const Rendered> Slates::kept(const std::string& key, const std::function<std::string()>& make) const {
+  return texts_->get(owner_, key, [&] {
+    renders_.add();
+    return rendered(make());
+  });
 }
 
 std::shared_ptr<const Rendered> Slates::waiting(const Slate& slate, const SlateRendition& rendition, std::int64_t end) const {
-  auto key = fmt::format("{}{} {}", slate.base_path(), rendition.path, end);
-  if (auto known = kept(key)) return known;
-  return keep(std::move(key), slate_text(slate, rendition, end));
+  return kept(fmt::format("{}{} {}", slate.base_path(), rendition.path, end), [&] { return slate_text(slate, rendition, end); });
 }
 
 base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate, const SlateRendition* rendition, const Turn& turn,
                                                              const Rendered& programme, const hls::Limits& limits) const {
-  auto key = fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot, turn.msn,
-                         turn.discontinuity, turn.programme_discontinuity);
-  if (auto known = kept(key)) return known;
-  auto text = turned_text(slate, rendition, turn, *programme.body, limits);
-  if (!text) return tl::unexpected(text.error());
-  return keep(std::move(key), std::move(*text));
+  const auto key = fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot, turn.msn,
+                               turn.discontinuity, turn.programme_discontinuity);
+  std::optional<base::Error> failed;
+  auto text = texts_->get(owner_, key, [&]() -> std::shared_ptr<const Rendered> {
+    auto made = turned_text(slate, rendition, turn, *programme.body, limits);
+    if (made) {
+      renders_.add();
+      return rendered(std::move(*made));
+    }
+    failed = made.error();
+    return nullptr;
+  });
+  if (text) return text;
+  if (failed) return tl::unexpected(*failed);
+  return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme cannot be shown behind the waiting room now", true);
 }
 
 }  // namespace tribune::balancer

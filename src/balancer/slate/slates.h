@@ -5,13 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "balancer/rendered_texts.h"
 #include "balancer/slate/slate.h"
 #include "balancer/slate/slate_playlist.h"
 #include "balancer/slate/turn_book.h"
@@ -24,11 +24,12 @@
 
 namespace tribune::balancer {
 
-/// Any thread; locks inside, never held while a text is made. Loaded once: a slate whose slots changed under those who wait
+/// Any thread; no lock but that of the texts. Loaded once: a slate whose slots changed under those who wait
 /// would take their numbers back.
 class Slates {
  public:
-  Slates(const base::Clock&, base::Log&, base::Metrics&);
+  /// The first three outlive it.
+  Slates(const base::Clock&, base::Log&, base::Metrics&, std::shared_ptr<RenderedTexts>);
 
   /// Before the workers run: reads the slate of each channel that has one in the folder, and says in the log what it found.
   /// A channel whose slate cannot be used has none. An empty folder name: no slates.
@@ -53,18 +54,15 @@ class Slates {
                                                        const hls::Limits&) const;
 
  private:
-  using Kept = std::unordered_map<std::string, std::shared_ptr<const Rendered>>;
-  std::shared_ptr<const Rendered> kept(const std::string& key) const;
-  std::shared_ptr<const Rendered> keep(std::string key, std::string text) const;
+  std::shared_ptr<const Rendered> kept(const std::string& key, const std::function<std::string()>& make) const;
 
   const base::Clock& clock_;
   base::Log& log_;
   mutable base::Counter renders_;
   std::map<std::string, std::shared_ptr<const Slate>, std::less<>> slates_;   // written before the workers run
   mutable std::atomic<std::chrono::nanoseconds> lead_;   // of now() before the steady clock; grows when the wall clock is set forward
-
-  mutable std::mutex mutex_;         // guards the two maps
-  mutable Kept young_, old_;
+  std::shared_ptr<RenderedTexts> texts_;
+  std::uint64_t owner_;              // there
 };
 
 }  // namespace tribune::balancer
