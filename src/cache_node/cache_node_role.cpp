@@ -47,7 +47,8 @@ class CacheNodeRole final : public runtime::Role {
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
         flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_, duress_,
-               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_}},
+               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_},
+               known_purges_, [this](std::string_view marks) { return orders_.keeps_up(marks); }},
               services.workers),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
         news_({services.clock, services.log, services.metrics, view_, heartbeats_.run(),
@@ -56,7 +57,7 @@ class CacheNodeRole final : public runtime::Role {
               *services.workers.front()),
         purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object, auto slice) { return begin_fill(object, slice); }),
-        orders_(services.clock, view_, purge_, warm_up_),
+        orders_(services.clock, view_, purge_, known_purges_, warm_up_),
         queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
                 [this](std::string_view channel) {
                   const auto map = channels_.map();
@@ -180,6 +181,7 @@ class CacheNodeRole final : public runtime::Role {
     if (settings_.slice_bytes == 0) index_->sliced().forget_if([](const SlicedFile&) { return true; });
     set_bounds(settings_);
     channels_.load();
+    known_purges_.load(settings_.store_dir + "/purges.json");
     housekeeper_.start_sweep();
     return {};
   }
@@ -322,6 +324,7 @@ class CacheNodeRole final : public runtime::Role {
   OpenFiles open_files_;
   DiskHealth health_;
   IndexJournal journal_;
+  KnownPurges known_purges_{services_.clock, services_.log, services_.metrics};
   Housekeeper housekeeper_;
   DiskWriter disk_;
   ChannelMapKeeper channels_;

@@ -58,7 +58,7 @@ void FillRunner::ask() {
   if (!turns_.is_last_resort()) left_alone.cause = place().name + " failed too often and is left alone for a moment";
   if (turns_.is_last_resort()) note_lost_origin(left_alone);
   if (found) return send(place());
-  blame_ ? fail(*blame_, true) : hold_or_fail(std::move(left_alone));
+  blame_ ? give_up() : hold_or_fail(std::move(left_alone));
 }
 
 void FillRunner::send(const Place& to) {
@@ -112,7 +112,7 @@ void FillRunner::ask_soon() {
 
 /// This place does not have it: the next one may. After the last, who is to blame is told, or all are asked again.
 void FillRunner::pass_over(FillFailure failure) {
-  if (!turns_.has_next()) return blame_ ? fail(*blame_, true) : hold_or_fail(std::move(failure));
+  if (!turns_.has_next()) return blame_ ? give_up() : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
   parts_.log.debug("cache_node", "fill_passes_over", {{"object", loggable(fill_->key())}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.for_log()}});
   turns_.next();
@@ -124,6 +124,12 @@ void FillRunner::note_lost_origin(const FillFailure& why) {
   blame_ = why;
   fill_->lose_origin();
   parts_.metrics.lost_origins.add();
+}
+
+/// Nobody of the last resort had it either. An origin that is only left alone may be asked again in a moment.
+void FillRunner::give_up() {
+  const auto blame = *blame_;
+  blame.reason == "circuit_open" ? hold_or_fail(blame) : fail(blame, true);
 }
 
 net::Flow FillRunner::bytes_came(std::string_view bytes) {
@@ -208,7 +214,7 @@ void FillRunner::ended(base::Result<void> result) {
       note_lost_origin(failure);
       return pass_over(failure);
     }
-    if (blame_) return fail(*blame_, true);
+    if (blame_) return give_up();
     if (result.error().may_retry && turns_.may_retry()) {
       parts_.metrics.retries.add();
       turns_.begin_again();

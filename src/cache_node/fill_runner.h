@@ -65,6 +65,7 @@ class FillRunner {
   void ask_soon();
   void pass_over(FillFailure);
   void note_lost_origin(const FillFailure& why);
+  void give_up();
   void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
 

@@ -93,6 +93,11 @@ bool RequestFlow::read_asker(net::Exchange& exchange, Wish& wish) {
     refuse(exchange, parts_.node_metrics.refused, http::problems::forbidden, mark.error().text, "peer_mark_invalid");
     return false;
   }
+  if (!mark->purges.empty() && !parts_.keeps_up(mark->purges)) {
+    // Without the origin's status: who asks goes on to the next one, and to the origin.
+    refuse(exchange, parts_.node_metrics.refused, http::problems::node_unavailable, "a purge that covers the object is not carried out here yet", "purge_pending");
+    return false;
+  }
   switch (mark->kind) {
     case contracts::PeerMark::Kind::peer: wish.asker.kind = Asker::Kind::peer; break;
     case contracts::PeerMark::Kind::child: wish.asker.kind = Asker::Kind::child; break;
@@ -363,7 +368,8 @@ ObjectIndex::Found RequestFlow::find_slice(runtime::Worker& worker, const Wish& 
 void RequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const Wish& wish, const std::shared_ptr<Fill>& fill,
                            const SlicedFilePtr& file, std::uint64_t slice) {
   const auto view = parts_.view.get();
-  auto source = fill_line(*view, *parts_.peers.peers(), channel, wish.link, fill->key(), wish.asker, parts_.clock.wall_now());
+  auto source = fill_line(*view, *parts_.peers.peers(), channel, wish.link, fill->key(), wish.asker, parts_.clock.wall_now(),
+                          parts_.purges.covering(fill->key().text));
   if (!source) {
     const FillFailure failure{.problem = &http::problems::not_found, .detail = "the channel has no such origin", .reason = "no_such_origin", .cause = source.error().text};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));

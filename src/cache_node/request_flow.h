@@ -43,6 +43,9 @@ struct FlowParts {
   ChannelTraffic& traffic;
   const Duress& duress;
   FillParts fills;
+  KnownPurges& purges;
+  /// Whether all that another node tells is carried out here (Orders::keeps_up).
+  std::function<bool(std::string_view purge_marks)> keeps_up;
 };
 
 /// Any thread; what is under way belongs to the worker that took the request.

@@ -5,6 +5,7 @@
 
 #include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
+#include "contracts/purge_mark.h"
 
 namespace tribune::contracts {
 namespace {
@@ -13,13 +14,21 @@ constexpr std::array<std::string_view, 3> kKinds = {"peer", "child", "stranded"}
 
 std::string context_of(std::string_view object) { return "GET " + std::string(object); }
 
+/// What is signed: the mark as it ever was, where no purge is told.
+std::string signed_text(std::string_view mark, std::string_view purges) {
+  std::string text(mark);
+  if (!purges.empty()) text.append("\n").append(purges);
+  return text;
+}
+
 }  // namespace
 
 http::Headers mark_fields(const base::KeyRing& keys, const PeerMark& mark, std::string_view object, base::WallTime now) {
   const auto text = std::string(kKinds[static_cast<std::size_t>(mark.kind)]) + " " + mark.node + " " + std::to_string(mark.tiers);
   http::Headers fields;
   fields.add(kPeerHeader, text);
-  if (auto signature = sign_body(keys, context_of(object), text, now); !signature.empty()) fields.add(kSignatureHeader, std::move(signature));
+  if (!mark.purges.empty()) fields.add(kPurgesHeader, mark.purges);
+  if (auto signature = sign_body(keys, context_of(object), signed_text(text, mark.purges), now); !signature.empty()) fields.add(kSignatureHeader, std::move(signature));
   return fields;
 }
 
@@ -34,9 +43,11 @@ base::Result<PeerMark> read_mark(const base::KeyRing& keys, const http::Headers&
   const auto known = std::find(kKinds.begin(), kKinds.end(), kind);
   if (known == kKinds.end() || !is_id(node) || !tiers) return refused("the mark of a cache node is malformed");
   const auto signature = fields.first(kSignatureHeader).value_or("");
-  if (const auto verified = verify_body(keys, context_of(object), text, signature, now, skew); !verified) return tl::unexpected(verified.error());
+  const auto purges = fields.first(kPurgesHeader).value_or("");
+  if (fields.count(kPurgesHeader) > 1) return refused("the mark of a cache node is malformed");
+  if (const auto verified = verify_body(keys, context_of(object), signed_text(text, purges), signature, now, skew); !verified) return tl::unexpected(verified.error());
   if (*tiers > kMaxTiers) return refused("the tiers of cache nodes go round in a ring");
-  return PeerMark{static_cast<PeerMark::Kind>(known - kKinds.begin()), std::string(node), *tiers};
+  return PeerMark{static_cast<PeerMark::Kind>(known - kKinds.begin()), std::string(node), *tiers, std::string(purges)};
 }
 
 }  // namespace tribune::contracts

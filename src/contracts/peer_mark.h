@@ -5,7 +5,8 @@
 //   X-Tribune-Peer: peer stadium-2 0       a node of the same group: answered from here or the origin, never from another peer
 //   X-Tribune-Peer: stranded stadium-2 0   as peer, of a node that does not reach the origin itself
 //   X-Tribune-Peer: child stadium-2 1      a node of the tier below, so many tiers down
-//   X-Tribune-Signature: …                 over "GET {object}" and the field above (sign_body)
+//   X-Tribune-Purges: …                    that the node knows and that cover the object (purge_mark.h); absent where there is none
+//   X-Tribune-Signature: …                 over "GET {object}" and the fields above (sign_body)
 //
 // What such a request gets beside a viewer's answers
 //   X-Tribune-Verdict: waiting             503: the fill runs and nothing of it came yet; ask again at once
@@ -37,6 +38,7 @@ struct PeerMark {
   Kind kind = Kind::peer;
   std::string node;                // who asks
   std::int64_t tiers = 0;          // parents that were asked on the way, this one included
+  std::string purges = {};         // as purge_mark.h writes them
   bool operator==(const PeerMark&) const = default;
 };
 

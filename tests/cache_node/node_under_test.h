@@ -45,7 +45,8 @@ class NodeUnderTest {
         journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, housekeeper, health, clock),
         channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
         flow(std::make_unique<RequestFlow>(
-            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied}},
+            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
+                      known_purges, [this](std::string_view marks) { return !keeps_up || keeps_up(marks); }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -127,6 +128,7 @@ class NodeUnderTest {
   OpenFiles open_files;
   DiskHealth health;
   IndexJournal journal;
+  KnownPurges known_purges{clock, log, metrics};
   Housekeeper housekeeper;
   DiskWriter disk;
   ChannelMapKeeper channels;
@@ -139,6 +141,7 @@ class NodeUnderTest {
   ViewerEstimate viewers;
   Duress duress;
   ChannelTraffic traffic;
+  std::function<bool(std::string_view)> keeps_up;   // set before the first request
   std::unique_ptr<RequestFlow> flow;
 
  private:

@@ -1,4 +1,5 @@
 """Nodes of one group share their fills: the origin sees each object once, whoever asks, whoever dies (issue 3, rows 18, 21, 23, 28)."""
+import json
 import signal
 import threading
 
@@ -275,3 +276,28 @@ def test_a_member_that_does_not_reach_the_origin_stops_nobody(event, folder, res
         assert max(v.ended_at for v in visits) < stretched(4), "within a player's patience"
         assert event.origin.count(path) <= 2
     assert event.nodes["n2"].metric("tribune_cache_lost_origins_total") > 0
+
+
+@pytest.mark.parametrize("by", ["url", "channel", "tag"])
+def test_a_purge_holds_within_a_group_although_it_has_not_reached_every_member(event, by):
+    """The order reaches n1 alone, and n1 is killed in between: whatever the others hold, n1 has the origin's new bytes from then on."""
+    nodes = ("n1", "n2", "n3")
+    stand(event, nodes)
+    held = []
+    for _ in range(6):
+        path, body, target = fresh(event)
+        event.origin.on(path, ok(body, "video/mp2t", fields={"Surrogate-Key": "match"}))
+        assert all(get(event, name, target).body == body for name in nodes)
+        held.append((path, target))
+    value = {"url": lambda target: target, "channel": lambda target: "demo", "tag": lambda target: "match"}[by]
+    for path, target in held:
+        event.origin.on(path, ok(b"new" + path.encode(), "video/mp2t", fields={"Surrogate-Key": "match"}))
+    for order in {value(target) for _, target in held}:
+        answer = fetch(event.balancer.admin_url + "/nodes/purge?nodes=n1", method="POST", body=json.dumps({by: order}).encode())
+        assert answer.status == 200 and answer.json["done"], answer
+    event.nodes["n1"].kill()
+    event.start_node("n1", GROUP)
+    event.wait_heard("n1")
+    wait_until(lambda: event.nodes["n1"].admin("/status").json["cache_node"]["peers"] == len(nodes), 6, "it knows its peers")
+    for path, target in held:
+        assert get(event, "n1", target).body == b"new" + path.encode()

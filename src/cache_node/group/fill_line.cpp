@@ -109,22 +109,22 @@ std::string_view word(Place::Kind kind) {
 http::Headers Signing::fields(const Place& to, base::WallTime now) const {
   using Kind = contracts::PeerMark::Kind;
   const bool up = to.kind == Place::Kind::parent;
-  const contracts::PeerMark mark{up ? Kind::child : to.is_last_resort ? Kind::stranded : Kind::peer, node, up ? tiers + 1 : tiers};
+  const contracts::PeerMark mark{up ? Kind::child : to.is_last_resort ? Kind::stranded : Kind::peer, node, up ? tiers + 1 : tiers, purges};
   return contracts::mark_fields(*keys, mark, object, now);
 }
 
 base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, const contracts::ChannelEntry& channel, const contracts::Link& link,
-                                   const ObjectKey& key, Asker asker, base::WallTime now) {
+                                   const ObjectKey& key, Asker asker, base::WallTime now, KnownPurges::Covering purges) {
   const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
   source.keep = keep_of(view.keep, link.channel, link.path);
-  source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers};
+  source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
   auto asked_with = link;
   asked_with.pace_kbps = 0;                   // of viewers
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
-  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
+  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty() && !purges.is_too_much) target = contracts::media_target(asked_with, query);
   const Making making{view, target, source.places};
   const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
   Neighbours near;
@@ -132,7 +132,7 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   bool asks_peers = false;
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
-    if (target.empty()) continue;             // no key can sign: nobody else would believe us
+    if (target.empty()) continue;             // no key can sign: nobody else would believe us; or other nodes cannot be told what is purged
     if (step == "peers") asks_peers = true;
     if (step == "peers" && !is_peers) add(source.places, std::move(near.before));
     if (step == "parent" && asker.tiers < contracts::kMaxTiers) add_parents(making, key);

@@ -26,6 +26,7 @@
 #include "cache_node/group/peer_board.h"
 #include "cache_node/object_key.h"
 #include "cache_node/sliced_files.h"
+#include "cache_node/upkeep/known_purges.h"
 #include "cache_node/vary_rules.h"
 #include "contracts/heartbeat.h"
 #include "contracts/link.h"
@@ -65,6 +66,7 @@ struct Signing {
   std::string node;                           // this one
   std::string object;                         // the link's text: the key may say less of it, or more
   std::int64_t tiers = 0;
+  std::string purges = {};                    // that cover the object, as they are told (contracts/purge_mark.h)
   http::Headers fields(const Place&, base::WallTime now) const;
 };
 
@@ -78,8 +80,9 @@ struct FillSource {
   Signing signing;
 };
 
+/// `purges`: those that cover the object; where they are too many to be told, no other node is asked.
 /// Errors: invalid_input for a path that names nothing at the channel's origins.
 base::Result<FillSource> fill_line(const NodeView&, const Peers&, const contracts::ChannelEntry&, const contracts::Link&, const ObjectKey&, Asker,
-                                   base::WallTime now);
+                                   base::WallTime now, KnownPurges::Covering purges = {});
 
 }  // namespace tribune::cache_node

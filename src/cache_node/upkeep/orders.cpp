@@ -26,8 +26,8 @@ std::string body_of(std::string_view job, const WarmUp::Progress& progress) {
 
 }  // namespace
 
-Orders::Orders(const base::Clock& clock, const PublishedNodeView& view, Purge& purge, WarmUp& warm_up)
-    : clock_(clock), view_(view), purge_(purge), warm_up_(warm_up) {}
+Orders::Orders(const base::Clock& clock, const PublishedNodeView& view, Purge& purge, KnownPurges& known, WarmUp& warm_up)
+    : clock_(clock), view_(view), purge_(purge), known_(known), warm_up_(warm_up), issuer_(base::random_id(12)) {}
 
 std::vector<runtime::Route> Orders::admin_routes() {
   using http::Method;
@@ -79,11 +79,11 @@ void Orders::follow(const contracts::NodeOrder& told, std::function<void(contrac
   contracts::OrderResult result;
   result.id = told.id;
   if (const auto* order = std::get_if<contracts::PurgeOrder>(&told.order))
-    return purge_.run(named(*order), [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
+    return carry_out({told.id, named(*order)}, [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
       if (purged) result.purged = *purged;
       else result.problem = purged.error().text;
       on_result(std::move(result));
-    }, may_vary(*order));
+    });
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&told.order)) {
     const auto begun = warm_up_.begin(*warm);
     if (begun) result.progress = *begun;
@@ -122,14 +122,37 @@ bool Orders::may_vary(const contracts::PurgeOrder& order) const {
 void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order, Finish finish) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  purge_.run(named(order), [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
+  carry_out({contracts::order_id(issuer_, ++number_), named(order)}, [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
     loop.post([held = std::move(held), finish = std::move(finish), purged] {
       if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
       base::json::Writer w;
       w.begin_object().member("purged", *purged).end_object();
       (*held)->reply(finish(w.take()));
     });
-  }, may_vary(order));
+  });
+}
+
+/// Known before it runs: what is fetched from then on is asked for with it. On disk before it is said to be done.
+void Orders::carry_out(const contracts::NamedPurge& purge, std::function<void(base::Result<std::uint64_t>)> on_done) {
+  if (known_.standing(purge) == KnownPurges::Standing::done) return on_done(known_.taken(purge));   // told twice, or by another node before
+  known_.begin(purge);
+  purge_.run(purge.order, [&known = known_, purge, on_done = std::move(on_done)](const base::Result<std::uint64_t>& purged) {
+    purged ? known.end(purge, *purged) : known.fail(purge);
+    known.keep();
+    on_done(purged);
+  }, may_vary(purge.order));
+}
+
+bool Orders::keeps_up(std::string_view purge_marks) {
+  const auto purges = contracts::read_purge_marks(purge_marks);
+  if (!purges) return false;
+  bool all = true;
+  for (const auto& purge : *purges) {
+    const auto standing = known_.standing(purge);
+    all &= standing == KnownPurges::Standing::done;
+    if (standing == KnownPurges::Standing::unknown || standing == KnownPurges::Standing::told) carry_out(purge, [](const base::Result<std::uint64_t>&) {});
+  }
+  return all;
 }
 
 }  // namespace tribune::cache_node

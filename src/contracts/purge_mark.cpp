@@ -1,0 +1,61 @@
+#include "contracts/purge_mark.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <system_error>
+
+#include "contracts/canonical.h"
+
+namespace tribune::contracts {
+namespace {
+
+constexpr std::array kBy = {PurgeOrder::By::url, PurgeOrder::By::prefix, PurgeOrder::By::channel, PurgeOrder::By::tag};
+
+/// Takes what stands before the next ';'.
+std::string_view take(std::string_view& text) {
+  const auto end = std::min(text.find(';'), text.size());
+  const auto part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
+}
+
+}  // namespace
+
+OrderName order_name(std::string_view id) {
+  const auto dash = id.rfind('-');
+  if (dash == std::string_view::npos) return {id, 0};
+  std::int64_t number = 0;
+  const auto digits = id.substr(dash + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool is_number = error == std::errc() && end == digits.data() + digits.size() && number >= 0;
+  return is_number ? OrderName{id.substr(0, dash), number} : OrderName{id, 0};
+}
+
+std::string order_id(std::string_view issuer, std::int64_t number) { return std::string(issuer) + "-" + std::to_string(number); }
+
+std::string purge_mark(const NamedPurge& purge) {
+  return purge.id + ";" + std::string(word(purge.order.by)) + (purge.order.soft ? ";soft;" : ";hard;") + purge.order.value;
+}
+
+base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
+  const auto wrong = [] { return base::failure(base::ErrorKind::invalid_input, base::Fault::node, "the purges that a cache node tells are malformed"); };
+  std::vector<NamedPurge> purges;
+  if (text.size() > kMaxPurgeMarkBytes) return wrong();
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    auto mark = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    NamedPurge purge;
+    purge.id = take(mark);
+    const auto by_word = take(mark), kind = take(mark);
+    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return word(b) == by_word; });
+    if (!is_id(purge.id) || by == kBy.end() || (kind != "soft" && kind != "hard") || mark.empty() || !is_visible_ascii(mark)) return wrong();
+    purge.order = {*by, std::string(mark), kind == "soft"};
+    purges.push_back(std::move(purge));
+    if (purges.size() > kMaxPurgeMarks) return wrong();
+  }
+  return purges;
+}
+
+}  // namespace tribune::contracts

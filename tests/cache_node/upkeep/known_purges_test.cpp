@@ -1,0 +1,110 @@
+#include "cache_node/upkeep/known_purges.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "../scripted.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using contracts::NamedPurge;
+using By = contracts::PurgeOrder::By;
+using Standing = KnownPurges::Standing;
+
+namespace {
+
+struct Fixture {
+  base::Log log{testing::silent()};
+  base::Metrics metrics;
+  base::ManualClock clock;
+  KnownPurges known{clock, log, metrics};
+
+  static NamedPurge purge(std::string id, By by, std::string value, bool soft = false) { return {std::move(id), {by, std::move(value), soft}}; }
+  /// The ids that are told with a question for the object.
+  std::vector<std::string> told(std::string_view key) {
+    std::vector<std::string> ids;
+    for (const auto& one : contracts::read_purge_marks(known.covering(key).marks).value()) ids.push_back(one.id);
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+};
+using Ids = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever they are by, and no other") {
+  CHECK(told("demo/e1/v1/seg1.ts").empty());
+  known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
+  known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
+  known.begin(purge("a-3", By::prefix, "demo/e1/v1/seg"));
+  known.begin(purge("a-4", By::channel, "demo"));
+  known.begin(purge("a-5", By::channel, "dem"));
+  known.begin(purge("a-6", By::url, "demo/e1/v1/seg2.ts"));
+  CHECK(told("demo/e1/v1/seg1.ts") == Ids{"a-1", "a-2", "a-3", "a-4"});
+  CHECK(told("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});   // a slice of it
+  CHECK(told("demo/e1/v2/x.ts") == Ids{"a-4"});
+  CHECK(told("other/e1/v1/seg1.ts").empty());
+  known.begin(purge("a-7", By::tag, "match"));
+  CHECK(told("other/e1/v1/seg1.ts") == Ids{"a-7"});   // nobody knows its tags yet
+}
+
+TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for all, in whatever order they come") {
+  const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"), other = purge("b-1", By::channel, "demo");
+  known.begin(second);
+  known.begin(first);
+  known.end(first, 5);
+  CHECK(known.standing(second) == Standing::running);
+  CHECK(known.standing(first) == Standing::running);
+  known.end(second, 7);
+  CHECK(known.standing(first) == Standing::done);
+  CHECK(known.taken(second) == 7);
+  known.begin(other);
+  known.fail(other);
+  CHECK(known.standing(other) == Standing::told);
+  CHECK(told("demo/e1/x") == Ids{"a-2", "b-1"});
+  CHECK(known.standing(purge("a-3", By::channel, "demo")) == Standing::unknown);
+  CHECK(known.standing(purge("a-2", By::channel, "demo", true)) == Standing::unknown);   // a soft one is another
+}
+
+TEST_CASE_FIXTURE(Fixture, "purges that find no room in a question mean that no other node is asked") {
+  for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i) known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
+  CHECK_FALSE(known.covering("demo/e1/x").is_too_much);
+  known.begin(purge("b-1", By::channel, "demo"));
+  CHECK(known.covering("demo/e1/x").is_too_much);
+  CHECK(known.covering("demo/e1/x").marks.empty());
+  CHECK_FALSE(known.covering("other/e1/x").is_too_much);
+  known.begin(purge("b-2", By::url, "other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')));
+  CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).is_too_much);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest of too many at once") {
+  known.begin(purge("a-1", By::channel, "demo"));
+  clock.advance(KnownPurges::kRemembered);
+  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  clock.advance(std::chrono::seconds(1));
+  CHECK(told("demo/e1/x").empty());
+  for (std::size_t i = 0; i <= KnownPurges::kMost; ++i) known.begin(purge("a-2", By::url, "demo/e1/" + std::to_string(i)));
+  CHECK(told("demo/e1/0").empty());
+  CHECK(told("demo/e1/1") == Ids{"a-2"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that were not carried out are known as such") {
+  testing::Folder folder;
+  known.load(folder / "purges.json");
+  const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);
+  known.begin(done);
+  known.end(done, 1);
+  known.begin(running);
+  known.keep();
+  KnownPurges again(clock, log, metrics);
+  again.load(folder / "purges.json");
+  CHECK(again.standing(done) == Standing::done);
+  CHECK(again.standing(running) == Standing::told);
+  CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
+
+  std::ofstream(folder / "damaged.json") << "{\"purges\": [1, {}, {\"id\": 5}, {\"id\": \"a\", \"order\": {}}]}";
+  KnownPurges damaged(clock, log, metrics);
+  damaged.load(folder / "damaged.json");
+  CHECK(damaged.covering("demo/e1/a").marks.empty());
+}
