@@ -2,12 +2,15 @@
 #include "app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/samples.h"
 #include "app/version.h"
+#include "config/nearest_key.h"
 
 namespace tribune::app {
 namespace {
@@ -73,6 +76,36 @@ void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
   }
 }
 
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+const CLI::App* find_command(const CLI::App& app, const std::string& name) {
+  for (const auto* command : commands_of(app))
+    if (command->get_name() == name) return command;
+  return nullptr;
+}
+
+std::string unknown_command(const std::string& name, const CLI::App& parent) {
+  std::vector<std::string> known;
+  for (const auto* command : commands_of(parent)) known.push_back(command->get_name());
+  std::string text = "no command is called \"" + name + "\"";
+  if (const auto meant = config::nearest_key(name, known)) return text + "; did you mean \"" + *meant + "\"?";
+  text += "; known are";
+  for (const auto& one : known) text += " " + one;
+  return text;
+}
+
+/// What is wrong with the command's name; empty when it is known or missing.
+std::string wrong_command(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  const std::string first = argv[1];
+  const auto* command = find_command(app, first);
+  if (!command) return unknown_command(first, app);
+  if (first != "ctl" || argc < 3 || argv[2][0] == '-' || find_command(*command, argv[2])) return "";
+  return unknown_command(argv[2], *command);
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv) {
@@ -89,6 +122,10 @@ int run(int argc, const char* const* argv) {
   add_check(app, code, check_file);
   add_reference(app, code, sample);
   add_ctl(app, code, ctl_options, ctl_values);
+  if (const auto wrong = wrong_command(app, argc, argv); !wrong.empty()) {
+    std::cerr << "tribune: " << wrong << "\n";
+    return kWrongUse;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -34,7 +34,7 @@ struct CtlOptions {
   std::chrono::milliseconds timeout{10'000};
 };
 
-/// 0 when it was done, 1 when it was refused (standard error says why), 3 when nobody answered.
+/// 0 when it was done, 1 when it was refused (standard error says why), 3 when nobody answered, 4 when some nodes have not done it.
 int ctl(const CtlOptions&, const CtlCommand&, const CtlValues&);
 
 }  // namespace tribune::app

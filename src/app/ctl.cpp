@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kRefused = 1;
 constexpr int kUnreachable = 3;
+constexpr int kPartly = 4;
 constexpr std::size_t kLongestToken = 4096;
 
 int say(int code, const std::string& text) {
@@ -82,6 +83,12 @@ std::string why_refused(const net::WholeAnswer& answer) {
   return "the answer was " + std::to_string(answer.head.status);
 }
 
+/// Whether the listener has no such path, rather than no such thing behind it.
+bool is_no_path(const net::WholeAnswer& answer) {
+  const auto problem = base::json::parse(answer.body);
+  return problem && problem->is(base::json::Kind::object) && problem->text("detail").value_or("").starts_with("Nothing is served at this path");
+}
+
 }  // namespace
 
 int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& values) {
@@ -97,12 +104,14 @@ int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& val
   if (!request.refusal.empty()) return say(kRefused, request.refusal);
   const auto answer = ask(fetch_of(options, request, *token));
   if (!answer) return say(kUnreachable, options.admin + ": " + answer.error().text);
+  if (answer->head.status == 404 && !request.not_served.empty() && is_no_path(*answer)) return say(kRefused, request.not_served);
   if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
   const auto value = base::json::parse(answer->body, {.max_bytes = 16 << 20});
   const bool readable = value && command.text && !options.json;
   const auto text = readable ? command.text(*value) : answer->body + "\n";
   std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : kRefused;
+  if (std::fflush(stdout) != 0) return kRefused;
+  return value && command.is_done && !command.is_done(*value) ? kPartly : 0;
 }
 
 }  // namespace tribune::app

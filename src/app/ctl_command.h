@@ -27,6 +27,7 @@ struct CtlRequest {
   std::string target{};                   // path[?query]
   std::string body{};                     // JSON, or empty
   std::string refusal{};                  // what is wrong with the command line; nothing is asked then
+  std::string not_served{};               // what to do when the listener knows no such path; empty: as it says itself
 };
 
 struct CtlCommand {
@@ -36,6 +37,8 @@ struct CtlCommand {
   std::function<CtlRequest(const CtlValues&)> request;
   /// The answer for people, ending in a new line. Empty: the JSON as it came.
   std::function<std::string(const base::json::Value&)> text = {};
+  /// Whether all was done that the answer tells of; without it, it was.
+  std::function<bool(const base::json::Value&)> is_done = {};
 };
 
 /// A room's commands; each stands in a file of its own.

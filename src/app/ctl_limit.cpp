@@ -96,6 +96,13 @@ std::string queue_text(const Value& answer) {
   return text;
 }
 
+std::string opened_text(const Value& answer) {
+  std::int64_t waiting = 0;
+  if (const auto* lanes = answer.find("lanes"))
+    for (const auto& lane : lanes->array) waiting += lane.whole("waiting").value_or(0);
+  return fmt::format("{}: {}, {} waiting\n", answer.text("channel").value_or("?"), answer.flag("open").value_or(false) ? "open" : "not open yet", waiting);
+}
+
 CtlRequest drill_request(const CtlValues& values) {
   auto target = "/drill?state=" + encoded(values, "state");
   for (const auto* option : {"channel", "sessions", "mbps"})
@@ -122,7 +129,7 @@ std::vector<CtlCommand> limit_commands() {
       {"queue-open",
        "Open a channel's queue now: who waits gets a place by lot",
        {{"CHANNEL", "The channel's id"}},
-       [](const CtlValues& values) { return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""}; }},
+       [](const CtlValues& values) { return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""}; }, opened_text},
       {"drill",
        "Rehearse an overload: let nobody in, or pretend a load",
        {{"STATE", "on or off"},

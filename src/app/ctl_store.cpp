@@ -15,6 +15,13 @@ std::string target(const CtlValues& values, const std::string& what) {
   return values.count("nodes") ? "/nodes/" + what + "?nodes=" + encoded(values, "nodes") : "/cache/" + what;
 }
 
+constexpr const char* kNoNode = "this admin listener is no cache node's: add --nodes all, or --nodes with ids, to tell a balancer's nodes";
+constexpr const char* kNoBalancer = "this admin listener is no balancer's: leave --nodes out to tell this node";
+
+CtlRequest request(const CtlValues& values, http::Method method, const std::string& what, std::string body = "") {
+  return {method, target(values, what), std::move(body), "", values.count("nodes") ? kNoBalancer : kNoNode};
+}
+
 /// What every node did: one line each.
 std::string of_nodes(const base::json::Value& answer, const std::function<std::string(const base::json::Value&)>& done) {
   std::string text;
@@ -31,19 +38,26 @@ bool is_of_nodes(const base::json::Value& answer) {
   return nodes && nodes->is(base::json::Kind::array);
 }
 
+/// Not while a node is away, late, or failed.
+bool all_done(const base::json::Value& answer) { return !is_of_nodes(answer) || answer.flag("done").value_or(false); }
+
 CtlRequest purge(const CtlValues& values) {
   base::json::Writer w;
   w.begin_object();
   for (const char* by : {"url", "prefix", "channel", "tag"})
     if (const auto given = values.find(by); given != values.end()) w.member(by, given->second);
-  if (const auto soft = values.find("soft"); soft != values.end()) w.member("soft", soft->second == "yes");
-  return {http::Method::post, target(values, "purge"), w.end_object().take()};
+  if (const auto soft = values.find("soft"); soft != values.end()) {
+    const bool is_soft = soft->second == "yes" || soft->second == "true";
+    if (!is_soft && soft->second != "no" && soft->second != "false") return {.refusal = "--soft is yes or no, not \"" + soft->second + "\""};
+    w.member("soft", is_soft);
+  }
+  return request(values, http::Method::post, "purge", w.end_object().take());
 }
 
 CtlRequest warm(const CtlValues& values) {
   base::json::Writer w;
   w.begin_object().key("urls").begin_array().value(values.at("url")).end_array().end_object();
-  return {http::Method::post, target(values, "warm"), w.take()};
+  return request(values, http::Method::post, "warm", w.take());
 }
 
 std::string progress_of(const base::json::Value& answer) {
@@ -67,11 +81,11 @@ std::vector<CtlCommand> store_commands() {
       {"purge", "Remove objects from a cache node, or from all",
        {{"--url", "One object: channel/epoch/path, or its URL", false}, {"--prefix", "All whose channel/epoch/path begins so", false},
         {"--channel", "All of a channel", false}, {"--tag", "All with this tag of the origin's", false},
-        {"--soft", "yes: they are stale, not gone", false}, kNodes},
-       purge, purged_text},
-      {"warm", "Fetch an object into a cache node, or into all", {{"URL", "channel/epoch/path, or its URL"}, kNodes}, warm, progress_text},
+        {"--soft", "yes or true: they are stale, not gone; no or false", false}, kNodes},
+       purge, purged_text, all_done},
+      {"warm", "Fetch an object into a cache node, or into all", {{"URL", "channel/epoch/path, or its URL"}, kNodes}, warm, progress_text, all_done},
       {"warmed", "How far a warm-up is", {{"JOB", "What `warm` named"}, kNodes},
-       [](const CtlValues& values) { return CtlRequest{http::Method::get, target(values, "warm/" + encoded(values, "job")), ""}; }, progress_text},
+       [](const CtlValues& values) { return request(values, http::Method::get, "warm/" + encoded(values, "job")); }, progress_text, all_done},
   };
 }
 

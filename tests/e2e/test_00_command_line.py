@@ -23,6 +23,13 @@ def test_version_help_and_reference_are_printed():
     assert reference.returncode == 0 and "max_head_bytes" in reference.stdout
 
 
+def test_a_misspelt_command_is_named_and_the_nearest_one_told():
+    for words, wrong, meant in ((("serv", "x.json"), '"serv"', "serve"), (("ctl", "purg"), '"purg"', "purge"), (("ctl", "queue_open", "demo"), '"queue_open"', "queue-open")):
+        result = run(*words)
+        assert result.returncode == 2 and wrong in result.stderr and meant in result.stderr, result
+    assert "subcommand" in run().stderr
+
+
 def test_a_good_configuration_is_ok(folder):
     file = folder / "good.json"
     file.write_text("// comments are allowed\n" + json.dumps(balancer_config(folder)))

@@ -64,6 +64,24 @@ def test_orders_can_be_given_to_some_nodes_by_ctl(event):
     assert ctl(event, "purge", "--channel", "demo", "--nodes", "n9").returncode == 1
 
 
+def test_ctl_says_what_to_do_and_ends_with_what_became_of_the_order(event):
+    stand(event)
+    target, path = filled(event, 3)
+    at_balancer = ctl(event, "purge", "--channel", "demo")
+    assert at_balancer.returncode == 1 and "--nodes all" in at_balancer.stderr
+    assert ctl(event, "purge", "--channel", "demo", "--nodes", "all", "--soft", "perhaps").returncode == 1
+    asked = event.origin.count(path)
+    assert ctl(event, "purge", "--channel", "demo", "--nodes", "n1", "--soft", "true").returncode == 0
+    event.origin.refuse()
+    assert fetch(event.nodes["n1"].url + target).status == 200, "stale, not gone"
+    event.origin.resume()
+    assert event.origin.count(path) == asked
+    event.nodes["n2"].terminate()
+    wait_until(lambda: not event.is_listed("n2"), 5)
+    partly = ctl(event, "purge", "--channel", "demo", "--nodes", "n1,n2")
+    assert partly.returncode == 4 and "n2: away" in partly.stdout, partly
+
+
 def test_a_warm_up_fills_every_node_and_tells_how_far_it_is(event):
     stand(event)
     target, path = target_of(event, 2), event.live.path_of("v1", 2)

@@ -48,6 +48,7 @@ def test_before_the_opening_everybody_waits_and_the_operator_opens_by_hand(event
 
     opened = ctl(event, "queue-open", "demo")
     assert opened.returncode == 0, opened.stderr
+    assert opened.stdout.startswith("demo: open, "), opened.stdout
     after = wait_until(lambda: (lambda n: n["open"] and n["lanes"][0]["served"] == 3 and n)(notice()), 10, "three are called")
     drawn = after["lanes"][0]["lottery"]
     assert (drawn["first"], drawn["end"]) == (1, 9)
