@@ -22,26 +22,33 @@ std::string SlicedFile::validator() const {
   return head.etag.empty() ? http::format_date(base::WallTime(std::chrono::seconds(head.last_modified))) : head.etag;
 }
 
-SlicedFilePtr SlicedFiles::find(const ObjectId& id) const {
+SlicedFilePtr SlicedFiles::find(const ObjectId& id) {
   if (count_.load(std::memory_order_relaxed) == 0) return nullptr;
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(id);
-  return found == files_.end() ? nullptr : found->second;
+  if (found == files_.end()) return nullptr;
+  by_use_.splice(by_use_.end(), by_use_, found->second.use);
+  return found->second.file;
 }
 
 void SlicedFiles::put(SlicedFilePtr file) {
   const std::lock_guard lock(mutex_);
   const auto id = file->key.id;
-  const bool is_new = files_.insert_or_assign(id, file).second;
-  if (is_new) by_arrival_.push_back(id);
+  const auto known = files_.find(id);
+  if (known == files_.end()) {
+    files_.emplace(id, Known{file, by_use_.insert(by_use_.end(), id)});
+  } else {
+    known->second.file = file;
+    by_use_.splice(by_use_.end(), by_use_, known->second.use);
+  }
   count_ = files_.size();
   tell(id, file.get());
-  if (by_arrival_.size() <= kMost) return;
-  const auto first = by_arrival_.front();
-  files_.erase(first);
-  by_arrival_.pop_front();
+  if (files_.size() <= kMost) return;
+  const auto idle = by_use_.front();
+  files_.erase(idle);
+  by_use_.pop_front();
   count_ = files_.size();
-  tell(first, nullptr);
+  tell(idle, nullptr);
 }
 
 void SlicedFiles::forget(const SlicedFilePtr& file) {
@@ -52,11 +59,11 @@ std::size_t SlicedFiles::forget_if(const std::function<bool(const SlicedFile&)>&
   if (count_ == 0) return 0;
   const std::lock_guard lock(mutex_);
   const auto gone = std::erase_if(files_, [&](const auto& entry) {
-    if (!is_meant(*entry.second)) return false;
+    if (!is_meant(*entry.second.file)) return false;
+    by_use_.erase(entry.second.use);
     tell(entry.first, nullptr);
     return true;
   });
-  if (gone > 0) std::erase_if(by_arrival_, [&](const ObjectId& id) { return !files_.contains(id); });
   count_ = files_.size();
   return gone;
 }

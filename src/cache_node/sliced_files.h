@@ -9,8 +9,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -51,8 +51,9 @@ class SlicedFiles {
  public:
   static constexpr std::size_t kMost = 10'000;
 
-  SlicedFilePtr find(const ObjectId&) const;
-  /// Of too many the one that came first is forgotten.
+  /// Who asks uses it.
+  SlicedFilePtr find(const ObjectId&);
+  /// Of too many the one that was not used for longest is forgotten.
   void put(SlicedFilePtr);
   /// Unless it is another one by now.
   void forget(const SlicedFilePtr&);
@@ -67,9 +68,13 @@ class SlicedFiles {
   void tell(const ObjectId& id, const SlicedFile* file) const { if (on_changed_) on_changed_(id, file); }
 
   OnChanged on_changed_;
-  mutable std::mutex mutex_;                                           // guards what follows
-  std::unordered_map<ObjectId, SlicedFilePtr, ObjectIdHash> files_;
-  std::deque<ObjectId> by_arrival_;
+  struct Known {
+    SlicedFilePtr file;
+    std::list<ObjectId>::iterator use;                                 // in by_use_
+  };
+  std::mutex mutex_;                                                   // guards what follows
+  std::unordered_map<ObjectId, Known, ObjectIdHash> files_;
+  std::list<ObjectId> by_use_;                                         // the one used last at the end
   std::atomic<std::size_t> count_{0};                                  // written with the lock held
 };
 

@@ -22,6 +22,7 @@ auto unavailable(std::string text) { return base::failure(base::ErrorKind::unava
 struct Name {
   AddressBook::Addresses addresses;  // empty: unknown
   base::SteadyTime good_until{};
+  base::SteadyTime used{};           // asked for by a fetch
   bool is_asking = false;
   std::vector<std::weak_ptr<AddressBook::OnFound>> waiting;
 };
@@ -118,9 +119,14 @@ void AddressBook::Inner::on_answer(const std::string& host, base::Result<Address
   }
 }
 
+/// The name that no fetch wanted for longest goes; those that are being looked up stay.
 void AddressBook::Inner::make_room() {
-  for (auto it = names.begin(); it != names.end() && names.size() >= kMaxNames;) {
-    it = it->second.is_asking ? std::next(it) : names.erase(it);
+  while (names.size() >= kMaxNames) {
+    auto idle = names.end();
+    for (auto it = names.begin(); it != names.end(); ++it)
+      if (!it->second.is_asking && (idle == names.end() || it->second.used < idle->second.used)) idle = it;
+    if (idle == names.end()) return;
+    names.erase(idle);
   }
 }
 
@@ -135,13 +141,15 @@ AddressBook::~AddressBook() {
 std::optional<AddressBook::Addresses> AddressBook::find(const std::string& host) {
   const auto found = inner_->names.find(host);
   if (found == inner_->names.end() || found->second.addresses.empty()) return std::nullopt;
-  if (inner_->clock.steady_now() >= found->second.good_until) inner_->start_asking(host, found->second);
+  found->second.used = inner_->clock.steady_now();
+  if (found->second.used >= found->second.good_until) inner_->start_asking(host, found->second);
   return found->second.addresses;
 }
 
 AddressBook::Wait AddressBook::look_up(const std::string& host, OnFound on_found) {
   if (!inner_->names.contains(host)) inner_->make_room();
   auto& name = inner_->names[host];
+  name.used = inner_->clock.steady_now();
   std::erase_if(name.waiting, [](const auto& weak) { return weak.expired(); });
   auto call = std::make_shared<OnFound>(std::move(on_found));
   name.waiting.push_back(call);

@@ -32,7 +32,7 @@ class AddressBook {
   using Addresses = std::vector<std::string>;
   using OnFound = std::function<void(base::Result<Addresses>)>;
 
-  static constexpr std::size_t kMaxNames = 256;
+  static constexpr std::size_t kMaxNames = 256;   // beyond, the one that was not used for longest is forgotten
   static constexpr int kMaxLookUps = 16;   // threads at once, for one worker
 
   AddressBook(EventLoop&, const base::Clock&, LookUp, std::chrono::milliseconds fresh_for);

@@ -70,3 +70,16 @@ TEST_CASE("whoever writes the files down is told of each change, and of the one 
   CHECK(told == "+one more -0 ");
   CHECK_FALSE(files.find(object_key("0").id));
 }
+
+TEST_CASE("of too many files the one that was not used for longest is forgotten, however long ago the others came") {
+  SlicedFiles files;
+  for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
+  CHECK(files.find(object_key("0").id));
+  files.put(file("one more"));
+  CHECK(files.find(object_key("0").id));
+  CHECK_FALSE(files.find(object_key("1").id));
+  files.put(file("2", "\"b\""));   // seen again by a fill: that is a use too
+  files.put(file("another"));
+  CHECK(files.find(object_key("2").id));
+  CHECK_FALSE(files.find(object_key("3").id));
+}
