@@ -90,6 +90,7 @@ struct ClientSettings {
   std::int64_t max_connections = 256;            // transfers at once; more wait their turn
   std::int64_t max_connections_per_origin = 64;
   std::chrono::milliseconds keep_idle{30'000};
+  std::chrono::milliseconds max_connection_age{300'000};   // whatever its use
   std::chrono::milliseconds names_fresh{30'000}; // how long the addresses of a name are used without asking again
   std::string ca_file;                           // trusted roots for https; empty: the system's
   LookUp look_up;                                // empty: the system's resolver

@@ -52,6 +52,7 @@ CURL* Transfer::make_easy() {
   const auto connect = std::max(request_.deadlines.connect - naming_took_, std::chrono::milliseconds{1});
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect.count()));
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.keep_idle).count()));
+  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.max_connection_age).count()));
   const bool is_tls = uri_.scheme == "https";
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);

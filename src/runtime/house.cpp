@@ -147,7 +147,7 @@ void House::warn_of_restart_needs(const config::Settings& next) {
   if (admin_of(next).listen != admin_of(settings_).listen) warn("admin.listen");
   if (next.get<ProcessSettings>(process_section().name()).workers != process().workers) warn("process.workers");
   const auto client_in_file = [](const net::ClientSettings& client) {
-    return std::tie(client.max_connections, client.max_connections_per_origin, client.keep_idle, client.names_fresh, client.ca_file);
+    return std::tie(client.max_connections, client.max_connections_per_origin, client.keep_idle, client.max_connection_age, client.names_fresh, client.ca_file);
   };
   if (client_in_file(client_of(next)) != client_in_file(client_of(settings_))) warn(net::client_section().name());
   for (const auto& type : types_)

@@ -370,3 +370,15 @@ TEST_CASE("interim heads are told, 100 excepted") {
   CHECK(interim[0].first == 103);
   CHECK(interim[0].second.first("Link") == "</a>");
 }
+
+TEST_CASE("a busy connection is given up when it is old, so that another address can be met") {
+  ScriptedOrigin origin([](OriginConnection& connection) {
+    while (connection.read_request()) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  ClientSettings settings;
+  settings.max_connection_age = 1s;
+  ClientBench bench(settings);
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (origin.accepted() < 2 && std::chrono::steady_clock::now() < until) REQUIRE(bench.run(ClientBench::request(origin)).result);
+  CHECK(origin.accepted() == 2);
+}
