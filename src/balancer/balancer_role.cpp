@@ -120,7 +120,7 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status start() override {
-    std::vector<std::string> tables{std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(kPinsTable)};
+    std::vector<std::string> tables{std::string(kTimelinesTable), std::string(kDrainsTable), std::string(kTurnsTable), std::string(kPinsTable), std::string(kOrdersTable)};
     tables.insert(tables.end(), access::kAccessTables.begin(), access::kAccessTables.end());
     auto store = store::Store::open({settings_.state_dir, std::move(tables), kMostStateBytes, 50ms, "balancer-state 1"}, services_.log);
     if (!store) return tl::unexpected(store.error());
@@ -135,6 +135,8 @@ class BalancerRole final : public runtime::Role {
     sources_.emplace(services_, *store_, source_settings, &news_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
+    if (auto loaded = news_.load(order_book_.emplace(*store_, services_.log)); !loaded) return loaded;
+    heartbeats_.leave_out([this](std::string_view node) { return news_.is_behind(node); });
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_, access_settings_, operators_);
@@ -281,6 +283,7 @@ class BalancerRole final : public runtime::Role {
   SteeringDesk steering_;
   RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
+  std::optional<OrderBook> order_book_;
   std::optional<Sources> sources_;
   net::Timer tick_;
   net::Timer tell_traffic_;

@@ -54,7 +54,8 @@ std::vector<contracts::Peer> Heartbeats::peers_of(const contracts::Heartbeat& as
   const auto table = nodes_.table();
   for (const auto& node : table->nodes) {
     const auto& url = node.last.peer_url.empty() ? node.address->url : node.last.peer_url;
-    if (node.condition == NodeCondition::up && node.last.group == asker.group && !url.empty()) peers.push_back({node.address->id, url});
+    if (node.condition == NodeCondition::up && node.last.group == asker.group && !url.empty() && !(is_behind_ && is_behind_(node.address->id)))
+      peers.push_back({node.address->id, url});
   }
   std::sort(peers.begin(), peers.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   if (peers.size() > contracts::kMaxPeers) peers.resize(contracts::kMaxPeers);

@@ -25,6 +25,9 @@ class Heartbeats {
 
   http::Response answer(std::string_view node, const http::Request&);
 
+  /// Of its group a node is not told those of which this holds. Before the first heartbeat.
+  void leave_out(std::function<bool(std::string_view node)> is_behind) { is_behind_ = std::move(is_behind); }
+
  private:
   std::vector<contracts::Peer> peers_of(const contracts::Heartbeat&) const;
   http::Response refuse(base::Counter&, const http::ProblemType&, std::string_view node, const http::Request&, std::string_view why);
@@ -34,6 +37,7 @@ class Heartbeats {
   NodeRegistry& nodes_;
   const PublishedView& view_;
   const std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_;
+  std::function<bool(std::string_view node)> is_behind_;
   base::Counter accepted_, malformed_, forged_, unknown_, replayed_;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = base::json;
 
-constexpr std::array<std::string_view, 4> kBy = {"url", "prefix", "channel", "tag"};
+constexpr std::array<std::string_view, 5> kBy = {"url", "prefix", "channel", "tag", "all"};
 constexpr std::size_t kLongestText = 8 * 1024;
 constexpr std::size_t kLongestProblem = 400;
 constexpr std::size_t kMostTagBytes = 4 * 1024;
@@ -50,7 +50,8 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
       return wrong("the member " + member.name + " is unknown or of another type");
     }
   }
-  if (named != 1 || order.value.empty()) return wrong("exactly one of url, prefix, channel and tag is needed");
+  if (named != 1 || order.value.empty()) return wrong("exactly one of url, prefix, channel, tag and all is needed");
+  if (order.by == PurgeOrder::By::all && order.value != "*") return wrong("the member all is not \"*\"");
   if (order.by == PurgeOrder::By::channel && !is_id(order.value)) return wrong("the member channel is not an id");
   return order;
 }
@@ -151,11 +152,26 @@ std::string object_of_url(std::string_view url) {
   return query.empty() ? object : object.append("?").append(query);
 }
 
+bool covers(const PurgeOrder& newer, const PurgeOrder& older) {
+  using By = PurgeOrder::By;
+  if (newer.soft && !older.soft) return false;
+  if (newer.by == By::all || (newer.by == older.by && newer.value == older.value)) return true;
+  if (newer.by == By::url || newer.by == By::tag || older.by == By::tag || older.by == By::all) return false;
+  const auto beginning = newer.by == By::channel ? newer.value + "/" : newer.value;
+  return (older.by == By::channel ? older.value + "/" : older.value).starts_with(beginning);
+}
+
+std::string log_text(const PurgeOrder& order) {
+  const auto end = order.value.find('?');
+  return order.value.substr(0, end) + (end == std::string::npos ? "" : "?...");
+}
+
 bool is_meant(const PurgeOrder& order, std::string_view key, std::string_view tags) {
   switch (order.by) {
     case PurgeOrder::By::url: return key == order.value;
     case PurgeOrder::By::prefix: return key.starts_with(order.value);
     case PurgeOrder::By::channel: return key.size() > order.value.size() && key.starts_with(order.value) && key[order.value.size()] == '/';
+    case PurgeOrder::By::all: return true;
     case PurgeOrder::By::tag: break;
   }
   for (auto at = tags.find(order.value); at != std::string_view::npos; at = tags.find(order.value, at + 1)) {

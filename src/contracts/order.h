@@ -16,9 +16,9 @@ namespace tribune::contracts {
 /// Which objects go. Hard: they are gone. Soft: they are stale, so the next request asks the origin again, and they serve
 /// if that fails.
 struct PurgeOrder {
-  enum class By { url, prefix, channel, tag };
+  enum class By { url, prefix, channel, tag, all };
   By by = By::url;
-  std::string value;     // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag
+  std::string value;     // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag; of all: "*"
   bool soft = false;
   bool operator==(const PurgeOrder&) const = default;
 };
@@ -57,7 +57,7 @@ struct OrderResult {
 inline constexpr std::size_t kMaxOrderBytes = 1 << 20;
 inline constexpr std::size_t kMaxWarmObjects = 10'000;
 
-/// {"purge":{"url"|"prefix"|"channel"|"tag":"…","soft":true}}, {"warm":{"job":"…","urls":[…]}} or {"progress":{"job":"…"}}
+/// {"purge":{"url"|"prefix"|"channel"|"tag"|"all":"…","soft":true}}, {"warm":{"job":"…","urls":[…]}} or {"progress":{"job":"…"}}
 std::string to_json(const Order&);
 /// Errors: invalid_input.
 base::Result<Order> order_from_json(std::string_view text);
@@ -75,6 +75,12 @@ base::Result<WarmOrder> warm_order(std::string_view text, std::string_view job);
 
 /// The key's text of what an operator may write as a URL: "http://node/media/c/e/p?tl=…", "/media/c/e/p", "c/e/p".
 std::string object_of_url(std::string_view url);
+
+/// Whether all that the older one means, the newer one means too.
+bool covers(const PurgeOrder& newer, const PurgeOrder& older);
+
+/// What the log says of it: a query may be a secret of the origin's, and is left out.
+std::string log_text(const PurgeOrder&);
 
 /// Whether an object of this key and these tags (each behind a space) is meant.
 bool is_meant(const PurgeOrder&, std::string_view key, std::string_view tags);

@@ -109,3 +109,23 @@ TEST_CASE("An oversized heartbeat is refused unread") {
   request.body.assign(contracts::kMaxHeartbeatBytes + 1, ' ');
   CHECK(h.heartbeats.answer("stadium", request).status == 413);
 }
+
+TEST_CASE("A node of the group that has not followed the purges it missed is not told to the others") {
+  House h;
+  h.nodes.configure({{"stadium", "http://s"}, {"city", "http://c"}}, 1800ms);
+  std::string behind = "city";
+  h.heartbeats.leave_out([&](std::string_view node) { return node == behind; });
+  const auto body_for = [&](const std::string& node, std::int64_t sequence) {
+    auto beat = h.beat(node);
+    beat.group = "arena";
+    beat.sequence = sequence;
+    beat.sent_unix_ms = sequence;
+    const auto reply = h.heartbeats.answer(node, h.signed_request(beat, node));
+    REQUIRE(reply.status == 200);
+    return std::get<std::string>(reply.body);
+  };
+  body_for("city", 1);
+  CHECK(body_for("stadium", 1).find("http://c") == std::string::npos);
+  behind.clear();
+  CHECK(body_for("stadium", 2).find("http://c") != std::string::npos);
+}

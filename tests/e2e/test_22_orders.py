@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.program import BINARY
 from harness.waiting import wait_until
@@ -119,3 +120,46 @@ def test_wrong_orders_are_refused(event):
         answer = order(event, path, body)
         assert answer.status == 400 and answer.json["detail"], answer
     assert order(event, "/nodes/purge?nodes=n1,nobody", {"channel": "demo"}).status == 404
+
+
+def test_a_purge_for_a_node_that_is_away_outlives_the_balancer(event):
+    stand(event)
+    target, path = filled(event, 3)
+    event.wait_stored("n2", 1)
+    event.nodes["n2"].terminate()
+    wait_until(lambda: not event.is_listed("n2"), 5)
+    states(order(event, "/nodes/purge", {"url": target}))
+    event.balancer.kill()
+    event.start_balancer(NODES)
+    event.start_node("n2")
+    event.wait_heard("n2")
+    event.balancer.wait_log("order_followed", node="n2")
+    asked = event.origin.count(path)
+    assert fetch(event.nodes["n2"].url + target).status == 200
+    assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
+
+
+def test_a_node_that_missed_hundreds_of_purges_serves_nothing_of_what_was_purged(event):
+    stand(event)
+    target, path = filled(event, 3)
+    event.wait_stored("n2", 1)
+    event.nodes["n2"].terminate()
+    wait_until(lambda: not event.is_listed("n2"), 5)
+    states(order(event, "/nodes/purge?nodes=n2", {"url": target}))
+    with ThreadPoolExecutor(16) as operators:
+        answers = list(operators.map(lambda n: order(event, "/nodes/purge?nodes=n2", {"url": f"demo/e/{n}.ts"}), range(300)))
+    assert all(states(answer)["n2"]["state"] == "away" for answer in answers)
+    event.start_node("n2")
+    event.wait_heard("n2")
+    event.balancer.wait_log("order_followed", node="n2")
+    asked = event.origin.count(path)
+    assert fetch(event.nodes["n2"].url + target).status == 200
+    assert event.origin.count(path) == asked + 1
+
+
+def test_logs_do_not_say_the_query_of_what_was_purged(event):
+    stand(event)
+    order(event, "/nodes/purge", {"url": "demo/e/a.m3u8?token=secret-of-the-origin"})
+    event.nodes["n1"].wait_log("purged")
+    for program in (event.balancer, *event.nodes.values()):
+        assert b"secret-of-the-origin" not in program.log_file.read_bytes()

@@ -4,7 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/ids.h"
 #include "contracts/heartbeat.h"
+#include "contracts/purge_mark.h"
 
 namespace tribune::balancer {
 namespace {
@@ -12,7 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxNotices = 1'024;           // of one node
-constexpr std::size_t kMaxOrders = 64;               // of one node; an older one that was not followed is forgotten
 constexpr auto kKept = 10s;                          // what is older is no news at a live edge
 constexpr auto kBetweenQuestions = 500ms;            // a node that listens has asked again by then
 
@@ -26,8 +27,24 @@ NewsDesk::NewsDesk(const base::Clock& clock, base::Log& log, base::Metrics& metr
                    const Workers& workers)
     : clock_(clock), log_(log), nodes_(nodes), view_(view), workers_(workers), accepted_(counter(metrics, "accepted")), refused_(counter(metrics, "refused")),
       told_(metrics.counter("tribune_balancer_news_total", "New segments that cache nodes were told of, once for each node.")),
+      covered_(metrics.counter("tribune_balancer_orders_covered_total", "Purges for absent nodes that a newer one made needless, once for each node.")),
+      collapsed_(metrics.counter("tribune_balancer_orders_collapsed_total", "Times that a node missed so many purges that it was told to drop all that it holds.")),
+      forgotten_(metrics.counter("tribune_balancer_orders_forgotten_total", "Warm-ups for absent nodes that were forgotten because too many came after them.")),
       number_(std::chrono::duration_cast<std::chrono::microseconds>(clock.wall_now().time_since_epoch()).count()) {}
 NewsDesk::~NewsDesk() = default;
+
+base::Status NewsDesk::load(OrderBook& book) {
+  auto records = book.load(clock_.wall_now());
+  if (!records) return tl::unexpected(records.error());
+  const std::lock_guard lock(mutex_);
+  book_ = &book;
+  number_ = std::max(book.first_number(), number_);
+  for (auto& record : *records) {
+    Parcel parcel{++number_, std::make_shared<const contracts::NodeOrder>(std::move(record.order)), false, nullptr, record.number, true};
+    boxes_[record.node].orders.push_back(std::move(parcel));
+  }
+  return {};
+}
 
 std::chrono::milliseconds NewsDesk::publish_delay() const { return view_.get()->publish_delay; }
 
@@ -50,7 +67,7 @@ void NewsDesk::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> ex
     const std::lock_guard lock(mutex_);
     auto& box = boxes_.find(node)->second;
     take(box, question.acknowledged, done);
-    take_results(box, std::move(question.results), results);
+    take_results(question.node, box, std::move(question.results), results);
     drop(box, clock_.steady_now(), done);
     former = std::exchange(box.held, nullptr);
     news = news_of(box);
@@ -65,7 +82,10 @@ void NewsDesk::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> ex
   if (exchange) reply(*exchange, node, news);
   else hold(worker, question.node, held);
   tell_done(done);
-  for (const auto& [on_result, result] : results) on_result(question.node, result);
+  for (const auto& [on_result, result] : results) {
+    if (on_result) on_result(question.node, result);
+    else log_.info("balancer", "order_followed", {{"order", result.id}, {"node", question.node}, {"problem", result.problem}});
+  }
 }
 
 /// Whether the question may be answered; else it is refused. The mailbox is there afterwards.
@@ -93,7 +113,10 @@ bool NewsDesk::believe(net::Exchange& exchange, std::string_view node, contracts
     auto& box = boxes_[question.node];
     if (box.run != question.run) {
       box.sequence = 0;
-      for (auto& parcel : box.orders) parcel = {++number_, parcel.order, false, parcel.on_result};
+      for (auto& parcel : box.orders) {
+        parcel.number = ++number_;
+        parcel.is_received = false;
+      }
     }
     is_new = question.sequence > box.sequence;
     if (is_new) {
@@ -198,12 +221,68 @@ bool NewsDesk::order(const std::string& node, const std::shared_ptr<const contra
     auto& box = boxes_[node];
     listens = box.listens(clock_.steady_now());
     if (!listens && keep == Keep::no) return false;
-    box.orders.push_back({++number_, order, false, std::move(on_result)});
-    if (box.orders.size() > kMaxOrders) box.orders.pop_front();
+    const auto* purge = std::get_if<contracts::PurgeOrder>(&order->order);
+    if (purge) forget_covered(node, box, *purge);
+    box.orders.push_back({++number_, order, false, std::move(on_result), 0, !listens});
+    if (book_ && purge) book_->keep(node, box.orders.back().kept = number_, *order);
+    bound(node, box);
     waiting = box.held;
   }
   if (waiting) release_later(node, std::move(waiting));
   return listens;
+}
+
+std::string NewsDesk::new_order_id() {
+  const std::lock_guard lock(mutex_);
+  return book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12);
+}
+
+void NewsDesk::when_kept(std::function<void()> call) {
+  if (!book_) return call();
+  book_->when_kept(std::move(call));
+}
+
+bool NewsDesk::is_behind(std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  const auto box = boxes_.find(node);
+  if (box == boxes_.end()) return false;
+  const auto& orders = box->second.orders;
+  return std::any_of(orders.begin(), orders.end(), [](const Parcel& parcel) { return parcel.was_missed && parcel.purge(); });
+}
+
+void NewsDesk::forget(const std::string& node, const Parcel& parcel) {
+  if (book_ && parcel.kept > 0) book_->forget(node, parcel.kept);
+}
+
+/// Only what the node has not received: of what it has, somebody waits for the result.
+void NewsDesk::forget_covered(const std::string& node, Mailbox& box, const contracts::PurgeOrder& newer) {
+  std::erase_if(box.orders, [&](const Parcel& parcel) {
+    if (!parcel.was_missed || parcel.is_received || !parcel.purge() || !contracts::covers(newer, *parcel.purge())) return false;
+    forget(node, parcel);
+    covered_.add();
+    return true;
+  });
+}
+
+void NewsDesk::bound(const std::string& node, Mailbox& box) {
+  const auto count = [&](bool purges) { return std::count_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return (p.purge() != nullptr) == purges; }); };
+  if (count(false) > std::ptrdiff_t{kMostOthers}) {
+    box.orders.erase(std::find_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); }));
+    forgotten_.add();
+  }
+  if (count(true) <= std::ptrdiff_t{kMostPurges}) return;
+  bool soft = true;
+  std::erase_if(box.orders, [&](const Parcel& parcel) {
+    if (!parcel.purge()) return false;
+    soft &= parcel.purge()->soft;
+    forget(node, parcel);
+    return true;
+  });
+  contracts::NodeOrder all{book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12), contracts::PurgeOrder{contracts::PurgeOrder::By::all, "*", soft}};
+  box.orders.push_back({++number_, std::make_shared<const contracts::NodeOrder>(std::move(all)), false, nullptr, 0, true});
+  if (book_) book_->keep(node, box.orders.back().kept = number_, *box.orders.back().order);
+  collapsed_.add();
+  log_.warning("balancer", "orders_collapsed", {{"node", node}, {"purges", kMostPurges}});
 }
 
 void NewsDesk::drain() {
@@ -240,10 +319,11 @@ contracts::News NewsDesk::news_of(const Mailbox& box) {
   return news;
 }
 
-void NewsDesk::take_results(Mailbox& box, std::vector<contracts::OrderResult> found, Results& results) {
+void NewsDesk::take_results(const std::string& node, Mailbox& box, std::vector<contracts::OrderResult> found, Results& results) {
   for (auto& result : found) {
     const auto parcel = std::find_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return p.order->id == result.id; });
     if (parcel == box.orders.end()) continue;   // said twice
+    forget(node, *parcel);
     results.emplace_back(std::move(parcel->on_result), std::move(result));
     box.orders.erase(parcel);
   }

@@ -10,7 +10,8 @@
 //   dropped     too old, or too many came after it                                       (tell)
 //
 // Lifetime of an order
-//   given       lies in a node's mailbox, until the node returns if it is away           (order)
+//   given       lies in a node's mailbox, until the node returns if it is away; a purge lies on disk too   (order)
+//   covered     a purge given to a node that is away goes when a newer one means all that it means         (order)
 //   received    an acknowledged answer brought it; given anew to another run of the node (answer)
 //   followed    a question brought its result                                            (answer)
 
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "balancer/event_view.h"
+#include "balancer/news/order_book.h"
 #include "balancer/node_registry.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -50,6 +52,9 @@ class NewsDesk {
   NewsDesk(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&, const Workers&);
   ~NewsDesk();
 
+  /// What nodes have not followed of former runs' orders; from then on, purges are written down. Before the first question.
+  base::Status load(OrderBook&);
+
   /// A node's question. It is believed when its signature fits, it is of the run that sends the node's heartbeats, and no replay.
   void answer(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view node);
 
@@ -63,6 +68,17 @@ class NewsDesk {
   /// Gives an order to a node, and says whether the node listens; else it gets the order when it is back, if that is kept.
   /// `on_result` runs once, on any worker's loop, if the node ever says what became of it.
   bool order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Keep, OnResult on_result);
+
+  /// The id of a new order.
+  std::string new_order_id();
+  /// Calls back, on any thread, when the orders given so far are on disk.
+  void when_kept(std::function<void()>);
+  /// Whether the node missed purges that it has not followed yet: what it holds is not for others.
+  bool is_behind(std::string_view node) const;
+
+  /// What one node missed at most: beyond it, it gets the order to drop all that it holds.
+  static constexpr std::size_t kMostPurges = 256;
+  static constexpr std::size_t kMostOthers = 64;   // warm-ups and questions; an older one that was not followed is forgotten
 
   /// How long a new segment may be held back for nodes that do not acknowledge it.
   std::chrono::milliseconds publish_delay() const;
@@ -88,6 +104,9 @@ class NewsDesk {
     std::shared_ptr<const contracts::NodeOrder> order;
     bool is_received = false;
     OnResult on_result;
+    std::int64_t kept = 0;                     // its number on disk; 0: it is not there
+    bool was_missed = false;                   // the node was away when it was given
+    const contracts::PurgeOrder* purge() const { return std::get_if<contracts::PurgeOrder>(&order->order); }
   };
   struct Held {
     std::size_t worker = 0;
@@ -115,7 +134,10 @@ class NewsDesk {
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view node, std::string_view why);
   static contracts::News news_of(const Mailbox&);
   static void take(Mailbox&, std::int64_t acknowledged, Done&);
-  static void take_results(Mailbox&, std::vector<contracts::OrderResult>, Results&);
+  void forget(const std::string& node, const Parcel&);
+  void forget_covered(const std::string& node, Mailbox&, const contracts::PurgeOrder& newer);
+  void bound(const std::string& node, Mailbox&);
+  void take_results(const std::string& node, Mailbox&, std::vector<contracts::OrderResult>, Results&);
   static void drop(Mailbox&, base::SteadyTime now, Done&);
   static void tell_done(const Done&);
 
@@ -124,11 +146,12 @@ class NewsDesk {
   NodeRegistry& nodes_;
   const PublishedView& view_;
   const Workers& workers_;
-  base::Counter accepted_, refused_, told_;
+  base::Counter accepted_, refused_, told_, covered_, collapsed_, forgotten_;
+  OrderBook* book_ = nullptr;                  // set before the first question
   std::atomic<bool> is_draining_{false};
 
   mutable std::mutex mutex_;                   // guards what follows
-  std::int64_t number_;                        // of the last notice; grows over restarts, for it begins at the time
+  std::int64_t number_;                        // of the last notice or order; grows over restarts
   std::map<std::string, Mailbox, std::less<>> boxes_;   // of configured nodes that asked
 };
 

@@ -32,6 +32,14 @@ base::Result<std::vector<std::string>> nodes_meant(const http::Request& request,
   return meant;
 }
 
+/// Without queries, which may be secrets.
+std::string log_text(const contracts::Order& order) {
+  if (const auto* purge = std::get_if<contracts::PurgeOrder>(&order))
+    return (purge->soft ? "soft purge of " : "purge of ") + std::string(contracts::word(purge->by)) + " " + contracts::log_text(*purge).substr(0, 500);
+  const auto* warm = std::get_if<contracts::WarmOrder>(&order);
+  return warm ? "warm-up of " + std::to_string(warm->objects.size()) + " objects" : "question";
+}
+
 }  // namespace
 
 /// One order and who answered so far. Owned by the worker of the request.
@@ -45,10 +53,11 @@ struct OrderDesk::Asked {
   Exchange exchange;
   std::string job;                  // of a warm-up
   std::vector<Answer> answers;
+  bool is_kept = false;             // on disk, for those that are away
   net::Timer patience;
 
   bool is_done() const {
-    return std::all_of(answers.begin(), answers.end(), [](const Answer& a) { return a.result || a.is_away; });
+    return is_kept && std::all_of(answers.begin(), answers.end(), [](const Answer& a) { return a.result || a.is_away; });
   }
   std::string document() const;
 };
@@ -109,7 +118,7 @@ std::vector<runtime::Route> OrderDesk::routes() {
 void OrderDesk::give(runtime::Worker& worker, Exchange exchange, contracts::Order order, std::string_view job) {
   const auto nodes = nodes_meant(exchange->request(), *nodes_.table());
   if (!nodes) return exchange->reply(http::problem(problems::not_found, nodes.error().text));
-  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{base::random_id(12), std::move(order)});
+  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{news_.new_order_id(), std::move(order)});
   const bool is_question = std::holds_alternative<contracts::ProgressQuestion>(told->order);
   const auto client = exchange->request().client;
   const auto asked = std::make_shared<Asked>();
@@ -124,7 +133,7 @@ void OrderDesk::give(runtime::Worker& worker, Exchange exchange, contracts::Orde
     });
   };
   for (auto& answer : asked->answers) answer.is_away = !news_.order(answer.node, told, is_question ? NewsDesk::Keep::no : NewsDesk::Keep::yes, on_result);
-  if (!is_question) log_.info("balancer", "order_given", {{"order", told->id}, {"client", client}, {"nodes", asked->answers.size()}, {"text", contracts::to_json(told->order).substr(0, 500)}});
+  if (!is_question) log_.info("balancer", "order_given", {{"order", told->id}, {"client", client}, {"nodes", asked->answers.size()}, {"text", log_text(told->order)}});
   asked_[worker.index].insert(asked);
   asked->exchange->on_gone([this, weak = std::weak_ptr<Asked>(asked)] {
     if (const auto left = weak.lock()) asked_[left->worker].erase(left);
@@ -132,6 +141,16 @@ void OrderDesk::give(runtime::Worker& worker, Exchange exchange, contracts::Orde
   asked->patience = worker.loop.after(view_.get()->order_deadline, [this, weak = std::weak_ptr<Asked>(asked)] {
     if (const auto late = weak.lock()) finish(late);
   });
+  if (!std::holds_alternative<contracts::PurgeOrder>(told->order)) return kept(asked);
+  news_.when_kept([this, &loop = worker.loop, weak = std::weak_ptr<Asked>(asked)] {
+    loop.post([this, weak] {
+      if (const auto waits = weak.lock()) kept(waits);
+    });
+  });
+}
+
+void OrderDesk::kept(const AskedPtr& asked) {
+  asked->is_kept = true;
   if (asked->is_done()) finish(asked);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // An operator's orders to all cache nodes, on the balancer's admin listener: purge, warm up, ask how far a warm-up is. The news
 // carry them to the nodes; the answer says for each node what became of the order. It waits for them until order_deadline; a
-// node that is away by then is named, and follows a purge or warm-up when it is back, as long as this balancer runs.
+// node that is away by then is named, and follows when it is back: a purge whatever becomes of this balancer, a warm-up as long as it runs.
 
 #include <memory>
 #include <set>
@@ -34,6 +34,7 @@ class OrderDesk {
 
   void give(runtime::Worker&, Exchange, contracts::Order, std::string_view job);
   void heard(const AskedPtr&, const std::string& node, const contracts::OrderResult&);
+  void kept(const AskedPtr&);
   void finish(const AskedPtr&);
 
   base::Log& log_;

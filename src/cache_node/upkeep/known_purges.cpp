@@ -80,7 +80,8 @@ KnownPurges::ByValue& KnownPurges::table(By by) {
     case By::url: return urls_;
     case By::prefix: return prefixes_;
     case By::channel: return channels_;
-    case By::tag: break;
+    case By::tag:
+    case By::all: break;   // of all: not known here (Orders)
   }
   return tags_;
 }

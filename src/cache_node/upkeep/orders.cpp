@@ -134,6 +134,8 @@ void Orders::purge(runtime::Worker& worker, Exchange exchange, const contracts::
 
 /// Known before it runs: what is fetched from then on is asked for with it. On disk before it is said to be done.
 void Orders::carry_out(const contracts::NamedPurge& purge, std::function<void(base::Result<std::uint64_t>)> on_done) {
+  // For this node alone: what it missed, the others have not.
+  if (purge.order.by == contracts::PurgeOrder::By::all) return purge_.run(purge.order, std::move(on_done));
   if (known_.standing(purge) == KnownPurges::Standing::done) return on_done(known_.taken(purge));   // told twice, or by another node before
   known_.begin(purge);
   purge_.run(purge.order, [&known = known_, purge, on_done = std::move(on_done)](const base::Result<std::uint64_t>& purged) {

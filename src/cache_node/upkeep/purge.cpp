@@ -21,7 +21,7 @@ Purge::Purge(ObjectIndex& index, IndexJournal& journal, Housekeeper& housekeeper
 void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done, bool with_variants) {
   housekeeper_.add([this, order, with_variants, on_done = std::move(on_done)] {
     const auto purged = run_now(order, with_variants);
-    log_.info("cache_node", "purged", {{"by", contracts::word(order.by)}, {"value", order.value}, {"soft", order.soft}, {"objects", purged.value_or(0)}});
+    log_.info("cache_node", "purged", {{"by", contracts::word(order.by)}, {"value", contracts::log_text(order)}, {"soft", order.soft}, {"objects", purged.value_or(0)}});
     on_done(purged);
   });
 }
