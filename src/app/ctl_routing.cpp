@@ -90,11 +90,13 @@ std::string since_text(std::int64_t unix_time) {
 std::string nodes_text(const base::json::Value& answer) {
   const auto* nodes = answer.find("nodes");
   if (!nodes) return "";
-  auto text = fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11}  {:<20} {}\n", "NODE", "GROUP", "STATE", "VIEWERS", "MBIT/S OF", "CONNECTIONS", "SINCE (UTC)", "WHY");
+  auto text = fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>7} {:>7}  {:<20} {}\n", "NODE", "GROUP", "STATE", "VIEWERS", "MBIT/S OF", "CONNECTIONS", "ERRORS", "ORIGIN",
+                          "SINCE (UTC)", "WHY");
   for (const auto& node : nodes->array) {
     const auto load = fmt::format("{:.1f} of {:.0f}", node.real("sent_mbps").value_or(0), node.real("capacity_mbps").value_or(0));
-    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11}  {:<20} {}\n", said(node, "id"), said(node, "group"), said(node, "state"),
-                        node.whole("viewers").value_or(0), load, node.whole("connections").value_or(0), since_text(node.whole("since_unix").value_or(0)), said(node, "reason"));
+    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>6.1f}% {:>6.1f}%  {:<20} {}\n", said(node, "id"), said(node, "group"), said(node, "state"),
+                        node.whole("viewers").value_or(0), load, node.whole("connections").value_or(0), node.real("error_share").value_or(0) * 100,
+                        node.real("origin_error_share").value_or(0) * 100, since_text(node.whole("since_unix").value_or(0)), said(node, "reason"));
   }
   return text;
 }

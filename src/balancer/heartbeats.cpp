@@ -39,7 +39,7 @@ http::Response Heartbeats::answer(std::string_view node, const http::Request& re
   }
   accepted_.add();
   const auto listed = listed_ ? listed_() : nullptr;
-  const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat), listed ? std::optional(*listed) : std::nullopt);
+  const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat), listed ? std::optional(*listed) : std::nullopt, nodes_.unfit(node));
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + path, body, now));

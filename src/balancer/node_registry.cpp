@@ -31,15 +31,30 @@ double capacity_of(double configured, const contracts::Heartbeat& last) {
 std::string why(const NodeState& node, base::SteadyTime now) {
   if (node.condition == NodeCondition::down) return "silent";
   if (!node.why_unhealthy.empty()) return node.why_unhealthy;
+  if (!node.unfit.empty()) return node.unfit;
   if (!node.last.reason.empty()) return node.last.reason;
+  if (!node.spared.empty()) return node.spared;
   if (node.held_until && now < *node.held_until) return "held: it came and went too often";
   return node.draining_since ? "drained" : "";
+}
+
+void describe_delivery(base::json::Writer& w, const contracts::Heartbeat& last) {
+  const auto& e = last.experience;
+  w.member("recent_requests", e.requests)
+      .member("error_share", contracts::share(e.failures, e.requests))
+      .member("origin_error_share", contracts::share(e.origin_failures, e.origin_asks))
+      .member("peer_error_share", contracts::share(e.peer_failures, e.peer_asks))
+      .member("memory", last.memory)
+      .member("descriptors", last.descriptors)
+      .member("max_descriptors", last.max_descriptors);
 }
 
 }  // namespace
 
 NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : clock_(clock), log_(log), metrics_(metrics), table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()),
+    : clock_(clock), log_(log), metrics_(metrics),
+      origin_to_blame_(metrics.gauge("tribune_balancer_origin_fails_most_nodes", "1 while most cache nodes fail because of the origin: none is taken out for that.")),
+      table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()),
       begun_(clock.steady_now()) {}
 
 NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::SteadyTime now) {
@@ -49,7 +64,8 @@ NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::Stead
   state.since = clock_.wall_now();
   return {settings.url, 0, std::move(state),
           metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}}),
-          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.", {{"node", settings.id}})};
+          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.", {{"node", settings.id}}),
+          metrics_.gauge("tribune_balancer_node_error_share", "Of the node's viewers' requests of its last 10 s the share that failed, 0 to 1.", {{"node", settings.id}})};
 }
 
 NodeRegistry::Known* NodeRegistry::find(std::string_view id) {
@@ -91,6 +107,8 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   if (state.last.run != heartbeat.run) forget_probes(*found);   // what another process did not answer
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
+  take_heartbeat(found->delivery, heartbeat, state.last_heard);
+  found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
   state.viewers_then = state.viewers->count.load();
   changed_ = true;
   const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
@@ -116,11 +134,37 @@ void NodeRegistry::forget_probes(Known& known) {
 /// A node that was heard: how it is by its own account and by that of others.
 void NodeRegistry::judge(Known& known) {
   auto& state = known.state;
-  const bool well = state.last.healthy && state.why_unhealthy.empty();
+  const bool well = state.last.healthy && state.why_unhealthy.empty() && state.unfit.empty();
   const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
   if (condition == state.condition) return;
   if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy) note_return(known, clock_.steady_now());
-  set_condition(known, condition, state.last.healthy ? state.why_unhealthy : state.last.reason);
+  set_condition(known, condition, !state.last.healthy ? state.last.reason : state.why_unhealthy.empty() ? state.unfit : state.why_unhealthy);
+}
+
+/// Compares the nodes that talk by what their viewers meet.
+void NodeRegistry::judge_delivery(base::SteadyTime now) {
+  std::vector<Judged> nodes;
+  nodes.reserve(known_.size());
+  for (auto& known : known_) {
+    const auto& state = known.state;
+    const bool talks = state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy;
+    nodes.push_back({&state.last, &known.delivery, talks && state.last.healthy && state.why_unhealthy.empty() && !state.draining_since});
+  }
+  const auto found = balancer::judge(nodes, now);
+  origin_to_blame_.set(found.is_origin_to_blame ? 1 : 0);
+  if (found.is_origin_to_blame != std::exchange(is_origin_to_blame_, found.is_origin_to_blame))
+    log_.write(found.is_origin_to_blame ? base::LogLevel::warning : base::LogLevel::info, "balancer",
+               found.is_origin_to_blame ? "origin_fails_most_nodes" : "origin_serves_most_nodes", {});
+  if (!found.has_changed) return;
+  changed_ = true;
+  for (auto& known : known_) {
+    auto& state = known.state;
+    state.spared = known.delivery.spared;
+    if (state.unfit == known.delivery.unfit) continue;
+    if (known.delivery.unfit.empty()) state.returned = now;   // it is tried with few viewers first
+    state.unfit = known.delivery.unfit;
+    if (state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy) judge(known);
+  }
 }
 
 void NodeRegistry::note_return(Known& known, base::SteadyTime now) {
@@ -217,6 +261,7 @@ void NodeRegistry::check() {
     set_condition(known, NodeCondition::down, "silent");
     changed_ = true;
   }
+  judge_delivery(now);
   if (changed_) publish();
 }
 
@@ -249,6 +294,13 @@ void NodeRegistry::publish() {
   changed_ = false;
 }
 
+std::string NodeRegistry::unfit(std::string_view id) const {
+  const auto now_known = table();
+  const auto* node = now_known->find(id);
+  if (!node || node->condition != NodeCondition::unhealthy) return "";
+  return node->why_unhealthy.empty() ? node->unfit : node->why_unhealthy;
+}
+
 void NodeRegistry::describe(base::json::Writer& w) const {
   const auto now = clock_.steady_now();
   w.key("nodes").begin_array();
@@ -276,8 +328,9 @@ void NodeRegistry::describe(base::json::Writer& w) const {
         .member("objects", node.last.objects)
         .member("stored_bytes", node.last.stored_bytes)
         .member("max_bytes", node.last.max_bytes)
-        .member("disk_free_bytes", node.last.disk_free_bytes)
-        .end_object();
+        .member("disk_free_bytes", node.last.disk_free_bytes);
+    describe_delivery(w, node.last);
+    w.end_object();
   }
   w.end_array();
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balancer/delivery_judge.h"
 #include "balancer/nodes.h"
 #include "base/published.h"
 #include "base/clock.h"
@@ -75,6 +76,9 @@ class NodeRegistry {
 
   std::shared_ptr<const NodeTable> table() const { return table_.get(); }
 
+  /// Why viewers are kept off a node that talks; empty when they are not. Any thread.
+  std::string unfit(std::string_view id) const;
+
   /// "nodes": [{id, url, state, since, …}]. Any thread.
   void describe(base::json::Writer&) const;
 
@@ -85,6 +89,8 @@ class NodeRegistry {
     NodeState state;
     base::Gauge up;
     base::Gauge viewers;
+    base::Gauge error_share;
+    DeliveryRecord delivery = {};
     std::vector<base::SteadyTime> losses = {};       // the last ones, within kFlapWindow
     int good_probes = 0, failed_probes = 0;          // in a row
     bool was_reached = false;                        // a probe was answered since its address is known
@@ -94,6 +100,7 @@ class NodeRegistry {
   };
   Known* find(std::string_view id);
   void judge(Known&);
+  void judge_delivery(base::SteadyTime now);
   static void forget_probes(Known&);
   void note_return(Known&, base::SteadyTime now);
   Known make(const NodeSettings&, base::SteadyTime now);
@@ -103,6 +110,7 @@ class NodeRegistry {
   const base::Clock& clock_;
   base::Log& log_;
   base::Metrics& metrics_;
+  base::Gauge origin_to_blame_;
   base::Published<NodeTable> table_;
 
   mutable std::mutex mutex_;   // guards what follows; held while a table of all nodes is copied
@@ -110,6 +118,7 @@ class NodeRegistry {
   std::chrono::milliseconds timeout_{1'800};
   base::SteadyTime last_check_;
   base::SteadyTime begun_;
+  bool is_origin_to_blame_ = false;
   bool changed_ = false;       // something that the published table does not show
 };
 

@@ -4,7 +4,8 @@
 // States of a node
 //   unheard     configured, not heard since the start or its configuration; may be alive      (configure)
 //   up          heard within the timeout, and healthy by its own account                     (a heartbeat)
-//   unhealthy   heard within the timeout, not healthy by its own account; or nobody reaches it (a heartbeat, probes and reports)
+//   unhealthy   heard within the timeout, not healthy by its own account; or nobody reaches it; or it does not deliver
+//               (a heartbeat, probes and reports, delivery_judge.h)
 //   down        silent for longer than the timeout                                           (the check)
 // Beside its state a node may be held (it came and went too often: no viewers until it stayed) and drained (an operator
 // takes its viewers away).
@@ -54,6 +55,8 @@ struct NodeState {
   std::optional<base::SteadyTime> held_until{};      // came and went too often
   std::optional<base::SteadyTime> draining_since{};
   std::string why_unhealthy{};        // what probes and reports say; its own account is last.reason
+  std::string unfit{};                // why it does not deliver, and gets no viewers (delivery_judge.h)
+  std::string spared{};               // why it does not deliver well, and gets viewers all the same
   std::int64_t viewers_then = 0;      // this balancer's at the last heartbeat
   std::shared_ptr<NodeViewers> viewers = std::make_shared<NodeViewers>();
 

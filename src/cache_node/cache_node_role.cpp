@@ -8,6 +8,7 @@
 #include "cache_node/channel_map_keeper.h"
 #include "cache_node/disk_health.h"
 #include "cache_node/disk_writer.h"
+#include "cache_node/experience.h"
 #include "cache_node/fill_memory.h"
 #include "cache_node/heartbeat_sender.h"
 #include "cache_node/housekeeper.h"
@@ -26,6 +27,8 @@
 #include "contracts/event.h"
 #include "contracts/link.h"
 #include "contracts/receipt.h"
+#include "runtime/memory_keeper.h"
+#include "runtime/process_metrics.h"
 
 namespace tribune::cache_node {
 namespace {
@@ -119,6 +122,7 @@ class CacheNodeRole final : public runtime::Role {
     if (!is_serving_) why = "not serving";
     if (why.empty() && !channels_.map()) why = "no channel map yet: no balancer has answered a heartbeat";
     if (why.empty()) why = trouble();
+    if (why.empty()) why = heartbeats_.unfit();
     if (why.empty()) return {};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, std::move(why));
   }
@@ -127,6 +131,7 @@ class CacheNodeRole final : public runtime::Role {
     const auto totals = index_->totals();
     const auto map = channels_.map();
     const auto players = node_metrics_.players.lately();
+    const auto met = experience_.get();
     w.member("id", settings_.id)
         .member("objects", totals.objects)
         .member("stored_bytes", totals.bytes)
@@ -143,6 +148,11 @@ class CacheNodeRole final : public runtime::Role {
         .member("reporting_players", players.sessions)
         .member("rebuffer_ratio", players.rebuffer_ratio)
         .member("player_mbps", players.throughput_mbps)
+        .member("recent_requests", met->requests)
+        .member("error_share", contracts::share(met->failures, met->requests))
+        .member("origin_error_share", contracts::share(met->origin_failures, met->origin_asks))
+        .member("peer_error_share", contracts::share(met->peer_failures, met->peer_asks))
+        .member("unfit", heartbeats_.unfit())
         .member("disk", health_.reason().empty() ? "ok" : health_.reason())
         .member("disk_free_bytes", files_.free_bytes())
         .member("index", journal_.trouble().empty() ? "ok" : journal_.trouble())
@@ -283,6 +293,7 @@ class CacheNodeRole final : public runtime::Role {
     h.stored_bytes = static_cast<std::int64_t>(totals.bytes + totals.memory_bytes);
     h.max_bytes = static_cast<std::int64_t>(totals.max_bytes);
     if (!settings_.is_memory_only()) h.disk_free_bytes = static_cast<std::int64_t>(files_.free_bytes());
+    tell_experience(h, now);
     last_state_ = now;
     last_sent_ = sent;
     if (now - last_turn_ > 10s) {
@@ -291,6 +302,17 @@ class CacheNodeRole final : public runtime::Role {
       last_turn_ = now;
     }
     return h;
+  }
+
+  /// On the first worker's loop.
+  void tell_experience(contracts::Heartbeat& h, base::SteadyTime now) {
+    h.experience = window_.turn(now, experience_so_far(node_metrics_, fill_metrics_));
+    gauges_.show(h.experience);
+    experience_.publish(std::make_shared<contracts::NodeExperience>(h.experience));
+    h.memory = runtime::word(base::Memory::of_process().level());
+    const auto descriptors = runtime::descriptors();
+    h.descriptors = descriptors.open;
+    h.max_descriptors = descriptors.most;
   }
 
   void show_totals() {
@@ -332,6 +354,8 @@ class CacheNodeRole final : public runtime::Role {
   NodeMetrics node_metrics_;
   NodeMetrics other_node_metrics_;
   ChannelTraffic traffic_;
+  ExperienceGauges gauges_{services_.metrics};
+  base::Published<contracts::NodeExperience> experience_{std::make_shared<contracts::NodeExperience>()};   // of the last window
   Circuits circuits_;
   VariedChannels varied_;
   PeerBoard peers_;
@@ -349,6 +373,7 @@ class CacheNodeRole final : public runtime::Role {
   Proxy proxy_;
 
   std::optional<base::SteadyTime> last_state_; // of the first worker, as are the two below
+  ExperienceWindow window_;                    // likewise
   base::SteadyTime last_turn_{};
   std::size_t next_filler_ = 0;                // likewise of the first worker
   double last_sent_ = 0;

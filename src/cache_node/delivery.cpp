@@ -64,6 +64,7 @@ void Delivery::advance() {
     go_on();
   } catch (const std::bad_alloc&) {
     base::Memory::of_process().gave_up_work();
+    metrics_.broken.add();
     exchange_.reset();   // says so, or cuts
     over();
   }
@@ -153,6 +154,8 @@ void Delivery::pump() {
     auto piece = reader_->take(std::min(left_, kMostAhead));
     if (piece.lost || piece.phase == Fill::Phase::failed) {
       metrics_.cut.add();
+      const auto failure = fill_->view().failure;
+      metrics_.refused_with(failure.problem ? *failure.problem : http::problems::internal);
       exchange_->note.reason = "fill_failed";
       return over();  // streaming: destroying the exchange cuts the connection
     }
@@ -193,6 +196,7 @@ void Delivery::refuse(const FillFailure& failure) {
     return when_stale_serves_(std::move(exchange), failure);
   }
   metrics_.failed.add();
+  metrics_.refused_with(*failure.problem);
   exchange_->note.cache = word(facts_);
   exchange_->note.reason = failure.reason;
   exchange_->note.node = facts_.node;

@@ -20,6 +20,8 @@ struct FillMetrics {
         passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
         lost_origins(m.counter("tribune_cache_lost_origins_total", "Fills for which this node did not reach the origin, so that it asked further nodes of its group.")),
         refused_for_memory(m.counter("tribune_cache_refused_for_memory_total", "Requests that would have begun a fill while memory was scarce.")),
+        origin_answered(ended(m, "origin", "ok")), origin_failed(ended(m, "origin", "failed")), node_answered(ended(m, "node", "ok")),
+        node_failed(ended(m, "node", "failed")),
         waits(m.counter("tribune_cache_peer_waits_total", "Answers of other nodes that they wait for the origin themselves.")),
         node_bytes(m.counter("tribune_cache_peer_bytes_total", "Body bytes that came from other nodes.")),
         origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
@@ -29,8 +31,16 @@ struct FillMetrics {
     return m.counter("tribune_cache_fill_requests_total", "Requests of fills, by whom they asked.", {{"place", place}});
   }
 
+  static base::Counter ended(base::Metrics& m, std::string_view place, std::string_view result) {
+    return m.counter("tribune_cache_fill_answers_total", "Questions of fills that came to an end, by whom they asked; failed: no answer, or 5xx.",
+                     {{"place", place}, {"result", result}});
+  }
+  /// What came of a question to an origin or another node.
+  void asked_in_vain(bool is_node, bool in_vain) { (is_node ? in_vain ? node_failed : node_answered : in_vain ? origin_failed : origin_answered).add(); }
+
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;
-  base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_for_memory, waits, node_bytes, origin_bytes;
+  base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_for_memory;
+  base::Counter origin_answered, origin_failed, node_answered, node_failed, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };
 

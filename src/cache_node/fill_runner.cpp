@@ -58,6 +58,7 @@ void FillRunner::ask() {
   if (!turns_.is_last_resort()) left_alone.cause = place().name + " failed too often and is left alone for a moment";
   if (turns_.is_last_resort()) note_lost_origin(left_alone);
   if (found) return send(place());
+  parts_.metrics.asked_in_vain(!turns_.is_last_resort() && place().is_node(), true);
   blame_ ? give_up() : hold_or_fail(std::move(left_alone));
 }
 
@@ -206,6 +207,7 @@ void FillRunner::ended(base::Result<void> result) {
   if (!result) {
     // A node that cuts a body may only hand on what its origin did.
     const auto kind = result.error().kind;
+    if (!answers_) parts_.metrics.asked_in_vain(place().is_node(), true);
     if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden)) turns_.failed(result.error().text, kind == base::ErrorKind::protocol);
     if (feeding_) return broke_off(result.error());
     const auto failure = failure_of(result.error());

@@ -57,7 +57,7 @@ void HeartbeatSender::beat(bool stopping) {
   std::vector<std::shared_ptr<Balancer>> balancers;
   for (const auto& url : view->settings.balancers) {
     const auto known = std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
-    balancers.push_back(known != balancers_.end() ? *known : std::make_shared<Balancer>(Balancer{url, nullptr, false}));
+    balancers.push_back(known != balancers_.end() ? *known : std::make_shared<Balancer>(Balancer{url, nullptr, false, ""}));
   }
   balancers_ = std::move(balancers);
   for (const auto& balancer : balancers_)
@@ -87,6 +87,8 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
 
 void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
   const auto wrong = result ? refusal(balancer, *result) : result.error().text;
+  if (!wrong.empty()) balancer.unfit.clear();   // what it said is old
+  publish_unfit();
   if (wrong.empty()) {
     unanswered_ = 0;
     accepted_.add();
@@ -98,8 +100,21 @@ void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::Whole
   if (!std::exchange(balancer.failing, true)) parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
 }
 
+void HeartbeatSender::publish_unfit() {
+  std::string unfit;
+  for (const auto& balancer : balancers_)
+    if (unfit.empty() && !balancer->unfit.empty()) unfit = fmt::format("the balancer {} sends no viewers here: {}", balancer->url, balancer->unfit);
+  const std::lock_guard lock(unfit_mutex_);
+  unfit_ = std::move(unfit);
+}
+
+std::string HeartbeatSender::unfit() const {
+  const std::lock_guard lock(unfit_mutex_);
+  return unfit_;
+}
+
 /// Why the answer cannot be believed; empty when its map was taken.
-std::string HeartbeatSender::refusal(const Balancer& balancer, const net::WholeAnswer& answer) {
+std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
@@ -107,7 +122,7 @@ std::string HeartbeatSender::refusal(const Balancer& balancer, const net::WholeA
   if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature, parts_.clock.wall_now(), view->clock_skew); !verified)
     return "its answer: " + verified.error().text;
   if (const auto taken = parts_.channels.take(answer.body, balancer.url); !taken) return taken.error().text;
-  auto peers = contracts::peers_from_answer(answer.body);
+  auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
   parts_.peers.take(balancer.url, std::move(*peers));
   return "";

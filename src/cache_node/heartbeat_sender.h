@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -43,17 +44,21 @@ class HeartbeatSender {
   const std::string& run() const { return run_; }
   /// Whether a balancer answered the last heartbeat but at most two. Any thread.
   bool is_heard() const { return unanswered_ <= 2; }
+  /// Why a balancer sends no viewers here; empty when all that answer do. Any thread.
+  std::string unfit() const;
 
  private:
   struct Balancer {
     std::string url;
     std::unique_ptr<net::Fetch> fetch;
     bool failing = false;
+    std::string unfit = {};
   };
   void beat(bool stopping);
   void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
   void answered(Balancer&, const base::Result<net::WholeAnswer>&);
-  std::string refusal(const Balancer&, const net::WholeAnswer&);
+  std::string refusal(Balancer&, const net::WholeAnswer&);
+  void publish_unfit();
 
   const HeartbeatParts parts_;
   runtime::Worker& worker_;
@@ -64,6 +69,8 @@ class HeartbeatSender {
   std::atomic<int> unanswered_{100};
   net::Timer timer_;
   std::vector<std::shared_ptr<Balancer>> balancers_;
+  mutable std::mutex unfit_mutex_;
+  std::string unfit_;   // guarded by unfit_mutex_
 };
 
 }  // namespace tribune::cache_node

@@ -5,6 +5,7 @@
 
 #include "base/metrics.h"
 #include "cache_node/player_reports.h"
+#include "http/problem.h"
 
 namespace tribune::cache_node {
 
@@ -13,7 +14,7 @@ struct NodeMetrics {
 
   explicit NodeMetrics(base::Metrics& m, Of of = Of::viewers)
       : hits(requests(m, "hit", of)), misses(requests(m, "miss", of)), waited(requests(m, "waited", of)), refused(requests(m, "refused", of)),
-        failed(requests(m, "failed", of)), cut(requests(m, "cut", of)),
+        failed(requests(m, "failed", of)), cut(requests(m, "cut", of)), broken(failures(m, "node", of)), broken_by_origin(failures(m, "origin", of)),
         waiters(m.gauge("tribune_cache_waiters", "Requests that read along with a running fill, or wait for its first byte.")),
         first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds",
                                    "From a fill's first byte to a waiter's.", {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
@@ -27,10 +28,25 @@ struct NodeMetrics {
     return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.", {{"result", result}});
   }
 
+  static base::Counter failures(base::Metrics& m, std::string_view cause, Of of) {
+    if (of == Of::nodes)
+      return m.counter("tribune_cache_node_failures_total", "Requests of other nodes that were answered 5xx or cut, by whose fault it was.", {{"cause", cause}});
+    return m.counter("tribune_cache_failures_total", "Requests of viewers that were answered 5xx, or cut because the fill failed, by whose fault it was.", {{"cause", cause}});
+  }
+  /// A request that got this instead of the object.
+  void refused_with(const http::ProblemType& problem) {
+    using namespace http;
+    if (problem.status < 500) return;
+    const bool is_origin = &problem == &problems::origin_broken || &problem == &problems::origin_unavailable || &problem == &problems::origin_timeout;
+    (is_origin ? broken_by_origin : broken).add();
+  }
+
   base::Counter hits, misses, waited;   // answered
   base::Counter refused;                // link or channel
   base::Counter failed;                 // the origin, or a failure that is remembered
   base::Counter cut;                    // begun and not finished: the fill failed, or the viewer left
+  base::Counter broken;                 // of failed and cut: 5xx, or cut because the fill failed; this node's fault …
+  base::Counter broken_by_origin;       // … or the origin's
   base::Gauge waiters;
   base::Histogram first_byte_lag;
   base::Counter sent_bytes;

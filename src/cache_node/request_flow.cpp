@@ -155,14 +155,14 @@ void RequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Wish wish)
   if (!channel)
     return refuse(*exchange, metrics.refused, http::problems::channel_unknown, "this node knows no such channel", "channel_unknown");
   if (wish.attempt > kMaxAttempts)
-    return refuse(*exchange, metrics.failed, http::problems::overloaded, "the object went while it was looked up", "overloaded");
+    return refuse_overloaded(*exchange, wish, "the object went while it was looked up", "overloaded");
 
   const auto key = key_of(wish);
   const auto file = parts_.index.sliced().find(key.id);
   if (file && serve_sliced(worker, exchange, wish, file, wish.asked.has_value())) return;
   if (is_too_much(key)) {
     parts_.fills.metrics.refused_for_memory.add();
-    return refuse(*exchange, metrics.failed, http::problems::overloaded, "this node has no memory for a further object", "memory_scarce");
+    return refuse_overloaded(*exchange, wish, "this node has no memory for a further object", "memory_scarce");
   }
   const auto found = find(key, wish);
   if (const auto* failure = std::get_if<FillFailure>(&found)) {
@@ -290,7 +290,7 @@ bool RequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchange, c
 void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, const Served& how) {
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
-    return refuse(*exchange, metrics_for(wish).failed, http::problems::overloaded, file.error().text, "overloaded");
+    return refuse_overloaded(*exchange, wish, file.error().text, "overloaded");
   if (!file) {
     parts_.housekeeper.damaged(object, file.error().text);
     return look_up_again(worker, std::move(exchange), std::move(wish));
@@ -409,10 +409,18 @@ void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wi
 
 void RequestFlow::refuse_filled(net::Exchange& exchange, const Wish& wish, const FillFailure& failure) {
   metrics_for(wish).failed.add();
+  metrics_for(wish).refused_with(*failure.problem);
   exchange.note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
   if (wish.asker.kind != Asker::Kind::viewer) add_verdict(response.headers, failure);
   exchange.reply(std::move(response));
+}
+
+/// This node's own fault: another node that asks hears no verdict, and asks elsewhere.
+void RequestFlow::refuse_overloaded(net::Exchange& exchange, const Wish& wish, std::string_view detail, std::string_view reason) {
+  auto& metrics = metrics_for(wish);
+  metrics.refused_with(http::problems::overloaded);
+  refuse(exchange, metrics.failed, http::problems::overloaded, detail, reason);
 }
 
 void RequestFlow::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type, std::string_view detail,

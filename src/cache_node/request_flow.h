@@ -97,6 +97,7 @@ class RequestFlow {
   void run_fill(runtime::Worker&, const contracts::ChannelEntry&, const Wish&, const std::shared_ptr<Fill>&, const SlicedFilePtr& = nullptr, std::uint64_t slice = 0);
   void read_along(runtime::Worker&, Exchange, Wish, const ObjectIndex::Joined&, const Served&);
   void refuse_filled(net::Exchange&, const Wish&, const FillFailure&);
+  void refuse_overloaded(net::Exchange&, const Wish&, std::string_view detail, std::string_view reason);
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
 
   struct UnderWay {

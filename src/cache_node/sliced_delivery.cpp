@@ -45,6 +45,7 @@ void SlicedDelivery::go_on() {
     reader_ ? pump() : next();
   } catch (const std::bad_alloc&) {
     base::Memory::of_process().gave_up_work();
+    tools_.metrics.broken.add();
     exchange_.reset();   // says so, or cuts
     over();
   }
@@ -189,6 +190,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
   leave_fill();
   if (streaming_) {
     tools_.metrics.cut.add();
+    tools_.metrics.refused_with(*failure.problem);
     exchange_->note.reason = failure.reason;
     return over();   // destroying the exchange cuts the connection
   }
@@ -197,6 +199,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
   over();
   if (failure.reason == "origin_changed") return tools_.on_changed(std::move(exchange));
   tools_.metrics.failed.add();
+  tools_.metrics.refused_with(*failure.problem);
   exchange->note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
   if (facts_.for_node) add_verdict(response.headers, failure);

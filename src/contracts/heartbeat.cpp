@@ -91,6 +91,8 @@ std::string message_of(std::string_view context, std::string_view time, std::str
 
 }  // namespace
 
+double share(std::int64_t failures, std::int64_t of) { return of > 0 ? static_cast<double>(failures) / static_cast<double>(of) : 0; }
+
 std::string to_json(const Heartbeat& h) {
   json::Writer w;
   w.begin_object()
@@ -114,7 +116,17 @@ std::string to_json(const Heartbeat& h) {
       .member("objects", h.objects)
       .member("stored_bytes", h.stored_bytes)
       .member("max_bytes", h.max_bytes)
-      .member("disk_free_bytes", h.disk_free_bytes);
+      .member("disk_free_bytes", h.disk_free_bytes)
+      .member("requests", h.experience.requests)
+      .member("failures", h.experience.failures)
+      .member("failures_by_origin", h.experience.failures_by_origin)
+      .member("origin_asks", h.experience.origin_asks)
+      .member("origin_failures", h.experience.origin_failures)
+      .member("peer_asks", h.experience.peer_asks)
+      .member("peer_failures", h.experience.peer_failures)
+      .member("memory", h.memory)
+      .member("descriptors", h.descriptors)
+      .member("max_descriptors", h.max_descriptors);
   if (h.channel_mbps) {
     w.key("channels").begin_object();
     for (const auto& [channel, mbps] : *h.channel_mbps) w.member(channel, mbps);
@@ -122,6 +134,24 @@ std::string to_json(const Heartbeat& h) {
   }
   return w.end_object().take();
 }
+
+namespace {
+
+void read_experience(Members& members, Heartbeat& h) {
+  auto& e = h.experience;
+  members.count("requests", e.requests);
+  members.count("failures", e.failures);
+  members.count("failures_by_origin", e.failures_by_origin);
+  members.count("origin_asks", e.origin_asks);
+  members.count("origin_failures", e.origin_failures);
+  members.count("peer_asks", e.peer_asks);
+  members.count("peer_failures", e.peer_failures);
+  members.text("memory", h.memory, 16);
+  members.count("descriptors", h.descriptors);
+  members.count("max_descriptors", h.max_descriptors);
+}
+
+}  // namespace
 
 base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   json::ParseLimits limits;
@@ -154,6 +184,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.count("stored_bytes", h.stored_bytes);
   members.count("max_bytes", h.max_bytes);
   members.count("disk_free_bytes", h.disk_free_bytes);
+  read_experience(members, h);
   if (!members.first_wrong().empty()) return malformed("the member " + members.first_wrong() + " is out of range or of another type");
   if (!read_channels(*value, h.channel_mbps)) return malformed("the member channels is no object of rates by channel, or too long");
   if (!is_id(h.node)) return malformed("the member node is not an id");
@@ -164,7 +195,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   return h;
 }
 
-std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers, const std::optional<ListedLinks>& listed) {
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers, const std::optional<ListedLinks>& listed, std::string_view unfit) {
   json::Writer w;
   w.begin_array();
   for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
@@ -177,6 +208,7 @@ std::string heartbeat_answer(std::string_view channel_map_json, const std::vecto
     for (const auto& [channel, from] : *listed) links.member(channel, from);
     answer.append(",\"listed_links\":").append(links.end_object().take());
   }
+  if (!unfit.empty()) answer.append(",\"unfit\":").append(json::Writer().value(unfit).take());
   return answer.append("}");
 }
 
@@ -196,12 +228,13 @@ base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view ans
   return std::optional<ListedLinks>(std::move(listed));
 }
 
-base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer) {
+base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::string* unfit) {
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
   if (!value || !value->is(json::Kind::object)) return malformed("the answer is not a JSON object");
   std::vector<Peer> peers;
+  if (unfit) *unfit = value->text("unfit").value_or("").substr(0, 256);
   const auto* list = value->find("peers");
   if (!list) return peers;
   if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers) return malformed("the member peers is no list, or too long");

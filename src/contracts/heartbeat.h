@@ -19,6 +19,21 @@ namespace tribune::contracts {
 
 struct Event;
 
+/// What a node's viewers and fills met within its last seconds.
+struct NodeExperience {
+  std::int64_t requests = 0;           // of viewers, answered or refused
+  std::int64_t failures = 0;           // of them: answered 5xx, or cut because the fill failed
+  std::int64_t failures_by_origin = 0; // of those: because of what the origin answered, or did not
+  std::int64_t origin_asks = 0;        // questions of fills to origins that came to an end …
+  std::int64_t origin_failures = 0;    // … without an answer, or with 5xx
+  std::int64_t peer_asks = 0;          // the same of other nodes
+  std::int64_t peer_failures = 0;
+  bool operator==(const NodeExperience&) const = default;
+};
+
+/// Of them the share that failed, 0 to 1.
+double share(std::int64_t failures, std::int64_t of);
+
 struct Heartbeat {
   std::string node;
   std::string public_url;              // where viewers reach it: "http://host:port", or with a path that a proxy in front of it removes
@@ -43,6 +58,10 @@ struct Heartbeat {
   std::int64_t stored_bytes = 0;
   std::int64_t max_bytes = 0;
   std::int64_t disk_free_bytes = 0;
+  NodeExperience experience;
+  std::string memory;                  // "plenty", "scarce" or "spent"; empty: the node does not say
+  std::int64_t descriptors = 0;        // open ones; 0: the node does not know
+  std::int64_t max_descriptors = 0;
   bool operator==(const Heartbeat&) const = default;
 };
 
@@ -69,11 +88,13 @@ inline constexpr std::size_t kMaxPeers = 256;
 /// their time is over. A channel whose links are all young is not named.
 using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
 
-/// The answer to a heartbeat: the map's JSON, and the peers beside its members. A node that knows no peers passes them over.
-/// `listed` is left out while the balancer does not know it.
-std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&, const std::optional<ListedLinks>& listed = std::nullopt);
-/// The peers that an answer names; none for the answer of a balancer that knows no groups. Errors: invalid_input.
-base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer);
+/// The answer to a heartbeat: the map's JSON, and beside its members the peers, the listed links (left out while the balancer does not know them), and
+/// why the balancer sends no viewers to the node (empty: it does). A node that knows none of them passes them over.
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&, const std::optional<ListedLinks>& listed = std::nullopt,
+                             std::string_view unfit = "");
+/// The peers that an answer names; none for the answer of a balancer that knows no groups. `unfit`: why the balancer sends no
+/// viewers here. Errors: invalid_input.
+base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::string* unfit = nullptr);
 /// Nothing when the answer does not say it: what was heard before holds on. Errors: invalid_input.
 base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer);
 

@@ -39,6 +39,8 @@ double most_descriptors() {
 
 }  // namespace
 
+Descriptors descriptors() { return {static_cast<std::int64_t>(open_descriptors()), static_cast<std::int64_t>(most_descriptors())}; }
+
 void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const base::Log& log, std::string_view version) {
   metrics.gauge("tribune_build_info", "Always 1; the version is in the label.", {{"version", version}}).set(1);
   metrics.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.")
@@ -46,13 +48,13 @@ void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const
   auto cpu = metrics.counter("process_cpu_seconds_total", "CPU time in user and system mode.");
   auto dropped = metrics.gauge("tribune_log_dropped_lines", "Log lines that could not be written or queued, since the start.");
   auto resident = metrics.gauge("process_resident_memory_bytes", "Resident memory.");
-  auto descriptors = metrics.gauge("process_open_fds", "Open descriptors; 0 where the kernel is too old to say.");
+  auto opened = metrics.gauge("process_open_fds", "Open descriptors; 0 where the kernel is too old to say.");
   auto limit = metrics.gauge("process_max_fds", "The most descriptors that may be open.");
   metrics.before_scrape([=, &log]() mutable {
     cpu.add(std::max(0.0, cpu_seconds() - cpu.value()));
     dropped.set(static_cast<double>(log.dropped_lines()));
     resident.set(resident_bytes());
-    descriptors.set(open_descriptors());
+    opened.set(open_descriptors());
     limit.set(most_descriptors());
   });
 }

@@ -42,6 +42,11 @@ TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and
   CHECK(channel_map_from_json(answer).value() == map);
   CHECK(peers_from_answer(answer).value() == peers);
   CHECK(peers_from_answer(to_json(map)).value().empty());
+  std::string unfit = "before";
+  CHECK(peers_from_answer(answer, &unfit).value() == peers);
+  CHECK(unfit.empty());
+  CHECK(peers_from_answer(heartbeat_answer(to_json(map), peers, std::nullopt, "its \"memory\" is scarce"), &unfit).value() == peers);
+  CHECK(unfit == "its \"memory\" is scarce");
   CHECK_FALSE(peers_from_answer(R"({"peers":[{"id":"a","url":"ftp://x"}]})"));
   CHECK_FALSE(listed_from_answer(answer).value());
   const ListedLinks listed{{"demo", 1'700'000'000}};

@@ -1,0 +1,114 @@
+#include "balancer/delivery_judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tribune::balancer {
+namespace {
+
+using contracts::share;
+
+bool fails_by_origin(const contracts::NodeExperience& e) {
+  return share(e.failures_by_origin, e.requests) >= kFitShare && e.failures_by_origin > 0 && 2 * e.origin_failures >= e.origin_asks && e.origin_failures > 0;
+}
+
+/// What speaks against a node, and how much.
+struct Finding {
+  std::string why;                     // empty: nothing
+  double weight = 0;
+  bool may_be_origin = false;
+};
+
+Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
+  const bool is_unfit = !record.unfit.empty();
+  const auto& e = last.experience;
+  if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kShortFor)) return {"its memory is " + last.memory, 2, false};
+  if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
+    return {fmt::format("{} of its {} descriptors are open", last.descriptors, last.max_descriptors), 2, false};
+  const auto failed = share(e.failures, e.requests);
+  if (e.requests < kEnoughRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
+  auto why = fmt::format("{:.0f} % of its last {} requests failed", failed * 100, e.requests);
+  if (e.origin_failures > 0) why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
+  if (e.peer_failures > 0) why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
+  return {std::move(why), failed, share(e.failures - e.failures_by_origin, e.requests) < kUnfitShare};
+}
+
+std::chrono::seconds term(const DeliveryRecord& record) {
+  return std::min(kFirstTerm * (1 << std::clamp(record.times - 1, 0, 8)), kLongestTerm);
+}
+
+void condemn(DeliveryRecord& record, std::string why, base::SteadyTime now) {
+  const bool is_soon = record.fit_again && now - *record.fit_again < kSoon;
+  record.times = is_soon ? record.times + 1 : 1;
+  record.unfit_since = now;
+  record.unfit = std::move(why);
+  record.spared.clear();
+}
+
+void release(DeliveryRecord& record, base::SteadyTime now) {
+  record.unfit.clear();
+  record.unfit_since.reset();
+  record.fit_again = now;
+}
+
+bool set(std::string& text, std::string next) {
+  if (text == next) return false;
+  text = std::move(next);
+  return true;
+}
+
+}  // namespace
+
+void take_heartbeat(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
+  const auto& e = heartbeat.experience;
+  record.short_of_memory = heartbeat.memory == "scarce" || heartbeat.memory == "spent" ? record.short_of_memory + 1 : 0;
+  if (fails_by_origin(e)) record.origin_failed = now;
+  else if (e.origin_asks > 0 && 2 * e.origin_failures < e.origin_asks) record.origin_failed.reset();
+  else if (record.origin_failed && now - *record.origin_failed >= kOriginFailureCounts) record.origin_failed.reset();
+}
+
+Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
+  Judgement judgement;
+  std::int64_t candidates = 0, failed_by_origin = 0, unfit = 0;
+  for (const auto& node : nodes) {
+    if (!node.is_candidate) continue;
+    ++candidates;
+    if (node.record->origin_failed) ++failed_by_origin;
+    if (!node.record->unfit.empty()) ++unfit;
+  }
+  judgement.is_origin_to_blame = 2 * failed_by_origin > candidates;
+  const auto most_unfit = std::min((candidates + 1) / 2, candidates - 1);
+
+  std::vector<std::pair<Finding, Judged*>> failing;
+  for (auto& node : nodes) {
+    auto& record = *node.record;
+    auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
+    const bool is_excused = finding.may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
+    if (!record.unfit.empty()) {
+      const bool is_over = record.unfit_since && now - *record.unfit_since >= term(record);
+      if (!is_excused && (!finding.why.empty() || !is_over)) continue;   // what it is told stays the cause
+      release(record, now);
+      --unfit;
+      judgement.has_changed = true;
+    }
+    if (finding.why.empty() || is_excused) {
+      judgement.has_changed |= set(record.spared, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
+      continue;
+    }
+    failing.emplace_back(std::move(finding), &node);
+  }
+  std::stable_sort(failing.begin(), failing.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
+  for (auto& [finding, node] : failing) {
+    if (unfit < most_unfit) {
+      condemn(*node->record, std::move(finding.why), now);
+      ++unfit;
+      judgement.has_changed = true;
+    } else {
+      judgement.has_changed |= set(node->record->spared, finding.why + "; it is kept because too few other nodes deliver");
+    }
+  }
+  return judgement;
+}
+
+}  // namespace tribune::balancer
