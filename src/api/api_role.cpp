@@ -11,6 +11,7 @@
 #include "base/encoding.h"
 #include "base/signing.h"
 #include "contracts/event.h"
+#include "contracts/key_watch.h"
 #include "http/conditional.h"
 #include "net/http_server.h"
 
@@ -59,7 +60,11 @@ class ApiRole final : public runtime::Role {
             stop_route(http::Method::del, "/api/v1/access/{session}"), stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
   }
 
-  base::Status start() override { return set_road(settings_at_start_); }
+  base::Status start() override {
+    auto& loop = services_.workers.front()->loop;
+    loop.post([this, &loop] { look_ = loop.every(std::chrono::seconds(1), [this] { key_watch_.look(); }); });
+    return set_road(settings_at_start_);
+  }
 
   base::Status reload(const config::Settings& settings) override {
     if (auto set = set_road(road_settings(settings)); !set) return set;
@@ -67,8 +72,12 @@ class ApiRole final : public runtime::Role {
     return {};
   }
 
-  base::Status ready() const override { return {}; }
-  void describe(base::json::Writer&) const override {}
+  base::Status ready() const override {
+    const auto why = key_watch_.trouble();
+    if (why.empty()) return {};
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, why);
+  }
+  void describe(base::json::Writer& w) const override { key_watch_.describe(w); }
 
  private:
   runtime::Route route(std::string_view pattern, Document Documents::* which) {
@@ -101,6 +110,7 @@ class ApiRole final : public runtime::Role {
   base::Status set_road(const RoadSettings& settings) {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
+    key_watch_.watch(settings.event);
     access_.set_road(std::make_shared<const AccessRoad>(AccessRoad{settings.balancer_url, settings.playback_base,
                                                                    std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
     return {};
@@ -123,6 +133,8 @@ class ApiRole final : public runtime::Role {
   runtime::Services& services_;
   const RoadSettings settings_at_start_;
   AccessClient access_;
+  contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
+  net::Timer look_;                        // of the first worker
   mutable std::mutex mutex_;   // guards the pointer, for its copy
   std::shared_ptr<const Documents> documents_;
 };

@@ -34,6 +34,7 @@
 #include "base/memory.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
+#include "contracts/key_watch.h"
 #include "http/message.h"
 #include "store/store.h"
 
@@ -157,11 +158,13 @@ class BalancerRole final : public runtime::Role {
   }
 
   base::Status ready() const override {
-    if (is_serving_) return {};
-    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "not serving");
+    const auto why = is_serving_ ? key_watch_.trouble() : "not serving";
+    if (why.empty()) return {};
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, why);
   }
 
   void describe(base::json::Writer& w) const override {
+    key_watch_.describe(w);
     nodes_.describe(w);
     files_.describe(w);
     if (const auto view = view_.get()) {
@@ -197,6 +200,7 @@ class BalancerRole final : public runtime::Role {
     auto view = std::make_shared<EventView>();
     view->event = std::make_shared<contracts::Event>(event);
     view->keys = std::make_shared<base::KeyRing>(std::move(keys));
+    key_watch_.watch(event);
     view->channel_map = contracts::to_json(contracts::channel_map(with_slate_origin(event, slates_, settings.slate_origin)));
     view->slate_origin = settings.slate_origin;
     view->operators = operators;
@@ -229,7 +233,10 @@ class BalancerRole final : public runtime::Role {
       pins_.sweep();
       texts_->sweep();
     });
-    tell_traffic_ = loop.every(1s, [this] { tell_traffic(admission_, *nodes_.table()); });
+    tell_traffic_ = loop.every(1s, [this] {
+      tell_traffic(admission_, *nodes_.table());
+      key_watch_.look();
+    });
     prober_ = std::make_unique<Prober>(services_.clock, nodes_, services_.workers.front()->client);
     probe_ = loop.every(100ms, [this] { prober_->tick(probe_period_.load()); });
     sweep_ = loop.every(1s, [this] { router_.sweep(std::max<std::chrono::milliseconds>(60s, 2 * view_.get()->session_idle)); });
@@ -261,6 +268,7 @@ class BalancerRole final : public runtime::Role {
   std::atomic<bool> is_serving_{false};
 
   const std::shared_ptr<RenderedTexts> texts_ = std::make_shared<RenderedTexts>(services_.clock, services_.metrics, settings_.rendered_bytes);
+  contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "balancer"};
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back
   PinBoard pins_{services_.clock, services_.metrics, most_kept(settings_)};

@@ -25,6 +25,7 @@
 #include "cache_node/upkeep/orders.h"
 #include "cache_node/viewer_estimate.h"
 #include "contracts/event.h"
+#include "contracts/key_watch.h"
 #include "contracts/link.h"
 #include "contracts/receipt.h"
 #include "runtime/memory_keeper.h"
@@ -122,6 +123,7 @@ class CacheNodeRole final : public runtime::Role {
     if (!is_serving_) why = "not serving";
     if (why.empty() && !channels_.map()) why = "no channel map yet: no balancer has answered a heartbeat";
     if (why.empty()) why = trouble();
+    if (why.empty()) why = key_watch_.trouble();
     if (why.empty()) why = heartbeats_.unfit();
     if (why.empty()) return {};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, std::move(why));
@@ -132,6 +134,7 @@ class CacheNodeRole final : public runtime::Role {
     const auto map = channels_.map();
     const auto players = node_metrics_.players.lately();
     const auto met = experience_.get();
+    key_watch_.describe(w);
     w.member("id", settings_.id)
         .member("objects", totals.objects)
         .member("stored_bytes", totals.bytes)
@@ -245,6 +248,7 @@ class CacheNodeRole final : public runtime::Role {
   void publish(const contracts::Event& event, base::KeyRing keys, const CacheNodeSettings& settings) {
     auto view = std::make_shared<NodeView>();
     view->keys = std::make_shared<const base::KeyRing>(std::move(keys));
+    key_watch_.watch(event);
     view->clock_skew = event.clock_skew;
     view->settings = settings;
     view->settings.id = settings_.id;   // read at the start
@@ -309,6 +313,7 @@ class CacheNodeRole final : public runtime::Role {
     h.experience = window_.turn(now, experience_so_far(node_metrics_, fill_metrics_));
     gauges_.show(h.experience);
     experience_.publish(std::make_shared<contracts::NodeExperience>(h.experience));
+    key_watch_.look();
     h.memory = runtime::word(base::Memory::of_process().level());
     const auto descriptors = runtime::descriptors();
     h.descriptors = descriptors.open;
@@ -337,6 +342,7 @@ class CacheNodeRole final : public runtime::Role {
   const CacheNodeSettings settings_;               // likewise
   const contracts::Event event_;                   // likewise
   std::atomic<bool> is_serving_{false};
+  contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "cache_node"};
   PublishedNodeView view_;
 
   const std::shared_ptr<FillMemory> memory_;

@@ -1,0 +1,74 @@
+#include "contracts/key_watch.h"
+
+#include <doctest/doctest.h>
+
+#include "contracts/event.h"
+
+using namespace tribune;
+using namespace tribune::contracts;
+using namespace std::chrono_literals;
+
+namespace {
+
+base::LogSettings silent() {
+  base::LogSettings settings;
+  settings.level = base::LogLevel::off;
+  return settings;
+}
+
+struct Watched {
+  base::ManualClock clock{*parse_rfc3339("2026-06-01T00:00:00Z")};
+  base::Log log{silent()};
+  base::Metrics metrics;
+  KeyWatch watch{clock, log, metrics, "balancer"};
+
+  void use(std::vector<std::string> ends) {
+    Event event;
+    for (const auto& end : ends) event.keys.push_back({"k" + std::to_string(event.keys.size() + 1), "a secret of sixteen bytes", "", end});
+    watch.watch(event);
+  }
+  std::string said() const {
+    base::json::Writer w;
+    w.begin_object();
+    watch.describe(w);
+    return w.end_object().take();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The last key's end is told a week before, and from then on no role is ready") {
+  Watched w;
+  w.use({"2026-06-02T00:00:00Z", "2026-06-09T00:00:00Z"});
+  CHECK(w.said() == R"({"keys":"ok"})");
+  CHECK(w.metrics.scrape().find("tribune_keys_seconds_left{role=\"balancer\"} 691200") != std::string::npos);
+  w.clock.advance(25h);   // the first one is over: the second signs
+  w.watch.look();
+  CHECK(w.said().find("the last key ends at") != std::string::npos);
+  CHECK(w.watch.trouble().empty());
+  w.clock.advance(24h * 7);
+  w.watch.look();
+  CHECK(w.watch.trouble().find("no key signs") == 0);
+  w.use({""});
+  CHECK(w.watch.trouble().empty());
+  CHECK(w.said() == R"({"keys":"ok"})");
+}
+
+TEST_CASE("A key without an end never rings the alarm") {
+  Watched w;
+  w.use({"2026-06-01T01:00:00Z", ""});
+  w.clock.advance(24h * 400);
+  w.watch.look();
+  CHECK(w.watch.trouble().empty());
+  CHECK(w.metrics.scrape().find("+Inf") != std::string::npos);
+}
+
+TEST_CASE("A configuration whose keys have all ended says which one ended last") {
+  Event event;
+  const auto now = *parse_rfc3339("2026-06-01T20:00:00Z");
+  CHECK(no_key_signs(event, now).empty());
+  event.keys = {{"k1", "0123456789abcdef", "", "2026-06-01T00:00:00Z"}, {"k2", "0123456789abcdef", "", "2026-05-01T00:00:00Z"}};
+  CHECK(no_key_signs(event, now) == "no key signs: the last one ended at Mon, 01 Jun 2026 00:00:00 GMT; add a key, or give one a later not_after");
+  event.keys[1].not_after = "";
+  CHECK(no_key_signs(event, now).empty());
+}
