@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "app/check_files.h"
 #include "app/commands.h"
 #include "app/samples.h"
 #include "app/schema.h"
@@ -7,7 +8,27 @@
 
 namespace tribune::app {
 
-int check(const std::string& config_file) {
+namespace {
+
+int print(const CheckOptions& options, const config::Settings& settings) {
+  auto found = look_at_keys(settings, base::SystemClock().wall_now());
+  if (!options.offline) {
+    auto files = look_at_files(settings);
+    found.errors.insert(found.errors.end(), files.errors.begin(), files.errors.end());
+    found.warnings.insert(found.warnings.end(), files.warnings.begin(), files.warnings.end());
+  }
+  for (const auto& error : found.errors) std::fprintf(stderr, "%s: %s\n", options.config_file.c_str(), error.c_str());
+  for (const auto& warning : found.warnings) std::fprintf(stderr, "%s: warning: %s\n", options.config_file.c_str(), warning.c_str());
+  if (!found.errors.empty()) return 1;
+  std::puts("OK");
+  std::fputs(trust_report(settings).c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+int check(const CheckOptions& options) {
+  const auto& config_file = options.config_file;
   const auto config = read_config(config_file);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().text.c_str());
@@ -18,9 +39,7 @@ int check(const std::string& config_file) {
     std::fputs(settings.error().c_str(), stderr);
     return 1;
   }
-  std::puts("OK");
-  std::fputs(trust_report(*settings).c_str(), stdout);
-  return 0;
+  return print(options, *settings);
 }
 
 int reference(const std::string& sample) {

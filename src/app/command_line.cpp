@@ -37,10 +37,11 @@ void add_serve(CLI::App& app, int& code, ServeOptions& options) {
   command->callback([&] { code = serve(options); });
 }
 
-void add_check(CLI::App& app, int& code, std::string& file) {
+void add_check(CLI::App& app, int& code, CheckOptions& options) {
   auto* command = app.add_subcommand("check", "Say OK, or list everything that is wrong with a configuration");
-  command->add_option("CONFIG", file, "The configuration file")->required();
-  command->callback([&] { code = check(file); });
+  command->add_option("CONFIG", options.config_file, "The configuration file")->required();
+  command->add_flag("--offline", options.offline, "Do not open the files and folders that it names: they are on another machine");
+  command->callback([&] { code = check(options); });
 }
 
 void add_reference(CLI::App& app, int& code, std::string& sample) {
@@ -111,7 +112,8 @@ std::string wrong_command(const CLI::App& app, int argc, const char* const* argv
 int run(int argc, const char* const* argv) {
   int code = 0;
   ServeOptions serve_options;
-  std::string check_file, sample;
+  CheckOptions check_options;
+  std::string sample;
   CtlOptions ctl_options;
   CtlValues ctl_values;
 
@@ -119,7 +121,7 @@ int run(int argc, const char* const* argv) {
   app.set_version_flag("--version", "tribune " + std::string(version()), "Print the version");
   app.require_subcommand(1);
   add_serve(app, code, serve_options);
-  add_check(app, code, check_file);
+  add_check(app, code, check_options);
   add_reference(app, code, sample);
   add_ctl(app, code, ctl_options, ctl_values);
   if (const auto wrong = wrong_command(app, argc, argv); !wrong.empty()) {

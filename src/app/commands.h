@@ -20,8 +20,13 @@ struct ServeOptions {
 /// after a second signal n.
 int serve(const ServeOptions&);
 
-/// "OK", or every problem of the file, one a line. 0 or 1.
-int check(const std::string& config_file);
+struct CheckOptions {
+  std::string config_file;
+  bool offline = false;   // on another machine than the one that it is for: opens nothing that the file names
+};
+
+/// "OK", or every problem of the file and of what it names, one a line. 0 or 1.
+int check(const CheckOptions&);
 
 /// The settings reference, or the sample file of that name.
 int reference(const std::string& sample);

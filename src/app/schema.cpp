@@ -1,12 +1,14 @@
 #include "app/schema.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
+#include <utility>
+#include <vector>
 
 #include "app/roles.h"
+#include "base/clock.h"
+#include "base/text_file.h"
+#include "cache_node/cache_node_settings.h"
 #include "contracts/event.h"
+#include "contracts/key_watch.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "runtime/house.h"
@@ -16,6 +18,45 @@ namespace tribune::app {
 namespace {
 
 constexpr std::size_t kLongestFile = 1 << 20;
+
+/// Where a listener of the process listens, and by which key.
+using Listeners = std::vector<std::pair<std::string, std::string>>;
+
+Listeners listeners(const config::Settings& settings) {
+  Listeners found;
+  const auto add = [&](const std::string& key, const std::vector<std::string>& addresses) {
+    for (std::size_t i = 0; i < addresses.size(); ++i) found.emplace_back(key + "[" + std::to_string(i) + "]", addresses[i]);
+  };
+  add("front.listen", settings.get<net::ServerSettings>(runtime::kFrontSection).listen);
+  add("admin.listen", settings.get<runtime::AdminSettings>(runtime::admin_section().name()).listen);
+  if (settings.has("cache_node")) add("cache_node.proxy.listen", settings.get<cache_node::CacheNodeSettings>("cache_node").proxy.listen);
+  return found;
+}
+
+std::string_view listener_of(std::string_view key) { return key.substr(0, key.find('[')); }
+
+/// Whether both would take the same connections: SO_REUSEPORT lets them share a port, and the kernel deals connections out by chance.
+bool overlap(const std::string& a, const std::string& b) {
+  const auto port = [](const std::string& address) { return address.substr(address.rfind(':')); };
+  if (port(a) != port(b) || port(a) == ":0") return false;
+  const auto is_any = [](const std::string& address) { return address.starts_with("0.0.0.0:") || address.starts_with("[::]:"); };
+  return a == b || is_any(a) || is_any(b);
+}
+
+std::string no_address_twice(const config::Settings& settings) {
+  const auto all = listeners(settings);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (overlap(all[i].second, all[j].second) && listener_of(all[i].first) != listener_of(all[j].first))
+        return all[j].first + " (" + all[j].second + ") and " + all[i].first + " (" + all[i].second + ") are one port: give each listener its own";
+      else if (all[i].second == all[j].second && !all[i].second.ends_with(":0"))
+        return all[j].first + " and " + all[i].first + " are the same address, " + all[i].second;
+  return "";
+}
+
+std::string has_a_key_that_signs(const config::Settings& settings) {
+  return settings.has("event") ? contracts::no_key_signs(settings.get<contracts::Event>("event"), base::SystemClock().wall_now()) : "";
+}
 
 std::string some_role(const config::Settings& settings) {
   std::string names;
@@ -37,6 +78,8 @@ config::Schema build() {
   made.add(contracts::event_section(), Presence::defaulted);
   for (const auto& type : role_types()) type.add_section(made);
   made.check(some_role);
+  made.check(no_address_twice);
+  made.check("event", has_a_key_that_signs);
   return made;
 }
 
@@ -52,11 +95,9 @@ const config::Schema& schema() {
 }
 
 base::Result<ConfigText> read_config(const std::string& file) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "re"), &std::fclose);
-  if (!in) return unreadable(file, std::strerror(errno));
-  ConfigText config{file, std::string(kLongestFile + 1, '\0')};
-  config.text.resize(std::fread(config.text.data(), 1, config.text.size(), in.get()));
-  if (std::ferror(in.get())) return unreadable(file, std::strerror(errno));
+  auto text = base::read_text_file(file, kLongestFile);
+  if (!text) return unreadable(file, text.error().text);
+  ConfigText config{file, std::move(*text)};
   if (config.text.size() > kLongestFile) return unreadable(file, "it is longer than 1 MiB");
   return config;
 }

@@ -1,5 +1,6 @@
 // The readers of single values. A problem says what stands there and what is allowed.
 
+#include <cmath>
 #include <string>
 
 #include "config/section.h"
@@ -37,6 +38,23 @@ std::string shown(const Value& value, std::string_view key) {
   return "\"" + base::json::escape(value.string.substr(0, end)) + "…\"";
 }
 
+/// "1e3" and "5.0" are whole numbers, too, written as no whole number is.
+std::string as_whole(const Value& value) {
+  constexpr double kMost = 9e15;
+  if (!value.is(Kind::number) || std::floor(value.number) != value.number || std::abs(value.number) > kMost) return "";
+  return "; write it without a point and an exponent: " + std::to_string(static_cast<std::int64_t>(value.number));
+}
+
+/// "${NAME}", which some tools replace, and this program does not.
+std::string variable_in(const std::string& text) {
+  const auto begin = text.find("${");
+  const auto end = begin == std::string::npos ? begin : text.find('}', begin);
+  if (end == std::string::npos || end == begin + 2) return "";
+  for (const char c : std::string_view(text).substr(begin + 2, end - begin - 2))
+    if (c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9')) return "";
+  return text.substr(begin, end - begin + 1);
+}
+
 bool refuse(const Value& value, std::string_view key, std::string_view allowed, Problems& problems) {
   // A check's text is either what is allowed ("1 to 9") or a sentence about it ("must be 1 to 9").
   const std::string_view verb = allowed.starts_with("must ") || allowed.starts_with("allowed ") ? "" : "allowed is ";
@@ -70,7 +88,7 @@ bool read_flag(const Value& value, std::string_view key, bool& out, Problems& pr
 bool read_whole(const Value& value, std::string_view key, Between<std::int64_t> range, std::int64_t& out, Problems& problems) {
   const auto text = [](std::int64_t number) { return std::to_string(number); };
   if (!value.is(Kind::integer))
-    return refuse(value, key, "allowed is a whole number from " + text(range.least) + " to " + text(range.most), problems);
+    return refuse(value, key, "allowed is a whole number from " + text(range.least) + " to " + text(range.most) + as_whole(value), problems);
   return read_between(value, key, value.integer, range, "a whole number", text, out, problems);
 }
 
@@ -101,6 +119,10 @@ bool read_bytes(const Value& value, std::string_view key, Between<std::uint64_t>
 
 bool read_text(const Value& value, std::string_view key, const Check& check, std::string& out, Problems& problems) {
   if (!value.is(Kind::string)) return refuse(value, key, "allowed is text in quotes", problems);
+  if (const auto variable = variable_in(value.string); !variable.empty()) {
+    problems.add(value.offset, key, "has " + variable + " in it, which nobody replaces here: write the value, or have it replaced before the program reads the file");
+    return false;
+  }
   const auto allowed = check ? check(value.string) : std::string();
   if (!allowed.empty()) return refuse(value, key, allowed, problems);
   out = value.string;

@@ -1,12 +1,10 @@
 #include "contracts/event.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
+
+#include "base/text_file.h"
 
 namespace tribune::contracts {
 namespace {
@@ -149,14 +147,9 @@ std::string path_of_secret(const std::string& file) {
 base::Result<std::string> secret_of(const KeySettings& key) {
   if (key.secret_file.empty()) return key.secret;
   const auto path = path_of_secret(key.secret_file);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string secret(kMaxSecretBytes + 1, '\0');
-  file.read(secret.data(), static_cast<std::streamsize>(secret.size()));
-  if (file.bad() || (!file.is_open())) {
-    return base::failure(base::ErrorKind::io, base::Fault::tribune, "key " + key.id + ": cannot read " + path + (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
-  }
-  secret.resize(static_cast<std::size_t>(file.gcount()));
+  auto read = base::read_text_file(path, kMaxSecretBytes + 2);   // the line end is not part of it
+  if (!read) return base::failure(base::ErrorKind::io, base::Fault::tribune, "key " + key.id + ": cannot read " + path + ": " + read.error().text);
+  auto secret = std::move(*read);
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
   return secret;

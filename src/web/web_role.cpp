@@ -80,6 +80,8 @@ class WebRole final : public runtime::Role {
 
 }  // namespace
 
+const std::string& folder_of(const config::Settings& settings) { return settings.get<WebSettings>(kRoom).folder; }
+
 const runtime::RoleType& role_type() {
   static const runtime::RoleType type{
       kRoom,
