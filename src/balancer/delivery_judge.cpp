@@ -38,17 +38,19 @@ std::chrono::seconds term(const DeliveryRecord& record) {
   return std::min(kFirstTerm * (1 << std::clamp(record.times - 1, 0, 8)), kLongestTerm);
 }
 
-void condemn(DeliveryRecord& record, std::string why, base::SteadyTime now) {
+void condemn(DeliveryRecord& record, Finding finding, base::SteadyTime now) {
   const bool is_soon = record.fit_again && now - *record.fit_again < kSoon;
   record.times = is_soon ? record.times + 1 : 1;
   record.unfit_since = now;
-  record.unfit = std::move(why);
+  record.unfit = std::move(finding.why);
+  record.is_unfit_by_origin = finding.may_be_origin;
   record.spared.clear();
 }
 
 void release(DeliveryRecord& record, base::SteadyTime now) {
   record.unfit.clear();
   record.unfit_since.reset();
+  record.is_unfit_by_origin = false;
   record.fit_again = now;
 }
 
@@ -84,7 +86,8 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   for (auto& node : nodes) {
     auto& record = *node.record;
     auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
-    const bool is_excused = finding.may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
+    const bool may_be_origin = finding.why.empty() ? record.is_unfit_by_origin : finding.may_be_origin;
+    const bool is_excused = may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
     if (!record.unfit.empty()) {
       const bool is_over = record.unfit_since && now - *record.unfit_since >= term(record);
       if (!is_excused && (!finding.why.empty() || !is_over)) continue;   // what it is told stays the cause
@@ -101,7 +104,7 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   std::stable_sort(failing.begin(), failing.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
   for (auto& [finding, node] : failing) {
     if (unfit < most_unfit) {
-      condemn(*node->record, std::move(finding.why), now);
+      condemn(*node->record, std::move(finding), now);
       ++unfit;
       judgement.has_changed = true;
     } else {

@@ -22,6 +22,7 @@ namespace tribune::balancer {
 struct DeliveryRecord {
   std::string unfit;                                // why no viewers are sent to it; empty: fit or spared
   std::string spared;                               // why it does not deliver well, and is kept all the same
+  bool is_unfit_by_origin = false;                  // it may be that the origin fails everybody
   std::optional<base::SteadyTime> unfit_since;
   std::optional<base::SteadyTime> fit_again;        // when it was last released
   int times = 0;                                    // in a row, each soon after the last

@@ -109,6 +109,25 @@ MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t m
   return left < enough ? MemoryLevel::scarce : MemoryLevel::plenty;
 }
 
+MemoryLevel MemoryMargin::judge(MemoryLevel before, std::uint64_t left, std::uint64_t whole, std::int64_t now_ms) {
+  if (left < whole / 4) return MemoryLevel::spent;
+  if (left >= whole + whole / 4) eased_ = 0;
+  auto level = memory_level(before, left, eased_ != 0 ? eased_ : whole);
+  if (level != MemoryLevel::scarce) {
+    scarce_since_.reset();
+    return level;
+  }
+  if (!scarce_since_ || left < least_left_ - std::min(least_left_, whole / 16)) {   // it is still being taken
+    scarce_since_ = now_ms;
+    least_left_ = left;
+  }
+  const bool is_settled = now_ms - *scarce_since_ >= kSettled.count() && left >= whole / 8 * 3;
+  if (!is_settled) return level;
+  eased_ = left / 4 * 3;
+  scarce_since_.reset();
+  return MemoryLevel::plenty;
+}
+
 Memory& Memory::of_process() {
   static Memory memory;
   return memory;
@@ -135,7 +154,7 @@ std::optional<MemoryUse> Memory::look() {
   const auto left = use ? use->left() : UINT64_MAX;
   keep_reserve(left);
   const bool has_reserve = reserve_ != nullptr;
-  level_ = has_reserve || !use ? memory_level(level_, left, margin) : MemoryLevel::spent;
+  level_ = has_reserve || !use ? margin_.judge(level_, left, margin, now_ms()) : MemoryLevel::spent;
   return use;
 }
 

@@ -3,7 +3,7 @@
 //
 // Levels (set by look(), or by an allocation that failed)
 //   plenty   at least the margin is left, or nothing bounds the process
-//   scarce   less than the margin is left: nothing new is begun, caches shrink
+//   scarce   less than the margin is left: nothing new is begun, caches shrink, until there is enough again or nothing can be given back
 //   spent    less than a quarter of the margin is left, or the reserve was given up: requests are refused
 // An allocation that fails first gets the reserve, then waits a moment for what others give back, then throws std::bad_alloc.
 
@@ -39,6 +39,22 @@ std::uint64_t memory_margin(std::uint64_t bound);
 /// The level that follows `before`. It takes a quarter of the margin more to leave "scarce" than to enter it.
 MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin);
 
+/// The margin that counts. Memory that stays scarce for kSettled while nothing new is begun is memory that nobody can give back: from
+/// then on three quarters of what is left are the margin, so that the process works with what it has instead of refusing for ever.
+/// Owned by one thread at a time.
+class MemoryMargin {
+ public:
+  static constexpr std::chrono::milliseconds kSettled{10'000};
+
+  /// The level that follows `before`, with so much left of a bound whose whole margin is `whole`.
+  MemoryLevel judge(MemoryLevel before, std::uint64_t left, std::uint64_t whole, std::int64_t now_ms);
+
+ private:
+  std::optional<std::int64_t> scarce_since_;   // without a break
+  std::uint64_t least_left_ = 0;               // since then
+  std::uint64_t eased_ = 0;                    // the margin instead of the whole one; 0: the whole one
+};
+
 /// Any thread; locks inside. WHY one for the process: the address space is the process's, and so is the handler that operator new calls.
 class Memory {
  public:
@@ -72,6 +88,7 @@ class Memory {
   void keep_reserve(std::uint64_t left);
 
   std::mutex mutex_;                                   // one look at a time
+  MemoryMargin margin_;                                // guarded by mutex_
   std::mutex told_mutex_;
   std::vector<OnLook> told_;                           // guarded by told_mutex_
   std::atomic<MemoryLevel> level_{MemoryLevel::plenty};

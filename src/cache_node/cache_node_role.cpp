@@ -70,10 +70,13 @@ class CacheNodeRole final : public runtime::Role {
         front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
     show_totals();
     shrinker_->set_configured(object_memory(settings_));
+    shrinker_->set_also([this](std::uint64_t bytes) { proxy_.shrink(bytes); });
     base::Memory::of_process().on_look([weak = std::weak_ptr<RamShrinker>(shrinker_), &clock = services.clock](base::MemoryLevel level, const base::MemoryUse& use) {
       if (const auto shrinker = weak.lock()) shrinker->looked(level, use, clock.steady_now());
     });
   }
+
+  ~CacheNodeRole() override { shrinker_->set_also({}); }
 
   std::string_view name() const override { return "cache_node"; }
 

@@ -100,6 +100,7 @@ void DiskWriter::give_up(const std::shared_ptr<Fill>& fill, const base::Error& e
 }
 
 base::Status DiskWriter::check_free_bytes() {
+  if (auto there = files_.is_there(); !there) return there;
   const auto floor = min_free_bytes_.load();
   if (floor == 0) return {};
   const auto free = files_.free_bytes();

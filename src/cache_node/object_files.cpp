@@ -160,6 +160,12 @@ base::Status ObjectFiles::probe() const {
   return failed("write", at);
 }
 
+base::Status ObjectFiles::is_there() const {
+  struct statvfs status {};
+  if (::statvfs(root_.c_str(), &status) == 0) return {};
+  return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("the store's folder {} cannot be used: {}", root_, std::strerror(errno)), true);
+}
+
 std::uint64_t ObjectFiles::free_bytes() const {
   struct statvfs status {};
   if (::statvfs(root_.c_str(), &status) != 0) return 0;

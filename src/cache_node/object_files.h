@@ -42,6 +42,8 @@ class ObjectFiles {
 
   /// Bytes that the file system has left for us; 0 when it cannot be asked.
   std::uint64_t free_bytes() const;
+  /// Why the folder is not there, or cannot be asked.
+  base::Status is_there() const;
   const std::string& root() const { return root_; }
 
  private:

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kLeast = 1 << 20;
 constexpr auto kCalm = 30s;                 // of plenty, before a store that shrank may grow again
+constexpr auto kRemembered = 10min;         // for so long it does not grow to where memory became scarce
 
 bool has_proxy(const CacheNodeSettings& s) { return !s.proxy.listen.empty(); }
 
@@ -38,15 +39,22 @@ CacheNodeSettings fitted(CacheNodeSettings settings, std::optional<std::uint64_t
   return settings;
 }
 
+void RamShrinker::set_also(std::function<void(std::uint64_t)> also) {
+  const std::lock_guard lock(mutex_);
+  also_ = std::move(also);
+}
+
 void RamShrinker::looked(base::MemoryLevel level, const base::MemoryUse& use, base::SteadyTime now) {
   const auto index = index_.lock();
   if (!index) return;
   const auto bound = index->max_memory_bytes();
   const auto configured = configured_.load();
   if (level == base::MemoryLevel::plenty) {
-    if (bound >= configured || (changed_ && now - *changed_ < kCalm)) return;
+    const bool remembers = too_many_at_ && now - *too_many_at_ < kRemembered;
+    const auto most = remembers ? std::min(configured, too_many_ / 8 * 7) : configured;
+    if (bound >= most || (changed_ && now - *changed_ < kCalm)) return;
     changed_ = now;
-    return index->set_max_memory_bytes(std::min(configured, bound + configured / 8));
+    return index->set_max_memory_bytes(std::min(most, bound + configured / 8));
   }
   // To where memory counts as plentiful again, and a little further.
   const auto margin = base::memory_margin(use.bound);
@@ -54,9 +62,17 @@ void RamShrinker::looked(base::MemoryLevel level, const base::MemoryUse& use, ba
   const auto missing = aim > use.left() ? aim - use.left() : 0;
   const auto held = index->totals().memory_bytes;
   const auto next = held > missing ? held - missing : 0;
+  if (missing > held) {
+    const std::lock_guard lock(mutex_);
+    if (also_) also_(missing - held);
+  }
   if (held == 0 || missing == 0 || next >= bound) return;
   const bool is_first = !changed_ || now - *changed_ >= kCalm;
   changed_ = now;
+  if (is_first) {
+    too_many_ = held;
+    too_many_at_ = now;
+  }
   index->set_max_memory_bytes(next);
   if (is_first) log_.warning("cache_node", "ram_store_shrinks", {{"held", held}, {"bound", next}, {"left", use.left()}});
 }

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/clock.h"
@@ -29,12 +31,19 @@ class RamShrinker {
   void looked(base::MemoryLevel, const base::MemoryUse&, base::SteadyTime now);
   /// The bound that the settings give; it holds from now on. Any thread.
   void set_configured(std::uint64_t bytes) { configured_ = bytes; }
+  /// Who else holds bytes that it can do without: told how many are wanted once there are no objects left to take. Any thread; nothing:
+  /// nobody.
+  void set_also(std::function<void(std::uint64_t)>);
 
  private:
   const std::weak_ptr<ObjectIndex> index_;
   base::Log& log_;
   std::atomic<std::uint64_t> configured_{0};
   std::optional<base::SteadyTime> changed_;
+  std::uint64_t too_many_ = 0;                         // so many bytes of objects were too many …
+  std::optional<base::SteadyTime> too_many_at_;        // … then
+  std::mutex mutex_;
+  std::function<void(std::uint64_t)> also_;            // guarded by mutex_
 };
 
 }  // namespace tribune::cache_node

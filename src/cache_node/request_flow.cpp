@@ -290,7 +290,7 @@ bool RequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchange, c
 void RequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, Wish wish, const ObjectPtr& object, const Served& how) {
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
-    return refuse_overloaded(*exchange, wish, file.error().text, "overloaded");
+    return refuse_overloaded(*exchange, wish, "this node has no descriptors for a further file", "descriptors_spent");
   if (!file) {
     parts_.housekeeper.damaged(object, file.error().text);
     return look_up_again(worker, std::move(exchange), std::move(wish));

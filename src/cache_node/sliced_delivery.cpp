@@ -74,7 +74,7 @@ void SlicedDelivery::next() {
 void SlicedDelivery::take_object(const ObjectPtr& object) {
   const auto part = file_->slice(file_->slice_at(position_));
   auto file = tools_.open_files.open(object);
-  if (!file && file.error().kind == base::ErrorKind::unavailable) return failed({&http::problems::overloaded, file.error().text, "overloaded"});
+  if (!file && file.error().kind == base::ErrorKind::unavailable) return failed({&http::problems::overloaded, "this node has no descriptors for a further file", "descriptors_spent"});
   if (!file || object->size != part.length()) return tools_.housekeeper.damaged(object, file ? "a slice of another length" : file.error().text);
   if (!streaming_) begin(From::held);
   if (is_over_) return;

@@ -52,7 +52,7 @@ const config::Section<ServerLimits>& limits_section() {
 const config::Section<ServerSettings>& server_section() {
   static const auto section =
       config::Section<ServerSettings>("server", "A listener: where it listens, whom it believes, what it allows.")
-          .texts("listen", &ServerSettings::listen, "Addresses with ports; port 0 takes a free one. Every worker listens on each.",
+          .texts("listen", &ServerSettings::listen, "Addresses with ports; port 0 takes a free one. Every worker listens on each. A change needs a restart.",
                  config::check_listen_address, "\"address:port\"")
           .required()
           .sample("[\"0.0.0.0:8080\"]")

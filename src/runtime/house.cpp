@@ -32,6 +32,7 @@ base::Error of_role(const Role& role, base::Error error) {
 
 House::House(config::Settings settings, const std::vector<RoleType>& types, HouseTools tools)
     : settings_(std::move(settings)),
+      opened_(settings_),
       types_(types),
       tools_(std::move(tools)),
       gate_(admin_of(settings_).token),
@@ -141,17 +142,19 @@ base::Status House::reload(config::Settings next) {
   return {};
 }
 
+/// What the process runs with is what it was opened with: a value that came and went needs no restart.
 void House::warn_of_restart_needs(const config::Settings& next) {
   const auto warn = [&](std::string_view key) { tools_.log.warning(kRoom, "restart_needed", {{"key", key}}); };
-  if (front_of(next).listen != front_of(settings_).listen) warn("front.listen");
-  if (admin_of(next).listen != admin_of(settings_).listen) warn("admin.listen");
-  if (next.get<ProcessSettings>(process_section().name()).workers != process().workers) warn("process.workers");
+  const auto workers_of = [](const config::Settings& settings) { return settings.get<ProcessSettings>(process_section().name()).workers; };
+  if (front_of(next).listen != front_of(opened_).listen) warn("front.listen");
+  if (admin_of(next).listen != admin_of(opened_).listen) warn("admin.listen");
+  if (workers_of(next) != workers_of(opened_)) warn("process.workers");
   const auto client_in_file = [](const net::ClientSettings& client) {
     return std::tie(client.max_connections, client.max_connections_per_origin, client.keep_idle, client.max_connection_age, client.names_fresh, client.ca_file);
   };
-  if (client_in_file(client_of(next)) != client_in_file(client_of(settings_))) warn(net::client_section().name());
+  if (client_in_file(client_of(next)) != client_in_file(client_of(opened_))) warn(net::client_section().name());
   for (const auto& type : types_)
-    if (next.has(type.name) && !settings_.has(type.name)) warn(type.name);
+    if (next.has(type.name) && !opened_.has(type.name)) warn(type.name);
 }
 
 void House::take_house_settings() {

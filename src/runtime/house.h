@@ -83,6 +83,7 @@ class House {
   const ProcessSettings& process() const { return settings_.get<ProcessSettings>(process_section().name()); }
 
   config::Settings settings_;
+  const config::Settings opened_;                     // as at the start
   std::vector<RoleType> types_;
   HouseTools tools_;
   Condition condition_;

@@ -50,3 +50,23 @@ TEST_CASE("objects on disk take nothing of the allowance") {
   CHECK(fit.max_bytes == 300'000 * kMiB);
   CHECK(fit.fill_buffer_bytes == 50 * kMiB);
 }
+
+TEST_CASE("without objects to take, others are asked for what is wanted") {
+  const auto memory = std::make_shared<FillMemory>(1000 * kMiB);
+  const auto index = std::make_shared<ObjectIndex>(0, 800 * kMiB, memory);
+  RamShrinker shrinker(index, quiet());
+  shrinker.set_configured(800 * kMiB);
+  std::uint64_t wanted = 0;
+  shrinker.set_also([&](std::uint64_t bytes) { wanted = bytes; });
+  base::SteadyTime now{};
+  using base::MemoryLevel;
+  const base::MemoryUse scarce{base::kAddressBound, 800 * kMiB, 780 * kMiB}, plenty{base::kAddressBound, 800 * kMiB, 100 * kMiB};
+  shrinker.looked(MemoryLevel::scarce, scarce, now);
+  CHECK(wanted == 76 * kMiB);   // there are no objects: what else holds bytes gives them
+  CHECK(index->max_memory_bytes() == 800 * kMiB);
+  shrinker.set_also({});
+  shrinker.looked(MemoryLevel::scarce, scarce, now);
+  now += std::chrono::minutes(1);
+  shrinker.looked(MemoryLevel::plenty, plenty, now);
+  CHECK(index->max_memory_bytes() == 800 * kMiB);
+}

@@ -61,6 +61,15 @@ def test_what_a_reload_cannot_change_is_named(event, key, change):
     node.wait_log("restart_needed", key=key)
 
 
+def test_a_value_that_returned_to_what_runs_needs_no_restart(event):
+    node = event.start_node("stadium", {})
+    before = merged(node.config, {})
+    node.reload(merged(before, {"process": {"workers": 3}}))
+    node.wait_log("restart_needed", key="process.workers")
+    node.reload(before)
+    assert len(node.logged("restart_needed")) == 1
+
+
 def test_a_hundred_reloads_under_load_fail_no_request(event):
     event.stand(nodes=("stadium", "city"))
     # One connection kept through all reloads, and new ones all the time.

@@ -182,3 +182,23 @@ def test_without_any_memory_requests_are_refused_and_the_process_stays(event, pr
     wait_until(lambda: level(program) == "plenty", 10, "memory is plentiful")
     wait_until(lambda: (a := answered(target)) is not None and a.status == 200, 5, "served again")
     wait_until(program.is_ready, 10, "ready again")
+
+
+# -- what becomes of viewers --
+
+def test_a_node_short_of_memory_gets_no_viewers_while_another_has_some_and_works_again_by_itself(event):
+    event.stand(nodes=("stadium", "city"), balancer={"balancer": {"routing": {"ramp": "0ms"}}})
+    node = event.nodes["stadium"]
+    player = event.player(query="?cache=stadium").open()
+    assert player.refresh().segments[-1].uri.startswith(node.url)
+    squeeze(node, 40 * MIB, "scarce")   # nothing that it holds on disk can be given back
+    wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 6, "the balancer hears of it")
+    assert event.node_state("stadium")["reason"] == "its memory is scarce"
+    assert event.node_state("stadium")["memory"] == "scarce"
+    moved = event.player(query="?cache=stadium").open().refresh()
+    assert moved.segments[-1].uri.startswith(event.url("city"))
+    wait_until(lambda: level(node) == "plenty", 20, "it works with what it has")
+    event.live.advance()
+    uri = event.player().open().wait_for_msn(event.live.next_msn - 1).uri
+    assert fetch(node.url + "/" + uri.split("/", 3)[3]).status == 200, "new objects are taken again, under the same bound"
+    event.wait_heard("stadium", within=20)

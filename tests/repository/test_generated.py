@@ -43,7 +43,7 @@ def test_every_sample_passes_the_check_once_its_secret_is_there(tmp_path):
     for name in SAMPLES:
         file = tmp_path / f"{name}.json"
         file.write_text(run("reference", "--sample", name).stdout.replace("/etc/tribune/k1.secret", str(secret)))
-        checked = run("check", str(file))
+        checked = run("check", "--offline", str(file))   # its folders are another machine's
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

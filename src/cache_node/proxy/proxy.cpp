@@ -62,6 +62,13 @@ void Proxy::reconfigure(const ProxySettings& next, net::ServerSettings front) {
   for (const auto& desk : desks_) desk->worker.loop.post([&desk = *desk, front] { desk.server->reconfigure(front); });
 }
 
+void Proxy::shrink(std::uint64_t bytes) {
+  const auto held = store_.totals().bytes;
+  if (held == 0) return;
+  store_.set_max_bytes(held > bytes ? held - bytes : 0);
+  store_.set_max_bytes(settings_.get()->max_bytes);
+}
+
 void Proxy::drain() {
   undrained_ = desks_.size();
   for (const auto& desk : desks_)

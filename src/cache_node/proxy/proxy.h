@@ -32,6 +32,8 @@ class Proxy {
   base::Status open(net::ServerSettings front);
   void reconfigure(const ProxySettings&, net::ServerSettings front);
   void drain();
+  /// Forgets so many bytes of what is stored, the least used first. Any thread.
+  void shrink(std::uint64_t bytes);
   /// Any thread.
   bool is_drained() const { return undrained_ == 0 && book_->total() == 0; }
   /// Any thread.
