@@ -23,7 +23,7 @@ std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast
 
 }  // namespace
 
-Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view channel, std::uint32_t queue, base::Metrics& metrics)
+Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view id, std::string_view channel, std::uint32_t queue, base::Metrics& metrics)
     : index(i), name(settings.name), share(settings.share), line(queue),
       waiting(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.", {{"channel", channel}, {"lane", name}})),
       called(metrics.counter("tribune_access_tickets_called_total", "Tickets whose turn came and for which room is kept: the outflow.",
@@ -33,13 +33,13 @@ Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view channe
                                 {{"channel", channel}, {"lane", name}})),
       unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total", "Called tickets that were not claimed in time.",
                                 {{"channel", channel}, {"lane", name}})),
-      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session.", wait_buckets(), {{"channel", channel}, {"lane", name}})) {
-  disk.key = std::string(channel) + "/" + name;
+      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session, all channels together.", wait_buckets(), {{"lane", name}})) {
+  disk.key = std::string(id) + "/" + name;
 }
 
-Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known)
-    : clock(c), log(l), metrics(m), sessions(c, m, max_known), settings(s), granted(decisions(m, "granted")), queued_new(decisions(m, "queued")),
-      refused(decisions(m, "refused")), past(m, std::max(kMostPastSessions, max_known)),
+Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known, ChannelLabelsPtr cl)
+    : clock(c), log(l), metrics(m), labels(std::move(cl)), sessions(c, m, max_known, labels), settings(s), granted(decisions(m, "granted")),
+      queued_new(decisions(m, "queued")), refused(decisions(m, "refused")), past(m, std::max(kMostPastSessions, max_known)),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
                           "Renewals of sessions that are served and not counted, because as many as may be are known and nothing is limited.")),
       unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")),
@@ -59,7 +59,7 @@ ChannelQueue& Admission::Inner::channel(std::string_view id) {
   if (lanes.empty()) lanes.push_back({"general", 1});
   for (const auto& lane : lanes) {
     const auto number = static_cast<std::uint32_t>(base::random_u64());
-    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id, number, metrics));
+    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id, labels ? labels->of(id) : std::string(id), number, metrics));
     take_up(*queue->lanes.back());
     write_behind(*queue->lanes.back());
   }
@@ -67,8 +67,9 @@ ChannelQueue& Admission::Inner::channel(std::string_view id) {
   return *channels.emplace(std::string(id), std::move(queue)).first->second;
 }
 
-Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings, std::size_t max_known)
-    : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known)) {}
+Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings, std::size_t max_known,
+                     ChannelLabelsPtr labels)
+    : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known, std::move(labels))) {}
 Admission::~Admission() = default;
 
 void Admission::configure(const AccessSettings& settings, const std::vector<ChannelFacts>& facts) {

@@ -121,7 +121,7 @@ struct Traffic {
 /// the caller. Outlives the store.
 class Admission {
  public:
-  Admission(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known = 2'000'000);
+  Admission(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known = 2'000'000, ChannelLabelsPtr = nullptr);
   ~Admission();
 
   /// Before the first decision: numbers, served places, limits and sessions of the former run. Who watched then counts at once, and is released

@@ -367,7 +367,7 @@ void Admission::Inner::sweep(ChannelQueue& queue, bool is_second) {
     lane->line.sweep(now, settings.lease(), kSweptAtOnce, [&](const TicketEntry& entry) { forget_client(entry); });
     if (!is_second) continue;
     lane->line.sample(now);
-    lane->waiting.set(static_cast<double>(lane->line.waiting()));
+    lane->show_waiting(lane->line.waiting());
     if (lane->line.next() != lane->disk.writing.next) lane->disk.is_dirty = true;
   }
 }

@@ -46,7 +46,13 @@ struct Lane {
     std::uint64_t number;
   };
 
-  Lane(std::uint8_t index, const LaneSettings&, std::string_view channel, std::uint32_t queue, base::Metrics&);
+  /// `label`: of the channel in the metrics; several may share one.
+  Lane(std::uint8_t index, const LaneSettings&, std::string_view channel, std::string_view label, std::uint32_t queue, base::Metrics&);
+
+  void show_waiting(std::size_t tickets) {
+    waiting.add(static_cast<double>(tickets) - static_cast<double>(shown));
+    shown = tickets;
+  }
 
   const std::uint8_t index;
   const std::string name;
@@ -58,6 +64,7 @@ struct Lane {
   WriteBehind disk;
 
   base::Gauge waiting;
+  std::size_t shown = 0;                     // of this lane in `waiting`
   base::Counter called, claimed, abandoned, unclaimed;
   base::Histogram waited;
 };
@@ -111,7 +118,7 @@ inline std::string_view name_of(const ScopeSet& set) { return set.node ? std::st
 std::uint64_t client_of(const Visitor&);
 
 struct Admission::Inner {
-  Inner(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known);
+  Inner(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_known, ChannelLabelsPtr);
 
   // admission_decide.cpp
   Decision newcomer(ChannelQueue&, const Visitor&, std::chrono::milliseconds idle);
@@ -206,6 +213,7 @@ struct Admission::Inner {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
+  const ChannelLabelsPtr labels;
   Sessions sessions;
 
   mutable std::mutex mutex;

@@ -48,12 +48,13 @@ struct Sessions::Inner {
   const base::Clock& clock;
   base::Metrics& metrics;
   const std::size_t max_known;
+  const ChannelLabelsPtr labels;
   base::Counter opened, adopted, refused, released;
   std::atomic<std::size_t> known{0};
   std::array<Shard, kShards> shards;
 
-  Inner(const base::Clock& c, base::Metrics& m, std::size_t bound)
-      : clock(c), metrics(m), max_known(bound),
+  Inner(const base::Clock& c, base::Metrics& m, std::size_t bound, ChannelLabelsPtr l)
+      : clock(c), metrics(m), max_known(bound), labels(std::move(l)),
         opened(m.counter("tribune_access_sessions_opened_total", "Sessions opened.")),
         adopted(m.counter("tribune_access_sessions_adopted_total", "Sessions of another run of the process, taken over by their token.")),
         refused(m.counter("tribune_access_sessions_refused_total", "Sessions not opened because as many as may be were open.")),
@@ -72,7 +73,7 @@ struct Sessions::Inner {
   ByChannel::value_type& channel_in(Shard& shard, std::string_view name) {
     auto found = shard.channels.find(name);
     if (found == shard.channels.end()) {
-      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.", {{"channel", name}});
+      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.", {{"channel", labels ? labels->of(name) : std::string(name)}});
       found = shard.channels.emplace(std::string(name), Watching{0, gauge}).first;
     }
     return *found;
@@ -122,8 +123,8 @@ struct Sessions::Inner {
   }
 };
 
-Sessions::Sessions(const base::Clock& clock, base::Metrics& metrics, std::size_t max_known)
-    : inner_(std::make_unique<Inner>(clock, metrics, max_known)) {}
+Sessions::Sessions(const base::Clock& clock, base::Metrics& metrics, std::size_t max_known, ChannelLabelsPtr labels)
+    : inner_(std::make_unique<Inner>(clock, metrics, max_known, std::move(labels))) {}
 Sessions::~Sessions() = default;
 
 std::optional<SessionId> Sessions::open(std::string_view channel, std::chrono::milliseconds idle) {

@@ -19,10 +19,13 @@
 #include <vector>
 
 #include "access/networks_heard.h"
+#include "base/channel_labels.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 
 namespace tribune::access {
+
+using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;   // nothing: each channel has its own
 
 using SessionId = std::uint64_t;
 
@@ -30,7 +33,7 @@ using SessionId = std::uint64_t;
 class Sessions {
  public:
   /// `max_known` bounds the memory: more sessions than this are not opened.
-  Sessions(const base::Clock&, base::Metrics&, std::size_t max_known = 2'000'000);
+  Sessions(const base::Clock&, base::Metrics&, std::size_t max_known = 2'000'000, ChannelLabelsPtr = nullptr);
   ~Sessions();
 
   /// A new session on the channel; its id is random. Nothing when as many as may be are open.

@@ -58,7 +58,7 @@ class BalancerRole final : public runtime::Role {
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
         access_settings_(settings.get<access::AccessSettings>("access")), operators_(operator_rules(settings)),
         view_(nullptr), admission_(services.clock, services.log, services.metrics, access_settings_,
-                   static_cast<std::size_t>(settings_.max_sessions)),
+                   static_cast<std::size_t>(settings_.max_sessions), labels_),
         nodes_(services.clock, services.log, services.metrics),
         heartbeats_(services.clock, services.log, services.metrics, nodes_, view_, [this] { return listed_links(); }),
         news_(services.clock, services.log, services.metrics, nodes_, view_, services.workers),
@@ -133,7 +133,7 @@ class BalancerRole final : public runtime::Role {
     if (auto loaded = pins_.load(*store_); !loaded) return loaded;
     auto source_settings = settings_.origin.as_source_settings();
     source_settings.texts = texts_;
-    sources_.emplace(services_, *store_, source_settings, &news_);
+    sources_.emplace(services_, *store_, source_settings, &news_, labels_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     if (auto loaded = news_.load(order_book_.emplace(*store_, services_.log)); !loaded) return loaded;
@@ -268,6 +268,7 @@ class BalancerRole final : public runtime::Role {
   std::atomic<bool> is_serving_{false};
 
   const std::shared_ptr<RenderedTexts> texts_ = std::make_shared<RenderedTexts>(services_.clock, services_.metrics, settings_.rendered_bytes);
+  const std::shared_ptr<base::ChannelLabels> labels_ = std::make_shared<base::ChannelLabels>(static_cast<std::size_t>(settings_.metrics_channels));
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "balancer"};
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back

@@ -95,6 +95,9 @@ const config::Section<BalancerSettings>& balancer_section() {
           .bytes("rendered_bytes", &BalancerSettings::rendered_bytes, {16ull << 20, 64ull << 30},
                  "Rendered playlists that are kept in memory, compressed and not: one for each playlist and list of pins, and those of the waiting rooms. "
                  "The least recently used give way; viewers share what is kept.")
+          .whole("metrics_channels", &BalancerSettings::metrics_channels, {0, 100'000},
+                 "So many channels, those first used, have series of their own in /metrics: about 12 each, and 5 for each further lane. All others share "
+                 "channel=\"other\". Read at the start.")
           .texts("direct_players", &BalancerSettings::direct_players,
                  "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that try a listed "
                  "segment again at another URI when its node is gone. A browser does not say which player runs in it: a page adds it to the URL that "

@@ -42,6 +42,7 @@ struct BalancerSettings {
   std::chrono::milliseconds order_deadline{5'000};
   std::int64_t max_sessions = 2'000'000;
   std::uint64_t rendered_bytes = kRenderedBytes;
+  std::int64_t metrics_channels = 500;
   std::vector<std::string> direct_players = default_direct_players();
   std::string slate_folder;
   std::string slate_origin;

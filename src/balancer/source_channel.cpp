@@ -37,7 +37,7 @@ std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base:
 
 SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store, const SourceSettings& settings,
                              std::shared_ptr<ChannelSlot> slot, NewsDesk* news)
-    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), news_(news), metrics_(services.metrics, slot_->id),
+    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), news_(news), metrics_(services.metrics, slot_->label),
       timeline_([] { return base::random_id(kEpochCharacters); }) {}
 
 SourceChannel::~SourceChannel() = default;

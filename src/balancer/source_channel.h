@@ -40,6 +40,7 @@ using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::l
 /// What any worker sees of a channel. Any thread.
 struct ChannelSlot {
   std::string id;
+  std::string label = {};     // in the metrics; several channels may share one
   std::size_t worker = 0;
   base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
   LinkHolds holds;

@@ -38,13 +38,14 @@ SourceSettings with_texts(SourceSettings settings, runtime::Services& services) 
 }  // namespace
 
 struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
-  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NewsDesk* n)
-      : services(s), store(st), settings(with_texts(se, s)), news(n), owned(s.workers.size()) {}
+  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NewsDesk* n, std::shared_ptr<base::ChannelLabels> l)
+      : services(s), store(st), settings(with_texts(se, s)), news(n), labels(std::move(l)), owned(s.workers.size()) {}
 
   runtime::Services& services;
   store::Store& store;
   const SourceSettings settings;
   NewsDesk* const news;
+  const std::shared_ptr<base::ChannelLabels> labels;
   std::map<std::string, TimelineRecords> records;     // by channel; written by load(), before the workers run
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
   std::vector<OwnedChannels> owned;                   // each worker touches its own
@@ -76,8 +77,9 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   base::SteadyTime listed_at{};
 };
 
-Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings, NewsDesk* news)
-    : inner_(std::make_shared<Inner>(services, store, settings, news)) {
+Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings, NewsDesk* news,
+                 std::shared_ptr<base::ChannelLabels> labels)
+    : inner_(std::make_shared<Inner>(services, store, settings, news, std::move(labels))) {
   services.metrics.before_scrape([inner = std::weak_ptr<Inner>(inner_)] {
     if (const auto alive = inner.lock()) alive->set_ages();
   });
@@ -103,6 +105,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
     auto slot = known == before->end() ? std::make_shared<ChannelSlot>() : known->second;
     if (known == before->end()) {
       slot->id = channel.id;
+      slot->label = inner_->labels ? inner_->labels->of(channel.id) : channel.id;
       slot->worker = inner_->worker_of(channel.id);
     }
     table->emplace(channel.id, slot);
@@ -234,16 +237,19 @@ void Sources::drain() {
 
 void Sources::Inner::set_ages() {
   const auto now = services.clock.steady_now();
-  for (const auto& [id, channel] : *channels.get()) {
-    std::chrono::duration<double> age{0};
+  const auto table = channels.get();
+  std::map<std::string, std::chrono::duration<double>> ages;
+  for (const auto& [id, channel] : *table) {
+    auto& age = ages[channel->label];
     for (const auto& [path, slot] : *channel->playlists.get()) {
       const auto state = slot->state.get();
       const bool is_watched = now - slot->last_asked() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
       if (state->snapshot && !state->facts.is_multivariant && !state->facts.ended && is_watched) age = std::max<std::chrono::duration<double>>(age, now - state->confirmed);
     }
-    services.metrics.gauge("tribune_balancer_source_age_seconds", "Since the origin last confirmed the oldest media playlist that is watched.",
-                           {{"channel", id}}).set(age.count());
   }
+  for (const auto& [label, age] : ages)
+    services.metrics.gauge("tribune_balancer_source_age_seconds", "Since the origin last confirmed the oldest media playlist that is watched.",
+                           {{"channel", label}}).set(age.count());
 }
 
 void Sources::describe(base::json::Writer& w) const {

@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "balancer/source_snapshot.h"
+#include "base/channel_labels.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "base/signing.h"
@@ -94,7 +95,7 @@ class Asking {
 class Sources {
  public:
   /// `services`, `store` and `news` outlive it. The store has kTimelinesTable. Without `news` no node is told of new segments.
-  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NewsDesk* news = nullptr);
+  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NewsDesk* news = nullptr, std::shared_ptr<base::ChannelLabels> = nullptr);
   ~Sources();  // after the workers' loops have ended
 
   /// Reads the timelines that a former process left. Before the workers run; may read the disk.

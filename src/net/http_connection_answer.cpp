@@ -330,6 +330,7 @@ void HttpConnection::abandoned(HttpExchange& exchange) {
       // While an exception is on its way here, memory has ended: it is the only one.
       auto response = std::uncaught_exceptions() > 0 ? http::problem(http::problems::overloaded, "There is no memory for the request.")
                                                      : http::problem(http::problems::internal, "The request was not answered.");
+      response.headers.add(kRequestIdField, answer_.kept->request.headers.first(kRequestIdField).value_or(""));
       reply(response, std::move(response.body));
       return;
     }

@@ -154,10 +154,12 @@ bool HttpConnection::names_client(http::Request& values) {
 }
 
 void HttpConnection::hand_over(http::Request&& values, std::string_view target) {
+  settle_request_id(values, trusted_, server_.request_ids());
   const auto refused = [this](Refusal refusal, http::Request&& seen) {
     server_.rejected(refusal, seen.client);
     answer_.kept = std::make_unique<Answer::Kept>(Answer::Kept{std::move(seen), {"", word(refusal), "", ""}});
     auto response = refusal_response(refusal);
+    response.headers.add(kRequestIdField, answer_.kept->request.headers.first(kRequestIdField).value_or(""));
     reply(response, std::move(response.body));
   };
   if (trusted_ && !names_client(values)) {

@@ -1,6 +1,7 @@
 #include "net/http_exchange.h"
 
 #include "net/http_connection.h"
+#include "net/request_id.h"
 
 namespace tribune::net {
 
@@ -22,17 +23,23 @@ void HttpExchange::pace(std::uint64_t bits_per_second) {
   if (state_ == State::received && connection_ != nullptr) connection_->pace(bits_per_second);
 }
 
+/// Of every answer to this request.
+void HttpExchange::add_own_fields(http::Headers& headers) const {
+  for (const auto& field : also.all()) headers.add(field.name, field.value);
+  if (const auto id = request().headers.first(kRequestIdField)) headers.set(kRequestIdField, *id);
+}
+
 void HttpExchange::reply(http::Response response) {
   if (state_ != State::received) return;
   state_ = State::answered;
-  for (const auto& field : also.all()) response.headers.add(field.name, field.value);
+  add_own_fields(response.headers);
   if (connection_ != nullptr) connection_->guarded([&] { connection_->reply(response, std::move(response.body)); });
 }
 
 void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> length) {
   if (state_ != State::received) return;
   state_ = State::streaming;
-  for (const auto& field : also.all()) head.headers.add(field.name, field.value);
+  add_own_fields(head.headers);
   if (connection_ != nullptr) connection_->guarded([&] { connection_->begin(head, std::move(head.body), length); });
 }
 

@@ -41,6 +41,8 @@ class HttpExchange final : public Exchange {
   void client_left();
 
  private:
+  void add_own_fields(http::Headers&) const;
+
   HttpConnection* connection_;
   EventLoop& loop_;
   http::Request request_;

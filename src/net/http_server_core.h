@@ -16,6 +16,7 @@
 #include "net/head_guard.h"
 #include "net/http_connection.h"
 #include "net/http_server.h"
+#include "net/request_id.h"
 
 struct event;
 struct evhttp;
@@ -76,6 +77,7 @@ class ServerCore final : public HttpServer {
   bool wants_proxy_header() const { return proxy_protocol_; }
   bool is_draining() const { return draining_; }
   AnswerHead& answer_head() { return answer_head_; }
+  RequestIds& request_ids() { return request_ids_; }
   /// Where connections read what arrives while they are idle; good until the next one reads.
   auto& express_room() { return express_room_; }
   ConnectionBook& book() { return *book_; }
@@ -112,6 +114,7 @@ class ServerCore final : public HttpServer {
   std::shared_ptr<ConnectionBook::Shelf> shelf_;
   ServerMetrics metrics_;
   AnswerHead answer_head_;
+  RequestIds request_ids_;
   std::array<char, 16 * 1024> express_room_;
   ServerLimits limits_;
   GuardLimits guard_limits_;

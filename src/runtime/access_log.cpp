@@ -3,10 +3,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "http/cmcd.h"
+#include "net/request_id.h"
+
 namespace tribune::runtime {
 namespace {
 
 constexpr std::size_t kLongestPath = 512;
+constexpr std::size_t kLongestName = 64;
+
+/// A player chooses the name of its session itself.
+std::string loggable_name(std::string_view name) {
+  std::string out(name.substr(0, kLongestName));
+  std::replace_if(out.begin(), out.end(), [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\\'; }, '?');
+  return out;
+}
 
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -59,6 +70,7 @@ base::Counter& AccessLog::requests(http::Method method, int status) {
 }
 
 void AccessLog::write_line(const net::AccessRecord& record) {
+  const auto said = http::read_cmcd(record.request.headers, record.request.query);
   const auto path = loggable_path(record.request.path, record.note.session);
   log_.info("http", "request",
             {{"listener", listener_},
@@ -71,6 +83,8 @@ void AccessLog::write_line(const net::AccessRecord& record) {
              {"cache", record.note.cache},
              {"node", record.note.node},
              {"session", record.note.session},
+             {"player", said ? loggable_name(said->session) : ""},
+             {"request", record.request.headers.first(net::kRequestIdField).value_or("")},
              {"reason", record.note.reason},
              {"completed", record.completed}});
 }

@@ -1,4 +1,6 @@
 """Health means delivery: a node whose viewers get errors loses them, and the node, the balancer and its operator say the same."""
+import re
+
 from harness.event import merged
 from harness.names import Names
 from harness.routing import ctl
@@ -85,3 +87,23 @@ def test_keys_that_have_ended_are_refused_and_one_that_is_about_to_end_is_told(e
     assert "no key signs" in line["problem"]
     event.player().open().refresh()
     assert balancer.is_ready()
+
+
+def test_every_answer_and_every_line_has_the_id_of_its_request(event):
+    event.start_node("stadium", {"front": {"trusted_proxies": ["127.0.0.9/32"]}})
+    event.start_balancer(["stadium"])
+    event.wait_heard("stadium")
+    _, url, body = event.link()
+    node = event.nodes["stadium"]
+    own = fetch(url, headers={"X-Request-Id": "mine"})
+    made = own.header("X-Request-Id")
+    assert own.body == body and re.fullmatch("[0-9a-f]{16}", made)
+    given = fetch(url + "&CMCD=sid%3D%22p-7%22", headers={"X-Request-Id": "edge-1.2"}, source="127.0.0.9")
+    assert given.header("X-Request-Id") == "edge-1.2"
+    assert re.fullmatch("[0-9a-f]{16}", fetch(url, headers={"X-Request-Id": "two words"}, source="127.0.0.9").header("X-Request-Id"))
+    node.wait_log("request", request=made)
+    line = node.wait_log("request", request="edge-1.2")[0]
+    assert line["player"] == "p-7" and line["status"] == 200
+    refused = fetch(node.url + "/nothing")
+    assert refused.status == 404
+    node.wait_log("request", request=refused.header("X-Request-Id"), status=404)

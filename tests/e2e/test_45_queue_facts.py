@@ -221,8 +221,8 @@ def test_the_queue_is_counted_by_channel_and_lane(full_house):
     wait_until(paid_got_in, 10, "the lane with the larger share is first")
     wait_until(lambda: metric("tickets_called_total", **paid_lane) == 1 and metric("tickets_claimed_total", **paid_lane) == 1, 5)
     text = event.balancer.admin("/metrics").text
-    assert Metrics(text).sum("tribune_access_wait_seconds_count", **paid_lane) == 1
-    assert 'tribune_access_wait_seconds_bucket{channel="demo",lane="general",le="60"} 0' in text
+    assert Metrics(text).sum("tribune_access_wait_seconds_count", lane="paid") == 1
+    assert 'tribune_access_wait_seconds_bucket{lane="general",le="60"} 0' in text, "of all channels together"
     # Both lanes are left: who waits in "general" says nothing any more, and is abandoned when the turn comes.
     session = ask_access(event.balancer, lane="paid", account="ann", device="TV", **{"pass": paid["ticket"]}).json["session"]
     wait_until(lambda: metric("queue_length", **general) == 0, 10, "silent for the lease")

@@ -36,7 +36,8 @@ TEST_CASE("a request is one line, without its query, and counted by method and c
     base::Log log({base::LogLevel::info, base::LogFormat::json, file, true});
     AccessLog access(log, metrics, "front");
     auto request = request_of(http::Method::get, "/live/demo/~tok.en/v.m3u8");
-    request.query = "tl=secret-signature";
+    request.query = "tl=secret-signature&CMCD=sid%3D%22player-7%22";
+    request.headers.add("X-Request-Id", "id-1");
     request.client = "192.0.2.1";
     net::AccessNote note;
     note.cache = "hit";
@@ -61,6 +62,8 @@ TEST_CASE("a request is one line, without its query, and counted by method and c
   CHECK(line->text("cache") == "hit");
   CHECK(line->text("node") == "stadium");
   CHECK(line->text("session") == "00ff");
+  CHECK(line->text("player") == "player-7");
+  CHECK(line->text("request") == "id-1");
   CHECK(line->flag("completed") == true);
   CHECK(text.find("secret-signature") == std::string::npos);
   CHECK(text.find("tok.en") == std::string::npos);
