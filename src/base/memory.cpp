@@ -110,7 +110,10 @@ MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t m
 }
 
 MemoryLevel MemoryMargin::judge(MemoryLevel before, std::uint64_t left, std::uint64_t whole, std::int64_t now_ms) {
-  if (left < whole / 4) return MemoryLevel::spent;
+  if (left < whole / 4) {
+    scarce_since_.reset();
+    return MemoryLevel::spent;
+  }
   if (left >= whole + whole / 4) eased_ = 0;
   auto level = memory_level(before, left, eased_ != 0 ? eased_ : whole);
   if (level != MemoryLevel::scarce) {
