@@ -58,7 +58,7 @@ TEST_CASE("bodies arrive whole, by length and by chunks, and trailers do not bec
   CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")) == "POST /p? 127.0.0.1 [hello]");
   CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\tchunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Late: 1\r\n\r\n")) ==
         "POST /p? 127.0.0.1 [abcde]");
-  CHECK(fields == "Host;Content-Length;Host;Transfer-Encoding;");
+  CHECK(fields == "Host;Content-Length;X-Request-Id;Host;Transfer-Encoding;X-Request-Id;");
   CHECK(body_of(client.ask("\r\nGET /q HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /q? 127.0.0.1 []");
 }
 
