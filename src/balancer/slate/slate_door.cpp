@@ -12,9 +12,6 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::string_view kEpoch = "slate";
-constexpr std::int64_t kSlotsServed = 100;   // before this moment; more than any playlist lists
-
-bool is_listed(std::int64_t slot, std::int64_t now) { return slot <= now + 1 && slot > now - kSlotsServed; }
 
 }  // namespace
 
@@ -30,7 +27,7 @@ http::Response SlateDoor::answer(std::string_view channel, std::string_view vers
   const auto in_slot = read_slot_path(path);
   const auto* file = slate && slate->version() == version ? slate->file(in_slot ? in_slot->file : path) : nullptr;
   if (!file) return http::problem(http::problems::not_found, "no waiting room has this file");
-  if (in_slot && !is_listed(in_slot->slot, slates_.slot(*slate))) return http::problem(http::problems::not_found, "no playlist lists this slot");
+  if (in_slot && !slates_.is_listed(*slate, in_slot->slot)) return http::problem(http::problems::not_found, "no playlist lists this slot");
   const auto url = request.query == kSlateBody ? std::string() : url_at_node(channel, request);
   if (url.empty() && in_slot) {
     const auto moved = slate->file_in(in_slot->slot, in_slot->file);

@@ -11,6 +11,8 @@
 namespace tribune::balancer {
 namespace {
 
+constexpr std::int64_t kSlotsServed = 100;   // before this moment; more than any playlist lists
+constexpr std::chrono::seconds kStep{1};     // less is a clock that is corrected bit by bit
 constexpr std::chrono::seconds kNoteTimeLate{2};   // the time is looked at so often, to be noted
 
 /// The wall clock is read first: what passes in between makes the lead smaller, never larger.
@@ -27,7 +29,7 @@ base::WallTime at_lead(base::SteadyTime steady, std::chrono::nanoseconds lead) {
 
 Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::shared_ptr<RenderedTexts> texts)
     : clock_(clock), log_(log), renders_(metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
-      lead_(lead_of(clock)), texts_(std::move(texts)), owner_(texts_->new_owner()) {}
+      lead_(lead_of(clock)), former_lead_(lead_.load()), texts_(std::move(texts)), owner_(texts_->new_owner()) {}
 
 void Slates::load(const std::string& folder, const contracts::Event& event) {
   if (folder.empty()) return;
@@ -51,8 +53,14 @@ const Slate* Slates::find(std::string_view channel) const {
 base::WallTime Slates::now() const {
   const auto lead = lead_of(clock_);
   auto most = lead_.load();
+  if (lead > most + kStep) former_lead_ = most;
   while (lead > most && !lead_.compare_exchange_weak(most, lead)) {}
   return at_lead(clock_.steady_now(), std::max(lead, most));
+}
+
+bool Slates::is_listed(const Slate& slate, std::int64_t number) const {
+  const auto is_near = [number](std::int64_t newest) { return number <= newest + 1 && number > newest - kSlotsServed; };
+  return is_near(slot(slate)) || is_near(slot_at(slate.slot(), at_lead(clock_.steady_now(), former_lead_.load())));
 }
 
 std::chrono::milliseconds Slates::ahead() const {
@@ -65,7 +73,7 @@ void Slates::continue_from(const SlateTime& reached) {
   // It was ahead of the clock by so much; the clock gained on it while the process was down, unless it was set back then.
   const auto went_on = wall + reached.ahead;
   const auto time = went_on < reached.time ? most_shown : std::max<base::WallTime>(wall, std::min<base::WallTime>(went_on, most_shown));
-  lead_ = lead_.load() + (time - wall);
+  former_lead_ = lead_ = lead_.load() + (time - wall);
 }
 
 std::shared_ptr<const Rendered> Slates::kept(const std::string& key, const std::function<std::string()>& make) const {

@@ -47,6 +47,9 @@ class Slates {
   /// The slot of this moment.
   std::int64_t slot(const Slate& slate) const { return slot_at(slate.slot(), now()); }
 
+  /// Whether a playlist lists the slot, or did lately, also before a step of the clock.
+  bool is_listed(const Slate&, std::int64_t slot) const;
+
   /// The playlist of those who wait, listed up to the slot before `end`.
   std::shared_ptr<const Rendered> waiting(const Slate&, const SlateRendition&, std::int64_t end) const;
   /// The playlist of who turned. `programme` is what a viewer gets who did not wait. Errors: as turned_text().
@@ -61,6 +64,7 @@ class Slates {
   mutable base::Counter renders_;
   std::map<std::string, std::shared_ptr<const Slate>, std::less<>> slates_;   // written before the workers run
   mutable std::atomic<std::chrono::nanoseconds> lead_;   // of now() before the steady clock; grows when the wall clock is set forward
+  mutable std::atomic<std::chrono::nanoseconds> former_lead_;   // before the last step
   std::shared_ptr<RenderedTexts> texts_;
   std::uint64_t owner_;              // there
 };

@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "balancer/slate/slates.h"
+#include "base/log.h"
+#include "base/metrics.h"
 #include "hls/playlist.h"
 
 using namespace tribune;
@@ -263,6 +266,22 @@ TEST_CASE("A slate of another format than the programme leaves at the turn") {
   const auto turned = turned_text(slate.get(), &slate->renditions()[0], turn, text);
   REQUIRE(turned);
   CHECK(parsed(*turned).media_sequence == 1'001);
+}
+
+TEST_CASE("What was listed before a step of the clock is served after it, and no slot that nobody listed") {
+  const auto slate = made_slate();
+  base::ManualClock clock{base::WallTime{1'750'000'000s}};
+  base::LogSettings quiet;
+  quiet.level = base::LogLevel::error;
+  base::Log log{quiet};
+  base::Metrics metrics;
+  Slates slates(clock, log, metrics);
+  const auto before = slates.slot(*slate);
+  clock.step_wall(1h);
+  const auto after = slates.slot(*slate);
+  CHECK(after == before + 1h / slate->slot());
+  for (const auto listed : {before - 5, before, after - 5, after, after + 1}) CHECK(slates.is_listed(*slate, listed));
+  for (const auto never : {before - 200, (before + after) / 2, after + 2}) CHECK_FALSE(slates.is_listed(*slate, never));
 }
 
 TEST_CASE("A programme that its channel's limits allow turns, however long its links made it") {
