@@ -179,10 +179,10 @@ TEST_CASE("links that are longer than the bound end where they reach it") {
     at.limits.max_rewritten_bytes = bytes;
     return at;
   };
-  const auto refused = s.book.link(playlist, s.making, place(1'000'000));
+  const auto refused = s.book.link(playlist, s.making, place(1'000'000), {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == base::ErrorKind::too_large);
-  CHECK(s.book.link(playlist, s.making, place(8'000'000)));
+  CHECK(s.book.link(playlist, s.making, place(8'000'000), {}));
 }
 
 TEST_CASE("a new pin changes the text from its number on, and the ETag with it") {
