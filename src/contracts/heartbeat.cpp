@@ -63,7 +63,8 @@ class Members {
 
 bool is_node_url(const std::string& url) {
   const auto uri = http::parse_uri(url);
-  return uri && uri->query.empty() && uri->path.find("//") == std::string::npos && uri->path.find("/.") == std::string::npos;
+  const auto authority = url.find("://") + 3;
+  return uri && url.find_first_of("?#") == std::string::npos && url.find("//", authority) == std::string::npos && url.find("/.", authority) == std::string::npos;
 }
 
 /// {"channel": mbps, …}

@@ -24,6 +24,12 @@ class NoClient final : public net::HttpClient {
   std::unique_ptr<net::Fetch> start(net::FetchRequest, net::FetchHandlers) override { return nullptr; }
 };
 
+std::vector<std::unique_ptr<runtime::Worker>> only(const runtime::Worker& worker) {
+  std::vector<std::unique_ptr<runtime::Worker>> workers;
+  workers.push_back(std::make_unique<runtime::Worker>(worker));
+  return workers;
+}
+
 struct House {
   base::ManualClock clock;
   base::Log log{[] { base::LogSettings s; s.level = base::LogLevel::off; return s; }()};
@@ -31,7 +37,7 @@ struct House {
   net::EventLoop loop;
   NoClient client;
   runtime::Worker worker{0, loop, client};
-  std::vector<std::unique_ptr<runtime::Worker>> workers;
+  std::vector<std::unique_ptr<runtime::Worker>> workers = only(worker);
   runtime::Services services{clock, log, metrics, workers, "1.2.3"};
   std::unique_ptr<runtime::Role> role = api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}]})"), services);
 

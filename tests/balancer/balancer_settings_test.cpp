@@ -63,7 +63,7 @@ TEST_CASE("Every setting of the balancer is read") {
 
 TEST_CASE("Wrong balancers are refused with their key") {
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" stands twice") != std::string::npos);
-  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path"}]})").find("balancer.nodes[0].url") != std::string::npos);
+  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"A b"}]})").find("balancer.nodes[0].id") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"url":"http://a"}]})").find("balancer.nodes[0]") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","node_timeout":"1ms"})").find("balancer.node_timeout") != std::string::npos);

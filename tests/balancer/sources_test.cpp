@@ -457,14 +457,15 @@ TEST_CASE("a rendition that is neither named nor asked for is forgotten") {
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
   s.text("demo", "v/a.m3u8", "q=2");
-  s.origin.set("http://o/live/main.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/a.m3u8\n");
+  s.origin.set("http://o/live/main.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nw/b.m3u8\n");
+  s.origin.set("http://o/live/w/b.m3u8", live_text(5, 8, "two"));
   s.clock.advance(1min);
   s.text("demo", "index.m3u8");
   CHECK(s.get("demo", "v/a.m3u8", "q=2"));   // somebody may still watch it
   s.clock.advance(11min);
-  s.origin.set("http://o/live/v/a.m3u8", live_text(9, 12, "one"));
-  s.text("demo", "v/a.m3u8");
-  s.text("demo", "v/a.m3u8");
+  s.origin.set("http://o/live/w/b.m3u8", live_text(9, 12, "two"));
+  s.text("demo", "w/b.m3u8");
+  s.text("demo", "w/b.m3u8");
   CHECK_FALSE(s.get("demo", "v/a.m3u8", "q=2"));
 }
 

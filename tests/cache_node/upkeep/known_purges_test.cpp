@@ -24,7 +24,9 @@ struct Fixture {
   /// The ids that are told with a question for the object.
   std::vector<std::string> told(std::string_view key) {
     std::vector<std::string> ids;
-    for (const auto& one : contracts::read_purge_marks(known.covering(key).marks).value()) ids.push_back(one.id);
+    const auto marks = contracts::read_purge_marks(known.covering(key).marks);
+    REQUIRE(marks);
+    for (const auto& one : *marks) ids.push_back(one.id);
     std::sort(ids.begin(), ids.end());
     return ids;
   }
