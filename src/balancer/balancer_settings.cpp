@@ -70,60 +70,72 @@ SourceSettings OriginSettings::as_source_settings() const {
   return settings;
 }
 
+namespace {
+
+/// Which links players get, the waiting rooms, and what operators and shared networks may do.
+void add_viewer_fields(config::Section<BalancerSettings>& section) {
+  section
+      .texts("direct_players", &BalancerSettings::direct_players,
+             "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that try a listed "
+             "segment again at another URI when its node is gone. A browser does not say which player runs in it: a page adds it to the URL that "
+             "it opens, as in index.m3u8?player=videojs-vhs. All others (hls.js, Shaka, AVPlayer, media3, unknown ones) get redirect links.",
+             config::check_not_empty, "parts of a User-Agent")
+      .text("slate_folder", &BalancerSettings::slate_folder,
+            "Where the waiting rooms of the channels lie, one folder each, as scripts/make-slate makes them. Empty: there are none. Read at the start.")
+      .text("slate_origin", &BalancerSettings::slate_origin,
+            "Where cache nodes reach this balancer, so that they serve the waiting rooms' segments. Empty: the balancer serves them itself.",
+            check_origin, "http(s)://host[:port], or empty")
+      .texts("operator_networks", &BalancerSettings::operator_networks,
+             "Who may use /access_queue_switch without a token, by the client's address as the front listener evaluates it. Behind a proxy name it in "
+             "front.trusted_proxies: an address that no trusted proxy vouches for counts only when the request shows no sign of a proxy. Requests that "
+             "pages of other sites cause, and those whose Host is a name that admin.names lacks, are refused. Empty: the token alone.",
+             config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
+      .text("operator_token", &BalancerSettings::operator_token,
+            "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.", runtime::operator_token_rule,
+            "at least 16 visible ASCII characters")
+      .texts("shared_networks", &BalancerSettings::shared_networks,
+             "Client addresses behind which many people are, such as a stadium's or a carrier's, and backends that ask for their users: access."
+             "max_sessions_per_address and max_tickets_per_address do not hold for them.",
+             config::check_prefix, "addresses, or prefixes as 10.0.0.0/8");
+}
+
+}  // namespace
+
 const config::Section<BalancerSettings>& balancer_section() {
-  static const auto section =
-      config::Section<BalancerSettings>("balancer", "The role that serves playlists and chooses the cache node of each viewer.")
-          .text("state_dir", &BalancerSettings::state_dir, "The directory of what must outlive a restart: the numbering of each channel. Made when it is missing.",
-                config::check_not_empty)
-          .required()
-          .sample("\"state/balancer\"")
-          .sections("nodes", &BalancerSettings::nodes, node_section(), "The cache nodes; groups are preferred in the order of their first nodes.")
-          .duration("node_timeout", &BalancerSettings::node_timeout, {200ms, 60s},
-                    "A node that was silent for so long is left out of new links. Nodes send a heartbeat every second; keep it under 2 s.")
-          .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
-                    "A session without a playlist request is released after three target durations, and not before this.")
-          .duration("ended_session_idle", &BalancerSettings::ended_session_idle, {0ms, 48h},
-                    "A session whose playlist has ended (EXT-X-ENDLIST: a film, or an event that is over) lasts as long as all its segments, for players load "
-                    "such a playlist once, and not longer than this. Who closes the player without giving the session back keeps its place for so long. "
-                    "0: as with a live playlist.")
-          .duration("publish_delay", &BalancerSettings::publish_delay, {0ms, 5s},
-                    "How long a new segment is held back from the viewers of a cache node until it says that it fills it. 0: it is listed at once.")
-          .duration("order_deadline", &BalancerSettings::order_deadline, {100ms, 1min},
-                    "How long an operator's order to all cache nodes waits for their answers. A node that is away by then is named.")
-          .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},
-                 "Sessions that this process keeps in memory, some 300 bytes each. Read at the start; a reload does not change it.")
-          .bytes("rendered_bytes", &BalancerSettings::rendered_bytes, {16ull << 20, 64ull << 30},
-                 "Rendered playlists that are kept in memory, compressed and not: one for each playlist and list of pins, and those of the waiting rooms. "
-                 "The least recently used give way; viewers share what is kept.")
-          .whole("metrics_channels", &BalancerSettings::metrics_channels, {0, 100'000},
-                 "So many channels, those first used, have series of their own in /metrics: about 12 each, and 5 for each further lane. All others share "
-                 "channel=\"other\". Read at the start.")
-          .texts("direct_players", &BalancerSettings::direct_players,
-                 "Parts of the User-Agent, in either case, of players that get direct links where links is auto: those that try a listed "
-                 "segment again at another URI when its node is gone. A browser does not say which player runs in it: a page adds it to the URL that "
-                 "it opens, as in index.m3u8?player=videojs-vhs. All others (hls.js, Shaka, AVPlayer, media3, unknown ones) get redirect links.",
-                 config::check_not_empty, "parts of a User-Agent")
-          .text("slate_folder", &BalancerSettings::slate_folder,
-                "Where the waiting rooms of the channels lie, one folder each, as scripts/make-slate makes them. Empty: there are none. Read at the start.")
-          .text("slate_origin", &BalancerSettings::slate_origin,
-                "Where cache nodes reach this balancer, so that they serve the waiting rooms' segments. Empty: the balancer serves them itself.",
-                check_origin, "http(s)://host[:port], or empty")
-          .texts("operator_networks", &BalancerSettings::operator_networks,
-                 "Who may use /access_queue_switch without a token, by the client's address as the front listener evaluates it. Behind a proxy name it in "
-                 "front.trusted_proxies: an address that no trusted proxy vouches for counts only when the request shows no sign of a proxy. Requests that "
-                 "pages of other sites cause, and those whose Host is a name that admin.names lacks, are refused. Empty: the token alone.",
-                 config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
-          .text("operator_token", &BalancerSettings::operator_token,
-                "Who sends it as Authorization: Bearer may use /access_queue_switch from anywhere. Empty: nobody.", runtime::operator_token_rule,
-                "at least 16 visible ASCII characters")
-          .texts("shared_networks", &BalancerSettings::shared_networks,
-                 "Client addresses behind which many people are, such as a stadium's or a carrier's, and backends that ask for their users: access."
-                 "max_sessions_per_address and max_tickets_per_address do not hold for them.",
-                 config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
-          .section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
-          .section("steering", &BalancerSettings::steering, steering_section(), "HLS Content Steering.")
-          .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
-          .check(check_nodes);
+  static const auto section = [] {
+    auto s = config::Section<BalancerSettings>("balancer", "The role that serves playlists and chooses the cache node of each viewer.");
+    s.text("state_dir", &BalancerSettings::state_dir, "The directory of what must outlive a restart: the numbering of each channel. Made when it is missing.",
+            config::check_not_empty)
+      .required()
+      .sample("\"state/balancer\"")
+      .sections("nodes", &BalancerSettings::nodes, node_section(), "The cache nodes; groups are preferred in the order of their first nodes.")
+      .duration("node_timeout", &BalancerSettings::node_timeout, {200ms, 60s},
+                "A node that was silent for so long is left out of new links. Nodes send a heartbeat every second; keep it under 2 s.")
+      .duration("session_idle", &BalancerSettings::session_idle, {1s, 1h},
+                "A session without a playlist request is released after three target durations, and not before this.")
+      .duration("ended_session_idle", &BalancerSettings::ended_session_idle, {0ms, 48h},
+                "A session whose playlist has ended (EXT-X-ENDLIST: a film, or an event that is over) lasts as long as all its segments, for players load "
+                "such a playlist once, and not longer than this. Who closes the player without giving the session back keeps its place for so long. "
+                "0: as with a live playlist.")
+      .duration("publish_delay", &BalancerSettings::publish_delay, {0ms, 5s},
+                "How long a new segment is held back from the viewers of a cache node until it says that it fills it. 0: it is listed at once.")
+      .duration("order_deadline", &BalancerSettings::order_deadline, {100ms, 1min},
+                "How long an operator's order to all cache nodes waits for their answers. A node that is away by then is named.")
+      .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},
+             "Sessions that this process keeps in memory, some 300 bytes each. Read at the start; a reload does not change it.")
+      .bytes("rendered_bytes", &BalancerSettings::rendered_bytes, {16ull << 20, 64ull << 30},
+             "Rendered playlists that are kept in memory, compressed and not: one for each playlist and list of pins, and those of the waiting rooms. "
+             "The least recently used give way; viewers share what is kept.")
+      .whole("metrics_channels", &BalancerSettings::metrics_channels, {0, 100'000},
+             "So many channels, those first used, have series of their own in /metrics: about 12 each, and 5 for each further lane. All others share "
+             "channel=\"other\". Read at the start.");
+    add_viewer_fields(s);
+    s.section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
+        .section("steering", &BalancerSettings::steering, steering_section(), "HLS Content Steering.")
+        .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
+        .check(check_nodes);
+    return s;
+  }();
   return section;
 }
 

@@ -69,59 +69,67 @@ const config::Section<KeySettings>& key_section() {
   return section;
 }
 
+/// How fast and for how long the segments of a channel can be had.
+void add_delivery_fields(config::Section<Channel>& section) {
+  section
+      .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
+             "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
+      .real("pace_factor", &Channel::pace_factor, {0, 1'000},
+            "How many times its variant's BANDWIDTH a segment is sent at, at most, on each viewer's connection, so that a fast client cannot take a "
+            "whole radio cell; 3 to 8 lets players fill their buffers. 0: as fast as the client takes it. Renditions without a BANDWIDTH have that of "
+            "the best variant. Segment links carry the rate in kilobits a second, so every node keeps it; limits.max_send_rate_bps of the node's "
+            "listener holds as well, and the smaller one counts. Never less than twice min_send_rate_bps. It holds for segments that are listed after the setting.")
+      .check([](const Channel& channel) -> std::string {
+        return channel.pace_factor == 0 || channel.pace_factor >= 1 ? "" : "pace_factor must be 0 or at least 1, or nobody could watch without a break";
+      })
+      .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
+                "For how long, at least, a segment link is valid once it was listed, and again once its segment left the playlist; at most twice as long, and "
+                "for as long as it stays listed. Links of a playlist that has ended are valid for its length more.")
+      .duration("stale_time", &Channel::stale_time, {0ms, 24h},
+                "How long a live media playlist that the origin fails to renew is served on; at least 1.5 target durations. See docs/routing.md.");
+}
+
 const config::Section<Channel>& channel_section() {
-  static const auto section =
-      config::Section<Channel>("channels", "A channel: one live programme.")
-          .text("id", &Channel::id, "Names the channel in URLs, logs and metrics.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
-          .required()
-          .sample("\"demo\"")
-          .text("title", &Channel::title, "What people call it. Empty: the id.")
-          .text("source", &Channel::source, "The URL of the source playlist at the origin, multivariant or media.", config::check_http_url,
-                "an http or https URL")
-          .required()
-          .sample("\"http://127.0.0.1:8088/demo/index.m3u8\"")
-          .texts("extra_origins", &Channel::extra_origins,
-                 "Further origins that the URIs of the source may name. Any other origin is refused, here and at the cache nodes.",
-                 config::check_http_origin, "http(s)://host[:port]")
-          .texts("backup_origins", &Channel::backup_origins,
-                 "Origins that hold the same files under the same paths as the source's own. Cache nodes ask them in this order when it fails.",
-                 config::check_http_origin, "http(s)://host[:port]")
-          .choice("links", &Channel::links,
-                  config::Words<LinksMode>{{"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
-                  "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the balancer, which answers with a "
-                  "307 to the node of that moment; auto chooses by the player.")
-          .choice("fallback", &Channel::fallback, config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
-                  "Where viewers go while no cache node may take them: origin sends them to the source itself, none to the node that looks least bad.")
-          .flag("steering", &Channel::steering,
-                "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and one for the origin where fallback "
-                "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
-          .flag("blocking_reload", &Channel::blocking_reload,
-                "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player that knows it names the segment "
-                "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist in vain. Shaka Player needs it to "
-                "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which balancer.origin.max_waiting bounds.")
-          .flag("strict", &Channel::strict,
-                "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one stays, instead of repaired. "
-                "docs/playlists.md lists the flaws and what becomes of each.")
-          .choice("waiting_room", &Channel::waiting_room,
-                  config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
-                  "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "
-                  "programme (scripts/make-slate; without one it is as reject); reject answers 403.")
-          .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
-                 "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
-          .real("pace_factor", &Channel::pace_factor, {0, 1'000},
-                "How many times its variant's BANDWIDTH a segment is sent at, at most, on each viewer's connection, so that a fast client cannot take a "
-                "whole radio cell; 3 to 8 lets players fill their buffers. 0: as fast as the client takes it. Renditions without a BANDWIDTH have that of "
-                "the best variant. Segment links carry the rate in kilobits a second, so every node keeps it; limits.max_send_rate_bps of the node's "
-                "listener holds as well, and the smaller one counts. Never less than twice min_send_rate_bps. It holds for segments that are listed after the setting.")
-          .check([](const Channel& channel) -> std::string {
-            return channel.pace_factor == 0 || channel.pace_factor >= 1 ? "" : "pace_factor must be 0 or at least 1, or nobody could watch without a break";
-          })
-          .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
-                    "For how long, at least, a segment link is valid once it was listed, and again once its segment left the playlist; at most twice as long, and "
-                    "for as long as it stays listed. Links of a playlist that has ended are valid for its length more.")
-          .duration("stale_time", &Channel::stale_time, {0ms, 24h},
-                    "How long a live media playlist that the origin fails to renew is served on; at least 1.5 target durations. See docs/routing.md.")
-          .section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
+  static const auto section = [] {
+    auto s = config::Section<Channel>("channels", "A channel: one live programme.");
+    s.text("id", &Channel::id, "Names the channel in URLs, logs and metrics.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+      .required()
+      .sample("\"demo\"")
+      .text("title", &Channel::title, "What people call it. Empty: the id.")
+      .text("source", &Channel::source, "The URL of the source playlist at the origin, multivariant or media.", config::check_http_url,
+            "an http or https URL")
+      .required()
+      .sample("\"http://127.0.0.1:8088/demo/index.m3u8\"")
+      .texts("extra_origins", &Channel::extra_origins,
+             "Further origins that the URIs of the source may name. Any other origin is refused, here and at the cache nodes.",
+             config::check_http_origin, "http(s)://host[:port]")
+      .texts("backup_origins", &Channel::backup_origins,
+             "Origins that hold the same files under the same paths as the source's own. Cache nodes ask them in this order when it fails.",
+             config::check_http_origin, "http(s)://host[:port]")
+      .choice("links", &Channel::links,
+              config::Words<LinksMode>{{"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
+              "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the balancer, which answers with a "
+              "307 to the node of that moment; auto chooses by the player.")
+      .choice("fallback", &Channel::fallback, config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
+              "Where viewers go while no cache node may take them: origin sends them to the source itself, none to the node that looks least bad.")
+      .flag("steering", &Channel::steering,
+            "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and one for the origin where fallback "
+            "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
+      .flag("blocking_reload", &Channel::blocking_reload,
+            "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player that knows it names the segment "
+            "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist in vain. Shaka Player needs it to "
+            "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which balancer.origin.max_waiting bounds.")
+      .flag("strict", &Channel::strict,
+            "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one stays, instead of repaired. "
+            "docs/playlists.md lists the flaws and what becomes of each.")
+      .choice("waiting_room", &Channel::waiting_room,
+              config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
+              "What a player that opens the channel without an app gets while it must wait: slate plays a prepared loop that turns into the "
+              "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
+    add_delivery_fields(s);
+    s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
+    return s;
+  }();
   return section;
 }
 
