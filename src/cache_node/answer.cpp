@@ -42,6 +42,7 @@ void add_shared_fields(http::Headers& headers, const ObjectHead& head, const Ans
   headers.add("Cache-Status", http::cache_status(facts.node, facts.cache));
   if (!head.etag.empty()) headers.add("ETag", head.etag);
   if (!facts.vary.empty()) headers.add("Vary", facts.vary);
+  if (facts.for_node && !head.tags.empty()) headers.add("Surrogate-Key", std::string_view(head.tags).substr(1));   // without them its copy would outlive a purge by tag
 }
 
 void add_body_fields(http::Headers& headers, const ObjectHead& head) {

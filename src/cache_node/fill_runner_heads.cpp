@@ -20,7 +20,7 @@ void FillRunner::head_came(const net::FetchHead& head) {
   answers_ = true;
   // An origin that breaks down says 5xx; a node that says anything is there.
   if (place().is_node() || head.status < 500) turns_.answered();
-  else turns_.failed(fmt::format("it answered {}", head.status), head.status != 503);
+  else turns_.failed(fmt::format("it answered {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
   if (!waits) parts_.metrics.asked_in_vain(place().is_node(), head.status >= 500);
   const bool declined = place().is_node() && node_declined(head);

@@ -97,7 +97,7 @@ TEST_CASE("Wrong API settings are refused with their key") {
   config::Schema schema;
   api::role_type().add_section(schema);
   for (const std::string wrong : {R"({"caches":[{"id":"a","url":"http://a"},{"id":"a","url":"http://b"}]})", R"({"caches":[{"id":"a"}]})",
-                                  R"({"balancer_url":"live.example"})", R"({"caches":[{"id":"a","url":"http://a/x"}]})"}) {
+                                  R"({"balancer_url":"live.example"})", R"({"caches":[{"id":"a","url":"http://a/x/"}]})"}) {
     CAPTURE(wrong);
     CHECK_FALSE(schema.read(R"({"api":)" + wrong + "}").settings);
   }

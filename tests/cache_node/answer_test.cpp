@@ -71,6 +71,16 @@ TEST_CASE("the fields of an answer say what it is, how old, for how long and fro
   CHECK_FALSE(unmodified.headers.first("Content-Type").has_value());
 }
 
+TEST_CASE("another node hears the tags by which an object is purged, a viewer does not") {
+  auto head = kHead;
+  head.tags = " match half-1";
+  AnswerFacts facts;
+  CHECK_FALSE(answer(choice({}), head, 1000, facts).headers.first("Surrogate-Key"));
+  facts.for_node = true;
+  CHECK(answer(choice({}), head, 1000, facts).headers.first("Surrogate-Key") == "match half-1");
+  CHECK_FALSE(answer(choice({}), kHead, 1000, facts).headers.first("Surrogate-Key"));
+}
+
 TEST_CASE("an object without bytes is whole, and has no range") {
   CHECK(choose(asking({}), kHead, 0).length == 0);
   CHECK(choose(asking({{"Range", "bytes=0-"}}), kHead, 0).status == 416);

@@ -340,7 +340,7 @@ def test_an_extra_origin_may_serve_segments_and_no_other_may(event, origins):
 
 def test_twenty_channels_break_alone(event):
     lives = [LiveChannel(event.origin, prefix=f"/live/c{i}", variants=("v1",)) for i in range(20)]
-    event.channels = [event.entry(f"c{i}", live.source) for i, live in enumerate(lives)]
+    event.channels = [event.entry(f"c{i}", live.source, stale_time="0ms") for i, live in enumerate(lives)]
     event.stand()
     players = [event.player(channel=f"c{i}").open() for i in range(20)]
     for player in players:

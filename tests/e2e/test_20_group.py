@@ -285,8 +285,9 @@ def test_a_purge_holds_within_a_group_although_it_has_not_reached_every_member(e
     stand(event, nodes)
     held = []
     for _ in range(6):
+        msn = event.live.next_msn   # before it is listed: nodes are told of what is new, and fetch it
+        event.origin.on(event.live.path_of("v1", msn), ok(event.live.bytes_of("v1", msn), "video/mp2t", fields={"Surrogate-Key": "match"}))
         path, body, target = fresh(event)
-        event.origin.on(path, ok(body, "video/mp2t", fields={"Surrogate-Key": "match"}))
         assert all(get(event, name, target).body == body for name in nodes)
         held.append((path, target))
     value = {"url": lambda target: target, "channel": lambda target: "demo", "tag": lambda target: "match"}[by]

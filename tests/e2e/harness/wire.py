@@ -31,7 +31,7 @@ class Answer:
     @property
     def text(self):
         body = gzip.decompress(self.body) if self.header("Content-Encoding") == "gzip" else self.body
-        return body.decode("utf-8")
+        return body.decode("utf-8", "surrogateescape")
 
     @property
     def json(self):
