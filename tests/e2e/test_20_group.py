@@ -24,11 +24,13 @@ def stand(event, nodes=NODES, node=None, balancer=None):
     return event
 
 
-def fresh(event):
-    """A segment that nobody asked for yet: its path at the origin, its bytes, the target of a link to it."""
+def fresh(event, fields=None):
+    """A segment that nobody asked for yet: its path at the origin, which sends it with these fields, its bytes, the target of a link to it."""
     msn = event.live.next_msn
     event.live.advance()
     path, body = event.live.path_of("v1", msn), event.live.bytes_of("v1", msn)
+    if fields:   # before a balancer lists it: nodes are told of what is new, and fetch it
+        event.origin.on(path, ok(body, "video/mp2t", fields=fields))
     uri = event.player().open().wait_for_msn(msn).uri
     return path, body, "/" + uri.split("/", 3)[3]
 
@@ -285,9 +287,7 @@ def test_a_purge_holds_within_a_group_although_it_has_not_reached_every_member(e
     stand(event, nodes)
     held = []
     for _ in range(6):
-        msn = event.live.next_msn   # before it is listed: nodes are told of what is new, and fetch it
-        event.origin.on(event.live.path_of("v1", msn), ok(event.live.bytes_of("v1", msn), "video/mp2t", fields={"Surrogate-Key": "match"}))
-        path, body, target = fresh(event)
+        path, body, target = fresh(event, {"Surrogate-Key": "match"})
         assert all(get(event, name, target).body == body for name in nodes)
         held.append((path, target))
     value = {"url": lambda target: target, "channel": lambda target: "demo", "tag": lambda target: "match"}[by]
