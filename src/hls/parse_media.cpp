@@ -21,14 +21,15 @@ base::Status Parser::read_discontinuity_sequence() {
 }
 
 base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
-  for (const auto& number : out_.numbers)
-    if (number.what == what) return drop(Flaw::repeated_tag, line_, "a sequence number stands twice");
+  auto& has_one = what == Numbered::What::media_sequence ? has_media_sequence_ : has_discontinuity_sequence_;
+  if (has_one) return drop(Flaw::repeated_tag, line_, "a sequence number stands twice");
   if (!out_.segments.empty() || block_.parts > 0 || discontinuity_count_ > 0)
     return wrong("a sequence number stands after the first segment");
   const auto text = trimmed(value_);
   const auto number = read_integer(text);
   if (!number) return wrong("a sequence number is not a number, or too large");
   value = *number;
+  has_one = true;
   const auto begin = static_cast<std::uint32_t>(text.data() - out_.lines[line_].text.data());
   out_.numbers.push_back({what, line_, begin, static_cast<std::uint32_t>(text.size()), *number});
   return {};

@@ -119,6 +119,8 @@ class Parser {
   };
   Block block_;
   bool has_target_duration_ = false;
+  bool has_media_sequence_ = false;
+  bool has_discontinuity_sequence_ = false;
   std::int64_t discontinuity_count_ = 0;
   std::uint32_t end_of_last_uri_ = 0;       // the line after the last segment's URI
   std::string range_uri_;                   // the last sub-range of a segment, and of a part: where the next one begins

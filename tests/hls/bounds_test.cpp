@@ -90,6 +90,22 @@ TEST_CASE("many keys of many formats are restated in one pass") {
   CHECK(took < 500ms);
 }
 
+TEST_CASE("a sequence number that stands twice is noticed without a look at the numbers before it") {
+  std::string text = kHead;
+  for (int i = 0; i < 40'000; ++i) text += "#EXT-X-RENDITION-REPORT:URI=\"r\",LAST-MSN=1\n";
+  text += "#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:3\n";
+  for (int i = 0; i < 40'000; ++i) text += i % 2 ? "#EXT-X-MEDIA-SEQUENCE:9\n" : "#EXT-X-DISCONTINUITY-SEQUENCE:9\n";
+  text += segments(2);
+  const auto took = timed([&] {
+    const auto playlist = good(text);
+    CHECK(playlist.media_sequence == 7);
+    CHECK(playlist.segments.front().discontinuity_sequence == 3);
+    REQUIRE(playlist.flaws.size() == 1);
+    CHECK(playlist.flaws.front().count == 40'000);
+  });
+  CHECK(took < 800ms);
+}
+
 TEST_CASE("a line full of beginnings of references is looked through once") {
   std::string text;
   while (text.size() < 4u << 20) text += "{$";
