@@ -126,6 +126,8 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
   if (why_not) return Refused{*why_not == Renewal::shared ? Refusal::session_shared : Refusal::ticket_used};
   if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
+  // Another request of the same ticket may have been let in meanwhile.
+  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
   auto decision = ticket ? inner.holder(queue, visitor, *ticket, idle) : inner.newcomer(queue, visitor, idle);
@@ -136,9 +138,12 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
   if (const auto why_not = inner.hear_network(id, visitor)) return *why_not;
-  const auto extension = inner.sessions.extend(id, idle);
+  auto extension = inner.sessions.extend(id, idle);
   if (extension == Sessions::Extension::known) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
+  // Another request of the same session may have brought it back meanwhile: what it took does not stand in this one's way.
+  if (extension == Sessions::Extension::unknown) extension = inner.sessions.extend(id, idle);
+  if (extension == Sessions::Extension::known) return Renewal::known;
   if (extension == Sessions::Extension::outgrown) {
     inner.note_end(id, idle);
     return Renewal::known;

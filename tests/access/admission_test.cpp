@@ -1,4 +1,5 @@
 #include <atomic>
+#include <barrier>
 #include <deque>
 #include <set>
 #include <thread>
@@ -56,6 +57,37 @@ TEST_CASE("A session that nobody renews makes room after its idle time, and its 
   CHECK(gate.admission->sessions() == 0);
   CHECK(gate.is_granted(gate.ask()));
   CHECK(gate.admission->renew(gone, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
+}
+
+TEST_CASE("Two requests of one session that come back at once both find it, though one takes the last room") {
+  Gate gate(1);
+  constexpr int kRounds = 2'000;
+  access::SessionId id = 1'000;
+  std::atomic<int> known{0}, adopted{0};
+  std::barrier step(2);
+  const auto ask = [&] {
+    const auto found = gate.admission->renew(id, {.channel = "main"}, 10s);
+    known += found == Admission::Renewal::known;
+    adopted += found == Admission::Renewal::adopted;
+  };
+  std::thread other([&] {
+    for (int round = 0; round < kRounds; ++round) {
+      step.arrive_and_wait();
+      ask();
+      step.arrive_and_wait();
+    }
+  });
+  for (int round = 0; round < kRounds; ++round) {
+    step.arrive_and_wait();
+    ask();
+    step.arrive_and_wait();
+    gate.clock.advance(12s);
+    gate.admission->tick();
+    ++id;
+  }
+  other.join();
+  CHECK(adopted == kRounds);
+  CHECK(known == kRounds);
 }
 
 TEST_CASE("A session that was stopped is not opened again by its token") {
