@@ -76,6 +76,7 @@ void SourceChannel::hold_links_of_former_process() {
 void SourceChannel::begin_anew() {
   for (auto& [key, entry] : playlists_) {
     if (!entry.feed) continue;
+    hold_links(key, entry);
     entry.feed->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
     discard(std::move(entry.feed));
   }
@@ -234,10 +235,14 @@ std::size_t SourceChannel::make_room(std::size_t wanted) {
   return granted;
 }
 
+/// What a playlist has listed is good for as long as those who loaded it last may use it.
+void SourceChannel::hold_links(const std::string& key, const Entry& entry) {
+  if (const auto links = timeline_.links(key)) slot_->holds.keep(links->oldest, entry.feed->slot()->last_asked() + links_used_for(links->span));
+}
+
 void SourceChannel::forget(const std::string& key) {
   const auto found = playlists_.find(key);
-  if (const auto links = timeline_.links(key))
-    slot_->holds.keep(links->oldest, found->second.feed->slot()->last_asked() + links_used_for(links->span));
+  hold_links(key, found->second);
   forget_track(key);
   found->second.feed->close(unknown_playlist());
   discard(std::move(found->second.feed));

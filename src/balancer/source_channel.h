@@ -121,6 +121,7 @@ class SourceChannel {
   void forget_old();
   void note_named();
   void forget(const std::string& key);
+  void hold_links(const std::string& key, const Entry&);
   void hold_links_of_former_process();
   const std::string* find_closest(const std::string& key) const;
   void ask_closest(const std::string& key, Source::Waiter);

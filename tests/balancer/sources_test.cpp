@@ -343,6 +343,27 @@ TEST_CASE("a link is accepted for its lifetime after its segment left a long win
   CHECK(refused_after <= 1200 + 240);
 }
 
+TEST_CASE("the links of a long window are accepted after the channel got another source, for as long as viewers may use them") {
+  Scene s;
+  publish(s.origin);
+  publish(s.origin, "http://p/tv/");
+  s.add("demo", "http://o/live/main.m3u8");
+  s.channels.front().link_lifetime = 1min;
+  s.configure();
+  s.origin.set("http://o/live/v/a.m3u8", event_text(300));
+  const auto expiry = first_expiry(s.text("demo", "v/a.m3u8"));
+  s.clock.advance(3min);
+  s.origin.set("http://o/live/v/a.m3u8", event_text(390));
+  s.text("demo", "v/a.m3u8");
+  s.channels.front().source = "http://p/tv/main.m3u8";
+  s.configure();
+  CHECK_FALSE(s.get("demo", "unknown.m3u8"));
+  CHECK(expiry < unix_now(s));
+  CHECK(is_accepted(s, expiry));
+  s.clock.advance(1h);
+  CHECK_FALSE(is_accepted(s, expiry));
+}
+
 TEST_CASE("a restart of the source while the balancer is away opens a new epoch above the old numbers") {
   Scene s;
   publish(s.origin);
