@@ -49,12 +49,28 @@ std::string one_slot_text(std::int64_t slot, std::int64_t discontinuity) {
   return fmt::format("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n", slot, discontinuity);
 }
 
+/// How much longer the text may become when the keys and init sections that apply are written before each segment.
+std::uint64_t restated_bytes(std::string_view text, std::uint64_t lines) {
+  constexpr std::uint64_t kMostRestatedBytes = 64ull << 20;
+  constexpr std::uint64_t kLongestIv = 64;
+  std::uint64_t longest = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    const auto line = text.substr(begin, end - begin);
+    if (line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-MAP:")) longest = std::max<std::uint64_t>(longest, line.size() + kLongestIv);
+    begin = end + 1;
+  }
+  return std::min(lines * longest, kMostRestatedBytes);
+}
+
 /// A text that this balancer made keeps the source's limits but for its length: its links and what was made explicit are longer than the source's.
 hls::Limits limits_for(std::string_view text, hls::Limits limits) {
   constexpr std::uint64_t kMostSlateBytes = 64 * 1024;
   const auto lines = static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
   limits.max_bytes = std::max<std::uint64_t>(limits.max_bytes, 2 * text.size() + kMostSlateBytes);
   limits.max_line_bytes = std::max<std::uint64_t>(limits.max_line_bytes, limits.max_bytes);
+  const auto rewritten = 2 * text.size() + restated_bytes(text, static_cast<std::uint64_t>(lines)) + kMostSlateBytes;
+  limits.max_rewritten_bytes = std::max<std::uint64_t>(limits.max_rewritten_bytes, rewritten);
   limits.max_lines = std::max(limits.max_lines, 2 * lines + kSlateWindow * 8);
   return limits;
 }

@@ -296,6 +296,19 @@ TEST_CASE("A programme that its channel's limits allow turns, however long its l
   const auto turned = turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
   REQUIRE(turned);
   CHECK(turned->find("seg109999.m4s") != std::string::npos);
+  limits.max_rewritten_bytes = 64 * 1024;
+  CHECK(turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits));
+}
+
+TEST_CASE("A programme with a long key turns, however often the key is written out") {
+  const auto slate = made_slate();
+  auto text = programme(1, 2'000);
+  text.insert(text.find("#EXTINF"), "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(800, 'k') + "\"\n");
+  hls::Limits limits;
+  limits.max_rewritten_bytes = 64 * 1024;
+  const auto turned = turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
+  REQUIRE(turned);
+  CHECK(turned->find("seg1999.m4s") != std::string::npos);
 }
 
 TEST_CASE("A blocking reload asks in the viewer's numbers") {
