@@ -9,8 +9,12 @@ namespace {
 
 using contracts::share;
 
+/// Of viewers' requests: for want of an answer of the origin. A status that it answered speaks against no node.
+std::int64_t lacking_origin(const contracts::NodeExperience& e) { return std::max<std::int64_t>(0, e.failures_by_origin - e.failures_by_origin_status); }
+
 bool fails_by_origin(const contracts::NodeExperience& e) {
-  return share(e.failures_by_origin, e.requests) >= kFitShare && e.failures_by_origin > 0 && 2 * e.origin_failures >= e.origin_asks && e.origin_failures > 0;
+  const auto lacking = lacking_origin(e);
+  return share(lacking, e.requests) >= kFitShare && lacking > 0 && 2 * e.origin_failures >= e.origin_asks && e.origin_failures > 0;
 }
 
 /// What speaks against a node, and how much.
@@ -26,12 +30,13 @@ Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
   if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kShortFor)) return {"its memory is " + last.memory, 2, false};
   if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
     return {fmt::format("{} of its {} descriptors are open", last.descriptors, last.max_descriptors), 2, false};
-  const auto failed = share(e.failures, e.requests);
+  const auto counted = std::max<std::int64_t>(0, e.failures - e.failures_by_origin_status);
+  const auto failed = share(counted, e.requests);
   if (e.requests < kEnoughRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
   auto why = fmt::format("{:.0f} % of its last {} requests failed", failed * 100, e.requests);
   if (e.origin_failures > 0) why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
   if (e.peer_failures > 0) why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
-  return {std::move(why), failed, share(e.failures - e.failures_by_origin, e.requests) < kUnfitShare};
+  return {std::move(why), failed, share(counted - lacking_origin(e), e.requests) < kUnfitShare};
 }
 
 std::chrono::seconds term(const DeliveryRecord& record) {

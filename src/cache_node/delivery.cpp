@@ -155,7 +155,7 @@ void Delivery::pump() {
     if (piece.lost || piece.phase == Fill::Phase::failed) {
       metrics_.cut.add();
       const auto failure = fill_->view().failure;
-      metrics_.refused_with(failure.problem ? *failure.problem : http::problems::internal);
+      metrics_.refused_with(failure.problem ? *failure.problem : http::problems::internal, failure.status);
       exchange_->note.reason = "fill_failed";
       return over();  // streaming: destroying the exchange cuts the connection
     }
@@ -196,7 +196,7 @@ void Delivery::refuse(const FillFailure& failure) {
     return when_stale_serves_(std::move(exchange), failure);
   }
   metrics_.failed.add();
-  metrics_.refused_with(*failure.problem);
+  metrics_.refused_with(*failure.problem, failure.status);
   exchange_->note.cache = word(facts_);
   exchange_->note.reason = failure.reason;
   exchange_->note.node = facts_.node;

@@ -10,9 +10,9 @@ std::int64_t whole(const base::Counter& counter) { return static_cast<std::int64
 
 contracts::NodeExperience since(const contracts::NodeExperience& then, const contracts::NodeExperience& now) {
   return {now.requests - then.requests,       now.failures - then.failures,
-          now.failures_by_origin - then.failures_by_origin, now.origin_asks - then.origin_asks,
-          now.origin_failures - then.origin_failures,       now.peer_asks - then.peer_asks,
-          now.peer_failures - then.peer_failures};
+          now.failures_by_origin - then.failures_by_origin, now.failures_by_origin_status - then.failures_by_origin_status,
+          now.origin_asks - then.origin_asks, now.origin_failures - then.origin_failures,
+          now.peer_asks - then.peer_asks,     now.peer_failures - then.peer_failures};
 }
 
 base::Gauge gauge(base::Metrics& m, std::string_view of) {
@@ -25,6 +25,7 @@ base::Gauge gauge(base::Metrics& m, std::string_view of) {
 contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics& fills) {
   contracts::NodeExperience e;
   const auto& v = of_viewers;
+  e.failures_by_origin_status = whole(v.broken_by_status);   // before those that it is of
   e.failures_by_origin = whole(v.broken_by_origin);
   e.failures = whole(v.broken) + e.failures_by_origin;
   e.requests = whole(v.hits) + whole(v.misses) + whole(v.waited) + whole(v.refused) + whole(v.failed);

@@ -32,7 +32,7 @@ struct FillMetrics {
   }
 
   static base::Counter ended(base::Metrics& m, std::string_view place, std::string_view result) {
-    return m.counter("tribune_cache_fill_answers_total", "Questions of fills that came to an end, by whom they asked; failed: no answer, or 5xx.",
+    return m.counter("tribune_cache_fill_answers_total", "Questions of fills that came to an end, by whom they asked; failed: no answer, or a node's 5xx.",
                      {{"place", place}, {"result", result}});
   }
   /// What came of a question to an origin or another node.

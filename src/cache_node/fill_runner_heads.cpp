@@ -22,7 +22,8 @@ void FillRunner::head_came(const net::FetchHead& head) {
   if (place().is_node() || head.status < 500) turns_.answered();
   else turns_.failed(fmt::format("it answered {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
-  if (!waits) parts_.metrics.asked_in_vain(place().is_node(), head.status >= 500);
+  // What the origin itself answers says nothing against this node's way to it.
+  if (!waits) parts_.metrics.asked_in_vain(place().is_node(), place().is_node() && head.status >= 500);
   const bool declined = place().is_node() && node_declined(head);
   if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
   if (refusal_) fetch_.reset();

@@ -409,7 +409,7 @@ void RequestFlow::read_along(runtime::Worker& worker, Exchange exchange, Wish wi
 
 void RequestFlow::refuse_filled(net::Exchange& exchange, const Wish& wish, const FillFailure& failure) {
   metrics_for(wish).failed.add();
-  metrics_for(wish).refused_with(*failure.problem);
+  metrics_for(wish).refused_with(*failure.problem, failure.status);
   exchange.note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
   if (wish.asker.kind != Asker::Kind::viewer) add_verdict(response.headers, failure);

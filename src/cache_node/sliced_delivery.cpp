@@ -190,7 +190,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
   leave_fill();
   if (streaming_) {
     tools_.metrics.cut.add();
-    tools_.metrics.refused_with(*failure.problem);
+    tools_.metrics.refused_with(*failure.problem, failure.status);
     exchange_->note.reason = failure.reason;
     return over();   // destroying the exchange cuts the connection
   }
@@ -199,7 +199,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
   over();
   if (failure.reason == "origin_changed") return tools_.on_changed(std::move(exchange));
   tools_.metrics.failed.add();
-  tools_.metrics.refused_with(*failure.problem);
+  tools_.metrics.refused_with(*failure.problem, failure.status);
   exchange->note.reason = failure.reason;
   auto response = http::problem(*failure.problem, failure.detail);
   if (facts_.for_node) add_verdict(response.headers, failure);

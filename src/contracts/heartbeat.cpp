@@ -121,6 +121,7 @@ std::string to_json(const Heartbeat& h) {
       .member("requests", h.experience.requests)
       .member("failures", h.experience.failures)
       .member("failures_by_origin", h.experience.failures_by_origin)
+      .member("failures_by_origin_status", h.experience.failures_by_origin_status)
       .member("origin_asks", h.experience.origin_asks)
       .member("origin_failures", h.experience.origin_failures)
       .member("peer_asks", h.experience.peer_asks)
@@ -143,6 +144,7 @@ void read_experience(Members& members, Heartbeat& h) {
   members.count("requests", e.requests);
   members.count("failures", e.failures);
   members.count("failures_by_origin", e.failures_by_origin);
+  members.count("failures_by_origin_status", e.failures_by_origin_status);
   members.count("origin_asks", e.origin_asks);
   members.count("origin_failures", e.origin_failures);
   members.count("peer_asks", e.peer_asks);

@@ -24,10 +24,11 @@ struct NodeExperience {
   std::int64_t requests = 0;           // of viewers, answered or refused
   std::int64_t failures = 0;           // of them: answered 5xx, or cut because the fill failed
   std::int64_t failures_by_origin = 0; // of those: because of what the origin answered, or did not
+  std::int64_t failures_by_origin_status = 0;   // of those: because of a status that the origin answered; the node's route is fine
   std::int64_t origin_asks = 0;        // questions of fills to origins that came to an end …
-  std::int64_t origin_failures = 0;    // … without an answer, or with 5xx
-  std::int64_t peer_asks = 0;          // the same of other nodes
-  std::int64_t peer_failures = 0;
+  std::int64_t origin_failures = 0;    // … without an answer
+  std::int64_t peer_asks = 0;          // the same of other nodes …
+  std::int64_t peer_failures = 0;      // … without an answer, or with 5xx
   bool operator==(const NodeExperience&) const = default;
 };
 

@@ -98,6 +98,24 @@ TEST_CASE("A node that fails a few of its requests, or has met too few, keeps it
   CHECK(c.is_up("b"));
 }
 
+TEST_CASE("What the origin answers speaks against no node, and what else fails there still does") {
+  Cluster c({"a", "b", "c"});
+  auto broken_channel = met(100, 60, 60);
+  broken_channel.failures_by_origin_status = 60;
+  broken_channel.origin_failures = 0;
+  c.says["a"].experience = broken_channel;
+  c.says["b"].experience = broken_channel;
+  c.pass(5s);
+  for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
+  CHECK(c.state("a").spared.empty());
+  CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
+  c.says["b"].experience.failures += 30;
+  c.pass(1s);
+  CHECK_FALSE(c.is_up("b"));
+  CHECK(c.told("b").find("30 % of its last 100 requests failed") == 0);
+  CHECK(c.is_up("a"));
+}
+
 TEST_CASE("A node that alone does not reach the origin loses its viewers") {
   Cluster c({"a", "b", "c"});
   c.says["b"].experience = met(50, 50, 50);

@@ -44,7 +44,8 @@ TEST_CASE("What viewers meet is counted by whose fault it was, and other nodes' 
   CHECK(met.requests == 2);
   CHECK(met.failures == 1);
   CHECK(met.failures_by_origin == 1);
+  CHECK(met.failures_by_origin_status == 1);
   CHECK(met.origin_asks == 2);
-  CHECK(met.origin_failures == 1);
+  CHECK(met.origin_failures == 0);   // it answered
   CHECK(met.peer_asks == 0);
 }

@@ -30,6 +30,7 @@ Heartbeat example() {
   h.stored_bytes = 1ll << 40;
   h.max_bytes = 1ll << 41;
   h.disk_free_bytes = 5;
+  h.experience = {100, 9, 8, 7, 50, 6, 5, 4};
   return h;
 }
 
@@ -57,6 +58,13 @@ TEST_CASE("A heartbeat is read back as the value that was written") {
   const auto read = heartbeat_from_json(to_json(example()));
   REQUIRE(read);
   CHECK(*read == example());
+}
+
+TEST_CASE("A node that does not tell the origin's statuses apart counts none") {
+  const auto read = heartbeat_from_json(R"({"node":"a","run":"r","sent_unix_ms":1,"requests":10,"failures":5,"failures_by_origin":4})");
+  REQUIRE(read);
+  CHECK(read->experience.failures_by_origin == 4);
+  CHECK(read->experience.failures_by_origin_status == 0);
 }
 
 TEST_CASE("A heartbeat needs node, run and time, and passes over what a newer version says") {
