@@ -65,6 +65,35 @@ bool set(std::string& text, std::string next) {
   return true;
 }
 
+using Found = std::pair<Finding, Judged*>;
+
+constexpr std::string_view kTooFew = "; it is kept because too few other nodes deliver";
+
+/// Of candidates that stay unfit: those that deliver best are taken back while there are more than may be, as when other nodes are lost.
+void take_back(std::vector<Found>& unfit, std::int64_t most, Judgement& judgement, base::SteadyTime now) {
+  std::stable_sort(unfit.begin(), unfit.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
+  while (!unfit.empty() && static_cast<std::int64_t>(unfit.size()) > most) {
+    const auto& [finding, node] = unfit.back();
+    node->record->spared = (finding.why.empty() ? node->record->unfit : finding.why) + std::string(kTooFew);
+    release(*node->record, now);
+    judgement.has_changed = true;
+    unfit.pop_back();
+  }
+}
+
+/// The worst become unfit, while that leaves enough others.
+void condemn_worst(std::vector<Found>& failing, std::int64_t room, Judgement& judgement, base::SteadyTime now) {
+  std::stable_sort(failing.begin(), failing.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
+  for (auto& [finding, node] : failing) {
+    if (room-- > 0) {
+      condemn(*node->record, std::move(finding), now);
+      judgement.has_changed = true;
+    } else {
+      judgement.has_changed |= set(node->record->spared, finding.why + std::string(kTooFew));
+    }
+  }
+}
+
 }  // namespace
 
 void take_heartbeat(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
@@ -77,17 +106,16 @@ void take_heartbeat(DeliveryRecord& record, const contracts::Heartbeat& heartbea
 
 Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   Judgement judgement;
-  std::int64_t candidates = 0, failed_by_origin = 0, unfit = 0;
+  std::int64_t candidates = 0, failed_by_origin = 0;
   for (const auto& node : nodes) {
     if (!node.is_candidate) continue;
     ++candidates;
     if (node.record->origin_failed) ++failed_by_origin;
-    if (!node.record->unfit.empty()) ++unfit;
   }
   judgement.is_origin_to_blame = 2 * failed_by_origin > candidates;
   const auto most_unfit = std::min((candidates + 1) / 2, candidates - 1);
 
-  std::vector<std::pair<Finding, Judged*>> failing;
+  std::vector<Found> failing, unfit;   // unfit: candidates that are so already, and stay it
   for (auto& node : nodes) {
     auto& record = *node.record;
     auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
@@ -95,9 +123,11 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
     const bool is_excused = may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
     if (!record.unfit.empty()) {
       const bool is_over = record.unfit_since && now - *record.unfit_since >= term(record);
-      if (!is_excused && (!finding.why.empty() || !is_over)) continue;   // what it is told stays the cause
+      if (!is_excused && (!finding.why.empty() || !is_over)) {   // what it is told stays the cause
+        if (node.is_candidate) unfit.emplace_back(std::move(finding), &node);
+        continue;
+      }
       release(record, now);
-      --unfit;
       judgement.has_changed = true;
     }
     if (finding.why.empty() || is_excused) {
@@ -106,16 +136,8 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
     }
     failing.emplace_back(std::move(finding), &node);
   }
-  std::stable_sort(failing.begin(), failing.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
-  for (auto& [finding, node] : failing) {
-    if (unfit < most_unfit) {
-      condemn(*node->record, std::move(finding), now);
-      ++unfit;
-      judgement.has_changed = true;
-    } else {
-      judgement.has_changed |= set(node->record->spared, finding.why + "; it is kept because too few other nodes deliver");
-    }
-  }
+  take_back(unfit, most_unfit, judgement, now);
+  condemn_worst(failing, most_unfit - static_cast<std::int64_t>(unfit.size()), judgement, now);
   return judgement;
 }
 

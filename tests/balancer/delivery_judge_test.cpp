@@ -178,6 +178,22 @@ TEST_CASE("Nodes that all fail by themselves are not all emptied") {
   CHECK(lone.state("a").spared.find("its memory is spent") == 0);
 }
 
+TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewers again") {
+  Cluster c({"a", "b", "c", "d"});
+  for (const auto* id : {"a", "b"}) c.says[id].experience = met(100, 0);
+  c.says["c"].experience = met(100, 60);
+  c.says["d"].experience = met(100, 90);
+  c.pass(3s);
+  CHECK_FALSE(c.is_up("c"));
+  CHECK_FALSE(c.is_up("d"));
+  c.says.erase("a");
+  c.says.erase("b");
+  c.pass(5s);
+  CHECK(c.is_up("c"));
+  CHECK_FALSE(c.is_up("d"));
+  CHECK(c.state("c").spared.find("60 % of its last 100 requests failed; it is kept because too few") == 0);
+}
+
 TEST_CASE("Want of memory and of descriptors takes a node out, a moment of it does not") {
   Cluster c({"a", "b"});
   c.says["a"].memory = "scarce";

@@ -333,7 +333,7 @@ class Decision {
   auto badness(const NodeState& node) const {
     const int kind = node.condition == NodeCondition::down ? 4 : node.condition == NodeCondition::unhealthy ? 3 : node.draining_since ? 2 : trouble(node, question_.now).empty() ? 0 : 1;
     const auto silence = node.condition == NodeCondition::down ? question_.now - node.last_heard : base::SteadyTime::duration{};
-    return std::tuple(!may_use(node.group_id()), is_gone(node), kind, silence, kind < 3 ? node.utilisation() : 0.0);
+    return std::tuple(!may_use(node.group_id()), is_gone(node), kind, silence, kind < 4 ? node.utilisation() : 0.0);
   }
 
   RoutingChoice least_bad() {

@@ -127,6 +127,14 @@ TEST_CASE("If every node looks bad the least bad serves") {
   CHECK(choice(table({early, node("unwell", NodeCondition::unhealthy), late})) == "unwell least_bad");
 }
 
+TEST_CASE("Of unhealthy nodes the one with the most room serves, so that the first does not get everybody") {
+  auto busy = node("busy", NodeCondition::unhealthy), idle = node("idle", NodeCondition::unhealthy);
+  busy.capacity_mbps = idle.capacity_mbps = 100;
+  busy.last.sent_mbps = 80;
+  idle.last.sent_mbps = 10;
+  CHECK(choice(table({busy, idle})) == "idle least_bad");
+}
+
 TEST_CASE("Without an address no node serves") {
   CHECK(choice(table({})) == "- no_node");
   auto nameless = node("a", NodeCondition::unheard);
