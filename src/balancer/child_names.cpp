@@ -23,8 +23,7 @@ std::vector<std::string_view> pairs_of(std::string_view query) {
 }
 
 /// How many pairs two queries share; nothing when their keys differ.
-std::optional<std::size_t> shared_pairs(std::string_view a, std::string_view b) {
-  const auto left = pairs_of(a), right = pairs_of(b);
+std::optional<std::size_t> shared_pairs(const std::vector<std::string_view>& left, const std::vector<std::string_view>& right) {
   if (left.size() != right.size()) return std::nullopt;
   std::size_t shared = 0;
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -33,6 +32,89 @@ std::optional<std::size_t> shared_pairs(std::string_view a, std::string_view b) 
   }
   return shared;
 }
+
+/// Playlists of one path whose queries are all new, beside as many known ones: which is which.
+class PathMatch {
+ public:
+  struct One {
+    std::uint64_t attributes = 0;
+    std::string_view query;
+    std::optional<std::size_t> other = {};
+  };
+
+  void add_fresh(std::uint64_t attributes, std::string_view query) { fresh_.push_back({attributes, query}); }
+  void add_known(std::uint64_t attributes, std::string_view query) { known_.push_back({attributes, query}); }
+
+  /// What tells most first. The result's `other` is the place among the known ones.
+  const std::vector<One>& match() {
+    by_attributes();
+    if (fresh_.size() <= kMostCompared) by_query();
+    by_order();
+    return fresh_;
+  }
+
+ private:
+  static constexpr std::size_t kMostCompared = 64;   // each with each
+
+  void pair(std::size_t fresh, std::size_t known) {
+    fresh_[fresh].other = known;
+    known_[known].other = fresh;
+  }
+
+  /// The only one with these attributes, then and now.
+  void by_attributes() {
+    std::map<std::uint64_t, std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> alike;
+    for (std::size_t i = 0; i < fresh_.size(); ++i) alike[fresh_[i].attributes].first.push_back(i);
+    for (std::size_t i = 0; i < known_.size(); ++i) alike[known_[i].attributes].second.push_back(i);
+    for (const auto& [attributes, both] : alike)
+      if (both.first.size() == 1 && both.second.size() == 1) pair(both.first.front(), both.second.front());
+  }
+
+  /// Each is the one that shares most of the other's query.
+  void by_query() {
+    struct Best {
+      std::size_t shared = 0, place = 0;
+      bool is_only = false;
+      void see(std::size_t found, std::size_t at) {
+        if (found > shared) *this = {found, at, true};
+        else if (found == shared) is_only = false;
+      }
+    };
+    std::vector<std::vector<std::string_view>> queries;
+    for (const auto& known : known_) queries.push_back(pairs_of(known.query));
+    std::vector<Best> of_fresh(fresh_.size()), of_known(known_.size());
+    for (std::size_t i = 0; i < fresh_.size(); ++i) {
+      if (fresh_[i].other) continue;
+      const auto query = pairs_of(fresh_[i].query);
+      for (std::size_t k = 0; k < known_.size(); ++k) {
+        const auto shared = known_[k].other ? std::nullopt : shared_pairs(query, queries[k]);
+        if (!shared) continue;
+        of_fresh[i].see(*shared, k);
+        of_known[k].see(*shared, i);
+      }
+    }
+    for (std::size_t i = 0; i < fresh_.size(); ++i) {
+      const auto& best = of_fresh[i];
+      if (best.is_only && of_known[best.place].is_only && of_known[best.place].place == i) pair(i, best.place);
+    }
+  }
+
+  /// The rest, where nothing speaks against it; the last one is what no other is.
+  void by_order() {
+    const auto is_open = [](const One& one) { return !one.other; };
+    const bool is_last = std::count_if(fresh_.begin(), fresh_.end(), is_open) == 1;
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < fresh_.size(); ++i) {
+      if (fresh_[i].other) continue;
+      while (k < known_.size() && known_[k].other) ++k;
+      if (k == known_.size()) return;
+      if (is_last || fresh_[i].attributes == known_[k].attributes) pair(i, k);
+      ++k;
+    }
+  }
+
+  std::vector<One> fresh_, known_;
+};
 
 }  // namespace
 
@@ -59,7 +141,14 @@ void ChildNames::match(std::vector<Fresh>& fresh) const {
   for (std::size_t i = 0; i < names_.size(); ++i)
     if (!taken[i]) by_path[{names_[i].kind, names_[i].last_path}].second.push_back(i);
   for (const auto& [place, both] : by_path)
-    for (std::size_t i = 0; both.first.size() == both.second.size() && i < both.first.size(); ++i) match_one(fresh[both.first[i]], both.second[i]);
+    if (both.first.size() == both.second.size()) {
+      PathMatch same_path;
+      for (const auto i : both.first) same_path.add_fresh(fresh[i].attributes, fresh[i].query);
+      for (const auto i : both.second) same_path.add_known(names_[i].attributes, names_[i].last_query);
+      const auto& found = same_path.match();
+      for (std::size_t i = 0; i < found.size(); ++i)
+        if (found[i].other) match_one(fresh[both.first[i]], both.second[*found[i].other]);
+    }
   // By place and attributes.
   for (std::size_t i = 0; fresh.size() == names_.size() && i < fresh.size(); ++i)
     if (!fresh[i].known && !taken[i] && fresh[i].kind == names_[i].kind && fresh[i].attributes == names_[i].attributes) match_one(fresh[i], i);
@@ -132,13 +221,14 @@ void ChildNames::load(std::string_view record, std::string_view source) {
 const std::string* closest_playlist(std::string_view asked, const std::vector<const std::string*>& known) {
   const auto mark = asked.find('?');
   if (mark == std::string_view::npos) return nullptr;
+  const auto wanted = pairs_of(asked.substr(mark + 1));
   const std::string* best = nullptr;
   std::size_t most = 0;
   bool is_only = false;
   for (const auto* key : known) {
     const std::string_view other(*key);
     if (other.size() <= mark || other.substr(0, mark + 1) != asked.substr(0, mark + 1)) continue;
-    const auto shared = shared_pairs(asked.substr(mark + 1), other.substr(mark + 1));
+    const auto shared = shared_pairs(wanted, pairs_of(other.substr(mark + 1)));
     if (!shared) continue;
     if (!best || *shared > most) {
       best = key;

@@ -30,6 +30,22 @@ TEST_CASE("a playlist is known by its first name while its query changes, also b
   CHECK(recognised(names, {named("b", "t=4", 9)}) == Texts{"b?t=1"});
 }
 
+TEST_CASE("playlists of one path keep their names when the origin lists them in another order with new tokens") {
+  for (const std::uint64_t lo : {1, 2}) {   // the attributes say it, or the queries alone do
+    CAPTURE(lo);
+    ChildNames names;
+    recognised(names, {named("v", "id=hi&t=1", 1), named("v", "id=lo&t=1", lo)});
+    CHECK(recognised(names, {named("v", "id=lo&t=2", lo), named("v", "id=hi&t=2", 1)}) == Texts{"v?id=lo&t=1", "v?id=hi&t=1"});
+  }
+  ChildNames names;
+  recognised(names, {named("v", "t=1", 1), named("v", "t=2", 2), named("v", "t=3", 3)});
+  CHECK(recognised(names, {named("v", "t=6", 3), named("v", "t=5", 7), named("v", "t=4", 1)}) == Texts{"v?t=3", "v?t=2", "v?t=1"});
+  ChildNames alike;
+  recognised(alike, {named("v", "t=1", 5), named("v", "t=2", 5)});
+  CHECK(recognised(alike, {named("v", "t=3", 5), named("v", "t=4", 5)}) == Texts{"v?t=1", "v?t=2"});
+  CHECK(recognised(alike, {named("v", "t=5", 8), named("v", "t=6", 9)}) == Texts{"v?t=5", "v?t=6"});
+}
+
 TEST_CASE("a playlist whose path changes is known by its place and attributes, and not when these changed too") {
   ChildNames names;
   recognised(names, {named("1/a", "", 1), named("1/b", "", 2)});
