@@ -37,6 +37,7 @@ milliseconds Source::interval() const {
     const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kRetryAfter;
     return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kRetryAfter);
   }
+  if (!now_.snapshot) return kRetryAfter;   // what came is not shown yet
   if (facts.is_multivariant) return settings_.multivariant_age;
   if (facts.ended) return kLongestInterval;
   const bool by_parts = facts.part_target.count() > 0 && facts.can_block_reload;
@@ -143,7 +144,7 @@ void Source::confirm(std::string_view word) {
   world_.on_refreshed(word);
   const auto& facts = now_.facts;
   const auto unchanged = std::chrono::duration_cast<milliseconds>(now - changed_);
-  if (!facts.is_multivariant && !facts.ended && !stall_told_ && unchanged > facts.target_duration * 5 / 2) {
+  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_told_ && unchanged > facts.target_duration * 5 / 2) {
     stall_told_ = true;
     world_.on_stalled(unchanged);
   }

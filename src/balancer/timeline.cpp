@@ -1,7 +1,5 @@
 #include "balancer/timeline.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace tribune::balancer {
@@ -79,11 +77,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   auto& track = tracks_[name];
   const auto newest = generations_.rbegin()->first;
   outcome.verdict = judge(track, source, now, origin);
-  if (outcome.verdict == Verdict::unconfirmed) {
-    if (track.last) return outcome;
-    return base::failure(base::ErrorKind::unavailable, base::Fault::origin,
-                         fmt::format("the numbers jump to {}, which a second playlist must confirm", source.media_sequence), true);
-  }
+  if (outcome.verdict == Verdict::unconfirmed) return outcome;
   track.jump.reset();
   if (track.known && track.generation < newest) {
     // Another track saw a restart. This one may still show the old run for a moment, not for longer.

@@ -71,8 +71,7 @@ class Timeline {
   };
 
   /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` and `pace_kbps` are those of links that are
-  /// listed first now. Errors: no segments, nothing in it that may be shown, or
-  /// numbers that are not confirmed while there is nothing else to show.
+  /// listed first now. Errors: no segments, or nothing in it that may be shown.
   base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
                                 const hls::Limits& limits = {}, std::size_t origin = 0, std::int64_t pace_kbps = 0);
 

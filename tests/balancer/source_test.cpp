@@ -267,6 +267,22 @@ TEST_CASE("a source that stands still is served on, and said once") {
   CHECK(s.world.stalls == 1);
 }
 
+TEST_CASE("a first playlist that is not to be shown yet is no standstill: it is fetched again within a second, and its viewers wait") {
+  Scene s;
+  s.world.clock.advance(1h);
+  s.ask();
+  s.answer(200, "same");
+  CHECK(s.world.stalls == 0);
+  CHECK(s.answers.empty());
+  s.pass(3500ms, [&] { s.answer(200, "same"); });
+  CHECK(s.world.fetches == 4);
+  CHECK(s.world.stalls == 0);
+  CHECK(s.answers.empty());
+  s.pass(1s, [&] { s.answer(200); });
+  REQUIRE(s.answers.size() == 1);
+  CHECK(s.answers[0]);
+}
+
 TEST_CASE("a playlist that has ended never grows old and is seldom asked for") {
   Scene s;
   s.world.facts.ended = true;
