@@ -179,7 +179,11 @@ class CacheNodeRole final : public runtime::Role {
   void close_listeners() override { proxy_.drain(); }
   bool is_drained() const override { return proxy_.is_drained(); }
 
-  void stop() override { disk_.finish_queued(); }
+  /// A purge that is queued uses the writer, and itself: it ends while both are there.
+  void stop() override {
+    housekeeper_.finish_queued();
+    disk_.finish_queued();
+  }
 
  private:
   /// RAM for fills that run, and for complete objects beside them: all there are, or those that the disk did not take.

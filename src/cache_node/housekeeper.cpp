@@ -1,5 +1,7 @@
 #include "cache_node/housekeeper.h"
 
+#include <future>
+
 namespace tribune::cache_node {
 
 Housekeeper::Housekeeper(const ObjectFiles& files, OpenFiles& open_files, ObjectIndex& index, IndexJournal& journal, base::Log& log, base::Metrics& metrics)
@@ -74,10 +76,17 @@ void Housekeeper::damaged(const ObjectPtr& object, std::string_view why) {
   remove(object);
 }
 
+void Housekeeper::finish_queued() {
+  is_ending_ = true;
+  std::promise<void> done;
+  thread_.add([&done] { done.set_value(); });
+  done.get_future().wait();
+}
+
 void Housekeeper::start_sweep() {
   thread_.add([this] {
     const auto removed = files_.sweep([this](const ObjectId& id, std::uint32_t generation) { return index_.knows(id, generation); },
-                                      [this] { return thread_.is_stopping(); });
+                                      [this] { return is_ending_ || thread_.is_stopping(); });
     swept_.add(static_cast<double>(removed));
     if (removed > 0) log_.info("cache_node", "orphans_removed", {{"files", removed}});
   });

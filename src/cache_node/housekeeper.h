@@ -41,6 +41,8 @@ class Housekeeper {
   void damaged(const ObjectPtr&, std::string_view why);
   void start_sweep();
   void add(std::function<void()> work) { thread_.add(std::move(work)); }
+  /// Before the end: waits until all that was queued is done, while what it uses is still there. A sweep is cut short.
+  void finish_queued();
 
  private:
   struct Asking {
@@ -58,6 +60,7 @@ class Housekeeper {
   base::Counter evictions_, damaged_, swept_;
   std::mutex mutex_;
   std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;   // guarded by mutex_
+  std::atomic<bool> is_ending_{false};
   WorkThread thread_;
 };
 

@@ -86,6 +86,22 @@ TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each questio
   CHECK(declined > 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are carried out") {
+  node.fill("seg1.ts", "old");
+  std::promise<void> begun;
+  std::atomic<int> told = 0;
+  node.housekeeper.add([&] {
+    begun.get_future().wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  });
+  orders.follow({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
+  begun.set_value();
+  node.housekeeper.finish_queued();
+  node.disk.finish_queued();
+  CHECK(told == 1);
+  CHECK(node.index.totals().objects == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known yet") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
