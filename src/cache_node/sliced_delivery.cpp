@@ -90,6 +90,8 @@ void SlicedDelivery::join(const ObjectIndex::Joined& joined) {
   tools_.metrics.waiters.add(1);
   reader_->skip_to(position_ - file_->slice(file_->slice_at(position_)).first);
   began_ = joined.began;
+  // At once, but from a call of the loop: the bytes may be here already.
+  if (facts_.for_node && !streaming_ && fill_->lost_origin()) patience_ = tools_.loop.after(std::chrono::milliseconds(0), [this] { say_waiting(); });
   pump();
 }
 
@@ -208,6 +210,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
 
 void SlicedDelivery::say_waiting() {
   if (is_over_ || streaming_) return;
+  if (fill_ && fill_->lost_origin()) return failed({&http::problems::origin_unavailable, "this node does not reach the origin", "no_origin"});
   exchange_->note.reason = "waiting";
   exchange_->reply(answer_while_waiting());
   over();

@@ -3,6 +3,7 @@
 
 #include "../node_under_test.h"
 #include "contracts/peer_mark.h"
+#include "http/range.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -15,6 +16,8 @@ using AskedPtr = std::shared_ptr<Asked>;
 NodeUnderTest::Options in_group() {
   NodeUnderTest::Options options;
   options.group = "arena";
+  options.fill.slice_bytes = 1'000;
+  options.fill.slice_above = 10'000;   // the film alone is longer
   return options;
 }
 
@@ -112,4 +115,35 @@ TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not rea
     CHECK(seen->header(contracts::kOriginStatusHeader).empty());
   }
   CHECK(peers_asked > 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "another node does not wait for a slice of a file either, where this one does not reach the origin") {
+  const auto film = body_of(12'000);
+  on_question(no_word, [&film](const AskedPtr& asked) {
+    const auto decision = http::decide_range(asked->request.headers.first("Range"), film.size());
+    const auto* part = std::get_if<http::ByteRange>(&decision);
+    http::Headers head{{"Content-Type", "video/mp4"}, {"Accept-Ranges", "bytes"}, {"ETag", "\"film\""}};
+    if (part) head.add("Content-Range", http::content_range(*part, film.size()));
+    const auto bytes = part ? std::string_view(film).substr(part->first, part->length()) : std::string_view(film);
+    ScriptedClient::head(*asked, part ? 206 : 200, head, bytes.size());
+    ScriptedClient::bytes(*asked, bytes);
+    ScriptedClient::done(*asked);
+  });
+  const auto known = node.ask("film.mp4", {{"Range", "bytes=0-9"}});
+  REQUIRE(known->wait_end());
+  REQUIRE(known->response.status == 206);
+  node.settle();
+  REQUIRE(node.index.sliced().find(object_key(node.link("film.mp4")).id));
+
+  on_question([](const AskedPtr&) {}, not_reached);   // the last resort says nothing
+  for (int slice = 2; slice < 10; ++slice) {
+    auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0}, object_text(node.link("film.mp4")), node.clock.wall_now());
+    fields.add("Range", "bytes=" + std::to_string(slice * 1'000) + "-" + std::to_string(slice * 1'000 + 9));
+    const auto seen = node.ask("film.mp4", fields);
+    REQUIRE(seen->wait_end());
+    CHECK(seen->response.status == 503);
+    CHECK_FALSE(seen->header(contracts::kVerdictHeader).empty());
+    CHECK(seen->header(contracts::kVerdictHeader) != contracts::kVerdictWaiting);
+    CHECK(seen->header(contracts::kOriginStatusHeader).empty());
+  }
 }
