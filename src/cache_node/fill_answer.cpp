@@ -51,7 +51,9 @@ std::optional<int> origin_status_of(const http::Headers& headers) {
 }
 
 FillFailure failure_of_node(std::string_view name, int status) {
-  return {&problems::origin_unavailable, fmt::format("{} answered {} and says nothing of the origin", name, status), "no_origin"};
+  FillFailure failure{&problems::origin_unavailable, "no other node could give the object", "no_origin"};
+  failure.cause = fmt::format("{} answered {} and says nothing of the origin", name, status);
+  return failure;
 }
 
 void add_verdict(http::Headers& headers, const FillFailure& failure) {

@@ -66,3 +66,10 @@ TEST_CASE("an origin is asked with what it said itself, a node with any tag and 
   previous.etag = "\"one\"";
   CHECK(conditions_of(previous, false).first("If-None-Match") == "\"one\"");
 }
+
+TEST_CASE("what viewers are told of another node's failure names no machine; the log does") {
+  const auto failure = failure_of_node("parent http://shield.internal:8080", 503);
+  CHECK(failure.detail == "no other node could give the object");
+  CHECK(failure.for_log() == "parent http://shield.internal:8080 answered 503 and says nothing of the origin");
+  CHECK(failure.status == 0);
+}
