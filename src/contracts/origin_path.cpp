@@ -137,9 +137,16 @@ base::Result<std::string> unmark(const Marked& marked) {
   }
   auto path = base::from_base64url(marked.rest.substr(0, marked.rest.find('.')));
   const bool is_path = path && path->starts_with('/') && is_visible_ascii(*path) && path->find_first_of("?#") == std::string::npos;
-  if (!is_path || encoded_path(*path) != marked.rest || is_plain_path(*path)) return refused("not an encoded path");
+  const bool is_written_so = is_path && (encoded_path(*path) == marked.rest || base::to_base64url(*path) == marked.rest);
+  if (!is_written_so || is_plain_path(*path)) return refused("not an encoded path");
   if (has_dot_segment(*path)) return refused("the path would leave its directory");
   return std::move(*path);
+}
+
+/// Links that were signed before the suffix was written behind the encoded path name the same object without it.
+bool is_former_spelling(std::string_view path, const OriginPath& named, std::string_view at_origin) {
+  const auto marked = named.path.starts_with(kMark) ? parse_mark(named.path) : std::nullopt;
+  return marked && marked->encoded && named.path == std::string(path).append(suffix_of(at_origin));
 }
 
 /// The same URI at another origin.
@@ -218,7 +225,8 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   uri->empty_query = query == kEncodedQuery;
   if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos) return refused("not a query of a link");
   const auto again = to_origin_path(set, *uri);
-  if (!again || again->path != path || again->query != query) return refused("not written as this object is named");
+  const bool is_same_path = again && (again->path == path || is_former_spelling(path, *again, uri->path));
+  if (!is_same_path || again->query != query) return refused("not written as this object is named");
   return uri;
 }
 

@@ -88,6 +88,15 @@ TEST_CASE("A spelling that a client or the front door would change is encoded, w
   CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
 }
 
+TEST_CASE("An encoded path leads to the origin without its suffix too, as it was once written, and with no other") {
+  const auto set = example();
+  CHECK(named(set, "http://origin:8088/live//a.ts") == "~0b/L2xpdmUvL2EudHM.ts");
+  CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM.ts") == "http://origin:8088/live//a.ts");
+  CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM") == "http://origin:8088/live//a.ts");
+  CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM", "x=1") == "http://origin:8088/live//a.ts?x=1");
+  for (const char* wrong : {"~0b/L2xpdmUvL2EudHM.m4s", "~0b/L2xpdmUvL2EudHM.", "~0b/L2xpdmUvL2EudHM.ts.ts"}) CHECK(leads_to(set, wrong) == "refused");
+}
+
 TEST_CASE("Names that a browser or our front door would change are written so that they arrive as they are") {
   const auto set = example();
   for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts", "http://origin:8088/live/demo/%FF.ts"}) {
