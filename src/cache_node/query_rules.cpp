@@ -13,6 +13,7 @@ std::string counted(const QueryRules& rules, std::string_view channel, std::stri
   const auto query_text = contracts::written_query(link_query);
   const std::string_view query = query_text;
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const QueryRule& r) { return fits_path(r.pattern, channel, path); });
+  if (query_text.empty() && rule == rules.end()) return std::string(link_query);   // "/seg?" is another object than "/seg"
   std::string kept;
   for (std::size_t begin = 0; begin < query.size();) {
     const auto end = std::min(query.find('&', begin), query.size());

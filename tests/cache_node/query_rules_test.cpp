@@ -25,6 +25,13 @@ TEST_CASE("without a rule the whole query of the link counts, but for CMCD and _
   CHECK(key({}, "_HLS_skip=YES") == "demo/e1/v1/seg");
 }
 
+TEST_CASE("an empty query is not the same object as none, unless a rule says which keys count") {
+  CHECK(key({}, "~q=") != key({}, ""));
+  CHECK(object_of({}, "demo/e1/v1/seg?~q=") == key({}, "~q="));
+  CHECK(key({parse_query_rule("demo/*")}, "~q=") == "demo/e1/v1/seg");
+  CHECK(key({parse_query_rule("other/*")}, "~q=") == key({}, "~q="));
+}
+
 TEST_CASE("the first rule that fits says which keys count") {
   const QueryRules rules{parse_query_rule("demo/* n"), parse_query_rule("*")};
   CHECK(key(rules, "n=5&token=a") == "demo/e1/v1/seg?n=5");
