@@ -51,8 +51,7 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   const auto view = parts_.view.get();
   const auto& request = exchange->request();
   exchange->note.node = view->settings.id;
-  auto link = contracts::verify_media_link(*view->keys, parameters["channel"], parameters["epoch"], parameters["path"], request.query,
-                                           parts_.clock.wall_now(), view->clock_skew, parts_.channels.listed_from(parameters["channel"]));
+  auto link = verify(*view, parameters["channel"], parameters["epoch"], parameters["path"], request.query);
   if (link) {
     Wish wish{std::move(*link), {}};
     wish.keep = keep_of(view->keep, wish.link.channel, wish.link.path);
@@ -69,6 +68,16 @@ void RequestFlow::serve(runtime::Worker& worker, Exchange exchange, const http::
   if (link.error().kind == base::ErrorKind::timeout)
     return refuse(*exchange, parts_.metrics.refused, http::problems::link_expired, link.error().text, "link_expired");
   refuse(*exchange, parts_.metrics.refused, http::problems::link_invalid, link.error().text, "link_invalid");
+}
+
+/// Only of a link whose time is over is it asked whether playlists still list it.
+base::Result<contracts::Link> RequestFlow::verify(const NodeView& view, std::string_view channel, std::string_view epoch, std::string_view path,
+                                                  std::string_view query) const {
+  const auto now = parts_.clock.wall_now();
+  auto link = contracts::verify_media_link(*view.keys, channel, epoch, path, query, now, view.clock_skew);
+  if (link || link.error().kind != base::ErrorKind::timeout) return link;
+  const auto listed_from = parts_.channels.listed_from(channel);
+  return listed_from ? contracts::verify_media_link(*view.keys, channel, epoch, path, query, now, view.clock_skew, listed_from) : link;
 }
 
 void RequestFlow::note_viewer(const http::Request& request) {
@@ -111,8 +120,7 @@ std::optional<contracts::Link> RequestFlow::link_of(std::string_view target) con
   const auto view = parts_.view.get();
   const auto parsed = parse_media_target(target);
   if (!parsed) return std::nullopt;
-  auto link = contracts::verify_media_link(*view->keys, parsed->channel, parsed->epoch, parsed->path, parsed->query, parts_.clock.wall_now(), view->clock_skew,
-                                           parts_.channels.listed_from(parsed->channel));
+  auto link = verify(*view, parsed->channel, parsed->epoch, parsed->path, parsed->query);
   if (!link) return std::nullopt;
   return std::move(*link);
 }

@@ -75,6 +75,7 @@ class RequestFlow {
     std::optional<FillFailure> asked = {};   // what became of asking about a stale object; it may be "revalidated"
     bool began = false;                      // this request made that question
   };
+  base::Result<contracts::Link> verify(const NodeView&, std::string_view channel, std::string_view epoch, std::string_view path, std::string_view query) const;
   std::optional<contracts::Link> link_of(std::string_view target) const;
   Wish plain(contracts::Link) const;
   void note_viewer(const http::Request&);

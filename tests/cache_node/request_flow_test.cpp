@@ -346,6 +346,20 @@ TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also 
   CHECK_FALSE(later.listed_from("demo"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists list it, and a forged one is not") {
+  node.fill("seg1.ts", body);
+  auto link = node.link();
+  link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
+  const auto query = contracts::signed_query(keys(), link, node.clock.wall_now());
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->note.reason == "link_expired");
+  REQUIRE(node.channels.take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
+                             std::to_string(link.expires) + "}}", "http://b1"));
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body == body);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->note.reason == "link_invalid");
+  --link.expires;
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())))->note.reason == "link_expired");
+}
+
 TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)
