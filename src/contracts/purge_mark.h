@@ -2,10 +2,14 @@
 // The purges that one cache node tells another when it asks for an object: those that it knows and that cover the object. A node that has
 // not carried one of them out does not answer with what it holds. Values and pure functions.
 //
-//   X-Tribune-Purges: k3x9-12;channel;hard;demo k3x9-14;url;soft;demo/e1/a.m3u8
+//   X-Tribune-Purges: k3x9-12;channel;hard;40;demo k3x9-14;url;soft;0;demo/e1/a.m3u8
+//
+// The number before the value is the purge's age in seconds, rounded up: whoever learns of it forgets it when the teller does. Otherwise nodes
+// would tell it each other for ever.
 //
 // An id is "{issuer}-{number}": an issuer's numbers grow, so the newer one of two equal purges stands for both.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +29,7 @@ inline constexpr std::size_t kMaxPurgeMarkBytes = 2'048;
 struct NamedPurge {
   std::string id;
   PurgeOrder order;
+  std::chrono::seconds age{0};   // since the first node that knew of it began it
   bool operator==(const NamedPurge&) const = default;
 };
 

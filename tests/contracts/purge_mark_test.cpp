@@ -11,7 +11,7 @@ using By = PurgeOrder::By;
 
 TEST_CASE("Marks of purges are read back") {
   const std::vector<NamedPurge> purges{{"k3x9-12", {By::channel, "demo", false}},
-                                       {"k3x9-14", {By::url, "demo/e1/a;b.m3u8?x=1;2", true}},
+                                       {"k3x9-14", {By::url, "demo/e1/a;b.m3u8?x=1;2", true}, std::chrono::seconds(3'599)},
                                        {"other", {By::tag, "match", false}},
                                        {"k-1", {By::prefix, "demo/e1/", false}}};
   std::string text;
@@ -23,12 +23,13 @@ TEST_CASE("Marks of purges are read back") {
 }
 
 TEST_CASE("Marks that no node writes are refused") {
-  for (const char* text : {"a", "a;url", "a;url;hard", "a;url;hard;", "a;all;hard;x", "a;url;other;x", "A;url;hard;x", "a;url;hard;x  b;url;hard;y", ";;;"})
+  for (const char* text : {"a", "a;url", "a;url;hard", "a;url;hard;0", "a;url;hard;0;", "a;url;hard;x", "a;url;hard;x;y", "a;url;hard;-1;x", "a;url;hard;01;x",
+                           "a;url;hard;999999999999999;x", "a;all;hard;0;x", "a;url;other;0;x", "A;url;hard;0;x", "a;url;hard;0;x  b;url;hard;0;y", ";;;;"})
     CHECK_FALSE(read_purge_marks(text));
   std::string many;
-  for (std::size_t i = 0; i <= kMaxPurgeMarks; ++i) many += "a-" + std::to_string(i) + ";url;hard;x ";
+  for (std::size_t i = 0; i <= kMaxPurgeMarks; ++i) many += "a-" + std::to_string(i) + ";url;hard;0;x ";
   CHECK_FALSE(read_purge_marks(many));
-  CHECK_FALSE(read_purge_marks("a;url;hard;" + std::string(kMaxPurgeMarkBytes, 'x')));
+  CHECK_FALSE(read_purge_marks("a;url;hard;0;" + std::string(kMaxPurgeMarkBytes, 'x')));
 }
 
 TEST_CASE("An order's id says its issuer and number") {
@@ -43,12 +44,12 @@ TEST_CASE("An order's id says its issuer and number") {
 
 TEST_CASE("The purges that a node tells are signed with its mark") {
   const auto keys = test::one_key();
-  const PeerMark mark{PeerMark::Kind::peer, "a", 0, "k-1;channel;hard;demo"};
+  const PeerMark mark{PeerMark::Kind::peer, "a", 0, "k-1;channel;hard;0;demo"};
   auto fields = mark_fields(keys, mark, "o", test::kNow);
   const auto read = read_mark(keys, fields, "o", test::kNow, test::kSkew);
   REQUIRE(read);
   CHECK(*read == mark);
-  for (const char* forged : {"k-1;channel;hard;other", "k-1;channel;hard;demo k-2;channel;hard;x"}) {
+  for (const char* forged : {"k-1;channel;hard;0;other", "k-1;channel;hard;1;demo", "k-1;channel;hard;0;demo k-2;channel;hard;0;x"}) {
     auto changed = fields;
     changed.set(kPurgesHeader, forged);
     CHECK_FALSE(read_mark(keys, changed, "o", test::kNow, test::kSkew));

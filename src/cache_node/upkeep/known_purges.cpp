@@ -5,7 +5,6 @@
 #include <iterator>
 #include <vector>
 
-#include "base/json.h"
 #include "cache_node/channel_map_keeper.h"
 
 namespace tribune::cache_node {
@@ -46,14 +45,27 @@ std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
   return entry ? entry->taken : 0;
 }
 
+/// Steady time may begin with the machine: what is told may be older.
+base::SteadyTime KnownPurges::begun_of(const contracts::NamedPurge& purge) const {
+  return clock_.steady_now() - std::clamp<std::chrono::nanoseconds>(purge.age, std::chrono::seconds(0), kRemembered);
+}
+
+/// Rounded up: told from node to node, a purge must not become younger.
+std::chrono::seconds KnownPurges::age_of(const Entry& entry) const {
+  return std::max(std::chrono::ceil<std::chrono::seconds>(clock_.steady_now() - entry.begun), std::chrono::seconds(0));
+}
+
 void KnownPurges::begin(const contracts::NamedPurge& purge) {
   const std::lock_guard lock(mutex_);
+  auto begun = begun_of(purge);
   const auto found = by_name_.find(name_of(purge));
   if (found != by_name_.end()) {
-    if (number_of(found->second->purge) > number_of(purge)) return;
+    const auto known = number_of(found->second->purge);
+    if (known > number_of(purge)) return;
+    if (known == number_of(purge)) begun = std::min(begun, found->second->begun);
     forget(found->second);
   }
-  add({purge, Standing::running, 0, clock_.steady_now()});
+  add({purge, Standing::running, 0, begun});
 }
 
 /// Null when a newer one runs.
@@ -92,7 +104,9 @@ void KnownPurges::add(Entry entry) {
     forgotten_.add();
     forget(entries_.begin());
   }
-  const auto at = entries_.insert(entries_.end(), std::move(entry));
+  auto place = entries_.end();
+  while (place != entries_.begin() && std::prev(place)->begun > entry.begun) --place;
+  const auto at = entries_.insert(place, std::move(entry));
   const auto& order = at->purge.order;
   by_name_[name_of(at->purge)] = at;
   table(order.by).emplace(order.value, at);
@@ -119,8 +133,8 @@ void KnownPurges::forget(At at) {
 }
 
 /// False when there is no room.
-bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) {
-  const auto mark = contracts::purge_mark(entry.purge);
+bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) const {
+  const auto mark = contracts::purge_mark({entry.purge.id, entry.purge.order, age_of(entry)});
   if (++count > contracts::kMaxPurgeMarks || covering.marks.size() + 1 + mark.size() > contracts::kMaxPurgeMarkBytes) {
     covering = {"", true};
     return false;
@@ -130,7 +144,7 @@ bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& 
   return true;
 }
 
-bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std::string& value, std::size_t& count) {
+bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std::string& value, std::size_t& count) const {
   const auto [begin, end] = table.equal_range(value);
   return std::all_of(begin, end, [&](const auto& one) { return add_mark(covering, *one.second, count); });
 }
@@ -165,19 +179,31 @@ void KnownPurges::load(std::string path) {
   const auto* purges = value && value->is(json::Kind::object) ? value->find("purges") : nullptr;
   if (!purges || !purges->is(json::Kind::array)) return log_.warning("cache_node", "known_purges_damaged", {{"file", path_}});
   const std::lock_guard lock(mutex_);
-  for (const auto& one : purges->array) {
-    const auto* inner = one.is(json::Kind::object) ? one.find("order") : nullptr;
-    const auto order = inner ? contracts::order_from_value(*inner) : base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no order");
-    const auto* purge = order ? std::get_if<contracts::PurgeOrder>(&*order) : nullptr;
-    const auto id = one.is(json::Kind::object) ? one.text("id").value_or("") : "";
-    if (!purge || id.empty()) continue;
-    // How long the node was away is not known: rather remembered for too long.
-    add({{std::string(id), *purge}, one.flag("done").value_or(false) ? Standing::done : Standing::told, 0, clock_.steady_now()});
-  }
+  for (const auto& one : purges->array)
+    if (one.is(json::Kind::object)) load(one);
+}
+
+/// What is older than an hour by now is passed over, and so is what says no time.
+void KnownPurges::load(const json::Value& one) {
+  const auto* inner = one.find("order");
+  const auto* begun = one.find("begun");
+  if (!inner || !begun || !begun->is(json::Kind::integer)) return;
+  const auto order = contracts::order_from_value(*inner);
+  const auto* purge = order ? std::get_if<contracts::PurgeOrder>(&*order) : nullptr;
+  const auto id = one.text("id").value_or("");
+  const auto now = base::unix_seconds(clock_.wall_now());
+  const auto oldest = now - std::chrono::seconds(kRemembered).count();
+  if (!purge || id.empty() || begun->integer < oldest) return;
+  // Begun in the future, by a clock that was set since: as old as it may be thought at least.
+  contracts::NamedPurge named{std::string(id), *purge, std::chrono::seconds(now - std::min(begun->integer, now))};
+  if (by_name_.contains(name_of(named))) return;
+  const auto when = begun_of(named);
+  add({std::move(named), one.flag("done").value_or(false) ? Standing::done : Standing::told, 0, when});
 }
 
 void KnownPurges::keep() const {
   if (path_.empty()) return;
+  const auto now = base::unix_seconds(clock_.wall_now());
   json::Writer w;
   w.begin_object().key("purges").begin_array();
   {
@@ -185,7 +211,7 @@ void KnownPurges::keep() const {
     auto at = entries_.begin();
     if (entries_.size() > kMostKept) std::advance(at, entries_.size() - kMostKept);
     for (; at != entries_.end(); ++at) {
-      w.begin_object().member("id", at->purge.id).member("done", at->standing == Standing::done).key("order").begin_object();
+      w.begin_object().member("id", at->purge.id).member("done", at->standing == Standing::done).member("begun", now - age_of(*at).count()).key("order").begin_object();
       contracts::write_members(w, at->purge.order);
       w.end_object().end_object();
     }

@@ -19,6 +19,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "contracts/purge_mark.h"
@@ -35,6 +36,10 @@ class KnownPurges {
   /// How many objects it took, when it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
+  /// Told by another node so late that those who know it forget it in a moment. Nobody takes it up anew: they would hear of it again from here.
+  static bool is_fading(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
+
+  /// As old as it says.
   void begin(const contracts::NamedPurge&);
   void end(const contracts::NamedPurge&, std::uint64_t taken);
   /// It may be begun again.
@@ -54,6 +59,7 @@ class KnownPurges {
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostKept = 1'000;    // in the file: the newest
   static constexpr auto kRemembered = std::chrono::hours(1);
+  static constexpr auto kFading = std::chrono::minutes(1);   // far longer than a question is on its way
 
  private:
   struct Entry {
@@ -62,19 +68,22 @@ class KnownPurges {
     std::uint64_t taken = 0;
     base::SteadyTime begun{};
   };
-  using Entries = std::list<Entry>;                  // the oldest first
+  using Entries = std::list<Entry>;                  // by `begun`, the oldest first
   using At = Entries::iterator;
   using ByValue = std::unordered_multimap<std::string, At>;
 
   const Entry* find(const contracts::NamedPurge&) const;
   Entry* find_exactly(const contracts::NamedPurge&);
+  base::SteadyTime begun_of(const contracts::NamedPurge&) const;
+  std::chrono::seconds age_of(const Entry&) const;
+  void load(const base::json::Value&);
   void add(Entry);
   void forget_old();
   void forget(At);
   ByValue& table(contracts::PurgeOrder::By);
   Covering collect(const std::string& text) const;
-  static bool add_marks(Covering&, const ByValue&, const std::string& value, std::size_t& count);
-  static bool add_mark(Covering&, const Entry&, std::size_t& count);
+  bool add_marks(Covering&, const ByValue&, const std::string& value, std::size_t& count) const;
+  bool add_mark(Covering&, const Entry&, std::size_t& count) const;
 
   const base::Clock& clock_;
   base::Log& log_;

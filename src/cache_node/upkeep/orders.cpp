@@ -150,6 +150,7 @@ bool Orders::keeps_up(std::string_view purge_marks) {
   if (!purges) return false;
   bool all = true;
   for (const auto& purge : *purges) {
+    if (KnownPurges::is_fading(purge)) continue;
     const auto standing = known_.standing(purge);
     all &= standing == KnownPurges::Standing::done;
     if (standing == KnownPurges::Standing::unknown || standing == KnownPurges::Standing::told) carry_out(purge, [](const base::Result<std::uint64_t>&) {});

@@ -35,8 +35,8 @@ struct Fixture {
     return done.get_future().get().purged;
   }
   /// As another node that knows the order.
-  std::shared_ptr<Seen> ask_as_peer(std::string_view path) {
-    const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0, contracts::purge_mark(order)};
+  std::shared_ptr<Seen> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
+    const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0, contracts::purge_mark({order.id, order.order, age})};
     return node.ask(path, contracts::mark_fields(keys(), mark, object_text(node.link(path)), node.clock.wall_now()));
   }
 };
@@ -71,7 +71,11 @@ TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each questio
     CHECK(asked->request.headers.first(contracts::kPurgesHeader).has_value() == !is_origin);
     if (!is_origin) {
       ++declined;
-      CHECK(asked->request.headers.first(contracts::kPurgesHeader) == contracts::purge_mark(order));
+      const auto told = contracts::read_purge_marks(asked->request.headers.first(contracts::kPurgesHeader).value_or("")).value();
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].id == order.id);
+      CHECK(told[0].order == order.order);
+      CHECK(told[0].age < std::chrono::minutes(1));
       return ScriptedClient::head(*asked, 503, {}, 0);
     }
     ScriptedClient::head(*asked, 200, {{"Content-Type", "video/mp2t"}}, 3);
@@ -84,6 +88,19 @@ TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each questio
     CHECK(seen->body == "new");
   }
   CHECK(declined > 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is known is not taken up anew") {
+  node.fill("seg1.ts", "old");
+  for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
+    const auto seen = ask_as_peer("seg1.ts", age);
+    REQUIRE(seen->wait_end());
+    CHECK(seen->body == "old");
+  }
+  CHECK(node.known_purges.standing(order) == KnownPurges::Standing::unknown);
+  const auto younger = ask_as_peer("seg1.ts", std::chrono::minutes(30));
+  REQUIRE(younger->wait_end());
+  CHECK(younger->response.status == 503);
 }
 
 TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are carried out") {

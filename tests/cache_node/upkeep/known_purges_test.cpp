@@ -91,6 +91,54 @@ TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest o
   CHECK(told("demo/e1/1") == Ids{"a-2"});
 }
 
+TEST_CASE_FIXTURE(Fixture, "nodes that tell each other of a purge carry it out once each and forget it, however long they go on asking each other") {
+  base::ManualClock other_clock;
+  other_clock.advance(std::chrono::seconds(2));
+  KnownPurges other(other_clock, log, metrics);
+  int carried_out = 0;
+  const auto ask = [&](KnownPurges& teller, KnownPurges& hearer) {
+    const auto marks = contracts::read_purge_marks(teller.covering("demo/e1/x").marks);
+    REQUIRE(marks);
+    for (const auto& one : *marks) {
+      if (KnownPurges::is_fading(one) || hearer.standing(one) != Standing::unknown) continue;
+      hearer.begin(one);
+      hearer.end(one, 1);
+      ++carried_out;
+    }
+  };
+  const auto pass = [&](std::chrono::milliseconds time) {
+    clock.advance(time);
+    other_clock.advance(time);
+  };
+  const auto order = purge("a-1", By::channel, "demo");
+  known.begin(order);
+  known.end(order, 1);
+  pass(std::chrono::seconds(2));
+  for (std::chrono::milliseconds gone{0}; gone < std::chrono::hours(2); gone += std::chrono::milliseconds(700)) {
+    ask(known, other);
+    pass(std::chrono::milliseconds(30));   // on its way
+    ask(other, known);
+    pass(std::chrono::milliseconds(670));
+  }
+  CHECK(carried_out == 1);
+  CHECK(known.covering("demo/e1/x").marks.empty());
+  CHECK(known.standing(order) == Standing::unknown);
+  CHECK(other.covering("demo/e1/x").marks.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge that was heard of late is forgotten with the others of its age, not with those that came beside it") {
+  known.begin(purge("a-1", By::channel, "demo"));
+  auto late = purge("b-1", By::channel, "demo");
+  late.age = std::chrono::minutes(40);
+  clock.advance(std::chrono::minutes(10));
+  known.begin(late);
+  known.begin(purge("b-1", By::channel, "demo"));   // again, as if it were new: it stays as old as it is
+  clock.advance(std::chrono::minutes(21));
+  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  clock.advance(std::chrono::minutes(30));
+  CHECK(told("demo/e1/x").empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that were not carried out are known as such") {
   testing::Folder folder;
   known.load(folder / "purges.json");
@@ -104,6 +152,20 @@ TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that w
   CHECK(again.standing(done) == Standing::done);
   CHECK(again.standing(running) == Standing::told);
   CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
+
+  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));   // the steady time begins anew
+  KnownPurges later(booted, log, metrics);
+  later.load(folder / "purges.json");
+  CHECK(later.standing(done) == Standing::done);
+  CHECK(contracts::read_purge_marks(later.covering("demo/e1/a?x=1").marks)->at(0).age == std::chrono::minutes(30));
+  booted.advance(std::chrono::minutes(30) + std::chrono::seconds(1));
+  CHECK(later.covering("demo/e1/a?x=1").marks.empty());
+
+  booted.advance(std::chrono::hours(1));
+  KnownPurges too_late(booted, log, metrics);
+  too_late.load(folder / "purges.json");
+  CHECK(too_late.standing(done) == Standing::unknown);
+  CHECK(too_late.covering("demo/e1/a?x=1").marks.empty());
 
   std::ofstream(folder / "damaged.json") << "{\"purges\": [1, {}, {\"id\": 5}, {\"id\": \"a\", \"order\": {}}]}";
   KnownPurges damaged(clock, log, metrics);
