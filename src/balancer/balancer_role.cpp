@@ -70,7 +70,8 @@ class BalancerRole final : public runtime::Role {
                [this](runtime::Worker& worker, const PlaylistQuestion& question, OnPlaylist on_answer) {
                  return sources_->ask(worker, question, predicting(admission_, question, std::move(on_answer)));
                },
-               [this] { return listed_links(); }},
+               [this] { return listed_links(); },
+               [this](runtime::Worker& worker, const DocumentQuestion& question, OnDocument on_document) { return sources_->ask_document(worker, question, std::move(on_document)); }},
               services.workers.size()) {
     base::Memory::of_process().on_look([weak = std::weak_ptr<RenderedTexts>(texts_)](base::MemoryLevel level, const base::MemoryUse&) {
       const auto texts = level == base::MemoryLevel::plenty ? nullptr : weak.lock();

@@ -21,6 +21,9 @@ FlowMetrics::FlowMetrics(base::Metrics& metrics) {
                                           {{"kind", kind}, {"result", result}}));
   for (const auto result : kResults)
     counters_.push_back(metrics.counter("tribune_balancer_redirects_total", "Segment requests in redirect mode, by what became of them.", {{"result", result}}));
+  for (const auto result : kResults)
+    counters_.push_back(metrics.counter("tribune_balancer_documents_total", "Requests of viewers for documents of the source (asset lists, session data, steering manifests), by what became of them.",
+                                        {{"result", result}}));
 }
 
 void FlowMetrics::count(FlowKind kind, FlowResult result) {

@@ -10,7 +10,7 @@
 namespace tribune::balancer {
 
 /// What was asked for.
-enum class FlowKind { session, multivariant, media, segment };
+enum class FlowKind { session, multivariant, media, segment, document };
 
 /// What became of it. `waiting`: the waiting room's playlist; `queued`: a 403 instead of it; `refused`: by the queue's rules.
 enum class FlowResult { ok, not_modified, stale, channel_unknown, session_invalid, link_invalid, link_expired, full, no_key, no_node, source_failed, gone,

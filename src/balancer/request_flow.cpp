@@ -37,8 +37,9 @@ void RequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
 void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
   std::string path(parameters["path"]);
   auto pathway = take_pathway(path);
-  const bool is_segment = contracts::has_link(exchange->request().query);
-  const auto kind = is_segment ? FlowKind::segment : path == "index.m3u8" ? FlowKind::multivariant : FlowKind::media;
+  const bool is_document = path.starts_with(kDocumentPath);
+  const bool is_segment = !is_document && contracts::has_link(exchange->request().query);
+  const auto kind = is_document ? FlowKind::document : is_segment ? FlowKind::segment : path == "index.m3u8" ? FlowKind::multivariant : FlowKind::media;
   Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::move(path)};
   viewer.pathway = std::move(pathway);
   viewer.token.channel = parameters["channel"];
@@ -46,6 +47,10 @@ void RequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange>
   if (viewer.path.starts_with(kGapPath)) return answer_gap(viewer);
   if (!viewer.channel->steering || !parts_.steering.knows(viewer.pathway)) viewer.pathway.clear();   // the path leads where it would without
   if (!take_pass(worker, viewer, parameters["session"])) return;
+  if (is_document) {
+    viewer.token_text = parameters["session"];
+    return ask_document(worker, std::move(viewer));
+  }
   if (lead_to_clone(viewer, parameters["session"])) return;
   hear_cache(viewer);
   if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;   // the waiting room answered

@@ -34,6 +34,7 @@ namespace tribune::balancer {
 /// What the flow needs of the house; all outlive it.
 struct FlowParts {
   using Ask = std::function<Asking(runtime::Worker&, const PlaylistQuestion&, OnPlaylist)>;
+  using AskDocument = std::function<Asking(runtime::Worker&, const DocumentQuestion&, OnDocument)>;
 
   const base::Clock& clock;
   base::Metrics& metrics;
@@ -48,6 +49,7 @@ struct FlowParts {
   Ask ask;
   /// Of which links the time is over and viewers may still use them; null while that is not known.
   std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {};
+  AskDocument ask_document = {};
 };
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
@@ -92,6 +94,10 @@ class RequestFlow {
   RoutingRequest asked_of(const Viewer&) const;
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
+
+  // request_flow_documents.cpp
+  void ask_document(runtime::Worker&, Viewer);
+  void answer_document(Viewer&, base::Result<DocumentPtr>);
 
   // request_flow_waiting.cpp: viewers who wait, or waited
   access::Decision decide_on(const Viewer&, const access::TicketClaim*);

@@ -56,8 +56,11 @@ void SourceChannel::load(const TimelineRecords& records) {
 
 void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<const base::KeyRing> keys) {
   const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins && config.backup_origins == config_.backup_origins;
+  const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;
+  if (serves_documents != making_.serves_documents)
+    for (auto& [key, entry] : playlists_) feed_of(entry).make_links_anew();
   config_ = config;
-  making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys)};
+  making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
   making_.origins.backups = config.backup_origins;
   if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
   if (!same_source) logged_flaws_.clear();
@@ -74,6 +77,8 @@ void SourceChannel::hold_links_of_former_process() {
 }
 
 void SourceChannel::begin_anew() {
+  documents_.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+  assets_.clear();
   for (auto& [key, entry] : playlists_) {
     if (!entry.feed) continue;
     hold_links(key, entry);
@@ -195,13 +200,36 @@ void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std
   if (is_new) publish();
 }
 
-/// Renews what can be reached from the channel's own playlist.
+void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
+  constexpr int kDepth = 2;   // as if a media playlist named them
+  const auto now = services_.clock.steady_now();
+  bool changed = false;
+  for (const auto& asset : assets) {
+    const auto key = playlist_key(asset.path, asset.query);
+    auto found = playlists_.find(key);
+    if (found == playlists_.end()) {
+      if (make_room(1) == 0) continue;
+      add(key, {asset.path, asset.query, asset.uri.text(), true, true, kDepth, {}, 0});
+      found = playlists_.find(key);
+      changed = true;
+    }
+    if (!found->second.asset_until) assets_.push_back(key);
+    found->second.asset_until = now + kAssetNamedFor;
+  }
+  for (; assets_.size() > kMaxAssetPlaylists; assets_.pop_front())
+    if (const auto first = playlists_.find(assets_.front()); first != playlists_.end()) first->second.asset_until.reset();
+  if (changed) publish();
+}
+
+/// Renews what can be reached from the channel's own playlist, and what asset lists named.
 void SourceChannel::note_named() {
   const auto now = services_.clock.steady_now();
   std::vector<const std::string*> open;
   std::set<std::string_view> reached;
   const std::string root(kIndexPath);
   open.push_back(&root);
+  for (const auto& [key, entry] : playlists_)
+    if (entry.asset_until && now < *entry.asset_until) open.push_back(&key);
   while (!open.empty()) {
     const auto found = playlists_.find(*open.back());
     open.pop_back();
@@ -305,6 +333,7 @@ void SourceChannel::drain() {
 }
 
 void SourceChannel::close(const base::Error& error) {
+  documents_.close(error);
   for (auto& [key, entry] : playlists_) entry.feed->close(error);
 }
 

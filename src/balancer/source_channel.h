@@ -3,12 +3,14 @@
 //
 // Lifetime of a playlist that is named
 //   named       the last good multivariant playlist names it, or what leads there from it      (name_playlists)
+//   an asset    a list of interstitials' assets named it within kAssetNamedFor                 (name_assets)
 //   asked       a viewer wants it: its feed wakes                                               (ask)
 //   forgotten   neither named nor asked for kForgetAfter, or sooner when kMaxPlaylists stand    (name_playlists)
 //   refused     kMaxPlaylists stand, and all of them are named: a counter and a line in the log (name_playlists)
 // Nothing else at the origin can be asked for. A playlist whose URI changes with every response is one playlist (child_names.h).
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "balancer/child_names.h"
+#include "balancer/documents/channel_documents.h"
 #include "balancer/link_holds.h"
 #include "balancer/source_feed.h"
 #include "balancer/source_metrics.h"
@@ -33,6 +36,8 @@ namespace tribune::balancer {
 
 inline constexpr std::chrono::minutes kForgetAfter{10};
 inline constexpr std::size_t kMaxPlaylists = 4'000;   // of one channel
+inline constexpr std::chrono::hours kAssetNamedFor{1};
+inline constexpr std::size_t kMaxAssetPlaylists = 200;   // named by lists; those named first give way
 
 /// The playlists that may be asked for, by path, and by "path?query" where the origin needs the query. Immutable.
 using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
@@ -72,6 +77,7 @@ class SourceChannel {
   /// Answers from the playlist of that key, once the multivariant playlist has named it.
   void ask(const std::string& key, Source::Waiter);
   void wake(const std::string& key);
+  ChannelDocuments& documents() { return documents_; }
   void drain();
   void close(const base::Error&);
 
@@ -93,6 +99,8 @@ class SourceChannel {
   /// What the playlist of that key names; each gets the path and query under which viewers know it.
   void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
   void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables);
+  /// What an asset list names: whoever was given it may ask for the playlists for a while.
+  void name_assets(const std::vector<NamedPlaylist>&);
   /// Viewers may use what a text listed for so long after they loaded it.
   std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const { return span + config_.link_lifetime; }
   LinkHolds& holds() { return slot_->holds; }
@@ -110,6 +118,7 @@ class SourceChannel {
     FeedIdentity identity;
     std::unique_ptr<SourceFeed> feed;
     base::SteadyTime last_named{};
+    std::optional<base::SteadyTime> asset_until = {};
     std::vector<std::string> names;        // the playlists that it names, as it was read last
     ChildNames children;                   // of a multivariant playlist
   };
@@ -144,9 +153,11 @@ class SourceChannel {
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
   std::map<std::string, std::string, std::less<>> reported_;   // the origin's names of this reading's playlists: those that viewers know
+  std::deque<std::string> assets_;                             // keys of what asset lists named, the first one first
   std::map<std::string, std::string> saved_children_;          // records of a former process, by the key of the playlist
   base::SteadyTime next_sweep_{};
   bool refusal_told_ = false;
+  ChannelDocuments documents_{*this};
   std::vector<std::unique_ptr<SourceFeed>> discarded_;   // until the loop comes round
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

@@ -40,6 +40,8 @@ class SourceFeed final : public Source::World {
   Source& source() { return source_; }
   void drain();
   void close(const base::Error&);
+  /// Equal text of a playlist that does not change any more gets new links, too.
+  void make_links_anew() { renew_at_ = 0; }
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
   FeedIdentity& identity() { return identity_; }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "balancer/documents/document.h"
 #include "balancer/source_question.h"
 #include "contracts/link.h"
+#include "hls/attributes.h"
 
 namespace tribune::balancer {
 namespace {
@@ -48,6 +50,16 @@ std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& us
   std::uint64_t hash = 14695981039346656037ull;   // FNV-1a: the same in every process, for it is saved
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
+}
+
+std::optional<DocumentKind> document_of(const hls::Playlist& playlist, const hls::UriUse& use) {
+  if (use.kind == UriKind::asset_list) return DocumentKind::asset_list;
+  if (use.kind == UriKind::steering) return DocumentKind::steering;
+  if (use.kind != UriKind::session_data) return std::nullopt;
+  const auto line = playlist.lines[use.line].text;
+  std::vector<hls::Attribute> attributes;
+  const auto* format = hls::read_attributes(line, line.find(':') + 1, attributes) ? nullptr : hls::find(attributes, "FORMAT");
+  return format && format->value == "RAW" ? DocumentKind::raw : DocumentKind::json;
 }
 
 // Without its query, which may be a secret.
@@ -100,6 +112,7 @@ struct SourceLinks::Work {
     if (use.kind == UriKind::preload_hint) return hint_key(use);
     if (use.kind == UriKind::segment) return fmt::format("s {} {} {}", use.generation, use.msn, expiry(use));
     if (goes_to_node(use.kind)) return fmt::format("p {} {} {} {}", use.generation, use.msn, use.part, expiry(use));
+    if (const auto document = document_of(playlist, use)) return fmt::format("d {} {} {} {}", making.serves_documents, word(*document), use.generation, use.uri);
     return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri) : fmt::format("o {} {}", use.generation, use.uri);
   }
   std::string hint_key(const hls::UriUse& use) const { return fmt::format("h {} {} {} {} {}", use.generation, use.msn, use.part, expiry(use), use.uri); }
@@ -113,7 +126,8 @@ struct SourceLinks::Work {
   base::Status add(const hls::UriUse& use) {
     auto key = key_of(use);
     // Playlists are named again with every refresh, so that they stay known.
-    if (!hls::leads_to_playlist(use.kind)) {
+    const bool is_renewed = playlist.multivariant && document_of(playlist, use);   // with another key, long before the old one ends
+    if (!hls::leads_to_playlist(use.kind) && !is_renewed) {
       if (auto link = remembered(key)) return keep(key, std::move(link));
       const bool is_gap = playlist.is_gap(use);
       if (is_gap) key += " gap";
@@ -153,6 +167,7 @@ struct SourceLinks::Work {
     }
     if (hls::leads_to_playlist(use.kind)) return playlist_link(use);
     if (is_signed(use.kind)) return signed_link(use, *origin);
+    if (const auto document = document_of(playlist, use); document && making.serves_documents) return document_link({*document, *origin}, use);
     return absolute(*uri);
   }
 
@@ -172,6 +187,14 @@ struct SourceLinks::Work {
     auto reference = reference_between(place.path, playlist_named.path);
     if (!playlist_named.query.empty()) reference += "?" + playlist_named.query;
     return std::make_shared<const SourceLink>(SourceLink{std::move(reference), "", false, true});
+  }
+
+  base::Result<SourceLinkPtr> document_link(const DocumentName& name, const hls::UriUse& use) const {
+    const auto target = signed_document(*making.keys, making.channel, name, place.now);
+    if (target.empty())
+      return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));
+    const auto mark = target.find('?');
+    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, target.substr(0, mark)) + target.substr(mark), "", false, true});
   }
 
   base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {

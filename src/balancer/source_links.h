@@ -7,7 +7,8 @@
 //   a gap                         relative to this balancer, which answers with no bytes: a player that knows gaps does not ask,
 //                                 and the others take it for an empty segment and go on
 //   an init section, a key        relative to this balancer, which redirects: it does not depend on pins
-//   lists, data, steering, dates  the absolute URI at the origin
+//   lists, data, steering         relative to this balancer, which serves them (documents/); or the absolute URI at the origin
+//   dates                         the absolute URI at the origin
 //   other schemes (skd:, data:)   as they are
 //
 // A segment, part or init section that lies at none of the channel's origins makes the whole playlist unusable: no cache node
@@ -55,6 +56,7 @@ struct LinkMaking {
   std::string channel;
   contracts::OriginSet origins;
   std::shared_ptr<const base::KeyRing> keys;
+  bool serves_documents = true;  // or leaves their URIs
 };
 
 /// Where in its numbering a playlist stands. The timeline is null for a multivariant playlist.

@@ -37,4 +37,9 @@ void SourceMetrics::failed(const base::Error& error) {
   found->second.add();
 }
 
+void SourceMetrics::fetched_document(std::string_view kind, std::string_view result) {
+  metrics_.counter("tribune_balancer_document_fetches_total", "Fetches of documents that the source's playlists name, by kind and what became of them.",
+                   {{"channel", channel_}, {"kind", kind}, {"result", result}}).add();
+}
+
 }  // namespace tribune::balancer

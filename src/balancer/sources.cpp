@@ -11,16 +11,22 @@ namespace tribune::balancer {
 
 /// Who waits. The asker's worker alone touches the callback, so that it is also destroyed there.
 struct Asking::Inner {
-  OnPlaylist on_answer;
+  OnPlaylist on_answer = {};
+  OnDocument on_document = {};
+
+  void forget() {
+    on_answer = nullptr;
+    on_document = nullptr;
+  }
 };
 
 Asking::~Asking() {
-  if (inner_) inner_->on_answer = nullptr;
+  if (inner_) inner_->forget();
 }
 
 Asking& Asking::operator=(Asking&& other) noexcept {
   if (this == &other) return *this;
-  if (inner_) inner_->on_answer = nullptr;
+  if (inner_) inner_->forget();
   inner_ = std::move(other.inner_);
   return *this;
 }
@@ -207,6 +213,29 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
   waiter.deadline = inner_->services.clock.steady_now() + patience;
   const auto asking = std::make_shared<Asking::Inner>(Asking::Inner{std::move(on_answer)});
   inner_->wait(asker, channel->second, key, std::move(waiter), asking);
+  return Asking(asking);
+}
+
+Asking Sources::ask_document(runtime::Worker& asker, const DocumentQuestion& question, OnDocument on_document) {
+  const auto asking = std::make_shared<Asking::Inner>(Asking::Inner{{}, std::move(on_document)});
+  const auto deliver = [self = inner_, &loop = asker.loop, asking](base::Result<DocumentPtr> document) {
+    --self->waiting;
+    loop.post([asking, document = std::move(document)]() mutable {
+      const auto on_document = std::exchange(asking->on_document, nullptr);
+      if (on_document) on_document(std::move(document));
+    });
+  };
+  const auto channels = inner_->channels.get();
+  const auto channel = channels->find(question.channel);
+  if (++inner_->waiting > inner_->settings.max_waiting)
+    deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
+  else if (channel == channels->end())
+    deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "no channel has this id"));
+  else
+    inner_->post(channel->second, [deliver, name = question.name, query = question.query](SourceChannel* owner) {
+      if (owner) return owner->documents().ask(name, query, deliver);
+      deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel is gone"));
+    });
   return Asking(asking);
 }
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "balancer/documents/document.h"
 #include "balancer/source_snapshot.h"
 #include "base/channel_labels.h"
 #include "base/json.h"
@@ -107,6 +108,9 @@ class Sources {
 
   /// `on_answer` runs once: inside ask() when memory answers, else later on the asker's loop. Every wait has an end.
   [[nodiscard]] Asking ask(runtime::Worker& asker, const PlaylistQuestion&, OnPlaylist on_answer);
+
+  /// The same for a document that a playlist of the channel named; `on_document` runs later, on the asker's loop.
+  [[nodiscard]] Asking ask_document(runtime::Worker& asker, const DocumentQuestion&, OnDocument on_document);
 
   /// By channel: links that expire from then on are accepted although their time is over, for playlists list them or viewers may still use them.
   /// Nothing while it is not known what a former process had listed. Any thread.

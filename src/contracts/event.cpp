@@ -112,6 +112,11 @@ const config::Section<Channel>& channel_section() {
               "307 to the node of that moment; auto chooses by the player.")
       .choice("fallback", &Channel::fallback, config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
               "Where viewers go while no cache node may take them: origin sends them to the source itself, none to the node that looks least bad.")
+      .choice("origin_documents", &Channel::origin_documents,
+              config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
+              "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with a URI) and the steering manifest of a "
+              "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches each once for all viewers, so that the "
+              "origin may be private; leave writes their absolute URIs, for origins that answer each viewer differently. See docs/playlists.md.")
       .flag("steering", &Channel::steering,
             "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and one for the origin where fallback "
             "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")

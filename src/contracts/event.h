@@ -27,6 +27,9 @@ enum class WaitingRoom { slate, reject };
 /// What serves a viewer for whom no cache node looks well.
 enum class Fallback { none, origin };
 
+/// How viewers reach what the source's playlists name beside media: through this balancer, or at its own URL.
+enum class OriginDocuments { serve, leave };
+
 struct Channel {
   std::string id;
   std::string title;
@@ -36,6 +39,7 @@ struct Channel {
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;
+  OriginDocuments origin_documents = OriginDocuments::serve;
   bool steering = false;                          // HLS Content Steering: a pathway for each group of nodes
   bool strict = false;                            // flaws of the source's playlists refuse them
   bool blocking_reload = false;                   // live playlists offer to hold a reload until there is news (CAN-BLOCK-RELOAD)

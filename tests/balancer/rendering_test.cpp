@@ -85,14 +85,43 @@ TEST_CASE("direct links lead to the node of their number's pin; init sections an
   CHECK(found[4] == "http://b:2/media/demo/ep1/720p/seg7.ts?" + s.query("720p/seg7.ts"));
 }
 
-TEST_CASE("other schemes stay as they are, foreign keys become absolute, lists lead to the origin") {
+TEST_CASE("other schemes stay as they are, foreign keys become absolute, dates lead to the origin") {
   Scene s;
   const auto found = uris(s.text(live_text(5, 6, "seg", "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://id\",KEYFORMAT=\"f\"\n"
                                                         "#EXT-X-KEY:METHOD=AES-128,URI=\"https://drm/k?x=1\",IV=0x1\n"
-                                                        "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=\"l.json\"\n")));
+                                                        "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-URI=\"l.json\"\n")));
   CHECK(found[0] == "skd://id");
   CHECK(found[1] == "https://drm/k?x=1");
   CHECK(found[2] == "http://origin/live/demo/720p/l.json");
+}
+
+TEST_CASE("documents at the channel's origins lead to this balancer, others are absolute, and a setting leaves all") {
+  Scene s;
+  const std::string list = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=";
+  const auto text = live_text(5, 6, "seg", list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
+  const auto found = uris(s.text(text));
+  CHECK(found[0].starts_with("../~doc/assets/YT0lMmY/720p/l.json?tl=doc.0.k1."));   // a=%2f
+  CHECK(found[1] == "https://elsewhere/l.json");
+  CHECK(found[2] == "data:application/json,{}");
+  s.making.keys = ring("k2");
+  CHECK(uris(s.text(text))[0] == found[0]);   // what is listed keeps its text
+  s.making.serves_documents = false;
+  CHECK(uris(s.text(text))[0] == "http://origin/live/demo/720p/l.json?a=%2f");
+}
+
+TEST_CASE("session data and the source's steering manifest of a multivariant playlist lead to this balancer") {
+  Scene s;
+  s.path = "index.m3u8";
+  s.base = "http://origin/live/demo/main.m3u8";
+  const auto linked = s.linked_of(playlist_of("#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID=\"a\",URI=\"a.json\"\n#EXT-X-SESSION-DATA:DATA-ID=\"b\",FORMAT=RAW,URI=\"/b.bin\"\n"
+                                              "#EXT-X-CONTENT-STEERING:SERVER-URI=\"https://ads/steer?x=1\",PATHWAY-ID=\"A\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID=\"A\"\nv.m3u8\n"));
+  REQUIRE(linked);
+  std::vector<std::string> found;
+  for (const auto& link : linked->links) {
+    CHECK(link->is_within_session);
+    found.push_back(link->reference.substr(0, link->reference.find('?')));
+  }
+  CHECK(found == std::vector<std::string>{"~doc/json/-/a.json", "~doc/raw/-/~0/b.bin", "~doc/steering/eD0x/~1/steer", "v.m3u8"});
 }
 
 TEST_CASE("a segment or init section of an unknown origin makes the playlist unusable") {
