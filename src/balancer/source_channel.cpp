@@ -203,12 +203,17 @@ void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std
 void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
   constexpr int kDepth = 2;   // as if a media playlist named them
   const auto now = services_.clock.steady_now();
+  std::set<std::string> fresh;
+  for (const auto& asset : assets)
+    if (auto key = playlist_key(asset.path, asset.query); playlists_.count(key) == 0) fresh.insert(std::move(key));
+  auto room = fresh.empty() ? 0 : make_room(fresh.size());
   bool changed = false;
   for (const auto& asset : assets) {
     const auto key = playlist_key(asset.path, asset.query);
     auto found = playlists_.find(key);
     if (found == playlists_.end()) {
-      if (make_room(1) == 0) continue;
+      if (room == 0) continue;
+      --room;
       add(key, {asset.path, asset.query, asset.uri.text(), true, true, kDepth, {}, 0});
       found = playlists_.find(key);
       changed = true;

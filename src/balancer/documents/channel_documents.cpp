@@ -19,6 +19,7 @@ constexpr std::chrono::seconds kUsualFresh{2};            // where the origin sa
 constexpr std::chrono::seconds kLongestFresh{60};
 constexpr std::chrono::seconds kLongestFreshSteering{5};  // it is what moves viewers
 constexpr std::chrono::seconds kTellEvery{10};
+constexpr std::chrono::seconds kNameEvery{10};
 
 /// 0: for nobody but who waits for it.
 std::chrono::seconds fresh_for(DocumentKind kind, const http::Headers& headers, std::optional<std::chrono::seconds> ttl) {
@@ -65,7 +66,8 @@ void ChannelDocuments::ask(const DocumentName& name, const std::string& query, O
   const bool is_resting = entry.error && at < entry.retry_at;
   if (is_fresh || is_resting) return answer(entry);
   const auto running = std::count_if(entries_.begin(), entries_.end(), [](const auto& other) { return other.second.fetch != nullptr; });
-  if (running >= static_cast<std::ptrdiff_t>(kMaxDocumentFetches))
+  const auto most = entry.query.empty() ? kMaxDocumentFetches : kMaxDocumentFetches - kFetchesForAll;
+  if (running >= static_cast<std::ptrdiff_t>(most))
     return fail(entry, {base::ErrorKind::unavailable, base::Fault::tribune, true, "too many documents are fetched"});
   start(key, entry);
 }
@@ -146,6 +148,7 @@ base::Status ChannelDocuments::take(Entry& entry, const net::WholeAnswer& whole)
   entry.document = std::make_shared<const Document>(Document{type_of(entry.name.kind), std::move(text->pieces)});
   entry.playlists = std::move(text->playlists);
   entry.reload = std::move(text->reload);
+  entry.named_at.reset();
   entry.fresh_until = now() + fresh_for(entry.name.kind, whole.head.headers, text->ttl);
   entry.good_until = now() + channel_.config().stale_time;
   channel_.metrics().fetched_document(word(entry.name.kind), "ok");
@@ -168,8 +171,15 @@ void ChannelDocuments::fail(Entry& entry, base::Error error) {
   answer(entry);
 }
 
+/// Not with every answer, of which a crowd asks thousands a second.
+void ChannelDocuments::name_playlists(Entry& entry) {
+  if (entry.playlists.empty() || (entry.named_at && now() - *entry.named_at < kNameEvery)) return;
+  entry.named_at = now();
+  channel_.name_assets(entry.playlists);
+}
+
 void ChannelDocuments::answer(Entry& entry) {
-  if (!entry.playlists.empty()) channel_.name_assets(entry.playlists);
+  name_playlists(entry);
   const bool is_good = entry.document && (!entry.error || now() < entry.good_until);
   for (auto& on_document : std::exchange(entry.waiting, {})) {
     if (is_good) on_document(entry.document);

@@ -26,6 +26,7 @@ class SourceChannel;
 
 inline constexpr std::size_t kMaxDocuments = 64;          // of one channel, with what players ask differently
 inline constexpr std::size_t kMaxDocumentFetches = 8;     // of one channel at a time
+inline constexpr std::size_t kFetchesForAll = 2;          // of those: for documents that no player asked differently
 inline constexpr std::size_t kMaxDocumentsBytes = 4 << 20;  // of one channel
 inline constexpr std::chrono::minutes kForgetDocumentAfter{10};
 
@@ -51,6 +52,7 @@ class ChannelDocuments {
     std::vector<OnDocument> waiting;
     std::unique_ptr<net::Fetch> fetch;
     base::SteadyTime asked{}, fresh_until{}, good_until{}, retry_at{};
+    std::optional<base::SteadyTime> named_at;  // when the playlists were last told of
   };
   bool make_room();
   void start(const std::string& key, Entry&);
@@ -60,6 +62,7 @@ class ChannelDocuments {
   base::Result<std::string> url_of(const Entry&) const;
   void fail(Entry&, base::Error);
   void answer(Entry&);
+  void name_playlists(Entry&);
   base::SteadyTime now() const;
 
   SourceChannel& channel_;
