@@ -100,7 +100,7 @@ TEST_CASE("documents at the channel's origins lead to this balancer, others are 
   const std::string list = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=";
   const auto text = live_text(5, 6, "seg", list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
   const auto found = uris(s.text(text));
-  CHECK(found[0].starts_with("../~doc/assets/YT0lMmY/720p/l.json?tl=doc.0.k1."));   // a=%2f
+  CHECK(found[0].starts_with("../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));   // a=%2f, which does not arrive as it is
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
   s.making.keys = ring("k2");

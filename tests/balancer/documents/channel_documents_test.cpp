@@ -240,6 +240,7 @@ TEST_CASE("asset lists that name ever other playlists crowd nothing out") {
   s.channel->name_playlists("index.m3u8", own, 1, {});
   for (int i = 0; i < 6'000; ++i) {
     const auto path = fmt::format("ad{}.m3u8", i);
+    s.clock.advance(1ms);
     s.channel->name_assets({{path, "", *http::parse_uri("http://o/live/" + path), hls::UriKind::asset_uri}});
   }
   const auto known = s.slot->playlists.get();
