@@ -43,6 +43,10 @@ const config::Section<OriginSettings>& origin_section() {
           .duration("first_answer", &OriginSettings::first_answer, {100ms, 60s},
                     "How long a viewer waits for a playlist that this balancer does not have yet.")
           .duration("multivariant_age", &OriginSettings::multivariant_age, {1s, 1h}, "A multivariant playlist older than this is fetched again, while it is asked for.")
+          .duration("media_look", &OriginSettings::media_look, {0ms, 5s},
+                    "Where a source has no multivariant playlist, its init section and the beginning of a segment, at most 512 KiB, are fetched once "
+                    "for each start of the source, so that the one that viewers get states CODECS, RESOLUTION, FRAME-RATE and the bandwidth. Its first "
+                    "viewers wait for so long and then get it without. 0: no segment is fetched.")
           .whole("max_waiting", &OriginSettings::max_waiting, {1, 10'000'000}, "Viewers that may wait for a playlist at once; more get a 503.");
   return section;
 }
@@ -66,6 +70,7 @@ SourceSettings OriginSettings::as_source_settings() const {
   settings.allow_special_addresses = allow_special_addresses;
   settings.first_answer = first_answer;
   settings.multivariant_age = multivariant_age;
+  settings.media_look = media_look;
   settings.max_waiting = max_waiting;
   return settings;
 }

@@ -26,6 +26,7 @@ struct OriginSettings {
   bool allow_special_addresses = SourceSettings{}.allow_special_addresses;
   std::chrono::milliseconds first_answer = SourceSettings{}.first_answer;
   std::chrono::milliseconds multivariant_age = SourceSettings{}.multivariant_age;
+  std::chrono::milliseconds media_look = SourceSettings{}.media_look;
   std::int64_t max_waiting = SourceSettings{}.max_waiting;
 
   SourceSettings as_source_settings() const;

@@ -1,6 +1,7 @@
 #include "balancer/rendering.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -35,6 +36,16 @@ std::vector<std::string> cut_at_marks(std::string_view text) {
 std::string joined(const std::vector<std::string>& pieces, std::string_view between) {
   std::string text = pieces.front();
   for (std::size_t i = 1; i < pieces.size(); ++i) text.append(between).append(pieces[i]);
+  return text;
+}
+
+std::string attributes_of(const OnlyVariant& variant) {
+  const auto& media = variant.media;
+  auto text = fmt::format("BANDWIDTH={}", variant.bandwidth_bps);
+  if (variant.average_bandwidth_bps > 0) text += fmt::format(",AVERAGE-BANDWIDTH={}", variant.average_bandwidth_bps);
+  if (!media.codecs.empty()) text += fmt::format(",CODECS=\"{}\"", fmt::join(media.codecs, ","));
+  if (media.width > 0) text += fmt::format(",RESOLUTION={}x{}", media.width, media.height);
+  if (media.frame_rate > 0) text += fmt::format(",FRAME-RATE={:.3f}", media.frame_rate);
   return text;
 }
 
@@ -93,8 +104,8 @@ MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const 
   rendered_ = rendered(joined(pieces_, ""));
 }
 
-MultivariantSnapshot::MultivariantSnapshot(std::int64_t bandwidth_bps, base::WallTime confirmed_at) : confirmed_at_(confirmed_at) {
-  pieces_ = {fmt::format("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={}\n", bandwidth_bps), fmt::format("{}\n", kOnlyMediaPath)};
+MultivariantSnapshot::MultivariantSnapshot(const OnlyVariant& variant, base::WallTime confirmed_at) : confirmed_at_(confirmed_at) {
+  pieces_ = {fmt::format("#EXTM3U\n#EXT-X-STREAM-INF:{}\n", attributes_of(variant)), fmt::format("{}\n", kOnlyMediaPath)};
   rendered_ = rendered(joined(pieces_, ""));
 }
 

@@ -11,6 +11,7 @@
 #include "balancer/source_links.h"
 #include "balancer/source_snapshot.h"
 #include "base/metrics.h"
+#include "hls/media/media_facts.h"
 #include "hls/playlist.h"
 
 namespace tribune::balancer {
@@ -55,12 +56,19 @@ class MediaSnapshot final : public SourceSnapshot {
   std::shared_ptr<PublishGate> gate_;
 };
 
+/// What a source that has no multivariant playlist is announced as. Numbers that are not known are 0.
+struct OnlyVariant {
+  std::int64_t bandwidth_bps = 0;          // always known
+  std::int64_t average_bandwidth_bps = 0;
+  hls::MediaFacts media = {};
+};
+
 /// A multivariant playlist. Immutable; const methods from any thread.
 class MultivariantSnapshot final : public SourceSnapshot {
  public:
   MultivariantSnapshot(const hls::Playlist&, const std::vector<SourceLinkPtr>&, base::WallTime confirmed_at);
   /// Of a source that has none: one variant, whose playlist is at kOnlyMediaPath.
-  MultivariantSnapshot(std::int64_t bandwidth_bps, base::WallTime confirmed_at);
+  MultivariantSnapshot(const OnlyVariant&, base::WallTime confirmed_at);
 
   bool is_multivariant() const override { return true; }
   std::int64_t first_msn() const override { return 0; }

@@ -192,10 +192,10 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   if (changed || playlists_.size() != before) publish();
 }
 
-void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables) {
+void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps) {
   const std::string key(kOnlyMediaPath);
   const bool is_new = !playlists_.count(key);
-  add(key, {key, "", config_.source, false, true, 1, variables, config_.bandwidth_bps});
+  add(key, {key, "", config_.source, false, true, 1, variables, std::max(config_.bandwidth_bps, bandwidth_bps)});
   playlists_.find(kIndexPath)->second.names = {key};
   if (is_new) publish();
 }

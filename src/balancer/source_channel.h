@@ -98,7 +98,7 @@ class SourceChannel {
   const std::string& epoch();
   /// What the playlist of that key names; each gets the path and query under which viewers know it.
   void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
-  void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables);
+  void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps);
   /// What an asset list names: whoever was given it may ask for the playlists for a while.
   void name_assets(const std::vector<NamedPlaylist>&);
   /// Viewers may use what a text listed for so long after they loaded it.

@@ -32,7 +32,7 @@ base::Error refused(std::string text) { return {base::ErrorKind::invalid_input, 
 }  // namespace
 
 SourceFeed::SourceFeed(SourceChannel& channel, FeedIdentity identity)
-    : channel_(channel), identity_(std::move(identity)),
+    : channel_(channel), identity_(std::move(identity)), media_(channel.worker().client, channel.worker().loop),
       announcer_(channel.news(), channel.worker().loop, channel.services().clock, channel.services().metrics), source_(*this, slot_, channel.settings()) {}
 
 SourceFeed::~SourceFeed() = default;
@@ -86,13 +86,18 @@ void SourceFeed::schedule(base::SteadyTime when) {
 }
 
 net::FetchRequest SourceFeed::request_at(std::size_t origin) const {
-  net::FetchRequest request;
-  request.url = identity_.url;
+  auto request = request_to(identity_.url);
   if (origin > 0) {
     const auto uri = http::parse_as_written(identity_.url);
     const auto at_backups = uri ? contracts::backup_uris(channel_.making().origins, *uri) : std::vector<http::Uri>{};
     if (origin <= at_backups.size()) request.url = at_backups[origin - 1].text();
   }
+  return request;
+}
+
+net::FetchRequest SourceFeed::request_to(std::string url) const {
+  net::FetchRequest request;
+  request.url = std::move(url);
   request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
   request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
   request.deadlines = channel_.settings().deadlines;
@@ -138,6 +143,16 @@ void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<S
     last_text_ = std::move(answer.body);
     read_from_ = asked_;
   }
+  const bool is_held = reading && reading->snapshot && media_.is_looking() && media_.is_first_look();
+  if (!is_held) return finish_reading(std::move(reading), std::move(on_read));
+  held_ = [this, reading = std::move(reading), on_read = std::move(on_read)]() mutable {
+    reading->snapshot = only_media_snapshot();
+    finish_reading(std::move(reading), std::move(on_read));
+  };
+  hold_over_ = channel_.worker().loop.after(channel_.settings().media_look, [this] { release_reading(); });
+}
+
+void SourceFeed::finish_reading(base::Result<Source::Reading> reading, std::function<void(base::Result<Source::Reading>)> on_read) {
   const bool is_saved = !reading || channel_.is_generation_saved();
   const auto finish = [this, reading = std::move(reading), on_read = std::move(on_read)] {
     announce(reading);
@@ -147,6 +162,11 @@ void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<S
   channel_.save_generation([finish, alive = std::weak_ptr<int>(alive_)] {
     if (!alive.expired()) finish();
   });
+}
+
+void SourceFeed::release_reading() {
+  hold_over_ = {};
+  if (const auto held = std::exchange(held_, nullptr)) held();
 }
 
 /// New segments are listed for a node's viewers once it fills them, or after a while.
@@ -163,6 +183,9 @@ void SourceFeed::drain() {
 
 void SourceFeed::close(const base::Error& error) {
   announcer_.end();
+  media_.end();
+  held_ = nullptr;
+  hold_over_ = {};
   source_.close(error);
 }
 
@@ -245,13 +268,39 @@ base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist&
 base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
-  channel_.name_only_media(source.variables);
   renew_at_ = std::numeric_limits<std::int64_t>::max();   // it has no links
+  if (channel_.settings().media_look > 0ms) look_into_media(source, base);
+  channel_.name_only_media(source.variables, said_variant().bandwidth_bps);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MultivariantSnapshot>(channel_.config().bandwidth_bps, wall);
+  reading.snapshot = only_media_snapshot();
   reading.facts.is_multivariant = true;
   reading.word = "new";
   return reading;
+}
+
+OnlyVariant SourceFeed::said_variant() const {
+  const auto said = channel_.config().bandwidth_bps, unsaid = contracts::Channel{}.bandwidth_bps;
+  return media_.variant(said == unsaid ? std::nullopt : std::optional(said), unsaid);
+}
+
+SnapshotPtr SourceFeed::only_media_snapshot() const { return std::make_shared<MultivariantSnapshot>(said_variant(), channel_.services().clock.wall_now()); }
+
+// Segments lie at known origins only (check()), and the request's destinations are those of every fetch.
+void SourceFeed::look_into_media(const hls::Playlist& source, const http::Uri& base) {
+  media_.look(channel_.epoch(), source, base, request_to(""), now(),
+              [this](KnownMedia::Result result, const std::optional<base::Error>& error) { on_looked(result, error); });
+  if (const auto next = media_.next_look_in()) renew_at_ = base::unix_seconds(channel_.services().clock.wall_now()) + next->count();
+}
+
+void SourceFeed::on_looked(KnownMedia::Result result, const std::optional<base::Error>& error) {
+  static constexpr std::string_view kWords[] = {"found", "not_understood", "failed"};
+  const auto word = kWords[static_cast<std::size_t>(result)];
+  channel_.metrics().looked_into_media(word);
+  if (result != KnownMedia::Result::found && std::exchange(media_generation_, channel_.epoch()) != channel_.epoch())
+    channel_.services().log.warning("balancer", "source_media_unknown",
+                                    {{"channel", channel_.config().id}, {"result", word}, {"error", error ? error->text : "its codecs are not understood"}});
+  if (held_) return release_reading();
+  if (result != KnownMedia::Result::failed) renew_at_ = 0;   // the next refresh says it, also when the source's text stays
 }
 
 void SourceFeed::on_refreshed(std::string_view word) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "balancer/news/announcer.h"
+#include "balancer/probe/known_media.h"
 #include "balancer/source.h"
 #include "balancer/source_links.h"
 #include "balancer/source_origins.h"
@@ -61,7 +62,14 @@ class SourceFeed final : public Source::World {
   base::Result<Source::Reading> read_media(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
   base::Result<Source::Reading> read_only_media(const hls::Playlist&, const http::Uri& base);
+  OnlyVariant said_variant() const;
+  SnapshotPtr only_media_snapshot() const;
+  void look_into_media(const hls::Playlist&, const http::Uri& base);
+  void on_looked(KnownMedia::Result, const std::optional<base::Error>&);
+  void finish_reading(base::Result<Source::Reading>, std::function<void(base::Result<Source::Reading>)> on_read);
+  void release_reading();
   std::string track() const;
+  net::FetchRequest request_to(std::string url) const;
   net::FetchRequest request_at(std::size_t origin) const;
   void probe(std::size_t origin);
   void origin_failed(std::size_t origin, SourceOrigins::How, std::string_view why);
@@ -80,6 +88,11 @@ class SourceFeed final : public Source::World {
   std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying
   std::unique_ptr<net::Fetch> probe_;
   std::vector<std::string> newest_;    // what the last reading of a media playlist ends with, as targets at a node
+  // Of a source without a multivariant playlist:
+  KnownMedia media_;
+  std::string media_generation_;       // the one whose failed look is in the log
+  std::function<void()> held_;         // a reading that waits for a look
+  net::Timer hold_over_;
   Announcer announcer_;
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
   net::Timer timer_;

@@ -28,6 +28,15 @@ void SourceMetrics::flawed(std::string_view flaw, std::int64_t lines) {
   found->second.add(static_cast<double>(lines));
 }
 
+void SourceMetrics::looked_into_media(std::string_view result) {
+  auto found = looks_.find(result);
+  if (found == looks_.end())
+    found = looks_.emplace(result, metrics_.counter("tribune_balancer_media_looks_total",
+                                                    "Looks into the media of sources without a multivariant playlist: found, not understood, or failed.",
+                                                    {{"channel", channel_}, {"result", result}})).first;
+  found->second.add();
+}
+
 void SourceMetrics::failed(const base::Error& error) {
   const auto reason = base::word(error.kind);
   auto found = failures_.find(reason);

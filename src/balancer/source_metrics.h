@@ -19,6 +19,7 @@ class SourceMetrics {
   void flawed(std::string_view flaw, std::int64_t lines);
   /// Asset lists, session data, steering manifests.
   void fetched_document(std::string_view kind, std::string_view result);
+  void looked_into_media(std::string_view result);
   void origin_left() { origins_left_.add(); }
   void playlists_left_out(std::size_t count) { playlists_left_out_.add(count); }
 
@@ -32,6 +33,7 @@ class SourceMetrics {
   std::map<std::string, base::Counter, std::less<>> refreshes_;
   std::map<std::string, base::Counter, std::less<>> failures_;
   std::map<std::string, base::Counter, std::less<>> flaws_;
+  std::map<std::string, base::Counter, std::less<>> looks_;
 };
 
 }  // namespace tribune::balancer

@@ -49,6 +49,7 @@ struct SourceSettings {
   bool allow_special_addresses = true;              // of names that a configured origin resolves to
   std::chrono::milliseconds first_answer{8'000};    // how long a first viewer waits for a playlist
   std::chrono::milliseconds multivariant_age{10'000};  // refetched when older, while asked for
+  std::chrono::milliseconds media_look{500};        // how long a first viewer waits for what a source's media says; 0: it is not looked into
   std::int64_t max_waiting = 20'000;                // viewers waiting in this process; more get 503
   std::shared_ptr<RenderedTexts> texts{};           // where rendered playlists are kept; null: for Sources to make
 };
