@@ -73,7 +73,8 @@ const config::Section<KeySettings>& key_section() {
 void add_delivery_fields(config::Section<Channel>& section) {
   section
       .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
-             "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH).")
+             "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH). At the default its media is measured: a "
+             "segment's rate and a quarter more. See balancer.origin.media_look.")
       .real("pace_factor", &Channel::pace_factor, {0, 1'000},
             "How many times its variant's BANDWIDTH a segment is sent at, at most, on each viewer's connection, so that a fast client cannot take a "
             "whole radio cell; 3 to 8 lets players fill their buffers. 0: as fast as the client takes it. Renditions without a BANDWIDTH have that of "

@@ -286,7 +286,17 @@ TEST_CASE("children of a multivariant playlist are named under the session at th
 }
 
 TEST_CASE("a source without variants gets a multivariant playlist of one") {
-  const MultivariantSnapshot snapshot(3'000'000, kWall);
+  const MultivariantSnapshot snapshot(OnlyVariant{3'000'000}, kWall);
   CHECK(*snapshot.render({})->body == "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000\n~media.m3u8\n");
   CHECK(snapshot.text_for_bare_url("t") == "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000\n~t/~media.m3u8\n");
+}
+
+TEST_CASE("a source without variants is announced with what is known of its media") {
+  OnlyVariant variant{3'000'000, 2'400'000, {{"avc1.64001f", "mp4a.40.2"}, 1280, 720, 30'000 / 1001.0}};
+  CHECK(*MultivariantSnapshot(variant, kWall).render({})->body ==
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2400000,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970\n"
+        "~media.m3u8\n");
+  variant.media = {{"mp4a.40.2"}};
+  CHECK(*MultivariantSnapshot(variant, kWall).render({})->body ==
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2400000,CODECS=\"mp4a.40.2\"\n~media.m3u8\n");
 }
