@@ -138,12 +138,13 @@ void SourceFeed::origin_failed(std::size_t origin, SourceOrigins::How how, std::
 
 void SourceFeed::read(net::WholeAnswer answer, std::function<void(base::Result<Source::Reading>)> on_read) {
   if (slot_->state.get()->snapshot && answer.body == last_text_) return on_read(Source::Reading{nullptr, {}, "unchanged"});
+  const bool was_looking = media_.is_looking();
   auto reading = understand(answer);
   if (reading && reading->snapshot) {
     last_text_ = std::move(answer.body);
     read_from_ = asked_;
   }
-  const bool is_held = reading && reading->snapshot && media_.is_looking() && media_.is_first_look();
+  const bool is_held = reading && reading->snapshot && !was_looking && media_.is_looking() && media_.is_first_look();
   if (!is_held) return finish_reading(std::move(reading), std::move(on_read));
   held_ = [this, reading = std::move(reading), on_read = std::move(on_read)]() mutable {
     reading->snapshot = only_media_snapshot();

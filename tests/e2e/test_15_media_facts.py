@@ -11,14 +11,14 @@ PATH = "/live/show/"
 LOOKS = "tribune_balancer_media_looks_total"
 PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3"]
 SOUND = ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=3"]
-X264 = ["-c:v", "libx264", "-profile:v", "main", "-preset", "ultrafast", "-threads", "1", "-pix_fmt", "yuv420p", "-g", "25", "-keyint_min", "25",
+X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-pix_fmt", "yuv420p", "-g", "25", "-keyint_min", "25",
         "-sc_threshold", "0"]
 MADE = {
-    "fmp4": (PICTURE + X264 + ["-hls_segment_type", "fmp4"], r'CODECS="avc1\.4d40[0-9a-f]{2}",RESOLUTION=320x180,FRAME-RATE=25\.000'),
+    "fmp4": (PICTURE + X264 + ["-hls_segment_type", "fmp4"], r'CODECS="avc1\.42c0[0-9a-f]{2}",RESOLUTION=320x180,FRAME-RATE=25\.000'),
     "fmp4-with-sound": (PICTURE + SOUND + X264 + ["-c:a", "aac", "-hls_segment_type", "fmp4"],
-                        r'CODECS="avc1\.4d40[0-9a-f]{2},mp4a\.40\.2",RESOLUTION=320x180,FRAME-RATE=25\.000'),
-    "ts": (PICTURE + SOUND + X264 + ["-c:a", "aac"], r'CODECS="avc1\.4d40[0-9a-f]{2},mp4a\.40\.2",RESOLUTION=320x180,FRAME-RATE=25\.000'),
-    "ts-in-one-file": (PICTURE + X264 + ["-hls_flags", "single_file"], r'CODECS="avc1\.4d40[0-9a-f]{2}",RESOLUTION=320x180,FRAME-RATE=25\.000'),
+                        r'CODECS="avc1\.42c0[0-9a-f]{2},mp4a\.40\.2",RESOLUTION=320x180,FRAME-RATE=25\.000'),
+    "ts": (PICTURE + SOUND + X264 + ["-c:a", "aac"], r'CODECS="avc1\.42c0[0-9a-f]{2},mp4a\.40\.2",RESOLUTION=320x180,FRAME-RATE=25\.000'),
+    "ts-in-one-file": (PICTURE + X264 + ["-hls_flags", "single_file"], r'CODECS="avc1\.42c0[0-9a-f]{2}",RESOLUTION=320x180,FRAME-RATE=25\.000'),
     "sound": (SOUND + ["-c:a", "aac", "-hls_segment_type", "fmp4"], r'CODECS="mp4a\.40\.2"'),
 }
 

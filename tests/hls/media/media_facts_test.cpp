@@ -55,7 +55,7 @@ std::string hvcc(std::string_view profile_tier_level) { return box("hvcC", "\x01
 }  // namespace
 
 TEST_CASE("an fMP4 init section and a fragment say codecs, picture size and frame rate") {
-  CHECK(said(kAvcAacMp4) == "avc1.64000c,mp4a.40.2 320x180 25.000");
+  CHECK(said(kAvcAacMp4) == "avc1.42c00c,mp4a.40.2 320x180 25.000");
   CHECK(said(kAvcMp4) == "avc1.42c028 1920x1080 29.970");
   CHECK(said(kAv1Mp4) == "av01.0.00M.08 320x180 25.000");
   CHECK(said(kVp9Mp4) == "vp09.00.11.08 320x180 25.000");
@@ -64,7 +64,7 @@ TEST_CASE("an fMP4 init section and a fragment say codecs, picture size and fram
 }
 
 TEST_CASE("the program map, the parameter sets and the frame headers of MPEG-TS say codecs and picture size") {
-  CHECK(said(kAvcAacTs) == "avc1.4d400c,mp4a.40.2 320x180 25.000");
+  CHECK(said(kAvcAacTs) == "avc1.42c00c,mp4a.40.2 320x180 25.000");
   CHECK(said(kHevcAc3Ts) == "hvc1.1.6.L60.90,ac-3 320x180 0.000");
   CHECK(said(kAvcMp3Ts) == "avc1.42c00c,mp4a.40.34 320x180 25.000");
   CHECK(said(kInterlacedTs).find(" 320x180 ") != std::string::npos);
