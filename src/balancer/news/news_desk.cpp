@@ -232,6 +232,17 @@ bool NewsDesk::order(const std::string& node, const std::shared_ptr<const contra
   return listens;
 }
 
+bool NewsDesk::has_room(const std::vector<std::string>& nodes) const {
+  const std::lock_guard lock(mutex_);
+  const auto now = clock_.steady_now();
+  return std::none_of(nodes.begin(), nodes.end(), [&](const std::string& node) {
+    const auto found = boxes_.find(node);
+    if (found == boxes_.end() || !found->second.listens(now)) return false;
+    const auto& orders = found->second.orders;
+    return std::count_if(orders.begin(), orders.end(), [](const Parcel& p) { return p.purge() && !p.was_missed; }) >= std::ptrdiff_t{kMostGiven};
+  });
+}
+
 std::string NewsDesk::new_order_id() {
   const std::lock_guard lock(mutex_);
   return book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12);
@@ -247,7 +258,7 @@ bool NewsDesk::is_behind(std::string_view node) const {
   const auto box = boxes_.find(node);
   if (box == boxes_.end()) return false;
   const auto& orders = box->second.orders;
-  return std::any_of(orders.begin(), orders.end(), [](const Parcel& parcel) { return parcel.was_missed && parcel.purge(); });
+  return std::any_of(orders.begin(), orders.end(), [](const Parcel& parcel) { return parcel.is_missed_purge(); });
 }
 
 void NewsDesk::forget(const std::string& node, const Parcel& parcel) {
@@ -264,16 +275,18 @@ void NewsDesk::forget_covered(const std::string& node, Mailbox& box, const contr
   });
 }
 
+/// What a node that listens has been given, it follows: only what it missed is made one order to drop everything.
 void NewsDesk::bound(const std::string& node, Mailbox& box) {
-  const auto count = [&](bool purges) { return std::count_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return (p.purge() != nullptr) == purges; }); };
-  if (count(false) > std::ptrdiff_t{kMostOthers}) {
+  const auto others = std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); });
+  if (others > std::ptrdiff_t{kMostOthers}) {
     box.orders.erase(std::find_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); }));
     forgotten_.add();
   }
-  if (count(true) <= std::ptrdiff_t{kMostPurges}) return;
+  const auto missed = std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return p.is_missed_purge(); });
+  if (missed <= std::ptrdiff_t{kMostPurges}) return;
   bool soft = true;
   std::erase_if(box.orders, [&](const Parcel& parcel) {
-    if (!parcel.purge()) return false;
+    if (!parcel.is_missed_purge()) return false;
     soft &= parcel.purge()->soft;
     forget(node, parcel);
     return true;

@@ -69,6 +69,9 @@ class NewsDesk {
   /// `on_result` runs once, on any worker's loop, if the node ever says what became of it.
   bool order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Keep, OnResult on_result);
 
+  /// Whether each of the nodes that listens may be given another purge; those that are away are bounded by what they miss.
+  bool has_room(const std::vector<std::string>& nodes) const;
+
   /// The id of a new order.
   std::string new_order_id();
   /// Calls back, on any thread, when the orders given so far are on disk.
@@ -78,6 +81,7 @@ class NewsDesk {
 
   /// What one node missed at most: beyond it, it gets the order to drop all that it holds.
   static constexpr std::size_t kMostPurges = 256;
+  static constexpr std::size_t kMostGiven = 4'096;   // purges that a node heard of, or is about to, and has not followed: no more are given
   static constexpr std::size_t kMostOthers = 64;   // warm-ups and questions; an older one that was not followed is forgotten
 
   /// How long a new segment may be held back for nodes that do not acknowledge it.
@@ -107,6 +111,7 @@ class NewsDesk {
     std::int64_t kept = 0;                     // its number on disk; 0: it is not there
     bool was_missed = false;                   // the node was away when it was given
     const contracts::PurgeOrder* purge() const { return std::get_if<contracts::PurgeOrder>(&order->order); }
+    bool is_missed_purge() const { return was_missed && purge(); }
   };
   struct Held {
     std::size_t worker = 0;

@@ -118,6 +118,11 @@ std::vector<runtime::Route> OrderDesk::routes() {
 void OrderDesk::give(runtime::Worker& worker, Exchange exchange, contracts::Order order, std::string_view job) {
   const auto nodes = nodes_meant(exchange->request(), *nodes_.table());
   if (!nodes) return exchange->reply(http::problem(problems::not_found, nodes.error().text));
+  if (std::holds_alternative<contracts::PurgeOrder>(order) && !news_.has_room(*nodes)) {
+    auto later = http::problem(problems::overloaded, "a node has too many purges to follow already");
+    later.headers.add("Retry-After", "5");
+    return exchange->reply(std::move(later));
+  }
   const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{news_.new_order_id(), std::move(order)});
   const bool is_question = std::holds_alternative<contracts::ProgressQuestion>(told->order);
   const auto client = exchange->request().client;

@@ -295,6 +295,37 @@ TEST_CASE_FIXTURE(House, "an order that is kept waits for a node that is away, a
   CHECK(news(*ask("stadium", 0, "r2")).orders.size() == 1);
 }
 
+TEST_CASE_FIXTURE(House, "a node that listens follows every purge, however many come at once, and no more are given than it can hold") {
+  const auto purge = [&](std::size_t i) {
+    const auto id = "o" + std::to_string(i);
+    const contracts::PurgeOrder order{contracts::PurgeOrder::By::url, "demo/e/" + std::to_string(i), false};
+    return desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, order}), NewsDesk::Keep::yes, {});
+  };
+  const auto held = ask("stadium");
+  for (std::size_t i = 0; i < NewsDesk::kMostGiven; ++i) {
+    if (i == NewsDesk::kMostPurges + 10) CHECK(desk->has_room({"stadium"}));
+    REQUIRE(purge(i));
+  }
+  CHECK_FALSE(desk->has_room({"city", "stadium"}));
+  CHECK(desk->has_room({"city"}));
+  CHECK_FALSE(desk->is_behind("stadium"));
+  turn();
+  auto told = news(*held);
+  std::size_t followed = 0;
+  while (followed < NewsDesk::kMostGiven && !told.orders.empty()) {
+    std::vector<contracts::OrderResult> results;
+    for (const auto& order : told.orders) {
+      CHECK(std::get<contracts::PurgeOrder>(order.order).by == contracts::PurgeOrder::By::url);
+      results.push_back({order.id, "", 1, {}});
+    }
+    followed += results.size();
+    const auto next = ask("stadium", told.number, "r", results);
+    told = next->response ? news(*next) : contracts::News{};
+  }
+  CHECK(followed == NewsDesk::kMostGiven);
+  CHECK(desk->has_room({"stadium"}));
+}
+
 TEST_CASE_FIXTURE(House, "an answer never acknowledges what it had no room for") {
   const auto order = [&](const std::string& id) {
     desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}), NewsDesk::Keep::yes, [](const auto&, const auto&) {});
