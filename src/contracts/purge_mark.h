@@ -22,9 +22,9 @@ namespace tribune::contracts {
 
 inline constexpr std::string_view kPurgesHeader = "X-Tribune-Purges";
 
-/// What finds no room here cannot be told: such an object is fetched from the origin.
-inline constexpr std::size_t kMaxPurgeMarks = 32;
-inline constexpr std::size_t kMaxPurgeMarkBytes = 2'048;
+/// What finds no room here cannot be told: such an object is fetched from the origin. Half of what a node's front takes for a head by itself.
+inline constexpr std::size_t kMaxPurgeMarks = 128;
+inline constexpr std::size_t kMaxPurgeMarkBytes = 8'192;
 
 struct NamedPurge {
   std::string id;

@@ -124,21 +124,23 @@ base::Result<FillSource> fill_line(const NodeView& view, const Peers& peers, con
   asked_with.pace_kbps = 0;                   // of viewers
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
-  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty() && !purges.is_too_much) target = contracts::media_target(asked_with, query);
+  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
   const Making making{view, target, source.places};
   const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
+  const auto has_step = [&](std::string_view step) { return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end(); };
+  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but for the only way to the origin.
+  const bool can_ask = !target.empty();
+  const bool asks_peers = can_ask && !purges.is_too_much && has_step("peers");
+  const bool asks_parents = can_ask && (!purges.is_too_much || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
   Neighbours near;
-  if (!target.empty() && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded) near = neighbours(making, peers, key);
-  bool asks_peers = false;
+  if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded) near = neighbours(making, peers, key);
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
-    if (target.empty()) continue;             // no key can sign: nobody else would believe us; or other nodes cannot be told what is purged
-    if (step == "peers") asks_peers = true;
     if (step == "peers" && !is_peers) add(source.places, std::move(near.before));
-    if (step == "parent" && asker.tiers < contracts::kMaxTiers) add_parents(making, key);
+    if (step == "parent" && asks_parents) add_parents(making, key);
   }
   if (source.places.empty()) add_origins(making, channel, *uri);
-  if (asks_peers) add(source.places, std::move(near.behind));
+  add(source.places, std::move(near.behind));
   return source;
 }
 

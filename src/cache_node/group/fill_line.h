@@ -80,7 +80,7 @@ struct FillSource {
   Signing signing;
 };
 
-/// `purges`: those that cover the object; where they are too many to be told, no other node is asked.
+/// `purges`: those that cover the object; where they are too many to be told, no other node is asked, unless the configuration knows no origin.
 /// Errors: invalid_input for a path that names nothing at the channel's origins.
 base::Result<FillSource> fill_line(const NodeView&, const Peers&, const contracts::ChannelEntry&, const contracts::Link&, const ObjectKey&, Asker,
                                    base::WallTime now, KnownPurges::Covering purges = {});

@@ -13,6 +13,8 @@ namespace {
 namespace json = base::json;
 using By = contracts::PurgeOrder::By;
 
+constexpr auto kUntoldPeriod = std::chrono::minutes(5);
+
 /// Equal for purges of which the newest stands for all.
 std::string name_of(const contracts::NamedPurge& purge) {
   return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::word(purge.order.by)) + (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
@@ -136,7 +138,7 @@ void KnownPurges::forget(At at) {
 bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) const {
   const auto mark = contracts::purge_mark({entry.purge.id, entry.purge.order, age_of(entry)});
   if (++count > contracts::kMaxPurgeMarks || covering.marks.size() + 1 + mark.size() > contracts::kMaxPurgeMarkBytes) {
-    covering = {"", true};
+    covering.is_too_much = true;
     return false;
   }
   if (!covering.marks.empty()) covering.marks += ' ';
@@ -155,8 +157,17 @@ KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
   const std::lock_guard lock(mutex_);
   forget_old();
   auto covering = collect(text);
-  if (covering.is_too_much) untold_.add();
+  if (covering.is_too_much) say_too_much();
   return covering;
+}
+
+/// Each fill is counted, and the log hears of it once in a while.
+void KnownPurges::say_too_much() {
+  untold_.add();
+  const auto now = clock_.steady_now();
+  if (untold_logged_ && now - *untold_logged_ < kUntoldPeriod) return;
+  untold_logged_ = now;
+  log_.warning("cache_node", "purges_too_many_to_tell", {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
 }
 
 KnownPurges::Covering KnownPurges::collect(const std::string& text) const {

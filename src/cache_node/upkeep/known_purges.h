@@ -14,6 +14,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -47,8 +48,8 @@ class KnownPurges {
 
   /// Those that cover the object of this key; of those by tag all, for nobody knows the tags of what is not here.
   struct Covering {
-    std::string marks;           // for the field; empty where there is none
-    bool is_too_much = false;    // they find no room: other nodes must not be asked
+    std::string marks;           // for the field: those that find room; empty where there is none
+    bool is_too_much = false;    // not all find room: other nodes should not be asked
   };
   Covering covering(std::string_view key_text);
 
@@ -79,6 +80,7 @@ class KnownPurges {
   void load(const base::json::Value&);
   void add(Entry);
   void forget_old();
+  void say_too_much();
   void forget(At);
   ByValue& table(contracts::PurgeOrder::By);
   Covering collect(const std::string& text) const;
@@ -91,6 +93,7 @@ class KnownPurges {
   std::string path_;                                 // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;                         // guards what follows
+  std::optional<base::SteadyTime> untold_logged_;
   Entries entries_;
   std::unordered_map<std::string, At> by_name_;      // issuer, kind and value
   ByValue urls_, prefixes_, channels_, tags_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "contracts/purge_mark.h"
+
 using namespace tribune;
 using namespace tribune::cache_node;
 
@@ -20,10 +22,10 @@ struct Fixture {
     view.settings.group = "arena";
     for (const char* id : {"a", "b", "c", "d"}) peers.push_back({id, std::string("http://") + id + ".test"});
   }
-  FillSource line(std::string own, int segment = 1, Asker asker = {}) {
+  FillSource line(std::string own, int segment = 1, Asker asker = {}, KnownPurges::Covering purges = {}) {
     view.settings.id = std::move(own);
     const contracts::Link link{"demo", "e1", "seg" + std::to_string(segment) + ".ts", "", 1'750'000'000 + 3'600};
-    return fill_line(view, peers, channel, link, object_key(link), asker, kNow).value();
+    return fill_line(view, peers, channel, link, object_key(link), asker, kNow, std::move(purges)).value();
   }
   /// Those that are asked while the origin can be reached.
   static std::vector<std::string> names(const FillSource& source) {
@@ -125,6 +127,30 @@ TEST_CASE_FIXTURE(Fixture, "behind the origin stand at most two of the nodes tha
   CHECK(any);
   view.settings.fill = {"origin"};
   CHECK(last_resorts(line("a")).empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "nodes that cannot be told all that is purged are left out, but not the tier above where it is the only way to the origin") {
+  view.settings.parents = {"http://up.test"};
+  const KnownPurges::Covering too_much{"k-1;channel;hard;0;demo", true};
+  for (int segment = 0; segment < 20; ++segment) {
+    view.settings.fill = {"peers", "parent", "origin"};
+    CHECK(names(line("a", segment, {}, too_much)) == std::vector<std::string>{"http://origin.test"});
+    CHECK(last_resorts(line("a", segment, {}, too_much)).empty());
+    view.settings.fill = {"peers", "parent"};
+    const auto source = line("a", segment, {}, too_much);
+    REQUIRE(names(source) == std::vector<std::string>{"parent http://up.test"});
+    CHECK(last_resorts(source).empty());
+    CHECK(source.signing.fields(source.places[0], kNow).first(contracts::kPurgesHeader) == too_much.marks);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "peers that the order of the steps does not name are not asked, nor as a last resort") {
+  view.settings.parents = {"http://up.test"};
+  view.settings.fill = {"parent", "origin"};
+  for (int segment = 0; segment < 20; ++segment) {
+    CHECK(names(line("a", segment)) == std::vector<std::string>{"parent http://up.test", "http://origin.test"});
+    CHECK(last_resorts(line("a", segment)).empty());
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a last resort is asked as one who is stranded") {
