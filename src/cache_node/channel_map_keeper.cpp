@@ -15,6 +15,11 @@
 
 namespace tribune::cache_node {
 
+namespace {
+/// What its playlists listed is old by then, and nobody can ask it for another.
+constexpr auto kBelieved = std::chrono::hours(24);
+}
+
 base::Status replace_file(const std::string& path, std::string_view content) {
   const auto failed = [&](const char* what) {
     return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), true);
@@ -47,7 +52,7 @@ void ChannelMapKeeper::load() {
     log_.warning("cache_node", "channel_map_damaged", {{"file", path_}, {"error", map.error().text}});
     return;
   }
-  if (auto listed = contracts::listed_from_answer(json); listed && *listed) take_listed(std::move(**listed), "");
+  if (auto listed = contracts::listed_from_answer(json); listed && *listed) take_listed(std::move(**listed), "", {}, {});
   log_.info("cache_node", "channel_map_loaded", {{"version", map->version}, {"channels", map->channels.size()}});
   map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
 }
@@ -60,14 +65,21 @@ std::optional<std::int64_t> ChannelMapKeeper::listed_from(std::string_view chann
 }
 
 /// Whether anything changed.
-bool ChannelMapKeeper::take_listed(contracts::ListedLinks listed, const std::string& balancer) {
+bool ChannelMapKeeper::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
   const std::lock_guard lock(mutex_);
-  if (const auto known = said_.find(balancer); known != said_.end() && known->second == listed) return false;
-  said_[balancer] = std::move(listed);
-  if (!balancer.empty()) said_.erase("");
+  const auto is_over = [&](const auto& entry) {
+    if (entry.first == balancer) return false;
+    const bool is_unknown = !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
+    return entry.first.empty() || is_unknown || now - entry.second.heard > kBelieved;
+  };
+  const auto ended = std::erase_if(said_, is_over);
+  const auto known = said_.find(balancer);
+  const bool is_same = known != said_.end() && known->second.links == listed;
+  said_[balancer] = {std::move(listed), now};
+  if (is_same && ended == 0) return false;
   auto oldest = std::make_shared<contracts::ListedLinks>();
-  for (const auto& [name, links] : said_)
-    for (const auto& [channel, from] : links) {
+  for (const auto& [name, one] : said_)
+    for (const auto& [channel, from] : one.links) {
       const auto [entry, is_new] = oldest->emplace(channel, from);
       if (!is_new) entry->second = std::min(entry->second, from);
     }
@@ -75,12 +87,12 @@ bool ChannelMapKeeper::take_listed(contracts::ListedLinks listed, const std::str
   return true;
 }
 
-base::Status ChannelMapKeeper::take(const std::string& json, const std::string& balancer) {
+base::Status ChannelMapKeeper::take(const std::string& json, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
   auto map = contracts::channel_map_from_json(json);
   if (!map) return tl::unexpected(map.error());
   auto listed = contracts::listed_from_answer(json);
   if (!listed) return tl::unexpected(listed.error());
-  const bool has_listed = *listed && take_listed(std::move(**listed), balancer);
+  const bool has_listed = *listed && take_listed(std::move(**listed), balancer, now, configured);
   const auto known = map_.get();
   const bool is_known = known && *known == *map;
   if (is_known && !has_listed) return {};

@@ -121,7 +121,7 @@ std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer&
   const auto context = "200 " + contracts::heartbeat_path(view->settings.id);
   if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature, parts_.clock.wall_now(), view->clock_skew); !verified)
     return "its answer: " + verified.error().text;
-  if (const auto taken = parts_.channels.take(answer.body, balancer.url); !taken) return taken.error().text;
+  if (const auto taken = parts_.channels.take(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers); !taken) return taken.error().text;
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
   parts_.peers.take(balancer.url, std::move(*peers));

@@ -346,6 +346,28 @@ TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also 
   CHECK_FALSE(later.listed_from("demo"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "what a balancer listed counts no longer when it is no balancer of this node any more, or for a day after it went away") {
+  const auto answer = [](std::int64_t from) {
+    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" + std::to_string(from) + "}}";
+  };
+  const std::vector<std::string> both{"http://b1", "http://b2"};
+  const base::SteadyTime begin{std::chrono::hours(1)};
+  ChannelMapKeeper keeper("", node.housekeeper, node.log);
+  REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
+  REQUIRE(keeper.take(answer(700), "http://b2", begin, both));
+  CHECK(keeper.listed_from("demo") == 500);
+  REQUIRE(keeper.take(answer(700), "http://b2", begin, {"http://b2"}));   // says the same, but is alone now
+  CHECK(keeper.listed_from("demo") == 700);
+
+  REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
+  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(24), both));
+  CHECK(keeper.listed_from("demo") == 500);
+  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(25), both));
+  CHECK(keeper.listed_from("demo") == 700);
+  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(60), both));   // nobody else speaks: it is believed
+  CHECK(keeper.listed_from("demo") == 700);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists list it, and a forged one is not") {
   node.fill("seg1.ts", body);
   auto link = node.link();
