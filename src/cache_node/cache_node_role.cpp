@@ -76,7 +76,11 @@ class CacheNodeRole final : public runtime::Role {
     });
   }
 
-  ~CacheNodeRole() override { shrinker_->set_also({}); }
+  /// Also where it never came to stop(): queued work uses parts that go before the thread does.
+  ~CacheNodeRole() override {
+    shrinker_->set_also({});
+    housekeeper_.finish_queued();
+  }
 
   std::string_view name() const override { return "cache_node"; }
 
