@@ -100,9 +100,7 @@ bool RequestFlow::take_token(runtime::Worker& worker, Viewer& viewer, std::strin
 bool RequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
   using Renewal = access::Admission::Renewal;
   const auto& token = viewer.token;
-  const auto client = counted_client(viewer.request().client, viewer.view->shared_networks);
-  const access::Visitor visitor{.channel = viewer.channel->id, .account = token.owner.account, .device = token.owner.device, .client = client.address,
-                                .network = client.network, .opened = token.opened};
+  const auto visitor = viewer.visitor();
   auto renewal = parts_.admission.renew(viewer.token.session, visitor, idle);
   if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;

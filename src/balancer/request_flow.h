@@ -100,7 +100,7 @@ class RequestFlow {
   void answer_document(Viewer&, base::Result<DocumentPtr>);
 
   // request_flow_waiting.cpp: viewers who wait, or waited
-  access::Decision decide_on(const Viewer&, const access::TicketClaim*);
+  access::Decision decide_on(Viewer&, const access::TicketClaim*);
   bool queue(Viewer&, const access::Queued&);
   bool turn_away(Viewer&, const access::Refused&);
   void give_back(Viewer&);

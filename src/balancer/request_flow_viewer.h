@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "balancer/entrance/passes.h"
 #include "balancer/request_flow.h"
 #include "contracts/ticket.h"
 #include "http/uri.h"
@@ -30,8 +32,17 @@ struct RequestFlow::Viewer {
   bool is_new = false;                          // this request opened the session, or the place in the queue
   bool is_counted = false;                      // Sessions knows it, and will say when it is released
   Asking asking{};
+  std::optional<CountedClient> client{};        // read once, by counted()
+  bool is_network_heard = false;                // a request speaks for its network once
 
   const http::Request& request() const { return exchange->request(); }
+  /// Who asks, as admission counts; its address lives as long as this. The network is named to the first who asks for it.
+  access::Visitor visitor() {
+    if (!client) client = counted_client(request().client, view->shared_networks);
+    const auto network = std::exchange(is_network_heard, true) ? 0 : client->network;
+    return {.channel = channel->id, .account = token.owner.account, .device = token.owner.device, .client = client->address, .network = network,
+            .opened = token.opened};
+  }
   /// What says which player asks: the User-Agent, and "player" of the query, for a browser does not say which player runs in it.
   std::string player() const {
     std::string text(request().headers.first("User-Agent").value_or(""));

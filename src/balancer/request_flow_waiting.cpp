@@ -20,12 +20,8 @@
 
 namespace tribune::balancer {
 
-access::Decision RequestFlow::decide_on(const Viewer& viewer, const access::TicketClaim* ticket) {
-  const auto client = counted_client(viewer.request().client, viewer.view->shared_networks);
-  const auto& owner = viewer.token.owner;
-  const access::Visitor visitor{.channel = viewer.channel->id, .account = owner.account, .device = owner.device, .client = client.address,
-                                .network = client.network, .opened = viewer.token.opened};
-  return decide(parts_.admission, parts_.router, visitor, asked_of(viewer), ticket, viewer.view->session_idle);
+access::Decision RequestFlow::decide_on(Viewer& viewer, const access::TicketClaim* ticket) {
+  return decide(parts_.admission, parts_.router, viewer.visitor(), asked_of(viewer), ticket, viewer.view->session_idle);
 }
 
 bool RequestFlow::queue(Viewer& viewer, const access::Queued& queued) {

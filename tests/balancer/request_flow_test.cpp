@@ -261,6 +261,21 @@ TEST_CASE("A session whose playlist has ended lasts as long as its segments, and
   CHECK(s.admission.sessions() == 0);
 }
 
+TEST_CASE("A request speaks for its client's network once, however often it renews the session") {
+  Stage s;
+  access::AccessSettings settings;
+  settings.max_networks_per_session = 1;
+  s.admission.configure(settings, {{"direct", 5}});
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // renewed once more, for longer
+  s.address = "10.1.0.1";
+  const auto base = s.open("direct");
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.metric("tribune_access_shared_requests_total") == 0);
+  s.address = "10.2.0.1";
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.metric("tribune_access_shared_requests_total") == 1);
+}
+
 TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown out") {
   Stage s;
   Stage former;

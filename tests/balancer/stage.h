@@ -164,6 +164,7 @@ struct Stage {
     request.path = target.substr(0, mark);
     if (mark != std::string::npos) request.query = target.substr(mark + 1);
     request.headers = std::move(headers);
+    request.client = address;
     http::Router routes;
     routes.add({http::Method::get}, "/live/{channel}/index.m3u8", 0);
     routes.add({http::Method::get}, "/live/{channel}/~{session}/{path...}", 1);
@@ -209,6 +210,7 @@ struct Stage {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 1));
   }
   std::int64_t sequence = 0;
+  std::string address;   // of who asks
 };
 
 inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};   // gets direct links
