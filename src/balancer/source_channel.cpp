@@ -54,6 +54,20 @@ void SourceChannel::load(const TimelineRecords& records) {
   saved_epoch_ = timeline_.current().epoch;
 }
 
+TimelineRecords SourceChannel::leave() {
+  const auto now = services_.clock.steady_now();
+  const auto wall = services_.clock.wall_now();
+  TimelineRecords records;
+  if (timeline_.current().epoch.empty()) return records;   // nothing was listed
+  for (const auto& track : timeline_.tracks()) records[track] = timeline_.save_track(track, now, wall);
+  for (const auto& [key, record] : saved_children_) records[std::string(kChildrenMark) + key] = record;
+  if (const auto root = playlists_.find(kIndexPath); root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
+    records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
+  records[""] = timeline_.save_channel(now, wall);
+  if (!is_generation_saved()) store_.put(kTimelinesTable, config_.id + "\n", records[""]);
+  return records;
+}
+
 void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<const base::KeyRing> keys) {
   const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins && config.backup_origins == config_.backup_origins;
   const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;

@@ -71,6 +71,8 @@ class SourceChannel {
 
   /// Once, before the first configure().
   void load(const TimelineRecords&);
+  /// What a channel of this id that is made later is to load; the newest generation is on disk, too.
+  TimelineRecords leave();
   /// Another source or other origins begin anew, on the same timeline.
   void configure(const contracts::Channel&, std::shared_ptr<const base::KeyRing>);
 

@@ -45,7 +45,7 @@ SourceSettings with_texts(SourceSettings settings, runtime::Services& services) 
 
 struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NewsDesk* n, std::shared_ptr<base::ChannelLabels> l)
-      : services(s), store(st), settings(with_texts(se, s)), news(n), labels(std::move(l)), owned(s.workers.size()) {}
+      : services(s), store(st), settings(with_texts(se, s)), news(n), labels(std::move(l)), owned(s.workers.size()), left(s.workers.size()) {}
 
   runtime::Services& services;
   store::Store& store;
@@ -55,6 +55,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   std::map<std::string, TimelineRecords> records;     // by channel; written by load(), before the workers run
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
   std::vector<OwnedChannels> owned;                   // each worker touches its own
+  std::vector<std::map<std::string, TimelineRecords>> left;   // in the same way: of channels that a reload took away, for when another brings them back
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
   std::atomic<bool> configured{false};
@@ -64,6 +65,13 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   SourceChannel* owned_channel(std::size_t worker, const std::string& id) {
     const auto found = owned[worker].find(id);
     return found == owned[worker].end() ? nullptr : found->second.get();
+  }
+
+  /// What the channel had listed when it was there last, in this process or a former one; null for one that is new.
+  const TimelineRecords* records_of(std::size_t worker, const std::string& id) const {
+    if (const auto here = left[worker].find(id); here != left[worker].end()) return &here->second;
+    const auto former = records.find(id);
+    return former == records.end() ? nullptr : &former->second;
   }
 
   template <class Call>
@@ -119,7 +127,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       auto& owned = inner->owned[slot->worker][id];
       if (!owned) {
         owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store, inner->settings, slot, inner->news);
-        if (const auto records = inner->records.find(id); records != inner->records.end()) owned->load(records->second);
+        if (const auto* records = inner->records_of(slot->worker, id)) owned->load(*records);
       }
       owned->configure(*event->find(id), keys);
     });
@@ -129,6 +137,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot = slot] {
         auto& owned = inner->owned[slot->worker];
         if (const auto gone = owned.find(slot->id); gone != owned.end()) {
+          if (auto records = gone->second->leave(); !records.empty()) inner->left[slot->worker][slot->id] = std::move(records);
           gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
           owned.erase(gone);
         }
