@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "hls/media/media_facts.h"
 #include "hls/media/parameter_sets.h"
@@ -168,8 +169,8 @@ void read_movie(std::string_view moov, Movie& movie) {
   }
 }
 
-/// How long the samples of a fragment last in the mean, in the track's timescale; 0: it does not say. The last one is left out where there are more:
-/// packagers stretch it to the end of the fragment.
+/// How long the samples of a fragment last in the mean, in the track's timescale; 0: it does not say. Samples far from the median are left
+/// out: packagers stretch the first or the last one of a fragment.
 double sample_duration(std::string_view traf, const Track& track) {
   constexpr std::uint32_t kBaseOffset = 0x1, kDescription = 0x2, kDuration = 0x8;                        // of tfhd
   constexpr std::uint32_t kDataOffset = 0x1, kFirstFlags = 0x4, kDurations = 0x100, kSizes = 0x200, kFlags = 0x400, kOffsets = 0x800;   // of trun
@@ -182,11 +183,20 @@ double sample_duration(std::string_view traf, const Track& track) {
   }
   const auto samples = from(trun, 8 + (run & kDataOffset ? 4 : 0) + (run & kFirstFlags ? 4 : 0));
   const std::size_t each = 4 + (run & kSizes ? 4 : 0) + (run & kFlags ? 4 : 0) + (run & kOffsets ? 4 : 0);
-  const auto listed = std::min<std::uint64_t>(number(trun, 4, 4), samples.size() / each);
-  const auto count = listed > 1 ? listed - 1 : listed;
-  double sum = 0;
-  for (std::uint64_t i = 0; i < count; ++i) sum += static_cast<double>(number(samples, static_cast<std::size_t>(i) * each, 4));
-  return count == 0 ? 0 : sum / static_cast<double>(count);
+  const auto count = std::min<std::uint64_t>(number(trun, 4, 4), samples.size() / each);
+  std::vector<double> lasts;
+  for (std::uint64_t i = 0; i < count; ++i) lasts.push_back(static_cast<double>(number(samples, static_cast<std::size_t>(i) * each, 4)));
+  if (lasts.empty()) return 0;
+  const auto middle = lasts.begin() + static_cast<std::ptrdiff_t>(lasts.size() / 2);
+  std::nth_element(lasts.begin(), middle, lasts.end());
+  const auto median = *middle;
+  double sum = 0, usual = 0;
+  for (const auto duration : lasts) {
+    if (duration < median * 0.9 || duration > median * 1.1) continue;
+    sum += duration;
+    ++usual;
+  }
+  return sum / usual;
 }
 
 void read_fragment(std::string_view moof, Movie& movie) {
