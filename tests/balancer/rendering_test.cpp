@@ -266,6 +266,7 @@ TEST_CASE("the compressed body is the same text") {
 
 TEST_CASE("children of a multivariant playlist are named under the session at the bare URL") {
   Scene s;
+  s.making.serves_documents = false;
   s.path = "index.m3u8";
   s.base = "http://origin/live/demo/main.m3u8";
   const auto source = playlist_of("#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/a.m3u8?t=1\"\r\n"
