@@ -107,10 +107,7 @@ TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are
   node.fill("seg1.ts", "old");
   std::promise<void> begun;
   std::atomic<int> told = 0;
-  node.housekeeper.add([&] {
-    begun.get_future().wait();
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  });
+  node.housekeeper.add([&] { begun.get_future().wait(); });
   orders.follow({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
   begun.set_value();
   node.housekeeper.finish_queued();
