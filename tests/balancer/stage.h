@@ -206,8 +206,8 @@ struct Stage {
   }
   double metric(const std::string& line) {
     const auto text = metrics.scrape();
-    const auto at = text.find(line + " ");
-    return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 1));
+    const auto at = text.find("\n" + line + " ");   // not its HELP
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 2));
   }
   std::int64_t sequence = 0;
   std::string address;   // of who asks
