@@ -120,6 +120,7 @@ base::Status Parser::read_tag(std::string_view line) {
   const auto colon = line.find(':');
   const auto* type = tag_type(trimmed(line.substr(1, colon == std::string_view::npos ? colon : colon - 1)));
   if (!type) return {};
+  const auto side = side_;
   if (auto fine = choose(*type); !fine || out_.lines[line_].text.empty()) return fine;
   take_value();
   const auto uris = out_.uris.size(), numbers = out_.numbers.size();
@@ -127,6 +128,7 @@ base::Status Parser::read_tag(std::string_view line) {
   if (fine || type->on_flaw == OnFlaw::refuse || fine.error().kind == base::ErrorKind::too_large) return fine;
   out_.uris.resize(uris);
   out_.numbers.resize(numbers);
+  side_ = side;   // what is dropped says nothing of the kind of playlist either
   if (auto noted = note(Flaw::tag, line_, std::move(fine.error())); !noted) return noted;
   out_.lines[line_].text = {};
   return {};
@@ -215,12 +217,27 @@ base::Status Parser::read_date_range() {
   return {};
 }
 
+// Players get what is left: it must be read as a playlist of the same kind.
+base::Status Parser::check_what_is_left() {
+  const auto told = side_of_tags();
+  if (told == side_) return {};
+  for (line_ = 1; told == Side::unknown && line_ < out_.lines.size(); ++line_) {
+    const auto content = trimmed(out_.lines[line_].text);
+    if (content.empty() || (content[0] == '#' && !content.starts_with("#EXT"))) continue;
+    if (content[0] != '#') break;
+    const auto* type = tag_type(trimmed(content.substr(1, std::min(content.find(':'), content.size()) - 1)));
+    if (!type || type->side == Side::unknown) continue;
+    if (type->side == side_) return {};
+    break;
+  }
+  return wrong("without what is dropped it is no playlist of its kind");
+}
+
 base::Status Parser::finish() {
   line_ = static_cast<std::uint32_t>(out_.lines.size() - 1);
-  switch (side_) {
-    case Side::media: return finish_media();
-    case Side::multivariant: return finish_multivariant();
-    case Side::unknown: break;
+  if (side_ != Side::unknown) {
+    auto finished = side_ == Side::media ? finish_media() : finish_multivariant();
+    return finished && !out_.flaws.empty() ? check_what_is_left() : finished;
   }
   return wrong("neither a media playlist nor a multivariant playlist: it has no tag of either");
 }

@@ -66,16 +66,19 @@ base::Status Parser::check_bytes() {
 }
 
 // As players tell the two kinds apart. Without such a tag, or with both, the first tag of either decides.
-void Parser::find_side() {
-  if (context_.strict) return;
+Parser::Side Parser::side_of_tags() const {
   bool has_segments = false, has_target = false, has_variants = false;
   for (const auto& line : out_.lines) {
     has_segments = has_segments || line.text.starts_with("#EXTINF:");
     has_target = has_target || line.text.starts_with("#EXT-X-TARGETDURATION");
     has_variants = has_variants || line.text.starts_with("#EXT-X-STREAM-INF:");
   }
-  if (has_variants && !has_segments) side_ = Side::multivariant;
-  if (!has_variants && (has_segments || has_target)) side_ = Side::media;
+  if (has_variants && !has_segments) return Side::multivariant;
+  return !has_variants && (has_segments || has_target) ? Side::media : Side::unknown;
+}
+
+void Parser::find_side() {
+  if (!context_.strict) side_ = side_of_tags();
 }
 
 base::Status Parser::salvage(std::string_view problem) {

@@ -28,6 +28,7 @@ class Parser {
   base::Status note(Flaw flaw, std::uint32_t line, base::Error as_error);
   base::Status drop(Flaw flaw, std::uint32_t line, std::string_view why);
   base::Status check_bytes();
+  Side side_of_tags() const;
   void find_side();
   base::Status salvage(std::string_view problem);
   base::Status derive_target_duration();
@@ -45,6 +46,7 @@ class Parser {
   base::Status read_define();
   base::Status read_version();
   base::Status read_date_range();
+  base::Status check_what_is_left();
   base::Status finish();
   base::Status finish_multivariant();
 

@@ -118,6 +118,14 @@ TEST_CASE("what is dropped leaves no URI, number or segment behind") {
   CHECK(playlist->segments[1].duration == std::chrono::seconds{1});
 }
 
+TEST_CASE("a control character that appears when another one is dropped goes too") {
+  const auto playlist = hls::parse(kHead + "# a\xC2\x01\x91" "b\n# \xC2\xC2\x91\x91\n" + kSegment);
+  REQUIRE(playlist);
+  const auto again = hls::parse(hls::write(*playlist, {}));
+  REQUIRE(again);
+  CHECK(again->flaws.empty());
+}
+
 TEST_CASE("flaws of one kind are counted, with the line of the first") {
   const auto playlist = hls::parse(kHead + "#EXTINF:2,\xFF\na.ts\n#EXTINF:2,\xFF\nb.ts\n");
   REQUIRE(playlist);
@@ -140,6 +148,9 @@ TEST_CASE("what no player plays, or players play differently, is refused") {
            kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n" + kSegment,
            std::string("#EXTM3U\r#EXT-X-TARGETDURATION:2\r#EXTINF:2,\ra.ts\r"),
            std::string("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:5\n"),
+           std::string("#EXTM3U\n#EXT-X-IMAGE-STREAM-INF:NO-ATTRIBUTE\nb.m3u8\n"),   // the only tag is one that is dropped
+           std::string("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"),
+           std::string("#EXTM3U\nplain.m4s\n#EXT-X-STREAM-INF:BANDWIDTH=1\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\",URI=\"a.m3u8\"\n"),
            std::string("#EXTM3U\n"),
        }) {
     CAPTURE(text);

@@ -26,6 +26,13 @@ TEST_CASE("a playlist that is not changed keeps every byte") {
     CAPTURE(name);
     const auto playlist = hls::parse(text);
     if (!playlist || !playlist->implied.empty()) continue;
+    if (!playlist->flaws.empty()) {   // what was repaired once stays as it is
+      const auto repaired = hls::write(*playlist, {});
+      const auto again = hls::parse(repaired);
+      REQUIRE(again);
+      CHECK(hls::write(*again, {}) == repaired);
+      continue;
+    }
     CHECK(hls::write(*playlist, {}) == text);
     CHECK(hls::write(*playlist, [](const hls::UriUse&) { return std::nullopt; }) == text);
     ++looked_at;
