@@ -31,7 +31,7 @@ std::string said(std::string_view sample) { return said(media_facts(bytes_of(sam
 
 std::string number(std::uint64_t value, int size) {
   std::string text;
-  for (int i = size; i-- > 0;) text.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+  for (int i = size; i-- > 0;) text.push_back(i < 8 ? static_cast<char>(value >> (8 * i) & 0xff) : '\0');
   return text;
 }
 
