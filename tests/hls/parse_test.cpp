@@ -212,7 +212,7 @@ TEST_CASE("oversized playlists are refused at the bound, before their content is
     const auto took = time_of_this_thread() - start;
     REQUIRE_FALSE(playlist.has_value());
     CHECK(playlist.error().kind == base::ErrorKind::too_large);
-    CHECK(took < 50ms);
+    CHECK(took < 250ms);   // reading such texts takes seconds
   };
   timed(kHead + std::string(50 << 20, 'x'));
   timed(kHead + "#EXTINF:2,\n" + std::string(1 << 20, 'a') + "\n");
