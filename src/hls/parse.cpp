@@ -184,6 +184,8 @@ base::Status Parser::add_uri_line(UriKind kind, std::string_view line) {
   const auto text = trimmed(line);
   auto uri = variables_.substitute(line_, text);
   if (!uri) return tl::unexpected(uri.error());
+  // Written out, such a line would be empty or a comment. As a reference it means the playlist itself (RFC 3986 section 4.4).
+  if (const auto reference = trimmed(*uri); reference.empty() || reference.front() == '#') return wrong("the variables make the URI a reference to the playlist itself");
   UriUse use;
   use.kind = kind;
   use.line = line_;

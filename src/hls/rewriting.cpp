@@ -22,6 +22,18 @@ std::string quotable(std::string_view value) {
   return out;
 }
 
+/// A variable's value as it is written into a line. A query parameter is percent-decoded, so it may hold any byte: those that would end the
+/// line or the quoted string are encoded.
+std::string written_out(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || c == '"') out += fmt::format("%{:02X}", byte);
+    else out += c;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view tag_name(std::string_view line) {
@@ -149,7 +161,7 @@ void Rewriting::expand_line(std::uint32_t line, const Values& values) {
   for (auto reference = next_reference(text, 0); reference && fits_; reference = next_reference(text, reference->begin + reference->length)) {
     const auto value = values.find(reference->name);
     if (value == values.end()) continue;
-    replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length), std::string(value->second));
+    replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length), written_out(value->second));
   }
 }
 

@@ -43,6 +43,18 @@ TEST_CASE("a restarted source goes on after a discontinuity where the old one en
   CHECK(joined->uris.back().generation == 1);
 }
 
+TEST_CASE("a query parameter cannot end a line of the joined playlist") {
+  hls::Context context;
+  context.query = "token=a%0A%23EXT-X-ENDLIST%22";
+  auto after = hls::parse(head(0) + "#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXTINF:2.0,\nnew-{$token}.ts\n", context);
+  REQUIRE(after);
+  const auto joined = hls::join(good(head(10) + segments("old", 10, 1)), 10, *after, {11, 1, 1});
+  REQUIRE(joined);
+  CHECK(joined->segments.size() == 2);
+  CHECK_FALSE(joined->ended);
+  CHECK(joined->uris.back().uri == "new-a%0A#EXT-X-ENDLIST%22.ts");
+}
+
 TEST_CASE("when the old tail has gone, the new timeline stands alone with the same numbers") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(4) + segments("new", 4, 2));

@@ -193,6 +193,11 @@ TEST_CASE("numbers that cannot be counted with are refused") {
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("bad offset") != std::string::npos);
 }
 
+TEST_CASE("a URI that its variables make empty or a fragment is an error") {
+  for (const std::string value : {"", " ", "#part", " #part"})
+    CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + value + "\"\n#EXTINF:2,\n{$v}\n").find("reference to the playlist itself") != std::string::npos);
+}
+
 TEST_CASE("an implied byte range needs the resource that it follows") {
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:10\n#EXTINF:2,\na\n").find("line 3: a byte range has no offset") == 0);
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n#EXT-X-BYTERANGE:10\n#EXTINF:2,\nb\n").find("line 6: ") == 0);
