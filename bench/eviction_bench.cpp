@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cache_node/sieve.h"
+#include "base/sieve.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "cache_node/index_journal.h"
+#include "cache_node/disk/index_journal.h"
 #include "object_ids.h"
 
 using namespace tribune;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <random>
 
-#include "cache_node/object_index.h"
+#include "cache_node/objects/object_index.h"
 
 namespace tribune::bench {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "balancer/rendering.h"
+#include "balancer/sources/rendering.h"
 #include "contracts/origin_path.h"
 
 using namespace tribune;
@@ -42,7 +42,7 @@ double seconds_of(Work work) {
 bool measure(const char* name, int segments) {
   base::SystemClock clock;
   base::Metrics metrics;
-  const auto texts = std::make_shared<RenderedTexts>(clock, metrics, 4ull << 30);
+  const auto texts = std::make_shared<RenderedPlaylists>(clock, metrics, 4ull << 30);
   auto source = hls::parse(source_text(segments));
   if (!source) return false;
   Timeline timeline{[] { return std::string("ep1"); }};

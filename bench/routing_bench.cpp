@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "balancer/routing/choosing.h"
-#include "balancer/routing/hash_orders.h"
+#include "balancer/routing/node_selection.h"
+#include "balancer/nodes/hash_orders.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "balancer/node_registry.h"
-#include "balancer/routing/choosing.h"
+#include "balancer/nodes/node_registry.h"
+#include "balancer/routing/node_selection.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -43,7 +43,7 @@ struct Second {
   double peak_to_mean = 0, group_peak_to_mean = 0, highest_load = 0;
 };
 
-struct World {
+struct Environment {
   base::ManualClock clock;
   base::Log log;
   base::Metrics metrics;
@@ -62,7 +62,7 @@ struct World {
     return settings;
   }
 
-  explicit World(int population) : log(silent()) {
+  explicit Environment(int population) : log(silent()) {
     std::vector<NodeSettings> nodes;
     std::string zones = R"({"zones":[)";
     for (int site = 0; site < kSites; ++site) {
@@ -228,7 +228,7 @@ int main(int count, char** words) {
     if (std::strcmp(words[i], "--viewers") == 0) population = std::atoi(words[i + 1]);
     if (std::strcmp(words[i], "--csv") == 0) csv = words[i + 1];
   }
-  World world(population);
+  Environment world(population);
   std::vector<Second> all;
   for (int now = 0; now < kEnd; ++now) all.push_back(world.second(now));
   report(all);

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "cache_node/object_index.h"
+#include "cache_node/objects/object_index.h"
 #include "object_ids.h"
 
 using namespace tribune;

@@ -110,8 +110,8 @@ void add_queue_fields(config::Section<AccessSettings>& section) {
 
 }  // namespace
 
-Limits AccessSettings::limits() const {
-  Limits limits;
+AccessLimits AccessSettings::limits() const {
+  AccessLimits limits;
   limits.global = {limit_of(max_sessions), rate_of(max_traffic_mbps)};
   limits.channels = limits_of(channels);
   limits.groups = limits_of(groups);

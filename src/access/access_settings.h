@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "access/limits.h"
-#include "access/networks_heard.h"
+#include "access/session_networks.h"
 #include "base/clock.h"
 #include "config/section.h"
 
@@ -52,7 +52,7 @@ struct AccessSettings {
   std::chrono::milliseconds traffic_settles{10'000};
 
   std::chrono::milliseconds lease() const { return lease_intervals * refresh * 6 / 5; }   // the slowest spread of the interval
-  Limits limits() const;
+  AccessLimits limits() const;
 };
 
 const config::Section<AccessSettings>& access_section();

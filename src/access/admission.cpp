@@ -123,7 +123,7 @@ void Admission::predict(std::string_view channel, double mbps) {
 Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
   const auto why_not = ticket ? inner.hear_network(ticket->session, visitor) : std::nullopt;
-  if (why_not) return Refused{*why_not == Renewal::shared ? Refusal::session_shared : Refusal::ticket_used};
+  if (why_not) return Refused{*why_not == Renewal::shared ? DenyReason::session_shared : DenyReason::ticket_used};
   if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
   // Another request of the same ticket may have been let in meanwhile.
@@ -182,14 +182,14 @@ bool Admission::is_waiting(std::string_view channel, const TicketClaim& ticket) 
   return entry->state == TicketState::unknown || entry->session == ticket.session;
 }
 
-bool Admission::move(SessionId id, const Place& place, bool must) {
+bool Admission::move(SessionId id, const AccountPlace& place, bool must) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
   return inner.move(id, {inner.scopes.at(ScopeKind::group, place.group), inner.scopes.at(ScopeKind::node, place.node)}, must);
 }
 
-std::shared_ptr<const PlaceLimits> Admission::place_limits() const {
+std::shared_ptr<const AccountSessionLimits> Admission::place_limits() const {
   return inner_->has_place_limits.load(std::memory_order_relaxed) ? inner_->place_limits.get() : nullptr;
 }
 
@@ -266,17 +266,17 @@ void Admission::measured(const Traffic& traffic) {
 std::size_t Admission::sessions() const { return inner_->sessions.count(); }
 std::size_t Admission::sessions(std::string_view channel) const { return inner_->sessions.count(channel); }
 
-std::string_view word(Refusal refusal) {
+std::string_view to_string(DenyReason refusal) {
   switch (refusal) {
-    case Refusal::queue_full: return "queue_full";
-    case Refusal::account_full: return "account_full";
-    case Refusal::too_many_tickets: return "too_many_tickets";
-    case Refusal::too_many_sessions: return "too_many_sessions";
-    case Refusal::session_shared: return "session_shared";
-    case Refusal::ticket_unknown: return "ticket_unknown";
-    case Refusal::ticket_expired: return "ticket_expired";
-    case Refusal::ticket_used: return "ticket_used";
-    case Refusal::busy: return "busy";
+    case DenyReason::queue_full: return "queue_full";
+    case DenyReason::account_full: return "account_full";
+    case DenyReason::too_many_tickets: return "too_many_tickets";
+    case DenyReason::too_many_sessions: return "too_many_sessions";
+    case DenyReason::session_shared: return "session_shared";
+    case DenyReason::ticket_unknown: return "ticket_unknown";
+    case DenyReason::ticket_expired: return "ticket_expired";
+    case DenyReason::ticket_used: return "ticket_used";
+    case DenyReason::busy: return "busy";
   }
   return "";
 }

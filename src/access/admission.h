@@ -25,7 +25,7 @@
 #include "access/access_settings.h"
 #include "access/limits.h"
 #include "access/past_sessions.h"
-#include "access/places.h"
+#include "access/account_sessions.h"
 #include "access/queue_status.h"
 #include "access/session_record.h"
 #include "access/sessions.h"
@@ -48,7 +48,7 @@ struct Visitor {
   std::string_view group{};      // of cache nodes, and the node, where routing would send it now. Empty: not known
   std::string_view node{};
   std::int64_t opened = 0;       // when its session began, in unix seconds: the account's oldest is the one that began first. 0: not told
-  std::span<const Place> others{};   // where it may watch when that one is full, in this order
+  std::span<const AccountPlace> others{};   // where it may watch when that one is full, in this order
 };
 
 /// What a verified ticket says. `contracts::Ticket` has the same members, signed.
@@ -80,7 +80,7 @@ struct Queued {
   std::chrono::milliseconds retry_after{0};    // the refresh interval, spread by up to a fifth, always the same for one ticket
 };
 
-enum class Refusal {
+enum class DenyReason {
   queue_full,        // 503: come back after `come_back`
   account_full,      // 403: `devices` watch
   too_many_tickets,  // 429: of this client's address
@@ -91,10 +91,10 @@ enum class Refusal {
   ticket_used,       // 403: its session was opened, and has ended
   busy,              // 503: more newcomers at once than numbers on disk; come back at once
 };
-std::string_view word(Refusal);
+std::string_view to_string(DenyReason);
 
 struct Refused {
-  Refusal reason;
+  DenyReason reason;
   std::vector<std::string> devices{};
   std::chrono::seconds come_back{0};
 };
@@ -163,9 +163,9 @@ class Admission {
 
   /// The session watches at another place from now on. Unless it `must`, for it cannot stay where it is, it may not where there is no
   /// room: false then, and nothing is changed. A session that is not counted may always.
-  bool move(SessionId, const Place&, bool must);
+  bool move(SessionId, const AccountPlace&, bool must);
   /// Null while no group and no node has a limit.
-  std::shared_ptr<const PlaceLimits> place_limits() const;
+  std::shared_ptr<const AccountSessionLimits> place_limits() const;
 
   /// Who waits and leaves gives the place up. False: it was none.
   bool cancel(std::string_view channel, const TicketClaim&);
@@ -182,12 +182,12 @@ class Admission {
 
   void measured(const Traffic&);
 
-  Limits limits() const;
+  AccessLimits limits() const;
   /// Replaces what the JSON names, at once and for good (it outlives restarts and wins over the configuration); watchers stay.
-  /// `on_kept` runs once it is on disk or was refused there (then it is tried again), on the store's thread; not when there is an error.
-  base::Status change_limits(std::string_view json, store::Store::OnCommitted on_kept = {});
+  /// `on_durable` runs once it is on disk or was refused there (then it is tried again), on the store's thread; not when there is an error.
+  base::Status change_limits(std::string_view json, store::Store::OnCommitted on_durable = {});
   /// Back to the limits of the configuration.
-  void reset_limits(store::Store::OnCommitted on_kept = {});
+  void reset_limits(store::Store::OnCommitted on_durable = {});
 
   /// Empty channel: everything.
   void set_drill(std::string_view channel, const Drill&);

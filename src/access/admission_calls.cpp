@@ -30,16 +30,16 @@ bool ChannelQueue::has_waiting() const {
   return std::any_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->line.has_head(); });
 }
 
-PlaceList Admission::Inner::places_of(const Visitor& visitor) {
-  PlaceList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
+AccountSessionList Admission::Inner::places_of(const Visitor& visitor) {
+  AccountSessionList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
   for (const auto& other : visitor.others) {
-    const PlaceScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
+    const AccountSessionScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
     if (places.size() < kMostPlaces && std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
   }
   return places;
 }
 
-ScopeSet Admission::Inner::scopes_at(const ChannelQueue& queue, const PlaceScopes& place) {
+ScopeSet Admission::Inner::scopes_at(const ChannelQueue& queue, const AccountSessionScopes& place) {
   return {&scopes.global(), queue.scope, place.group, place.node};
 }
 
@@ -161,7 +161,7 @@ Lane* Admission::Inner::next_lane(ChannelQueue& queue) {
 /// Steps over those who lost their place.
 void Admission::Inner::find_head(Lane& lane, std::size_t& skips) {
   const auto now = clock.steady_now();
-  const auto least = Line::ticks(now - settings.lease());
+  const auto least = TicketQueue::ticks(now - settings.lease());
   auto& line = lane.line;
   while (line.has_head() && skips <= kMostSkips) {
     const auto number = line.head();
@@ -236,7 +236,7 @@ void Admission::Inner::call_passed(ChannelQueue& queue) {
 
 /// Leaves out those at the head who gave up. False when nobody is left.
 bool Admission::Inner::trim_passed(ChannelQueue& queue, std::deque<Passed>& line) {
-  const auto least = Line::ticks(clock.steady_now() - settings.lease());
+  const auto least = TicketQueue::ticks(clock.steady_now() - settings.lease());
   for (; !line.empty(); line.pop_front()) {
     auto& lane = *queue.lanes[line.front().lane];
     const auto number = line.front().number;
@@ -282,7 +282,7 @@ void Admission::Inner::expire(ChannelQueue& queue, Lane& lane) {
     auto* entry = lane.line.find(due.number);
     if (!entry || entry->state != TicketState::called) continue;
     const auto set = scopes_of(queue, *entry);
-    const auto silent = std::chrono::milliseconds{100} * (Line::ticks(now) - entry->heard);
+    const auto silent = std::chrono::milliseconds{100} * (TicketQueue::ticks(now) - entry->heard);
     due.until = may_claim(set) ? now + kept_for() - silent : now + kept_for();
     if (due.until > now) {
       calls.insert(std::upper_bound(calls.begin(), calls.end(), due, [](const auto& a, const auto& b) { return a.until < b.until; }), due);
@@ -335,7 +335,7 @@ void Admission::Inner::age() {
 
 /// What who chooses nodes should know of their limits.
 void Admission::Inner::tell_places() {
-  auto now = std::make_shared<PlaceLimits>();
+  auto now = std::make_shared<AccountSessionLimits>();
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   for (const auto& [id, queue] : channels) least = std::min(least, queue->kbps);
   scopes.each([&](const Scope& scope) {

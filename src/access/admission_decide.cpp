@@ -67,7 +67,7 @@ bool Admission::Inner::is_unheard_account(const Visitor& visitor) const {
 namespace {
 
 Refused account_full(const Account& account) {
-  Refused refused{Refusal::account_full};
+  Refused refused{DenyReason::account_full};
   for (const auto& device : account.devices) refused.devices.push_back(device.name);
   return refused;
 }
@@ -76,11 +76,11 @@ Refused account_full(const Account& account) {
 
 namespace {
 
-Refused too_many_sessions() { return {Refusal::too_many_sessions, {}, 60s}; }
+Refused too_many_sessions() { return {DenyReason::too_many_sessions, {}, 60s}; }
 
 }  // namespace
 
-std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const PlaceList& places) {
+std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const AccountSessionList& places) {
   for (const auto& place : places)
     if (const auto set = scopes_at(queue, place); may_enter(queue, set)) return set;
   return std::nullopt;
@@ -98,7 +98,7 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
     // The oldest device's room is the newest one's, when it is of the same channel: nobody else is let in or kept out by it.
     const auto oldest = account->devices.front().session;
     const auto held = holdings.at(oldest).scopes;
-    const bool is_same = held.channel == queue.scope && std::count(places.begin(), places.end(), PlaceScopes{held.group, held.node}) > 0;
+    const bool is_same = held.channel == queue.scope && std::count(places.begin(), places.end(), AccountSessionScopes{held.group, held.node}) > 0;
     set = is_same ? held : entrance(queue, places);
     if (!set) return join(queue, visitor, places);
     end(oldest);
@@ -109,12 +109,12 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
   }
   result.session = new_id();
   result.node = name_of(*set);
-  if (!open(result.session, visitor, *set, queue.kbps, idle)) return Refused{Refusal::busy};
+  if (!open(result.session, visitor, *set, queue.kbps, idle)) return Refused{DenyReason::busy};
   granted.add();
   return result;
 }
 
-Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const PlaceList& places) {
+Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const AccountSessionList& places) {
   Lane* lane = queue.lanes.front().get();
   for (const auto& candidate : queue.lanes)
     if (candidate->name == visitor.lane) lane = candidate.get();
@@ -123,15 +123,15 @@ Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, con
   if (queue.waiting() >= most || lane->line.heard_in_line() >= most_in_line || lane->line.in_line() >= most_in_line + kMostUnknown) {
     const auto rate = lane->line.calls_per_second();
     const auto come_back = rate ? std::clamp(static_cast<double>(most) / 10 / *rate, 10.0, 3'600.0) : 60.0;
-    return Refused{Refusal::queue_full, {}, std::chrono::seconds(static_cast<std::int64_t>(come_back))};
+    return Refused{DenyReason::queue_full, {}, std::chrono::seconds(static_cast<std::int64_t>(come_back))};
   }
   const auto client = client_of(visitor);
   if (client != 0) {
     const auto found = clients.find(client);
-    if (found != clients.end() && found->second >= settings.max_tickets_per_address) return Refused{Refusal::too_many_tickets, {}, 60s};
+    if (found != clients.end() && found->second >= settings.max_tickets_per_address) return Refused{DenyReason::too_many_tickets, {}, 60s};
   }
   if (lane->line.next() >= lane->disk.reserved) write_behind(*lane);
-  if (lane->line.next() >= lane->disk.reserved || is_stopping) return Refused{Refusal::busy, {}, 1s};
+  if (lane->line.next() >= lane->disk.reserved || is_stopping) return Refused{DenyReason::busy, {}, 1s};
   TicketClaim ticket{lane->line.queue(), lane->index, 0, new_id()};
   if (client != 0) ++clients[client];
   ticket.number = lane->line.join(ticket.session, client, lists.number(places), clock.steady_now());
@@ -160,12 +160,12 @@ Queued Admission::Inner::queued(const ChannelQueue& queue, Lane& lane, const Tic
 
 void Admission::Inner::hear(Lane& lane, const Visitor& visitor, const TicketClaim& ticket, TicketEntry& entry) {
   const auto now = clock.steady_now();
-  entry.heard = Line::ticks(now);
+  entry.heard = TicketQueue::ticks(now);
   if (entry.state != TicketState::unknown && entry.state != TicketState::silent) return;
   if (entry.state == TicketState::unknown) {
     entry.session = ticket.session;
     entry.client = client_of(visitor);
-    entry.joined = Line::ticks(now);
+    entry.joined = TicketQueue::ticks(now);
   }
   if (entry.client != 0) ++clients[entry.client];
   lane.line.set_state(ticket.number, TicketState::waiting);
@@ -174,19 +174,19 @@ void Admission::Inner::hear(Lane& lane, const Visitor& visitor, const TicketClai
 Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& asking, const TicketClaim& ticket, std::chrono::milliseconds idle) {
   auto visitor = asking;
   if (ticket.issued > 0 && (visitor.opened == 0 || ticket.issued < visitor.opened)) visitor.opened = ticket.issued;   // its oldest pass
-  if (ticket.lane >= queue.lanes.size()) return Refused{Refusal::ticket_unknown};
+  if (ticket.lane >= queue.lanes.size()) return Refused{DenyReason::ticket_unknown};
   auto& lane = *queue.lanes[ticket.lane];
   auto& line = lane.line;
-  if (ticket.queue != line.queue() || ticket.number == 0 || ticket.number >= line.next()) return Refused{Refusal::ticket_unknown};
+  if (ticket.queue != line.queue() || ticket.number == 0 || ticket.number >= line.next()) return Refused{DenyReason::ticket_unknown};
   auto* entry = line.find(ticket.number);
   if (!entry) return spent(queue, visitor, ticket, false, idle);
   if (entry->state >= TicketState::done) return spent(queue, visitor, ticket, entry->state == TicketState::claimed, idle);
   const bool is_late = entry->state == TicketState::unknown && line.place_of(ticket.number) <= line.served();
-  if (entry->state != TicketState::unknown && entry->session != ticket.session) return Refused{Refusal::ticket_unknown};
+  if (entry->state != TicketState::unknown && entry->session != ticket.session) return Refused{DenyReason::ticket_unknown};
   if (is_late) {
     // Of a former run, and its turn came before it was heard again: first as soon as there is room.
     entry->session = ticket.session;
-    entry->joined = Line::ticks(clock.steady_now());
+    entry->joined = TicketQueue::ticks(clock.steady_now());
     line.set_state(ticket.number, TicketState::passed);
     pass(queue, lane, ticket.number, *entry);
     has_changed = true;
@@ -210,7 +210,7 @@ Decision Admission::Inner::holder(ChannelQueue& queue, const Visitor& asking, co
 Decision Admission::Inner::spent(ChannelQueue& queue, const Visitor& visitor, const TicketClaim& ticket, bool was_claimed,
                                  std::chrono::milliseconds idle) {
   const bool is_over = past.is_ended(ticket.session);
-  const Refused too_late{was_claimed || is_over ? Refusal::ticket_used : Refusal::ticket_expired};
+  const Refused too_late{was_claimed || is_over ? DenyReason::ticket_used : DenyReason::ticket_expired};
   if (is_over || is_expired(ticket.session, ticket.issued)) return too_late;
   const bool is_of_former_run = is_in_grace(clock.steady_now()) && !was_claimed;
   const auto places = places_of(visitor);
@@ -240,7 +240,7 @@ Decision Admission::Inner::claim(ChannelQueue& queue, Lane& lane, const Visitor&
     return queued(queue, lane, ticket, false);
   }
   lane.claimed.add();
-  lane.waited.observe(static_cast<double>(Line::ticks(clock.steady_now()) - entry.joined) / 10);
+  lane.waited.observe(static_cast<double>(TicketQueue::ticks(clock.steady_now()) - entry.joined) / 10);
   lane.line.set_state(ticket.number, TicketState::claimed);
   record("ticket_claimed", lane, ticket.number);
   granted.add();

@@ -39,7 +39,7 @@ bool Admission::Inner::restore(SessionId id, const SessionRecord& kept) {
 }
 
 /// What the next process needs to know of it. A move or a longer life is written anew, a renewal is not.
-void Admission::Inner::write_down(SessionId id, const Holding& holding) {
+void Admission::Inner::write_down(SessionId id, const SessionHolding& holding) {
   if (!store) return;
   const auto& set = holding.scopes;
   SessionRecord kept{.channel = set.channel->id, .group = set.group ? set.group->id : "", .node = set.node ? set.node->id : "", .account = {}, .device = {},
@@ -63,7 +63,7 @@ void Admission::Inner::note_end(SessionId id, std::chrono::milliseconds idle) {
   write_down(id, found->second);
 }
 
-void Holding::last_for(std::chrono::milliseconds idle, std::int64_t now) {
+void SessionHolding::last_for(std::chrono::milliseconds idle, std::int64_t now) {
   idle_seconds = std::chrono::ceil<std::chrono::seconds>(idle).count();
   until = now + idle_seconds;
 }
@@ -77,10 +77,10 @@ void Admission::Inner::set_sharing() {
 std::optional<Admission::Renewal> Admission::Inner::hear_network(SessionId id, const Visitor& visitor) {
   if (visitor.network == 0) return std::nullopt;
   const auto hearing = sessions.hear(id, visitor.network, {most_networks, handover});
-  if (hearing == NetworksHeard::Hearing::fine) return std::nullopt;
+  if (hearing == SessionNetworks::Hearing::fine) return std::nullopt;
   shared.add();
   const auto rule = sharing_rule.load();
-  if (hearing == NetworksHeard::Hearing::beyond) {
+  if (hearing == SessionNetworks::Hearing::beyond) {
     const std::string_view outcome = rule == SharingRule::log ? "served" : rule == SharingRule::refuse ? "refused" : "ended";
     log.warning("access", "session_shared", {{"session", fmt::format("{:016x}", id)}, {"channel", visitor.channel}, {"client", visitor.client},
                                              {"outcome", outcome}});
@@ -116,7 +116,7 @@ bool Admission::Inner::is_expired(SessionId id, std::int64_t issued) const {
 
 /// Where a session that is not known may go on. While a former process's sessions are taken over no newcomer is let in, and there is room beside
 /// all of those that were written down.
-std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, const PlaceList& places) {
+std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, const AccountSessionList& places) {
   if (!is_in_grace(clock.steady_now())) return entrance(queue, places);
   if (sessions.is_full()) return std::nullopt;
   for (const auto& place : places)
@@ -132,10 +132,10 @@ void Admission::Inner::record(std::string_view event, const ScopeSet& set) {
                               {"node", name_of(set)}});
 }
 
-Holding& Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
+SessionHolding& Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
   drop(id);
   past.come_back(id);
-  Holding holding{.scopes = set, .kbps = kbps, .opened = visitor.opened, .client = client_of(visitor)};
+  SessionHolding holding{.scopes = set, .kbps = kbps, .opened = visitor.opened, .client = client_of(visitor)};
   holding.last_for(idle, base::unix_seconds(clock.wall_now()));
   if (!visitor.account.empty()) {
     holding.account = &*accounts.try_emplace(std::string(visitor.account)).first;
@@ -199,7 +199,7 @@ void Admission::Inner::take_back(SessionId id) {
   drop(id);
 }
 
-bool Admission::Inner::move(SessionId id, const PlaceScopes& to, bool must) {
+bool Admission::Inner::move(SessionId id, const AccountSessionScopes& to, bool must) {
   const auto found = holdings.find(id);
   if (found == holdings.end()) return true;
   auto& holding = found->second;

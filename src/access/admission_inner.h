@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "access/admission.h"
-#include "access/line.h"
+#include "access/ticket_queue.h"
 #include "access/past_sessions.h"
-#include "access/places.h"
+#include "access/account_sessions.h"
 #include "access/scope.h"
 #include "access/session_record.h"
 #include "access/sessions.h"
@@ -35,7 +35,7 @@ struct WriteBehind {
   std::string key;
   std::uint64_t reserved = 0, served = 0;    // on disk
   std::uint64_t first = 1;                   // number that this process may give out
-  LineRecord writing;                        // on its way
+  TicketQueueRecord writing;                        // on its way
   bool is_writing = false;
   bool is_dirty = true;
 };
@@ -58,7 +58,7 @@ struct Lane {
   const std::string name;
   const std::int64_t share;
   std::int64_t credit = 0;                   // who is called next, while several lanes wait: smooth weighted round robin
-  Line line;
+  TicketQueue line;
   std::deque<Call> calls;                    // in the order of `until`
   std::vector<std::uint64_t> late;           // unknown ones whose turn came after a restart, until the lease is over
   WriteBehind disk;
@@ -101,7 +101,7 @@ struct Account {
 using Accounts = std::unordered_map<std::string, Account>;
 
 /// What a session takes up.
-struct Holding {
+struct SessionHolding {
   ScopeSet scopes;
   Accounts::value_type* account = nullptr;
   std::int64_t kbps = 0;
@@ -125,11 +125,11 @@ struct Admission::Inner {
   Decision holder(ChannelQueue&, const Visitor&, const TicketClaim&, std::chrono::milliseconds idle);
   Decision spent(ChannelQueue&, const Visitor&, const TicketClaim&, bool was_claimed, std::chrono::milliseconds idle);
   Decision claim(ChannelQueue&, Lane&, const Visitor&, const TicketClaim&, TicketEntry&, std::chrono::milliseconds idle);
-  Decision join(ChannelQueue&, const Visitor&, const PlaceList&);
+  Decision join(ChannelQueue&, const Visitor&, const AccountSessionList&);
   Queued queued(const ChannelQueue&, Lane&, const TicketClaim&, bool is_new);
   bool may_enter(const ChannelQueue&, const ScopeSet&) const;
   /// The first place where a newcomer may watch at once.
-  std::optional<ScopeSet> entrance(const ChannelQueue&, const PlaceList&);
+  std::optional<ScopeSet> entrance(const ChannelQueue&, const AccountSessionList&);
   bool may_claim(const ScopeSet&) const;
   void hear(Lane&, const Visitor&, const TicketClaim&, TicketEntry&);
   /// The account's devices, when one more would be too many.
@@ -146,26 +146,26 @@ struct Admission::Inner {
   // admission_holdings.cpp
   bool open(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
   bool restore(SessionId, const SessionRecord&);
-  Holding& hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
-  void write_down(SessionId, const Holding&);
+  SessionHolding& hold(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
+  void write_down(SessionId, const SessionHolding&);
   void note_end(SessionId, std::chrono::milliseconds idle);
   /// The session is asked for from a network: why it is not answered, if it is not.
   std::optional<Renewal> hear_network(SessionId, const Visitor&);
   bool is_expired(SessionId, std::int64_t issued) const;
-  std::optional<ScopeSet> way_back(const ChannelQueue&, const PlaceList&);
+  std::optional<ScopeSet> way_back(const ChannelQueue&, const AccountSessionList&);
   /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
   void record(std::string_view event, const ScopeSet&);
   bool drop(SessionId);
   void lapse(SessionId);
   void end(SessionId);
   void take_back(SessionId);
-  bool move(SessionId, const PlaceScopes&, bool must);
+  bool move(SessionId, const AccountSessionScopes&, bool must);
   std::int64_t lifetime_seconds() const { return std::chrono::ceil<std::chrono::seconds>(settings.token_lifetime).count(); }
 
   // admission_calls.cpp
   ChannelQueue& channel(std::string_view id);
-  PlaceList places_of(const Visitor&);
-  ScopeSet scopes_at(const ChannelQueue&, const PlaceScopes&);
+  AccountSessionList places_of(const Visitor&);
+  ScopeSet scopes_at(const ChannelQueue&, const AccountSessionScopes&);
   /// Of a called ticket, which has one place.
   ScopeSet scopes_of(const ChannelQueue& queue, const TicketEntry& entry) { return scopes_at(queue, lists.at(entry.place).front()); }
   /// Where a ticket of the channel can be called to; nobody who came earlier waits for room there.
@@ -207,8 +207,8 @@ struct Admission::Inner {
   std::uint64_t numbers_ahead(const Lane&) const;
   void on_written(Lane&, bool is_written);
   void take_up(Lane&);
-  void set_limits(Limits);
-  void keep_limits(store::Store::OnCommitted on_kept);
+  void set_limits(AccessLimits);
+  void keep_limits(store::Store::OnCommitted on_durable);
 
   const base::Clock& clock;
   base::Log& log;
@@ -218,12 +218,12 @@ struct Admission::Inner {
 
   mutable std::mutex mutex;
   AccessSettings settings;
-  Limits limits;
+  AccessLimits limits;
   bool limits_are_live = false;               // changed while running, or so by a former run
   Scopes scopes;
-  PlaceLists lists;
+  AccountSessionLists lists;
   std::map<std::string, std::unique_ptr<ChannelQueue>, std::less<>> channels;
-  std::unordered_map<SessionId, Holding> holdings;
+  std::unordered_map<SessionId, SessionHolding> holdings;
   std::deque<std::pair<base::SteadyTime, SessionId>> young;
   Accounts accounts;
   Account nobody;                             // where accounts may not watch at all
@@ -240,7 +240,7 @@ struct Admission::Inner {
   base::SteadyTime last_second{};
   bool is_stopping = false;
   store::Store* store = nullptr;
-  std::map<std::string, LineRecord> records;  // of the former run, until their lanes exist
+  std::map<std::string, TicketQueueRecord> records;  // of the former run, until their lanes exist
 
   base::Counter granted, queued_new, refused, uncounted, unwritten, address_full, shared;
   std::atomic<std::int64_t> most_networks{0};           // these three as in the settings, read without the lock
@@ -249,7 +249,7 @@ struct Admission::Inner {
   std::atomic<std::int64_t> unsaved{0};       // sessions on their way to the disk; the store's thread counts down
 
   std::atomic<bool> has_place_limits{false};
-  base::Published<PlaceLimits> place_limits{nullptr};   // as it was last, null at first; of no meaning while has_place_limits is false
+  base::Published<AccountSessionLimits> place_limits{nullptr};   // as it was last, null at first; of no meaning while has_place_limits is false
 };
 
 }  // namespace tribune::access

@@ -12,7 +12,7 @@ void write_drill(base::json::Writer& w, const Drill& drill) {
 }
 
 void write_load(base::json::Writer& w, const Scope& scope) {
-  w.begin_object().member("kind", word(scope.kind)).member("id", scope.id);
+  w.begin_object().member("kind", to_string(scope.kind)).member("id", scope.id);
   w.member("sessions", scope.sessions).member("kept", scope.kept).member("mbps", static_cast<double>(scope.load_kbps()) / 1'000);
   w.member("measured_mbps", static_cast<double>(scope.measured_kbps) / 1'000);
   w.member("measured", scope.is_measured).member("contested", scope.is_contested).end_object();
@@ -20,29 +20,29 @@ void write_load(base::json::Writer& w, const Scope& scope) {
 
 }  // namespace
 
-Limits Admission::limits() const {
+AccessLimits Admission::limits() const {
   const std::lock_guard lock(inner_->mutex);
   return inner_->limits;
 }
 
-base::Status Admission::change_limits(std::string_view json, store::Store::OnCommitted on_kept) {
+base::Status Admission::change_limits(std::string_view json, store::Store::OnCommitted on_durable) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   auto next = inner.limits;
   if (auto changed = apply_changes(next, json); !changed) return changed;
   inner.limits_are_live = true;
   inner.set_limits(std::move(next));
-  inner.keep_limits(std::move(on_kept));
+  inner.keep_limits(std::move(on_durable));
   inner.catch_up();
   return {};
 }
 
-void Admission::reset_limits(store::Store::OnCommitted on_kept) {
+void Admission::reset_limits(store::Store::OnCommitted on_durable) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   inner.limits_are_live = false;
   inner.set_limits(inner.settings.limits());
-  inner.keep_limits(std::move(on_kept));
+  inner.keep_limits(std::move(on_durable));
   inner.catch_up();
 }
 

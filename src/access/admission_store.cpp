@@ -63,7 +63,7 @@ void Admission::Inner::take_up(Lane& lane) {
   records.erase(found);
 }
 
-void Admission::Inner::set_limits(Limits next) {
+void Admission::Inner::set_limits(AccessLimits next) {
   next.account_rule = settings.account_rule;
   limits = std::move(next);
   scopes.set(limits);
@@ -71,16 +71,16 @@ void Admission::Inner::set_limits(Limits next) {
   tell_places();
 }
 
-void Admission::Inner::keep_limits(store::Store::OnCommitted on_kept) {
+void Admission::Inner::keep_limits(store::Store::OnCommitted on_durable) {
   if (!store) {
-    if (on_kept) on_kept({});
+    if (on_durable) on_durable({});
     return;
   }
-  if (!limits_are_live) return store->keep(kLimitsTable, std::string(kLimitsKey), std::nullopt, std::move(on_kept));
+  if (!limits_are_live) return store->keep(kLimitsTable, std::string(kLimitsKey), std::nullopt, std::move(on_durable));
   base::json::Writer w;
   w.begin_object();
   write_members(w, limits);
-  store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take(), std::move(on_kept));
+  store->keep(kLimitsTable, std::string(kLimitsKey), w.end_object().take(), std::move(on_durable));
 }
 
 /// Who watched counts from now on, in every scope, and has `restart_grace` to ask again.
@@ -104,7 +104,7 @@ base::Status Admission::Inner::load_sessions() {
 
 base::Status Admission::load(store::Store& store) {
   auto& inner = *inner_;
-  std::map<std::string, LineRecord> records;
+  std::map<std::string, TicketQueueRecord> records;
   std::optional<bool> was_empty;
   auto scanned = store.scan(kLinesTable, [&](std::string_view key, std::string_view value) {
     if (key == kRunKey) {
@@ -125,7 +125,7 @@ base::Status Admission::load(store::Store& store) {
     const auto now = inner.clock.steady_now();
     inner.store = &store;
     inner.records = std::move(records);
-    Limits limits;
+    AccessLimits limits;
     if (*kept && apply_changes(limits, **kept)) {
       inner.limits_are_live = true;
       inner.set_limits(std::move(limits));

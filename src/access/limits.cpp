@@ -75,7 +75,7 @@ void write_limit(base::json::Writer& w, const Limit& limit) {
 
 }  // namespace
 
-std::string_view word(ScopeKind kind) {
+std::string_view to_string(ScopeKind kind) {
   switch (kind) {
     case ScopeKind::global: return "global";
     case ScopeKind::channel: return "channel";
@@ -85,9 +85,9 @@ std::string_view word(ScopeKind kind) {
   return "";
 }
 
-std::string_view word(AccountRule rule) { return rule == AccountRule::refuse ? "refuse" : "take_over"; }
+std::string_view to_string(AccountRule rule) { return rule == AccountRule::refuse ? "refuse" : "take_over"; }
 
-const NamedLimits* Limits::named(ScopeKind kind) const {
+const NamedLimits* AccessLimits::named(ScopeKind kind) const {
   switch (kind) {
     case ScopeKind::global: return nullptr;
     case ScopeKind::channel: return &channels;
@@ -97,9 +97,9 @@ const NamedLimits* Limits::named(ScopeKind kind) const {
   return nullptr;
 }
 
-NamedLimits* Limits::named(ScopeKind kind) { return const_cast<NamedLimits*>(std::as_const(*this).named(kind)); }
+NamedLimits* AccessLimits::named(ScopeKind kind) { return const_cast<NamedLimits*>(std::as_const(*this).named(kind)); }
 
-void write_members(base::json::Writer& w, const Limits& limits) {
+void write_members(base::json::Writer& w, const AccessLimits& limits) {
   write_limit(w, limits.global);
   w.key("max_sessions_per_account");
   limits.max_sessions_per_account ? w.value(*limits.max_sessions_per_account) : w.null();
@@ -114,7 +114,7 @@ void write_members(base::json::Writer& w, const Limits& limits) {
   }
 }
 
-base::Status apply_changes(Limits& limits, std::string_view json) {
+base::Status apply_changes(AccessLimits& limits, std::string_view json) {
   const auto document = base::json::parse(json, {.max_depth = 4, .max_bytes = 256 * 1024, .max_values = 20'000});
   if (!document) return invalid(document.error().text);
   if (!document->is(Kind::object)) return invalid("must be a JSON object");

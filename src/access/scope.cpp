@@ -46,7 +46,7 @@ const Scope* Scopes::find(ScopeKind kind, std::string_view id) const {
   return found == scopes.end() ? nullptr : found->second.get();
 }
 
-void Scopes::set(const Limits& limits) {
+void Scopes::set(const AccessLimits& limits) {
   global_.limit = limits.global;
   has_limits_ = global_.has_limit();
   for (const auto kind : {ScopeKind::channel, ScopeKind::group, ScopeKind::node}) {

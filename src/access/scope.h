@@ -68,7 +68,7 @@ class Scopes {
   Scope* at(ScopeKind, std::string_view id);
   const Scope* find(ScopeKind, std::string_view id) const;
 
-  void set(const Limits&);
+  void set(const AccessLimits&);
   bool has_limits() const { return has_limits_; }
 
   void measured(const Traffic&, base::SteadyTime now);

@@ -28,7 +28,7 @@ struct Session {
   base::SteadyTime deadline;
   std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
   base::SteadyTime noted;     // the deadline that its owner has heard of
-  NetworksHeard networks{};
+  SessionNetworks networks{};
 };
 
 /// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
@@ -194,11 +194,11 @@ Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idl
   return Extension::outgrown;
 }
 
-NetworksHeard::Hearing Sessions::hear(SessionId id, std::uint32_t network, const NetworkRule& rule) {
+SessionNetworks::Hearing Sessions::hear(SessionId id, std::uint32_t network, const NetworkRule& rule) {
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
-  return found == shard.sessions.end() ? NetworksHeard::Hearing::fine : found->second.networks.hear(network, inner_->clock.steady_now(), rule);
+  return found == shard.sessions.end() ? SessionNetworks::Hearing::fine : found->second.networks.hear(network, inner_->clock.steady_now(), rule);
 }
 
 bool Sessions::contains(SessionId id) const {

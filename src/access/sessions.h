@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "access/networks_heard.h"
+#include "access/session_networks.h"
 #include "base/channel_labels.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -51,7 +51,7 @@ class Sessions {
   enum class Extension { unknown, known, outgrown };
   Extension extend(SessionId, std::chrono::milliseconds idle);
   /// Which network a session was asked for from; fine for one that is not known.
-  NetworksHeard::Hearing hear(SessionId, std::uint32_t network, const NetworkRule&);
+  SessionNetworks::Hearing hear(SessionId, std::uint32_t network, const NetworkRule&);
   bool is_full() const;
   bool contains(SessionId) const;
 

@@ -29,12 +29,12 @@ constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
 
 /// A text of the body.
-struct Member {
+struct RequestMember {
   std::string_view name;
   std::string AccessRequest::* field;
   bool is_operators;   // only from who shows the operator's token
 };
-constexpr std::array<Member, 7> kMembers{{{"channel", &AccessRequest::channel, false},
+constexpr std::array<RequestMember, 7> kMembers{{{"channel", &AccessRequest::channel, false},
                                           {"ticket", &AccessRequest::pass, false},
                                           {"cache", &AccessRequest::cache, false},
                                           {"account", &AccessRequest::account, true},
@@ -53,14 +53,14 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-base::Result<AccessRequest> access_request(const http::Request& request, const AccessRoad& road) {
+base::Result<AccessRequest> access_request(const http::Request& request, const BalancerEndpoint& road) {
   if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
   const auto value = base::json::parse(request.body);
   if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object with the member \"channel\"");
   AccessRequest made;
   bool is_for_account = false;
   for (const auto& member : value->object) {
-    const auto known = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& m) { return m.name == member.name; });
+    const auto known = std::find_if(kMembers.begin(), kMembers.end(), [&](const RequestMember& m) { return m.name == member.name; });
     if (known == kMembers.end()) return wrong("unknown member \"" + member.name + "\"");
     is_for_account = is_for_account || known->is_operators;
   }

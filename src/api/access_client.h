@@ -17,13 +17,13 @@
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/access_request.h"
-#include "net/exchange.h"
+#include "net/server/exchange.h"
 #include "runtime/role.h"
 
 namespace tribune::api {
 
 /// Where the balancer is, and what signs. Immutable.
-struct AccessRoad {
+struct BalancerEndpoint {
   std::string balancer_url;       // asked by this process
   std::string playback_base;      // for playback URLs; empty: paths
   std::shared_ptr<const base::KeyRing> keys;
@@ -32,7 +32,7 @@ struct AccessRoad {
 
 /// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token {"account"?, "device"?,
 /// "client"?} as well. Errors: invalid_input, or forbidden for an account without the token; fault client.
-base::Result<contracts::AccessRequest> access_request(const http::Request&, const AccessRoad&);
+base::Result<contracts::AccessRequest> access_request(const http::Request&, const BalancerEndpoint&);
 
 /// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]}, one of them at
 /// least. Errors: invalid_input, fault client.
@@ -47,7 +47,7 @@ class AccessClient {
  public:
   AccessClient(const base::Clock&, base::Log&, base::Metrics&, std::size_t workers);
 
-  void set_road(std::shared_ptr<const AccessRoad> road) { road_.publish(std::move(road)); }
+  void set_road(std::shared_ptr<const BalancerEndpoint> road) { road_.publish(std::move(road)); }
 
   void open(runtime::Worker&, std::unique_ptr<net::Exchange>);
   /// `pass`: the session or ticket that it is about.
@@ -67,7 +67,7 @@ class AccessClient {
   const base::Clock& clock_;
   base::Log& log_;
   base::Counter asked_, failed_;
-  base::Published<AccessRoad> road_{nullptr};
+  base::Published<BalancerEndpoint> road_{nullptr};
   std::vector<Table> asking_;             // one for each worker, touched by it alone
   std::vector<std::uint64_t> next_;       // likewise
 };

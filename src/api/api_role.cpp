@@ -13,27 +13,27 @@
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
 #include "http/conditional.h"
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 
 namespace tribune::api {
 namespace {
 
 /// A document as it is sent. Immutable.
-struct Document {
+struct CachedDocument {
   base::SharedBytes body;
   std::string etag;
 };
 
-Document made(std::string body) {
+CachedDocument made(std::string body) {
   auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
   return {base::share(std::move(body)), std::move(etag)};
 }
 
 struct Documents {
-  Document channels, caches, openapi;
+  CachedDocument channels, caches, openapi;
 };
 
-http::Response answer(const http::Request& request, const Document& document) {
+http::Response answer(const http::Request& request, const CachedDocument& document) {
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}, {"ETag", document.etag}};
   if (http::evaluate(request.headers, {document.etag, std::nullopt}) == http::Precondition::not_modified) {
@@ -80,7 +80,7 @@ class ApiRole final : public runtime::Role {
   void describe(base::json::Writer& w) const override { key_watch_.describe(w); }
 
  private:
-  runtime::Route route(std::string_view pattern, Document Documents::* which) {
+  runtime::Route route(std::string_view pattern, CachedDocument Documents::* which) {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
               exchange->reply(answer(exchange->request(), (*documents()).*which));
             }};
@@ -93,13 +93,13 @@ class ApiRole final : public runtime::Role {
   }
 
   /// What the road to the balancer is made of.
-  struct RoadSettings {
+  struct BalancerEndpointSettings {
     contracts::Event event;
     std::string balancer_url;
     std::string playback_base;
     std::string operator_token;
   };
-  static RoadSettings road_settings(const config::Settings& settings) {
+  static BalancerEndpointSettings road_settings(const config::Settings& settings) {
     const auto& own = settings.get<ApiSettings>("api");
     auto url = own.access_url.empty() ? own.balancer_url : own.access_url;
     if (url.empty() && settings.has("front")) url = own_front_url(settings.get<net::ServerSettings>("front").listen);
@@ -107,11 +107,11 @@ class ApiRole final : public runtime::Role {
   }
 
   /// Reads secret files.
-  base::Status set_road(const RoadSettings& settings) {
+  base::Status set_road(const BalancerEndpointSettings& settings) {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
     key_watch_.watch(settings.event);
-    access_.set_road(std::make_shared<const AccessRoad>(AccessRoad{settings.balancer_url, settings.playback_base,
+    access_.set_road(std::make_shared<const BalancerEndpoint>(BalancerEndpoint{settings.balancer_url, settings.playback_base,
                                                                    std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
     return {};
   }
@@ -131,7 +131,7 @@ class ApiRole final : public runtime::Role {
   }
 
   runtime::Services& services_;
-  const RoadSettings settings_at_start_;
+  const BalancerEndpointSettings settings_at_start_;
   AccessClient access_;
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
   net::Timer look_;                        // of the first worker

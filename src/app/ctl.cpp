@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/event_loop.h"
-#include "net/http_client.h"
+#include "net/client/http_client.h"
 
 namespace tribune::app {
 namespace {

@@ -6,12 +6,12 @@
 #include "app/roles.h"
 #include "base/clock.h"
 #include "base/text_file.h"
-#include "cache_node/cache_node_settings.h"
+#include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
-#include "net/http_client.h"
-#include "net/http_server.h"
-#include "runtime/house.h"
+#include "net/client/http_client.h"
+#include "net/server/http_server.h"
+#include "runtime/server.h"
 #include "runtime/process_settings.h"
 
 namespace tribune::app {

@@ -7,15 +7,15 @@
 #include "app/schema.h"
 #include "app/version.h"
 #include "base/memory.h"
-#include "runtime/house.h"
-#include "runtime/memory_keeper.h"
+#include "runtime/server.h"
+#include "runtime/memory_monitor.h"
 #include "runtime/process_metrics.h"
 #include "runtime/supervisor.h"
 
 namespace tribune::app {
 namespace {
 
-constexpr std::string_view kRoom = "app";
+constexpr std::string_view kComponent = "app";
 constexpr int kCannotStart = 1;
 
 int cannot_start(std::string_view why) {
@@ -35,9 +35,9 @@ base::LogSettings log_settings(const config::Settings& settings, const ServeOpti
 class Reloader {
  public:
   /// `log_in_force`: what `log` was made with.
-  Reloader(const ServeOptions& options, runtime::House& house, base::Log& log, base::LogSettings log_in_force, base::Metrics& metrics)
+  Reloader(const ServeOptions& options, runtime::Server& server, base::Log& log, base::LogSettings log_in_force, base::Metrics& metrics)
       : options_(options),
-        house_(house),
+        server_(server),
         log_(log),
         log_in_force_(std::move(log_in_force)),
         taken_(counter(metrics, "ok")),
@@ -49,12 +49,12 @@ class Reloader {
     auto settings = settings_of(*config);
     if (!settings) return refuse(settings.error());
     const auto log = log_settings(*settings, options_);
-    if (const auto taken = house_.reload(std::move(*settings)); !taken)
+    if (const auto taken = server_.reload(std::move(*settings)); !taken)
       return refuse(options_.config_file + ": " + taken.error().text + "\n");
     log_.reconfigure(log);
     log_in_force_ = log;
     taken_.add();
-    log_.info(kRoom, "reloaded", {{"file", options_.config_file}});
+    log_.info(kComponent, "reloaded", {{"file", options_.config_file}});
   }
 
  private:
@@ -68,13 +68,13 @@ class Reloader {
     log_.reconfigure(log_in_force_);
     while (!problems.empty()) {
       const auto end = problems.find('\n');
-      log_.error(kRoom, "reload_refused", {{"problem", problems.substr(0, end)}});
+      log_.error(kComponent, "reload_refused", {{"problem", problems.substr(0, end)}});
       problems.remove_prefix(end == std::string_view::npos ? problems.size() : end + 1);
     }
   }
 
   const ServeOptions& options_;
-  runtime::House& house_;
+  runtime::Server& server_;
   base::Log& log_;
   base::LogSettings log_in_force_;
   base::Counter taken_;
@@ -84,8 +84,8 @@ class Reloader {
 /// Answers the supervisor's watchdog as long as all loops run. Owned by the main thread.
 class Watchdog {
  public:
-  Watchdog(runtime::Supervisor& supervisor, runtime::House& house)
-      : supervisor_(supervisor), period_(supervisor.watchdog_period()), loops_(house.watch_loops()) {}
+  Watchdog(runtime::Supervisor& supervisor, runtime::Server& server)
+      : supervisor_(supervisor), period_(supervisor.watchdog_period()), loops_(server.watch_loops()) {}
 
   /// The time until the next answer is due; nullopt without a watchdog.
   std::optional<std::chrono::milliseconds> answer_when_due() {
@@ -105,9 +105,9 @@ class Watchdog {
   std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 
-int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader& reloader, runtime::Supervisor& supervisor, base::Log& log) {
+int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reloader& reloader, runtime::Supervisor& supervisor, base::Log& log) {
   using Kind = runtime::Signals::Kind;
-  Watchdog watchdog(supervisor, house);
+  Watchdog watchdog(supervisor, server);
   supervisor.ready();
   while (true) {
     const auto event = signals.wait(watchdog.answer_when_due());
@@ -116,10 +116,10 @@ int run_until_stopped(runtime::Signals& signals, runtime::House& house, Reloader
       reloader.reload();
       supervisor.ready();
     }
-    if (event.kind == Kind::unused) log.warning(kRoom, "signal_unused", {{"signal", event.signal}});
+    if (event.kind == Kind::unused) log.warning(kComponent, "signal_unused", {{"signal", event.signal}});
     if (event.kind != Kind::stop) continue;
     supervisor.stopping();
-    const auto second = house.stop(event.signal);
+    const auto second = server.stop(event.signal);
     if (!second) return 0;
     // Threads still run: no destructor may.
     std::fprintf(stderr, "tribune: ended at once by a second signal %d\n", *second);
@@ -148,13 +148,13 @@ int serve(const ServeOptions& options) {
   const base::SystemClock clock;
   runtime::add_process_metrics(metrics, clock, log, version());
 
-  const runtime::MemoryKeeper keeper(log, metrics);
-  auto house = runtime::House::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
-  if (!house) return cannot_start(house.error().text);
-  Reloader reloader(options, **house, log, settings_of_log, metrics);
-  log.info(kRoom, "ready", {{"version", version()}, {"config", options.config_file}});
+  const runtime::MemoryMonitor keeper(log, metrics);
+  auto server = runtime::Server::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
+  if (!server) return cannot_start(server.error().text);
+  Reloader reloader(options, **server, log, settings_of_log, metrics);
+  log.info(kComponent, "ready", {{"version", version()}, {"config", options.config_file}});
   runtime::Supervisor supervisor;
-  return run_until_stopped(signals, **house, reloader, supervisor, log);
+  return run_until_stopped(signals, **server, reloader, supervisor, log);
 }
 
 }  // namespace tribune::app

@@ -7,10 +7,10 @@
 
 #include "api/api_settings.h"
 #include "balancer/balancer_settings.h"
-#include "cache_node/cache_node_settings.h"
+#include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
-#include "net/http_server.h"
-#include "runtime/house.h"
+#include "net/server/http_server.h"
+#include "runtime/server.h"
 #include "runtime/process_settings.h"
 
 namespace tribune::app {

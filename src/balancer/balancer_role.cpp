@@ -9,28 +9,28 @@
 #include "access/access_settings.h"
 #include "access/admission.h"
 #include "balancer/balancer_settings.h"
-#include "balancer/entrance/access_desk.h"
-#include "balancer/entrance/access_wiring.h"
-#include "balancer/entrance/drill_switch.h"
-#include "balancer/entrance/limits_desk.h"
-#include "balancer/entrance/queue_board.h"
-#include "balancer/event_view.h"
-#include "balancer/heartbeats.h"
-#include "balancer/news/news_desk.h"
-#include "balancer/news/order_desk.h"
-#include "balancer/node_registry.h"
-#include "balancer/pins.h"
-#include "balancer/rendered_texts.h"
-#include "balancer/request_flow.h"
-#include "balancer/routing/prober.h"
-#include "balancer/routing/routing_desk.h"
+#include "balancer/access_http/access_handler.h"
+#include "balancer/access_http/access_wiring.h"
+#include "balancer/access_http/overload_drill_handler.h"
+#include "balancer/access_http/limits_handler.h"
+#include "balancer/access_http/queue_status_handler.h"
+#include "balancer/settings/event_view.h"
+#include "balancer/nodes/heartbeat_handler.h"
+#include "balancer/node_push/node_push_handler.h"
+#include "balancer/node_push/order_handler.h"
+#include "balancer/nodes/node_registry.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/sources/rendered_playlists.h"
+#include "balancer/viewer/playlist_request_flow.h"
+#include "balancer/routing/node_prober.h"
+#include "balancer/routing/routing_status_handler.h"
 #include "balancer/routing/routing_files.h"
 #include "balancer/routing/session_router.h"
-#include "balancer/slate/slate_door.h"
+#include "balancer/slate/slate_handler.h"
 #include "balancer/slate/slates.h"
-#include "balancer/slate/turn_book.h"
-#include "balancer/sources.h"
-#include "balancer/steering/steering_desk.h"
+#include "balancer/slate/slate_transitions.h"
+#include "balancer/sources/sources.h"
+#include "balancer/steering/steering_handler.h"
 #include "base/memory.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
@@ -56,7 +56,7 @@ class BalancerRole final : public runtime::Role {
  public:
   BalancerRole(const config::Settings& settings, runtime::Services& services)
       : services_(services), event_(settings.get<contracts::Event>("event")), settings_(settings.get<BalancerSettings>("balancer")),
-        access_settings_(settings.get<access::AccessSettings>("access")), operators_(operator_rules(settings)),
+        access_settings_(settings.get<access::AccessSettings>("access")), operators_(operator_rules(settings_.operator_token, settings_.operator_networks, settings)),
         view_(nullptr), admission_(services.clock, services.log, services.metrics, access_settings_,
                    static_cast<std::size_t>(settings_.max_sessions), labels_),
         nodes_(services.clock, services.log, services.metrics),
@@ -73,7 +73,7 @@ class BalancerRole final : public runtime::Role {
                [this] { return listed_links(); },
                [this](runtime::Worker& worker, const DocumentQuestion& question, OnDocument on_document) { return sources_->ask_document(worker, question, std::move(on_document)); }},
               services.workers.size()) {
-    base::Memory::of_process().on_look([weak = std::weak_ptr<RenderedTexts>(texts_)](base::MemoryLevel level, const base::MemoryUse&) {
+    base::Memory::of_process().on_look([weak = std::weak_ptr<RenderedPlaylists>(texts_)](base::MemoryLevel level, const base::MemoryUse&) {
       const auto texts = level == base::MemoryLevel::plenty ? nullptr : weak.lock();
       if (texts) texts->shrink(level == base::MemoryLevel::scarce ? texts->bytes() / 2 : 0);
     });
@@ -153,8 +153,9 @@ class BalancerRole final : public runtime::Role {
     const auto& event = settings.get<contracts::Event>("event");
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event, std::move(*keys), settings.get<BalancerSettings>("balancer"), settings.get<access::AccessSettings>("access"),
-            operator_rules(settings));
+    const auto& balancer = settings.get<BalancerSettings>("balancer");
+    publish(event, std::move(*keys), balancer, settings.get<access::AccessSettings>("access"),
+            operator_rules(balancer.operator_token, balancer.operator_networks, settings));
     return {};
   }
 
@@ -174,7 +175,7 @@ class BalancerRole final : public runtime::Role {
         w.begin_object()
             .member("id", channel.id)
             .member("title", channel.title)
-            .member("links", contracts::word(channel.links))
+            .member("links", contracts::to_string(channel.links))
             .member("sessions", std::uint64_t{admission_.sessions(channel.id)})
             .end_object();
       }
@@ -268,32 +269,32 @@ class BalancerRole final : public runtime::Role {
   const OperatorRules operators_;         // likewise
   std::atomic<bool> is_serving_{false};
 
-  const std::shared_ptr<RenderedTexts> texts_ = std::make_shared<RenderedTexts>(services_.clock, services_.metrics, settings_.rendered_bytes);
+  const std::shared_ptr<RenderedPlaylists> texts_ = std::make_shared<RenderedPlaylists>(services_.clock, services_.metrics, settings_.rendered_bytes);
   const std::shared_ptr<base::ChannelLabels> labels_ = std::make_shared<base::ChannelLabels>(static_cast<std::size_t>(settings_.metrics_channels));
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "balancer"};
   PublishedView view_;
   access::Admission admission_;           // outlives store_, which calls back
-  PinBoard pins_{services_.clock, services_.metrics, most_kept(settings_)};
+  SessionPins pins_{services_.clock, services_.metrics, most_kept(settings_)};
   NodeRegistry nodes_;
-  LimitsDesk limits_desk_{services_.log, admission_, nodes_, view_};
+  LimitsHandler limits_desk_{services_.log, admission_, nodes_, view_};
   RoutingFiles files_{services_.clock, services_.log, services_.metrics};
   SessionRouter router_{services_.clock, services_.log, nodes_, files_, admission_};
-  RoutingDesk routing_desk_{services_.clock, nodes_, router_, view_};
+  RoutingStatusHandler routing_desk_{services_.clock, nodes_, router_, view_};
   std::atomic<std::chrono::milliseconds> probe_period_{2s};
   std::unique_ptr<Prober> prober_;        // of the first worker
-  Heartbeats heartbeats_;
-  NewsDesk news_;
-  OrderDesk orders_;
+  HeartbeatHandler heartbeats_;
+  NodePushHandler news_;
+  OrderHandler orders_;
   Slates slates_;
-  TurnBook turns_;
-  SlateDoor slate_door_;
-  AccessDesk desk_;
-  QueueBoard board_;
-  DrillSwitch switch_;
-  SteeringDesk steering_;
-  RequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
+  SlateTransitions turns_;
+  SlateHandler slate_door_;
+  AccessHandler desk_;
+  QueueStatusHandler board_;
+  OverloadDrillHandler switch_;
+  SteeringHandler steering_;
+  PlaylistRequestFlow flow_;                      // destroyed after sources_: it owns the waits that sources_ answers
   std::unique_ptr<store::Store> store_;
-  std::optional<OrderBook> order_book_;
+  std::optional<OrderStore> order_book_;
   std::optional<Sources> sources_;
   net::Timer tick_;
   net::Timer tell_traffic_;

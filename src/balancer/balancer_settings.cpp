@@ -29,25 +29,25 @@ const config::Section<NodeSettings>& node_section() {
   return section;
 }
 
-const config::Section<OriginSettings>& origin_section() {
+const config::Section<SourceOriginSettings>& origin_section() {
   static const auto section =
-      config::Section<OriginSettings>("origin", "How source playlists are fetched. Read at the start; a reload does not change it.")
-          .duration("connect_timeout", &OriginSettings::connect_timeout, {50ms, 30s}, "How long a connection to an origin may take.")
-          .duration("first_byte_timeout", &OriginSettings::first_byte_timeout, {50ms, 60s}, "From sending the request to the whole answer head.")
-          .duration("low_speed_window", &OriginSettings::low_speed_window, {100ms, 60s}, "The time in which low_speed_bytes must arrive.")
-          .bytes("low_speed_bytes", &OriginSettings::low_speed_bytes, {1, 64ull << 20},
+      config::Section<SourceOriginSettings>("origin", "How source playlists are fetched. Read at the start; a reload does not change it.")
+          .duration("connect_timeout", &SourceOriginSettings::connect_timeout, {50ms, 30s}, "How long a connection to an origin may take.")
+          .duration("first_byte_timeout", &SourceOriginSettings::first_byte_timeout, {50ms, 60s}, "From sending the request to the whole answer head.")
+          .duration("low_speed_window", &SourceOriginSettings::low_speed_window, {100ms, 60s}, "The time in which low_speed_bytes must arrive.")
+          .bytes("low_speed_bytes", &SourceOriginSettings::low_speed_bytes, {1, 64ull << 20},
                  "Fewer body bytes than this in a low_speed_window end the fetch.")
-          .duration("total_timeout", &OriginSettings::total_timeout, {100ms, 120s}, "How long fetching one playlist may take in all.")
-          .flag("allow_special_addresses", &OriginSettings::allow_special_addresses,
+          .duration("total_timeout", &SourceOriginSettings::total_timeout, {100ms, 120s}, "How long fetching one playlist may take in all.")
+          .flag("allow_special_addresses", &SourceOriginSettings::allow_special_addresses,
                 "Whether the host name of a configured origin may resolve to loopback, private and other special addresses (RFC 6890).")
-          .duration("first_answer", &OriginSettings::first_answer, {100ms, 60s},
+          .duration("first_answer", &SourceOriginSettings::first_answer, {100ms, 60s},
                     "How long a viewer waits for a playlist that this balancer does not have yet.")
-          .duration("multivariant_age", &OriginSettings::multivariant_age, {1s, 1h}, "A multivariant playlist older than this is fetched again, while it is asked for.")
-          .duration("media_look", &OriginSettings::media_look, {0ms, 5s},
+          .duration("multivariant_age", &SourceOriginSettings::multivariant_age, {1s, 1h}, "A multivariant playlist older than this is fetched again, while it is asked for.")
+          .duration("media_look", &SourceOriginSettings::media_look, {0ms, 5s},
                     "Where a source has no multivariant playlist, its init section and the beginning of a segment, at most 512 KiB, are fetched once "
                     "for each start of the source, so that the one that viewers get states CODECS, RESOLUTION, FRAME-RATE and the bandwidth. Its first "
                     "viewers wait for so long and then get it without. 0: no segment is fetched.")
-          .whole("max_waiting", &OriginSettings::max_waiting, {1, 10'000'000}, "Viewers that may wait for a playlist at once; more get a 503.");
+          .whole("max_waiting", &SourceOriginSettings::max_waiting, {1, 10'000'000}, "Viewers that may wait for a playlist at once; more get a 503.");
   return section;
 }
 
@@ -60,7 +60,7 @@ std::string check_nodes(const BalancerSettings& settings) {
 
 }  // namespace
 
-SourceSettings OriginSettings::as_source_settings() const {
+SourceSettings SourceOriginSettings::as_source_settings() const {
   SourceSettings settings;
   settings.deadlines.connect = connect_timeout;
   settings.deadlines.first_byte = first_byte_timeout;

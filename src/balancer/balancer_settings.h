@@ -6,18 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "balancer/node_registry.h"
-#include "balancer/players.h"
-#include "balancer/rendered_texts.h"
+#include "balancer/nodes/node_registry.h"
+#include "balancer/sessions/player_capabilities.h"
+#include "balancer/sources/rendered_playlists.h"
 #include "balancer/routing/routing_settings.h"
-#include "balancer/sources.h"
-#include "balancer/steering/steering_settings.h"
+#include "balancer/sources/sources.h"
+#include "balancer/settings/steering_settings.h"
 #include "config/section.h"
 
 namespace tribune::balancer {
 
 /// How sources are fetched; a flat form of SourceSettings.
-struct OriginSettings {
+struct SourceOriginSettings {
   std::chrono::milliseconds connect_timeout = SourceSettings{}.deadlines.connect;
   std::chrono::milliseconds first_byte_timeout = SourceSettings{}.deadlines.first_byte;
   std::chrono::milliseconds low_speed_window = SourceSettings{}.deadlines.low_speed_window;
@@ -52,7 +52,7 @@ struct BalancerSettings {
   std::vector<std::string> shared_networks;
   RoutingSettings routing;
   SteeringSettings steering;
-  OriginSettings origin;
+  SourceOriginSettings origin;
 };
 
 const config::Section<BalancerSettings>& balancer_section();

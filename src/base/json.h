@@ -58,11 +58,11 @@ struct SyntaxError {
 tl::expected<Value, SyntaxError> parse(std::string_view text, const ParseLimits& limits = {});
 
 /// Line and column of a byte offset, both from 1; columns count bytes.
-struct Place {
+struct TextPosition {
   std::size_t line = 1;
   std::size_t column = 1;
 };
-Place place_of(std::string_view text, std::size_t offset);
+TextPosition position_of(std::string_view text, std::size_t offset);
 
 /// Writes compact JSON; commas and escapes are its business. Balanced calls are the caller's.
 class Writer {

@@ -212,8 +212,8 @@ std::optional<bool> Value::flag(std::string_view name) const {
   return v->boolean;
 }
 
-Place place_of(std::string_view text, std::size_t offset) {
-  Place place;
+TextPosition position_of(std::string_view text, std::size_t offset) {
+  TextPosition place;
   for (std::size_t i = 0; i < offset && i < text.size(); ++i) {
     if (text[i] == '\n') {
       ++place.line;

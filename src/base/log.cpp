@@ -111,9 +111,9 @@ Log::~Log() {
   inner_->logger.reset();
 }
 
-void Log::write(LogLevel level, std::string_view room, std::string_view event, LogFields fields) {
+void Log::write(LogLevel level, std::string_view component, std::string_view event, LogFields fields) {
   if (!wants(level)) return;
-  const auto line = format_line(inner_->format, std::chrono::system_clock::now(), level, room, event, fields);
+  const auto line = format_line(inner_->format, std::chrono::system_clock::now(), level, component, event, fields);
   inner_->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 

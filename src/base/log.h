@@ -48,13 +48,13 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// `event` is a snake_case past event or state ("node_lost"); `room` the folder that speaks ("balancer").
-  void write(LogLevel, std::string_view room, std::string_view event, LogFields fields = {});
+  /// `event` is a snake_case past event or state ("node_lost"); `component` the library that logs ("balancer").
+  void write(LogLevel, std::string_view component, std::string_view event, LogFields fields = {});
 
-  void debug(std::string_view room, std::string_view event, LogFields f = {}) { write(LogLevel::debug, room, event, f); }
-  void info(std::string_view room, std::string_view event, LogFields f = {}) { write(LogLevel::info, room, event, f); }
-  void warning(std::string_view room, std::string_view event, LogFields f = {}) { write(LogLevel::warning, room, event, f); }
-  void error(std::string_view room, std::string_view event, LogFields f = {}) { write(LogLevel::error, room, event, f); }
+  void debug(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::debug, component, event, f); }
+  void info(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::info, component, event, f); }
+  void warning(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::warning, component, event, f); }
+  void error(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::error, component, event, f); }
 
   bool wants(LogLevel) const;
   bool wants_access() const;

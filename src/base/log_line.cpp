@@ -7,7 +7,7 @@
 
 namespace tribune::base {
 
-std::string_view word(LogLevel level) {
+std::string_view to_string(LogLevel level) {
   switch (level) {
     case LogLevel::debug: return "debug";
     case LogLevel::info: return "info";
@@ -59,12 +59,12 @@ std::string as_text(const LogFields& fields) {
 
 }  // namespace
 
-std::string format_line(LogFormat format, WallTime time, LogLevel level, std::string_view room, std::string_view event,
+std::string format_line(LogFormat format, WallTime time, LogLevel level, std::string_view component, std::string_view event,
                         LogFields fields) {
   if (format == LogFormat::text)
-    return fmt::format("{} {:<7} {} {}{}\n", rfc3339(time), word(level), room, event, as_text(fields));
+    return fmt::format("{} {:<7} {} {}{}\n", rfc3339(time), to_string(level), component, event, as_text(fields));
   json::Writer w;
-  w.begin_object().member("time", rfc3339(time)).member("level", word(level)).member("room", room).member("event", event);
+  w.begin_object().member("time", rfc3339(time)).member("level", to_string(level)).member("component", component).member("event", event);
   for (const auto& field : fields)
     std::visit([&](const auto& v) { w.member(field.key, v); }, field.value);
   w.end_object();

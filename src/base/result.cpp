@@ -2,7 +2,7 @@
 
 namespace tribune::base {
 
-std::string_view word(ErrorKind kind) {
+std::string_view to_string(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid_input: return "invalid_input";
     case ErrorKind::not_found: return "not_found";
@@ -19,7 +19,7 @@ std::string_view word(ErrorKind kind) {
   return "internal";
 }
 
-std::string_view word(Fault fault) {
+std::string_view to_string(Fault fault) {
   switch (fault) {
     case Fault::client: return "client";
     case Fault::node: return "node";

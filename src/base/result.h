@@ -32,8 +32,8 @@ struct Error {
   std::string text;        // for people; no secrets
 };
 
-std::string_view word(ErrorKind);
-std::string_view word(Fault);
+std::string_view to_string(ErrorKind);
+std::string_view to_string(Fault);
 
 template <class T>
 using Result = tl::expected<T, Error>;

@@ -1,12 +1,16 @@
 #include "base/text_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+
+#include "base/bytes.h"
 
 namespace tribune::base {
 namespace {
@@ -45,6 +49,26 @@ Result<std::string> read_text_file(const std::string& path, std::size_t max_byte
   }
   text.resize(got);
   return text;
+}
+
+Status replace_file(const std::string& path, std::string_view content) {
+  const auto failed = [&](const char* what) {
+    return failure(ErrorKind::io, Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), true);
+  };
+  const auto temporary = path + ".new";
+  {
+    const File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    if (file.fd() < 0) return failed("create");
+    while (!content.empty()) {
+      const auto wrote = ::write(file.fd(), content.data(), content.size());
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) return failed("write");
+      content.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    if (::fsync(file.fd()) != 0) return failed("sync");
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace");
+  return {};
 }
 
 }  // namespace tribune::base

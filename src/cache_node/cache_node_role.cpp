@@ -4,31 +4,31 @@
 #include <optional>
 #include <utility>
 
-#include "cache_node/cache_node_settings.h"
-#include "cache_node/channel_map_keeper.h"
-#include "cache_node/disk_health.h"
-#include "cache_node/disk_writer.h"
-#include "cache_node/experience.h"
-#include "cache_node/fill_memory.h"
-#include "cache_node/heartbeat_sender.h"
-#include "cache_node/housekeeper.h"
-#include "cache_node/index_journal.h"
-#include "cache_node/news_listener.h"
-#include "cache_node/node_view.h"
-#include "cache_node/object_files.h"
-#include "cache_node/object_index.h"
-#include "cache_node/open_files.h"
+#include "cache_node/settings/cache_node_settings.h"
+#include "cache_node/balancer_link/channel_map_store.h"
+#include "cache_node/disk/disk_health.h"
+#include "cache_node/disk/disk_writer.h"
+#include "cache_node/load/viewer_experience.h"
+#include "cache_node/objects/fill_memory.h"
+#include "cache_node/balancer_link/heartbeat_sender.h"
+#include "cache_node/disk/disk_maintenance.h"
+#include "cache_node/disk/index_journal.h"
+#include "cache_node/balancer_link/node_push_client.h"
+#include "cache_node/settings/node_view.h"
+#include "cache_node/disk/object_files.h"
+#include "cache_node/objects/object_index.h"
+#include "cache_node/disk/open_files.h"
 #include "cache_node/proxy/proxy.h"
-#include "cache_node/queue_relay.h"
-#include "cache_node/ram_bounds.h"
-#include "cache_node/request_flow.h"
-#include "cache_node/upkeep/orders.h"
-#include "cache_node/viewer_estimate.h"
+#include "cache_node/balancer_link/queue_relay_handler.h"
+#include "cache_node/load/ram_bounds.h"
+#include "cache_node/media_request_flow.h"
+#include "cache_node/orders/orders_handler.h"
+#include "cache_node/load/viewer_estimate.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
 #include "contracts/link.h"
 #include "contracts/receipt.h"
-#include "runtime/memory_keeper.h"
+#include "runtime/memory_monitor.h"
 #include "runtime/process_metrics.h"
 
 namespace tribune::cache_node {
@@ -46,11 +46,11 @@ class CacheNodeRole final : public runtime::Role {
         index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)), shrinker_(std::make_shared<RamShrinker>(index_, services.log)),
         files_(settings_.store_dir),
         open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
-        housekeeper_(files_, open_files_, *index_, journal_, services.log, services.metrics),
-        disk_(files_, *index_, housekeeper_, health_, services.clock), channels_(settings_.store_dir, housekeeper_, services.log),
+        disk_maintenance_(files_, open_files_, *index_, journal_, services.log, services.metrics),
+        disk_(files_, *index_, disk_maintenance_, health_, services.clock), channels_(settings_.store_dir, disk_maintenance_, services.log),
         fill_metrics_(services.metrics), node_metrics_(services.metrics),
         other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
-        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, housekeeper_, viewers_, traffic_, duress_,
+        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, disk_maintenance_, viewers_, traffic_, duress_,
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_},
                known_purges_, [this](std::string_view marks) { return orders_.keeps_up(marks); }},
               services.workers),
@@ -59,7 +59,7 @@ class CacheNodeRole final : public runtime::Role {
                [this](std::vector<std::string> targets, std::function<void()> on_begun) { begin_fills(std::move(targets), std::move(on_begun)); },
                [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) { orders_.follow(order, std::move(on_result)); }},
               *services.workers.front()),
-        purge_(*index_, journal_, housekeeper_, disk_, services.log, services.metrics),
+        purge_(*index_, journal_, disk_maintenance_, disk_, services.log, services.metrics),
         warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object, auto slice) { return begin_fill(object, slice); }),
         orders_(services.clock, view_, purge_, known_purges_, warm_up_),
         queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
@@ -79,7 +79,7 @@ class CacheNodeRole final : public runtime::Role {
   /// Also where it never came to stop(): queued work uses parts that go before the thread does.
   ~CacheNodeRole() override {
     shrinker_->set_also({});
-    housekeeper_.finish_queued();
+    disk_maintenance_.finish_queued();
   }
 
   std::string_view name() const override { return "cache_node"; }
@@ -185,7 +185,7 @@ class CacheNodeRole final : public runtime::Role {
 
   /// A purge that is queued uses the writer, and itself: it ends while both are there.
   void stop() override {
-    housekeeper_.finish_queued();
+    disk_maintenance_.finish_queued();
     disk_.finish_queued();
   }
 
@@ -206,14 +206,14 @@ class CacheNodeRole final : public runtime::Role {
     set_bounds(settings_);
     channels_.load();
     known_purges_.load(settings_.store_dir + "/purges.json");
-    housekeeper_.start_sweep();
+    disk_maintenance_.start_sweep();
     return {};
   }
 
   void set_bounds(const CacheNodeSettings& settings) {
     index_->set_min_age(std::chrono::duration_cast<std::chrono::seconds>(settings.min_age));
     disk_.set_min_free_bytes(settings.min_free_bytes);
-    housekeeper_.evicted(index_->set_max_bytes(settings.max_bytes, now_unix()));
+    disk_maintenance_.evicted(index_->set_max_bytes(settings.max_bytes, now_unix()));
   }
 
   /// What is wrong with the store; empty while all is well.
@@ -239,7 +239,7 @@ class CacheNodeRole final : public runtime::Role {
     if (signed_query.empty()) return std::nullopt;
     const auto target = contracts::media_target(link, signed_query);
     if (slice) return flow_.warm_slice(*services_.workers.front(), target, *slice);
-    if (flow_.warm(*services_.workers.front(), target) == RequestFlow::Warmed::refused) return std::nullopt;
+    if (flow_.warm(*services_.workers.front(), target) == MediaRequestFlow::Warmed::refused) return std::nullopt;
     return object_key(view_.get()->query, link);
   }
 
@@ -264,7 +264,7 @@ class CacheNodeRole final : public runtime::Role {
     view->settings = settings;
     view->settings.id = settings_.id;   // read at the start
     view->fill = settings.fill_settings();
-    view->keep = settings.keep_rules();
+    view->keep = settings.retention_rules();
     view->query = settings.query_rules();
     view->vary = settings.vary_rules();
     view_.publish(std::move(view));
@@ -293,7 +293,7 @@ class CacheNodeRole final : public runtime::Role {
     h.version = services_.version;
     h.reason = trouble().substr(0, 200);
     disk_.probe();
-    if (!journal_.trouble().empty()) housekeeper_.add([this] { journal_.retry(); });
+    if (!journal_.trouble().empty()) disk_maintenance_.add([this] { journal_.retry(); });
     h.sent_mbps = seconds <= 0 ? 0 : (sent - last_sent_) * 8 / 1e6 / seconds;
     h.channel_mbps = traffic_.take(seconds, contracts::kMaxHeartbeatChannels);
     h.capacity_mbps = view_.get()->settings.capacity_mbps;
@@ -325,7 +325,7 @@ class CacheNodeRole final : public runtime::Role {
     gauges_.show(h.experience);
     experience_.publish(std::make_shared<contracts::NodeExperience>(h.experience));
     key_watch_.look();
-    h.memory = runtime::word(base::Memory::of_process().level());
+    h.memory = runtime::to_string(base::Memory::of_process().level());
     const auto descriptors = runtime::descriptors();
     h.descriptors = descriptors.open;
     h.max_descriptors = descriptors.most;
@@ -364,33 +364,33 @@ class CacheNodeRole final : public runtime::Role {
   DiskHealth health_;
   IndexJournal journal_;
   KnownPurges known_purges_{services_.clock, services_.log, services_.metrics};
-  Housekeeper housekeeper_;
+  DiskMaintenance disk_maintenance_;
   DiskWriter disk_;
-  ChannelMapKeeper channels_;
+  ChannelMapStore channels_;
   FillMetrics fill_metrics_;
   NodeMetrics node_metrics_;
   NodeMetrics other_node_metrics_;
   ChannelTraffic traffic_;
-  ExperienceGauges gauges_{services_.metrics};
+  ViewerExperienceGauges gauges_{services_.metrics};
   base::Published<contracts::NodeExperience> experience_{std::make_shared<contracts::NodeExperience>()};   // of the last window
   Circuits circuits_;
-  VariedChannels varied_;
-  PeerBoard peers_;
+  VaryWarnings varied_;
+  LivePeers peers_;
   ViewerEstimate viewers_;
   Duress duress_;
-  RequestFlow flow_;
+  MediaRequestFlow flow_;
   HeartbeatSender heartbeats_;
-  NewsListener news_;
+  NodePushClient news_;
   Purge purge_;
   WarmUp warm_up_;
-  Orders orders_;
-  QueueRelay queues_;
+  OrdersHandler orders_;
+  QueueRelayHandler queues_;
 
   const net::ServerSettings front_;
   Proxy proxy_;
 
   std::optional<base::SteadyTime> last_state_; // of the first worker, as are the two below
-  ExperienceWindow window_;                    // likewise
+  ViewerExperienceWindow window_;                    // likewise
   base::SteadyTime last_turn_{};
   std::size_t next_filler_ = 0;                // likewise of the first worker
   double last_sent_ = 0;

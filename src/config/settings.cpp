@@ -140,7 +140,7 @@ std::string describe(const std::vector<Problem>& problems, std::string_view file
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
   std::string out;
   for (const auto& problem : sorted) {
-    const auto place = base::json::place_of(text, problem.offset);
+    const auto place = base::json::position_of(text, problem.offset);
     out += std::string(file) + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
     if (!problem.key.empty()) out += problem.key + ": ";
     out += problem.text + "\n";

@@ -191,7 +191,7 @@ std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
 
 }  // namespace
 
-std::string_view word(LinksMode mode) {
+std::string_view to_string(LinksMode mode) {
   switch (mode) {
     case LinksMode::direct: return "direct";
     case LinksMode::redirect: return "redirect";

@@ -19,7 +19,7 @@ namespace tribune::contracts {
 /// How segment links are written for viewers; see docs/life_of_a_request.md.
 enum class LinksMode { direct, redirect, automatic };
 
-std::string_view word(LinksMode);
+std::string_view to_string(LinksMode);
 
 /// What a bare player in the queue gets: a playlist of the waiting room, or a 403.
 enum class WaitingRoom { slate, reject };

@@ -70,11 +70,11 @@ base::Result<WarmOrder> read_warm(const json::Value& object, std::string_view jo
 
 }  // namespace
 
-std::string_view word(PurgeOrder::By by) { return kBy[static_cast<std::size_t>(by)]; }
+std::string_view to_string(PurgeOrder::By by) { return kBy[static_cast<std::size_t>(by)]; }
 
 void write_members(json::Writer& w, const Order& order) {
   if (const auto* purge = std::get_if<PurgeOrder>(&order)) {
-    w.key("purge").begin_object().member(word(purge->by), purge->value).member("soft", purge->soft).end_object();
+    w.key("purge").begin_object().member(to_string(purge->by), purge->value).member("soft", purge->soft).end_object();
   } else if (const auto* warm = std::get_if<WarmOrder>(&order)) {
     w.key("warm").begin_object().member("job", warm->job).key("urls").begin_array();
     for (const auto& object : warm->objects) w.value(object);

@@ -22,7 +22,7 @@ struct PurgeOrder {
   bool soft = false;
   bool operator==(const PurgeOrder&) const = default;
 };
-std::string_view word(PurgeOrder::By);
+std::string_view to_string(PurgeOrder::By);
 
 /// Objects to be fetched before anybody asks.
 struct WarmOrder {

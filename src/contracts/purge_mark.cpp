@@ -37,7 +37,7 @@ OrderName order_name(std::string_view id) {
 std::string order_id(std::string_view issuer, std::int64_t number) { return std::string(issuer) + "-" + std::to_string(number); }
 
 std::string purge_mark(const NamedPurge& purge) {
-  return purge.id + ";" + std::string(word(purge.order.by)) + (purge.order.soft ? ";soft;" : ";hard;") + std::to_string(purge.age.count()) + ";" + purge.order.value;
+  return purge.id + ";" + std::string(to_string(purge.order.by)) + (purge.order.soft ? ";soft;" : ";hard;") + std::to_string(purge.age.count()) + ";" + purge.order.value;
 }
 
 base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
@@ -52,7 +52,7 @@ base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
     purge.id = take(mark);
     const auto by_word = take(mark), kind = take(mark);
     const auto age = read_decimal(take(mark));
-    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return word(b) == by_word; });
+    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return to_string(b) == by_word; });
     if (!is_id(purge.id) || by == kBy.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") || mark.empty() || !is_visible_ascii(mark)) return wrong();
     purge.order = {*by, std::string(mark), kind == "soft"};
     purge.age = std::chrono::seconds(*age);

@@ -22,7 +22,7 @@ enum class Flaw : std::uint8_t {
 };
 
 /// "byte_order_mark": in logs and metrics.
-std::string_view word(Flaw);
+std::string_view to_string(Flaw);
 
 /// How often one flaw was met, and where first.
 struct FoundFlaw {

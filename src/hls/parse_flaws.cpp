@@ -9,7 +9,7 @@
 
 namespace tribune::hls {
 
-std::string_view word(Flaw flaw) {
+std::string_view to_string(Flaw flaw) {
   switch (flaw) {
     case Flaw::byte_order_mark: return "byte_order_mark";
     case Flaw::control_character: return "control_character";

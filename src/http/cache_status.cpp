@@ -4,7 +4,7 @@
 
 namespace tribune::http {
 
-std::string_view word(Forward forward) {
+std::string_view to_string(Forward forward) {
   switch (forward) {
     case Forward::bypass: return "bypass";
     case Forward::method: return "method";
@@ -22,7 +22,7 @@ std::string cache_status(std::string_view cache, const CacheStatus& status) {
   std::string out = token_or_string(cache);
   if (status.hit) out += "; hit";
   if (status.forward && !status.hit) {
-    out.append("; fwd=").append(word(*status.forward));
+    out.append("; fwd=").append(to_string(*status.forward));
     if (status.forward_status) out += "; fwd-status=" + std::to_string(*status.forward_status);
   }
   if (status.ttl_seconds) out += "; ttl=" + std::to_string(*status.ttl_seconds);

@@ -11,7 +11,7 @@ namespace tribune::http {
 /// Why a request went on towards the origin (section 2.2).
 enum class Forward { bypass, method, uri_miss, vary_miss, miss, request, stale, partial };
 
-std::string_view word(Forward);
+std::string_view to_string(Forward);
 
 /// One cache's member of the field. Either `hit`, or `forward` with what came of it.
 struct CacheStatus {

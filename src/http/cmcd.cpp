@@ -13,7 +13,7 @@ constexpr std::uint32_t kHighestBitrateKbps = 1'000'000;
 constexpr std::uint32_t kHighestThroughputKbps = 100'000'000;
 constexpr std::size_t kLongestSession = 64;
 
-struct Member {
+struct CmcdMember {
   std::string_view key;
   std::string_view value;      // of a text without its quotes; escapes stand as they came
   bool has_value = false;
@@ -29,9 +29,9 @@ std::size_t quoted_length(std::string_view text) {
 }
 
 /// Takes the next member off the text; nothing at its end, and from a damaged one on.
-std::optional<Member> take_member(std::string_view& text) {
+std::optional<CmcdMember> take_member(std::string_view& text) {
   if (text.empty()) return std::nullopt;
-  Member member;
+  CmcdMember member;
   const auto end_of_key = std::min(text.find_first_of("=,"), text.size());
   member.key = text.substr(0, end_of_key);
   text.remove_prefix(end_of_key);
@@ -57,7 +57,7 @@ std::optional<std::uint32_t> number(std::string_view text, std::uint32_t highest
   return value;
 }
 
-void take(const Member& member, Cmcd& into) {
+void take(const CmcdMember& member, Cmcd& into) {
   if (member.key == "bs") into.starved = !member.has_value || member.value == "true";
   else if (member.key == "bl") into.buffer_ms = number(member.value, kLongestBufferMs);
   else if (member.key == "br") into.bitrate_kbps = number(member.value, kHighestBitrateKbps);

@@ -18,9 +18,9 @@ constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /// Eats a date from the left, whatever the case of its letters (RFC 9111 section 4.2); after the first mismatch everything fails.
-class Reader {
+class DateReader {
  public:
-  explicit Reader(std::string_view text) : rest_(text) {}
+  explicit DateReader(std::string_view text) : rest_(text) {}
 
   bool literal(std::string_view expected) {
     if (!begins_with(expected)) return fail();
@@ -63,11 +63,11 @@ class Reader {
   bool ok_ = true;
 };
 
-struct Parts {
+struct DateParts {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
 
-void read_time(Reader& in, Parts& parts) {
+void read_time(DateReader& in, DateParts& parts) {
   parts.hour = in.number(2);
   in.literal(":");
   parts.minute = in.number(2);
@@ -75,9 +75,9 @@ void read_time(Reader& in, Parts& parts) {
   parts.second = in.number(2);
 }
 
-std::optional<Parts> read_imf_fixdate(std::string_view text) {
-  Reader in(text);
-  Parts parts;
+std::optional<DateParts> read_imf_fixdate(std::string_view text) {
+  DateReader in(text);
+  DateParts parts;
   in.one_of(kDays);
   in.literal(", ");
   parts.day = in.number(2);
@@ -91,9 +91,9 @@ std::optional<Parts> read_imf_fixdate(std::string_view text) {
   return in.is_complete() ? std::optional(parts) : std::nullopt;
 }
 
-std::optional<Parts> read_rfc850(std::string_view text) {
-  Reader in(text);
-  Parts parts;
+std::optional<DateParts> read_rfc850(std::string_view text) {
+  DateReader in(text);
+  DateParts parts;
   in.one_of(kLongDays);
   in.literal(", ");
   parts.day = in.number(2);
@@ -109,9 +109,9 @@ std::optional<Parts> read_rfc850(std::string_view text) {
   return in.is_complete() ? std::optional(parts) : std::nullopt;
 }
 
-std::optional<Parts> read_asctime(std::string_view text) {
-  Reader in(text);
-  Parts parts;
+std::optional<DateParts> read_asctime(std::string_view text) {
+  DateReader in(text);
+  DateParts parts;
   in.one_of(kDays);
   in.literal(" ");
   parts.month = in.one_of(kMonths) + 1;
@@ -129,7 +129,7 @@ std::optional<Parts> read_asctime(std::string_view text) {
   return in.is_complete() ? std::optional(parts) : std::nullopt;
 }
 
-std::optional<base::WallTime> time_of(const Parts& parts) {
+std::optional<base::WallTime> time_of(const DateParts& parts) {
   if (parts.hour > 23 || parts.minute > 59 || parts.second > 60) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year{parts.year}, std::chrono::month{static_cast<unsigned>(parts.month)},
                                          std::chrono::day{static_cast<unsigned>(parts.day)}};

@@ -18,7 +18,7 @@ constexpr std::array<std::pair<Method, std::string_view>, 7> kMethods{{{Method::
 
 }  // namespace
 
-std::string_view word(Method method) {
+std::string_view to_string(Method method) {
   for (const auto& [known, name] : kMethods) {
     if (known == method) return name;
   }

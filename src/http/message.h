@@ -15,7 +15,7 @@ namespace tribune::http {
 
 enum class Method { get, head, options, post, put, patch, del, other };
 
-std::string_view word(Method);
+std::string_view to_string(Method);
 Method method_of(std::string_view token);  // case-sensitive, as RFC 9110 section 9.1 says
 
 struct Header {

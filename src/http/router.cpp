@@ -76,7 +76,7 @@ std::string allow_list(unsigned methods) {
   for (const auto method : kAllMethods) {
     if ((methods & bit(method)) == 0) continue;
     if (!text.empty()) text += ", ";
-    text += word(method);
+    text += to_string(method);
   }
   return text;
 }

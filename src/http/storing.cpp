@@ -29,7 +29,7 @@ bool has_validator(const Headers& headers) { return headers.first("ETag") || hea
 
 }  // namespace
 
-std::string_view word(Storing storing) {
+std::string_view to_string(Storing storing) {
   switch (storing) {
     case Storing::yes: return "stored";
     case Storing::method: return "method";

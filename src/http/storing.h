@@ -24,7 +24,7 @@ enum class Storing {
   no_freshness,        // neither explicit freshness, nor a validator, nor a status with a heuristic
 };
 
-std::string_view word(Storing);
+std::string_view to_string(Storing);
 
 /// Section 3 for a final response to a request with this method and these fields.
 Storing decide_storing(Method, const Headers& request, const StoredHead& response, const FreshnessRules&);

@@ -17,15 +17,15 @@ auto refuse(std::string_view why) { return base::failure(base::ErrorKind::invali
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
 /// The five parts of RFC 3986 appendix B; what is absent is nothing, what is empty is empty.
-struct Parts {
+struct UriParts {
   std::optional<std::string> scheme;
   std::optional<std::string_view> authority;
   std::string_view path;
   std::optional<std::string_view> query;
 };
 
-Parts split(std::string_view text) {
-  Parts parts;
+UriParts split(std::string_view text) {
+  UriParts parts;
   text = text.substr(0, text.find('#'));
   if ((parts.scheme = scheme_of(text))) text.remove_prefix(parts.scheme->size() + 1);
   if (text.starts_with("//")) {
@@ -175,7 +175,7 @@ base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::stri
   return uri;
 }
 
-base::Result<Uri> from_absolute(const Parts& parts, const Spelling& spelling) {
+base::Result<Uri> from_absolute(const UriParts& parts, const Spelling& spelling) {
   Uri uri;
   uri.scheme = *parts.scheme;
   if (uri.scheme != "http" && uri.scheme != "https") return refuse("the URI's scheme is neither http nor https");

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "http/cmcd.h"
-#include "net/request_id.h"
+#include "net/server/request_id.h"
 
 namespace tribune::runtime {
 namespace {
@@ -64,7 +64,7 @@ base::Counter& AccessLog::requests(http::Method method, int status) {
   std::call_once(lazy.made, [&] {
     const auto word = status_class == 0 ? std::string("none") : std::to_string(status_class) + "xx";
     lazy.counter = metrics_.counter("tribune_http_requests_total", "Requests, by method and class of status.",
-                                    {{"listener", listener_}, {"method", http::word(method)}, {"status", word}});
+                                    {{"listener", listener_}, {"method", http::to_string(method)}, {"status", word}});
   });
   return *lazy.counter;
 }
@@ -75,7 +75,7 @@ void AccessLog::write_line(const net::AccessRecord& record) {
   log_.info("http", "request",
             {{"listener", listener_},
              {"client", record.request.client},
-             {"method", http::word(record.request.method)},
+             {"method", http::to_string(record.request.method)},
              {"path", path},
              {"status", record.status},
              {"bytes", record.bytes_sent},

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 
 namespace tribune::runtime {
 

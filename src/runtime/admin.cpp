@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/signing.h"
 #include "http/problem.h"
-#include "runtime/memory_keeper.h"
+#include "runtime/memory_monitor.h"
 
 namespace tribune::runtime {
 namespace {
@@ -57,11 +57,11 @@ std::optional<http::Response> AdminGate::refusal(const http::Request& request) c
   return answer;
 }
 
-http::Response readiness(const Condition& condition, const std::vector<std::unique_ptr<Role>>& roles) {
+http::Response readiness(const ProcessPhase& condition, const std::vector<std::unique_ptr<Role>>& roles) {
   std::string reasons;
   const auto add = [&](std::string_view reason) { reasons += (reasons.empty() ? "" : "; ") + std::string(reason); };
-  if (condition.phase() != Phase::serving) add("the process is " + std::string(word(condition.phase())));
-  if (const auto level = base::Memory::of_process().level(); level != base::MemoryLevel::plenty) add("memory is " + std::string(word(level)));
+  if (condition.phase() != Phase::serving) add("the process is " + std::string(to_string(condition.phase())));
+  if (const auto level = base::Memory::of_process().level(); level != base::MemoryLevel::plenty) add("memory is " + std::string(to_string(level)));
   for (const auto& role : roles)
     if (const auto ready = role->ready(); !ready) add(std::string(role->name()) + ": " + ready.error().text);
   if (!reasons.empty()) return http::problem(http::problems::not_ready, reasons);
@@ -73,11 +73,11 @@ http::Response status(const AdminSources& sources) {
   base::json::Writer w;
   w.begin_object();
   w.member("version", sources.version);
-  w.member("phase", word(sources.condition.phase()));
+  w.member("phase", to_string(sources.condition.phase()));
   w.member("uptime_seconds", std::int64_t{std::chrono::duration_cast<std::chrono::seconds>(uptime).count()});
   w.member("pid", std::int64_t{::getpid()});
   w.member("workers", static_cast<std::uint64_t>(sources.workers));
-  w.member("memory", word(base::Memory::of_process().level()));
+  w.member("memory", to_string(base::Memory::of_process().level()));
   for (const auto& role : sources.roles) {
     w.key(role->name()).begin_object();
     role->describe(w);

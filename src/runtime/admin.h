@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "http/message.h"
-#include "runtime/condition.h"
+#include "runtime/process_phase.h"
 #include "runtime/role.h"
 
 namespace tribune::runtime {
@@ -39,12 +39,12 @@ struct AdminSources {
   base::SteadyTime started;
   const base::Clock& clock;
   base::Metrics& metrics;
-  const Condition& condition;
+  const ProcessPhase& condition;
   const std::vector<std::unique_ptr<Role>>& roles;
 };
 
 /// 200, or a 503 problem that lists every reason why not.
-http::Response readiness(const Condition&, const std::vector<std::unique_ptr<Role>>&);
+http::Response readiness(const ProcessPhase&, const std::vector<std::unique_ptr<Role>>&);
 
 /// version, uptime and, under each role's name, what the role says of itself.
 http::Response status(const AdminSources&);

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "config/section.h"
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 
 namespace tribune::runtime {
 

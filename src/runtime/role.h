@@ -24,8 +24,8 @@
 #include "config/settings.h"
 #include "http/router.h"
 #include "net/event_loop.h"
-#include "net/exchange.h"
-#include "net/http_client.h"
+#include "net/server/exchange.h"
+#include "net/client/http_client.h"
 
 namespace tribune::runtime {
 

@@ -16,8 +16,8 @@ WorkerThread::WorkerThread(const net::ClientSettings& client, const base::Clock&
 
 WorkerThread::~WorkerThread() { stop(); }
 
-base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings, net::ServerContext context,
-                                                                 std::shared_ptr<net::ConnectionBook> book, bool is_front) {
+base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings, net::HttpServerContext context,
+                                                                 std::shared_ptr<net::ConnectionLimits> book, bool is_front) {
   auto server = net::HttpServer::open(settings, std::move(context), std::move(book));
   if (!server) return tl::unexpected(std::move(server.error()));
   auto bound = (*server)->bound();

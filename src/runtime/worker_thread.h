@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "net/event_loop.h"
-#include "net/http_client.h"
-#include "net/http_server.h"
+#include "net/client/http_client.h"
+#include "net/server/http_server.h"
 
 namespace tribune::runtime {
 
@@ -29,7 +29,7 @@ class WorkerThread {
   net::HttpClient& client() { return *client_; }
 
   /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: which of the two groups of listeners it belongs to.
-  base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::ServerContext, std::shared_ptr<net::ConnectionBook>,
+  base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::HttpServerContext, std::shared_ptr<net::ConnectionLimits>,
                                                      bool is_front);
   void start(std::size_t index);
 

@@ -4,13 +4,13 @@
 #include <mutex>
 #include <string>
 
-#include "net/gzip.h"
+#include "net/server/gzip.h"
 #include "web/site.h"
 
 namespace tribune::web {
 namespace {
 
-constexpr std::string_view kRoom = "web";
+constexpr std::string_view kComponent = "web";
 
 struct WebSettings {
   std::string folder = "web/dist";
@@ -30,9 +30,9 @@ const config::Section<WebSettings>& web_section() {
 class WebRole final : public runtime::Role {
  public:
   WebRole(const config::Settings& settings, runtime::Services& services)
-      : folder_(settings.get<WebSettings>(kRoom).folder), log_(services.log) {}
+      : folder_(settings.get<WebSettings>(kComponent).folder), log_(services.log) {}
 
-  std::string_view name() const override { return kRoom; }
+  std::string_view name() const override { return kComponent; }
 
   std::vector<runtime::Route> front_routes() override {
     const auto serve = [this](runtime::Worker&, std::unique_ptr<net::Exchange> exchange, const http::PathParameters&) {
@@ -44,7 +44,7 @@ class WebRole final : public runtime::Role {
   base::Status start() override { return load(folder_); }
 
   base::Status reload(const config::Settings& settings) override {
-    const auto& folder = settings.get<WebSettings>(kRoom).folder;
+    const auto& folder = settings.get<WebSettings>(kComponent).folder;
     if (auto loaded = load(folder); !loaded) return loaded;
     folder_ = folder;
     return {};
@@ -66,7 +66,7 @@ class WebRole final : public runtime::Role {
   base::Status load(const std::string& folder) {
     auto loaded = Site::load(folder, net::gzip);
     if (!loaded) return tl::unexpected(loaded.error());
-    log_.info(kRoom, "page_loaded", {{"folder", folder}, {"files", (*loaded)->files()}, {"bytes", (*loaded)->bytes()}});
+    log_.info(kComponent, "page_loaded", {{"folder", folder}, {"files", (*loaded)->files()}, {"bytes", (*loaded)->bytes()}});
     const std::lock_guard lock(mutex_);
     site_.swap(*loaded);
     return {};
@@ -80,11 +80,11 @@ class WebRole final : public runtime::Role {
 
 }  // namespace
 
-const std::string& folder_of(const config::Settings& settings) { return settings.get<WebSettings>(kRoom).folder; }
+const std::string& folder_of(const config::Settings& settings) { return settings.get<WebSettings>(kComponent).folder; }
 
 const runtime::RoleType& role_type() {
   static const runtime::RoleType type{
-      kRoom,
+      kComponent,
       [](config::Schema& schema) { schema.add(web_section(), config::Presence::optional); },
       [](const config::Settings& settings, runtime::Services& services) -> std::unique_ptr<runtime::Role> {
         return std::make_unique<WebRole>(settings, services);

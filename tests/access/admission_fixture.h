@@ -56,7 +56,7 @@ struct Gate {
     REQUIRE(std::holds_alternative<access::Queued>(decision));
     return std::get<access::Queued>(decision);
   }
-  std::optional<access::Refusal> refusal(const access::Decision& decision) {
+  std::optional<access::DenyReason> refusal(const access::Decision& decision) {
     if (const auto* refused = std::get_if<access::Refused>(&decision)) return refused->reason;
     return std::nullopt;
   }

@@ -17,13 +17,13 @@
 
 using namespace tribune;
 using namespace tribune::testing;
-using access::Place;
+using access::AccountPlace;
 using access::SessionId;
 using access::TicketClaim;
 
 namespace {
 
-const std::vector<Place> kPlaces{{"arena", "a"}, {"arena", "b"}, {"city", "c"}};
+const std::vector<AccountPlace> kPlaces{{"arena", "a"}, {"arena", "b"}, {"city", "c"}};
 
 /// Viewers of three nodes: "a" for two, "b" for three, four in the group of both; "c" for three.
 struct Nodes {

@@ -11,15 +11,15 @@
 using namespace tribune;
 using namespace tribune::testing;
 using access::Admission;
-using access::Refusal;
+using access::DenyReason;
 using access::TicketClaim;
 
 namespace {
 
 /// A directory whose store and Admission end and begin again. A kill is the end of both without stop().
-struct House {
-  House() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
-  ~House() {
+struct Server {
+  Server() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
+  ~Server() {
     end();
     std::filesystem::remove_all(directory);
   }
@@ -54,18 +54,18 @@ struct House {
 }  // namespace
 
 TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the waiting keep their order") {
-  House house;
-  house.begin(3);
-  auto* gate = house.gate.get();
+  Server server;
+  server.begin(3);
+  auto* gate = server.gate.get();
   std::vector<access::SessionId> watching;
   for (int i = 0; i < 3; ++i) watching.push_back(gate->granted(gate->ask()));
   std::vector<TicketClaim> waiting;
   for (int i = 0; i < 5; ++i) waiting.push_back(gate->ticket(gate->ask()));
-  house.settle();
-  house.end();
+  server.settle();
+  server.end();
 
-  house.begin(3);
-  gate = house.gate.get();
+  server.begin(3);
+  gate = server.gate.get();
   const auto newcomer = gate->ticket(gate->ask());
   CHECK(newcomer.number > waiting.back().number);
   for (const auto id : watching) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
@@ -79,7 +79,7 @@ TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the w
   for (int i = 0; i < 3; ++i) {
     gate->admission->release(watching[static_cast<std::size_t>(i)]);
     gate->pass(100ms);
-    house.settle();
+    server.settle();
     CHECK(gate->is_queued(gate->show(waiting[static_cast<std::size_t>(i) + 1])));
     CHECK(gate->is_granted(gate->show(waiting[static_cast<std::size_t>(i)])));
   }
@@ -87,117 +87,117 @@ TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the w
 }
 
 TEST_CASE("A ticket that was called before a kill is a session afterwards, and one that was served long ago is none") {
-  House house;
-  house.begin(1);
-  auto* gate = house.gate.get();
+  Server server;
+  server.begin(1);
+  auto* gate = server.gate.get();
   const auto watching = gate->granted(gate->ask());
   const auto called = gate->ticket(gate->ask());
   gate->admission->release(watching);
   gate->pass(100ms);
-  house.settle();
+  server.settle();
   CHECK(gate->is_granted(gate->show(called)));
-  house.end();
+  server.end();
 
-  house.begin(1);
-  gate = house.gate.get();
+  server.begin(1);
+  gate = server.gate.get();
   CHECK(gate->is_granted(gate->show(called)));
   CHECK(gate->admission->sessions() == 1);
   gate->pass(40s);
   CHECK(gate->admission->sessions() == 0);
   CHECK(gate->is_granted(gate->ask()));
   CHECK(gate->is_queued(gate->ask()));
-  CHECK(gate->refusal(gate->show(called)) == Refusal::ticket_expired);
+  CHECK(gate->refusal(gate->show(called)) == DenyReason::ticket_expired);
 }
 
 TEST_CASE("No number is given twice, however often the process is killed") {
-  House house;
+  Server server;
   std::set<std::uint64_t> numbers;
   for (int run = 0; run < 5; ++run) {
-    house.begin(0);
-    for (int i = 0; i < 20; ++i) CHECK(numbers.insert(house.gate->ticket(house.gate->ask()).number).second);
-    if (run % 2) house.settle();
-    house.end();
+    server.begin(0);
+    for (int i = 0; i < 20; ++i) CHECK(numbers.insert(server.gate->ticket(server.gate->ask()).number).second);
+    if (run % 2) server.settle();
+    server.end();
   }
   CHECK(numbers.size() == 100);
 }
 
 TEST_CASE("Numbers that a former run may have given out keep nobody waiting longer than the lease") {
-  House house;
-  house.begin(1);
-  house.gate->granted(house.gate->ask());
-  for (int i = 0; i < 10; ++i) house.gate->ticket(house.gate->ask());
-  house.settle();
-  house.end();
+  Server server;
+  server.begin(1);
+  server.gate->granted(server.gate->ask());
+  for (int i = 0; i < 10; ++i) server.gate->ticket(server.gate->ask());
+  server.settle();
+  server.end();
 
-  house.begin(1);
-  auto* gate = house.gate.get();
+  server.begin(1);
+  auto* gate = server.gate.get();
   const auto newcomer = gate->ticket(gate->ask());
   for (int i = 0; i < 4; ++i) {
     gate->pass(10s);
-    house.settle();
+    server.settle();
     if (gate->is_granted(gate->show(newcomer))) break;
   }
   CHECK(gate->admission->sessions() == 1);
 }
 
 TEST_CASE("A limit that was changed while running outlives the restart, until it is reset") {
-  House house;
-  house.begin(100);
-  REQUIRE(house.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
-  house.end();
-  house.begin(100);
-  CHECK(house.gate->admission->limits().global.max_sessions == 7);
-  CHECK(house.gate->admission->limits().channels["main"].max_traffic_mbps == 12.5);
-  house.gate->admission->reset_limits();
-  house.end();
-  house.begin(100);
-  CHECK(house.gate->admission->limits().global.max_sessions == 100);
+  Server server;
+  server.begin(100);
+  REQUIRE(server.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
+  server.end();
+  server.begin(100);
+  CHECK(server.gate->admission->limits().global.max_sessions == 7);
+  CHECK(server.gate->admission->limits().channels["main"].max_traffic_mbps == 12.5);
+  server.gate->admission->reset_limits();
+  server.end();
+  server.begin(100);
+  CHECK(server.gate->admission->limits().global.max_sessions == 100);
 }
 
 TEST_CASE("Who changes the limits hears when they are on disk, and when there is no disk at once") {
-  House house;
-  house.begin(100);
+  Server server;
+  server.begin(100);
   std::atomic<int> kept{0};
-  const auto on_kept = [&](base::Status status) { kept += status.has_value(); };
-  REQUIRE(house.gate->admission->change_limits(R"({"max_sessions":7})", on_kept));
-  house.gate->admission->reset_limits(on_kept);
-  CHECK_FALSE(house.gate->admission->change_limits(R"({"max_sessions":-1})", on_kept));
-  REQUIRE(house.store->flush());
+  const auto on_durable = [&](base::Status status) { kept += status.has_value(); };
+  REQUIRE(server.gate->admission->change_limits(R"({"max_sessions":7})", on_durable));
+  server.gate->admission->reset_limits(on_durable);
+  CHECK_FALSE(server.gate->admission->change_limits(R"({"max_sessions":-1})", on_durable));
+  REQUIRE(server.store->flush());
   CHECK(kept == 2);
   Gate gate;
   gate.open({{"main", 5}});
-  gate.admission->reset_limits(on_kept);
+  gate.admission->reset_limits(on_durable);
   CHECK(kept == 3);
 }
 
 TEST_CASE("A first start, and one after a clean stop without watchers, let newcomers in at once") {
-  House house;
-  CHECK(house.begin(1).sessions() == 0);
-  house.gate->admission->release(house.gate->granted(house.gate->ask()));
-  house.gate->admission->stop();
-  house.end();
-  house.begin(1);
-  CHECK(house.gate->is_granted(house.gate->ask()));
+  Server server;
+  CHECK(server.begin(1).sessions() == 0);
+  server.gate->admission->release(server.gate->granted(server.gate->ask()));
+  server.gate->admission->stop();
+  server.end();
+  server.begin(1);
+  CHECK(server.gate->is_granted(server.gate->ask()));
 }
 
 TEST_CASE("What the drawing of lots gave is the same after a kill") {
-  House house;
+  Server server;
   access::Lottery before;
   {
-    house.begin(1);
-    auto& admission = *house.gate->admission;
-    admission.configure(house.gate->settings, {{"later", 5, house.gate->clock.wall_now() + 10s}});
-    house.settle();
-    for (int i = 0; i < 20; ++i) house.gate->ticket(house.gate->ask("", "later"));
-    house.gate->pass(11s);
-    house.settle();
+    server.begin(1);
+    auto& admission = *server.gate->admission;
+    admission.configure(server.gate->settings, {{"later", 5, server.gate->clock.wall_now() + 10s}});
+    server.settle();
+    for (int i = 0; i < 20; ++i) server.gate->ticket(server.gate->ask("", "later"));
+    server.gate->pass(11s);
+    server.settle();
     before = admission.queue_status("later")->lanes[0].lottery;
     CHECK(before.end - before.first == 20);
-    house.end();
+    server.end();
   }
-  house.begin(1);
-  house.gate->admission->configure(house.gate->settings, {{"later", 5}});
-  CHECK(house.gate->admission->queue_status("later")->lanes[0].lottery == before);
+  server.begin(1);
+  server.gate->admission->configure(server.gate->settings, {{"later", 5}});
+  CHECK(server.gate->admission->queue_status("later")->lanes[0].lottery == before);
 }
 
 namespace {
@@ -209,28 +209,28 @@ access::Visitor device(std::string_view name, std::int64_t opened) {
 }  // namespace
 
 TEST_CASE("After a kill an account's devices count again, none is ended, and the oldest is the one that began first") {
-  House house;
+  Server server;
   const auto begin = [&](access::AccountRule rule) {
-    house.begin(access::kNoLimit);
-    house.gate->settings.max_sessions_per_account = 2;
-    house.gate->settings.account_rule = rule;
-    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
+    server.begin(access::kNoLimit);
+    server.gate->settings.max_sessions_per_account = 2;
+    server.gate->settings.account_rule = rule;
+    server.gate->admission->configure(server.gate->settings, {{"main", 5}});
   };
   begin(access::AccountRule::refuse);
-  auto* gate = house.gate.get();
+  auto* gate = server.gate.get();
   const auto tv = gate->granted(gate->ask(device("TV", 100))), phone = gate->granted(gate->ask(device("Phone", 200)));
-  house.settle();
-  house.end();
+  server.settle();
+  server.end();
 
   SUBCASE("refused") {
     begin(access::AccountRule::refuse);
-    gate = house.gate.get();
-    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) == Refusal::account_full);   // before they were heard
+    gate = server.gate.get();
+    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) == DenyReason::account_full);   // before they were heard
     CHECK(gate->is_granted(gate->ask()));
     CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::known);
     CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::known);
     const auto third = gate->ask(device("Laptop", 301));
-    REQUIRE(gate->refusal(third) == Refusal::account_full);
+    REQUIRE(gate->refusal(third) == DenyReason::account_full);
     CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
     CHECK(gate->admission->release(tv));
     CHECK(gate->is_queued(gate->ask(device("Tablet", 302))));   // a device may watch that the disk had not seen
@@ -239,7 +239,7 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
   }
   SUBCASE("taken over") {
     begin(access::AccountRule::take_over);
-    gate = house.gate.get();
+    gate = server.gate.get();
     CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::known);
     CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::known);
     gate->pass(20s);
@@ -263,20 +263,20 @@ TEST_CASE("A device that was away for long comes back when its account's other d
 }
 
 TEST_CASE("After a kill no more watch than before it, however many tokens of sessions that are over are shown") {
-  House house;
-  house.begin(10);
-  auto* gate = house.gate.get();
+  Server server;
+  server.begin(10);
+  auto* gate = server.gate.get();
   std::vector<access::SessionId> hoarded, watching;
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 10; ++i) hoarded.push_back(gate->granted(gate->ask()));
     gate->pass(12s);
   }
   for (int i = 0; i < 10; ++i) watching.push_back(gate->granted(gate->ask()));
-  house.settle();
-  house.end();
+  server.settle();
+  server.end();
 
-  house.begin(10);
-  gate = house.gate.get();
+  server.begin(10);
+  gate = server.gate.get();
   for (const auto id : hoarded) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
   CHECK(gate->admission->sessions() == 10);
   for (const auto id : watching) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
@@ -288,20 +288,20 @@ TEST_CASE("After a kill no more watch than before it, however many tokens of ses
 }
 
 TEST_CASE("After a kill the limit of every scope counts who watched there") {
-  House house;
+  Server server;
   const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"}, at_b{.channel = "main", .group = "arena", .node = "b"};
   const auto limits = R"({"channels":{"main":{"max_sessions":4}},"groups":{"arena":{"max_sessions":3}},"nodes":{"a":{"max_sessions":2},"b":{"max_traffic_mbps":6}}})";
-  house.begin(100);
-  REQUIRE(house.gate->admission->change_limits(limits));
-  auto* gate = house.gate.get();
+  server.begin(100);
+  REQUIRE(server.gate->admission->change_limits(limits));
+  auto* gate = server.gate.get();
   const auto stays = gate->granted(gate->ask(at_a)), moves = gate->granted(gate->ask(at_a));
   const auto other = gate->granted(gate->ask({.channel = "main", .group = "city", .node = "c"}));
   CHECK(gate->admission->move(moves, {"arena", "b"}, false));
-  house.settle();
-  house.end();
+  server.settle();
+  server.end();
 
-  house.begin(100);
-  gate = house.gate.get();
+  server.begin(100);
+  gate = server.gate.get();
   const auto back = [&](const access::Visitor& visitor) { return gate->admission->renew(gate->clock.wall_now().time_since_epoch().count() | 1, visitor, 10s); };
   CHECK(back(at_b) == Admission::Renewal::lapsed);                              // its traffic is full by the one who moved there
   CHECK(back(at_a) == Admission::Renewal::adopted);                             // a session that the disk had not seen
@@ -312,14 +312,14 @@ TEST_CASE("After a kill the limit of every scope counts who watched there") {
 }
 
 TEST_CASE("After a kill each address's sessions count again, and what had ended for being shared stays so") {
-  House house;
+  Server server;
   const auto begin = [&] {
-    house.begin(access::kNoLimit);
-    house.gate->settings.max_sessions_per_address = 2;
-    house.gate->settings.max_networks_per_session = 1;
-    house.gate->settings.sharing_rule = access::SharingRule::end;
-    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
-    return house.gate.get();
+    server.begin(access::kNoLimit);
+    server.gate->settings.max_sessions_per_address = 2;
+    server.gate->settings.max_networks_per_session = 1;
+    server.gate->settings.sharing_rule = access::SharingRule::end;
+    server.gate->admission->configure(server.gate->settings, {{"main", 5}});
+    return server.gate.get();
   };
   const auto from = [](std::string_view client) { return access::Visitor{.channel = "main", .client = client, .network = 1}; };
   auto* gate = begin();
@@ -327,91 +327,91 @@ TEST_CASE("After a kill each address's sessions count again, and what had ended 
   const auto other = gate->granted(gate->ask(from("192.0.2.2"))), shared = gate->granted(gate->ask(from("192.0.2.3")));
   CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::known);
   CHECK(gate->admission->renew(shared, {.channel = "main", .network = 2}, 1h) == Admission::Renewal::ended);
-  house.settle();
-  house.end();
+  server.settle();
+  server.end();
 
   gate = begin();
-  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == Refusal::too_many_sessions);
+  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
   CHECK(gate->admission->renew(77, from("192.0.2.1"), 1h) == Admission::Renewal::lapsed);   // a session that the disk had not seen
   CHECK(gate->admission->renew(78, from("192.0.2.2"), 1h) == Admission::Renewal::adopted);
-  CHECK(gate->refusal(gate->ask(from("192.0.2.2"))) == Refusal::too_many_sessions);
+  CHECK(gate->refusal(gate->ask(from("192.0.2.2"))) == DenyReason::too_many_sessions);
   CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::ended);
   for (const auto id : {first, second, other}) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
   CHECK(gate->admission->release(first));
   CHECK(gate->is_granted(gate->ask(from("192.0.2.1"))));
-  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == Refusal::too_many_sessions);
+  CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
 }
 
 TEST_CASE("A session that was stopped, and one whose place another device took, stay so after a kill") {
-  House house;
-  house.begin(5);
-  const auto stopped = house.gate->granted(house.gate->ask());
-  CHECK(house.gate->admission->release(stopped));
-  const auto unseen = house.gate->granted(house.gate->ask());
-  house.gate->admission->take_back(unseen);
-  house.settle();
-  house.end();
-  house.begin(5);
-  CHECK(house.gate->admission->renew(stopped, {.channel = "main"}, 10s) == Admission::Renewal::ended);
-  CHECK(house.gate->admission->renew(unseen, {.channel = "main"}, 10s) == Admission::Renewal::adopted);   // nobody has its token
-  CHECK(house.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
+  Server server;
+  server.begin(5);
+  const auto stopped = server.gate->granted(server.gate->ask());
+  CHECK(server.gate->admission->release(stopped));
+  const auto unseen = server.gate->granted(server.gate->ask());
+  server.gate->admission->take_back(unseen);
+  server.settle();
+  server.end();
+  server.begin(5);
+  CHECK(server.gate->admission->renew(stopped, {.channel = "main"}, 10s) == Admission::Renewal::ended);
+  CHECK(server.gate->admission->renew(unseen, {.channel = "main"}, 10s) == Admission::Renewal::adopted);   // nobody has its token
+  CHECK(server.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
 
 TEST_CASE("A long idle time goes on after a kill, and ends when it would have ended") {
-  House house;
-  house.begin(5);
-  house.gate->idle = 2h;
-  const auto film = house.gate->granted(house.gate->ask());
-  house.gate->pass(1s);
-  CHECK(house.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
-  house.settle();
-  house.end();
-  house.begin(5);   // a day later
-  house.gate->pass(60s);
-  CHECK(house.gate->admission->sessions() == 1);
-  house.gate->clock.advance(6h);
-  house.gate->pass(2s);
-  CHECK(house.gate->admission->sessions() == 0);
+  Server server;
+  server.begin(5);
+  server.gate->idle = 2h;
+  const auto film = server.gate->granted(server.gate->ask());
+  server.gate->pass(1s);
+  CHECK(server.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
+  server.settle();
+  server.end();
+  server.begin(5);   // a day later
+  server.gate->pass(60s);
+  CHECK(server.gate->admission->sessions() == 1);
+  server.gate->clock.advance(6h);
+  server.gate->pass(2s);
+  CHECK(server.gate->admission->sessions() == 0);
 }
 
 TEST_CASE("Few who wait leave the queue open, however often the process was killed while there was no room") {
-  House house;
-  house.begin(0);
-  const auto first = house.gate->ticket(house.gate->ask());
+  Server server;
+  server.begin(0);
+  const auto first = server.gate->ticket(server.gate->ask());
   for (int run = 0; run < 40; ++run) {
-    house.settle();
-    house.end();
-    house.begin(0);
-    house.gate->settings.max_queue = 10;
-    house.gate->admission->configure(house.gate->settings, {{"main", 5}});
-    CHECK(house.gate->is_queued(house.gate->show(first)));
+    server.settle();
+    server.end();
+    server.begin(0);
+    server.gate->settings.max_queue = 10;
+    server.gate->admission->configure(server.gate->settings, {{"main", 5}});
+    CHECK(server.gate->is_queued(server.gate->show(first)));
   }
-  CHECK(house.gate->is_queued(house.gate->ask()));
+  CHECK(server.gate->is_queued(server.gate->ask()));
 }
 
 TEST_CASE("A clean stop wastes no number") {
-  House house;
-  house.begin(0);
-  CHECK(house.gate->ticket(house.gate->ask()).number == 1);
-  house.settle();
-  house.gate->admission->stop();
-  CHECK(house.gate->refusal(house.gate->ask()) == Refusal::busy);
-  house.end();
-  house.begin(0);
-  house.settle();
-  CHECK(house.gate->ticket(house.gate->ask()).number == 2);
+  Server server;
+  server.begin(0);
+  CHECK(server.gate->ticket(server.gate->ask()).number == 1);
+  server.settle();
+  server.gate->admission->stop();
+  CHECK(server.gate->refusal(server.gate->ask()) == DenyReason::busy);
+  server.end();
+  server.begin(0);
+  server.settle();
+  CHECK(server.gate->ticket(server.gate->ask()).number == 2);
 }
 
 TEST_CASE("Who left a film before a kill gives the place back soon after it") {
-  House house;
-  house.begin(5);
-  const auto film = house.gate->granted(house.gate->ask());
-  CHECK(house.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
-  CHECK(house.gate->admission->leave(film));
-  house.settle();
-  house.end();
-  house.begin(5);
-  CHECK(house.gate->admission->sessions() == 1);
-  house.gate->pass(12s);
-  CHECK(house.gate->admission->sessions() == 0);
+  Server server;
+  server.begin(5);
+  const auto film = server.gate->granted(server.gate->ask());
+  CHECK(server.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
+  CHECK(server.gate->admission->leave(film));
+  server.settle();
+  server.end();
+  server.begin(5);
+  CHECK(server.gate->admission->sessions() == 1);
+  server.gate->pass(12s);
+  CHECK(server.gate->admission->sessions() == 0);
 }

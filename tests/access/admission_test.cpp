@@ -10,7 +10,7 @@
 using namespace tribune;
 using namespace tribune::testing;
 using access::Admission;
-using access::Refusal;
+using access::DenyReason;
 
 TEST_CASE("Up to the limit everybody is let in at once, the next one waits") {
   Gate gate(2);
@@ -108,7 +108,7 @@ TEST_CASE("A called ticket that nobody claims loses its place, and the line goes
     if (i < 3) CHECK(gate.is_queued(gate.show(second)));
   }
   CHECK(gate.granted(gate.show(second)) == second.session);
-  CHECK(gate.refusal(gate.show(first)) == Refusal::ticket_expired);
+  CHECK(gate.refusal(gate.show(first)) == DenyReason::ticket_expired);
 }
 
 TEST_CASE("Who is silent for the lease is stepped over; who comes back before the turn keeps the place") {
@@ -127,7 +127,7 @@ TEST_CASE("Who is silent for the lease is stepped over; who comes back before th
   gate.pass(100ms);
   CHECK(gate.is_queued(gate.show(there)));
   CHECK(gate.granted(gate.show(back)) == back.session);
-  CHECK(gate.refusal(gate.show(gone)) == Refusal::ticket_expired);
+  CHECK(gate.refusal(gate.show(gone)) == DenyReason::ticket_expired);
 }
 
 TEST_CASE("On a machine that started less than a lease ago nobody who waits counts as silent") {
@@ -161,18 +161,18 @@ TEST_CASE("Tickets of another queue, of no number and of another's session are u
   const auto mine = gate.ticket(gate.ask());
   auto forged = mine;
   forged.queue ^= 1;
-  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
   forged = mine;
   forged.number = 2;
-  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
   forged.number = 0;
-  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
   forged = mine;
   forged.session ^= 1;
-  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
   forged = mine;
   forged.lane = 7;
-  CHECK(gate.refusal(gate.show(forged)) == Refusal::ticket_unknown);
+  CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
 }
 
 TEST_CASE("A full queue and an address with too many tickets are refused with the reason") {
@@ -184,10 +184,10 @@ TEST_CASE("A full queue and an address with too many tickets are refused with th
   const access::Visitor greedy{.channel = "main", .client = "10.0.0.1"};
   const auto first = gate.ticket(gate.ask(greedy));
   CHECK(gate.is_queued(gate.ask(greedy)));
-  CHECK(gate.refusal(gate.ask(greedy)) == Refusal::too_many_tickets);
+  CHECK(gate.refusal(gate.ask(greedy)) == DenyReason::too_many_tickets);
   CHECK(gate.is_queued(gate.ask()));
   const auto full = gate.ask();
-  CHECK(gate.refusal(full) == Refusal::queue_full);
+  CHECK(gate.refusal(full) == DenyReason::queue_full);
   CHECK(std::get<access::Refused>(full).come_back > 0s);
   CHECK(gate.admission->cancel("main", first));
   CHECK(gate.is_queued(gate.ask(greedy)));
@@ -305,7 +305,7 @@ TEST_CASE("A viewer who moves counts where the playlists send them now") {
 TEST_CASE("Who finds the first node full watches at the next one with room, and waits only when all are full") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":1}}})"));
-  const std::vector<access::Place> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
+  const std::vector<access::AccountPlace> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
   const access::Visitor visitor{.channel = "main", .group = "stadium", .node = "a", .others = both};
   const auto first = gate.ask(visitor), second = gate.ask(visitor);
   CHECK(std::get<access::Granted>(first).node == "a");
@@ -323,7 +323,7 @@ TEST_CASE("Who finds the first node full watches at the next one with room, and 
 TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it, and no newcomer slips in before") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
-  const std::vector<access::Place> both{{"", "a"}, {"", "b"}};
+  const std::vector<access::AccountPlace> both{{"", "a"}, {"", "b"}};
   const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"}, anywhere{.channel = "main", .node = "a", .others = both};
   const auto in_a = gate.granted(gate.ask(at_a)), in_b = gate.granted(gate.ask(at_b));
   const auto first = gate.ticket(gate.ask(anywhere));
@@ -346,7 +346,7 @@ TEST_CASE("A ticket whose node is gone is called for the node that its holder ma
   const auto before = gate.ticket(gate.ask(at_a));
   gate.pass(1s);                                        // its turn came, and it stands aside
   CHECK(gate.is_queued(gate.admission->decide(at_b, &before, gate.idle)));
-  const std::vector<access::Place> also_c{{"", "c"}};
+  const std::vector<access::AccountPlace> also_c{{"", "c"}};
   const auto called = gate.admission->decide({.channel = "main", .node = "b", .others = also_c}, &before, gate.idle);
   REQUIRE(gate.is_granted(called));
   CHECK(std::get<access::Granted>(called).node == "c");
@@ -381,7 +381,7 @@ TEST_CASE("A session that was away comes back only where a node has room") {
   const auto other = gate.granted(gate.ask(at_a));
   CHECK(gate.admission->renew(away, {.channel = "main"}, gate.idle) == access::Admission::Renewal::unplaced);
   CHECK(gate.admission->renew(away, at_a, gate.idle) == access::Admission::Renewal::lapsed);
-  const std::vector<access::Place> others{{"", "b"}};
+  const std::vector<access::AccountPlace> others{{"", "b"}};
   CHECK(gate.admission->renew(away, {.channel = "main", .node = "a", .others = others}, gate.idle) == access::Admission::Renewal::adopted);
   CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);
 }
@@ -407,7 +407,7 @@ TEST_CASE("One device more than the account may have is refused, naming those th
   const auto tv = gate.granted(ask("TV"));
   CHECK(gate.is_granted(ask("Phone")));
   const auto third = ask("Tablet");
-  CHECK(gate.refusal(third) == Refusal::account_full);
+  CHECK(gate.refusal(third) == DenyReason::account_full);
   CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
   CHECK(gate.is_granted(gate.ask({.channel = "main", .account = "bob"})));
   gate.admission->release(tv);

@@ -7,15 +7,15 @@
 #include <doctest/doctest.h>
 
 #include "access/admission_fixture.h"
-#include "access/networks_heard.h"
+#include "access/session_networks.h"
 
 using namespace tribune;
 using namespace tribune::testing;
 using access::Admission;
-using access::NetworksHeard;
-using access::Refusal;
+using access::SessionNetworks;
+using access::DenyReason;
 using access::SharingRule;
-using Hearing = access::NetworksHeard::Hearing;
+using Hearing = access::SessionNetworks::Hearing;
 using Renewal = access::Admission::Renewal;
 
 namespace {
@@ -29,7 +29,7 @@ access::Visitor on(std::uint32_t network) { return {.channel = "main", .client =
 }  // namespace
 
 TEST_CASE("Networks of a session are counted for the length of a hand-over, from a clock that begins at zero") {
-  NetworksHeard heard;
+  SessionNetworks heard;
   const access::NetworkRule rule{2, 60s};
   CHECK(heard.hear(1, at(0s), rule) == Hearing::fine);
   CHECK(heard.hear(2, at(1s), rule) == Hearing::fine);
@@ -45,7 +45,7 @@ TEST_CASE("Networks of a session are counted for the length of a hand-over, from
 }
 
 TEST_CASE("A viewer who goes from network to network one after the other is never beyond") {
-  NetworksHeard heard;
+  SessionNetworks heard;
   for (std::uint32_t network = 1; network < 1'000; ++network) CHECK(heard.hear(network, at(network * 30s), {4, 120s}) == Hearing::fine);
   for (int i = 0; i < 100; ++i) CHECK(heard.hear(999, at(29'970s + i * 1h), {1, 120s}) == Hearing::fine);
 }
@@ -57,7 +57,7 @@ TEST_CASE("One address takes no more than its sessions, and others are not kept 
   std::vector<access::SessionId> ids;
   for (int i = 0; i < 3; ++i) ids.push_back(gate.granted(gate.ask(from("192.0.2.1"))));
   const auto refused = gate.ask(from("192.0.2.1"));
-  REQUIRE(gate.refusal(refused) == Refusal::too_many_sessions);
+  REQUIRE(gate.refusal(refused) == DenyReason::too_many_sessions);
   CHECK(std::get<access::Refused>(refused).come_back > 0s);
   CHECK(gate.is_granted(gate.ask(from("192.0.2.2"))));
   CHECK(gate.is_granted(gate.ask(from(""))));   // of a network that is not counted
@@ -106,7 +106,7 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   gate.pass(100ms);
   int refusals = 0;
   for (int i = 0; i < 20 && refusals < 10; ++i) {
-    refusals += gate.refusal(show(late, "192.0.2.1")) == Refusal::too_many_sessions;   // it moved to the full address
+    refusals += gate.refusal(show(late, "192.0.2.1")) == DenyReason::too_many_sessions;   // it moved to the full address
     gate.pass(5s);
     renew(watching);
   }

@@ -166,7 +166,7 @@ TEST_CASE("A ticket whose turn is over is good for as long as a token, and one w
   gate.pass(12s);
   gate.clock.advance(40min);
   gate.pass(1s);
-  CHECK(gate.refusal(gate.show(ticket)) == access::Refusal::ticket_expired);
+  CHECK(gate.refusal(gate.show(ticket)) == access::DenyReason::ticket_expired);
 }
 
 TEST_CASE("At the bound of what is kept in memory no session comes back around a limit, and without limits all are served") {

@@ -14,7 +14,7 @@ using access::Sessions;
 
 namespace {
 
-struct House {
+struct Server {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions{clock, metrics};
@@ -29,7 +29,7 @@ struct House {
 }  // namespace
 
 TEST_CASE("An opened session counts for its channel until it is released") {
-  House h;
+  Server h;
   const auto a = h.sessions.open("a", 10s), b = h.sessions.open("b", 10s);
   REQUIRE((a && b));
   CHECK(*a != *b);
@@ -43,7 +43,7 @@ TEST_CASE("An opened session counts for its channel until it is released") {
 }
 
 TEST_CASE("A session that is not renewed is released after its idle time, within the second") {
-  House h;
+  Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.clock.advance(9s);
@@ -55,7 +55,7 @@ TEST_CASE("A session that is not renewed is released after its idle time, within
 }
 
 TEST_CASE("A renewed session lives on, however long it watches") {
-  House h;
+  Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   for (int i = 0; i < 100; ++i) {
@@ -68,7 +68,7 @@ TEST_CASE("A renewed session lives on, however long it watches") {
 }
 
 TEST_CASE("A session whose time is cut short goes within it, unless it is renewed, and only once") {
-  House h;
+  Server h;
   const auto leaves = h.sessions.open("a", 30s), is_back = h.sessions.open("a", 30s), is_old = h.sessions.open("a", 3s);
   REQUIRE((leaves && is_back && is_old));
   for (const auto id : {*leaves, *is_back, *is_old}) CHECK(h.sessions.shorten(id, 5s));
@@ -84,7 +84,7 @@ TEST_CASE("A session whose time is cut short goes within it, unless it is renewe
 }
 
 TEST_CASE("A session of a former process is adopted") {
-  House h;
+  Server h;
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::adopted);
   CHECK(h.sessions.count("a") == 1);
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::known);
@@ -92,7 +92,7 @@ TEST_CASE("A session of a former process is adopted") {
 }
 
 TEST_CASE("A session that was released and adopted again is released once more, once") {
-  House h;
+  Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.sessions.release(*id);
@@ -106,7 +106,7 @@ TEST_CASE("A session that was released and adopted again is released once more, 
 }
 
 TEST_CASE("A step of the wall clock releases nobody") {
-  House h;
+  Server h;
   REQUIRE(h.sessions.open("a", 10s));
   h.clock.step_wall(1h);
   CHECK(h.sweep().empty());
@@ -164,7 +164,7 @@ TEST_CASE("Many threads never hold more sessions than the bound, and the count c
 }
 
 TEST_CASE("The gauge and the counters follow the sessions") {
-  House h;
+  Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.sessions.renew(7, "a", 10s);

@@ -30,7 +30,7 @@ std::vector<std::unique_ptr<runtime::Worker>> only(const runtime::Worker& worker
   return workers;
 }
 
-struct House {
+struct Server {
   base::ManualClock clock;
   base::Log log{[] { base::LogSettings s; s.level = base::LogLevel::off; return s; }()};
   base::Metrics metrics;
@@ -59,7 +59,7 @@ std::string body(const http::Response& response) {
 }  // namespace
 
 TEST_CASE("Every route of the API is described, and every described path is a route") {
-  House h;
+  Server h;
   REQUIRE(h.role->start());
   const auto document = base::json::parse(body(h.get("/api/v1/openapi.json")));
   REQUIRE(document);
@@ -77,7 +77,7 @@ TEST_CASE("Every route of the API is described, and every described path is a ro
 }
 
 TEST_CASE("The API's answers can be revalidated") {
-  House h;
+  Server h;
   const auto first = h.get("/api/v1/channels");
   const auto etag = std::string(first.headers.first("ETag").value_or(""));
   CHECK(h.get("/api/v1/channels", {{"If-None-Match", etag}}).status == 304);
@@ -85,7 +85,7 @@ TEST_CASE("The API's answers can be revalidated") {
 }
 
 TEST_CASE("A reload changes what the API lists") {
-  House h;
+  Server h;
   CHECK(body(h.get("/api/v1/channels")).find("\"demo\"") != std::string::npos);
   REQUIRE(h.role->reload(settings("{}", R"([{"id":"final","source":"http://o/index.m3u8"}])")));
   CHECK(body(h.get("/api/v1/channels")).find("\"demo\"") == std::string::npos);

@@ -94,7 +94,7 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
   http::Request request;
   request.client = "192.0.2.7";
   request.body = R"({"channel":"demo","ticket":"t","cache":"stadium"})";
-  AccessRoad road;
+  BalancerEndpoint road;
   road.playback_base = "https://live.example";
   const auto made = access_request(request, road);
   REQUIRE(made);
@@ -113,7 +113,7 @@ TEST_CASE("Only who shows the operator's token speaks for an account") {
   http::Request request;
   request.client = "192.0.2.7";
   request.body = R"({"channel":"demo","account":"ann","device":"TV","client":"198.51.100.9","lane":"paid"})";
-  AccessRoad road;
+  BalancerEndpoint road;
   road.operator_token = "operator-token";
   const auto refused = [&](base::ErrorKind kind) {
     const auto made = access_request(request, road);

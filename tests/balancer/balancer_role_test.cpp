@@ -30,7 +30,7 @@ const std::string kDemo = R"([{"id":"demo","source":"http://127.0.0.1:9/index.m3
 const std::string kStadium = R"([{"id":"stadium","url":"http://s:81"}])";
 
 /// The role on one worker whose loop runs in a thread; the clock is moved by hand.
-struct House {
+struct Server {
   std::string directory = [] {
     std::string name = "/tmp/tribune_balancer_XXXXXX";
     REQUIRE(mkdtemp(name.data()));
@@ -51,12 +51,12 @@ struct House {
   net::Timer waits;                // the loop's
   std::thread thread;
 
-  House() {
+  Server() {
     const auto started = role->start();
     REQUIRE(started);
     thread = std::thread([this] { loop.run(); });
   }
-  ~House() {
+  ~Server() {
     role->drain();
     role->stop();
     loop.stop();
@@ -131,7 +131,7 @@ struct House {
 }  // namespace
 
 TEST_CASE("The balancer starts, hears its nodes, and tells of them and its channels") {
-  House h;
+  Server h;
   CHECK(h.role->ready());
   CHECK(h.state() == "unheard");
   CHECK(h.beat(1)->status() == 200);
@@ -147,7 +147,7 @@ TEST_CASE("The balancer starts, hears its nodes, and tells of them and its chann
 }
 
 TEST_CASE("The balancer's own timers find a silent node and take it back") {
-  House h;
+  Server h;
   CHECK(h.beat(1)->status() == 200);
   // In steps that a check sees, for one big step looks like a balancer that slept.
   for (int i = 0; i < 3; ++i) {
@@ -161,7 +161,7 @@ TEST_CASE("The balancer's own timers find a silent node and take it back") {
 }
 
 TEST_CASE("A reload changes channels and nodes, and a broken one changes nothing") {
-  House h;
+  Server h;
   CHECK(h.beat(1)->status() == 200);
   REQUIRE(h.role->reload(h.settings(R"([{"id":"final","source":"http://127.0.0.1:9/index.m3u8"}])",
                                     R"([{"id":"city","url":"http://c"},{"id":"stadium","url":"http://s:81"}])")));
@@ -178,7 +178,7 @@ TEST_CASE("A reload changes channels and nodes, and a broken one changes nothing
 }
 
 TEST_CASE("A balancer that drains is not ready") {
-  House h;
+  Server h;
   CHECK(h.role->ready());
   h.role->drain();
   CHECK_FALSE(h.role->ready());

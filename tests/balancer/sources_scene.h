@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "balancer/playlist_texts.h"
-#include "balancer/source_channel.h"
-#include "balancer/sources.h"
+#include "balancer/sources/source_channel.h"
+#include "balancer/sources/sources.h"
 #include "balancer/tables.h"
 #include "base/ids.h"
 

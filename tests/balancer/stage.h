@@ -8,9 +8,9 @@
 
 #include <doctest/doctest.h>
 
-#include "balancer/news/publish_gate.h"
-#include "balancer/players.h"
-#include "balancer/request_flow.h"
+#include "balancer/node_push/snapshot_hold.h"
+#include "balancer/sessions/player_capabilities.h"
+#include "balancer/viewer/playlist_request_flow.h"
 #include "balancer/tables.h"
 #include "contracts/keys.h"
 #include "contracts/link.h"
@@ -20,7 +20,7 @@ namespace tribune::test {
 /// What became of one request; outlives its exchange.
 struct Outcome {
   std::optional<http::Response> response;
-  net::AccessNote note;
+  net::AccessLogNote note;
   std::function<void()> gone;
   bool is_open = true;             // the exchange still exists
 
@@ -77,11 +77,11 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
   }
   std::string text_for_bare_url(std::string_view token) const override { return "under ~" + std::string(token) + "/"; }
   bool lists(const balancer::BlockingReload& want) const override { return want.is_in(next_, 0); }
-  balancer::PublishGate* gate() const override { return gate_.get(); }
-  void set_gate(std::shared_ptr<balancer::PublishGate> gate) { gate_ = std::move(gate); }
+  balancer::SnapshotHold* gate() const override { return gate_.get(); }
+  void set_gate(std::shared_ptr<balancer::SnapshotHold> gate) { gate_ = std::move(gate); }
 
  private:
-  std::shared_ptr<balancer::PublishGate> gate_;
+  std::shared_ptr<balancer::SnapshotHold> gate_;
   bool multivariant_, ended_;
   std::int64_t first_, next_;
 };
@@ -102,13 +102,13 @@ struct Stage {
   balancer::PublishedView view{nullptr};
   balancer::NodeRegistry nodes{clock, log, metrics};
   access::Admission admission{clock, log, metrics, {}, 3};
-  balancer::PinBoard pins{clock, metrics};
+  balancer::SessionPins pins{clock, metrics};
   balancer::RoutingFiles files{clock, log, metrics};
   balancer::SessionRouter router{clock, log, nodes, files, admission};
-  std::shared_ptr<balancer::RenderedTexts> texts = std::make_shared<balancer::RenderedTexts>(clock, metrics, balancer::kRenderedBytes);
+  std::shared_ptr<balancer::RenderedPlaylists> texts = std::make_shared<balancer::RenderedPlaylists>(clock, metrics, balancer::kRenderedBytes);
   balancer::Slates slates{clock, log, metrics, texts};
-  balancer::TurnBook turns{clock, metrics};
-  balancer::SteeringDesk steering{clock, metrics, router, pins, admission, view};
+  balancer::SlateTransitions turns{clock, metrics};
+  balancer::SteeringHandler steering{clock, metrics, router, pins, admission, view};
   base::KeyRing keys = one_key();
 
   // What the sources say; a playlist that is not here is unknown, one that is null waits for later.
@@ -119,7 +119,7 @@ struct Stage {
   std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};   // of the next publish()
   std::optional<balancer::BlockingReload> want;   // of every question that is answered
 
-  balancer::RequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
+  balancer::PlaylistRequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
                               [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
                              1};
 

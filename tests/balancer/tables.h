@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "balancer/nodes.h"
+#include "balancer/nodes/node_table.h"
 #include "base/log.h"
 
 namespace tribune::test {

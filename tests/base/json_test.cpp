@@ -9,7 +9,7 @@ TEST_CASE("a parsed value knows where in the text it stood") {
   const auto value = json::parse(text, {.comments = true});
   REQUIRE(value);
   CHECK(value->whole("a") == 12);
-  const auto place = json::place_of(text, value->find("a")->offset);
+  const auto place = json::position_of(text, value->find("a")->offset);
   CHECK(place.line == 3);
   CHECK(place.column == 8);
   const auto& inner = value->find("b")->array[1];

@@ -36,7 +36,7 @@ constexpr WallTime kTime{std::chrono::milliseconds{1'700'000'000'123}};
 
 }  // namespace
 
-TEST_CASE("a text line shows time, level, room, event and fields") {
+TEST_CASE("a text line shows time, level, component, event and fields") {
   CHECK(format_line(LogFormat::text, kTime, LogLevel::info, "balancer", "node_lost", {{"node", "stadium"}, {"silent_ms", 2100}}) ==
         "2023-11-14T22:13:20.123Z info    balancer node_lost node=stadium silent_ms=2100\n");
 }

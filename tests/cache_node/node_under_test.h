@@ -4,10 +4,10 @@
 
 #include <doctest/doctest.h>
 
-#include "cache_node/channel_map_keeper.h"
-#include "cache_node/disk_health.h"
-#include "cache_node/disk_writer.h"
-#include "cache_node/request_flow.h"
+#include "cache_node/balancer_link/channel_map_store.h"
+#include "cache_node/disk/disk_health.h"
+#include "cache_node/disk/disk_writer.h"
+#include "cache_node/media_request_flow.h"
 #include "contracts/link.h"
 #include "scripted.h"
 
@@ -25,7 +25,7 @@ class NodeUnderTest {
     std::uint64_t fill_buffer_bytes = 16 << 20;
     std::size_t workers = 2;
     FillSettings fill = quick();
-    KeepRules keep = {};
+    RetentionRules keep = {};
     VaryRules vary = {};
     std::string group = {};
   };
@@ -42,10 +42,10 @@ class NodeUnderTest {
   NodeUnderTest(const std::string& store_dir, Options options)
       : workers(options.workers), view(make_view(options)), memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
         index(options.max_bytes, options.fill_buffer_bytes / 2, memory), files(store_dir), open_files(files, 4), health(log, metrics),
-        journal(log, metrics), housekeeper(files, open_files, index, journal, log, metrics), disk(files, index, housekeeper, health, clock),
-        channels(store_dir, housekeeper, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
-        flow(std::make_unique<RequestFlow>(
-            FlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, housekeeper, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
+        journal(log, metrics), disk_maintenance(files, open_files, index, journal, log, metrics), disk(files, index, disk_maintenance, health, clock),
+        channels(store_dir, disk_maintenance, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
+        flow(std::make_unique<MediaRequestFlow>(
+            MediaFlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, disk_maintenance, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
                       known_purges, [this](std::string_view marks) { return !keeps_up || keeps_up(marks); }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
@@ -113,7 +113,7 @@ class NodeUnderTest {
     disk.finish_queued();
     journal.flush();
     std::promise<void> done;
-    housekeeper.add([&] { done.set_value(); });
+    disk_maintenance.add([&] { done.set_value(); });
     done.get_future().wait();
   }
 
@@ -129,20 +129,20 @@ class NodeUnderTest {
   DiskHealth health;
   IndexJournal journal;
   KnownPurges known_purges{clock, log, metrics};
-  Housekeeper housekeeper;
+  DiskMaintenance disk_maintenance;
   DiskWriter disk;
-  ChannelMapKeeper channels;
+  ChannelMapStore channels;
   FillMetrics fill_metrics;
   NodeMetrics node_metrics;
   NodeMetrics other_node_metrics;
   Circuits circuits;
-  VariedChannels varied;
-  PeerBoard peers;
+  VaryWarnings varied;
+  LivePeers peers;
   ViewerEstimate viewers;
   Duress duress;
   ChannelTraffic traffic;
   std::function<bool(std::string_view)> keeps_up;   // set before the first request
-  std::unique_ptr<RequestFlow> flow;
+  std::unique_ptr<MediaRequestFlow> flow;
 
  private:
   static std::shared_ptr<const NodeView> make_view(const Options& options) {

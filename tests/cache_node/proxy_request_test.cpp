@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "cache_node/crew.h"
+#include "runtime/task_set.h"
 #include "scripted.h"
 
 using namespace tribune;
@@ -37,7 +37,7 @@ struct PlainCache {
     return seen;
   }
   ProxyRequest& make(ProxyQuestion question, std::unique_ptr<net::Exchange> exchange, std::function<void(ProxyQuestion, ProxyEntryPtr)> renew = {}) {
-    const ProxyTools tools{clock, workers.worker().loop, workers.client(), store, gathering, "plain", std::move(renew)};
+    const ProxyTools tools{clock, workers.worker().loop, workers.client(), store, coalescer, "plain", std::move(renew)};
     return requests.add([&](std::function<void()> on_over) {
       return std::make_unique<ProxyRequest>(tools, settings, std::move(question), std::move(exchange), std::move(on_over));
     });
@@ -65,9 +65,9 @@ struct PlainCache {
   base::ManualClock clock;
   Workers workers{1};
   ProxyStore store{64 << 20};
-  Gathering gathering;
+  RequestCoalescer coalescer;
   std::shared_ptr<const ProxySettings> settings;
-  Crew<ProxyRequest> requests;
+  runtime::TaskSet<ProxyRequest> requests;
 };
 
 ProxySettings one_origin() {

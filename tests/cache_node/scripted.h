@@ -21,8 +21,8 @@
 
 #include "base/log.h"
 #include "net/event_loop.h"
-#include "net/exchange.h"
-#include "net/http_client.h"
+#include "net/server/exchange.h"
+#include "net/client/http_client.h"
 #include "runtime/role.h"
 
 namespace tribune::cache_node::testing {
@@ -198,7 +198,7 @@ struct Seen {
   bool began = false;
   std::atomic<bool> whole = false;   // replied, or finished
   std::atomic<bool> cut = false;     // the exchange was destroyed before its end
-  net::AccessNote note;
+  net::AccessLogNote note;
   std::uint64_t most_unsent = 0;
   std::vector<std::pair<int, http::Headers>> interim;   // heads before the answer
   std::atomic<std::uint64_t> pace_bps = 0;

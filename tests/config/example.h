@@ -25,7 +25,7 @@ struct Node {
   double weight = 1.5;
 };
 
-struct House {
+struct Server {
   std::vector<std::string> listen;
   std::string token;
   bool open = true;
@@ -55,18 +55,18 @@ inline const config::Section<Node>& node_section() {
   return section;
 }
 
-inline const config::Section<House>& house_section() {
+inline const config::Section<Server>& server_section() {
   static const auto section =
-      config::Section<House>("house", "A house.")
-          .texts("listen", &House::listen, "Where it listens.", config::check_listen_address, "addresses")
+      config::Section<Server>("house", "A house.")
+          .texts("listen", &Server::listen, "Where it listens.", config::check_listen_address, "addresses")
           .required()
           .sample("[\"127.0.0.1:80\"]")
-          .text("token", &House::token, "A secret.", [](const std::string& t) { return t.size() > 3 ? std::string() : std::string("more than 3 characters"); })
-          .flag("open", &House::open, "Whether it is open.")
-          .choice<Colour>("colour", &House::colour, {{"red", Colour::red}, {"blue", Colour::blue}}, "Its colour.")
-          .section("limits", &House::limits, limits_section(), "Bounds.")
-          .sections("nodes", &House::nodes, node_section(), "The nodes.")
-          .check([](const House& house) { return house.open || house.nodes.empty() ? std::string() : std::string("a closed house has no nodes"); });
+          .text("token", &Server::token, "A secret.", [](const std::string& t) { return t.size() > 3 ? std::string() : std::string("more than 3 characters"); })
+          .flag("open", &Server::open, "Whether it is open.")
+          .choice<Colour>("colour", &Server::colour, {{"red", Colour::red}, {"blue", Colour::blue}}, "Its colour.")
+          .section("limits", &Server::limits, limits_section(), "Bounds.")
+          .sections("nodes", &Server::nodes, node_section(), "The nodes.")
+          .check([](const Server& server) { return server.open || server.nodes.empty() ? std::string() : std::string("a closed house has no nodes"); });
   return section;
 }
 
@@ -77,7 +77,7 @@ inline const config::Section<Other>& other_section() {
 
 inline config::Schema schema() {
   config::Schema made;
-  made.add(house_section(), config::Presence::required);
+  made.add(server_section(), config::Presence::required);
   made.add(other_section(), config::Presence::defaulted);
   made.add("spare", other_section(), config::Presence::optional);
   return made;

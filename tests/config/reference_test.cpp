@@ -37,10 +37,10 @@ TEST_CASE("a sample passes the parser that its tables are, and keeps the values 
     CHECK(text.starts_with("// For tests.\n// Second line.\n{\n"));
     const auto outcome = schema.read(text);
     REQUIRE_MESSAGE(outcome.settings, config::describe(outcome.problems, "sample", text));
-    const auto& house = outcome.settings->get<example::House>("house");
-    CHECK(house.nodes.size() == 2);
-    CHECK(house.limits.count == 7);
-    CHECK(house.listen == std::vector<std::string>{"127.0.0.1:80"});
+    const auto& server = outcome.settings->get<example::Server>("house");
+    CHECK(server.nodes.size() == 2);
+    CHECK(server.limits.count == 7);
+    CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80"});
     CHECK(contains(text, "// Where it listens."));
   }
 }

@@ -35,15 +35,15 @@ TEST_CASE("a good file gives its values, and defaults for what it leaves out") {
       }
     })");
   REQUIRE(outcome.settings);
-  const auto& house = outcome.settings->get<example::House>("house");
-  CHECK(house.listen == std::vector<std::string>{"127.0.0.1:80", "[::1]:81"});
-  CHECK(house.colour == example::Colour::red);
-  CHECK(house.limits.idle == 2s);
-  CHECK(house.limits.head == 2048);
-  CHECK(house.limits.count == 100);
-  REQUIRE(house.nodes.size() == 2);
-  CHECK(house.nodes[0].weight == 2);
-  CHECK(house.nodes[1].weight == 1.5);
+  const auto& server = outcome.settings->get<example::Server>("house");
+  CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80", "[::1]:81"});
+  CHECK(server.colour == example::Colour::red);
+  CHECK(server.limits.idle == 2s);
+  CHECK(server.limits.head == 2048);
+  CHECK(server.limits.count == 100);
+  REQUIRE(server.nodes.size() == 2);
+  CHECK(server.nodes[0].weight == 2);
+  CHECK(server.nodes[1].weight == 1.5);
 }
 
 TEST_CASE("a defaulted section is there though the file leaves it out, an optional one is not") {

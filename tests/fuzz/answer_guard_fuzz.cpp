@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "net/answer_guard.h"
+#include "net/client/response_framing_validator.h"
 
 using namespace tribune;
 
@@ -14,9 +14,9 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-void check_promises(const net::AnswerGuard& guard) {
+void check_promises(const net::ResponseFramingValidator& guard) {
   require(guard.status() >= 200 && guard.status() <= 599);
-  require(guard.headers().all().size() <= net::AnswerGuard::kMaxFields);
+  require(guard.headers().all().size() <= net::ResponseFramingValidator::kMaxFields);
   require(guard.headers().count("Content-Length") + guard.headers().count("Transfer-Encoding") <= 1);
   require(guard.headers().count("Content-Length") == (guard.content_length() ? 1 : 0));
   require(!guard.content_length() || *guard.content_length() <= std::uint64_t{INT64_MAX});
@@ -32,7 +32,7 @@ void check_promises(const net::AnswerGuard& guard) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   if (text.empty()) return 0;
-  net::AnswerGuard guard((text.front() & 1) != 0 ? http::Method::get : http::Method::head);
+  net::ResponseFramingValidator guard((text.front() & 1) != 0 ? http::Method::get : http::Method::head);
   guard.over_http2((text.front() & 2) != 0);
   text.remove_prefix(1);
   while (!text.empty()) {
@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require(seen.error().kind == base::ErrorKind::protocol && seen.error().fault == base::Fault::origin);
       return 0;
     }
-    require((*seen == net::AnswerGuard::Seen::whole_head) == (guard.has_whole_head() && !was_whole));
+    require((*seen == net::ResponseFramingValidator::Seen::whole_head) == (guard.has_whole_head() && !was_whole));
     if (guard.has_whole_head()) check_promises(guard);
   }
   return 0;

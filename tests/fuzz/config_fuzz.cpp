@@ -6,7 +6,7 @@
 
 #include "config/settings.h"
 #include "contracts/event.h"
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tribune;

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/head_guard.h"
-#include "net/proxy_protocol.h"
+#include "net/server/request_framing_validator.h"
+#include "net/server/proxy_protocol.h"
 
 using namespace tribune::net;
 
@@ -15,14 +15,14 @@ namespace {
 struct Outcome {
   std::size_t used = 0;
   std::size_t messages = 0;
-  Refusal refusal = Refusal::none;
+  RejectReason refusal = RejectReason::none;
   std::string bytes;
   bool operator==(const Outcome&) const = default;
 };
 
 /// `step` sets the sizes of the pieces; 0 feeds all at once.
-Outcome run(std::string_view input, std::uint8_t step, const GuardLimits& limits) {
-  HeadGuard guard(limits);
+Outcome run(std::string_view input, std::uint8_t step, const RequestFramingLimits& limits) {
+  RequestFramingValidator guard(limits);
   Outcome outcome;
   outcome.bytes = input;
   std::size_t at = 0, message_begin = 0;
@@ -34,13 +34,13 @@ Outcome run(std::string_view input, std::uint8_t step, const GuardLimits& limits
       if (progress.used > end - at) std::abort();
       at += progress.used;
       outcome.used = at;
-      if (progress.step == HeadGuard::Step::refused) {
+      if (progress.step == RequestFramingValidator::Step::refused) {
         outcome.refusal = guard.refusal();
-        if (outcome.refusal == Refusal::none || outcome.refusal == Refusal::framing_disagreement) std::abort();
+        if (outcome.refusal == RejectReason::none || outcome.refusal == RejectReason::framing_disagreement) std::abort();
         return outcome;
       }
-      if (progress.step == HeadGuard::Step::empty_line) message_begin = at;
-      if (progress.step == HeadGuard::Step::complete) {
+      if (progress.step == RequestFramingValidator::Step::empty_line) message_begin = at;
+      if (progress.step == RequestFramingValidator::Step::complete) {
         const auto message = std::string_view(outcome.bytes).substr(message_begin, at - message_begin);
         const auto head_end = message.find("\r\n\r\n");
         if (head_end == std::string_view::npos || head_end + 4 > limits.max_head_bytes) std::abort();
@@ -60,7 +60,7 @@ Outcome run(std::string_view input, std::uint8_t step, const GuardLimits& limits
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  GuardLimits limits;
+  RequestFramingLimits limits;
   limits.max_head_bytes = 512;
   limits.max_target_bytes = 128;
   limits.max_fields = 8;

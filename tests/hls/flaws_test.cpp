@@ -95,7 +95,7 @@ TEST_CASE("a flaw that players bear is passed on, dropped or repaired, once, and
       continue;
     }
     REQUIRE(playlist->flaws.size() >= 1);
-    CHECK(hls::word(playlist->flaws[0].flaw) == hls::word(row.flaw));
+    CHECK(hls::to_string(playlist->flaws[0].flaw) == hls::to_string(row.flaw));
     const auto written = hls::write(*playlist, {});
     CHECK(written == row.written);
     const auto again = hls::parse(written);

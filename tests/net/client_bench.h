@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/event_loop.h"
-#include "net/http_client.h"
+#include "net/client/http_client.h"
 #include "net/scripted_origin.h"
 
 namespace tribune::net::test {

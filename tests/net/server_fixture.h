@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 
 namespace tribune::net::testing {
 
@@ -124,7 +124,7 @@ class ServerUnderTest {
     log_ = std::make_unique<base::Log>(quiet);
     if (settings.listen.empty()) settings.listen = {"127.0.0.1:0"};
     book_ = make_connection_book();
-    ServerContext context{loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
+    HttpServerContext context{loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
                             const std::lock_guard lock(mutex_);
                             finished_.push_back({record.request.path, record.status, record.bytes_sent, record.completed,
                                                  std::string(record.note.reason)});
@@ -191,7 +191,7 @@ class ServerUnderTest {
   base::SystemClock clock_;
   std::unique_ptr<base::Log> log_;
   base::Metrics metrics_;
-  std::shared_ptr<ConnectionBook> book_;
+  std::shared_ptr<ConnectionLimits> book_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;
   std::thread thread_;
@@ -203,7 +203,7 @@ class ServerUnderTest {
 /// Answers with the method's word, path, query, client and body of what it was asked.
 inline void echo(std::unique_ptr<Exchange> exchange) {
   const auto& request = exchange->request();
-  std::string text(http::word(request.method));
+  std::string text(http::to_string(request.method));
   text += " " + request.path + "?" + request.query + " " + request.client + (request.secure ? " secure" : "") + " [" + request.body + "]";
   exchange->reply({200, {{"Content-Type", "text/plain"}}, text});
 }

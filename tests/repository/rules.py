@@ -1,8 +1,8 @@
-"""The rules of the house as functions: each takes the root of a tree and returns what is wrong, one line each."""
+"""The rules of the repository as functions: each takes the root of a tree and returns what is wrong, one line each."""
 import re
 from pathlib import Path
 
-# From the top down. A room includes only rooms on lower lines, never one on its own line.
+# From the top down. A library includes only libraries on lower lines, never one on its own line.
 LAYERS = [
     ["app"],
     ["balancer", "cache_node", "api", "web"],
@@ -12,7 +12,7 @@ LAYERS = [
     ["base"],
 ]
 
-# Third-party headers, by the beginning of what stands between the angle brackets, and the only room that may include them.
+# Third-party headers, by the beginning of what stands between the angle brackets, and the only library that may include them.
 OWNERS = {
     "rapidjson/": "base", "spdlog/": "base", "prometheus/": "base", "sodium": "base",
     "event2/": "net", "event.h": "net", "curl/": "net", "zlib.h": "net", "openssl/": "net", "nghttp2/": "net",
@@ -40,8 +40,8 @@ SLEEPS = re.compile(r"sleep_for|sleep_until|usleep\(|\btime\.sleep\(|asyncio\.sl
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
-def layer_of(room):
-    return next((i for i, rooms in enumerate(LAYERS) if room in rooms), None)
+def layer_of(library):
+    return next((i for i, libraries in enumerate(LAYERS) if library in libraries), None)
 
 
 def sources(root, *folders):
@@ -51,7 +51,7 @@ def sources(root, *folders):
                 yield path
 
 
-def rooms_in(root):
+def libraries_in(root):
     return sorted(p.name for p in (root / "src").iterdir() if p.is_dir())
 
 
@@ -59,82 +59,138 @@ def includes_of(path):
     return INCLUDE.findall(path.read_text(errors="replace"))
 
 
-def declared_rooms(root):
-    """CMakeLists.txt: room -> (the rooms it links, the libraries it uses)."""
+def declared_libraries(root):
+    """CMakeLists.txt: library -> (the libraries of the tree that it links, those of third parties that it uses)."""
     text = re.sub(r"#.*", "", (root / "CMakeLists.txt").read_text())
     found = {}
-    for call in re.findall(r"tribune_room\(([^)]*)\)", text):
+    for call in re.findall(r"tribune_library\(([^)]*)\)", text):
         words = call.split()
         if not words or words[0].startswith("$"):
             continue
-        lists, current = {"ROOMS": [], "USES": [], "OPEN": []}, None
+        lists, current = {"LIBRARIES": [], "USES": [], "OPEN": []}, None
         for word in words[1:]:
             if word in lists:
                 current = word
             elif current:
                 lists[current].append(word)
-        found[words[0]] = (set(lists["ROOMS"]), set(lists["USES"]))
+        found[words[0]] = (set(lists["LIBRARIES"]), set(lists["USES"]))
     return found
 
 
 def wrong_layers(root):
     """Includes and links go down only."""
     wrong = []
-    declared = declared_rooms(root)
-    for room in rooms_in(root):
-        if layer_of(room) is None:
-            wrong.append(f"src/{room}: no layer is named for this room")
+    declared = declared_libraries(root)
+    for library in libraries_in(root):
+        if layer_of(library) is None:
+            wrong.append(f"src/{library}: no layer is named for this folder")
             continue
-        files = list(sources(root / "src", room))
-        if files and room not in declared:
-            wrong.append(f"CMakeLists.txt: no tribune_room({room})")
+        files = list(sources(root / "src", library))
+        if files and library not in declared:
+            wrong.append(f"CMakeLists.txt: no tribune_library({library})")
         for path in files:
             for kind, name in includes_of(path):
                 other = name.split("/")[0] if kind == '"' else None
-                if not other or other == room:
+                if not other or other == library:
                     continue
                 here = path.relative_to(root)
                 if layer_of(other) is None:
-                    wrong.append(f"{here}: includes \"{name}\", which lies in no room (write room/file.h)")
-                elif layer_of(other) <= layer_of(room):
-                    wrong.append(f"{here}: {room} includes {other}, which is not below it")
-                elif other not in reachable(declared, room):
-                    wrong.append(f"{here}: includes {other}, but the ROOMS of {room} in CMakeLists.txt do not name it")
-    for room, (rooms, _) in declared.items():
-        for other in sorted(rooms):
-            if layer_of(other) is None or layer_of(room) is None or layer_of(other) <= layer_of(room):
-                wrong.append(f"CMakeLists.txt: {room} links {other}, which is not below it")
+                    wrong.append(f"{here}: includes \"{name}\", which lies in no library (write folder/file.h)")
+                elif layer_of(other) <= layer_of(library):
+                    wrong.append(f"{here}: {library} includes {other}, which is not below it")
+                elif other not in reachable(declared, library):
+                    wrong.append(f"{here}: includes {other}, but the LIBRARIES of {library} in CMakeLists.txt do not name it")
+    for library, (libraries, _) in declared.items():
+        for other in sorted(libraries):
+            if layer_of(other) is None or layer_of(library) is None or layer_of(other) <= layer_of(library):
+                wrong.append(f"CMakeLists.txt: {library} links {other}, which is not below it")
     return wrong
 
 
-def reachable(declared, room):
-    return declared.get(room, (set(), set()))[0]
+def reachable(declared, library):
+    return declared.get(library, (set(), set()))[0]
+
+
+FOLDER_ROW = re.compile(r"^\| `(\w+)` \|[^|\n]*\|([^|\n]*)\|$", re.MULTILINE)
+
+
+def wrong_folders(root):
+    """A library with subfolders has a README.md whose table says which of them each folder uses. Includes obey it, and it has no circles."""
+    wrong = []
+    for library in libraries_in(root):
+        top = root / "src" / library
+        folders = {p.name for p in top.iterdir() if p.is_dir()}
+        page = top / "README.md"
+        if not folders or (len(folders) == 1 and not page.exists()):
+            continue
+        rows = FOLDER_ROW.findall(page.read_text()) if page.exists() else []
+        uses = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+        wrong += [f"src/{library}/README.md: no row for the folder {name}" for name in sorted(folders - set(uses))]
+        wrong += [f"src/{library}/README.md: a row for {name}, which is no folder" for name in sorted(set(uses) - folders)]
+        below = set()   # folders whose rows name only folders of rows above theirs: an order without circles
+        for name, _ in rows:
+            if late := sorted(uses[name] - below):
+                wrong.append(f"src/{library}/README.md: the row of {name} names {', '.join(late)}, whose row does not stand above it")
+            below.add(name)
+        for path in sources(root / "src", library):
+            here = path.relative_to(top).parts
+            if len(here) < 2:
+                continue
+            for kind, name in includes_of(path):
+                parts = name.split("/")
+                if kind != '"' or parts[0] != library or (len(parts) > 2 and parts[1] == here[0]):
+                    continue
+                if len(parts) == 2 and not uses_own_top(root, library, name):
+                    wrong.append(f"{path.relative_to(root)}: includes \"{name}\" of the folder above, which wires its folders")
+                elif len(parts) > 2 and parts[1] not in uses.get(here[0], set()):
+                    wrong.append(f"{path.relative_to(root)}: {here[0]} includes {parts[1]}, which its row in src/{library}/README.md does not name")
+    return wrong
+
+
+def uses_own_top(root, library, name):
+    """Whether a file that lies directly in a library's folder includes nothing of the subfolders, so that these may include it."""
+    path = root / "src" / name
+    both = [path, path.with_suffix(".cpp")]
+    return not any(kind == '"' and n.startswith(library + "/") and n.count("/") > 1 for p in both if p.exists() for kind, n in includes_of(p))
+
+
+TYPE = re.compile(r"^(?:template\s*<[^>]*>\s*)?(?:class|struct|enum class|union)\s+([A-Z]\w*)\s*(?:final\s*)?(?::[^:;{][^;{]*)?\{", re.MULTILINE)
+
+
+def repeated_types(root):
+    """One name, one type: no two types outside of classes have the same name."""
+    found = {}
+    for path in sources(root, "src"):
+        if path.suffix in {".h", ".cpp"}:
+            for name in TYPE.findall(path.read_text(errors="replace")):
+                found.setdefault(name, []).append(str(path.relative_to(root)))
+    return [f"{name} is the name of {len(files)} types: {', '.join(files)}" for name, files in sorted(found.items()) if len(files) > 1]
 
 
 def wrong_owners(root):
     """A third-party library has one owner; nobody else includes or links it."""
     wrong = []
-    for path in sources(root / "src", *rooms_in(root)):
-        room = path.relative_to(root / "src").parts[0]
+    for path in sources(root / "src", *libraries_in(root)):
+        library = path.relative_to(root / "src").parts[0]
         for kind, name in includes_of(path):
             if kind != "<":
                 continue
             owner = next((o for prefix, o in OWNERS.items() if name.startswith(prefix)), None)
             here = path.relative_to(root)
-            if owner and owner != room:
+            if owner and owner != library:
                 wrong.append(f"{here}: <{name}> belongs to {owner}")
             elif not owner and not name.startswith(OPEN_TO_ALL) and not SYSTEM.fullmatch(name):
                 wrong.append(f"{here}: <{name}> is of no known library: name its owner in tests/repository/rules.py")
-    for room, (_, uses) in declared_rooms(root).items():
-        for library in sorted(uses - USES.get(room, set())):
-            wrong.append(f"CMakeLists.txt: {room} uses {library}, which it does not own")
+    for library, (_, uses) in declared_libraries(root).items():
+        for library in sorted(uses - USES.get(library, set())):
+            wrong.append(f"CMakeLists.txt: {library} uses {library}, which it does not own")
     return wrong
 
 
 def leaking_headers(root):
-    """A header that includes a third-party library stays inside its room, through other headers too."""
+    """A header that includes a third-party library stays inside its library, through other headers too."""
     direct, through = {}, {}
-    for path in sources(root / "src", *rooms_in(root)):
+    for path in sources(root / "src", *libraries_in(root)):
         name = str(path.relative_to(root / "src"))
         found = includes_of(path)
         direct[name] = next((n for kind, n in found if kind == "<" and n.startswith(tuple(OWNERS))), None)
@@ -160,7 +216,7 @@ def long_files(root):
 
 def long_functions(root):
     """Function bodies that begin and end at the left margin, as the style has them in .cpp files. A switch that is a mere
-    table of words may be long."""
+    table of words, and the table of a section of settings, may be long."""
     wrong = []
     for path in sources(root, "src"):
         if path.suffix != ".cpp":
@@ -173,6 +229,7 @@ def long_functions(root):
             elif line == "}" and begin is not None:
                 body = lines[begin + 1:number]
                 is_table = sum(bool(re.match(r"\s*case .*: return ", text)) for text in body) > 0.8 * len(body)
+                is_table |= bool(re.search(r"static const auto section =\s*config::Section<", "\n".join(body)))
                 if len(body) > MAX_FUNCTION_LINES and not excused and not is_table:
                     wrong.append(f"{path.relative_to(root)}:{begin + 1}: a function of {len(body)} lines, at most {MAX_FUNCTION_LINES}")
                 begin = None
@@ -276,6 +333,6 @@ def dead_names(root):
     return wrong
 
 
-RULES = [wrong_layers, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
+RULES = [wrong_layers, wrong_folders, repeated_types, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
          sleeping_tests, throwing_code, dead_links, dead_names]
 ROOT = Path(__file__).parents[2]

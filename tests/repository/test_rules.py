@@ -1,14 +1,14 @@
-"""The house obeys its rules, and each rule can fail: it is tried on a made-up tree first."""
+"""The repository obeys its rules, and each rule can fail: it is tried on a made-up tree first."""
 import pytest
 from rules import ROOT, RULES
 
 CMAKE = """
-# tribune_room(comment ROOMS nothing)
-tribune_room(base USES PkgConfig::SODIUM OPEN fmt::fmt)
-tribune_room(http ROOMS base)
-tribune_room(net ROOMS http base USES PkgConfig::CURL)
-tribune_room(balancer ROOMS net http base)
-tribune_room(cache_node ROOMS net http base)
+# tribune_library(comment LIBRARIES nothing)
+tribune_library(base USES PkgConfig::SODIUM OPEN fmt::fmt)
+tribune_library(http LIBRARIES base)
+tribune_library(net LIBRARIES http base USES PkgConfig::CURL)
+tribune_library(balancer LIBRARIES net http base)
+tribune_library(cache_node LIBRARIES net http base)
 """
 GOOD = {
     "CMakeLists.txt": CMAKE,
@@ -16,7 +16,7 @@ GOOD = {
     "src/base/signing.cpp": "#include <sodium.h>\n#include <sys/stat.h>\n",
     "src/http/uri.h": '#pragma once\n\n// A URI.\n#include "base/result.h"\n',
     "src/net/client.h": '#pragma once\n// Fetches.\nstruct event_base;\n#include "http/uri.h"\n',
-    "src/net/curl_handle.h": "#pragma once\n// Inside this room only.\n#include <curl/curl.h>\n",
+    "src/net/curl_handle.h": "#pragma once\n// Inside this library only.\n#include <curl/curl.h>\n",
     "src/net/client.cpp": '#include "net/client.h"\n#include "net/curl_handle.h"\n#include <fmt/format.h>\nint f() {\n  return 1;\n}\n',
     "src/balancer/role.cpp": '#include "net/client.h"\n',
     "src/cache_node/role.cpp": '#include "net/client.h"\n',
@@ -25,18 +25,31 @@ GOOD = {
     "README.md": "hello\n",
 }
 
+FOLDERS = {
+    "src/net/README.md": "| Folder | Contents | Uses |\n|---|---|---|\n| `server` | accepts | |\n| `client` | asks | |\n",
+    "src/net/server/x.h": "#pragma once\n// x\n",
+    "src/net/client/x.cpp": '#include "net/client.h"\n',
+}
+
 BROKEN = {
     "a role includes another role": ("wrong_layers", {"src/balancer/x.cpp": '#include "cache_node/role.h"\n'}),
-    "a lower room includes a higher one": ("wrong_layers", {"src/http/x.cpp": '#include "net/client.h"\n'}),
-    "an include without its room": ("wrong_layers", {"src/http/x.cpp": '#include "uri.h"\n'}),
-    "a room that no layer knows": ("wrong_layers", {"src/attic/x.cpp": "int x;\n"}),
-    "a room that CMake does not know": ("wrong_layers", {"src/hls/x.cpp": "int x;\n"}),
-    "an include that the ROOMS do not name": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("balancer ROOMS net http base", "balancer ROOMS net"),
+    "a lower library includes a higher one": ("wrong_layers", {"src/http/x.cpp": '#include "net/client.h"\n'}),
+    "an include without its library": ("wrong_layers", {"src/http/x.cpp": '#include "uri.h"\n'}),
+    "a library that no layer knows": ("wrong_layers", {"src/attic/x.cpp": "int x;\n"}),
+    "a library that CMake does not know": ("wrong_layers", {"src/hls/x.cpp": "int x;\n"}),
+    "an include that the LIBRARIES do not name": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("balancer LIBRARIES net http base", "balancer LIBRARIES net"),
                                                                "src/balancer/x.cpp": '#include "base/result.h"\n'}),
-    "a link upwards": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("http ROOMS base", "http ROOMS base net")}),
+    "a link upwards": ("wrong_layers", {"CMakeLists.txt": CMAKE.replace("http LIBRARIES base", "http LIBRARIES base net")}),
+    "a folder without a row": ("wrong_folders", {"src/net/server/x.cpp": "int x;\n", "src/net/client/x.cpp": "int y;\n"}),
+    "an include that the folder's row does not name": ("wrong_folders", {**FOLDERS, "src/net/client/x.cpp": '#include "net/server/x.h"\n'}),
+    "a row that names a later one": ("wrong_folders", {**FOLDERS, "src/net/README.md": FOLDERS["src/net/README.md"].replace("| accepts | |", "| accepts | `client` |")}),
+    "a row without a folder": ("wrong_folders", {**FOLDERS, "src/net/README.md": FOLDERS["src/net/README.md"] + "| `attic` | old | |\n"}),
+    "a folder that includes what wires it": ("wrong_folders", {**FOLDERS, "src/net/role.h": '#pragma once\n// x\n#include "net/server/x.h"\n',
+                                                             "src/net/client/x.cpp": '#include "net/role.h"\n'}),
+    "a type's name that stands twice": ("repeated_types", {"src/base/x.h": "#pragma once\n// x\nstruct Line {\n};\n", "src/http/x.cpp": "class Line final : public X {\n};\n"}),
     "a library outside its owner": ("wrong_owners", {"src/http/x.cpp": "#include <curl/curl.h>\n"}),
     "an unknown library": ("wrong_owners", {"src/http/x.cpp": "#include <boost/any.hpp>\n"}),
-    "a library linked outside its owner": ("wrong_owners", {"CMakeLists.txt": CMAKE.replace("http ROOMS base", "http ROOMS base USES PkgConfig::CURL")}),
+    "a library linked outside its owner": ("wrong_owners", {"CMakeLists.txt": CMAKE.replace("http LIBRARIES base", "http LIBRARIES base USES PkgConfig::CURL")}),
     "a header that leaks a library": ("leaking_headers", {"src/balancer/x.cpp": '#include "net/curl_handle.h"\n'}),
     "a header that leaks it through another": ("leaking_headers", {"src/net/outer.h": '#pragma once\n// x\n#include "net/curl_handle.h"\n',
                                                                    "src/balancer/x.cpp": '#include "net/outer.h"\n'}),

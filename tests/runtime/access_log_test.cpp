@@ -39,7 +39,7 @@ TEST_CASE("a request is one line, without its query, and counted by method and c
     request.query = "tl=secret-signature&CMCD=sid%3D%22player-7%22";
     request.headers.add("X-Request-Id", "id-1");
     request.client = "192.0.2.1";
-    net::AccessNote note;
+    net::AccessLogNote note;
     note.cache = "hit";
     note.session = "00ff";
     note.node = "stadium";

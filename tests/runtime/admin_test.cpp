@@ -69,7 +69,7 @@ TEST_CASE("a new token holds from the moment it is set") {
 }
 
 TEST_CASE("the process is ready while it serves and all roles can") {
-  Condition condition;
+  ProcessPhase condition;
   std::vector<std::unique_ptr<Role>> roles;
   roles.push_back(std::make_unique<FakeRole>("balancer"));
   CHECK(readiness(condition, roles).status == 503);
@@ -82,7 +82,7 @@ TEST_CASE("the process is ready while it serves and all roles can") {
 }
 
 TEST_CASE("readiness lists the reason of every role that is not ready") {
-  Condition condition;
+  ProcessPhase condition;
   condition.enter(Phase::serving);
   std::vector<std::unique_ptr<Role>> roles;
   roles.push_back(std::make_unique<FakeRole>("balancer", "no node is alive"));
@@ -96,7 +96,7 @@ TEST_CASE("readiness lists the reason of every role that is not ready") {
 TEST_CASE("status says version, uptime and what each role says of itself") {
   base::ManualClock clock;
   base::Metrics metrics;
-  Condition condition;
+  ProcessPhase condition;
   condition.enter(Phase::serving);
   std::vector<std::unique_ptr<Role>> roles;
   roles.push_back(std::make_unique<FakeRole>("balancer"));

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "net/exchange.h"
+#include "net/server/exchange.h"
 
 namespace tribune::runtime {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "balancer/routing/choosing.h"
+#include "balancer/routing/node_selection.h"
 #include "config/section.h"
 
 namespace tribune::balancer {

@@ -52,12 +52,12 @@ void SessionRouter::hear_gone(const RoutingRequest& request, const std::string& 
 RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question, access::SessionId session) {
   const auto limits = admission_.place_limits();
   question.limits = limits.get();
-  access::PlaceLimits known;
+  access::AccountSessionLimits known;
   for (;;) {
     const auto choice = choose_node(nodes, view, question);
     if (choice.stays || (!choice.node && question.current.empty())) return choice;
     const bool must = !limits || !choice.node || choice.is_full || choice.reason == RoutingReason::least_bad;
-    if (admission_.move(session, choice.node ? place_of(*choice.node) : access::Place{}, must)) return choice;
+    if (admission_.move(session, choice.node ? place_of(*choice.node) : access::AccountPlace{}, must)) return choice;
     if (question.limits != &known) known = *question.limits;
     known.full_nodes.insert(choice.node->address->id);
     question.limits = &known;
@@ -169,7 +169,7 @@ void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const 
   if (before == after) return;
   log_.info("balancer", "session_routed",
             {{"session", contracts::session_name(request.session)}, {"channel", request.channel}, {"node", after}, {"before", before},
-             {"reason", word(choice.reason)}, {"group", choice.node ? std::string_view(choice.node->group_id()) : ""}, {"network", prefix}});
+             {"reason", to_string(choice.reason)}, {"group", choice.node ? std::string_view(choice.node->group_id()) : ""}, {"network", prefix}});
   if (placed.viewers) placed.viewers->count.fetch_sub(1, std::memory_order_relaxed);
   placed.node = choice.node ? choice.node->address : nullptr;
   placed.viewers = choice.node ? choice.node->viewers : nullptr;
@@ -214,7 +214,7 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   auto question = question_of(placed, request, prefix);
   const auto limits = admission_.place_limits();
   question.limits = limits.get();
-  Considerations seen;
+  SelectionTrace seen;
   const auto choice = choose_node(*nodes, *view, question, &seen);
   const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};
   w.begin_object().member("client", request.client).member("network", prefix).member("channel", request.channel).member("cache", request.named);
@@ -232,10 +232,10 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   }
   w.end_array();
   w.member("node", choice.node ? choice.node->address->id : "").member("url", choice.node ? choice.node->address->url : "");
-  w.member("reason", word(choice.reason)).member("because", because(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
+  w.member("reason", to_string(choice.reason)).member("because", because(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
   w.key("considered").begin_array();
   for (const auto& entry : seen)
-    w.begin_object().member("rank", word(entry.rank)).member("group", entry.group).member("node", entry.node).member("verdict", entry.verdict).end_object();
+    w.begin_object().member("rank", to_string(entry.rank)).member("group", entry.group).member("node", entry.node).member("verdict", entry.verdict).end_object();
   w.end_array().end_object();
 }
 

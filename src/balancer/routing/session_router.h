@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "access/admission.h"
-#include "balancer/node_registry.h"
-#include "balancer/routing/choosing.h"
-#include "balancer/routing/claims.h"
+#include "balancer/nodes/node_registry.h"
+#include "balancer/routing/node_selection.h"
+#include "balancer/routing/reachability_claims.h"
 #include "balancer/routing/routing_files.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -29,7 +29,7 @@ struct RoutingRequest {
   std::string_view client;                  // address
   std::string_view channel;
   std::string_view named;                   // the cache that the client names, now or before
-  const Claims* claims = nullptr;           // of this request
+  const ReachabilityClaims* claims = nullptr;           // of this request
   std::string_view pinned{};                // the node of its last pin: a former process sent it there
   access::SessionId session = 0;
   bool is_counted = false;                  // the session will be released; others are not remembered

@@ -12,7 +12,7 @@ namespace {
 namespace json = base::json;
 
 tl::unexpected<base::Error> wrong(std::string_view text, std::size_t offset, std::string_view why) {
-  const auto place = json::place_of(text, offset);
+  const auto place = json::position_of(text, offset);
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, fmt::format("{}:{}: {}", place.line, place.column, why));
 }
 

@@ -27,7 +27,7 @@ void put(std::string& bytes, std::size_t at, std::size_t width, std::uint64_t va
 }
 
 /// A box as it lies in its file.
-struct Box {
+struct FragmentBox {
   std::string_view type;
   std::string_view whole;
   std::string_view body;     // after size and type
@@ -37,7 +37,7 @@ struct Box {
   std::size_t head() const { return whole.size() - body.size(); }
 };
 
-std::optional<Box> first_box(std::string_view bytes) {
+std::optional<FragmentBox> first_box(std::string_view bytes) {
   if (bytes.size() < 8) return std::nullopt;
   auto size = number(bytes, 0, 4);
   std::size_t head = 8;
@@ -48,7 +48,7 @@ std::optional<Box> first_box(std::string_view bytes) {
   if (size == 0) size = bytes.size();
   if (size < head || size > bytes.size()) return std::nullopt;
   const auto whole = bytes.substr(0, static_cast<std::size_t>(size));
-  return Box{bytes.substr(4, 4), whole, whole.substr(head)};
+  return FragmentBox{bytes.substr(4, 4), whole, whole.substr(head)};
 }
 
 /// Calls `visit` for each box, until one fails.
@@ -63,20 +63,20 @@ base::Status each_box(std::string_view bytes, Visit&& visit) {
   return {};
 }
 
-bool is_at_least(const Box& box, std::size_t size) { return box.body.size() >= size; }
+bool is_at_least(const FragmentBox& box, std::size_t size) { return box.body.size() >= size; }
 
 /// Where a box with a version keeps a number that follows two times, which have 32 bits in version 0 and 64 in version 1.
-std::size_t after_two_times(const Box& box) { return box.version() == 0 ? 12 : 20; }
+std::size_t after_two_times(const FragmentBox& box) { return box.version() == 0 ? 12 : 20; }
 
 base::Status read_track(std::string_view body, Timescales& into) {
   std::uint32_t id = 0, timescale = 0;
-  auto fine = each_box(body, [&](const Box& box) -> base::Status {
+  auto fine = each_box(body, [&](const FragmentBox& box) -> base::Status {
     if (box.type == "tkhd") {
       if (!is_at_least(box, 4) || !is_at_least(box, after_two_times(box) + 4)) return damaged("tkhd is short");
       id = static_cast<std::uint32_t>(number(box.body, after_two_times(box), 4));
     }
     if (box.type != "mdia") return {};
-    return each_box(box.body, [&](const Box& inner) -> base::Status {
+    return each_box(box.body, [&](const FragmentBox& inner) -> base::Status {
       if (inner.type != "mdhd") return {};
       if (!is_at_least(inner, 4) || !is_at_least(inner, after_two_times(inner) + 4)) return damaged("mdhd is short");
       timescale = static_cast<std::uint32_t>(number(inner.body, after_two_times(inner), 4));
@@ -95,11 +95,11 @@ std::uint64_t in_units(milliseconds time, std::uint64_t timescale) {
 }
 
 /// 32-bit times in a fragment.
-base::Result<std::size_t> short_times(const Box& moof) {
+base::Result<std::size_t> short_times(const FragmentBox& moof) {
   std::size_t count = 0;
-  auto fine = each_box(moof.body, [&](const Box& traf) -> base::Status {
+  auto fine = each_box(moof.body, [&](const FragmentBox& traf) -> base::Status {
     if (traf.type != "traf") return {};
-    return each_box(traf.body, [&](const Box& box) -> base::Status {
+    return each_box(traf.body, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "tfdt" && !is_at_least(box, 4)) return damaged("tfdt is short");
       if (box.type == "tfdt" && box.version() == 0) ++count;
       return {};
@@ -117,7 +117,7 @@ class Shifting {
   base::Result<std::string> run(std::string_view segment) {
     out_.reserve(segment.size() + 64);
     bool grows = false;
-    auto fine = each_box(segment, [&](const Box& box) -> base::Status {
+    auto fine = each_box(segment, [&](const FragmentBox& box) -> base::Status {
       if (box.type != "moof") return {};
       const auto count = short_times(box);
       if (!count) return tl::unexpected(count.error());
@@ -125,7 +125,7 @@ class Shifting {
       return {};
     });
     if (!fine) return tl::unexpected(fine.error());
-    fine = each_box(segment, [&](const Box& box) -> base::Status {
+    fine = each_box(segment, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "moof") return write_moof(box);
       if (box.type == "sidx") return grows ? base::Status{} : write_sidx(box);
       out_.append(box.whole);
@@ -138,7 +138,7 @@ class Shifting {
  private:
   /// A container whose size is known when its content is written.
   template <typename Visit>
-  base::Status write_container(const Box& box, Visit&& visit) {
+  base::Status write_container(const FragmentBox& box, Visit&& visit) {
     const auto begin = out_.size();
     out_.append(box.whole.substr(0, box.head()));
     if (auto fine = each_box(box.body, visit); !fine) return fine;
@@ -149,11 +149,11 @@ class Shifting {
     return {};
   }
 
-  base::Status write_moof(const Box& moof) {
+  base::Status write_moof(const FragmentBox& moof) {
     const auto count = short_times(moof);
     if (!count) return tl::unexpected(count.error());
     growth_ = *count * kWidening;
-    return write_container(moof, [&](const Box& box) -> base::Status {
+    return write_container(moof, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "traf") return write_traf(box);
       if (box.type == "mfhd") {
         if (!is_at_least(box, 8)) return damaged("mfhd is short");
@@ -165,10 +165,10 @@ class Shifting {
     });
   }
 
-  base::Status write_traf(const Box& traf) {
+  base::Status write_traf(const FragmentBox& traf) {
     std::uint64_t timescale = 0;
     bool has_time = false;
-    auto fine = write_container(traf, [&](const Box& box) -> base::Status {
+    auto fine = write_container(traf, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "tfhd") {
         if (!is_at_least(box, 8)) return damaged("tfhd is short");
         if (growth_ > 0 && (box.flags() & kOffsetPresent)) return damaged("samples are found from the begin of the file");
@@ -191,7 +191,7 @@ class Shifting {
     return fine;
   }
 
-  base::Status write_tfdt(const Box& box, std::uint64_t units) {
+  base::Status write_tfdt(const FragmentBox& box, std::uint64_t units) {
     const bool is_short = box.version() == 0;
     if (!is_at_least(box, is_short ? 8 : 12)) return damaged("tfdt is short");
     if (!is_short) {
@@ -208,7 +208,7 @@ class Shifting {
     return box.whole.size() == 16 ? base::Status{} : damaged("tfdt is long");
   }
 
-  base::Status write_trun(const Box& box) {
+  base::Status write_trun(const FragmentBox& box) {
     if (!is_at_least(box, 8)) return damaged("trun is short");
     if (!(box.flags() & kOffsetPresent)) {
       out_.append(box.whole);
@@ -219,7 +219,7 @@ class Shifting {
     return {};
   }
 
-  base::Status write_sidx(const Box& box) {
+  base::Status write_sidx(const FragmentBox& box) {
     if (!is_at_least(box, 20)) return damaged("sidx is short");
     const auto units = in_units(shift_.time, number(box.body, 8, 4));
     if (box.version() == 0) return {};   // 32 bits do not hold it
@@ -228,7 +228,7 @@ class Shifting {
   }
 
   /// A copy whose number of so many bytes, so far behind the head, is larger by `by`.
-  void write_moved(const Box& box, std::size_t at, std::size_t width, std::uint64_t by) {
+  void write_moved(const FragmentBox& box, std::size_t at, std::size_t width, std::uint64_t by) {
     const auto begin = out_.size() + box.head();
     out_.append(box.whole);
     put(out_, begin + at, width, number(box.body, at, width) + by);
@@ -244,9 +244,9 @@ class Shifting {
 
 base::Result<Timescales> timescales_of(std::string_view init) {
   Timescales found;
-  auto fine = each_box(init, [&](const Box& box) -> base::Status {
+  auto fine = each_box(init, [&](const FragmentBox& box) -> base::Status {
     if (box.type != "moov") return {};
-    return each_box(box.body, [&](const Box& inner) -> base::Status {
+    return each_box(box.body, [&](const FragmentBox& inner) -> base::Status {
       return inner.type == "trak" ? read_track(inner.body, found) : base::Status{};
     });
   });
@@ -257,7 +257,7 @@ base::Result<Timescales> timescales_of(std::string_view init) {
 
 base::Result<std::uint32_t> fragments_in(std::string_view segment) {
   std::uint32_t count = 0;
-  auto fine = each_box(segment, [&](const Box& box) -> base::Status {
+  auto fine = each_box(segment, [&](const FragmentBox& box) -> base::Status {
     if (box.type == "moof") ++count;
     return {};
   });

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "balancer/slate/slate_playlist.h"
-#include "balancer/source_links.h"
+#include "balancer/sources/source_links.h"
 #include "base/encoding.h"
 #include "base/json.h"
 #include "base/signing.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "balancer/rendering.h"
+#include "balancer/sources/rendering.h"
 
 namespace tribune::balancer {
 namespace {
@@ -27,7 +27,7 @@ base::WallTime at_lead(base::SteadyTime steady, std::chrono::nanoseconds lead) {
 
 }  // namespace
 
-Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::shared_ptr<RenderedTexts> texts)
+Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::shared_ptr<RenderedPlaylists> texts)
     : clock_(clock), log_(log), renders_(metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
       lead_(lead_of(clock)), former_lead_(lead_.load()), texts_(std::move(texts)), owner_(texts_->new_owner()) {}
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <string_view>
 
-#include "balancer/rendered_texts.h"
+#include "balancer/sources/rendered_playlists.h"
 #include "balancer/slate/slate.h"
 #include "balancer/slate/slate_playlist.h"
-#include "balancer/slate/turn_book.h"
-#include "balancer/source_snapshot.h"
+#include "balancer/slate/slate_transitions.h"
+#include "balancer/sources/source_snapshot.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -29,7 +29,7 @@ namespace tribune::balancer {
 class Slates {
  public:
   /// The first three outlive it.
-  Slates(const base::Clock&, base::Log&, base::Metrics&, std::shared_ptr<RenderedTexts>);
+  Slates(const base::Clock&, base::Log&, base::Metrics&, std::shared_ptr<RenderedPlaylists>);
 
   /// Before the workers run: reads the slate of each channel that has one in the folder, and says in the log what it found.
   /// A channel whose slate cannot be used has none. An empty folder name: no slates.
@@ -65,7 +65,7 @@ class Slates {
   std::map<std::string, std::shared_ptr<const Slate>, std::less<>> slates_;   // written before the workers run
   mutable std::atomic<std::chrono::nanoseconds> lead_;   // of now() before the steady clock; grows when the wall clock is set forward
   mutable std::atomic<std::chrono::nanoseconds> former_lead_;   // before the last step
-  std::shared_ptr<RenderedTexts> texts_;
+  std::shared_ptr<RenderedPlaylists> texts_;
   std::uint64_t owner_;              // there
 };
 

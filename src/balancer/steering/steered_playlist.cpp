@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "balancer/steering/pathways.h"
+#include "balancer/routing/pathways.h"
 #include "base/encoding.h"
 #include "base/signing.h"
 #include "hls/attributes.h"
@@ -17,14 +17,14 @@ constexpr std::string_view kVariant = "#EXT-X-STREAM-INF:", kIframes = "#EXT-X-I
 constexpr std::size_t kStableBytes = 9;
 
 /// A tag that is repeated, with the URI line of a variant.
-struct Entry {
+struct SteeredEntry {
   std::string_view tag;       // without its line end
   std::string_view uri;       // the line after it; empty for tags that have theirs as an attribute
 };
 
-struct Parts {
+struct PlaylistParts {
   std::vector<std::string_view> once;
-  std::vector<Entry> repeated;
+  std::vector<SteeredEntry> repeated;
 };
 
 std::string_view next_line(std::string_view& text) {
@@ -42,8 +42,8 @@ bool is_captions(std::string_view tag) {
   return !type || type->value == "CLOSED-CAPTIONS";
 }
 
-Parts parts_of(std::string_view text) {
-  Parts parts;
+PlaylistParts parts_of(std::string_view text) {
+  PlaylistParts parts;
   while (!text.empty()) {
     const auto line = next_line(text);
     if (line.starts_with(kVariant)) {
@@ -70,7 +70,7 @@ class Pathway {
  public:
   Pathway(std::string_view id, std::string_view under) : id_(id), under_(under), element_(pathway_element(id)) {}
 
-  void write(const Entry& entry, std::string& out) const {
+  void write(const SteeredEntry& entry, std::string& out) const {
     const bool is_media = entry.tag.starts_with(kMedia);
     const auto from = entry.tag.find(':') + 1;
     std::vector<hls::Attribute> attributes;
@@ -102,7 +102,7 @@ class Pathway {
   }
 
   /// What names the variant or rendition in all pathways, and in every session's playlist.
-  std::string identity(const Entry& entry, const std::vector<hls::Attribute>& attributes) const {
+  std::string identity(const SteeredEntry& entry, const std::vector<hls::Attribute>& attributes) const {
     std::string made;
     for (const std::string_view name : {"TYPE", "GROUP-ID", "NAME", "LANGUAGE", "URI"})
       if (const auto* found = hls::find(attributes, name)) made.append(name).append("=").append(within(found->value)).append("\n");

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cache_node/crew.h"
+#include "runtime/task_set.h"
 #include "cache_node/proxy/proxy_request.h"
 
 namespace tribune::cache_node {
@@ -11,8 +11,8 @@ namespace tribune::cache_node {
 struct Proxy::Desk {
   explicit Desk(runtime::Worker& of) : worker(of), requests(of.loop) {}
   runtime::Worker& worker;
-  Gathering gathering;
-  Crew<ProxyRequest> requests;
+  RequestCoalescer coalescer;
+  runtime::TaskSet<ProxyRequest> requests;
   std::unique_ptr<net::HttpServer> server;   // destroyed first: it ends the exchanges
 };
 
@@ -32,7 +32,7 @@ base::Status Proxy::open(net::ServerSettings front) {
   auto settings = server_settings(std::move(front));
   for (const auto& worker : services_.workers) {
     auto& desk = *desks_.emplace_back(std::make_unique<Desk>(*worker));
-    net::ServerContext context{worker->loop, services_.clock, services_.log, services_.metrics, "proxy",
+    net::HttpServerContext context{worker->loop, services_.clock, services_.log, services_.metrics, "proxy",
                                [this, &desk](std::unique_ptr<net::Exchange> exchange) { serve(desk, std::move(exchange)); },
                                [this](const net::AccessRecord& record) { access_.record(record); }};
     context.any_method = true;
@@ -84,14 +84,14 @@ void Proxy::serve(Desk& desk, std::unique_ptr<net::Exchange> exchange) {
   const auto renew = [this, &desk](ProxyQuestion asked, ProxyEntryPtr entry) {
     asked.request.method = http::Method::get;
     asked.request.body.clear();
-    const ProxyTools inner{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.gathering, node_id_, {}};
+    const ProxyTools inner{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.coalescer, node_id_, {}};
     desk.requests
         .add([&](std::function<void()> on_over) {
           return std::make_unique<ProxyRequest>(inner, settings_.get(), std::move(asked), nullptr, std::move(on_over));
         })
         .revalidate(std::move(entry));
   };
-  const ProxyTools tools{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.gathering, node_id_, renew};
+  const ProxyTools tools{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.coalescer, node_id_, renew};
   desk.requests
       .add([&](std::function<void()> on_over) {
         return std::make_unique<ProxyRequest>(tools, std::move(settings), std::move(question), std::move(exchange), std::move(on_over));

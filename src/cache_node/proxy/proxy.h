@@ -15,8 +15,8 @@
 #include "base/published.h"
 #include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/proxy/proxy_store.h"
-#include "net/connection_book.h"
-#include "net/http_server.h"
+#include "net/server/connection_limits.h"
+#include "net/server/http_server.h"
 #include "runtime/access_log.h"
 #include "runtime/role.h"
 
@@ -51,7 +51,7 @@ class Proxy {
   base::Published<ProxySettings> settings_;
   ProxyStore store_;
   runtime::AccessLog access_;
-  const std::shared_ptr<net::ConnectionBook> book_ = net::make_connection_book();
+  const std::shared_ptr<net::ConnectionLimits> book_ = net::make_connection_book();
   std::atomic<std::size_t> undrained_{0};   // desks that were told to drain and have not yet
   std::vector<std::unique_ptr<Desk>> desks_;
 };

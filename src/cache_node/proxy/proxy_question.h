@@ -8,7 +8,7 @@
 
 #include "cache_node/proxy/proxy_settings.h"
 #include "http/message.h"
-#include "net/exchange.h"
+#include "net/server/exchange.h"
 
 namespace tribune::cache_node {
 

@@ -131,9 +131,9 @@ ProxyRequest::Found ProxyRequest::look() {
     return Found::answered;
   }
   if (stored_ || has_waited_ || !may_share()) return Found::ask;
-  if (tools_.gathering.is_led(key_)) {
+  if (tools_.coalescer.is_led(key_)) {
     has_waited_ = true;
-    tools_.gathering.wait(key_, [this, alive = std::weak_ptr(alive_)] {
+    tools_.coalescer.wait(key_, [this, alive = std::weak_ptr(alive_)] {
       if (alive.expired()) return;
       if (!exchange_) return end();
       if (look() == Found::ask) ask_origin(why_);
@@ -141,7 +141,7 @@ ProxyRequest::Found ProxyRequest::look() {
     return Found::waits;
   }
   leads_ = true;
-  tools_.gathering.lead(key_);
+  tools_.coalescer.lead(key_);
   return Found::ask;
 }
 
@@ -411,7 +411,7 @@ void ProxyRequest::refuse(const base::Error& error) {
     exchange_->note.cache = "stale";
     return exchange_->reply(std::move(response));
   }
-  exchange_->note.reason = base::word(error.kind);
+  exchange_->note.reason = base::to_string(error.kind);
   const bool is_late = error.kind == base::ErrorKind::timeout;
   exchange_->reply(http::problem(is_late ? http::problems::origin_timeout : http::problems::origin_broken, is_late ? "The origin did not answer in time." : "The origin's answer cannot be used."));
 }
@@ -440,7 +440,7 @@ std::chrono::nanoseconds ProxyRequest::left_of_error(const http::StoredHead& hea
 
 void ProxyRequest::release_waiting() {
   if (!std::exchange(leads_, false)) return;
-  for (const auto& go_on : tools_.gathering.over(key_)) go_on();
+  for (const auto& go_on : tools_.coalescer.over(key_)) go_on();
 }
 
 void ProxyRequest::end() {

@@ -23,13 +23,13 @@
 #include "http/cache_status.h"
 #include "http/storing.h"
 #include "net/event_loop.h"
-#include "net/exchange.h"
-#include "net/http_client.h"
+#include "net/server/exchange.h"
+#include "net/client/http_client.h"
 
 namespace tribune::cache_node {
 
 /// Fetches that further requests for the same URI wait for. Owned by one worker.
-class Gathering {
+class RequestCoalescer {
  public:
   bool is_led(const std::string& key) const { return waiting_.contains(key); }
   void lead(const std::string& key) { waiting_.try_emplace(key); }
@@ -49,7 +49,7 @@ struct ProxyTools {
   net::EventLoop& loop;
   net::HttpClient& client;
   ProxyStore& store;
-  Gathering& gathering;
+  RequestCoalescer& coalescer;
   std::string_view id;                                                             // of the node, in Cache-Status and Via
   std::function<void(ProxyQuestion, ProxyEntryPtr)> revalidate;                    // in the background
 };

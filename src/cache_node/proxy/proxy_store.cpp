@@ -102,7 +102,7 @@ void ProxyStore::drop(Slots& slots, std::size_t at, std::vector<ProxyEntryPtr>& 
 }
 
 void ProxyStore::make_room(std::vector<ProxyEntryPtr>& gone) {
-  const auto never = [](const SieveLink&) { return false; };
+  const auto never = [](const base::SieveLink&) { return false; };
   while (totals_.bytes > max_bytes_) {
     auto* slot = static_cast<Slot*>(sieve_.candidate(never, never, kMaxSteps));
     if (!slot) return;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "cache_node/sieve.h"
+#include "base/sieve.h"
 #include "http/freshness.h"
 #include "http/range.h"
 
@@ -57,7 +57,7 @@ class ProxyStore {
   void give_room(std::uint64_t bytes) { filling_ -= bytes; }
 
  private:
-  struct Slot : SieveLink {
+  struct Slot : base::SieveLink {
     const std::string* key;           // of the map's node
     ProxyEntryPtr entry;
     std::uint64_t bytes;
@@ -71,7 +71,7 @@ class ProxyStore {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
   std::unordered_set<ProxyEntryPtr> renewals_;   // in the background; as many as there are such requests
-  Sieve sieve_;
+  base::Sieve sieve_;
   std::uint64_t max_bytes_;
   Totals totals_;
   std::atomic<std::uint64_t> filling_{0};

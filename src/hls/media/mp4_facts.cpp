@@ -23,13 +23,13 @@ std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t size) {
 
 std::string_view from(std::string_view bytes, std::size_t at) { return bytes.substr(std::min(at, bytes.size())); }
 
-struct Box {
+struct Mp4Box {
   std::string_view type;
   std::string_view body;
 };
 
 /// The first box of `bytes`, which then begins behind it; a box that is cut ends with the bytes.
-std::optional<Box> next_box(std::string_view& bytes) {
+std::optional<Mp4Box> next_box(std::string_view& bytes) {
   if (bytes.size() < 8) return std::nullopt;
   auto size = number(bytes, 0, 4);
   std::size_t head = 8;
@@ -42,7 +42,7 @@ std::optional<Box> next_box(std::string_view& bytes) {
   if (size < head) return std::nullopt;
   const auto whole = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())));
   bytes.remove_prefix(whole.size());
-  return Box{whole.substr(4, 4), whole.substr(std::min(head, whole.size()))};
+  return Mp4Box{whole.substr(4, 4), whole.substr(std::min(head, whole.size()))};
 }
 
 /// The body of the first box of that type; empty without one.

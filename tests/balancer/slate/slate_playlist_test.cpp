@@ -275,7 +275,7 @@ TEST_CASE("What was listed before a step of the clock is served after it, and no
   quiet.level = base::LogLevel::error;
   base::Log log{quiet};
   base::Metrics metrics;
-  Slates slates(clock, log, metrics, std::make_shared<RenderedTexts>(clock, metrics, kRenderedBytes));
+  Slates slates(clock, log, metrics, std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes));
   const auto before = slates.slot(*slate);
   clock.step_wall(1h);
   const auto after = slates.slot(*slate);

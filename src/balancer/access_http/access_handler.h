@@ -1,0 +1,57 @@
+#pragma once
+// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue, and ends either;
+// hears which caches a client reaches (report_handler.h).
+//
+//   {"status":"granted", "session", "playback_url", "channel"}
+//   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: not known), "retry_after_seconds",
+//    "queue_url", "message"}
+//   {"status":"full", "channel", "retry_after_seconds", "message"}
+//   {"status":"stopped", "was_open"}
+// all 200, with Retry-After beside where there is something to wait for; what a request is at fault for is a 403 or 429 problem.
+
+#include <string>
+#include <string_view>
+
+#include "access/admission.h"
+#include "balancer/settings/event_view.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/access_http/report_handler.h"
+#include "balancer/routing/session_router.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "contracts/access_request.h"
+#include "http/message.h"
+
+namespace tribune::balancer {
+
+/// Any thread; locks inside.
+class AccessHandler {
+ public:
+  /// The parts outlive it.
+  AccessHandler(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, SessionPins&, SessionRouter&, const PublishedView&);
+
+  http::Response answer(const http::Request&);
+
+ private:
+  http::Response open(const contracts::AccessRequest&, const EventView&);
+  http::Response granted(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Granted&, const contracts::Owner&);
+  http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&, const contracts::Owner&);
+  http::Response refused(const contracts::Channel&, const access::Refused&);
+  http::Response stop(const contracts::AccessRequest&, const EventView&);
+  bool has_lane(const contracts::Channel&, std::string_view name) const;
+  bool end(access::SessionId, contracts::AccessRequest::Action how);
+  /// What was kept for a session that has ended.
+  void forget(access::SessionId);
+
+  const base::Clock& clock_;
+  base::Log& log_;
+  access::Admission& admission_;
+  SessionPins& pins_;
+  SessionRouter& router_;
+  const PublishedView& view_;
+  ReportHandler reports_;
+  base::Counter granted_, queued_, full_, refused_, stopped_, forged_;
+};
+
+}  // namespace tribune::balancer

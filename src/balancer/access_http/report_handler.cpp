@@ -1,0 +1,70 @@
+#include "balancer/access_http/report_handler.h"
+
+#include "balancer/sessions/admission_with_routing.h"
+#include "balancer/sessions/viewer_credentials.h"
+#include "balancer/routing/reachability_claims.h"
+#include "base/json.h"
+#include "contracts/canonical.h"
+#include "contracts/ticket.h"
+#include "http/problem.h"
+
+namespace tribune::balancer {
+
+using Renewal = access::Admission::Renewal;
+
+/// The channel is signed into a pass, not written in it: the few channels of an event are tried.
+http::Response ReportHandler::answer(const contracts::AccessRequest& request, const EventView& view) {
+  const auto now = clock_.wall_now();
+  for (const auto& channel : view.event->channels) {
+    if (contracts::looks_like_ticket(request.pass)) {
+      const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
+      if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
+    } else if (const auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
+      return route(request, view, channel, *token, false);
+    }
+  }
+  return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this event");
+}
+
+http::Response ReportHandler::route(const contracts::AccessRequest& request, const EventView& view, const contracts::Channel& channel,
+                                 const contracts::Token& token, bool waits) {
+  const auto session = token.session;
+  const auto claims = claims_of(request.gone, request.receipts, *view.keys, {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
+  RoutingRequest asked;
+  asked.client = request.client;
+  asked.channel = channel.id;
+  asked.claims = &claims;
+  asked.session = session;
+  asked.may_use_origin = channel.fallback == contracts::Fallback::origin;
+  // Who holds a ticket may not be in yet, and a report lets nobody in: it is answered, and nothing of it is kept.
+  auto renewal = Renewal::uncounted;
+  if (!waits) {
+    const auto client = counted_client(request.client, view.shared_networks);
+    const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .client = client.address,
+                                  .network = client.network, .opened = token.opened};
+    renewal = admission_.renew(session, visitor, view.session_idle);
+    if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
+    const bool watches = renewal == Renewal::known || renewal == Renewal::adopted || renewal == Renewal::uncounted;
+    if (!watches) return http::problem(http::problems::session_ended, std::string(why_not(renewal)));
+  }
+  asked.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
+  std::string named = contracts::is_id(request.cache) ? request.cache : "";
+  if (asked.is_counted && !named.empty()) pins_.prefer(session, named);
+  if (asked.is_counted && named.empty()) named = pins_.preferred(session);
+  asked.named = named;
+  const auto pinned = asked.is_counted ? pins_.last_node(session) : std::string();
+  asked.pinned = pinned;
+  const auto routed = router_.route(asked);
+  const auto* node = routed.choice.node;
+  base::json::Writer w;
+  w.begin_object().member("status", "routed").member("node", node ? node->address->id : "").member("url", node ? node->address->url : "");
+  w.member("reason", to_string(routed.choice.reason)).key("receipts_refused").begin_array();
+  for (const auto& why : claims.refused) w.value(why);
+  w.end_array().end_object();
+  http::Response response;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = w.take();
+  return response;
+}
+
+}  // namespace tribune::balancer

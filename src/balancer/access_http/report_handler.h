@@ -1,0 +1,38 @@
+#pragma once
+// A client's own report: which cache it cannot reach any more, which ones it reaches. Its session goes elsewhere at once:
+//
+//   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when none can serve
+//
+// With redirect links the next segment comes from there, with direct links the first one that is not listed yet.
+
+#include "access/admission.h"
+#include "balancer/settings/event_view.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/routing/session_router.h"
+#include "balancer/slate/slates.h"
+#include "base/clock.h"
+#include "contracts/access_request.h"
+#include "contracts/token.h"
+#include "http/message.h"
+
+namespace tribune::balancer {
+
+/// Any thread. The parts outlive it.
+class ReportHandler {
+ public:
+  ReportHandler(const base::Clock& clock, access::Admission& admission, SessionPins& pins, SessionRouter& router)
+      : clock_(clock), admission_(admission), pins_(pins), router_(router) {}
+
+  /// The request was verified to come from the api. Refuses a pass that is none, and a session that has ended.
+  http::Response answer(const contracts::AccessRequest&, const EventView&);
+
+ private:
+  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const contracts::Token&, bool waits);
+
+  const base::Clock& clock_;
+  access::Admission& admission_;
+  SessionPins& pins_;
+  SessionRouter& router_;
+};
+
+}  // namespace tribune::balancer

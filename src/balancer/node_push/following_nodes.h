@@ -1,0 +1,39 @@
+#pragma once
+// The nodes whose viewers follow one rendition, by the playlists that these viewers fetched.
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace tribune::balancer {
+
+/// Any thread; locks inside, for one short map: it is bounded by the configured nodes.
+class FollowingNodes {
+ public:
+  /// A viewer of that node got the playlist.
+  void seen(std::string_view node, base::SteadyTime now) {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = seen_.find(node); known != seen_.end()) known->second = now;
+    else seen_.emplace(node, now);
+  }
+
+  /// Those seen since then; the others are forgotten.
+  std::vector<std::string> nodes(base::SteadyTime since) {
+    std::vector<std::string> nodes;
+    const std::lock_guard lock(mutex_);
+    std::erase_if(seen_, [&](const auto& entry) { return entry.second < since; });
+    for (const auto& [node, at] : seen_) nodes.push_back(node);
+    return nodes;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, base::SteadyTime, std::less<>> seen_;
+};
+
+}  // namespace tribune::balancer

@@ -1,0 +1,338 @@
+#include "balancer/nodes/node_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tribune::balancer {
+namespace {
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+bool is_replayed(const contracts::Heartbeat& last, const contracts::Heartbeat& next) {
+  // A node that counts its heartbeats is believed by the count: its clock may step. Another run has its own count.
+  if (last.run == next.run && next.sequence > 0) return next.sequence <= last.sequence;
+  return next.sent_unix_ms <= last.sent_unix_ms;
+}
+
+std::int64_t ms_between(base::SteadyTime from, base::SteadyTime to) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
+}
+
+/// Of a node that says nothing of it.
+constexpr double kUsualCapacityMbps = 1'000;
+
+double capacity_of(double configured, const contracts::Heartbeat& last) {
+  return configured > 0 ? configured : last.capacity_mbps > 0 ? last.capacity_mbps : kUsualCapacityMbps;
+}
+
+std::string why(const NodeState& node, base::SteadyTime now) {
+  if (node.condition == NodeCondition::down) return "silent";
+  if (!node.why_unhealthy.empty()) return node.why_unhealthy;
+  if (!node.unfit.empty()) return node.unfit;
+  if (!node.last.reason.empty()) return node.last.reason;
+  if (!node.spared.empty()) return node.spared;
+  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  return node.draining_since ? "drained" : "";
+}
+
+void describe_delivery(base::json::Writer& w, const contracts::Heartbeat& last) {
+  const auto& e = last.experience;
+  w.member("recent_requests", e.requests)
+      .member("error_share", contracts::share(e.failures, e.requests))
+      .member("origin_error_share", contracts::share(e.origin_failures, e.origin_asks))
+      .member("peer_error_share", contracts::share(e.peer_failures, e.peer_asks))
+      .member("memory", last.memory)
+      .member("descriptors", last.descriptors)
+      .member("max_descriptors", last.max_descriptors);
+}
+
+}  // namespace
+
+NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+    : clock_(clock), log_(log), metrics_(metrics),
+      origin_to_blame_(metrics.gauge("tribune_balancer_origin_fails_most_nodes", "1 while most cache nodes fail because of the origin: none is taken out for that.")),
+      table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()),
+      begun_(clock.steady_now()) {}
+
+NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::SteadyTime now) {
+  NodeState state;
+  state.address = std::make_shared<NodeAddress>(NodeAddress{settings.id, without_slash(settings.url)});
+  state.last_heard = now;
+  state.since = clock_.wall_now();
+  return {settings.url, 0, std::move(state),
+          metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}}),
+          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.", {{"node", settings.id}}),
+          metrics_.gauge("tribune_balancer_node_error_share", "Of the node's viewers' requests of its last 10 s the share that failed, 0 to 1.", {{"node", settings.id}})};
+}
+
+NodeRegistry::Known* NodeRegistry::find(std::string_view id) {
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == id; });
+  return found == known_.end() ? nullptr : &*found;
+}
+
+void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chrono::milliseconds timeout) {
+  const std::lock_guard lock(mutex_);
+  timeout_ = timeout;
+  const auto now = clock_.steady_now();
+  std::vector<Known> next;
+  for (const auto& node : settings) {
+    const auto old = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == node.id; });
+    next.push_back(old == known_.end() ? make(node, now) : *old);
+    auto& known = next.back();
+    known.configured_url = node.url;
+    known.state.group = node.group;
+    known.configured_capacity = static_cast<double>(node.capacity_mbps);
+    known.state.capacity_mbps = capacity_of(known.configured_capacity, known.state.last);
+    const auto url = without_slash(node.url.empty() ? known.state.last.public_url : node.url);
+    if (url != known.state.address->url) known.state.address = std::make_shared<NodeAddress>(NodeAddress{node.id, url});
+  }
+  for (auto& old : known_) {
+    const bool stays = std::any_of(settings.begin(), settings.end(), [&](const NodeSettings& s) { return s.id == old.state.address->id; });
+    if (!stays) old.up.set(0);
+  }
+  known_ = std::move(next);
+  publish();
+}
+
+NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
+  const std::lock_guard lock(mutex_);
+  auto* found = find(heartbeat.node);
+  if (!found) return Heard::unknown_node;
+  auto& state = found->state;
+  if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return Heard::replayed;
+
+  if (state.last.run != heartbeat.run) forget_probes(*found);   // what another process did not answer
+  state.last = heartbeat;
+  state.last_heard = clock_.steady_now();
+  take_heartbeat(found->delivery, heartbeat, state.last_heard);
+  found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
+  state.viewers_then = state.viewers->count.load();
+  changed_ = true;
+  const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
+  state.capacity_mbps = capacity_of(found->configured_capacity, heartbeat);
+  const bool moved = url != state.address->url;
+  if (moved) {
+    state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
+    found->was_reached = false;
+    forget_probes(*found);
+  }
+  const auto before = state.condition;
+  judge(*found);
+  if (state.condition != before || moved) publish();
+  return Heard::accepted;
+}
+
+void NodeRegistry::forget_probes(Known& known) {
+  known.failed_probes = known.good_probes = 0;
+  known.hung_up.reset();
+  known.state.why_unhealthy.clear();
+}
+
+/// A node that was heard: how it is by its own account and by that of others.
+void NodeRegistry::judge(Known& known) {
+  auto& state = known.state;
+  const bool well = state.last.healthy && state.why_unhealthy.empty() && state.unfit.empty();
+  const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
+  if (condition == state.condition) return;
+  if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy) note_return(known, clock_.steady_now());
+  set_condition(known, condition, !state.last.healthy ? state.last.reason : state.why_unhealthy.empty() ? state.unfit : state.why_unhealthy);
+}
+
+/// Compares the nodes that talk by what their viewers meet.
+void NodeRegistry::judge_delivery(base::SteadyTime now) {
+  std::vector<Judged> nodes;
+  nodes.reserve(known_.size());
+  for (auto& known : known_) {
+    const auto& state = known.state;
+    const bool talks = state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy;
+    nodes.push_back({&state.last, &known.delivery, talks && state.last.healthy && state.why_unhealthy.empty() && !state.draining_since});
+  }
+  const auto found = balancer::judge(nodes, now);
+  origin_to_blame_.set(found.is_origin_to_blame ? 1 : 0);
+  if (found.is_origin_to_blame != std::exchange(is_origin_to_blame_, found.is_origin_to_blame))
+    log_.write(found.is_origin_to_blame ? base::LogLevel::warning : base::LogLevel::info, "balancer",
+               found.is_origin_to_blame ? "origin_fails_most_nodes" : "origin_serves_most_nodes", {});
+  if (!found.has_changed) return;
+  changed_ = true;
+  for (auto& known : known_) {
+    auto& state = known.state;
+    state.spared = known.delivery.spared;
+    if (state.unfit == known.delivery.unfit) continue;
+    if (known.delivery.unfit.empty()) state.returned = now;   // it is tried with few viewers first
+    state.unfit = known.delivery.unfit;
+    if (state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy) judge(known);
+  }
+}
+
+void NodeRegistry::note_return(Known& known, base::SteadyTime now) {
+  auto& state = known.state;
+  // At the start of this balancer all nodes are new, and ramp up only together.
+  const bool is_late = state.condition == NodeCondition::down || now - begun_ > 5 * timeout_;
+  if (is_late) state.returned = now;
+  std::erase_if(known.losses, [&](base::SteadyTime at) { return now - at > kFlapWindow; });
+  if (known.losses.size() < 2) return;
+  const auto doublings = std::min<std::size_t>(known.losses.size() - 2, 8);
+  state.held_until = now + std::min<base::SteadyTime::duration>(kFirstHold * (1 << doublings), kLongestHold);
+  log_.warning("balancer", "node_held", {{"node", state.address->id}, {"losses", known.losses.size()}, {"for_ms", ms_between(now, *state.held_until)}});
+}
+
+void NodeRegistry::probed(std::string_view id, bool answered) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  auto& state = known->state;
+  if (answered) {
+    known->was_reached = true;
+    known->failed_probes = 0;
+    if (++known->good_probes >= kGoodProbes) state.why_unhealthy.clear();
+  } else {
+    known->good_probes = 0;
+    ++known->failed_probes;
+    // WHY: a node in a network that this balancer never reached is judged by its heartbeats and by clients alone.
+    const bool reported = known->reports.size() >= kReporters;
+    const bool hung_up = known->hung_up && clock_.steady_now() - *known->hung_up < kDoubt;
+    if (known->was_reached && known->failed_probes >= (reported || hung_up ? 1 : kFailedProbes))
+      state.why_unhealthy = reported ? "clients and a probe do not reach it" : hung_up ? "it hung up, and a probe does not reach it" : "probes do not reach it";
+  }
+  if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
+  const auto before = state.condition;
+  judge(*known);
+  if (state.condition != before) publish();
+}
+
+void NodeRegistry::hung_up(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  known->hung_up = clock_.steady_now();
+  known->is_doubted = true;
+}
+
+std::vector<std::string> NodeRegistry::take_doubted() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> doubted;
+  for (auto& known : known_)
+    if (std::exchange(known.is_doubted, false)) doubted.push_back(known.state.address->id);
+  return doubted;
+}
+
+void NodeRegistry::reported_gone(std::string_view id, std::string_view client_prefix) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return;
+  const auto now = clock_.steady_now();
+  std::erase_if(known->reports, [&](const auto& report) { return now - report.second > kReportWindow; });
+  if (known->reports.size() < kReporters) known->reports.insert_or_assign(std::string(client_prefix), now);
+}
+
+bool NodeRegistry::drain(std::string_view id, bool on) {
+  const std::lock_guard lock(mutex_);
+  auto* known = find(id);
+  if (!known) return false;
+  auto& state = known->state;
+  if (on == state.draining_since.has_value()) return true;
+  if (on) state.draining_since = clock_.steady_now();
+  else {
+    state.draining_since.reset();
+    state.returned = clock_.steady_now();
+  }
+  log_.info("balancer", on ? "node_drained" : "node_undrained", {{"node", id}, {"viewers", state.viewers->count.load()}});
+  publish();
+  return true;
+}
+
+void NodeRegistry::check() {
+  const std::lock_guard lock(mutex_);
+  const auto now = clock_.steady_now();
+  const auto slept = now - last_check_;
+  last_check_ = now;
+  // HeartbeatHandler wait in the sockets while this process stands still: nobody was silent then.
+  const bool late = slept > timeout_ / 2;
+  for (auto& known : known_) {
+    known.viewers.set(static_cast<double>(known.state.viewers->count.load()));
+    std::erase_if(known.reports, [&](const auto& report) { return now - report.second > kReportWindow; });
+    if (late) known.state.last_heard = std::min(now, known.state.last_heard + slept);
+    if (known.state.condition == NodeCondition::down || now - known.state.last_heard < timeout_) continue;
+    if (known.state.condition != NodeCondition::unheard) known.losses.push_back(now);
+    if (known.losses.size() > 16) known.losses.erase(known.losses.begin());
+    set_condition(known, NodeCondition::down, "silent");
+    changed_ = true;
+  }
+  judge_delivery(now);
+  if (changed_) publish();
+}
+
+std::chrono::milliseconds NodeRegistry::check_period() const {
+  const std::lock_guard lock(mutex_);
+  return std::clamp(timeout_ / 18, std::chrono::milliseconds{10}, std::chrono::milliseconds{100});
+}
+
+void NodeRegistry::set_condition(Known& known, NodeCondition condition, std::string_view reason) {
+  auto& state = known.state;
+  const auto before = state.condition;
+  state.condition = condition;
+  state.since = clock_.wall_now();
+  known.up.set(condition == NodeCondition::up ? 1 : 0);
+  const auto& id = state.address->id;
+  if (condition == NodeCondition::up) {
+    log_.info("balancer", "node_up", {{"node", id}, {"url", state.address->url}, {"before", to_string(before)}, {"version", state.last.version}});
+  } else {
+    log_.warning("balancer", condition == NodeCondition::down ? "node_lost" : "node_unhealthy",
+                 {{"node", id}, {"before", to_string(before)}, {"reason", reason}, {"silent_ms", ms_between(state.last_heard, clock_.steady_now())}});
+  }
+}
+
+void NodeRegistry::publish() {
+  auto table = std::make_shared<NodeTable>();
+  table->nodes.reserve(known_.size());
+  for (const auto& known : known_) table->nodes.push_back(known.state);
+  table->index(table_.get().get());
+  table_.publish(std::move(table));
+  changed_ = false;
+}
+
+std::string NodeRegistry::unfit(std::string_view id) const {
+  const auto now_known = table();
+  const auto* node = now_known->find(id);
+  if (!node || node->condition != NodeCondition::unhealthy) return "";
+  return node->why_unhealthy.empty() ? node->unfit : node->why_unhealthy;
+}
+
+void NodeRegistry::describe(base::json::Writer& w) const {
+  const auto now = clock_.steady_now();
+  w.key("nodes").begin_array();
+  const auto now_known = table();   // keeps the table that the loop reads
+  for (const auto& node : now_known->nodes) {
+    w.begin_object()
+        .member("id", node.address->id)
+        .member("url", node.address->url)
+        .member("state", to_string(node.condition))
+        .member("since_unix", base::unix_seconds(node.since))
+        .member("silent_ms", ms_between(node.last_heard, now))
+        .member("reason", why(node, now))
+        .member("group", node.group_id())
+        .member("viewers", node.viewers->count.load())
+        .member("draining", node.draining_since.has_value())
+        .member("held", node.held_until && now < *node.held_until)
+        .member("version", node.last.version)
+        .member("sent_mbps", node.last.sent_mbps)
+        .member("capacity_mbps", node.capacity_mbps)
+        .member("connections", node.last.connections)
+        .member("sessions", node.last.sessions)
+        .member("player_reports", node.last.player_reports)
+        .member("rebuffer_ratio", node.last.rebuffer_ratio)
+        .member("player_mbps", node.last.player_mbps)
+        .member("objects", node.last.objects)
+        .member("stored_bytes", node.last.stored_bytes)
+        .member("max_bytes", node.last.max_bytes)
+        .member("disk_free_bytes", node.last.disk_free_bytes);
+    describe_delivery(w, node.last);
+    w.end_object();
+  }
+  w.end_array();
+}
+
+}  // namespace tribune::balancer

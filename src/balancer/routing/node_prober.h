@@ -1,0 +1,38 @@
+#pragma once
+// Asks each node's /ping now and then: a second opinion beside its heartbeats.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "balancer/nodes/node_registry.h"
+#include "base/clock.h"
+#include "net/event_loop.h"
+#include "net/client/http_client.h"
+
+namespace tribune::balancer {
+
+/// Owned by one worker.
+class Prober {
+ public:
+  Prober(const base::Clock& clock, NodeRegistry& nodes, net::HttpClient& client) : clock_(clock), nodes_(nodes), client_(client) {}
+
+  /// Begins the probes that are due: of each node once in `period`, and at once of one that hung up. Called often.
+  void tick(std::chrono::milliseconds period);
+
+ private:
+  struct Probe {
+    base::SteadyTime next{};
+    std::unique_ptr<net::Fetch> running;
+    bool is_running = false;
+  };
+  void begin(Probe&, const NodeAddress&);
+
+  const base::Clock& clock_;
+  NodeRegistry& nodes_;
+  net::HttpClient& client_;
+  std::unordered_map<std::string, Probe> probes_;   // by node; entries stay where they are
+};
+
+}  // namespace tribune::balancer

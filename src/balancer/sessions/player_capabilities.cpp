@@ -1,0 +1,32 @@
+#include "balancer/sessions/player_capabilities.h"
+
+#include <algorithm>
+
+namespace tribune::balancer {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+}  // namespace
+
+std::vector<std::string> default_direct_players() { return {"videojs-vhs"}; }
+
+bool takes_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players) {
+  return std::any_of(direct_players.begin(), direct_players.end(), [&](const std::string& part) {
+    const auto found = std::search(user_agent.begin(), user_agent.end(), part.begin(), part.end(),
+                                   [](char a, char b) { return lower(a) == lower(b); });
+    return !part.empty() && found != user_agent.end();
+  });
+}
+
+bool bears_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players) {
+  static const std::vector<std::string> media3{"AndroidXMedia3", "ExoPlayer"};
+  return takes_rewriting(user_agent, direct_players) || takes_rewriting(user_agent, media3);
+}
+
+contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent, const std::vector<std::string>& direct_players) {
+  if (channel != contracts::LinksMode::automatic) return channel;
+  return takes_rewriting(user_agent, direct_players) ? contracts::LinksMode::direct : contracts::LinksMode::redirect;
+}
+
+}  // namespace tribune::balancer

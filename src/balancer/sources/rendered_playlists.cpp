@@ -1,0 +1,161 @@
+#include "balancer/sources/rendered_playlists.h"
+
+#include <utility>
+
+namespace tribune::balancer {
+namespace {
+
+/// What an entry costs beside its text: list, maps, pins.
+constexpr std::uint64_t kEntryBytes = 512;
+
+std::uint64_t size_of(const Rendered& rendered, const LinkPins& pins) {
+  return kEntryBytes + pins.size() * sizeof(LinkPin) + (rendered.body ? rendered.body->size() : 0) + (rendered.gzip ? rendered.gzip->size() : 0);
+}
+
+}  // namespace
+
+std::size_t RenderedPlaylists::Hash::operator()(const KeyView& key) const {
+  std::size_t hash = std::hash<std::string_view>{}(key.name);
+  for (const auto& pin : *key.pins) {
+    hash = (hash ^ static_cast<std::size_t>(pin.first_msn)) * 0x9e3779b97f4a7c15ull;
+    hash = (hash ^ std::hash<std::string_view>{}(pin.node_url)) * 0x9e3779b97f4a7c15ull;
+  }
+  return hash;
+}
+
+RenderedPlaylists::RenderedPlaylists(const base::Clock& clock, base::Metrics& metrics, std::uint64_t most)
+    : clock_(clock),
+      given_up_(metrics.counter("tribune_balancer_rendered_given_up_total",
+                                "Rendered playlists that gave way to others, or to scarce memory; who asks for one again has it rendered again.")),
+      kept_(metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")), most_(most) {}
+RenderedPlaylists::~RenderedPlaylists() = default;
+
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const LinkPins& pins, const Make& make) { return get(owner, KeyView{&pins, {}}, make); }
+
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, std::string_view name, const Make& make) {
+  static const LinkPins kNoPins;
+  return get(owner, KeyView{&kNoPins, name}, make);
+}
+
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const KeyView& key, const Make& make) {
+  auto& shard = shard_of(owner);
+  std::shared_ptr<Making> making;
+  {
+    const std::lock_guard lock(shard.mutex);
+    const auto item = find_or_add(shard, owner, key);
+    making = item->making;
+  }
+  bool is_mine = false;
+  std::call_once(making->once, [&] {
+    making->rendered = make();
+    is_mine = true;
+  });
+  if (!is_mine) return making->rendered;
+  Items dropped;
+  {
+    const std::lock_guard lock(shard.mutex);
+    count(shard, owner, key, making, dropped);
+  }
+  if (bytes() > most()) shrink(most());
+  return making->rendered;
+}
+
+RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, std::uint64_t owner, const KeyView& key) {
+  auto& owned = shard.owners[owner];
+  auto found = owned.find(key);
+  if (found == owned.end()) {
+    shard.items.push_back({owner, nullptr, std::make_shared<Making>(), 0, {}});
+    found = owned.emplace(Key{*key.pins, std::string(key.name)}, std::prev(shard.items.end())).first;
+    found->second->key = &found->first;
+  }
+  const auto item = found->second;
+  item->used = clock_.steady_now();
+  shard.items.splice(shard.items.end(), shard.items, item);
+  note_oldest(shard);
+  return item;
+}
+
+/// From now on its bytes count, unless it was given up meanwhile. What could not be made is not kept.
+void RenderedPlaylists::count(Shard& shard, std::uint64_t owner, const KeyView& key, const std::shared_ptr<Making>& making, Items& dropped) {
+  const auto owned = shard.owners.find(owner);
+  if (owned == shard.owners.end()) return;
+  const auto found = owned->second.find(key);
+  if (found == owned->second.end() || found->second->making != making) return;
+  if (!making->rendered) return drop(shard, found->second, dropped);
+  found->second->bytes = size_of(*making->rendered, *key.pins);
+  kept_.set(static_cast<double>(bytes_ += found->second->bytes));
+}
+
+void RenderedPlaylists::drop(Shard& shard, Items::iterator item, Items& dropped) {
+  bytes_ -= item->bytes;
+  const auto owned = shard.owners.find(item->owner);
+  owned->second.erase(owned->second.find(*item->key));
+  if (owned->second.empty()) shard.owners.erase(owned);
+  dropped.splice(dropped.end(), shard.items, item);
+  note_oldest(shard);
+}
+
+void RenderedPlaylists::note_oldest(Shard& shard) {
+  shard.oldest.store(shard.items.empty() ? kNothing : shard.items.front().used.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+RenderedPlaylists::Shard* RenderedPlaylists::shard_of_oldest() {
+  Shard* found = nullptr;
+  auto oldest = kNothing;
+  for (auto& shard : shards_) {
+    const auto used = shard.oldest.load(std::memory_order_relaxed);
+    if (used < oldest) {
+      oldest = used;
+      found = &shard;
+    }
+  }
+  return found;
+}
+
+void RenderedPlaylists::configure(std::uint64_t most) {
+  most_ = most;
+  shrink(most);
+}
+
+void RenderedPlaylists::shrink(std::uint64_t left) {
+  while (bytes() > left) {
+    auto* shard = shard_of_oldest();
+    if (!shard) break;
+    Items dropped;   // destroyed outside the lock
+    {
+      const std::lock_guard lock(shard->mutex);
+      if (shard->items.empty()) continue;
+      if (shard->items.front().bytes > 0) given_up_.add();
+      drop(*shard, shard->items.begin(), dropped);
+    }
+  }
+  kept_.set(static_cast<double>(bytes()));
+}
+
+void RenderedPlaylists::sweep() {
+  const auto now = clock_.steady_now();
+  for (auto& shard : shards_) {
+    Items dropped;
+    const std::lock_guard lock(shard.mutex);
+    while (!shard.items.empty() && now - shard.items.front().used >= kForgetTextAfter) drop(shard, shard.items.begin(), dropped);
+  }
+  kept_.set(static_cast<double>(bytes()));
+}
+
+void RenderedPlaylists::forget(std::uint64_t owner) {
+  auto& shard = shard_of(owner);
+  Items dropped;
+  Owned owned;
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.owners.find(owner);
+  if (found == shard.owners.end()) return;
+  owned = std::move(found->second);
+  shard.owners.erase(found);
+  for (const auto& [key, item] : owned) {
+    bytes_ -= item->bytes;
+    dropped.splice(dropped.end(), shard.items, item);
+  }
+  note_oldest(shard);
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,234 @@
+#include "balancer/sources/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tribune::balancer {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kShortestInterval{100};
+constexpr milliseconds kLongestInterval{10'000};
+constexpr milliseconds kRetryAfter{1'000};            // the longest wait between two tries of a failing source
+constexpr milliseconds kFirstRetryAfter{250};
+constexpr auto kForever = base::SteadyTime::max();
+
+template <class Duration>
+base::SteadyTime after(base::SteadyTime t, Duration d) {
+  return t + std::chrono::duration_cast<base::SteadyTime::duration>(d);
+}
+
+}  // namespace
+
+bool SourceFacts::contains(const BlockingReload& want) const {
+  return ended || want.is_in(end_msn, trailing_parts);
+}
+
+Source::Source(Environment& world, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
+    : world_(world), slot_(std::move(slot)), settings_(settings) {}
+
+Source::~Source() = default;
+
+milliseconds Source::interval() const {
+  const auto& facts = now_.facts;
+  if (now_.is_failing) {
+    const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kRetryAfter;
+    return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kRetryAfter);
+  }
+  if (!now_.snapshot) return kRetryAfter;   // what came is not shown yet
+  if (facts.is_multivariant) return settings_.multivariant_age;
+  if (facts.ended) return kLongestInterval;
+  const bool by_parts = facts.part_target.count() > 0 && facts.can_block_reload;
+  return std::clamp((by_parts ? facts.part_target : facts.target_duration) / 2, kShortestInterval, kLongestInterval);
+}
+
+milliseconds Source::idle_bound() const {
+  if (now_.facts.is_multivariant) return milliseconds{0};
+  return std::max<milliseconds>(3 * now_.facts.target_duration, milliseconds{3'000});
+}
+
+bool Source::is_wanted() const {
+  return !waiters_.empty() || slot_->last_asked() >= fetch_started_ || world_.now() - slot_->last_asked() <= idle_bound();
+}
+
+void Source::ask(Waiter waiter) {
+  const auto now = world_.now();
+  if (is_closed_) return waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the source is closed", true));
+  if (is_draining_) waiter.want.reset();
+  const bool is_good = now_.snapshot && now < now_.good_until;
+  if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_) return waiter.deliver(tl::unexpected(*now_.error));
+  if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want) return waiter.deliver(PlaylistAnswer{now_.snapshot, true, false});
+  if (waiter.want && !now_.snapshot) waiter.want.reset();   // its first playlist, whatever it holds
+  waiters_.push_back(std::move(waiter));
+  wake();
+  tick();
+}
+
+void Source::wake() {
+  if (is_awake_ || is_closed_) return;
+  is_awake_ = true;
+  was_last_ = false;
+  // What was fetched a moment ago is not fetched again at once.
+  due_ = now_.snapshot || now_.is_failing ? after(fetch_started_, interval()) : world_.now();
+  publish();
+  plan();
+}
+
+void Source::tick() {
+  expire_waiters();
+  answer_waiters();
+  const auto now = world_.now();
+  if (is_awake_ && !is_busy_ && now >= due_) {
+    if (is_wanted() || (!was_last_ && !now_.facts.is_multivariant && now_.snapshot)) {
+      was_last_ = !is_wanted();
+      start_fetch();
+    } else {
+      is_awake_ = false;
+      publish();
+    }
+  }
+  plan();
+}
+
+void Source::plan() {
+  auto next = is_awake_ && !is_busy_ ? due_ : kForever;
+  for (const auto& waiter : waiters_) next = std::min(next, waiter.deadline);
+  if (next != kForever) world_.schedule(next);
+}
+
+void Source::start_fetch() {
+  is_busy_ = true;
+  fetch_started_ = world_.now();
+  fetch_ = world_.fetch(validators_, [this](base::Result<net::WholeAnswer> answer) { on_answer(std::move(answer)); });
+}
+
+void Source::on_answer(base::Result<net::WholeAnswer> answer) {
+  const auto finished = std::move(fetch_);   // may be destroyed inside its own callback
+  if (!answer) return fail(std::move(answer.error()));
+  const auto status = answer->head.status;
+  if (status == 304 && now_.snapshot) return confirm("unchanged");
+  if (status != 200) {
+    const bool is_broken = status < 400;
+    return fail({is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true, fmt::format("the origin answers {}", status)});
+  }
+  http::Headers validators;
+  if (const auto etag = answer->head.headers.first("ETag")) validators.add("If-None-Match", *etag);
+  if (const auto modified = answer->head.headers.first("Last-Modified")) validators.add("If-Modified-Since", *modified);
+  world_.read(std::move(*answer), [this, validators = std::move(validators), alive = std::weak_ptr<int>(alive_)](base::Result<Reading> reading) {
+    if (!alive.expired()) on_read(std::move(reading), validators);
+  });
+}
+
+void Source::on_read(base::Result<Reading> reading, http::Headers validators) {
+  if (!reading) return fail(std::move(reading.error()));
+  if (reading->snapshot) {
+    now_.snapshot = std::move(reading->snapshot);
+    now_.facts = std::move(reading->facts);
+    changed_ = world_.now();
+    stall_told_ = false;
+    validators_ = std::move(validators);
+  }
+  confirm(reading->word);
+}
+
+void Source::confirm(std::string_view word) {
+  const auto now = world_.now();
+  is_busy_ = false;
+  if (now_.is_failing) world_.on_recovered(now_.failures);
+  now_.is_failing = false;
+  now_.failures = 0;
+  now_.error.reset();
+  now_.confirmed = now;
+  world_.on_refreshed(word);
+  const auto& facts = now_.facts;
+  const auto unchanged = std::chrono::duration_cast<milliseconds>(now - changed_);
+  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_told_ && unchanged > facts.target_duration * 5 / 2) {
+    stall_told_ = true;
+    world_.on_stalled(unchanged);
+  }
+  due_ = std::max(after(fetch_started_, interval()), after(now, kShortestInterval / 2));
+  publish();
+  answer_waiters();
+  plan();
+}
+
+void Source::fail(base::Error error) {
+  const auto now = world_.now();
+  is_busy_ = false;
+  now_.is_failing = true;
+  ++now_.failures;
+  world_.on_failed(error, now_.failures);
+  now_.error = std::move(error);
+  now_.retry_at = due_ = after(now, interval());
+  publish();
+  const bool is_good = now_.snapshot && now < now_.good_until;
+  for (auto& waiter : take_waiters()) {
+    if (waiter.want && is_good) waiters_.push_back(std::move(waiter));  // the origin has until the deadline
+    else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else waiter.deliver(tl::unexpected(*now_.error));
+  }
+  plan();
+}
+
+void Source::publish() {
+  const auto& facts = now_.facts;
+  const auto age = settings_.multivariant_age;
+  if (facts.is_multivariant) {
+    now_.fresh_until = after(now_.confirmed, age);
+    now_.usable_until = after(now_.confirmed, 3 * age);
+    now_.good_until = kForever;
+  } else {
+    now_.good_until = facts.ended ? kForever : after(now_.confirmed, std::max(world_.stale_time(), facts.target_duration * 3 / 2));
+    now_.fresh_until = now_.usable_until = is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
+    if (!is_awake_) now_.fresh_until = base::SteadyTime::min();         // an answer from memory wakes the source
+  }
+  slot_->state.publish(std::make_shared<const SourceState>(now_));
+}
+
+void Source::answer_waiters() {
+  if (waiters_.empty() || !now_.snapshot) return;
+  const auto now = world_.now();
+  // Whoever came to wait found the memory too old: only a refresh since then counts.
+  const bool is_current = now <= now_.usable_until && !now_.is_failing;
+  for (auto& waiter : take_waiters()) {
+    const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
+    if (is_current && is_there) waiter.deliver(PlaylistAnswer{now_.snapshot, false, true, waiter.want});
+    else waiters_.push_back(std::move(waiter));
+  }
+}
+
+void Source::expire_waiters() {
+  const auto now = world_.now();
+  const bool is_good = now_.snapshot && now < now_.good_until;
+  for (auto& waiter : take_waiters()) {
+    if (now < waiter.deadline) waiters_.push_back(std::move(waiter));
+    else if (is_good && now_.is_failing) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else if (waiter.want) waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the awaited segment did not come in time", true));
+    else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else waiter.deliver(base::failure(base::ErrorKind::timeout, base::Fault::origin, "the origin did not answer in time", true));
+  }
+}
+
+std::vector<Source::Waiter> Source::take_waiters() {
+  std::vector<Waiter> waiting;
+  waiting.swap(waiters_);
+  return waiting;
+}
+
+void Source::drain() {
+  is_draining_ = true;
+  for (auto& waiter : waiters_) waiter.want.reset();
+  tick();
+}
+
+void Source::close(const base::Error& error) {
+  is_closed_ = true;
+  is_awake_ = false;
+  fetch_.reset();
+  publish();
+  for (auto& waiter : take_waiters()) waiter.deliver(tl::unexpected(error));
+}
+
+}  // namespace tribune::balancer

@@ -1,0 +1,415 @@
+#include "balancer/sources/source_channel.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/ids.h"
+
+namespace tribune::balancer {
+namespace {
+
+constexpr std::size_t kEpochCharacters = 8;
+constexpr std::chrono::seconds kSweepPeriod{10};
+constexpr std::string_view kChildrenMark = "\x01";   // before the key of the playlist whose children's names are saved; no path begins with it
+constexpr std::chrono::seconds kFreshEnough{2};   // an unknown path does not fetch the multivariant playlist again so soon
+
+base::Error unknown_playlist() { return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"}; }
+
+bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }
+
+}  // namespace
+
+std::string playlist_key(std::string_view path, std::string_view query) {
+  return query.empty() ? std::string(path) : std::string(path) + "?" + std::string(query);
+}
+
+std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
+  constexpr std::int64_t kBeforehandSeconds = 60;   // nodes are told before a link's time is over
+  auto oldest = holds.oldest(now).value_or(kNoLink);
+  const auto known = playlists.get();
+  for (const auto& [key, playlist] : *known) {
+    const auto from = playlist->oldest_link.load(std::memory_order_relaxed);
+    if (from < oldest && now - playlist->last_asked() < std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)}) oldest = from;
+  }
+  if (oldest >= base::unix_seconds(wall) + kBeforehandSeconds) return std::nullopt;
+  return std::max<std::int64_t>(0, oldest - link_lifetime_s);
+}
+
+SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store, const SourceSettings& settings,
+                             std::shared_ptr<ChannelSlot> slot, NodePushHandler* news)
+    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), news_(news), metrics_(services.metrics, slot_->label),
+      timeline_([] { return base::random_id(kEpochCharacters); }) {}
+
+SourceChannel::~SourceChannel() = default;
+
+void SourceChannel::load(const TimelineRecords& records) {
+  const auto now = services_.clock.steady_now();
+  const auto wall = services_.clock.wall_now();
+  for (const auto& [key, record] : records)
+    if (key.empty()) timeline_.load_channel(record, now, wall);
+  for (const auto& [key, record] : records) {
+    if (key.starts_with(kChildrenMark)) saved_children_[key.substr(kChildrenMark.size())] = record;
+    else if (!key.empty()) timeline_.load_track(key, record, now, wall);
+  }
+  saved_epoch_ = timeline_.current().epoch;
+}
+
+TimelineRecords SourceChannel::leave() {
+  const auto now = services_.clock.steady_now();
+  const auto wall = services_.clock.wall_now();
+  TimelineRecords records;
+  if (timeline_.current().epoch.empty()) return records;   // nothing was listed
+  for (const auto& track : timeline_.tracks()) records[track] = timeline_.save_track(track, now, wall);
+  for (const auto& [key, record] : saved_children_) records[std::string(kChildrenMark) + key] = record;
+  if (const auto root = playlists_.find(kIndexPath); root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
+    records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
+  records[""] = timeline_.save_channel(now, wall);
+  if (!is_generation_saved()) store_.put(kTimelinesTable, config_.id + "\n", records[""]);
+  return records;
+}
+
+void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<const base::KeyRing> keys) {
+  const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins && config.backup_origins == config_.backup_origins;
+  const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;
+  if (serves_documents != making_.serves_documents)
+    for (auto& [key, entry] : playlists_) feed_of(entry).make_links_anew();
+  config_ = config;
+  making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
+  making_.origins.backups = config.backup_origins;
+  if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
+  if (!same_source) logged_flaws_.clear();
+  slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
+  if (!slot_->is_loaded) hold_links_of_former_process();
+  if (!same_source || playlists_.empty()) begin_anew();
+}
+
+/// How many viewers still use what a former process had listed, nobody knows: as if all had loaded it just now.
+void SourceChannel::hold_links_of_former_process() {
+  for (const auto& track : timeline_.tracks())
+    if (const auto links = timeline_.links(track)) slot_->holds.keep(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
+  slot_->is_loaded = true;
+}
+
+void SourceChannel::begin_anew() {
+  documents_.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+  assets_.clear();
+  for (auto& [key, entry] : playlists_) {
+    if (!entry.feed) continue;
+    hold_links(key, entry);
+    entry.feed->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+    discard(std::move(entry.feed));
+  }
+  playlists_.clear();
+  FeedIdentity root;
+  root.path = kIndexPath;
+  root.url = config_.source;
+  root.may_be_multivariant = true;
+  root.may_be_media = false;
+  add(std::string(kIndexPath), std::move(root));
+  publish();
+}
+
+// WHY: not destroyed at once, for this may run inside a callback of the feed itself.
+void SourceChannel::discard(std::unique_ptr<PlaylistRefresher> feed) {
+  discarded_.push_back(std::move(feed));
+  worker_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) discarded_.clear();
+  });
+}
+
+SourceChannel::Entry& SourceChannel::add(const std::string& key, FeedIdentity identity) {
+  auto& entry = playlists_[key];
+  entry.identity = std::move(identity);
+  entry.last_named = services_.clock.steady_now();
+  if (entry.feed) entry.feed->identity() = entry.identity;
+  feed_of(entry);
+  return entry;
+}
+
+PlaylistRefresher& SourceChannel::feed_of(Entry& entry) {
+  if (!entry.feed) entry.feed = std::make_unique<PlaylistRefresher>(*this, entry.identity);
+  return *entry.feed;
+}
+
+void SourceChannel::recognise(const std::string& namer, Entry& entry, std::vector<NamedPlaylist>& named) {
+  if (const auto saved = saved_children_.find(namer); saved != saved_children_.end()) {
+    entry.children.load(saved->second, config_.source);
+    saved_children_.erase(saved);
+  }
+  std::vector<std::string> origin_keys;
+  for (const auto& playlist : named) origin_keys.push_back(playlist_key(playlist.path, playlist.query));
+  if (entry.children.recognise(named) && namer == kIndexPath)
+    store_.put(kTimelinesTable, config_.id + "\n" + std::string(kChildrenMark) + namer, entry.children.save(config_.source));
+  if (namer == kIndexPath) reported_.clear();
+  for (std::size_t i = 0; i < named.size(); ++i)
+    if (const auto key = playlist_key(named[i].path, named[i].query); key != origin_keys[i] && reported_.size() < kMaxPlaylists) reported_[origin_keys[i]] = key;
+}
+
+/// A report names a sibling, or its own playlist, as the origin does.
+void SourceChannel::recognise_report(const Entry& namer, NamedPlaylist& report) const {
+  if (const auto known = reported_.find(playlist_key(report.path, report.query)); known != reported_.end()) {
+    const auto mark = known->second.find('?');
+    report.path = known->second.substr(0, mark);
+    report.query = mark == std::string::npos ? "" : known->second.substr(mark + 1);
+  } else if (const auto own = http::parse_uri(namer.identity.url); own && own->origin() == report.uri.origin() && own->path == report.uri.path) {
+    report.path = namer.identity.path;
+    report.query = namer.identity.query;
+  }
+}
+
+void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPlaylist>& named, int depth,
+                                   const std::vector<std::pair<std::string, std::string>>& variables) {
+  const auto from = playlists_.find(namer);
+  if (from == playlists_.end()) return;
+  const bool is_multivariant = std::any_of(named.begin(), named.end(), [](const NamedPlaylist& playlist) {
+    return playlist.kind != hls::UriKind::asset_uri && playlist.kind != hls::UriKind::rendition_report;
+  });
+  if (is_multivariant) recognise(namer, from->second, named);
+  // A source without a multivariant playlist has siblings that only reports name.
+  const bool reports_name = namer == kOnlyMediaPath;
+  std::map<std::string, std::int64_t> bandwidths;   // a playlist of several variants has the largest one
+  std::vector<std::string> names;
+  for (auto& playlist : named) {
+    const bool is_report = playlist.kind == hls::UriKind::rendition_report;
+    if (is_report) recognise_report(from->second, playlist);
+    const auto key = playlist_key(playlist.path, playlist.query);
+    auto& bandwidth = bandwidths[key];
+    bandwidth = std::max(bandwidth, playlist.bandwidth_bps);
+    if (!is_report || reports_name) names.push_back(key);
+  }
+  from->second.names = std::move(names);
+  // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
+  const auto may_name = [&](const NamedPlaylist& playlist) { return playlist.kind != hls::UriKind::rendition_report || reports_name; };
+  std::set<std::string> fresh;
+  for (const auto& playlist : named)
+    if (const auto key = playlist_key(playlist.path, playlist.query); may_name(playlist) && playlists_.count(key) == 0) fresh.insert(key);
+  auto room = make_room(fresh.size());
+  bool changed = false;
+  for (auto& playlist : named) {
+    const auto key = playlist_key(playlist.path, playlist.query);
+    const bool is_report = playlist.kind == hls::UriKind::rendition_report;
+    if (const auto known = playlists_.find(key); known != playlists_.end()) {
+      if (is_report) continue;
+      auto& identity = known->second.feed->identity();
+      identity.url = playlist.uri.text();
+      identity.variables = variables;
+      identity.bandwidth_bps = bandwidths[key];
+      continue;
+    }
+    if (!may_name(playlist) || room == 0) continue;
+    --room;
+    add(key, {playlist.path, playlist.query, playlist.uri.text(), leads_to_multivariant(playlist.kind), true, depth, variables, bandwidths[key]});
+    changed = true;
+  }
+  const auto before = playlists_.size();
+  forget_old();
+  if (changed || playlists_.size() != before) publish();
+}
+
+void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps) {
+  const std::string key(kOnlyMediaPath);
+  const bool is_new = !playlists_.count(key);
+  add(key, {key, "", config_.source, false, true, 1, variables, std::max(config_.bandwidth_bps, bandwidth_bps)});
+  playlists_.find(kIndexPath)->second.names = {key};
+  if (is_new) publish();
+}
+
+void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
+  constexpr int kDepth = 2;   // as if a media playlist named them
+  const auto now = services_.clock.steady_now();
+  std::set<std::string> fresh;
+  for (const auto& asset : assets)
+    if (auto key = playlist_key(asset.path, asset.query); playlists_.count(key) == 0) fresh.insert(std::move(key));
+  auto room = fresh.empty() ? 0 : make_room(fresh.size());
+  bool changed = false;
+  for (const auto& asset : assets) {
+    const auto key = playlist_key(asset.path, asset.query);
+    auto found = playlists_.find(key);
+    if (found == playlists_.end()) {
+      if (room == 0) continue;
+      --room;
+      add(key, {asset.path, asset.query, asset.uri.text(), true, true, kDepth, {}, 0});
+      found = playlists_.find(key);
+      changed = true;
+    }
+    if (!found->second.asset_until) assets_.push_back(key);
+    found->second.asset_until = now + kAssetNamedFor;
+  }
+  for (; assets_.size() > kMaxAssetPlaylists; assets_.pop_front())
+    if (const auto first = playlists_.find(assets_.front()); first != playlists_.end()) first->second.asset_until.reset();
+  if (changed) publish();
+}
+
+/// Renews what can be reached from the channel's own playlist, and what asset lists named.
+void SourceChannel::note_named() {
+  const auto now = services_.clock.steady_now();
+  std::vector<const std::string*> open;
+  std::set<std::string_view> reached;
+  const std::string root(kIndexPath);
+  open.push_back(&root);
+  for (const auto& [key, entry] : playlists_)
+    if (entry.asset_until && now < *entry.asset_until) open.push_back(&key);
+  while (!open.empty()) {
+    const auto found = playlists_.find(*open.back());
+    open.pop_back();
+    if (found == playlists_.end() || !reached.insert(found->first).second) continue;
+    found->second.last_named = now;
+    for (const auto& name : found->second.names) open.push_back(&name);
+  }
+}
+
+/// How many of so many further playlists may be known: those that nothing names any more make room for them.
+std::size_t SourceChannel::make_room(std::size_t wanted) {
+  const auto room = kMaxPlaylists - std::min(kMaxPlaylists, playlists_.size());
+  if (wanted <= room) {
+    refusal_told_ = refusal_told_ && wanted == 0;
+    return wanted;
+  }
+  note_named();
+  const auto now = services_.clock.steady_now();
+  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;   // the one that was asked for last at the end
+  for (const auto& [key, entry] : playlists_)
+    if (entry.last_named != now) unnamed.emplace_back(entry.feed->slot()->last_asked(), key);
+  std::sort(unnamed.begin(), unnamed.end());
+  unnamed.resize(std::min(unnamed.size(), wanted - room));
+  for (const auto& [asked, key] : unnamed) forget(key);
+  const auto granted = room + unnamed.size();
+  metrics_.playlists_left_out(unnamed.size() + wanted - granted);
+  if (!refusal_told_)
+    services_.log.warning("balancer", "too_many_playlists",
+                          {{"channel", config_.id}, {"known", playlists_.size()}, {"forgotten", unnamed.size()}, {"refused", wanted - granted}});
+  refusal_told_ = true;
+  return granted;
+}
+
+/// What a playlist has listed is good for as long as those who loaded it last may use it.
+void SourceChannel::hold_links(const std::string& key, const Entry& entry) {
+  if (const auto links = timeline_.links(key)) slot_->holds.keep(links->oldest, entry.feed->slot()->last_asked() + links_used_for(links->span));
+}
+
+void SourceChannel::forget(const std::string& key) {
+  const auto found = playlists_.find(key);
+  hold_links(key, found->second);
+  forget_track(key);
+  found->second.feed->close(unknown_playlist());
+  discard(std::move(found->second.feed));
+  playlists_.erase(found);
+}
+
+void SourceChannel::forget_old() {
+  const auto now = services_.clock.steady_now();
+  if (now < next_sweep_) return;
+  next_sweep_ = now + kSweepPeriod;
+  note_named();
+  std::vector<std::string> old;
+  for (const auto& [key, entry] : playlists_)
+    if (now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter) old.push_back(key);
+  for (const auto& key : old) forget(key);
+}
+
+/// For a URL that another balancer, or a former run without its files, gave a viewer with another token.
+const std::string* SourceChannel::find_closest(const std::string& key) const {
+  std::vector<const std::string*> known;
+  for (const auto& [other, entry] : playlists_) known.push_back(&other);
+  return closest_playlist(key, known);
+}
+
+void SourceChannel::publish() {
+  auto known = std::make_shared<KnownPlaylists>();
+  for (const auto& [key, entry] : playlists_) known->emplace(key, entry.feed->slot());
+  slot_->playlists.publish(std::move(known));
+}
+
+void SourceChannel::ask(const std::string& key, Source::Waiter waiter) {
+  if (const auto found = playlists_.find(key); found != playlists_.end()) return feed_of(found->second).source().ask(std::move(waiter));
+  auto& root = *playlists_.find(kIndexPath)->second.feed;
+  const auto state = root.slot()->state.get();
+  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough) return ask_closest(key, std::move(waiter));
+  // After a restart a player asks for a playlist that only the multivariant one can vouch for.
+  auto deadline = waiter.deadline;
+  root.slot()->touch(services_.clock.steady_now());
+  root.source().ask({std::nullopt, deadline, [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
+    if (!answer) return waiter.deliver(std::move(answer));
+    if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
+    ask_closest(key, std::move(waiter));
+  }});
+}
+
+void SourceChannel::ask_closest(const std::string& key, Source::Waiter waiter) {
+  const auto* known = playlists_.count(key) != 0 ? &key : find_closest(key);
+  if (!known) return waiter.deliver(tl::unexpected(unknown_playlist()));
+  auto& feed = *playlists_.find(*known)->second.feed;
+  feed.slot()->touch(services_.clock.steady_now());
+  feed.source().ask(std::move(waiter));
+}
+
+void SourceChannel::wake(const std::string& key) {
+  if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.feed->source().wake();
+}
+
+void SourceChannel::drain() {
+  for (auto& [key, entry] : playlists_) entry.feed->drain();
+}
+
+void SourceChannel::close(const base::Error& error) {
+  documents_.close(error);
+  for (auto& [key, entry] : playlists_) entry.feed->close(error);
+}
+
+const std::string& SourceChannel::epoch() {
+  timeline_.begin(services_.clock.steady_now());
+  return timeline_.current().epoch;
+}
+
+void SourceChannel::save_track(const std::string& track) {
+  store_.put(kTimelinesTable, config_.id + "\n" + track, timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
+}
+
+void SourceChannel::forget_track(const std::string& track) {
+  timeline_.forget(track);
+  store_.put(kTimelinesTable, config_.id + "\n", timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.erase(kTimelinesTable, config_.id + "\n" + track);
+}
+
+bool SourceChannel::is_generation_saved() const { return timeline_.current().epoch == saved_epoch_; }
+
+void SourceChannel::save_generation(std::function<void()> on_saved) {
+  const auto epoch = timeline_.current().epoch;
+  auto& loop = worker_.loop;
+  auto& log = services_.log;
+  auto record = timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now());
+  const auto finish = [this, epoch, on_saved = std::move(on_saved), alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
+    saved_epoch_ = epoch;
+    on_saved();
+  };
+  store_.put(kTimelinesTable, config_.id + "\n", std::move(record), [&loop, &log, finish, channel = config_.id](base::Status status) {
+    // WHY: viewers are served all the same; only a restart of this process would then change the links that are listed.
+    if (!status) log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
+    loop.post(finish);
+  });
+}
+
+void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::string_view why) {
+  const auto& url = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
+  const auto name = std::string_view(url).substr(0, url.find('?'));   // the query may hold what the origin lets its clients in by
+  if (is_well) services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
+  else services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
+  if (!is_well) metrics_.origin_left();
+}
+
+void SourceChannel::on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>& flaws) {
+  for (const auto& found : flaws) {
+    metrics_.flawed(hls::to_string(found.flaw), found.count);
+    if (!logged_flaws_.insert(found.flaw).second) continue;
+    services_.log.warning("balancer", "source_playlist_flawed",
+                          {{"channel", config_.id}, {"path", path}, {"flaw", hls::to_string(found.flaw)}, {"line", std::int64_t{found.line} + 1},
+                           {"count", std::int64_t{found.count}}});
+  }
+}
+
+void SourceChannel::on_restarted(std::string_view path) {
+  services_.log.warning("balancer", "source_restarted", {{"channel", config_.id}, {"path", path}, {"epoch", timeline_.current().epoch}});
+}
+
+}  // namespace tribune::balancer

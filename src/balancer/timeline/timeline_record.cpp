@@ -1,0 +1,140 @@
+// Timelines as records of the store. Steady times are saved as wall times and read back relative to now.
+
+#include <algorithm>
+
+#include "balancer/timeline/timeline.h"
+#include "base/json.h"
+#include "hls/numbers.h"
+
+namespace tribune::balancer {
+namespace {
+
+using base::json::Kind;
+using base::json::Value;
+constexpr std::size_t kSeenSaved = 64;
+constexpr std::size_t kNumbersPerSeen = 4;
+constexpr std::chrono::hours kTrackKept{168};   // as long as a link may live
+
+// A record whose numbers leave no room above them is none: nothing could be listed after it.
+constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
+
+std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
+  return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
+}
+
+// Never in the future, whatever the wall clock did meanwhile.
+base::SteadyTime to_steady(std::int64_t wall_ms, base::SteadyTime now, base::WallTime wall) {
+  const auto age = std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
+  return now - std::clamp<std::chrono::milliseconds>(age, std::chrono::milliseconds{0}, std::chrono::hours{24 * 3650});
+}
+
+// The integers of an array; empty when it holds anything else.
+std::vector<std::int64_t> integers(const Value* value) {
+  std::vector<std::int64_t> out;
+  if (!value || !value->is(Kind::array)) return out;
+  for (const auto& item : value->array) {
+    if (!item.is(Kind::integer)) return {};
+    out.push_back(item.integer);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) const {
+  base::json::Writer w;
+  w.begin_object().member("forgotten_to", forgotten_to_).member("forgotten_discontinuity", forgotten_discontinuity_);
+  w.key("generations").begin_array();
+  for (const auto& [index, g] : generations_) {
+    w.begin_object();
+    w.member("index", std::int64_t{index}).member("epoch", g.epoch).member("msn_shift", g.msn_shift);
+    w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
+    w.member("origin", static_cast<std::int64_t>(g.origin)).member("goes_on", g.goes_on);
+    w.end_object();
+  }
+  return w.end_array().end_object().take();
+}
+
+void Timeline::load_channel(std::string_view record, base::SteadyTime now, base::WallTime wall) {
+  const auto value = base::json::parse(record);
+  const auto* generations = value ? value->find("generations") : nullptr;
+  if (!generations) return;
+  const auto number = [](const Value& from, std::string_view name) {
+    const auto found = from.whole(name).value_or(0);
+    return found > kLargestKept ? 0 : found;
+  };
+  forgotten_to_ = number(*value, "forgotten_to");
+  forgotten_discontinuity_ = number(*value, "forgotten_discontinuity");
+  for (const auto& item : generations->array) {
+    const auto index = item.whole("index");
+    const auto epoch = item.text("epoch");
+    if (item.whole("msn_shift").value_or(0) > kLargestKept || item.whole("discontinuity_shift").value_or(0) > kLargestKept) continue;
+    if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
+    generations_[static_cast<std::uint32_t>(*index)] =
+        Generation{std::string(*epoch), item.whole("msn_shift").value_or(0), item.whole("discontinuity_shift").value_or(0),
+                   to_steady(item.whole("opened").value_or(0), now, wall),
+                   static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))), item.flag("goes_on").value_or(false)};
+  }
+}
+
+std::string Timeline::save_track(const std::string& name, base::SteadyTime now, base::WallTime wall) const {
+  const auto found = tracks_.find(name);
+  if (found == tracks_.end()) return "{}";
+  const auto& track = found->second;
+  const auto skipped = track.seen.size() - std::min(track.seen.size(), kSeenSaved);
+  base::json::Writer w;
+  w.begin_object();
+  w.member("generation", std::int64_t{track.generation});
+  w.member("origin", static_cast<std::int64_t>(track.origin));
+  w.member("seen_first", track.seen_first + static_cast<std::int64_t>(skipped));
+  w.member("trailing_parts", std::int64_t{track.trailing_parts});
+  w.member("discontinuity_shift", track.discontinuity_shift).member("floor", track.floor).member("first", track.first);
+  w.member("listed_to", track.listed_to).member("last_discontinuity", track.last_discontinuity);
+  w.member("changed", to_wall_ms(track.changed, now, wall)).member("span_ms", std::int64_t{track.span.count()});
+  if (track.live_until) w.member("live_until", to_wall_ms(*track.live_until, now, wall));
+  w.key("seen").begin_array();
+  for (auto i = skipped; i < track.seen.size(); ++i) {
+    const auto& seen = track.seen[i];
+    w.value(static_cast<std::int64_t>(seen.name)).value(seen.discontinuity).value(seen.date_ms).value(seen.duration_us);
+  }
+  w.end_array().key("expiries").begin_array();
+  for (const auto& run : track.terms) w.value(run.first_msn).value(run.expires);
+  w.end_array().key("paces").begin_array();
+  for (const auto& run : track.terms) w.value(run.pace_kbps);
+  return w.end_array().end_object().take();
+}
+
+void Timeline::load_track(const std::string& name, std::string_view record, base::SteadyTime now, base::WallTime wall) {
+  const auto value = base::json::parse(record);
+  if (!value || !value->is(Kind::object) || generations_.empty()) return;
+  const auto seen = integers(value->find("seen"));
+  const auto expiries = integers(value->find("expiries"));
+  const auto paces = integers(value->find("paces"));   // none in a record of a version that did not pace
+  const auto index = value->whole("generation").value_or(-1);
+  if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
+  if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;
+  const auto is_full = [&](std::string_view member) { return value->whole(member).value_or(0) > kLargestKept; };
+  if (is_full("listed_to") || is_full("last_discontinuity")) return;
+  Track track;
+  track.known = true;
+  track.generation = static_cast<std::uint32_t>(index);
+  track.origin = static_cast<std::size_t>(std::max<std::int64_t>(0, value->whole("origin").value_or(0)));
+  track.seen_first = value->whole("seen_first").value_or(0);
+  for (std::size_t i = 0; i < seen.size(); i += kNumbersPerSeen)
+    track.seen.push_back({static_cast<std::uint64_t>(seen[i]), seen[i + 1], seen[i + 2], seen[i + 3]});
+  for (std::size_t i = 0; i < expiries.size(); i += 2) track.terms.push_back({expiries[i], expiries[i + 1], i / 2 < paces.size() ? paces[i / 2] : 0});
+  track.trailing_parts = static_cast<std::int32_t>(value->whole("trailing_parts").value_or(0));
+  track.discontinuity_shift = value->whole("discontinuity_shift").value_or(0);
+  track.floor = value->whole("floor").value_or(0);
+  track.first = value->whole("first").value_or(0);
+  track.listed_to = value->whole("listed_to").value_or(0);
+  track.last_discontinuity = value->whole("last_discontinuity").value_or(0);
+  track.changed = to_steady(value->whole("changed").value_or(0), now, wall);
+  constexpr std::int64_t kLongestSpan = std::chrono::milliseconds{std::chrono::hours{30 * 24}}.count();
+  track.span = std::chrono::milliseconds{std::clamp<std::int64_t>(value->whole("span_ms").value_or(0), 0, kLongestSpan)};
+  if (const auto live_until = value->whole("live_until")) track.live_until = to_steady(*live_until, now, wall);
+  tracks_[name] = std::move(track);
+  if (now - tracks_[name].changed > kTrackKept) forget(name);
+}
+
+}  // namespace tribune::balancer

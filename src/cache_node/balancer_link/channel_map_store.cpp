@@ -1,0 +1,86 @@
+#include "cache_node/balancer_link/channel_map_store.h"
+
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "base/text_file.h"
+
+namespace tribune::cache_node {
+
+namespace {
+/// What its playlists listed is old by then, and nobody can ask it for another.
+constexpr auto kBelieved = std::chrono::hours(24);
+}
+
+ChannelMapStore::ChannelMapStore(std::string store_dir, DiskMaintenance& disk_maintenance, base::Log& log)
+    : path_(store_dir.empty() ? "" : std::move(store_dir) + "/channel_map.json"), disk_maintenance_(disk_maintenance), log_(log), map_(nullptr) {}
+
+void ChannelMapStore::load() {
+  std::ifstream file(path_, std::ios::binary);
+  if (!file) return;
+  const std::string json((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto map = contracts::channel_map_from_json(json);
+  if (!map) {
+    log_.warning("cache_node", "channel_map_damaged", {{"file", path_}, {"error", map.error().text}});
+    return;
+  }
+  if (auto listed = contracts::listed_from_answer(json); listed && *listed) take_listed(std::move(**listed), "", {}, {});
+  log_.info("cache_node", "channel_map_loaded", {{"version", map->version}, {"channels", map->channels.size()}});
+  map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+}
+
+std::optional<std::int64_t> ChannelMapStore::listed_from(std::string_view channel) const {
+  const auto listed = listed_.get();
+  const auto found = listed->find(channel);
+  if (found == listed->end()) return std::nullopt;
+  return found->second;
+}
+
+/// Whether anything changed.
+bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
+  const std::lock_guard lock(mutex_);
+  const auto is_over = [&](const auto& entry) {
+    if (entry.first == balancer) return false;
+    const bool is_unknown = !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
+    return entry.first.empty() || is_unknown || now - entry.second.heard > kBelieved;
+  };
+  const auto ended = std::erase_if(said_, is_over);
+  const auto known = said_.find(balancer);
+  const bool is_same = known != said_.end() && known->second.links == listed;
+  said_[balancer] = {std::move(listed), now};
+  if (is_same && ended == 0) return false;
+  auto oldest = std::make_shared<contracts::ListedLinks>();
+  for (const auto& [name, one] : said_)
+    for (const auto& [channel, from] : one.links) {
+      const auto [entry, is_new] = oldest->emplace(channel, from);
+      if (!is_new) entry->second = std::min(entry->second, from);
+    }
+  listed_.publish(std::move(oldest));
+  return true;
+}
+
+base::Status ChannelMapStore::take(const std::string& json, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
+  auto map = contracts::channel_map_from_json(json);
+  if (!map) return tl::unexpected(map.error());
+  auto listed = contracts::listed_from_answer(json);
+  if (!listed) return tl::unexpected(listed.error());
+  const bool has_listed = *listed && take_listed(std::move(**listed), balancer, now, configured);
+  const auto known = map_.get();
+  const bool is_known = known && *known == *map;
+  if (is_known && !has_listed) return {};
+  if (!is_known) {
+    log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
+    map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
+  }
+  if (path_.empty()) return {};
+  // Without `this`: the disk_maintenance finishes its work after the keeper is gone.
+  disk_maintenance_.add([path = path_, &log = log_, json] {
+    if (const auto kept = base::replace_file(path, json); !kept)
+      log.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});
+  });
+  return {};
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,51 @@
+#pragma once
+// What a request gets of an object whose head and length are known: status, part, and the fields of the answer. Pure
+// functions (RFC 9110 sections 13 and 14, RFC 9211).
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache_node/policy/retention_rules.h"
+#include "cache_node/objects/object.h"
+#include "http/cache_status.h"
+#include "http/message.h"
+#include "http/range.h"
+
+namespace tribune::cache_node {
+
+/// What the fields say beside the object's own head.
+struct AnswerFacts {
+  std::string_view node;
+  http::CacheStatus cache;
+  std::int64_t age = 0;            // seconds since the object was complete; -1: it is not complete yet
+  std::int64_t link_life = 0;      // seconds until the link expires
+  Retention keep;
+  bool for_node = false;           // another node asks: it hears what the origin said, and nothing beyond
+  std::string vary;                // the fields that choose the object's variant
+};
+
+struct Choice {
+  int status = 200;                // 200, 206, 304, 412 or 416
+  http::ByteRange part;            // of the body, for 200 with bytes and 206
+  std::uint64_t length = 0;        // bytes to send
+};
+
+/// For GET and HEAD.
+Choice choose(const http::Request&, const ObjectHead&, std::uint64_t length);
+
+/// The answer without its body. `length`: of the whole object.
+http::Response answer(const Choice&, const ObjectHead&, std::uint64_t length, const AnswerFacts&);
+
+/// The head of a whole body whose length is not known yet.
+http::Response answer_of_unknown_length(const ObjectHead&, const AnswerFacts&);
+
+/// To another node, when the fill has no first byte yet: it goes on along its line, and may come back.
+http::Response answer_while_waiting();
+
+/// Whether what the request asks can only be said once the length is known.
+bool needs_length(const http::Request&, const ObjectHead&);
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,147 @@
+#include "cache_node/filling/fill_candidates.h"
+
+#include <algorithm>
+
+#include "base/rendezvous.h"
+#include "contracts/origin_path.h"
+#include "http/uri.h"
+
+namespace tribune::cache_node {
+namespace {
+
+/// For a while at least: a viewer's link may end while the node that was asked still looks at its clock.
+constexpr std::int64_t kLeastLinkSeconds = 60;
+/// Each of them asks an origin that may be down for all.
+constexpr std::ptrdiff_t kMostLastResorts = 2;
+
+struct Making {
+  const NodeView& view;
+  const std::string& target;                  // of the link that another node is asked with
+  std::vector<FillCandidate>& places;
+};
+
+FillCandidate node_place(const Making& m, FillCandidate::Kind kind, std::string name, const std::string& url) {
+  FillCandidate place;
+  place.kind = kind;
+  place.name = std::move(name);
+  place.url = url + m.target;
+  const auto uri = http::parse_uri(url);
+  place.allowed_origins = {uri ? uri->origin() : url};
+  place.deadlines = m.view.fill.deadlines;
+  place.deadlines.connect = m.view.settings.peers.connect_timeout;
+  place.deadlines.first_byte = m.view.settings.peers.answer_timeout;
+  place.deadlines.low_speed_window = m.view.settings.peers.low_speed_window;
+  place.allow_special_addresses = true;
+  place.circuit = {1, m.view.settings.peers.rest};
+  return place;
+}
+
+/// The peers before this node in the object's line, and a few of those behind it.
+struct Neighbours {
+  std::vector<FillCandidate> before, behind;
+};
+
+Neighbours neighbours(const Making& m, const Peers& peers, const ObjectKey& key) {
+  const auto& own = m.view.settings.id;
+  std::vector<base::RendezvousCandidate> candidates;
+  for (const auto& peer : peers)
+    if (peer.id != own) candidates.push_back({peer.id});
+  const auto others = candidates.size();
+  candidates.push_back({own});
+  Neighbours found;
+  bool is_behind = false;
+  for (const auto at : base::rendezvous_order(candidates, key.text)) {
+    if (at == others) {
+      is_behind = true;
+      continue;
+    }
+    if (std::ssize(found.behind) == kMostLastResorts) break;
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
+    auto place = node_place(m, FillCandidate::Kind::peer, "peer " + peer->id, peer->url);
+    place.is_last_resort = is_behind;
+    (is_behind ? found.behind : found.before).push_back(std::move(place));
+  }
+  return found;
+}
+
+void add(std::vector<FillCandidate>& places, std::vector<FillCandidate> more) {
+  places.insert(places.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+void add_parents(const Making& m, const ObjectKey& key) {
+  std::vector<base::RendezvousCandidate> candidates;
+  for (const auto& parent : m.view.settings.parents) candidates.push_back({parent});
+  for (const auto at : base::rendezvous_order(candidates, key.text)) {
+    const auto& url = m.view.settings.parents[at];
+    m.places.push_back(node_place(m, FillCandidate::Kind::parent, "parent " + url, url));
+  }
+}
+
+void add_origins(const Making& m, const contracts::ChannelEntry& channel, const http::Uri& uri) {
+  FillCandidate place;
+  place.name = uri.origin();
+  place.url = uri.text();
+  place.allowed_origins = contracts::allowed_origins(channel.origins);
+  place.deadlines = m.view.fill.deadlines;
+  place.allow_special_addresses = m.view.fill.allow_special_addresses;
+  place.circuit = m.view.fill.circuit;
+  m.places.push_back(place);
+  for (const auto& backup : contracts::backup_uris(channel.origins, uri)) {
+    auto other = place;
+    other.name = backup.origin();
+    other.url = backup.text();
+    other.allowed_origins.push_back(backup.origin());
+    m.places.push_back(std::move(other));
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(FillCandidate::Kind kind) {
+  switch (kind) {
+    case FillCandidate::Kind::peer: return "peer";
+    case FillCandidate::Kind::parent: return "parent";
+    case FillCandidate::Kind::origin: return "origin";
+  }
+  return "unknown";
+}
+
+http::Headers Signing::fields(const FillCandidate& to, base::WallTime now) const {
+  using Kind = contracts::PeerMark::Kind;
+  const bool up = to.kind == FillCandidate::Kind::parent;
+  const contracts::PeerMark mark{up ? Kind::child : to.is_last_resort ? Kind::stranded : Kind::peer, node, up ? tiers + 1 : tiers, purges};
+  return contracts::mark_fields(*keys, mark, object, now);
+}
+
+base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers, const contracts::ChannelEntry& channel, const contracts::Link& link,
+                                   const ObjectKey& key, Asker asker, base::WallTime now, KnownPurges::Covering purges) {
+  const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
+  if (!uri) return tl::unexpected(uri.error());
+  FillSource source;
+  source.keep = keep_of(view.keep, link.channel, link.path);
+  source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
+  auto asked_with = link;
+  asked_with.pace_kbps = 0;                   // of viewers
+  asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
+  std::string target;
+  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
+  const Making making{view, target, source.places};
+  const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
+  const auto has_step = [&](std::string_view step) { return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end(); };
+  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but for the only way to the origin.
+  const bool can_ask = !target.empty();
+  const bool asks_peers = can_ask && !purges.is_too_much && has_step("peers");
+  const bool asks_parents = can_ask && (!purges.is_too_much || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
+  Neighbours near;
+  if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded) near = neighbours(making, peers, key);
+  for (const auto& step : view.settings.fill) {
+    if (step == "origin") add_origins(making, channel, *uri);
+    if (step == "peers" && !is_peers) add(source.places, std::move(near.before));
+    if (step == "parent" && asks_parents) add_parents(making, key);
+  }
+  if (source.places.empty()) add_origins(making, channel, *uri);
+  add(source.places, std::move(near.behind));
+  return source;
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,123 @@
+#include "cache_node/filling/fill_response.h"
+
+#include <fmt/format.h>
+
+#include "contracts/canonical.h"
+#include "contracts/order.h"
+#include "contracts/peer_mark.h"
+#include "http/date.h"
+#include "http/problem.h"
+
+namespace tribune::cache_node {
+
+namespace {
+namespace problems = http::problems;
+
+bool is_encoded(const http::Headers& headers) {
+  const auto coding = headers.joined("Content-Encoding");
+  return coding && !coding->empty() && !http::equals_ignoring_case(*coding, "identity");
+}
+}  // namespace
+
+FillFailure failure_of(const base::Error& error) {
+  const auto failure = [&](const http::ProblemType& problem, const char* detail, std::string_view reason) {
+    return FillFailure{.problem = &problem, .detail = detail, .reason = reason, .cause = error.text};
+  };
+  switch (error.kind) {
+    case base::ErrorKind::timeout: return failure(problems::origin_timeout, "the origin did not answer in time", "origin_timeout");
+    case base::ErrorKind::unavailable: return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
+    case base::ErrorKind::forbidden: return failure(problems::origin_broken, "the origin's answer leads where this node does not go", "origin_forbidden");
+    default: return failure(problems::origin_broken, "the origin's answer cannot be used", "origin_broken");
+  }
+}
+
+FillFailure failure_of_status(int status) {
+  FillFailure failure{&problems::origin_broken, fmt::format("the origin answered {}", status), "origin_refused"};
+  failure.status = status;
+  if (failure.is_gone()) {
+    failure.problem = &problems::not_found;
+    failure.reason = "origin_not_found";
+  } else if (status >= 500) {
+    failure.problem = status == 503 ? &problems::origin_unavailable : &problems::origin_broken;
+    failure.reason = "origin_error";
+  }
+  return failure;
+}
+
+std::optional<int> origin_status_of(const http::Headers& headers) {
+  const auto status = contracts::read_decimal(headers.first(contracts::kOriginStatusHeader).value_or(""));
+  if (!status || *status < 100 || *status > 999) return std::nullopt;
+  return static_cast<int>(*status);
+}
+
+FillFailure failure_of_node(std::string_view name, int status) {
+  FillFailure failure{&problems::origin_unavailable, "no other node could give the object", "no_origin"};
+  failure.cause = fmt::format("{} answered {} and says nothing of the origin", name, status);
+  return failure;
+}
+
+void add_verdict(http::Headers& headers, const FillFailure& failure) {
+  headers.add(contracts::kVerdictHeader, failure.reason);
+  if (failure.status != 0) headers.add(contracts::kOriginStatusHeader, fmt::format("{}", failure.status));
+}
+
+bool is_about_to_exist(int status) { return status == 404 || status == 403 || status == 425 || status >= 500; }
+
+bool is_strong(std::string_view etag) { return etag.size() >= 2 && etag.front() == '"'; }
+
+ObjectHead head_of(const http::Headers& headers) {
+  ObjectHead head;
+  head.content_type = headers.first("Content-Type").value_or("application/octet-stream");
+  head.etag = headers.first("ETag").value_or("");
+  head.tags = contracts::tags_of(headers.joined("Surrogate-Key").value_or(""), headers.joined("Cache-Tag").value_or(""));
+  if (const auto modified = headers.first("Last-Modified"))
+    if (const auto time = http::parse_date(*modified)) head.last_modified = base::unix_seconds(*time);
+  return head;
+}
+
+http::Headers conditions_of(const ObjectHead& previous, bool for_node) {
+  if (!previous.etag.empty() && (for_node || !previous.etag.starts_with("\"t-"))) return {{"If-None-Match", previous.etag}};
+  if (previous.last_modified < 0 || for_node) return {};
+  return {{"If-Modified-Since", http::format_date(base::WallTime(std::chrono::seconds(previous.last_modified)))}};
+}
+
+std::string_view unusable_body(const net::FetchHead& head) {
+  if (head.ends_with_connection) return "the origin announces neither a length nor chunks: a cut body would look whole";
+  if (is_encoded(head.headers)) return "the origin sent an encoded body that was not asked for";
+  return {};
+}
+
+bool offers_parts(const net::FetchHead& head) {
+  if (!http::equals_ignoring_case(head.headers.first("Accept-Ranges").value_or(""), "bytes")) return false;
+  if (const auto etag = head.headers.first("ETag")) return is_strong(*etag);
+  // A date is a strong validator when the file could not have changed twice in its second (RFC 9110 section 8.8.2.2).
+  const auto modified = http::parse_date(head.headers.first("Last-Modified").value_or(""));
+  const auto date = http::parse_date(head.headers.first("Date").value_or(""));
+  return modified && date && *date - *modified > std::chrono::seconds(1);
+}
+
+bool is_part_of(const SlicedFile& file, http::ByteRange wanted, const net::FetchHead& head) {
+  const auto range = http::parse_content_range(head.headers.first("Content-Range").value_or(""));
+  if (head.status != 206 || !unusable_body(head).empty() || !range) return false;
+  if (range->range != wanted || range->whole_length != file.size) return false;
+  if (head.content_length && *head.content_length != range->range.length()) return false;
+  const auto now = head_of(head.headers);
+  return file.head.etag.empty() ? now.last_modified < 0 || now.last_modified == file.head.last_modified : now.etag == file.head.etag;
+}
+
+bool goes_on(const Received& here, const net::FetchHead& head) {
+  const auto etag = head.headers.first("ETag").value_or("");
+  const auto range = head.headers.first("Content-Range").value_or("");
+  if (!range.starts_with(fmt::format("bytes {}-", here.bytes)) || (!etag.empty() && etag != here.etag)) return false;
+  if (!here.length) return true;
+  const auto missing = *here.length - here.bytes;
+  return range.ends_with(fmt::format("/{}", *here.length)) && head.content_length.value_or(missing) == missing;
+}
+
+bool may_repeat(const Received& here, bool same_place, const net::FetchHead& head) {
+  const auto etag = head.headers.first("ETag").value_or("");
+  if (same_place && !etag.empty() && !here.etag.empty() && etag != here.etag) return false;
+  return !here.length || !head.content_length || *head.content_length == *here.length;
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,234 @@
+#include "cache_node/filling/known_purges.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "base/text_file.h"
+
+namespace tribune::cache_node {
+namespace {
+
+namespace json = base::json;
+using By = contracts::PurgeOrder::By;
+
+constexpr auto kUntoldPeriod = std::chrono::minutes(5);
+
+/// Equal for purges of which the newest stands for all.
+std::string name_of(const contracts::NamedPurge& purge) {
+  return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::to_string(purge.order.by)) + (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
+}
+
+std::int64_t number_of(const contracts::NamedPurge& purge) { return contracts::order_name(purge.id).number; }
+
+}  // namespace
+
+KnownPurges::KnownPurges(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+    : clock_(clock), log_(log),
+      forgotten_(metrics.counter("tribune_cache_purges_forgotten_total", "Purges of the last hour that were forgotten because there were too many: other nodes are not told of them.")),
+      untold_(metrics.counter("tribune_cache_purges_untold_total", "Fills that asked no other node, because more purges cover their object than can be told.")) {}
+
+const KnownPurges::Entry* KnownPurges::find(const contracts::NamedPurge& purge) const {
+  const auto found = by_name_.find(name_of(purge));
+  if (found == by_name_.end() || number_of(found->second->purge) < number_of(purge)) return nullptr;
+  return &*found->second;
+}
+
+KnownPurges::Standing KnownPurges::standing(const contracts::NamedPurge& purge) const {
+  const std::lock_guard lock(mutex_);
+  const auto* entry = find(purge);
+  return entry ? entry->standing : Standing::unknown;
+}
+
+std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
+  const std::lock_guard lock(mutex_);
+  const auto* entry = find(purge);
+  return entry ? entry->taken : 0;
+}
+
+/// Steady time may begin with the machine: what is told may be older.
+base::SteadyTime KnownPurges::begun_of(const contracts::NamedPurge& purge) const {
+  return clock_.steady_now() - std::clamp<std::chrono::nanoseconds>(purge.age, std::chrono::seconds(0), kRemembered);
+}
+
+/// Rounded up: told from node to node, a purge must not become younger.
+std::chrono::seconds KnownPurges::age_of(const Entry& entry) const {
+  return std::max(std::chrono::ceil<std::chrono::seconds>(clock_.steady_now() - entry.begun), std::chrono::seconds(0));
+}
+
+void KnownPurges::begin(const contracts::NamedPurge& purge) {
+  const std::lock_guard lock(mutex_);
+  auto begun = begun_of(purge);
+  const auto found = by_name_.find(name_of(purge));
+  if (found != by_name_.end()) {
+    const auto known = number_of(found->second->purge);
+    if (known > number_of(purge)) return;
+    if (known == number_of(purge)) begun = std::min(begun, found->second->begun);
+    forget(found->second);
+  }
+  add({purge, Standing::running, 0, begun});
+}
+
+/// Null when a newer one runs.
+KnownPurges::Entry* KnownPurges::find_exactly(const contracts::NamedPurge& purge) {
+  const auto found = by_name_.find(name_of(purge));
+  return found == by_name_.end() || number_of(found->second->purge) != number_of(purge) ? nullptr : &*found->second;
+}
+
+void KnownPurges::end(const contracts::NamedPurge& purge, std::uint64_t taken) {
+  const std::lock_guard lock(mutex_);
+  auto* entry = find_exactly(purge);
+  if (!entry) return;
+  entry->standing = Standing::done;
+  entry->taken = taken;
+}
+
+void KnownPurges::fail(const contracts::NamedPurge& purge) {
+  const std::lock_guard lock(mutex_);
+  if (auto* entry = find_exactly(purge)) entry->standing = Standing::told;
+}
+
+KnownPurges::ByValue& KnownPurges::table(By by) {
+  switch (by) {
+    case By::url: return urls_;
+    case By::prefix: return prefixes_;
+    case By::channel: return channels_;
+    case By::tag:
+    case By::all: break;   // of all: not known here (Orders)
+  }
+  return tags_;
+}
+
+void KnownPurges::add(Entry entry) {
+  forget_old();
+  if (entries_.size() >= kMost) {
+    forgotten_.add();
+    forget(entries_.begin());
+  }
+  auto place = entries_.end();
+  while (place != entries_.begin() && std::prev(place)->begun > entry.begun) --place;
+  const auto at = entries_.insert(place, std::move(entry));
+  const auto& order = at->purge.order;
+  by_name_[name_of(at->purge)] = at;
+  table(order.by).emplace(order.value, at);
+  if (order.by == By::prefix) ++prefix_lengths_[order.value.size()];
+  count_ = entries_.size();
+}
+
+void KnownPurges::forget_old() {
+  const auto now = clock_.steady_now();
+  while (!entries_.empty() && now - entries_.front().begun > kRemembered) forget(entries_.begin());
+}
+
+void KnownPurges::forget(At at) {
+  const auto& order = at->purge.order;
+  auto& values = table(order.by);
+  const auto [begin, end] = values.equal_range(order.value);
+  const auto place = std::find_if(begin, end, [&](const auto& one) { return one.second == at; });
+  if (place != end) values.erase(place);
+  if (order.by == By::prefix)
+    if (const auto length = prefix_lengths_.find(order.value.size()); --length->second == 0) prefix_lengths_.erase(length);
+  by_name_.erase(name_of(at->purge));
+  entries_.erase(at);
+  count_ = entries_.size();
+}
+
+/// False when there is no room.
+bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) const {
+  const auto mark = contracts::purge_mark({entry.purge.id, entry.purge.order, age_of(entry)});
+  if (++count > contracts::kMaxPurgeMarks || covering.marks.size() + 1 + mark.size() > contracts::kMaxPurgeMarkBytes) {
+    covering.is_too_much = true;
+    return false;
+  }
+  if (!covering.marks.empty()) covering.marks += ' ';
+  covering.marks += mark;
+  return true;
+}
+
+bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std::string& value, std::size_t& count) const {
+  const auto [begin, end] = table.equal_range(value);
+  return std::all_of(begin, end, [&](const auto& one) { return add_mark(covering, *one.second, count); });
+}
+
+KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
+  if (count_ == 0) return {};
+  const std::string text(key_text.substr(0, key_text.find('#')));   // of a slice or a variant: the object's own
+  const std::lock_guard lock(mutex_);
+  forget_old();
+  auto covering = collect(text);
+  if (covering.is_too_much) say_too_much();
+  return covering;
+}
+
+/// Each fill is counted, and the log hears of it once in a while.
+void KnownPurges::say_too_much() {
+  untold_.add();
+  const auto now = clock_.steady_now();
+  if (untold_logged_ && now - *untold_logged_ < kUntoldPeriod) return;
+  untold_logged_ = now;
+  log_.warning("cache_node", "purges_too_many_to_tell", {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
+}
+
+KnownPurges::Covering KnownPurges::collect(const std::string& text) const {
+  Covering covering;
+  std::size_t count = 0;
+  if (!add_marks(covering, urls_, text, count) || !add_marks(covering, channels_, text.substr(0, text.find('/')), count)) return covering;
+  for (const auto& [length, how_many] : prefix_lengths_)
+    if (length <= text.size() && !add_marks(covering, prefixes_, text.substr(0, length), count)) return covering;
+  for (const auto& [tag, at] : tags_)
+    if (!add_mark(covering, *at, count)) return covering;
+  return covering;
+}
+
+void KnownPurges::load(std::string path) {
+  path_ = std::move(path);
+  std::ifstream file(path_, std::ios::binary);
+  if (!file) return;
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto value = json::parse(text, {.max_bytes = 64 << 20});
+  const auto* purges = value && value->is(json::Kind::object) ? value->find("purges") : nullptr;
+  if (!purges || !purges->is(json::Kind::array)) return log_.warning("cache_node", "known_purges_damaged", {{"file", path_}});
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : purges->array)
+    if (one.is(json::Kind::object)) load(one);
+}
+
+/// What is older than an hour by now is passed over, and so is what says no time.
+void KnownPurges::load(const json::Value& one) {
+  const auto* inner = one.find("order");
+  const auto* begun = one.find("begun");
+  if (!inner || !begun || !begun->is(json::Kind::integer)) return;
+  const auto order = contracts::order_from_value(*inner);
+  const auto* purge = order ? std::get_if<contracts::PurgeOrder>(&*order) : nullptr;
+  const auto id = one.text("id").value_or("");
+  const auto now = base::unix_seconds(clock_.wall_now());
+  const auto oldest = now - std::chrono::seconds(kRemembered).count();
+  if (!purge || id.empty() || begun->integer < oldest) return;
+  // Begun in the future, by a clock that was set since: as old as it may be thought at least.
+  contracts::NamedPurge named{std::string(id), *purge, std::chrono::seconds(now - std::min(begun->integer, now))};
+  if (by_name_.contains(name_of(named))) return;
+  const auto when = begun_of(named);
+  add({std::move(named), one.flag("done").value_or(false) ? Standing::done : Standing::told, 0, when});
+}
+
+void KnownPurges::keep() const {
+  if (path_.empty()) return;
+  const auto now = base::unix_seconds(clock_.wall_now());
+  json::Writer w;
+  w.begin_object().key("purges").begin_array();
+  {
+    const std::lock_guard lock(mutex_);
+    auto at = entries_.begin();
+    if (entries_.size() > kMostKept) std::advance(at, entries_.size() - kMostKept);
+    for (; at != entries_.end(); ++at) {
+      w.begin_object().member("id", at->purge.id).member("done", at->standing == Standing::done).member("begun", now - age_of(*at).count()).key("order").begin_object();
+      contracts::write_members(w, at->purge.order);
+      w.end_object().end_object();
+    }
+  }
+  if (const auto kept = base::replace_file(path_, w.end_array().end_object().take()); !kept)
+    log_.warning("cache_node", "known_purges_not_kept", {{"error", kept.error().text}});
+}
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,80 @@
+#pragma once
+// What players say of how it goes (http/cmcd.h), added up for this node.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/metrics.h"
+#include "cache_node/load/viewer_estimate.h"
+#include "http/cmcd.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; const methods too.
+class PlayerReports {
+ public:
+  explicit PlayerReports(base::Metrics& m)
+      : reports_(m.counter("tribune_cache_player_reports_total", "Requests with which a player said how it goes (CMCD).")),
+        starved_(m.counter("tribune_cache_player_starved_total", "Those whose player had run out of buffer since its last request (bs).")),
+        next_named_(m.counter("tribune_cache_player_next_named_total", "Those that name the object which they will ask for next (nor).")),
+        throughput_(m.histogram("tribune_cache_player_throughput_mbps", "What players measure from here (mtp).", {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024})),
+        buffer_(m.histogram("tribune_cache_player_buffer_seconds", "What players have in their buffers (bl).", {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})),
+        bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).", {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
+
+  void take(const http::Cmcd& said) {
+    reports_.add();
+    if (said.starved) starved_.add();
+    if (said.names_next) next_named_.add();
+    if (said.throughput_kbps) throughput_.observe(*said.throughput_kbps / 1e3);
+    if (said.buffer_ms) buffer_.observe(*said.buffer_ms / 1e3);
+    if (said.bitrate_kbps) bitrate_.observe(*said.bitrate_kbps / 1e3);
+    if (!said.session.empty()) sessions_.seen(said.session, 0);
+    auto& window = windows_[current_.load(std::memory_order_relaxed)];
+    window.reports.fetch_add(1, std::memory_order_relaxed);
+    if (said.starved) window.starved.fetch_add(1, std::memory_order_relaxed);
+    if (!said.throughput_kbps) return;
+    window.measured.fetch_add(1, std::memory_order_relaxed);
+    window.throughput_kbps.fetch_add(*said.throughput_kbps, std::memory_order_relaxed);
+  }
+
+  /// Begins a new window; call every few seconds, from one thread.
+  void turn() {
+    const auto next = 1 - current_.load();
+    for (auto* sum : windows_[next].all()) sum->store(0, std::memory_order_relaxed);
+    current_.store(next);
+    sessions_.turn();
+  }
+
+  /// Of this window and the last.
+  struct Lately {
+    std::int64_t reports = 0;
+    std::int64_t sessions = 0;         // about
+    double rebuffer_ratio = 0;         // the share of reports whose player had run out of buffer
+    double throughput_mbps = 0;        // the mean of what players measured; 0 when none did
+  };
+  Lately lately() const {
+    std::int64_t reports = 0, starved = 0, measured = 0, kbps = 0;
+    for (const auto& window : windows_) {
+      reports += window.reports.load(std::memory_order_relaxed);
+      starved += window.starved.load(std::memory_order_relaxed);
+      measured += window.measured.load(std::memory_order_relaxed);
+      kbps += window.throughput_kbps.load(std::memory_order_relaxed);
+    }
+    return {reports, sessions_.viewers(), reports > 0 ? static_cast<double>(starved) / static_cast<double>(reports) : 0,
+            measured > 0 ? static_cast<double>(kbps) / static_cast<double>(measured) / 1e3 : 0};
+  }
+
+ private:
+  struct Window {
+    std::atomic<std::int64_t> reports{0}, starved{0}, measured{0}, throughput_kbps{0};
+    std::array<std::atomic<std::int64_t>*, 4> all() { return {&reports, &starved, &measured, &throughput_kbps}; }
+  };
+  base::Counter reports_, starved_, next_named_;
+  base::Histogram throughput_, buffer_, bitrate_;
+  ViewerEstimate sessions_;
+  std::array<Window, 2> windows_{};
+  std::atomic<std::size_t> current_{0};
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,43 @@
+#pragma once
+// What viewers and fills met on this node within its last seconds, from counters that only grow.
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "cache_node/load/fill_metrics.h"
+#include "cache_node/load/node_metrics.h"
+#include "contracts/heartbeat.h"
+
+namespace tribune::cache_node {
+
+/// The counters as they stand now, since the start of the process.
+contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics&);
+
+/// Owned by one worker.
+class ViewerExperienceWindow {
+ public:
+  static constexpr std::chrono::seconds kLength{10};
+
+  /// Adds what the counters say now, and returns what they grew by within the window. Call it every second or so.
+  contracts::NodeExperience turn(base::SteadyTime now, const contracts::NodeExperience& so_far);
+
+ private:
+  struct Look {
+    base::SteadyTime at;
+    contracts::NodeExperience counted;
+  };
+  std::deque<Look> looks_;   // the oldest first: one from before the window, and those within it; a bounded number
+};
+
+/// The window's shares as gauges.
+struct ViewerExperienceGauges {
+  explicit ViewerExperienceGauges(base::Metrics&);
+  void show(const contracts::NodeExperience&);
+
+  base::Gauge viewers, origin, nodes;
+};
+
+}  // namespace tribune::cache_node

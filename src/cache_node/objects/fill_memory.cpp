@@ -1,0 +1,55 @@
+#include "cache_node/objects/fill_memory.h"
+
+#include <utility>
+
+#include "base/memory.h"
+
+namespace tribune::cache_node {
+
+namespace {
+constexpr std::uint64_t kLookBytes = 1 << 20;   // so many later, the process's memory is looked at
+}
+
+/// A chunk's bytes and the account they stand on.
+struct FillMemory::Counted {
+  Counted(std::string_view b, std::shared_ptr<FillMemory> m) : bytes(b), memory(std::move(m)) { memory->used_ += bytes.size(); }
+  ~Counted() { memory->release(bytes.size()); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+  const std::string bytes;
+  const std::shared_ptr<FillMemory> memory;
+};
+
+base::SharedBytes FillMemory::chunk(std::string_view bytes) {
+  if ((allocated_ += bytes.size()) >= kLookBytes) {
+    allocated_ = 0;
+    base::Memory::of_process().look_sometimes();
+  }
+  auto counted = std::make_shared<const Counted>(bytes, shared_from_this());
+  const std::string* text = &counted->bytes;
+  return {std::move(counted), text};
+}
+
+void FillMemory::release(std::uint64_t bytes) {
+  used_ -= bytes;
+  if (!anyone_waits_ || !has_room()) return;
+  std::vector<Waiting> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    woken.swap(waiting_);
+    anyone_waits_ = false;
+  }
+  for (auto& w : woken) w.loop->post(std::move(w.call));
+}
+
+void FillMemory::when_room(net::EventLoop& loop, std::function<void()> call) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({&loop, std::move(call)});
+    anyone_waits_ = true;
+  }
+  release(0);
+}
+
+}  // namespace tribune::cache_node

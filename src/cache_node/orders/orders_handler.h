@@ -1,0 +1,57 @@
+#pragma once
+// The node's doors for orders: its admin listener, signed ones on the front, and those that news bring.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "cache_node/settings/node_view.h"
+#include "cache_node/filling/known_purges.h"
+#include "cache_node/orders/purge.h"
+#include "cache_node/orders/warm_up.h"
+#include "contracts/node_push.h"
+#include "net/server/exchange.h"
+#include "runtime/role.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; locks inside.
+class OrdersHandler {
+ public:
+  /// The parts outlive it, the known purges the disk_maintenance's thread too.
+  OrdersHandler(const base::Clock&, const PublishedNodeView&, Purge&, KnownPurges&, WarmUp&);
+
+  /// What a balancer's news bring. `on_result` runs once, on any thread.
+  void follow(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
+
+  /// What another node tells with its question. True: all of it is carried out here. What is not begins now.
+  bool keeps_up(std::string_view purge_marks);
+
+  /// POST /cache/purge, POST /cache/warm, GET /cache/warm/{job}
+  std::vector<runtime::Route> admin_routes();
+  /// POST /internal/v1/nodes/{id}/orders
+  runtime::Route internal_route();
+
+ private:
+  using Exchange = std::unique_ptr<net::Exchange>;
+  using Finish = std::function<http::Response(std::string body)>;
+
+  void internal(runtime::Worker&, Exchange, std::string_view node);
+  void follow(runtime::Worker&, Exchange, const contracts::Order&, Finish);
+  contracts::PurgeOrder named(contracts::PurgeOrder) const;
+  bool may_vary(const contracts::PurgeOrder&) const;
+  void purge(runtime::Worker&, Exchange, const contracts::PurgeOrder&, Finish);
+  void carry_out(const contracts::NamedPurge&, std::function<void(base::Result<std::uint64_t>)> on_done);
+
+  const base::Clock& clock_;
+  const PublishedNodeView& view_;
+  Purge& purge_;
+  KnownPurges& known_;
+  WarmUp& warm_up_;
+  const std::string issuer_;                 // of the orders that come from no balancer
+  std::atomic<std::int64_t> number_{0};      // of the last one of them
+};
+
+}  // namespace tribune::cache_node

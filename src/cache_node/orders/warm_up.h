@@ -1,0 +1,76 @@
+#pragma once
+// Fetches lists of objects before anybody asks for them, a few at a time, and says how far it is.
+//
+// A job's objects
+//   left       not begun
+//   running    its fill runs; of a file that is kept in slices, the fill of one slice after the other
+//   stored     it is here, or was already
+//   failed     its fill ended without an object, or no origin is known for it
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cache_node/objects/object_index.h"
+#include "contracts/order.h"
+#include "net/event_loop.h"
+
+namespace tribune::cache_node {
+
+/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is here or under way, and says its
+/// key; nothing when nobody can.
+using BeginFill = std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
+
+/// Any thread; locks inside. Its work is done on the loop, which ends before it is destroyed.
+class WarmUp {
+ public:
+  WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
+
+  using Progress = contracts::WarmProgress;
+  /// The job's progress so far; a job that is known already is not begun again. Of many finished jobs the oldest is forgotten.
+  /// Errors: unavailable when too many jobs are under way.
+  base::Result<Progress> begin(contracts::WarmOrder);
+  std::optional<Progress> progress(std::string_view job) const;
+
+ private:
+  struct Running {
+    std::string object;
+    ObjectKey key;
+    std::optional<ObjectKey> slice_key;     // of the slice whose fill was begun last
+    std::uint64_t next_slice = 0;
+  };
+  enum class Stand { runs, stored, failed };
+  struct Job {
+    std::string id;
+    std::deque<std::string> left;
+    std::vector<Running> running;
+    std::uint64_t total = 0, stored = 0, failed = 0;
+    bool told = false;
+    Progress progress() const;
+  };
+  void work();
+  void take_stock(Job&);
+  Stand stand(Running&);
+  void begin_more(Job&);
+
+  net::EventLoop& loop_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  ObjectIndex& index_;
+  const BeginFill begin_fill_;
+  net::Timer timer_;               // of the loop
+  mutable std::mutex mutex_;
+  std::deque<Job> jobs_;           // guarded by mutex_; the oldest first
+};
+
+/// {"job", "total", "left", "running", "stored", "failed", "done"}
+void write(base::json::Writer&, std::string_view job, const WarmUp::Progress&);
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,28 @@
+#pragma once
+// Which keys of a link's own query tell objects apart. The query is the source playlist's, and signed; what a player adds
+// behind the signature never counts, nor do CMCD and _HLS_… wherever they stand. The origin is asked with the whole of it.
+// Pure functions.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache_node/objects/object_key.h"
+
+namespace tribune::cache_node {
+
+struct QueryRule {
+  std::string pattern;               // of "{channel}/{path}", as in retention_rules.h
+  std::vector<std::string> keys;
+};
+using QueryRules = std::vector<QueryRule>;
+
+/// "demo/* v n": a pattern and the keys that count, perhaps none. A rule without a pattern for any other text.
+QueryRule parse_query_rule(std::string_view text);
+
+/// By the first rule that fits; all keys count where none does.
+ObjectKey object_key(const QueryRules&, const contracts::Link&);
+/// The same for a text "channel/epoch/path?query".
+std::string object_of(const QueryRules&, std::string_view text);
+
+}  // namespace tribune::cache_node

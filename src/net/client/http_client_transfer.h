@@ -1,0 +1,177 @@
+#pragma once
+// One fetch of the client, from its URL to its last byte: what libcurl calls back into. Internal to net/.
+//
+// Lifetime
+//   naming      waits for the host's addresses                          (address book)
+//   queued      waits for a free connection                             (client)
+//   connecting  libcurl opens a connection                              (libcurl)
+//   sent        the request goes out; the head is awaited               (libcurl)
+//   answering   on_head ran; the body arrives, or is paused             (libcurl, resume)
+//   draining    libcurl is done; decoded bytes wait for resume()        (libcurl)
+// A redirect leads from `sent` back to `naming`. Any deadline, refusal or cancel ends it from every state.
+
+#include <curl/curl.h>
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+
+#include "base/memory.h"
+#include "net/client/dns_cache.h"
+#include "net/client/response_framing_validator.h"
+#include "net/client/gunzip.h"
+#include "net/client/http_client.h"
+
+namespace tribune::net {
+
+class CurlClient;
+class Transfer;
+
+/// What the caller holds. Owned by one worker.
+class FetchToken final : public Fetch {
+ public:
+  explicit FetchToken(Transfer* transfer) : transfer_(transfer) {}
+  ~FetchToken() override;
+  void resume() override;
+
+ private:
+  friend class CurlClient;
+  Transfer* transfer_;  // nothing once it is over
+};
+
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+/// Owned by one worker.
+class Transfer {
+ public:
+  enum class State { naming, queued, connecting, sent, answering, draining };
+
+  Transfer(CurlClient& client, FetchRequest request, FetchHandlers handlers)
+      : client_(client), request_(std::move(request)), handlers_(std::move(handlers)), guard_(request_.method) {}
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  /// Takes the URL apart, checks it against the policy and asks for addresses.
+  void begin();
+  /// Makes the libcurl handle for this hop; the client adds it.
+  CURL* make_easy();
+  void on_complete(CURLcode);
+  /// Ends the fetch with an error, from outside of libcurl.
+  void fail(base::Error);
+  void resume();
+  void cancel();
+
+ private:
+  friend class CurlClient;
+
+  void go_to(const http::Uri&);
+  void on_addresses(const DnsCache::Addresses&);
+  void follow_redirect();
+  void fail_soon(base::Error);
+  void arm(std::chrono::milliseconds, std::string what);
+  void watch_speed();
+  void on_resume();
+
+  std::string method_word() const;
+  void set_method(CURL*);
+  void set_fields(CURL*);
+  void set_addresses(CURL*);
+  void set_callbacks(CURL*);
+
+  // From libcurl. Each returns what libcurl's callback shall return.
+  static std::size_t on_header(char* data, std::size_t, std::size_t count, void* self) noexcept;
+  static std::size_t on_body(char* data, std::size_t, std::size_t count, void* self) noexcept;
+  static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr*) noexcept;
+  static int on_close_socket(void* client, curl_socket_t) noexcept;
+  static int on_ready_to_send(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
+  static int on_debug(CURL*, curl_infotype, char*, std::size_t count, void* self) noexcept;
+  /// `call`, or what stands for failure where memory ends: nothing throws through libcurl.
+  template <class Value, class Call>
+  Value unless_memory_ends(Value failed, Call call) noexcept {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+      return failed;
+    }
+  }
+  std::size_t take_line(std::string_view line);
+  curl_socket_t open_socket(const curl_sockaddr&);
+  int ready_to_send(const char* remote, int remote_port, int local_port);
+  base::Status take_head();
+  base::Result<bool> take_redirect();
+  base::Status choose_decoder();
+  std::size_t take_body(std::string_view bytes);
+  std::size_t take_gzip(std::string_view bytes);
+  /// Gives decoded pieces to the handler until it pauses, the input ends or something is wrong.
+  base::Result<Flow> deliver_decoded();
+  base::Result<Flow> deliver(std::string_view bytes);
+
+  base::Status verdict(CURLcode);
+  base::Error error_of(CURLcode) const;
+  /// Looks for bytes beyond the announced end, read or still in the kernel; called once the last body byte is there.
+  void look_for_excess();
+  void on_excess();
+  bool has_unread_bytes() const;
+  void watch_stall();
+  /// From the request line that libcurl sends: which HTTP version this connection speaks.
+  void note_sent(std::string_view bytes);
+  base::Status take_interim();
+  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and refused, when
+  /// more comes than can be dropped here.
+  bool leaves_connection_with_unread_bytes();
+  base::Status decoded_whole() const;
+  base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
+  bool is_safe_to_repeat() const;
+
+  CurlClient& client_;
+  FetchRequest request_;
+  FetchHandlers handlers_;
+  FetchToken* token_ = nullptr;
+  State state_ = State::naming;
+  bool is_dead_ = false;         // cancelled inside libcurl; swept when it has returned
+  bool is_added_ = false;
+  bool takes_a_place_ = false;   // counts against the connection limits
+
+  http::Uri uri_;
+  std::string origin_;           // under which the client counts it
+  int redirects_ = 0;
+  DnsCache::Wait naming_;
+  DnsCache::Addresses addresses_;
+
+  std::unique_ptr<CURL, FreeEasy> easy_;
+  std::unique_ptr<curl_slist, FreeList> fields_;
+  std::unique_ptr<curl_slist, FreeList> resolve_;
+  char error_text_[CURL_ERROR_SIZE] = {};
+  ResponseFramingValidator guard_;
+  std::optional<base::Error> refusal_;          // said inside a callback, told at the end
+  std::optional<http::Uri> redirect_to_;
+  std::optional<Gunzip> gunzip_;
+  std::string undelivered_;                      // a decoded piece that the handler did not take
+  std::uint64_t delivered_bytes_ = 0;
+  std::uint64_t raw_body_bytes_ = 0;
+  int fd_ = -1;                                  // libcurl owns it
+  bool has_excess_bytes_ = false;
+  std::string sent_line_;                        // the request line so far, or its end
+  bool knows_version_ = false;                   // the request line was seen whole
+  bool is_paused_ = false;
+  std::uint64_t window_bytes_ = 0;               // since the low-speed window began
+
+  Timer deadline_;   // of the present state
+  Timer stall_;
+  Timer total_;
+  Timer soon_;       // what must not run inside the caller's call
+  Timer resume_;
+  std::chrono::milliseconds naming_took_{0};
+  base::SteadyTime naming_began_{};
+  base::SteadyTime sent_at_{};
+};
+
+}  // namespace tribune::net

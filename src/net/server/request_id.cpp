@@ -1,0 +1,40 @@
+#include "net/server/request_id.h"
+
+#include <algorithm>
+
+#include "base/ids.h"
+
+namespace tribune::net {
+
+namespace {
+constexpr std::size_t kLongest = 64;
+constexpr std::size_t kDigits = 16;
+}  // namespace
+
+bool is_request_id(std::string_view text) {
+  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+RequestIds::RequestIds() : state_(base::random_u64()) {}
+
+/// splitmix64: each state once before any comes again.
+std::string RequestIds::next() {
+  auto x = state_ += 0x9e3779b97f4a7c15ull;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+  x ^= x >> 31;
+  std::string text(kDigits, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, x >>= 4) *digit = "0123456789abcdef"[x & 15];
+  return text;
+}
+
+void settle_request_id(http::Request& request, bool believed, RequestIds& ids) {
+  const auto given = request.headers.first(kRequestIdField);
+  if (given && believed && is_request_id(*given) && request.headers.count(kRequestIdField) == 1) return;
+  if (given) request.headers.remove(kRequestIdField);
+  request.headers.add(kRequestIdField, ids.next());
+}
+
+}  // namespace tribune::net

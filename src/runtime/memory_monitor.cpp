@@ -1,0 +1,85 @@
+#include "runtime/memory_monitor.h"
+
+#include <malloc.h>
+
+#include <new>
+
+namespace tribune::runtime {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPeriod = 100ms;
+constexpr std::size_t kSpareBytes = 64 * 1024;
+
+/// A counter follows a figure that is counted elsewhere.
+void follow(base::Counter& counter, std::uint64_t figure) {
+  if (const auto more = static_cast<double>(figure) - counter.value(); more > 0) counter.add(more);
+}
+
+}  // namespace
+
+std::string_view to_string(base::MemoryLevel level) {
+  switch (level) {
+    case base::MemoryLevel::plenty: return "plenty";
+    case base::MemoryLevel::scarce: return "scarce";
+    case base::MemoryLevel::spent: return "spent";
+  }
+  return "";
+}
+
+MemoryMonitor::MemoryMonitor(base::Log& log, base::Metrics& m)
+    : log_(log), bound_(m.gauge("tribune_memory_bound_bytes", "The tightest bound on the process's memory; 0: none.")),
+      left_(m.gauge("tribune_memory_left_bytes", "What is left below that bound.")),
+      level_gauge_(m.gauge("tribune_memory_level", "0: plenty. 1: scarce, caches shrink and nothing new is begun. 2: spent, requests are refused.")),
+      failures_(m.counter("tribune_memory_allocation_failures_total", "Allocations that failed at first.")),
+      given_up_(m.counter("tribune_memory_work_given_up_total", "Requests and calls that were given up for want of memory.")),
+      thread_([this] { run(); }) {}
+
+MemoryMonitor::~MemoryMonitor() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void MemoryMonitor::run() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kPeriod, [this] { return stopping_; })) {
+    lock.unlock();
+    try {
+      turn();
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
+    }
+    lock.lock();
+  }
+}
+
+void MemoryMonitor::turn() {
+  auto& memory = base::Memory::of_process();
+  const auto use = memory.look();
+  const auto level = memory.level();
+  bound_.set(use ? static_cast<double>(use->bound) : 0);
+  left_.set(use ? static_cast<double>(use->left()) : 0);
+  level_gauge_.set(static_cast<double>(level));
+  follow(failures_, memory.failures());
+  follow(given_up_, memory.work_given_up());
+  if (level == base::MemoryLevel::spent) spare_.reset();
+  if (level != said_) say(level, use ? &*use : nullptr);
+  if (use) memory.tell(*use);
+  if (use && level != base::MemoryLevel::plenty) ::malloc_trim(0);
+  if (level == base::MemoryLevel::plenty && !spare_) spare_ = std::make_unique<char[]>(kSpareBytes);
+}
+
+void MemoryMonitor::say(base::MemoryLevel level, const base::MemoryUse* use) {
+  const auto importance = level == base::MemoryLevel::plenty ? base::LogLevel::info : base::LogLevel::warning;
+  log_.write(importance, "runtime", "memory_level",
+             {{"level", to_string(level)}, {"bound_by", use ? use->bound_by : "nothing"}, {"bound", use ? use->bound : 0}, {"left", use ? use->left() : 0}});
+  said_ = level;
+}
+
+}  // namespace tribune::runtime

@@ -1,0 +1,217 @@
+#include "balancer/nodes/delivery_health.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+
+#include "balancer/nodes/node_registry.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Ten seconds of a node whose viewers met this.
+contracts::NodeExperience met(std::int64_t requests, std::int64_t failures, std::int64_t by_origin = 0) {
+  contracts::NodeExperience e;
+  e.requests = requests;
+  e.failures = failures;
+  e.failures_by_origin = by_origin;
+  e.origin_asks = requests;
+  e.origin_failures = by_origin;
+  return e;
+}
+
+struct Cluster {
+  base::ManualClock clock;
+  base::Log log{test::silent()};
+  base::Metrics metrics;
+  NodeRegistry registry{clock, log, metrics};
+  std::map<std::string, contracts::Heartbeat> says;
+
+  explicit Cluster(std::vector<std::string> ids) {
+    std::vector<NodeSettings> nodes;
+    for (const auto& id : ids) {
+      nodes.push_back({id, "http://" + id + ":81"});
+      auto& h = says[id];
+      h.node = id;
+      h.run = "r1";
+      h.memory = "plenty";
+    }
+    registry.configure(nodes, 1800ms);
+    pass(1s);
+  }
+  void pass(std::chrono::milliseconds time) {
+    for (auto passed = 0ms; passed < time; passed += 100ms) {
+      for (auto& [id, h] : says) {
+        if (passed.count() % 1000 != 0) continue;
+        h.sent_unix_ms = ++h.sequence;
+        CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
+      }
+      clock.advance(100ms);
+      registry.check();
+    }
+  }
+  NodeState state(const std::string& id) { return *registry.table()->find(id); }
+  bool is_up(const std::string& id) { return state(id).condition == NodeCondition::up; }
+  std::string told(const std::string& id) { return registry.unfit(id); }
+};
+
+}  // namespace
+
+TEST_CASE("A node whose viewers get errors takes no viewers, says so, and is tried again when its term is over") {
+  Cluster c({"a", "b", "c"});
+  for (const auto* id : {"a", "b", "c"}) c.says[id].experience = met(100, 1);
+  c.pass(2s);
+  CHECK(c.is_up("b"));
+  c.says["b"].experience = met(100, 40);
+  c.pass(1s);
+  CHECK(c.state("b").condition == NodeCondition::unhealthy);
+  CHECK(c.told("b").find("40 % of its last 100 requests failed") == 0);
+  CHECK(c.told("a").empty());
+  c.says["b"].experience = met(0, 0);   // nobody asks it any more
+  c.pass(8s);
+  CHECK_FALSE(c.is_up("b"));
+  c.pass(3s);
+  CHECK(c.is_up("b"));
+  CHECK(c.state("b").returned.has_value());
+  SUBCASE("and its next term is twice as long") {
+    c.says["b"].experience = met(100, 40);
+    c.pass(1s);
+    c.says["b"].experience = met(0, 0);
+    c.pass(15s);
+    CHECK_FALSE(c.is_up("b"));
+    c.pass(6s);
+    CHECK(c.is_up("b"));
+  }
+}
+
+TEST_CASE("A node that fails a few of its requests, or has met too few, keeps its viewers") {
+  Cluster c({"a", "b"});
+  c.says["a"].experience = met(100, 15);
+  c.says["b"].experience = met(3, 3);
+  c.pass(5s);
+  CHECK(c.is_up("a"));
+  CHECK(c.is_up("b"));
+}
+
+TEST_CASE("What the origin answers speaks against no node, and what else fails there still does") {
+  Cluster c({"a", "b", "c"});
+  auto broken_channel = met(100, 60, 60);
+  broken_channel.failures_by_origin_status = 60;
+  broken_channel.origin_failures = 0;
+  c.says["a"].experience = broken_channel;
+  c.says["b"].experience = broken_channel;
+  c.pass(5s);
+  for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
+  CHECK(c.state("a").spared.empty());
+  CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
+  c.says["b"].experience.failures += 30;
+  c.pass(1s);
+  CHECK_FALSE(c.is_up("b"));
+  CHECK(c.told("b").find("30 % of its last 100 requests failed") == 0);
+  CHECK(c.is_up("a"));
+}
+
+TEST_CASE("A node that alone does not reach the origin loses its viewers") {
+  Cluster c({"a", "b", "c"});
+  c.says["b"].experience = met(50, 50, 50);
+  SUBCASE("while the others serve") {
+    for (const auto* id : {"a", "c"}) c.says[id].experience = met(100, 0);
+  }
+  SUBCASE("while nobody asks the others") {}
+  c.pass(2s);
+  CHECK_FALSE(c.is_up("b"));
+  CHECK(c.told("b").find("100 % of its fills at the origin") != std::string::npos);
+  CHECK(c.is_up("a"));
+  CHECK(c.is_up("c"));
+}
+
+TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
+  Cluster c({"a", "b", "c"});
+  for (auto& [id, h] : c.says) h.experience = met(50, 50, 50);
+  c.pass(20s);
+  for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
+  CHECK(c.state("a").spared.find("the origin fails") != std::string::npos);
+  CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 1") != std::string::npos);
+  c.says["b"].memory = "scarce";   // its own fault all the same
+  c.pass(3s);
+  CHECK_FALSE(c.is_up("b"));
+  for (auto& [id, h] : c.says) h = [&] { auto next = h; next.experience = met(50, 0); next.memory = "plenty"; return next; }();
+  c.pass(12s);
+  for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
+  CHECK(c.state("a").spared.empty());
+  CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
+}
+
+TEST_CASE("Nodes that fail one after the other because the origin fails all of them get their viewers back") {
+  Cluster c({"a", "b", "c"});
+  c.says["a"].experience = met(50, 50, 50);   // only it has viewers
+  c.pass(2s);
+  CHECK_FALSE(c.is_up("a"));
+  c.says["a"].experience = met(0, 0);
+  c.says["b"].experience = met(50, 50, 50);   // they came here
+  c.pass(2s);
+  CHECK(c.is_up("a"));
+  CHECK(c.is_up("b"));
+}
+
+TEST_CASE("Nodes that all fail by themselves are not all emptied") {
+  Cluster c({"a", "b", "c", "d"});
+  for (auto& [id, h] : c.says) h.experience = met(100, 60);
+  c.says["c"].experience = met(100, 80);
+  c.says["d"].experience = met(100, 90);
+  c.pass(5s);
+  CHECK(c.is_up("a"));
+  CHECK(c.is_up("b"));
+  CHECK_FALSE(c.is_up("c"));
+  CHECK_FALSE(c.is_up("d"));
+  CHECK(c.state("a").spared.find("too few other nodes") != std::string::npos);
+  Cluster lone({"a"});
+  lone.says["a"].experience = met(100, 100);
+  lone.says["a"].memory = "spent";
+  lone.pass(5s);
+  CHECK(lone.is_up("a"));
+  CHECK(lone.state("a").spared.find("its memory is spent") == 0);
+}
+
+TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewers again") {
+  Cluster c({"a", "b", "c", "d"});
+  for (const auto* id : {"a", "b"}) c.says[id].experience = met(100, 0);
+  c.says["c"].experience = met(100, 60);
+  c.says["d"].experience = met(100, 90);
+  c.pass(3s);
+  CHECK_FALSE(c.is_up("c"));
+  CHECK_FALSE(c.is_up("d"));
+  c.says.erase("a");
+  c.says.erase("b");
+  c.pass(5s);
+  CHECK(c.is_up("c"));
+  CHECK_FALSE(c.is_up("d"));
+  CHECK(c.state("c").spared.find("60 % of its last 100 requests failed; it is kept because too few") == 0);
+}
+
+TEST_CASE("Want of memory and of descriptors takes a node out, a moment of it does not") {
+  Cluster c({"a", "b"});
+  c.says["a"].memory = "scarce";
+  c.pass(1s);
+  c.says["a"].memory = "plenty";
+  c.pass(1s);
+  CHECK(c.is_up("a"));
+  c.says["a"].memory = "scarce";
+  c.pass(2s);
+  CHECK_FALSE(c.is_up("a"));
+  c.pass(60s);
+  CHECK_FALSE(c.is_up("a"));
+  CHECK(c.told("a") == "its memory is scarce");
+  c.says["a"].memory = "plenty";
+  c.pass(2s);
+  CHECK(c.is_up("a"));
+  c.says["b"].max_descriptors = 1000;
+  c.says["b"].descriptors = 980;
+  c.pass(1s);
+  CHECK_FALSE(c.is_up("b"));
+}

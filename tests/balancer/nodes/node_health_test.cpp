@@ -1,0 +1,188 @@
+// What others say of a node beside its own heartbeats, and what becomes of one that comes and goes.
+#include "balancer/nodes/node_registry.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "balancer/routing/node_selection.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Server {
+  base::ManualClock clock;
+  base::Log log{test::silent()};
+  base::Metrics metrics;
+  NodeRegistry registry{clock, log, metrics};
+  std::int64_t sequence = 0;
+
+  Server() {
+    registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1800ms);
+    beat(1s);
+  }
+  void hear(const std::string& node, const std::string& run = "r1") {
+    contracts::Heartbeat h;
+    h.node = node;
+    h.run = run;
+    h.sequence = ++sequence;
+    h.sent_unix_ms = sequence;
+    CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
+  }
+  /// Time passes; all beat but `silent`.
+  void beat(std::chrono::milliseconds time, const std::string& silent = "") {
+    for (auto passed = 0ms; passed < time; passed += 100ms) {
+      for (const std::string node : {"stadium", "city"})
+        if (node != silent) hear(node);
+      clock.advance(100ms);
+      registry.check();
+    }
+  }
+  /// The stadium's node falls silent, and returns.
+  void flap() {
+    beat(2s, "stadium");
+    CHECK(state().condition == NodeCondition::down);
+    beat(200ms);
+    CHECK(state().condition == NodeCondition::up);
+  }
+  void probe(bool answered, int times = 1) {
+    for (int i = 0; i < times; ++i) registry.probed("stadium", answered);
+  }
+  void report(int networks) {
+    for (int i = 0; i < networks; ++i) registry.reported_gone("stadium", "10.1." + std::to_string(i) + ".0/24");
+  }
+  NodeState state() { return *registry.table()->find("stadium"); }
+  std::string chosen() {
+    const auto nodes = registry.table();
+    const auto made = choose_node(*nodes, {}, RoutingQuestion{.channel = "demo", .named = "stadium", .now = clock.steady_now()});
+    return made.node ? made.node->address->id : "";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Three failed probes in a row take a node out that probes had reached, and two good ones take it back") {
+  Server h;
+  h.probe(true);
+  h.probe(false, 2);
+  h.probe(true);
+  h.probe(false, 2);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.beat(1s);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.probe(true);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  h.probe(true);
+  CHECK(h.state().condition == NodeCondition::up);
+  CHECK(h.chosen() == "stadium");
+}
+
+TEST_CASE("A node that this balancer never reached is not judged by probes") {
+  Server h;
+  h.probe(false, 20);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("Clients of three networks and one failed probe take a node out; clients alone do not") {
+  Server h;
+  h.probe(true);
+  h.report(2);
+  h.report(2);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.report(3);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  CHECK(h.state().why_unhealthy == "clients and a probe do not reach it");
+}
+
+TEST_CASE("One failed probe takes a node out that has just hung up, and the next process is judged anew") {
+  Server h;
+  h.probe(true);
+  h.registry.hung_up("stadium");
+  CHECK(h.registry.take_doubted() == std::vector<std::string>{"stadium"});
+  CHECK(h.registry.take_doubted().empty());
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::unhealthy);
+  CHECK(h.state().why_unhealthy == "it hung up, and a probe does not reach it");
+  CHECK(h.chosen() == "city");
+  h.hear("stadium", "r2");
+  CHECK(h.state().condition == NodeCondition::up);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("A node that hung up and answers a probe stays, and so does one that no probe ever reached") {
+  Server h;
+  h.registry.hung_up("stadium");
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+  h.registry.hung_up("stadium");
+  h.probe(true);
+  h.beat(3s);
+  h.probe(false, 2);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("Reports are forgotten after a while") {
+  Server h;
+  h.probe(true);
+  h.report(3);
+  h.beat(11s);
+  h.probe(false);
+  CHECK(h.state().condition == NodeCondition::up);
+}
+
+TEST_CASE("A node that was lost once serves at once when it returns, and begins with a small share") {
+  Server h;
+  CHECK_FALSE(h.state().returned);
+  h.flap();
+  CHECK_FALSE(h.state().held_until);
+  CHECK(h.chosen() == "stadium");
+  const RoutingRules rules;
+  REQUIRE(h.state().returned);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) < 0.15);
+  h.beat(15s);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == doctest::Approx(0.55).epsilon(0.05));
+  h.beat(16s);
+  CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == 1);
+}
+
+TEST_CASE("A node that comes and goes is held, longer with each time, until it stays") {
+  Server h;
+  h.flap();
+  h.flap();
+  CHECK(h.chosen() == "city");
+  h.beat(4700ms);
+  CHECK(h.chosen() == "city");
+  h.beat(300ms);
+  CHECK(h.chosen() == "stadium");
+  h.flap();
+  h.beat(9s);
+  CHECK(h.chosen() == "city");
+  h.beat(1s);
+  CHECK(h.chosen() == "stadium");
+  h.beat(61s);
+  h.flap();
+  CHECK(h.chosen() == "stadium");
+}
+
+TEST_CASE("A drained node is named as such and ramps up when it is taken back") {
+  Server h;
+  CHECK_FALSE(h.registry.drain("nobody", true));
+  CHECK(h.registry.drain("stadium", true));
+  CHECK(h.state().draining_since);
+  CHECK(h.chosen() == "city");
+  CHECK(h.registry.drain("stadium", false));
+  CHECK(h.chosen() == "stadium");
+  CHECK(h.state().returned);
+}

@@ -1,0 +1,185 @@
+#include "balancer/nodes/node_registry.h"
+
+#include <doctest/doctest.h>
+
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Server {
+  base::ManualClock clock;
+  base::Log log{test::silent()};
+  base::Metrics metrics;
+  NodeRegistry registry{clock, log, metrics};
+  std::int64_t sequence = 0;
+
+  Server() { registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82/"}}, 1800ms); }
+
+  contracts::Heartbeat heartbeat(const std::string& node) {
+    contracts::Heartbeat h;
+    h.node = node;
+    h.public_url = "http://said:9";
+    h.run = "r1";
+    h.sequence = ++sequence;
+    h.sent_unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall_now().time_since_epoch()).count();
+    return h;
+  }
+  NodeRegistry::Heard hear(const std::string& node) { return registry.heard(heartbeat(node)); }
+
+  /// Time passes as it does for the balancer: with a check every period.
+  void pass(std::chrono::milliseconds time) {
+    for (auto passed = 0ms; passed < time; passed += registry.check_period()) {
+      clock.advance(registry.check_period());
+      registry.check();
+    }
+  }
+  NodeCondition condition(const std::string& node) { return registry.table()->find(node)->condition; }
+  bool says(const std::string& line) { return metrics.scrape().find(line) != std::string::npos; }
+};
+
+}  // namespace
+
+TEST_CASE("After a start configured nodes count as possibly alive, for a while") {
+  Server h;
+  CHECK(h.condition("stadium") == NodeCondition::unheard);
+  CHECK(h.registry.table()->find("stadium")->is_usable());
+  h.pass(1700ms);
+  CHECK(h.condition("stadium") == NodeCondition::unheard);
+  h.pass(200ms);
+  CHECK(h.condition("stadium") == NodeCondition::down);
+}
+
+TEST_CASE("A node that beats every second stays up") {
+  Server h;
+  for (int i = 0; i < 20; ++i) {
+    CHECK(h.hear("stadium") == NodeRegistry::Heard::accepted);
+    CHECK(h.condition("stadium") == NodeCondition::up);
+    h.pass(1000ms);
+  }
+  CHECK(h.condition("stadium") == NodeCondition::up);
+  CHECK(h.condition("city") == NodeCondition::down);
+}
+
+TEST_CASE("A silent node is down within two seconds of its last heartbeat, and returns with the next") {
+  Server h;
+  h.hear("stadium");
+  CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
+  h.pass(1700ms);
+  CHECK(h.condition("stadium") == NodeCondition::up);
+  h.pass(200ms);
+  CHECK(h.condition("stadium") == NodeCondition::down);
+  CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 0"));
+  h.hear("stadium");
+  CHECK(h.condition("stadium") == NodeCondition::up);
+  CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
+}
+
+TEST_CASE("A node that is not well by its own account is not usable, and not lost") {
+  Server h;
+  auto beat = h.heartbeat("stadium");
+  beat.healthy = false;
+  beat.reason = "disk full";
+  h.registry.heard(beat);
+  CHECK(h.condition("stadium") == NodeCondition::unhealthy);
+  CHECK_FALSE(h.registry.table()->find("stadium")->is_usable());
+  h.hear("stadium");
+  CHECK(h.condition("stadium") == NodeCondition::up);
+}
+
+TEST_CASE("An unknown node is not taken in") {
+  Server h;
+  CHECK(h.hear("nowhere") == NodeRegistry::Heard::unknown_node);
+  CHECK(h.registry.table()->nodes.size() == 2);
+}
+
+TEST_CASE("A replayed heartbeat keeps nobody alive") {
+  Server h;
+  const auto first = h.heartbeat("stadium");
+  h.registry.heard(first);
+  h.pass(1000ms);
+  h.hear("stadium");
+  CHECK(h.registry.heard(first) == NodeRegistry::Heard::replayed);
+  h.pass(1900ms);
+  CHECK(h.registry.heard(first) == NodeRegistry::Heard::replayed);
+  CHECK(h.condition("stadium") == NodeCondition::down);
+}
+
+TEST_CASE("A node whose clock steps back is heard on, and so is a restarted one") {
+  Server h;
+  h.hear("stadium");
+  h.clock.step_wall(-20s);
+  CHECK(h.hear("stadium") == NodeRegistry::Heard::accepted);
+  h.clock.step_wall(20s);
+  h.pass(1000ms);
+  h.hear("stadium");
+  h.pass(1000ms);
+  auto restarted = h.heartbeat("stadium");
+  restarted.run = "r2";
+  restarted.sequence = 1;
+  CHECK(h.registry.heard(restarted) == NodeRegistry::Heard::accepted);
+}
+
+TEST_CASE("A node that counts no heartbeats is told from its replay by the time of sending") {
+  Server h;
+  auto beat = h.heartbeat("stadium");
+  beat.sequence = 0;
+  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::accepted);
+  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::replayed);
+  beat.sent_unix_ms += 1;
+  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::accepted);
+}
+
+TEST_CASE("Steps of the balancer's wall clock lose no node") {
+  Server h;
+  h.hear("stadium");
+  h.clock.step_wall(1h);
+  h.registry.check();
+  CHECK(h.condition("stadium") == NodeCondition::up);
+}
+
+TEST_CASE("A balancer that slept blames no node for the silence") {
+  Server h;
+  h.hear("stadium");
+  h.pass(500ms);
+  h.clock.advance(10s);
+  h.registry.check();
+  CHECK(h.condition("stadium") == NodeCondition::up);
+  h.pass(1900ms);
+  CHECK(h.condition("stadium") == NodeCondition::down);
+}
+
+TEST_CASE("The configured address counts, and without one the heartbeat's") {
+  Server h;
+  h.hear("stadium");
+  CHECK(h.registry.table()->find("stadium")->address->url == "http://s:81");
+  CHECK(h.registry.table()->find("city")->address->url == "http://c:82");
+  h.registry.configure({{"city", ""}, {"stadium", "http://s:81"}, {"new", ""}}, 1800ms);
+  CHECK(h.registry.table()->nodes[0].address->id == "city");
+  CHECK_FALSE(h.registry.table()->find("new")->is_usable());
+  h.hear("new");
+  CHECK(h.registry.table()->find("new")->address->url == "http://said:9");
+  CHECK(h.registry.table()->find("new")->is_usable());
+}
+
+TEST_CASE("A reload keeps what is known of the nodes that stay") {
+  Server h;
+  h.hear("stadium");
+  const auto address = h.registry.table()->find("stadium")->address;
+  h.registry.configure({{"stadium", "http://s:81"}}, 1800ms);
+  CHECK(h.condition("stadium") == NodeCondition::up);
+  CHECK(h.registry.table()->find("stadium")->address == address);
+  CHECK(h.registry.table()->find("city") == nullptr);
+  CHECK(h.says("tribune_balancer_node_up{node=\"city\"} 0"));
+}
+
+TEST_CASE("Readers keep the table they took") {
+  Server h;
+  const auto before = h.registry.table();
+  h.hear("stadium");
+  CHECK(before->find("stadium")->condition == NodeCondition::unheard);
+  CHECK(h.registry.table()->find("stadium")->condition == NodeCondition::up);
+}

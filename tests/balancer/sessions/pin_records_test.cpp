@@ -1,0 +1,139 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "balancer/sessions/session_pins.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+using test::node;
+using test::table;
+
+namespace {
+
+constexpr access::SessionId kViewer = 0xfedcba9876543210ull;
+
+/// A board over a store that outlives it, as a restart has it.
+struct Disk {
+  std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("pin_records_test_{}", ::getpid());
+  base::Log log{test::silent()};
+  base::ManualClock clock;
+  base::Metrics metrics;
+  NodeTable nodes = table({node("a"), node("b")});
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<SessionPins> board;
+
+  Disk() { restart(); }
+  ~Disk() {
+    board.reset();
+    store.reset();
+    std::filesystem::remove_all(folder);
+  }
+  void restart() {
+    board.reset();
+    store.reset();   // commits what is queued
+    auto opened = store::Store::open({folder.string(), {std::string(kPinsTable)}, 1 << 24, 1ms, "test 1"}, log);
+    REQUIRE(opened);
+    store = std::move(*opened);
+    board = std::make_unique<SessionPins>(clock, metrics);
+    REQUIRE(board->load(*store));
+  }
+  void sweep() {
+    for (int i = 0; i < 8; ++i) board->sweep();
+  }
+  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held = 1min) {
+    std::string out;
+    for (const auto& pin : board->pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
+      out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
+    return out;
+  }
+  int records() const {
+    int count = 0;
+    CHECK(store->flush());
+    CHECK(store->scan(kPinsTable, [&](auto, auto) { return ++count > 0; }));
+    return count;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Pins are read as they were written, and nothing else is") {
+  const PinRecord record{"city", {{100, node("a").address}, {106, node("b").address}, {110, nullptr}}, 90s};
+  CHECK(to_text(record) == "2 90 c:city 100 a http://a 106 b http://b 110 - -");
+  for (const auto& text : {to_text(record), std::string("2 1 c:"), std::string("2 1 c:city"), std::string("2 1 c: 0 a http://a")}) {
+    const auto read = pins_from_text(text);
+    REQUIRE(read);
+    CHECK(to_text(*read) == text);
+  }
+  CHECK(to_text(*pins_from_text("1 c:city 5 a http://a")) == "2 600 c:city 5 a http://a");   // of a former version
+  for (const auto* bad : {"", "2 c:", "2 x c:", "3 1 c:", "2 1", "1 c:city 1", "1 c:city 1 a", "1 c: x a http://a", "1 c: 5 a http://a 5 b http://b", "1 c: -1 a http://a"})
+    CHECK_FALSE(pins_from_text(bad));
+}
+
+TEST_CASE("After a restart a session's listed segments keep their nodes") {
+  Disk disk;
+  disk.see("a", 100, 106);
+  CHECK(disk.see("b", 101, 107) == "0=a 106=b");
+  disk.board->prefer(kViewer, "b");
+  disk.restart();
+  CHECK(disk.board->last_node(kViewer) == "b");
+  CHECK(disk.board->preferred(kViewer) == "b");
+  CHECK(disk.see("b", 102, 108) == "0=a 106=b");
+}
+
+TEST_CASE("A change after a restart begins behind what any rendition may have listed") {
+  Disk disk;
+  disk.see("a", 100, 106);
+  disk.restart();
+  CHECK(disk.see("b", 100, 106) == "0=a");
+  CHECK(disk.see("b", 103, 109) == "0=a 107=b");
+}
+
+TEST_CASE("What is written of a session goes with it, or when it does not come back") {
+  Disk disk;
+  disk.see("a", 100, 106);
+  CHECK(disk.records() == 1);
+  CHECK(disk.board->unsaved() == 0);
+  disk.board->release(kViewer);
+  CHECK(disk.records() == 0);
+  disk.see("a", 100, 106);
+  disk.restart();
+  disk.clock.advance(10min - 1s);
+  disk.sweep();
+  CHECK(disk.records() == 1);
+  disk.clock.advance(1s);
+  disk.sweep();
+  CHECK(disk.records() == 0);
+}
+
+TEST_CASE("After a restart the pins of a long window are held as long as without") {
+  Disk disk;
+  disk.see("a", 100, 106, 4h);
+  disk.see("b", 101, 107, 4h);
+  disk.restart();
+  disk.clock.advance(4h - 1s);
+  disk.sweep();
+  CHECK(disk.see("b", 101, 107, 4h) == "0=a 106=b");
+  disk.see("b", 102, 108, 5h + 1min);            // written again, for the window has grown
+  disk.restart();
+  disk.clock.advance(5h);
+  disk.sweep();
+  CHECK(disk.see("b", 102, 108, 5h) == "0=a 106=b");
+}
+
+TEST_CASE("A session that came back stays when the others are forgotten") {
+  Disk disk;
+  disk.see("a", 100, 106);
+  disk.restart();
+  disk.see("a", 101, 107);
+  disk.clock.advance(10min);
+  disk.sweep();
+  CHECK(disk.records() == 1);
+  CHECK(disk.board->last_node(kViewer) == "a");
+}

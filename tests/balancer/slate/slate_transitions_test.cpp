@@ -1,0 +1,170 @@
+#include "balancer/slate/slate_transitions.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "balancer/slate/slates.h"
+#include "balancer/tables.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Disk {
+  std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("turn_book_test_{}", ::getpid());
+  base::Log log{test::silent()};
+  base::Metrics metrics;
+  ~Disk() { std::filesystem::remove_all(folder); }
+  std::unique_ptr<store::Store> open() {
+    auto store = store::Store::open({folder.string(), {std::string(kTurnsTable)}, 1 << 24, 1ms, "test 1"}, log);
+    REQUIRE(store);
+    return std::move(*store);
+  }
+};
+
+const SlateTransitionRecord kRecord{{1'001, 505, 334, 7}, contracts::LinksMode::direct};
+
+}  // namespace
+
+TEST_CASE("A turn is read as it was written, and nothing else is") {
+  CHECK(turn_from_text(to_text(kRecord)) == kRecord);
+  for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"}) CHECK_FALSE(turn_from_text(bad));
+}
+
+TEST_CASE("The first turn of a viewer stands, and is in force once it is on disk") {
+  Disk disk;
+  base::ManualClock clock;
+  auto store = disk.open();
+  SlateTransitions book(clock, disk.metrics);
+  REQUIRE(book.load(*store));
+  CHECK_FALSE(book.find(7));
+  book.begin(7, kRecord);
+  CHECK(book.begin(7, SlateTransitionRecord{}).record == kRecord);
+  REQUIRE(store->flush());
+  REQUIRE(book.find(7));
+  CHECK(book.find(7)->is_in_force);
+  CHECK(book.find(7)->record == kRecord);
+}
+
+TEST_CASE("Turns outlive the process, until their viewers are gone") {
+  Disk disk;
+  base::ManualClock clock;
+  {
+    auto store = disk.open();
+    SlateTransitions book(clock, disk.metrics);
+    REQUIRE(book.load(*store));
+    book.begin(7, kRecord);
+    book.begin(8, kRecord);
+  }
+  {
+    auto store = disk.open();
+    SlateTransitions book(clock, disk.metrics);
+    REQUIRE(book.load(*store));
+    CHECK(book.size() == 2);
+    REQUIRE(book.find(7));
+    CHECK(book.find(7)->is_in_force);
+    clock.advance(kForgetTurnAfter - 1s);
+    CHECK(book.find(7));
+    clock.advance(1s);
+    for (int i = 0; i < 8; ++i) book.sweep({});
+    CHECK(book.size() == 1);
+  }
+  auto store = disk.open();
+  SlateTransitions book(clock, disk.metrics);
+  REQUIRE(book.load(*store));
+  CHECK(book.size() == 1);
+  CHECK_FALSE(book.find(8));
+}
+
+TEST_CASE("A turn is remembered for as long as its viewer's session can last, through a restart in between") {
+  Disk disk;
+  base::ManualClock clock;
+  const auto sweep = [](SlateTransitions& book) {
+    for (int i = 0; i < 8; ++i) book.sweep({});
+  };
+  {
+    auto store = disk.open();
+    SlateTransitions book(clock, disk.metrics);
+    REQUIRE(book.load(*store));
+    book.begin(7, kRecord);
+    clock.advance(48h);
+    sweep(book);
+    CHECK(book.size() == 1);
+  }
+  auto store = disk.open();
+  SlateTransitions book(clock, disk.metrics);
+  REQUIRE(book.load(*store));
+  clock.advance(48h);
+  sweep(book);
+  REQUIRE(book.find(7));
+  CHECK(book.find(7)->record == kRecord);
+}
+
+TEST_CASE("The book is bounded: who was not seen for longest is given up, on disk too, and counted") {
+  Disk disk;
+  base::ManualClock clock;
+  std::size_t left = 0;
+  {
+    auto store = disk.open();
+    SlateTransitions book(clock, disk.metrics, 128);
+    REQUIRE(book.load(*store));
+    for (contracts::SessionId id = 1; id <= 2'000; ++id) {
+      book.begin(id, kRecord);
+      book.find(1);
+    }
+    left = book.size();
+    CHECK(left <= 128);
+    CHECK(book.find(1));
+    CHECK(book.find(2'000));
+    CHECK(disk.metrics.scrape().find("tribune_balancer_turns_given_up_total " + std::to_string(2'000 - left)) != std::string::npos);
+  }
+  auto store = disk.open();
+  SlateTransitions book(clock, disk.metrics, 128);
+  REQUIRE(book.load(*store));
+  CHECK(book.size() == left);
+}
+
+TEST_CASE("The slates' time follows the wall clock forward, never goes back, and a restart does not take it back") {
+  Disk disk;
+  base::ManualClock clock;
+  base::Metrics metrics;
+  const auto texts = std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes);
+  Slates before(clock, disk.log, metrics, texts);
+  const auto start = before.now();
+  clock.step_wall(-1h);
+  clock.advance(5s);
+  CHECK(before.now() == start + 5s);
+  CHECK(before.ahead() == 1h);
+  clock.step_wall(1h + 60s);   // as the other balancers have it
+  CHECK(before.now() == clock.wall_now());
+  CHECK(before.ahead() == 0s);
+  clock.step_wall(-1min);
+  clock.advance(5s);
+  CHECK(before.now() == start + 70s);
+  CHECK(before.ahead() == 1min);
+  {
+    auto store = disk.open();
+    SlateTransitions book(clock, disk.metrics);
+    REQUIRE(book.load(*store));
+    book.sweep({before.now(), before.ahead()});
+  }
+  for (const auto step : {0h, -3h, 1h}) {
+    base::ManualClock later(clock.wall_now() + step);
+    auto store = disk.open();
+    SlateTransitions book(later, disk.metrics);
+    const auto reached = book.load(*store);
+    REQUIRE(reached);
+    REQUIRE(*reached);
+    Slates after(later, disk.log, metrics, texts);
+    after.continue_from(**reached);
+    CHECK(after.now() >= before.now());
+    if (step == 0h) CHECK(after.now() == before.now());
+    if (step == 1h) CHECK(after.now() == later.wall_now());   // it was down for longer than it was ahead
+  }
+}

@@ -1,0 +1,212 @@
+#include "balancer/sources/probe/source_probe.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "balancer/playlist_texts.h"
+#include "balancer/sources/probe/known_media.h"
+#include "http/uri.h"
+
+using namespace tribune;
+using namespace tribune::test;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// An origin that answers each URL with a status, fields and a body; silence for others.
+class ScriptedClient final : public net::HttpClient {
+ public:
+  struct Answer {
+    int status = 200;
+    std::string content_range = {};
+    std::string body = {};
+    std::optional<std::uint64_t> content_length = {};
+  };
+  explicit ScriptedClient(net::EventLoop& loop) : loop_(loop) {}
+
+  std::unique_ptr<net::Fetch> start(net::FetchRequest request, net::FetchHandlers handlers) override {
+    struct Running final : net::Fetch {
+      std::shared_ptr<net::FetchHandlers> handlers;
+      ~Running() override { *handlers = {}; }
+      void resume() override {}
+    };
+    auto running = std::make_unique<Running>();
+    running->handlers = std::make_shared<net::FetchHandlers>(std::move(handlers));
+    requests.push_back(request);
+    const auto found = answers.find(request.url);
+    if (found == answers.end()) return running;
+    loop_.post([handlers = running->handlers, answer = found->second, url = request.url] {
+      if (!handlers->on_head) return;
+      net::FetchHead head;
+      head.status = answer.status;
+      head.final_uri = *http::parse_uri(url);
+      head.content_length = answer.content_length;
+      if (!answer.content_range.empty()) head.headers.add("Content-Range", answer.content_range);
+      handlers->on_head(head);
+      handlers->on_body(answer.body);
+      const auto done = handlers->on_done;
+      done({});
+    });
+    return running;
+  }
+  std::string range_of(const std::string& url) const {
+    for (const auto& request : requests)
+      if (request.url == url) return std::string(request.headers.first("Range").value_or(""));
+    return "not asked";
+  }
+
+  std::map<std::string, Answer> answers;
+  std::vector<net::FetchRequest> requests;
+
+ private:
+  net::EventLoop& loop_;
+};
+
+std::string box(std::string_view type, const std::string& body) {
+  std::string size;
+  for (int i = 4; i-- > 0;) size.push_back(static_cast<char>((body.size() + 8) >> (8 * i) & 0xff));
+  return size + std::string(type) + body;
+}
+
+std::string init_section(std::string_view codec = "ac-3") {
+  const auto stsd = box("stsd", std::string(8, '\0') + box(codec, std::string(28, '\0')));
+  return box("moov", box("trak", box("mdia", box("hdlr", std::string(8, '\0') + "soun") + box("minf", box("stbl", stsd)))));
+}
+
+const http::Uri kBase = *http::parse_uri("http://o/live/index.m3u8?t=1");
+const std::string kMap = "#EXT-X-MAP:URI=\"init.mp4\"\n";
+
+struct Scene {
+  net::EventLoop loop;
+  ScriptedClient client{loop};
+  SourceProbe probe{client, loop};
+  net::FetchRequest like;
+
+  Scene() {
+    like.destinations.allowed_origins = {"http://o"};
+    like.headers.add("If-None-Match", "\"x\"");
+  }
+  ProbeResult look(const hls::Playlist& playlist) {
+    const auto question = probe_question(playlist, kBase);
+    REQUIRE(question);
+    std::optional<ProbeResult> result;
+    probe.begin(*question, like, [&](ProbeResult found) {
+      result = std::move(found);
+      loop.stop();
+    });
+    loop.run();
+    REQUIRE(result);
+    CHECK_FALSE(probe.is_looking());
+    return *result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the newest segment of a live playlist is looked at, the first one of an ended playlist, and no gap") {
+  CHECK(probe_question(live(5, 8), kBase)->segment.url == "http://o/live/seg7.ts");
+  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-ENDLIST\n"), kBase)->segment.url == "http://o/live/seg5.ts");
+  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase)->segment.url == "http://o/live/seg7.ts");
+  CHECK(probe_question(live(5, 8), kBase)->duration == 2s);
+  CHECK_FALSE(probe_question(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase));
+}
+
+TEST_CASE("the init section is the one that holds for the segment, with its byte range") {
+  const auto question = probe_question(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:2,\na.m4s\n"
+                                                   "#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"
+                                                   "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"next.mp4\"\n"),
+                                       kBase);
+  REQUIRE(question);
+  CHECK(question->init.url == "http://o/live/all.mp4");
+  CHECK(question->init.range == hls::SubRange{700, 10});
+  CHECK(question->segment.range == hls::SubRange{5'000, 710});
+}
+
+TEST_CASE("only the beginning is asked for, of known destinations, and the whole length gives the bandwidth") {
+  Scene s;
+  s.client.answers["http://o/live/init.mp4"] = {206, "bytes 0-99/100", init_section()};
+  s.client.answers["http://o/live/seg7.ts"] = {206, "bytes 0-524287/1000000", std::string(524'288, 'x')};
+  const auto result = s.look(live(5, 8, "seg", kMap));
+  CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
+  CHECK(result.bandwidth_bps == 4'000'000);
+  CHECK_FALSE(result.error);
+  CHECK(s.client.range_of("http://o/live/seg7.ts") == "bytes=0-524287");
+  for (const auto& request : s.client.requests) {
+    CHECK(request.destinations.allowed_origins == s.like.destinations.allowed_origins);
+    CHECK_FALSE(request.headers.first("If-None-Match"));
+  }
+}
+
+TEST_CASE("an origin that knows no ranges is read no further than needed") {
+  Scene s;
+  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+  s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(2'000'000, 'x'), 2'000'000};
+  CHECK(s.look(live(5, 8, "seg", kMap)).bandwidth_bps == 8'000'000);
+}
+
+TEST_CASE("what comes from elsewhere in the file, or not at all, is an error that leaves what the other file says") {
+  for (const auto& bad : std::vector<ScriptedClient::Answer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
+    CAPTURE(bad.status);
+    Scene s;
+    s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+    s.client.answers["http://o/live/seg7.ts"] = bad;
+    const auto result = s.look(live(5, 8, "seg", kMap));
+    CHECK(result.error);
+    CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
+    CHECK(result.bandwidth_bps == 0);
+  }
+}
+
+TEST_CASE("a byte range that an origin ignores is not taken for the file's beginning") {
+  Scene s;
+  s.client.answers["http://o/live/all.mp4"] = {200, "", init_section(), 100};
+  const auto result = s.look(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
+  CHECK(result.facts.empty());
+  CHECK(result.error);
+}
+
+TEST_CASE("a silent origin ends the look at its deadline") {
+  Scene s;
+  s.like.deadlines.total = 20ms;
+  const auto result = s.look(live(5, 8));
+  REQUIRE(result.error);
+  CHECK(result.error->kind == base::ErrorKind::timeout);
+}
+
+TEST_CASE("what a generation's media says is kept; a failed look is made again later, another generation is looked at anew") {
+  Scene s;
+  KnownMedia media(s.client, s.loop);
+  base::SteadyTime now{};
+  std::vector<KnownMedia::Result> results;
+  const auto look = [&](const std::string& generation) {
+    media.look(generation, live(5, 8, "seg", kMap), kBase, s.like, now, [&](KnownMedia::Result result, const std::optional<base::Error>&) {
+      results.push_back(result);
+      s.loop.stop();
+    });
+    if (media.is_looking()) s.loop.run();
+  };
+  s.client.answers["http://o/live/init.mp4"] = {404};
+  s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(1'000, 'x')};
+  look("a");
+  CHECK(media.variant(std::nullopt, 5'000'000).bandwidth_bps == 5'000'000);
+  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+  look("a");
+  CHECK(results == std::vector{KnownMedia::Result::failed});
+  now += 31s;
+  look("a");
+  CHECK(media.variant(std::nullopt, 5'000'000).bandwidth_bps == 5'000);
+  CHECK(media.variant(std::nullopt, 5'000'000).average_bandwidth_bps == 4'000);
+  CHECK(media.variant(7'000, 5'000'000).bandwidth_bps == 7'000);
+  CHECK(media.variant(1'000, 5'000'000).bandwidth_bps == 4'000);
+  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section("ec-3")};
+  now += 1h;
+  look("a");
+  CHECK(media.variant(std::nullopt, 1).media.codecs == std::vector<std::string>{"ac-3"});
+  look("b");
+  CHECK(media.variant(std::nullopt, 1).media.codecs == std::vector<std::string>{"ec-3"});
+  CHECK(results == std::vector{KnownMedia::Result::failed, KnownMedia::Result::found, KnownMedia::Result::found});
+}

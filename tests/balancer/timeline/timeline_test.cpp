@@ -1,0 +1,406 @@
+#include "balancer/timeline/timeline.h"
+
+#include <doctest/doctest.h>
+
+#include "balancer/playlist_texts.h"
+#include "base/clock.h"
+
+using namespace tribune;
+using namespace tribune::test;
+using namespace std::chrono_literals;
+using balancer::Timeline;
+using Verdict = Timeline::Verdict;
+
+namespace {
+
+struct Scene {
+  base::ManualClock clock;
+  int epochs = 0;
+  std::int64_t expires = 1000;
+  std::int64_t pace = 0;
+  Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
+
+  Timeline::Outcome see(const hls::Playlist& source, const std::string& track = "v") {
+    auto outcome = timeline.observe(track, source, expires, clock.steady_now(), {}, 0, pace);
+    if (!outcome) FAIL(outcome.error().text);
+    return *outcome;
+  }
+  std::string epoch_at(const hls::Playlist& playlist, std::size_t segment) { return timeline.generation(playlist.segments.at(segment).generation).epoch; }
+  void restart_process(const std::vector<std::string>& tracks = {"v"}) {
+    const auto now = clock.steady_now();
+    const auto wall = clock.wall_now();
+    const auto channel = timeline.save_channel(now, wall);
+    std::vector<std::string> records;
+    for (const auto& track : tracks) records.push_back(timeline.save_track(track, now, wall));
+    timeline = Timeline{[this] { return "e" + std::to_string(epochs++); }};
+    timeline.load_channel(channel, now, wall);
+    for (std::size_t i = 0; i < tracks.size(); ++i) timeline.load_track(tracks[i], records[i], now, wall);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a source that goes on is shown as it is, in one epoch") {
+  Scene s;
+  const auto first = live(10, 15);
+  const auto shown = s.see(first);
+  CHECK(shown.verdict == Verdict::first);
+  CHECK(hls::write(*shown.playlist, {}) == hls::write(first, {}));
+  s.clock.advance(2s);
+  CHECK(s.see(live(11, 16)).verdict == Verdict::newer);
+  CHECK(s.epochs == 1);
+}
+
+TEST_CASE("a source that restarts goes on above what was listed, in a new epoch, with the old tail before it") {
+  Scene s;
+  s.see(live(100, 105));
+  s.clock.advance(2s);
+  const auto shown = s.see(live(0, 2));
+  CHECK(shown.verdict == Verdict::restarted);
+  CHECK(shown.playlist->media_sequence == 102);
+  REQUIRE(shown.playlist->segments.size() == 5);
+  CHECK(shown.playlist->segments[3].msn == 105);
+  CHECK(shown.playlist->segments[3].discontinuities == 1);
+  CHECK(s.epoch_at(*shown.playlist, 2) == "e0");
+  CHECK(s.epoch_at(*shown.playlist, 3) == "e1");
+  s.clock.advance(20s);
+  const auto later = s.see(live(4, 9));
+  CHECK(later.verdict == Verdict::newer);
+  CHECK(later.playlist->media_sequence == 109);
+  CHECK(later.playlist->discontinuity_sequence == 1);
+  CHECK(later.playlist->segments.size() == 5);
+  CHECK(s.epochs == 2);
+}
+
+TEST_CASE("numbers never go back over many restarts") {
+  Scene s;
+  std::int64_t listed_to = 0, first = 0, discontinuity = 0;
+  for (int run = 0; run < 20; ++run) {
+    for (int end = 1; end < 12; ++end) {
+      s.clock.advance(2s);
+      const auto shown = s.see(live(std::max(0, end - 4), end, "run" + std::to_string(run) + "-")).playlist;
+      CHECK(shown->end_msn() > listed_to);
+      CHECK(shown->media_sequence >= first);
+      CHECK(shown->segments.back().discontinuity_sequence >= discontinuity);
+      listed_to = shown->end_msn();
+      first = shown->media_sequence;
+      discontinuity = shown->segments.back().discontinuity_sequence;
+    }
+  }
+  CHECK(s.epochs == 20);
+}
+
+TEST_CASE("an older copy of the playlist is passed over, and is no restart") {
+  Scene s;
+  s.see(live(10, 15));
+  const auto older = s.see(live(8, 13));
+  CHECK(older.verdict == Verdict::older_copy);
+  CHECK_FALSE(older.playlist);
+  s.clock.advance(2s);
+  CHECK(s.see(live(11, 16)).verdict == Verdict::newer);
+  CHECK(s.epochs == 1);
+}
+
+TEST_CASE("a few numbers back with other names is a restart") {
+  Scene s;
+  s.see(live(0, 5, "monday"));
+  CHECK(s.see(live(0, 3, "tuesday")).verdict == Verdict::restarted);
+}
+
+TEST_CASE("reused names are a restart when the end goes back by more than a copy can lack, or for longer") {
+  Scene s;
+  s.see(live(0, 10));
+  CHECK(s.see(live(0, 3)).verdict == Verdict::restarted);
+  Scene t;
+  t.see(live(0, 5));
+  CHECK(t.see(live(0, 3)).verdict == Verdict::older_copy);
+  t.clock.advance(5s);
+  CHECK(t.see(live(0, 3)).verdict == Verdict::older_copy);
+  t.clock.advance(2s);
+  CHECK(t.see(live(0, 4)).verdict == Verdict::restarted);
+}
+
+TEST_CASE("the same names and numbers at another date are a restart") {
+  const auto dated = [](const std::string& date) {
+    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PROGRAM-DATE-TIME:" + date + "\n#EXTINF:2,\na0.ts\n");
+  };
+  Scene s;
+  s.see(dated("2026-01-01T12:00:00Z"));
+  CHECK(s.see(dated("2026-01-01T12:00:01Z")).verdict == Verdict::newer);
+  CHECK(s.see(dated("2026-01-02T12:00:00Z")).verdict == Verdict::restarted);
+}
+
+TEST_CASE("a jump ahead that time does not allow is a restart once a second playlist confirms it, and none after a long sleep") {
+  Scene s;
+  s.see(live(10, 15));
+  s.clock.advance(2s);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);   // the same copy again
+  s.clock.advance(1s);
+  const auto shown = s.see(live(5001, 5006));
+  CHECK(shown.verdict == Verdict::restarted);
+  CHECK(shown.playlist->end_msn() == 20);
+  Scene t;
+  t.see(live(10, 15));
+  t.clock.advance(3h);
+  CHECK(t.see(live(5000, 5005)).verdict == Verdict::newer);
+}
+
+TEST_CASE("a jump ahead while the balancer was away is no error, and shown once a second playlist confirms it") {
+  Scene s;
+  s.see(live(10, 15));
+  s.restart_process();
+  const auto outcome = s.see(live(5000, 5005));
+  CHECK(outcome.verdict == Verdict::unconfirmed);
+  CHECK_FALSE(outcome.playlist);
+  s.clock.advance(1s);
+  const auto shown = s.see(live(5001, 5006));
+  CHECK(shown.verdict == Verdict::restarted);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->media_sequence >= 15);
+}
+
+TEST_CASE("a jump ahead that stands still is believed in time") {
+  Scene s;
+  s.see(live(10, 15));
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
+  s.clock.advance(2s);
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::restarted);
+}
+
+TEST_CASE("numbers that were once enormous are never listed, and the channel goes on with its own") {
+  const auto enormous = live((std::int64_t{1} << 60) - 6, (std::int64_t{1} << 60) - 1);
+  Scene s;
+  SUBCASE("at the very first") { CHECK_FALSE(s.see(enormous).playlist); }
+  SUBCASE("later") {
+    s.see(live(9, 14));
+    s.clock.advance(1s);
+    const auto outcome = s.see(enormous);
+    CHECK(outcome.verdict == Verdict::unconfirmed);
+    CHECK_FALSE(outcome.playlist);
+  }
+  SUBCASE("first after a restart of the balancer") {
+    s.see(live(9, 14));
+    s.restart_process();
+    CHECK_FALSE(s.see(enormous).playlist);
+  }
+  SUBCASE("in another rendition") {
+    s.see(live(9, 14));
+    const auto outcome = s.timeline.observe("w", enormous, 1, s.clock.steady_now());
+    REQUIRE(outcome);
+    CHECK_FALSE(outcome->playlist);
+  }
+  s.clock.advance(1s);
+  CHECK(s.see(live(10, 15)).playlist->media_sequence == 10);
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(11, 16)).playlist->end_msn() == 16);
+  CHECK(s.see(live(0, 2)).playlist->end_msn() == 18);
+}
+
+TEST_CASE("a discontinuity sequence that was once enormous is never listed") {
+  Scene s;
+  s.see(live(9, 14));
+  s.clock.advance(3h);
+  const auto huge = "#EXT-X-DISCONTINUITY-SEQUENCE:" + std::to_string((std::int64_t{1} << 60) - 1) + "\n";
+  CHECK(s.see(live(5000, 5005, "seg", huge)).verdict == Verdict::unconfirmed);
+  s.clock.advance(1s);
+  const auto shown = s.see(live(5001, 5006));
+  CHECK(shown.verdict == Verdict::newer);
+  CHECK(shown.playlist->discontinuity_sequence == 0);
+}
+
+TEST_CASE("enormous numbers that stay are counted from below, alike in every process, and leave room above them") {
+  const std::int64_t clock_ns = 1'100'000'000'123'456'789;
+  Scene s, other;
+  for (auto* scene : {&s, &other}) {
+    CHECK_FALSE(scene->see(live(clock_ns, clock_ns + 5)).playlist);
+    scene->clock.advance(2s);
+  }
+  CHECK(s.see(live(clock_ns + 1, clock_ns + 6)).playlist->media_sequence == 123'456'790);
+  CHECK(other.see(live(clock_ns + 2, clock_ns + 7)).playlist->media_sequence == 123'456'791);
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(clock_ns + 3, clock_ns + 8)).playlist->end_msn() == 123'456'797);
+}
+
+TEST_CASE("a record that leaves no room for numbers above it is no record") {
+  Scene s;
+  s.see(live(9, 14));
+  auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
+  auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
+  const auto huge = std::to_string((std::int64_t{1} << 60) - 1);
+  const auto at = record.find("\"listed_to\":14");
+  REQUIRE(at != std::string::npos);
+  record.replace(at, 14, "\"listed_to\":" + huge);
+  channel.replace(channel.find("\"forgotten_to\":0"), 16, "\"forgotten_to\":" + huge);
+  s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
+  s.timeline.load_channel(channel, s.clock.steady_now(), s.clock.wall_now());
+  s.timeline.load_track("v", record, s.clock.steady_now(), s.clock.wall_now());
+  CHECK(s.see(live(9, 14)).verdict == Verdict::first);
+  s.clock.advance(2s);
+  CHECK(s.see(live(0, 2)).playlist->end_msn() == 16);
+}
+
+TEST_CASE("names that change with every refresh do not restart the channel every time") {
+  Scene s;
+  s.see(live(0, 5, "a"));
+  for (int i = 1; i < 5; ++i) {
+    s.clock.advance(1s);
+    s.see(live(0, 5, "b" + std::to_string(i)));
+  }
+  CHECK(s.epochs == 2);
+}
+
+TEST_CASE("all tracks of a channel restart into one epoch with equal numbers for equal moments") {
+  Scene s;
+  s.see(live(100, 105, "v"), "v");
+  s.see(live(100, 106, "a"), "a");
+  s.clock.advance(2s);
+  const auto video = s.see(live(0, 2, "v"), "v").playlist;
+  s.clock.advance(1s);
+  const auto still_old = s.see(live(100, 106, "a"), "a");
+  CHECK(still_old.verdict == Verdict::newer);
+  s.clock.advance(1s);
+  const auto audio = s.see(live(0, 3, "a"), "a").playlist;
+  CHECK(s.epochs == 2);
+  CHECK(video->segments.back().msn == 107);   // the second of the new run
+  CHECK(audio->segments.back().msn == 108);   // the third
+  CHECK(video->segments.back().discontinuity_sequence == audio->segments.back().discontinuity_sequence);
+  CHECK(video->segments[video->segments.size() - 3].gap);   // 105, which only the audio had
+}
+
+TEST_CASE("a track that slept through a restart joins the new epoch even when its numbers look well") {
+  Scene s;
+  s.see(live(10, 15, "v"), "v");
+  s.see(live(10, 15, "a"), "a");
+  s.clock.advance(2s);
+  s.see(live(0, 2, "v"), "v");
+  s.clock.advance(60s);
+  const auto audio = s.see(live(20, 25, "a"), "a").playlist;
+  CHECK(s.epoch_at(*audio, audio->segments.size() - 1) == "e1");
+  CHECK(audio->segments.back().msn == 15 + 24);
+}
+
+TEST_CASE("a source that does not count the discontinuities it drops is counted for") {
+  Scene s;
+  const auto text = [](std::int64_t first, bool marked) {
+    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" + (marked ? "#EXT-X-DISCONTINUITY\n" : "") +
+                       "#EXTINF:2,\ns" + std::to_string(first) + "\n#EXTINF:2,\ns" + std::to_string(first + 1) + "\n");
+  };
+  CHECK(s.see(text(5, true)).playlist->segments.back().discontinuity_sequence == 1);
+  const auto next = s.see(text(6, false)).playlist;
+  CHECK(next->discontinuity_sequence == 1);
+  CHECK(next->segments.back().discontinuity_sequence == 1);
+}
+
+TEST_CASE("a window that grows backwards is cut where it began") {
+  Scene s;
+  s.see(live(10, 15));
+  CHECK(s.see(live(8, 16)).playlist->media_sequence == 10);
+}
+
+TEST_CASE("after a restart of the balancer the numbering, the epoch and the expiries are the same") {
+  Scene s;
+  s.see(live(100, 105));
+  s.clock.advance(2s);
+  s.see(live(0, 2));
+  s.expires = 2000;
+  s.clock.advance(2s);
+  s.see(live(0, 3));
+  s.restart_process();
+  s.expires = 3000;
+  s.clock.advance(2s);
+  const auto outcome = s.see(live(0, 4));
+  CHECK(outcome.verdict == Verdict::newer);
+  CHECK(outcome.playlist->segments.back().msn == 108);
+  CHECK(s.epoch_at(*outcome.playlist, outcome.playlist->segments.size() - 1) == "e1");
+  CHECK(outcome.playlist->segments.back().discontinuity_sequence == 1);
+  CHECK(s.timeline.expiry("v", 106) == 1000);
+  CHECK(s.timeline.expiry("v", 107) == 2000);
+  CHECK(s.timeline.expiry("v", 108) == 3000);
+  CHECK(s.epochs == 2);
+}
+
+TEST_CASE("a source that restarted while the balancer was down is noticed") {
+  Scene s;
+  s.see(live(100, 105));
+  s.restart_process();
+  s.clock.advance(30s);
+  const auto outcome = s.see(live(0, 3));
+  CHECK(outcome.verdict == Verdict::restarted);
+  CHECK(outcome.playlist->media_sequence == 105);
+  CHECK(outcome.playlist->discontinuity_sequence == 1);
+  CHECK(s.epoch_at(*outcome.playlist, 0) == "e1");
+}
+
+TEST_CASE("a track that is forgotten keeps later numbers above its own, in this process and the next") {
+  Scene s;
+  s.see(live(100, 105, "old"), "old");
+  s.see(live(0, 5, "v"), "v");
+  s.timeline.forget("old");
+  s.restart_process();
+  s.clock.advance(2s);
+  CHECK(s.see(live(0, 2, "w"), "v").playlist->segments.back().msn == 106);
+}
+
+TEST_CASE("after the end of a playlist nothing of it is joined to the next run") {
+  Scene s;
+  const std::string end = "#EXT-X-ENDLIST\n";
+  s.see(playlist_of(live_text(0, 5, "monday") + end));
+  s.clock.advance(1h);
+  const auto shown = s.see(live(0, 2, "tuesday")).playlist;
+  CHECK(shown->media_sequence == 5);
+  CHECK(shown->segments.size() == 2);
+  CHECK(shown->discontinuity_sequence == 1);
+}
+
+TEST_CASE("an ended track can get a new expiry") {
+  Scene s;
+  s.see(live(10, 15));
+  CHECK(s.timeline.expiry("v", 12) == 1000);
+  s.timeline.renew("v", 5000);
+  CHECK(s.timeline.expiry("v", 10) == 5000);
+}
+
+TEST_CASE("the pace of a segment's links is fixed when it is listed, over a restart of the balancer too") {
+  Scene s;
+  s.see(live(10, 15));
+  s.pace = 4'000;
+  s.see(live(11, 16));
+  s.restart_process();
+  s.pace = 6'000;
+  s.see(live(12, 17));
+  CHECK(s.timeline.pace_kbps("v", 14) == 0);
+  CHECK(s.timeline.pace_kbps("v", 15) == 4'000);
+  CHECK(s.timeline.pace_kbps("v", 16) == 6'000);
+  CHECK(s.timeline.expiry("v", 16) == 1000);
+}
+
+TEST_CASE("damaged records are ignored") {
+  Scene s;
+  s.see(live(100, 105));
+  const auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
+  const auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
+  for (std::size_t length = 0; length < record.size(); ++length) {
+    Timeline timeline{[] { return std::string("x"); }};
+    timeline.load_channel(channel.substr(0, length), s.clock.steady_now(), s.clock.wall_now());
+    timeline.load_track("v", record.substr(0, length), s.clock.steady_now(), s.clock.wall_now());
+    CHECK(timeline.observe("v", live(0, 3), 1, s.clock.steady_now())->verdict == Verdict::first);
+  }
+}
+
+TEST_CASE("parts that vanish are an older copy") {
+  Scene s;
+  const std::string parts = "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
+  s.see(playlist_of(live_text(10, 15) + parts));
+  CHECK(s.see(live(10, 15)).verdict == Verdict::older_copy);
+  CHECK(s.see(live(10, 16)).verdict == Verdict::newer);
+}
+
+TEST_CASE("a playlist without segments says nothing") {
+  Scene s;
+  const auto outcome = s.timeline.observe("v", playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"), 1, s.clock.steady_now());
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().fault == base::Fault::origin);
+}

@@ -1,0 +1,363 @@
+#include "balancer/viewer/playlist_request_flow.h"
+
+#include "balancer/stage.h"
+
+using namespace tribune;
+using namespace tribune::balancer;
+using namespace std::chrono_literals;
+using test::kVhs;
+using test::Stage;
+
+namespace {
+
+std::string token_in(const std::string& base) { return base.substr(base.find('~') + 1, base.rfind('/') - base.find('~') - 1); }
+
+std::string link_query(Stage& s, const std::string& channel, const std::string& path = "v/seg1.ts") {
+  return contracts::signed_query(s.keys, {channel, "e1", path, "", base::unix_seconds(s.clock.wall_now()) + 3600}, s.clock.wall_now());
+}
+
+}  // namespace
+
+TEST_CASE("The bare URL opens a session and names it in every child") {
+  Stage s;
+  const auto outcome = s.get("/live/demo/index.m3u8");
+  REQUIRE(outcome->status() == 200);
+  CHECK(outcome->header("Cache-Control") == "no-store");
+  CHECK(s.admission.sessions("demo") == 1);
+  const auto token = token_in("/live/demo/" + outcome->body().substr(6));
+  const auto read = contracts::read_token(s.keys, "demo", token, test::kNow, test::kSkew);
+  REQUIRE(read);
+  CHECK(outcome->note.session == contracts::session_name(read->session));
+  CHECK_FALSE(outcome->is_open);
+}
+
+TEST_CASE("The bare URL with a token goes on with that session") {
+  Stage s;
+  const auto token = token_in(s.open("demo"));
+  const auto again = s.get("/live/demo/index.m3u8?session=" + token);
+  CHECK(again->body() == "under ~" + token + "/");
+  CHECK(s.admission.sessions() == 1);
+}
+
+TEST_CASE("HEAD of the bare URL takes no place") {
+  Stage s;
+  CHECK(s.get("/live/demo/index.m3u8", {}, http::Method::head)->status() == 200);
+  CHECK(s.admission.sessions() == 0);
+}
+
+TEST_CASE("An unknown channel, a forged token and another channel's token are refused with their reason") {
+  Stage s;
+  const auto base = s.open("demo");
+  CHECK(s.get("/live/none/index.m3u8")->status() == 404);
+  CHECK(s.get("/live/none/index.m3u8")->body().find("/problems/channel-unknown") != std::string::npos);
+  for (const auto& target : {std::string("/live/demo/~x/v.m3u8"), "/live/redirect/~" + token_in(base) + "/v.m3u8", std::string("/live/demo/index.m3u8?session="),
+                             "/live/demo/index.m3u8?session=" + token_in(base) + "A"}) {
+    CAPTURE(target);
+    const auto outcome = s.get(target);
+    CHECK(outcome->status() == 403);
+    CHECK(outcome->body().find("/problems/session-invalid") != std::string::npos);
+    CHECK(outcome->note.reason == "session_invalid");
+  }
+  CHECK(s.admission.sessions() == 1);
+  CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"session_invalid\"}") == 2);
+}
+
+TEST_CASE("A media playlist is rendered by the session's pins and can be revalidated") {
+  Stage s;
+  const auto base = s.open("direct");
+  const auto outcome = s.get(base + "v.m3u8?CMCD=bl%3D1");
+  CHECK(outcome->body() == "media 0=http://s:81");
+  CHECK(outcome->note.node == "stadium");
+  CHECK(outcome->note.reason == "default_group");
+  CHECK(outcome->note.cache == "hit");
+  CHECK(s.asked.back() == "direct v.m3u8?CMCD=bl%3D1");
+  CHECK(s.get(base + "v.m3u8", {{"If-None-Match", outcome->header("ETag")}})->status() == 304);
+  CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"ok\"}") == 1);
+  CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"not_modified\"}") == 1);
+}
+
+TEST_CASE("The multivariant playlist within a session is the shared one") {
+  Stage s;
+  CHECK(s.get(s.open("direct") + "index.m3u8")->body() == "multivariant");
+}
+
+TEST_CASE("The player decides the links mode when the session is opened, and keeps it") {
+  Stage s;
+  const auto vhs = s.open("demo", kVhs), browser = s.open("demo", {{"User-Agent", "Mozilla/5.0 Chrome/120"}});
+  CHECK(s.get(vhs + "v.m3u8")->body() == "media 0=http://s:81");
+  CHECK(s.get(browser + "v.m3u8", kVhs)->body() == "media");
+}
+
+TEST_CASE("When the node dies, new segments come from another and listed text stays") {
+  Stage s;
+  s.hear("stadium");
+  const auto base = s.open("direct");
+  s.get(base + "v.m3u8");
+  s.lose("stadium");
+  CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://s:81");
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 101, 107);
+  CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://s:81 106=http://c:82");
+  s.playlists["a.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 100, 107);
+  CHECK(s.get(base + "a.m3u8")->body() == "media 0=http://s:81 106=http://c:82");
+}
+
+TEST_CASE("When the node dies, players that bear it get all links from another") {
+  Stage s;
+  s.hear("stadium");
+  const auto base = s.open("demo", kVhs);
+  s.get(base + "v.m3u8", kVhs);
+  s.lose("stadium");
+  CHECK(s.get(base + "v.m3u8", kVhs)->body() == "media 0=http://c:82");
+}
+
+TEST_CASE("The cache that the client named serves it, from the next segment on, and to the end of the session") {
+  Stage s;
+  const auto base = s.open("direct", {}, "?cache=city");
+  CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://c:82");
+  const auto moved = s.get(base + "v.m3u8", {{"X-Cache-Id", "stadium"}});
+  CHECK(moved->note.reason == "client_cache");
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 101, 107);
+  CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://c:82 106=http://s:81");
+  CHECK(s.get(base + "v.m3u8?cache=nowhere")->body() == "media 0=http://c:82 106=http://s:81");
+}
+
+TEST_CASE("A segment in redirect mode goes to the session's node of this moment") {
+  Stage s;
+  s.hear("stadium");
+  const auto base = s.open("redirect");
+  const auto query = link_query(s, "redirect");
+  const auto first = s.get(base + "v/seg1.ts?" + query + "&CMCD=x");
+  CHECK(first->status() == 307);
+  CHECK(first->header("Location") == "http://s:81/media/redirect/e1/v/seg1.ts?" + query + "&CMCD=x");
+  CHECK(first->header("Cache-Control") == "no-store");
+  CHECK(first->note.node == "stadium");
+  s.lose("stadium");
+  CHECK(s.get(base + "v/seg1.ts?" + query)->header("Location").starts_with("http://c:82/"));
+  CHECK(s.metric("tribune_balancer_redirects_total{result=\"ok\"}") == 2);
+  CHECK(s.asked.size() == 1);
+}
+
+TEST_CASE("Forged and expired links are not redirected") {
+  Stage s;
+  const auto base = s.open("redirect");
+  const auto query = link_query(s, "redirect");
+  CHECK(s.get(base + "v/seg2.ts?" + query)->status() == 403);
+  CHECK(s.get(base + "v/seg1.ts?" + link_query(s, "demo"))->body().find("link-invalid") != std::string::npos);
+  s.clock.advance(2h);
+  const auto late = s.get(base + "v/seg1.ts?" + query);
+  CHECK(late->status() == 403);
+  CHECK(late->body().find("/problems/link-expired") != std::string::npos);
+}
+
+TEST_CASE("If every node is silent the last one heard serves anyway") {
+  Stage s;
+  s.hear("stadium");
+  s.lose("stadium");
+  s.lose("city");
+  for (int i = 0; i < 20; ++i) {
+    s.clock.advance(100ms);
+    s.nodes.check();
+  }
+  const auto base = s.open("direct");
+  const auto outcome = s.get(base + "v.m3u8");
+  CHECK(outcome->body() == "media 0=http://s:81");
+  CHECK(outcome->note.reason == "least_bad");
+}
+
+TEST_CASE("Without any node playlists name the balancer, and segments get a problem") {
+  Stage s;
+  s.nodes.configure({}, 1800ms);
+  const auto base = s.open("direct");
+  CHECK(s.get(base + "v.m3u8")->body() == "media");
+  const auto outcome = s.get(base + "v/seg1.ts?" + link_query(s, "direct"));
+  CHECK(outcome->status() == 503);
+  CHECK(outcome->body().find("/problems/node-unavailable") != std::string::npos);
+}
+
+TEST_CASE("A viewer waits for a playlist that is not there yet") {
+  Stage s;
+  const auto base = s.open("direct");
+  s.playlists["late.m3u8"] = nullptr;
+  const auto outcome = s.get(base + "late.m3u8?_HLS_msn=107&_HLS_part=1");
+  CHECK(s.asked.back() == "direct late.m3u8?_HLS_msn=107&_HLS_part=1");
+  CHECK(outcome->status() == 0);
+  CHECK(outcome->is_open);
+  REQUIRE(s.waiting.size() == 1);
+  s.waiting[0](PlaylistAnswer{s.playlists["v.m3u8"], false, true});
+  CHECK(outcome->status() == 200);
+  CHECK(outcome->note.cache == "waited");
+  CHECK_FALSE(outcome->is_open);
+}
+
+TEST_CASE("A viewer who leaves while waiting is forgotten, and its answer harms nobody") {
+  Stage s;
+  const auto base = s.open("direct");
+  s.playlists["late.m3u8"] = nullptr;
+  const auto leaves = s.get(base + "late.m3u8"), stays = s.get(base + "late.m3u8");
+  REQUIRE(leaves->gone);
+  std::exchange(leaves->gone, {})();
+  CHECK_FALSE(leaves->is_open);
+  for (auto& answer : s.waiting) answer(PlaylistAnswer{s.playlists["v.m3u8"], false, true});
+  CHECK(leaves->status() == 0);
+  CHECK(stays->status() == 200);
+  CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"gone\"}") == 1);
+}
+
+TEST_CASE("A source that fails gives a problem, and no session is held for it") {
+  Stage s;
+  s.playlists.erase("index.m3u8");
+  const auto outcome = s.get("/live/demo/index.m3u8");
+  CHECK(outcome->status() == 404);
+  CHECK(outcome->header("Content-Type") == "application/problem+json");
+  CHECK_FALSE(outcome->response->headers.first("Retry-After"));
+  CHECK(s.admission.sessions() == 0);
+}
+
+TEST_CASE("A stale playlist says so in the log and the metrics") {
+  Stage s;
+  const auto base = s.open("direct");
+  s.is_stale = true;
+  CHECK(s.get(base + "v.m3u8")->note.cache == "stale");
+  CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"stale\"}") == 1);
+}
+
+TEST_CASE("A session lives for three target durations after its last playlist") {
+  Stage s;
+  const auto base = s.open("direct");
+  s.get(base + "v.m3u8");
+  CHECK(s.pins.size() == 1);
+  const auto sweep = [&] { s.admission.tick([&](auto id) { s.pins.release(id); }); };
+  s.clock.advance(17s);
+  sweep();
+  CHECK(s.admission.sessions() == 1);
+  s.clock.advance(3s);
+  sweep();
+  CHECK(s.admission.sessions() == 0);
+  CHECK(s.pins.size() == 0);
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.admission.sessions() == 1);
+}
+
+TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
+  Stage s;
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // 1,000 segments of 6 s
+  SUBCASE("as long as its segments") {}
+  SUBCASE("as the bound says") { s.ended_session_idle = 95min; }
+  s.publish();
+  const auto base = s.open("direct");
+  s.get(base + "v.m3u8");
+  const auto sleep = [&](std::chrono::minutes time) {
+    for (; time > 0min; time -= 10min) {
+      s.clock.advance(10min);
+      s.admission.tick();
+    }
+  };
+  sleep(90min);
+  CHECK(s.admission.sessions() == 1);
+  CHECK(s.get(base + "v.m3u8")->status() == 200);   // another variant, half way
+  sleep(90min);
+  CHECK(s.admission.sessions() == 1);
+  sleep(20min);
+  CHECK(s.admission.sessions() == 0);
+}
+
+TEST_CASE("A request speaks for its client's network once, however often it renews the session") {
+  Stage s;
+  access::AccessSettings settings;
+  settings.max_networks_per_session = 1;
+  s.admission.configure(settings, {{"direct", 5}});
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // renewed once more, for longer
+  s.address = "10.1.0.1";
+  const auto base = s.open("direct");
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.metric("tribune_access_shared_requests_total") == 0);
+  s.address = "10.2.0.1";
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.metric("tribune_access_shared_requests_total") == 1);
+}
+
+TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown out") {
+  Stage s;
+  Stage former;
+  const auto foreign = former.open("direct");
+  const auto base = s.open("direct");
+  s.open("direct");
+  s.open("direct");
+  const auto refused = s.get("/live/direct/index.m3u8");
+  CHECK(refused->status() == 403);
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+  CHECK(s.get(foreign + "v.m3u8")->body() == "media 0=http://s:81");
+  CHECK(s.admission.sessions() == 3);
+  CHECK(s.pins.size() == 1);
+}
+
+TEST_CASE("A new configuration is in force for the next request, and sessions stay") {
+  Stage s;
+  const auto base = s.open("demo");
+  auto next = std::make_shared<EventView>(*s.view.get());
+  auto event = std::make_shared<contracts::Event>(*next->event);
+  event->channels.pop_back();
+  next->event = event;
+  s.view.publish(next);
+  CHECK(s.get("/live/redirect/index.m3u8")->status() == 404);
+  CHECK(s.get(base + "v.m3u8")->status() == 200);
+}
+
+namespace {
+
+/// Two viewers, one at each node, and a reading that ends with MSN 106 and that "stadium" does not fill yet.
+struct Gated : Stage {
+  std::shared_ptr<SnapshotHold> gate = std::make_shared<SnapshotHold>();
+  std::string slow, quick;
+
+  Gated() {
+    hear("stadium");
+    hear("city");
+    slow = open("direct", {}, "?cache=stadium");
+    quick = open("direct", {}, "?cache=city");
+    const auto former = std::make_shared<test::FakeSnapshot>(false, 100, 106);
+    former->set_gate(gate);
+    const auto newest = std::make_shared<test::FakeSnapshot>(false, 101, 107);
+    newest->set_gate(gate);
+    playlists["v.m3u8"] = newest;
+    gate->hold(1, former, {"stadium"});
+  }
+  ~Gated() { gate->forget(); }
+  void turn() {
+    loop.post([this] { loop.stop(); });
+    loop.run();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Gated, "What a node does not fill yet is kept from its viewers alone") {
+  get(quick + "v.m3u8");
+  get(slow + "v.m3u8");
+  // Pins tell what was listed: who moves now gets the other node from the first segment on that he has not seen.
+  const auto moved = get(quick + "v.m3u8?cache=stadium");
+  CHECK(moved->body() == "media 0=http://c:82");
+  gate->open(1, "stadium");
+  playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 101, 108);
+  CHECK(get(quick + "v.m3u8")->body() == "media 0=http://c:82 107=http://s:81");
+  CHECK(get(slow + "v.m3u8?cache=city")->body() == "media 0=http://s:81 106=http://c:82");
+}
+
+TEST_CASE_FIXTURE(Gated, "A reload that waits for what its node does not fill yet is answered once it does") {
+  want = BlockingReload{106, std::nullopt};
+  CHECK(get(quick + "v.m3u8?_HLS_msn=106")->status() == 200);
+  const auto held = get(slow + "v.m3u8?_HLS_msn=106");
+  const auto left = get(slow + "v.m3u8?_HLS_msn=106");
+  turn();
+  CHECK_FALSE(held->response);
+  left->gone();
+  CHECK_FALSE(left->is_open);
+  gate->open(1, "stadium");
+  CHECK_FALSE(held->response);   // on its own loop
+  turn();
+  CHECK(held->status() == 200);
+  CHECK(held->note.cache == "waited");
+  CHECK(metric("tribune_balancer_playlists_total{kind=\"media\",result=\"gone\"}") == 1);
+  want = BlockingReload{105, std::nullopt};
+  CHECK(get(slow + "v.m3u8?_HLS_msn=105")->status() == 200);
+}

@@ -1,0 +1,55 @@
+#include "balancer/viewer/playlist_response.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune;
+using namespace tribune::balancer;
+
+namespace {
+
+Rendered example() { return {base::share("#EXTM3U\n"), base::share("packed"), "\"plain\"", "\"packed\""}; }
+
+std::string body(const http::Response& response) {
+  const auto* slice = std::get_if<base::BytesSlice>(&response.body);
+  return slice ? std::string(slice->view()) : "";
+}
+
+}  // namespace
+
+TEST_CASE("A playlist is compressed for those who accept it") {
+  const auto plain = playlist_reply({}, example());
+  CHECK(plain.status == 200);
+  CHECK(body(plain) == "#EXTM3U\n");
+  CHECK(plain.headers.first("ETag") == "\"plain\"");
+  CHECK(plain.headers.first("Content-Type") == "application/vnd.apple.mpegurl");
+  CHECK(plain.headers.first("Vary") == "Accept-Encoding");
+  CHECK_FALSE(plain.headers.first("Content-Encoding"));
+  CHECK_FALSE(plain.headers.first("Retry-After"));
+  const auto packed = playlist_reply({{"Accept-Encoding", "gzip, deflate, br"}}, example());
+  CHECK(body(packed) == "packed");
+  CHECK(packed.headers.first("Content-Encoding") == "gzip");
+  CHECK(packed.headers.first("ETag") == "\"packed\"");
+  CHECK(packed.headers.first("Vary") == "Accept-Encoding");
+}
+
+TEST_CASE("A playlist for which compression does not pay is sent plain") {
+  auto rendered = example();
+  rendered.gzip = nullptr;
+  CHECK(body(playlist_reply({{"Accept-Encoding", "gzip"}}, rendered)) == "#EXTM3U\n");
+}
+
+TEST_CASE("A client that has this very representation gets 304") {
+  const auto same = playlist_reply({{"If-None-Match", "\"plain\""}}, example());
+  CHECK(same.status == 304);
+  CHECK(body(same).empty());
+  CHECK(same.headers.first("ETag") == "\"plain\"");
+  CHECK(same.headers.first("Vary") == "Accept-Encoding");
+  CHECK(playlist_reply({{"If-None-Match", "\"packed\""}}, example()).status == 200);
+  CHECK(playlist_reply({{"If-None-Match", "\"packed\""}, {"Accept-Encoding", "gzip"}}, example()).status == 304);
+}
+
+TEST_CASE("A playlist that names a session is kept nowhere") {
+  const auto reply = session_playlist_reply("#EXTM3U\n");
+  CHECK(reply.headers.first("Cache-Control") == "no-store");
+  CHECK(std::get<std::string>(reply.body) == "#EXTM3U\n");
+}

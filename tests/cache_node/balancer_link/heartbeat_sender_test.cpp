@@ -1,0 +1,89 @@
+#include "cache_node/balancer_link/heartbeat_sender.h"
+
+#include <doctest/doctest.h>
+
+#include "node_under_test.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+
+namespace {
+
+constexpr std::string_view kMap = R"({"version":"2","channels":[{"id":"new","base":"http://origin.test/new/","extra_origins":[]}]})";
+
+struct Fixture {
+  Folder folder;
+  NodeUnderTest node{folder.path()};
+  std::unique_ptr<HeartbeatSender> sender;
+
+  Fixture() {
+    auto view = std::make_shared<NodeView>(*node.view.get());
+    view->settings.public_url = "http://stadium.test";
+    view->settings.balancers = {"http://balancer.test"};
+    view->settings.heartbeat_interval = std::chrono::milliseconds(100);
+    node.view.publish(view);
+    sender = std::make_unique<HeartbeatSender>(
+        HeartbeatParts{node.clock, node.log, node.metrics, node.view, node.channels, node.peers, [] { return contracts::Heartbeat{}; }}, node.workers.worker());
+  }
+  ~Fixture() { node.workers.on(0, [&] { sender.reset(); }); }
+
+  void answer(const std::shared_ptr<Asked>& asked, int status, std::string_view body, std::string signature) {
+    node.workers.on(0, [&] {
+      http::Headers headers;
+      if (!signature.empty()) headers.add(contracts::kSignatureHeader, signature);
+      ScriptedClient::head(*asked, status, headers, body.size());
+      ScriptedClient::bytes(*asked, body);
+      ScriptedClient::done(*asked);
+    });
+  }
+  std::string sign(std::string_view context, std::string_view body) { return contracts::sign_body(keys(), context, body, node.clock.wall_now()); }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a heartbeat is signed for its path, counted, and brings the channel map") {
+  node.workers.on(0, [&] { sender->start(); });
+  const auto first = node.origin(0);
+  CHECK(first->request.method == http::Method::post);
+  CHECK(first->request.url == "http://balancer.test/internal/v1/nodes/stadium");
+  const auto signature = first->request.headers.first(contracts::kSignatureHeader);
+  REQUIRE(signature);
+  CHECK(contracts::verify_body(keys(), "POST /internal/v1/nodes/stadium", first->request.body, *signature, node.clock.wall_now(), std::chrono::seconds(5)));
+  const auto heartbeat = contracts::heartbeat_from_json(first->request.body);
+  REQUIRE(heartbeat);
+  CHECK(heartbeat->node == "stadium");
+  CHECK(heartbeat->sequence == 1);
+  CHECK(heartbeat->healthy);
+  CHECK_FALSE(sender->is_heard());
+  answer(first, 200, kMap, sign("200 /internal/v1/nodes/stadium", kMap));
+  CHECK(sender->is_heard());
+  CHECK(node.channels.map()->find("new"));
+  const auto second = contracts::heartbeat_from_json(node.origin(1)->request.body);
+  REQUIRE(second);
+  CHECK(second->sequence > 1);
+  CHECK(second->run == heartbeat->run);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an answer that is unsigned, signed for another path or refused changes nothing") {
+  node.workers.on(0, [&] { sender->start(); });
+  answer(node.origin(0), 200, kMap, "");
+  answer(node.origin(1), 200, kMap, sign("200 /internal/v1/nodes/city", kMap));
+  answer(node.origin(2), 403, kMap, sign("200 /internal/v1/nodes/stadium", kMap));
+  CHECK(node.channels.map()->find("demo"));
+  CHECK_FALSE(node.channels.map()->find("new"));
+  CHECK_FALSE(sender->is_heard());
+}
+
+TEST_CASE_FIXTURE(Fixture, "the last heartbeat says that the node stops, and none follows") {
+  node.workers.on(0, [&] {
+    sender->start();
+    sender->say_goodbye();
+  });
+  const auto goodbye = contracts::heartbeat_from_json(node.origin(1)->request.body);
+  REQUIRE(goodbye);
+  CHECK_FALSE(goodbye->healthy);
+  CHECK(goodbye->reason == "stopping");
+  node.workers.on(0, [&] { sender->say_goodbye(); });
+  CHECK(node.workers.asked() == 2);
+}

@@ -1,0 +1,57 @@
+#include "cache_node/filling/circuit_breakers.h"
+
+#include <doctest/doctest.h>
+
+#include "../scripted.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+  base::Log log{testing::silent()};
+  base::Metrics metrics;
+  Circuits circuits{log, metrics};
+  const CircuitSettings settings{3, 1'000ms};
+  base::SteadyTime now{1h};
+
+  void fail(int times) {
+    for (int i = 0; i < times; ++i) circuits.failed("http://origin", settings, now, "refused");
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "failures in a row open a circuit, others do not") {
+  fail(2);
+  circuits.succeeded("http://origin");
+  fail(2);
+  CHECK(circuits.may_ask("http://origin", now));
+  fail(1);
+  CHECK(circuits.is_open("http://origin"));
+  CHECK_FALSE(circuits.may_ask("http://origin", now + 999ms));
+  CHECK(circuits.may_ask("http://other", now));
+}
+
+TEST_CASE_FIXTURE(Fixture, "after its rest one asks, and what it finds decides") {
+  fail(3);
+  now += 1'000ms;
+  CHECK(circuits.may_ask("http://origin", now));
+  CHECK_FALSE(circuits.may_ask("http://origin", now));
+  fail(1);
+  CHECK_FALSE(circuits.may_ask("http://origin", now + 999ms));
+  now += 1'000ms;
+  CHECK(circuits.may_ask("http://origin", now));
+  circuits.succeeded("http://origin");
+  CHECK(circuits.may_ask("http://origin", now));
+  CHECK_FALSE(circuits.is_open("http://origin"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "one who asks and says nothing does not keep the circuit open for ever") {
+  fail(3);
+  CHECK(circuits.may_ask("http://origin", now + 1'000ms));
+  CHECK_FALSE(circuits.may_ask("http://origin", now + 1'999ms));
+  CHECK(circuits.may_ask("http://origin", now + 2'000ms));
+}

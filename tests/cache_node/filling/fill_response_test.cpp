@@ -1,0 +1,75 @@
+#include "cache_node/filling/fill_response.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune;
+using namespace tribune::cache_node;
+
+namespace {
+
+net::FetchHead head(int status, http::Headers headers, std::optional<std::uint64_t> length = {}) {
+  net::FetchHead made;
+  made.status = status;
+  made.headers = std::move(headers);
+  made.content_length = length;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("a 206 goes on only where the body broke, with the same length and tag") {
+  const Received here{100, 1'000, "\"one\""};
+  CHECK(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"one\""}}, 900)));
+  CHECK(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}})));
+  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 101-999/1000"}})));
+  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-998/999"}})));
+  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 899)));
+  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"two\""}})));
+  CHECK_FALSE(goes_on(here, head(206, {})));
+  CHECK(goes_on({100, {}, ""}, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 900)));
+}
+
+TEST_CASE("a second whole body may repeat the first unless its length, or its sender's own tag, says otherwise") {
+  const Received here{100, 1'000, "\"one\""};
+  CHECK(may_repeat(here, true, head(200, {{"ETag", "\"one\""}}, 1'000)));
+  CHECK_FALSE(may_repeat(here, true, head(200, {{"ETag", "\"two\""}}, 1'000)));
+  CHECK(may_repeat(here, false, head(200, {{"ETag", "\"two\""}}, 1'000)));
+  CHECK_FALSE(may_repeat(here, false, head(200, {}, 999)));
+  CHECK(may_repeat(here, true, head(200, {})));
+}
+
+TEST_CASE("a body is of no use when a cut would look whole, or when it is encoded") {
+  CHECK(unusable_body(head(200, {{"Content-Encoding", "identity"}})).empty());
+  CHECK_FALSE(unusable_body(head(200, {{"Content-Encoding", "gzip"}})).empty());
+  auto endless = head(200, {});
+  endless.ends_with_connection = true;
+  CHECK_FALSE(unusable_body(endless).empty());
+}
+
+TEST_CASE("parts are offered with ranges and a strong validator") {
+  const http::Header ranges{"Accept-Ranges", "bytes"};
+  CHECK(offers_parts(head(200, {ranges, {"ETag", "\"one\""}})));
+  CHECK_FALSE(offers_parts(head(200, {{"ETag", "\"one\""}})));
+  CHECK_FALSE(offers_parts(head(200, {ranges, {"ETag", "W/\"one\""}})));
+  CHECK(offers_parts(head(200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:22 GMT"}})));
+  CHECK_FALSE(offers_parts(head(200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}})));
+}
+
+TEST_CASE("an origin is asked with what it said itself, a node with any tag and no date") {
+  ObjectHead previous;
+  previous.etag = "\"t-1\"";
+  previous.last_modified = 1'700'000'000;
+  CHECK(conditions_of(previous, true).first("If-None-Match") == "\"t-1\"");
+  CHECK(conditions_of(previous, false).first("If-Modified-Since") == "Tue, 14 Nov 2023 22:13:20 GMT");
+  previous.etag.clear();
+  CHECK(conditions_of(previous, true).empty());
+  previous.etag = "\"one\"";
+  CHECK(conditions_of(previous, false).first("If-None-Match") == "\"one\"");
+}
+
+TEST_CASE("what viewers are told of another node's failure names no machine; the log does") {
+  const auto failure = failure_of_node("parent http://shield.internal:8080", 503);
+  CHECK(failure.detail == "no other node could give the object");
+  CHECK(failure.for_log() == "parent http://shield.internal:8080 answered 503 and says nothing of the origin");
+  CHECK(failure.status == 0);
+}

@@ -1,0 +1,175 @@
+#include "cache_node/filling/known_purges.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "../scripted.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using contracts::NamedPurge;
+using By = contracts::PurgeOrder::By;
+using Standing = KnownPurges::Standing;
+
+namespace {
+
+struct Fixture {
+  base::Log log{testing::silent()};
+  base::Metrics metrics;
+  base::ManualClock clock;
+  KnownPurges known{clock, log, metrics};
+
+  static NamedPurge purge(std::string id, By by, std::string value, bool soft = false) { return {std::move(id), {by, std::move(value), soft}}; }
+  /// The ids that are told with a question for the object.
+  std::vector<std::string> told(std::string_view key) {
+    std::vector<std::string> ids;
+    const auto marks = contracts::read_purge_marks(known.covering(key).marks);
+    REQUIRE(marks);
+    for (const auto& one : *marks) ids.push_back(one.id);
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+};
+using Ids = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever they are by, and no other") {
+  CHECK(told("demo/e1/v1/seg1.ts").empty());
+  known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
+  known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
+  known.begin(purge("a-3", By::prefix, "demo/e1/v1/seg"));
+  known.begin(purge("a-4", By::channel, "demo"));
+  known.begin(purge("a-5", By::channel, "dem"));
+  known.begin(purge("a-6", By::url, "demo/e1/v1/seg2.ts"));
+  CHECK(told("demo/e1/v1/seg1.ts") == Ids{"a-1", "a-2", "a-3", "a-4"});
+  CHECK(told("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});   // a slice of it
+  CHECK(told("demo/e1/v2/x.ts") == Ids{"a-4"});
+  CHECK(told("other/e1/v1/seg1.ts").empty());
+  known.begin(purge("a-7", By::tag, "match"));
+  CHECK(told("other/e1/v1/seg1.ts") == Ids{"a-7"});   // nobody knows its tags yet
+}
+
+TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for all, in whatever order they come") {
+  const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"), other = purge("b-1", By::channel, "demo");
+  known.begin(second);
+  known.begin(first);
+  known.end(first, 5);
+  CHECK(known.standing(second) == Standing::running);
+  CHECK(known.standing(first) == Standing::running);
+  known.end(second, 7);
+  CHECK(known.standing(first) == Standing::done);
+  CHECK(known.taken(second) == 7);
+  known.begin(other);
+  known.fail(other);
+  CHECK(known.standing(other) == Standing::told);
+  CHECK(told("demo/e1/x") == Ids{"a-2", "b-1"});
+  CHECK(known.standing(purge("a-3", By::channel, "demo")) == Standing::unknown);
+  CHECK(known.standing(purge("a-2", By::channel, "demo", true)) == Standing::unknown);   // a soft one is another
+}
+
+TEST_CASE_FIXTURE(Fixture, "purges that find no room in a question mean that no other node is asked, which takes more than a hundred tags") {
+  for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i) known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
+  CHECK_FALSE(known.covering("demo/e1/x").is_too_much);
+  known.begin(purge("b-1", By::channel, "demo"));
+  CHECK(known.covering("demo/e1/x").is_too_much);
+  CHECK(told("demo/e1/x").size() == contracts::kMaxPurgeMarks);   // as many as find room, those first that are of few objects
+  CHECK(contracts::read_purge_marks(known.covering("demo/e1/x").marks)->at(0).id == "b-1");
+  CHECK_FALSE(known.covering("other/e1/x").is_too_much);
+  known.begin(purge("b-2", By::url, "other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')));
+  CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).is_too_much);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest of too many at once") {
+  known.begin(purge("a-1", By::channel, "demo"));
+  clock.advance(KnownPurges::kRemembered);
+  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  clock.advance(std::chrono::seconds(1));
+  CHECK(told("demo/e1/x").empty());
+  for (std::size_t i = 0; i <= KnownPurges::kMost; ++i) known.begin(purge("a-2", By::url, "demo/e1/" + std::to_string(i)));
+  CHECK(told("demo/e1/0").empty());
+  CHECK(told("demo/e1/1") == Ids{"a-2"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "nodes that tell each other of a purge carry it out once each and forget it, however long they go on asking each other") {
+  base::ManualClock other_clock;
+  other_clock.advance(std::chrono::seconds(2));
+  KnownPurges other(other_clock, log, metrics);
+  int carried_out = 0;
+  const auto ask = [&](KnownPurges& teller, KnownPurges& hearer) {
+    const auto marks = contracts::read_purge_marks(teller.covering("demo/e1/x").marks);
+    REQUIRE(marks);
+    for (const auto& one : *marks) {
+      if (KnownPurges::is_fading(one) || hearer.standing(one) != Standing::unknown) continue;
+      hearer.begin(one);
+      hearer.end(one, 1);
+      ++carried_out;
+    }
+  };
+  const auto pass = [&](std::chrono::milliseconds time) {
+    clock.advance(time);
+    other_clock.advance(time);
+  };
+  const auto order = purge("a-1", By::channel, "demo");
+  known.begin(order);
+  known.end(order, 1);
+  pass(std::chrono::seconds(2));
+  for (std::chrono::milliseconds gone{0}; gone < std::chrono::hours(2); gone += std::chrono::milliseconds(700)) {
+    ask(known, other);
+    pass(std::chrono::milliseconds(30));   // on its way
+    ask(other, known);
+    pass(std::chrono::milliseconds(670));
+  }
+  CHECK(carried_out == 1);
+  CHECK(known.covering("demo/e1/x").marks.empty());
+  CHECK(known.standing(order) == Standing::unknown);
+  CHECK(other.covering("demo/e1/x").marks.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge that was heard of late is forgotten with the others of its age, not with those that came beside it") {
+  known.begin(purge("a-1", By::channel, "demo"));
+  auto late = purge("b-1", By::channel, "demo");
+  late.age = std::chrono::minutes(40);
+  clock.advance(std::chrono::minutes(10));
+  known.begin(late);
+  known.begin(purge("b-1", By::channel, "demo"));   // again, as if it were new: it stays as old as it is
+  clock.advance(std::chrono::minutes(21));
+  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  clock.advance(std::chrono::minutes(30));
+  CHECK(told("demo/e1/x").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that were not carried out are known as such") {
+  testing::Folder folder;
+  known.load(folder / "purges.json");
+  const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);
+  known.begin(done);
+  known.end(done, 1);
+  known.begin(running);
+  known.keep();
+  KnownPurges again(clock, log, metrics);
+  again.load(folder / "purges.json");
+  CHECK(again.standing(done) == Standing::done);
+  CHECK(again.standing(running) == Standing::told);
+  CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
+
+  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));   // the steady time begins anew
+  KnownPurges later(booted, log, metrics);
+  later.load(folder / "purges.json");
+  CHECK(later.standing(done) == Standing::done);
+  CHECK(contracts::read_purge_marks(later.covering("demo/e1/a?x=1").marks)->at(0).age == std::chrono::minutes(30));
+  booted.advance(std::chrono::minutes(30) + std::chrono::seconds(1));
+  CHECK(later.covering("demo/e1/a?x=1").marks.empty());
+
+  booted.advance(std::chrono::hours(1));
+  KnownPurges too_late(booted, log, metrics);
+  too_late.load(folder / "purges.json");
+  CHECK(too_late.standing(done) == Standing::unknown);
+  CHECK(too_late.covering("demo/e1/a?x=1").marks.empty());
+
+  std::ofstream(folder / "damaged.json") << "{\"purges\": [1, {}, {\"id\": 5}, {\"id\": \"a\", \"order\": {}}]}";
+  KnownPurges damaged(clock, log, metrics);
+  damaged.load(folder / "damaged.json");
+  CHECK(damaged.covering("demo/e1/a").marks.empty());
+}

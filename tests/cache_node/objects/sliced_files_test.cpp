@@ -1,0 +1,85 @@
+#include "cache_node/objects/sliced_files.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+using namespace tribune::cache_node;
+
+namespace {
+std::shared_ptr<SlicedFile> file(const char* object, const char* etag = "\"a\"") {
+  auto made = std::make_shared<SlicedFile>();
+  made->key = object_key(object);
+  made->head.etag = etag;
+  made->size = 1'001;
+  made->slice_bytes = 250;
+  return made;
+}
+}  // namespace
+
+TEST_CASE("the slices of a file cover it without gaps, and the last one is what is left") {
+  const auto film = file("demo/e1/film.mp4");
+  CHECK(film->slice(0) == tribune::http::ByteRange{0, 249});
+  CHECK(film->slice(4) == tribune::http::ByteRange{1000, 1000});
+  CHECK(film->slice_at(249) == 0);
+  CHECK(film->slice_at(250) == 1);
+  CHECK(film->slice_at(1000) == 4);
+}
+
+TEST_CASE("slices of other numbers, versions and lengths have other keys, which begin with the file's") {
+  const auto film = file("demo/e1/film.mp4"), changed = file("demo/e1/film.mp4", "\"b\""), longer = file("demo/e1/film.mp4");
+  longer->size = 1'002;
+  std::set<std::string> keys;
+  for (const auto& f : {film, changed, longer})
+    for (std::uint64_t n = 0; n < 3; ++n) {
+      keys.insert(f->slice_key(n).text);
+      CHECK(f->slice_key(n).text.starts_with("demo/e1/film.mp4#"));
+    }
+  CHECK(keys.size() == 9);
+}
+
+TEST_CASE("a file is known until it is forgotten, and a newer version is not forgotten for an older one") {
+  SlicedFiles files;
+  const auto film = file("a"), changed = file("a", "\"b\"");
+  CHECK_FALSE(files.find(film->key.id));
+  files.put(film);
+  CHECK(files.find(film->key.id) == film);
+  files.put(changed);
+  files.forget(film);
+  CHECK(files.find(film->key.id) == changed);
+  files.forget(changed);
+  CHECK_FALSE(files.find(film->key.id));
+}
+
+TEST_CASE("whoever writes the files down is told of each change, and of the one that goes when there are too many") {
+  SlicedFiles files;
+  std::string told;
+  files.on_changed([&](const ObjectId& id, const SlicedFile* f) { told += f ? "+" + f->key.text + " " : id == object_key("0").id ? "-0 " : "-? "; });
+  const auto first = file("0"), changed = file("0", "\"b\"");
+  files.put(first);
+  files.put(changed);
+  files.forget(first);
+  CHECK(told == "+0 +0 ");
+  files.forget(changed);
+  CHECK(told == "+0 +0 -0 ");
+  for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
+  CHECK(told.find('-', std::string("+0 +0 -0 ").size()) == std::string::npos);
+  told.clear();
+  files.put(file("one more"));
+  CHECK(told == "+one more -0 ");
+  CHECK_FALSE(files.find(object_key("0").id));
+}
+
+TEST_CASE("of too many files the one that was not used for longest is forgotten, however long ago the others came") {
+  SlicedFiles files;
+  for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
+  CHECK(files.find(object_key("0").id));
+  files.put(file("one more"));
+  CHECK(files.find(object_key("0").id));
+  CHECK_FALSE(files.find(object_key("1").id));
+  files.put(file("2", "\"b\""));   // seen again by a fill: that is a use too
+  files.put(file("another"));
+  CHECK(files.find(object_key("2").id));
+  CHECK_FALSE(files.find(object_key("3").id));
+}

@@ -1,0 +1,130 @@
+// A purge holds within a group: what one node has purged does not come back from another that the order has not reached.
+#include <doctest/doctest.h>
+
+#include "../node_under_test.h"
+#include "cache_node/orders/orders_handler.h"
+#include "contracts/peer_mark.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+using By = contracts::PurgeOrder::By;
+
+namespace {
+
+NodeUnderTest::Options in_group() {
+  NodeUnderTest::Options options;
+  options.group = "arena";
+  return options;
+}
+
+struct Fixture {
+  Folder folder;
+  NodeUnderTest node{folder.path(), in_group()};
+  Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
+  WarmUp warm_up{node.workers.worker(0).loop, node.clock, node.log, node.index, [](const std::string&, auto) { return std::nullopt; }};
+  OrdersHandler orders{node.clock, node.view, purge, node.known_purges, warm_up};
+  const contracts::NamedPurge order{"balancer-7", {By::channel, "demo", false}};
+
+  Fixture() {
+    node.keeps_up = [this](std::string_view marks) { return orders.keeps_up(marks); };
+  }
+  std::uint64_t follow() {
+    std::promise<contracts::OrderResult> done;
+    orders.follow({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
+    return done.get_future().get().purged;
+  }
+  /// As another node that knows the order.
+  std::shared_ptr<Seen> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
+    const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0, contracts::purge_mark({order.id, order.order, age})};
+    return node.ask(path, contracts::mark_fields(keys(), mark, object_text(node.link(path)), node.clock.wall_now()));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a node that an order has not reached does not answer with what it holds, and carries the order out") {
+  node.fill("seg1.ts", "old");
+  const auto declined = ask_as_peer("seg1.ts");
+  REQUIRE(declined->wait_end());
+  CHECK(declined->response.status == 503);
+  CHECK(declined->header(contracts::kOriginStatusHeader).empty());
+  node.settle();
+  const auto again = ask_as_peer("seg1.ts");
+  node.answer(node.origin(1), "new");
+  REQUIRE(again->wait_end());
+  CHECK(again->body == "new");
+  CHECK(follow() == 1);   // what it took is said, and what was fetched since stays
+  const auto third = ask_as_peer("seg1.ts");
+  REQUIRE(third->wait_end());
+  CHECK(third->body == "new");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each question that it covers, and goes on to the origin when it is declined") {
+  node.fill("seg0.ts", "old");
+  CHECK(follow() == 1);
+  node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
+  int declined = 0;
+  node.workers.client().on_asked = [&](const std::shared_ptr<Asked>& asked) {
+    const bool is_origin = asked->request.url.starts_with("http://origin.test");
+    CHECK(asked->request.headers.first(contracts::kPurgesHeader).has_value() == !is_origin);
+    if (!is_origin) {
+      ++declined;
+      const auto told = contracts::read_purge_marks(asked->request.headers.first(contracts::kPurgesHeader).value_or("")).value();
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].id == order.id);
+      CHECK(told[0].order == order.order);
+      CHECK(told[0].age < std::chrono::minutes(1));
+      return ScriptedClient::head(*asked, 503, {}, 0);
+    }
+    ScriptedClient::head(*asked, 200, {{"Content-Type", "video/mp2t"}}, 3);
+    ScriptedClient::bytes(*asked, "new");
+    ScriptedClient::done(*asked);
+  };
+  for (int i = 0; i < 20; ++i) {
+    const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
+    REQUIRE(seen->wait_end());
+    CHECK(seen->body == "new");
+  }
+  CHECK(declined > 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is known is not taken up anew") {
+  node.fill("seg1.ts", "old");
+  for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
+    const auto seen = ask_as_peer("seg1.ts", age);
+    REQUIRE(seen->wait_end());
+    CHECK(seen->body == "old");
+  }
+  CHECK(node.known_purges.standing(order) == KnownPurges::Standing::unknown);
+  const auto younger = ask_as_peer("seg1.ts", std::chrono::minutes(30));
+  REQUIRE(younger->wait_end());
+  CHECK(younger->response.status == 503);
+}
+
+TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are carried out") {
+  node.fill("seg1.ts", "old");
+  std::promise<void> begun;
+  std::atomic<int> told = 0;
+  node.disk_maintenance.add([&] { begun.get_future().wait(); });
+  orders.follow({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
+  begun.set_value();
+  node.disk_maintenance.finish_queued();
+  node.disk.finish_queued();
+  CHECK(told == 1);
+  CHECK(node.index.totals().objects == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known yet") {
+  const auto seen = node.ask("seg1.ts");
+  const auto asked = node.origin();
+  std::promise<void> done;
+  orders.follow({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}}, [&](contracts::OrderResult) { done.set_value(); });
+  done.get_future().wait();
+  node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
+  REQUIRE(seen->wait_end());
+  CHECK(seen->body == "old");
+  node.settle();
+  CHECK(node.index.totals().objects == 0);
+}

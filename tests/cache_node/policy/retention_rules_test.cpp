@@ -1,0 +1,48 @@
+#include "cache_node/policy/retention_rules.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune::cache_node;
+using namespace std::chrono_literals;
+
+namespace {
+Retention timed(std::chrono::seconds time) { return {Retention::By::time, time}; }
+const Retention kLife{Retention::By::life, 0s}, kOrigin{Retention::By::origin, 0s}, kListed;
+}
+
+TEST_CASE("a rule is patterns and a time, or who decides") {
+  const auto rules = parse_keep_rules("demo/*.key 10min");
+  REQUIRE(rules.size() == 1);
+  CHECK(rules[0].pattern == "demo/*.key");
+  CHECK(rules[0].keep == timed(600s));
+  CHECK(parse_keep_rules("* 0s").at(0).keep == timed(0s));
+  CHECK(parse_keep_rules("* life").at(0).keep == kLife);
+  const auto two = parse_keep_rules("a/* b/* origin");
+  REQUIRE(two.size() == 2);
+  CHECK(two[1].pattern == "b/*");
+  CHECK(two[0].keep == kOrigin);
+  CHECK(two[1].keep == kOrigin);
+  for (const char* bad : {"", "*", " 10s", "*.key  10s", "a  b 10s", "*.key 10", "*.key 500ms", "*.key -1s", "*.key 9000h", "*.key forever", "origin"})
+    CHECK(parse_keep_rules(bad).empty());
+}
+
+TEST_CASE("the first rule whose pattern fits channel and path decides") {
+  const RetentionRules rules{{"demo/keys/*", timed(5s)}, {"*.key", timed(60s)}, {"*/init*.mp4", timed(3600s)}, {"demo/a*b*c", timed(7s)}};
+  CHECK(keep_of(rules, "demo", "keys/1.key") == timed(5s));
+  CHECK(keep_of(rules, "other", "keys/1.key") == timed(60s));
+  CHECK(keep_of(rules, "demo", "v1/init-2.mp4") == timed(3600s));
+  CHECK(keep_of(rules, "demo", "axbxbxc") == timed(7s));
+  CHECK(keep_of(rules, "demo", "axc") == kListed);
+  CHECK(keep_of(rules, "demo", "v1/seg1.ts") == kListed);
+  CHECK(keep_of(rules, "demo", "1.key.ts") == kListed);
+  CHECK(keep_of({}, "demo", "1.key") == kListed);
+}
+
+TEST_CASE("without rules of the operator, segments and keys never change, playlists always do, and others are the origin's") {
+  const auto& rules = built_in_keep_rules();
+  CHECK(keep_of(rules, "demo", "v1/seg1.ts") == kLife);
+  CHECK(keep_of(rules, "demo", "v1/init.mp4") == kLife);
+  CHECK(keep_of(rules, "demo", "1.key") == kLife);
+  CHECK(keep_of(rules, "demo", "v1/index.m3u8") == timed(0s));
+  CHECK(keep_of(rules, "demo", "v1/segment/1") == kListed);
+}

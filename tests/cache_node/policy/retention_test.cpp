@@ -1,0 +1,260 @@
+// Objects that the origin may change under their name (retention_rules.h).
+#include <doctest/doctest.h>
+
+#include "node_under_test.h"
+
+using namespace tribune;
+using namespace tribune::cache_node;
+using namespace tribune::cache_node::testing;
+
+namespace {
+
+struct Keeping {
+  static NodeUnderTest::Options options() {
+    NodeUnderTest::Options options;
+    options.fill.keep_errors = std::chrono::minutes(1);   // however slowly the test runs
+    for (const char* rule : {"*.key 1h", "*.m3u8 0s", "*.vod origin"}) {
+      const auto rules = parse_keep_rules(rule);
+      options.keep.insert(options.keep.end(), rules.begin(), rules.end());
+    }
+    return options;
+  }
+  Folder folder;
+  NodeUnderTest node{folder.path(), options()};
+  const http::Headers tagged{{"Content-Type", "application/octet-stream"}, {"ETag", "\"one\""}};
+
+  std::shared_ptr<Seen> ended(std::shared_ptr<Seen> seen) {
+    REQUIRE(seen->wait_end());
+    return seen;
+  }
+  void unchanged(const std::shared_ptr<Asked>& asked, std::string_view terms = "") {
+    auto headers = tagged;
+    if (!terms.empty()) headers.add("Cache-Control", terms);
+    node.workers.on(0, [&] { ScriptedClient::head(*asked, 304, headers, std::nullopt); });
+  }
+  void refused(const std::shared_ptr<Asked>& asked, int status) {
+    node.workers.on(0, [&] { ScriptedClient::head(*asked, status, {}, 0); });
+  }
+  static http::Headers saying(std::string_view terms) {
+    return {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Cache-Control", std::string(terms)}};
+  }
+  /// As if that many seconds had gone by.
+  void grow_old(std::string_view path, std::uint32_t seconds) {
+    const auto found = node.index.find_or_begin(object_key(node.link(path)), node.clock.steady_now());
+    const auto& object = std::get<ObjectPtr>(found);
+    object->stored = object->stored - seconds;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Keeping, "what no rule names is immutable, a named object is for its time only") {
+  node.fill("seg1.ts", "segment");
+  node.fill("1.key", "0123456789abcdef");
+  CHECK(ended(node.ask("seg1.ts"))->header("Cache-Control").ends_with(", immutable"));
+  CHECK(ended(node.ask("1.key"))->header("Cache-Control") == "public, max-age=3600");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Keeping, "with no time the origin is asked each time, with the validator, and its 304 costs no body") {
+  node.fill("a.m3u8", "#EXTM3U", tagged);
+  for (std::size_t n = 1; n <= 3; ++n) {
+    const auto seen = node.ask("a.m3u8");
+    const auto asked = node.origin(n);
+    CHECK(asked->request.headers.first("If-None-Match") == "\"one\"");
+    unchanged(asked);
+    CHECK(ended(seen)->body == "#EXTM3U");
+    CHECK(seen->header("Cache-Control") == "no-cache");
+  }
+  CHECK(node.workers.asked() == 4);
+}
+
+TEST_CASE_FIXTURE(Keeping, "what the origin changed replaces what was there") {
+  node.fill("a.m3u8", "old", tagged);
+  const auto seen = node.ask("a.m3u8");
+  node.answer(node.origin(1), "new", {{"Content-Type", "x/y"}, {"ETag", "\"two\""}});
+  CHECK(ended(seen)->body == "new");
+  node.settle();
+  CHECK(node.index.totals().objects == 1);
+}
+
+TEST_CASE_FIXTURE(Keeping, "when the origin fails, what is there serves, and for a moment nobody asks again") {
+  node.fill("a.m3u8", "old", tagged);
+  const auto seen = node.ask("a.m3u8");
+  const auto asked = node.origin(1);
+  node.workers.on(0, [&] { ScriptedClient::head(*asked, 410, {}, 0); });
+  CHECK(ended(seen)->body == "old");
+  CHECK(ended(node.ask("a.m3u8"))->body == "old");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Keeping, "all who ask at once share the question") {
+  node.fill("a.m3u8", "old", tagged);
+  std::vector<std::shared_ptr<Seen>> crowd;
+  for (std::size_t i = 0; i < 20; ++i) crowd.push_back(node.ask("a.m3u8"));
+  unchanged(node.origin(1));
+  for (const auto& seen : crowd) CHECK(ended(seen)->body == "old");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Keeping, "the age of an object counts from when the origin last said that nothing changed") {
+  node.fill("1.key", "0123456789abcdef", tagged);
+  const auto key = object_key(node.link("1.key"));
+  const auto found = node.index.find_or_begin(key, node.clock.steady_now());
+  const auto object = std::get<ObjectPtr>(found);
+  object->stored = object->stored - 3600;
+  const auto seen = node.ask("1.key");
+  unchanged(node.origin(1));
+  CHECK(ended(seen)->header("Age").size() == 1);   // not 3600
+  CHECK(ended(node.ask("1.key"))->note.cache == "hit");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Keeping, "a fill that has ended and is not stored yet is not lost when the origin fails at that moment") {
+  const auto key = object_key(node.link("a.m3u8"));
+  const auto now = node.clock.steady_now();
+  const auto first = std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;   // the disk never hears of it
+  first->begin({"text/plain", "\"one\"", -1}, 3);
+  first->append("new", now);
+  first->finish("", base::unix_seconds(node.clock.wall_now()), 0);
+  const auto renewed = std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, now, node.index.find_or_begin(key, now)));
+  REQUIRE(renewed.began);
+  CHECK(renewed.fill->previous()->etag == "\"one\"");
+  CHECK(node.index.abandon(*renewed.fill, {&http::problems::origin_broken, "no", "origin_error"}, now + std::chrono::minutes(1)));
+  const auto again = ended(node.ask("a.m3u8"));
+  CHECK(again->body == "new");
+  CHECK(again->note.cache == "stale");
+}
+
+TEST_CASE_FIXTURE(Keeping, "two who find the same object too old begin one fill") {
+  node.fill("a.m3u8", "old", tagged);
+  const auto key = object_key(node.link("a.m3u8"));
+  const auto found = node.index.find_or_begin(key, node.clock.steady_now());
+  const auto first = std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, node.clock.steady_now(), found));
+  const auto second = std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, node.clock.steady_now(), found));
+  CHECK(first.began);
+  CHECK_FALSE(second.began);
+  CHECK(first.fill == second.fill);
+  CHECK(node.index.abandon(*first.fill));
+}
+
+TEST_CASE_FIXTURE(Keeping, "where no rule names a path the origin decides once no playlist can list it any more") {
+  node.fill("segment/1", "segment", saying("max-age=10"));
+  CHECK(ended(node.ask("segment/1"))->header("Cache-Control") == "max-age=10");
+  grow_old("segment/1", 30);   // stale by the origin's word, and listed perhaps
+  CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
+  grow_old("segment/1", 30);
+  const auto seen = node.ask("segment/1");
+  unchanged(node.origin(1), "max-age=1000");
+  CHECK(ended(seen)->header("Cache-Status").starts_with("stadium; fwd=stale; fwd-status=304; ttl="));
+  CHECK(seen->note.cache == "revalidated");
+  CHECK(seen->header("Cache-Control") == "max-age=1000");
+  grow_old("segment/1", 900);   // the terms of the 304 hold
+  CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
+  CHECK(node.workers.asked() == 2);
+}
+
+TEST_CASE_FIXTURE(Keeping, "no-store or private on a listed segment keeps it from nobody while it may be listed, and asks again after that") {
+  for (const char* terms : {"no-store", "private, max-age=9999", "no-cache"}) {
+    const auto n = node.workers.asked();
+    const auto path = "segment/" + std::to_string(n);
+    node.fill(path, "segment", saying(terms));
+    CHECK(ended(node.ask(path))->note.cache == "hit");
+    grow_old(path, 60);
+    const auto seen = node.ask(path);
+    node.answer(node.origin(n + 1), "changed", saying(terms));
+    CHECK(ended(seen)->body == "changed");
+    CHECK(seen->header("Cache-Status") == "stadium; fwd=stale; fwd-status=200; stored");
+    node.settle();
+  }
+}
+
+TEST_CASE_FIXTURE(Keeping, "by the rule origin its word holds to the letter: no-store and private go to those who ask, and are not kept") {
+  for (const char* terms : {"no-store", "private, max-age=60"}) {
+    const auto n = node.workers.asked();
+    const auto path = std::to_string(n) + ".vod";
+    const auto first = node.ask(path), second = node.ask(path);
+    node.answer(node.origin(n), "once", saying(terms));
+    CHECK(ended(first)->body == "once");
+    CHECK(ended(second)->body == "once");
+    CHECK(first->header("Cache-Control") == terms);
+    CHECK(first->header("Cache-Status").starts_with("stadium; fwd=miss; fwd-status=200; detail="));
+    node.settle();
+    const auto third = node.ask(path);
+    node.answer(node.origin(n + 1), "twice", saying(terms));
+    CHECK(ended(third)->body == "twice");
+    node.settle();
+  }
+  CHECK(node.index.totals().objects == 0);
+}
+
+TEST_CASE_FIXTURE(Keeping, "CDN-Cache-Control governs the node, Cache-Control is for the viewers") {
+  auto headers = saying("no-cache");
+  headers.add("CDN-Cache-Control", "max-age=100");
+  node.fill("1.vod", "film", headers);
+  grow_old("1.vod", 60);
+  const auto seen = ended(node.ask("1.vod"));
+  CHECK(seen->note.cache == "hit");
+  CHECK(seen->header("Cache-Control") == "no-cache");
+  CHECK(seen->header("CDN-Cache-Control") == "max-age=100");
+  grow_old("1.vod", 40);
+  const auto later = node.ask("1.vod");
+  unchanged(node.origin(1));
+  CHECK(ended(later)->note.cache == "revalidated");
+}
+
+TEST_CASE_FIXTURE(Keeping, "within stale-while-revalidate the stale object answers and is asked about meanwhile") {
+  node.fill("1.vod", "film", saying("max-age=10, stale-while-revalidate=30"));
+  grow_old("1.vod", 12);
+  for (int i = 0; i < 3; ++i) {
+    const auto seen = ended(node.ask("1.vod"));
+    CHECK(seen->body == "film");
+    CHECK(seen->note.cache == "stale");
+    CHECK(seen->header("Cache-Status").find("hit; ttl=-") != std::string::npos);
+    CHECK(seen->header("Cache-Status").ends_with("detail=stale-while-revalidate"));
+  }
+  CHECK(node.workers.asked() == 2);
+  node.answer(node.origin(1), "another", saying("max-age=10"));
+  node.settle();
+  CHECK(ended(node.ask("1.vod"))->body == "another");
+}
+
+TEST_CASE_FIXTURE(Keeping, "a stale object stands in for an origin that fails, unless it forbids that") {
+  node.fill("1.vod", "film", saying("max-age=10, stale-if-error=60"));
+  grow_old("1.vod", 20);
+  const auto seen = node.ask("1.vod");
+  const auto failing = node.origin(1);
+  node.workers.on(0, [&] { ScriptedClient::done(*failing, base::failure(base::ErrorKind::protocol, base::Fault::origin, "no")); });
+  CHECK(ended(seen)->body == "film");
+  CHECK(seen->header("Cache-Status").starts_with("stadium; fwd=stale; ttl=-"));
+  CHECK(seen->header("Cache-Status").ends_with("detail=origin_broken"));
+  const auto asked = node.workers.asked();
+  node.fill("2.vod", "film", saying("max-age=10, must-revalidate"));
+  grow_old("2.vod", 20);
+  const auto strict = node.ask("2.vod");
+  refused(node.origin(asked + 1), 451);
+  CHECK(ended(strict)->response.status == 502);
+  const auto soon = ended(node.ask("2.vod"));
+  CHECK(soon->response.status == 504);
+  CHECK(soon->note.reason == "must_revalidate");
+}
+
+TEST_CASE_FIXTURE(Keeping, "what the origin says is gone is gone where its word counts") {
+  node.fill("1.vod", "film", saying("max-age=10"));
+  grow_old("1.vod", 20);
+  const auto seen = node.ask("1.vod");
+  refused(node.origin(1), 410);
+  CHECK(ended(seen)->response.status == 404);
+  node.settle();
+  CHECK(node.index.totals().objects == 0);
+}
+
+TEST_CASE_FIXTURE(Keeping, "an object without a tag is asked about by its date") {
+  node.fill("1.vod", "film", {{"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Cache-Control", "max-age=0"}});
+  const auto seen = node.ask("1.vod");
+  const auto asked = node.origin(1);
+  CHECK(asked->request.headers.first("If-Modified-Since") == "Tue, 14 Nov 2023 22:13:20 GMT");
+  CHECK_FALSE(asked->request.headers.first("If-None-Match"));
+  unchanged(asked);
+  CHECK(ended(seen)->body == "film");
+}

@@ -1,0 +1,29 @@
+#include "net/client/dns_cache.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace tribune;
+using namespace tribune::net;
+using namespace std::chrono_literals;
+
+TEST_CASE("Of too many names the one that was not used for longest is forgotten, whatever it is called") {
+  base::ManualClock clock;
+  EventLoop loop;
+  DnsCache book(loop, clock, [](const std::string&) -> base::Result<std::vector<std::string>> { return std::vector<std::string>{"192.0.2.1"}; }, 24h);
+  const auto learn = [&](const std::string& host) {
+    clock.advance(1ms);
+    const auto wait = book.look_up(host, [&](const auto&) { loop.stop(); });
+    loop.run();
+  };
+  learn("a.example");
+  learn("b.example");
+  for (std::size_t i = 2; i < DnsCache::kMaxNames; ++i) learn("name-" + std::to_string(i));
+  clock.advance(1ms);
+  CHECK(book.find("a.example"));   // used, so it stays
+  learn("z.example");
+  CHECK(book.find("a.example"));
+  CHECK(book.find("z.example"));
+  CHECK_FALSE(book.find("b.example"));
+}

@@ -1,0 +1,191 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "net/client_address.h"
+#include "net/server/connection_limits.h"
+#include "net/event_loop.h"
+#include "net/server/http_server.h"
+#include "net/server/proxy_protocol.h"
+#include "net/server/send_rate_watch.h"
+
+using namespace tribune;
+using namespace tribune::net;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+namespace {
+
+IpAddress ip(std::string_view text) {
+  const auto address = parse_ip(text);
+  REQUIRE(address.has_value());
+  return *address;
+}
+
+PrefixList prefixes(const std::vector<std::string>& texts) {
+  auto list = PrefixList::parse(texts);
+  REQUIRE(list.has_value());
+  return *list;
+}
+
+}  // namespace
+
+TEST_CASE("addresses are read and written, mapped IPv4 is IPv4") {
+  CHECK(ip("192.0.2.1").text() == "192.0.2.1");
+  CHECK(ip("::ffff:192.0.2.1") == ip("192.0.2.1"));
+  CHECK(ip("2001:DB8::1").text() == "2001:db8::1");
+  for (const auto bad : {"", "1.2.3", "1.2.3.4.5", "1.2.3.4 ", "::g", "[::1]", "1.2.3.4:80", "fe80::1%eth0", "x"})
+    CHECK_MESSAGE(!parse_ip(bad).has_value(), bad);
+}
+
+TEST_CASE("an IPv6 client is counted by its /64") {
+  CHECK(ip("2001:db8::1").counted() == ip("2001:db8::ffff:1").counted());
+  CHECK(ip("2001:db8::1").counted() != ip("2001:db8:0:1::1").counted());
+  CHECK(ip("192.0.2.1").counted() != ip("192.0.2.2").counted());
+}
+
+TEST_CASE("prefixes contain what they cover") {
+  const auto list = prefixes({"10.0.0.0/8", "192.0.2.128/25", "::1", "fd00::/8", "203.0.113.7"});
+  for (const auto in : {"10.255.0.1", "192.0.2.129", "::1", "fd12::1", "203.0.113.7", "::ffff:10.0.0.1"}) CHECK_MESSAGE(list.contains(ip(in)), in);
+  for (const auto out : {"11.0.0.1", "192.0.2.1", "::2", "fe00::1", "203.0.113.8"}) CHECK_MESSAGE(!list.contains(ip(out)), out);
+  CHECK(prefixes({"0.0.0.0/0"}).contains(ip("1.2.3.4")));
+  CHECK_FALSE(prefixes({"0.0.0.0/0"}).contains(ip("2001:db8::1")));
+  for (const auto bad : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "x/8"})
+    CHECK_MESSAGE(!PrefixList::parse({bad}).has_value(), bad);
+}
+
+TEST_CASE("the client is the rightmost address that no trusted proxy has") {
+  const auto trusted = prefixes({"10.0.0.0/8"});
+  const auto named = [&](std::string_view field) {
+    const auto client = forwarded_client(field, trusted);
+    return client ? client->text() : "";
+  };
+  CHECK(named("203.0.113.7") == "203.0.113.7");
+  CHECK(named("9.9.9.9, 203.0.113.7") == "203.0.113.7");
+  CHECK(named("9.9.9.9, 203.0.113.7 , 10.0.0.1,10.0.0.2") == "203.0.113.7");
+  CHECK(named("10.0.0.1, 10.0.0.2") == "10.0.0.1");
+  CHECK(named("203.0.113.7:4711") == "203.0.113.7");
+  CHECK(named("[2001:db8::1]:4711, 10.0.0.1") == "2001:db8::1");
+  CHECK(named("2001:db8::1") == "2001:db8::1");
+  CHECK(named("203.0.113.7, unknown, 10.0.0.1") == "10.0.0.1");
+  CHECK(named("203.0.113.7, unknown") == "");
+  CHECK(named("") == "");
+}
+
+TEST_CASE("PROXY headers of both versions are read") {
+  auto header = read_proxy_header("PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\nGET /");
+  CHECK(header.state == ProxyHeader::State::complete);
+  CHECK(header.length == 42);
+  CHECK(header.client->text() == "203.0.113.7");
+  CHECK(header.client_port == 4711);
+  CHECK(read_proxy_header("PROXY TCP6 2001:db8::1 ::1 1 2\r\n").client->text() == "2001:db8::1");
+  header = read_proxy_header("PROXY UNKNOWN ffff::1 whatever\r\n");
+  CHECK(header.state == ProxyHeader::State::complete);
+  CHECK_FALSE(header.client.has_value());
+
+  const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
+  const auto four = signature + "\x21\x11\0\x0f"s + "\xcb\0\x71\7\xc0\0\2\1\x12\x67\0\x50"s + "\4\0\0"s;
+  header = read_proxy_header(four + "rest");
+  CHECK(header.state == ProxyHeader::State::complete);
+  CHECK(header.length == four.size());
+  CHECK(header.client->text() == "203.0.113.7");
+  CHECK(header.client_port == 4711);
+  const auto local = signature + "\x20\0\0\0"s;
+  CHECK(read_proxy_header(local).state == ProxyHeader::State::complete);
+  CHECK_FALSE(read_proxy_header(local).client.has_value());
+  for (const auto& whole : {four, local, "PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"s})
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      CHECK(read_proxy_header(std::string_view(whole).substr(0, size)).state == ProxyHeader::State::incomplete);
+}
+
+TEST_CASE("what is no PROXY header is invalid") {
+  const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
+  for (const auto& bad : {"GET / HTTP/1.1\r\n"s, "PROXY TCP4 203.0.113.7\r\n"s, "PROXY TCP4 x 192.0.2.1 1 2\r\n"s,
+                          "PROXY TCP4 203.0.113.7 192.0.2.1 65536 80\r\n"s, "PROXY TCP4 203.0.113.7 192.0.2.1 1 2 \r\n"s,
+                          "PROXY TCP6 203.0.113.7 192.0.2.1 1 2\r\n"s, "PROXY TCP4 ::1 ::1 1 2\r\n"s, "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n"s,
+                          "PROXY TCP4 203.0.113.7  192.0.2.1 1 2\r\n"s, "PROXY "s + std::string(200, 'x'), signature + "\x11\x11\0\0"s,
+                          signature + "\x22\x11\0\0"s, signature + "\x21\x11\0\4abcd"s, signature + "\x21\x21\0\4abcd"s,
+                          signature + "\x21\x11\xff\xff"s})
+    CHECK_MESSAGE(read_proxy_header(bad).state == ProxyHeader::State::invalid, bad);
+}
+
+TEST_CASE("a client is too slow after a whole window below the rate") {
+  SendRateWatch watch;
+  const SendRate rate{8'000, 10s};  // 1000 bytes a second
+  base::SteadyTime now{1h};
+  CHECK_FALSE(watch.is_too_slow(now, 0, 100'000, rate));
+  for (int second = 1; second < 10; ++second) CHECK_FALSE(watch.is_too_slow(now + std::chrono::seconds(second), 0, 100'000, rate));
+  CHECK(watch.is_too_slow(now + 10s, 9'999, 90'001, rate));
+
+  watch.reset();
+  CHECK_FALSE(watch.is_too_slow(now, 0, 100'000, rate));
+  CHECK_FALSE(watch.is_too_slow(now + 10s, 10'000, 90'000, rate));
+  CHECK(watch.is_too_slow(now + 20s, 10'100, 89'900, rate));
+}
+
+TEST_CASE("time in which nothing waits does not count against a client") {
+  SendRateWatch watch;
+  const SendRate rate{8'000, 10s};
+  const base::SteadyTime now{1h};
+  CHECK_FALSE(watch.is_too_slow(now, 0, 10, rate));
+  CHECK_FALSE(watch.is_too_slow(now + 9s, 10, 0, rate));
+  CHECK_FALSE(watch.is_too_slow(now + 10s, 10, 5, rate));
+  CHECK_FALSE(watch.is_too_slow(now + 19s, 10, 5, rate));
+  CHECK(watch.is_too_slow(now + 20s, 10, 5, rate));
+  CHECK_FALSE(watch.is_too_slow(now + 40s, 10, 5, {0, 10s}));
+}
+
+TEST_CASE("the book counts addresses up to their bound") {
+  ConnectionLimits book;
+  CHECK(book.enter(ip("192.0.2.1"), 2));
+  CHECK(book.enter(ip("192.0.2.1"), 2));
+  CHECK_FALSE(book.enter(ip("192.0.2.1"), 2));
+  CHECK(book.enter(ip("192.0.2.2"), 2));
+  book.leave(ip("192.0.2.1"));
+  CHECK(book.enter(ip("192.0.2.1"), 2));
+  CHECK(book.claim("a"));
+  CHECK_FALSE(book.claim("a"));
+}
+
+TEST_CASE("the worker with the longest idle connection is asked to close it") {
+  ConnectionLimits book;
+  EventLoop mine, other;
+  int closed_mine = 0, closed_other = 0;
+  const auto own = book.join(mine, [&] { ++closed_mine; });
+  const auto theirs = book.join(other, [&] {
+    ++closed_other;
+    other.stop();
+  });
+  CHECK_FALSE(book.evict_longest_idle(own));
+  own->longest_idle_since(base::SteadyTime{2s});
+  CHECK(book.evict_longest_idle(own));
+  CHECK(closed_mine == 1);
+  theirs->longest_idle_since(base::SteadyTime{1s});
+  CHECK(book.evict_longest_idle(own));
+  CHECK(closed_other == 0);
+  other.run();
+  CHECK(closed_other == 1);
+  theirs->none_idle();
+  CHECK(book.evict_longest_idle(own));
+  CHECK(closed_mine == 2);
+  book.leave(own);
+  book.leave(theirs);
+}
+
+TEST_CASE("the settings of a server are read with their bounds") {
+  const auto text = R"({"listen": ["127.0.0.1:0"], "trusted_proxies": ["10.0.0.0/8"], "limits": {"head_timeout": "2s", "min_send_rate_bps": 0}})";
+  const auto value = base::json::parse(text);
+  REQUIRE(value.has_value());
+  ServerSettings settings;
+  config::Problems problems;
+  server_section().read(*value, "server", settings, problems);
+  CHECK(problems.none());
+  CHECK(settings.listen == std::vector<std::string>{"127.0.0.1:0"});
+  CHECK(settings.limits.head_timeout == 2s);
+  CHECK(settings.limits.min_send_rate_bps == 0);
+  CHECK(settings.limits.max_header_fields == 100);
+
+  const auto bad = base::json::parse(R"({"listen": ["nowhere"], "limits": {"max_head_bytes": 1}})");
+  server_section().read(*bad, "server", settings, problems);
+  CHECK(problems.all().size() == 2);
+}

@@ -1,0 +1,100 @@
+#include "runtime/request_router.h"
+
+#include <doctest/doctest.h>
+
+#include "base/metrics.h"
+#include "runtime/fake_exchange.h"
+
+using namespace tribune;
+using namespace tribune::runtime;
+using http::Method;
+
+namespace {
+
+/// A door with two routes, and a worker that nobody runs.
+struct Doorway {
+  base::SystemClock clock;
+  base::Log log{{base::LogLevel::off, base::LogFormat::text, "", false}};
+  base::Metrics metrics;
+  net::EventLoop loop;
+  std::unique_ptr<net::HttpClient> client = net::HttpClient::make(loop, clock, log, metrics);
+  Worker worker{0, loop, *client};
+  std::string matched;
+  RequestRouter door{{
+      {{Method::get}, "/media/{channel}/{path...}", keep("media")},
+      {{Method::post}, "/items", keep("post")},
+      {{Method::get, Method::options}, "/own", keep("own")},
+  }};
+
+  RouteHandler keep(std::string name) {
+    return [this, name](Worker&, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& values) {
+      matched = name + ":" + std::string(values["channel"]) + ":" + std::string(values["path"]);
+      exchange->reply({});
+    };
+  }
+  Answered ask(Method method, std::string path) {
+    const auto answered = std::make_shared<Answered>();
+    matched.clear();
+    door.dispatch(worker, std::make_unique<FakeExchange>(request_of(method, std::move(path)), answered));
+    REQUIRE(answered->response);
+    return *answered;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a request goes to the handler of its route, with what the pattern matched") {
+  Doorway doorway;
+  CHECK(doorway.ask(Method::get, "/media/demo/a/b.ts").response->status == 200);
+  CHECK(doorway.matched == "media:demo:a/b.ts");
+}
+
+TEST_CASE("HEAD goes where GET goes") {
+  Doorway doorway;
+  CHECK(doorway.ask(Method::head, "/media/demo/x").response->status == 200);
+  CHECK(doorway.matched == "media:demo:x");
+}
+
+TEST_CASE("a path that nobody serves is a 404 problem") {
+  Doorway doorway;
+  const auto answer = doorway.ask(Method::get, "/nothing");
+  CHECK(answer.response->status == 404);
+  CHECK(answer.header("Content-Type") == "application/problem+json");
+}
+
+TEST_CASE("a method that the path does not take is a 405 problem that names those it takes") {
+  Doorway doorway;
+  const auto answer = doorway.ask(Method::del, "/media/demo/x");
+  CHECK(answer.response->status == 405);
+  CHECK(answer.header("Allow") == "GET, HEAD, OPTIONS");
+  CHECK(doorway.ask(Method::get, "/items").header("Allow") == "OPTIONS, POST");
+  CHECK(doorway.ask(Method::other, "/items").response->status == 405);
+}
+
+TEST_CASE("OPTIONS is answered everywhere with what a browser's preflight asks") {
+  Doorway doorway;
+  for (const auto* path : {"/media/demo/x", "/items", "/nothing"}) {
+    const auto answer = doorway.ask(Method::options, path);
+    CHECK(answer.response->status == 204);
+    CHECK_FALSE(answer.header("Allow").empty());
+    CHECK(answer.header("Access-Control-Allow-Methods") == answer.header("Allow"));
+    CHECK(answer.header("Access-Control-Allow-Headers").find("Range") != std::string::npos);
+    CHECK(answer.header("Access-Control-Allow-Headers").find("Authorization") != std::string::npos);
+    CHECK(answer.header("Access-Control-Max-Age") == "86400");
+    CHECK(answer.body().empty());
+  }
+  CHECK(doorway.ask(Method::options, "/items").header("Allow") == "OPTIONS, POST");
+}
+
+TEST_CASE("a route that takes OPTIONS itself gets it") {
+  Doorway doorway;
+  CHECK(doorway.ask(Method::options, "/own").response->status == 200);
+  CHECK(doorway.matched == "own::");
+}
+
+TEST_CASE("a listener that is not for other sites answers OPTIONS without letting their pages in") {
+  const auto answer = RequestRouter::unrouted(http::Method::options, http::Router::MethodNotAllowed{"GET, HEAD"}, false);
+  CHECK(answer.status == 204);
+  CHECK(answer.headers.first("Allow") == "GET, HEAD, OPTIONS");
+  for (const auto& field : answer.headers.all()) CHECK_FALSE(field.name.starts_with("Access-Control"));
+}
