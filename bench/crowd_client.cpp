@@ -1,9 +1,10 @@
-// A crowd of clients in one process that costs little: each asks for the same object on a connection of its own, all at once.
+// A crowd of clients in one process that costs little: each asks for the same object on a connection of its own, all at
+// once.
 //   bench_crowd_client ADDRESS PORT TARGET CLIENTS
-// Prints a line for each client: the times (seconds of CLOCK_MONOTONIC) of its first and last byte of the body, and the body's bytes; then
-// "began SECONDS". Ends with 1 when a client was refused or cut. A time is the kernel's, when the bytes came to the socket (SO_TIMESTAMPNS):
-// how long this process then takes to look at them is not the server's time. Who has nothing yet is looked at first, and no further than
-// to its first bytes.
+// Prints a line for each client: the times (seconds of CLOCK_MONOTONIC) of its first and last byte of the body, and the
+// body's bytes; then "began SECONDS". Ends with 1 when a client was refused or cut. A time is the kernel's, when the
+// bytes came to the socket (SO_TIMESTAMPNS): how long this process then takes to look at them is not the server's time.
+// Who has nothing yet is looked at first, and no further than to its first bytes.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -54,11 +55,11 @@ ssize_t receive(int fd, char* room, std::size_t size, double& at) {
 
 struct Client {
   int fd = -1;
-  std::string head;            // until it is whole
+  std::string head;  // until it is whole
   bool has_head = false;
-  long long length = -1;       // of the body, as announced; -1: chunked or to the end, then the connection's end ends it
+  long long length = -1;  // of the body, as announced; -1: chunked or to the end, then the connection's end ends it
   bool chunked = false;
-  std::string tail;            // the last bytes, where the length is not known
+  std::string tail;  // the last bytes, where the length is not known
   double first = 0, last = 0;
   long long bytes = 0;
   bool is_over = false;
@@ -81,16 +82,18 @@ bool take_head(Client& client) {
   if (end == std::string::npos) return false;
   client.has_head = true;
   std::string lower = client.head.substr(0, end + 2);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (const auto at = lower.find("\r\ncontent-length:"); at != std::string::npos) client.length = std::atoll(lower.c_str() + at + 17);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (const auto at = lower.find("\r\ncontent-length:"); at != std::string::npos)
+    client.length = std::atoll(lower.c_str() + at + 17);
   client.chunked = lower.find("\r\ntransfer-encoding: chunked") != std::string::npos;
   return true;
 }
 
 constexpr std::size_t kFirstLook = 2048;
 
-/// Reads what is there, of a client that has nothing yet the first bytes only; false when the connection ended too early or the answer
-/// is no 200.
+/// Reads what is there, of a client that has nothing yet the first bytes only; false when the connection ended too
+/// early or the answer is no 200.
 bool read_on(Client& client, std::vector<char>& room) {
   const bool had_none = client.first == 0;
   while (client.first == 0 || !had_none) {
@@ -124,13 +127,15 @@ int main(int argc, char** argv) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[2])));
   ::inet_pton(AF_INET, argv[1], &address.sin_addr);
-  const std::string request = std::string("GET ") + argv[3] + " HTTP/1.1\r\nHost: " + argv[1] + ":" + argv[2] + "\r\n\r\n";
+  const std::string request =
+      std::string("GET ") + argv[3] + " HTTP/1.1\r\nHost: " + argv[1] + ":" + argv[2] + "\r\n\r\n";
   std::vector<Client> clients(static_cast<std::size_t>(std::atoi(argv[4])));
   std::vector<char> room(1 << 18);
   const int loop = ::epoll_create1(0);
   for (std::size_t i = 0; i < clients.size(); ++i) {
     clients[i].fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (::connect(clients[i].fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::perror("connect"), 1;
+    if (::connect(clients[i].fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      return std::perror("connect"), 1;
     const int on = 1;
     ::setsockopt(clients[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ::setsockopt(clients[i].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
@@ -146,7 +151,8 @@ int main(int argc, char** argv) {
   for (auto left = clients.size(); left != 0;) {
     const int count = ::epoll_wait(loop, events.data(), static_cast<int>(events.size()), 60'000);
     if (count <= 0) return std::fprintf(stderr, "%zu clients wait for ever\n", left), 1;
-    std::partition(events.begin(), events.begin() + count, [&](const epoll_event& event) { return clients[event.data.u64].first == 0; });
+    std::partition(events.begin(), events.begin() + count,
+                   [&](const epoll_event& event) { return clients[event.data.u64].first == 0; });
     for (int i = 0; i < count; ++i) {
       auto& client = clients[events[static_cast<std::size_t>(i)].data.u64];
       if (!read_on(client, room)) return std::fprintf(stderr, "refused or cut: %.200s\n", client.head.c_str()), 1;

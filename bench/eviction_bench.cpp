@@ -1,6 +1,7 @@
-// SIEVE, which chooses what a cache node evicts, beside LRU on the replay of a live event: an hour of six channels in four
-// renditions, a thousand viewers of whom most are at the live edge, some watch shifted by up to half an hour, some watch clips.
-// The trace is made, always the same. Prints hit ratios, by requests and by bytes, for several sizes of the store.
+// SIEVE, which chooses what a cache node evicts, beside LRU on the replay of a live event: an hour of six channels in
+// four renditions, a thousand viewers of whom most are at the live edge, some watch shifted by up to half an hour, some
+// watch clips. The trace is made, always the same. Prints hit ratios, by requests and by bytes, for several sizes of
+// the store.
 
 #include <cmath>
 #include <cstdint>
@@ -16,8 +17,8 @@
 namespace {
 
 constexpr int kChannels = 6, kRenditions = 4, kClips = 3'000, kClipSegments = 10, kViewers = 1'000;
-constexpr int kSegments = 1'800;                 // of 2 s
-constexpr int kShift = 900;                      // segments of half an hour
+constexpr int kSegments = 1'800;  // of 2 s
+constexpr int kShift = 900;       // segments of half an hour
 constexpr std::uint64_t kBytes[kRenditions] = {200'000, 500'000, 1'000'000, 2'000'000};
 
 struct Request {
@@ -47,20 +48,27 @@ std::vector<Request> live_event() {
     int kind, channel, rendition, behind, clip, at;
   };
   std::vector<Viewer> viewers;
-  for (int i = 0; i < kViewers; ++i) viewers.push_back({kind(chance), channel(chance), rendition(chance), static_cast<int>(chance() % kShift), clip(chance), static_cast<int>(chance() % kClipSegments)});
+  for (int i = 0; i < kViewers; ++i)
+    viewers.push_back({kind(chance), channel(chance), rendition(chance), static_cast<int>(chance() % kShift),
+                       clip(chance), static_cast<int>(chance() % kClipSegments)});
   std::vector<Request> requests;
   for (int now = 0; now < kSegments; ++now) {
     for (auto& viewer : viewers) {
-      if (chance() % 60 == 0) viewer.rendition = rendition(chance);   // the network changed
+      if (chance() % 60 == 0) viewer.rendition = rendition(chance);  // the network changed
       if (chance() % 300 == 0) viewer.channel = channel(chance);
       const auto bytes = kBytes[viewer.rendition];
       if (viewer.kind == 2) {
         if (++viewer.at >= kClipSegments) viewer.at = 0, viewer.clip = clip(chance);
-        requests.push_back({1'000'000'000ull + static_cast<std::uint64_t>((viewer.clip * kClipSegments + viewer.at) * kRenditions + viewer.rendition), bytes});
+        requests.push_back(
+            {1'000'000'000ull +
+                 static_cast<std::uint64_t>((viewer.clip * kClipSegments + viewer.at) * kRenditions + viewer.rendition),
+             bytes});
         continue;
       }
       const auto msn = static_cast<std::uint64_t>(viewer.kind == 0 ? now + kShift : now + kShift - viewer.behind);
-      requests.push_back({(msn * kChannels + static_cast<std::uint64_t>(viewer.channel)) * kRenditions + static_cast<std::uint64_t>(viewer.rendition), bytes});
+      requests.push_back({(msn * kChannels + static_cast<std::uint64_t>(viewer.channel)) * kRenditions +
+                              static_cast<std::uint64_t>(viewer.rendition),
+                          bytes});
     }
   }
   return requests;
@@ -94,7 +102,8 @@ Score by_sieve(const std::vector<Request>& requests, std::uint64_t room) {
     entry->bytes = request.bytes;
     used += request.bytes;
     while (used > room) {
-      auto* gone = static_cast<Entry*>(sieve.candidate([](const auto&) { return false; }, [](const auto&) { return false; }, 1'000));
+      auto* gone = static_cast<Entry*>(
+          sieve.candidate([](const auto&) { return false; }, [](const auto&) { return false; }, 1'000));
       if (!gone) break;
       sieve.remove(*gone);
       used -= gone->bytes;
@@ -106,7 +115,7 @@ Score by_sieve(const std::vector<Request>& requests, std::uint64_t room) {
 }
 
 Score by_lru(const std::vector<Request>& requests, std::uint64_t room) {
-  std::list<Request> order;                      // the longest unused first
+  std::list<Request> order;  // the longest unused first
   std::unordered_map<std::uint64_t, std::list<Request>::iterator> entries;
   std::uint64_t used = 0;
   Score score;
@@ -128,7 +137,9 @@ Score by_lru(const std::vector<Request>& requests, std::uint64_t room) {
   return score;
 }
 
-double percent(std::uint64_t part, std::uint64_t whole) { return 100.0 * static_cast<double>(part) / static_cast<double>(whole); }
+double percent(std::uint64_t part, std::uint64_t whole) {
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
 
 }  // namespace
 
@@ -137,7 +148,8 @@ int main() {
   std::printf("%zu requests\n%10s %22s %22s\n", requests.size(), "store", "SIEVE hits / bytes", "LRU hits / bytes");
   for (const std::uint64_t gigabytes : {1, 2, 4, 8, 16, 32}) {
     const auto sieve = by_sieve(requests, gigabytes * 1'000'000'000), lru = by_lru(requests, gigabytes * 1'000'000'000);
-    std::printf("%7llu GB %12.2f%% %7.2f%% %12.2f%% %7.2f%%\n", static_cast<unsigned long long>(gigabytes), percent(sieve.hits, sieve.all),
-                percent(sieve.hit_bytes, sieve.all_bytes), percent(lru.hits, lru.all), percent(lru.hit_bytes, lru.all_bytes));
+    std::printf("%7llu GB %12.2f%% %7.2f%% %12.2f%% %7.2f%%\n", static_cast<unsigned long long>(gigabytes),
+                percent(sieve.hits, sieve.all), percent(sieve.hit_bytes, sieve.all_bytes), percent(lru.hits, lru.all),
+                percent(lru.hit_bytes, lru.all_bytes));
   }
 }

@@ -1,5 +1,6 @@
 // A cache node's index on disk with a million records: how long it takes to be in memory at the start.
-//   index_bench FOLDER [OBJECTS]     FOLDER/index must not exist; it stays, for `tribune serve` with FOLDER as its store_dir
+//   index_bench FOLDER [OBJECTS]     FOLDER/index must not exist; it stays, for `tribune serve` with FOLDER as its
+//   store_dir
 
 #include <chrono>
 #include <cstdio>
@@ -56,8 +57,8 @@ int main(int argc, char** argv) {
     IndexJournal journal(log, metrics);
     const auto wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
     if (!journal.load(folder, kIndexBytes, index)) return 1;
-    std::printf("%llu objects: %.2f s, %.2f s of CPU\n", static_cast<unsigned long long>(index.totals().objects), seconds(CLOCK_MONOTONIC) - wall,
-                seconds(CLOCK_THREAD_CPUTIME_ID) - cpu);
+    std::printf("%llu objects: %.2f s, %.2f s of CPU\n", static_cast<unsigned long long>(index.totals().objects),
+                seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_THREAD_CPUTIME_ID) - cpu);
   }
   return 0;
 }

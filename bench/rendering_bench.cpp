@@ -1,4 +1,5 @@
-// What 1,000 lists of pins cost on one core: rendering each once, the look-up of one that is kept, and the bytes that are kept.
+// What 1,000 lists of pins cost on one core: rendering each once, the look-up of one that is kept, and the bytes that
+// are kept.
 //   a live window     6 segments
 //   a DVR window      1,800 segments
 #include <fmt/format.h>
@@ -28,7 +29,8 @@ std::string source_text(int segments) {
 std::vector<LinkPins> pin_lists(int segments) {
   std::vector<LinkPins> lists;
   for (int i = 0; i < kLists; ++i)
-    lists.push_back({{0, fmt::format("http://node{}.example:8081", i / segments)}, {1001 + i % segments, fmt::format("http://node{}.example:8081", 500 + i / segments)}});
+    lists.push_back({{0, fmt::format("http://node{}.example:8081", i / segments)},
+                     {1001 + i % segments, fmt::format("http://node{}.example:8081", 500 + i / segments)}});
   return lists;
 }
 
@@ -48,10 +50,13 @@ bool measure(const char* name, int segments) {
   Timeline timeline{[] { return std::string("ep1"); }};
   auto seen = timeline.observe("v", std::move(*source), 2'000'000'000, clock.steady_now());
   if (!seen) return false;
-  const auto keys = std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}});
+  const auto keys =
+      std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}});
   const LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {}), keys};
   SourceLinks links;
-  auto linked = links.link(*seen->playlist, making, {"v/v.m3u8", "v", *http::parse_uri("http://origin/live/demo/v/v.m3u8"), &timeline, "ep1", 2'000'000'000, clock.wall_now()});
+  auto linked = links.link(*seen->playlist, making,
+                           {"v/v.m3u8", "v", *http::parse_uri("http://origin/live/demo/v/v.m3u8"), &timeline, "ep1",
+                            2'000'000'000, clock.wall_now()});
   if (!linked) return false;
   const MediaSnapshot snapshot(seen->playlist, linked->links, clock.wall_now(), metrics.counter("renders", "r"), texts);
   const auto lists = pin_lists(segments);
@@ -62,8 +67,9 @@ bool measure(const char* name, int segments) {
     for (int round = 0; round < kRounds; ++round)
       for (const auto& pins : lists) snapshot.render(pins);
   });
-  fmt::print("{:18} {:7} bytes a text, rendered in {:8.1f} us, looked up in {:6.1f} ns, {:6.1f} MiB kept\n", name, snapshot.render(lists[0])->body->size(),
-             first / kLists * 1e6, again / kLists / kRounds * 1e9, static_cast<double>(texts->bytes()) / (1 << 20));
+  fmt::print("{:18} {:7} bytes a text, rendered in {:8.1f} us, looked up in {:6.1f} ns, {:6.1f} MiB kept\n", name,
+             snapshot.render(lists[0])->body->size(), first / kLists * 1e6, again / kLists / kRounds * 1e9,
+             static_cast<double>(texts->bytes()) / (1 << 20));
   return true;
 }
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "balancer/routing/node_selection.h"
 #include "balancer/nodes/hash_orders.h"
+#include "balancer/routing/node_selection.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -41,11 +41,14 @@ RoutingView view_of(int groups) {
   if (groups == 1) return view;
   std::string text = R"({"zones":[)";
   for (int zone = 0; zone < kZones; ++zone)
-    text += fmt::format(R"({}{{"group":"group{}","prefixes":["10.{}.0.0/16","2001:db8:{:x}::/48"],"fallback":["group{}"]}})", zone ? "," : "", zone % groups, zone, zone,
-                        (zone + 1) % groups);
+    text += fmt::format(
+        R"({}{{"group":"group{}","prefixes":["10.{}.0.0/16","2001:db8:{:x}::/48"],"fallback":["group{}"]}})",
+        zone ? "," : "", zone % groups, zone, zone, (zone + 1) % groups);
   auto zones = Zones::parse(text + "]}");
-  if (!zones) fmt::print("{}\n", zones.error().text);
-  else view.zones = std::make_shared<Zones>(std::move(*zones));
+  if (!zones)
+    fmt::print("{}\n", zones.error().text);
+  else
+    view.zones = std::make_shared<Zones>(std::move(*zones));
   return view;
 }
 
@@ -58,7 +61,8 @@ struct Asker {
 std::vector<Asker> askers() {
   std::vector<Asker> made;
   for (int i = 0; i < kClients; ++i)
-    made.push_back({*parse_address(fmt::format("10.{}.{}.{}", i % kZones, i / 256, i % 256)), fmt::format("channel{}", i % kChannels), ""});
+    made.push_back({*parse_address(fmt::format("10.{}.{}.{}", i % kZones, i / 256, i % 256)),
+                    fmt::format("channel{}", i % kChannels), ""});
   return made;
 }
 
@@ -83,8 +87,9 @@ void measure(std::string_view name, const NodeTable& table, const RoutingView& v
     decisions += all.size();
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   }
-  fmt::print("{:<28} {:>12.0f} decisions a second, {:>7.2f} us each{}\n", name, static_cast<double>(decisions) / seconds,
-             seconds * 1e6 / static_cast<double>(decisions), without ? ", some without a node" : "");
+  fmt::print("{:<28} {:>12.0f} decisions a second, {:>7.2f} us each{}\n", name,
+             static_cast<double>(decisions) / seconds, seconds * 1e6 / static_cast<double>(decisions),
+             without ? ", some without a node" : "");
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
-// An evening of the balancer's routing in simulated time: the real choose_node() and NodeRegistry, and 1,000,000 viewers.
+// An evening of the balancer's routing in simulated time: the real choose_node() and NodeRegistry, and 1,000,000
+// viewers.
 //
-//   200 sites, each a coverage zone with a group of five nodes of 10 Gbit/s; a site's fallbacks are its two neighbours' groups
-//   the kick-off ramp: all viewers arrive within two minutes; six of ten watch one channel, the others 40 channels
-//   a site is lost (its nodes fall silent), and returns a minute later
+//   200 sites, each a coverage zone with a group of five nodes of 10 Gbit/s; a site's fallbacks are its two neighbours'
+//   groups the kick-off ramp: all viewers arrive within two minutes; six of ten watch one channel, the others 40
+//   channels a site is lost (its nodes fall silent), and returns a minute later
 //
 // simulate [--viewers N] [--csv FILE]: a table for people; second by second as CSV.
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ namespace {
 
 constexpr int kSites = 200, kNodesPerSite = 5, kNodes = kSites * kNodesPerSite, kChannels = 41;
 constexpr int kLostSite = 17, kRamp = 120, kLoss = 180, kReturn = 240, kEnd = 330;
-constexpr int kReload = 4;                 // seconds between a viewer's playlist requests
+constexpr int kReload = 4;  // seconds between a viewer's playlist requests
 constexpr double kViewerMbps = 5, kNodeMbps = 10'000;
 
 struct Viewer {
@@ -66,8 +67,11 @@ struct Environment {
     std::vector<NodeSettings> nodes;
     std::string zones = R"({"zones":[)";
     for (int site = 0; site < kSites; ++site) {
-      for (int i = 0; i < kNodesPerSite; ++i) nodes.push_back({fmt::format("n{}-{}", site, i), fmt::format("http://n{}-{}", site, i), fmt::format("site{}", site), static_cast<std::int64_t>(kNodeMbps)});
-      zones += fmt::format(R"({}{{"group":"site{}","prefixes":["10.{}.0.0/16"],"fallback":["site{}","site{}"]}})", site ? "," : "", site, site, (site + 1) % kSites, (site + kSites - 1) % kSites);
+      for (int i = 0; i < kNodesPerSite; ++i)
+        nodes.push_back({fmt::format("n{}-{}", site, i), fmt::format("http://n{}-{}", site, i),
+                         fmt::format("site{}", site), static_cast<std::int64_t>(kNodeMbps)});
+      zones += fmt::format(R"({}{{"group":"site{}","prefixes":["10.{}.0.0/16"],"fallback":["site{}","site{}"]}})",
+                           site ? "," : "", site, site, (site + 1) % kSites, (site + kSites - 1) % kSites);
     }
     registry.configure(nodes, 1'800ms);
     auto parsed = Zones::parse(zones.append("]}"));
@@ -103,7 +107,8 @@ struct Environment {
       h.run.assign(1, 'r');
       h.sequence = ++sequence;
       h.sent_unix_ms = 1;
-      h.sent_mbps = counts.empty() ? 0 : static_cast<double>(counts[static_cast<std::size_t>(i)]->count.load()) * kViewerMbps;
+      h.sent_mbps =
+          counts.empty() ? 0 : static_cast<double>(counts[static_cast<std::size_t>(i)]->count.load()) * kViewerMbps;
       registry.heard(h);
     }
   }
@@ -163,7 +168,8 @@ struct Environment {
       if (is_lost && site == kLostSite) continue;
       double of_site = 0, top = 0;
       for (int i = 0; i < kNodesPerSite; ++i) {
-        const auto count = static_cast<double>(counts[static_cast<std::size_t>(site * kNodesPerSite + i)]->count.load());
+        const auto count =
+            static_cast<double>(counts[static_cast<std::size_t>(site * kNodesPerSite + i)]->count.load());
         of_site += count;
         top = std::max(top, count);
       }
@@ -178,7 +184,8 @@ struct Environment {
 };
 
 void line(std::string_view when, const Second& s) {
-  fmt::print("| {:<38} | {:>9} | {:>6.2f} | {:>6.2f} | {:>5.0f} % | {:>7} | {:>7} |\n", when, s.viewers, s.peak_to_mean, s.group_peak_to_mean, s.highest_load * 100, s.moved, s.moved_others);
+  fmt::print("| {:<38} | {:>9} | {:>6.2f} | {:>6.2f} | {:>5.0f} % | {:>7} | {:>7} |\n", when, s.viewers, s.peak_to_mean,
+             s.group_peak_to_mean, s.highest_load * 100, s.moved, s.moved_others);
 }
 
 /// The worst of some seconds, and what moved in all of them.
@@ -197,15 +204,20 @@ Second together(const std::vector<Second>& all, int from, int to) {
 }
 
 void report(const std::vector<Second>& all) {
-  fmt::print("| phase (worst second; moves of all)       | viewers   | peak to mean | of its group | highest load | moved | moved without need |\n|---|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| phase (worst second; moves of all)       | viewers   | peak to mean | of its group | highest load | moved | "
+      "moved without need |\n|---|---|---|---|---|---|---|\n");
   line("kick-off ramp, 0 to 120 s", together(all, 0, kRamp));
   line("steady, 120 to 180 s", together(all, kRamp, kLoss));
   line("a site is lost, 180 to 240 s", together(all, kLoss, kReturn));
   line("it returns, 240 to 330 s", together(all, kReturn, kEnd));
   int left = kLoss, back = kReturn;
   while (left < kReturn && all[static_cast<std::size_t>(left)].on_silent > 0) ++left;
-  while (back < kEnd && all[static_cast<std::size_t>(back)].away > all[static_cast<std::size_t>(back)].at_lost_site / 100) ++back;
-  fmt::print("\nviewers of the lost site: {}; all re-homed after {} s; 99 of 100 back {} s after its return\n", all[kLoss].at_lost_site, left - kLoss + 1, back - kReturn + 1);
+  while (back < kEnd &&
+         all[static_cast<std::size_t>(back)].away > all[static_cast<std::size_t>(back)].at_lost_site / 100)
+    ++back;
+  fmt::print("\nviewers of the lost site: {}; all re-homed after {} s; 99 of 100 back {} s after its return\n",
+             all[kLoss].at_lost_site, left - kLoss + 1, back - kReturn + 1);
 }
 
 void write_csv(const char* file, const std::vector<Second>& all) {
@@ -214,7 +226,8 @@ void write_csv(const char* file, const std::vector<Second>& all) {
   fmt::print(out, "second,viewers,peak_to_mean,group_peak_to_mean,highest_load,moved,moved_others,away,on_silent\n");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& s = all[i];
-    fmt::print(out, "{},{},{:.4f},{:.4f},{:.4f},{},{},{},{}\n", i, s.viewers, s.peak_to_mean, s.group_peak_to_mean, s.highest_load, s.moved, s.moved_others, s.away, s.on_silent);
+    fmt::print(out, "{},{},{:.4f},{:.4f},{:.4f},{},{},{},{}\n", i, s.viewers, s.peak_to_mean, s.group_peak_to_mean,
+               s.highest_load, s.moved, s.moved_others, s.away, s.on_silent);
   }
   std::fclose(out);
 }

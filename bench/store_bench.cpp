@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     auto object = std::make_shared<Object>();
     object->id = id_of(i);
     object->size = 2 << 20;
-    object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});   // as nginx tags
+    object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});  // as nginx tags
     objects.push_back(std::move(object));
   }
   index.restore(std::move(objects));
@@ -55,8 +55,10 @@ int main(int argc, char** argv) {
   const auto now = base::SteadyTime{};
   std::uint64_t found = 0;
   const auto begun = cpu_seconds();
-  for (std::uint64_t i = 0; i < kLookups; ++i) found += std::holds_alternative<ObjectPtr>(index.find_or_begin(keys[i % keys.size()], now));
+  for (std::uint64_t i = 0; i < kLookups; ++i)
+    found += std::holds_alternative<ObjectPtr>(index.find_or_begin(keys[i % keys.size()], now));
   const auto took = cpu_seconds() - begun;
-  std::printf("microseconds of CPU for a lookup: %.2f (%llu found)\n", 1e6 * took / kLookups, static_cast<unsigned long long>(found));
+  std::printf("microseconds of CPU for a lookup: %.2f (%llu found)\n", 1e6 * took / kLookups,
+              static_cast<unsigned long long>(found));
   return found == kLookups ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Where a viewer may watch: a cache node and its group. Access knows them by their ids alone; which of them a viewer may use, and
-// in what order, is for whoever asks.
+// Where a viewer may watch: a cache node and its group. Access knows them by their ids alone; which of them a viewer
+// may use, and in what order, is for whoever asks.
 
 #include <cstdint>
 #include <map>
@@ -19,14 +19,18 @@ struct AccountPlace {
   bool operator==(const AccountPlace&) const = default;
 };
 
-/// Which groups and nodes have a limit, and which have no room at this moment. Immutable; a hint for who chooses a node: decide() and
-/// move() look again, under their lock.
+/// Which groups and nodes have a limit, and which have no room at this moment. Immutable; a hint for who chooses a
+/// node: decide() and move() look again, under their lock.
 struct AccountSessionLimits {
   using Ids = std::set<std::string, std::less<>>;
   Ids limited_groups, limited_nodes, full_groups, full_nodes;
 
-  bool is_limited(const AccountPlace& place) const { return limited_groups.contains(place.group) || limited_nodes.contains(place.node); }
-  bool is_full(const AccountPlace& place) const { return full_groups.contains(place.group) || full_nodes.contains(place.node); }
+  bool is_limited(const AccountPlace& place) const {
+    return limited_groups.contains(place.group) || limited_nodes.contains(place.node);
+  }
+  bool is_full(const AccountPlace& place) const {
+    return full_groups.contains(place.group) || full_nodes.contains(place.node);
+  }
   bool empty() const { return limited_groups.empty() && limited_nodes.empty(); }
   bool operator==(const AccountSessionLimits&) const = default;
 };
@@ -47,8 +51,8 @@ struct AccountSessionScopes {
 /// Places in the order of preference; never empty.
 using AccountSessionList = std::vector<AccountSessionScopes>;
 
-/// Numbers for lists of places, so that a ticket names its list in four bytes: many wait for the same places. Owned by its Admission,
-/// under whose lock it is used.
+/// Numbers for lists of places, so that a ticket names its list in four bytes: many wait for the same places. Owned by
+/// its Admission, under whose lock it is used.
 class AccountSessionLists {
  public:
   AccountSessionLists() { clear(); }
@@ -62,7 +66,7 @@ class AccountSessionLists {
 
  private:
   std::map<AccountSessionList, std::uint32_t> numbers_;
-  std::vector<const AccountSessionList*> lists_;     // keys of the map
+  std::vector<const AccountSessionList*> lists_;  // keys of the map
 };
 
 }  // namespace tribune::access

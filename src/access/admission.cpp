@@ -16,36 +16,61 @@ const std::vector<double>& wait_buckets() {
 }
 
 base::Counter decisions(base::Metrics& metrics, std::string_view outcome) {
-  return metrics.counter("tribune_access_decisions_total", "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
+  return metrics.counter("tribune_access_decisions_total",
+                         "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
 }
 
 std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000)); }
 
 }  // namespace
 
-Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view id, std::string_view channel, std::uint32_t queue, base::Metrics& metrics)
-    : index(i), name(settings.name), share(settings.share), line(queue),
-      waiting(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.", {{"channel", channel}, {"lane", name}})),
-      called(metrics.counter("tribune_access_tickets_called_total", "Tickets whose turn came and for which room is kept: the outflow.",
+Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view id, std::string_view channel,
+           std::uint32_t queue, base::Metrics& metrics)
+    : index(i),
+      name(settings.name),
+      share(settings.share),
+      line(queue),
+      waiting(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.",
+                            {{"channel", channel}, {"lane", name}})),
+      called(metrics.counter("tribune_access_tickets_called_total",
+                             "Tickets whose turn came and for which room is kept: the outflow.",
                              {{"channel", channel}, {"lane", name}})),
-      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that became sessions.", {{"channel", channel}, {"lane", name}})),
-      abandoned(metrics.counter("tribune_access_tickets_abandoned_total", "Tickets that were not heard for the lease when their turn came.",
+      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that became sessions.",
+                              {{"channel", channel}, {"lane", name}})),
+      abandoned(metrics.counter("tribune_access_tickets_abandoned_total",
+                                "Tickets that were not heard for the lease when their turn came.",
                                 {{"channel", channel}, {"lane", name}})),
-      unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total", "Called tickets that were not claimed in time.",
+      unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total",
+                                "Called tickets that were not claimed in time.",
                                 {{"channel", channel}, {"lane", name}})),
-      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session, all channels together.", wait_buckets(), {{"lane", name}})) {
+      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session, all channels together.",
+                               wait_buckets(), {{"lane", name}})) {
   disk.key = std::string(id) + "/" + name;
 }
 
-Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known, ChannelLabelsPtr cl)
-    : clock(c), log(l), metrics(m), labels(std::move(cl)), sessions(c, m, max_known, labels), settings(s), granted(decisions(m, "granted")),
-      queued_new(decisions(m, "queued")), refused(decisions(m, "refused")), past(m, std::max(kMostPastSessions, max_known)),
+Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s,
+                        std::size_t max_known, ChannelLabelsPtr cl)
+    : clock(c),
+      log(l),
+      metrics(m),
+      labels(std::move(cl)),
+      sessions(c, m, max_known, labels),
+      settings(s),
+      granted(decisions(m, "granted")),
+      queued_new(decisions(m, "queued")),
+      refused(decisions(m, "refused")),
+      past(m, std::max(kMostPastSessions, max_known)),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
-                          "Renewals of sessions that are served and not counted, because as many as may be are known and nothing is limited.")),
-      unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")),
+                          "Renewals of sessions that are served and not counted, because as many as may be are known "
+                          "and nothing is limited.")),
+      unwritten(
+          m.counter("tribune_access_sessions_unwritten_total",
+                    "Sessions that the disk refused to take: after a restart they go on only where there is room.")),
       address_full(m.counter("tribune_access_address_full_total",
-                             "Newcomers, and sessions that would come back, that were not let in because their address had max_sessions_per_address.")),
-      shared(m.counter("tribune_access_shared_requests_total", "Requests for a session that came from more networks than max_networks_per_session.")) {
+                             "Newcomers, and sessions that would come back, that were not let in because their address "
+                             "had max_sessions_per_address.")),
+      shared(m.counter("tribune_access_shared_requests_total",
+                       "Requests for a session that came from more networks than max_networks_per_session.")) {
   set_limits(settings.limits());
   set_sharing();
 }
@@ -59,7 +84,8 @@ ChannelQueue& Admission::Inner::channel(std::string_view id) {
   if (lanes.empty()) lanes.push_back({"general", 1});
   for (const auto& lane : lanes) {
     const auto number = static_cast<std::uint32_t>(base::random_u64());
-    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id, labels ? labels->of(id) : std::string(id), number, metrics));
+    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id,
+                                                  labels ? labels->of(id) : std::string(id), number, metrics));
     take_up(*queue->lanes.back());
     write_behind(*queue->lanes.back());
   }
@@ -67,8 +93,8 @@ ChannelQueue& Admission::Inner::channel(std::string_view id) {
   return *channels.emplace(std::string(id), std::move(queue)).first->second;
 }
 
-Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings, std::size_t max_known,
-                     ChannelLabelsPtr labels)
+Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings,
+                     std::size_t max_known, ChannelLabelsPtr labels)
     : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known, std::move(labels))) {}
 Admission::~Admission() = default;
 
@@ -76,7 +102,7 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   auto next = settings;
-  next.lanes = inner.settings.lanes;   // fixed at the start: tickets name them by number
+  next.lanes = inner.settings.lanes;  // fixed at the start: tickets name them by number
   inner.settings = std::move(next);
   if (!inner.limits_are_live) inner.set_limits(inner.settings.limits());
   inner.limits.account_rule = inner.settings.account_rule;
@@ -88,7 +114,8 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
     const bool is_new = !std::exchange(queue.was_configured, true);
     queue.is_configured = true;
     if (is_new) queue.kbps = kbps_of(fact.mbps);
-    const bool was_opened = std::any_of(queue.lanes.begin(), queue.lanes.end(), [](const auto& lane) { return lane->line.lottery() != Lottery{}; });
+    const bool was_opened = std::any_of(queue.lanes.begin(), queue.lanes.end(),
+                                        [](const auto& lane) { return lane->line.lottery() != Lottery{}; });
     if (queue.is_open && (!is_new || was_opened)) continue;
     // The time until the opening is measured once: a step of the wall clock opens nothing.
     const bool is_later = fact.opens_at && *fact.opens_at > wall;
@@ -124,10 +151,12 @@ Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, st
   auto& inner = *inner_;
   const auto why_not = ticket ? inner.hear_network(ticket->session, visitor) : std::nullopt;
   if (why_not) return Refused{*why_not == Renewal::shared ? DenyReason::session_shared : DenyReason::ticket_used};
-  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
+  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown)
+    return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
   // Another request of the same ticket may have been let in meanwhile.
-  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown) return Granted{ticket->session, false};
+  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown)
+    return Granted{ticket->session, false};
   inner.catch_up();
   auto& queue = inner.channel(visitor.channel);
   auto decision = ticket ? inner.holder(queue, visitor, *ticket, idle) : inner.newcomer(queue, visitor, idle);
@@ -141,7 +170,8 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   auto extension = inner.sessions.extend(id, idle);
   if (extension == Sessions::Extension::known) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
-  // Another request of the same session may have brought it back meanwhile: what it took does not stand in this one's way.
+  // Another request of the same session may have brought it back meanwhile: what it took does not stand in this one's
+  // way.
   if (extension == Sessions::Extension::unknown) extension = inner.sessions.extend(id, idle);
   if (extension == Sessions::Extension::known) return Renewal::known;
   if (extension == Sessions::Extension::outgrown) {
@@ -161,7 +191,7 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   const auto set = inner.way_back(queue, inner.places_of(visitor));
   if (!set || inner.full_account(visitor)) return Renewal::lapsed;
   switch (inner.sessions.renew(id, visitor.channel, idle)) {
-    case Sessions::Renewal::known: return Renewal::known;   // another request of it was faster
+    case Sessions::Renewal::known: return Renewal::known;  // another request of it was faster
     case Sessions::Renewal::uncounted: return Renewal::lapsed;
     case Sessions::Renewal::adopted: break;
   }
@@ -186,7 +216,8 @@ bool Admission::move(SessionId id, const AccountPlace& place, bool must) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
-  return inner.move(id, {inner.scopes.at(ScopeKind::group, place.group), inner.scopes.at(ScopeKind::node, place.node)}, must);
+  return inner.move(id, {inner.scopes.at(ScopeKind::group, place.group), inner.scopes.at(ScopeKind::node, place.node)},
+                    must);
 }
 
 std::shared_ptr<const AccountSessionLimits> Admission::place_limits() const {

@@ -34,7 +34,8 @@ AccountSessionList Admission::Inner::places_of(const Visitor& visitor) {
   AccountSessionList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
   for (const auto& other : visitor.others) {
     const AccountSessionScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
-    if (places.size() < kMostPlaces && std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+    if (places.size() < kMostPlaces && std::find(places.begin(), places.end(), place) == places.end())
+      places.push_back(place);
   }
   return places;
 }
@@ -59,7 +60,8 @@ void Admission::Inner::contest(const ChannelQueue& queue, std::uint32_t place) {
 }
 
 /// The visitor may watch elsewhere than it was said before: nodes come and go, and so does the viewer.
-void Admission::Inner::replace(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry, const Visitor& visitor) {
+void Admission::Inner::replace(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry,
+                               const Visitor& visitor) {
   if (visitor.node.empty() || entry.state == TicketState::called) return;
   const auto places = places_of(visitor);
   if (places == lists.at(entry.place)) return;
@@ -117,7 +119,8 @@ void Admission::Inner::call_next() {
     for (auto& lane : queue->lanes) write_behind(*lane);
 }
 
-/// Leaves out channels that are full: whoever is silent there keeps the place until there is room. True when everything is.
+/// Leaves out channels that are full: whoever is silent there keeps the place until there is room. True when everything
+/// is.
 bool Admission::Inner::block_full(std::vector<ChannelQueue*>& waiting) {
   const auto is_full = [this](Scope& scope, const ChannelQueue* queue) {
     if (scope.has_room(queue->kbps)) return false;
@@ -125,7 +128,8 @@ bool Admission::Inner::block_full(std::vector<ChannelQueue*>& waiting) {
   };
   std::erase_if(waiting, [&](ChannelQueue* queue) { return is_full(*queue->scope, queue); });
   // WHY: over all channels the first one is next. When it does not fit, nobody behind it takes the room in pieces.
-  return std::any_of(waiting.begin(), waiting.end(), [&](ChannelQueue* queue) { return is_full(scopes.global(), queue); });
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [&](ChannelQueue* queue) { return is_full(scopes.global(), queue); });
 }
 
 /// Over all channels, whose next ticket came first.
@@ -215,7 +219,9 @@ void Admission::Inner::call_passed(ChannelQueue& queue) {
     if (has_any) places.push_back(line->first);
     line = has_any ? std::next(line) : queue.passed.erase(line);
   }
-  const auto comes_before = [&](std::uint32_t a, std::uint32_t b) { return queue.passed[a].front().joined < queue.passed[b].front().joined; };
+  const auto comes_before = [&](std::uint32_t a, std::uint32_t b) {
+    return queue.passed[a].front().joined < queue.passed[b].front().joined;
+  };
   while (!places.empty()) {
     const auto first = std::min_element(places.begin(), places.end(), comes_before);
     auto& line = queue.passed[*first];
@@ -250,7 +256,8 @@ bool Admission::Inner::trim_passed(ChannelQueue& queue, std::deque<Passed>& line
   return false;
 }
 
-void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry, const ScopeSet& set) {
+void Admission::Inner::call(ChannelQueue& queue, Lane& lane, std::uint64_t number, TicketEntry& entry,
+                            const ScopeSet& set) {
   entry.place = lists.number({{set.group, set.node}});
   keep(set, queue.kbps, 1);
   lane.line.set_state(number, TicketState::called);
@@ -272,7 +279,8 @@ void Admission::Inner::forget_client(const TicketEntry& entry) {
   if (found != clients.end() && --found->second == 0) clients.erase(found);
 }
 
-/// Called tickets that nobody claimed. While nobody may claim, none of them ends, and who asked meanwhile has the whole time again.
+/// Called tickets that nobody claimed. While nobody may claim, none of them ends, and who asked meanwhile has the whole
+/// time again.
 void Admission::Inner::expire(ChannelQueue& queue, Lane& lane) {
   const auto now = clock.steady_now();
   auto& calls = lane.calls;
@@ -285,7 +293,9 @@ void Admission::Inner::expire(ChannelQueue& queue, Lane& lane) {
     const auto silent = std::chrono::milliseconds{100} * (TicketQueue::ticks(now) - entry->heard);
     due.until = may_claim(set) ? now + kept_for() - silent : now + kept_for();
     if (due.until > now) {
-      calls.insert(std::upper_bound(calls.begin(), calls.end(), due, [](const auto& a, const auto& b) { return a.until < b.until; }), due);
+      calls.insert(std::upper_bound(calls.begin(), calls.end(), due,
+                                    [](const auto& a, const auto& b) { return a.until < b.until; }),
+                   due);
       continue;
     }
     keep(set, queue.kbps, -1);
@@ -316,7 +326,8 @@ void Admission::Inner::open_queue(ChannelQueue& queue) {
     if (!lane->line.is_before_opening()) continue;
     lane->line.open(base::random_u64(), base::random_u64());
     lane->disk.is_dirty = true;
-    log.info("access", "queue_opened", {{"channel", queue.scope->id}, {"lane", lane->name}, {"waiting", lane->line.waiting()}});
+    log.info("access", "queue_opened",
+             {{"channel", queue.scope->id}, {"lane", lane->name}, {"waiting", lane->line.waiting()}});
   }
   has_changed = true;
 }
@@ -342,7 +353,8 @@ void Admission::Inner::tell_places() {
     if (!scope.has_limit() || (scope.kind != ScopeKind::group && scope.kind != ScopeKind::node)) return;
     const bool is_group = scope.kind == ScopeKind::group;
     (is_group ? now->limited_groups : now->limited_nodes).insert(scope.id);
-    if (!channels.empty() && (scope.is_contested || !scope.has_room(least))) (is_group ? now->full_groups : now->full_nodes).insert(scope.id);
+    if (!channels.empty() && (scope.is_contested || !scope.has_room(least)))
+      (is_group ? now->full_groups : now->full_nodes).insert(scope.id);
   });
   const bool has_any = !now->empty();
   if (!has_any && !has_place_limits) return;

@@ -13,9 +13,12 @@
 namespace tribune::access {
 
 /// The same in every process.
-std::uint64_t client_of(const Visitor& visitor) { return visitor.client.empty() ? 0 : base::rendezvous_hash("client", visitor.client) | 1; }
+std::uint64_t client_of(const Visitor& visitor) {
+  return visitor.client.empty() ? 0 : base::rendezvous_hash("client", visitor.client) | 1;
+}
 
-bool Admission::Inner::open(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
+bool Admission::Inner::open(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps,
+                            std::chrono::milliseconds idle) {
   if (!sessions.insert(id, visitor.channel, idle)) return false;
   write_down(id, hold(id, visitor, set, kbps, idle));
   record("session_opened", set);
@@ -28,7 +31,8 @@ bool Admission::Inner::restore(SessionId id, const SessionRecord& kept) {
   const auto now = base::unix_seconds(clock.wall_now());
   const auto rest = std::max<std::chrono::milliseconds>(settings.restart_grace, rest_of(kept, now));
   if (!sessions.insert(id, kept.channel, rest)) return false;
-  const ScopeSet set = scopes_at(queue, {scopes.at(ScopeKind::group, kept.group), scopes.at(ScopeKind::node, kept.node)});
+  const ScopeSet set =
+      scopes_at(queue, {scopes.at(ScopeKind::group, kept.group), scopes.at(ScopeKind::node, kept.node)});
   const Visitor visitor{.channel = kept.channel, .account = kept.account, .device = kept.device, .opened = kept.opened};
   auto& holding = hold(id, visitor, set, kept.kbps, std::chrono::seconds{kept.idle_seconds});
   holding.client = kept.client;
@@ -42,8 +46,16 @@ bool Admission::Inner::restore(SessionId id, const SessionRecord& kept) {
 void Admission::Inner::write_down(SessionId id, const SessionHolding& holding) {
   if (!store) return;
   const auto& set = holding.scopes;
-  SessionRecord kept{.channel = set.channel->id, .group = set.group ? set.group->id : "", .node = set.node ? set.node->id : "", .account = {}, .device = {},
-                     .opened = holding.opened, .until = holding.until, .idle_seconds = holding.idle_seconds, .kbps = holding.kbps, .client = holding.client};
+  SessionRecord kept{.channel = set.channel->id,
+                     .group = set.group ? set.group->id : "",
+                     .node = set.node ? set.node->id : "",
+                     .account = {},
+                     .device = {},
+                     .opened = holding.opened,
+                     .until = holding.until,
+                     .idle_seconds = holding.idle_seconds,
+                     .kbps = holding.kbps,
+                     .client = holding.client};
   if (holding.account) {
     kept.account = holding.account->first;
     for (const auto& device : holding.account->second.devices)
@@ -81,9 +93,14 @@ std::optional<Admission::Renewal> Admission::Inner::hear_network(SessionId id, c
   shared.add();
   const auto rule = sharing_rule.load();
   if (hearing == SessionNetworks::Hearing::beyond) {
-    const std::string_view outcome = rule == SharingRule::log ? "served" : rule == SharingRule::refuse ? "refused" : "ended";
-    log.warning("access", "session_shared", {{"session", fmt::format("{:016x}", id)}, {"channel", visitor.channel}, {"client", visitor.client},
-                                             {"outcome", outcome}});
+    const std::string_view outcome = rule == SharingRule::log      ? "served"
+                                     : rule == SharingRule::refuse ? "refused"
+                                                                   : "ended";
+    log.warning("access", "session_shared",
+                {{"session", fmt::format("{:016x}", id)},
+                 {"channel", visitor.channel},
+                 {"client", visitor.client},
+                 {"outcome", outcome}});
   }
   if (rule == SharingRule::log) return std::nullopt;
   if (rule == SharingRule::refuse) return Renewal::shared;
@@ -97,7 +114,8 @@ bool Admission::Inner::is_address_full(const Visitor& visitor, const Account* le
   const auto found = watching.find(client);
   if (settings.max_sessions_per_address == kNoLimit || client == 0) return false;
   auto sessions_there = found == watching.end() ? std::int64_t{0} : std::int64_t{found->second};
-  if (leaving && !leaving->devices.empty() && holdings.at(leaving->devices.front().session).client == client) --sessions_there;
+  if (leaving && !leaving->devices.empty() && holdings.at(leaving->devices.front().session).client == client)
+    --sessions_there;
   if (sessions_there < settings.max_sessions_per_address) return false;
   address_full.add();
   const auto now = clock.steady_now();
@@ -114,8 +132,8 @@ bool Admission::Inner::is_expired(SessionId id, std::int64_t issued) const {
   return issued > 0 && now - issued > lifetime_seconds() && !past.is_away(id, now);
 }
 
-/// Where a session that is not known may go on. While a former process's sessions are taken over no newcomer is let in, and there is room beside
-/// all of those that were written down.
+/// Where a session that is not known may go on. While a former process's sessions are taken over no newcomer is let in,
+/// and there is room beside all of those that were written down.
 std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, const AccountSessionList& places) {
   if (!is_in_grace(clock.steady_now())) return entrance(queue, places);
   if (sessions.is_full()) return std::nullopt;
@@ -127,12 +145,18 @@ std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, co
 void Admission::Inner::record(std::string_view event, const ScopeSet& set) {
   if (!log.wants(base::LogLevel::debug)) return;
   const auto& all = *set.global;
-  log.debug("access", event, {{"channel", set.channel->id}, {"sessions", all.sessions}, {"limit", all.limit.max_sessions.value_or(kNoLimit)}, {"kept", all.kept},
-                              {"channel_sessions", set.channel->sessions}, {"channel_limit", set.channel->limit.max_sessions.value_or(kNoLimit)},
-                              {"node", name_of(set)}});
+  log.debug("access", event,
+            {{"channel", set.channel->id},
+             {"sessions", all.sessions},
+             {"limit", all.limit.max_sessions.value_or(kNoLimit)},
+             {"kept", all.kept},
+             {"channel_sessions", set.channel->sessions},
+             {"channel_limit", set.channel->limit.max_sessions.value_or(kNoLimit)},
+             {"node", name_of(set)}});
 }
 
-SessionHolding& Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps, std::chrono::milliseconds idle) {
+SessionHolding& Admission::Inner::hold(SessionId id, const Visitor& visitor, const ScopeSet& set, std::int64_t kbps,
+                                       std::chrono::milliseconds idle) {
   drop(id);
   past.come_back(id);
   SessionHolding holding{.scopes = set, .kbps = kbps, .opened = visitor.opened, .client = client_of(visitor)};
@@ -168,7 +192,8 @@ bool Admission::Inner::drop(SessionId id) {
     std::erase_if(devices, [&](const auto& device) { return device.session == id; });
     if (devices.empty()) accounts.erase(std::string(holding.account->first));
   }
-  if (const auto sessions_there = watching.find(holding.client); sessions_there != watching.end() && --sessions_there->second == 0)
+  if (const auto sessions_there = watching.find(holding.client);
+      sessions_there != watching.end() && --sessions_there->second == 0)
     watching.erase(sessions_there);
   const auto scopes_left = holding.scopes;
   holdings.erase(found);

@@ -8,12 +8,18 @@ namespace tribune::access {
 namespace {
 
 void write_drill(base::json::Writer& w, const Drill& drill) {
-  w.begin_object().member("closed", drill.is_closed).member("extra_sessions", drill.extra_sessions).member("extra_mbps", drill.extra_mbps).end_object();
+  w.begin_object()
+      .member("closed", drill.is_closed)
+      .member("extra_sessions", drill.extra_sessions)
+      .member("extra_mbps", drill.extra_mbps)
+      .end_object();
 }
 
 void write_load(base::json::Writer& w, const Scope& scope) {
   w.begin_object().member("kind", to_string(scope.kind)).member("id", scope.id);
-  w.member("sessions", scope.sessions).member("kept", scope.kept).member("mbps", static_cast<double>(scope.load_kbps()) / 1'000);
+  w.member("sessions", scope.sessions)
+      .member("kept", scope.kept)
+      .member("mbps", static_cast<double>(scope.load_kbps()) / 1'000);
   w.member("measured_mbps", static_cast<double>(scope.measured_kbps) / 1'000);
   w.member("measured", scope.is_measured).member("contested", scope.is_contested).end_object();
 }
@@ -57,7 +63,8 @@ void Admission::set_drill(std::string_view channel, const Drill& drill) {
 
 Drill Admission::drill(std::string_view channel) const {
   const std::lock_guard lock(inner_->mutex);
-  const auto* scope = channel.empty() ? &std::as_const(inner_->scopes).global() : inner_->scopes.find(ScopeKind::channel, channel);
+  const auto* scope =
+      channel.empty() ? &std::as_const(inner_->scopes).global() : inner_->scopes.find(ScopeKind::channel, channel);
   return scope ? scope->drill : Drill{};
 }
 
@@ -88,7 +95,8 @@ std::optional<QueueStatus> Admission::queue_status(std::string_view channel) con
   status.lease = inner.settings.lease();
   for (const auto& lane : queue.lanes) {
     const auto& line = lane->line;
-    status.lanes.push_back({lane->name, line.served(), line.next(), line.waiting(), line.places_per_second(), line.lottery()});
+    status.lanes.push_back(
+        {lane->name, line.served(), line.next(), line.waiting(), line.places_per_second(), line.lottery()});
     if (status.overload_emulation || !queue.is_open) status.lanes.back().places_per_second.reset();
   }
   return status;
@@ -113,7 +121,11 @@ void Admission::describe(base::json::Writer& w) const {
   });
   w.end_array().key("queues").begin_array();
   for (const auto& [id, queue] : inner.channels) {
-    w.begin_object().member("channel", id).member("open", queue->is_open).member("sessions", queue->scope->sessions).member("waiting", queue->waiting());
+    w.begin_object()
+        .member("channel", id)
+        .member("open", queue->is_open)
+        .member("sessions", queue->scope->sessions)
+        .member("waiting", queue->waiting());
     w.key("drill");
     write_drill(w, queue->scope->drill);
     w.end_object();

@@ -12,7 +12,7 @@ namespace {
 
 // Of a burst of newcomers between two commits. A crash wastes what was not given out, so a lane that few join has few.
 constexpr std::uint64_t kLeastNumbersAhead = 4'096, kMostNumbersAhead = 32'768;
-constexpr std::string_view kRunKey = "/run";      // no channel's id begins so
+constexpr std::string_view kRunKey = "/run";  // no channel's id begins so
 constexpr std::string_view kLimitsKey = "limits";
 
 }  // namespace
@@ -45,7 +45,7 @@ void Admission::Inner::write_behind(Lane& lane) {
 void Admission::Inner::on_written(Lane& lane, bool is_written) {
   lane.disk.is_writing = false;
   if (!is_written) {
-    lane.disk.is_dirty = true;   // again with the next change or tick
+    lane.disk.is_dirty = true;  // again with the next change or tick
     return;
   }
   lane.disk.reserved = lane.disk.writing.reserved;
@@ -97,7 +97,8 @@ base::Status Admission::Inner::load_sessions() {
     return true;
   });
   if (!scanned) return scanned;
-  if (restored + useless.size() > 0) log.info("access", "sessions_restored", {{"sessions", restored}, {"dropped", useless.size()}});
+  if (restored + useless.size() > 0)
+    log.info("access", "sessions_restored", {{"sessions", restored}, {"dropped", useless.size()}});
   for (auto& key : useless) store->erase(kSessionsTable, std::move(key));
   return {};
 }
@@ -152,7 +153,7 @@ void Admission::stop() {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   if (!inner.store) return;
-  inner.is_stopping = true;   // no number is wasted
+  inner.is_stopping = true;  // no number is wasted
   for (auto& [id, queue] : inner.channels)
     for (auto& lane : queue->lanes) {
       lane->disk.is_dirty = true;

@@ -16,8 +16,11 @@ tl::unexpected<base::Error> invalid(std::string text) {
 }
 
 bool is_id(std::string_view text) {
-  const auto is_fit = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; };
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), is_fit) && text[0] != '.' && text[0] != '_' && text[0] != '-';
+  const auto is_fit = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), is_fit) && text[0] != '.' &&
+         text[0] != '_' && text[0] != '-';
 }
 
 base::Status read_count(const Value& value, std::string_view name, std::optional<std::int64_t>& out) {
@@ -103,7 +106,8 @@ void write_members(base::json::Writer& w, const AccessLimits& limits) {
   write_limit(w, limits.global);
   w.key("max_sessions_per_account");
   limits.max_sessions_per_account ? w.value(*limits.max_sessions_per_account) : w.null();
-  for (const auto& [name, scopes] : {std::pair("channels", &limits.channels), std::pair("groups", &limits.groups), std::pair("nodes", &limits.nodes)}) {
+  for (const auto& [name, scopes] : {std::pair("channels", &limits.channels), std::pair("groups", &limits.groups),
+                                     std::pair("nodes", &limits.nodes)}) {
     w.key(name).begin_object();
     for (const auto& [id, limit] : *scopes) {
       w.key(id).begin_object();

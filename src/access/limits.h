@@ -34,19 +34,19 @@ struct AccessLimits {
   Limit global;
   NamedLimits channels, groups, nodes;
   std::optional<std::int64_t> max_sessions_per_account;
-  AccountRule account_rule = AccountRule::refuse;   // of the configuration; not changed live
+  AccountRule account_rule = AccountRule::refuse;  // of the configuration; not changed live
   bool operator==(const AccessLimits&) const = default;
 
-  NamedLimits* named(ScopeKind);                     // null for global
+  NamedLimits* named(ScopeKind);  // null for global
   const NamedLimits* named(ScopeKind) const;
 };
 
-/// Members "max_sessions", "max_traffic_mbps" (a number or null), "max_sessions_per_account", and "channels", "groups", "nodes" with
-/// objects of the first two by id.
+/// Members "max_sessions", "max_traffic_mbps" (a number or null), "max_sessions_per_account", and "channels", "groups",
+/// "nodes" with objects of the first two by id.
 void write_members(base::json::Writer&, const AccessLimits&);
 
-/// Replaces what the document names and leaves the rest; null takes a limit away. Errors: invalid_input for an unknown member, an
-/// id that is none, a number that is negative, no number or beyond 10^9; `limits` is then as before.
+/// Replaces what the document names and leaves the rest; null takes a limit away. Errors: invalid_input for an unknown
+/// member, an id that is none, a number that is negative, no number or beyond 10^9; `limits` is then as before.
 base::Status apply_changes(AccessLimits& limits, std::string_view json);
 
 }  // namespace tribune::access

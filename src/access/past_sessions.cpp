@@ -35,9 +35,13 @@ SessionId session_from_key(std::string_view key) {
 }
 
 PastSessions::PastSessions(base::Metrics& metrics, std::size_t most)
-    : most_(most), known_(metrics.gauge("tribune_access_past_sessions", "Sessions that are over and remembered, so that a token does not open them, or still does.", {})),
-      dropped_(metrics.counter("tribune_access_past_sessions_dropped_total",
-                               "Sessions that are over and were forgotten before their time, because as many as may be were remembered.")) {}
+    : most_(most),
+      known_(metrics.gauge("tribune_access_past_sessions",
+                           "Sessions that are over and remembered, so that a token does not open them, or still does.",
+                           {})),
+      dropped_(metrics.counter(
+          "tribune_access_past_sessions_dropped_total",
+          "Sessions that are over and were forgotten before their time, because as many as may be were remembered.")) {}
 
 base::Status PastSessions::load(store::Store& store, std::int64_t now) {
   std::vector<std::string> useless;
@@ -115,7 +119,8 @@ void PastSessions::forget_first() {
 
 void PastSessions::write(SessionId id, const Entry& entry) {
   if (!store_) return;
-  store_->put(kPastTable, table_key(id), std::string(entry.kind == Kind::ended ? "e " : "a ") + std::to_string(entry.until));
+  store_->put(kPastTable, table_key(id),
+              std::string(entry.kind == Kind::ended ? "e " : "a ") + std::to_string(entry.until));
 }
 
 void PastSessions::count() { known_.set(static_cast<double>(entries_.size())); }

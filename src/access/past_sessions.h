@@ -2,10 +2,11 @@
 // What must be known of sessions that are over, beyond what their tokens say.
 //
 // An entry
-//   ended   the session was stopped, or another device took its place: its token opens nothing, until the token has expired   (end)
-//   away    the session watched for so long that its token has expired since, and was released because nobody renewed it: the token
-//           opens it again until the entry ends                                                                               (away)
-//   gone    its time is over, or, at the bound, its time would have ended first                                               (sweep, end, away)
+//   ended   the session was stopped, or another device took its place: its token opens nothing, until the token has
+//   expired   (end) away    the session watched for so long that its token has expired since, and was released because
+//   nobody renewed it: the token
+//           opens it again until the entry ends (away)
+//   gone    its time is over, or, at the bound, its time would have ended first (sweep, end, away)
 
 #include <cstddef>
 #include <cstdint>

@@ -44,10 +44,16 @@ std::string to_json(const QueueStatus& status) {
   base::json::Writer w;
   w.begin_object().member("channel", status.channel).member("open", status.is_open);
   if (status.opens_in) w.member("opens_in_seconds", seconds_of(*status.opens_in));
-  w.member("overload_emulation", status.overload_emulation).member("refresh_seconds", seconds_of(status.refresh)).member("lease_seconds", seconds_of(status.lease));
+  w.member("overload_emulation", status.overload_emulation)
+      .member("refresh_seconds", seconds_of(status.refresh))
+      .member("lease_seconds", seconds_of(status.lease));
   w.key("lanes").begin_array();
   for (const auto& lane : status.lanes) {
-    w.begin_object().member("name", lane.name).member("served", lane.served).member("next", lane.next).member("waiting", lane.waiting);
+    w.begin_object()
+        .member("name", lane.name)
+        .member("served", lane.served)
+        .member("next", lane.next)
+        .member("waiting", lane.waiting);
     if (lane.places_per_second) w.member("rate", *lane.places_per_second);
     if (lane.lottery.first != lane.lottery.end) {
       w.key("lottery").begin_object().member("first", lane.lottery.first).member("end", lane.lottery.end);

@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostScopes = 10'000;       // of a kind
-constexpr std::size_t kHeartbeatsOfAMean = 5;     // a segment goes out in bursts
+constexpr std::size_t kMostScopes = 10'000;    // of a kind
+constexpr std::size_t kHeartbeatsOfAMean = 5;  // a segment goes out in bursts
 constexpr auto kSilent = 5s;
 
 std::int64_t kbps_of(double mbps) { return static_cast<std::int64_t>(mbps * 1'000); }
@@ -79,7 +79,7 @@ void Scopes::measured(const Traffic& traffic, base::SteadyTime now) {
   }
   for (auto channel = node.channels.begin(); channel != node.channels.end();) {
     const auto now_told = told.find(channel->first);
-    channel->second.add(now_told == told.end() ? 0 : now_told->second);   // what is not named sends nothing
+    channel->second.add(now_told == told.end() ? 0 : now_told->second);  // what is not named sends nothing
     channel = channel->second.value() == 0 ? node.channels.erase(channel) : std::next(channel);
   }
   add_up();
@@ -91,7 +91,9 @@ void Scopes::Mean::add(std::int64_t kbps) {
 }
 
 std::int64_t Scopes::Mean::value() const {
-  return kbps_.empty() ? 0 : std::accumulate(kbps_.begin(), kbps_.end(), std::int64_t{0}) / static_cast<std::int64_t>(kbps_.size());
+  return kbps_.empty()
+             ? 0
+             : std::accumulate(kbps_.begin(), kbps_.end(), std::int64_t{0}) / static_cast<std::int64_t>(kbps_.size());
 }
 
 void Scopes::settle(base::SteadyTime now) {
@@ -117,7 +119,8 @@ void Scopes::add_up() {
     for (const auto& [channel, mean] : node.channels) add(at(ScopeKind::channel, channel), mean.value());
   }
   // A channel of which no node says anything is not sent.
-  for (auto& [id, scope] : scopes_[static_cast<std::size_t>(ScopeKind::channel)]) scope->is_measured = all_tell_channels;
+  for (auto& [id, scope] : scopes_[static_cast<std::size_t>(ScopeKind::channel)])
+    scope->is_measured = all_tell_channels;
 }
 
 }  // namespace tribune::access

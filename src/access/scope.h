@@ -17,22 +17,22 @@
 
 namespace tribune::access {
 
-/// Everything, a channel, a group or a node. Owned by its Admission, under whose lock it is used. Traffic in whole kbit/s, so that
-/// what was added and taken away again leaves nothing.
+/// Everything, a channel, a group or a node. Owned by its Admission, under whose lock it is used. Traffic in whole
+/// kbit/s, so that what was added and taken away again leaves nothing.
 struct Scope {
   ScopeKind kind = ScopeKind::global;
   std::string id;
   Limit limit;
-  Drill drill;                     // of everything and of channels
+  Drill drill;  // of everything and of channels
 
   std::int64_t sessions = 0;
-  std::int64_t kept = 0;           // called tickets
+  std::int64_t kept = 0;  // called tickets
   std::int64_t kept_kbps = 0;
-  std::int64_t predicted_kbps = 0; // of all sessions
-  std::int64_t young_kbps = 0;     // of those that the nodes' figures do not show yet
+  std::int64_t predicted_kbps = 0;  // of all sessions
+  std::int64_t young_kbps = 0;      // of those that the nodes' figures do not show yet
   std::int64_t measured_kbps = 0;
-  bool is_measured = false;        // heard lately
-  bool is_contested = false;       // somebody who came earlier waits for room here
+  bool is_measured = false;   // heard lately
+  bool is_contested = false;  // somebody who came earlier waits for room here
 
   /// What it carries or is about to.
   std::int64_t load_kbps() const { return (is_measured ? measured_kbps + young_kbps : predicted_kbps) + kept_kbps; }
@@ -102,7 +102,7 @@ class Scopes {
   void add_up();
 
   Scope global_;
-  std::array<std::map<std::string, std::unique_ptr<Scope>, std::less<>>, 4> scopes_;   // by kind
+  std::array<std::map<std::string, std::unique_ptr<Scope>, std::less<>>, 4> scopes_;  // by kind
   bool has_limits_ = false;
   std::map<std::string, Node, std::less<>> nodes_;
 };

@@ -5,7 +5,9 @@
 namespace tribune::access {
 namespace {
 
-std::int64_t second_of(base::SteadyTime time) { return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count(); }
+std::int64_t second_of(base::SteadyTime time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
 
 }  // namespace
 

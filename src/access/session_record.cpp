@@ -10,7 +10,7 @@ namespace tribune::access {
 namespace {
 
 constexpr std::size_t kMostIdCharacters = 64;
-constexpr std::int64_t kMostNumber = 1'000'000'000'000;   // a time, or a rate
+constexpr std::int64_t kMostNumber = 1'000'000'000'000;  // a time, or a rate
 
 std::string_view take_word(std::string_view& text) {
   const auto end = std::min(text.find(' '), text.size());
@@ -41,7 +41,8 @@ bool is_number(std::int64_t value) { return value >= 0 && value <= kMostNumber; 
 
 std::string to_text(const SessionRecord& record) {
   std::string text("1");
-  for (const auto value : {record.opened, record.until, record.idle_seconds, record.kbps}) text.append(" ").append(std::to_string(value));
+  for (const auto value : {record.opened, record.until, record.idle_seconds, record.kbps})
+    text.append(" ").append(std::to_string(value));
   text.append(" ").append(std::to_string(record.client));
   for (const auto* id : {&record.channel, &record.group, &record.node}) text.append(" ").append(or_dash(*id));
   return text.append(" ").append(or_dash(base::to_hex(record.account))).append(" ").append(record.device);
@@ -68,7 +69,8 @@ std::optional<SessionRecord> session_record(std::string_view text) {
 
 std::chrono::seconds rest_of(const SessionRecord& record, std::int64_t now) {
   const std::chrono::seconds idle{record.idle_seconds};
-  return idle <= kLongIdle ? idle : std::chrono::seconds{std::clamp<std::int64_t>(record.until - now, 0, record.idle_seconds)};
+  return idle <= kLongIdle ? idle
+                           : std::chrono::seconds{std::clamp<std::int64_t>(record.until - now, 0, record.idle_seconds)};
 }
 
 }  // namespace tribune::access

@@ -1,6 +1,6 @@
 #pragma once
-// What is written down of a session that watches, so that it counts from the start of the next process, and what of it counts where. Values
-// and pure functions.
+// What is written down of a session that watches, so that it counts from the start of the next process, and what of it
+// counts where. Values and pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -13,17 +13,18 @@ namespace tribune::access {
 /// The table of the balancer's store with one record for each session that watches; the key is table_key().
 inline constexpr std::string_view kSessionsTable = "access_sessions";
 
-/// Sessions with a longer idle time last until a time that is written down; the others are renewed so often that they last for their idle time.
+/// Sessions with a longer idle time last until a time that is written down; the others are renewed so often that they
+/// last for their idle time.
 inline constexpr std::chrono::seconds kLongIdle{60};
 
 struct SessionRecord {
-  std::string channel, group, node;    // ids; group and node may be empty
-  std::string account, device;         // empty: nobody's
-  std::int64_t opened = 0;             // unix seconds; 0: not known
-  std::int64_t until = 0;              // unix seconds: when it is released, if nobody renews it
+  std::string channel, group, node;  // ids; group and node may be empty
+  std::string account, device;       // empty: nobody's
+  std::int64_t opened = 0;           // unix seconds; 0: not known
+  std::int64_t until = 0;            // unix seconds: when it is released, if nobody renews it
   std::int64_t idle_seconds = 0;
   std::int64_t kbps = 0;
-  std::uint64_t client = 0;            // a hash of the address; 0: not counted
+  std::uint64_t client = 0;  // a hash of the address; 0: not counted
   bool operator==(const SessionRecord&) const = default;
 };
 

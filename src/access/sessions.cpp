@@ -26,13 +26,13 @@ using ByChannel = std::map<std::string, Watching, std::less<>>;
 struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
-  std::int64_t examined_at;   // the second in whose list the id stands; another list's entry is void
-  base::SteadyTime noted;     // the deadline that its owner has heard of
+  std::int64_t examined_at;  // the second in whose list the id stands; another list's entry is void
+  base::SteadyTime noted;    // the deadline that its owner has heard of
   SessionNetworks networks{};
 };
 
-/// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further back
-/// when that second is swept: a session is examined once an idle time, however often it is renewed.
+/// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further
+/// back when that second is swept: a session is examined once an idle time, however often it is renewed.
 struct Shard {
   mutable std::mutex mutex;
   std::unordered_map<SessionId, Session> sessions;
@@ -40,7 +40,9 @@ struct Shard {
   ByChannel channels;
 };
 
-std::int64_t second_of(base::SteadyTime t) { return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count(); }
+std::int64_t second_of(base::SteadyTime t) {
+  return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
+}
 
 }  // namespace
 
@@ -54,11 +56,17 @@ struct Sessions::Inner {
   std::array<Shard, kShards> shards;
 
   Inner(const base::Clock& c, base::Metrics& m, std::size_t bound, ChannelLabelsPtr l)
-      : clock(c), metrics(m), max_known(bound), labels(std::move(l)),
+      : clock(c),
+        metrics(m),
+        max_known(bound),
+        labels(std::move(l)),
         opened(m.counter("tribune_access_sessions_opened_total", "Sessions opened.")),
-        adopted(m.counter("tribune_access_sessions_adopted_total", "Sessions of another run of the process, taken over by their token.")),
-        refused(m.counter("tribune_access_sessions_refused_total", "Sessions not opened because as many as may be were open.")),
-        released(m.counter("tribune_access_sessions_released_total", "Sessions released: stopped, or not renewed in time.")) {}
+        adopted(m.counter("tribune_access_sessions_adopted_total",
+                          "Sessions of another run of the process, taken over by their token.")),
+        refused(m.counter("tribune_access_sessions_refused_total",
+                          "Sessions not opened because as many as may be were open.")),
+        released(m.counter("tribune_access_sessions_released_total",
+                           "Sessions released: stopped, or not renewed in time.")) {}
 
   Shard& shard_of(SessionId id) { return shards[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
@@ -73,7 +81,8 @@ struct Sessions::Inner {
   ByChannel::value_type& channel_in(Shard& shard, std::string_view name) {
     auto found = shard.channels.find(name);
     if (found == shard.channels.end()) {
-      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.", {{"channel", labels ? labels->of(name) : std::string(name)}});
+      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.",
+                                 {{"channel", labels ? labels->of(name) : std::string(name)}});
       found = shard.channels.emplace(std::string(name), Watching{0, gauge}).first;
     }
     return *found;
@@ -198,7 +207,8 @@ SessionNetworks::Hearing Sessions::hear(SessionId id, std::uint32_t network, con
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
-  return found == shard.sessions.end() ? SessionNetworks::Hearing::fine : found->second.networks.hear(network, inner_->clock.steady_now(), rule);
+  return found == shard.sessions.end() ? SessionNetworks::Hearing::fine
+                                       : found->second.networks.hear(network, inner_->clock.steady_now(), rule);
 }
 
 bool Sessions::contains(SessionId id) const {
@@ -236,7 +246,7 @@ bool Sessions::release_overdue(SessionId id) {
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return false;
-  if (found->second.deadline > inner_->clock.steady_now()) {   // renewed meanwhile
+  if (found->second.deadline > inner_->clock.steady_now()) {  // renewed meanwhile
     inner_->put_back(shard, found);
     return false;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Who is watching. A session is opened once, renewed by every playlist request, and released when it was not renewed for
-// its channel's idle time. Knows no HTTP.
+// Who is watching. A session is opened once, renewed by every playlist request, and released when it was not renewed
+// for its channel's idle time. Knows no HTTP.
 //
 // Lifetime
 //   open       open(), or renew() of one that this process does not know   (balancer, api)
@@ -25,7 +25,7 @@
 
 namespace tribune::access {
 
-using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;   // nothing: each channel has its own
+using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // nothing: each channel has its own
 
 using SessionId = std::uint64_t;
 
@@ -39,15 +39,17 @@ class Sessions {
   /// A new session on the channel; its id is random. Nothing when as many as may be are open.
   std::optional<SessionId> open(std::string_view channel, std::chrono::milliseconds idle);
 
-  /// Moves the deadline, never back. A session that this process does not know (it restarted, or the session was released a moment
-  /// ago) is adopted: its token proves that it was admitted. At the bound it is served, but nobody can count or release it.
+  /// Moves the deadline, never back. A session that this process does not know (it restarted, or the session was
+  /// released a moment ago) is adopted: its token proves that it was admitted. At the bound it is served, but nobody
+  /// can count or release it.
   enum class Renewal { known, adopted, uncounted };
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
-  /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when the id is taken.
+  /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when
+  /// the id is taken.
   bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
-  /// `outgrown`: it is known, its idle time is above kLongIdle, and it lasts a quarter of that longer than was said the last time, or at its
-  /// opening. Who keeps it elsewhere notes it there.
+  /// `outgrown`: it is known, its idle time is above kLongIdle, and it lasts a quarter of that longer than was said the
+  /// last time, or at its opening. Who keeps it elsewhere notes it there.
   enum class Extension { unknown, known, outgrown };
   Extension extend(SessionId, std::chrono::milliseconds idle);
   /// Which network a session was asked for from; fine for one that is not known.
@@ -57,7 +59,8 @@ class Sessions {
 
   bool release(SessionId);
 
-  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known. Its owner notes the new deadline.
+  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known. Its owner
+  /// notes the new deadline.
   bool shorten(SessionId, std::chrono::milliseconds rest);
 
   /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.

@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMostSamples = 300;
-constexpr std::uint64_t kEnoughCalls = 100;   // a rate from so many is good; from fewer, as long a time as there is
+constexpr std::uint64_t kEnoughCalls = 100;  // a rate from so many is good; from fewer, as long a time as there is
 constexpr auto kLeastWindow = 10s;
 
 /// One of [2, n) without a common divisor, from a random number; 1 when there is none.
@@ -27,10 +27,16 @@ bool is_heard_in_line(TicketState state) { return state == TicketState::waiting 
 
 std::string to_text(const TicketQueueRecord& record) {
   base::json::Writer w;
-  w.begin_object().member("queue", std::uint64_t{record.queue}).member("served", record.served).member("next", record.next);
+  w.begin_object()
+      .member("queue", std::uint64_t{record.queue})
+      .member("served", record.served)
+      .member("next", record.next);
   w.member("reserved", record.reserved).member("before_opening", record.is_before_opening);
   const auto& lottery = record.lottery;
-  w.member("first", lottery.first).member("end", lottery.end).member("multiplier", lottery.multiplier).member("offset", lottery.offset);
+  w.member("first", lottery.first)
+      .member("end", lottery.end)
+      .member("multiplier", lottery.multiplier)
+      .member("offset", lottery.offset);
   return w.end_object().take();
 }
 
@@ -51,14 +57,17 @@ std::optional<TicketQueueRecord> line_record(std::string_view text) {
   record.is_before_opening = json->flag("before_opening").value_or(false);
   record.lottery = {number("first"), number("end"), number("multiplier"), number("offset")};
   const auto& lottery = record.lottery;
-  const bool is_drawn = lottery.first == lottery.end || (lottery.first < lottery.end && std::gcd(lottery.multiplier, lottery.end - lottery.first) == 1);
-  const bool is_ordered = record.served < record.next && record.next <= record.reserved && record.reserved - record.served < (1ull << 32);
+  const bool is_drawn = lottery.first == lottery.end ||
+                        (lottery.first < lottery.end && std::gcd(lottery.multiplier, lottery.end - lottery.first) == 1);
+  const bool is_ordered =
+      record.served < record.next && record.next <= record.reserved && record.reserved - record.served < (1ull << 32);
   if (!is_whole || !is_drawn || !is_ordered) return std::nullopt;
   return record;
 }
 
 std::int32_t TicketQueue::ticks(base::SteadyTime t) {
-  return static_cast<std::int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count() / 100);
+  return static_cast<std::int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count() /
+                                   100);
 }
 
 void TicketQueue::take_up(const TicketQueueRecord& record) {
@@ -114,7 +123,8 @@ std::uint64_t TicketQueue::ahead_of(std::uint64_t number) {
   const auto place = place_of(number);
   if (place <= record_.served) return 0;
   // Who was served waits no more, so the counts from the first block on are of those after `served` alone.
-  const auto first = first_block_ * kBlock, chunk = (place - std::min(place, first)) / kChunk, block = chunk / (kBlock / kChunk);
+  const auto first = first_block_ * kBlock, chunk = (place - std::min(place, first)) / kChunk,
+             block = chunk / (kBlock / kChunk);
   std::uint64_t sum = 0;
   for (std::uint64_t i = 0; i < block && i < blocks_.size(); ++i) sum += blocks_[i];
   for (auto i = block * (kBlock / kChunk); i < chunk && i < chunks_.size(); ++i) sum += chunks_[i];
@@ -137,12 +147,13 @@ void TicketQueue::open(std::uint64_t random_a, std::uint64_t random_b) {
 }
 
 void TicketQueue::sample(base::SteadyTime now) {
-  if (!has_head()) return samples_.clear();   // what flows while nobody waits says nothing about waiting
+  if (!has_head()) return samples_.clear();  // what flows while nobody waits says nothing about waiting
   samples_.push_back({now, record_.served, called_});
   if (samples_.size() > kMostSamples) samples_.pop_front();
 }
 
-/// The newest time that is long enough and has enough calls; else all of it; nothing when it is short or nobody was called.
+/// The newest time that is long enough and has enough calls; else all of it; nothing when it is short or nobody was
+/// called.
 std::optional<std::pair<const TicketQueue::Sample*, const TicketQueue::Sample*>> TicketQueue::window() const {
   if (samples_.empty()) return std::nullopt;
   const auto& newest = samples_.back();
@@ -172,7 +183,7 @@ std::optional<double> TicketQueue::calls_per_second() const {
 
 void TicketQueue::count(std::uint64_t place, int by) {
   if (blocks_.empty()) first_block_ = (record_.served + 1) / kBlock;
-  if (place / kBlock < first_block_) return;   // its turn is long over
+  if (place / kBlock < first_block_) return;  // its turn is long over
   const auto block = place / kBlock - first_block_, chunk = (place - first_block_ * kBlock) / kChunk;
   if (block >= blocks_.size()) {
     blocks_.resize(block + 1);
@@ -185,7 +196,8 @@ void TicketQueue::count(std::uint64_t place, int by) {
 void TicketQueue::trim() {
   const auto& lottery = record_.lottery;
   const bool is_in_lottery = record_.served + 1 < lottery.end && base_ < lottery.end;
-  while (!is_in_lottery && !entries_.empty() && base_ <= record_.served && entries_.front().state >= TicketState::done) {
+  while (!is_in_lottery && !entries_.empty() && base_ <= record_.served &&
+         entries_.front().state >= TicketState::done) {
     entries_.pop_front();
     ++base_;
     if (cursor_ > 0) --cursor_;

@@ -31,10 +31,10 @@ enum class TicketState : std::uint8_t { unknown, waiting, silent, called, passed
 /// 32 bytes, for there may be a million.
 struct TicketEntry {
   SessionId session = 0;
-  std::uint64_t client = 0;        // a hash of the address; 0: not counted
-  std::int32_t joined = 0;         // Line::ticks()
+  std::uint64_t client = 0;  // a hash of the address; 0: not counted
+  std::int32_t joined = 0;   // Line::ticks()
   std::int32_t heard = 0;
-  std::uint32_t place = 0;         // where it would watch, as the owner numbers lists of places
+  std::uint32_t place = 0;  // where it would watch, as the owner numbers lists of places
   TicketState state = TicketState::unknown;
 };
 
@@ -60,8 +60,8 @@ class TicketQueue {
   TicketQueueRecord record() const;
   std::uint32_t queue() const { return record_.queue; }
 
-  /// Tenths of seconds of the steady clock, up to 6.8 years. Signed, because the clock may have begun at the start of the
-  /// machine: `now - lease` lies before zero then, and is earlier than every ticket.
+  /// Tenths of seconds of the steady clock, up to 6.8 years. Signed, because the clock may have begun at the start of
+  /// the machine: `now - lease` lies before zero then, and is earlier than every ticket.
   static std::int32_t ticks(base::SteadyTime t);
 
   std::uint64_t join(SessionId, std::uint64_t client, std::uint32_t place, base::SteadyTime now);
@@ -122,14 +122,14 @@ class TicketQueue {
   std::optional<std::pair<const Sample*, const Sample*>> window() const;
 
   TicketQueueRecord record_;
-  std::uint64_t base_ = 1;                 // the number of entries_[0]
-  std::deque<TicketEntry> entries_;        // by number
-  std::vector<std::uint32_t> chunks_;      // waiting tickets by place, kChunk places each, from the first block on
-  std::vector<std::uint32_t> blocks_;      // the same, kBlock places each
+  std::uint64_t base_ = 1;             // the number of entries_[0]
+  std::deque<TicketEntry> entries_;    // by number
+  std::vector<std::uint32_t> chunks_;  // waiting tickets by place, kChunk places each, from the first block on
+  std::vector<std::uint32_t> blocks_;  // the same, kBlock places each
   std::uint64_t first_block_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t heard_in_line_ = 0;
-  std::size_t cursor_ = 0;                 // of sweep()
+  std::size_t cursor_ = 0;  // of sweep()
   std::uint64_t called_ = 0;
   std::deque<Sample> samples_;
 };

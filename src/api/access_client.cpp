@@ -23,7 +23,8 @@ using contracts::AccessRequest;
 
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
 constexpr std::size_t kMaxTextBytes = 128;
-constexpr std::size_t kMaxPassBytes = 256;   // more than any ticket or token has: what is longer is refused for what is left of it
+constexpr std::size_t kMaxPassBytes =
+    256;  // more than any ticket or token has: what is longer is refused for what is left of it
 constexpr std::size_t kMaxReceipts = 8;
 constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
@@ -31,23 +32,24 @@ constexpr std::size_t kMaxAskingPerWorker = 20'000;
 /// A text of the body.
 struct RequestMember {
   std::string_view name;
-  std::string AccessRequest::* field;
-  bool is_operators;   // only from who shows the operator's token
+  std::string AccessRequest::*field;
+  bool is_operators;  // only from who shows the operator's token
 };
 constexpr std::array<RequestMember, 7> kMembers{{{"channel", &AccessRequest::channel, false},
-                                          {"ticket", &AccessRequest::pass, false},
-                                          {"cache", &AccessRequest::cache, false},
-                                          {"account", &AccessRequest::account, true},
-                                          {"device", &AccessRequest::device, true},
-                                          {"client", &AccessRequest::client, true},
-                                          {"lane", &AccessRequest::lane, true}}};
+                                                 {"ticket", &AccessRequest::pass, false},
+                                                 {"cache", &AccessRequest::cache, false},
+                                                 {"account", &AccessRequest::account, true},
+                                                 {"device", &AccessRequest::device, true},
+                                                 {"client", &AccessRequest::client, true},
+                                                 {"lane", &AccessRequest::lane, true}}};
 
 tl::unexpected<base::Error> wrong(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
 }
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_api_access_requests_total", "Requests for access that were handed to the balancer, and those that it did not answer.",
+  return metrics.counter("tribune_api_access_requests_total",
+                         "Requests for access that were handed to the balancer, and those that it did not answer.",
                          {{"result", result}});
 }
 
@@ -56,22 +58,26 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 base::Result<AccessRequest> access_request(const http::Request& request, const BalancerEndpoint& road) {
   if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
   const auto value = base::json::parse(request.body);
-  if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object with the member \"channel\"");
+  if (!value || !value->is(base::json::Kind::object))
+    return wrong("the body must be a JSON object with the member \"channel\"");
   AccessRequest made;
   bool is_for_account = false;
   for (const auto& member : value->object) {
-    const auto known = std::find_if(kMembers.begin(), kMembers.end(), [&](const RequestMember& m) { return m.name == member.name; });
+    const auto known =
+        std::find_if(kMembers.begin(), kMembers.end(), [&](const RequestMember& m) { return m.name == member.name; });
     if (known == kMembers.end()) return wrong("unknown member \"" + member.name + "\"");
     is_for_account = is_for_account || known->is_operators;
   }
   if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
-    return base::failure(base::ErrorKind::forbidden, base::Fault::client, "only who shows the operator's token speaks for others");
+    return base::failure(base::ErrorKind::forbidden, base::Fault::client,
+                         "only who shows the operator's token speaks for others");
   made.client = request.client;
   for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);
     if (!given || given->is(base::json::Kind::null)) continue;
     const auto most = field == &AccessRequest::pass ? contracts::kMaxTicketCharacters : kMaxTextBytes;
-    if (!given->is(base::json::Kind::string) || given->string.size() > most) return wrong(fmt::format("\"{}\" must be a text of at most {} bytes", name, most));
+    if (!given->is(base::json::Kind::string) || given->string.size() > most)
+      return wrong(fmt::format("\"{}\" must be a text of at most {} bytes", name, most));
     made.*field = given->string;
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
@@ -86,15 +92,18 @@ namespace {
 
 /// "{receipt}:{round trip in ms}", with commas between.
 base::Result<std::string> receipts_of(const base::json::Value& reachable) {
-  if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts) return wrong("\"reachable\" must be a list of at most 8 members");
+  if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts)
+    return wrong("\"reachable\" must be a list of at most 8 members");
   std::string text;
   for (const auto& entry : reachable.array) {
     const auto receipt = entry.is(base::json::Kind::object) ? entry.text("receipt") : std::nullopt;
-    if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes || receipt->find_first_of(",:") != std::string_view::npos)
+    if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes ||
+        receipt->find_first_of(",:") != std::string_view::npos)
       return wrong("each member of \"reachable\" must have a \"receipt\", as a cache's ping gave it");
     const auto* rtt = entry.find("rtt_ms");
     const bool has_rtt = rtt && !rtt->is(base::json::Kind::null);
-    if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000)) return wrong("\"rtt_ms\" must be a number from 0, below 60000");
+    if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000))
+      return wrong("\"rtt_ms\" must be a number from 0, below 60000");
     if (!text.empty()) text += ",";
     text += *receipt;
     if (has_rtt) text += fmt::format(":{:.3f}", rtt->number);
@@ -121,10 +130,12 @@ base::Result<AccessRequest> session_report(const http::Request& request) {
       continue;
     }
     if (name != "gone" && name != "cache") return wrong("unknown member \"" + name + "\"");
-    if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string)) return wrong("\"" + name + "\" must be the id of a cache");
+    if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string))
+      return wrong("\"" + name + "\" must be the id of a cache");
     (name == "gone" ? made.gone : made.cache) = given.string;
   }
-  if (made.gone.empty() && made.cache.empty() && made.receipts.empty()) return wrong("it says nothing: \"gone\", \"cache\" or \"reachable\" must be there");
+  if (made.gone.empty() && made.cache.empty() && made.receipts.empty())
+    return wrong("it says nothing: \"gone\", \"cache\" or \"reachable\" must be there");
   return made;
 }
 
@@ -140,12 +151,18 @@ std::string own_front_url(const std::vector<std::string>& listen) {
 }
 
 AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::size_t workers)
-    : clock_(clock), log_(log), asked_(counter(metrics, "asked")), failed_(counter(metrics, "failed")), asking_(workers), next_(workers, 0) {}
+    : clock_(clock),
+      log_(log),
+      asked_(counter(metrics, "asked")),
+      failed_(counter(metrics, "failed")),
+      asking_(workers),
+      next_(workers, 0) {}
 
 void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
   const auto request = access_request(exchange->request(), *road_.get());
   if (!request) {
-    const auto& type = request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
+    const auto& type =
+        request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
     return exchange->reply(http::problem(type, request.error().text));
   }
   ask(worker, std::move(exchange), *request);
@@ -171,13 +188,17 @@ void AccessClient::ask(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   const auto road = road_.get();
   auto& table = asking_[worker.index];
   if (road->balancer_url.empty() || table.size() >= kMaxAskingPerWorker)
-    return exchange->reply(http::problem(http::problems::overloaded, road->balancer_url.empty() ? "no balancer is configured" : "too many requests at once"));
+    return exchange->reply(http::problem(http::problems::overloaded, road->balancer_url.empty()
+                                                                         ? "no balancer is configured"
+                                                                         : "too many requests at once"));
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = road->balancer_url + std::string(contracts::kAccessPath);
   request.body = contracts::to_json(asked);
   request.headers = {{"Content-Type", "application/json"}};
-  request.headers.add(contracts::kSignatureHeader, contracts::sign_body(*road->keys, "POST " + std::string(contracts::kAccessPath), request.body, clock_.wall_now()));
+  request.headers.add(contracts::kSignatureHeader,
+                      contracts::sign_body(*road->keys, "POST " + std::string(contracts::kAccessPath), request.body,
+                                           clock_.wall_now()));
   const auto uri = http::parse_uri(road->balancer_url);
   request.destinations = {{uri ? uri->origin() : road->balancer_url}, true};
   request.deadlines = {1s, 4s, 4s, 1, 8s};
@@ -186,10 +207,11 @@ void AccessClient::ask(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   const auto place = next_[worker.index]++;
   auto& entry = table.emplace(place, Asking{std::move(exchange), nullptr}).first->second;
   entry.exchange->on_gone([&table, place] { table.erase(place); });
-  entry.fetch = worker.client.get_whole(std::move(request), [this, &table, place](base::Result<net::WholeAnswer> result) {
-    auto done = table.extract(place);
-    if (done) answer(*done.mapped().exchange, std::move(result));
-  });
+  entry.fetch =
+      worker.client.get_whole(std::move(request), [this, &table, place](base::Result<net::WholeAnswer> result) {
+        auto done = table.extract(place);
+        if (done) answer(*done.mapped().exchange, std::move(result));
+      });
 }
 
 void AccessClient::answer(net::Exchange& exchange, base::Result<net::WholeAnswer> result) {

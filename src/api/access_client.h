@@ -1,6 +1,6 @@
 #pragma once
-// POST /api/v1/access, its end, and reports of sessions, handed on to the balancer, which decides: over HTTP and signed, whether it runs in this process or
-// on another machine.
+// POST /api/v1/access, its end, and reports of sessions, handed on to the balancer, which decides: over HTTP and
+// signed, whether it runs in this process or on another machine.
 
 #include <cstdint>
 #include <functional>
@@ -24,22 +24,23 @@ namespace tribune::api {
 
 /// Where the balancer is, and what signs. Immutable.
 struct BalancerEndpoint {
-  std::string balancer_url;       // asked by this process
-  std::string playback_base;      // for playback URLs; empty: paths
+  std::string balancer_url;   // asked by this process
+  std::string playback_base;  // for playback URLs; empty: paths
   std::shared_ptr<const base::KeyRing> keys;
-  std::string operator_token;     // who shows it speaks for accounts; empty: nobody does
+  std::string operator_token;  // who shows it speaks for accounts; empty: nobody does
 };
 
-/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token {"account"?, "device"?,
-/// "client"?} as well. Errors: invalid_input, or forbidden for an account without the token; fault client.
+/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token
+/// {"account"?, "device"?, "client"?} as well. Errors: invalid_input, or forbidden for an account without the token;
+/// fault client.
 base::Result<contracts::AccessRequest> access_request(const http::Request&, const BalancerEndpoint&);
 
-/// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]}, one of them at
-/// least. Errors: invalid_input, fault client.
+/// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]},
+/// one of them at least. Errors: invalid_input, fault client.
 base::Result<contracts::AccessRequest> session_report(const http::Request&);
 
-/// Of the first listener of this process, where the balancer is when no other address is configured; empty for a port that is chosen
-/// at the start.
+/// Of the first listener of this process, where the balancer is when no other address is configured; empty for a port
+/// that is chosen at the start.
 std::string own_front_url(const std::vector<std::string>& listen);
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
@@ -68,8 +69,8 @@ class AccessClient {
   base::Log& log_;
   base::Counter asked_, failed_;
   base::Published<BalancerEndpoint> road_{nullptr};
-  std::vector<Table> asking_;             // one for each worker, touched by it alone
-  std::vector<std::uint64_t> next_;       // likewise
+  std::vector<Table> asking_;        // one for each worker, touched by it alone
+  std::vector<std::uint64_t> next_;  // likewise
 };
 
 }  // namespace tribune::api

@@ -47,17 +47,29 @@ http::Response answer(const http::Request& request, const CachedDocument& docume
 /// Any thread for the handlers; the rest on the main thread.
 class ApiRole final : public runtime::Role {
  public:
-  ApiRole(const config::Settings& settings, runtime::Services& services) : services_(services), settings_at_start_(road_settings(settings)), access_(services.clock, services.log, services.metrics, services.workers.size()) { publish(settings); }
+  ApiRole(const config::Settings& settings, runtime::Services& services)
+      : services_(services),
+        settings_at_start_(road_settings(settings)),
+        access_(services.clock, services.log, services.metrics, services.workers.size()) {
+    publish(settings);
+  }
 
   std::string_view name() const override { return "api"; }
 
   std::vector<runtime::Route> front_routes() override {
-    return {route("/api/v1/channels", &Documents::channels), route("/api/v1/caches", &Documents::caches),
+    return {route("/api/v1/channels", &Documents::channels),
+            route("/api/v1/caches", &Documents::caches),
             route("/api/v1/openapi.json", &Documents::openapi),
-            {{http::Method::post}, "/api/v1/access", [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
-            {{http::Method::post}, "/api/v1/sessions/{session}/reports",
-             [this](auto& worker, auto exchange, const auto& parameters) { access_.report(worker, std::move(exchange), parameters["session"]); }},
-            stop_route(http::Method::del, "/api/v1/access/{session}"), stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
+            {{http::Method::post},
+             "/api/v1/access",
+             [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+            {{http::Method::post},
+             "/api/v1/sessions/{session}/reports",
+             [this](auto& worker, auto exchange, const auto& parameters) {
+               access_.report(worker, std::move(exchange), parameters["session"]);
+             }},
+            stop_route(http::Method::del, "/api/v1/access/{session}"),
+            stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
   }
 
   base::Status start() override {
@@ -80,7 +92,7 @@ class ApiRole final : public runtime::Role {
   void describe(base::json::Writer& w) const override { key_watch_.describe(w); }
 
  private:
-  runtime::Route route(std::string_view pattern, CachedDocument Documents::* which) {
+  runtime::Route route(std::string_view pattern, CachedDocument Documents::*which) {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
               exchange->reply(answer(exchange->request(), (*documents()).*which));
             }};
@@ -111,16 +123,17 @@ class ApiRole final : public runtime::Role {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
     key_watch_.watch(settings.event);
-    access_.set_road(std::make_shared<const BalancerEndpoint>(BalancerEndpoint{settings.balancer_url, settings.playback_base,
-                                                                   std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
+    access_.set_road(std::make_shared<const BalancerEndpoint>(
+        BalancerEndpoint{settings.balancer_url, settings.playback_base,
+                         std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
     return {};
   }
 
   void publish(const config::Settings& settings) {
     const auto& event = settings.get<contracts::Event>("event");
     const auto& own = settings.get<ApiSettings>("api");
-    auto next = std::make_shared<const Documents>(
-        Documents{made(channels_document(event, own)), made(caches_document(own)), made(openapi_document(services_.version))});
+    auto next = std::make_shared<const Documents>(Documents{
+        made(channels_document(event, own)), made(caches_document(own)), made(openapi_document(services_.version))});
     const std::lock_guard lock(mutex_);
     documents_ = std::move(next);
   }
@@ -134,8 +147,8 @@ class ApiRole final : public runtime::Role {
   const BalancerEndpointSettings settings_at_start_;
   AccessClient access_;
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
-  net::Timer look_;                        // of the first worker
-  mutable std::mutex mutex_;   // guards the pointer, for its copy
+  net::Timer look_;           // of the first worker
+  mutable std::mutex mutex_;  // guards the pointer, for its copy
   std::shared_ptr<const Documents> documents_;
 };
 

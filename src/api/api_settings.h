@@ -16,9 +16,9 @@ struct CacheSettings {
 
 /// Values; immutable once read.
 struct ApiSettings {
-  std::string balancer_url;             // of playback URLs; empty: the API's own origin
-  std::string access_url;               // where this role asks the balancer; empty: balancer_url, or this process
-  std::string operator_token;           // of the operator's own backend, which speaks for accounts; empty: nobody does
+  std::string balancer_url;    // of playback URLs; empty: the API's own origin
+  std::string access_url;      // where this role asks the balancer; empty: balancer_url, or this process
+  std::string operator_token;  // of the operator's own backend, which speaks for accounts; empty: nobody does
   std::vector<CacheSettings> caches;
 };
 

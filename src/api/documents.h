@@ -1,5 +1,6 @@
 #pragma once
-// What the API answers, as JSON. Pure functions; the documents change with the configuration only, so each is made once.
+// What the API answers, as JSON. Pure functions; the documents change with the configuration only, so each is made
+// once.
 
 #include <string>
 #include <string_view>

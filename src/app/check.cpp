@@ -18,7 +18,8 @@ int print(const CheckOptions& options, const config::Settings& settings) {
     found.warnings.insert(found.warnings.end(), files.warnings.begin(), files.warnings.end());
   }
   for (const auto& error : found.errors) std::fprintf(stderr, "%s: %s\n", options.config_file.c_str(), error.c_str());
-  for (const auto& warning : found.warnings) std::fprintf(stderr, "%s: warning: %s\n", options.config_file.c_str(), warning.c_str());
+  for (const auto& warning : found.warnings)
+    std::fprintf(stderr, "%s: warning: %s\n", options.config_file.c_str(), warning.c_str());
   if (!found.errors.empty()) return 1;
   std::puts("OK");
   std::fputs(trust_report(settings).c_str(), stdout);

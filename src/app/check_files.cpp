@@ -16,8 +16,8 @@
 #include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
-#include "net/server/gzip.h"
 #include "net/client/http_client.h"
+#include "net/server/gzip.h"
 #include "runtime/process_settings.h"
 #include "web/site.h"
 #include "web/web_role.h"
@@ -29,7 +29,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestZoneFile = 64 << 20;
 
-void add(std::vector<std::string>& to, const std::string& key, const std::string& text) { to.push_back(key + ": " + text); }
+void add(std::vector<std::string>& to, const std::string& key, const std::string& text) {
+  to.push_back(key + ": " + text);
+}
 
 /// Why nothing can be made or written in this folder; it may have to be made first. Empty when it can.
 std::string unwritable(const std::string& folder) {
@@ -42,7 +44,8 @@ std::string unwritable(const std::string& folder) {
   if (!fs::is_directory(at, error)) return at.string() + " is no folder";
   if (::access(at.c_str(), W_OK | X_OK) == 0) return "";
   const std::string why = std::strerror(errno);
-  return at == wanted ? folder + " cannot be written: " + why : folder + " is missing and cannot be made in " + at.string() + ": " + why;
+  return at == wanted ? folder + " cannot be written: " + why
+                      : folder + " is missing and cannot be made in " + at.string() + ": " + why;
 }
 
 /// Why the file cannot be read; empty when it can, or none is named.
@@ -59,21 +62,25 @@ void look_at_secrets(const config::Settings& settings, Findings& found) {
   for (std::size_t i = 0; i < event.keys.size(); ++i) {
     contracts::Event one;
     one.keys = {event.keys[i]};
-    if (const auto ring = contracts::key_ring(one); !ring) add(found.errors, "event.keys[" + std::to_string(i) + "].secret_file", ring.error().text);
+    if (const auto ring = contracts::key_ring(one); !ring)
+      add(found.errors, "event.keys[" + std::to_string(i) + "].secret_file", ring.error().text);
   }
 }
 
 void look_at_balancer(const config::Settings& settings, Findings& found) {
   const auto& own = settings.get<balancer::BalancerSettings>("balancer");
   if (const auto why = unwritable(own.state_dir); !why.empty()) add(found.errors, "balancer.state_dir", why);
-  if (!own.slate_folder.empty() && !fs::is_directory(own.slate_folder)) add(found.errors, "balancer.slate_folder", own.slate_folder + " is no folder");
-  if (const auto why = unreadable(own.routing.geography_file); !why.empty()) add(found.errors, "balancer.routing.geography_file", why);
+  if (!own.slate_folder.empty() && !fs::is_directory(own.slate_folder))
+    add(found.errors, "balancer.slate_folder", own.slate_folder + " is no folder");
+  if (const auto why = unreadable(own.routing.geography_file); !why.empty())
+    add(found.errors, "balancer.routing.geography_file", why);
   const auto& zones = own.routing.zones_file;
   if (const auto why = unreadable(zones); !why.empty()) return add(found.errors, "balancer.routing.zones_file", why);
   if (zones.empty()) return;
   const auto text = base::read_text_file(zones, kLongestZoneFile);
   if (!text) return add(found.errors, "balancer.routing.zones_file", zones + ": " + text.error().text);
-  if (const auto parsed = balancer::Zones::parse(*text); !parsed) add(found.errors, "balancer.routing.zones_file", zones + ": " + parsed.error().text);
+  if (const auto parsed = balancer::Zones::parse(*text); !parsed)
+    add(found.errors, "balancer.routing.zones_file", zones + ": " + parsed.error().text);
 }
 
 void look_at_process(const config::Settings& settings, Findings& found) {
@@ -83,13 +90,16 @@ void look_at_process(const config::Settings& settings, Findings& found) {
   if (log.empty()) return;
   std::error_code error;
   if (fs::is_regular_file(log, error)) {
-    if (::access(log.c_str(), W_OK) != 0) add(found.errors, "log.file", log + " cannot be written: " + std::strerror(errno));
+    if (::access(log.c_str(), W_OK) != 0)
+      add(found.errors, "log.file", log + " cannot be written: " + std::strerror(errno));
     return;
   }
-  if (fs::exists(log, error)) return;   // a device, or a pipe to a collector
+  if (fs::exists(log, error)) return;  // a device, or a pipe to a collector
   const auto folder = fs::absolute(log, error).parent_path().string();
-  if (!fs::is_directory(folder, error)) add(found.errors, "log.file", folder + " is no folder");
-  else if (const auto why = unwritable(folder); !why.empty()) add(found.errors, "log.file", why);
+  if (!fs::is_directory(folder, error))
+    add(found.errors, "log.file", folder + " is no folder");
+  else if (const auto why = unwritable(folder); !why.empty())
+    add(found.errors, "log.file", why);
 }
 
 }  // namespace
@@ -100,7 +110,8 @@ Findings look_at_files(const config::Settings& settings) {
   if (settings.has("balancer")) look_at_balancer(settings, found);
   if (settings.has("cache_node")) {
     const auto& own = settings.get<cache_node::CacheNodeSettings>("cache_node");
-    if (const auto why = own.is_memory_only() ? std::string() : unwritable(own.store_dir); !why.empty()) add(found.errors, "cache_node.store_dir", why);
+    if (const auto why = own.is_memory_only() ? std::string() : unwritable(own.store_dir); !why.empty())
+      add(found.errors, "cache_node.store_dir", why);
   }
   if (settings.has("web")) {
     const auto page = web::Site::load(web::folder_of(settings), net::gzip);
@@ -119,7 +130,9 @@ Findings look_at_keys(const config::Settings& settings, base::WallTime now) {
     const auto& key = event.keys[i];
     const auto ends = contracts::parse_rfc3339(key.not_after);
     lasts = lasts || !ends || *ends - now > contracts::KeyWatch::kFirstAlarm;
-    if (ends && *ends <= now) add(found.warnings, "event.keys[" + std::to_string(i) + "]", "the key " + key.id + " ended at " + key.not_after + ": it can go");
+    if (ends && *ends <= now)
+      add(found.warnings, "event.keys[" + std::to_string(i) + "]",
+          "the key " + key.id + " ended at " + key.not_after + ": it can go");
   }
   if (!lasts) add(found.warnings, "event.keys", "no key signs for longer than a week from now: add one");
   return found;

@@ -1,5 +1,6 @@
 #pragma once
-// What `tribune check` finds in what a configuration names: files, folders and keys. Reads only, makes nothing, and never waits for long.
+// What `tribune check` finds in what a configuration names: files, folders and keys. Reads only, makes nothing, and
+// never waits for long.
 
 #include <string>
 #include <vector>
@@ -10,8 +11,8 @@
 namespace tribune::app {
 
 struct Findings {
-  std::vector<std::string> errors;     // "key: text": the program would not start, or not serve
-  std::vector<std::string> warnings;   // what is about to go wrong
+  std::vector<std::string> errors;    // "key: text": the program would not start, or not serve
+  std::vector<std::string> warnings;  // what is about to go wrong
 };
 
 /// Opens what the settings name. Empty when all is there.

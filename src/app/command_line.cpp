@@ -21,13 +21,14 @@ void add_log_options(CLI::App& command, ServeOptions& options) {
   using base::LogFormat;
   using base::LogLevel;
   command.add_option("--log-format", options.log_format, "text or json; wins over the file")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}));
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}));
   command.add_option("--log-level", options.log_level, "debug, info, warning, error or off; wins over the file")
       ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::debug},
-                                                                         {"info", LogLevel::info},
-                                                                         {"warning", LogLevel::warning},
-                                                                         {"error", LogLevel::error},
-                                                                         {"off", LogLevel::off}}));
+                                                                          {"info", LogLevel::info},
+                                                                          {"warning", LogLevel::warning},
+                                                                          {"error", LogLevel::error},
+                                                                          {"off", LogLevel::off}}));
 }
 
 void add_serve(CLI::App& app, int& code, ServeOptions& options) {
@@ -40,7 +41,8 @@ void add_serve(CLI::App& app, int& code, ServeOptions& options) {
 void add_check(CLI::App& app, int& code, CheckOptions& options) {
   auto* command = app.add_subcommand("check", "Say OK, or list everything that is wrong with a configuration");
   command->add_option("CONFIG", options.config_file, "The configuration file")->required();
-  command->add_flag("--offline", options.offline, "Do not open the files and folders that it names: they are on another machine");
+  command->add_flag("--offline", options.offline,
+                    "Do not open the files and folders that it names: they are on another machine");
   command->callback([&] { code = check(options); });
 }
 
@@ -48,7 +50,8 @@ void add_reference(CLI::App& app, int& code, std::string& sample) {
   auto* command = app.add_subcommand("reference", "Print the reference of all settings, or a sample configuration");
   std::string known;
   for (const auto& name : sample_names()) known += (known.empty() ? "" : ", ") + name;
-  command->add_option("--sample", sample, "Print a sample configuration instead: " + known + ".")->check(CLI::IsMember(sample_names()));
+  command->add_option("--sample", sample, "Print a sample configuration instead: " + known + ".")
+      ->check(CLI::IsMember(sample_names()));
   command->callback([&] { code = reference(sample); });
 }
 
@@ -62,7 +65,8 @@ std::string key_of(std::string name) {
 void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
   auto* ctl_app = app.add_subcommand("ctl", "Ask or tell a running process something, by its admin listener");
   ctl_app->add_option("--admin", options.admin, "Its address; else TRIBUNE_ADMIN, else http://127.0.0.1:9080");
-  ctl_app->add_option("--token-file", options.token_file, "The file with the listener's token; else TRIBUNE_ADMIN_TOKEN");
+  ctl_app->add_option("--token-file", options.token_file,
+                      "The file with the listener's token; else TRIBUNE_ADMIN_TOKEN");
   ctl_app->add_flag("--json", options.json, "Print the answer as JSON");
   ctl_app->require_subcommand(1);
   ctl_app->fallthrough();

@@ -22,7 +22,7 @@ int serve(const ServeOptions&);
 
 struct CheckOptions {
   std::string config_file;
-  bool offline = false;   // on another machine than the one that it is for: opens nothing that the file names
+  bool offline = false;  // on another machine than the one that it is for: opens nothing that the file names
 };
 
 /// "OK", or every problem of the file and of what it names, one a line. 0 or 1.
@@ -33,13 +33,14 @@ int reference(const std::string& sample);
 
 /// Whom `tribune ctl` asks, and how it says the answer.
 struct CtlOptions {
-  std::string admin;             // "http://host:port" or "host:port" of an admin listener; empty: TRIBUNE_ADMIN, or this machine's
-  std::string token_file;        // its first line is the token; empty: TRIBUNE_ADMIN_TOKEN
-  bool json = false;             // the answer as it came
+  std::string admin;  // "http://host:port" or "host:port" of an admin listener; empty: TRIBUNE_ADMIN, or this machine's
+  std::string token_file;  // its first line is the token; empty: TRIBUNE_ADMIN_TOKEN
+  bool json = false;       // the answer as it came
   std::chrono::milliseconds timeout{10'000};
 };
 
-/// 0 when it was done, 1 when it was refused (standard error says why), 3 when nobody answered, 4 when some nodes have not done it.
+/// 0 when it was done, 1 when it was refused (standard error says why), 3 when nobody answered, 4 when some nodes have
+/// not done it.
 int ctl(const CtlOptions&, const CtlCommand&, const CtlValues&);
 
 }  // namespace tribune::app

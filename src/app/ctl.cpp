@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "net/event_loop.h"
 #include "net/client/http_client.h"
+#include "net/event_loop.h"
 
 namespace tribune::app {
 namespace {
@@ -50,7 +50,7 @@ net::FetchRequest fetch_of(const CtlOptions& options, const CtlRequest& asked, c
   if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
   if (asked.method != http::Method::get) request.headers.add("Content-Type", "application/json");
   request.body = asked.body;
-  request.destinations.allow_special_addresses = true;   // whoever types the address means it
+  request.destinations.allow_special_addresses = true;  // whoever types the address means it
   request.deadlines.total = options.timeout;
   request.deadlines.first_byte = options.timeout;
   request.max_body_bytes = 16 << 20;
@@ -65,7 +65,8 @@ base::Result<net::WholeAnswer> ask(net::FetchRequest request) {
   const base::SystemClock clock;
   net::EventLoop loop;
   auto client = net::HttpClient::make(loop, clock, log, metrics);
-  base::Result<net::WholeAnswer> outcome = base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no answer");
+  base::Result<net::WholeAnswer> outcome =
+      base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no answer");
   auto fetch = client->get_whole(std::move(request), [&](base::Result<net::WholeAnswer> answer) {
     outcome = std::move(answer);
     loop.stop();
@@ -86,7 +87,8 @@ std::string why_refused(const net::WholeAnswer& answer) {
 /// Whether the listener has no such path, rather than no such thing behind it.
 bool is_no_path(const net::WholeAnswer& answer) {
   const auto problem = base::json::parse(answer.body);
-  return problem && problem->is(base::json::Kind::object) && problem->text("detail").value_or("").starts_with("Nothing is served at this path");
+  return problem && problem->is(base::json::Kind::object) &&
+         problem->text("detail").value_or("").starts_with("Nothing is served at this path");
 }
 
 }  // namespace
@@ -104,7 +106,8 @@ int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& val
   if (!request.refusal.empty()) return say(kRefused, request.refusal);
   const auto answer = ask(fetch_of(options, request, *token));
   if (!answer) return say(kUnreachable, options.admin + ": " + answer.error().text);
-  if (answer->head.status == 404 && !request.not_served.empty() && is_no_path(*answer)) return say(kRefused, request.not_served);
+  if (answer->head.status == 404 && !request.not_served.empty() && is_no_path(*answer))
+    return say(kRefused, request.not_served);
   if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
   const auto value = base::json::parse(answer->body, {.max_bytes = 16 << 20});
   const bool readable = value && command.text && !options.json;

@@ -1,6 +1,7 @@
 #pragma once
-// What `tribune ctl` can ask of a running process. A command is a line of a table: what it is called, what it wants, the
-// request that it makes to an admin listener, and how people read the answer. Each room has its own table, ctl_<room>.cpp.
+// What `tribune ctl` can ask of a running process. A command is a line of a table: what it is called, what it wants,
+// the request that it makes to an admin listener, and how people read the answer. Each room has its own table,
+// ctl_<room>.cpp.
 
 #include <functional>
 #include <map>
@@ -24,14 +25,14 @@ using CtlValues = std::map<std::string, std::string>;
 
 struct CtlRequest {
   http::Method method = http::Method::get;
-  std::string target{};                   // path[?query]
-  std::string body{};                     // JSON, or empty
-  std::string refusal{};                  // what is wrong with the command line; nothing is asked then
-  std::string not_served{};               // what to do when the listener knows no such path; empty: as it says itself
+  std::string target{};      // path[?query]
+  std::string body{};        // JSON, or empty
+  std::string refusal{};     // what is wrong with the command line; nothing is asked then
+  std::string not_served{};  // what to do when the listener knows no such path; empty: as it says itself
 };
 
 struct CtlCommand {
-  std::string name;                       // "drain"
+  std::string name;  // "drain"
   std::string help;
   std::vector<CtlParameter> parameters;
   std::function<CtlRequest(const CtlValues&)> request;

@@ -13,30 +13,37 @@ namespace {
 using base::json::Kind;
 using base::json::Value;
 
-/// A limit's value as JSON: "none" takes the limit away. What is no number is sent as text, and the answer says what is allowed.
+/// A limit's value as JSON: "none" takes the limit away. What is no number is sent as text, and the answer says what is
+/// allowed.
 std::string json_of(const std::string& value) {
   if (value == "none") return "null";
-  const bool is_number = !value.empty() && value.find_first_not_of("0123456789.") == std::string::npos && value.front() != '.';
+  const bool is_number =
+      !value.empty() && value.find_first_not_of("0123456789.") == std::string::npos && value.front() != '.';
   return is_number ? value : "\"" + base::json::escape(value) + "\"";
 }
 
 std::string members(const CtlValues& values) {
   std::string text;
-  for (const auto& [option, member] : {std::pair("sessions", "max_sessions"), std::pair("mbps", "max_traffic_mbps"), std::pair("per-account", "max_sessions_per_account")}) {
+  for (const auto& [option, member] : {std::pair("sessions", "max_sessions"), std::pair("mbps", "max_traffic_mbps"),
+                                       std::pair("per-account", "max_sessions_per_account")}) {
     const auto found = values.find(option);
-    if (found != values.end()) text += fmt::format("{}\"{}\":{}", text.empty() ? "" : ",", member, json_of(found->second));
+    if (found != values.end())
+      text += fmt::format("{}\"{}\":{}", text.empty() ? "" : ",", member, json_of(found->second));
   }
   return text;
 }
 
 CtlRequest limit_request(const CtlValues& values) {
   const auto changes = members(values);
-  if (values.contains("channel") + values.contains("group") + values.contains("node") > 1) return {.refusal = "one of --channel, --group and --node at a time"};
+  if (values.contains("channel") + values.contains("group") + values.contains("node") > 1)
+    return {.refusal = "one of --channel, --group and --node at a time"};
   if (changes.empty()) return {http::Method::get, "/limits", ""};
   auto body = "{" + changes + "}";
-  for (const auto& [option, member] : {std::pair("channel", "channels"), std::pair("group", "groups"), std::pair("node", "nodes")}) {
+  for (const auto& [option, member] :
+       {std::pair("channel", "channels"), std::pair("group", "groups"), std::pair("node", "nodes")}) {
     const auto found = values.find(option);
-    if (found != values.end()) body = fmt::format("{{\"{}\":{{\"{}\":{}}}}}", member, base::json::escape(found->second), body);
+    if (found != values.end())
+      body = fmt::format("{{\"{}\":{{\"{}\":{}}}}}", member, base::json::escape(found->second), body);
   }
   return {http::Method::put, "/limits", body};
 }
@@ -47,14 +54,17 @@ std::string amount(const Value* value) {
 }
 
 std::string line_of(std::string_view what, const Value& limit) {
-  return fmt::format("{:<24} sessions {:<12} traffic {}{}\n", what, amount(limit.find("max_sessions")), amount(limit.find("max_traffic_mbps")),
-                     limit.find("max_traffic_mbps") && !limit.find("max_traffic_mbps")->is(Kind::null) ? " Mbit/s" : "");
+  return fmt::format(
+      "{:<24} sessions {:<12} traffic {}{}\n", what, amount(limit.find("max_sessions")),
+      amount(limit.find("max_traffic_mbps")),
+      limit.find("max_traffic_mbps") && !limit.find("max_traffic_mbps")->is(Kind::null) ? " Mbit/s" : "");
 }
 
 std::string limit_text(const Value& answer) {
   auto text = line_of("everything", answer);
   text += fmt::format("{:<24} sessions {}\n", "each account", amount(answer.find("max_sessions_per_account")));
-  for (const auto& [member, word] : {std::pair("channels", "channel"), std::pair("groups", "group"), std::pair("nodes", "node")}) {
+  for (const auto& [member, word] :
+       {std::pair("channels", "channel"), std::pair("groups", "group"), std::pair("nodes", "node")}) {
     const auto* scopes = answer.find(member);
     if (!scopes) continue;
     for (const auto& scope : scopes->object) text += line_of(fmt::format("{} {}", word, scope.name), scope.value);
@@ -69,7 +79,8 @@ std::string limit_text(const Value& answer) {
 std::string drill_text(const Value* drill) {
   if (!drill) return "";
   std::string text = drill->flag("closed").value_or(false) ? " closed" : "";
-  if (const auto sessions = drill->whole("extra_sessions").value_or(0); sessions > 0) text += fmt::format(" +{} sessions", sessions);
+  if (const auto sessions = drill->whole("extra_sessions").value_or(0); sessions > 0)
+    text += fmt::format(" +{} sessions", sessions);
   if (const auto mbps = drill->real("extra_mbps").value_or(0); mbps > 0) text += fmt::format(" +{:g} Mbit/s", mbps);
   return text.empty() ? "" : " drill:" + text;
 }
@@ -77,20 +88,27 @@ std::string drill_text(const Value* drill) {
 /// What is measured in a scope with a limit, and what counts there.
 std::string load_text(const Value& load) {
   const auto kind = load.text("kind").value_or("?");
-  const auto scope = kind == "global" ? std::string("everything") : fmt::format("{} {}", kind, load.text("id").value_or("?"));
-  const auto measured = load.flag("measured").value_or(false) ? fmt::format("{:.1f} Mbit/s measured", load.real("measured_mbps").value_or(0)) : "not measured";
-  return fmt::format("{:<24} sessions {:<8} kept {:<8} {:.1f} Mbit/s count, {}\n", scope, load.whole("sessions").value_or(0), load.whole("kept").value_or(0),
-                     load.real("mbps").value_or(0), measured);
+  const auto scope =
+      kind == "global" ? std::string("everything") : fmt::format("{} {}", kind, load.text("id").value_or("?"));
+  const auto measured = load.flag("measured").value_or(false)
+                            ? fmt::format("{:.1f} Mbit/s measured", load.real("measured_mbps").value_or(0))
+                            : "not measured";
+  return fmt::format("{:<24} sessions {:<8} kept {:<8} {:.1f} Mbit/s count, {}\n", scope,
+                     load.whole("sessions").value_or(0), load.whole("kept").value_or(0), load.real("mbps").value_or(0),
+                     measured);
 }
 
 std::string queue_text(const Value& answer) {
   const auto* access = answer.find("access");
   const auto* queues = access ? access->find("queues") : nullptr;
   if (!queues) return "";
-  std::string text = fmt::format("{} sessions{}\n", access->whole("sessions").value_or(0), drill_text(access->find("drill")));
+  std::string text =
+      fmt::format("{} sessions{}\n", access->whole("sessions").value_or(0), drill_text(access->find("drill")));
   for (const auto& queue : queues->array)
-    text += fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"), queue.whole("sessions").value_or(0),
-                        queue.whole("waiting").value_or(0), queue.flag("open").value_or(true) ? "" : " before the opening", drill_text(queue.find("drill")));
+    text +=
+        fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"),
+                    queue.whole("sessions").value_or(0), queue.whole("waiting").value_or(0),
+                    queue.flag("open").value_or(true) ? "" : " before the opening", drill_text(queue.find("drill")));
   if (const auto* loads = access->find("loads"))
     for (const auto& load : loads->array) text += load_text(load);
   return text;
@@ -100,7 +118,8 @@ std::string opened_text(const Value& answer) {
   std::int64_t waiting = 0;
   if (const auto* lanes = answer.find("lanes"))
     for (const auto& lane : lanes->array) waiting += lane.whole("waiting").value_or(0);
-  return fmt::format("{}: {}, {} waiting\n", answer.text("channel").value_or("?"), answer.flag("open").value_or(false) ? "open" : "not open yet", waiting);
+  return fmt::format("{}: {}, {} waiting\n", answer.text("channel").value_or("?"),
+                     answer.flag("open").value_or(false) ? "open" : "not open yet", waiting);
 }
 
 CtlRequest drill_request(const CtlValues& values) {
@@ -124,12 +143,27 @@ std::vector<CtlCommand> limit_commands() {
         {"--node", "For one cache node", false}},
        limit_request,
        limit_text},
-      {"limit-reset", "Back to the limits of the configuration", {}, [](const CtlValues&) { return CtlRequest{http::Method::del, "/limits", ""}; }, limit_text},
-      {"queue", "Who watches and who waits", {}, [](const CtlValues&) { return CtlRequest{http::Method::get, "/queues", ""}; }, queue_text},
+      {"limit-reset",
+       "Back to the limits of the configuration",
+       {},
+       [](const CtlValues&) {
+         return CtlRequest{http::Method::del, "/limits", ""};
+       },
+       limit_text},
+      {"queue",
+       "Who watches and who waits",
+       {},
+       [](const CtlValues&) {
+         return CtlRequest{http::Method::get, "/queues", ""};
+       },
+       queue_text},
       {"queue-open",
        "Open a channel's queue now: who waits gets a place by lot",
        {{"CHANNEL", "The channel's id"}},
-       [](const CtlValues& values) { return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""}; }, opened_text},
+       [](const CtlValues& values) {
+         return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""};
+       },
+       opened_text},
       {"drill",
        "Rehearse an overload: let nobody in, or pretend a load",
        {{"STATE", "on or off"},

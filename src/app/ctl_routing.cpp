@@ -11,7 +11,8 @@ namespace tribune::app {
 namespace {
 
 std::string drained_text(const base::json::Value& answer) {
-  return fmt::format("{}: {}, {} viewers\n", answer.text("node").value_or("?"), answer.flag("draining").value_or(false) ? "draining" : "in service",
+  return fmt::format("{}: {}, {} viewers\n", answer.text("node").value_or("?"),
+                     answer.flag("draining").value_or(false) ? "draining" : "in service",
                      answer.whole("viewers").value_or(0));
 }
 
@@ -22,7 +23,9 @@ CtlRequest route_request(const CtlValues& values) {
   return {http::Method::get, target, ""};
 }
 
-std::string said(const base::json::Value& answer, std::string_view member) { return std::string(answer.text(member).value_or("")); }
+std::string said(const base::json::Value& answer, std::string_view member) {
+  return std::string(answer.text(member).value_or(""));
+}
 
 std::string or_none(std::string text) { return text.empty() ? "none" : text; }
 
@@ -43,7 +46,8 @@ std::string receipts_text(const base::json::Value& answer) {
   const auto add = [&](std::string_view member, std::string_view verdict) {
     const auto* list = answer.find(member);
     if (!list) return;
-    for (const auto& entry : list->array) text += fmt::format("{}{}{}", text.empty() ? "" : "; ", verdict, entry.string);
+    for (const auto& entry : list->array)
+      text += fmt::format("{}{}{}", text.empty() ? "" : "; ", verdict, entry.string);
   };
   add("receipts_believed", "believed: ");
   add("receipts_refused", "not believed: ");
@@ -52,7 +56,9 @@ std::string receipts_text(const base::json::Value& answer) {
 
 std::string inputs_text(const base::json::Value& answer) {
   std::string text = "\nWhat is known\n";
-  const auto line = [&](std::string_view what, std::string_view value) { text += fmt::format("  {:<16} {}\n", what, value); };
+  const auto line = [&](std::string_view what, std::string_view value) {
+    text += fmt::format("  {:<16} {}\n", what, value);
+  };
   line("address", said(answer, "client") + ", of the network " + or_none(said(answer, "network")));
   line("coverage zone", zones_text(answer));
   line("place", place_text(answer));
@@ -66,15 +72,19 @@ std::string inputs_text(const base::json::Value& answer) {
 /// "Why this node?": the answer, what it was made from, and what each rank said in its order.
 std::string route_text(const base::json::Value& answer) {
   const auto node = said(answer, "node"), reason = said(answer, "reason");
-  const auto who = !node.empty() ? fmt::format("node {} ({})", node, said(answer, "url")) : reason == "origin" ? "the origin itself" : "nobody";
-  auto text = fmt::format("{} serves channel {} to {}\n  rank {}: {}\n", who, said(answer, "channel"), said(answer, "client"), reason, said(answer, "because"));
+  const auto who = !node.empty()        ? fmt::format("node {} ({})", node, said(answer, "url"))
+                   : reason == "origin" ? "the origin itself"
+                                        : "nobody";
+  auto text = fmt::format("{} serves channel {} to {}\n  rank {}: {}\n", who, said(answer, "channel"),
+                          said(answer, "client"), reason, said(answer, "because"));
   text += inputs_text(answer) + "\nHow it was decided, the first that serves counts\n";
   const auto* considered = answer.find("considered");
   if (!considered) return text;
   for (const auto& entry : considered->array) {
     const auto group = said(entry, "group"), id = said(entry, "node");
     const auto place = id.empty() ? group : group.empty() || group == id ? id : group + "/" + id;
-    text += fmt::format("  {:<16} {:<20} {}\n", said(entry, "rank"), place.empty() ? "-" : place, said(entry, "verdict"));
+    text +=
+        fmt::format("  {:<16} {:<20} {}\n", said(entry, "rank"), place.empty() ? "-" : place, said(entry, "verdict"));
   }
   return text;
 }
@@ -90,19 +100,24 @@ std::string since_text(std::int64_t unix_time) {
 std::string nodes_text(const base::json::Value& answer) {
   const auto* nodes = answer.find("nodes");
   if (!nodes) return "";
-  auto text = fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>7} {:>7}  {:<20} {}\n", "NODE", "GROUP", "STATE", "VIEWERS", "MBIT/S OF", "CONNECTIONS", "ERRORS", "ORIGIN",
-                          "SINCE (UTC)", "WHY");
+  auto text = fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>7} {:>7}  {:<20} {}\n", "NODE", "GROUP", "STATE",
+                          "VIEWERS", "MBIT/S OF", "CONNECTIONS", "ERRORS", "ORIGIN", "SINCE (UTC)", "WHY");
   for (const auto& node : nodes->array) {
-    const auto load = fmt::format("{:.1f} of {:.0f}", node.real("sent_mbps").value_or(0), node.real("capacity_mbps").value_or(0));
-    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>6.1f}% {:>6.1f}%  {:<20} {}\n", said(node, "id"), said(node, "group"), said(node, "state"),
-                        node.whole("viewers").value_or(0), load, node.whole("connections").value_or(0), node.real("error_share").value_or(0) * 100,
-                        node.real("origin_error_share").value_or(0) * 100, since_text(node.whole("since_unix").value_or(0)), said(node, "reason"));
+    const auto load =
+        fmt::format("{:.1f} of {:.0f}", node.real("sent_mbps").value_or(0), node.real("capacity_mbps").value_or(0));
+    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>6.1f}% {:>6.1f}%  {:<20} {}\n", said(node, "id"),
+                        said(node, "group"), said(node, "state"), node.whole("viewers").value_or(0), load,
+                        node.whole("connections").value_or(0), node.real("error_share").value_or(0) * 100,
+                        node.real("origin_error_share").value_or(0) * 100,
+                        since_text(node.whole("since_unix").value_or(0)), said(node, "reason"));
   }
   return text;
 }
 
 CtlCommand on_node(std::string name, std::string help, std::string verb) {
-  return {std::move(name), std::move(help), {{"NODE", "The node's id"}},
+  return {std::move(name),
+          std::move(help),
+          {{"NODE", "The node's id"}},
           [verb = std::move(verb)](const CtlValues& values) {
             return CtlRequest{http::Method::post, "/nodes/" + encoded(values, "node") + "/" + verb, ""};
           },
@@ -113,13 +128,24 @@ CtlCommand on_node(std::string name, std::string help, std::string verb) {
 
 std::vector<CtlCommand> routing_commands() {
   return {
-      {"route", "Why this node? What a client's place in the network, and what it says, come to",
-       {{"--client", "The client's address"}, {"--channel", "The channel's id"}, {"--cache", "The cache that it names, as cache= does", false},
-        {"--receipt", "A receipt that it shows, as receipt= does", false}, {"--gone", "A cache that it cannot reach, as gone= does", false}},
-       route_request, route_text},
-      {"nodes", "The cache nodes: state, load, viewers, since when and why", {}, [](const CtlValues&) { return CtlRequest{http::Method::get, "/status/nodes", ""}; },
+      {"route",
+       "Why this node? What a client's place in the network, and what it says, come to",
+       {{"--client", "The client's address"},
+        {"--channel", "The channel's id"},
+        {"--cache", "The cache that it names, as cache= does", false},
+        {"--receipt", "A receipt that it shows, as receipt= does", false},
+        {"--gone", "A cache that it cannot reach, as gone= does", false}},
+       route_request,
+       route_text},
+      {"nodes",
+       "The cache nodes: state, load, viewers, since when and why",
+       {},
+       [](const CtlValues&) {
+         return CtlRequest{http::Method::get, "/status/nodes", ""};
+       },
        nodes_text},
-      on_node("drain", "Take no new viewers to a cache node, and its viewers elsewhere at their next segments", "drain"),
+      on_node("drain", "Take no new viewers to a cache node, and its viewers elsewhere at their next segments",
+              "drain"),
       on_node("undrain", "Let a drained cache node serve again", "undrain"),
   };
 }

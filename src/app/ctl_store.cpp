@@ -8,14 +8,16 @@ namespace tribune::app {
 namespace {
 
 /// What all of these commands take.
-const CtlParameter kNodes{"--nodes", "Through a balancer: all, or ids with commas between them. Else --admin is a node's", false};
+const CtlParameter kNodes{"--nodes",
+                          "Through a balancer: all, or ids with commas between them. Else --admin is a node's", false};
 
 /// The path at a node, or at a balancer for its nodes.
 std::string target(const CtlValues& values, const std::string& what) {
   return values.count("nodes") ? "/nodes/" + what + "?nodes=" + encoded(values, "nodes") : "/cache/" + what;
 }
 
-constexpr const char* kNoNode = "this admin listener is no cache node's: add --nodes all, or --nodes with ids, to tell a balancer's nodes";
+constexpr const char* kNoNode =
+    "this admin listener is no cache node's: add --nodes all, or --nodes with ids, to tell a balancer's nodes";
 constexpr const char* kNoBalancer = "this admin listener is no balancer's: leave --nodes out to tell this node";
 
 CtlRequest request(const CtlValues& values, http::Method method, const std::string& what, std::string body = "") {
@@ -23,12 +25,15 @@ CtlRequest request(const CtlValues& values, http::Method method, const std::stri
 }
 
 /// What every node did: one line each.
-std::string of_nodes(const base::json::Value& answer, const std::function<std::string(const base::json::Value&)>& done) {
+std::string of_nodes(const base::json::Value& answer,
+                     const std::function<std::string(const base::json::Value&)>& done) {
   std::string text;
   for (const auto& node : answer.find("nodes")->array) {
     const auto state = node.text("state").value_or("?");
     text += fmt::format("{}: {}\n", node.text("node").value_or("?"),
-                        state == "done" ? done(node) : state == "failed" ? fmt::format("failed: {}", node.text("detail").value_or("")) : std::string(state));
+                        state == "done"     ? done(node)
+                        : state == "failed" ? fmt::format("failed: {}", node.text("detail").value_or(""))
+                                            : std::string(state));
   }
   return text;
 }
@@ -48,7 +53,8 @@ CtlRequest purge(const CtlValues& values) {
     if (const auto given = values.find(by); given != values.end()) w.member(by, given->second);
   if (const auto soft = values.find("soft"); soft != values.end()) {
     const bool is_soft = soft->second == "yes" || soft->second == "true";
-    if (!is_soft && soft->second != "no" && soft->second != "false") return {.refusal = "--soft is yes or no, not \"" + soft->second + "\""};
+    if (!is_soft && soft->second != "no" && soft->second != "false")
+      return {.refusal = "--soft is yes or no, not \"" + soft->second + "\""};
     w.member("soft", is_soft);
   }
   return request(values, http::Method::post, "purge", w.end_object().take());
@@ -61,31 +67,51 @@ CtlRequest warm(const CtlValues& values) {
 }
 
 std::string progress_of(const base::json::Value& answer) {
-  return fmt::format("{} of {} stored, {} failed", answer.whole("stored").value_or(0), answer.whole("total").value_or(0), answer.whole("failed").value_or(0));
+  return fmt::format("{} of {} stored, {} failed", answer.whole("stored").value_or(0),
+                     answer.whole("total").value_or(0), answer.whole("failed").value_or(0));
 }
 
 std::string progress_text(const base::json::Value& answer) {
   const auto job = std::string(answer.text("job").value_or("?"));
-  return is_of_nodes(answer) ? job + "\n" + of_nodes(answer, progress_of) : fmt::format("{}: {}\n", job, progress_of(answer));
+  return is_of_nodes(answer) ? job + "\n" + of_nodes(answer, progress_of)
+                             : fmt::format("{}: {}\n", job, progress_of(answer));
 }
 
 std::string purged_text(const base::json::Value& answer) {
-  const auto purged = [](const base::json::Value& value) { return fmt::format("purged {}", value.whole("purged").value_or(0)); };
-  return is_of_nodes(answer) ? of_nodes(answer, purged) : fmt::format("purged: {}\n", answer.whole("purged").value_or(0));
+  const auto purged = [](const base::json::Value& value) {
+    return fmt::format("purged {}", value.whole("purged").value_or(0));
+  };
+  return is_of_nodes(answer) ? of_nodes(answer, purged)
+                             : fmt::format("purged: {}\n", answer.whole("purged").value_or(0));
 }
 
 }  // namespace
 
 std::vector<CtlCommand> store_commands() {
   return {
-      {"purge", "Remove objects from a cache node, or from all",
-       {{"--url", "One object: channel/epoch/path, or its URL", false}, {"--prefix", "All whose channel/epoch/path begins so", false},
-        {"--channel", "All of a channel", false}, {"--tag", "All with this tag of the origin's", false},
-        {"--soft", "yes or true: they are stale, not gone; no or false", false}, kNodes},
-       purge, purged_text, all_done},
-      {"warm", "Fetch an object into a cache node, or into all", {{"URL", "channel/epoch/path, or its URL"}, kNodes}, warm, progress_text, all_done},
-      {"warmed", "How far a warm-up is", {{"JOB", "What `warm` named"}, kNodes},
-       [](const CtlValues& values) { return request(values, http::Method::get, "warm/" + encoded(values, "job")); }, progress_text, all_done},
+      {"purge",
+       "Remove objects from a cache node, or from all",
+       {{"--url", "One object: channel/epoch/path, or its URL", false},
+        {"--prefix", "All whose channel/epoch/path begins so", false},
+        {"--channel", "All of a channel", false},
+        {"--tag", "All with this tag of the origin's", false},
+        {"--soft", "yes or true: they are stale, not gone; no or false", false},
+        kNodes},
+       purge,
+       purged_text,
+       all_done},
+      {"warm",
+       "Fetch an object into a cache node, or into all",
+       {{"URL", "channel/epoch/path, or its URL"}, kNodes},
+       warm,
+       progress_text,
+       all_done},
+      {"warmed",
+       "How far a warm-up is",
+       {{"JOB", "What `warm` named"}, kNodes},
+       [](const CtlValues& values) { return request(values, http::Method::get, "warm/" + encoded(values, "job")); },
+       progress_text,
+       all_done},
   };
 }
 

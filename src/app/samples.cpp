@@ -65,9 +65,14 @@ struct NamedSample {
 
 const std::array<NamedSample, 3>& samples() {
   static const std::array table{
-      NamedSample{"all-in-one", {"Every role in one process, with every setting: for a small event, or to try Tribune.", kAllInOne, true}},
-      NamedSample{"balancer", {"A balancer with the api and the viewer page; cache nodes run elsewhere.", kBalancer, false}},
-      NamedSample{"cache-node", {"A cache node, in a stadium or a city. It learns the channels from the balancer.", kCacheNode, false}},
+      NamedSample{
+          "all-in-one",
+          {"Every role in one process, with every setting: for a small event, or to try Tribune.", kAllInOne, true}},
+      NamedSample{"balancer",
+                  {"A balancer with the api and the viewer page; cache nodes run elsewhere.", kBalancer, false}},
+      NamedSample{
+          "cache-node",
+          {"A cache node, in a stadium or a city. It learns the channels from the balancer.", kCacheNode, false}},
   };
   return table;
 }

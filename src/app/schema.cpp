@@ -11,8 +11,8 @@
 #include "contracts/key_watch.h"
 #include "net/client/http_client.h"
 #include "net/server/http_server.h"
-#include "runtime/server.h"
 #include "runtime/process_settings.h"
+#include "runtime/server.h"
 
 namespace tribune::app {
 namespace {
@@ -25,21 +25,26 @@ using Listeners = std::vector<std::pair<std::string, std::string>>;
 Listeners listeners(const config::Settings& settings) {
   Listeners found;
   const auto add = [&](const std::string& key, const std::vector<std::string>& addresses) {
-    for (std::size_t i = 0; i < addresses.size(); ++i) found.emplace_back(key + "[" + std::to_string(i) + "]", addresses[i]);
+    for (std::size_t i = 0; i < addresses.size(); ++i)
+      found.emplace_back(key + "[" + std::to_string(i) + "]", addresses[i]);
   };
   add("front.listen", settings.get<net::ServerSettings>(runtime::kFrontSection).listen);
   add("admin.listen", settings.get<runtime::AdminSettings>(runtime::admin_section().name()).listen);
-  if (settings.has("cache_node")) add("cache_node.proxy.listen", settings.get<cache_node::CacheNodeSettings>("cache_node").proxy.listen);
+  if (settings.has("cache_node"))
+    add("cache_node.proxy.listen", settings.get<cache_node::CacheNodeSettings>("cache_node").proxy.listen);
   return found;
 }
 
 std::string_view listener_of(std::string_view key) { return key.substr(0, key.find('[')); }
 
-/// Whether both would take the same connections: SO_REUSEPORT lets them share a port, and the kernel deals connections out by chance.
+/// Whether both would take the same connections: SO_REUSEPORT lets them share a port, and the kernel deals connections
+/// out by chance.
 bool overlap(const std::string& a, const std::string& b) {
   const auto port = [](const std::string& address) { return address.substr(address.rfind(':')); };
   if (port(a) != port(b) || port(a) == ":0") return false;
-  const auto is_any = [](const std::string& address) { return address.starts_with("0.0.0.0:") || address.starts_with("[::]:"); };
+  const auto is_any = [](const std::string& address) {
+    return address.starts_with("0.0.0.0:") || address.starts_with("[::]:");
+  };
   return a == b || is_any(a) || is_any(b);
 }
 
@@ -48,14 +53,17 @@ std::string no_address_twice(const config::Settings& settings) {
   for (std::size_t i = 0; i < all.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (overlap(all[i].second, all[j].second) && listener_of(all[i].first) != listener_of(all[j].first))
-        return all[j].first + " (" + all[j].second + ") and " + all[i].first + " (" + all[i].second + ") are one port: give each listener its own";
+        return all[j].first + " (" + all[j].second + ") and " + all[i].first + " (" + all[i].second +
+               ") are one port: give each listener its own";
       else if (all[i].second == all[j].second && !all[i].second.ends_with(":0"))
         return all[j].first + " and " + all[i].first + " are the same address, " + all[i].second;
   return "";
 }
 
 std::string has_a_key_that_signs(const config::Settings& settings) {
-  return settings.has("event") ? contracts::no_key_signs(settings.get<contracts::Event>("event"), base::SystemClock().wall_now()) : "";
+  return settings.has("event")
+             ? contracts::no_key_signs(settings.get<contracts::Event>("event"), base::SystemClock().wall_now())
+             : "";
 }
 
 std::string some_role(const config::Settings& settings) {

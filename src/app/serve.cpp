@@ -7,9 +7,9 @@
 #include "app/schema.h"
 #include "app/version.h"
 #include "base/memory.h"
-#include "runtime/server.h"
 #include "runtime/memory_monitor.h"
 #include "runtime/process_metrics.h"
+#include "runtime/server.h"
 #include "runtime/supervisor.h"
 
 namespace tribune::app {
@@ -30,12 +30,13 @@ base::LogSettings log_settings(const config::Settings& settings, const ServeOpti
   return log;
 }
 
-/// What SIGHUP does: all of the file, or nothing of it but that the log's file is opened anew, for whoever rotates it does not read the
-/// configuration. Owned by the main thread.
+/// What SIGHUP does: all of the file, or nothing of it but that the log's file is opened anew, for whoever rotates it
+/// does not read the configuration. Owned by the main thread.
 class Reloader {
  public:
   /// `log_in_force`: what `log` was made with.
-  Reloader(const ServeOptions& options, runtime::Server& server, base::Log& log, base::LogSettings log_in_force, base::Metrics& metrics)
+  Reloader(const ServeOptions& options, runtime::Server& server, base::Log& log, base::LogSettings log_in_force,
+           base::Metrics& metrics)
       : options_(options),
         server_(server),
         log_(log),
@@ -59,7 +60,8 @@ class Reloader {
 
  private:
   static base::Counter counter(base::Metrics& metrics, std::string_view result) {
-    return metrics.counter("tribune_config_reloads_total", "Configuration files read again on SIGHUP.", {{"result", result}});
+    return metrics.counter("tribune_config_reloads_total", "Configuration files read again on SIGHUP.",
+                           {{"result", result}});
   }
 
   /// A line of the log for each line of `problems`. The settings in force stay.
@@ -105,7 +107,8 @@ class Watchdog {
   std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 
-int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reloader& reloader, runtime::Supervisor& supervisor, base::Log& log) {
+int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reloader& reloader,
+                      runtime::Supervisor& supervisor, base::Log& log) {
   using Kind = runtime::Signals::Kind;
   Watchdog watchdog(supervisor, server);
   supervisor.ready();
@@ -149,7 +152,8 @@ int serve(const ServeOptions& options) {
   runtime::add_process_metrics(metrics, clock, log, version());
 
   const runtime::MemoryMonitor keeper(log, metrics);
-  auto server = runtime::Server::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
+  auto server =
+      runtime::Server::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
   if (!server) return cannot_start(server.error().text);
   Reloader reloader(options, **server, log, settings_of_log, metrics);
   log.info(kComponent, "ready", {{"version", version()}, {"config", options.config_file}});

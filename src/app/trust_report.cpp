@@ -10,30 +10,37 @@
 #include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
 #include "net/server/http_server.h"
-#include "runtime/server.h"
 #include "runtime/process_settings.h"
+#include "runtime/server.h"
 
 namespace tribune::app {
 namespace {
 
 using Words = std::vector<std::string>;
 
-std::string listed(const Words& words) { return words.empty() ? std::string("nobody") : fmt::format("{}", fmt::join(words, ", ")); }
+std::string listed(const Words& words) {
+  return words.empty() ? std::string("nobody") : fmt::format("{}", fmt::join(words, ", "));
+}
 
-void add(std::string& report, std::string_view what, std::string_view who) { report += fmt::format("trusts  {}: {}\n", what, who); }
+void add(std::string& report, std::string_view what, std::string_view who) {
+  report += fmt::format("trusts  {}: {}\n", what, who);
+}
 
 void add_front(std::string& report, const net::ServerSettings& front) {
   const auto& proxies = front.trusted_proxies;
   add(report, "X-Forwarded-For, X-Forwarded-Proto", listed(proxies));
   if (!front.proxy_protocol) return;
-  add(report, "PROXY header", proxies.empty() ? std::string("nobody, since front.trusted_proxies is empty: front.proxy_protocol has no effect")
-                                              : listed(proxies) + ", from whom it is required; whom it names is judged anew");
+  add(report, "PROXY header",
+      proxies.empty() ? std::string("nobody, since front.trusted_proxies is empty: front.proxy_protocol has no effect")
+                      : listed(proxies) + ", from whom it is required; whom it names is judged anew");
 }
 
 void add_admin(std::string& report, const runtime::AdminSettings& admin) {
   const auto who = admin.token.empty() ? "every program that reaches " : "whoever shows admin.token at ";
   add(report, "admin listener", who + listed(admin.listen));
-  add(report, "admin host names", listed(admin.names) + (admin.names.empty() ? " beside its addresses and localhost" : ", beside its addresses and localhost"));
+  add(report, "admin host names",
+      listed(admin.names) +
+          (admin.names.empty() ? " beside its addresses and localhost" : ", beside its addresses and localhost"));
 }
 
 void add_balancer(std::string& report, const balancer::BalancerSettings& settings) {
@@ -42,19 +49,22 @@ void add_balancer(std::string& report, const balancer::BalancerSettings& setting
 }
 
 void add_api(std::string& report, const api::ApiSettings& settings) {
-  add(report, "accounts, devices and lanes in POST /api/v1/access", settings.operator_token.empty() ? "nobody" : "whoever shows api.operator_token");
+  add(report, "accounts, devices and lanes in POST /api/v1/access",
+      settings.operator_token.empty() ? "nobody" : "whoever shows api.operator_token");
 }
 
 }  // namespace
 
 std::string trust_report(const config::Settings& settings) {
   std::string report;
-  if (settings.has(runtime::kFrontSection)) add_front(report, settings.get<net::ServerSettings>(runtime::kFrontSection));
+  if (settings.has(runtime::kFrontSection))
+    add_front(report, settings.get<net::ServerSettings>(runtime::kFrontSection));
   if (settings.has("admin")) add_admin(report, settings.get<runtime::AdminSettings>("admin"));
   if (settings.has("event")) {
     Words ids;
     for (const auto& key : settings.get<contracts::Event>("event").keys) ids.push_back(key.id);
-    add(report, "links, tokens, tickets, heartbeats, orders and peers", ids.empty() ? "nobody" : "whoever holds the event's keys " + listed(ids));
+    add(report, "links, tokens, tickets, heartbeats, orders and peers",
+        ids.empty() ? "nobody" : "whoever holds the event's keys " + listed(ids));
   }
   if (settings.has("balancer")) add_balancer(report, settings.get<balancer::BalancerSettings>("balancer"));
   if (settings.has("api")) add_api(report, settings.get<api::ApiSettings>("api"));

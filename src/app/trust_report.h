@@ -1,5 +1,6 @@
 #pragma once
-// What a configuration trusts, and from whom, in lines for people: `tribune check` prints them, docs/security.md explains them. Pure functions.
+// What a configuration trusts, and from whom, in lines for people: `tribune check` prints them, docs/security.md
+// explains them. Pure functions.
 
 #include <string>
 

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "balancer/nodes/node_registry.h"
-#include "balancer/sessions/player_capabilities.h"
-#include "balancer/sources/rendered_playlists.h"
 #include "balancer/routing/routing_settings.h"
-#include "balancer/sources/sources.h"
+#include "balancer/sessions/player_capabilities.h"
 #include "balancer/settings/steering_settings.h"
+#include "balancer/sources/rendered_playlists.h"
+#include "balancer/sources/sources.h"
 #include "config/section.h"
 
 namespace tribune::balancer {

@@ -25,11 +25,12 @@ class SystemClock final : public Clock {
   WallTime wall_now() const override { return std::chrono::system_clock::now(); }
 };
 
-/// For tests and simulations: stands still until moved. The steady time begins at zero, as on a machine that has just started.
-/// Any thread.
+/// For tests and simulations: stands still until moved. The steady time begins at zero, as on a machine that has just
+/// started. Any thread.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(WallTime start = WallTime{std::chrono::seconds{1'700'000'000}}) : wall_(start.time_since_epoch()) {}
+  explicit ManualClock(WallTime start = WallTime{std::chrono::seconds{1'700'000'000}})
+      : wall_(start.time_since_epoch()) {}
   SteadyTime steady_now() const override { return SteadyTime{steady_.load()}; }
   WallTime wall_now() const override { return WallTime{std::chrono::duration_cast<WallTime::duration>(wall_.load())}; }
   void advance(std::chrono::nanoseconds by) {

@@ -18,8 +18,8 @@ std::optional<std::string> from_hex(std::string_view text) {
   std::string bytes(text.size() / 2, '\0');
   std::size_t length = 0;
   const char* end = nullptr;
-  const int failed = sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),
-                                    nullptr, &length, &end);
+  const int failed = sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
+                                    text.size(), nullptr, &length, &end);
   if (failed != 0 || end != text.data() + text.size() || length != bytes.size()) return std::nullopt;
   return bytes;
 }
@@ -30,14 +30,16 @@ constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
 
 std::string to_base64url(std::string_view bytes) {
   std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), kVariant);
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                    kVariant);
   text.pop_back();
   return text;
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {
   // WHY: libsodium reads some bytes from 128 on as if they were letters.
-  if (std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; })) return std::nullopt;
+  if (std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; }))
+    return std::nullopt;
   std::string bytes(text.size() * 3 / 4 + 1, '\0');
   std::size_t length = 0;
   const char* end = nullptr;
@@ -45,7 +47,8 @@ std::optional<std::string> from_base64url(std::string_view text) {
                                        text.size(), nullptr, &length, &end, kVariant);
   if (failed != 0 || end != text.data() + text.size()) return std::nullopt;
   bytes.resize(length);
-  return bytes;  // libsodium refuses left-over bits that are not zero, padding and foreign characters: one text per value
+  return bytes;  // libsodium refuses left-over bits that are not zero, padding and foreign characters: one text per
+                 // value
 }
 
 }  // namespace tribune::base

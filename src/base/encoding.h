@@ -7,9 +7,9 @@
 
 namespace tribune::base {
 
-std::string to_hex(std::string_view bytes);                            // lower case
-std::optional<std::string> from_hex(std::string_view text);            // either case, even length
-std::string to_base64url(std::string_view bytes);                      // RFC 4648 section 5, no padding
-std::optional<std::string> from_base64url(std::string_view text);      // no padding, canonical only: one text per value
+std::string to_hex(std::string_view bytes);                        // lower case
+std::optional<std::string> from_hex(std::string_view text);        // either case, even length
+std::string to_base64url(std::string_view bytes);                  // RFC 4648 section 5, no padding
+std::optional<std::string> from_base64url(std::string_view text);  // no padding, canonical only: one text per value
 
 }  // namespace tribune::base

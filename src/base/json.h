@@ -1,5 +1,6 @@
 #pragma once
-// JSON (RFC 8259) as a value that knows where in the text each part stood, and a writer. RapidJSON stays inside its .cpp files.
+// JSON (RFC 8259) as a value that knows where in the text each part stood, and a writer. RapidJSON stays inside its
+// .cpp files.
 
 #include <cstdint>
 #include <optional>
@@ -43,7 +44,7 @@ struct Member {
 };
 
 struct ParseLimits {
-  bool comments = false;              // as in configuration files: // and /* */, and a comma behind the last member
+  bool comments = false;  // as in configuration files: // and /* */, and a comma behind the last member
   std::size_t max_depth = 32;
   std::size_t max_bytes = 1 << 20;
   std::size_t max_values = 200'000;

@@ -35,16 +35,19 @@ std::size_t token_start(std::string_view text, std::size_t from) {
   return from;
 }
 
-/// Builds the tree from RapidJSON's events. Returns false from an event to stop at a bound. RapidJSON tells no offsets, so
-/// each event looks up where its token began: behind the end of the one before.
+/// Builds the tree from RapidJSON's events. Returns false from an event to stop at a bound. RapidJSON tells no offsets,
+/// so each event looks up where its token began: behind the end of the one before.
 class Builder {
  public:
-  Builder(std::string_view text, const Stream& stream, const ParseLimits& limits) : text_(text), stream_(stream), limits_(limits) {}
+  Builder(std::string_view text, const Stream& stream, const ParseLimits& limits)
+      : text_(text), stream_(stream), limits_(limits) {}
 
   bool Null() { return add(Value{}); }
-  bool Bool(bool b) { return add(scalar(Kind::boolean, [&](Value& v) { v.boolean = b; })); }
-  /// Every number comes here as its text, a valid one. WHY: RapidJSON 1.1.0 reads beyond its table of powers when it makes a double of a long
-  /// number with a large exponent.
+  bool Bool(bool b) {
+    return add(scalar(Kind::boolean, [&](Value& v) { v.boolean = b; }));
+  }
+  /// Every number comes here as its text, a valid one. WHY: RapidJSON 1.1.0 reads beyond its table of powers when it
+  /// makes a double of a long number with a large exponent.
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
     const auto* end = text + length;
     std::int64_t whole = 0;
@@ -56,7 +59,7 @@ class Builder {
     }
     double real = 0;
     if (std::from_chars(text, end, real).ec == std::errc::result_out_of_range) {
-      real = std::strtod(std::string(text, end).c_str(), nullptr);   // says which of too big and too small it is
+      real = std::strtod(std::string(text, end).c_str(), nullptr);  // says which of too big and too small it is
       if (std::isinf(real)) return stop(scalar_offset(), "a number that is too big for a double");
     }
     return add(scalar(Kind::number, [&](Value& v) { v.number = real; }));
@@ -172,9 +175,12 @@ tl::expected<Value, SyntaxError> parse(std::string_view text, const ParseLimits&
   Stream stream(text.data(), text.size());
   Builder builder(text, stream, limits);
   rapidjson::Reader reader;
-  constexpr unsigned kStrict = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
-  const auto outcome = limits.comments ? reader.Parse<kStrict | rapidjson::kParseCommentsFlag | rapidjson::kParseTrailingCommasFlag>(stream, builder)
-                                       : reader.Parse<kStrict>(stream, builder);
+  constexpr unsigned kStrict =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+  const auto outcome =
+      limits.comments
+          ? reader.Parse<kStrict | rapidjson::kParseCommentsFlag | rapidjson::kParseTrailingCommasFlag>(stream, builder)
+          : reader.Parse<kStrict>(stream, builder);
   if (outcome.IsError()) {
     if (!builder.error.text.empty()) return tl::unexpected(std::move(builder.error));
     return tl::unexpected(SyntaxError{outcome.Offset(), rapidjson::GetParseError_En(outcome.Code())});

@@ -82,7 +82,8 @@ struct Log::Inner {
       : file(settings.file),
         sink(std::make_shared<DescriptorSink>(settings.file)),
         pool(std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1)),
-        logger(std::make_shared<spdlog::async_logger>("tribune", sink, pool, spdlog::async_overflow_policy::overrun_oldest)) {
+        logger(std::make_shared<spdlog::async_logger>("tribune", sink, pool,
+                                                      spdlog::async_overflow_policy::overrun_oldest)) {
     logger->set_level(spdlog::level::trace);
     apply(settings);
   }
@@ -105,8 +106,8 @@ struct Log::Inner {
 Log::Log(const LogSettings& settings) : inner_(std::make_unique<Inner>(settings)) {}
 
 Log::~Log() {
-  // The pool's end writes what is queued; a stuck reader costs kStuckPipeMs once. The logger, which queued lines refer to,
-  // goes after it: on this thread, not on the pool's.
+  // The pool's end writes what is queued; a stuck reader costs kStuckPipeMs once. The logger, which queued lines refer
+  // to, goes after it: on this thread, not on the pool's.
   inner_->pool.reset();
   inner_->logger.reset();
 }
@@ -117,7 +118,9 @@ void Log::write(LogLevel level, std::string_view component, std::string_view eve
   inner_->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 
-bool Log::wants(LogLevel level) const { return level >= inner_->level.load(std::memory_order_relaxed) && level != LogLevel::off; }
+bool Log::wants(LogLevel level) const {
+  return level >= inner_->level.load(std::memory_order_relaxed) && level != LogLevel::off;
+}
 
 bool Log::wants_access() const { return inner_->access.load(std::memory_order_relaxed) && wants(LogLevel::info); }
 

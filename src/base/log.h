@@ -20,8 +20,8 @@ enum class LogFormat { text, json };
 struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
-  std::string file;         // empty: standard output
-  bool access = true;       // a line per request
+  std::string file;    // empty: standard output
+  bool access = true;  // a line per request
 };
 
 struct LogField {
@@ -51,10 +51,18 @@ class Log {
   /// `event` is a snake_case past event or state ("node_lost"); `component` the library that logs ("balancer").
   void write(LogLevel, std::string_view component, std::string_view event, LogFields fields = {});
 
-  void debug(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::debug, component, event, f); }
-  void info(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::info, component, event, f); }
-  void warning(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::warning, component, event, f); }
-  void error(std::string_view component, std::string_view event, LogFields f = {}) { write(LogLevel::error, component, event, f); }
+  void debug(std::string_view component, std::string_view event, LogFields f = {}) {
+    write(LogLevel::debug, component, event, f);
+  }
+  void info(std::string_view component, std::string_view event, LogFields f = {}) {
+    write(LogLevel::info, component, event, f);
+  }
+  void warning(std::string_view component, std::string_view event, LogFields f = {}) {
+    write(LogLevel::warning, component, event, f);
+  }
+  void error(std::string_view component, std::string_view event, LogFields f = {}) {
+    write(LogLevel::error, component, event, f);
+  }
 
   bool wants(LogLevel) const;
   bool wants_access() const;

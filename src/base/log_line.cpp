@@ -30,7 +30,9 @@ namespace {
 bool is_plain(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' || static_cast<unsigned char>(c) >= 0x7F) return false;
+    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' ||
+        static_cast<unsigned char>(c) >= 0x7F)
+      return false;
   return true;
 }
 
@@ -59,14 +61,17 @@ std::string as_text(const LogFields& fields) {
 
 }  // namespace
 
-std::string format_line(LogFormat format, WallTime time, LogLevel level, std::string_view component, std::string_view event,
-                        LogFields fields) {
+std::string format_line(LogFormat format, WallTime time, LogLevel level, std::string_view component,
+                        std::string_view event, LogFields fields) {
   if (format == LogFormat::text)
     return fmt::format("{} {:<7} {} {}{}\n", rfc3339(time), to_string(level), component, event, as_text(fields));
   json::Writer w;
-  w.begin_object().member("time", rfc3339(time)).member("level", to_string(level)).member("component", component).member("event", event);
-  for (const auto& field : fields)
-    std::visit([&](const auto& v) { w.member(field.key, v); }, field.value);
+  w.begin_object()
+      .member("time", rfc3339(time))
+      .member("level", to_string(level))
+      .member("component", component)
+      .member("event", event);
+  for (const auto& field : fields) std::visit([&](const auto& v) { w.member(field.key, v); }, field.value);
   w.end_object();
   return w.take() + "\n";
 }

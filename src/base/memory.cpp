@@ -21,9 +21,10 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kReserve = 16 * kMiB;
-constexpr std::int64_t kPatienceMs = 250;        // for what others give back
+constexpr std::int64_t kPatienceMs = 250;  // for what others give back
 constexpr std::int64_t kLookPeriodMs = 20;
-constexpr std::uint64_t kSmall = 2048 * kMiB;    // below it, one heap for all threads: each further one takes 64 MiB of addresses
+constexpr std::uint64_t kSmall =
+    2048 * kMiB;  // below it, one heap for all threads: each further one takes 64 MiB of addresses
 
 std::int64_t now_ms() noexcept {
   timespec now{};
@@ -50,7 +51,8 @@ std::optional<std::uint64_t> number(std::string_view text) {
 std::uint64_t figure(std::string_view text, std::string_view name) {
   for (std::size_t at = 0; at < text.size();) {
     const auto line = text.substr(at, text.find('\n', at) - at);
-    if (line.starts_with(name) && line.size() > name.size() && line[name.size()] == ' ') return number(line.substr(name.size() + 1)).value_or(0);
+    if (line.starts_with(name) && line.size() > name.size() && line[name.size()] == ' ')
+      return number(line.substr(name.size() + 1)).value_or(0);
     at += line.size() + 1;
   }
   return 0;
@@ -64,7 +66,8 @@ std::optional<MemoryUse> of_addresses() {
   return MemoryUse{kAddressBound, limit.rlim_cur, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
 }
 
-/// The tightest memory.max from the process's cgroup (v2) up. Pages of files that can be dropped are not counted as used.
+/// The tightest memory.max from the process's cgroup (v2) up. Pages of files that can be dropped are not counted as
+/// used.
 std::optional<MemoryUse> of_cgroup() {
   constexpr std::string_view kRoot = "/sys/fs/cgroup";
   std::array<char, 4096> room;
@@ -120,7 +123,7 @@ MemoryLevel MemoryMargin::judge(MemoryLevel before, std::uint64_t left, std::uin
     scarce_since_.reset();
     return level;
   }
-  if (!scarce_since_ || left < least_left_ - std::min(least_left_, whole / 16)) {   // it is still being taken
+  if (!scarce_since_ || left < least_left_ - std::min(least_left_, whole / 16)) {  // it is still being taken
     scarce_since_ = now_ms;
     least_left_ = left;
   }
@@ -171,7 +174,8 @@ void Memory::look_sometimes() {
 /// Maps it, or again after it was given up, once there is room for it and for some more.
 void Memory::keep_reserve(std::uint64_t left) {
   if (reserve_ != nullptr || left < 2 * kReserve || now_ms() - given_way_at_ < 2 * kPatienceMs) return;
-  // Addresses only: what is short under RLIMIT_AS. Under a cgroup's bound the margin is the reserve, for there no allocation fails.
+  // Addresses only: what is short under RLIMIT_AS. Under a cgroup's bound the margin is the reserve, for there no
+  // allocation fails.
   auto* pages = ::mmap(nullptr, kReserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages != MAP_FAILED) reserve_ = pages;
 }
@@ -205,22 +209,26 @@ bool Memory::give_way() noexcept {
 }
 
 void out_of_memory() {
-  throw std::bad_alloc();   // WHY: what operator new itself throws; every seam to C code catches it
+  throw std::bad_alloc();  // WHY: what operator new itself throws; every seam to C code catches it
 }
 
 void* patient_malloc(std::size_t size) noexcept {
   while (true)
-    if (auto* bytes = std::malloc(size); bytes != nullptr || size == 0 || !Memory::of_process().give_way()) return bytes;
+    if (auto* bytes = std::malloc(size); bytes != nullptr || size == 0 || !Memory::of_process().give_way())
+      return bytes;
 }
 
 void* patient_realloc(void* old, std::size_t size) noexcept {
   while (true)
-    if (auto* bytes = std::realloc(old, size); bytes != nullptr || size == 0 || !Memory::of_process().give_way()) return bytes;
+    if (auto* bytes = std::realloc(old, size); bytes != nullptr || size == 0 || !Memory::of_process().give_way())
+      return bytes;
 }
 
 void* patient_calloc(std::size_t count, std::size_t size) noexcept {
   while (true)
-    if (auto* bytes = std::calloc(count, size); bytes != nullptr || count == 0 || size == 0 || !Memory::of_process().give_way()) return bytes;
+    if (auto* bytes = std::calloc(count, size);
+        bytes != nullptr || count == 0 || size == 0 || !Memory::of_process().give_way())
+      return bytes;
 }
 
 char* patient_strdup(const char* text) noexcept {

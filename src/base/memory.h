@@ -3,9 +3,11 @@
 //
 // Levels (set by look(), or by an allocation that failed)
 //   plenty   at least the margin is left, or nothing bounds the process
-//   scarce   less than the margin is left: nothing new is begun, caches shrink, until there is enough again or nothing can be given back
-//   spent    less than a quarter of the margin is left, or the reserve was given up: requests are refused
-// An allocation that fails first gets the reserve, then waits a moment for what others give back, then throws std::bad_alloc.
+//   scarce   less than the margin is left: nothing new is begun, caches shrink, until there is enough again or nothing
+//   can be given back spent    less than a quarter of the margin is left, or the reserve was given up: requests are
+//   refused
+// An allocation that fails first gets the reserve, then waits a moment for what others give back, then throws
+// std::bad_alloc.
 
 #include <atomic>
 #include <chrono>
@@ -27,9 +29,9 @@ enum class MemoryLevel { plenty, scarce, spent };
 
 /// One bound and how the process stands to it.
 struct MemoryUse {
-  std::string_view bound_by;    // a literal
-  std::uint64_t bound = 0;      // bytes
-  std::uint64_t used = 0;       // bytes; what the heap could use again is not in it
+  std::string_view bound_by;  // a literal
+  std::uint64_t bound = 0;    // bytes
+  std::uint64_t used = 0;     // bytes; what the heap could use again is not in it
 
   std::uint64_t left() const { return bound - (used < bound ? used : bound); }
 };
@@ -39,9 +41,9 @@ std::uint64_t memory_margin(std::uint64_t bound);
 /// The level that follows `before`. It takes a quarter of the margin more to leave "scarce" than to enter it.
 MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin);
 
-/// The margin that counts. Memory that stays scarce for kSettled while nothing new is begun is memory that nobody can give back: from
-/// then on three quarters of what is left are the margin, so that the process works with what it has instead of refusing for ever.
-/// Owned by one thread at a time.
+/// The margin that counts. Memory that stays scarce for kSettled while nothing new is begun is memory that nobody can
+/// give back: from then on three quarters of what is left are the margin, so that the process works with what it has
+/// instead of refusing for ever. Owned by one thread at a time.
 class MemoryMargin {
  public:
   static constexpr std::chrono::milliseconds kSettled{10'000};
@@ -50,12 +52,13 @@ class MemoryMargin {
   MemoryLevel judge(MemoryLevel before, std::uint64_t left, std::uint64_t whole, std::int64_t now_ms);
 
  private:
-  std::optional<std::int64_t> scarce_since_;   // without a break
-  std::uint64_t least_left_ = 0;               // since then
-  std::uint64_t eased_ = 0;                    // the margin instead of the whole one; 0: the whole one
+  std::optional<std::int64_t> scarce_since_;  // without a break
+  std::uint64_t least_left_ = 0;              // since then
+  std::uint64_t eased_ = 0;                   // the margin instead of the whole one; 0: the whole one
 };
 
-/// Any thread; locks inside. WHY one for the process: the address space is the process's, and so is the handler that operator new calls.
+/// Any thread; locks inside. WHY one for the process: the address space is the process's, and so is the handler that
+/// operator new calls.
 class Memory {
  public:
   static Memory& of_process();
@@ -64,7 +67,8 @@ class Memory {
   void take_over();
 
   MemoryLevel level() const { return level_.load(std::memory_order_relaxed); }
-  /// Looks at the bounds anew, without the heap; nothing when there are none. Cheap without bounds; with them some microseconds, and up to milliseconds near one.
+  /// Looks at the bounds anew, without the heap; nothing when there are none. Cheap without bounds; with them some
+  /// microseconds, and up to milliseconds near one.
   std::optional<MemoryUse> look();
   /// The same for who allocates much: at most once in 20 ms.
   void look_sometimes();
@@ -74,8 +78,8 @@ class Memory {
   void gave_up_work() { given_up_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t work_given_up() const { return given_up_.load(std::memory_order_relaxed); }
 
-  /// Calls `look` with each figure that the keeper gets, on its thread: who holds much shrinks it when the level says so. For good; it
-  /// must hold what may end before the process weakly.
+  /// Calls `look` with each figure that the keeper gets, on its thread: who holds much shrinks it when the level says
+  /// so. For good; it must hold what may end before the process weakly.
   using OnLook = std::function<void(MemoryLevel, const MemoryUse&)>;
   void on_look(OnLook look);
   void tell(const MemoryUse&);
@@ -87,10 +91,10 @@ class Memory {
   Memory() = default;
   void keep_reserve(std::uint64_t left);
 
-  std::mutex mutex_;                                   // one look at a time
-  MemoryMargin margin_;                                // guarded by mutex_
+  std::mutex mutex_;     // one look at a time
+  MemoryMargin margin_;  // guarded by mutex_
   std::mutex told_mutex_;
-  std::vector<OnLook> told_;                           // guarded by told_mutex_
+  std::vector<OnLook> told_;  // guarded by told_mutex_
   std::atomic<MemoryLevel> level_{MemoryLevel::plenty};
   std::atomic<void*> reserve_{nullptr};
   // Steady milliseconds, which may begin at zero: what has not happened yet lies long before.

@@ -50,7 +50,8 @@ Gauge Metrics::gauge(std::string_view name, std::string_view help, MetricLabels 
 
 Histogram Metrics::histogram(std::string_view name, std::string_view help, const std::vector<double>& upper_bounds,
                              MetricLabels labels) {
-  auto& family = prometheus::BuildHistogram().Name(std::string(name)).Help(std::string(help)).Register(inner_->registry);
+  auto& family =
+      prometheus::BuildHistogram().Name(std::string(name)).Help(std::string(help)).Register(inner_->registry);
   return Histogram(&family.Add(labels_of(labels), upper_bounds));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Counters, gauges and histograms, as Prometheus text. Whoever counts asks the registry once, at construction, and keeps
-// the handle. Names follow Prometheus: `tribune_<room>_<what>_<unit>[_total]`; labels have few values, never a client's.
+// Counters, gauges and histograms, as Prometheus text. Whoever counts asks the registry once, at construction, and
+// keeps the handle. Names follow Prometheus: `tribune_<room>_<what>_<unit>[_total]`; labels have few values, never a
+// client's.
 
 #include <cstdint>
 #include <functional>

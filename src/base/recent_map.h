@@ -1,6 +1,6 @@
 #pragma once
-// A hash map that knows in which order its entries were used, for tables that give up what was not used for longest. Owned by whoever
-// guards it: no lock inside.
+// A hash map that knows in which order its entries were used, for tables that give up what was not used for longest.
+// Owned by whoever guards it: no lock inside.
 
 #include <cstddef>
 #include <functional>
@@ -40,7 +40,8 @@ class RecentMap {
   std::pair<Value&, bool> try_emplace(const Key& key, Parts&&... parts) {
     if (auto* known = find(key)) return {*known, false};
     Entries made;
-    made.emplace_back(std::piecewise_construct, std::forward_as_tuple(key), std::forward_as_tuple(std::forward<Parts>(parts)...));
+    made.emplace_back(std::piecewise_construct, std::forward_as_tuple(key),
+                      std::forward_as_tuple(std::forward<Parts>(parts)...));
     const auto newest = made.begin();
     places_.emplace(key, newest);
     entries_.splice(entries_.end(), made);
@@ -80,7 +81,7 @@ class RecentMap {
   auto end() const { return entries_.end(); }
 
  private:
-  Entries entries_;   // the newest last
+  Entries entries_;  // the newest last
   std::unordered_map<Key, typename Entries::iterator, Hash> places_;
 };
 

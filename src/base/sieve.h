@@ -1,7 +1,7 @@
 #pragma once
-// Which object goes when room is needed: SIEVE (Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction
-// Algorithm for Web Caches", NSDI 2024). One queue in order of arrival; a hit sets a mark; a hand moves from the oldest
-// towards the newest, takes away marks, and stops at the first object without one.
+// Which object goes when room is needed: SIEVE (Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key
+// Eviction Algorithm for Web Caches", NSDI 2024). One queue in order of arrival; a hit sets a mark; a hand moves from
+// the oldest towards the newest, takes away marks, and stops at the first object without one.
 
 #include <cstddef>
 

@@ -93,8 +93,8 @@ bool KeyRing::verify(Purpose purpose, std::string_view message, std::string_view
   return false;
 }
 
-std::optional<std::string> KeyRing::masked(Purpose purpose, std::string_view text, std::string_view key_id, std::string_view mac,
-                                           WallTime now) const {
+std::optional<std::string> KeyRing::masked(Purpose purpose, std::string_view text, std::string_view key_id,
+                                           std::string_view mac, WallTime now) const {
   if (mac.size() != kMacBytes) return std::nullopt;
   for (const auto& key : keys_) {
     if (key.id != key_id || !key.usable(now)) continue;

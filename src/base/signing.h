@@ -15,9 +15,9 @@
 namespace tribune::base {
 
 struct SigningKey {
-  std::string id;                      // 1 to 16 of a-z 0-9
-  std::string secret;                  // at least 16 bytes
-  std::optional<WallTime> not_after;   // from then on it neither signs nor verifies
+  std::string id;                     // 1 to 16 of a-z 0-9
+  std::string secret;                 // at least 16 bytes
+  std::optional<WallTime> not_after;  // from then on it neither signs nor verifies
 };
 
 struct Signature {
@@ -48,12 +48,15 @@ class KeyRing {
   /// Constant time in the MAC; false for an unknown or ended key.
   bool verify(Purpose, std::string_view message, std::string_view key_id, std::string_view mac, WallTime now) const;
 
-  /// `text` made unreadable for who has no key, and by the same call readable again: XORed with a stream (XChaCha20) that only the
-  /// purpose's key and the MAC give. The MAC must be that of a message with the readable text in it, so that no two texts ever meet
-  /// the same stream (a synthetic IV, as in RFC 5297). Nothing for an unknown or ended key, or a MAC of another length.
-  std::optional<std::string> masked(Purpose, std::string_view text, std::string_view key_id, std::string_view mac, WallTime now) const;
+  /// `text` made unreadable for who has no key, and by the same call readable again: XORed with a stream (XChaCha20)
+  /// that only the purpose's key and the MAC give. The MAC must be that of a message with the readable text in it, so
+  /// that no two texts ever meet the same stream (a synthetic IV, as in RFC 5297). Nothing for an unknown or ended key,
+  /// or a MAC of another length.
+  std::optional<std::string> masked(Purpose, std::string_view text, std::string_view key_id, std::string_view mac,
+                                    WallTime now) const;
 
-  /// From when on the key verifies nothing any more: never, at its end, or ever since for a key that is not of the ring.
+  /// From when on the key verifies nothing any more: never, at its end, or ever since for a key that is not of the
+  /// ring.
   WallTime usable_until(std::string_view key_id) const;
 
  private:

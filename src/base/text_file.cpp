@@ -40,7 +40,8 @@ Result<std::string> read_text_file(const std::string& path, std::size_t max_byte
   std::size_t got = 0;
   while (got < text.size()) {
     pollfd ready{fd, POLLIN, 0};
-    if (is_pipe && ::poll(&ready, 1, kPipePatienceMs) == 0) return unreadable("it is a pipe, and nobody wrote to it within 2 s");
+    if (is_pipe && ::poll(&ready, 1, kPipePatienceMs) == 0)
+      return unreadable("it is a pipe, and nobody wrote to it within 2 s");
     const auto n = ::read(fd, text.data() + got, text.size() - got);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return unreadable(std::strerror(errno));
@@ -53,7 +54,8 @@ Result<std::string> read_text_file(const std::string& path, std::size_t max_byte
 
 Status replace_file(const std::string& path, std::string_view content) {
   const auto failed = [&](const char* what) {
-    return failure(ErrorKind::io, Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), true);
+    return failure(ErrorKind::io, Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)),
+                   true);
   };
   const auto temporary = path + ".new";
   {

@@ -4,26 +4,26 @@
 #include <optional>
 #include <utility>
 
-#include "cache_node/settings/cache_node_settings.h"
 #include "cache_node/balancer_link/channel_map_store.h"
-#include "cache_node/disk/disk_health.h"
-#include "cache_node/disk/disk_writer.h"
-#include "cache_node/load/viewer_experience.h"
-#include "cache_node/objects/fill_memory.h"
 #include "cache_node/balancer_link/heartbeat_sender.h"
-#include "cache_node/disk/disk_maintenance.h"
-#include "cache_node/disk/index_journal.h"
 #include "cache_node/balancer_link/node_push_client.h"
-#include "cache_node/settings/node_view.h"
-#include "cache_node/disk/object_files.h"
-#include "cache_node/objects/object_index.h"
-#include "cache_node/disk/open_files.h"
-#include "cache_node/proxy/proxy.h"
 #include "cache_node/balancer_link/queue_relay_handler.h"
+#include "cache_node/disk/disk_health.h"
+#include "cache_node/disk/disk_maintenance.h"
+#include "cache_node/disk/disk_writer.h"
+#include "cache_node/disk/index_journal.h"
+#include "cache_node/disk/object_files.h"
+#include "cache_node/disk/open_files.h"
 #include "cache_node/load/ram_bounds.h"
-#include "cache_node/media_request_flow.h"
-#include "cache_node/orders/orders_handler.h"
 #include "cache_node/load/viewer_estimate.h"
+#include "cache_node/load/viewer_experience.h"
+#include "cache_node/media_request_flow.h"
+#include "cache_node/objects/fill_memory.h"
+#include "cache_node/objects/object_index.h"
+#include "cache_node/orders/orders_handler.h"
+#include "cache_node/proxy/proxy.h"
+#include "cache_node/settings/cache_node_settings.h"
+#include "cache_node/settings/node_view.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
 #include "contracts/link.h"
@@ -40,38 +40,69 @@ using namespace std::chrono_literals;
 class CacheNodeRole final : public runtime::Role {
  public:
   CacheNodeRole(const config::Settings& settings, runtime::Services& services)
-      : services_(services), allowance_(ram_allowance(base::Memory::of_process().look())),
-        settings_(fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services.log)), event_(settings.get<contracts::Event>("event")), view_(nullptr),
+      : services_(services),
+        allowance_(ram_allowance(base::Memory::of_process().look())),
+        settings_(fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services.log)),
+        event_(settings.get<contracts::Event>("event")),
+        view_(nullptr),
         memory_(std::make_shared<FillMemory>(memory_bound(settings_))),
-        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)), shrinker_(std::make_shared<RamShrinker>(index_, services.log)),
+        index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)),
+        shrinker_(std::make_shared<RamShrinker>(index_, services.log)),
         files_(settings_.store_dir),
-        open_files_(files_, static_cast<std::size_t>(settings_.open_files)), health_(services.log, services.metrics), journal_(services.log, services.metrics),
+        open_files_(files_, static_cast<std::size_t>(settings_.open_files)),
+        health_(services.log, services.metrics),
+        journal_(services.log, services.metrics),
         disk_maintenance_(files_, open_files_, *index_, journal_, services.log, services.metrics),
-        disk_(files_, *index_, disk_maintenance_, health_, services.clock), channels_(settings_.store_dir, disk_maintenance_, services.log),
-        fill_metrics_(services.metrics), node_metrics_(services.metrics),
-        other_node_metrics_(services.metrics, NodeMetrics::Of::nodes), circuits_(services.log, services.metrics),
-        flow_({services.clock, node_metrics_, other_node_metrics_, view_, channels_, peers_, *index_, open_files_, disk_maintenance_, viewers_, traffic_, duress_,
+        disk_(files_, *index_, disk_maintenance_, health_, services.clock),
+        channels_(settings_.store_dir, disk_maintenance_, services.log),
+        fill_metrics_(services.metrics),
+        node_metrics_(services.metrics),
+        other_node_metrics_(services.metrics, NodeMetrics::Of::nodes),
+        circuits_(services.log, services.metrics),
+        flow_({services.clock,
+               node_metrics_,
+               other_node_metrics_,
+               view_,
+               channels_,
+               peers_,
+               *index_,
+               open_files_,
+               disk_maintenance_,
+               viewers_,
+               traffic_,
+               duress_,
                {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_},
-               known_purges_, [this](std::string_view marks) { return orders_.keeps_up(marks); }},
+               known_purges_,
+               [this](std::string_view marks) { return orders_.keeps_up(marks); }},
               services.workers),
-        heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }}, *services.workers.front()),
+        heartbeats_(
+            {services.clock, services.log, services.metrics, view_, channels_, peers_, [this] { return state(); }},
+            *services.workers.front()),
         news_({services.clock, services.log, services.metrics, view_, heartbeats_.run(),
-               [this](std::vector<std::string> targets, std::function<void()> on_begun) { begin_fills(std::move(targets), std::move(on_begun)); },
-               [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) { orders_.follow(order, std::move(on_result)); }},
+               [this](std::vector<std::string> targets, std::function<void()> on_begun) {
+                 begin_fills(std::move(targets), std::move(on_begun));
+               },
+               [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) {
+                 orders_.follow(order, std::move(on_result));
+               }},
               *services.workers.front()),
         purge_(*index_, journal_, disk_maintenance_, disk_, services.log, services.metrics),
-        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_, [this](const std::string& object, auto slice) { return begin_fill(object, slice); }),
+        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_,
+                 [this](const std::string& object, auto slice) { return begin_fill(object, slice); }),
         orders_(services.clock, view_, purge_, known_purges_, warm_up_),
-        queues_(services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
-                [this](std::string_view channel) {
-                  const auto map = channels_.map();
-                  return map && map->find(channel);
-                }),
-        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}), proxy_(settings_.proxy, settings_.id, services) {
+        queues_(
+            services.clock, services.metrics, services.workers, [this] { return view_.get()->settings.balancers; },
+            [this](std::string_view channel) {
+              const auto map = channels_.map();
+              return map && map->find(channel);
+            }),
+        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}),
+        proxy_(settings_.proxy, settings_.id, services) {
     show_totals();
     shrinker_->set_configured(object_memory(settings_));
     shrinker_->set_also([this](std::uint64_t bytes) { proxy_.shrink(bytes); });
-    base::Memory::of_process().on_look([weak = std::weak_ptr<RamShrinker>(shrinker_), &clock = services.clock](base::MemoryLevel level, const base::MemoryUse& use) {
+    base::Memory::of_process().on_look([weak = std::weak_ptr<RamShrinker>(shrinker_), &clock = services.clock](
+                                           base::MemoryLevel level, const base::MemoryUse& use) {
       if (const auto shrinker = weak.lock()) shrinker->looked(level, use, clock.steady_now());
     });
   }
@@ -87,12 +118,20 @@ class CacheNodeRole final : public runtime::Role {
   std::vector<runtime::Route> front_routes() override {
     using http::Method;
     return {
-        {{Method::get}, "/media/{channel}/{epoch}/{path...}",
-         [this](auto& worker, auto exchange, const auto& parameters) { flow_.serve(worker, std::move(exchange), parameters); }},
-        {{Method::get}, "/ping", [this](auto&, auto exchange, const auto&) { exchange->reply(pong(exchange->request())); }},
+        {{Method::get},
+         "/media/{channel}/{epoch}/{path...}",
+         [this](auto& worker, auto exchange, const auto& parameters) {
+           flow_.serve(worker, std::move(exchange), parameters);
+         }},
+        {{Method::get},
+         "/ping",
+         [this](auto&, auto exchange, const auto&) { exchange->reply(pong(exchange->request())); }},
         orders_.internal_route(),
-        {{Method::get}, "/queue/{channel}",
-         [this](auto& worker, auto exchange, const auto& parameters) { queues_.answer(worker, std::move(exchange), parameters["channel"]); }},
+        {{Method::get},
+         "/queue/{channel}",
+         [this](auto& worker, auto exchange, const auto& parameters) {
+           queues_.answer(worker, std::move(exchange), parameters["channel"]);
+         }},
     };
   }
   std::vector<runtime::Route> admin_routes() override { return orders_.admin_routes(); }
@@ -191,8 +230,12 @@ class CacheNodeRole final : public runtime::Role {
 
  private:
   /// RAM for fills that run, and for complete objects beside them: all there are, or those that the disk did not take.
-  static std::uint64_t memory_bound(const CacheNodeSettings& s) { return s.fill_buffer_bytes + (s.is_memory_only() ? s.max_bytes : 0); }
-  static std::uint64_t object_memory(const CacheNodeSettings& s) { return s.is_memory_only() ? s.max_bytes : s.fill_buffer_bytes / 2; }
+  static std::uint64_t memory_bound(const CacheNodeSettings& s) {
+    return s.fill_buffer_bytes + (s.is_memory_only() ? s.max_bytes : 0);
+  }
+  static std::uint64_t object_memory(const CacheNodeSettings& s) {
+    return s.is_memory_only() ? s.max_bytes : s.fill_buffer_bytes / 2;
+  }
 
   base::Status use_memory() {
     disk_.use_memory_only();
@@ -232,9 +275,10 @@ class CacheNodeRole final : public runtime::Role {
     if (epoch_end == std::string::npos) return std::nullopt;
     const auto query = std::min(object.find('?'), object.size());
     const auto now = services_.clock.wall_now();
-    const contracts::Link link{object.substr(0, channel_end), object.substr(channel_end + 1, epoch_end - channel_end - 1),
-                               object.substr(epoch_end + 1, query - epoch_end - 1), object.substr(std::min(query + 1, object.size())),
-                               base::unix_seconds(now) + 60};
+    const contracts::Link link{object.substr(0, channel_end),
+                               object.substr(channel_end + 1, epoch_end - channel_end - 1),
+                               object.substr(epoch_end + 1, query - epoch_end - 1),
+                               object.substr(std::min(query + 1, object.size())), base::unix_seconds(now) + 60};
     const auto signed_query = contracts::signed_query(*view_.get()->keys, link, now);
     if (signed_query.empty()) return std::nullopt;
     const auto target = contracts::media_target(link, signed_query);
@@ -262,7 +306,7 @@ class CacheNodeRole final : public runtime::Role {
     key_watch_.watch(event);
     view->clock_skew = event.clock_skew;
     view->settings = settings;
-    view->settings.id = settings_.id;   // read at the start
+    view->settings.id = settings_.id;  // read at the start
     view->fill = settings.fill_settings();
     view->keep = settings.retention_rules();
     view->query = settings.query_rules();
@@ -274,9 +318,13 @@ class CacheNodeRole final : public runtime::Role {
   http::Response pong(const http::Request& request) const {
     const auto view = view_.get();
     const auto now = services_.clock.wall_now();
-    const contracts::Receipt receipt{settings_.id, contracts::client_prefix(request.client).value_or(""), base::unix_seconds(now)};
+    const contracts::Receipt receipt{settings_.id, contracts::client_prefix(request.client).value_or(""),
+                                     base::unix_seconds(now)};
     base::json::Writer w;
-    w.begin_object().member("node", settings_.id).member("receipt", contracts::write_receipt(*view->keys, receipt, now)).end_object();
+    w.begin_object()
+        .member("node", settings_.id)
+        .member("receipt", contracts::write_receipt(*view->keys, receipt, now))
+        .end_object();
     http::Response response;
     response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
     response.body = w.take();
@@ -349,9 +397,9 @@ class CacheNodeRole final : public runtime::Role {
   }
 
   runtime::Services& services_;
-  const std::optional<std::uint64_t> allowance_;   // of RAM, as at the start
-  const CacheNodeSettings settings_;               // likewise
-  const contracts::Event event_;                   // likewise
+  const std::optional<std::uint64_t> allowance_;  // of RAM, as at the start
+  const CacheNodeSettings settings_;              // likewise
+  const contracts::Event event_;                  // likewise
   std::atomic<bool> is_serving_{false};
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "cache_node"};
   PublishedNodeView view_;
@@ -372,7 +420,8 @@ class CacheNodeRole final : public runtime::Role {
   NodeMetrics other_node_metrics_;
   ChannelTraffic traffic_;
   ViewerExperienceGauges gauges_{services_.metrics};
-  base::Published<contracts::NodeExperience> experience_{std::make_shared<contracts::NodeExperience>()};   // of the last window
+  base::Published<contracts::NodeExperience> experience_{
+      std::make_shared<contracts::NodeExperience>()};  // of the last window
   Circuits circuits_;
   VaryWarnings varied_;
   LivePeers peers_;
@@ -389,15 +438,16 @@ class CacheNodeRole final : public runtime::Role {
   const net::ServerSettings front_;
   Proxy proxy_;
 
-  std::optional<base::SteadyTime> last_state_; // of the first worker, as are the two below
-  ViewerExperienceWindow window_;                    // likewise
+  std::optional<base::SteadyTime> last_state_;  // of the first worker, as are the two below
+  ViewerExperienceWindow window_;               // likewise
   base::SteadyTime last_turn_{};
-  std::size_t next_filler_ = 0;                // likewise of the first worker
+  std::size_t next_filler_ = 0;  // likewise of the first worker
   double last_sent_ = 0;
 };
 
 std::string has_keys(const config::Settings& settings) {
-  if (!settings.has("cache_node") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty())) return "";
+  if (!settings.has("cache_node") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty()))
+    return "";
   return "a cache node checks links: the section \"event\" must have at least one key";
 }
 

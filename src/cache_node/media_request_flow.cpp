@@ -3,8 +3,8 @@
 //   look_up       the channel, then the one entry of the object's key           → 404, a remembered failure
 //   serve_sliced  a file that is kept in slices: each of them is looked up in its turn (sliced_delivery.h)
 //   find          too old to be used as it is (reuse.h): a fill is begun in its place
-//   serve_held    how something complete answers: as a hit, asked about anew, or stale      → what may not stand in is refused
-//   serve_object  choose status and part, send the file                         all inside the handler call
+//   serve_held    how something complete answers: as a hit, asked about anew, or stale      → what may not stand in is
+//   refused serve_object  choose status and part, send the file                         all inside the handler call
 //   check_first   known from before a restart: the file is read once, off the loop, then look_up again
 //   run_fill      miss: one runner asks the group, the tier above, the origin for everybody (filling/fill_candidates.h)
 //   read_along    the viewer follows the fill (fill_delivery.h)
@@ -24,7 +24,7 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr int kMaxAttempts = 3;   // an object that goes while it is looked at is looked up again
+constexpr int kMaxAttempts = 3;  // an object that goes while it is looked at is looked up again
 
 struct MediaTarget {
   std::string_view channel, epoch, path, query;
@@ -39,11 +39,14 @@ std::optional<MediaTarget> parse_media_target(std::string_view target) {
   const auto channel = path.find('/');
   const auto epoch = channel == std::string_view::npos ? channel : path.find('/', channel + 1);
   if (epoch == std::string_view::npos) return std::nullopt;
-  return MediaTarget{path.substr(0, channel), path.substr(channel + 1, epoch - channel - 1), path.substr(epoch + 1), target.substr(mark + 1)};
+  return MediaTarget{path.substr(0, channel), path.substr(channel + 1, epoch - channel - 1), path.substr(epoch + 1),
+                     target.substr(mark + 1)};
 }
-}
+}  // namespace
 
-MediaRequestFlow::MediaRequestFlow(const MediaFlowParts& parts, const std::vector<std::unique_ptr<runtime::Worker>>& workers) : parts_(parts) {
+MediaRequestFlow::MediaRequestFlow(const MediaFlowParts& parts,
+                                   const std::vector<std::unique_ptr<runtime::Worker>>& workers)
+    : parts_(parts) {
   for (const auto& worker : workers) under_way_.push_back(std::make_unique<UnderWay>(worker->loop));
 }
 
@@ -71,13 +74,16 @@ void MediaRequestFlow::serve(runtime::Worker& worker, Exchange exchange, const h
 }
 
 /// Only of a link whose time is over is it asked whether playlists still list it.
-base::Result<contracts::Link> MediaRequestFlow::verify(const NodeView& view, std::string_view channel, std::string_view epoch, std::string_view path,
-                                                  std::string_view query) const {
+base::Result<contracts::Link> MediaRequestFlow::verify(const NodeView& view, std::string_view channel,
+                                                       std::string_view epoch, std::string_view path,
+                                                       std::string_view query) const {
   const auto now = parts_.clock.wall_now();
   auto link = contracts::verify_media_link(*view.keys, channel, epoch, path, query, now, view.clock_skew);
   if (link || link.error().kind != base::ErrorKind::timeout) return link;
   const auto listed_from = parts_.channels.listed_from(channel);
-  return listed_from ? contracts::verify_media_link(*view.keys, channel, epoch, path, query, now, view.clock_skew, listed_from) : link;
+  return listed_from
+             ? contracts::verify_media_link(*view.keys, channel, epoch, path, query, now, view.clock_skew, listed_from)
+             : link;
 }
 
 void MediaRequestFlow::note_viewer(const http::Request& request) {
@@ -85,11 +91,13 @@ void MediaRequestFlow::note_viewer(const http::Request& request) {
   if (const auto said = http::read_cmcd(request.headers, request.query)) parts_.metrics.players.take(*said);
 }
 
-/// CTA-5006, for the players that heed it. Each answer has both fields: Shaka Player holds on to an `mb` until a CMSD-Dynamic without one comes.
+/// CTA-5006, for the players that heed it. Each answer has both fields: Shaka Player holds on to an `mb` until a
+/// CMSD-Dynamic without one comes.
 http::Headers MediaRequestFlow::server_data(const NodeView& view, std::string_view path) const {
   const auto& id = view.settings.id;
   const auto fair = parts_.duress.fair_kbps();
-  return {{"CMSD-Static", http::cmsd_static(id, http::cmsd_object_type(path))}, {"CMSD-Dynamic", http::cmsd_dynamic(id, {fair.has_value(), fair})}};
+  return {{"CMSD-Static", http::cmsd_static(id, http::cmsd_object_type(path))},
+          {"CMSD-Dynamic", http::cmsd_dynamic(id, {fair.has_value(), fair})}};
 }
 
 /// False when the request was refused: it says that it is another node's, and is not.
@@ -97,14 +105,16 @@ bool MediaRequestFlow::read_asker(net::Exchange& exchange, MediaRequest& media) 
   const auto& headers = exchange.request().headers;
   if (!headers.first(contracts::kPeerHeader)) return true;
   const auto view = parts_.view.get();
-  const auto mark = contracts::read_mark(*view->keys, headers, object_text(media.link), parts_.clock.wall_now(), view->clock_skew);
+  const auto mark =
+      contracts::read_mark(*view->keys, headers, object_text(media.link), parts_.clock.wall_now(), view->clock_skew);
   if (!mark) {
     refuse(exchange, parts_.node_metrics.refused, http::problems::forbidden, mark.error().text, "peer_mark_invalid");
     return false;
   }
   if (!mark->purges.empty() && !parts_.keeps_up(mark->purges)) {
     // Without the origin's status: who asks goes on to the next one, and to the origin.
-    refuse(exchange, parts_.node_metrics.refused, http::problems::node_unavailable, "a purge that covers the object is not carried out here yet", "purge_pending");
+    refuse(exchange, parts_.node_metrics.refused, http::problems::node_unavailable,
+           "a purge that covers the object is not carried out here yet", "purge_pending");
     return false;
   }
   switch (mark->kind) {
@@ -132,7 +142,8 @@ MediaRequestFlow::MediaRequest MediaRequestFlow::plain(contracts::Link link) con
   return media;
 }
 
-std::optional<ObjectKey> MediaRequestFlow::warm_slice(runtime::Worker& worker, std::string_view target, std::uint64_t number) {
+std::optional<ObjectKey> MediaRequestFlow::warm_slice(runtime::Worker& worker, std::string_view target,
+                                                      std::uint64_t number) {
   auto link = link_of(target);
   const auto file = link ? parts_.index.sliced().find(object_key(parts_.view.get()->query, *link).id) : nullptr;
   if (!file) return std::nullopt;
@@ -161,7 +172,8 @@ void MediaRequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Media
   const auto* channel = map ? map->find(media.link.channel) : nullptr;
   auto& metrics = metrics_for(media);
   if (!channel)
-    return refuse(*exchange, metrics.refused, http::problems::channel_unknown, "this node knows no such channel", "channel_unknown");
+    return refuse(*exchange, metrics.refused, http::problems::channel_unknown, "this node knows no such channel",
+                  "channel_unknown");
   if (media.attempt > kMaxAttempts)
     return refuse_overloaded(*exchange, media, "the object went while it was looked up", "overloaded");
 
@@ -179,8 +191,11 @@ void MediaRequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Media
   }
   if (const auto* object = std::get_if<ObjectPtr>(&found)) {
     if (!(*object)->verified) return check_first(worker, std::move(exchange), std::move(media), *object);
-    const bool is_plain = !media.asked && !(*object)->stale && (media.keep.by == Retention::By::life || (media.keep.by == Retention::By::listed && !(*object)->has_terms()));
-    if (is_plain) return serve_object(worker, std::move(exchange), std::move(media), *object, ServedFromStore{{.hit = true}});
+    const bool is_plain =
+        !media.asked && !(*object)->stale &&
+        (media.keep.by == Retention::By::life || (media.keep.by == Retention::By::listed && !(*object)->has_terms()));
+    if (is_plain)
+      return serve_object(worker, std::move(exchange), std::move(media), *object, ServedFromStore{{.hit = true}});
     if (const auto how = serve_held(*exchange, media, (*object)->head(), (*object)->stored, (*object)->stale, found))
       serve_object(worker, std::move(exchange), std::move(media), *object, *how);
     return;
@@ -200,7 +215,9 @@ void MediaRequestFlow::look_up(runtime::Worker& worker, Exchange exchange, Media
   read_along(worker, std::move(exchange), std::move(media), joined, how);
 }
 
-ObjectKey MediaRequestFlow::key_of(const MediaRequest& media) const { return object_key(object_key(parts_.view.get()->query, media.link), media.variant); }
+ObjectKey MediaRequestFlow::key_of(const MediaRequest& media) const {
+  return object_key(object_key(parts_.view.get()->query, media.link), media.variant);
+}
 
 /// Whether a fill would have to begin for the object while memory is scarce. What is here is served on.
 bool MediaRequestFlow::is_too_much(const ObjectKey& key) const {
@@ -218,8 +235,8 @@ std::int64_t MediaRequestFlow::age(std::int64_t stored) const {
   return std::max<std::int64_t>(base::unix_seconds(parts_.clock.wall_now()) - stored, 0);
 }
 
-/// The one entry of the key. What is too old to be used as it is becomes stale, and a fill is begun in its place; not so what
-/// is used although it is stale, for the origin was asked about it a moment ago.
+/// The one entry of the key. What is too old to be used as it is becomes stale, and a fill is begun in its place; not
+/// so what is used although it is stale, for the origin was asked about it a moment ago.
 ObjectIndex::Found MediaRequestFlow::find(const ObjectKey& key, const MediaRequest& media) {
   const auto now = parts_.clock.steady_now();
   auto found = parts_.index.find_or_begin(key, now, media.asked.has_value());
@@ -237,21 +254,26 @@ ObjectIndex::Found MediaRequestFlow::find(const ObjectKey& key, const MediaReque
     if (view.phase != Fill::Phase::complete || is_fresh(view.head, view.stored)) return found;
   }
   found = parts_.index.find_or_renew(key, now, found);
-  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->gone) parts_.disk_maintenance.purged({joined->gone});
+  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->gone)
+    parts_.disk_maintenance.purged({joined->gone});
   return found;
 }
 
 /// How a complete object answers; nothing when it must not, and the request is refused.
-std::optional<ServedFromStore> MediaRequestFlow::serve_held(net::Exchange& exchange, const MediaRequest& media, const ObjectHead& head, std::int64_t stored, bool is_stale,
-                                              const ObjectIndex::Found& found) {
+std::optional<ServedFromStore> MediaRequestFlow::serve_held(net::Exchange& exchange, const MediaRequest& media,
+                                                            const ObjectHead& head, std::int64_t stored, bool is_stale,
+                                                            const ObjectIndex::Found& found) {
   const HeldObject holding{media.keep, head, age(stored), media.listed_for};
   const bool is_gone = media.asked && media.asked->is_gone();
   if (!is_stale || may_stand_in(holding, is_gone)) return served(media, holding, is_stale);
   if (is_gone) {
-    if (const auto* object = std::get_if<ObjectPtr>(&found); object && parts_.index.drop(*object)) parts_.disk_maintenance.purged({*object});
+    if (const auto* object = std::get_if<ObjectPtr>(&found); object && parts_.index.drop(*object))
+      parts_.disk_maintenance.purged({*object});
     if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found)) parts_.index.drop(joined->fill);
   }
-  static const FillFailure asked_lately{&http::problems::origin_timeout, "the origin failed a moment ago, and does not allow an answer without its word", "must_revalidate"};
+  static const FillFailure asked_lately{&http::problems::origin_timeout,
+                                        "the origin failed a moment ago, and does not allow an answer without its word",
+                                        "must_revalidate"};
   refuse_filled(exchange, media, media.asked ? *media.asked : asked_lately);
   return std::nullopt;
 }
@@ -275,13 +297,15 @@ ServedFromStore MediaRequestFlow::served(const MediaRequest& media, const HeldOb
 }
 
 /// Whether the origin allows what the fill will replace to answer while it is asked (RFC 5861 section 3).
-bool MediaRequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchange, const MediaRequest& media, const ObjectIndex::Joined& joined) {
+bool MediaRequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchange, const MediaRequest& media,
+                                       const ObjectIndex::Joined& joined) {
   if (media.asked || (!joined.previous && !joined.previous_in_memory)) return false;
   const auto& object = joined.previous;
   if (object && (!object->verified || !object->has_terms())) return false;
   const auto view = object ? Fill::View() : joined.previous_in_memory->view();
   const auto head = object ? object->head() : view.head;
-  const HeldObject holding{media.keep, head, age(object ? std::int64_t{object->stored} : view.stored), media.listed_for};
+  const HeldObject holding{media.keep, head, age(object ? std::int64_t{object->stored} : view.stored),
+                           media.listed_for};
   if (decide_reuse(holding) != http::Reuse::stale_while_revalidate) return false;
   auto how = served(media, holding, true);
   how.cache.detail = "stale-while-revalidate";
@@ -295,7 +319,8 @@ bool MediaRequestFlow::serve_meanwhile(runtime::Worker& worker, Exchange& exchan
   return true;
 }
 
-void MediaRequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, MediaRequest media, const ObjectPtr& object, const ServedFromStore& how) {
+void MediaRequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, MediaRequest media,
+                                    const ObjectPtr& object, const ServedFromStore& how) {
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
     return refuse_overloaded(*exchange, media, "this node has no descriptors for a further file", "descriptors_spent");
@@ -325,14 +350,19 @@ void MediaRequestFlow::serve_object(runtime::Worker& worker, Exchange exchange, 
   exchange->reply(std::move(response));
 }
 
-void MediaRequestFlow::check_first(runtime::Worker& worker, Exchange exchange, MediaRequest media, const ObjectPtr& object) {
+void MediaRequestFlow::check_first(runtime::Worker& worker, Exchange exchange, MediaRequest media,
+                                   const ObjectPtr& object) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  parts_.disk_maintenance.check(object, worker.loop, [this, &worker, held, media = std::move(media)] { retry_lookup(worker, std::move(*held), media); });
+  parts_.disk_maintenance.check(object, worker.loop, [this, &worker, held, media = std::move(media)] {
+    retry_lookup(worker, std::move(*held), media);
+  });
 }
 
-/// False when the origin must be asked about the file first. `stands_in`: it was asked, and the file may serve although it is stale.
-bool MediaRequestFlow::serve_sliced(runtime::Worker& worker, Exchange& exchange, const MediaRequest& media, const SlicedFilePtr& file, bool stands_in) {
+/// False when the origin must be asked about the file first. `stands_in`: it was asked, and the file may serve although
+/// it is stale.
+bool MediaRequestFlow::serve_sliced(runtime::Worker& worker, Exchange& exchange, const MediaRequest& media,
+                                    const SlicedFilePtr& file, bool stands_in) {
   const HeldObject holding{media.keep, file->head, age(file->seen), media.listed_for};
   const bool was_seen_now = media.asked && media.asked->reason == "sliced";
   const bool is_stale = !was_seen_now && decide_reuse(holding) != http::Reuse::fresh;
@@ -342,44 +372,64 @@ bool MediaRequestFlow::serve_sliced(runtime::Worker& worker, Exchange& exchange,
     return true;
   }
   auto how = is_stale ? served(media, holding, true) : ServedFromStore{{.hit = true}};
-  DeliveryFacts facts{exchange->note.node, media.link.expires, CacheOutcome::held, &parts_.traffic.of(media.link.channel),
-                      media.asker.kind != Asker::Kind::viewer, media.keep, std::move(how), field_list(media.variant)};
-  SlicedDeliveryContext tools{worker.loop, parts_.clock, metrics_for(media), parts_.disk_maintenance, parts_.open_files,
-                    [this, &worker, media, file](std::uint64_t number) { return find_slice(worker, media, file, number); },
-                    [this, &worker, media](Exchange back) {
-                      auto again = media;
-                      again.asked.reset();
-                      retry_lookup(worker, std::move(back), std::move(again));
-                    }};
-  under_way_[worker.index]->sliced
+  DeliveryFacts facts{exchange->note.node,
+                      media.link.expires,
+                      CacheOutcome::held,
+                      &parts_.traffic.of(media.link.channel),
+                      media.asker.kind != Asker::Kind::viewer,
+                      media.keep,
+                      std::move(how),
+                      field_list(media.variant)};
+  SlicedDeliveryContext tools{
+      worker.loop,
+      parts_.clock,
+      metrics_for(media),
+      parts_.disk_maintenance,
+      parts_.open_files,
+      [this, &worker, media, file](std::uint64_t number) { return find_slice(worker, media, file, number); },
+      [this, &worker, media](Exchange back) {
+        auto again = media;
+        again.asked.reset();
+        retry_lookup(worker, std::move(back), std::move(again));
+      }};
+  under_way_[worker.index]
+      ->sliced
       .add([&](std::function<void()> on_over) {
-        return std::make_unique<SlicedDelivery>(std::move(tools), std::move(facts), file, std::move(exchange), std::move(on_over));
+        return std::make_unique<SlicedDelivery>(std::move(tools), std::move(facts), file, std::move(exchange),
+                                                std::move(on_over));
       })
       .start();
   return true;
 }
 
-ObjectIndex::Found MediaRequestFlow::find_slice(runtime::Worker& worker, const MediaRequest& media, const SlicedFilePtr& file, std::uint64_t number) {
+ObjectIndex::Found MediaRequestFlow::find_slice(runtime::Worker& worker, const MediaRequest& media,
+                                                const SlicedFilePtr& file, std::uint64_t number) {
   const auto map = parts_.channels.map();
   const auto* channel = map ? map->find(media.link.channel) : nullptr;
-  if (!channel) return FillFailure{&http::problems::channel_unknown, "this node knows no such channel", "channel_unknown"};
+  if (!channel)
+    return FillFailure{&http::problems::channel_unknown, "this node knows no such channel", "channel_unknown"};
   const auto key = file->slice_key(number);
   if (is_too_much(key)) {
     parts_.fills.metrics.refused_for_memory.add();
     return FillFailure{&http::problems::overloaded, "this node has no memory for a further object", "memory_scarce"};
   }
   auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
-  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began) run_fill(worker, *channel, media, joined->fill, file, number);
+  if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
+    run_fill(worker, *channel, media, joined->fill, file, number);
   return found;
 }
 
-void MediaRequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel, const MediaRequest& media, const std::shared_ptr<Fill>& fill,
-                           const SlicedFilePtr& file, std::uint64_t slice) {
+void MediaRequestFlow::run_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel,
+                                const MediaRequest& media, const std::shared_ptr<Fill>& fill, const SlicedFilePtr& file,
+                                std::uint64_t slice) {
   const auto view = parts_.view.get();
-  auto source = fill_candidates(*view, *parts_.peers.peers(), channel, media.link, fill->key(), media.asker, parts_.clock.wall_now(),
-                          parts_.purges.covering(fill->key().text));
+  auto source = fill_candidates(*view, *parts_.peers.peers(), channel, media.link, fill->key(), media.asker,
+                                parts_.clock.wall_now(), parts_.purges.covering(fill->key().text));
   if (!source) {
-    const FillFailure failure{.problem = &http::problems::not_found, .detail = "the channel has no such origin", .reason = "no_such_origin", .cause = source.error().text};
+    const FillFailure failure{.problem = &http::problems::not_found,
+                              .detail = "the channel has no such origin",
+                              .reason = "no_such_origin",
+                              .cause = source.error().text};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + std::chrono::seconds(1));
     return fill->fail(failure);
   }
@@ -394,14 +444,22 @@ void MediaRequestFlow::run_fill(runtime::Worker& worker, const contracts::Channe
   runner.start();
 }
 
-void MediaRequestFlow::read_along(runtime::Worker& worker, Exchange exchange, MediaRequest media, const ObjectIndex::Joined& joined, const ServedFromStore& how) {
-  DeliveryFacts facts{exchange->note.node, media.link.expires, joined.began ? CacheOutcome::began : CacheOutcome::waited,
-                      &parts_.traffic.of(media.link.channel), media.asker.kind != Asker::Kind::viewer, media.keep, how, field_list(media.variant)};
+void MediaRequestFlow::read_along(runtime::Worker& worker, Exchange exchange, MediaRequest media,
+                                  const ObjectIndex::Joined& joined, const ServedFromStore& how) {
+  DeliveryFacts facts{exchange->note.node,
+                      media.link.expires,
+                      joined.began ? CacheOutcome::began : CacheOutcome::waited,
+                      &parts_.traffic.of(media.link.channel),
+                      media.asker.kind != Asker::Kind::viewer,
+                      media.keep,
+                      how,
+                      field_list(media.variant)};
   if (!joined.began && joined.fill->view().phase == Fill::Phase::complete) facts.met = CacheOutcome::held;
   std::function<void()> is_over;
   auto& delivery = under_way_[worker.index]->deliveries.add([&](std::function<void()> on_over) {
     is_over = on_over;
-    return std::make_unique<FillDelivery>(worker.loop, parts_.clock, metrics_for(media), std::move(facts), joined.fill, std::move(exchange), std::move(on_over));
+    return std::make_unique<FillDelivery>(worker.loop, parts_.clock, metrics_for(media), std::move(facts), joined.fill,
+                                          std::move(exchange), std::move(on_over));
   });
   delivery.when_stale_serves([this, &worker, media](Exchange back, const FillFailure& failure) {
     auto again = media;
@@ -425,14 +483,15 @@ void MediaRequestFlow::refuse_filled(net::Exchange& exchange, const MediaRequest
 }
 
 /// This node's own fault: another node that asks hears no verdict, and asks elsewhere.
-void MediaRequestFlow::refuse_overloaded(net::Exchange& exchange, const MediaRequest& media, std::string_view detail, std::string_view reason) {
+void MediaRequestFlow::refuse_overloaded(net::Exchange& exchange, const MediaRequest& media, std::string_view detail,
+                                         std::string_view reason) {
   auto& metrics = metrics_for(media);
   metrics.refused_with(http::problems::overloaded);
   refuse(exchange, metrics.failed, http::problems::overloaded, detail, reason);
 }
 
-void MediaRequestFlow::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type, std::string_view detail,
-                         std::string_view reason) {
+void MediaRequestFlow::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type,
+                              std::string_view detail, std::string_view reason) {
   counter.add();
   exchange.note.reason = reason;
   exchange.reply(http::problem(type, detail));

@@ -64,7 +64,8 @@ bool is_visible_ascii(std::string_view text) {
 }  // namespace
 
 std::string check_listen_address(const std::string& text) {
-  const std::string allowed = "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 takes a free one";
+  const std::string allowed =
+      "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 takes a free one";
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || !whole_number(std::string_view(text).substr(colon + 1), 65535)) return allowed;
   const auto host = text.substr(0, colon);
@@ -82,19 +83,22 @@ std::string check_http_url(const std::string& text) {
 
 std::string check_http_origin(const std::string& text) {
   const auto rest = after_scheme(text);
-  if (!rest || !is_authority(*rest)) return "scheme, host and port without a path: \"https://host\" or \"http://host:8080\"";
+  if (!rest || !is_authority(*rest))
+    return "scheme, host and port without a path: \"https://host\" or \"http://host:8080\"";
   return "";
 }
 
 std::string check_http_base(const std::string& text) {
-  const std::string allowed = "scheme, host, port and optionally a path: \"https://host\" or \"https://host/nodes/stadium\"";
+  const std::string allowed =
+      "scheme, host, port and optionally a path: \"https://host\" or \"https://host/nodes/stadium\"";
   const auto rest = after_scheme(text);
   if (!rest || !is_visible_ascii(*rest) || rest->find_first_of("#?%") != std::string_view::npos) return allowed;
   const auto slash = rest->find('/');
   if (!is_authority(rest->substr(0, slash))) return allowed;
   if (slash == std::string_view::npos) return "";
   const auto path = rest->substr(slash);
-  const bool is_plain = path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos && path.find(';') == std::string_view::npos;
+  const bool is_plain = path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos &&
+                        path.find(';') == std::string_view::npos;
   return is_plain && !path.ends_with('/') ? "" : allowed;
 }
 

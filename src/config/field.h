@@ -13,9 +13,9 @@ namespace tribune::config {
 
 /// What is wrong with a configuration, and where.
 struct Problem {
-  std::size_t offset = 0;   // into the text
-  std::string key;          // dotted, with indexes: "event.channels[2].source"
-  std::string text;         // what is wrong and what is allowed
+  std::size_t offset = 0;  // into the text
+  std::string key;         // dotted, with indexes: "event.channels[2].source"
+  std::string text;        // what is wrong and what is allowed
 };
 
 /// Collects problems while a document is read; the whole list is shown at once.
@@ -32,12 +32,12 @@ class Problems {
 /// The untyped half of a section: what the reference page prints.
 struct FieldDoc {
   std::string name;
-  std::string type;            // "duration", "bytes", "text", "list of text", "section", "list of sections" …
-  std::string allowed;         // "10ms to 1h", "direct, redirect or auto"; empty: anything of the type
-  std::string default_text;    // as JSON; empty: required
-  std::string sample;          // JSON for the sample file; empty: the default
-  std::string doc;             // sentences; the RFC section where there is one
-  std::vector<FieldDoc> inner; // of sections and lists of sections
+  std::string type;             // "duration", "bytes", "text", "list of text", "section", "list of sections" …
+  std::string allowed;          // "10ms to 1h", "direct, redirect or auto"; empty: anything of the type
+  std::string default_text;     // as JSON; empty: required
+  std::string sample;           // JSON for the sample file; empty: the default
+  std::string doc;              // sentences; the RFC section where there is one
+  std::vector<FieldDoc> inner;  // of sections and lists of sections
 };
 
 }  // namespace tribune::config

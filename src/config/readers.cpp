@@ -63,10 +63,11 @@ bool refuse(const Value& value, std::string_view key, std::string_view allowed, 
 }
 
 template <class N, class Text>
-bool read_between(const Value& value, std::string_view key, N number, const Between<N>& range, const std::string& what, Text text,
-                  N& out, Problems& problems) {
+bool read_between(const Value& value, std::string_view key, N number, const Between<N>& range, const std::string& what,
+                  Text text, N& out, Problems& problems) {
   if (number < range.least || number > range.most)
-    return refuse(value, key, "allowed is " + what + " from " + text(range.least) + " to " + text(range.most), problems);
+    return refuse(value, key, "allowed is " + what + " from " + text(range.least) + " to " + text(range.most),
+                  problems);
   out = number;
   return true;
 }
@@ -85,42 +86,54 @@ bool read_flag(const Value& value, std::string_view key, bool& out, Problems& pr
   return true;
 }
 
-bool read_whole(const Value& value, std::string_view key, Between<std::int64_t> range, std::int64_t& out, Problems& problems) {
+bool read_whole(const Value& value, std::string_view key, Between<std::int64_t> range, std::int64_t& out,
+                Problems& problems) {
   const auto text = [](std::int64_t number) { return std::to_string(number); };
   if (!value.is(Kind::integer))
-    return refuse(value, key, "allowed is a whole number from " + text(range.least) + " to " + text(range.most) + as_whole(value), problems);
+    return refuse(value, key,
+                  "allowed is a whole number from " + text(range.least) + " to " + text(range.most) + as_whole(value),
+                  problems);
   return read_between(value, key, value.integer, range, "a whole number", text, out, problems);
 }
 
 bool read_real(const Value& value, std::string_view key, Between<double> range, double& out, Problems& problems) {
   if (!value.is(Kind::integer) && !value.is(Kind::number))
-    return refuse(value, key, "allowed is a number from " + real_text(range.least) + " to " + real_text(range.most), problems);
+    return refuse(value, key, "allowed is a number from " + real_text(range.least) + " to " + real_text(range.most),
+                  problems);
   return read_between(value, key, value.number, range, "a number", real_text, out, problems);
 }
 
-bool read_duration(const Value& value, std::string_view key, Between<Milliseconds> range, Milliseconds& out, Problems& problems) {
+bool read_duration(const Value& value, std::string_view key, Between<Milliseconds> range, Milliseconds& out,
+                   Problems& problems) {
   const std::string what = "a duration such as \"200ms\", \"2s\", \"5min\" or \"1h\",";
   const auto parsed = value.is(Kind::string) ? parse_duration(value.string) : std::nullopt;
   if (!parsed)
-    return refuse(value, key, "allowed is " + what + " from " + duration_text(range.least) + " to " + duration_text(range.most),
+    return refuse(value, key,
+                  "allowed is " + what + " from " + duration_text(range.least) + " to " + duration_text(range.most),
                   problems);
   return read_between(value, key, *parsed, range, what, duration_text, out, problems);
 }
 
-bool read_bytes(const Value& value, std::string_view key, Between<std::uint64_t> range, std::uint64_t& out, Problems& problems) {
+bool read_bytes(const Value& value, std::string_view key, Between<std::uint64_t> range, std::uint64_t& out,
+                Problems& problems) {
   const std::string what = "a size such as \"16KiB\" or \"10GiB\", or a whole number of bytes,";
   std::optional<std::uint64_t> parsed;
   if (value.is(Kind::string)) parsed = parse_bytes(value.string);
   if (value.is(Kind::integer) && value.integer >= 0) parsed = static_cast<std::uint64_t>(value.integer);
   if (!parsed)
-    return refuse(value, key, "allowed is " + what + " from " + bytes_text(range.least) + " to " + bytes_text(range.most), problems);
+    return refuse(value, key,
+                  "allowed is " + what + " from " + bytes_text(range.least) + " to " + bytes_text(range.most),
+                  problems);
   return read_between(value, key, *parsed, range, what, bytes_text, out, problems);
 }
 
 bool read_text(const Value& value, std::string_view key, const Check& check, std::string& out, Problems& problems) {
   if (!value.is(Kind::string)) return refuse(value, key, "allowed is text in quotes", problems);
   if (const auto variable = variable_in(value.string); !variable.empty()) {
-    problems.add(value.offset, key, "has " + variable + " in it, which nobody replaces here: write the value, or have it replaced before the program reads the file");
+    problems.add(value.offset, key,
+                 "has " + variable +
+                     " in it, which nobody replaces here: write the value, or have it replaced before the program "
+                     "reads the file");
     return false;
   }
   const auto allowed = check ? check(value.string) : std::string();
@@ -129,7 +142,8 @@ bool read_text(const Value& value, std::string_view key, const Check& check, std
   return true;
 }
 
-bool read_texts(const Value& value, std::string_view key, const Check& check, std::vector<std::string>& out, Problems& problems) {
+bool read_texts(const Value& value, std::string_view key, const Check& check, std::vector<std::string>& out,
+                Problems& problems) {
   if (!value.is(Kind::array)) return refuse(value, key, "allowed is a list of texts", problems);
   std::vector<std::string> texts;
   bool fine = true;

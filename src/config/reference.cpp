@@ -83,10 +83,11 @@ std::string Schema::reference() const {
   std::string out(kIntroduction);
   out += "| section | | meaning |\n|---|---|---|\n";
   for (const auto& entry : entries_)
-    out += "| [" + code(entry.name) + "](#" + anchor(entry.name) + ") | " + std::string(presence_text(entry.presence)) + " | " +
-           cell(entry.doc) + " |\n";
+    out += "| [" + code(entry.name) + "](#" + anchor(entry.name) + ") | " + std::string(presence_text(entry.presence)) +
+           " | " + cell(entry.doc) + " |\n";
   out += "\n";
-  for (const auto& entry : entries_) append_section(out, entry.name, entry.doc, presence_text(entry.presence), *entry.fields, 2);
+  for (const auto& entry : entries_)
+    append_section(out, entry.name, entry.doc, presence_text(entry.presence), *entry.fields, 2);
   while (out.ends_with("\n\n")) out.pop_back();
   return out;
 }

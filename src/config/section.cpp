@@ -41,8 +41,9 @@ void read_object(const base::json::Value& object, std::string_view key, const st
   }
   for (const auto& field : fields)
     if (field.default_text.empty() && !seen.contains(field.name))
-      problems.add(object.offset, joined(key, field.name),
-                   "is required and missing; it is a " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
+      problems.add(
+          object.offset, joined(key, field.name),
+          "is required and missing; it is a " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
 }
 
 }  // namespace tribune::config

@@ -8,7 +8,8 @@
 //     return section;
 //   }
 //
-// Durations are text with a unit ("200ms", "2s", "5min", "1h"), sizes too ("16KiB", "10GiB") or a whole number of bytes.
+// Durations are text with a unit ("200ms", "2s", "5min", "1h"), sizes too ("16KiB", "10GiB") or a whole number of
+// bytes.
 
 #include <chrono>
 #include <cstdint>
@@ -51,12 +52,13 @@ std::string duration_text(Milliseconds);
 std::string bytes_text(std::uint64_t);
 
 // Checks that several sections share.
-std::string check_listen_address(const std::string&);   // "1.2.3.4:80", "[::1]:80", "0.0.0.0:0"
-std::string check_http_url(const std::string&);         // absolute http(s), no userinfo, no fragment
-std::string check_http_origin(const std::string&);      // http(s)://host[:port], no path
-std::string check_http_base(const std::string&);        // http(s)://host[:port][/path], no query, no slash at the end of a path
-std::string check_prefix(const std::string&);           // "10.0.0.0/8", "::1", "fd00::/8"
-std::string check_id(const std::string&);               // 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit
+std::string check_listen_address(const std::string&);  // "1.2.3.4:80", "[::1]:80", "0.0.0.0:0"
+std::string check_http_url(const std::string&);        // absolute http(s), no userinfo, no fragment
+std::string check_http_origin(const std::string&);     // http(s)://host[:port], no path
+std::string check_http_base(
+    const std::string&);                       // http(s)://host[:port][/path], no query, no slash at the end of a path
+std::string check_prefix(const std::string&);  // "10.0.0.0/8", "::1", "fd00::/8"
+std::string check_id(const std::string&);      // 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit
 std::string check_not_empty(const std::string&);
 
 /// Reads the keys of one object: unknown ones are refused with the nearest known key, duplicates and missing required
@@ -69,41 +71,41 @@ class Section {
  public:
   Section(std::string name, std::string doc) : name_(std::move(name)), doc_(std::move(doc)) {}
 
-  Section& flag(std::string name, bool T::* member, std::string doc) {
+  Section& flag(std::string name, bool T::*member, std::string doc) {
     return field(std::move(name), "true or false", "", T{}.*member ? "true" : "false", std::move(doc),
                  [member](T& t, const auto& v, auto key, Problems& p) { read_flag(v, key, t.*member, p); });
   }
-  Section& whole(std::string name, std::int64_t T::* member, Between<std::int64_t> range, std::string doc) {
+  Section& whole(std::string name, std::int64_t T::*member, Between<std::int64_t> range, std::string doc) {
     return field(std::move(name), "whole number", std::to_string(range.least) + " to " + std::to_string(range.most),
                  std::to_string(T{}.*member), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_whole(v, key, range, t.*member, p); });
   }
-  Section& real(std::string name, double T::* member, Between<double> range, std::string doc);
-  Section& duration(std::string name, Milliseconds T::* member, Between<Milliseconds> range, std::string doc) {
+  Section& real(std::string name, double T::*member, Between<double> range, std::string doc);
+  Section& duration(std::string name, Milliseconds T::*member, Between<Milliseconds> range, std::string doc) {
     return field(std::move(name), "duration", duration_text(range.least) + " to " + duration_text(range.most),
                  quoted(duration_text(T{}.*member)), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_duration(v, key, range, t.*member, p); });
   }
-  Section& bytes(std::string name, std::uint64_t T::* member, Between<std::uint64_t> range, std::string doc) {
+  Section& bytes(std::string name, std::uint64_t T::*member, Between<std::uint64_t> range, std::string doc) {
     return field(std::move(name), "bytes", bytes_text(range.least) + " to " + bytes_text(range.most),
                  quoted(bytes_text(T{}.*member)), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_bytes(v, key, range, t.*member, p); });
   }
-  Section& text(std::string name, std::string T::* member, std::string doc, Check check = {}, std::string allowed = "") {
+  Section& text(std::string name, std::string T::*member, std::string doc, Check check = {}, std::string allowed = "") {
     return field(std::move(name), "text", std::move(allowed), quoted(T{}.*member), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_text(v, key, check, t.*member, p); });
   }
-  Section& texts(std::string name, std::vector<std::string> T::* member, std::string doc, Check check = {},
+  Section& texts(std::string name, std::vector<std::string> T::*member, std::string doc, Check check = {},
                  std::string allowed = "") {
     return field(std::move(name), "list of text", std::move(allowed), list_text(T{}.*member), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_texts(v, key, check, t.*member, p); });
   }
   template <class E>
-  Section& choice(std::string name, E T::* member, Words<E> words, std::string doc);
+  Section& choice(std::string name, E T::*member, Words<E> words, std::string doc);
   template <class U>
-  Section& section(std::string name, U T::* member, const Section<U>& inner, std::string doc);
+  Section& section(std::string name, U T::*member, const Section<U>& inner, std::string doc);
   template <class U>
-  Section& sections(std::string name, std::vector<U> T::* member, const Section<U>& inner, std::string doc);
+  Section& sections(std::string name, std::vector<U> T::*member, const Section<U>& inner, std::string doc);
 
   /// The field added last must be given (its default is not printed), or shows this JSON in the sample.
   Section& required() {
@@ -129,8 +131,10 @@ class Section {
   using Reader = std::function<void(T&, const base::json::Value&, std::string_view key, Problems&)>;
   static std::string quoted(const std::string& text) { return "\"" + base::json::escape(text) + "\""; }
   static std::string list_text(const std::vector<std::string>&);
-  Section& field(std::string name, std::string type, std::string allowed, std::string default_text, std::string doc, Reader r) {
-    fields_.push_back({std::move(name), std::move(type), std::move(allowed), std::move(default_text), "", std::move(doc), {}});
+  Section& field(std::string name, std::string type, std::string allowed, std::string default_text, std::string doc,
+                 Reader r) {
+    fields_.push_back(
+        {std::move(name), std::move(type), std::move(allowed), std::move(default_text), "", std::move(doc), {}});
     readers_.push_back(std::move(r));
     return *this;
   }
@@ -143,7 +147,7 @@ class Section {
 };
 
 template <class T>
-Section<T>& Section<T>::real(std::string name, double T::* member, Between<double> range, std::string doc) {
+Section<T>& Section<T>::real(std::string name, double T::*member, Between<double> range, std::string doc) {
   base::json::Writer least, most, now;
   return field(std::move(name), "number", least.value(range.least).text() + " to " + most.value(range.most).text(),
                now.value(T{}.*member).text(), std::move(doc),
@@ -152,7 +156,7 @@ Section<T>& Section<T>::real(std::string name, double T::* member, Between<doubl
 
 template <class T>
 template <class E>
-Section<T>& Section<T>::choice(std::string name, E T::* member, Words<E> words, std::string doc) {
+Section<T>& Section<T>::choice(std::string name, E T::*member, Words<E> words, std::string doc) {
   std::string allowed, now;
   for (const auto& [word, value] : words) {
     if (!allowed.empty()) allowed += ", ";
@@ -175,7 +179,7 @@ Section<T>& Section<T>::choice(std::string name, E T::* member, Words<E> words, 
 
 template <class T>
 template <class U>
-Section<T>& Section<T>::section(std::string name, U T::* member, const Section<U>& inner, std::string doc) {
+Section<T>& Section<T>::section(std::string name, U T::*member, const Section<U>& inner, std::string doc) {
   field(std::move(name), "section", "", "{}", std::move(doc),
         [=, &inner](T& t, const auto& v, auto key, Problems& p) { inner.read(v, key, t.*member, p); });
   fields_.back().inner = inner.fields();
@@ -184,19 +188,21 @@ Section<T>& Section<T>::section(std::string name, U T::* member, const Section<U
 
 template <class T>
 template <class U>
-Section<T>& Section<T>::sections(std::string name, std::vector<U> T::* member, const Section<U>& inner, std::string doc) {
-  field(std::move(name), "list of sections", "", "[]", std::move(doc), [=, &inner](T& t, const auto& v, auto key, Problems& p) {
-    if (!v.is(base::json::Kind::array)) {
-      p.add(v.offset, key, "must be a list of objects");
-      return;
-    }
-    (t.*member).clear();
-    for (std::size_t i = 0; i < v.array.size(); ++i) {
-      U item;
-      inner.read(v.array[i], std::string(key) + "[" + std::to_string(i) + "]", item, p);
-      (t.*member).push_back(std::move(item));
-    }
-  });
+Section<T>& Section<T>::sections(std::string name, std::vector<U> T::*member, const Section<U>& inner,
+                                 std::string doc) {
+  field(std::move(name), "list of sections", "", "[]", std::move(doc),
+        [=, &inner](T& t, const auto& v, auto key, Problems& p) {
+          if (!v.is(base::json::Kind::array)) {
+            p.add(v.offset, key, "must be a list of objects");
+            return;
+          }
+          (t.*member).clear();
+          for (std::size_t i = 0; i < v.array.size(); ++i) {
+            U item;
+            inner.read(v.array[i], std::string(key) + "[" + std::to_string(i) + "]", item, p);
+            (t.*member).push_back(std::move(item));
+          }
+        });
   fields_.back().inner = inner.fields();
   return *this;
 }
@@ -204,12 +210,13 @@ Section<T>& Section<T>::sections(std::string name, std::vector<U> T::* member, c
 template <class T>
 void Section<T>::read(const base::json::Value& value, std::string_view key, T& out, Problems& problems) const {
   const auto before = problems.all().size();
-  read_object(value, key, fields_,
-              [&](std::size_t i, const base::json::Value& v) {
-                const auto inner_key = key.empty() ? fields_[i].name : std::string(key) + "." + fields_[i].name;
-                readers_[i](out, v, inner_key, problems);
-              },
-              problems);
+  read_object(
+      value, key, fields_,
+      [&](std::size_t i, const base::json::Value& v) {
+        const auto inner_key = key.empty() ? fields_[i].name : std::string(key) + "." + fields_[i].name;
+        readers_[i](out, v, inner_key, problems);
+      },
+      problems);
   if (problems.all().size() != before) return;
   for (const auto& rule : rules_)
     if (auto wrong = rule(out); !wrong.empty()) problems.add(value.offset, key, std::move(wrong));

@@ -12,14 +12,18 @@ namespace {
 
 /// What the text is instead of JSON; empty when nothing is known.
 std::string other_form(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) return "the file begins with a byte order mark (BOM): save it as UTF-8 without one";
-  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || text.substr(0, 4).find('\0') != std::string_view::npos)
+  if (text.starts_with("\xef\xbb\xbf"))
+    return "the file begins with a byte order mark (BOM): save it as UTF-8 without one";
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
+      text.substr(0, 4).find('\0') != std::string_view::npos)
     return "the file is UTF-16, not UTF-8: save it as UTF-8";
   const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return "the file is empty; a configuration is one JSON object: { \"front\": { … }, … }";
+  if (first == std::string_view::npos)
+    return "the file is empty; a configuration is one JSON object: { \"front\": { … }, … }";
   const auto line = text.substr(first, text.find('\n', first) - first);
-  const bool is_yaml = line.starts_with("---") || line.starts_with("#") ||
-                       (line.find_first_of("{[\"/") == std::string_view::npos && line.find(':') != std::string_view::npos);
+  const bool is_yaml =
+      line.starts_with("---") || line.starts_with("#") ||
+      (line.find_first_of("{[\"/") == std::string_view::npos && line.find(':') != std::string_view::npos);
   return is_yaml ? "the file looks like YAML; a configuration is JSON: { \"front\": { … }, … }" : "";
 }
 
@@ -27,8 +31,10 @@ std::string other_form(std::string_view text) {
 std::size_t past_text(std::string_view text, std::size_t at) {
   if (text[at] == '"') {
     for (++at; at < text.size(); ++at)
-      if (text[at] == '\\') ++at;
-      else if (text[at] == '"') return at + 1;
+      if (text[at] == '\\')
+        ++at;
+      else if (text[at] == '"')
+        return at + 1;
     return std::string_view::npos;
   }
   const auto end = text[at + 1] == '/' ? text.find('\n', at) : text.find("*/", at + 2);
@@ -54,22 +60,29 @@ std::string key_at(std::string_view text, std::size_t offset) {
       at = end;
       continue;
     }
-    if (c == '{' || c == '[') open.push_back({c == '['});
-    else if ((c == '}' || c == ']') && !open.empty()) open.pop_back();
-    else if (c == ':' && !open.empty()) open.back().name = last;
-    else if (c == ',' && !open.empty()) ++open.back().index, open.back().name.clear();
+    if (c == '{' || c == '[')
+      open.push_back({c == '['});
+    else if ((c == '}' || c == ']') && !open.empty())
+      open.pop_back();
+    else if (c == ':' && !open.empty())
+      open.back().name = last;
+    else if (c == ',' && !open.empty())
+      ++open.back().index, open.back().name.clear();
     ++at;
   }
   std::string key;
   for (const auto& frame : open)
-    if (frame.is_list) key += "[" + std::to_string(frame.index) + "]";
-    else if (!frame.name.empty()) key += (key.empty() ? "" : ".") + frame.name;
+    if (frame.is_list)
+      key += "[" + std::to_string(frame.index) + "]";
+    else if (!frame.name.empty())
+      key += (key.empty() ? "" : ".") + frame.name;
   return key;
 }
 
 /// The entries of a list of objects that have an "id" must differ in it; the problem stands at the second one.
 void refuse_twins(const base::json::Value& value, const std::string& key, Problems& problems) {
-  for (const auto& member : value.object) refuse_twins(member.value, key.empty() ? member.name : key + "." + member.name, problems);
+  for (const auto& member : value.object)
+    refuse_twins(member.value, key.empty() ? member.name : key + "." + member.name, problems);
   std::map<std::string_view, std::size_t> seen;
   for (std::size_t i = 0; i < value.array.size(); ++i) {
     const auto at = key + "[" + std::to_string(i) + "]";
@@ -78,7 +91,9 @@ void refuse_twins(const base::json::Value& value, const std::string& key, Proble
     if (!id || !id->is(base::json::Kind::string)) continue;
     const auto [first, is_new] = seen.emplace(id->string, i);
     if (!is_new)
-      problems.add(id->offset, at + ".id", "\"" + base::json::escape(id->string) + "\" stands twice: " + key + "[" + std::to_string(first->second) + "] has this id, too");
+      problems.add(id->offset, at + ".id",
+                   "\"" + base::json::escape(id->string) + "\" stands twice: " + key + "[" +
+                       std::to_string(first->second) + "] has this id, too");
   }
 }
 

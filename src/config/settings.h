@@ -17,7 +17,8 @@ namespace tribune::config {
 class Settings {
  public:
   bool has(std::string_view section) const;
-  /// The section's struct; asking for an absent section or by the wrong type is a broken invariant and ends the process.
+  /// The section's struct; asking for an absent section or by the wrong type is a broken invariant and ends the
+  /// process.
   template <class T>
   const T& get(std::string_view section) const {
     return *std::any_cast<T>(&stored(section));
@@ -33,9 +34,9 @@ enum class Presence { optional, required, defaulted };  // defaulted: absent mea
 
 /// What a sample file shows.
 struct Sample {
-  std::string title;        // sentences at the head of the file
-  std::string values;       // JSON
-  bool every_key = false;   // also those left at their defaults, as comments
+  std::string title;       // sentences at the head of the file
+  std::string values;      // JSON
+  bool every_key = false;  // also those left at their defaults, as comments
 };
 
 /// The sections that a configuration may have. Built once by app from the table of roles.
@@ -56,15 +57,15 @@ class Schema {
                           return out;
                         }});
   }
-  /// A rule over the whole, run when every section is fine: return what is wrong, or an empty text. The problem is shown
-  /// at the section of that name.
+  /// A rule over the whole, run when every section is fine: return what is wrong, or an empty text. The problem is
+  /// shown at the section of that name.
   void check(std::string section, std::function<std::string(const Settings&)> rule) {
     rules_.push_back({std::move(section), std::move(rule)});
   }
   void check(std::function<std::string(const Settings&)> rule) { check("", std::move(rule)); }
 
   struct Outcome {
-    std::optional<Settings> settings;   // nothing when there are problems
+    std::optional<Settings> settings;  // nothing when there are problems
     std::vector<Problem> problems;
   };
   Outcome read(std::string_view text) const;
@@ -72,8 +73,8 @@ class Schema {
   /// docs/configuration.md
   std::string reference() const;
 
-  /// A commented configuration file with these values; the comments are the tables' own words. A required key that is not
-  /// given gets its table's sample value. Values must be a JSON object; it is not checked here.
+  /// A commented configuration file with these values; the comments are the tables' own words. A required key that is
+  /// not given gets its table's sample value. Values must be a JSON object; it is not checked here.
   std::string sample(const Sample&) const;
 
  private:

@@ -28,7 +28,8 @@ std::optional<std::uint64_t> parse(std::string_view text, const std::array<Unit,
   const auto unit_text = text.substr(static_cast<std::size_t>(rest - text.data()));
   for (const auto& unit : units) {
     if (unit.name != unit_text) continue;
-    if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / unit.factor) return std::nullopt;
+    if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / unit.factor)
+      return std::nullopt;
     return number * unit.factor;
   }
   return std::nullopt;

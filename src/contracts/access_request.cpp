@@ -12,18 +12,18 @@ namespace {
 using Field = std::pair<std::string_view, std::string AccessRequest::*>;
 
 constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
-                                        {"pass", &AccessRequest::pass},
-                                        {"client", &AccessRequest::client},
-                                        {"user_agent", &AccessRequest::user_agent},
-                                        {"cache", &AccessRequest::cache},
-                                        {"gone", &AccessRequest::gone},
-                                        {"receipts", &AccessRequest::receipts},
-                                        {"playback_base", &AccessRequest::playback_base},
-                                        {"account", &AccessRequest::account},
-                                        {"device", &AccessRequest::device},
-                                        {"lane", &AccessRequest::lane}}};
+                                         {"pass", &AccessRequest::pass},
+                                         {"client", &AccessRequest::client},
+                                         {"user_agent", &AccessRequest::user_agent},
+                                         {"cache", &AccessRequest::cache},
+                                         {"gone", &AccessRequest::gone},
+                                         {"receipts", &AccessRequest::receipts},
+                                         {"playback_base", &AccessRequest::playback_base},
+                                         {"account", &AccessRequest::account},
+                                         {"device", &AccessRequest::device},
+                                         {"lane", &AccessRequest::lane}}};
 
-constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};   // in the order of the enum
+constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};  // in the order of the enum
 
 tl::unexpected<base::Error> malformed(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));

@@ -25,7 +25,8 @@ bool is_short_id(std::string_view text) {
 
 bool is_id(std::string_view text) {
   return !text.empty() && text.size() <= 64 && is_low_alnum(text.front()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_low_alnum(c) || c == '.' || c == '_' || c == '-'; });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_low_alnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 bool is_visible_ascii(std::string_view text) {

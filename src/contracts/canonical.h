@@ -16,7 +16,9 @@ namespace tribune::contracts {
 std::optional<std::int64_t> read_decimal(std::string_view text);
 
 /// Milliseconds since 1970-01-01 UTC: wide enough for any read_decimal() of seconds.
-inline std::int64_t unix_ms(base::WallTime t) { return std::chrono::floor<std::chrono::milliseconds>(t).time_since_epoch().count(); }
+inline std::int64_t unix_ms(base::WallTime t) {
+  return std::chrono::floor<std::chrono::milliseconds>(t).time_since_epoch().count();
+}
 
 /// 1 to 16 of a-z 0-9: key ids and epochs.
 bool is_short_id(std::string_view text);
@@ -24,7 +26,8 @@ bool is_short_id(std::string_view text);
 /// 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit: channels and nodes, as config::check_id has it.
 bool is_id(std::string_view text);
 
-/// Whether the text has only characters that a URL shows as they are: nothing that could end a line of a signed message.
+/// Whether the text has only characters that a URL shows as they are: nothing that could end a line of a signed
+/// message.
 bool is_visible_ascii(std::string_view text);
 
 /// The parts between exactly N - 1 separators; nothing for another number of them.

@@ -34,13 +34,15 @@ void write_channels(json::Writer& w, const std::vector<ChannelEntry>& channels) 
   w.end_array();
 }
 
-base::Status read_origins(const json::Value& channel, std::string_view name, const std::string& id, std::vector<std::string>& out) {
+base::Status read_origins(const json::Value& channel, std::string_view name, const std::string& id,
+                          std::vector<std::string>& out) {
   const auto* list = channel.find(name);
   if (!list) return {};
   if (!list->is(json::Kind::array)) return malformed("channel " + id + ": " + std::string(name) + " is not a list");
   for (const auto& value : list->array) {
     const auto uri = value.is(json::Kind::string) ? http::parse_uri(value.string) : malformed("");
-    if (!uri || uri->origin() != value.string) return malformed("channel " + id + ": " + std::string(name) + " holds what is no origin");
+    if (!uri || uri->origin() != value.string)
+      return malformed("channel " + id + ": " + std::string(name) + " holds what is no origin");
     out.push_back(value.string);
   }
   return {};
@@ -53,9 +55,12 @@ base::Result<ChannelEntry> read_channel(const json::Value& value) {
   if (!is_id(entry.id)) return malformed("a channel has no id");
   entry.origins.base = value.text("base").value_or("");
   const auto base = http::parse_uri(entry.origins.base);
-  if (!base || !base->query.empty() || !entry.origins.base.ends_with('/')) return malformed("channel " + entry.id + " has no base URL");
-  if (auto read = read_origins(value, "extra_origins", entry.id, entry.origins.extra_origins); !read) return tl::unexpected(read.error());
-  if (auto read = read_origins(value, "backups", entry.id, entry.origins.backups); !read) return tl::unexpected(read.error());
+  if (!base || !base->query.empty() || !entry.origins.base.ends_with('/'))
+    return malformed("channel " + entry.id + " has no base URL");
+  if (auto read = read_origins(value, "extra_origins", entry.id, entry.origins.extra_origins); !read)
+    return tl::unexpected(read.error());
+  if (auto read = read_origins(value, "backups", entry.id, entry.origins.backups); !read)
+    return tl::unexpected(read.error());
   return entry;
 }
 

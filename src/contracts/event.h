@@ -1,6 +1,6 @@
 #pragma once
-// What every role of one event must agree on: its channels and its signing keys. The section "event" of a configuration.
-// Values; immutable once read.
+// What every role of one event must agree on: its channels and its signing keys. The section "event" of a
+// configuration. Values; immutable once read.
 
 #include <chrono>
 #include <cstdint>
@@ -33,34 +33,35 @@ enum class OriginDocuments { serve, leave };
 struct Channel {
   std::string id;
   std::string title;
-  std::string source;                             // the origin's playlist, multivariant or media
-  std::vector<std::string> extra_origins;         // further origins ("https://host[:port]") that its URIs may name
-  std::vector<std::string> backup_origins;        // stand in for the source's own, with the same paths
+  std::string source;                       // the origin's playlist, multivariant or media
+  std::vector<std::string> extra_origins;   // further origins ("https://host[:port]") that its URIs may name
+  std::vector<std::string> backup_origins;  // stand in for the source's own, with the same paths
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;
   OriginDocuments origin_documents = OriginDocuments::serve;
-  bool steering = false;                          // HLS Content Steering: a pathway for each group of nodes
-  bool strict = false;                            // flaws of the source's playlists refuse them
-  bool blocking_reload = false;                   // live playlists offer to hold a reload until there is news (CAN-BLOCK-RELOAD)
-  std::int64_t bandwidth_bps = 5'000'000;         // announced for a source without variants
-  double pace_factor = 0;                         // viewers are sent at most so many times the variant's bandwidth; 0: no bound
+  bool steering = false;         // HLS Content Steering: a pathway for each group of nodes
+  bool strict = false;           // flaws of the source's playlists refuse them
+  bool blocking_reload = false;  // live playlists offer to hold a reload until there is news (CAN-BLOCK-RELOAD)
+  std::int64_t bandwidth_bps = 5'000'000;  // announced for a source without variants
+  double pace_factor = 0;  // viewers are sent at most so many times the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
-  std::chrono::milliseconds stale_time{300'000};  // a live playlist that the origin no longer renews is served for so long
+  std::chrono::milliseconds stale_time{
+      300'000};  // a live playlist that the origin no longer renews is served for so long
   hls::Limits playlist_limits;
 };
 
 struct KeySettings {
   std::string id;
-  std::string secret;                             // text of at least 16 bytes, used as it stands
-  std::string secret_file;                        // instead of `secret`: read at start and reload
-  std::string not_after;                          // RFC 3339 time, or empty
+  std::string secret;       // text of at least 16 bytes, used as it stands
+  std::string secret_file;  // instead of `secret`: read at start and reload
+  std::string not_after;    // RFC 3339 time, or empty
 };
 
 struct Event {
   std::vector<KeySettings> keys;
   std::vector<Channel> channels;
-  std::chrono::milliseconds clock_skew{30'000};   // tolerated between the machines of an event
+  std::chrono::milliseconds clock_skew{30'000};  // tolerated between the machines of an event
 
   const Channel* find(std::string_view id) const;
 };

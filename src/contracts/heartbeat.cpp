@@ -64,7 +64,8 @@ class Members {
 bool is_node_url(const std::string& url) {
   const auto uri = http::parse_uri(url);
   const auto authority = url.find("://") + 3;
-  return uri && url.find_first_of("?#") == std::string::npos && url.find("//", authority) == std::string::npos && url.find("/.", authority) == std::string::npos;
+  return uri && url.find_first_of("?#") == std::string::npos && url.find("//", authority) == std::string::npos &&
+         url.find("/.", authority) == std::string::npos;
 }
 
 /// {"channel": mbps, …}
@@ -92,7 +93,9 @@ std::string message_of(std::string_view context, std::string_view time, std::str
 
 }  // namespace
 
-double share(std::int64_t failures, std::int64_t of) { return of > 0 ? static_cast<double>(failures) / static_cast<double>(of) : 0; }
+double share(std::int64_t failures, std::int64_t of) {
+  return of > 0 ? static_cast<double>(failures) / static_cast<double>(of) : 0;
+}
 
 std::string to_json(const Heartbeat& h) {
   json::Writer w;
@@ -188,17 +191,22 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.count("max_bytes", h.max_bytes);
   members.count("disk_free_bytes", h.disk_free_bytes);
   read_experience(members, h);
-  if (!members.first_wrong().empty()) return malformed("the member " + members.first_wrong() + " is out of range or of another type");
-  if (!read_channels(*value, h.channel_mbps)) return malformed("the member channels is no object of rates by channel, or too long");
+  if (!members.first_wrong().empty())
+    return malformed("the member " + members.first_wrong() + " is out of range or of another type");
+  if (!read_channels(*value, h.channel_mbps))
+    return malformed("the member channels is no object of rates by channel, or too long");
   if (!is_id(h.node)) return malformed("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
-  if (!h.public_url.empty() && !is_node_url(h.public_url)) return malformed("the member public_url is not http(s)://host[:port][/path]");
+  if (!h.public_url.empty() && !is_node_url(h.public_url))
+    return malformed("the member public_url is not http(s)://host[:port][/path]");
   if (!h.group.empty() && !is_id(h.group)) return malformed("the member group is not an id");
-  if (!h.peer_url.empty() && !is_node_url(h.peer_url)) return malformed("the member peer_url is not http(s)://host[:port][/path]");
+  if (!h.peer_url.empty() && !is_node_url(h.peer_url))
+    return malformed("the member peer_url is not http(s)://host[:port][/path]");
   return h;
 }
 
-std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers, const std::optional<ListedLinks>& listed, std::string_view unfit) {
+std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers,
+                             const std::optional<ListedLinks>& listed, std::string_view unfit) {
   json::Writer w;
   w.begin_array();
   for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
@@ -225,7 +233,8 @@ base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view ans
   if (!links->is(json::Kind::object)) return malformed("the member listed_links is no object");
   ListedLinks listed;
   for (const auto& entry : links->object) {
-    if (!is_id(entry.name) || !entry.value.is(json::Kind::integer) || entry.value.integer < 0) return malformed("a channel's listed link has no time");
+    if (!is_id(entry.name) || !entry.value.is(json::Kind::integer) || entry.value.integer < 0)
+      return malformed("a channel's listed link has no time");
     listed[entry.name] = entry.value.integer;
   }
   return std::optional<ListedLinks>(std::move(listed));
@@ -240,7 +249,8 @@ base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::
   if (unfit) *unfit = value->text("unfit").value_or("").substr(0, 256);
   const auto* list = value->find("peers");
   if (!list) return peers;
-  if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers) return malformed("the member peers is no list, or too long");
+  if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers)
+    return malformed("the member peers is no list, or too long");
   for (const auto& entry : list->array) {
     Peer peer{std::string(entry.text("id").value_or("")), std::string(entry.text("url").value_or(""))};
     if (!is_id(peer.id) || !is_node_url(peer.url)) return malformed("a peer has no id or no URL");
@@ -258,18 +268,20 @@ std::string sign_body(const KeyRing& ring, std::string_view context, std::string
   return signature->key_id + "." + time + "." + base::to_base64url(signature->mac);
 }
 
-base::Status verify_body(const KeyRing& ring, std::string_view context, std::string_view body, std::string_view header, base::WallTime now,
-                         std::chrono::milliseconds skew) {
+base::Status verify_body(const KeyRing& ring, std::string_view context, std::string_view body, std::string_view header,
+                         base::WallTime now, std::chrono::milliseconds skew) {
   const auto parts = split_exactly<3>(header, '.');
   if (!parts) return forbidden("the signature is missing or malformed");
   const auto [key_id, time_text, mac_text] = *parts;
   const auto time = read_decimal(time_text);
   const auto mac = base::from_base64url(mac_text);
-  if (!is_short_id(key_id) || !time || !mac || mac->size() != base::kMacBytes) return forbidden("the signature is missing or malformed");
+  if (!is_short_id(key_id) || !time || !mac || mac->size() != base::kMacBytes)
+    return forbidden("the signature is missing or malformed");
   if (!ring.verify(KeyRing::Purpose::heartbeat, message_of(context, time_text, body), key_id, *mac, now)) {
     return forbidden("the signature does not fit");
   }
-  if (std::abs(*time - unix_ms(now)) > skew.count()) return forbidden("the signature's time differs by more than the clock skew");
+  if (std::abs(*time - unix_ms(now)) > skew.count())
+    return forbidden("the signature's time differs by more than the clock skew");
   return {};
 }
 

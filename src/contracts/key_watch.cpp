@@ -30,12 +30,17 @@ std::optional<base::WallTime> signing_ends(const Event& event) {
 std::string no_key_signs(const Event& event, base::WallTime now) {
   const auto ends = signing_ends(event);
   if (!ends || now < *ends) return "";
-  return "no key signs: the last one ended at " + http::format_date(*ends) + "; add a key, or give one a later not_after";
+  return "no key signs: the last one ended at " + http::format_date(*ends) +
+         "; add a key, or give one a later not_after";
 }
 
 KeyWatch::KeyWatch(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::string_view role)
-    : clock_(clock), log_(log), role_(role),
-      seconds_left_(metrics.gauge("tribune_keys_seconds_left", "Until no signing key of the configuration signs any more; +Inf: one has no end.", {{"role", role}})) {
+    : clock_(clock),
+      log_(log),
+      role_(role),
+      seconds_left_(metrics.gauge("tribune_keys_seconds_left",
+                                  "Until no signing key of the configuration signs any more; +Inf: one has no end.",
+                                  {{"role", role}})) {
   seconds_left_.set(std::numeric_limits<double>::infinity());
 }
 
@@ -51,13 +56,16 @@ void KeyWatch::watch(const Event& event) {
 void KeyWatch::look() {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.wall_now();
-  seconds_left_.set(ends_ ? std::chrono::duration<double>(*ends_ - now).count() : std::numeric_limits<double>::infinity());
+  seconds_left_.set(ends_ ? std::chrono::duration<double>(*ends_ - now).count()
+                          : std::numeric_limits<double>::infinity());
   const auto level = alarm(ends_, now);
   if (level <= said_) return;
   said_ = level;
   const auto left = std::chrono::duration_cast<std::chrono::minutes>(*ends_ - now).count();
-  if (level == 4) log_.error(role_, "no_key_signs", {{"ended", http::format_date(*ends_)}});
-  else log_.warning(role_, "keys_end_soon", {{"end", http::format_date(*ends_)}, {"minutes_left", std::int64_t{left}}});
+  if (level == 4)
+    log_.error(role_, "no_key_signs", {{"ended", http::format_date(*ends_)}});
+  else
+    log_.warning(role_, "keys_end_soon", {{"end", http::format_date(*ends_)}, {"minutes_left", std::int64_t{left}}});
 }
 
 std::string KeyWatch::text() const {

@@ -53,9 +53,9 @@ class KeyWatch {
   base::Log& log_;
   const std::string role_;
   base::Gauge seconds_left_;
-  mutable std::mutex mutex_;                    // guards what follows
-  std::optional<base::WallTime> ends_;          // from when on no key signs; nothing: never, or there are none
-  int said_ = 0;                                // alarms of these keys
+  mutable std::mutex mutex_;            // guards what follows
+  std::optional<base::WallTime> ends_;  // from when on no key signs; nothing: never, or there are none
+  int said_ = 0;                        // alarms of these keys
 };
 
 }  // namespace tribune::contracts

@@ -32,8 +32,8 @@ std::optional<Found> find_signature(std::string_view query) {
   return found;
 }
 
-std::string message_of(std::string_view channel, std::string_view epoch, std::string_view path, std::string_view origin_query,
-                       std::string_view terms) {
+std::string message_of(std::string_view channel, std::string_view epoch, std::string_view path,
+                       std::string_view origin_query, std::string_view terms) {
   std::string message;
   message.reserve(channel.size() + epoch.size() + path.size() + origin_query.size() + terms.size() + 4);
   for (const auto part : {channel, epoch, path, origin_query}) message.append(part).push_back('\n');
@@ -41,8 +41,9 @@ std::string message_of(std::string_view channel, std::string_view epoch, std::st
 }
 
 bool can_be_written(const Link& link) {
-  return !link.channel.empty() && is_short_id(link.epoch) && !link.path.empty() && link.expires >= 0 && link.pace_kbps >= 0 && is_visible_ascii(link.channel) &&
-         is_visible_ascii(link.path) && is_visible_ascii(link.origin_query);
+  return !link.channel.empty() && is_short_id(link.epoch) && !link.path.empty() && link.expires >= 0 &&
+         link.pace_kbps >= 0 && is_visible_ascii(link.channel) && is_visible_ascii(link.path) &&
+         is_visible_ascii(link.origin_query);
 }
 
 /// "{expires}[-{pace}]": what the link allows.
@@ -56,7 +57,8 @@ std::string terms_of(const Link& link) {
 bool read_terms(std::string_view terms, Link& link) {
   const auto dash = terms.find('-');
   const auto expires = read_decimal(terms.substr(0, dash));
-  const auto pace = dash == std::string_view::npos ? std::optional<std::int64_t>(0) : read_decimal(terms.substr(dash + 1));
+  const auto pace =
+      dash == std::string_view::npos ? std::optional<std::int64_t>(0) : read_decimal(terms.substr(dash + 1));
   if (!expires || !pace || (*pace == 0 && dash != std::string_view::npos)) return false;
   link.expires = *expires;
   link.pace_kbps = *pace;
@@ -72,7 +74,8 @@ tl::unexpected<base::Error> forbidden(std::string text) {
 std::string signed_query(const KeyRing& ring, const Link& link, base::WallTime now) {
   if (!can_be_written(link)) return "";
   const auto terms = terms_of(link);
-  const auto signature = ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, terms), now);
+  const auto signature =
+      ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, terms), now);
   if (!signature) return "";
   std::string query;
   query.reserve(link.origin_query.size() + 72);
@@ -92,8 +95,9 @@ std::string media_target(const Link& link, std::string_view query) {
   return target.append(query);
 }
 
-base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, std::string_view path, std::string_view query,
-                               base::WallTime now, std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
+base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, std::string_view path,
+                               std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
+                               std::optional<std::int64_t> listed_from) {
   const auto found = find_signature(query);
   if (!found) return forbidden("the link has no signature");
   const auto parts = split_exactly<4>(found->value, '.');
@@ -101,11 +105,13 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
   const auto [epoch, terms, key_id, mac_text] = *parts;
   const auto mac = base::from_base64url(mac_text);
   Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query)};
-  if (!is_short_id(epoch) || !read_terms(terms, link) || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) {
+  if (!is_short_id(epoch) || !read_terms(terms, link) || !is_short_id(key_id) || !mac ||
+      mac->size() != base::kMacBytes) {
     return forbidden("the link's signature is malformed");
   }
   if (!can_be_written(link)) return forbidden("the link is malformed");
-  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac, now)) {
+  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac,
+                   now)) {
     return forbidden("the link's signature does not fit");
   }
   const bool is_listed = listed_from && link.expires >= *listed_from;
@@ -115,8 +121,9 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
   return link;
 }
 
-base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view channel, std::string_view epoch, std::string_view path,
-                                     std::string_view query, base::WallTime now, std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
+base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view channel, std::string_view epoch,
+                                     std::string_view path, std::string_view query, base::WallTime now,
+                                     std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
   auto link = verify_link(ring, channel, path, query, now, skew, listed_from);
   if (link && link->epoch != epoch) return forbidden("the link is of another epoch");
   return link;

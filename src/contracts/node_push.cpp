@@ -9,13 +9,19 @@ namespace {
 
 namespace json = base::json;
 
-tl::unexpected<base::Error> malformed(const char* text) { return base::failure(base::ErrorKind::invalid_input, base::Fault::node, text); }
+tl::unexpected<base::Error> malformed(const char* text) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::node, text);
+}
 
 }  // namespace
 
 std::string to_json(const NodePushPoll& q) {
   json::Writer w;
-  w.begin_object().member("node", q.node).member("run", q.run).member("sequence", q.sequence).member("acknowledged", q.acknowledged);
+  w.begin_object()
+      .member("node", q.node)
+      .member("run", q.run)
+      .member("sequence", q.sequence)
+      .member("acknowledged", q.acknowledged);
   w.key("results").begin_array();
   for (const auto& result : q.results) write(w, result);
   return w.end_array().end_object().take();
@@ -36,7 +42,8 @@ std::string to_json(const NodePush& news) {
 }
 
 base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
-  const auto value = json::parse(text, {.max_depth = 6, .max_bytes = kMaxQuestionBytes, .max_values = 64 + 16 * kMaxQuestionResults});
+  const auto value =
+      json::parse(text, {.max_depth = 6, .max_bytes = kMaxQuestionBytes, .max_values = 64 + 16 * kMaxQuestionResults});
   if (!value || !value->is(json::Kind::object)) return malformed("not a JSON object");
   NodePushPoll q;
   q.node = value->text("node").value_or("");
@@ -44,7 +51,8 @@ base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
   q.sequence = value->whole("sequence").value_or(0);
   q.acknowledged = value->whole("acknowledged").value_or(0);
   if (!is_id(q.node) || q.run.empty() || q.run.size() > 64) return malformed("the members node and run are needed");
-  if (q.sequence <= 0 || q.acknowledged < 0) return malformed("the members sequence and acknowledged count from 1 and 0");
+  if (q.sequence <= 0 || q.acknowledged < 0)
+    return malformed("the members sequence and acknowledged count from 1 and 0");
   if (const auto* results = value->find("results"); results && results->is(json::Kind::array)) {
     if (results->array.size() > kMaxQuestionResults) return malformed("too many results");
     for (const auto& one : results->array) {
@@ -57,7 +65,9 @@ base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
 }
 
 base::Result<NodePush> news_from_json(std::string_view text) {
-  const auto value = json::parse(text, {.max_depth = 12, .max_bytes = kMaxNewsBytes, .max_values = 2 * kMaxNewsTargets + 2 * kMaxNewsOrders * kMaxWarmObjects});
+  const auto value = json::parse(text, {.max_depth = 12,
+                                        .max_bytes = kMaxNewsBytes,
+                                        .max_values = 2 * kMaxNewsTargets + 2 * kMaxNewsOrders * kMaxWarmObjects});
   if (!value || !value->is(json::Kind::object)) return malformed("not a JSON object");
   NodePush news;
   news.number = value->whole("number").value_or(0);
@@ -65,7 +75,8 @@ base::Result<NodePush> news_from_json(std::string_view text) {
   if (news.number < 0 || !targets || !targets->is(json::Kind::array) || targets->array.size() > kMaxNewsTargets)
     return malformed("the members number and targets are needed");
   for (const auto& target : targets->array) {
-    if (!target.is(json::Kind::string) || !target.string.starts_with('/') || !is_visible_ascii(target.string)) return malformed("a target is no link");
+    if (!target.is(json::Kind::string) || !target.string.starts_with('/') || !is_visible_ascii(target.string))
+      return malformed("a target is no link");
     news.targets.push_back(target.string);
   }
   if (const auto* orders = value->find("orders"); orders && orders->is(json::Kind::array)) {

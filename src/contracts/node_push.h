@@ -1,7 +1,8 @@
 #pragma once
-// What the balancer tells a cache node between heartbeats: segments that viewers of that node are about to ask for. The node
-// asks (POST /internal/v1/nodes/{id}/news, signed as heartbeats are) and the balancer holds the request until there is news,
-// so it works for a node behind NAT. It carries an operator's orders too. The next question acknowledges what the last answer told. Values and pure functions.
+// What the balancer tells a cache node between heartbeats: segments that viewers of that node are about to ask for. The
+// node asks (POST /internal/v1/nodes/{id}/news, signed as heartbeats are) and the balancer holds the request until
+// there is news, so it works for a node behind NAT. It carries an operator's orders too. The next question acknowledges
+// what the last answer told. Values and pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -27,10 +28,10 @@ inline constexpr std::size_t kMaxQuestionBytes = 64 * 1024;
 
 struct NodePushPoll {
   std::string node;
-  std::string run;                  // as in heartbeats
-  std::int64_t sequence = 0;        // counts a run's questions from 1
-  std::int64_t acknowledged = 0;    // the last answer whose fills run and whose orders are begun; 0 for none
-  std::vector<OrderResult> results; // of orders that are followed since the last question
+  std::string run;                   // as in heartbeats
+  std::int64_t sequence = 0;         // counts a run's questions from 1
+  std::int64_t acknowledged = 0;     // the last answer whose fills run and whose orders are begun; 0 for none
+  std::vector<OrderResult> results;  // of orders that are followed since the last question
   bool operator==(const NodePushPoll&) const = default;
 };
 
@@ -42,9 +43,9 @@ struct NodeOrder {
 };
 
 struct NodePush {
-  std::int64_t number = 0;          // to be acknowledged; grows, even over a restart of the balancer
-  std::vector<std::string> targets; // of links: "/media/{channel}/{epoch}/{path}?{signed query}"
-  std::vector<NodeOrder> orders;    // of an operator
+  std::int64_t number = 0;           // to be acknowledged; grows, even over a restart of the balancer
+  std::vector<std::string> targets;  // of links: "/media/{channel}/{epoch}/{path}?{signed query}"
+  std::vector<NodeOrder> orders;     // of an operator
   bool operator==(const NodePush&) const = default;
 };
 

@@ -31,7 +31,8 @@ base::Result<json::Value> read_object(std::string_view text) {
 }
 
 bool is_text(const json::Value& value) {
-  return value.is(json::Kind::string) && !value.string.empty() && value.string.size() <= kLongestText && is_visible_ascii(value.string);
+  return value.is(json::Kind::string) && !value.string.empty() && value.string.size() <= kLongestText &&
+         is_visible_ascii(value.string);
 }
 
 base::Result<PurgeOrder> read_purge(const json::Value& object) {
@@ -40,9 +41,12 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
   for (const auto& member : object.object) {
     const auto by = std::find(kBy.begin(), kBy.end(), member.name);
     if (by != kBy.end()) {
-      if (!is_text(member.value)) return wrong("the member " + member.name + " is not a text of visible ASCII characters");
+      if (!is_text(member.value))
+        return wrong("the member " + member.name + " is not a text of visible ASCII characters");
       order.by = static_cast<PurgeOrder::By>(by - kBy.begin());
-      order.value = order.by == PurgeOrder::By::url || order.by == PurgeOrder::By::prefix ? object_of_url(member.value.string) : member.value.string;
+      order.value = order.by == PurgeOrder::By::url || order.by == PurgeOrder::By::prefix
+                        ? object_of_url(member.value.string)
+                        : member.value.string;
       ++named;
     } else if (member.name == "soft" && member.value.is(json::Kind::boolean)) {
       order.soft = member.value.boolean;
@@ -59,8 +63,10 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
 base::Result<WarmOrder> read_warm(const json::Value& object, std::string_view job) {
   WarmOrder order{std::string(job), {}};
   const auto* urls = object.find("urls");
-  if (!urls || !urls->is(json::Kind::array) || urls->array.empty()) return wrong("the member urls must be a list that is not empty");
-  if (urls->array.size() > kMaxWarmObjects) return wrong("the member urls has more than " + std::to_string(kMaxWarmObjects) + " entries");
+  if (!urls || !urls->is(json::Kind::array) || urls->array.empty())
+    return wrong("the member urls must be a list that is not empty");
+  if (urls->array.size() > kMaxWarmObjects)
+    return wrong("the member urls has more than " + std::to_string(kMaxWarmObjects) + " entries");
   for (const auto& url : urls->array) {
     if (!is_text(url)) return wrong("the member urls has an entry that is not a text of visible ASCII characters");
     order.objects.push_back(object_of_url(url.string));
@@ -93,7 +99,12 @@ std::string to_json(const Order& order) {
 
 void write(json::Writer& w, const OrderResult& result) {
   const auto& p = result.progress;
-  w.begin_object().member("id", result.id).member("problem", result.problem).member("purged", result.purged).member("total", p.total).member("left", p.left);
+  w.begin_object()
+      .member("id", result.id)
+      .member("problem", result.problem)
+      .member("purged", result.purged)
+      .member("total", p.total)
+      .member("left", p.left);
   w.member("running", p.running).member("stored", p.stored).member("failed", p.failed).end_object();
 }
 
@@ -102,7 +113,9 @@ base::Result<OrderResult> order_result(const json::Value& value) {
   result.id = value.text("id").value_or("");
   if (!is_id(result.id)) return wrong("the member id of a result is needed");
   result.problem = value.text("problem").value_or("").substr(0, kLongestProblem);
-  const auto count = [&](const char* name) { return static_cast<std::uint64_t>(std::max<std::int64_t>(value.whole(name).value_or(0), 0)); };
+  const auto count = [&](const char* name) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(value.whole(name).value_or(0), 0));
+  };
   result.purged = count("purged");
   result.progress = {count("total"), count("left"), count("running"), count("stored"), count("failed")};
   return result;
@@ -170,7 +183,8 @@ bool is_meant(const PurgeOrder& order, std::string_view key, std::string_view ta
   switch (order.by) {
     case PurgeOrder::By::url: return key == order.value;
     case PurgeOrder::By::prefix: return key.starts_with(order.value);
-    case PurgeOrder::By::channel: return key.size() > order.value.size() && key.starts_with(order.value) && key[order.value.size()] == '/';
+    case PurgeOrder::By::channel:
+      return key.size() > order.value.size() && key.starts_with(order.value) && key[order.value.size()] == '/';
     case PurgeOrder::By::all: return true;
     case PurgeOrder::By::tag: break;
   }
@@ -187,7 +201,8 @@ std::string tags_of(std::string_view surrogate_key, std::string_view cache_tag) 
     while (!text.empty()) {
       const auto end = std::min(text.find_first_of(separators), text.size());
       const auto tag = text.substr(0, end);
-      if (!tag.empty() && is_visible_ascii(tag) && tags.size() + tag.size() < kMostTagBytes) tags.append(" ").append(tag);
+      if (!tag.empty() && is_visible_ascii(tag) && tags.size() + tag.size() < kMostTagBytes)
+        tags.append(" ").append(tag);
       text.remove_prefix(std::min(end + 1, text.size()));
     }
   };

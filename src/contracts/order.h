@@ -1,6 +1,7 @@
 #pragma once
-// What an operator tells cache nodes to do: purge, warm up, say how far they are. A node hears it on its admin listener, or
-// from the balancer: POST /internal/v1/nodes/{id}/orders, signed as heartbeats are. Values, their JSON and pure functions.
+// What an operator tells cache nodes to do: purge, warm up, say how far they are. A node hears it on its admin
+// listener, or from the balancer: POST /internal/v1/nodes/{id}/orders, signed as heartbeats are. Values, their JSON and
+// pure functions.
 
 #include <cstdint>
 #include <string>
@@ -13,12 +14,13 @@
 
 namespace tribune::contracts {
 
-/// Which objects go. Hard: they are gone. Soft: they are stale, so the next request asks the origin again, and they serve
-/// if that fails.
+/// Which objects go. Hard: they are gone. Soft: they are stale, so the next request asks the origin again, and they
+/// serve if that fails.
 struct PurgeOrder {
   enum class By { url, prefix, channel, tag, all };
   By by = By::url;
-  std::string value;     // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag; of all: "*"
+  std::string value;  // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag;
+                      // of all: "*"
   bool soft = false;
   bool operator==(const PurgeOrder&) const = default;
 };
@@ -47,17 +49,18 @@ struct WarmProgress {
 
 /// What became of an order on one node.
 struct OrderResult {
-  std::string id;                    // of the order
-  std::string problem;               // why it was not followed; empty: it was
-  std::uint64_t purged = 0;          // objects that were meant
-  WarmProgress progress;             // of a warm-up
+  std::string id;            // of the order
+  std::string problem;       // why it was not followed; empty: it was
+  std::uint64_t purged = 0;  // objects that were meant
+  WarmProgress progress;     // of a warm-up
   bool operator==(const OrderResult&) const = default;
 };
 
 inline constexpr std::size_t kMaxOrderBytes = 1 << 20;
 inline constexpr std::size_t kMaxWarmObjects = 10'000;
 
-/// {"purge":{"url"|"prefix"|"channel"|"tag"|"all":"…","soft":true}}, {"warm":{"job":"…","urls":[…]}} or {"progress":{"job":"…"}}
+/// {"purge":{"url"|"prefix"|"channel"|"tag"|"all":"…","soft":true}}, {"warm":{"job":"…","urls":[…]}} or
+/// {"progress":{"job":"…"}}
 std::string to_json(const Order&);
 /// Errors: invalid_input.
 base::Result<Order> order_from_json(std::string_view text);

@@ -13,7 +13,8 @@ constexpr char kMark = '~';
 constexpr std::string_view kEncodedQuery = "~q=";
 
 bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
 }
 
 int hex_digit(char c) {
@@ -36,14 +37,17 @@ std::string respell(std::string_view text, std::string_view plain) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
     char c = text[i];
     if (escape) {
       c = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
     }
-    if (is_unreserved(c) || (!escape && plain.find(c) != std::string_view::npos)) out += c;
-    else append_escape(out, c);
+    if (is_unreserved(c) || (!escape && plain.find(c) != std::string_view::npos))
+      out += c;
+    else
+      append_escape(out, c);
   }
   return out;
 }
@@ -85,7 +89,8 @@ std::optional<Marked> parse_mark(std::string_view path) {
   Marked marked{0, number.ends_with('b'), path.substr(slash + 1)};
   if (marked.encoded) number.remove_suffix(1);
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), marked.index);
-  if (error != std::errc{} || end != number.data() + number.size() || std::to_string(marked.index) != number) return std::nullopt;
+  if (error != std::errc{} || end != number.data() + number.size() || std::to_string(marked.index) != number)
+    return std::nullopt;
   return marked;
 }
 
@@ -101,7 +106,9 @@ tl::unexpected<base::Error> refused(std::string text) {
 base::Result<std::string> origin_at(const OriginSet& set, std::size_t index) {
   const auto extras = set.extra_origins.size();
   if (index > extras + set.backups.size()) return refused("the channel has no such origin");
-  auto origin = origin_of(index == 0 ? set.base : index <= extras ? set.extra_origins[index - 1] : set.backups[index - extras - 1]);
+  auto origin = origin_of(index == 0        ? set.base
+                          : index <= extras ? set.extra_origins[index - 1]
+                                            : set.backups[index - extras - 1]);
   if (origin.empty()) return refused("the channel's origin is not a URL");
   return origin;
 }
@@ -111,15 +118,21 @@ bool is_plain_path(std::string_view path) {
   const auto found = canonical(path);
   return found && *found == path && path != "/";
 }
-bool is_plain_query(std::string_view query) { return canonical_query(query) == query && !query.starts_with(kEncodedQuery); }
+bool is_plain_query(std::string_view query) {
+  return canonical_query(query) == query && !query.starts_with(kEncodedQuery);
+}
 
 /// ".ts": players go by it.
 std::string_view suffix_of(std::string_view path) {
   constexpr std::size_t kLongest = 5;
   const auto dot = path.find_last_of("./");
-  if (dot == std::string_view::npos || path[dot] != '.' || path.size() - dot > kLongest + 1 || path.size() - dot < 2) return {};
+  if (dot == std::string_view::npos || path[dot] != '.' || path.size() - dot > kLongest + 1 || path.size() - dot < 2)
+    return {};
   const auto suffix = path.substr(dot);
-  return std::all_of(suffix.begin() + 1, suffix.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }) ? suffix : std::string_view{};
+  return std::all_of(suffix.begin() + 1, suffix.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); })
+             ? suffix
+             : std::string_view{};
 }
 
 std::string encoded_path(std::string_view path) { return base::to_base64url(path).append(suffix_of(path)); }
@@ -136,8 +149,10 @@ base::Result<std::string> unmark(const Marked& marked) {
     return path;
   }
   auto path = base::from_base64url(marked.rest.substr(0, marked.rest.find('.')));
-  const bool is_path = path && path->starts_with('/') && is_visible_ascii(*path) && path->find_first_of("?#") == std::string::npos;
-  const bool is_written_so = is_path && (encoded_path(*path) == marked.rest || base::to_base64url(*path) == marked.rest);
+  const bool is_path =
+      path && path->starts_with('/') && is_visible_ascii(*path) && path->find_first_of("?#") == std::string::npos;
+  const bool is_written_so =
+      is_path && (encoded_path(*path) == marked.rest || base::to_base64url(*path) == marked.rest);
   if (!is_written_so || is_plain_path(*path)) return refused("not an encoded path");
   if (has_dot_segment(*path)) return refused("the path would leave its directory");
   return std::move(*path);
@@ -181,9 +196,12 @@ std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& 
     };
     const auto extra = place_in(set.extra_origins);
     const auto backup = place_in(set.backups);
-    if (extra < set.extra_origins.size()) index = 1 + extra;
-    else if (backup < set.backups.size()) index = 1 + set.extra_origins.size() + backup;
-    else return std::nullopt;
+    if (extra < set.extra_origins.size())
+      index = 1 + extra;
+    else if (backup < set.backups.size())
+      index = 1 + set.extra_origins.size() + backup;
+    else
+      return std::nullopt;
   }
 
   const auto mark = kMark + std::to_string(index);
@@ -195,7 +213,8 @@ std::optional<OriginPath> to_origin_path(const OriginSet& set, const http::Uri& 
   }
   const auto directory = std::string_view(set.base).substr(std::min(base_origin.size(), set.base.size()));
   const auto& path = uri.path;
-  const auto under = index == 0 && path.starts_with(directory) && path.size() > directory.size() && path[directory.size()] != kMark;
+  const auto under =
+      index == 0 && path.starts_with(directory) && path.size() > directory.size() && path[directory.size()] != kMark;
   result.path = under ? path.substr(directory.size()) : mark + path;
   return result;
 }
@@ -223,7 +242,8 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   uri->path = std::move(at_origin);
   uri->query = written_query(query);
   uri->empty_query = query == kEncodedQuery;
-  if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos) return refused("not a query of a link");
+  if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos)
+    return refused("not a query of a link");
   const auto again = to_origin_path(set, *uri);
   const bool is_same_path = again && (again->path == path || is_former_spelling(path, *again, uri->path));
   if (!is_same_path || again->query != query) return refused("not written as this object is named");

@@ -1,16 +1,18 @@
 #pragma once
-// How an absolute URI at a channel's origin becomes a path in our URLs, and back. Nothing else can be named: a cache node
-// fetches only from the channel's own origins (DESIGN, invariant 4). Pure functions.
+// How an absolute URI at a channel's origin becomes a path in our URLs, and back. Nothing else can be named: a cache
+// node fetches only from the channel's own origins (DESIGN, invariant 4). Pure functions.
 //
 //   under the directory of the source          →  the path relative to it        "720p/seg1.m4s"
 //   elsewhere at the source's origin           →  "~0/" and its path             "~0/keys/a.bin"
 //   at the channel's n-th extra origin (1 …)   →  "~n/" and its path             "~2/ads/ad1.m3u8"
 //   at a backup of the source's origin         →  the same, numbered after the extra origins
-//   a path that does not arrive as it is        →  "~nb/" and its base64url       "~0b/L2xpdmUvL2EudHM.ts"  for "/live//a.ts"
-//   a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for "a=%2f", "~q=" for an empty one
+//   a path that does not arrive as it is        →  "~nb/" and its base64url       "~0b/L2xpdmUvL2EudHM.ts"  for
+//   "/live//a.ts" a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for
+//   "a=%2f", "~q=" for an empty one
 //
-// '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). What a browser, a library or our front door would spell
-// differently is encoded, with the suffix of the file after it, so that each object has one name and the origin gets the bytes that it signed.
+// '~' is the one mark that no client rewrites on its way (RFC 3986 section 2.3: unreserved). What a browser, a library
+// or our front door would spell differently is encoded, with the suffix of the file after it, so that each object has
+// one name and the origin gets the bytes that it signed.
 
 #include <optional>
 #include <string>
@@ -24,9 +26,9 @@ namespace tribune::contracts {
 
 /// A channel's origins as a cache node needs them; part of the channel map. Immutable.
 struct OriginSet {
-  std::string base;                       // "http://origin/live/demo/": the source's directory, ends with '/'
-  std::vector<std::string> extra_origins; // "https://host"
-  std::vector<std::string> backups = {};  // "https://host": hold what the base's origin holds, under the same paths
+  std::string base;                        // "http://origin/live/demo/": the source's directory, ends with '/'
+  std::vector<std::string> extra_origins;  // "https://host"
+  std::vector<std::string> backups = {};   // "https://host": hold what the base's origin holds, under the same paths
   bool operator==(const OriginSet&) const = default;
 };
 
@@ -43,8 +45,8 @@ struct OriginPath {
 /// Nothing when the URI lies at none of the origins.
 std::optional<OriginPath> to_origin_path(const OriginSet&, const http::Uri&);
 
-/// The absolute URI. Errors: invalid_input for an index out of range, a path that would leave the origin, or one that is not
-/// written as to_origin_path() writes it.
+/// The absolute URI. Errors: invalid_input for an index out of range, a path that would leave the origin, or one that
+/// is not written as to_origin_path() writes it.
 base::Result<http::Uri> to_uri(const OriginSet&, std::string_view path, std::string_view query);
 
 /// The same object at the source's own origin, for what lies at a backup; anything else as it is.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array kBy = {PurgeOrder::By::url, PurgeOrder::By::prefix, PurgeOrder::By::channel, PurgeOrder::By::tag};
 
-constexpr std::int64_t kMaxPurgeAge = 1'000'000'000;   // seconds: no sum of times overflows
+constexpr std::int64_t kMaxPurgeAge = 1'000'000'000;  // seconds: no sum of times overflows
 
 /// Takes what stands before the next ';'.
 std::string_view take(std::string_view& text) {
@@ -34,14 +34,20 @@ OrderName order_name(std::string_view id) {
   return is_number ? OrderName{id.substr(0, dash), number} : OrderName{id, 0};
 }
 
-std::string order_id(std::string_view issuer, std::int64_t number) { return std::string(issuer) + "-" + std::to_string(number); }
+std::string order_id(std::string_view issuer, std::int64_t number) {
+  return std::string(issuer) + "-" + std::to_string(number);
+}
 
 std::string purge_mark(const NamedPurge& purge) {
-  return purge.id + ";" + std::string(to_string(purge.order.by)) + (purge.order.soft ? ";soft;" : ";hard;") + std::to_string(purge.age.count()) + ";" + purge.order.value;
+  return purge.id + ";" + std::string(to_string(purge.order.by)) + (purge.order.soft ? ";soft;" : ";hard;") +
+         std::to_string(purge.age.count()) + ";" + purge.order.value;
 }
 
 base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
-  const auto wrong = [] { return base::failure(base::ErrorKind::invalid_input, base::Fault::node, "the purges that a cache node tells are malformed"); };
+  const auto wrong = [] {
+    return base::failure(base::ErrorKind::invalid_input, base::Fault::node,
+                         "the purges that a cache node tells are malformed");
+  };
   std::vector<NamedPurge> purges;
   if (text.size() > kMaxPurgeMarkBytes) return wrong();
   while (!text.empty()) {
@@ -53,7 +59,9 @@ base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
     const auto by_word = take(mark), kind = take(mark);
     const auto age = read_decimal(take(mark));
     const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return to_string(b) == by_word; });
-    if (!is_id(purge.id) || by == kBy.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") || mark.empty() || !is_visible_ascii(mark)) return wrong();
+    if (!is_id(purge.id) || by == kBy.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") ||
+        mark.empty() || !is_visible_ascii(mark))
+      return wrong();
     purge.order = {*by, std::string(mark), kind == "soft"};
     purge.age = std::chrono::seconds(*age);
     purges.push_back(std::move(purge));

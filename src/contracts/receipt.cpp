@@ -18,13 +18,17 @@ constexpr std::size_t kMaxPrefixCharacters = 43;
 
 std::string what(const Receipt& receipt) { return receipt.node + "\n" + receipt.client_prefix; }
 
-std::string message_of(std::string_view issued, std::string_view about) { return std::string(issued).append("\n").append(about); }
+std::string message_of(std::string_view issued, std::string_view about) {
+  return std::string(issued).append("\n").append(about);
+}
 
 tl::unexpected<base::Error> forbidden(std::string text) {
   return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::move(text));
 }
 
-bool is_prefix(std::string_view text) { return !text.empty() && text.size() <= kMaxPrefixCharacters && is_visible_ascii(text); }
+bool is_prefix(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxPrefixCharacters && is_visible_ascii(text);
+}
 
 }  // namespace
 
@@ -35,7 +39,8 @@ std::optional<std::string> client_prefix(std::string_view address) {
   std::array<char, INET6_ADDRSTRLEN> written{};
   constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-  // Most clients' by far: its spelling is canonical already (inet_pton takes no leading zeros), and inet_ntop costs 2,000 instructions.
+  // Most clients' by far: its spelling is canonical already (inet_pton takes no leading zeros), and inet_ntop costs
+  // 2,000 instructions.
   if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return text.substr(0, text.rfind('.')) + ".0/24";
   if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return std::nullopt;
   const bool v4 = std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
@@ -50,11 +55,12 @@ std::string write_receipt(const KeyRing& ring, const Receipt& receipt, base::Wal
   const auto issued = std::to_string(receipt.issued);
   const auto signature = ring.sign(KeyRing::Purpose::receipt, message_of(issued, what(receipt)), now);
   if (!signature) return "";
-  return issued + "." + base::to_base64url(what(receipt)) + "." + signature->key_id + "." + base::to_base64url(signature->mac);
+  return issued + "." + base::to_base64url(what(receipt)) + "." + signature->key_id + "." +
+         base::to_base64url(signature->mac);
 }
 
-base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, base::WallTime now, std::chrono::milliseconds lifetime,
-                                   std::chrono::milliseconds skew) {
+base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, base::WallTime now,
+                                   std::chrono::milliseconds lifetime, std::chrono::milliseconds skew) {
   if (text.size() > kMaxReceiptCharacters) return forbidden("the receipt is too long");
   const auto parts = split_exactly<4>(text, '.');
   if (!parts) return forbidden("the receipt is malformed");
@@ -62,7 +68,8 @@ base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, b
   const auto issued = read_decimal(issued_text);
   const auto about = base::from_base64url(about_text);
   const auto mac = base::from_base64url(mac_text);
-  if (!issued || !about || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes) return forbidden("the receipt is malformed");
+  if (!issued || !about || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes)
+    return forbidden("the receipt is malformed");
   if (!ring.verify(KeyRing::Purpose::receipt, message_of(issued_text, *about), key_id, *mac, now)) {
     return forbidden("the receipt's signature does not fit");
   }
@@ -70,7 +77,8 @@ base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, b
   if (!fields || !is_id((*fields)[0]) || !is_prefix((*fields)[1])) return forbidden("the receipt is malformed");
   const auto at = *issued * 1000;
   if (at > unix_ms(now) + skew.count()) return forbidden("the receipt is from the future");
-  if (at + lifetime.count() + skew.count() < unix_ms(now)) return base::failure(base::ErrorKind::timeout, base::Fault::client, "the receipt has expired");
+  if (at + lifetime.count() + skew.count() < unix_ms(now))
+    return base::failure(base::ErrorKind::timeout, base::Fault::client, "the receipt has expired");
   return Receipt{std::string((*fields)[0]), std::string((*fields)[1]), *issued};
 }
 

@@ -17,8 +17,8 @@ namespace tribune::contracts {
 
 struct Receipt {
   std::string node;
-  std::string client_prefix;      // as client_prefix() writes it
-  std::int64_t issued = 0;        // unix seconds
+  std::string client_prefix;  // as client_prefix() writes it
+  std::int64_t issued = 0;    // unix seconds
   bool operator==(const Receipt&) const = default;
 };
 
@@ -29,9 +29,9 @@ std::optional<std::string> client_prefix(std::string_view address);
 /// Safe in a query as it stands. Empty when the ring cannot sign or the value cannot be written.
 std::string write_receipt(const base::KeyRing&, const Receipt&, base::WallTime now);
 
-/// Errors: forbidden for a forged or damaged receipt, or one from the future by more than `skew`; timeout when it was issued
-/// more than `lifetime` and `skew` ago. Whether prefix and client agree is the caller's to compare.
-base::Result<Receipt> read_receipt(const base::KeyRing&, std::string_view text, base::WallTime now, std::chrono::milliseconds lifetime,
-                                   std::chrono::milliseconds skew);
+/// Errors: forbidden for a forged or damaged receipt, or one from the future by more than `skew`; timeout when it was
+/// issued more than `lifetime` and `skew` ago. Whether prefix and client agree is the caller's to compare.
+base::Result<Receipt> read_receipt(const base::KeyRing&, std::string_view text, base::WallTime now,
+                                   std::chrono::milliseconds lifetime, std::chrono::milliseconds skew);
 
 }  // namespace tribune::contracts

@@ -14,7 +14,8 @@ std::string message_of(std::string_view channel, std::string_view payload, std::
 }
 
 bool is_writable(const Owner& owner) {
-  return owner.account.size() == kAccountMarkBytes && owner.device.size() <= kMaxDeviceBytes && !owner.device.ends_with('\0');
+  return owner.account.size() == kAccountMarkBytes && owner.device.size() <= kMaxDeviceBytes &&
+         !owner.device.ends_with('\0');
 }
 
 std::string to_bytes(const Owner& owner) {
@@ -26,7 +27,8 @@ std::string to_bytes(const Owner& owner) {
 
 Owner owner_from(std::string_view bytes) {
   const auto device = bytes.substr(kAccountMarkBytes);
-  return {std::string(bytes.substr(0, kAccountMarkBytes)), std::string(device.substr(0, device.find_last_not_of('\0') + 1))};
+  return {std::string(bytes.substr(0, kAccountMarkBytes)),
+          std::string(device.substr(0, device.find_last_not_of('\0') + 1))};
 }
 
 std::optional<PayloadVersion> version_of(const PayloadKind& kind, std::string_view bytes) {
@@ -39,12 +41,14 @@ std::optional<PayloadVersion> version_of(const PayloadKind& kind, std::string_vi
 }  // namespace
 
 tl::unexpected<base::Error> forbidden(const PayloadKind& kind, std::string_view what) {
-  return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::string("the ").append(kind.name).append(what));
+  return base::failure(base::ErrorKind::forbidden, base::Fault::client,
+                       std::string("the ").append(kind.name).append(what));
 }
 
 base::WallTime good_moment_of(const base::KeyRing& ring, std::string_view text) {
   const auto until = ring.usable_until(text.substr(0, text.find('.')));
-  return until == base::WallTime::min() || until == base::WallTime::max() ? until : until - std::chrono::milliseconds{1};
+  return until == base::WallTime::min() || until == base::WallTime::max() ? until
+                                                                          : until - std::chrono::milliseconds{1};
 }
 
 void append_field(std::string& fields, std::uint64_t value, std::size_t bytes) {
@@ -58,9 +62,11 @@ std::uint64_t take_field(std::string_view& fields, std::size_t bytes) {
   return value;
 }
 
-std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel, const SignedPayload& payload, base::WallTime now) {
+std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel,
+                         const SignedPayload& payload, base::WallTime now) {
   const auto& version = payload.version;
-  const bool fits = payload.fields.size() == version.field_bytes && (version.has_owner ? is_writable(payload.owner) : payload.owner == Owner{});
+  const bool fits = payload.fields.size() == version.field_bytes &&
+                    (version.has_owner ? is_writable(payload.owner) : payload.owner == Owner{});
   if (!fits || !is_id(channel) || payload.links == LinksMode::automatic) return "";
   std::string bytes(1, static_cast<char>(version.number << 4 | (payload.links == LinksMode::redirect ? 1 : 0)));
   bytes += payload.fields;
@@ -75,8 +81,8 @@ std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std
   return signature->key_id + "." + base::to_base64url(bytes + signature->mac);
 }
 
-base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel, std::string_view text,
-                                        base::WallTime now) {
+base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const PayloadKind& kind, std::string_view channel,
+                                        std::string_view text, base::WallTime now) {
   std::size_t most = 0;
   for (const auto& version : kind.versions) most = std::max(most, most_characters(version));
   if (text.size() > most) return forbidden(kind, " is too long");
@@ -91,12 +97,15 @@ base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const Payload
   std::string owner;
   if (version->has_owner) {
     const auto masked = std::string_view(*bytes).substr(shown.size(), bytes->size() - shown.size() - base::kMacBytes);
-    owner = ring.masked(kind.purpose, masked, key_id, mac, now).value_or(std::string(masked));   // of a key that is none, it does not fit
+    owner = ring.masked(kind.purpose, masked, key_id, mac, now)
+                .value_or(std::string(masked));  // of a key that is none, it does not fit
   }
-  if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now)) return forbidden(kind, "'s signature does not fit");
+  if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now))
+    return forbidden(kind, "'s signature does not fit");
   const unsigned mode = static_cast<unsigned char>(shown.front()) & 0x0f;
   if (mode > 1) return forbidden(kind, " is of another version");
-  return SignedPayload{*version, mode == 0 ? LinksMode::direct : LinksMode::redirect, std::string(shown.substr(1)), owner.empty() ? Owner{} : owner_from(owner)};
+  return SignedPayload{*version, mode == 0 ? LinksMode::direct : LinksMode::redirect, std::string(shown.substr(1)),
+                       owner.empty() ? Owner{} : owner_from(owner)};
 }
 
 }  // namespace tribune::contracts

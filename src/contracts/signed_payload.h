@@ -1,11 +1,12 @@
 #pragma once
-// What a ticket and a session token have in common: a few bytes for one channel, signed, and of some versions whose they are,
-// unreadable for everybody without the key. Values and pure functions.
+// What a ticket and a session token have in common: a few bytes for one channel, signed, and of some versions whose
+// they are, unreadable for everybody without the key. Values and pure functions.
 //
 //   {key id}.{base64url of: version and links mode, fields, owner, MAC}
 //
-// The channel is signed, not written. The owner is masked (KeyRing::masked) by the MAC over everything, so that a URL that is seen by
-// others names nobody; it is 8 bytes and the device, padded to a multiple of 16, so that its length says little.
+// The channel is signed, not written. The owner is masked (KeyRing::masked) by the MAC over everything, so that a URL
+// that is seen by others names nobody; it is 8 bytes and the device, padded to a multiple of 16, so that its length
+// says little.
 
 #include <chrono>
 #include <cstdint>
@@ -23,23 +24,23 @@ namespace tribune::contracts {
 
 /// What is known of a pass by its first byte.
 struct PayloadVersion {
-  unsigned number;            // 1 to 15
+  unsigned number;  // 1 to 15
   std::size_t field_bytes;
   bool has_owner = false;
 };
 
 struct SignedPayload {
   PayloadVersion version;
-  LinksMode links = LinksMode::redirect;   // never `automatic`
-  std::string fields;                      // version.field_bytes
-  Owner owner;                             // empty unless version.has_owner
+  LinksMode links = LinksMode::redirect;  // never `automatic`
+  std::string fields;                     // version.field_bytes
+  Owner owner;                            // empty unless version.has_owner
 };
 
 /// A kind of pass.
 struct PayloadKind {
   base::KeyRing::Purpose purpose;
-  std::string_view name;                      // "ticket", in the texts of errors
-  std::span<const PayloadVersion> versions;   // that are read; they outlive it
+  std::string_view name;                     // "ticket", in the texts of errors
+  std::span<const PayloadVersion> versions;  // that are read; they outlive it
 };
 
 /// Characters of base64url for so many bytes.
@@ -67,10 +68,12 @@ constexpr bool has_length_of(const PayloadVersion& version, std::size_t characte
 }
 
 /// Empty when the ring cannot sign or the value cannot be written.
-std::string write_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel, const SignedPayload&, base::WallTime now);
+std::string write_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel, const SignedPayload&,
+                         base::WallTime now);
 
 /// Errors: forbidden for what is forged, damaged, of another channel or of a version that the kind does not have.
-base::Result<SignedPayload> read_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel, std::string_view text, base::WallTime now);
+base::Result<SignedPayload> read_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel,
+                                        std::string_view text, base::WallTime now);
 
 /// A moment at which the key that the text names was good, so that what it signed can be read after its end.
 base::WallTime good_moment_of(const base::KeyRing&, std::string_view text);

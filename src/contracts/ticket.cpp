@@ -31,8 +31,8 @@ std::string write_ticket(const KeyRing& ring, const Ticket& ticket, base::WallTi
   return write_signed(ring, kKind, ticket.channel, payload, now);
 }
 
-base::Result<Ticket> read_ticket(const KeyRing& ring, std::string_view channel, std::string_view text, base::WallTime now,
-                                 std::chrono::milliseconds skew) {
+base::Result<Ticket> read_ticket(const KeyRing& ring, std::string_view channel, std::string_view text,
+                                 base::WallTime now, std::chrono::milliseconds skew) {
   auto payload = read_signed(ring, kKind, channel, text, now);
   if (!payload) return tl::unexpected(std::move(payload.error()));
   std::string_view fields = payload->fields;

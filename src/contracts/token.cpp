@@ -15,15 +15,17 @@ constexpr std::size_t kOpenedBytes = 4, kSessionBytes = 8, kMarkBytes = 3;
 constexpr std::uint32_t kMarkBits = 0xffffff;
 constexpr PayloadVersion kNobodys{2, kOpenedBytes + kSessionBytes + kMarkBytes};
 constexpr PayloadVersion kSomebodys{3, kNobodys.field_bytes, true};
-constexpr std::array kVersions{PayloadVersion{1, kOpenedBytes + kSessionBytes},   // of a balancer that was not replaced yet
-                               kNobodys, kSomebodys};
+constexpr std::array kVersions{
+    PayloadVersion{1, kOpenedBytes + kSessionBytes},  // of a balancer that was not replaced yet
+    kNobodys, kSomebodys};
 constexpr PayloadKind kKind{KeyRing::Purpose::token, "session token", kVersions};
 static_assert(kMaxTokenCharacters == most_characters(kSomebodys));
 
 }  // namespace
 
 std::string write_token(const KeyRing& ring, const Token& token, base::WallTime now) {
-  const bool writable = token.opened >= 0 && token.opened <= std::numeric_limits<std::uint32_t>::max() && token.first_node <= kMarkBits;
+  const bool writable =
+      token.opened >= 0 && token.opened <= std::numeric_limits<std::uint32_t>::max() && token.first_node <= kMarkBits;
   if (!writable) return "";
   SignedPayload payload{token.owner.account.empty() ? kNobodys : kSomebodys, token.links, {}, token.owner};
   append_field(payload.fields, static_cast<std::uint64_t>(token.opened), kOpenedBytes);
@@ -54,7 +56,7 @@ base::Result<Token> read_token_out_of_time(const KeyRing& ring, std::string_view
 
 std::uint32_t node_mark(std::string_view id) {
   if (id.empty()) return 0;
-  std::uint32_t hash = 0x811c9dc5u;   // FNV-1a, folded
+  std::uint32_t hash = 0x811c9dc5u;  // FNV-1a, folded
   for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x01000193u;
   const auto mark = (hash >> 24 ^ hash) & kMarkBits;
   return mark == 0 ? 1 : mark;

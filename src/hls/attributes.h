@@ -11,18 +11,18 @@ namespace tribune::hls {
 
 struct Attribute {
   std::string_view name;
-  std::string_view value;       // without the quotes, variables as written
+  std::string_view value;  // without the quotes, variables as written
   bool quoted = false;
-  std::uint32_t name_begin = 0; // in the line
-  std::uint32_t begin = 0;      // of the value, in the line, after the quote
-  std::uint32_t end = 0;        // after the value and its quote
+  std::uint32_t name_begin = 0;  // in the line
+  std::uint32_t begin = 0;       // of the value, in the line, after the quote
+  std::uint32_t end = 0;         // after the value and its quote
 };
 
 /// Beyond so many in one list it is an error: nobody writes them, and looking for one costs as much as there are.
 inline constexpr std::size_t kMaxAttributes = 1'000;
 
-/// The list that begins at `from` in `line`, into `out`. Returns what is wrong with it, or nothing. Lenient about spaces
-/// around names and values; an attribute without '=' or a quote without its end is an error.
+/// The list that begins at `from` in `line`, into `out`. Returns what is wrong with it, or nothing. Lenient about
+/// spaces around names and values; an attribute without '=' or a quote without its end is an error.
 std::optional<std::string_view> read_attributes(std::string_view line, std::size_t from, std::vector<Attribute>& out);
 
 /// The attributes of such a list that can be read, as the text of a list: what cannot is left out up to the next comma.

@@ -27,7 +27,7 @@ std::string_view to_string(Flaw);
 /// How often one flaw was met, and where first.
 struct FoundFlaw {
   Flaw flaw{};
-  std::uint32_t line = 0;   // from 0
+  std::uint32_t line = 0;  // from 0
   std::uint32_t count = 0;
 };
 

@@ -14,15 +14,26 @@
 namespace tribune::hls {
 namespace {
 
-constexpr std::array<std::string_view, 14> kHeaderTags{
-    "EXTM3U",           "EXT-X-VERSION",      "EXT-X-TARGETDURATION",        "EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE",
-    "EXT-X-PLAYLIST-TYPE", "EXT-X-I-FRAMES-ONLY", "EXT-X-PART-INF",          "EXT-X-SERVER-CONTROL", "EXT-X-INDEPENDENT-SEGMENTS",
-    "EXT-X-START",      "EXT-X-ALLOW-CACHE",  "EXT-X-DEFINE",                "EXT-X-IMAGES-ONLY"};
+constexpr std::array<std::string_view, 14> kHeaderTags{"EXTM3U",
+                                                       "EXT-X-VERSION",
+                                                       "EXT-X-TARGETDURATION",
+                                                       "EXT-X-MEDIA-SEQUENCE",
+                                                       "EXT-X-DISCONTINUITY-SEQUENCE",
+                                                       "EXT-X-PLAYLIST-TYPE",
+                                                       "EXT-X-I-FRAMES-ONLY",
+                                                       "EXT-X-PART-INF",
+                                                       "EXT-X-SERVER-CONTROL",
+                                                       "EXT-X-INDEPENDENT-SEGMENTS",
+                                                       "EXT-X-START",
+                                                       "EXT-X-ALLOW-CACHE",
+                                                       "EXT-X-DEFINE",
+                                                       "EXT-X-IMAGES-ONLY"};
 constexpr std::array<std::string_view, 9> kSegmentTags{
-    "EXTINF",    "EXT-X-BYTERANGE",         "EXT-X-DISCONTINUITY", "EXT-X-KEY", "EXT-X-MAP", "EXT-X-GAP",
-    "EXT-X-PART", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-DATERANGE"};
+    "EXTINF",    "EXT-X-BYTERANGE", "EXT-X-DISCONTINUITY",     "EXT-X-KEY",      "EXT-X-MAP",
+    "EXT-X-GAP", "EXT-X-PART",      "EXT-X-PROGRAM-DATE-TIME", "EXT-X-DATERANGE"};
 // What describes the moving end of a playlist: an old timeline has none.
-constexpr std::array<std::string_view, 4> kEndTags{"EXT-X-PART", "EXT-X-PRELOAD-HINT", "EXT-X-RENDITION-REPORT", "EXT-X-ENDLIST"};
+constexpr std::array<std::string_view, 4> kEndTags{"EXT-X-PART", "EXT-X-PRELOAD-HINT", "EXT-X-RENDITION-REPORT",
+                                                   "EXT-X-ENDLIST"};
 
 // A line and the key that is repeated before it, of two playlists.
 constexpr std::int64_t kMaxLinesPerLine = 4;
@@ -36,7 +47,9 @@ tl::unexpected<base::Error> cannot_join(std::string_view why, base::ErrorKind ki
   return base::failure(kind, base::Fault::origin, fmt::format("two timelines cannot be joined: {}", why));
 }
 
-tl::unexpected<base::Error> too_long() { return cannot_join("too long once keys and variables are written out", base::ErrorKind::too_large); }
+tl::unexpected<base::Error> too_long() {
+  return cannot_join("too long once keys and variables are written out", base::ErrorKind::too_large);
+}
 
 // The keys that apply where `line` begins, in the order of the text, and the init section's line.
 struct Standing {
@@ -48,12 +61,15 @@ Standing standing_at(const Playlist& playlist, std::uint32_t line) {
   std::unordered_map<std::string_view, const KeyTag*> by_format;
   for (const auto& key : playlist.keys) {
     if (key.line >= line) break;
-    if (key.none) by_format.clear();
-    else by_format[key.keyformat] = &key;
+    if (key.none)
+      by_format.clear();
+    else
+      by_format[key.keyformat] = &key;
   }
   Standing standing;
   for (const auto& [format, key] : by_format) standing.keys.push_back(key);
-  std::sort(standing.keys.begin(), standing.keys.end(), [](const KeyTag* a, const KeyTag* b) { return a->line < b->line; });
+  std::sort(standing.keys.begin(), standing.keys.end(),
+            [](const KeyTag* a, const KeyTag* b) { return a->line < b->line; });
   for (const auto map_line : playlist.map_lines)
     if (map_line < line) standing.map_line = map_line;
   return standing;
@@ -62,11 +78,17 @@ Standing standing_at(const Playlist& playlist, std::uint32_t line) {
 class Join {
  public:
   Join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint& joint, std::uint64_t max_bytes)
-      : before_(before), after_(after), joint_(joint), max_bytes_(max_bytes), old_(before, max_bytes), new_(after, max_bytes) {
-    kept_ = static_cast<std::size_t>(std::clamp<std::int64_t>(first - before.media_sequence, 0, std::int64_t(before.segments.size())));
+      : before_(before),
+        after_(after),
+        joint_(joint),
+        max_bytes_(max_bytes),
+        old_(before, max_bytes),
+        new_(after, max_bytes) {
+    kept_ = static_cast<std::size_t>(
+        std::clamp<std::int64_t>(first - before.media_sequence, 0, std::int64_t(before.segments.size())));
     const auto listed_end = before.end_msn() + (before.trailing_parts > 0 ? 1 : 0);
-    new_begin_ = static_cast<std::size_t>(
-        std::clamp<std::int64_t>(listed_end - joint.msn_shift - after.media_sequence, 0, std::int64_t(after.segments.size())));
+    new_begin_ = static_cast<std::size_t>(std::clamp<std::int64_t>(listed_end - joint.msn_shift - after.media_sequence,
+                                                                   0, std::int64_t(after.segments.size())));
   }
 
   base::Result<std::string> text() {
@@ -104,20 +126,22 @@ class Join {
   void add(std::string& out, std::string_view line) const { out.append(line).append(new_.line_end()); }
 
   base::Status check() const {
-    if (first_new_msn() < 0 || new_discontinuity() - new_segment().discontinuities < 0) return cannot_join("numbers below zero");
+    if (first_new_msn() < 0 || new_discontinuity() - new_segment().discontinuities < 0)
+      return cannot_join("numbers below zero");
     if (!keeps_old()) return {};
     if (hole() > kMaxHole) return cannot_join("too many segments are missing between them");
     const bool is_marked = new_discontinuity() > before_.segments.back().discontinuity_sequence;
     if (extra_discontinuities() < 0 || (!is_marked && !joint_.goes_on))
       return cannot_join("the discontinuity sequence would go back");
     const bool old_has_map = !before_.map_lines.empty();
-    if (old_has_map && !standing_at(after_, new_segment().end_line).map_line) return cannot_join("the init section would not end");
+    if (old_has_map && !standing_at(after_, new_segment().end_line).map_line)
+      return cannot_join("the init section would not end");
     return {};
   }
 
   void prepare() {
     old_.make_ranges_explicit();
-    old_.expand_variables();   // before what repeats lines
+    old_.expand_variables();  // before what repeats lines
     old_.make_ivs_explicit();
     for (std::uint32_t line = 0; line < before_.lines.size(); ++line) {
       const auto name = tag_name(before_.lines[line].text);
@@ -128,15 +152,19 @@ class Join {
     new_.make_ivs_explicit();
     for (const auto& number : after_.numbers)
       if (number.what == Numbered::What::last_msn)
-        new_.replace(number.line, number.begin, number.length, std::to_string(std::max<std::int64_t>(0, number.value + joint_.msn_shift)));
+        new_.replace(number.line, number.begin, number.length,
+                     std::to_string(std::max<std::int64_t>(0, number.value + joint_.msn_shift)));
   }
 
   void add_header(std::string& out) {
     const auto& first_old = keeps_old() ? before_.segments[kept_] : new_segment();
     const auto msn = keeps_old() ? first_old.msn : first_new_msn();
-    const auto sequence = (keeps_old() ? first_old.discontinuity_sequence : new_discontinuity()) - first_old.discontinuities;
-    const auto version = std::max({keeps_old() ? before_.version : 1, after_.version, std::int64_t{hole() > 0 ? 8 : 1}});
-    const auto target = std::max(keeps_old() ? before_.target_duration : std::chrono::milliseconds{0}, after_.target_duration);
+    const auto sequence =
+        (keeps_old() ? first_old.discontinuity_sequence : new_discontinuity()) - first_old.discontinuities;
+    const auto version =
+        std::max({keeps_old() ? before_.version : 1, after_.version, std::int64_t{hole() > 0 ? 8 : 1}});
+    const auto target =
+        std::max(keeps_old() ? before_.target_duration : std::chrono::milliseconds{0}, after_.target_duration);
     add(out, "#EXTM3U");
     if (version > 1) add(out, fmt::format("#EXT-X-VERSION:{}", version));
     add(out, fmt::format("#EXT-X-TARGETDURATION:{}", std::chrono::ceil<std::chrono::seconds>(target).count()));
@@ -147,8 +175,8 @@ class Join {
     for (std::uint32_t line = 1; line < end; ++line) {
       const auto name = tag_name(after_.lines[line].text);
       in_segment = in_segment || contains(kSegmentTags, name) || line + 1 == end;
-      const bool written = name == "EXT-X-VERSION" || name == "EXT-X-TARGETDURATION" || name == "EXT-X-MEDIA-SEQUENCE" ||
-                           name == "EXT-X-DISCONTINUITY-SEQUENCE" || name == "EXTM3U";
+      const bool written = name == "EXT-X-VERSION" || name == "EXT-X-TARGETDURATION" ||
+                           name == "EXT-X-MEDIA-SEQUENCE" || name == "EXT-X-DISCONTINUITY-SEQUENCE" || name == "EXTM3U";
       if (!written && (!in_segment || contains(kHeaderTags, name))) new_.emit(line, line + 1, out, true);
       if (!in_segment || contains(kHeaderTags, name)) header_lines_.push_back(line);
     }
@@ -158,7 +186,7 @@ class Join {
   void restate(const Playlist& playlist, Rewriting& rewriting, std::uint32_t line, std::string& out) {
     const auto standing = standing_at(playlist, line);
     for (const auto* key : standing.keys)
-      if (!key->implied_iv) add(out, rewriting.text_of_line(key->line));   // else make_ivs_explicit() repeats it
+      if (!key->implied_iv) add(out, rewriting.text_of_line(key->line));  // else make_ivs_explicit() repeats it
     if (standing.map_line) add(out, rewriting.text_of_line(*standing.map_line));
   }
 
@@ -175,7 +203,8 @@ class Join {
       add(out, "#EXT-X-GAP");
       const bool partial = i == 0 && before_.trailing_parts > 0;
       add(out, fmt::format("#EXTINF:{},", seconds_text(partial ? before_.trailing_duration : each)));
-      if (last.byterange) add(out, fmt::format("#EXT-X-BYTERANGE:{}@{}", last.byterange->length, last.byterange->offset));
+      if (last.byterange)
+        add(out, fmt::format("#EXT-X-BYTERANGE:{}@{}", last.byterange->length, last.byterange->offset));
       add(out, old_.text_of_line(last.end_line - 1));
     }
   }
@@ -207,7 +236,7 @@ base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Pl
   auto text = work.text();
   if (!text) return tl::unexpected(text.error());
   Context context;
-  context.limits = limits;   // of the source; what is made of it has its own
+  context.limits = limits;  // of the source; what is made of it has its own
   context.limits.max_bytes = context.limits.max_line_bytes = limits.max_rewritten_bytes;
   context.limits.max_lines = kMaxLinesPerLine * limits.max_lines;
   auto joined = parse(*text, context);
@@ -215,7 +244,8 @@ base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Pl
   const auto first_new = work.first_new_msn();
   const auto generation_of = [&](std::int64_t msn) {
     if (msn >= first_new || before.segments.empty()) return joint.generation;
-    const auto index = std::clamp<std::int64_t>(msn - before.media_sequence, 0, std::int64_t(before.segments.size()) - 1);
+    const auto index =
+        std::clamp<std::int64_t>(msn - before.media_sequence, 0, std::int64_t(before.segments.size()) - 1);
     return before.segments[static_cast<std::size_t>(index)].generation;
   };
   for (auto& segment : joined->segments) segment.generation = generation_of(segment.msn);

@@ -96,11 +96,14 @@ std::optional<std::chrono::sys_time<std::chrono::milliseconds>> read_date(std::s
   const auto minute = take_digits(text, 2);
   const bool second_colon = take_one_of(text, ":");
   const auto second = take_digits(text, 2);
-  if (!date.ok() || !hour || !first_colon || !minute || !second_colon || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  if (!date.ok() || !hour || !first_colon || !minute || !second_colon || !second || *hour > 23 || *minute > 59 ||
+      *second > 60)
+    return std::nullopt;
   const auto fraction = take_fraction(text);
   const auto ahead = read_offset(text);
   if (!fraction || !ahead) return std::nullopt;
-  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} + std::chrono::seconds{*second} + *fraction - *ahead;
+  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
+         std::chrono::seconds{*second} + *fraction - *ahead;
 }
 
 std::string seconds_text(std::chrono::microseconds duration) {

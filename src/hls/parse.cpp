@@ -78,7 +78,8 @@ base::Result<Playlist> parse(std::string_view text, const Context& context) { re
 base::Result<Playlist> Parser::run(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) {
-    if (auto fine = note(Flaw::byte_order_mark, 0, wrong("a byte order mark stands before #EXTM3U").value()); !fine) return tl::unexpected(fine.error());
+    if (auto fine = note(Flaw::byte_order_mark, 0, wrong("a byte order mark stands before #EXTM3U").value()); !fine)
+      return tl::unexpected(fine.error());
     text.remove_prefix(kByteOrderMark.size());
   }
   if (auto fine = check_shape(text, context_.limits); !fine) return tl::unexpected(fine.error());
@@ -128,7 +129,7 @@ base::Status Parser::read_tag(std::string_view line) {
   if (fine || type->on_flaw == OnFlaw::refuse || fine.error().kind == base::ErrorKind::too_large) return fine;
   out_.uris.resize(uris);
   out_.numbers.resize(numbers);
-  side_ = side;   // what is dropped says nothing of the kind of playlist either
+  side_ = side;  // what is dropped says nothing of the kind of playlist either
   if (auto noted = note(Flaw::tag, line_, std::move(fine.error())); !noted) return noted;
   out_.lines[line_].text = {};
   return {};
@@ -184,8 +185,10 @@ base::Status Parser::add_uri_line(UriKind kind, std::string_view line) {
   const auto text = trimmed(line);
   auto uri = variables_.substitute(line_, text);
   if (!uri) return tl::unexpected(uri.error());
-  // Written out, such a line would be empty or a comment. As a reference it means the playlist itself (RFC 3986 section 4.4).
-  if (const auto reference = trimmed(*uri); reference.empty() || reference.front() == '#') return wrong("the variables make the URI a reference to the playlist itself");
+  // Written out, such a line would be empty or a comment. As a reference it means the playlist itself (RFC 3986
+  // section 4.4).
+  if (const auto reference = trimmed(*uri); reference.empty() || reference.front() == '#')
+    return wrong("the variables make the URI a reference to the playlist itself");
   UriUse use;
   use.kind = kind;
   use.line = line_;
@@ -213,8 +216,9 @@ base::Status Parser::read_version() {
 }
 
 base::Status Parser::read_date_range() {
-  for (const auto& [kind, name] : {std::pair{UriKind::asset_uri, "X-ASSET-URI"}, std::pair{UriKind::asset_list, "X-ASSET-LIST"},
-                                   std::pair{UriKind::daterange_uri, "X-URI"}})
+  for (const auto& [kind, name] :
+       {std::pair{UriKind::asset_uri, "X-ASSET-URI"}, std::pair{UriKind::asset_list, "X-ASSET-LIST"},
+        std::pair{UriKind::daterange_uri, "X-URI"}})
     if (auto fine = add_uri(kind, name); !fine) return fine;
   return {};
 }

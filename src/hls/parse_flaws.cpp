@@ -28,9 +28,12 @@ std::string_view to_string(Flaw flaw) {
 
 base::Status Parser::note(Flaw flaw, std::uint32_t line, base::Error as_error) {
   if (context_.strict) return tl::unexpected(std::move(as_error));
-  const auto known = std::find_if(out_.flaws.begin(), out_.flaws.end(), [&](const FoundFlaw& f) { return f.flaw == flaw; });
-  if (known == out_.flaws.end()) out_.flaws.push_back({flaw, line, 1});
-  else ++known->count;
+  const auto known =
+      std::find_if(out_.flaws.begin(), out_.flaws.end(), [&](const FoundFlaw& f) { return f.flaw == flaw; });
+  if (known == out_.flaws.end())
+    out_.flaws.push_back({flaw, line, 1});
+  else
+    ++known->count;
   return {};
 }
 
@@ -48,10 +51,11 @@ base::Status Parser::check_bytes() {
     if (found.not_utf8)
       if (auto noted = note(Flaw::encoding, line_, wrong("is not UTF-8").value()); !noted) return noted;
     if (!found.control) continue;
-    if (auto noted = note(Flaw::control_character, line_, wrong("contains a control character").value()); !noted) return noted;
-    const auto kept = text.substr(0, text.find_last_not_of('\r') + 1);   // of a line end that was converted twice
+    if (auto noted = note(Flaw::control_character, line_, wrong("contains a control character").value()); !noted)
+      return noted;
+    const auto kept = text.substr(0, text.find_last_not_of('\r') + 1);  // of a line end that was converted twice
     const bool is_comment = text.starts_with('#') && !text.starts_with("#EXT");
-    const bool ends_lines = kept.find('\r') != std::string_view::npos;    // to some players
+    const bool ends_lines = kept.find('\r') != std::string_view::npos;  // to some players
     if (kept.size() < text.size() && !forbidden_bytes(kept).control) {
       text = kept;
       continue;
@@ -84,7 +88,8 @@ void Parser::find_side() {
 base::Status Parser::salvage(std::string_view problem) {
   if (auto noted = note(Flaw::attributes, line_, wrong(problem).value()); !noted) return noted;
   auto& text = out_.lines[line_].text;
-  out_.texts.push_back(std::make_shared<const std::string>(std::string(text.substr(0, value_begin_)) + salvaged_attributes(text, value_begin_)));
+  out_.texts.push_back(std::make_shared<const std::string>(std::string(text.substr(0, value_begin_)) +
+                                                           salvaged_attributes(text, value_begin_)));
   text = *out_.texts.back();
   take_value();
   if (const auto again = read_attributes(text, value_begin_, attributes_)) return wrong(*again);
@@ -95,13 +100,14 @@ base::Status Parser::derive_target_duration() {
   auto error = wrong("a media playlist without EXT-X-TARGETDURATION");
   if (out_.segments.empty()) return error;
   if (auto noted = note(Flaw::target_duration, 0, std::move(error.value())); !noted) return noted;
-  const auto longest = std::max_element(out_.segments.begin(), out_.segments.end(), [](const Segment& a, const Segment& b) { return a.duration < b.duration; });
-  constexpr std::chrono::seconds kShortest{1}, kLongest{999'999'999};   // what can be read again
+  const auto longest = std::max_element(out_.segments.begin(), out_.segments.end(),
+                                        [](const Segment& a, const Segment& b) { return a.duration < b.duration; });
+  constexpr std::chrono::seconds kShortest{1}, kLongest{999'999'999};  // what can be read again
   const auto target = std::clamp(std::chrono::ceil<std::chrono::seconds>(longest->duration), kShortest, kLongest);
   out_.target_duration = target;
   const auto line_end = text_of(out_.lines[0].end);
-  out_.implied.insert(out_.implied.begin(),
-                      {0, static_cast<std::uint32_t>(out_.lines[0].text.size()), fmt::format("{}#EXT-X-TARGETDURATION:{}", line_end, target.count())});
+  out_.implied.insert(out_.implied.begin(), {0, static_cast<std::uint32_t>(out_.lines[0].text.size()),
+                                             fmt::format("{}#EXT-X-TARGETDURATION:{}", line_end, target.count())});
   return {};
 }
 

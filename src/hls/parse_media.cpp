@@ -14,7 +14,9 @@ base::Status Parser::read_target_duration() {
   return {};
 }
 
-base::Status Parser::read_media_sequence() { return read_sequence(Numbered::What::media_sequence, out_.media_sequence); }
+base::Status Parser::read_media_sequence() {
+  return read_sequence(Numbered::What::media_sequence, out_.media_sequence);
+}
 
 base::Status Parser::read_discontinuity_sequence() {
   return read_sequence(Numbered::What::discontinuity_sequence, out_.discontinuity_sequence);
@@ -67,14 +69,16 @@ base::Status Parser::read_rendition_report() {
   if (const auto* last = find(attributes_, "LAST-MSN")) {
     const auto number = read_integer(last->value);
     if (!number) return wrong("LAST-MSN is not a number, or too large");
-    out_.numbers.push_back({Numbered::What::last_msn, line_, last->begin, static_cast<std::uint32_t>(last->value.size()), *number});
+    out_.numbers.push_back(
+        {Numbered::What::last_msn, line_, last->begin, static_cast<std::uint32_t>(last->value.size()), *number});
   }
   return add_uri(UriKind::rendition_report, "URI");
 }
 
 base::Status Parser::finish_media() {
   if (block_.inf)
-    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the playlist ends between EXTINF and its URI"); !fine) return fine;
+    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the playlist ends between EXTINF and its URI"); !fine)
+      return fine;
   if (!has_target_duration_)
     if (auto fine = derive_target_duration(); !fine) return fine;
   out_.trailing_parts = block_.parts;

@@ -9,7 +9,9 @@ namespace tribune::hls {
 
 base::Status Parser::read_stream_inf() {
   if (variant_pending_)
-    if (auto fine = drop(Flaw::variant_without_uri, variant_line_, "the EXT-X-STREAM-INF before this one has no URI"); !fine) return fine;
+    if (auto fine = drop(Flaw::variant_without_uri, variant_line_, "the EXT-X-STREAM-INF before this one has no URI");
+        !fine)
+      return fine;
   variant_pending_ = true;
   variant_line_ = line_;
   bandwidth_bps_ = read_bandwidth();
@@ -39,7 +41,10 @@ base::Status Parser::read_content_steering() { return add_uri(UriKind::steering,
 base::Status Parser::finish_multivariant() {
   out_.multivariant = true;
   if (variant_pending_)
-    if (auto fine = drop(Flaw::variant_without_uri, variant_line_, "the playlist ends between EXT-X-STREAM-INF and its URI"); !fine) return fine;
+    if (auto fine =
+            drop(Flaw::variant_without_uri, variant_line_, "the playlist ends between EXT-X-STREAM-INF and its URI");
+        !fine)
+      return fine;
   std::int64_t largest = 0;
   for (const auto& use : out_.uris)
     if (use.kind == UriKind::variant) largest = std::max(largest, use.bandwidth_bps);

@@ -15,7 +15,8 @@ constexpr std::chrono::microseconds kMaxPartsDuration = std::chrono::hours{24 * 
 
 base::Status Parser::read_inf() {
   if (block_.inf)
-    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the EXTINF before this one has no URI"); !fine) return fine;
+    if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the EXTINF before this one has no URI"); !fine)
+      return fine;
   const auto duration = read_seconds(trimmed(value_.substr(0, value_.find(','))));
   if (!duration) return wrong("EXTINF has no duration");
   block_.inf = true;
@@ -59,7 +60,8 @@ base::Status Parser::read_key() {
   key.none = *method == "NONE";
   key.keyformat = keyformat->empty() ? "identity" : *keyformat;
   // Section 5.2: with the identity format and no IV, the MSN is the IV.
-  key.implied_iv = key.keyformat == "identity" && (*method == "AES-128" || *method == "SAMPLE-AES") && !find(attributes_, "IV");
+  key.implied_iv =
+      key.keyformat == "identity" && (*method == "AES-128" || *method == "SAMPLE-AES") && !find(attributes_, "IV");
   out_.keys.push_back(std::move(key));
   return add_uri(UriKind::key, "URI");
 }
@@ -114,7 +116,8 @@ base::Status Parser::read_preload_hint() {
   return {};
 }
 
-base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t implied_offset, std::uint32_t end_of_text) {
+base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t implied_offset,
+                                         std::uint32_t end_of_text) {
   const auto at = text.find('@');
   const auto length = read_integer(trimmed(text.substr(0, at)));
   if (!length) return wrong("a byte range has no length");
@@ -123,7 +126,8 @@ base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t imp
     if (!offset || *offset > kMaxInteger - *length) return wrong("a byte range has a bad offset");
     return SubRange{*length, *offset};
   }
-  if (implied_offset < 0) return wrong("a byte range has no offset, and none before it in the same resource says where it begins");
+  if (implied_offset < 0)
+    return wrong("a byte range has no offset, and none before it in the same resource says where it begins");
   if (implied_offset > kMaxInteger - *length) return wrong("byte ranges add up to more than can be counted");
   out_.implied.push_back({line_, end_of_text, "@" + std::to_string(implied_offset)});
   return SubRange{*length, implied_offset};

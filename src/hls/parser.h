@@ -1,6 +1,6 @@
 #pragma once
-// Reads one playlist, line by line. Each tag that matters has one function; parse.cpp has their table. Tags that are not
-// in the table are kept and not understood.
+// Reads one playlist, line by line. Each tag that matters has one function; parse.cpp has their table. Tags that are
+// not in the table are kept and not understood.
 
 #include <string>
 #include <string_view>
@@ -21,7 +21,7 @@ class Parser {
  private:
   enum class Side { unknown, media, multivariant };
   /// What becomes of a tag that cannot be read.
-  enum class OnFlaw { refuse, drop, salvage };   // salvage: the attributes that can be read stay
+  enum class OnFlaw { refuse, drop, salvage };  // salvage: the attributes that can be read stay
   struct TagType;
 
   // parse_flaws.cpp: what is not as it should be
@@ -96,13 +96,13 @@ class Parser {
   Playlist out_;
   Side side_ = Side::unknown;
   std::uint32_t line_ = 0;
-  std::string_view value_;                  // of the tag being read: what stands after its ':'
+  std::string_view value_;  // of the tag being read: what stands after its ':'
   std::uint32_t value_begin_ = 0;
   std::vector<Attribute> attributes_;
 
-  bool variant_pending_ = false;            // EXT-X-STREAM-INF without its URI yet
+  bool variant_pending_ = false;  // EXT-X-STREAM-INF without its URI yet
   std::uint32_t variant_line_ = 0;
-  std::int64_t bandwidth_bps_ = 0;          // of the last variant
+  std::int64_t bandwidth_bps_ = 0;  // of the last variant
 
   /// What was read since the last segment's URI.
   struct Block {
@@ -124,8 +124,8 @@ class Parser {
   bool has_media_sequence_ = false;
   bool has_discontinuity_sequence_ = false;
   std::int64_t discontinuity_count_ = 0;
-  std::uint32_t end_of_last_uri_ = 0;       // the line after the last segment's URI
-  std::string range_uri_;                   // the last sub-range of a segment, and of a part: where the next one begins
+  std::uint32_t end_of_last_uri_ = 0;  // the line after the last segment's URI
+  std::string range_uri_;              // the last sub-range of a segment, and of a part: where the next one begins
   std::int64_t range_end_ = -1;
   std::string part_range_uri_;
   std::int64_t part_range_end_ = -1;

@@ -1,7 +1,7 @@
 #pragma once
-// A playlist (RFC 8216bis) as a value that keeps every byte of the text it was read from: lines in their order with their
-// own endings, and beside them what the tags mean. Rewriting replaces URIs and the few attributes named here, nothing else.
-// What players get along without and cannot be read is a blank line here (flaws.h).
+// A playlist (RFC 8216bis) as a value that keeps every byte of the text it was read from: lines in their order with
+// their own endings, and beside them what the tags mean. Rewriting replaces URIs and the few attributes named here,
+// nothing else. What players get along without and cannot be read is a blank line here (flaws.h).
 
 #include <chrono>
 #include <cstdint>
@@ -21,22 +21,22 @@ namespace tribune::hls {
 
 /// Which carrier a URI stands in. What a URI leads to decides how it is linked.
 enum class UriKind : std::uint8_t {
-  variant,            // the line after EXT-X-STREAM-INF
-  iframe_variant,     // EXT-X-I-FRAME-STREAM-INF
-  image_variant,      // vendor image streams: EXT-X-IMAGE-STREAM-INF
-  rendition,          // EXT-X-MEDIA
+  variant,         // the line after EXT-X-STREAM-INF
+  iframe_variant,  // EXT-X-I-FRAME-STREAM-INF
+  image_variant,   // vendor image streams: EXT-X-IMAGE-STREAM-INF
+  rendition,       // EXT-X-MEDIA
   session_data,
   session_key,
-  steering,           // EXT-X-CONTENT-STEERING SERVER-URI
+  steering,  // EXT-X-CONTENT-STEERING SERVER-URI
   segment,
   part,
-  preload_hint,       // TYPE=PART; a hint of TYPE=MAP is a `map`
+  preload_hint,  // TYPE=PART; a hint of TYPE=MAP is a `map`
   map,
   key,
   rendition_report,
-  asset_uri,          // EXT-X-DATERANGE X-ASSET-URI: a multivariant playlist
-  asset_list,         // EXT-X-DATERANGE X-ASSET-LIST: JSON
-  daterange_uri,      // EXT-X-DATERANGE X-URI
+  asset_uri,      // EXT-X-DATERANGE X-ASSET-URI: a multivariant playlist
+  asset_list,     // EXT-X-DATERANGE X-ASSET-LIST: JSON
+  daterange_uri,  // EXT-X-DATERANGE X-URI
 };
 
 /// Whether the URI leads to another playlist.
@@ -46,25 +46,26 @@ bool leads_to_playlist(UriKind);
 struct UriUse {
   UriKind kind{};
   bool quoted = false;
-  bool gap = false;                   // parts: GAP=YES
+  bool gap = false;  // parts: GAP=YES
   std::uint32_t line = 0;
-  std::uint32_t begin = 0;            // in the line, after the quote
+  std::uint32_t begin = 0;  // in the line, after the quote
   std::uint32_t length = 0;
-  std::uint32_t generation = 0;       // which source timeline it came from; see join()
-  std::int32_t part = -1;             // parts and part hints: the place in their segment, from 0
-  std::int64_t msn = -1;              // of the segment it belongs to; -1 in multivariant playlists
-  std::int64_t bandwidth_bps = 0;     // variants: BANDWIDTH; renditions: the largest of the variants; 0: not said
-  std::string uri;                    // variables substituted, quotes removed
+  std::uint32_t generation = 0;    // which source timeline it came from; see join()
+  std::int32_t part = -1;          // parts and part hints: the place in their segment, from 0
+  std::int64_t msn = -1;           // of the segment it belongs to; -1 in multivariant playlists
+  std::int64_t bandwidth_bps = 0;  // variants: BANDWIDTH; renditions: the largest of the variants; 0: not said
+  std::string uri;                 // variables substituted, quotes removed
 };
 
 enum class LineEnd : std::uint8_t { none, lf, crlf };
 
 struct Line {
-  std::string_view text;              // without the line end; lives as long as the playlist or a copy of it
+  std::string_view text;  // without the line end; lives as long as the playlist or a copy of it
   LineEnd end = LineEnd::lf;
 };
 
-/// Text that says what the source left implied: the offset of a byte range, a missing EXT-X-TARGETDURATION. Written always.
+/// Text that says what the source left implied: the offset of a byte range, a missing EXT-X-TARGETDURATION. Written
+/// always.
 struct Implied {
   std::uint32_t line = 0;
   std::uint32_t at = 0;
@@ -84,8 +85,8 @@ struct Numbered {
 /// EXT-X-KEY.
 struct KeyTag {
   std::uint32_t line = 0;
-  bool none = false;                  // METHOD=NONE
-  bool implied_iv = false;            // the MSN is the IV: KEYFORMAT identity, AES-128 or SAMPLE-AES, no IV
+  bool none = false;        // METHOD=NONE
+  bool implied_iv = false;  // the MSN is the IV: KEYFORMAT identity, AES-128 or SAMPLE-AES, no IV
   std::string keyformat;
 };
 
@@ -102,39 +103,39 @@ struct Segment {
   std::chrono::microseconds duration{0};    // EXTINF
   std::uint32_t first_line = 0;             // its lines: tags and URI, [first_line, end_line)
   std::uint32_t end_line = 0;
-  std::uint32_t uri_use = 0;                // index into Playlist::uris
+  std::uint32_t uri_use = 0;  // index into Playlist::uris
   std::uint32_t generation = 0;
-  std::uint32_t discontinuities = 0;        // EXT-X-DISCONTINUITY tags before it, after the previous segment
+  std::uint32_t discontinuities = 0;  // EXT-X-DISCONTINUITY tags before it, after the previous segment
   std::int32_t parts = 0;
   bool gap = false;
   std::optional<SubRange> byterange;
-  std::string_view program_date_time;       // as written, or empty
+  std::string_view program_date_time;  // as written, or empty
 };
 
 struct Playlist {
   bool multivariant = false;
-  std::vector<std::shared_ptr<const std::string>> texts;       // what the lines are views into
+  std::vector<std::shared_ptr<const std::string>> texts;  // what the lines are views into
   std::vector<Line> lines;
-  std::vector<UriUse> uris;           // in the order of the text
+  std::vector<UriUse> uris;                                    // in the order of the text
   std::vector<std::pair<std::string, std::string>> variables;  // EXT-X-DEFINE, resolved: children import them
-  std::vector<FoundFlaw> flaws;       // each kind once
+  std::vector<FoundFlaw> flaws;                                // each kind once
 
   // Media playlists only:
   std::int64_t version = 1;
   std::chrono::milliseconds target_duration{0};
-  std::optional<std::chrono::microseconds> part_target;        // EXT-X-PART-INF
+  std::optional<std::chrono::microseconds> part_target;  // EXT-X-PART-INF
   std::int64_t media_sequence = 0;
   std::int64_t discontinuity_sequence = 0;
-  bool ended = false;                 // EXT-X-ENDLIST
-  bool vod = false;                   // EXT-X-PLAYLIST-TYPE:VOD
-  bool can_block_reload = false;      // EXT-X-SERVER-CONTROL
+  bool ended = false;             // EXT-X-ENDLIST
+  bool vod = false;               // EXT-X-PLAYLIST-TYPE:VOD
+  bool can_block_reload = false;  // EXT-X-SERVER-CONTROL
   std::vector<Segment> segments;
-  std::int32_t trailing_parts = 0;    // of the segment that is not complete yet
-  bool has_part_hint = false;         // EXT-X-PRELOAD-HINT TYPE=PART
+  std::int32_t trailing_parts = 0;  // of the segment that is not complete yet
+  bool has_part_hint = false;       // EXT-X-PRELOAD-HINT TYPE=PART
   std::chrono::microseconds trailing_duration{0};
-  std::vector<KeyTag> keys;           // in the order of the text
+  std::vector<KeyTag> keys;  // in the order of the text
   std::vector<std::uint32_t> map_lines;
-  std::vector<Implied> implied;       // in the order of the text
+  std::vector<Implied> implied;  // in the order of the text
   std::vector<Numbered> numbers;
 
   /// The MSN after the last complete segment.
@@ -159,36 +160,39 @@ base::Result<Playlist> parse(std::string_view text, const Context& = {});
 
 /// What changes beside URIs.
 struct Edits {
-  std::int64_t msn_shift = 0;             // added to EXT-X-MEDIA-SEQUENCE (inserted when absent) and to LAST-MSN
-  std::int64_t discontinuity_shift = 0;   // added to EXT-X-DISCONTINUITY-SEQUENCE (inserted when absent)
-  bool explicit_ivs = false;              // keys that imply the IV get one from the *source's* MSN: needed when numbering changes
-  bool drop_delta_updates = false;        // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
-  bool offer_blocking_reload = false;     // CAN-BLOCK-RELOAD=YES in a media playlist that does not say whether it can
+  std::int64_t msn_shift = 0;            // added to EXT-X-MEDIA-SEQUENCE (inserted when absent) and to LAST-MSN
+  std::int64_t discontinuity_shift = 0;  // added to EXT-X-DISCONTINUITY-SEQUENCE (inserted when absent)
+  bool explicit_ivs = false;  // keys that imply the IV get one from the *source's* MSN: needed when numbering changes
+  bool drop_delta_updates = false;     // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
+  bool offer_blocking_reload = false;  // CAN-BLOCK-RELOAD=YES in a media playlist that does not say whether it can
 };
 
 /// Gives the new text of a URI, or nothing to leave its bytes as they are.
 using MapUri = std::function<std::optional<std::string>(const UriUse&)>;
 
-/// The playlist's text with URIs mapped and byte ranges made explicit where an offset was implied. Characters that would
-/// end a URI early (quotes, line ends, "{$") are percent-encoded in what `map` gives.
+/// The playlist's text with URIs mapped and byte ranges made explicit where an offset was implied. Characters that
+/// would end a URI early (quotes, line ends, "{$") are percent-encoded in what `map` gives.
 std::string write(const Playlist&, const MapUri& map, const Edits& = {});
 
 /// How the numbering of `after` continues that of `before`.
 struct Joint {
-  std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN, for `after`
-  std::int64_t discontinuity_shift = 0;   // the same for the discontinuity sequence
-  std::uint32_t generation = 0;           // given to what comes from `after`
-  bool goes_on = false;                   // the same media from another packager: no discontinuity between them
-  std::chrono::microseconds missing_each{0};  // how long each MSN lasts that neither has; 0: as the last segment of `before`
+  std::int64_t msn_shift = 0;            // viewers' MSN - source's MSN, for `after`
+  std::int64_t discontinuity_shift = 0;  // the same for the discontinuity sequence
+  std::uint32_t generation = 0;          // given to what comes from `after`
+  bool goes_on = false;                  // the same media from another packager: no discontinuity between them
+  std::chrono::microseconds missing_each{
+      0};  // how long each MSN lasts that neither has; 0: as the last segment of `before`
 };
 
 /// One playlist for viewers out of two source timelines: segments of `before` (viewers' numbering) from MSN `first` on,
-/// EXT-X-DISCONTINUITY unless the media goes on, then `after` (source's numbering, shifted as the joint says). When `before` ends before `first`,
-/// `after` alone, renumbered. Segments of `after` that would repeat an MSN of `before` are left out; MSNs between the two
-/// are filled with EXT-X-GAP segments. Keys and init sections are restated where they change; byte ranges, variables and
-/// IVs are made explicit; parts of `before` go, and a segment of which it had only parts becomes a gap.
-/// Errors: more than kMaxHole MSNs between the two, nothing of `after` left, an init section that cannot be ended, a limit.
+/// EXT-X-DISCONTINUITY unless the media goes on, then `after` (source's numbering, shifted as the joint says). When
+/// `before` ends before `first`, `after` alone, renumbered. Segments of `after` that would repeat an MSN of `before`
+/// are left out; MSNs between the two are filled with EXT-X-GAP segments. Keys and init sections are restated where
+/// they change; byte ranges, variables and IVs are made explicit; parts of `before` go, and a segment of which it had
+/// only parts becomes a gap. Errors: more than kMaxHole MSNs between the two, nothing of `after` left, an init section
+/// that cannot be ended, a limit.
 inline constexpr std::int64_t kMaxHole = 8;
-base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint&, const Limits& = {});
+base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint&,
+                            const Limits& = {});
 
 }  // namespace tribune::hls

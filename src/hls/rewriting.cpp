@@ -16,20 +16,24 @@ std::string quotable(std::string_view value) {
   std::string out;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '{') out += fmt::format("%{:02X}", byte);
-    else out += c;
+    if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '{')
+      out += fmt::format("%{:02X}", byte);
+    else
+      out += c;
   }
   return out;
 }
 
-/// A variable's value as it is written into a line. A query parameter is percent-decoded, so it may hold any byte: those that would end the
-/// line or the quoted string are encoded.
+/// A variable's value as it is written into a line. A query parameter is percent-decoded, so it may hold any byte:
+/// those that would end the line or the quoted string are encoded.
 std::string written_out(std::string_view value) {
   std::string out;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || c == '"') out += fmt::format("%{:02X}", byte);
-    else out += c;
+    if (byte < 0x20 || byte == 0x7f || c == '"')
+      out += fmt::format("%{:02X}", byte);
+    else
+      out += c;
   }
   return out;
 }
@@ -42,9 +46,11 @@ std::string_view tag_name(std::string_view line) {
 }
 
 bool Rewriting::take(std::uint64_t bytes) {
-  constexpr std::uint64_t kOverhead = 64;   // of remembering a change
-  if (fits_ && bytes + kOverhead <= room_) room_ -= bytes + kOverhead;
-  else fits_ = false;
+  constexpr std::uint64_t kOverhead = 64;  // of remembering a change
+  if (fits_ && bytes + kOverhead <= room_)
+    room_ -= bytes + kOverhead;
+  else
+    fits_ = false;
   return fits_;
 }
 
@@ -67,7 +73,8 @@ void Rewriting::insert_before(std::uint32_t line, std::string text) {
 
 void Rewriting::repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix) {
   const auto added = added_.find(source);
-  if (!take(playlist_.lines[source].text.size() + (added == added_.end() ? 0 : added->second) + suffix.size() + 2)) return;
+  if (!take(playlist_.lines[source].text.size() + (added == added_.end() ? 0 : added->second) + suffix.size() + 2))
+    return;
   insertions_.push_back({line, std::move(suffix), true, source});
   sorted_ = false;
 }
@@ -81,16 +88,21 @@ std::string_view Rewriting::line_end() const { return playlist_.lines[0].end == 
 
 void Rewriting::sort() {
   if (sorted_) return;
-  const auto by_place = [](const Change& a, const Change& b) { return std::pair(a.line, a.begin) < std::pair(b.line, b.begin); };
-  if (!std::is_sorted(changes_.begin(), changes_.end(), by_place)) std::stable_sort(changes_.begin(), changes_.end(), by_place);
-  std::stable_sort(insertions_.begin(), insertions_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
+  const auto by_place = [](const Change& a, const Change& b) {
+    return std::pair(a.line, a.begin) < std::pair(b.line, b.begin);
+  };
+  if (!std::is_sorted(changes_.begin(), changes_.end(), by_place))
+    std::stable_sort(changes_.begin(), changes_.end(), by_place);
+  std::stable_sort(insertions_.begin(), insertions_.end(),
+                   [](const auto& a, const auto& b) { return a.line < b.line; });
   std::sort(dropped_.begin(), dropped_.end());
   sorted_ = true;
 }
 
 void Rewriting::add_line(std::uint32_t line, std::string& out) {
   const auto text = playlist_.lines[line].text;
-  auto change = std::lower_bound(changes_.begin(), changes_.end(), line, [](const Change& c, std::uint32_t l) { return c.line < l; });
+  auto change = std::lower_bound(changes_.begin(), changes_.end(), line,
+                                 [](const Change& c, std::uint32_t l) { return c.line < l; });
   std::size_t done = 0;
   for (; change != changes_.end() && change->line == line; ++change) {
     out.append(text.substr(done, change->begin - done)).append(change->text);
@@ -117,7 +129,8 @@ void Rewriting::add_insertion(const Insertion& insertion, std::string& out) {
 
 void Rewriting::emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows) {
   sort();
-  auto insertion = std::lower_bound(insertions_.begin(), insertions_.end(), first, [](const auto& i, auto l) { return i.line < l; });
+  auto insertion =
+      std::lower_bound(insertions_.begin(), insertions_.end(), first, [](const auto& i, auto l) { return i.line < l; });
   for (auto line = first; line < end; ++line) {
     for (; insertion != insertions_.end() && insertion->line == line; ++insertion) add_insertion(*insertion, out);
     if (std::binary_search(dropped_.begin(), dropped_.end(), line)) continue;
@@ -127,7 +140,8 @@ void Rewriting::emit(std::uint32_t first, std::uint32_t end, std::string& out, b
       out.append(suffix->second);
     }
     const auto line_end_kind = playlist_.lines[line].end;
-    out.append(line_end_kind == LineEnd::none && (more_follows || line + 1 < end) ? line_end() : hls::text_of(line_end_kind));
+    out.append(line_end_kind == LineEnd::none && (more_follows || line + 1 < end) ? line_end()
+                                                                                  : hls::text_of(line_end_kind));
   }
 }
 
@@ -158,10 +172,12 @@ void Rewriting::make_ivs_explicit() {
 
 void Rewriting::expand_line(std::uint32_t line, const Values& values) {
   const auto text = playlist_.lines[line].text;
-  for (auto reference = next_reference(text, 0); reference && fits_; reference = next_reference(text, reference->begin + reference->length)) {
+  for (auto reference = next_reference(text, 0); reference && fits_;
+       reference = next_reference(text, reference->begin + reference->length)) {
     const auto value = values.find(reference->name);
     if (value == values.end()) continue;
-    replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length), written_out(value->second));
+    replace(line, static_cast<std::uint32_t>(reference->begin), static_cast<std::uint32_t>(reference->length),
+            written_out(value->second));
   }
 }
 
@@ -186,10 +202,12 @@ std::set<std::string_view> Rewriting::names_left() {
   for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
     while (change != changes_.end() && change->line < line) ++change;
     const auto text = playlist_.lines[line].text;
-    for (auto reference = next_reference(text, 0); reference; reference = next_reference(text, reference->begin + reference->length)) {
+    for (auto reference = next_reference(text, 0); reference;
+         reference = next_reference(text, reference->begin + reference->length)) {
       bool is_replaced = false;
       for (auto one = change; one != changes_.end() && one->line == line && !is_replaced; ++one)
-        is_replaced = one->begin <= reference->begin && reference->begin + reference->length <= std::size_t{one->begin} + one->length;
+        is_replaced = one->begin <= reference->begin &&
+                      reference->begin + reference->length <= std::size_t{one->begin} + one->length;
       if (!is_replaced) names.insert(reference->name);
     }
   }
@@ -197,8 +215,11 @@ std::set<std::string_view> Rewriting::names_left() {
 }
 
 void Rewriting::resolve_query_parameters() {
-  const auto is_definition = [](const Line& line) { return tag_name(line.text) == "EXT-X-DEFINE" && line.text.find("QUERYPARAM") != std::string_view::npos; };
-  if (playlist_.variables.empty() || std::none_of(playlist_.lines.begin(), playlist_.lines.end(), is_definition)) return;
+  const auto is_definition = [](const Line& line) {
+    return tag_name(line.text) == "EXT-X-DEFINE" && line.text.find("QUERYPARAM") != std::string_view::npos;
+  };
+  if (playlist_.variables.empty() || std::none_of(playlist_.lines.begin(), playlist_.lines.end(), is_definition))
+    return;
   const auto needed = names_left();
   for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
     const auto text = playlist_.lines[line].text;
@@ -210,7 +231,8 @@ void Rewriting::resolve_query_parameters() {
     std::string shown;
     for (const auto& [name, value] : playlist_.variables)
       if (name == parameter->value && needed.count(name) != 0) shown = quotable(value);
-    replace(line, parameter->name_begin, parameter->end - parameter->name_begin, fmt::format("NAME=\"{}\",VALUE=\"{}\"", parameter->value, shown));
+    replace(line, parameter->name_begin, parameter->end - parameter->name_begin,
+            fmt::format("NAME=\"{}\",VALUE=\"{}\"", parameter->value, shown));
   }
 }
 
@@ -236,7 +258,8 @@ void Rewriting::remove_attributes(std::uint32_t line, std::string_view first, st
 
 void Rewriting::drop_delta_updates() {
   for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line)
-    if (tag_name(playlist_.lines[line].text) == "EXT-X-SERVER-CONTROL") remove_attributes(line, "CAN-SKIP-UNTIL", "CAN-SKIP-DATERANGES");
+    if (tag_name(playlist_.lines[line].text) == "EXT-X-SERVER-CONTROL")
+      remove_attributes(line, "CAN-SKIP-UNTIL", "CAN-SKIP-DATERANGES");
 }
 
 void Rewriting::offer_blocking_reload() {
@@ -247,7 +270,9 @@ void Rewriting::offer_blocking_reload() {
     std::vector<Attribute> attributes;
     const auto begin = text.find(':') + 1;
     const bool says_it = read_attributes(text, begin, attributes).has_value() || find(attributes, "CAN-BLOCK-RELOAD");
-    if (!says_it) replace(line, static_cast<std::uint32_t>(begin), 0, attributes.empty() ? "CAN-BLOCK-RELOAD=YES" : "CAN-BLOCK-RELOAD=YES,");
+    if (!says_it)
+      replace(line, static_cast<std::uint32_t>(begin), 0,
+              attributes.empty() ? "CAN-BLOCK-RELOAD=YES" : "CAN-BLOCK-RELOAD=YES,");
     return;
   }
   insert_before(1, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES");

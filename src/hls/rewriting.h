@@ -1,6 +1,6 @@
 #pragma once
-// Changes to a playlist's lines, gathered in any order and applied while the lines are emitted. What is not changed keeps
-// its bytes.
+// Changes to a playlist's lines, gathered in any order and applied while the lines are emitted. What is not changed
+// keeps its bytes.
 
 #include <cstdint>
 #include <map>
@@ -18,7 +18,8 @@ namespace tribune::hls {
 class Rewriting {
  public:
   /// What is added is at most so many bytes; the rest is left out, and fits() says so.
-  explicit Rewriting(const Playlist& playlist, std::uint64_t max_added_bytes = UINT64_MAX) : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), room_(max_added_bytes) {}
+  explicit Rewriting(const Playlist& playlist, std::uint64_t max_added_bytes = UINT64_MAX)
+      : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), room_(max_added_bytes) {}
 
   bool fits() const { return fits_; }
 
@@ -33,8 +34,8 @@ class Rewriting {
   // Whole families of changes:
   void make_ranges_explicit();
   void make_ivs_explicit();
-  void expand_variables();   // and drops EXT-X-DEFINE
-  void resolve_query_parameters();   // viewers ask under another URL, which has no such keys
+  void expand_variables();          // and drops EXT-X-DEFINE
+  void resolve_query_parameters();  // viewers ask under another URL, which has no such keys
   void drop_delta_updates();
   void offer_blocking_reload();
 
@@ -74,8 +75,8 @@ class Rewriting {
   std::vector<Insertion> insertions_;
   std::vector<std::uint32_t> dropped_;
   std::map<std::uint32_t, std::string> suffixes_;
-  std::map<std::uint32_t, std::uint64_t> added_;   // to a line, by changes to it: what a repetition of it costs
-  std::uint64_t room_;                             // left for what is added
+  std::map<std::uint32_t, std::uint64_t> added_;  // to a line, by changes to it: what a repetition of it costs
+  std::uint64_t room_;                            // left for what is added
   bool fits_ = true;
   bool sorted_ = false;
 };

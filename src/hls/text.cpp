@@ -99,7 +99,8 @@ base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&
       line_end = LineEnd::crlf;
     }
     if (line.size() > limits.max_line_bytes)
-      return playlist_error(lines.size(), fmt::format("longer than {} bytes", limits.max_line_bytes), base::ErrorKind::too_large);
+      return playlist_error(lines.size(), fmt::format("longer than {} bytes", limits.max_line_bytes),
+                            base::ErrorKind::too_large);
     lines.push_back({line, line_end});
   }
   return lines;
@@ -124,15 +125,19 @@ ForbiddenBytes forbidden_bytes(std::string_view line) {
   return found;
 }
 
-// What a control character stood between may make another one together (U+0080 to U+009F are 0xC2 and one byte more): it goes too.
+// What a control character stood between may make another one together (U+0080 to U+009F are 0xC2 and one byte more):
+// it goes too.
 std::string without_controls(std::string_view line) {
   std::string kept;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const auto byte = static_cast<unsigned char>(line[i]);
     if (control_length(line, i) == 1) continue;
-    const bool ends_control = byte >= 0x80 && byte <= 0x9F && !kept.empty() && static_cast<unsigned char>(kept.back()) == 0xC2;
-    if (ends_control) kept.pop_back();
-    else kept += line[i];
+    const bool ends_control =
+        byte >= 0x80 && byte <= 0x9F && !kept.empty() && static_cast<unsigned char>(kept.back()) == 0xC2;
+    if (ends_control)
+      kept.pop_back();
+    else
+      kept += line[i];
   }
   return kept;
 }

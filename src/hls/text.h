@@ -10,7 +10,8 @@
 
 namespace tribune::hls {
 
-/// An error in a playlist: fault origin, "line 12: …" (lines count from 1). Another copy may be good, so it may be retried.
+/// An error in a playlist: fault origin, "line 12: …" (lines count from 1). Another copy may be good, so it may be
+/// retried.
 tl::unexpected<base::Error> playlist_error(std::size_t line_index, std::string_view what,
                                            base::ErrorKind kind = base::ErrorKind::invalid_input);
 
@@ -23,8 +24,8 @@ base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&
 
 /// What section 4.1 forbids in a line.
 struct ForbiddenBytes {
-  bool control = false;           // a control character other than a tab
-  bool carriage_return = false;   // within the line
+  bool control = false;          // a control character other than a tab
+  bool carriage_return = false;  // within the line
   bool not_utf8 = false;
 };
 ForbiddenBytes forbidden_bytes(std::string_view line);

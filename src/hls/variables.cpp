@@ -34,7 +34,8 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
     const auto raw = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
     std::string value;
     for (std::size_t i = 0; i < raw.size(); ++i) {
-      const bool escape = raw[i] == '%' && i + 2 < raw.size() && hex_value(raw[i + 1]) >= 0 && hex_value(raw[i + 2]) >= 0;
+      const bool escape =
+          raw[i] == '%' && i + 2 < raw.size() && hex_value(raw[i + 1]) >= 0 && hex_value(raw[i + 2]) >= 0;
       value += escape ? static_cast<char>(hex_value(raw[i + 1]) * 16 + hex_value(raw[i + 2])) : raw[i];
       if (escape) i += 2;
     }
@@ -68,7 +69,8 @@ base::Result<std::string> Variables::substitute(std::size_t line, std::string_vi
   std::size_t done = 0;
   while (reference) {
     const auto* value = find(reference->name);
-    if (!value) return playlist_error(line, fmt::format("the variable {} is not defined before it is used", reference->name));
+    if (!value)
+      return playlist_error(line, fmt::format("the variable {} is not defined before it is used", reference->name));
     out.append(text.substr(done, reference->begin - done)).append(*value);
     if (out.size() > context_.limits.max_variable_bytes)
       return playlist_error(line, "too long once variables are substituted", base::ErrorKind::too_large);
@@ -101,7 +103,8 @@ base::Status Variables::define(std::size_t line, const std::vector<Attribute>& a
   const Attribute* source = nullptr;
   for (const std::string_view name : {"NAME", "IMPORT", "QUERYPARAM"}) {
     const auto* attribute = hls::find(attributes, name);
-    if (attribute && source) return playlist_error(line, "EXT-X-DEFINE has more than one of NAME, IMPORT and QUERYPARAM");
+    if (attribute && source)
+      return playlist_error(line, "EXT-X-DEFINE has more than one of NAME, IMPORT and QUERYPARAM");
     if (attribute) source = attribute;
   }
   if (!source) return playlist_error(line, "EXT-X-DEFINE has none of NAME, IMPORT and QUERYPARAM");

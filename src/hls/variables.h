@@ -23,8 +23,8 @@ class Variables {
  public:
   explicit Variables(const Context& context) : context_(context), budget_(context.limits.max_bytes) {}
 
-  /// EXT-X-DEFINE with these attributes. Errors: none or several of NAME, IMPORT and QUERYPARAM, a bad or known name, an
-  /// import or query key that does not exist, a limit.
+  /// EXT-X-DEFINE with these attributes. Errors: none or several of NAME, IMPORT and QUERYPARAM, a bad or known name,
+  /// an import or query key that does not exist, a limit.
   base::Status define(std::size_t line, const std::vector<Attribute>&);
 
   /// `text` with its references replaced. Errors: an undefined name, a limit.

@@ -13,12 +13,18 @@ std::string made_safe(std::string text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool reference = c == '{' && i + 1 < text.size() && text[i + 1] == '$';
-    if (c == '"') out += "%22";
-    else if (c == '\n') out += "%0A";
-    else if (c == '\r') out += "%0D";
-    else if (c == '#' && i == 0) out += "%23";
-    else if (reference) out += "%7B";
-    else out += c;
+    if (c == '"')
+      out += "%22";
+    else if (c == '\n')
+      out += "%0A";
+    else if (c == '\r')
+      out += "%0D";
+    else if (c == '#' && i == 0)
+      out += "%23";
+    else if (reference)
+      out += "%7B";
+    else
+      out += c;
   }
   return out;
 }
@@ -29,14 +35,18 @@ bool has(const Playlist& playlist, Numbered::What what) {
 
 void shift_numbers(const Playlist& playlist, const Edits& edits, Rewriting& rewriting) {
   for (const auto& number : playlist.numbers) {
-    const auto shift = number.what == Numbered::What::discontinuity_sequence ? edits.discontinuity_shift : edits.msn_shift;
-    if (shift != 0) rewriting.replace(number.line, number.begin, number.length, std::to_string(std::max<std::int64_t>(0, number.value + shift)));
+    const auto shift =
+        number.what == Numbered::What::discontinuity_sequence ? edits.discontinuity_shift : edits.msn_shift;
+    if (shift != 0)
+      rewriting.replace(number.line, number.begin, number.length,
+                        std::to_string(std::max<std::int64_t>(0, number.value + shift)));
   }
   if (playlist.multivariant || playlist.lines.size() < 2) return;
   if (edits.msn_shift != 0 && !has(playlist, Numbered::What::media_sequence))
     rewriting.insert_before(1, "#EXT-X-MEDIA-SEQUENCE:" + std::to_string(std::max<std::int64_t>(0, edits.msn_shift)));
   if (edits.discontinuity_shift != 0 && !has(playlist, Numbered::What::discontinuity_sequence))
-    rewriting.insert_before(1, "#EXT-X-DISCONTINUITY-SEQUENCE:" + std::to_string(std::max<std::int64_t>(0, edits.discontinuity_shift)));
+    rewriting.insert_before(
+        1, "#EXT-X-DISCONTINUITY-SEQUENCE:" + std::to_string(std::max<std::int64_t>(0, edits.discontinuity_shift)));
 }
 
 }  // namespace

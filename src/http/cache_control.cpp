@@ -173,6 +173,8 @@ CacheControl parse_cache_control(std::string_view value) {
   return result;
 }
 
-CacheControl cache_control_of(const Headers& headers) { return parse_cache_control(headers.joined("Cache-Control").value_or("")); }
+CacheControl cache_control_of(const Headers& headers) {
+  return parse_cache_control(headers.joined("Cache-Control").value_or(""));
+}
 
 }  // namespace tribune::http

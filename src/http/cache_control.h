@@ -1,6 +1,6 @@
 #pragma once
-// Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246). It says what was written; what follows from it for
-// freshness is decided elsewhere. Pure functions.
+// Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246). It says what was written; what follows from it
+// for freshness is decided elsewhere. Pure functions.
 
 #include <chrono>
 #include <optional>
@@ -21,12 +21,12 @@ struct CacheControl {
   std::optional<Seconds> max_age;
   std::optional<Seconds> s_maxage;
   std::optional<Seconds> min_fresh;
-  std::optional<Seconds> max_stale;                 // Seconds::max() when it stood without a value: any age
+  std::optional<Seconds> max_stale;  // Seconds::max() when it stood without a value: any age
   std::optional<Seconds> stale_while_revalidate;
   std::optional<Seconds> stale_if_error;
 
-  bool no_cache = false;                            // the unqualified form
-  bool is_private = false;                          // the unqualified form
+  bool no_cache = false;    // the unqualified form
+  bool is_private = false;  // the unqualified form
   bool no_store = false;
   bool no_transform = false;
   bool only_if_cached = false;
@@ -36,7 +36,7 @@ struct CacheControl {
   bool is_public = false;
   bool immutable = false;
 
-  std::vector<std::string> no_cache_fields;         // no-cache="Set-Cookie": lower-case field names
+  std::vector<std::string> no_cache_fields;  // no-cache="Set-Cookie": lower-case field names
   std::vector<std::string> private_fields;
 };
 

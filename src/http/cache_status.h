@@ -17,10 +17,10 @@ std::string_view to_string(Forward);
 struct CacheStatus {
   bool hit = false;
   std::optional<Forward> forward = {};
-  std::optional<int> forward_status = {};         // the status that the next hop answered
-  std::optional<std::int64_t> ttl_seconds = {};   // remaining freshness; negative when stale
+  std::optional<int> forward_status = {};        // the status that the next hop answered
+  std::optional<std::int64_t> ttl_seconds = {};  // remaining freshness; negative when stale
   bool stored = false;
-  bool collapsed = false;                    // waited for another request's fill
+  bool collapsed = false;  // waited for another request's fill
   std::string key = {};
   std::string detail = {};
 };

@@ -15,15 +15,17 @@ constexpr std::size_t kLongestSession = 64;
 
 struct CmcdMember {
   std::string_view key;
-  std::string_view value;      // of a text without its quotes; escapes stand as they came
+  std::string_view value;  // of a text without its quotes; escapes stand as they came
   bool has_value = false;
 };
 
 /// The length of a quoted text with its quotes; npos when it does not end.
 std::size_t quoted_length(std::string_view text) {
   for (std::size_t i = 1; i < text.size(); ++i) {
-    if (text[i] == '\\') ++i;
-    else if (text[i] == '"') return i + 1;
+    if (text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      return i + 1;
   }
   return std::string_view::npos;
 }
@@ -58,17 +60,24 @@ std::optional<std::uint32_t> number(std::string_view text, std::uint32_t highest
 }
 
 void take(const CmcdMember& member, Cmcd& into) {
-  if (member.key == "bs") into.starved = !member.has_value || member.value == "true";
-  else if (member.key == "bl") into.buffer_ms = number(member.value, kLongestBufferMs);
-  else if (member.key == "br") into.bitrate_kbps = number(member.value, kHighestBitrateKbps);
-  else if (member.key == "mtp") into.throughput_kbps = number(member.value, kHighestThroughputKbps);
-  else if (member.key == "nor") into.names_next = member.has_value;
-  else if (member.key == "sid" && member.value.size() <= kLongestSession) into.session = member.value;
+  if (member.key == "bs")
+    into.starved = !member.has_value || member.value == "true";
+  else if (member.key == "bl")
+    into.buffer_ms = number(member.value, kLongestBufferMs);
+  else if (member.key == "br")
+    into.bitrate_kbps = number(member.value, kHighestBitrateKbps);
+  else if (member.key == "mtp")
+    into.throughput_kbps = number(member.value, kHighestThroughputKbps);
+  else if (member.key == "nor")
+    into.names_next = member.has_value;
+  else if (member.key == "sid" && member.value.size() <= kLongestSession)
+    into.session = member.value;
 }
 
 bool is_cmcd(std::string_view header) {
   constexpr std::string_view kPrefix = "cmcd-";
-  return header.size() > kPrefix.size() && std::equal(kPrefix.begin(), kPrefix.end(), header.begin(), [](char a, char b) { return a == (b | 0x20) || a == b; });
+  return header.size() > kPrefix.size() && std::equal(kPrefix.begin(), kPrefix.end(), header.begin(),
+                                                      [](char a, char b) { return a == (b | 0x20) || a == b; });
 }
 
 }  // namespace

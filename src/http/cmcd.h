@@ -1,7 +1,7 @@
 #pragma once
-// What a player says of its own state with a request: Common Media Client Data (CTA-5004, version 1), in the query key CMCD or
-// in the headers CMCD-Request, CMCD-Object, CMCD-Status and CMCD-Session. Pure functions; what is damaged or out of bounds is
-// passed over, never an error. It is no part of any cache key, and no reason to fetch anything.
+// What a player says of its own state with a request: Common Media Client Data (CTA-5004, version 1), in the query key
+// CMCD or in the headers CMCD-Request, CMCD-Object, CMCD-Status and CMCD-Session. Pure functions; what is damaged or
+// out of bounds is passed over, never an error. It is no part of any cache key, and no reason to fetch anything.
 
 #include <cstdint>
 #include <optional>
@@ -13,14 +13,16 @@
 namespace tribune::http {
 
 struct Cmcd {
-  std::string session;                             // sid; at most 64 characters
-  bool starved = false;                            // bs: the buffer ran empty since the last request
-  std::optional<std::uint32_t> buffer_ms;          // bl; up to an hour
-  std::optional<std::uint32_t> bitrate_kbps;       // br, of the object; up to 1 Gbit/s
-  std::optional<std::uint32_t> throughput_kbps;    // mtp, as measured; up to 100 Gbit/s
-  bool names_next = false;                         // nor
+  std::string session;                           // sid; at most 64 characters
+  bool starved = false;                          // bs: the buffer ran empty since the last request
+  std::optional<std::uint32_t> buffer_ms;        // bl; up to an hour
+  std::optional<std::uint32_t> bitrate_kbps;     // br, of the object; up to 1 Gbit/s
+  std::optional<std::uint32_t> throughput_kbps;  // mtp, as measured; up to 100 Gbit/s
+  bool names_next = false;                       // nor
 
-  bool empty() const { return session.empty() && !starved && !buffer_ms && !bitrate_kbps && !throughput_kbps && !names_next; }
+  bool empty() const {
+    return session.empty() && !starved && !buffer_ms && !bitrate_kbps && !throughput_kbps && !names_next;
+  }
 };
 
 /// Members that are read of one text; further ones are passed over.

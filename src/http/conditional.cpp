@@ -26,7 +26,8 @@ std::optional<std::string_view> next_etag(std::string_view& list) {
 
 bool is_any(std::string_view list) {
   const auto begin = list.find_first_not_of(" \t");
-  return begin != std::string_view::npos && list[begin] == '*' && list.find_first_not_of(" \t", begin + 1) == std::string_view::npos;
+  return begin != std::string_view::npos && list[begin] == '*' &&
+         list.find_first_not_of(" \t", begin + 1) == std::string_view::npos;
 }
 
 bool list_holds(std::string_view list, std::string_view etag, bool (*match)(std::string_view, std::string_view)) {
@@ -49,20 +50,27 @@ base::WallTime whole_seconds(base::WallTime time) { return std::chrono::floor<st
 
 }  // namespace
 
-bool etags_match_weakly(std::string_view a, std::string_view b) { return !a.empty() && !b.empty() && opaque_tag(a) == opaque_tag(b); }
+bool etags_match_weakly(std::string_view a, std::string_view b) {
+  return !a.empty() && !b.empty() && opaque_tag(a) == opaque_tag(b);
+}
 
-bool etags_match_strongly(std::string_view a, std::string_view b) { return !a.empty() && a == b && !a.starts_with("W/"); }
+bool etags_match_strongly(std::string_view a, std::string_view b) {
+  return !a.empty() && a == b && !a.starts_with("W/");
+}
 
 Precondition evaluate(const Headers& request, const Validators& validators) {
   if (const auto if_match = request.joined("If-Match")) {
     if (!list_holds(*if_match, validators.etag, etags_match_strongly)) return Precondition::failed;
-  } else if (const auto unmodified_since = date_field(request, "If-Unmodified-Since"); unmodified_since && validators.last_modified) {
+  } else if (const auto unmodified_since = date_field(request, "If-Unmodified-Since");
+             unmodified_since && validators.last_modified) {
     if (whole_seconds(*validators.last_modified) > *unmodified_since) return Precondition::failed;
   }
   if (const auto if_none_match = request.joined("If-None-Match")) {
-    return list_holds(*if_none_match, validators.etag, etags_match_weakly) ? Precondition::not_modified : Precondition::proceed;
+    return list_holds(*if_none_match, validators.etag, etags_match_weakly) ? Precondition::not_modified
+                                                                           : Precondition::proceed;
   }
-  if (const auto modified_since = date_field(request, "If-Modified-Since"); modified_since && validators.last_modified) {
+  if (const auto modified_since = date_field(request, "If-Modified-Since");
+      modified_since && validators.last_modified) {
     if (whole_seconds(*validators.last_modified) <= *modified_since) return Precondition::not_modified;
   }
   return Precondition::proceed;
@@ -72,7 +80,8 @@ bool if_range_holds(const Headers& request, const Validators& validators) {
   const auto if_range = request.first("If-Range");
   if (!if_range) return true;
   if (request.count("If-Range") != 1) return false;
-  if (if_range->starts_with('"') || if_range->starts_with("W/")) return etags_match_strongly(*if_range, validators.etag);
+  if (if_range->starts_with('"') || if_range->starts_with("W/"))
+    return etags_match_strongly(*if_range, validators.etag);
   const auto date = parse_date(*if_range);
   return date && validators.last_modified && whole_seconds(*validators.last_modified) == *date;
 }

@@ -13,11 +13,13 @@ using std::chrono::days;
 using std::chrono::seconds;
 
 constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-constexpr std::array<std::string_view, 7> kLongDays{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 7> kLongDays{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                    "Thursday", "Friday", "Saturday"};
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Eats a date from the left, whatever the case of its letters (RFC 9111 section 4.2); after the first mismatch everything fails.
+/// Eats a date from the left, whatever the case of its letters (RFC 9111 section 4.2); after the first mismatch
+/// everything fails.
 class DateReader {
  public:
   explicit DateReader(std::string_view text) : rest_(text) {}
@@ -131,14 +133,15 @@ std::optional<DateParts> read_asctime(std::string_view text) {
 
 std::optional<base::WallTime> time_of(const DateParts& parts) {
   if (parts.hour > 23 || parts.minute > 59 || parts.second > 60) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year{parts.year}, std::chrono::month{static_cast<unsigned>(parts.month)},
+  const std::chrono::year_month_day date{std::chrono::year{parts.year},
+                                         std::chrono::month{static_cast<unsigned>(parts.month)},
                                          std::chrono::day{static_cast<unsigned>(parts.day)}};
   if (!date.ok()) return std::nullopt;
   // Nanoseconds in 64 bits span 1677 to 2262. "Never" is often written as 9999: the latest time stands for it.
   if (parts.year >= 2262) return std::chrono::floor<seconds>(base::WallTime::max());
   if (parts.year <= 1677) return std::nullopt;
-  return base::WallTime{std::chrono::sys_days{date}} + std::chrono::hours{parts.hour} + std::chrono::minutes{parts.minute} +
-         seconds{parts.second};
+  return base::WallTime{std::chrono::sys_days{date}} + std::chrono::hours{parts.hour} +
+         std::chrono::minutes{parts.minute} + seconds{parts.second};
 }
 
 }  // namespace
@@ -149,10 +152,11 @@ std::string format_date(base::WallTime time) {
   const std::chrono::hh_mm_ss clock{std::chrono::floor<seconds>(time - day)};
   const auto weekday = std::chrono::weekday{day}.c_encoding();
   std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT", kDays[weekday].data(),
-                                   static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1].data(),
-                                   static_cast<int>(date.year()), static_cast<int>(clock.hours().count()),
-                                   static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
+  const int length =
+      std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT", kDays[weekday].data(),
+                    static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1].data(),
+                    static_cast<int>(date.year()), static_cast<int>(clock.hours().count()),
+                    static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
   return {text.data(), static_cast<std::size_t>(length)};
 }
 

@@ -9,7 +9,7 @@
 
 namespace tribune::http {
 
-std::string format_date(base::WallTime);                             // IMF-fixdate
-std::optional<base::WallTime> parse_date(std::string_view);          // all three forms
+std::string format_date(base::WallTime);                     // IMF-fixdate
+std::optional<base::WallTime> parse_date(std::string_view);  // all three forms
 
 }  // namespace tribune::http

@@ -21,10 +21,11 @@ struct StoredHead {
 /// What an operator may choose; the defaults are those of a plain shared cache.
 struct FreshnessRules {
   using Seconds = std::chrono::seconds;
-  /// A tenth of the time since Last-Modified, at most this, where nothing explicit is said (section 4.2.2). Zero: never;
-  /// right for live media, where a guess would outlive the segment.
+  /// A tenth of the time since Last-Modified, at most this, where nothing explicit is said (section 4.2.2). Zero:
+  /// never; right for live media, where a guess would outlive the segment.
   Seconds heuristic_ceiling{24 * 3600};
-  /// How long a stale response may answer for an origin that fails, when the response does not say (RFC 5861 section 4).
+  /// How long a stale response may answer for an origin that fails, when the response does not say (RFC 5861 section
+  /// 4).
   Seconds stale_if_error{0};
 };
 
@@ -32,7 +33,7 @@ struct FreshnessRules {
 /// no-cache standing for no-cache where there is no Cache-Control (section 5.4).
 struct Governing {
   CacheControl control;
-  bool targeted = false;    // from CDN-Cache-Control: Expires does not count either
+  bool targeted = false;  // from CDN-Cache-Control: Expires does not count either
   bool explicit_field = false;
 };
 Governing governing_directives(const Headers& response);
@@ -58,8 +59,8 @@ enum class Reuse {
   validate,                // ask the origin first
 };
 
-/// What a request allows with the stored response: freshness, no-cache in either, max-age, min-fresh and max-stale of the
-/// request (section 5.2.1).
+/// What a request allows with the stored response: freshness, no-cache in either, max-age, min-fresh and max-stale of
+/// the request (section 5.2.1).
 Reuse decide_reuse(const StoredHead&, const Headers& request, const FreshnessRules&, base::WallTime now);
 
 /// Whether a stale response may stand in for an origin that cannot be reached or answers 5xx (section 4.2.4).

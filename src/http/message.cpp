@@ -33,10 +33,13 @@ Method method_of(std::string_view token) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-void Headers::add(std::string_view name, std::string_view value) { fields_.push_back({std::string(name), std::string(value)}); }
+void Headers::add(std::string_view name, std::string_view value) {
+  fields_.push_back({std::string(name), std::string(value)});
+}
 
 void Headers::set(std::string_view name, std::string_view value) {
   const auto is_named = [&](const Header& field) { return equals_ignoring_case(field.name, name); };
@@ -44,7 +47,8 @@ void Headers::set(std::string_view name, std::string_view value) {
   if (found == fields_.end()) return add(name, value);
   // WHY: by way of a copy: name and value may be views into the very fields that go.
   Header kept{std::string(name), std::string(value)};
-  fields_.erase(std::remove_if(std::next(found), fields_.end(), [&](const Header& field) { return equals_ignoring_case(field.name, kept.name); }),
+  fields_.erase(std::remove_if(std::next(found), fields_.end(),
+                               [&](const Header& field) { return equals_ignoring_case(field.name, kept.name); }),
                 fields_.end());
   *found = std::move(kept);
 }
@@ -75,8 +79,8 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
 }
 
 std::size_t Headers::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const Header& field) { return equals_ignoring_case(field.name, name); }));
+  return static_cast<std::size_t>(std::count_if(
+      fields_.begin(), fields_.end(), [&](const Header& field) { return equals_ignoring_case(field.name, name); }));
 }
 
 std::uint64_t length_of(const Body& body) {

@@ -54,10 +54,10 @@ struct Request {
   std::string query;         // without '?', as sent
   std::string host;          // Host or :authority
   Headers headers;
-  std::string body;          // bounded by the front door
-  std::string client;        // the client's address without port, behind trusted proxies the one they name
+  std::string body;    // bounded by the front door
+  std::string client;  // the client's address without port, behind trusted proxies the one they name
   std::uint16_t client_port = 0;
-  bool secure = false;       // arrived over TLS, here or at a trusted proxy
+  bool secure = false;  // arrived over TLS, here or at a trusted proxy
 };
 
 /// What a response carries: nothing, own bytes, bytes shared with other responses, or part of an open file.
@@ -67,7 +67,7 @@ std::uint64_t length_of(const Body&);
 
 struct Response {
   int status = 200;
-  Headers headers;           // without framing fields; the server adds Content-Length, Date, Connection
+  Headers headers;  // without framing fields; the server adds Content-Length, Date, Connection
   Body body;
 };
 

@@ -24,7 +24,8 @@ constinit const ProblemType method_not_allowed{"method-not-allowed", 405, "The m
 constinit const ProblemType request_timeout{"request-timeout", 408, "The request took too long to arrive"};
 constinit const ProblemType body_too_large{"body-too-large", 413, "The request body is too large"};
 constinit const ProblemType target_too_long{"target-too-long", 414, "The request target is too long"};
-constinit const ProblemType content_type_unsupported{"content-type-unsupported", 415, "The content type is not taken here"};
+constinit const ProblemType content_type_unsupported{"content-type-unsupported", 415,
+                                                     "The content type is not taken here"};
 constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range lies outside the body"};
 constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation cannot be met"};
 constinit const ProblemType misdirected{"misdirected", 421, "This host is not served here"};
@@ -44,13 +45,40 @@ constinit const ProblemType version_unsupported{"version-unsupported", 505, "Thi
 
 std::span<const ProblemType* const> all() {
   static constexpr std::array kAll{
-      &bad_request,     &unauthorized,       &link_invalid,          &link_expired,      &session_invalid,
-      &forbidden,       &not_found,          &channel_unknown,       &method_not_allowed, &request_timeout,
-      &body_too_large,  &target_too_long,    &range_not_satisfiable, &too_many_requests, &head_too_large,
-      &internal,        &origin_broken,      &origin_unavailable,    &node_unavailable,  &overloaded,
-      &not_ready,       &stopping,           &origin_timeout,        &expectation_failed, &not_implemented,
-      &version_unsupported, &session_ended,  &ticket_invalid,        &ticket_expired,    &access_queued,
-      &account_full,    &queue_full,         &content_type_unsupported, &misdirected,
+      &bad_request,
+      &unauthorized,
+      &link_invalid,
+      &link_expired,
+      &session_invalid,
+      &forbidden,
+      &not_found,
+      &channel_unknown,
+      &method_not_allowed,
+      &request_timeout,
+      &body_too_large,
+      &target_too_long,
+      &range_not_satisfiable,
+      &too_many_requests,
+      &head_too_large,
+      &internal,
+      &origin_broken,
+      &origin_unavailable,
+      &node_unavailable,
+      &overloaded,
+      &not_ready,
+      &stopping,
+      &origin_timeout,
+      &expectation_failed,
+      &not_implemented,
+      &version_unsupported,
+      &session_ended,
+      &ticket_invalid,
+      &ticket_expired,
+      &access_queued,
+      &account_full,
+      &queue_full,
+      &content_type_unsupported,
+      &misdirected,
   };
   return kAll;
 }

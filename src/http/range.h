@@ -17,8 +17,8 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-struct WholeBody {};          // no Range, not bytes, malformed (section 14.2: ignored), or several ranges
-struct NotSatisfiable {};     // 416 with Content-Range: bytes */length
+struct WholeBody {};       // no Range, not bytes, malformed (section 14.2: ignored), or several ranges
+struct NotSatisfiable {};  // 416 with Content-Range: bytes */length
 using RangeDecision = std::variant<WholeBody, ByteRange, NotSatisfiable>;
 
 /// What a Range field asks of a representation of `length` bytes.

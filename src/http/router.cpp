@@ -148,7 +148,8 @@ void Router::add(std::vector<Method> methods, std::string_view pattern, std::siz
     pattern.remove_prefix(slash + 1);
   }
   // Kept in the order of preference, so that the first one that fits is the answer.
-  const auto after = std::find_if(patterns_.begin(), patterns_.end(), [&](const Pattern& p) { return added.precedes(p); });
+  const auto after =
+      std::find_if(patterns_.begin(), patterns_.end(), [&](const Pattern& p) { return added.precedes(p); });
   patterns_.insert(after, std::move(added));
 }
 

@@ -32,7 +32,9 @@ class Router {
   };
   /// not_found when no pattern matches, method_not_allowed with the Allow list when only others do.
   struct NotFound {};
-  struct MethodNotAllowed { std::string allow; };
+  struct MethodNotAllowed {
+    std::string allow;
+  };
   using Outcome = std::variant<Match, NotFound, MethodNotAllowed>;
   Outcome match(Method, std::string_view path) const;
 

@@ -8,15 +8,24 @@
 namespace tribune::http {
 namespace {
 
-constexpr std::array<std::string_view, 10> kConnectionFields{
-    "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
-    "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+constexpr std::array<std::string_view, 10> kConnectionFields{"Connection",
+                                                             "Keep-Alive",
+                                                             "Proxy-Authenticate",
+                                                             "Proxy-Authentication-Info",
+                                                             "Proxy-Authorization",
+                                                             "Proxy-Connection",
+                                                             "TE",
+                                                             "Trailer",
+                                                             "Transfer-Encoding",
+                                                             "Upgrade"};
 
-constexpr std::array<std::string_view, 9> kOfStoredBody{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "ETag",
-                                                        "Content-MD5", "Content-Digest", "Repr-Digest", "Digest"};
+constexpr std::array<std::string_view, 9> kOfStoredBody{
+    "Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "ETag", "Content-MD5",
+    "Content-Digest", "Repr-Digest",      "Digest"};
 
 bool names(const auto& list, std::string_view name) {
-  return std::any_of(list.begin(), list.end(), [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
 }
 
 /// Status codes whose rules this cache follows (section 5.2.2.3 asks that for must-understand).
@@ -56,7 +65,8 @@ Storing decide_storing(Method method, const Headers& request, const StoredHead& 
   if (varies_on_anything(response.headers)) return Storing::vary_any;
   if (explicit_lifetime(response) || control.is_public) return Storing::yes;
   if (freshness_lifetime(response, rules) > std::chrono::seconds{0}) return Storing::yes;
-  return is_heuristically_cacheable(response.status) && has_validator(response.headers) ? Storing::yes : Storing::no_freshness;
+  return is_heuristically_cacheable(response.status) && has_validator(response.headers) ? Storing::yes
+                                                                                        : Storing::no_freshness;
 }
 
 bool is_connection_field(const Headers& message, std::string_view name) {

@@ -15,13 +15,13 @@ namespace tribune::http {
 /// `yes`, or why not: one word for the log and for Cache-Status.
 enum class Storing {
   yes,
-  method,              // not GET
-  status,              // partial, interim, or not understood where that is asked
-  no_store,            // the request or the response forbids it
+  method,    // not GET
+  status,    // partial, interim, or not understood where that is asked
+  no_store,  // the request or the response forbids it
   private_response,
-  authorization,       // section 3.5
-  vary_any,            // Vary: * matches no later request
-  no_freshness,        // neither explicit freshness, nor a validator, nor a status with a heuristic
+  authorization,  // section 3.5
+  vary_any,       // Vary: * matches no later request
+  no_freshness,   // neither explicit freshness, nor a validator, nor a status with a heuristic
 };
 
 std::string_view to_string(Storing);
@@ -36,12 +36,12 @@ Headers without_connection_fields(const Headers&);
 /// What may be kept of a response: no connection fields, none that no-cache="…" or private="…" names (section 5.2.2).
 Headers storable_fields(const Headers& response);
 
-/// Section 3.2: the stored fields with those of a 304 (or of a HEAD's 200) in their place, but for what describes the stored
-/// body itself: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding, its ETag and digests.
+/// Section 3.2: the stored fields with those of a 304 (or of a HEAD's 200) in their place, but for what describes the
+/// stored body itself: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding, its ETag and digests.
 StoredHead freshened(const StoredHead& stored, const StoredHead& update);
 
-/// Section 4.4: what a successful answer to an unsafe method makes invalid: the target, and Location and Content-Location
-/// where they have the same origin.
+/// Section 4.4: what a successful answer to an unsafe method makes invalid: the target, and Location and
+/// Content-Location where they have the same origin.
 std::vector<Uri> invalidated_by(Method, int status, const Uri& target, const Headers& response);
 
 }  // namespace tribune::http

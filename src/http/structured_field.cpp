@@ -9,7 +9,8 @@ namespace {
 bool is_token(std::string_view text) {
   if (text.empty() || (!is_alpha(text.front()) && text.front() != '*')) return false;
   for (const char c : text) {
-    if (!is_alpha(c) && !is_digit(c) && std::string_view("!#$%&'*+-.^_`|~:/").find(c) == std::string_view::npos) return false;
+    if (!is_alpha(c) && !is_digit(c) && std::string_view("!#$%&'*+-.^_`|~:/").find(c) == std::string_view::npos)
+      return false;
   }
   return true;
 }

@@ -65,7 +65,8 @@ class DictionaryReader {
   bool key(std::string& out) {
     const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
     if (rest_.empty() || !(is_lower(rest_.front()) || rest_.front() == '*')) return false;
-    out = take_while([&](char c) { return is_lower(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == '*'; });
+    out =
+        take_while([&](char c) { return is_lower(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == '*'; });
     return true;
   }
 
@@ -159,7 +160,8 @@ class DictionaryReader {
 };
 
 bool takes_seconds(std::string_view directive) {
-  return directive == "max-age" || directive == "s-maxage" || directive == "stale-while-revalidate" || directive == "stale-if-error";
+  return directive == "max-age" || directive == "s-maxage" || directive == "stale-while-revalidate" ||
+         directive == "stale-if-error";
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ void add_directive(std::string& list, std::string_view directive) {
 std::optional<std::chrono::seconds> expires_in(const StoredHead& head) {
   StoredHead only{head.status, {}, head.requested, head.received};
   for (const auto& field : head.headers.all())
-    if (equals_ignoring_case(field.name, "Expires") || equals_ignoring_case(field.name, "Date")) only.headers.add(field.name, field.value);
+    if (equals_ignoring_case(field.name, "Expires") || equals_ignoring_case(field.name, "Date"))
+      only.headers.add(field.name, field.value);
   return explicit_lifetime(only);
 }
 
@@ -30,7 +31,8 @@ Terms terms_of(const StoredHead& head) {
   terms.cache_control = head.headers.joined("Cache-Control").value_or("");
   const auto plain = cache_control_of(head.headers);
   const auto governing = governing_directives(head.headers);
-  if (!governing.targeted && governing.control.no_cache && !plain.no_cache) add_directive(terms.cache_control, "no-cache");  // Pragma
+  if (!governing.targeted && governing.control.no_cache && !plain.no_cache)
+    add_directive(terms.cache_control, "no-cache");  // Pragma
   if (const auto lifetime = expires_in(head); lifetime && !plain.max_age)
     add_directive(terms.cache_control, "max-age=" + std::to_string(lifetime->count()));
   if (governing.targeted) terms.cdn_cache_control = head.headers.joined("CDN-Cache-Control").value_or("");
@@ -38,7 +40,8 @@ Terms terms_of(const StoredHead& head) {
     add_directive(terms.cache_control, "no-cache");
     terms.cdn_cache_control.clear();
   }
-  if (terms.cache_control.size() > kLongestTerms || terms.cdn_cache_control.size() > kLongestTerms) return {"no-cache", "", age};
+  if (terms.cache_control.size() > kLongestTerms || terms.cdn_cache_control.size() > kLongestTerms)
+    return {"no-cache", "", age};
   return terms;
 }
 

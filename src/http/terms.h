@@ -1,6 +1,6 @@
 #pragma once
-// What a response tells caches, freed of its other fields: small enough to be kept beside each of a million objects, and
-// enough for freshness.h to decide. Pure functions.
+// What a response tells caches, freed of its other fields: small enough to be kept beside each of a million objects,
+// and enough for freshness.h to decide. Pure functions.
 
 #include <chrono>
 #include <string>
@@ -11,9 +11,9 @@
 namespace tribune::http {
 
 struct Terms {
-  std::string cache_control;       // as sent; Expires stands in it as max-age, Pragma: no-cache as no-cache
-  std::string cdn_cache_control;   // as sent, when it is valid (RFC 9213)
-  std::chrono::seconds age{0};     // that it had when it arrived
+  std::string cache_control;      // as sent; Expires stands in it as max-age, Pragma: no-cache as no-cache
+  std::string cdn_cache_control;  // as sent, when it is valid (RFC 9213)
+  std::chrono::seconds age{0};    // that it had when it arrived
   /// Nothing was said.
   bool empty() const { return cache_control.empty() && cdn_cache_control.empty(); }
   bool operator==(const Terms&) const = default;

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 8 * 1024;
 
-auto refuse(std::string_view why) { return base::failure(base::ErrorKind::invalid_input, base::Fault::origin, std::string(why)); }
+auto refuse(std::string_view why) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::origin, std::string(why));
+}
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
@@ -103,7 +105,8 @@ base::Result<std::string> canonical_host(std::string_view host) {
   if (host.size() > 253) return refuse("the URI's host name is too long");
   std::string lower;
   for (const char c : host) {
-    if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_') return refuse("the URI's host holds a byte that no host has");
+    if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_')
+      return refuse("the URI's host holds a byte that no host has");
     lower += to_lower(c);
   }
   return lower;
@@ -111,7 +114,8 @@ base::Result<std::string> canonical_host(std::string_view host) {
 
 base::Result<std::uint16_t> port_of(std::string_view digits, std::string_view scheme) {
   if (digits.empty()) return default_port(scheme);
-  if (digits.size() > 5 || !std::all_of(digits.begin(), digits.end(), is_digit)) return refuse("the URI's port is no number");
+  if (digits.size() > 5 || !std::all_of(digits.begin(), digits.end(), is_digit))
+    return refuse("the URI's port is no number");
   const int port = std::stoi(std::string(digits));
   if (port < 1 || port > 65535) return refuse("the URI's port is out of range");
   return static_cast<std::uint16_t>(port);
@@ -137,7 +141,8 @@ base::Status read_authority(std::string_view authority, Uri& uri) {
 }
 
 auto too_long(std::size_t max_bytes) {
-  return base::failure(base::ErrorKind::too_large, base::Fault::origin, "the URI is longer than " + std::to_string(max_bytes) + " bytes");
+  return base::failure(base::ErrorKind::too_large, base::Fault::origin,
+                       "the URI is longer than " + std::to_string(max_bytes) + " bytes");
 }
 
 /// How path and query are spelled, and the bound on the whole.
@@ -153,21 +158,25 @@ std::string escape_where(std::string_view text, std::string_view characters) {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool is_foreign = static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || characters.find(c) != std::string_view::npos;
-    if (is_foreign || (c == '%' && !escaped_byte(text, i))) append_escaped(out, c);
-    else out += c;
+    const bool is_foreign = static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f ||
+                            characters.find(c) != std::string_view::npos;
+    if (is_foreign || (c == '%' && !escaped_byte(text, i)))
+      append_escaped(out, c);
+    else
+      out += c;
   }
   return out;
 }
 
-/// The percent-encode sets of the WHATWG's URL standard, with the backslash in the path, which only browsers take for a slash, and without the apostrophe in
-/// the query, which only browsers escape.
+/// The percent-encode sets of the WHATWG's URL standard, with the backslash in the path, which only browsers take for a
+/// slash, and without the apostrophe in the query, which only browsers escape.
 std::string escape_written_path(std::string_view path) { return escape_where(path, "\"<>`{}\\"); }
 std::string escape_written_query(std::string_view query) { return escape_where(query, "\"<>"); }
 constexpr Spelling as_written(std::size_t max_bytes) { return {escape_written_path, escape_written_query, max_bytes}; }
 
 /// The last step for both ways to a URI.
-base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::string_view> query, const Spelling& spelling) {
+base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::string_view> query,
+                         const Spelling& spelling) {
   uri.path = path.empty() ? "/" : without_dot_segments(spelling.path(path));
   uri.query = spelling.query(query.value_or(""));
   uri.empty_query = query && query->empty();
@@ -199,7 +208,9 @@ base::Result<Uri> resolve_with(const Uri& base, std::string_view reference, cons
   }
   Uri uri{base.scheme, base.host, base.port, {}, {}};
   const bool base_has_query = !base.query.empty() || base.empty_query;
-  if (parts.path.empty()) return finish(std::move(uri), base.path, !parts.query && base_has_query ? std::optional<std::string_view>(base.query) : parts.query, spelling);
+  if (parts.path.empty())
+    return finish(std::move(uri), base.path,
+                  !parts.query && base_has_query ? std::optional<std::string_view>(base.query) : parts.query, spelling);
   if (parts.path.starts_with('/')) return finish(std::move(uri), parts.path, parts.query, spelling);
   const auto merged = base.path.substr(0, base.path.rfind('/') + 1) + std::string(parts.path);
   return finish(std::move(uri), merged, parts.query, spelling);
@@ -225,7 +236,8 @@ std::string Uri::text() const { return origin() + target(); }
 
 std::optional<std::string> scheme_of(std::string_view reference) {
   const auto colon = reference.find_first_of(":/?#");
-  if (colon == std::string_view::npos || colon == 0 || reference[colon] != ':' || !is_alpha(reference[0])) return std::nullopt;
+  if (colon == std::string_view::npos || colon == 0 || reference[colon] != ':' || !is_alpha(reference[0]))
+    return std::nullopt;
   std::string scheme;
   for (const char c : reference.substr(0, colon)) {
     if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.') return std::nullopt;
@@ -266,7 +278,9 @@ std::string relative_reference(std::string_view from_path, std::string_view to_p
   }
   const auto rest = to_path.substr(shared);
   // A first segment with a colon would read as a scheme, an empty one as an absolute path or as "this document".
-  if (out.empty() && (rest.empty() || rest.front() == '/' || rest.substr(0, rest.find('/')).find(':') != std::string_view::npos)) out = "./";
+  if (out.empty() &&
+      (rest.empty() || rest.front() == '/' || rest.substr(0, rest.find('/')).find(':') != std::string_view::npos))
+    out = "./";
   return out.append(rest);
 }
 

@@ -14,8 +14,8 @@ namespace tribune::http {
 
 /// An absolute http or https URI. `path` begins with '/', `query` stands without '?'; fragments are dropped.
 struct Uri {
-  std::string scheme;  // lower case
-  std::string host;    // lower case; IPv6 literals in brackets
+  std::string scheme;      // lower case
+  std::string host;        // lower case; IPv6 literals in brackets
   std::uint16_t port = 0;  // the scheme's default when none is written
   std::string path;
   std::string query;
@@ -34,19 +34,21 @@ base::Result<Uri> parse_uri(std::string_view text);
 /// Reference resolution (RFC 3986 section 5.2) with dot segments removed; the same refusals as parse_uri.
 base::Result<Uri> resolve(const Uri& base, std::string_view reference);
 
-/// The same for what a playlist or a redirect names, as players read it: path and query keep the bytes that they are written with, but for dot
-/// segments. Escaped is only what no request can carry: spaces, bytes beyond ASCII, quotes and angle brackets, a '%' that begins no escape.
-/// Errors: too_large above `max_bytes`; invalid_input for control bytes, other schemes, user information and bad hosts.
+/// The same for what a playlist or a redirect names, as players read it: path and query keep the bytes that they are
+/// written with, but for dot segments. Escaped is only what no request can carry: spaces, bytes beyond ASCII, quotes
+/// and angle brackets, a '%' that begins no escape. Errors: too_large above `max_bytes`; invalid_input for control
+/// bytes, other schemes, user information and bad hosts.
 inline constexpr std::size_t kMaxWrittenBytes = 64 * 1024;
 base::Result<Uri> parse_as_written(std::string_view text, std::size_t max_bytes = kMaxWrittenBytes);
-base::Result<Uri> resolve_as_written(const Uri& base, std::string_view reference, std::size_t max_bytes = kMaxWrittenBytes);
+base::Result<Uri> resolve_as_written(const Uri& base, std::string_view reference,
+                                     std::size_t max_bytes = kMaxWrittenBytes);
 
 /// Whether the reference carries a scheme of its own ("skd:…", "data:…", "https:…").
 std::optional<std::string> scheme_of(std::string_view reference);
 
-/// The one canonical form of a request path: escapes of unreserved characters decoded, others in upper-case hex. Refuses
-/// (invalid_input) dot segments in any spelling, encoded '/' and '\\', NUL and control bytes, empty segments ("//") and
-/// bytes that are not UTF-8 once decoded.
+/// The one canonical form of a request path: escapes of unreserved characters decoded, others in upper-case hex.
+/// Refuses (invalid_input) dot segments in any spelling, encoded '/' and '\\', NUL and control bytes, empty segments
+/// ("//") and bytes that are not UTF-8 once decoded.
 base::Result<std::string> canonical_path(std::string_view path);
 
 /// Percent-decoding; nothing for a broken escape.

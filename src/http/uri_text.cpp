@@ -8,7 +8,9 @@
 namespace tribune::http {
 namespace {
 
-auto refuse(std::string_view why) { return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::string(why)); }
+auto refuse(std::string_view why) {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::string(why));
+}
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
@@ -44,8 +46,8 @@ constexpr auto kPlainPathByte = [] {
   return plain;
 }();
 
-/// Whether the path is its own canonical form without a closer look: most are. Escapes and doubtful segments are left to
-/// that look.
+/// Whether the path is its own canonical form without a closer look: most are. Escapes and doubtful segments are left
+/// to that look.
 bool is_plainly_canonical(std::string_view path) {
   char before = 'x';
   for (const char c : path) {

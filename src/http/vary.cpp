@@ -58,7 +58,8 @@ std::vector<LanguageRange> by_preference(std::string_view accept_language) {
 std::string normalised(std::string_view name, const std::string& value) {
   std::string text;
   if (equals_ignoring_case(name, "Accept-Language")) {
-    for (const auto& [range, thousandths] : by_preference(value)) text += range + ";" + std::to_string(thousandths) + ",";
+    for (const auto& [range, thousandths] : by_preference(value))
+      text += range + ";" + std::to_string(thousandths) + ",";
     return text;
   }
   for (const auto member : members_of(value)) text += std::string(member) + ",";

@@ -7,15 +7,20 @@ namespace {
 
 constexpr std::string_view kSpace = " \t";
 
-/// Where the member that begins here ends: at the next comma outside of comments, which nest and have quoted pairs (RFC 9110 section 5.6.5).
+/// Where the member that begins here ends: at the next comma outside of comments, which nest and have quoted pairs (RFC
+/// 9110 section 5.6.5).
 std::size_t end_of_member(std::string_view text) {
   int depth = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
-    if (depth > 0 && c == '\\') ++at;
-    else if (c == '(') ++depth;
-    else if (c == ')' && depth > 0) --depth;
-    else if (c == ',' && depth == 0) return at;
+    if (depth > 0 && c == '\\')
+      ++at;
+    else if (c == '(')
+      ++depth;
+    else if (c == ')' && depth > 0)
+      --depth;
+    else if (c == ',' && depth == 0)
+      return at;
   }
   return text.size();
 }

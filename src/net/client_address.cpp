@@ -44,8 +44,10 @@ bool IpAddress::is_ipv4() const { return std::equal(kMappedPrefix.begin(), kMapp
 
 std::string IpAddress::text() const {
   char buffer[INET6_ADDRSTRLEN] = {};
-  if (is_ipv4()) ::inet_ntop(AF_INET, bytes.data() + kMappedPrefix.size(), buffer, sizeof buffer);
-  else ::inet_ntop(AF_INET6, bytes.data(), buffer, sizeof buffer);
+  if (is_ipv4())
+    ::inet_ntop(AF_INET, bytes.data() + kMappedPrefix.size(), buffer, sizeof buffer);
+  else
+    ::inet_ntop(AF_INET6, bytes.data(), buffer, sizeof buffer);
   return buffer;
 }
 

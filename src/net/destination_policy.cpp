@@ -22,10 +22,11 @@ constexpr std::uint32_t ip4(unsigned a, unsigned b, unsigned c, unsigned d) { re
 
 /// RFC 6890's registry, and what came later.
 constexpr std::array kSpecial4{
-    Prefix4{ip4(0, 0, 0, 0), 8},       Prefix4{ip4(10, 0, 0, 0), 8},     Prefix4{ip4(100, 64, 0, 0), 10},  Prefix4{ip4(127, 0, 0, 0), 8},
-    Prefix4{ip4(169, 254, 0, 0), 16},  Prefix4{ip4(172, 16, 0, 0), 12},  Prefix4{ip4(192, 0, 0, 0), 24},   Prefix4{ip4(192, 0, 2, 0), 24},
-    Prefix4{ip4(192, 88, 99, 0), 24},  Prefix4{ip4(192, 168, 0, 0), 16}, Prefix4{ip4(198, 18, 0, 0), 15},  Prefix4{ip4(198, 51, 100, 0), 24},
-    Prefix4{ip4(203, 0, 113, 0), 24},  Prefix4{ip4(224, 0, 0, 0), 4},    Prefix4{ip4(240, 0, 0, 0), 4},
+    Prefix4{ip4(0, 0, 0, 0), 8},      Prefix4{ip4(10, 0, 0, 0), 8},     Prefix4{ip4(100, 64, 0, 0), 10},
+    Prefix4{ip4(127, 0, 0, 0), 8},    Prefix4{ip4(169, 254, 0, 0), 16}, Prefix4{ip4(172, 16, 0, 0), 12},
+    Prefix4{ip4(192, 0, 0, 0), 24},   Prefix4{ip4(192, 0, 2, 0), 24},   Prefix4{ip4(192, 88, 99, 0), 24},
+    Prefix4{ip4(192, 168, 0, 0), 16}, Prefix4{ip4(198, 18, 0, 0), 15},  Prefix4{ip4(198, 51, 100, 0), 24},
+    Prefix4{ip4(203, 0, 113, 0), 24}, Prefix4{ip4(224, 0, 0, 0), 4},    Prefix4{ip4(240, 0, 0, 0), 4},
 };
 
 bool is_special4(std::uint32_t address) {
@@ -44,7 +45,8 @@ bool is_special6(const Bytes16& address) {
   if (begins_with(address, {0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return is_special4(last_four(address));
   // Global unicast is 2000::/3; loopback, mapped, local and multicast addresses all lie outside.
   if ((address[0] & 0xe0) != 0x20) return true;
-  const bool is_protocol_assignment = begins_with(address, {0x20, 0x01}) && (address[2] & 0xfe) == 0;  // 2001::/23, with Teredo
+  const bool is_protocol_assignment =
+      begins_with(address, {0x20, 0x01}) && (address[2] & 0xfe) == 0;  // 2001::/23, with Teredo
   const bool is_documentation = begins_with(address, {0x20, 0x01, 0x0d, 0xb8}) || begins_with(address, {0x3f, 0xff});
   const bool is_6to4 = begins_with(address, {0x20, 0x02});
   return is_protocol_assignment || is_documentation || is_6to4;
@@ -55,7 +57,9 @@ std::string without_brackets(std::string_view host) {
   return std::string(host);
 }
 
-auto forbidden(std::string text) { return base::failure(base::ErrorKind::forbidden, base::Fault::origin, std::move(text)); }
+auto forbidden(std::string text) {
+  return base::failure(base::ErrorKind::forbidden, base::Fault::origin, std::move(text));
+}
 
 bool is_listed(const DestinationPolicy& policy, const http::Uri& uri) {
   const auto origin = uri.origin();

@@ -1,6 +1,6 @@
 #pragma once
-// Which destinations a fetch may reach: by scheme and origin for each hop, by address once a name is resolved. Nothing in
-// a request or an answer leads a fetch anywhere else. Pure functions.
+// Which destinations a fetch may reach: by scheme and origin for each hop, by address once a name is resolved. Nothing
+// in a request or an answer leads a fetch anywhere else. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -15,8 +15,9 @@ namespace tribune::net {
 struct DestinationPolicy {
   /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this room).
   std::vector<std::string> allowed_origins;
-  /// Whether loopback, private, link-local and other special addresses (RFC 6890) are allowed for *redirected or resolved*
-  /// names. A configured origin that is written as such a literal address, or as "localhost", is always allowed.
+  /// Whether loopback, private, link-local and other special addresses (RFC 6890) are allowed for *redirected or
+  /// resolved* names. A configured origin that is written as such a literal address, or as "localhost", is always
+  /// allowed.
   bool allow_special_addresses = false;
 };
 

@@ -54,7 +54,8 @@ std::shared_ptr<event_base> make_base() {
   std::call_once(threads_on, [] {
     event_set_mem_functions(base::patient_malloc, base::patient_realloc, std::free);
     if (evthread_use_pthreads() != 0) die("evthread_use_pthreads");
-    // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL: a client that left is an error, not a signal.
+    // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL: a client that left is an error, not a
+    // signal.
     std::signal(SIGPIPE, SIG_IGN);
   });
   auto* config = event_config_new();
@@ -101,8 +102,8 @@ struct Timer::Inner {
   static std::unique_ptr<Inner> make(std::shared_ptr<event_base>, std::chrono::milliseconds, Call, bool repeats);
 };
 
-std::unique_ptr<Timer::Inner> Timer::Inner::make(std::shared_ptr<event_base> base, std::chrono::milliseconds delay, Call call,
-                                                 bool repeats) {
+std::unique_ptr<Timer::Inner> Timer::Inner::make(std::shared_ptr<event_base> base, std::chrono::milliseconds delay,
+                                                 Call call, bool repeats) {
   auto inner = std::make_unique<Inner>();
   inner->timeout.reset(event_new(base.get(), -1, repeats ? EV_PERSIST : 0, on_time, inner.get()));
   if (!inner->timeout) die("event_new");

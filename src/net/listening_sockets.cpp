@@ -50,9 +50,8 @@ bool ListeningSockets::has_other_end_of(int accepted) const {
   const auto here = end_of(accepted, ::getsockname), there = end_of(accepted, ::getpeername);
   if (!here || !there) return false;
   const std::lock_guard lock(mutex_);
-  return std::any_of(open_.begin(), open_.end(), [&](int fd) {
-    return end_of(fd, ::getsockname) == there && end_of(fd, ::getpeername) == here;
-  });
+  return std::any_of(open_.begin(), open_.end(),
+                     [&](int fd) { return end_of(fd, ::getsockname) == there && end_of(fd, ::getpeername) == here; });
 }
 
 }  // namespace tribune::net

@@ -15,7 +15,8 @@ constexpr std::size_t kLongestName = 64;
 /// A player chooses the name of its session itself.
 std::string loggable_name(std::string_view name) {
   std::string out(name.substr(0, kLongestName));
-  std::replace_if(out.begin(), out.end(), [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\\'; }, '?');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\\'; }, '?');
   return out;
 }
 
@@ -43,11 +44,13 @@ AccessLog::AccessLog(base::Log& log, base::Metrics& metrics, std::string listene
     : log_(log),
       metrics_(metrics),
       listener_(std::move(listener)),
-      duration_(metrics.histogram("tribune_http_request_duration_seconds", "From the whole request to the last byte of its answer.",
-                                  base::latency_buckets(), {{"listener", listener_}})),
+      duration_(metrics.histogram("tribune_http_request_duration_seconds",
+                                  "From the whole request to the last byte of its answer.", base::latency_buckets(),
+                                  {{"listener", listener_}})),
       sent_bytes_(metrics.counter("tribune_http_sent_body_bytes_total", "Bytes of answers' bodies given to the kernel.",
                                   {{"listener", listener_}})),
-      cut_(metrics.counter("tribune_http_requests_cut_total", "Requests whose answer did not end as it should: the client left or was cut.",
+      cut_(metrics.counter("tribune_http_requests_cut_total",
+                           "Requests whose answer did not end as it should: the client left or was cut.",
                            {{"listener", listener_}})) {}
 
 void AccessLog::record(const net::AccessRecord& record) {

@@ -14,8 +14,8 @@
 
 namespace tribune::runtime {
 
-/// The path as it may stand in a log: the session token of a path element "~{token}" gives way to the session's name, and
-/// a very long path to its beginning. Queries, where links and tokens carry their signatures, are never logged.
+/// The path as it may stand in a log: the session token of a path element "~{token}" gives way to the session's name,
+/// and a very long path to its beginning. Queries, where links and tokens carry their signatures, are never logged.
 std::string loggable_path(std::string_view path, std::string_view session);
 
 /// For one listener. Any thread; locks inside (once per method and class of status).

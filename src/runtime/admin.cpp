@@ -28,7 +28,9 @@ http::Response document(std::string_view type, std::string body) {
 }
 
 Route get(std::string_view pattern, std::function<http::Response()> answer) {
-  return {{http::Method::get}, pattern, [answer = std::move(answer)](Worker&, std::unique_ptr<net::Exchange> exchange, const auto&) {
+  return {{http::Method::get},
+          pattern,
+          [answer = std::move(answer)](Worker&, std::unique_ptr<net::Exchange> exchange, const auto&) {
             exchange->reply(answer());
           }};
 }
@@ -51,8 +53,10 @@ std::optional<http::Response> AdminGate::refusal(const http::Request& request) c
   auto given = request.headers.first("Authorization").value_or("");
   const bool bearer = http::equals_ignoring_case(given.substr(0, kBearer.size()), kBearer);
   if (bearer) given.remove_prefix(kBearer.size());
-  if (bearer && request.headers.count("Authorization") == 1 && equal_in_constant_time(base::sha256(given), wanted)) return std::nullopt;
-  auto answer = http::problem(http::problems::unauthorized, "Send the token of this listener: Authorization: Bearer TOKEN.");
+  if (bearer && request.headers.count("Authorization") == 1 && equal_in_constant_time(base::sha256(given), wanted))
+    return std::nullopt;
+  auto answer =
+      http::problem(http::problems::unauthorized, "Send the token of this listener: Authorization: Bearer TOKEN.");
   answer.headers.set("WWW-Authenticate", "Bearer realm=\"tribune admin\"");
   return answer;
 }
@@ -61,7 +65,8 @@ http::Response readiness(const ProcessPhase& condition, const std::vector<std::u
   std::string reasons;
   const auto add = [&](std::string_view reason) { reasons += (reasons.empty() ? "" : "; ") + std::string(reason); };
   if (condition.phase() != Phase::serving) add("the process is " + std::string(to_string(condition.phase())));
-  if (const auto level = base::Memory::of_process().level(); level != base::MemoryLevel::plenty) add("memory is " + std::string(to_string(level)));
+  if (const auto level = base::Memory::of_process().level(); level != base::MemoryLevel::plenty)
+    add("memory is " + std::string(to_string(level)));
   for (const auto& role : roles)
     if (const auto ready = role->ready(); !ready) add(std::string(role->name()) + ": " + ready.error().text);
   if (!reasons.empty()) return http::problem(http::problems::not_ready, reasons);
@@ -91,7 +96,9 @@ std::vector<Route> admin_routes(std::shared_ptr<const AdminSources> sources) {
   std::vector<Route> routes;
   routes.push_back(get("/healthz", [] { return document("application/json", R"({"alive":true})"); }));
   routes.push_back(get("/readyz", [sources] { return readiness(sources->condition, sources->roles); }));
-  routes.push_back(get("/metrics", [sources] { return document("text/plain; version=0.0.4; charset=utf-8", sources->metrics.scrape()); }));
+  routes.push_back(get("/metrics", [sources] {
+    return document("text/plain; version=0.0.4; charset=utf-8", sources->metrics.scrape());
+  }));
   routes.push_back(get("/status", [sources] { return status(*sources); }));
   return routes;
 }

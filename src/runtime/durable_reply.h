@@ -1,6 +1,7 @@
 #pragma once
-// What an operator orders holds at once and is answered once it is on disk, so that no kill takes back what was answered. A disk that refuses
-// or hangs keeps no answer back for long: the order holds all the same, and is written when the disk writes again.
+// What an operator orders holds at once and is answered once it is on disk, so that no kill takes back what was
+// answered. A disk that refuses or hangs keeps no answer back for long: the order holds all the same, and is written
+// when the disk writes again.
 
 #include <chrono>
 #include <functional>
@@ -18,7 +19,8 @@ using OnDurable = store::Store::OnCommitted;
 /// A disk that takes longer is waited for no more.
 inline constexpr std::chrono::seconds kDurableWithin{8};
 
-/// Carries the order out and hands `on_durable` to Store::keep(); what it returns is the answer. One that is not a 200 is given at once.
+/// Carries the order out and hands `on_durable` to Store::keep(); what it returns is the answer. One that is not a 200
+/// is given at once.
 using DurableOperation = std::function<http::Response(const http::Request&, const OnDurable& on_durable)>;
 
 /// On the exchange's worker, whose loop it is.

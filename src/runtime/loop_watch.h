@@ -16,8 +16,8 @@ class LoopWatch {
   using Post = std::function<void(std::function<void()>)>;
   explicit LoopWatch(std::vector<Post> loops) : loops_(std::move(loops)) {}
 
-  /// True when every loop has run what the previous call posted (always at the first call). Then it posts again; a loop that
-  /// hangs gets nothing more until it has answered.
+  /// True when every loop has run what the previous call posted (always at the first call). Then it posts again; a loop
+  /// that hangs gets nothing more until it has answered.
   bool all_answered() {
     if (answered_ && answered_->load() != loops_.size()) return false;
     answered_ = std::make_shared<std::atomic<std::size_t>>(0);
@@ -27,7 +27,7 @@ class LoopWatch {
 
  private:
   std::vector<Post> loops_;
-  std::shared_ptr<std::atomic<std::size_t>> answered_;   // of the last round
+  std::shared_ptr<std::atomic<std::size_t>> answered_;  // of the last round
 };
 
 }  // namespace tribune::runtime

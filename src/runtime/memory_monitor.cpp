@@ -30,11 +30,15 @@ std::string_view to_string(base::MemoryLevel level) {
 }
 
 MemoryMonitor::MemoryMonitor(base::Log& log, base::Metrics& m)
-    : log_(log), bound_(m.gauge("tribune_memory_bound_bytes", "The tightest bound on the process's memory; 0: none.")),
+    : log_(log),
+      bound_(m.gauge("tribune_memory_bound_bytes", "The tightest bound on the process's memory; 0: none.")),
       left_(m.gauge("tribune_memory_left_bytes", "What is left below that bound.")),
-      level_gauge_(m.gauge("tribune_memory_level", "0: plenty. 1: scarce, caches shrink and nothing new is begun. 2: spent, requests are refused.")),
+      level_gauge_(
+          m.gauge("tribune_memory_level",
+                  "0: plenty. 1: scarce, caches shrink and nothing new is begun. 2: spent, requests are refused.")),
       failures_(m.counter("tribune_memory_allocation_failures_total", "Allocations that failed at first.")),
-      given_up_(m.counter("tribune_memory_work_given_up_total", "Requests and calls that were given up for want of memory.")),
+      given_up_(
+          m.counter("tribune_memory_work_given_up_total", "Requests and calls that were given up for want of memory.")),
       thread_([this] { run(); }) {}
 
 MemoryMonitor::~MemoryMonitor() {
@@ -78,7 +82,10 @@ void MemoryMonitor::turn() {
 void MemoryMonitor::say(base::MemoryLevel level, const base::MemoryUse* use) {
   const auto importance = level == base::MemoryLevel::plenty ? base::LogLevel::info : base::LogLevel::warning;
   log_.write(importance, "runtime", "memory_level",
-             {{"level", to_string(level)}, {"bound_by", use ? use->bound_by : "nothing"}, {"bound", use ? use->bound : 0}, {"left", use ? use->left() : 0}});
+             {{"level", to_string(level)},
+              {"bound_by", use ? use->bound_by : "nothing"},
+              {"bound", use ? use->bound : 0},
+              {"left", use ? use->left() : 0}});
   said_ = level;
 }
 

@@ -29,12 +29,12 @@ class MemoryMonitor {
   base::Log& log_;
   base::Gauge bound_, left_, level_gauge_;
   base::Counter failures_, given_up_;
-  base::MemoryLevel said_ = base::MemoryLevel::plenty;   // of the thread
-  std::unique_ptr<char[]> spare_;                        // of the thread: room for its own words when there is no other
+  base::MemoryLevel said_ = base::MemoryLevel::plenty;  // of the thread
+  std::unique_ptr<char[]> spare_;                       // of the thread: room for its own words when there is no other
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;                                // guarded by mutex_
-  std::thread thread_;                                   // last: it uses all of the above
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;     // last: it uses all of the above
 };
 
 /// One word.

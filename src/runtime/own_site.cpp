@@ -12,7 +12,8 @@ constexpr std::string_view kJson = "application/json";
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return lower;
 }
 
@@ -27,10 +28,11 @@ bool is_loopback_address(const net::IpAddress& address) {
   return loopback->contains(address);
 }
 
-/// Whether `reference`, an Origin or a URL, has the authority that the request was sent to. A port that is not written is the scheme's.
+/// Whether `reference`, an Origin or a URL, has the authority that the request was sent to. A port that is not written
+/// is the scheme's.
 bool is_of_this_site(std::string_view reference, const http::Request& request) {
   const auto other = http::parse_uri(reference);
-  if (!other) return false;   // "null", or no URL
+  if (!other) return false;  // "null", or no URL
   const auto own = http::parse_uri(other->scheme + "://" + request.host);
   return own && own->host == other->host && own->port == other->port;
 }
@@ -71,14 +73,18 @@ bool HostNames::has(std::string_view host) const {
   const auto uri = http::parse_uri("http://" + std::string(host));
   if (!uri) return false;
   if (const auto address = address_of(uri->host))
-    return any_address_ || is_loopback_address(*address) || std::find(addresses_.begin(), addresses_.end(), *address) != addresses_.end();
+    return any_address_ || is_loopback_address(*address) ||
+           std::find(addresses_.begin(), addresses_.end(), *address) != addresses_.end();
   return names_.contains(lower_case(uri->host));
 }
 
 bool is_cross_site(const http::Request& request) {
   for (const auto& field : request.headers.all()) {
-    if (http::equals_ignoring_case(field.name, "Sec-Fetch-Site") && field.value != "none" && field.value != "same-origin") return true;
-    const bool names_site = http::equals_ignoring_case(field.name, "Origin") || http::equals_ignoring_case(field.name, "Referer");
+    if (http::equals_ignoring_case(field.name, "Sec-Fetch-Site") && field.value != "none" &&
+        field.value != "same-origin")
+      return true;
+    const bool names_site =
+        http::equals_ignoring_case(field.name, "Origin") || http::equals_ignoring_case(field.name, "Referer");
     if (names_site && !is_of_this_site(field.value, request)) return true;
   }
   return false;
@@ -87,7 +93,8 @@ bool is_cross_site(const http::Request& request) {
 std::optional<http::Response> refusal_of_site(const http::Request& request, const HostNames& hosts) {
   using namespace http::problems;
   if (!hosts.has(request.host))
-    return http::problem(misdirected, "This listener is not addressed as \"" + request.host + "\": use its address, or add the name to admin.names.");
+    return http::problem(misdirected, "This listener is not addressed as \"" + request.host +
+                                          "\": use its address, or add the name to admin.names.");
   if (is_cross_site(request)) return http::problem(forbidden, "A page of another site may not use this listener.");
   if (is_write(request.method) && !says_json(request.headers))
     return http::problem(content_type_unsupported, "Send Content-Type: application/json, also without a body.");

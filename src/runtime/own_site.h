@@ -1,7 +1,7 @@
 #pragma once
-// What a page of another site can make an operator's browser send, told from what operators send themselves. A page cannot choose the
-// fields Host, Origin, Sec-Fetch-Site and Referer, so they say where a browser's request came from (Fetch standard, sections 2.2 and 3.2;
-// W3C Fetch Metadata). Programs that are no browser send none of the last three.
+// What a page of another site can make an operator's browser send, told from what operators send themselves. A page
+// cannot choose the fields Host, Origin, Sec-Fetch-Site and Referer, so they say where a browser's request came from
+// (Fetch standard, sections 2.2 and 3.2; W3C Fetch Metadata). Programs that are no browser send none of the last three.
 
 #include <optional>
 #include <string>
@@ -14,8 +14,8 @@
 
 namespace tribune::runtime {
 
-/// The hosts by which a listener may be addressed. A name that anybody may let point here (DNS rebinding) is none of them. "localhost" and
-/// loopback addresses always are. Immutable; const methods from any thread.
+/// The hosts by which a listener may be addressed. A name that anybody may let point here (DNS rebinding) is none of
+/// them. "localhost" and loopback addresses always are. Immutable; const methods from any thread.
 class HostNames {
  public:
   /// The names, and the hosts of the listening addresses. A listener on every address may be addressed by each of them.
@@ -27,7 +27,7 @@ class HostNames {
   bool has(std::string_view host) const;
 
  private:
-  std::unordered_set<std::string> names_;    // lower case
+  std::unordered_set<std::string> names_;  // lower case
   std::vector<net::IpAddress> addresses_;
   bool any_address_ = false;
 };
@@ -35,8 +35,9 @@ class HostNames {
 /// Whether a browser says that a page of another site, or of another port of this one, is behind the request.
 bool is_cross_site(const http::Request&);
 
-/// Why a listener for operators refuses the request whoever sends it: 421 for a host that is not its own, 403 for a page of another site,
-/// 415 for a write that a page may send to other sites without asking (Fetch standard, section 4.9: a CORS-safelisted content type, or none).
+/// Why a listener for operators refuses the request whoever sends it: 421 for a host that is not its own, 403 for a
+/// page of another site, 415 for a write that a page may send to other sites without asking (Fetch standard,
+/// section 4.9: a CORS-safelisted content type, or none).
 std::optional<http::Response> refusal_of_site(const http::Request&, const HostNames&);
 
 }  // namespace tribune::runtime

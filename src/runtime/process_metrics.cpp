@@ -11,7 +11,9 @@
 namespace tribune::runtime {
 namespace {
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
 
 double cpu_seconds() {
   rusage usage{};
@@ -39,14 +41,18 @@ double most_descriptors() {
 
 }  // namespace
 
-Descriptors descriptors() { return {static_cast<std::int64_t>(open_descriptors()), static_cast<std::int64_t>(most_descriptors())}; }
+Descriptors descriptors() {
+  return {static_cast<std::int64_t>(open_descriptors()), static_cast<std::int64_t>(most_descriptors())};
+}
 
-void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const base::Log& log, std::string_view version) {
+void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const base::Log& log,
+                         std::string_view version) {
   metrics.gauge("tribune_build_info", "Always 1; the version is in the label.", {{"version", version}}).set(1);
   metrics.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.")
       .set(static_cast<double>(base::unix_seconds(clock.wall_now())));
   auto cpu = metrics.counter("process_cpu_seconds_total", "CPU time in user and system mode.");
-  auto dropped = metrics.gauge("tribune_log_dropped_lines", "Log lines that could not be written or queued, since the start.");
+  auto dropped =
+      metrics.gauge("tribune_log_dropped_lines", "Log lines that could not be written or queued, since the start.");
   auto resident = metrics.gauge("process_resident_memory_bytes", "Resident memory.");
   auto opened = metrics.gauge("process_open_fds", "Open descriptors; 0 where the kernel is too old to say.");
   auto limit = metrics.gauge("process_max_fds", "The most descriptors that may be open.");

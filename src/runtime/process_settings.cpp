@@ -17,13 +17,17 @@ std::string token_rule(const AdminSettings& admin) {
   if (!admin.token.empty()) return "";
   for (const auto& address : admin.listen)
     if (!is_loopback(address))
-      return "listens on " + address + ", which other machines may reach: give admin.token a secret, or listen on 127.0.0.1 or [::1]";
+      return "listens on " + address +
+             ", which other machines may reach: give admin.token a secret, or listen on 127.0.0.1 or [::1]";
   return "";
 }
 
 std::string host_name_rule(const std::string& name) {
-  constexpr std::size_t kLongest = 253;   // RFC 1035 section 2.3.4
-  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'; };
+  constexpr std::size_t kLongest = 253;  // RFC 1035 section 2.3.4
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
+  };
   if (!name.empty() && name.size() <= kLongest && std::all_of(name.begin(), name.end(), is_allowed)) return "";
   return "a host name of letters, digits, dots and hyphens, without a port";
 }
@@ -36,9 +40,10 @@ const config::Section<ProcessSettings>& process_section() {
           .whole("workers", &ProcessSettings::workers, {0, 256},
                  "Worker threads, each with its own event loop and its own listening sockets. 0: one per core that the "
                  "process may use. A change needs a restart.")
-          .duration("stop_delay", &ProcessSettings::stop_delay, {0ms, 10min},
-                    "How long, after SIGTERM, the listeners stay open while /readyz already says no, so that whoever sends "
-                    "clients here can notice.")
+          .duration(
+              "stop_delay", &ProcessSettings::stop_delay, {0ms, 10min},
+              "How long, after SIGTERM, the listeners stay open while /readyz already says no, so that whoever sends "
+              "clients here can notice.")
           .duration("stop_deadline", &ProcessSettings::stop_deadline, {0ms, 1h},
                     "How long requests under way may go on once the listeners are closed; then they are cut.");
   return section;
@@ -47,16 +52,20 @@ const config::Section<ProcessSettings>& process_section() {
 const config::Section<AdminSettings>& admin_section() {
   static const auto section =
       config::Section<AdminSettings>("admin", "The admin listener: /healthz, /readyz, /metrics and /status.")
-          .texts("listen", &AdminSettings::listen,
-                 "Addresses to listen on. A change needs a restart. Without a token only loopback addresses are allowed.",
-                 config::check_listen_address, "\"address:port\", port 0 takes a free one")
+          .texts(
+              "listen", &AdminSettings::listen,
+              "Addresses to listen on. A change needs a restart. Without a token only loopback addresses are allowed.",
+              config::check_listen_address, "\"address:port\", port 0 takes a free one")
           .text("token", &AdminSettings::token,
-                "When it is set, every request must carry `Authorization: Bearer TOKEN`. Required when other machines can "
+                "When it is set, every request must carry `Authorization: Bearer TOKEN`. Required when other machines "
+                "can "
                 "reach the listener.",
                 operator_token_rule, "at least 16 visible ASCII characters")
           .texts("names", &AdminSettings::names,
-                 "Host names by which operators reach the listener. Its addresses, loopback addresses and localhost need not be named. A request whose "
-                 "Host is anything else gets 421, for a page in an operator's browser may let a name of its own point here (DNS rebinding).",
+                 "Host names by which operators reach the listener. Its addresses, loopback addresses and localhost "
+                 "need not be named. A request whose "
+                 "Host is anything else gets 421, for a page in an operator's browser may let a name of its own point "
+                 "here (DNS rebinding).",
                  host_name_rule, "host names without a port")
           .check(token_rule);
   return section;
@@ -67,7 +76,8 @@ const config::Section<base::LogSettings>& log_section() {
   using base::LogLevel;
   using base::LogSettings;
   static const auto section =
-      config::Section<LogSettings>("log", "The log: one line an event. The command line's --log-level and --log-format win.")
+      config::Section<LogSettings>("log",
+                                   "The log: one line an event. The command line's --log-level and --log-format win.")
           .choice<LogLevel>("level", &LogSettings::level,
                             {{"debug", LogLevel::debug},
                              {"info", LogLevel::info},

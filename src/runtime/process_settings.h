@@ -14,7 +14,7 @@
 namespace tribune::runtime {
 
 struct ProcessSettings {
-  std::int64_t workers = 0;                          // 0: one per core
+  std::int64_t workers = 0;  // 0: one per core
   std::chrono::milliseconds stop_delay{0};
   std::chrono::milliseconds stop_deadline{10'000};
 };
@@ -22,7 +22,7 @@ struct ProcessSettings {
 struct AdminSettings {
   std::vector<std::string> listen{"127.0.0.1:9080"};
   std::string token;
-  std::vector<std::string> names;                    // host names by which operators reach it, beside its addresses and localhost
+  std::vector<std::string> names;  // host names by which operators reach it, beside its addresses and localhost
 };
 
 const config::Section<ProcessSettings>& process_section();

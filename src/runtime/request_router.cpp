@@ -44,7 +44,8 @@ std::string with_options(std::string allow) {
 
 }  // namespace
 
-RequestRouter::RequestRouter(std::vector<Route> routes, bool for_all_sites) : routes_(std::move(routes)), for_all_sites_(for_all_sites) {
+RequestRouter::RequestRouter(std::vector<Route> routes, bool for_all_sites)
+    : routes_(std::move(routes)), for_all_sites_(for_all_sites) {
   for (std::size_t i = 0; i < routes_.size(); ++i) router_.add(routes_[i].methods, routes_[i].pattern, i);
 }
 
@@ -60,7 +61,8 @@ void RequestRouter::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exch
 
 http::Response RequestRouter::unrouted(http::Method method, const http::Router::Outcome& outcome, bool for_all_sites) {
   const auto* not_allowed = std::get_if<http::Router::MethodNotAllowed>(&outcome);
-  if (method == http::Method::options) return options_answer(not_allowed ? with_options(not_allowed->allow) : std::string(kAnyMethod), for_all_sites);
+  if (method == http::Method::options)
+    return options_answer(not_allowed ? with_options(not_allowed->allow) : std::string(kAnyMethod), for_all_sites);
   if (!not_allowed) return http::problem(http::problems::not_found, "Nothing is served at this path.");
   const auto allow = with_options(not_allowed->allow);
   auto answer = http::problem(http::problems::method_not_allowed, "This path takes " + allow + ".");

@@ -21,8 +21,8 @@ class RequestRouter {
   /// Gives the request to its handler, on the calling worker.
   void dispatch(Worker&, std::unique_ptr<net::Exchange>) const;
 
-  /// What answers a request that matched no route. OPTIONS is 204 everywhere; `for_all_sites`, a browser lets the real request
-  /// through and can read its answer, a 404 included (Fetch standard, CORS preflight).
+  /// What answers a request that matched no route. OPTIONS is 204 everywhere; `for_all_sites`, a browser lets the real
+  /// request through and can read its answer, a 404 included (Fetch standard, CORS preflight).
   static http::Response unrouted(http::Method, const http::Router::Outcome&, bool for_all_sites = true);
 
  private:

@@ -23,9 +23,9 @@
 #include "base/result.h"
 #include "config/settings.h"
 #include "http/router.h"
+#include "net/client/http_client.h"
 #include "net/event_loop.h"
 #include "net/server/exchange.h"
-#include "net/client/http_client.h"
 
 namespace tribune::runtime {
 
@@ -41,8 +41,9 @@ struct Services {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
-  const std::vector<std::unique_ptr<Worker>>& workers;   // all of them, before their threads start; post() to their loops
-  std::string_view version = {};                         // of the program
+  const std::vector<std::unique_ptr<Worker>>&
+      workers;                    // all of them, before their threads start; post() to their loops
+  std::string_view version = {};  // of the program
 };
 
 /// A handler that also sees what the route's pattern matched. Runs on the worker that took the connection.
@@ -75,10 +76,12 @@ class Role {
   /// Adds the role's members to the object of /status. Any thread.
   virtual void describe(base::json::Writer&) const = 0;
 
-  /// drain() and stop() on the main thread, while the workers run; stop() comes when the last connection is gone. The role is destroyed
-  /// on the main thread after the workers' threads have ended, so it may then destroy what was a worker's.
+  /// drain() and stop() on the main thread, while the workers run; stop() comes when the last connection is gone. The
+  /// role is destroyed on the main thread after the workers' threads have ended, so it may then destroy what was a
+  /// worker's.
   virtual void drain() {}
-  /// Stops accepting at the listeners that the role opened itself, and closes what is idle there. On the main thread, once process.stop_delay is over.
+  /// Stops accepting at the listeners that the role opened itself, and closes what is idle there. On the main thread,
+  /// once process.stop_delay is over.
   virtual void close_listeners() {}
   /// Whether the last connection of those listeners is gone. Any thread.
   virtual bool is_drained() const { return true; }
@@ -87,7 +90,7 @@ class Role {
 
 /// One line of the table of roles in app/.
 struct RoleType {
-  std::string_view name;                                        // also the name of its section
+  std::string_view name;  // also the name of its section
   void (*add_section)(config::Schema&);
   std::unique_ptr<Role> (*make)(const config::Settings&, Services&);
 };

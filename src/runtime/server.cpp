@@ -15,13 +15,19 @@ void append(std::vector<Route>& routes, std::vector<Route> more) {
   std::move(more.begin(), more.end(), std::back_inserter(routes));
 }
 
-const net::ServerSettings& front_of(const config::Settings& settings) { return settings.get<net::ServerSettings>(kFrontSection); }
-const AdminSettings& admin_of(const config::Settings& settings) { return settings.get<AdminSettings>(admin_section().name()); }
+const net::ServerSettings& front_of(const config::Settings& settings) {
+  return settings.get<net::ServerSettings>(kFrontSection);
+}
+const AdminSettings& admin_of(const config::Settings& settings) {
+  return settings.get<AdminSettings>(admin_section().name());
+}
 const net::ClientSettings& client_of(const config::Settings& settings) {
   return settings.get<net::ClientSettings>(net::client_section().name());
 }
 
-std::shared_ptr<const HostNames> admin_hosts(const AdminSettings& admin) { return std::make_shared<const HostNames>(admin.names, admin.listen); }
+std::shared_ptr<const HostNames> admin_hosts(const AdminSettings& admin) {
+  return std::make_shared<const HostNames>(admin.names, admin.listen);
+}
 
 base::Error of_role(const Role& role, base::Error error) {
   error.text = std::string(role.name()) + ": " + error.text;
@@ -51,7 +57,8 @@ Server::~Server() {
   end_threads();
 }
 
-base::Result<std::unique_ptr<Server>> Server::open(config::Settings settings, const std::vector<RoleType>& types, ServerContext tools) {
+base::Result<std::unique_ptr<Server>> Server::open(config::Settings settings, const std::vector<RoleType>& types,
+                                                   ServerContext tools) {
   std::unique_ptr<Server> server(new Server(std::move(settings), types, std::move(tools)));
   if (auto opened = server->open_roles(); !opened) return tl::unexpected(std::move(opened.error()));
   if (auto opened = server->open_listeners(); !opened) return tl::unexpected(std::move(opened.error()));
@@ -62,8 +69,8 @@ base::Result<std::unique_ptr<Server>> Server::open(config::Settings settings, co
 
 base::Status Server::open_roles() {
   std::vector<Route> front;
-  std::vector<Route> admin = admin_routes(std::make_shared<const AdminSources>(
-      AdminSources{tools_.version, workers_.size(), tools_.clock.steady_now(), tools_.clock, tools_.metrics, condition_, roles_}));
+  std::vector<Route> admin = admin_routes(std::make_shared<const AdminSources>(AdminSources{
+      tools_.version, workers_.size(), tools_.clock.steady_now(), tools_.clock, tools_.metrics, condition_, roles_}));
   for (const auto& type : types_)
     if (settings_.has(type.name)) roles_.push_back(type.make(settings_, services_));
   for (const auto& role : roles_) {
@@ -87,11 +94,15 @@ base::Status Server::open_listener(const char* name, net::ServerSettings setting
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     auto& worker = *workers_[i];
     auto& access = is_front ? front_log_ : admin_log_;
-    net::HttpServerContext context{worker.loop, tools_.clock, tools_.log, tools_.metrics, name,
-                               [this, &worker, is_front](std::unique_ptr<net::Exchange> exchange) {
-                                 dispatch(worker, std::move(exchange), is_front);
-                               },
-                               [&access](const net::AccessRecord& record) { access.record(record); }};
+    net::HttpServerContext context{worker.loop,
+                                   tools_.clock,
+                                   tools_.log,
+                                   tools_.metrics,
+                                   name,
+                                   [this, &worker, is_front](std::unique_ptr<net::Exchange> exchange) {
+                                     dispatch(worker, std::move(exchange), is_front);
+                                   },
+                                   [&access](const net::AccessRecord& record) { access.record(record); }};
     context.adds_cors_fields = is_front;
     auto bound = threads_[i]->open_server(settings, std::move(context), book, is_front);
     if (!bound) {
@@ -100,14 +111,16 @@ base::Status Server::open_listener(const char* name, net::ServerSettings setting
     }
     if (i > 0) continue;
     settings.listen = *bound;  // port 0 is settled: the other workers share the port that the first one got
-    for (const auto& address : *bound) tools_.log.info(kComponent, "listening", {{"listener", name}, {"address", address}});
+    for (const auto& address : *bound)
+      tools_.log.info(kComponent, "listening", {{"listener", name}, {"address", address}});
   }
   return {};
 }
 
 LoopWatch Server::watch_loops() {
   std::vector<LoopWatch::Post> loops;
-  for (auto& thread : threads_) loops.push_back([&loop = thread->loop()](std::function<void()> task) { loop.post(std::move(task)); });
+  for (auto& thread : threads_)
+    loops.push_back([&loop = thread->loop()](std::function<void()> task) { loop.post(std::move(task)); });
   return LoopWatch(std::move(loops));
 }
 
@@ -117,7 +130,8 @@ void Server::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, b
     return exchange->reply(http::problem(http::problems::overloaded, "Memory is spent."));
   }
   if (is_front) return front_router_->dispatch(worker, std::move(exchange));
-  if (auto refusal = refusal_of_site(exchange->request(), *admin_hosts_.get())) return exchange->reply(std::move(*refusal));
+  if (auto refusal = refusal_of_site(exchange->request(), *admin_hosts_.get()))
+    return exchange->reply(std::move(*refusal));
   if (auto refusal = gate_.refusal(exchange->request())) return exchange->reply(std::move(*refusal));
   admin_router_->dispatch(worker, std::move(exchange));
 }
@@ -125,8 +139,9 @@ void Server::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, b
 base::Status Server::reload(config::Settings next) {
   for (const auto& role : roles_)
     if (!next.has(role->name()))
-      return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
-                           "the section \"" + std::string(role->name()) + "\" is gone; a role can be left out only by a restart");
+      return base::failure(
+          base::ErrorKind::invalid_input, base::Fault::client,
+          "the section \"" + std::string(role->name()) + "\" is gone; a role can be left out only by a restart");
   for (auto role = roles_.begin(); role != roles_.end(); ++role) {
     auto taken = (*role)->reload(next);
     if (taken) continue;
@@ -145,12 +160,15 @@ base::Status Server::reload(config::Settings next) {
 /// What the process runs with is what it was opened with: a value that came and went needs no restart.
 void Server::warn_of_restart_needs(const config::Settings& next) {
   const auto warn = [&](std::string_view key) { tools_.log.warning(kComponent, "restart_needed", {{"key", key}}); };
-  const auto workers_of = [](const config::Settings& settings) { return settings.get<ProcessSettings>(process_section().name()).workers; };
+  const auto workers_of = [](const config::Settings& settings) {
+    return settings.get<ProcessSettings>(process_section().name()).workers;
+  };
   if (front_of(next).listen != front_of(opened_).listen) warn("front.listen");
   if (admin_of(next).listen != admin_of(opened_).listen) warn("admin.listen");
   if (workers_of(next) != workers_of(opened_)) warn("process.workers");
   const auto client_in_file = [](const net::ClientSettings& client) {
-    return std::tie(client.max_connections, client.max_connections_per_origin, client.keep_idle, client.max_connection_age, client.names_fresh, client.ca_file);
+    return std::tie(client.max_connections, client.max_connections_per_origin, client.keep_idle,
+                    client.max_connection_age, client.names_fresh, client.ca_file);
   };
   if (client_in_file(client_of(next)) != client_in_file(client_of(opened_))) warn(net::client_section().name());
   for (const auto& type : types_)

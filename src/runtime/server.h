@@ -19,11 +19,11 @@
 #include "config/settings.h"
 #include "runtime/access_log.h"
 #include "runtime/admin.h"
-#include "runtime/process_phase.h"
-#include "runtime/request_router.h"
 #include "runtime/loop_watch.h"
 #include "runtime/own_site.h"
+#include "runtime/process_phase.h"
 #include "runtime/process_settings.h"
+#include "runtime/request_router.h"
 #include "runtime/role.h"
 #include "runtime/signals.h"
 #include "runtime/worker_thread.h"
@@ -52,12 +52,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Takes new settings without dropping a connection, or fails and leaves the old ones in force. What cannot change while
-  /// running is said in the log.
+  /// Takes new settings without dropping a connection, or fails and leaves the old ones in force. What cannot change
+  /// while running is said in the log.
   base::Status reload(config::Settings);
 
-  /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal meanwhile makes it return at once
-  /// with that signal, while threads still run: the process must then end without unwinding.
+  /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal meanwhile makes it return at
+  /// once with that signal, while threads still run: the process must then end without unwinding.
   std::optional<int> stop(int signal);
 
   /// Of the workers' loops; valid as long as the house.
@@ -83,7 +83,7 @@ class Server {
   const ProcessSettings& process() const { return settings_.get<ProcessSettings>(process_section().name()); }
 
   config::Settings settings_;
-  const config::Settings opened_;                     // as at the start
+  const config::Settings opened_;  // as at the start
   std::vector<RoleType> types_;
   ServerContext tools_;
   ProcessPhase condition_;
@@ -92,7 +92,7 @@ class Server {
   AccessLog front_log_;
   AccessLog admin_log_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;
-  std::vector<std::unique_ptr<Worker>> workers_;      // one per thread: what roles see of it
+  std::vector<std::unique_ptr<Worker>> workers_;  // one per thread: what roles see of it
   Services services_;
   std::vector<std::unique_ptr<Role>> roles_;
   std::vector<Role*> started_;

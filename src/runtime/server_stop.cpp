@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kComponent = "runtime";
 constexpr std::chrono::milliseconds kCutDeadline{2'000};
-constexpr std::chrono::milliseconds kDrainCheck{20};   // how often roles are asked whether their own listeners are empty
+constexpr std::chrono::milliseconds kDrainCheck{20};  // how often roles are asked whether their own listeners are empty
 
 using Deadline = std::chrono::steady_clock::time_point;
 
@@ -32,7 +32,8 @@ std::optional<int> wait_until(Signals& signals, Deadline deadline, Done done) {
 
 std::optional<int> Server::stop(int signal) {
   condition_.enter(Phase::stopping);
-  tools_.log.info(kComponent, "stopping", {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
+  tools_.log.info(kComponent, "stopping",
+                  {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
   for (const auto& role : roles_) role->drain();
   if (const auto second = wait_for_delay()) return second;
   const auto deadline = from_now(process().stop_deadline);
@@ -50,7 +51,8 @@ std::optional<int> Server::wait_for_delay() {
   return wait_until(tools_.signals, from_now(process().stop_delay), [] { return false; });
 }
 
-/// The front listeners and those of the roles first; the admin listener stays open meanwhile, for whoever watches the stop.
+/// The front listeners and those of the roles first; the admin listener stays open meanwhile, for whoever watches the
+/// stop.
 std::optional<int> Server::wait_for_listeners(bool is_front, Deadline deadline) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
   for (auto& thread : threads_)

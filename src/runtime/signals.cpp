@@ -17,7 +17,8 @@ namespace {
 sigset_t awaited() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR})
+    sigaddset(&set, signal);
   return set;
 }
 
@@ -56,7 +57,8 @@ Signals::Event Signals::wait(std::optional<std::chrono::milliseconds> time) {
       return {signal == SIGTERM || signal == SIGINT ? Kind::stop : Kind::unused, signal};
     }
     std::uint64_t count = 0;
-    if (fds[1].revents && ::read(wake_fd_, &count, sizeof count) == static_cast<ssize_t>(sizeof count)) return {Kind::woken};
+    if (fds[1].revents && ::read(wake_fd_, &count, sizeof count) == static_cast<ssize_t>(sizeof count))
+      return {Kind::woken};
   }
 }
 

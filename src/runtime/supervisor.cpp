@@ -11,7 +11,7 @@
 namespace tribune::runtime {
 namespace {
 
-constexpr int kKeepEnvironment = 0;   // SIGHUP and SIGTERM are reported later
+constexpr int kKeepEnvironment = 0;  // SIGHUP and SIGTERM are reported later
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #pragma once
-// What is under way on one worker: fills that run, viewers who read along. Each member says when it is over and is destroyed
-// by a later call of the loop, so never inside its own.
+// What is under way on one worker: fills that run, viewers who read along. Each member says when it is over and is
+// destroyed by a later call of the loop, so never inside its own.
 
 #include <cstdint>
 #include <functional>

@@ -11,13 +11,16 @@ constexpr auto kEmptyCheck = 10ms;
 
 }  // namespace
 
-WorkerThread::WorkerThread(const net::ClientSettings& client, const base::Clock& clock, base::Log& log, base::Metrics& metrics)
+WorkerThread::WorkerThread(const net::ClientSettings& client, const base::Clock& clock, base::Log& log,
+                           base::Metrics& metrics)
     : client_(net::HttpClient::make(loop_, clock, log, metrics, client)) {}
 
 WorkerThread::~WorkerThread() { stop(); }
 
-base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings, net::HttpServerContext context,
-                                                                 std::shared_ptr<net::ConnectionLimits> book, bool is_front) {
+base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings,
+                                                                 net::HttpServerContext context,
+                                                                 std::shared_ptr<net::ConnectionLimits> book,
+                                                                 bool is_front) {
   auto server = net::HttpServer::open(settings, std::move(context), std::move(book));
   if (!server) return tl::unexpected(std::move(server.error()));
   auto bound = (*server)->bound();

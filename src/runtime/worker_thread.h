@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "net/event_loop.h"
 #include "net/client/http_client.h"
+#include "net/event_loop.h"
 #include "net/server/http_server.h"
 
 namespace tribune::runtime {
@@ -28,14 +28,16 @@ class WorkerThread {
   net::EventLoop& loop() { return loop_; }
   net::HttpClient& client() { return *client_; }
 
-  /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: which of the two groups of listeners it belongs to.
-  base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::HttpServerContext, std::shared_ptr<net::ConnectionLimits>,
-                                                     bool is_front);
+  /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: which of the two groups of listeners
+  /// it belongs to.
+  base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::HttpServerContext,
+                                                     std::shared_ptr<net::ConnectionLimits>, bool is_front);
   void start(std::size_t index);
 
   /// New limits, taken on the loop.
   void reconfigure(bool is_front, net::ServerSettings);
-  /// Closes the listeners of a group on the loop; `on_empty` runs there once, when their last connection is gone. One group after the other.
+  /// Closes the listeners of a group on the loop; `on_empty` runs there once, when their last connection is gone. One
+  /// group after the other.
   void drain(bool is_front, std::function<void()> on_empty);
   /// Cuts all connections on the loop, then calls `on_cut` there with how many front connections were left.
   void cut_all(std::function<void(std::size_t)> on_cut);

@@ -33,7 +33,8 @@ bool says_damaged(int code) {
          code == MDB_INCOMPATIBLE || code == MDB_PANIC;
 }
 
-/// A map takes addresses, which RLIMIT_AS may bound: then a quarter of what is left. A file that is larger already is mapped whole.
+/// A map takes addresses, which RLIMIT_AS may bound: then a quarter of what is left. A file that is larger already is
+/// mapped whole.
 std::uint64_t mappable(std::uint64_t bytes) {
   const auto use = base::Memory::of_process().look();
   if (!use || use->bound_by != base::kAddressBound) return bytes;
@@ -57,7 +58,8 @@ base::Result<Transaction> begin(MDB_env* env, unsigned flags) {
 
 base::Result<LmdbEnvironment::Opened> LmdbEnvironment::open(const EnvironmentOptions& options) {
   MDB_env* env = nullptr;
-  if (const int code = mdb_env_create(&env); code != 0) return tl::unexpected(error_of(code, "cannot create an environment"));
+  if (const int code = mdb_env_create(&env); code != 0)
+    return tl::unexpected(error_of(code, "cannot create an environment"));
   Opened opened;
   opened.environment.reset(new LmdbEnvironment(env));
   opened.environment->max_bytes_ = mappable(options.max_bytes);
@@ -78,7 +80,8 @@ base::Result<LmdbEnvironment::Opened> LmdbEnvironment::open(const EnvironmentOpt
     opened.environment.reset();
     return opened;
   }
-  if (auto begun = opened.environment->begin_tables(options, !format->has_value()); !begun) return tl::unexpected(begun.error());
+  if (auto begun = opened.environment->begin_tables(options, !format->has_value()); !begun)
+    return tl::unexpected(begun.error());
   return opened;
 }
 
@@ -114,7 +117,8 @@ base::Status LmdbEnvironment::begin_tables(const EnvironmentOptions& options, bo
       code = mdb_dbi_open(reading->get(), options.tables[i].c_str(), 0, &tables[i]);
     if (code == 0) {
       // Handles opened in a read transaction stay open only when it is committed.
-      if ((code = mdb_txn_commit(reading->release())) != 0) return tl::unexpected(error_of(code, "cannot open the tables"));
+      if ((code = mdb_txn_commit(reading->release())) != 0)
+        return tl::unexpected(error_of(code, "cannot open the tables"));
       tables_ = std::move(tables);
       return {};
     }

@@ -36,14 +36,16 @@ enum class Written { all, erasures_only, none };
 
 struct WriteOutcome {
   Written written = Written::none;
-  base::Error error;          // why not all
-  bool must_reopen = false;   // LMDB refuses further work on this handle
+  base::Error error;         // why not all
+  bool must_reopen = false;  // LMDB refuses further work on this handle
 };
 
 /// Reads from any thread; write() and what ends the object by one thread while nobody reads.
 class LmdbEnvironment {
  public:
-  struct Foreign { std::string what; };  // another format, or records without a format
+  struct Foreign {
+    std::string what;
+  };  // another format, or records without a format
   struct Opened {
     std::unique_ptr<LmdbEnvironment> environment;  // null when foreign
     Foreign foreign;

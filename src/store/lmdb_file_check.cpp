@@ -98,13 +98,15 @@ class Walker {
     if (auto wrong = locate(page, 1, at)) return wrong;
     const auto kind = static_cast<std::uint16_t>(load<std::uint16_t>(at + 10) & (kBranch | kLeaf | kOverflow | 0x28));
     const std::size_t lower = load<std::uint16_t>(at + 12), upper = load<std::uint16_t>(at + 14);
-    if ((kind != kBranch && kind != kLeaf) || lower < kPageHeader || lower > upper || upper > meta_.page_size || lower % 2 != 0)
+    if ((kind != kBranch && kind != kLeaf) || lower < kPageHeader || lower > upper || upper > meta_.page_size ||
+        lower % 2 != 0)
       return fmt::format("page {} has a damaged head", page);
     const std::size_t nodes = (lower - kPageHeader) / 2;
     if (kind == kBranch && nodes < (is_free_list ? 1u : 2u)) return fmt::format("branch page {} is empty", page);
     for (std::size_t i = 0; i < nodes; ++i) {
       const std::size_t offset = load<std::uint16_t>(at + kPageHeader + 2 * i);
-      if (offset < upper || offset + kNodeHeader > meta_.page_size) return fmt::format("page {} has a damaged node", page);
+      if (offset < upper || offset + kNodeHeader > meta_.page_size)
+        return fmt::format("page {} has a damaged node", page);
       if (auto wrong = kind == kBranch ? branch_node(page, at + offset, meta_.page_size - offset, is_free_list, depth)
                                        : leaf_node(page, at + offset, meta_.page_size - offset, is_free_list, depth))
         return wrong;
@@ -112,14 +114,16 @@ class Walker {
     return std::nullopt;
   }
 
-  std::optional<std::string> branch_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list, int depth) {
+  std::optional<std::string> branch_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list,
+                                         int depth) {
     if (kNodeHeader + load<std::uint16_t>(node + 6) > room) return fmt::format("page {} has a damaged node", page);
     const std::uint64_t child = load<std::uint16_t>(node) | std::uint64_t{load<std::uint16_t>(node + 2)} << 16 |
                                 std::uint64_t{load<std::uint16_t>(node + 4)} << 32;
     return walk(child, is_free_list, depth + 1);
   }
 
-  std::optional<std::string> leaf_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list, int depth) {
+  std::optional<std::string> leaf_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list,
+                                       int depth) {
     const std::size_t data = load<std::uint16_t>(node) | std::size_t{load<std::uint16_t>(node + 2)} << 16;
     const auto flags = load<std::uint16_t>(node + 4);
     const std::size_t key = load<std::uint16_t>(node + 6);
@@ -131,9 +135,11 @@ class Walker {
       const auto pages = (kPageHeader + data + meta_.page_size - 1) / meta_.page_size;
       const char* at = nullptr;
       if (auto wrong = locate(load<std::uint64_t>(value), pages, at)) return wrong;
-      if ((load<std::uint16_t>(at + 10) & kOverflow) == 0) return fmt::format("page {} refers to a page of another kind", page);
+      if ((load<std::uint16_t>(at + 10) & kOverflow) == 0)
+        return fmt::format("page {} refers to a page of another kind", page);
     } else if (flags & kSubData) {
-      if (data != kDbRecord || is_free_list || depth > kMaxDepth) return fmt::format("page {} has a damaged table", page);
+      if (data != kDbRecord || is_free_list || depth > kMaxDepth)
+        return fmt::format("page {} has a damaged table", page);
       return walk(load<std::uint64_t>(value + 40), false, depth + 1);
     }
     return std::nullopt;
@@ -149,7 +155,8 @@ class Walker {
 
 base::Result<std::optional<std::string>> lmdb_file_damage(const std::string& path) {
   const auto io_failure = [&](const char* what) {
-    return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
+    return base::failure(base::ErrorKind::io, base::Fault::tribune,
+                         fmt::format("{} {}: {}", what, path, std::strerror(errno)));
   };
   const base::File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd() < 0) {

@@ -1,6 +1,7 @@
 #pragma once
-// Whether a data file can be handed to LMDB. LMDB trusts its file: a page beyond the end is a SIGBUS, a wrong page header
-// an assertion. So the tree is walked here first, with every reference checked. Contents of records are not judged.
+// Whether a data file can be handed to LMDB. LMDB trusts its file: a page beyond the end is a SIGBUS, a wrong page
+// header an assertion. So the tree is walked here first, with every reference checked. Contents of records are not
+// judged.
 
 #include <optional>
 #include <string>

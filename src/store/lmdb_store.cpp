@@ -11,10 +11,10 @@
 namespace tribune::store {
 
 namespace {
-constexpr std::size_t kMaxKeyBytes = 511;              // LMDB's own bound
-constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20; // a disk that hangs must not eat the memory
-constexpr std::uint64_t kFullBatchBytes = 4ull << 20;   // written without waiting for more company
-constexpr std::chrono::seconds kRetryPause{1};          // between two tries of what must be kept
+constexpr std::size_t kMaxKeyBytes = 511;                // LMDB's own bound
+constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20;  // a disk that hangs must not eat the memory
+constexpr std::uint64_t kFullBatchBytes = 4ull << 20;    // written without waiting for more company
+constexpr std::chrono::seconds kRetryPause{1};           // between two tries of what must be kept
 
 base::Error unavailable(std::string text) {
   return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
@@ -27,8 +27,12 @@ EnvironmentOptions LmdbStore::environment_options(const StoreOptions& options) {
 
 LmdbStore::LmdbStore(const StoreOptions& options, base::Log& log, std::unique_ptr<LmdbEnvironment> environment,
                      std::unique_ptr<base::File> owner_lock, std::optional<std::string> set_aside)
-    : options_(options), log_(log), owner_lock_(std::move(owner_lock)), set_aside_(std::move(set_aside)),
-      environment_(std::move(environment)), thread_([this] { run(); }) {}
+    : options_(options),
+      log_(log),
+      owner_lock_(std::move(owner_lock)),
+      set_aside_(std::move(set_aside)),
+      environment_(std::move(environment)),
+      thread_([this] { run(); }) {}
 
 LmdbStore::~LmdbStore() {
   {
@@ -71,7 +75,8 @@ void LmdbStore::erase(std::string_view table, std::string key, OnCommitted on_co
   queue(table, Change{0, std::move(key), std::nullopt}, std::move(on_committed));
 }
 
-void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value, OnCommitted on_committed) {
+void LmdbStore::keep(std::string_view table, std::string key, std::optional<std::string> value,
+                     OnCommitted on_committed) {
   queue(table, Change{0, std::move(key), std::move(value)}, std::move(on_committed), true);
 }
 
@@ -82,7 +87,8 @@ void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_comm
     const std::lock_guard lock(mutex_);
     ++queued_;
     if (!number || change.key.empty() || change.key.size() > kMaxKeyBytes) {
-      refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false, "no such table, or a key of impossible length"},
+      refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false,
+                           "no such table, or a key of impossible length"},
                           std::move(on_committed)});
     } else if (!is_kept && waiting_bytes_ + bytes > kMaxWaitingBytes) {
       refused_.push_back({unavailable("too much waits for the disk"), std::move(on_committed)});
@@ -191,7 +197,8 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       const auto full = outcome.error;
       const std::unique_lock alone(environment_mutex_);
       outcome = environment_->write_erasures(changes);
-      const bool had_values = std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.value.has_value(); });
+      const bool had_values =
+          std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.value.has_value(); });
       if (outcome.written == Written::erasures_only && !had_values) outcome.written = Written::all;
       if (outcome.written == Written::erasures_only) outcome.error = full;
     }
@@ -200,10 +207,13 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       environment_.reset();
     }
   }
-  if (outcome.written == Written::all) report_recovery();
-  else report_failure(outcome.error, changes.size());
+  if (outcome.written == Written::all)
+    report_recovery();
+  else
+    report_failure(outcome.error, changes.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const bool done = outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
+    const bool done =
+        outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
     settle(batch[i], std::move(changes[i]), done ? base::Status{} : tl::unexpected(outcome.error));
   }
 }
@@ -211,7 +221,9 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
 void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (waiting.is_kept && !status && !change.key.empty()) {
     const std::lock_guard lock(mutex_);
-    const auto is_newer = [&](const Waiting& other) { return other.is_kept && other.change.table == change.table && other.change.key == change.key; };
+    const auto is_newer = [&](const Waiting& other) {
+      return other.is_kept && other.change.table == change.table && other.change.key == change.key;
+    };
     if (std::none_of(waiting_.begin(), waiting_.end(), is_newer))
       unwritten_.insert_or_assign({change.table, std::move(change.key)}, std::move(change.value));
   }

@@ -1,5 +1,6 @@
 #pragma once
-// The store on LMDB: a queue, one writing thread, and an environment that is opened anew when LMDB gives up on a handle.
+// The store on LMDB: a queue, one writing thread, and an environment that is opened anew when LMDB gives up on a
+// handle.
 //
 // Lifetime
 //   open       put, erase, get, scan, flush                             (any thread)
@@ -34,10 +35,12 @@ class LmdbStore final : public Store {
 
   std::optional<std::string> set_aside() const override { return set_aside_; }
   base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const override;
-  base::Status scan(std::string_view table, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  base::Status scan(std::string_view table,
+                    const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed) override;
   void erase(std::string_view table, std::string key, OnCommitted on_committed) override;
-  void keep(std::string_view table, std::string key, std::optional<std::string> value, OnCommitted on_committed) override;
+  void keep(std::string_view table, std::string key, std::optional<std::string> value,
+            OnCommitted on_committed) override;
   base::Status flush() override;
   std::uint64_t failed_batches() const override;
 
@@ -47,7 +50,7 @@ class LmdbStore final : public Store {
   struct Waiting {
     Change change;
     OnCommitted on_committed;
-    bool is_kept = false;   // tried again until it is written
+    bool is_kept = false;  // tried again until it is written
   };
   struct Refused {
     base::Error error;
@@ -70,25 +73,26 @@ class LmdbStore final : public Store {
   const std::unique_ptr<base::File> owner_lock_;
   const std::optional<std::string> set_aside_;
 
-  mutable std::shared_mutex environment_mutex_;      // shared: reading; alone: replacing or resizing the environment
-  std::unique_ptr<LmdbEnvironment> environment_;     // null while broken
+  mutable std::shared_mutex environment_mutex_;   // shared: reading; alone: replacing or resizing the environment
+  std::unique_ptr<LmdbEnvironment> environment_;  // null while broken
 
-  mutable std::mutex mutex_;                         // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
   std::condition_variable written_;
   std::vector<Waiting> waiting_;
   std::vector<Refused> refused_;
-  std::map<std::pair<std::size_t, std::string>, std::optional<std::string>> unwritten_;   // of keep(), refused by the disk, by table and key
+  std::map<std::pair<std::size_t, std::string>, std::optional<std::string>>
+      unwritten_;  // of keep(), refused by the disk, by table and key
   std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t queued_ = 0;                         // writes ever queued
-  std::uint64_t settled_ = 0;                        // writes written or failed
+  std::uint64_t queued_ = 0;   // writes ever queued
+  std::uint64_t settled_ = 0;  // writes written or failed
   std::uint64_t failed_batches_ = 0;
-  std::uint64_t reported_failures_ = 0;              // those of which a flush() has told
-  bool is_failing_ = false;                          // the last batch was not written
-  std::size_t flushes_ = 0;                          // callers in flush(): the batch does not wait for company
+  std::uint64_t reported_failures_ = 0;  // those of which a flush() has told
+  bool is_failing_ = false;              // the last batch was not written
+  std::size_t flushes_ = 0;              // callers in flush(): the batch does not wait for company
   bool closing_ = false;
 
-  std::thread thread_;                               // last: it uses all of the above
+  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace tribune::store

@@ -27,7 +27,8 @@ base::Result<std::unique_ptr<base::File>> own(const fs::path& directory) {
   auto file = std::make_unique<base::File>(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (file->fd() < 0) return tl::unexpected(io_error(fmt::format("cannot open {}: {}", path, std::strerror(errno))));
   if (::flock(file->fd(), LOCK_EX | LOCK_NB) != 0)
-    return base::failure(base::ErrorKind::conflict, base::Fault::tribune, directory.string() + " is in use by another store");
+    return base::failure(base::ErrorKind::conflict, base::Fault::tribune,
+                         directory.string() + " is in use by another store");
   return file;
 }
 
@@ -65,11 +66,13 @@ base::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, ba
     if (!wrong) {
       auto opened = LmdbEnvironment::open(LmdbStore::environment_options(options));
       if (opened && opened->environment)
-        return std::make_unique<LmdbStore>(options, log, std::move(opened->environment), std::move(*owner), std::move(aside));
+        return std::make_unique<LmdbStore>(options, log, std::move(opened->environment), std::move(*owner),
+                                           std::move(aside));
       if (!opened && opened.error().kind != base::ErrorKind::protocol) return tl::unexpected(opened.error());
       wrong = opened ? opened->foreign.what : opened.error().text;
     }
-    if (aside) return tl::unexpected(io_error("a new store in " + options.directory + " is damaged at once: " + *wrong));
+    if (aside)
+      return tl::unexpected(io_error("a new store in " + options.directory + " is damaged at once: " + *wrong));
     auto renamed = rename_aside(directory);
     if (!renamed) return tl::unexpected(renamed.error());
     aside = *renamed;

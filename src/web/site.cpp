@@ -46,7 +46,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kContent
 
 // The page may play from any node and ask any balancer, and runs no code but its own.
 constexpr std::string_view kPagePolicy =
-    "default-src 'self'; connect-src *; media-src * blob:; img-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+    "default-src 'self'; connect-src *; media-src * blob:; img-src 'self' data:; worker-src 'self' blob:; object-src "
+    "'none'; "
     "base-uri 'none'; frame-ancestors 'none'";
 
 bool is_compressible(std::string_view content_type) {
@@ -88,7 +89,8 @@ std::string_view content_type_of(std::string_view name) {
   return "application/octet-stream";
 }
 
-base::Result<std::shared_ptr<const Site>> Site::load(const fs::path& folder, const Compress& compress, const SiteLimits& limits) {
+base::Result<std::shared_ptr<const Site>> Site::load(const fs::path& folder, const Compress& compress,
+                                                     const SiteLimits& limits) {
   auto site = std::make_shared<Site>();
   std::error_code failed;
   fs::recursive_directory_iterator entry(folder, failed);
@@ -99,11 +101,14 @@ base::Result<std::shared_ptr<const Site>> Site::load(const fs::path& folder, con
     if (!bytes) return tl::unexpected(bytes.error());
     site->bytes_ += bytes->size();
     if (site->bytes_ > limits.max_bytes || site->files_.size() == limits.max_files)
-      return base::failure(ErrorKind::too_large, Fault::tribune,
-                           fmt::format("{} holds more than {} files or {} bytes", folder.string(), limits.max_files, limits.max_bytes));
+      return base::failure(
+          ErrorKind::too_large, Fault::tribune,
+          fmt::format("{} holds more than {} files or {} bytes", folder.string(), limits.max_files, limits.max_bytes));
     site->files_.emplace(path, make_file(path, std::move(*bytes), compress));
   }
-  if (failed) return base::failure(ErrorKind::io, Fault::tribune, fmt::format("cannot read {}: {}", folder.string(), failed.message()));
+  if (failed)
+    return base::failure(ErrorKind::io, Fault::tribune,
+                         fmt::format("cannot read {}: {}", folder.string(), failed.message()));
   if (!site->find("/"))
     return base::failure(ErrorKind::not_found, Fault::tribune, fmt::format("{} holds no index.html", folder.string()));
   return site;
@@ -128,14 +133,9 @@ http::Response Site::answer(const http::Request& request) const {
   response.headers.set("Cache-Control", file->cache_control);
   if (file->gzip) response.headers.set("Vary", "Accept-Encoding");
   switch (http::evaluate(request.headers, {etag, std::nullopt})) {
-    case http::Precondition::not_modified:
-      response.status = 304;
-      return response;
-    case http::Precondition::failed:
-      response.status = 412;
-      return response;
-    case http::Precondition::proceed:
-      break;
+    case http::Precondition::not_modified: response.status = 304; return response;
+    case http::Precondition::failed: response.status = 412; return response;
+    case http::Precondition::proceed: break;
   }
   response.headers.set("Content-Type", file->content_type);
   response.headers.set("X-Content-Type-Options", "nosniff");

@@ -1,6 +1,6 @@
 #pragma once
-// The files of a built web page, held in memory with what their answers need: types, validators, compressed bodies. Only
-// what stood in the folder at loading can be answered, so no path leads elsewhere.
+// The files of a built web page, held in memory with what their answers need: types, validators, compressed bodies.
+// Only what stood in the folder at loading can be answered, so no path leads elsewhere.
 
 #include <cstdint>
 #include <filesystem>
@@ -21,8 +21,8 @@ struct SiteFile {
   std::string cache_control;
   base::SharedBytes body;
   std::string etag;
-  base::SharedBytes gzip;   // null when compression does not pay
-  std::string gzip_etag;    // of the compressed representation
+  base::SharedBytes gzip;  // null when compression does not pay
+  std::string gzip_etag;   // of the compressed representation
 };
 
 /// Bounds on what is read into memory.
@@ -42,7 +42,8 @@ class Site {
   static base::Result<std::shared_ptr<const Site>> load(const std::filesystem::path& folder, const Compress&,
                                                         const SiteLimits& = {});
 
-  /// The file at a canonical request path; a path that ends with '/' names the index.html under it. Null when there is none.
+  /// The file at a canonical request path; a path that ends with '/' names the index.html under it. Null when there is
+  /// none.
   const SiteFile* find(std::string_view path) const;
 
   /// The answer to a GET or HEAD: 200, 304, or a problem.

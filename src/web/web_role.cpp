@@ -19,10 +19,11 @@ struct WebSettings {
 const config::Section<WebSettings>& web_section() {
   static const auto section =
       config::Section<WebSettings>("web", "The role that serves the viewer page.")
-          .text("folder", &WebSettings::folder,
-                "The built page: every file under it is read into memory at start and on SIGHUP. Relative to the working "
-                "directory of the process.",
-                config::check_not_empty, "not empty");
+          .text(
+              "folder", &WebSettings::folder,
+              "The built page: every file under it is read into memory at start and on SIGHUP. Relative to the working "
+              "directory of the process.",
+              config::check_not_empty, "not empty");
   return section;
 }
 
@@ -54,7 +55,8 @@ class WebRole final : public runtime::Role {
 
   void describe(base::json::Writer& out) const override {
     const auto site = current();
-    out.member("files", std::uint64_t{site ? site->files() : 0}).member("bytes", std::uint64_t{site ? site->bytes() : 0});
+    out.member("files", std::uint64_t{site ? site->files() : 0})
+        .member("bytes", std::uint64_t{site ? site->bytes() : 0});
   }
 
  private:
@@ -66,7 +68,8 @@ class WebRole final : public runtime::Role {
   base::Status load(const std::string& folder) {
     auto loaded = Site::load(folder, net::gzip);
     if (!loaded) return tl::unexpected(loaded.error());
-    log_.info(kComponent, "page_loaded", {{"folder", folder}, {"files", (*loaded)->files()}, {"bytes", (*loaded)->bytes()}});
+    log_.info(kComponent, "page_loaded",
+              {{"folder", folder}, {"files", (*loaded)->files()}, {"bytes", (*loaded)->bytes()}});
     const std::lock_guard lock(mutex_);
     site_.swap(*loaded);
     return {};
@@ -74,7 +77,7 @@ class WebRole final : public runtime::Role {
 
   std::string folder_;
   base::Log& log_;
-  mutable std::mutex mutex_;                // guards the pointer
+  mutable std::mutex mutex_;  // guards the pointer
   std::shared_ptr<const Site> site_;
 };
 

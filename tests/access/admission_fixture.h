@@ -42,7 +42,9 @@ struct Gate {
     if (store) REQUIRE(admission->load(*store));
   }
 
-  access::Decision ask(std::string_view lane = "", std::string_view channel = "main") { return ask({.channel = channel, .lane = lane}); }
+  access::Decision ask(std::string_view lane = "", std::string_view channel = "main") {
+    return ask({.channel = channel, .lane = lane});
+  }
   access::Decision ask(const access::Visitor& visitor) { return admission->decide(visitor, nullptr, idle); }
   access::Decision show(const access::TicketClaim& ticket, std::string_view channel = "main") {
     return admission->decide({.channel = channel}, &ticket, idle);

@@ -1,5 +1,5 @@
-// Invariants over random interleavings that need more than one queue: limits of nodes while viewers move, kills at any moment, and the
-// told waiting time against the one that came.
+// Invariants over random interleavings that need more than one queue: limits of nodes while viewers move, kills at any
+// moment, and the told waiting time against the one that came.
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,8 @@ struct Nodes {
   }
 
   std::size_t at(std::string_view node) const {
-    return static_cast<std::size_t>(std::count_if(watching.begin(), watching.end(), [&](const auto& entry) { return entry.second == node; }));
+    return static_cast<std::size_t>(
+        std::count_if(watching.begin(), watching.end(), [&](const auto& entry) { return entry.second == node; }));
   }
   bool is_exceeded() const { return at("a") > 2 || at("b") > 3 || at("c") > 3 || at("a") + at("b") > 4; }
 
@@ -47,7 +48,8 @@ struct Nodes {
 
   void take(const access::Decision& decision, SessionId of_ticket = 0) {
     if (const auto* granted = std::get_if<access::Granted>(&decision)) watching[granted->session] = granted->node;
-    if (const auto* queued = std::get_if<access::Queued>(&decision); queued && of_ticket == 0) waiting.push_back(queued->ticket);
+    if (const auto* queued = std::get_if<access::Queued>(&decision); queued && of_ticket == 0)
+      waiting.push_back(queued->ticket);
   }
 
   void poll() {
@@ -76,8 +78,10 @@ struct Nodes {
 
   void step() {
     switch (random() % 8) {
-      case 0: case 1: take(gate.ask(visitor())); break;
-      case 2: case 3: poll(); break;
+      case 0:
+      case 1: take(gate.ask(visitor())); break;
+      case 2:
+      case 3: poll(); break;
       case 4: move(); break;
       case 5: leave(); break;
       default: gate.pass(100ms * (random() % 20));
@@ -92,7 +96,8 @@ struct Nodes {
 
 }  // namespace
 
-TEST_CASE("However viewers come, wait, move and leave, no node and no group gets more than its limit, and no room leaks") {
+TEST_CASE(
+    "However viewers come, wait, move and leave, no node and no group gets more than its limit, and no room leaks") {
   std::size_t let_in_later = 0;
   for (unsigned seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
@@ -105,10 +110,12 @@ TEST_CASE("However viewers come, wait, move and leave, no node and no group gets
     }
     for (const auto& [id, node] : nodes.watching) nodes.gate.admission->release(id);
     nodes.watching.clear();
-    nodes.gate.pass(300s);   // tickets that were called and not claimed, too
+    nodes.gate.pass(300s);  // tickets that were called and not claimed, too
     std::map<std::string, int> let_in;
     for (const auto& place : kPlaces)
-      for (int i = 0; i < 5; ++i) let_in[std::string(place.node)] += nodes.gate.is_granted(nodes.gate.ask({.channel = "main", .group = place.group, .node = place.node}));
+      for (int i = 0; i < 5; ++i)
+        let_in[std::string(place.node)] +=
+            nodes.gate.is_granted(nodes.gate.ask({.channel = "main", .group = place.group, .node = place.node}));
     CHECK(let_in["a"] == 2);
     CHECK(let_in["b"] == 2);
     CHECK(let_in["c"] == 3);
@@ -120,7 +127,10 @@ namespace {
 
 /// A crowd whose Admission is killed now and then. Its members go on with what they have: a session or a ticket.
 struct KilledCrowd {
-  explicit KilledCrowd(unsigned seed) : random(seed), directory(std::filesystem::temp_directory_path() / ("tribune-crowd-" + base::random_id(12))) { begin(); }
+  explicit KilledCrowd(unsigned seed)
+      : random(seed), directory(std::filesystem::temp_directory_path() / ("tribune-crowd-" + base::random_id(12))) {
+    begin();
+  }
   ~KilledCrowd() {
     end();
     std::filesystem::remove_all(directory);
@@ -131,7 +141,9 @@ struct KilledCrowd {
     gate->clock.advance(24h * ++runs);
     gate->settings.max_sessions = kLimit;
     gate->settings.reservation = 5s;
-    auto opened = store::Store::open({directory.string(), {access::kAccessTables.begin(), access::kAccessTables.end()}, 1ull << 26, 1ms, "test 1"}, gate->log);
+    auto opened = store::Store::open(
+        {directory.string(), {access::kAccessTables.begin(), access::kAccessTables.end()}, 1ull << 26, 1ms, "test 1"},
+        gate->log);
     REQUIRE(opened);
     store = std::move(*opened);
     gate->open({{"main", 5}}, store.get());
@@ -148,8 +160,10 @@ struct KilledCrowd {
 
   void arrive() {
     const auto decision = gate->ask();
-    if (gate->is_granted(decision)) watching.push_back(gate->granted(decision));
-    else if (gate->is_queued(decision)) waiting.push_back(gate->ticket(decision));
+    if (gate->is_granted(decision))
+      watching.push_back(gate->granted(decision));
+    else if (gate->is_queued(decision))
+      waiting.push_back(gate->ticket(decision));
   }
 
   /// Five seconds in which everybody asks as told, those behind first.
@@ -172,7 +186,8 @@ struct KilledCrowd {
       }
       waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
     }
-    if (!let_in.empty() && !left.empty()) overtaken += *std::max_element(let_in.begin(), let_in.end()) > *std::min_element(left.begin(), left.end());
+    if (!let_in.empty() && !left.empty())
+      overtaken += *std::max_element(let_in.begin(), let_in.end()) > *std::min_element(left.begin(), left.end());
     REQUIRE(store->flush());
     gate->pass(5s);
     REQUIRE(store->flush());
@@ -224,27 +239,40 @@ TEST_CASE("Kills at any moment end no viewer, lose no place, turn no order round
   }
 }
 
-TEST_CASE("The waiting time that a ticket is told is within a fifth of the one that comes, while the outflow is steady") {
+TEST_CASE(
+    "The waiting time that a ticket is told is within a fifth of the one that comes, while the outflow is steady") {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);
     Gate gate(100);
     gate.idle = 1h;
-    struct Watching { SessionId session; base::SteadyTime until; };
-    struct Waiting { TicketClaim ticket; std::optional<base::SteadyTime> told_at; std::chrono::seconds told{0}; base::SteadyTime asks; };
+    struct Watching {
+      SessionId session;
+      base::SteadyTime until;
+    };
+    struct Waiting {
+      TicketClaim ticket;
+      std::optional<base::SteadyTime> told_at;
+      std::chrono::seconds told{0};
+      base::SteadyTime asks;
+    };
     std::vector<Watching> watching;
     std::vector<Waiting> waiting;
     const auto stay = [&] { return std::chrono::milliseconds{15'000 + random() % 30'000}; };
     const auto now = [&] { return gate.clock.steady_now(); };
     for (int i = 0; i < 1'000; ++i) {
       const auto decision = gate.ask();
-      if (gate.is_granted(decision)) watching.push_back({gate.granted(decision), now() + stay()});
-      else waiting.push_back({gate.ticket(decision), std::nullopt, {}, now() + std::chrono::milliseconds{random() % 10'000}});
+      if (gate.is_granted(decision))
+        watching.push_back({gate.granted(decision), now() + stay()});
+      else
+        waiting.push_back(
+            {gate.ticket(decision), std::nullopt, {}, now() + std::chrono::milliseconds{random() % 10'000}});
     }
     std::vector<double> errors;
     for (int tick = 0; tick < 6'000 && !waiting.empty(); ++tick) {
       gate.pass(100ms);
-      std::erase_if(watching, [&](const Watching& one) { return one.until <= now() && gate.admission->release(one.session); });
+      std::erase_if(watching,
+                    [&](const Watching& one) { return one.until <= now() && gate.admission->release(one.session); });
       for (auto one = waiting.begin(); one != waiting.end();) {
         const bool asks = one->asks <= now();
         if (asks) one->asks = now() + 2s;

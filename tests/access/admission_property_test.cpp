@@ -1,5 +1,5 @@
-// Invariants over random interleavings: whatever happens in whatever order, no limit is exceeded, the line is first come, first
-// served, nobody loses a place within the lease, no room leaks, and lanes get their shares.
+// Invariants over random interleavings: whatever happens in whatever order, no limit is exceeded, the line is first
+// come, first served, nobody loses a place within the lease, no room leaks, and lanes get their shares.
 
 #include <algorithm>
 #include <atomic>
@@ -27,7 +27,8 @@ TEST_CASE("5,000 arrivals at once from many threads never make more than 1,000 s
         (Gate::is_granted(decision) ? let_in : waiting) += 1;
         const auto now = gate.admission->sessions();
         auto before = most.load();
-        while (now > before && !most.compare_exchange_weak(before, now)) {}
+        while (now > before && !most.compare_exchange_weak(before, now)) {
+        }
       }
     });
   }
@@ -94,7 +95,7 @@ struct Crowd {
   struct Waiting {
     TicketClaim ticket;
     base::SteadyTime heard;
-    bool is_faithful;   // asks as it is told
+    bool is_faithful;  // asks as it is told
   };
 
   void arrive() {
@@ -143,16 +144,25 @@ struct Crowd {
   void step() {
     const auto before = gate.admission->sessions();
     switch (random() % 12) {
-      case 0: case 1: case 2: case 3: arrive(); break;
-      case 4: case 5: leave(); break;
-      case 6: if (!waiting.empty()) poll(random() % waiting.size()); break;
+      case 0:
+      case 1:
+      case 2:
+      case 3: arrive(); break;
+      case 4:
+      case 5: leave(); break;
+      case 6:
+        if (!waiting.empty()) poll(random() % waiting.size());
+        break;
       case 7: gate.clock.step_wall(random() % 2 ? 1h : -1h); break;
       case 8: gate.admission->set_drill("", {.is_closed = random() % 3 == 0}); break;
-      case 9: if (random() % 8 == 0) change_limit(); break;
+      case 9:
+        if (random() % 8 == 0) change_limit();
+        break;
       default: second();
     }
     const auto now = gate.admission->sessions();
-    if (now > before && now > static_cast<std::size_t>(limit)) ++exceeded;   // a lowered limit ends nobody, but lets nobody in
+    if (now > before && now > static_cast<std::size_t>(limit))
+      ++exceeded;  // a lowered limit ends nobody, but lets nobody in
   }
 
   Gate gate;
@@ -201,7 +211,7 @@ TEST_CASE("Tickets are called in the order in which they were given, whatever ha
         if (Gate::is_queued(decision)) {
           tickets.push_back(gate.ticket(decision));
         } else {
-          CHECK(claimed == tickets.size());   // nobody walks past those who wait
+          CHECK(claimed == tickets.size());  // nobody walks past those who wait
           watching.push_back(gate.granted(decision));
         }
       }
@@ -238,7 +248,8 @@ TEST_CASE("Lanes of any weights get their shares while all of them wait") {
     gate.settings.max_sessions = 3;
     std::map<std::string, std::size_t> served;
     std::int64_t shares = 0;
-    for (const auto* name : {"a", "b", "c"}) gate.settings.lanes.push_back({name, static_cast<std::int64_t>(1 + random() % 9)});
+    for (const auto* name : {"a", "b", "c"})
+      gate.settings.lanes.push_back({name, static_cast<std::int64_t>(1 + random() % 9)});
     for (const auto& lane : gate.settings.lanes) shares += lane.share;
     gate.open();
     std::vector<std::pair<std::string, TicketClaim>> waiting;

@@ -27,7 +27,9 @@ struct Server {
   Admission& begin(std::int64_t max_sessions) {
     gate = std::make_unique<Gate>();
     gate->clock.advance(24h * runs++);
-    auto opened = store::Store::open({directory.string(), {access::kAccessTables.begin(), access::kAccessTables.end()}, 1ull << 26, 1ms, "test 1"}, gate->log);
+    auto opened = store::Store::open(
+        {directory.string(), {access::kAccessTables.begin(), access::kAccessTables.end()}, 1ull << 26, 1ms, "test 1"},
+        gate->log);
     REQUIRE(opened);
     store = std::move(*opened);
     gate->settings.max_sessions = max_sessions;
@@ -35,7 +37,7 @@ struct Server {
     return *gate->admission;
   }
   void end() {
-    store.reset();   // commits what is queued, before the Admission that it calls
+    store.reset();  // commits what is queued, before the Admission that it calls
     gate.reset();
   }
   /// What was queued for the disk is there.
@@ -68,7 +70,8 @@ TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the w
   gate = server.gate.get();
   const auto newcomer = gate->ticket(gate->ask());
   CHECK(newcomer.number > waiting.back().number);
-  for (const auto id : watching) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
+  for (const auto id : watching)
+    CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
   for (int i = 5; i-- > 0;) CHECK(gate->is_queued(gate->show(waiting[static_cast<std::size_t>(i)])));
   CHECK(gate->queued(gate->show(waiting[4])).ahead == 4);
   for (int i = 0; i < 20; ++i) {
@@ -225,7 +228,7 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
   SUBCASE("refused") {
     begin(access::AccountRule::refuse);
     gate = server.gate.get();
-    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) == DenyReason::account_full);   // before they were heard
+    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) == DenyReason::account_full);  // before they were heard
     CHECK(gate->is_granted(gate->ask()));
     CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::known);
     CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::known);
@@ -233,7 +236,7 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
     REQUIRE(gate->refusal(third) == DenyReason::account_full);
     CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
     CHECK(gate->admission->release(tv));
-    CHECK(gate->is_queued(gate->ask(device("Tablet", 302))));   // a device may watch that the disk had not seen
+    CHECK(gate->is_queued(gate->ask(device("Tablet", 302))));  // a device may watch that the disk had not seen
     gate->pass(20s);
     CHECK(gate->is_granted(gate->ask(device("Tablet", 322))));
   }
@@ -277,9 +280,11 @@ TEST_CASE("After a kill no more watch than before it, however many tokens of ses
 
   server.begin(10);
   gate = server.gate.get();
-  for (const auto id : hoarded) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
+  for (const auto id : hoarded)
+    CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
   CHECK(gate->admission->sessions() == 10);
-  for (const auto id : watching) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
+  for (const auto id : watching)
+    CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
   CHECK(gate->is_queued(gate->ask()));
   gate->pass(9s);
   CHECK(gate->admission->sessions() == 10);
@@ -289,8 +294,10 @@ TEST_CASE("After a kill no more watch than before it, however many tokens of ses
 
 TEST_CASE("After a kill the limit of every scope counts who watched there") {
   Server server;
-  const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"}, at_b{.channel = "main", .group = "arena", .node = "b"};
-  const auto limits = R"({"channels":{"main":{"max_sessions":4}},"groups":{"arena":{"max_sessions":3}},"nodes":{"a":{"max_sessions":2},"b":{"max_traffic_mbps":6}}})";
+  const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"},
+      at_b{.channel = "main", .group = "arena", .node = "b"};
+  const auto limits =
+      R"({"channels":{"main":{"max_sessions":4}},"groups":{"arena":{"max_sessions":3}},"nodes":{"a":{"max_sessions":2},"b":{"max_traffic_mbps":6}}})";
   server.begin(100);
   REQUIRE(server.gate->admission->change_limits(limits));
   auto* gate = server.gate.get();
@@ -302,13 +309,17 @@ TEST_CASE("After a kill the limit of every scope counts who watched there") {
 
   server.begin(100);
   gate = server.gate.get();
-  const auto back = [&](const access::Visitor& visitor) { return gate->admission->renew(gate->clock.wall_now().time_since_epoch().count() | 1, visitor, 10s); };
-  CHECK(back(at_b) == Admission::Renewal::lapsed);                              // its traffic is full by the one who moved there
-  CHECK(back(at_a) == Admission::Renewal::adopted);                             // a session that the disk had not seen
+  const auto back = [&](const access::Visitor& visitor) {
+    return gate->admission->renew(gate->clock.wall_now().time_since_epoch().count() | 1, visitor, 10s);
+  };
+  CHECK(back(at_b) == Admission::Renewal::lapsed);   // its traffic is full by the one who moved there
+  CHECK(back(at_a) == Admission::Renewal::adopted);  // a session that the disk had not seen
   gate->clock.advance(1ms);
-  CHECK(back(at_a) == Admission::Renewal::lapsed);                              // the node is full
-  CHECK(back({.channel = "main", .group = "city", .node = "c"}) == Admission::Renewal::lapsed);   // and so is the channel
-  for (const auto id : {stays, moves, other}) CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
+  CHECK(back(at_a) == Admission::Renewal::lapsed);  // the node is full
+  CHECK(back({.channel = "main", .group = "city", .node = "c"}) ==
+        Admission::Renewal::lapsed);  // and so is the channel
+  for (const auto id : {stays, moves, other})
+    CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
 }
 
 TEST_CASE("After a kill each address's sessions count again, and what had ended for being shared stays so") {
@@ -321,7 +332,9 @@ TEST_CASE("After a kill each address's sessions count again, and what had ended 
     server.gate->admission->configure(server.gate->settings, {{"main", 5}});
     return server.gate.get();
   };
-  const auto from = [](std::string_view client) { return access::Visitor{.channel = "main", .client = client, .network = 1}; };
+  const auto from = [](std::string_view client) {
+    return access::Visitor{.channel = "main", .client = client, .network = 1};
+  };
   auto* gate = begin();
   const auto first = gate->granted(gate->ask(from("192.0.2.1"))), second = gate->granted(gate->ask(from("192.0.2.1")));
   const auto other = gate->granted(gate->ask(from("192.0.2.2"))), shared = gate->granted(gate->ask(from("192.0.2.3")));
@@ -332,11 +345,13 @@ TEST_CASE("After a kill each address's sessions count again, and what had ended 
 
   gate = begin();
   CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
-  CHECK(gate->admission->renew(77, from("192.0.2.1"), 1h) == Admission::Renewal::lapsed);   // a session that the disk had not seen
+  CHECK(gate->admission->renew(77, from("192.0.2.1"), 1h) ==
+        Admission::Renewal::lapsed);  // a session that the disk had not seen
   CHECK(gate->admission->renew(78, from("192.0.2.2"), 1h) == Admission::Renewal::adopted);
   CHECK(gate->refusal(gate->ask(from("192.0.2.2"))) == DenyReason::too_many_sessions);
   CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::ended);
-  for (const auto id : {first, second, other}) CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
+  for (const auto id : {first, second, other})
+    CHECK(gate->admission->renew(id, {.channel = "main"}, 1h) == Admission::Renewal::known);
   CHECK(gate->admission->release(first));
   CHECK(gate->is_granted(gate->ask(from("192.0.2.1"))));
   CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
@@ -353,7 +368,8 @@ TEST_CASE("A session that was stopped, and one whose place another device took, 
   server.end();
   server.begin(5);
   CHECK(server.gate->admission->renew(stopped, {.channel = "main"}, 10s) == Admission::Renewal::ended);
-  CHECK(server.gate->admission->renew(unseen, {.channel = "main"}, 10s) == Admission::Renewal::adopted);   // nobody has its token
+  CHECK(server.gate->admission->renew(unseen, {.channel = "main"}, 10s) ==
+        Admission::Renewal::adopted);  // nobody has its token
   CHECK(server.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
 
@@ -366,7 +382,7 @@ TEST_CASE("A long idle time goes on after a kill, and ends when it would have en
   CHECK(server.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);
   server.settle();
   server.end();
-  server.begin(5);   // a day later
+  server.begin(5);  // a day later
   server.gate->pass(60s);
   CHECK(server.gate->admission->sessions() == 1);
   server.gate->clock.advance(6h);

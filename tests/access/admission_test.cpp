@@ -120,7 +120,7 @@ TEST_CASE("Who is silent for the lease is stepped over; who comes back before th
     gate.admission->renew(watching, {.channel = "main"}, 10s);
     gate.show(there);
   }
-  CHECK(gate.queued(gate.show(there)).ahead == 0);   // two of them are silent
+  CHECK(gate.queued(gate.show(there)).ahead == 0);  // two of them are silent
   CHECK(gate.queued(gate.show(back)).ahead == 0);
   CHECK(gate.queued(gate.show(there)).ahead == 1);
   gate.admission->release(watching);
@@ -133,7 +133,7 @@ TEST_CASE("Who is silent for the lease is stepped over; who comes back before th
 TEST_CASE("On a machine that started less than a lease ago nobody who waits counts as silent") {
   Gate gate;
   gate.settings.max_sessions = 1;
-  gate.settings.refresh = 100min;   // the lease is longer than the steady clock has run
+  gate.settings.refresh = 100min;  // the lease is longer than the steady clock has run
   gate.open();
   REQUIRE(gate.clock.steady_now() == base::SteadyTime{});
   const auto first = gate.granted(gate.ask());
@@ -199,7 +199,8 @@ TEST_CASE("A lowered limit ends nobody, and the room of those who leave is given
   for (int i = 0; i < 3; ++i) watching.push_back(gate.granted(gate.ask()));
   const auto waiting = gate.ticket(gate.ask());
   REQUIRE(gate.admission->change_limits(R"({"max_sessions":1})"));
-  for (const auto id : watching) CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
+  for (const auto id : watching)
+    CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
   gate.admission->release(watching[0]);
   gate.admission->release(watching[1]);
   CHECK(gate.is_queued(gate.show(waiting)));
@@ -270,15 +271,16 @@ TEST_CASE("What the nodes measure replaces the prediction of sessions that have 
     gate.pass(1s);
     gate.admission->measured({"stadium", "a", 30, {{"main", 30}}});
   }
-  CHECK(gate.is_granted(gate.ask()));   // 30 measured and 5 predicted
-  gate.pass(10s);                       // the node is silent
+  CHECK(gate.is_granted(gate.ask()));  // 30 measured and 5 predicted
+  gate.pass(10s);                      // the node is silent
   CHECK(gate.is_queued(gate.ask()));
 }
 
 TEST_CASE("A full node keeps back those who would watch there, and nobody else") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":2}}})"));
-  const access::Visitor at_a{.channel = "main", .group = "stadium", .node = "a"}, in_city{.channel = "main", .group = "city", .node = "b"};
+  const access::Visitor at_a{.channel = "main", .group = "stadium", .node = "a"},
+      in_city{.channel = "main", .group = "city", .node = "b"};
   const auto watching = gate.granted(gate.ask(at_a));
   const auto held = gate.ticket(gate.ask(at_a));
   gate.pass(1s);
@@ -313,7 +315,8 @@ TEST_CASE("Who finds the first node full watches at the next one with room, and 
   const auto third = gate.ticket(gate.ask(visitor));
   gate.pass(1s);
   CHECK(gate.is_queued(gate.admission->decide(visitor, &third, gate.idle)));
-  CHECK(gate.is_granted(gate.ask({.channel = "main", .group = "other", .node = "d"})));   // who goes elsewhere does not wait for them
+  CHECK(gate.is_granted(
+      gate.ask({.channel = "main", .group = "other", .node = "d"})));  // who goes elsewhere does not wait for them
   gate.admission->release(gate.granted(second));
   const auto called = gate.admission->decide(visitor, &third, gate.idle);
   REQUIRE(gate.is_granted(called));
@@ -324,7 +327,8 @@ TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it,
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
   const std::vector<access::AccountPlace> both{{"", "a"}, {"", "b"}};
-  const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"}, anywhere{.channel = "main", .node = "a", .others = both};
+  const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"},
+      anywhere{.channel = "main", .node = "a", .others = both};
   const auto in_a = gate.granted(gate.ask(at_a)), in_b = gate.granted(gate.ask(at_b));
   const auto first = gate.ticket(gate.ask(anywhere));
   gate.pass(1s);
@@ -341,10 +345,11 @@ TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it,
 
 TEST_CASE("A ticket whose node is gone is called for the node that its holder may use now") {
   Gate gate(100);
-  REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":0},"b":{"max_sessions":0},"c":{"max_sessions":1}}})"));
+  REQUIRE(gate.admission->change_limits(
+      R"({"nodes":{"a":{"max_sessions":0},"b":{"max_sessions":0},"c":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"};
   const auto before = gate.ticket(gate.ask(at_a));
-  gate.pass(1s);                                        // its turn came, and it stands aside
+  gate.pass(1s);  // its turn came, and it stands aside
   CHECK(gate.is_queued(gate.admission->decide(at_b, &before, gate.idle)));
   const std::vector<access::AccountPlace> also_c{{"", "c"}};
   const auto called = gate.admission->decide({.channel = "main", .node = "b", .others = also_c}, &before, gate.idle);
@@ -356,16 +361,18 @@ TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes a
   Gate gate(100);
   CHECK(gate.admission->place_limits() == nullptr);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":5}}})"));
-  const auto at_a = gate.granted(gate.ask({.channel = "main", .node = "a"})), in_city = gate.granted(gate.ask({.channel = "main", .group = "city", .node = "b"}));
+  const auto at_a = gate.granted(gate.ask({.channel = "main", .node = "a"})),
+             in_city = gate.granted(gate.ask({.channel = "main", .group = "city", .node = "b"}));
   CHECK_FALSE(gate.admission->move(in_city, {.node = "a"}, false));
-  CHECK(gate.admission->move(in_city, {.group = "city", .node = "c"}, false));   // the group is the same: it needs no more room there
+  CHECK(gate.admission->move(in_city, {.group = "city", .node = "c"},
+                             false));  // the group is the same: it needs no more room there
   gate.pass(100ms);
   const auto limits = gate.admission->place_limits();
   REQUIRE(limits);
   CHECK(limits->is_full({"", "a"}));
   CHECK(limits->is_limited({"city", "c"}));
   CHECK_FALSE(limits->is_full({"city", "c"}));
-  CHECK(gate.admission->move(in_city, {.node = "a"}, true));                     // its node died: nobody who watches is ended
+  CHECK(gate.admission->move(in_city, {.node = "a"}, true));  // its node died: nobody who watches is ended
   gate.admission->release(at_a);
   CHECK(gate.is_queued(gate.ask({.channel = "main", .node = "a"})));
   gate.admission->reset_limits();
@@ -382,7 +389,8 @@ TEST_CASE("A session that was away comes back only where a node has room") {
   CHECK(gate.admission->renew(away, {.channel = "main"}, gate.idle) == access::Admission::Renewal::unplaced);
   CHECK(gate.admission->renew(away, at_a, gate.idle) == access::Admission::Renewal::lapsed);
   const std::vector<access::AccountPlace> others{{"", "b"}};
-  CHECK(gate.admission->renew(away, {.channel = "main", .node = "a", .others = others}, gate.idle) == access::Admission::Renewal::adopted);
+  CHECK(gate.admission->renew(away, {.channel = "main", .node = "a", .others = others}, gate.idle) ==
+        access::Admission::Renewal::adopted);
   CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);
 }
 
@@ -403,7 +411,9 @@ TEST_CASE("One device more than the account may have is refused, naming those th
   Gate gate;
   gate.settings.max_sessions_per_account = 2;
   gate.open();
-  const auto ask = [&](std::string_view device) { return gate.ask({.channel = "main", .account = "ann", .device = device}); };
+  const auto ask = [&](std::string_view device) {
+    return gate.ask({.channel = "main", .account = "ann", .device = device});
+  };
   const auto tv = gate.granted(ask("TV"));
   CHECK(gate.is_granted(ask("Phone")));
   const auto third = ask("Tablet");
@@ -436,7 +446,8 @@ TEST_CASE("Lanes share what becomes free by their weights, and none starves") {
   gate.open();
   auto watching = gate.granted(gate.ask());
   std::deque<access::TicketClaim> general, paid;
-  for (int i = 0; i < 100; ++i) general.push_back(gate.ticket(gate.ask("general"))), paid.push_back(gate.ticket(gate.ask("paid")));
+  for (int i = 0; i < 100; ++i)
+    general.push_back(gate.ticket(gate.ask("general"))), paid.push_back(gate.ticket(gate.ask("paid")));
   int from_general = 0;
   for (int i = 0; i < 80; ++i) {
     gate.admission->release(watching);
@@ -474,7 +485,7 @@ TEST_CASE("Who came before the opening gets a place by lot, once; who comes late
   CHECK(places.size() == 50);
   CHECK(*places.begin() == 1);
   CHECK(*places.rbegin() == 50);
-  CHECK(gate.queued(gate.show(late)).ahead == 49);   // one is called
+  CHECK(gate.queued(gate.show(late)).ahead == 49);  // one is called
   const auto first = lottery.number_at(1);
   CHECK(gate.is_granted(gate.show(early[first - 1])));
 }
@@ -487,7 +498,7 @@ TEST_CASE("The wait is told from the measured outflow, and not told before there
   std::deque<access::TicketClaim> waiting;
   for (int i = 0; i < 400; ++i) waiting.push_back(gate.ticket(gate.ask()));
   CHECK_FALSE(gate.queued(gate.show(waiting.back())).eta);
-  for (int second = 0; second < 60; ++second) {   // two a second
+  for (int second = 0; second < 60; ++second) {  // two a second
     for (int i = 0; i < 2; ++i) gate.admission->release(watching.front()), watching.pop_front();
     gate.pass(1s);
     for (int i = 0; i < 2; ++i) watching.push_back(gate.granted(gate.show(waiting.front()))), waiting.pop_front();

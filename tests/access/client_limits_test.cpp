@@ -12,8 +12,8 @@
 using namespace tribune;
 using namespace tribune::testing;
 using access::Admission;
-using access::SessionNetworks;
 using access::DenyReason;
+using access::SessionNetworks;
 using access::SharingRule;
 using Hearing = access::SessionNetworks::Hearing;
 using Renewal = access::Admission::Renewal;
@@ -37,16 +37,17 @@ TEST_CASE("Networks of a session are counted for the length of a hand-over, from
   CHECK(heard.hear(4, at(3s), rule) == Hearing::beyond_again);
   CHECK(heard.hear(1, at(50s), rule) == Hearing::fine);
   CHECK(heard.hear(3, at(60s), rule) == Hearing::beyond_again);
-  CHECK(heard.hear(3, at(61s), rule) == Hearing::fine);   // 2 was silent for so long
+  CHECK(heard.hear(3, at(61s), rule) == Hearing::fine);  // 2 was silent for so long
   CHECK(heard.hear(2, at(62s), rule) == Hearing::beyond);
   CHECK(heard.hear(3, at(63s), rule) == Hearing::fine);
-  CHECK(heard.hear(2, at(111s), rule) == Hearing::fine);   // 1 was
+  CHECK(heard.hear(2, at(111s), rule) == Hearing::fine);  // 1 was
   CHECK(heard.hear(1, at(112s), rule) == Hearing::beyond_again);
 }
 
 TEST_CASE("A viewer who goes from network to network one after the other is never beyond") {
   SessionNetworks heard;
-  for (std::uint32_t network = 1; network < 1'000; ++network) CHECK(heard.hear(network, at(network * 30s), {4, 120s}) == Hearing::fine);
+  for (std::uint32_t network = 1; network < 1'000; ++network)
+    CHECK(heard.hear(network, at(network * 30s), {4, 120s}) == Hearing::fine);
   for (int i = 0; i < 100; ++i) CHECK(heard.hear(999, at(29'970s + i * 1h), {1, 120s}) == Hearing::fine);
 }
 
@@ -60,7 +61,7 @@ TEST_CASE("One address takes no more than its sessions, and others are not kept 
   REQUIRE(gate.refusal(refused) == DenyReason::too_many_sessions);
   CHECK(std::get<access::Refused>(refused).come_back > 0s);
   CHECK(gate.is_granted(gate.ask(from("192.0.2.2"))));
-  CHECK(gate.is_granted(gate.ask(from(""))));   // of a network that is not counted
+  CHECK(gate.is_granted(gate.ask(from(""))));  // of a network that is not counted
   CHECK(gate.admission->release(ids[0]));
   CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
   CHECK(gate.metrics.scrape().find("tribune_access_address_full_total 1") != std::string::npos);
@@ -69,7 +70,9 @@ TEST_CASE("One address takes no more than its sessions, and others are not kept 
   for (int i = 0; i < 10; ++i) CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
 }
 
-TEST_CASE("A session that lapsed does not come back around its address's limit, even where nothing else is limited and memory is full") {
+TEST_CASE(
+    "A session that lapsed does not come back around its address's limit, even where nothing else is limited and "
+    "memory is full") {
   Gate gate;
   gate.settings.max_sessions_per_address = 2;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);
@@ -91,12 +94,16 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   const auto other = gate.granted(gate.ask(from("192.0.2.8")));
   const auto full = gate.ticket(gate.ask(from("192.0.2.1")));
   const auto next = gate.ticket(gate.ask(from("192.0.2.2")));
-  const auto renew = [&](access::SessionId id) { CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Renewal::known); };
+  const auto renew = [&](access::SessionId id) {
+    CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Renewal::known);
+  };
   // The address has its session by the time that the ticket is called.
   gate.admission->release(leaves);
   gate.admission->release(other);
   gate.pass(100ms);
-  const auto show = [&](const access::TicketClaim& ticket, std::string_view client) { return gate.admission->decide(from(client), &ticket, 1h); };
+  const auto show = [&](const access::TicketClaim& ticket, std::string_view client) {
+    return gate.admission->decide(from(client), &ticket, 1h);
+  };
   CHECK_FALSE(gate.refusal(show(full, "192.0.2.1")).has_value());
   const auto watching = full.session;
   renew(watching);
@@ -106,7 +113,7 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   gate.pass(100ms);
   int refusals = 0;
   for (int i = 0; i < 20 && refusals < 10; ++i) {
-    refusals += gate.refusal(show(late, "192.0.2.1")) == DenyReason::too_many_sessions;   // it moved to the full address
+    refusals += gate.refusal(show(late, "192.0.2.1")) == DenyReason::too_many_sessions;  // it moved to the full address
     gate.pass(5s);
     renew(watching);
   }
@@ -139,7 +146,9 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
     CHECK(gate.admission->renew(id, on(2), 1h) == Renewal::known);
     return id;
   };
-  const auto renew = [&](access::SessionId id, std::uint32_t network) { return gate.admission->renew(id, on(network), 1h); };
+  const auto renew = [&](access::SessionId id, std::uint32_t network) {
+    return gate.admission->renew(id, on(network), 1h);
+  };
   SUBCASE("logged") {
     const auto id = begin(SharingRule::log);
     for (std::uint32_t network = 3; network < 50; ++network) CHECK(renew(id, network) == Renewal::known);
@@ -153,9 +162,9 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
     CHECK(renew(id, 1) == Renewal::known);
     CHECK(renew(id, 3) == Renewal::shared);
     gate.pass(1s);
-    CHECK(renew(id, 3) == Renewal::known);   // a hand-over is over
+    CHECK(renew(id, 3) == Renewal::known);  // a hand-over is over
     CHECK(renew(id, 2) == Renewal::shared);
-    CHECK(renew(id, 0) == Renewal::known);   // a network that is not known
+    CHECK(renew(id, 0) == Renewal::known);  // a network that is not known
   }
   SUBCASE("ended") {
     const auto id = begin(SharingRule::end);
@@ -173,13 +182,15 @@ TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no ad
   gate.open();
   std::mt19937 random(7);
   const auto any = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
-  const std::vector<std::string> addresses{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"};
-  std::map<access::SessionId, std::size_t> watching;              // where each was opened
-  std::vector<std::pair<access::SessionId, std::size_t>> left;    // whose token is still there
+  const std::vector<std::string> addresses{"192.0.2.1", "192.0.2.2", "192.0.2.3",
+                                           "192.0.2.4", "192.0.2.5", "192.0.2.6"};
+  std::map<access::SessionId, std::size_t> watching;            // where each was opened
+  std::vector<std::pair<access::SessionId, std::size_t>> left;  // whose token is still there
   std::vector<std::pair<access::TicketClaim, std::size_t>> tickets;
   const auto on_decision = [&](const access::Decision& decision, std::size_t address) {
     if (const auto* granted = std::get_if<access::Granted>(&decision)) watching.emplace(granted->session, address);
-    if (const auto* queued = std::get_if<access::Queued>(&decision); queued && queued->is_new) tickets.emplace_back(queued->ticket, address);
+    if (const auto* queued = std::get_if<access::Queued>(&decision); queued && queued->is_new)
+      tickets.emplace_back(queued->ticket, address);
   };
   for (int step = 0; step < 20'000; ++step) {
     const auto address = any(addresses.size());
@@ -189,7 +200,7 @@ TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no ad
       case 1:
         if (!tickets.empty()) {
           const auto& [ticket, first] = tickets[any(tickets.size())];
-          const auto at = any(4) == 0 ? address : first;   // some move
+          const auto at = any(4) == 0 ? address : first;  // some move
           on_decision(gate.admission->decide(from(addresses[at]), &ticket, 1h), at);
         }
         break;
@@ -219,5 +230,5 @@ TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no ad
     REQUIRE(watching.size() == gate.admission->sessions());
     REQUIRE(watching.size() <= 12);
   }
-  CHECK(left.size() > 30);   // ids are drawn by chance, and with them who leaves: some 90 to 110
+  CHECK(left.size() > 30);  // ids are drawn by chance, and with them who leaves: some 90 to 110
 }

@@ -20,7 +20,7 @@ TEST_CASE("A session that is over is remembered until its time, and a little lon
   PastSessions past(metrics);
   past.end(1, 10'000);
   past.away(2, 20'000);
-  past.away(1, 30'000);   // it stays ended
+  past.away(1, 30'000);  // it stays ended
   CHECK(past.is_ended(1));
   CHECK_FALSE(past.is_away(1, 5'000));
   CHECK(past.is_away(2, 20'000));
@@ -50,7 +50,8 @@ TEST_CASE("What is over stays so over a restart, and damaged records do no harm"
   const auto directory = std::filesystem::temp_directory_path() / ("tribune-past-" + base::random_id(12));
   base::Log log{quiet()};
   const auto open = [&] {
-    auto opened = store::Store::open({directory.string(), {std::string(access::kPastTable)}, 1ull << 24, 1ms, "test 1"}, log);
+    auto opened =
+        store::Store::open({directory.string(), {std::string(access::kPastTable)}, 1ull << 24, 1ms, "test 1"}, log);
     REQUIRE(opened);
     return std::move(*opened);
   };
@@ -87,7 +88,9 @@ TEST_CASE("What is over stays so over a restart, and damaged records do no harm"
 }
 
 TEST_CASE("A session's record reads as it was written, and a damaged one reads as nothing") {
-  const SessionRecord whole{"main", "arena", "a", std::string("\0\xff ann", 6), "Ann's TV in the kitchen", 1'700'000'000, 1'700'000'010, 10, 5'000, ~0ull};
+  const SessionRecord whole{
+      "main", "arena", "a",  std::string("\0\xff ann", 6), "Ann's TV in the kitchen", 1'700'000'000, 1'700'000'010,
+      10,     5'000,   ~0ull};
   const SessionRecord least{.channel = "main"};
   for (const auto& record : {whole, least}) {
     const auto text = to_text(record);
@@ -99,8 +102,9 @@ TEST_CASE("A session's record reads as it was written, and a damaged one reads a
       CHECK((!cut || *cut != record));
     }
   }
-  for (const auto* damaged : {"", "2 1 1 1 1 1 main - - - ", "1 -1 1 1 1 1 main - - - ", "1 1 1 1 1 x main - - - ", "1 1 1 1 1 1 - - - - ",
-                              "1 1 1 1 1 1 main - - xyz ", "1 9999999999999 1 1 1 1 main - - - "})
+  for (const auto* damaged :
+       {"", "2 1 1 1 1 1 main - - - ", "1 -1 1 1 1 1 main - - - ", "1 1 1 1 1 x main - - - ", "1 1 1 1 1 1 - - - - ",
+        "1 1 1 1 1 1 main - - xyz ", "1 9999999999999 1 1 1 1 main - - - "})
     CHECK_FALSE(access::session_record(damaged));
 }
 
@@ -129,16 +133,18 @@ TEST_CASE("A token is good for its lifetime, and half of it after its last use; 
   const access::Visitor replayed{.channel = "main", .opened = opened - 14'401};
   CHECK(gate.admission->renew(7, replayed, gate.idle) == Admission::Renewal::expired);
 
-  live(long_time, 600min, opened);   // long after its token would have expired
+  live(long_time, 600min, opened);  // long after its token would have expired
   CHECK(gate.admission->renew(shortly, visitor, gate.idle) == Admission::Renewal::expired);
-  sleep(140min);                     // its release came in between
+  sleep(140min);  // its release came in between
   CHECK(gate.admission->renew(long_time, visitor, gate.idle) == Admission::Renewal::adopted);
   live(long_time, 40min, opened);
   sleep(180min);
   CHECK(gate.admission->renew(long_time, visitor, gate.idle) == Admission::Renewal::expired);
 }
 
-TEST_CASE("A ticket whose turn is over is good for as long as a token, and one whose turn is to come for as long as it takes") {
+TEST_CASE(
+    "A ticket whose turn is over is good for as long as a token, and one whose turn is to come for as long as it "
+    "takes") {
   Gate gate(1);
   gate.settings.token_lifetime = 1h;
   gate.settings.refresh = 10min;
@@ -162,14 +168,15 @@ TEST_CASE("A ticket whose turn is over is good for as long as a token, and one w
   }
   gate.clock.advance(20min);
   gate.pass(1s);
-  CHECK(gate.is_granted(gate.show(ticket)));   // nobody has its place
+  CHECK(gate.is_granted(gate.show(ticket)));  // nobody has its place
   gate.pass(12s);
   gate.clock.advance(40min);
   gate.pass(1s);
   CHECK(gate.refusal(gate.show(ticket)) == access::DenyReason::ticket_expired);
 }
 
-TEST_CASE("At the bound of what is kept in memory no session comes back around a limit, and without limits all are served") {
+TEST_CASE(
+    "At the bound of what is kept in memory no session comes back around a limit, and without limits all are served") {
   Gate gate;
   gate.settings.max_sessions = 100;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);

@@ -33,7 +33,8 @@ TEST_CASE("Channels beyond the bound share one series, and their sessions add up
   base::ManualClock clock;
   base::Metrics metrics;
   access::Sessions sessions(clock, metrics, 100, std::make_shared<base::ChannelLabels>(2));
-  for (int i = 0; i < 20; ++i) REQUIRE(sessions.insert(static_cast<access::SessionId>(i + 1), "c" + std::to_string(i), 10s));
+  for (int i = 0; i < 20; ++i)
+    REQUIRE(sessions.insert(static_cast<access::SessionId>(i + 1), "c" + std::to_string(i), 10s));
   const auto text = metrics.scrape();
   CHECK(lines_with(text, "tribune_access_sessions{") == 3);
   CHECK(text.find("tribune_access_sessions{channel=\"other\"} 18") != std::string::npos);

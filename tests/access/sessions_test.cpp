@@ -74,7 +74,7 @@ TEST_CASE("A session whose time is cut short goes within it, unless it is renewe
   for (const auto id : {*leaves, *is_back, *is_old}) CHECK(h.sessions.shorten(id, 5s));
   CHECK(h.sessions.extend(*is_back, 30s));
   h.clock.advance(4s);
-  CHECK(h.sweep() == std::set{*is_old});   // its time is never made longer
+  CHECK(h.sweep() == std::set{*is_old});  // its time is never made longer
   h.clock.advance(2s);
   CHECK(h.sweep() == std::set{*leaves});
   h.clock.advance(26s);
@@ -151,7 +151,8 @@ TEST_CASE("Many threads never hold more sessions than the bound, and the count c
         }
         const auto now = sessions.count();
         auto before = most.load();
-        while (now > before && !most.compare_exchange_weak(before, now)) {}
+        while (now > before && !most.compare_exchange_weak(before, now)) {
+        }
       }
     });
   }

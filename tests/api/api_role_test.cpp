@@ -10,11 +10,13 @@ using namespace tribune;
 
 namespace {
 
-config::Settings settings(const std::string& api, const std::string& channels = R"([{"id":"demo","source":"http://o/index.m3u8"}])") {
+config::Settings settings(const std::string& api,
+                          const std::string& channels = R"([{"id":"demo","source":"http://o/index.m3u8"}])") {
   config::Schema schema;
   schema.add(contracts::event_section(), config::Presence::required);
   api::role_type().add_section(schema);
-  auto outcome = schema.read(R"({"event":{"keys":[{"id":"k","secret":"0123456789abcdef"}],"channels":)" + channels + R"(},"api":)" + api + "}");
+  auto outcome = schema.read(R"({"event":{"keys":[{"id":"k","secret":"0123456789abcdef"}],"channels":)" + channels +
+                             R"(},"api":)" + api + "}");
   REQUIRE(outcome.settings);
   return *outcome.settings;
 }
@@ -32,20 +34,28 @@ std::vector<std::unique_ptr<runtime::Worker>> only(const runtime::Worker& worker
 
 struct Server {
   base::ManualClock clock;
-  base::Log log{[] { base::LogSettings s; s.level = base::LogLevel::off; return s; }()};
+  base::Log log{[] {
+    base::LogSettings s;
+    s.level = base::LogLevel::off;
+    return s;
+  }()};
   base::Metrics metrics;
   net::EventLoop loop;
   NoClient client;
   runtime::Worker worker{0, loop, client};
   std::vector<std::unique_ptr<runtime::Worker>> workers = only(worker);
   runtime::Services services{clock, log, metrics, workers, "1.2.3"};
-  std::unique_ptr<runtime::Role> role = api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}]})"), services);
+  std::unique_ptr<runtime::Role> role =
+      api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}]})"), services);
 
   http::Response get(std::string_view path, http::Headers headers = {}) {
     const auto answered = std::make_shared<runtime::Answered>();
     for (auto& route : role->front_routes())
       if (route.pattern == path)
-        route.handler(worker, std::make_unique<runtime::FakeExchange>(runtime::request_of(http::Method::get, std::string(path), std::move(headers)), answered), {});
+        route.handler(worker,
+                      std::make_unique<runtime::FakeExchange>(
+                          runtime::request_of(http::Method::get, std::string(path), std::move(headers)), answered),
+                      {});
     REQUIRE(answered->response);
     return *answered->response;
   }
@@ -96,8 +106,9 @@ TEST_CASE("A reload changes what the API lists") {
 TEST_CASE("Wrong API settings are refused with their key") {
   config::Schema schema;
   api::role_type().add_section(schema);
-  for (const std::string wrong : {R"({"caches":[{"id":"a","url":"http://a"},{"id":"a","url":"http://b"}]})", R"({"caches":[{"id":"a"}]})",
-                                  R"({"balancer_url":"live.example"})", R"({"caches":[{"id":"a","url":"http://a/x/"}]})"}) {
+  for (const std::string wrong :
+       {R"({"caches":[{"id":"a","url":"http://a"},{"id":"a","url":"http://b"}]})", R"({"caches":[{"id":"a"}]})",
+        R"({"balancer_url":"live.example"})", R"({"caches":[{"id":"a","url":"http://a/x/"}]})"}) {
     CAPTURE(wrong);
     CHECK_FALSE(schema.read(R"({"api":)" + wrong + "}").settings);
   }

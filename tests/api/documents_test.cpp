@@ -1,5 +1,5 @@
-#include "api/access_client.h"
 #include "api/documents.h"
+#include "api/access_client.h"
 
 #include <algorithm>
 #include <set>
@@ -102,7 +102,8 @@ TEST_CASE("An app's request names its channel, and nothing that only the balance
   CHECK(made->pass == "t");
   CHECK(made->client == "192.0.2.7");
   CHECK(contracts::access_request_from_json(contracts::to_json(*made)) == *made);
-  for (const auto* bad : {"", "[]", R"({})", R"({"channel":1})", R"({"channel":"demo","lane":"vip"})", R"({"channel":"demo","account":"a"})"}) {
+  for (const auto* bad : {"", "[]", R"({})", R"({"channel":1})", R"({"channel":"demo","lane":"vip"})",
+                          R"({"channel":"demo","account":"a"})"}) {
     CAPTURE(bad);
     request.body = bad;
     CHECK_FALSE(access_request(request, {}));
@@ -129,7 +130,8 @@ TEST_CASE("Only who shows the operator's token speaks for an account") {
   CHECK(made->device == "TV");
   CHECK(made->client == "198.51.100.9");
   CHECK(made->lane == "paid");
-  for (const auto* bad : {R"({"channel":"demo","device":"TV"})", R"({"channel":"demo","account":"ann","client":"near"})"}) {
+  for (const auto* bad :
+       {R"({"channel":"demo","device":"TV"})", R"({"channel":"demo","account":"ann","client":"near"})"}) {
     request.body = bad;
     CHECK(refused(base::ErrorKind::invalid_input));
   }
@@ -142,7 +144,8 @@ TEST_CASE("Only who shows the operator's token speaks for an account") {
 TEST_CASE("A session's report names caches, and says something") {
   http::Request request;
   request.client = "192.0.2.7";
-  request.body = R"({"gone":"stadium","cache":"city","reachable":[{"receipt":"k1.abc","rtt_ms":2.5},{"receipt":"k1.def","rtt_ms":null}]})";
+  request.body =
+      R"({"gone":"stadium","cache":"city","reachable":[{"receipt":"k1.abc","rtt_ms":2.5},{"receipt":"k1.def","rtt_ms":null}]})";
   const auto made = session_report(request);
   REQUIRE(made);
   CHECK(made->action == contracts::AccessRequest::Action::report);
@@ -150,8 +153,9 @@ TEST_CASE("A session's report names caches, and says something") {
   CHECK(made->cache == "city");
   CHECK(made->receipts == "k1.abc:2.500,k1.def");
   CHECK(contracts::access_request_from_json(contracts::to_json(*made)) == *made);
-  for (const auto* bad : {"", "[]", R"({})", R"({"gone":""})", R"({"gone":"A B"})", R"({"gone":"a","pass":"x"})", R"({"reachable":{}})", R"({"reachable":[1]})",
-                          R"({"reachable":[{"receipt":"a:1"}]})", R"({"reachable":[{"receipt":"a","rtt_ms":60000}]})"}) {
+  for (const auto* bad : {"", "[]", R"({})", R"({"gone":""})", R"({"gone":"A B"})", R"({"gone":"a","pass":"x"})",
+                          R"({"reachable":{}})", R"({"reachable":[1]})", R"({"reachable":[{"receipt":"a:1"}]})",
+                          R"({"reachable":[{"receipt":"a","rtt_ms":60000}]})"}) {
     CAPTURE(bad);
     request.body = bad;
     CHECK_FALSE(session_report(request));
@@ -172,7 +176,8 @@ TEST_CASE("What the API answers has the members that its schema requires") {
   const auto& schemas = *document.find("components")->find("schemas");
   const auto channels = parsed(channels_document(two_channels(), settings));
   const auto caches = parsed(caches_document(settings));
-  for (const auto& [schema, value] : {std::pair{"Channel", &channels.find("channels")->array[0]}, {"Cache", &caches.find("caches")->array[0]}}) {
+  for (const auto& [schema, value] :
+       {std::pair{"Channel", &channels.find("channels")->array[0]}, {"Cache", &caches.find("caches")->array[0]}}) {
     const auto& required = schemas.find(schema)->find("required")->array;
     CHECK(required.size() == value->object.size());
     for (const auto& name : required) CHECK(value->find(name.string) != nullptr);

@@ -47,11 +47,13 @@ TEST_CASE("a configuration without a role is refused with the names of the roles
   CHECK(problems.find("balancer, cache_node, api, web") != std::string::npos);
 }
 
-TEST_CASE("the front door is required") { CHECK(problems_of(R"({"api": {}})").find("front: is required") != std::string::npos); }
+TEST_CASE("the front door is required") {
+  CHECK(problems_of(R"({"api": {}})").find("front: is required") != std::string::npos);
+}
 
 TEST_CASE("a misspelt section is answered with the one that was meant") {
-  CHECK(problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}, "balancr": {}})").find("f:1:40: balancr: is not a known key; did you mean \"balancer\"?") !=
-        std::string::npos);
+  CHECK(problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}, "balancr": {}})")
+            .find("f:1:40: balancr: is not a known key; did you mean \"balancer\"?") != std::string::npos);
 }
 
 TEST_CASE("a file that cannot be read, or is no configuration by its size, is an error with its name") {

@@ -10,13 +10,17 @@ using namespace tribune::app;
 namespace {
 
 std::string report_of(const std::string& sections) {
-  const auto settings = settings_of({"f", R"({"event": {"keys": [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}]},
-      "balancer": {"state_dir": "s", "nodes": [])" + sections});
+  const auto settings =
+      settings_of({"f", R"({"event": {"keys": [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}]},
+      "balancer": {"state_dir": "s", "nodes": [])" +
+                            sections});
   REQUIRE_MESSAGE(settings, settings.error());
   return trust_report(*settings);
 }
 
-bool says(const std::string& report, const std::string& line) { return report.find("trusts  " + line + "\n") != std::string::npos; }
+bool says(const std::string& report, const std::string& line) {
+  return report.find("trusts  " + line + "\n") != std::string::npos;
+}
 
 }  // namespace
 

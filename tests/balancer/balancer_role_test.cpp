@@ -17,12 +17,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-config::Schema::Outcome read(const std::string& keys, const std::string& channels, const std::string& nodes, const std::string& directory) {
+config::Schema::Outcome read(const std::string& keys, const std::string& channels, const std::string& nodes,
+                             const std::string& directory) {
   config::Schema schema;
   schema.add(contracts::event_section(), config::Presence::defaulted);
   balancer::role_type().add_section(schema);
-  return schema.read(R"({"event":{"keys":)" + keys + R"(,"channels":)" + channels + R"(},"balancer":{"state_dir":")" + directory +
-                     R"(","nodes":)" + nodes + "}}");
+  return schema.read(R"({"event":{"keys":)" + keys + R"(,"channels":)" + channels + R"(},"balancer":{"state_dir":")" +
+                     directory + R"(","nodes":)" + nodes + "}}");
 }
 
 const std::string kKeys = R"([{"id":"k1","secret":"a secret of 32 bytes for testing"}])";
@@ -48,7 +49,7 @@ struct Server {
   }();
   runtime::Services services{clock, log, metrics, workers, "1.2.3"};
   std::unique_ptr<runtime::Role> role = balancer::role_type().make(settings(), services);
-  net::Timer waits;                // the loop's
+  net::Timer waits;  // the loop's
   std::thread thread;
 
   Server() {
@@ -81,7 +82,8 @@ struct Server {
       const auto path = request.path;
       const auto routed = router.match(request.method, path);
       if (const auto* match = std::get_if<http::Router::Match>(&routed)) {
-        routes[match->route].handler(*workers[0], std::make_unique<test::FakeExchange>(std::move(request), outcome), match->parameters);
+        routes[match->route].handler(*workers[0], std::make_unique<test::FakeExchange>(std::move(request), outcome),
+                                     match->parameters);
       }
       handled.set_value();
     });
@@ -99,7 +101,8 @@ struct Server {
     request.method = http::Method::post;
     request.path = contracts::heartbeat_path("stadium");
     request.body = contracts::to_json(h);
-    request.headers.add(contracts::kSignatureHeader, contracts::sign_body(test::one_key(), "POST " + request.path, request.body, clock.wall_now()));
+    request.headers.add(contracts::kSignatureHeader,
+                        contracts::sign_body(test::one_key(), "POST " + request.path, request.body, clock.wall_now()));
     return send(role->front_routes(), std::move(request));
   }
 

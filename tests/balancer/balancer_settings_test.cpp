@@ -37,7 +37,8 @@ TEST_CASE("A balancer needs a place for its state; the rest has defaults") {
 }
 
 TEST_CASE("Every setting of the balancer is read") {
-  const auto outcome = read(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a:1"},{"id":"b"}],"node_timeout":"3s","session_idle":"1s",
+  const auto outcome = read(
+      R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a:1"},{"id":"b"}],"node_timeout":"3s","session_idle":"1s",
       "max_sessions":10,"direct_players":["My"],"origin":{"connect_timeout":"100ms","first_byte_timeout":"200ms","low_speed_window":"300ms",
       "low_speed_bytes":5,"total_timeout":"400ms","allow_special_addresses":false,"first_answer":"500ms","multivariant_age":"2s","media_look":"0s","max_waiting":6}})");
   REQUIRE(outcome.settings);
@@ -63,8 +64,10 @@ TEST_CASE("Every setting of the balancer is read") {
 }
 
 TEST_CASE("Wrong balancers are refused with their key") {
-  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" stands twice") != std::string::npos);
-  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") != std::string::npos);
+  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" stands twice") !=
+        std::string::npos);
+  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") !=
+        std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"A b"}]})").find("balancer.nodes[0].id") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"url":"http://a"}]})").find("balancer.nodes[0]") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","node_timeout":"1ms"})").find("balancer.node_timeout") != std::string::npos);

@@ -16,13 +16,17 @@ inline hls::Playlist playlist_of(std::string_view text) {
 }
 
 /// A live media playlist: segments "{name}{msn}.ts" of 2 s, MSNs [first, end).
-inline std::string live_text(std::int64_t first, std::int64_t end, const std::string& name = "seg", const std::string& tags = "") {
-  std::string text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" + tags;
+inline std::string live_text(std::int64_t first, std::int64_t end, const std::string& name = "seg",
+                             const std::string& tags = "") {
+  std::string text =
+      "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" +
+      tags;
   for (auto msn = first; msn < end; ++msn) text += "#EXTINF:2.0,\n" + name + std::to_string(msn) + ".ts\n";
   return text;
 }
 
-inline hls::Playlist live(std::int64_t first, std::int64_t end, const std::string& name = "seg", const std::string& tags = "") {
+inline hls::Playlist live(std::int64_t first, std::int64_t end, const std::string& name = "seg",
+                          const std::string& tags = "") {
   return playlist_of(live_text(first, end, name, tags));
 }
 

@@ -91,7 +91,8 @@ struct Scene {
   std::unique_ptr<Sources> sources;
   std::thread thread;
 
-  explicit Scene(const std::string& id = base::random_id(8)) : folder(std::filesystem::temp_directory_path() / ("sources-" + id)) {
+  explicit Scene(const std::string& id = base::random_id(8))
+      : folder(std::filesystem::temp_directory_path() / ("sources-" + id)) {
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, first.loop, first.client}));
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{1, second.loop, second.client}));
     services = std::make_unique<runtime::Services>(runtime::Services{clock, log, metrics, workers});
@@ -126,13 +127,14 @@ struct Scene {
     contracts::Channel channel;
     channel.id = id;
     channel.source = source;
-    channel.stale_time = 0ms;   // what is old is fetched again inside get()
+    channel.stale_time = 0ms;  // what is old is fetched again inside get()
     channels.push_back(channel);
   }
   void configure(const std::string& key = "k1") {
     auto event = std::make_shared<contracts::Event>();
     event->channels = channels;
-    sources->configure(event, std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{key, "0123456789abcdef", std::nullopt}}));
+    sources->configure(
+        event, std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{key, "0123456789abcdef", std::nullopt}}));
   }
   /// The answer, however long it takes; the deadlines of sources stand still with the clock.
   base::Result<PlaylistAnswer> get(const std::string& channel, const std::string& path, const std::string& query = "") {
@@ -152,7 +154,8 @@ struct Scene {
   }
 };
 
-inline const std::string kMain = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/a.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv/a.m3u8?q=2\n";
+inline const std::string kMain =
+    "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/a.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv/a.m3u8?q=2\n";
 
 inline void publish(Origin& origin, const std::string& base = "http://o/live/") {
   origin.set(base + "main.m3u8", kMain);

@@ -10,8 +10,8 @@
 
 #include "balancer/node_push/snapshot_hold.h"
 #include "balancer/sessions/player_capabilities.h"
-#include "balancer/viewer/playlist_request_flow.h"
 #include "balancer/tables.h"
+#include "balancer/viewer/playlist_request_flow.h"
 #include "contracts/keys.h"
 #include "contracts/link.h"
 
@@ -22,7 +22,7 @@ struct Outcome {
   std::optional<http::Response> response;
   net::AccessLogNote note;
   std::function<void()> gone;
-  bool is_open = true;             // the exchange still exists
+  bool is_open = true;  // the exchange still exists
 
   std::string body() const {
     REQUIRE(response);
@@ -31,12 +31,15 @@ struct Outcome {
     return "";
   }
   int status() const { return response ? response->status : 0; }
-  std::string header(std::string_view name) const { return std::string(response ? response->headers.first(name).value_or("") : ""); }
+  std::string header(std::string_view name) const {
+    return std::string(response ? response->headers.first(name).value_or("") : "");
+  }
 };
 
 class FakeExchange final : public net::Exchange {
  public:
-  FakeExchange(http::Request request, std::shared_ptr<Outcome> outcome) : request_(std::move(request)), outcome_(std::move(outcome)) {}
+  FakeExchange(http::Request request, std::shared_ptr<Outcome> outcome)
+      : request_(std::move(request)), outcome_(std::move(outcome)) {}
   ~FakeExchange() override { outcome_->is_open = false; }
   const http::Request& request() const override { return request_; }
   void reply(http::Response response) override {
@@ -64,7 +67,9 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
   bool is_multivariant() const override { return multivariant_; }
   std::int64_t first_msn() const override { return first_; }
   std::int64_t next_msn() const override { return next_; }
-  std::chrono::milliseconds target_duration() const override { return std::chrono::milliseconds{multivariant_ ? 0 : 6'000}; }
+  std::chrono::milliseconds target_duration() const override {
+    return std::chrono::milliseconds{multivariant_ ? 0 : 6'000};
+  }
   bool ended() const override { return ended_; }
   base::WallTime confirmed_at() const override { return {}; }
   std::shared_ptr<const balancer::Rendered> render(const balancer::LinkPins& pins) const override {
@@ -105,7 +110,8 @@ struct Stage {
   balancer::SessionPins pins{clock, metrics};
   balancer::RoutingFiles files{clock, log, metrics};
   balancer::SessionRouter router{clock, log, nodes, files, admission};
-  std::shared_ptr<balancer::RenderedPlaylists> texts = std::make_shared<balancer::RenderedPlaylists>(clock, metrics, balancer::kRenderedBytes);
+  std::shared_ptr<balancer::RenderedPlaylists> texts =
+      std::make_shared<balancer::RenderedPlaylists>(clock, metrics, balancer::kRenderedBytes);
   balancer::Slates slates{clock, log, metrics, texts};
   balancer::SlateTransitions turns{clock, metrics};
   balancer::SteeringHandler steering{clock, metrics, router, pins, admission, view};
@@ -114,14 +120,15 @@ struct Stage {
   // What the sources say; a playlist that is not here is unknown, one that is null waits for later.
   std::map<std::string, balancer::SnapshotPtr> playlists;
   std::vector<balancer::OnPlaylist> waiting;
-  std::vector<std::string> asked;                 // "channel path?query"
+  std::vector<std::string> asked;  // "channel path?query"
   bool is_stale = false;
-  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};   // of the next publish()
-  std::optional<balancer::BlockingReload> want;   // of every question that is answered
+  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};  // of the next publish()
+  std::optional<balancer::BlockingReload> want;                         // of every question that is answered
 
-  balancer::PlaylistRequestFlow flow{{clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
-                              [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
-                             1};
+  balancer::PlaylistRequestFlow flow{
+      {clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
+       [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
+      1};
 
   Stage() {
     nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, std::chrono::milliseconds{1'800});
@@ -132,8 +139,10 @@ struct Stage {
 
   void publish() {
     auto event = std::make_shared<contracts::Event>();
-    for (const auto& [id, links] : {std::pair<std::string, contracts::LinksMode>{"demo", contracts::LinksMode::automatic},
-                                    {"direct", contracts::LinksMode::direct}, {"redirect", contracts::LinksMode::redirect}}) {
+    for (const auto& [id, links] :
+         {std::pair<std::string, contracts::LinksMode>{"demo", contracts::LinksMode::automatic},
+          {"direct", contracts::LinksMode::direct},
+          {"redirect", contracts::LinksMode::redirect}}) {
       contracts::Channel channel;
       channel.id = id;
       channel.links = links;
@@ -148,16 +157,21 @@ struct Stage {
   }
 
   balancer::Asking ask(runtime::Worker&, const balancer::PlaylistQuestion& question, balancer::OnPlaylist on_answer) {
-    asked.push_back(std::string(question.channel) + " " + std::string(question.path) + "?" + std::string(question.query));
+    asked.push_back(std::string(question.channel) + " " + std::string(question.path) + "?" +
+                    std::string(question.query));
     const auto found = playlists.find(std::string(question.path));
-    if (found == playlists.end()) on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no such playlist"));
-    else if (!found->second) waiting.push_back(std::move(on_answer));
-    else on_answer(balancer::PlaylistAnswer{found->second, is_stale, false, want});
+    if (found == playlists.end())
+      on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no such playlist"));
+    else if (!found->second)
+      waiting.push_back(std::move(on_answer));
+    else
+      on_answer(balancer::PlaylistAnswer{found->second, is_stale, false, want});
     return {};
   }
 
   /// GET of a target at the balancer; the routes are the role's.
-  std::shared_ptr<Outcome> get(const std::string& target, http::Headers headers = {}, http::Method method = http::Method::get) {
+  std::shared_ptr<Outcome> get(const std::string& target, http::Headers headers = {},
+                               http::Method method = http::Method::get) {
     http::Request request;
     request.method = method;
     const auto mark = target.find('?');
@@ -174,8 +188,10 @@ struct Stage {
     REQUIRE(match);
     auto outcome = std::make_shared<Outcome>();
     auto exchange = std::make_unique<FakeExchange>(std::move(request), outcome);
-    if (match->route == 0) flow.open(worker, std::move(exchange), match->parameters);
-    else flow.within(worker, std::move(exchange), match->parameters);
+    if (match->route == 0)
+      flow.open(worker, std::move(exchange), match->parameters);
+    else
+      flow.within(worker, std::move(exchange), match->parameters);
     return outcome;
   }
 
@@ -206,13 +222,13 @@ struct Stage {
   }
   double metric(const std::string& line) {
     const auto text = metrics.scrape();
-    const auto at = text.find("\n" + line + " ");   // not its HELP
+    const auto at = text.find("\n" + line + " ");  // not its HELP
     return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 2));
   }
   std::int64_t sequence = 0;
-  std::string address;   // of who asks
+  std::string address;  // of who asks
 };
 
-inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};   // gets direct links
+inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};  // gets direct links
 
 }  // namespace tribune::test

@@ -10,7 +10,8 @@
 
 namespace tribune::test {
 
-inline balancer::NodeState node(const std::string& id, balancer::NodeCondition condition = balancer::NodeCondition::up) {
+inline balancer::NodeState node(const std::string& id,
+                                balancer::NodeCondition condition = balancer::NodeCondition::up) {
   balancer::NodeState state;
   state.address = std::make_shared<balancer::NodeAddress>(balancer::NodeAddress{id, "http://" + id});
   state.condition = condition;

@@ -5,7 +5,8 @@
 using namespace tribune::base;
 
 TEST_CASE("a parsed value knows where in the text it stood") {
-  const std::string_view text = "{\n  // a comment with \"quotes\"\n  \"a\": 12,\n  \"b\": [true, {\"c\": \"x\"}] /* end */\n}";
+  const std::string_view text =
+      "{\n  // a comment with \"quotes\"\n  \"a\": 12,\n  \"b\": [true, {\"c\": \"x\"}] /* end */\n}";
   const auto value = json::parse(text, {.comments = true});
   REQUIRE(value);
   CHECK(value->whole("a") == 12);
@@ -67,21 +68,30 @@ TEST_CASE("numbers are read as near as a double can be, and those that are too b
   CHECK(read("0.1").number == 0.1);
   CHECK(read("1E+2").number == 100);
   CHECK(read("-1.7976931348623157e308").number == -1.7976931348623157e308);
-  CHECK(read("0e-52").number == 0);   // RapidJSON's own conversion stumbles over it
+  CHECK(read("0e-52").number == 0);  // RapidJSON's own conversion stumbles over it
   CHECK(read("1e-400").number == 0);
   CHECK(read("0." + std::string(400, '0') + "1e5").number == 0);
   CHECK(read("123" + std::string(200, '0') + "e-202").number == doctest::Approx(1.23));
-  for (const auto* text : {"1e309", "-1e309", "99999999999999990000000000000000000000000000000000000000000000000000000e260"}) {
+  for (const auto* text :
+       {"1e309", "-1e309", "99999999999999990000000000000000000000000000000000000000000000000000000e260"}) {
     const auto value = json::parse("[" + std::string(text) + "]");
     REQUIRE_FALSE(value);
     CHECK(value.error().offset == 1);
   }
-  for (const auto* text : {"01", "1.", ".5", "+1", "1e", "0x1", "NaN", "Infinity", "--1"}) CHECK_FALSE(json::parse("[" + std::string(text) + "]"));
+  for (const auto* text : {"01", "1.", ".5", "+1", "1e", "0x1", "NaN", "Infinity", "--1"})
+    CHECK_FALSE(json::parse("[" + std::string(text) + "]"));
 }
 
 TEST_CASE("what the writer writes parses to the same values") {
   json::Writer w;
-  w.begin_object().member("text", "a \"b\"\n\x01").member("n", std::int64_t{-5}).key("list").begin_array().value(true).value(1.5).null();
+  w.begin_object()
+      .member("text", "a \"b\"\n\x01")
+      .member("n", std::int64_t{-5})
+      .key("list")
+      .begin_array()
+      .value(true)
+      .value(1.5)
+      .null();
   w.end_array().member("u", std::uint64_t{7}).end_object();
   const auto value = json::parse(w.text());
   REQUIRE(value);

@@ -37,7 +37,8 @@ constexpr WallTime kTime{std::chrono::milliseconds{1'700'000'000'123}};
 }  // namespace
 
 TEST_CASE("a text line shows time, level, component, event and fields") {
-  CHECK(format_line(LogFormat::text, kTime, LogLevel::info, "balancer", "node_lost", {{"node", "stadium"}, {"silent_ms", 2100}}) ==
+  CHECK(format_line(LogFormat::text, kTime, LogLevel::info, "balancer", "node_lost",
+                    {{"node", "stadium"}, {"silent_ms", 2100}}) ==
         "2023-11-14T22:13:20.123Z info    balancer node_lost node=stadium silent_ms=2100\n");
 }
 
@@ -48,7 +49,8 @@ TEST_CASE("what a client sends cannot begin a second line") {
 }
 
 TEST_CASE("a JSON line parses to its fields") {
-  const auto line = format_line(LogFormat::json, kTime, LogLevel::warning, "front", "x", {{"a", 1.5}, {"b", true}, {"c", "\xff"}});
+  const auto line =
+      format_line(LogFormat::json, kTime, LogLevel::warning, "front", "x", {{"a", 1.5}, {"b", true}, {"c", "\xff"}});
   const auto value = json::parse(line);
   REQUIRE(value);
   CHECK(value->text("level") == "warning");

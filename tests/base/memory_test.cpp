@@ -37,21 +37,21 @@ TEST_CASE("memory that was scarce is plentiful again with a quarter of the margi
 TEST_CASE("memory that stays scarce, and that nobody can give back, is worked with") {
   MemoryMargin margin;
   auto level = MemoryLevel::plenty;
-  std::int64_t now = 0;   // the machine has just started
+  std::int64_t now = 0;  // the machine has just started
   const auto look = [&](std::uint64_t left, std::int64_t seconds) {
     for (std::int64_t i = 0; i < seconds * 10; ++i) level = margin.judge(level, left, 40 * kMiB, now += 100);
     return level;
   };
   CHECK(look(60 * kMiB, 1) == MemoryLevel::plenty);
   CHECK(look(24 * kMiB, 9) == MemoryLevel::scarce);
-  CHECK(look(20 * kMiB, 9) == MemoryLevel::scarce);   // more was taken: the wait begins anew
+  CHECK(look(20 * kMiB, 9) == MemoryLevel::scarce);  // more was taken: the wait begins anew
   CHECK(look(20 * kMiB, 2) == MemoryLevel::plenty);
-  CHECK(look(14 * kMiB, 2) == MemoryLevel::scarce);   // the margin is 15 MiB now
-  CHECK(look(20 * kMiB, 1) == MemoryLevel::plenty);   // and what was begun has ended
+  CHECK(look(14 * kMiB, 2) == MemoryLevel::scarce);  // the margin is 15 MiB now
+  CHECK(look(20 * kMiB, 1) == MemoryLevel::plenty);  // and what was begun has ended
   CHECK(look(9 * kMiB, 1) == MemoryLevel::spent);
   CHECK(look(12 * kMiB, 60) == MemoryLevel::scarce);  // too little to work with
   CHECK(look(60 * kMiB, 1) == MemoryLevel::plenty);
-  CHECK(look(39 * kMiB, 1) == MemoryLevel::scarce);   // the whole margin again
+  CHECK(look(39 * kMiB, 1) == MemoryLevel::scarce);  // the whole margin again
 }
 
 TEST_CASE("a bound that is passed leaves nothing") {

@@ -14,7 +14,8 @@ namespace {
 
 std::map<std::string_view, int> shares(const std::vector<RendezvousCandidate>& candidates, int keys) {
   std::map<std::string_view, int> count;
-  for (int i = 0; i < keys; ++i) ++count[candidates[rendezvous_order(candidates, "match/e1/720p/seg" + std::to_string(i) + ".ts").front()].id];
+  for (int i = 0; i < keys; ++i)
+    ++count[candidates[rendezvous_order(candidates, "match/e1/720p/seg" + std::to_string(i) + ".ts").front()].id];
   return count;
 }
 

@@ -38,7 +38,8 @@ TEST_CASE("an ended key neither signs nor verifies, the next one takes over") {
 }
 
 TEST_CASE("a ring tells until when a key verifies") {
-  const KeyRing ring({{"a", "a secret of 32 bytes for testing", std::nullopt}, {"b", "another secret, just as long ....", kNow}});
+  const KeyRing ring(
+      {{"a", "a secret of 32 bytes for testing", std::nullopt}, {"b", "another secret, just as long ....", kNow}});
   CHECK(ring.usable_until("a") == WallTime::max());
   CHECK(ring.usable_until("b") == kNow);
   CHECK(ring.usable_until("c") == WallTime::min());

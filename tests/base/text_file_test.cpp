@@ -15,7 +15,8 @@ namespace {
 
 struct Folder {
   std::string path = [] {
-    std::string name = (std::getenv("TMPDIR") ? std::string(std::getenv("TMPDIR")) : std::string("/tmp")) + "/text_file_XXXXXX";
+    std::string name =
+        (std::getenv("TMPDIR") ? std::string(std::getenv("TMPDIR")) : std::string("/tmp")) + "/text_file_XXXXXX";
     REQUIRE(::mkdtemp(name.data()));
     return name;
   }();

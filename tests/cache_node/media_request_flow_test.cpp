@@ -34,7 +34,8 @@ void damage(const Folder& folder, const std::function<void(const std::filesystem
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a link that is forged, changed, expired or of another channel is a 403 and asks no origin") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a link that is forged, changed, expired or of another channel is a 403 and asks no origin") {
   const auto good = node.link();
   const auto query = contracts::signed_query(keys(), good, node.clock.wall_now());
   auto expired = good;
@@ -46,7 +47,8 @@ TEST_CASE_FIXTURE(Fixture, "a link that is forged, changed, expired or of anothe
   CHECK(ended(node.ask_raw("demo", "e2", "seg1.ts", query))->response.status == 403);
   CHECK(ended(node.ask_raw("other", "e1", "seg1.ts", query))->response.status == 403);
   CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->response.status == 403);
-  const auto late = ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), expired, node.clock.wall_now())));
+  const auto late =
+      ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), expired, node.clock.wall_now())));
   CHECK(late->response.status == 403);
   CHECK(late->note.reason == "link_expired");
   CHECK(node.workers.asked() == 0);
@@ -54,7 +56,8 @@ TEST_CASE_FIXTURE(Fixture, "a link that is forged, changed, expired or of anothe
 
 TEST_CASE_FIXTURE(Fixture, "a channel that the map does not name is a 404 and asks no origin") {
   const contracts::Link link{"ghost", "e1", "seg1.ts", "", base::unix_seconds(node.clock.wall_now()) + 100};
-  const auto seen = ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
+  const auto seen =
+      ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
   CHECK(seen->response.status == 404);
   CHECK(seen->note.reason == "channel_unknown");
   CHECK(node.workers.asked() == 0);
@@ -148,8 +151,13 @@ TEST_CASE_FIXTURE(Fixture, "a slow viewer is sent no further ahead than his sock
   node.answer(node.origin(), big);
   node.settle();
   while (!seen->ended()) {
-    const auto before = [&] { const std::lock_guard lock(seen->changed.mutex()); return seen->body.size(); }();
-    node.workers.on(0, [&] { if (!seen->ended()) exchange->drain(); });
+    const auto before = [&] {
+      const std::lock_guard lock(seen->changed.mutex());
+      return seen->body.size();
+    }();
+    node.workers.on(0, [&] {
+      if (!seen->ended()) exchange->drain();
+    });
     seen->changed.wait([&] { return seen->body.size() > before || seen->ended(); });
   }
   CHECK(seen->whole);
@@ -269,7 +277,8 @@ TEST_CASE("evicted objects leave the disk and the index, for good") {
   options.max_bytes = 500'000;
   {
     NodeUnderTest node(folder.path(), options);
-    for (int i = 0; i < 12; ++i) node.fill("seg" + std::to_string(i) + ".ts", body_of(100'000, static_cast<unsigned>(i)));
+    for (int i = 0; i < 12; ++i)
+      node.fill("seg" + std::to_string(i) + ".ts", body_of(100'000, static_cast<unsigned>(i)));
     CHECK(node.index.totals().bytes <= 500'000);
     node.settle();
     CHECK(folder.files("objects").size() == node.index.totals().objects);
@@ -321,9 +330,12 @@ TEST_CASE_FIXTURE(Fixture, "the channel map is kept for the next start, and a da
   CHECK_FALSE(damaged.take("[]").has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also after a restart of the node, until each of them says otherwise") {
+TEST_CASE_FIXTURE(Fixture,
+                  "what several balancers still list is accepted, also after a restart of the node, until each of them "
+                  "says otherwise") {
   const auto answer = [](const std::string& listed) {
-    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" + (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";
+    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" +
+           (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";
   };
   ChannelMapStore keeper(folder.path(), node.disk_maintenance, node.log);
   CHECK_FALSE(keeper.listed_from("demo"));
@@ -331,7 +343,7 @@ TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also 
   REQUIRE(keeper.take(answer(R"({"demo":500})"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 500);
   CHECK_FALSE(keeper.listed_from("other"));
-  REQUIRE(keeper.take(answer(""), "http://b2"));    // it has just begun and does not know
+  REQUIRE(keeper.take(answer(""), "http://b2"));  // it has just begun and does not know
   CHECK(keeper.listed_from("demo") == 500);
   REQUIRE(keeper.take(answer("{}"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 700);
@@ -346,9 +358,12 @@ TEST_CASE_FIXTURE(Fixture, "what several balancers still list is accepted, also 
   CHECK_FALSE(later.listed_from("demo"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a balancer listed counts no longer when it is no balancer of this node any more, or for a day after it went away") {
+TEST_CASE_FIXTURE(Fixture,
+                  "what a balancer listed counts no longer when it is no balancer of this node any more, or for a day "
+                  "after it went away") {
   const auto answer = [](std::int64_t from) {
-    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" + std::to_string(from) + "}}";
+    return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
+           std::to_string(from) + "}}";
   };
   const std::vector<std::string> both{"http://b1", "http://b2"};
   const base::SteadyTime begin{std::chrono::hours(1)};
@@ -356,7 +371,7 @@ TEST_CASE_FIXTURE(Fixture, "what a balancer listed counts no longer when it is n
   REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
   REQUIRE(keeper.take(answer(700), "http://b2", begin, both));
   CHECK(keeper.listed_from("demo") == 500);
-  REQUIRE(keeper.take(answer(700), "http://b2", begin, {"http://b2"}));   // says the same, but is alone now
+  REQUIRE(keeper.take(answer(700), "http://b2", begin, {"http://b2"}));  // says the same, but is alone now
   CHECK(keeper.listed_from("demo") == 700);
 
   REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
@@ -364,7 +379,8 @@ TEST_CASE_FIXTURE(Fixture, "what a balancer listed counts no longer when it is n
   CHECK(keeper.listed_from("demo") == 500);
   REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(25), both));
   CHECK(keeper.listed_from("demo") == 700);
-  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(60), both));   // nobody else speaks: it is believed
+  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(60),
+                      both));  // nobody else speaks: it is believed
   CHECK(keeper.listed_from("demo") == 700);
 }
 
@@ -374,12 +390,15 @@ TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists 
   link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now());
   CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->note.reason == "link_expired");
-  REQUIRE(node.channels.take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
-                             std::to_string(link.expires) + "}}", "http://b1"));
+  REQUIRE(node.channels.take(
+      R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
+          std::to_string(link.expires) + "}}",
+      "http://b1"));
   CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body == body);
   CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->note.reason == "link_invalid");
   --link.expires;
-  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())))->note.reason == "link_expired");
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())))
+            ->note.reason == "link_expired");
 }
 
 TEST_CASE("viewers are counted about right, and forgotten after two windows") {
@@ -398,7 +417,8 @@ TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own 
   const auto ask = [&](std::int64_t pace_kbps, http::Headers headers = {}) {
     auto link = node.link();
     link.pace_kbps = pace_kbps;
-    return node.ask_raw(link.channel, link.epoch, link.path, contracts::signed_query(keys(), link, node.clock.wall_now()), std::move(headers));
+    return node.ask_raw(link.channel, link.epoch, link.path,
+                        contracts::signed_query(keys(), link, node.clock.wall_now()), std::move(headers));
   };
   const auto first = ask(8'000);
   node.answer(node.origin(), body);
@@ -407,13 +427,15 @@ TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own 
   CHECK(ended(ask(16'000))->pace_bps == 16'000'000);
   CHECK(ended(ask(0))->pace_bps == 0);
   const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "city", 0};
-  const auto peer = ended(ask(16'000, contracts::mark_fields(keys(), mark, object_text(node.link()), node.clock.wall_now())));
+  const auto peer =
+      ended(ask(16'000, contracts::mark_fields(keys(), mark, object_text(node.link()), node.clock.wall_now())));
   CHECK(peer->response.status == 200);
   CHECK(peer->pace_bps == 0);
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "with cmsd each answer says what a viewer may take, and that it is all again when the duress is over") {
+TEST_CASE_FIXTURE(
+    Fixture, "with cmsd each answer says what a viewer may take, and that it is all again when the duress is over") {
   auto view = std::make_shared<NodeView>(*node.view.get());
   view->settings.cmsd = true;
   node.view.publish(view);

@@ -1,6 +1,6 @@
 #pragma once
-// A cache node without sockets: its real parts over a folder, scripted origins and fake exchanges. Built again over the same
-// folder, it is the node after a restart.
+// A cache node without sockets: its real parts over a folder, scripted origins and fake exchanges. Built again over the
+// same folder, it is the node after a restart.
 
 #include <doctest/doctest.h>
 
@@ -40,17 +40,44 @@ class NodeUnderTest {
 
   explicit NodeUnderTest(const std::string& store_dir) : NodeUnderTest(store_dir, Options()) {}
   NodeUnderTest(const std::string& store_dir, Options options)
-      : workers(options.workers), view(make_view(options)), memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
-        index(options.max_bytes, options.fill_buffer_bytes / 2, memory), files(store_dir), open_files(files, 4), health(log, metrics),
-        journal(log, metrics), disk_maintenance(files, open_files, index, journal, log, metrics), disk(files, index, disk_maintenance, health, clock),
-        channels(store_dir, disk_maintenance, log), fill_metrics(metrics), node_metrics(metrics), other_node_metrics(metrics, NodeMetrics::Of::nodes), circuits(log, metrics),
+      : workers(options.workers),
+        view(make_view(options)),
+        memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
+        index(options.max_bytes, options.fill_buffer_bytes / 2, memory),
+        files(store_dir),
+        open_files(files, 4),
+        health(log, metrics),
+        journal(log, metrics),
+        disk_maintenance(files, open_files, index, journal, log, metrics),
+        disk(files, index, disk_maintenance, health, clock),
+        channels(store_dir, disk_maintenance, log),
+        fill_metrics(metrics),
+        node_metrics(metrics),
+        other_node_metrics(metrics, NodeMetrics::Of::nodes),
+        circuits(log, metrics),
         flow(std::make_unique<MediaRequestFlow>(
-            MediaFlowParts{clock, node_metrics, other_node_metrics, view, channels, peers, index, open_files, disk_maintenance, viewers, traffic, duress, {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
-                      known_purges, [this](std::string_view marks) { return !keeps_up || keeps_up(marks); }},
+            MediaFlowParts{clock,
+                           node_metrics,
+                           other_node_metrics,
+                           view,
+                           channels,
+                           peers,
+                           index,
+                           open_files,
+                           disk_maintenance,
+                           viewers,
+                           traffic,
+                           duress,
+                           {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
+                           known_purges,
+                           [this](std::string_view marks) { return !keeps_up || keeps_up(marks); }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
-    REQUIRE(channels.take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})").has_value());
+    REQUIRE(
+        channels
+            .take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})")
+            .has_value());
   }
   ~NodeUnderTest() {
     workers.stop();
@@ -64,10 +91,13 @@ class NodeUnderTest {
   std::shared_ptr<Seen> ask(std::string_view path = "seg1.ts", http::Headers headers = {}, std::size_t worker = 0,
                             http::Method method = http::Method::get) {
     const auto l = link(path);
-    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), std::move(headers), worker, method);
+    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), std::move(headers),
+                   worker, method);
   }
-  std::shared_ptr<Seen> ask_raw(std::string_view channel, std::string_view epoch, std::string_view path, std::string_view query, http::Headers headers = {},
-                                std::size_t worker = 0, http::Method method = http::Method::get, bool slow = false, FakeExchange** out = nullptr) {
+  std::shared_ptr<Seen> ask_raw(std::string_view channel, std::string_view epoch, std::string_view path,
+                                std::string_view query, http::Headers headers = {}, std::size_t worker = 0,
+                                http::Method method = http::Method::get, bool slow = false,
+                                FakeExchange** out = nullptr) {
     auto seen = std::make_shared<Seen>();
     workers.on(worker, [&] {
       http::Request request;
@@ -86,7 +116,8 @@ class NodeUnderTest {
   }
   std::shared_ptr<Seen> ask_slowly(std::string_view path, FakeExchange** out, std::size_t worker = 0) {
     const auto l = link(path);
-    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), {}, worker, http::Method::get, true, out);
+    return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), {}, worker,
+                   http::Method::get, true, out);
   }
 
   /// The n-th question to the origin by that worker, waited for.
@@ -94,7 +125,8 @@ class NodeUnderTest {
     REQUIRE(workers.client(worker).wait_for(n + 1));
     return workers.client(worker).at(n);
   }
-  void answer(const std::shared_ptr<Asked>& asked, std::string_view body, http::Headers headers = {{"Content-Type", "video/mp2t"}}, std::size_t worker = 0) {
+  void answer(const std::shared_ptr<Asked>& asked, std::string_view body,
+              http::Headers headers = {{"Content-Type", "video/mp2t"}}, std::size_t worker = 0) {
     workers.on(worker, [&] {
       ScriptedClient::head(*asked, 200, std::move(headers), body.size());
       ScriptedClient::bytes(*asked, body);
@@ -141,7 +173,7 @@ class NodeUnderTest {
   ViewerEstimate viewers;
   Duress duress;
   ChannelTraffic traffic;
-  std::function<bool(std::string_view)> keeps_up;   // set before the first request
+  std::function<bool(std::string_view)> keeps_up;  // set before the first request
   std::unique_ptr<MediaRequestFlow> flow;
 
  private:

@@ -1,5 +1,5 @@
-// What the plain cache makes of a request: its key, and the request as the origin gets it. The property test asks of many random
-// requests whether two parties could understand one of them differently.
+// What the plain cache makes of a request: its key, and the request as the origin gets it. The property test asks of
+// many random requests whether two parties could understand one of them differently.
 #include "cache_node/proxy/proxy_question.h"
 
 #include <doctest/doctest.h>
@@ -29,7 +29,9 @@ http::Request request_for(std::string host, std::string path, std::string query 
 const net::Arrival kFromClient{"192.0.2.1", false, false};
 const net::Arrival kFromProxy{"10.0.0.9", true, false};
 
-std::string joined(const ProxyQuestion& question, std::string_view name) { return question.request.headers.joined(name).value_or("-"); }
+std::string joined(const ProxyQuestion& question, std::string_view name) {
+  return question.request.headers.joined(name).value_or("-");
+}
 
 }  // namespace
 
@@ -54,24 +56,35 @@ TEST_CASE("the target goes on as it came, an empty query and broken escapes incl
   const ProxySettings settings;
   CHECK(question_of(request_for("h", "/a", "x=%zz&y=%"), kFromClient, settings).target == "/a?x=%zz&y=%");
   CHECK(question_of(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).target == "/a?");
-  CHECK(question_of(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).key != question_of(request_for("h", "/a"), kFromClient, settings).key);
+  CHECK(question_of(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).key !=
+        question_of(request_for("h", "/a"), kFromClient, settings).key);
 }
 
 TEST_CASE("a host outside the list is not served") {
   ProxySettings settings;
   settings.hosts = {"Example.org", "other.org:8080", "[::1]"};
-  const auto served = [&](std::string host) { return question_of(request_for(std::move(host), "/"), kFromClient, settings).is_host_served; };
-  for (const auto* host : {"example.org", "EXAMPLE.org:8080", "other.org:8080", "[::1]:80", "[::1]"}) CHECK_MESSAGE(served(host), host);
-  for (const auto* host : {"other.org", "other.org:80", "evil.org", "example.org.evil", "", "[::2]"}) CHECK_MESSAGE(!served(host), host);
+  const auto served = [&](std::string host) {
+    return question_of(request_for(std::move(host), "/"), kFromClient, settings).is_host_served;
+  };
+  for (const auto* host : {"example.org", "EXAMPLE.org:8080", "other.org:8080", "[::1]:80", "[::1]"})
+    CHECK_MESSAGE(served(host), host);
+  for (const auto* host : {"other.org", "other.org:80", "evil.org", "example.org.evil", "", "[::2]"})
+    CHECK_MESSAGE(!served(host), host);
 }
 
 TEST_CASE("only known fields and those that the operator names go to the origin") {
   ProxySettings settings;
-  const http::Headers sent{{"Accept-Language", "en"}, {"X-Original-URL", "/admin"}, {"X-HTTP-Method-Override", "DELETE"}, {"Forwarded", "host=evil"},
-                           {"X-Tenant", "1"}, {"X-Forwarded-Host", "evil"}, {"X-Forwarded-Proto", "https"}};
+  const http::Headers sent{{"Accept-Language", "en"},
+                           {"X-Original-URL", "/admin"},
+                           {"X-HTTP-Method-Override", "DELETE"},
+                           {"Forwarded", "host=evil"},
+                           {"X-Tenant", "1"},
+                           {"X-Forwarded-Host", "evil"},
+                           {"X-Forwarded-Proto", "https"}};
   auto question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
   CHECK(joined(question, "Accept-Language") == "en");
-  for (const auto* name : {"X-Original-URL", "X-HTTP-Method-Override", "Forwarded", "X-Tenant"}) CHECK_MESSAGE(joined(question, name) == "-", name);
+  for (const auto* name : {"X-Original-URL", "X-HTTP-Method-Override", "Forwarded", "X-Tenant"})
+    CHECK_MESSAGE(joined(question, name) == "-", name);
   CHECK(joined(question, "X-Forwarded-Host") == "h");
   CHECK(joined(question, "X-Forwarded-Proto") == "http");
   settings.pass_fields = {"x-tenant", "X-Forwarded-Host"};
@@ -88,9 +101,13 @@ TEST_CASE("a field that Connection names is neither forwarded nor part of the va
   ProxySettings settings;
   settings.pass_fields = {"X-Tenant"};
   const http::Headers response{{"Vary", "X-Tenant, Accept-Language"}};
-  const auto hidden = question_of(request_for("h", "/", "", {{"X-Tenant", "1"}, {"Accept-Language", "de"}, {"Connection", "x-tenant, accept-language"}}), kFromClient, settings);
+  const auto hidden = question_of(
+      request_for("h", "/", "",
+                  {{"X-Tenant", "1"}, {"Accept-Language", "de"}, {"Connection", "x-tenant, accept-language"}}),
+      kFromClient, settings);
   const auto plain = question_of(request_for("h", "/"), kFromClient, settings);
-  const auto named = question_of(request_for("h", "/", "", {{"X-Tenant", "1"}, {"Accept-Language", "de"}}), kFromClient, settings);
+  const auto named =
+      question_of(request_for("h", "/", "", {{"X-Tenant", "1"}, {"Accept-Language", "de"}}), kFromClient, settings);
   CHECK(joined(hidden, "X-Tenant") == "-");
   CHECK(http::variant_key(response, hidden.request.headers) == http::variant_key(response, plain.request.headers));
   CHECK(http::variant_key(response, hidden.request.headers) != http::variant_key(response, named.request.headers));
@@ -102,7 +119,8 @@ TEST_CASE("X-Forwarded-For is one list that ends with the last hop") {
   auto question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
   CHECK(question.request.headers.count("X-Forwarded-For") == 1);
   CHECK(joined(question, "X-Forwarded-For") == "192.0.2.1");
-  CHECK(joined(question_of(request_for("h", "/", "", sent), kFromProxy, settings), "X-Forwarded-For") == "203.0.113.7, 198.51.100.2, 10.0.0.9");
+  CHECK(joined(question_of(request_for("h", "/", "", sent), kFromProxy, settings), "X-Forwarded-For") ==
+        "203.0.113.7, 198.51.100.2, 10.0.0.9");
   settings.keep_forwarded_for = true;
   question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
   CHECK(question.request.headers.count("X-Forwarded-For") == 1);
@@ -128,12 +146,26 @@ TEST_CASE("Max-Forwards counts for OPTIONS and TRACE, and for nothing else") {
 }
 
 TEST_CASE("requests with one key reach the origin as one request, but for fields that Vary can name") {
-  constexpr std::array<std::string_view, 9> kHosts{"a.org", "A.org", "a.org:80", "a.org:", "a.org:443", "b.org", "[::1]", "[::1]:080", ""};
+  constexpr std::array<std::string_view, 9> kHosts{"a.org", "A.org", "a.org:80",  "a.org:", "a.org:443",
+                                                   "b.org", "[::1]", "[::1]:080", ""};
   constexpr std::array<std::string_view, 4> kPaths{"/", "/a", "/a/b", "/%20"};
   constexpr std::array<std::string_view, 6> kQueries{"", "b", "%", "%zz=1", "a=b&c", "?"};
-  constexpr std::array<std::string_view, 14> kNames{"Accept", "accept-LANGUAGE", "Cookie", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "X-Tenant",
-                                                    "x-original-url", "Connection", "Host", "Transfer-Encoding", "Expect", "Via", "Max-Forwards"};
-  constexpr std::array<std::string_view, 8> kValues{"a", "b.org", "x-tenant, cookie", "https", "0", "5", "close, via", "127.0.0.1"};
+  constexpr std::array<std::string_view, 14> kNames{"Accept",
+                                                    "accept-LANGUAGE",
+                                                    "Cookie",
+                                                    "X-Forwarded-Host",
+                                                    "X-Forwarded-Proto",
+                                                    "X-Forwarded-For",
+                                                    "X-Tenant",
+                                                    "x-original-url",
+                                                    "Connection",
+                                                    "Host",
+                                                    "Transfer-Encoding",
+                                                    "Expect",
+                                                    "Via",
+                                                    "Max-Forwards"};
+  constexpr std::array<std::string_view, 8> kValues{"a", "b.org", "x-tenant, cookie", "https",
+                                                    "0", "5",     "close, via",       "127.0.0.1"};
   std::mt19937 random(12);
   const auto one_of = [&](const auto& from) { return std::string(from[random() % from.size()]); };
   std::map<std::string, std::array<std::string, 3>> sent_by_key;
@@ -146,9 +178,11 @@ TEST_CASE("requests with one key reach the origin as one request, but for fields
     request.secure = random() % 2 != 0;
     for (auto n = random() % 6; n > 0; --n) request.headers.add(one_of(kNames), one_of(kValues));
     const auto listed = http::field_name_list(request.headers.joined("Connection").value_or(""));
-    const net::Arrival arrival{random() % 2 != 0 ? "192.0.2.1" : "10.0.0.9", random() % 2 != 0, random() % 4 == 0 && request.query.empty()};
+    const net::Arrival arrival{random() % 2 != 0 ? "192.0.2.1" : "10.0.0.9", random() % 2 != 0,
+                               random() % 4 == 0 && request.query.empty()};
     const auto question = question_of(request, arrival, settings);
-    const std::array<std::string, 3> line{question.target, joined(question, "X-Forwarded-Host"), joined(question, "X-Forwarded-Proto")};
+    const std::array<std::string, 3> line{question.target, joined(question, "X-Forwarded-Host"),
+                                          joined(question, "X-Forwarded-Proto")};
     const auto known = sent_by_key.try_emplace(question.key, line).first;
     REQUIRE(known->second == line);
     REQUIRE(question.request.headers.count("X-Forwarded-Host") == 1);
@@ -156,7 +190,8 @@ TEST_CASE("requests with one key reach the origin as one request, but for fields
     REQUIRE(joined(question, "X-Forwarded-For").ends_with(arrival.peer));
     for (const auto& field : question.request.headers.all()) {
       REQUIRE_FALSE(never.contains(field.name));
-      const bool written_here = field.name.starts_with("X-Forwarded-") || field.name == "Accept" || field.name == "User-Agent";
+      const bool written_here =
+          field.name.starts_with("X-Forwarded-") || field.name == "Accept" || field.name == "User-Agent";
       for (const auto& name : listed) REQUIRE((written_here || !http::equals_ignoring_case(name, field.name)));
     }
   }

@@ -16,10 +16,13 @@ const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "te
 
 /// One worker's plain cache.
 struct PlainCache {
-  explicit PlainCache(ProxySettings of) : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
+  explicit PlainCache(ProxySettings of)
+      : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
   ~PlainCache() { workers.stop(); }
 
-  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false, FakeExchange** out = nullptr, http::Method method = http::Method::get, std::string host = "cache.test") {
+  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false,
+                            FakeExchange** out = nullptr, http::Method method = http::Method::get,
+                            std::string host = "cache.test") {
     auto seen = std::make_shared<Seen>();
     workers.on(0, [&] {
       http::Request request;
@@ -31,15 +34,19 @@ struct PlainCache {
       auto exchange = std::make_unique<FakeExchange>(workers.worker().loop, request, seen, slow);
       if (out) *out = exchange.get();
       auto question = question_of(std::move(request), exchange->arrival(), *settings);
-      const auto renew = [this](ProxyQuestion asked, ProxyEntryPtr entry) { make(std::move(asked), nullptr).revalidate(std::move(entry)); };
+      const auto renew = [this](ProxyQuestion asked, ProxyEntryPtr entry) {
+        make(std::move(asked), nullptr).revalidate(std::move(entry));
+      };
       make(std::move(question), std::move(exchange), renew).begin();
     });
     return seen;
   }
-  ProxyRequest& make(ProxyQuestion question, std::unique_ptr<net::Exchange> exchange, std::function<void(ProxyQuestion, ProxyEntryPtr)> renew = {}) {
+  ProxyRequest& make(ProxyQuestion question, std::unique_ptr<net::Exchange> exchange,
+                     std::function<void(ProxyQuestion, ProxyEntryPtr)> renew = {}) {
     const ProxyTools tools{clock, workers.worker().loop, workers.client(), store, coalescer, "plain", std::move(renew)};
     return requests.add([&](std::function<void()> on_over) {
-      return std::make_unique<ProxyRequest>(tools, settings, std::move(question), std::move(exchange), std::move(on_over));
+      return std::make_unique<ProxyRequest>(tools, settings, std::move(question), std::move(exchange),
+                                            std::move(on_over));
     });
   }
   std::shared_ptr<Asked> origin(std::size_t n = 0) {
@@ -198,16 +205,18 @@ TEST_CASE("a body beyond the bound is passed on whole, at the client's pace, and
   CHECK(asked->paused);
   CHECK(seen->most_unsent <= (2 << 20));
   cache.done(*asked);
-  for (int i = 0; i < 100 && !seen->ended(); ++i) cache.workers.on(0, [&] {
-    if (!seen->ended()) slow->drain();
-  });
+  for (int i = 0; i < 100 && !seen->ended(); ++i)
+    cache.workers.on(0, [&] {
+      if (!seen->ended()) slow->drain();
+    });
   CHECK(seen->wait_end());
   CHECK(seen->body == body);
   CHECK(cache.store.totals().entries == 0);
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a request that has come through this cache before is refused, and one that wants only what is stored gets 504") {
+TEST_CASE(
+    "a request that has come through this cache before is refused, and one that wants only what is stored gets 504") {
   PlainCache cache(one_origin());
   const auto looping = cache.ask("/a", {{"Via", "1.1 other, 1.1 plain"}});
   CHECK(looping->wait_end());
@@ -451,7 +460,9 @@ TEST_CASE("interim heads of the origin go to the client, without what belongs to
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
-  cache.workers.on(0, [&] { asked->handlers.on_interim(103, {{"Link", "</a.css>"}, {"Connection", "x-hop"}, {"X-Hop", "1"}}); });
+  cache.workers.on(0, [&] {
+    asked->handlers.on_interim(103, {{"Link", "</a.css>"}, {"Connection", "x-hop"}, {"X-Hop", "1"}});
+  });
   cache.head(*asked, 5);
   cache.bytes(*asked, "hello");
   cache.done(*asked);

@@ -1,6 +1,6 @@
 #pragma once
-// What tests of the cache node put in the place of the world: loops that run on threads of their own, an origin that does
-// what the test says, and exchanges that remember what they were told.
+// What tests of the cache node put in the place of the world: loops that run on threads of their own, an origin that
+// does what the test says, and exchanges that remember what they were told.
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "base/log.h"
+#include "net/client/http_client.h"
 #include "net/event_loop.h"
 #include "net/server/exchange.h"
-#include "net/client/http_client.h"
 #include "runtime/role.h"
 
 namespace tribune::cache_node::testing {
@@ -92,7 +92,7 @@ struct Asked {
   net::FetchHandlers handlers;
   bool cancelled = false;
   bool paused = false;
-  std::string refused_bytes;   // given again on resume
+  std::string refused_bytes;  // given again on resume
   std::function<void()> done_later;
 };
 
@@ -109,11 +109,15 @@ class ScriptedClient final : public net::HttpClient {
       all_.push_back(asked);
     }
     arrived.changed();
-    if (on_asked) loop_.post([this, asked] { if (!asked->cancelled) on_asked(asked); });
+    if (on_asked)
+      loop_.post([this, asked] {
+        if (!asked->cancelled) on_asked(asked);
+      });
     return std::make_unique<ScriptedFetch>(*this, asked);
   }
 
-  static void head(Asked& a, int status, http::Headers headers, std::optional<std::uint64_t> length, bool ends_with_connection = false) {
+  static void head(Asked& a, int status, http::Headers headers, std::optional<std::uint64_t> length,
+                   bool ends_with_connection = false) {
     if (a.cancelled) return;
     net::FetchHead head;
     head.status = status;
@@ -196,11 +200,11 @@ struct Seen {
   std::optional<std::uint64_t> announced;
   std::string body;
   bool began = false;
-  std::atomic<bool> whole = false;   // replied, or finished
-  std::atomic<bool> cut = false;     // the exchange was destroyed before its end
+  std::atomic<bool> whole = false;  // replied, or finished
+  std::atomic<bool> cut = false;    // the exchange was destroyed before its end
   net::AccessLogNote note;
   std::uint64_t most_unsent = 0;
-  std::vector<std::pair<int, http::Headers>> interim;   // heads before the answer
+  std::vector<std::pair<int, http::Headers>> interim;  // heads before the answer
   std::atomic<std::uint64_t> pace_bps = 0;
   Eventually changed;
   bool ended() const { return whole || cut; }

@@ -6,7 +6,8 @@ using namespace tribune::config;
 
 namespace {
 
-void check_all(std::string (*check)(const std::string&), std::initializer_list<const char*> fine, std::initializer_list<const char*> wrong) {
+void check_all(std::string (*check)(const std::string&), std::initializer_list<const char*> fine,
+               std::initializer_list<const char*> wrong) {
   for (const auto* text : fine) CHECK_MESSAGE(check(text).empty(), text);
   for (const auto* text : wrong) CHECK_MESSAGE(!check(text).empty(), text);
 }
@@ -15,15 +16,16 @@ void check_all(std::string (*check)(const std::string&), std::initializer_list<c
 
 TEST_CASE("a listen address is an address literal and a port") {
   check_all(check_listen_address, {"127.0.0.1:80", "0.0.0.0:0", "[::1]:8080", "[::]:65535"},
-            {"", "8080", ":8080", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:8o", "::1:80", "[::1]",
-             "[127.0.0.1]:80", "[]:80", "1.2.3:80", "1.2.3.4.5:80"});
+            {"", "8080", ":8080", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+             "127.0.0.1:8o", "::1:80", "[::1]", "[127.0.0.1]:80", "[]:80", "1.2.3:80", "1.2.3.4.5:80"});
 }
 
 TEST_CASE("an http URL is absolute, without user name and fragment") {
   check_all(check_http_url,
             {"http://a/b.m3u8", "https://example.com:8443/x?y=z", "http://[::1]:80/x", "http://10.0.0.1", "http://h?x"},
-            {"", "a/b", "ftp://a/b", "HTTP://a", "http://", "http:///x", "http://user@host/", "http://user:pass@host/x", "http://a/b#c",
-             "http://a b/", "http://a:0/", "http://a:65536/", "http://a:/", "http://[::1/x", "http://[zz]/", "http://a/\x01", "http://a/ü"});
+            {"", "a/b", "ftp://a/b", "HTTP://a", "http://", "http:///x", "http://user@host/", "http://user:pass@host/x",
+             "http://a/b#c", "http://a b/", "http://a:0/", "http://a:65536/", "http://a:/", "http://[::1/x",
+             "http://[zz]/", "http://a/\x01", "http://a/ü"});
 }
 
 TEST_CASE("an http origin has no path") {
@@ -32,8 +34,10 @@ TEST_CASE("an http origin has no path") {
 }
 
 TEST_CASE("an http base may have a path, without a slash at its end") {
-  check_all(check_http_base, {"http://a", "https://example.com:8443", "http://[::1]:80", "https://a/nodes/stadium", "http://a/b"},
-            {"", "a", "http://", "http://a/", "http://a/b/", "http://a//b", "http://a/../b", "http://a/b?x", "http://a/b#x", "http://a/%2e", "http://u@a/b", "http://a:99999"});
+  check_all(check_http_base,
+            {"http://a", "https://example.com:8443", "http://[::1]:80", "https://a/nodes/stadium", "http://a/b"},
+            {"", "a", "http://", "http://a/", "http://a/b/", "http://a//b", "http://a/../b", "http://a/b?x",
+             "http://a/b#x", "http://a/%2e", "http://u@a/b", "http://a:99999"});
 }
 
 TEST_CASE("a prefix is an address with as many bits as it can have") {

@@ -61,17 +61,22 @@ inline const config::Section<Server>& server_section() {
           .texts("listen", &Server::listen, "Where it listens.", config::check_listen_address, "addresses")
           .required()
           .sample("[\"127.0.0.1:80\"]")
-          .text("token", &Server::token, "A secret.", [](const std::string& t) { return t.size() > 3 ? std::string() : std::string("more than 3 characters"); })
+          .text(
+              "token", &Server::token, "A secret.",
+              [](const std::string& t) { return t.size() > 3 ? std::string() : std::string("more than 3 characters"); })
           .flag("open", &Server::open, "Whether it is open.")
           .choice<Colour>("colour", &Server::colour, {{"red", Colour::red}, {"blue", Colour::blue}}, "Its colour.")
           .section("limits", &Server::limits, limits_section(), "Bounds.")
           .sections("nodes", &Server::nodes, node_section(), "The nodes.")
-          .check([](const Server& server) { return server.open || server.nodes.empty() ? std::string() : std::string("a closed house has no nodes"); });
+          .check([](const Server& server) {
+            return server.open || server.nodes.empty() ? std::string() : std::string("a closed house has no nodes");
+          });
   return section;
 }
 
 inline const config::Section<Other>& other_section() {
-  static const auto section = config::Section<Other>("other", "Another thing.").text("text", &Other::text, "Some text.");
+  static const auto section =
+      config::Section<Other>("other", "Another thing.").text("text", &Other::text, "Some text.");
   return section;
 }
 

@@ -24,7 +24,9 @@ TEST_CASE("the nearest key is named when it is near enough to be a misspelling")
   CHECK_FALSE(nearest_key("listen", {}));
 }
 
-TEST_CASE("a key too long to be a misspelling costs no table") { CHECK_FALSE(nearest_key(std::string(1'000'000, 'x'), {"listen"})); }
+TEST_CASE("a key too long to be a misspelling costs no table") {
+  CHECK_FALSE(nearest_key(std::string(1'000'000, 'x'), {"listen"}));
+}
 
 TEST_CASE("an unknown key without a near one is answered with the whole list") {
   CHECK(unknown_key_text("colour", {"listen", "limits"}) == "is not a known key; known are listen, limits");

@@ -27,12 +27,16 @@ TEST_CASE("nested sections stand under headings of their own, linked from their 
   CHECK(contains(page, "| [`limits`](#houselimits) | section |"));
 }
 
-TEST_CASE("a bar in a text does not break the table") { CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |")); }
+TEST_CASE("a bar in a text does not break the table") {
+  CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |"));
+}
 
 TEST_CASE("a sample passes the parser that its tables are, and keeps the values it was given") {
   const auto schema = example::schema();
   for (const bool every_key : {false, true}) {
-    const auto text = schema.sample({"For tests.\nSecond line.", R"({"house": {"nodes": [{"id": "a"}, {"id": "b"}], "limits": {"count": 7}}})", every_key});
+    const auto text =
+        schema.sample({"For tests.\nSecond line.",
+                       R"({"house": {"nodes": [{"id": "a"}, {"id": "b"}], "limits": {"count": 7}}})", every_key});
     CAPTURE(text);
     CHECK(text.starts_with("// For tests.\n// Second line.\n{\n"));
     const auto outcome = schema.read(text);

@@ -16,7 +16,9 @@ std::string problems_of(std::string_view text) {
   return config::describe(outcome.problems, "f", text);
 }
 
-std::string in_house(const std::string& members) { return R"({"house": {"listen": ["127.0.0.1:80"], )" + members + "}}"; }
+std::string in_house(const std::string& members) {
+  return R"({"house": {"listen": ["127.0.0.1:80"], )" + members + "}}";
+}
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
@@ -57,11 +59,13 @@ TEST_CASE("a defaulted section is there though the file leaves it out, an option
 }
 
 TEST_CASE("all problems are listed at once, each with file, line, column and key, in the order of the file") {
-  CHECK(problems_of("{\n  \"house\": {\n    \"lisen\": [],\n    \"open\": 1,\n    \"limits\": {\"idle\": \"5\"}\n  },\n  \"hose\": {}\n}") ==
+  CHECK(problems_of("{\n  \"house\": {\n    \"lisen\": [],\n    \"open\": 1,\n    \"limits\": {\"idle\": \"5\"}\n  "
+                    "},\n  \"hose\": {}\n}") ==
         "f:2:12: house.listen: is required and missing; it is a list of text: addresses\n"
         "f:3:5: house.lisen: is not a known key; did you mean \"listen\"?\n"
         "f:4:13: house.open: 1 is not allowed; allowed is true or false\n"
-        "f:5:24: house.limits.idle: \"5\" is not allowed; allowed is a duration such as \"200ms\", \"2s\", \"5min\" or \"1h\", from 10ms to 1h\n"
+        "f:5:24: house.limits.idle: \"5\" is not allowed; allowed is a duration such as \"200ms\", \"2s\", \"5min\" or "
+        "\"1h\", from 10ms to 1h\n"
         "f:7:3: hose: is not a known key; did you mean \"house\"?\n");
 }
 
@@ -70,17 +74,24 @@ TEST_CASE("a missing required section is named") {
 }
 
 TEST_CASE("values outside their range, of another kind or in another form are refused with what is allowed") {
-  CHECK(contains(problems_of(in_house(R"("limits": {"idle": "1ms"})")), "house.limits.idle: \"1ms\" is not allowed; allowed is a duration"));
+  CHECK(contains(problems_of(in_house(R"("limits": {"idle": "1ms"})")),
+                 "house.limits.idle: \"1ms\" is not allowed; allowed is a duration"));
   CHECK(contains(problems_of(in_house(R"("limits": {"head": "2MiB"})")), "from 1KiB to 1MiB"));
   CHECK(contains(problems_of(in_house(R"("limits": {"head": -1})")), "house.limits.head: -1 is not allowed"));
-  CHECK(contains(problems_of(in_house(R"("limits": {"count": 1.5})")), "house.limits.count: 1.5 is not allowed; allowed is a whole number from 1 to 1000"));
+  CHECK(contains(problems_of(in_house(R"("limits": {"count": 1.5})")),
+                 "house.limits.count: 1.5 is not allowed; allowed is a whole number from 1 to 1000"));
   CHECK(contains(problems_of(in_house(R"("limits": [])")), "house.limits: must be an object"));
   CHECK(contains(problems_of(in_house(R"("nodes": {})")), "house.nodes: must be a list of objects"));
-  CHECK(contains(problems_of(in_house(R"("colour": "green")")), "\"green\" is not allowed; allowed is one of red, blue"));
-  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a"}, {"id": "B"}])")), "house.nodes[1].id: \"B\" is not allowed"));
-  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a", "weight": 11}])")), "house.nodes[0].weight: 11 is not allowed"));
-  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"), "house.listen[0]: \"here\" is not allowed"));
-  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"), "house.listen[2]: 5 is not allowed; allowed is text"));
+  CHECK(
+      contains(problems_of(in_house(R"("colour": "green")")), "\"green\" is not allowed; allowed is one of red, blue"));
+  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a"}, {"id": "B"}])")),
+                 "house.nodes[1].id: \"B\" is not allowed"));
+  CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a", "weight": 11}])")),
+                 "house.nodes[0].weight: 11 is not allowed"));
+  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"),
+                 "house.listen[0]: \"here\" is not allowed"));
+  CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"),
+                 "house.listen[2]: 5 is not allowed; allowed is text"));
 }
 
 TEST_CASE("a secret never stands in a message") {
@@ -113,7 +124,9 @@ TEST_CASE("a rule over a section runs when its values are fine, and is shown at 
 
 TEST_CASE("a rule over the whole runs when every section is fine, and is shown where it says") {
   auto schema = example::schema();
-  schema.check("spare", [](const config::Settings& settings) { return settings.has("spare") ? std::string("spare it") : std::string(); });
+  schema.check("spare", [](const config::Settings& settings) {
+    return settings.has("spare") ? std::string("spare it") : std::string();
+  });
   const std::string_view text = "{\"house\": {\"listen\": []},\n \"spare\": {}}";
   const auto outcome = schema.read(text);
   CHECK(config::describe(outcome.problems, "f", text) == "f:2:11: spare: spare it\n");

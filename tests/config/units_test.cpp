@@ -16,7 +16,8 @@ TEST_CASE("durations are a whole number and a unit") {
 }
 
 TEST_CASE("other texts are no durations") {
-  for (const auto* text : {"", "s", "5", "5 s", "-5s", "+5s", "1.5s", "5sec", "5S", "5s ", " 5s", "0x5s", "99999999999999999999s", "9223372036854775807h"})
+  for (const auto* text : {"", "s", "5", "5 s", "-5s", "+5s", "1.5s", "5sec", "5S", "5s ", " 5s", "0x5s",
+                           "99999999999999999999s", "9223372036854775807h"})
     CHECK_FALSE_MESSAGE(parse_duration(text), text);
 }
 
@@ -26,7 +27,8 @@ TEST_CASE("sizes are a whole number and a binary unit") {
   CHECK(parse_bytes("1MiB") == 1 << 20);
   CHECK(parse_bytes("10GiB") == 10ull << 30);
   CHECK(parse_bytes("1TiB") == 1ull << 40);
-  for (const auto* text : {"", "16", "16KB", "16 KiB", "-1B", "1.5MiB", "99999999999999999999B", "9223372036854775807KiB"})
+  for (const auto* text :
+       {"", "16", "16KB", "16 KiB", "-1B", "1.5MiB", "99999999999999999999B", "9223372036854775807KiB"})
     CHECK_FALSE_MESSAGE(parse_bytes(text), text);
 }
 
@@ -40,6 +42,8 @@ TEST_CASE("what is written is read again as the same value, in the largest unit 
   CHECK(bytes_text(1000) == "1000B");
   CHECK(bytes_text(1536) == "1536B");
   CHECK(bytes_text(4ull << 20) == "4MiB");
-  for (const auto value : {0ms, 1ms, 1000ms, 60'000ms, 86'400'000ms, 1ms * 1'234'567}) CHECK(parse_duration(duration_text(value)) == value);
-  for (const std::uint64_t value : {0ull, 1ull, 1024ull, 10ull << 30, 12345678ull}) CHECK(parse_bytes(bytes_text(value)) == value);
+  for (const auto value : {0ms, 1ms, 1000ms, 60'000ms, 86'400'000ms, 1ms * 1'234'567})
+    CHECK(parse_duration(duration_text(value)) == value);
+  for (const std::uint64_t value : {0ull, 1ull, 1024ull, 10ull << 30, 12345678ull})
+    CHECK(parse_bytes(bytes_text(value)) == value);
 }

@@ -45,7 +45,8 @@ TEST_CASE("An event is read with its defaults") {
 }
 
 TEST_CASE("Every setting of a channel is read") {
-  const auto outcome = read("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
+  const auto outcome =
+      read("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
       "extra_origins":["https://ads.example"],"links":"direct","bandwidth_bps":1000000,"link_lifetime":"1h","playlist_limits":{"max_lines":500}}]})");
   REQUIRE(outcome.settings);
   const auto& event = outcome.settings->get<Event>("event");
@@ -62,12 +63,20 @@ TEST_CASE("Every setting of a channel is read") {
 
 TEST_CASE("Wrong events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[]})"), "at least one key"));
-  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"), "\"a\" stands twice"));
-  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef"},{"id":"k","secret":"0123456789abcdeg"}]})"), "\"k\" stands twice"));
-  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"ftp://o/a"}]})"), "event.channels[0].source"));
-  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a/b","source":"http://o/a"}]})"), "event.channels[0].id"));
-  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","links":"maybe"}]})"), "event.channels[0].links"));
-  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","extra_origins":["http://x/path"]}]})"), "extra_origins"));
+  CHECK(names(
+      problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"),
+      "\"a\" stands twice"));
+  CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef"},{"id":"k","secret":"0123456789abcdeg"}]})"),
+              "\"k\" stands twice"));
+  CHECK(
+      names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"ftp://o/a"}]})"), "event.channels[0].source"));
+  CHECK(
+      names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a/b","source":"http://o/a"}]})"), "event.channels[0].id"));
+  CHECK(names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","links":"maybe"}]})"),
+              "event.channels[0].links"));
+  CHECK(names(
+      problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a","extra_origins":["http://x/path"]}]})"),
+      "extra_origins"));
   CHECK(names(problem_of(R"({"keys":[{"id":"K","secret":"0123456789abcdef"}]})"), "event.keys[0].id"));
   CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"short"}]})"), "16 bytes"));
   CHECK(names(problem_of(R"({"keys":[{"id":"k"}]})"), "secret"));
@@ -128,8 +137,10 @@ TEST_CASE("Times are read as RFC 3339 has them") {
   CHECK(parse_rfc3339("2026-06-01t20:00:00.5z") == at);
   CHECK(parse_rfc3339("2024-02-29T00:00:00Z"));
   CHECK(parse_rfc3339("2261-12-31T23:59:59Z"));
-  for (const std::string wrong : {"", "2026-06-01", "2026-06-01 20:00:00Z", "2026-06-01T20:00:00", "2026-13-01T20:00:00Z", "2025-02-29T00:00:00Z",
-                                  "2026-06-01T24:00:00Z", "9999-12-31T23:59:59Z", "2026-06-01T20:00:00.Z", "2026-06-01T20:00:00+2:00", "2026-06-01T20:00:00Zx"}) {
+  for (const std::string wrong :
+       {"", "2026-06-01", "2026-06-01 20:00:00Z", "2026-06-01T20:00:00", "2026-13-01T20:00:00Z", "2025-02-29T00:00:00Z",
+        "2026-06-01T24:00:00Z", "9999-12-31T23:59:59Z", "2026-06-01T20:00:00.Z", "2026-06-01T20:00:00+2:00",
+        "2026-06-01T20:00:00Zx"}) {
     CAPTURE(wrong);
     CHECK_FALSE(parse_rfc3339(wrong));
   }

@@ -43,7 +43,8 @@ TEST_CASE("Rates of channels are bounded, and a node that names none is told apa
   h.channel_mbps.emplace();
   CHECK(heartbeat_from_json(to_json(h))->channel_mbps->empty());
   h.channel_mbps = {{std::string(64, 'c'), 1}};
-  for (std::size_t i = 1; i < contracts::kMaxHeartbeatChannels; ++i) h.channel_mbps->emplace_back(std::string(60, 'c') + std::to_string(i), 12345.123456789);
+  for (std::size_t i = 1; i < contracts::kMaxHeartbeatChannels; ++i)
+    h.channel_mbps->emplace_back(std::string(60, 'c') + std::to_string(i), 12345.123456789);
   CHECK(to_json(h).size() < contracts::kMaxHeartbeatBytes);
   CHECK(heartbeat_from_json(to_json(h)));
   h.channel_mbps->emplace_back("one-too-many", 1);
@@ -61,7 +62,8 @@ TEST_CASE("A heartbeat is read back as the value that was written") {
 }
 
 TEST_CASE("A node that does not tell the origin's statuses apart counts none") {
-  const auto read = heartbeat_from_json(R"({"node":"a","run":"r","sent_unix_ms":1,"requests":10,"failures":5,"failures_by_origin":4})");
+  const auto read = heartbeat_from_json(
+      R"({"node":"a","run":"r","sent_unix_ms":1,"requests":10,"failures":5,"failures_by_origin":4})");
   REQUIRE(read);
   CHECK(read->experience.failures_by_origin == 4);
   CHECK(read->experience.failures_by_origin_status == 0);
@@ -76,10 +78,12 @@ TEST_CASE("A heartbeat needs node, run and time, and passes over what a newer ve
 
 TEST_CASE("Heartbeats out of range or of another type are refused") {
   for (const std::string member :
-       {R"("sent_mbps":-1)", R"("sent_mbps":"1")", R"("connections":-1)", R"("connections":1.5)", R"("healthy":1)", R"("public_url":"ftp://x")",
-        R"("public_url":"http://x/../path")", R"("public_url":"http://x?q")", R"("public_url":"javascript:x")", R"("node":"../x")", R"("node":7)"}) {
+       {R"("sent_mbps":-1)", R"("sent_mbps":"1")", R"("connections":-1)", R"("connections":1.5)", R"("healthy":1)",
+        R"("public_url":"ftp://x")", R"("public_url":"http://x/../path")", R"("public_url":"http://x?q")",
+        R"("public_url":"javascript:x")", R"("node":"../x")", R"("node":7)"}) {
     CAPTURE(member);
-    const auto read = heartbeat_from_json(R"({"run":"r","sent_unix_ms":1,)" + std::string(member.find("node") == 1 ? "" : R"("node":"a",)") + member + "}");
+    const auto read = heartbeat_from_json(R"({"run":"r","sent_unix_ms":1,)" +
+                                          std::string(member.find("node") == 1 ? "" : R"("node":"a",)") + member + "}");
     REQUIRE_FALSE(read);
     CHECK(read.error().kind == base::ErrorKind::invalid_input);
   }
@@ -113,7 +117,8 @@ TEST_CASE("Channel maps that could lead a node astray are refused") {
   for (const std::string text :
        {"", "[]", "{}", R"({"version":"1"})", R"({"version":"","channels":[]})", R"({"version":"1","channels":[1]})",
         R"({"version":"1","channels":[{"id":"a"}]})", R"({"version":"1","channels":[{"id":"a","base":"http://o/x"}]})",
-        R"({"version":"1","channels":[{"id":"a","base":"file:///etc/"}]})", R"({"version":"1","channels":[{"id":"../a","base":"http://o/"}]})",
+        R"({"version":"1","channels":[{"id":"a","base":"file:///etc/"}]})",
+        R"({"version":"1","channels":[{"id":"../a","base":"http://o/"}]})",
         R"({"version":"1","channels":[{"id":"a","base":"http://o/","extra_origins":["http://o/path"]}]})",
         R"({"version":"1","channels":[{"id":"a","base":"http://o/"},{"id":"a","base":"http://p/"}]})"}) {
     CAPTURE(text);
@@ -141,7 +146,8 @@ TEST_CASE("Every changed bit of a signed body or its signature is refused") {
   const auto ring = test::one_key();
   const auto body = to_json(example());
   const auto header = sign_body(ring, "c", body, kNow);
-  test::refuse_every_flip(body, [&](const std::string& b) { return verify_body(ring, "c", b, header, kNow, kSkew).has_value(); });
+  test::refuse_every_flip(
+      body, [&](const std::string& b) { return verify_body(ring, "c", b, header, kNow, kSkew).has_value(); });
   const auto accepts = [&](const std::string& h) { return verify_body(ring, "c", body, h, kNow, kSkew).has_value(); };
   test::refuse_every_flip(header, accepts);
   test::refuse_every_cut(header, accepts);

@@ -24,7 +24,8 @@ struct Watched {
 
   void use(std::vector<std::string> ends) {
     Event event;
-    for (const auto& end : ends) event.keys.push_back({"k" + std::to_string(event.keys.size() + 1), "a secret of sixteen bytes", "", end});
+    for (const auto& end : ends)
+      event.keys.push_back({"k" + std::to_string(event.keys.size() + 1), "a secret of sixteen bytes", "", end});
     watch.watch(event);
   }
   std::string said() const {
@@ -42,7 +43,7 @@ TEST_CASE("The last key's end is told a week before, and from then on no role is
   w.use({"2026-06-02T00:00:00Z", "2026-06-09T00:00:00Z"});
   CHECK(w.said() == R"({"keys":"ok"})");
   CHECK(w.metrics.scrape().find("tribune_keys_seconds_left{role=\"balancer\"} 691200") != std::string::npos);
-  w.clock.advance(25h);   // the first one is over: the second signs
+  w.clock.advance(25h);  // the first one is over: the second signs
   w.watch.look();
   CHECK(w.said().find("the last key ends at") != std::string::npos);
   CHECK(w.watch.trouble().empty());
@@ -67,8 +68,10 @@ TEST_CASE("A configuration whose keys have all ended says which one ended last")
   Event event;
   const auto now = *parse_rfc3339("2026-06-01T20:00:00Z");
   CHECK(no_key_signs(event, now).empty());
-  event.keys = {{"k1", "0123456789abcdef", "", "2026-06-01T00:00:00Z"}, {"k2", "0123456789abcdef", "", "2026-05-01T00:00:00Z"}};
-  CHECK(no_key_signs(event, now) == "no key signs: the last one ended at Mon, 01 Jun 2026 00:00:00 GMT; add a key, or give one a later not_after");
+  event.keys = {{"k1", "0123456789abcdef", "", "2026-06-01T00:00:00Z"},
+                {"k2", "0123456789abcdef", "", "2026-05-01T00:00:00Z"}};
+  CHECK(no_key_signs(event, now) ==
+        "no key signs: the last one ended at Mon, 01 Jun 2026 00:00:00 GMT; add a key, or give one a later not_after");
   event.keys[1].not_after = "";
   CHECK(no_key_signs(event, now).empty());
 }

@@ -1,4 +1,5 @@
-// What the origin wrote, as it is signed in a link, as a client spells it and our front door reads it, and as the origin gets it.
+// What the origin wrote, as it is signed in a link, as a client spells it and our front door reads it, and as the
+// origin gets it.
 #include <doctest/doctest.h>
 
 #include <cctype>
@@ -17,7 +18,9 @@ namespace {
 
 OriginSet example() { return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example"}); }
 
-bool is_unreserved(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~'; }
+bool is_unreserved(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~';
+}
 
 std::string escaped(char c) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -28,7 +31,11 @@ std::string escaped(char c) {
 /// As browsers escape a URL's path or query.
 std::string as_browser(const std::string& text, const std::string& also) {
   std::string out;
-  for (const char c : text) out += static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || also.find(c) != std::string::npos ? escaped(c) : std::string(1, c);
+  for (const char c : text)
+    out += static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f ||
+                   also.find(c) != std::string::npos
+               ? escaped(c)
+               : std::string(1, c);
   return out;
 }
 
@@ -41,7 +48,9 @@ std::string as_normalizer(const std::string& text) {
       out += is_unreserved(c) ? std::string(1, c) : escaped(c);
       i += 2;
     } else {
-      out += is_unreserved(text[i]) || std::string("!$&'()*+,;=:@/?").find(text[i]) != std::string::npos ? std::string(1, text[i]) : escaped(text[i]);
+      out += is_unreserved(text[i]) || std::string("!$&'()*+,;=:@/?").find(text[i]) != std::string::npos
+                 ? std::string(1, text[i])
+                 : escaped(text[i]);
     }
   }
   return out;
@@ -59,12 +68,16 @@ std::string asked(const base::KeyRing& ring, const std::string& path, const std:
 
 /// Pieces that parties have understood differently.
 std::string any_reference(std::mt19937& random) {
-  static const std::vector<std::string> pieces{"a", "Z", "0", "-", ".", "_", "~", "/", "//", "%2f", "%2F", "%41", "%7e", "%7E", "%25", "%", "%%", "%2", "[", "]", "{", "}", "|", "^", "`",
-                                               "'", "\"", "<", ">", " ", "\\", "&", "=", "+", ",", ";", ":", "@", "!", "$", "(", ")", "*", "\xC3\xA9", "\xE9", "%c3%a9", "%FF", "..", "%2e%2e",
-                                               "/.", "tl=", "tl=a.1.k1.b", "~q=", "~0/", "~0b/", ".ts", ".m4s", "%00", "%0A", "%23", "%3F", "?"};
+  static const std::vector<std::string> pieces{
+      "a",   "Z",   "0",    "-",   ".",        "_",    "~",      "/",   "//",  "%2f",    "%2F", "%41", "%7e",
+      "%7E", "%25", "%",    "%%",  "%2",       "[",    "]",      "{",   "}",   "|",      "^",   "`",   "'",
+      "\"",  "<",   ">",    " ",   "\\",       "&",    "=",      "+",   ",",   ";",      ":",   "@",   "!",
+      "$",   "(",   ")",    "*",   "\xC3\xA9", "\xE9", "%c3%a9", "%FF", "..",  "%2e%2e", "/.",  "tl=", "tl=a.1.k1.b",
+      "~q=", "~0/", "~0b/", ".ts", ".m4s",     "%00",  "%0A",    "%23", "%3F", "?"};
   std::string text = "x";
   const auto count = std::uniform_int_distribution<int>(0, 8)(random);
-  for (int i = 0; i < count; ++i) text += pieces[std::uniform_int_distribution<std::size_t>(0, pieces.size() - 1)(random)];
+  for (int i = 0; i < count; ++i)
+    text += pieces[std::uniform_int_distribution<std::size_t>(0, pieces.size() - 1)(random)];
   return text;
 }
 
@@ -79,7 +92,7 @@ TEST_CASE("the origin gets the bytes that its playlist names, whichever client a
     const auto reference = any_reference(random);
     CAPTURE(reference);
     const auto uri = http::resolve_as_written(base, reference);
-    if (!uri) continue;                       // "x:…" has another scheme
+    if (!uri) continue;  // "x:…" has another scheme
     const auto path = to_origin_path(example(), *uri);
     if (!path) continue;
     ++named;

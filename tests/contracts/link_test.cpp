@@ -45,20 +45,26 @@ TEST_CASE("The same link is always signed with the same text") {
 
 TEST_CASE("Every changed bit of a link's query is refused") {
   const auto ring = test::one_key();
-  test::refuse_every_flip(signed_query(ring, example(), kNow), [&](const std::string& q) { return verifies(ring, example(), q); });
+  test::refuse_every_flip(signed_query(ring, example(), kNow),
+                          [&](const std::string& q) { return verifies(ring, example(), q); });
 }
 
 TEST_CASE("Every changed bit of a link's path or channel is refused") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example(), kNow);
-  test::refuse_every_flip("720p/seg1.m4s", [&](const std::string& p) { return verify_link(ring, "demo", p, query, kNow, kSkew).has_value(); });
-  test::refuse_every_flip("demo", [&](const std::string& c) { return verify_link(ring, c, "720p/seg1.m4s", query, kNow, kSkew).has_value(); });
+  test::refuse_every_flip("720p/seg1.m4s", [&](const std::string& p) {
+    return verify_link(ring, "demo", p, query, kNow, kSkew).has_value();
+  });
+  test::refuse_every_flip("demo", [&](const std::string& c) {
+    return verify_link(ring, c, "720p/seg1.m4s", query, kNow, kSkew).has_value();
+  });
 }
 
 TEST_CASE("A cut link is refused") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example(), kNow);
-  for (std::size_t length = 0; length < query.size(); ++length) CHECK_FALSE(verifies(ring, example(), query.substr(0, length)));
+  for (std::size_t length = 0; length < query.size(); ++length)
+    CHECK_FALSE(verifies(ring, example(), query.substr(0, length)));
 }
 
 TEST_CASE("Query keys after the signature are not part of the link") {
@@ -132,7 +138,8 @@ TEST_CASE("A link of a foreign key with the same id is refused") {
 
 TEST_CASE("After a rotation old links hold until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
-  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt}, {"old", "the old secret has 32 bytes, too", kNow + 10min}});
+  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
+                             {"old", "the old secret has 32 bytes, too", kNow + 10min}});
   const auto query = signed_query(before, example(), kNow);
   CHECK(verifies(after, example(), query, kNow));
   CHECK_FALSE(verifies(after, example(), query, kNow + 10min));
@@ -150,8 +157,9 @@ TEST_CASE("A token's signature is worth nothing on a link") {
 
 TEST_CASE("Links that cannot be written are not signed") {
   const auto ring = test::one_key();
-  for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; }, +[](Link& l) { l.path = "a\nb"; },
-                      +[](Link& l) { l.origin_query = "a b"; }, +[](Link& l) { l.channel = ""; }, +[](Link& l) { l.expires = -1; }}) {
+  for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; },
+                      +[](Link& l) { l.path = "a\nb"; }, +[](Link& l) { l.origin_query = "a b"; },
+                      +[](Link& l) { l.channel = ""; }, +[](Link& l) { l.expires = -1; }}) {
     auto link = example();
     change(link);
     CHECK(signed_query(ring, link, kNow).empty());
@@ -162,9 +170,10 @@ TEST_CASE("Links that cannot be written are not signed") {
 TEST_CASE("Hostile queries are refused without harm") {
   const auto ring = test::one_key();
   const std::string huge(1 << 20, '.');
-  for (const std::string& query : {std::string(), std::string("tl="), std::string("tl=..."), std::string("tl=e.99999999999999999999.k1.AAAA"), "tl=" + huge,
-                                   std::string("tl=e.1.k1.\0AAAA", 15), std::string(1 << 20, '&'), std::string("tl=e.-1.k1.AAAAAAAAAAAAAAAAAAAAAA"),
-                                   std::string("tl=e.01.k1.AAAAAAAAAAAAAAAAAAAAAA")}) {
+  for (const std::string& query :
+       {std::string(), std::string("tl="), std::string("tl=..."), std::string("tl=e.99999999999999999999.k1.AAAA"),
+        "tl=" + huge, std::string("tl=e.1.k1.\0AAAA", 15), std::string(1 << 20, '&'),
+        std::string("tl=e.-1.k1.AAAAAAAAAAAAAAAAAAAAAA"), std::string("tl=e.01.k1.AAAAAAAAAAAAAAAAAAAAAA")}) {
     CHECK_FALSE(verifies(ring, example(), query));
   }
 }

@@ -19,15 +19,18 @@ TEST_CASE("News and the question for them are read back as they were written") {
 }
 
 TEST_CASE("News that are malformed or too many are refused") {
-  for (const char* text : {R"({"number":1,"targets":[],"orders":[{"id":"o"}]})", R"({"number":1,"targets":[],"orders":[{"id":"..","order":{"purge":{"url":"a/b/c"}}}]})"})
+  for (const char* text : {R"({"number":1,"targets":[],"orders":[{"id":"o"}]})",
+                           R"({"number":1,"targets":[],"orders":[{"id":"..","order":{"purge":{"url":"a/b/c"}}}]})"})
     CHECK_FALSE(news_from_json(text));
-  for (const char* text : {"", "[]", "{}", R"({"number":1})", R"({"number":-1,"targets":[]})", R"({"number":1,"targets":[7]})",
-                           R"({"number":1,"targets":["http://x/"]})", R"({"number":1,"targets":["/a b"]})"}) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"number":1})", R"({"number":-1,"targets":[]})", R"({"number":1,"targets":[7]})",
+        R"({"number":1,"targets":["http://x/"]})", R"({"number":1,"targets":["/a b"]})"}) {
     CAPTURE(text);
     CHECK_FALSE(news_from_json(text));
   }
   CHECK_FALSE(news_from_json(to_json(NodePush{1, std::vector<std::string>(kMaxNewsTargets + 1, "/a"), {}})));
-  for (const char* text : {"{}", R"({"node":"a","run":"r","sequence":0})", R"({"node":"../a","run":"r","sequence":1})"}) CHECK_FALSE(news_question_from_json(text));
+  for (const char* text : {"{}", R"({"node":"a","run":"r","sequence":0})", R"({"node":"../a","run":"r","sequence":1})"})
+    CHECK_FALSE(news_question_from_json(text));
 }
 
 TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and names them to who does") {
@@ -45,7 +48,8 @@ TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and
   std::string unfit = "before";
   CHECK(peers_from_answer(answer, &unfit).value() == peers);
   CHECK(unfit.empty());
-  CHECK(peers_from_answer(heartbeat_answer(to_json(map), peers, std::nullopt, "its \"memory\" is scarce"), &unfit).value() == peers);
+  CHECK(peers_from_answer(heartbeat_answer(to_json(map), peers, std::nullopt, "its \"memory\" is scarce"), &unfit)
+            .value() == peers);
   CHECK(unfit == "its \"memory\" is scarce");
   CHECK_FALSE(peers_from_answer(R"({"peers":[{"id":"a","url":"ftp://x"}]})"));
   CHECK_FALSE(listed_from_answer(answer).value());
@@ -54,7 +58,8 @@ TEST_CASE("The answer to a heartbeat is a channel map to who knows no peers, and
   CHECK(channel_map_from_json(with_links).value() == map);
   CHECK(listed_from_answer(with_links).value() == listed);
   CHECK(listed_from_answer(heartbeat_answer(to_json(map), peers, ListedLinks{})).value() == ListedLinks{});
-  for (const char* wrong : {R"({"listed_links":[]})", R"({"listed_links":{"../a":1}})", R"({"listed_links":{"a":-1}})", R"({"listed_links":{"a":"1"}})"})
+  for (const char* wrong : {R"({"listed_links":[]})", R"({"listed_links":{"../a":1}})", R"({"listed_links":{"a":-1}})",
+                            R"({"listed_links":{"a":"1"}})"})
     CHECK_FALSE(listed_from_answer(wrong));
   const auto uri = to_uri(map.channels[0].origins, "720p/seg1.ts", "").value();
   const auto backups = backup_uris(map.channels[0].origins, uri);

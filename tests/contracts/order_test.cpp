@@ -6,8 +6,13 @@ using namespace tribune::contracts;
 using By = PurgeOrder::By;
 
 TEST_CASE("an order says the same after its way as JSON") {
-  const std::vector<Order> orders = {PurgeOrder{By::url, "demo/e1/a.ts?v=2", false}, PurgeOrder{By::prefix, "demo/e1/", true}, PurgeOrder{By::channel, "demo", false},
-                                     PurgeOrder{By::tag, "half-1", true}, PurgeOrder{By::all, "*", false}, WarmOrder{"job1", {"demo/e1/a.ts", "demo/e1/b.ts"}}, ProgressQuestion{"job1"}};
+  const std::vector<Order> orders = {PurgeOrder{By::url, "demo/e1/a.ts?v=2", false},
+                                     PurgeOrder{By::prefix, "demo/e1/", true},
+                                     PurgeOrder{By::channel, "demo", false},
+                                     PurgeOrder{By::tag, "half-1", true},
+                                     PurgeOrder{By::all, "*", false},
+                                     WarmOrder{"job1", {"demo/e1/a.ts", "demo/e1/b.ts"}},
+                                     ProgressQuestion{"job1"}};
   for (const auto& order : orders) {
     const auto read = order_from_json(to_json(order));
     REQUIRE(read);
@@ -16,15 +21,19 @@ TEST_CASE("an order says the same after its way as JSON") {
 }
 
 TEST_CASE("an order that says too little, too much or nothing sensible is refused") {
-  for (const char* text : {"", "[]", "{}", R"({"purge":{}})", R"({"purge":{"url":"a","tag":"b"}})", R"({"purge":{"url":""}})", R"({"purge":{"url":"a b"}})",
-                           R"({"purge":{"url":"a","sofd":true}})", R"({"purge":{"url":"a","soft":1}})", R"({"purge":{"channel":"A B"}})", R"({"purge":{"url":7}})",
-                           R"({"warm":{"job":"x","urls":[]}})", R"({"warm":{"urls":["a"]}})", R"({"warm":{"job":"x","urls":[1]}})", R"({"progress":{}})",
-                           R"({"purge":{"prefix":"/media/"}})", R"({"purge":{"all":"x"}})", R"({"dance":{"job":"x"}})", R"({"progress":{"job":"x"},"purge":{"url":"a"}})"})
+  for (const char* text :
+       {"", "[]", "{}", R"({"purge":{}})", R"({"purge":{"url":"a","tag":"b"}})", R"({"purge":{"url":""}})",
+        R"({"purge":{"url":"a b"}})", R"({"purge":{"url":"a","sofd":true}})", R"({"purge":{"url":"a","soft":1}})",
+        R"({"purge":{"channel":"A B"}})", R"({"purge":{"url":7}})", R"({"warm":{"job":"x","urls":[]}})",
+        R"({"warm":{"urls":["a"]}})", R"({"warm":{"job":"x","urls":[1]}})", R"({"progress":{}})",
+        R"({"purge":{"prefix":"/media/"}})", R"({"purge":{"all":"x"}})", R"({"dance":{"job":"x"}})",
+        R"({"progress":{"job":"x"},"purge":{"url":"a"}})"})
     CHECK_MESSAGE(!order_from_json(text), text);
 }
 
 TEST_CASE("an object is found by its URL, however much of the link is written") {
-  for (const char* url : {"demo/e1/v/a.ts", "/demo/e1/v/a.ts", "/media/demo/e1/v/a.ts", "http://node:81/media/demo/e1/v/a.ts", "http://node/media/demo/e1/v/a.ts?tl=e1.5.k.x&CMCD=y"})
+  for (const char* url : {"demo/e1/v/a.ts", "/demo/e1/v/a.ts", "/media/demo/e1/v/a.ts",
+                          "http://node:81/media/demo/e1/v/a.ts", "http://node/media/demo/e1/v/a.ts?tl=e1.5.k.x&CMCD=y"})
     CHECK(object_of_url(url) == "demo/e1/v/a.ts");
   CHECK(object_of_url("/media/demo/e1/a.ts?v=2&tl=e1.5.k.x") == "demo/e1/a.ts?v=2");
   CHECK(object_of_url("/media/demo/e1/a.ts?v=2") == "demo/e1/a.ts?v=2");
@@ -51,7 +60,9 @@ TEST_CASE("tags come from both fields that origins use") {
 }
 
 TEST_CASE("a purge covers an older one when it means all that the older one means") {
-  const auto c = [](By newer, const char* what, By older, const char* of) { return covers({newer, what, false}, {older, of, false}); };
+  const auto c = [](By newer, const char* what, By older, const char* of) {
+    return covers({newer, what, false}, {older, of, false});
+  };
   CHECK(c(By::url, "demo/e/a", By::url, "demo/e/a"));
   CHECK(c(By::all, "*", By::tag, "x"));
   CHECK(c(By::channel, "demo", By::url, "demo/e/a"));
@@ -60,7 +71,7 @@ TEST_CASE("a purge covers an older one when it means all that the older one mean
   CHECK(c(By::prefix, "dem", By::channel, "demo"));
   CHECK(c(By::prefix, "demo/e/", By::url, "demo/e/a"));
   CHECK(c(By::tag, "x", By::tag, "x"));
-  CHECK_FALSE(c(By::channel, "demo", By::prefix, "demo"));   // it means demo2 too
+  CHECK_FALSE(c(By::channel, "demo", By::prefix, "demo"));  // it means demo2 too
   CHECK_FALSE(c(By::channel, "dem", By::url, "demo/e/a"));
   CHECK_FALSE(c(By::url, "demo/e/a", By::prefix, "demo/e/a"));
   CHECK_FALSE(c(By::prefix, "demo/e/a", By::prefix, "demo/e/"));

@@ -7,7 +7,9 @@ using namespace tribune::contracts;
 
 namespace {
 
-OriginSet example() { return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example", "http://keys.example:81"}); }
+OriginSet example() {
+  return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example", "http://keys.example:81"});
+}
 
 /// The origin path as "path" or "path?query", or "none".
 std::string named(const OriginSet& set, const std::string& url) {
@@ -55,9 +57,10 @@ TEST_CASE("URIs at any other origin have no name") {
 
 TEST_CASE("Every name leads back to its URI") {
   for (const std::string url :
-       {"http://origin:8088/live/demo/720p/seg1.m4s?a=1", "http://origin:8088/keys/a.bin", "https://ads.example/x/y?z", "http://keys.example:81/k",
-        "http://origin:8088/live/demo/~0/a.ts", "http://origin:8088/live/demo/sp%20ace.ts", "http://origin:8088/live//double.ts",
-        "http://origin:8088/live/demo/a%2Fb.ts", "http://origin:8088/live/demo/%FF.ts", "http://origin:8088/", "http://origin:8088/live/demo/%C3%A9.ts",
+       {"http://origin:8088/live/demo/720p/seg1.m4s?a=1", "http://origin:8088/keys/a.bin", "https://ads.example/x/y?z",
+        "http://keys.example:81/k", "http://origin:8088/live/demo/~0/a.ts", "http://origin:8088/live/demo/sp%20ace.ts",
+        "http://origin:8088/live//double.ts", "http://origin:8088/live/demo/a%2Fb.ts",
+        "http://origin:8088/live/demo/%FF.ts", "http://origin:8088/", "http://origin:8088/live/demo/%C3%A9.ts",
         "http://origin:8088/live/demo/a,b;c=d@e!f$g&h(i)*j+k:l.ts", "https://ads.example/", "https://ads.example//x"}) {
     CAPTURE(url);
     const auto uri = http::parse_uri(url);
@@ -94,12 +97,14 @@ TEST_CASE("An encoded path leads to the origin without its suffix too, as it was
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM.ts") == "http://origin:8088/live//a.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM") == "http://origin:8088/live//a.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM", "x=1") == "http://origin:8088/live//a.ts?x=1");
-  for (const char* wrong : {"~0b/L2xpdmUvL2EudHM.m4s", "~0b/L2xpdmUvL2EudHM.", "~0b/L2xpdmUvL2EudHM.ts.ts"}) CHECK(leads_to(set, wrong) == "refused");
+  for (const char* wrong : {"~0b/L2xpdmUvL2EudHM.m4s", "~0b/L2xpdmUvL2EudHM.", "~0b/L2xpdmUvL2EudHM.ts.ts"})
+    CHECK(leads_to(set, wrong) == "refused");
 }
 
 TEST_CASE("Names that a browser or our front door would change are written so that they arrive as they are") {
   const auto set = example();
-  for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts", "http://origin:8088/live/demo/%FF.ts"}) {
+  for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts",
+                                "http://origin:8088/live/demo/%FF.ts"}) {
     const auto path = named(set, url);
     CAPTURE(path);
     CHECK(path.starts_with("~0b/"));
@@ -113,11 +118,48 @@ TEST_CASE("A name that looks like a mark does not become one") {
 
 TEST_CASE("Paths that would leave the origin, or are written differently, are refused") {
   const auto set = example();
-  for (const std::string path :
-       {"", "..", "../x", "a/../b", "a/%2e%2e/b", "a/%2E%2E/b", "./a", "a//b", "/a", "//evil.example/a", "http://evil.example/a", "a%00b", "a%2Fb", "a\\b",
-        "a%5Cb", "~", "~/", "~0", "~0/", "~3/a", "~-1/a", "~00/a", "~01/a", "~99999999999999999999/a", "~0//a", "~0/../a", "~0/a/../../b", "~x/a",
-        "~0/live/demo/a.ts", "%7E0/a", "%73eg.ts", "a b", "a\nb", "a?b", "a#b", "~0b/", "~0b/AA", "~0b/Li4vYQ", "~0b/L2EvYi50cw", "~0b/Ly4uL2E",
-        "~0b/L2xpdmUvLyUyZSUyZS9h", "~0b/L2EvP3g"}) {
+  for (const std::string path : {"",
+                                 "..",
+                                 "../x",
+                                 "a/../b",
+                                 "a/%2e%2e/b",
+                                 "a/%2E%2E/b",
+                                 "./a",
+                                 "a//b",
+                                 "/a",
+                                 "//evil.example/a",
+                                 "http://evil.example/a",
+                                 "a%00b",
+                                 "a%2Fb",
+                                 "a\\b",
+                                 "a%5Cb",
+                                 "~",
+                                 "~/",
+                                 "~0",
+                                 "~0/",
+                                 "~3/a",
+                                 "~-1/a",
+                                 "~00/a",
+                                 "~01/a",
+                                 "~99999999999999999999/a",
+                                 "~0//a",
+                                 "~0/../a",
+                                 "~0/a/../../b",
+                                 "~x/a",
+                                 "~0/live/demo/a.ts",
+                                 "%7E0/a",
+                                 "%73eg.ts",
+                                 "a b",
+                                 "a\nb",
+                                 "a?b",
+                                 "a#b",
+                                 "~0b/",
+                                 "~0b/AA",
+                                 "~0b/Li4vYQ",
+                                 "~0b/L2EvYi50cw",
+                                 "~0b/Ly4uL2E",
+                                 "~0b/L2xpdmUvLyUyZSUyZS9h",
+                                 "~0b/L2EvP3g"}) {
     CAPTURE(path);
     const auto result = leads_to(set, path);
     if (path == "http://evil.example/a") {
@@ -141,7 +183,8 @@ TEST_CASE("A query that a client would change is encoded, and the origin gets it
     CHECK(written_query(path->query) == query);
     CHECK(leads_to(example(), path->path, path->query) == "http://origin:8088/live/demo/a.ts?" + query);
   }
-  CHECK(named(example(), "http://origin:8088/live/demo/a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb") == "a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb");
+  CHECK(named(example(), "http://origin:8088/live/demo/a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb") ==
+        "a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb");
   for (const std::string wrong : {"~q=YT0x", "~q=YT0lMmY&b=1", "~q=YT0lMmY=", "~q=eCB5", "~q=!", "a=%2f"}) {
     CAPTURE(wrong);
     CHECK(leads_to(example(), "a.ts", wrong) == "refused");
@@ -167,13 +210,15 @@ TEST_CASE("A query with bytes that no link carries is refused") {
 }
 
 TEST_CASE("The set's origins are what may be fetched, and nothing else") {
-  CHECK(allowed_origins(example()) == std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
+  CHECK(allowed_origins(example()) ==
+        std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
   CHECK(allowed_origins(origin_set("x", {})).empty());
 }
 
 TEST_CASE("An empty query reaches the origin, and nothing else is named so") {
   const auto set = example();
-  for (const std::string url : {"http://origin:8088/live/demo/a.ts?", "http://origin:8088/?", "https://ads.example/x//y?"}) {
+  for (const std::string url :
+       {"http://origin:8088/live/demo/a.ts?", "http://origin:8088/?", "https://ads.example/x//y?"}) {
     const auto uri = http::parse_uri(url);
     REQUIRE(uri);
     const auto path = to_origin_path(set, *uri);

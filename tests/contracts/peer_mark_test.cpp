@@ -22,8 +22,10 @@ TEST_CASE("A cache node's mark is read back by who shares the keys, for that obj
 
 TEST_CASE("A mark whose kind, node or tiers were changed is forged") {
   const auto keys = test::one_key();
-  const std::string signature(mark_fields(keys, {PeerMark::Kind::peer, "a", 0}, "o", kNow).first(kSignatureHeader).value());
-  for (const char* text : {"child a 0", "peer b 0", "peer a 1", "peer a", "peer  a 0", "", "peer ../x 0", "peer a 00"}) {
+  const std::string signature(
+      mark_fields(keys, {PeerMark::Kind::peer, "a", 0}, "o", kNow).first(kSignatureHeader).value());
+  for (const char* text :
+       {"child a 0", "peer b 0", "peer a 1", "peer a", "peer  a 0", "", "peer ../x 0", "peer a 00"}) {
     CAPTURE(text);
     http::Headers fields;
     fields.add(kPeerHeader, text);
@@ -35,7 +37,8 @@ TEST_CASE("A mark whose kind, node or tiers were changed is forged") {
 TEST_CASE("Tiers that name each other in a ring are refused in the end") {
   const auto keys = test::one_key();
   const auto at = [&](std::int64_t tiers) {
-    return read_mark(keys, mark_fields(keys, {PeerMark::Kind::child, "a", tiers}, "o", kNow), "o", kNow, kSkew).has_value();
+    return read_mark(keys, mark_fields(keys, {PeerMark::Kind::child, "a", tiers}, "o", kNow), "o", kNow, kSkew)
+        .has_value();
   };
   CHECK(at(kMaxTiers));
   CHECK_FALSE(at(kMaxTiers + 1));

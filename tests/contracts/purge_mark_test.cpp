@@ -10,10 +10,11 @@ using namespace tribune::contracts;
 using By = PurgeOrder::By;
 
 TEST_CASE("Marks of purges are read back") {
-  const std::vector<NamedPurge> purges{{"k3x9-12", {By::channel, "demo", false}},
-                                       {"k3x9-14", {By::url, "demo/e1/a;b.m3u8?x=1;2", true}, std::chrono::seconds(3'599)},
-                                       {"other", {By::tag, "match", false}},
-                                       {"k-1", {By::prefix, "demo/e1/", false}}};
+  const std::vector<NamedPurge> purges{
+      {"k3x9-12", {By::channel, "demo", false}},
+      {"k3x9-14", {By::url, "demo/e1/a;b.m3u8?x=1;2", true}, std::chrono::seconds(3'599)},
+      {"other", {By::tag, "match", false}},
+      {"k-1", {By::prefix, "demo/e1/", false}}};
   std::string text;
   for (const auto& purge : purges) text += (text.empty() ? "" : " ") + purge_mark(purge);
   const auto read = read_purge_marks(text);
@@ -23,8 +24,10 @@ TEST_CASE("Marks of purges are read back") {
 }
 
 TEST_CASE("Marks that no node writes are refused") {
-  for (const char* text : {"a", "a;url", "a;url;hard", "a;url;hard;0", "a;url;hard;0;", "a;url;hard;x", "a;url;hard;x;y", "a;url;hard;-1;x", "a;url;hard;01;x",
-                           "a;url;hard;999999999999999;x", "a;all;hard;0;x", "a;url;other;0;x", "A;url;hard;0;x", "a;url;hard;0;x  b;url;hard;0;y", ";;;;"})
+  for (const char* text :
+       {"a", "a;url", "a;url;hard", "a;url;hard;0", "a;url;hard;0;", "a;url;hard;x", "a;url;hard;x;y",
+        "a;url;hard;-1;x", "a;url;hard;01;x", "a;url;hard;999999999999999;x", "a;all;hard;0;x", "a;url;other;0;x",
+        "A;url;hard;0;x", "a;url;hard;0;x  b;url;hard;0;y", ";;;;"})
     CHECK_FALSE(read_purge_marks(text));
   std::string many;
   for (std::size_t i = 0; i <= kMaxPurgeMarks; ++i) many += "a-" + std::to_string(i) + ";url;hard;0;x ";
@@ -49,7 +52,8 @@ TEST_CASE("The purges that a node tells are signed with its mark") {
   const auto read = read_mark(keys, fields, "o", test::kNow, test::kSkew);
   REQUIRE(read);
   CHECK(*read == mark);
-  for (const char* forged : {"k-1;channel;hard;0;other", "k-1;channel;hard;1;demo", "k-1;channel;hard;0;demo k-2;channel;hard;0;x"}) {
+  for (const char* forged :
+       {"k-1;channel;hard;0;other", "k-1;channel;hard;1;demo", "k-1;channel;hard;0;demo k-2;channel;hard;0;x"}) {
     auto changed = fields;
     changed.set(kPurgesHeader, forged);
     CHECK_FALSE(read_mark(keys, changed, "o", test::kNow, test::kSkew));

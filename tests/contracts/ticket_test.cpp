@@ -13,7 +13,8 @@ using contracts::Ticket;
 
 namespace {
 
-const Ticket kTicket{"main", 0xdeadbeef, 3, 1'234'567, 0x0123456789abcdef, base::unix_seconds(test::kNow), contracts::LinksMode::direct};
+const Ticket kTicket{
+    "main", 0xdeadbeef, 3, 1'234'567, 0x0123456789abcdef, base::unix_seconds(test::kNow), contracts::LinksMode::direct};
 
 std::string written() { return contracts::write_ticket(test::one_key(), kTicket, test::kNow); }
 
@@ -48,7 +49,8 @@ TEST_CASE("A ticket from the future is refused, skewed clocks are borne, and its
 }
 
 TEST_CASE("A session token is no ticket, and a ticket is no session token") {
-  const auto token = contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
+  const auto token =
+      contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
   CHECK_FALSE(read("main", token));
   CHECK_FALSE(contracts::looks_like_ticket(token));
   CHECK(contracts::looks_like_ticket(written()));
@@ -65,7 +67,8 @@ TEST_CASE("Whoever's they are, tickets and session tokens have no length in comm
     CHECK(*read("main", text) == ticket);
     CHECK(text.size() <= contracts::kMaxTicketCharacters);
     CHECK(contracts::looks_like_ticket(text));
-    const auto token = contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct, 0, owner}, test::kNow);
+    const auto token = contracts::write_token(
+        test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct, 0, owner}, test::kNow);
     CHECK_FALSE(token.empty());
     CHECK_FALSE(contracts::looks_like_ticket(token));
     CHECK_FALSE(read("main", token));

@@ -68,7 +68,8 @@ TEST_CASE("A token from the future is accepted within the clock skew only") {
 
 TEST_CASE("After a rotation old tokens hold until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
-  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt}, {"old", "the old secret has 32 bytes, too", kNow + 10min}});
+  const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
+                             {"old", "the old secret has 32 bytes, too", kNow + 10min}});
   const auto text = write_token(before, example(), kNow);
   CHECK(read_token(after, "demo", text, kNow, kSkew));
   CHECK_FALSE(read_token(after, "demo", text, kNow + 10min, kSkew));
@@ -108,11 +109,13 @@ TEST_CASE("A token names the node of its opening by a mark") {
 TEST_CASE("A token of the former version is read as before, without a node") {
   const auto ring = test::one_key();
   std::string payload(1, '\x11');
-  for (const std::uint64_t value : {static_cast<std::uint64_t>(base::unix_seconds(kNow)), std::uint64_t{0}, std::uint64_t{7}})
+  for (const std::uint64_t value :
+       {static_cast<std::uint64_t>(base::unix_seconds(kNow)), std::uint64_t{0}, std::uint64_t{7}})
     for (int shift = 24; shift >= 0; shift -= 8) payload += static_cast<char>(value >> shift & 0xff);
   const auto signature = ring.sign(base::KeyRing::Purpose::token, "demo\n" + payload, kNow);
   REQUIRE(signature);
-  const auto read = read_token(ring, "demo", signature->key_id + "." + base::to_base64url(payload + signature->mac), kNow, kSkew);
+  const auto read =
+      read_token(ring, "demo", signature->key_id + "." + base::to_base64url(payload + signature->mac), kNow, kSkew);
   REQUIRE(read);
   CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
 }
@@ -121,7 +124,8 @@ TEST_CASE("A token says whose it is, and nobody without the key reads it there")
   const auto ring = test::one_key();
   for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
     auto token = example();
-    token.owner = owner_of("ann@example.org", std::string("Living room TV and a much longer name for it, too").substr(0, length));
+    token.owner =
+        owner_of("ann@example.org", std::string("Living room TV and a much longer name for it, too").substr(0, length));
     const auto text = write_token(ring, token, kNow);
     const auto read = read_token(ring, "demo", text, kNow, kSkew);
     REQUIRE(read);
@@ -149,7 +153,8 @@ TEST_CASE("An owner is the same wherever it is made, and short") {
 TEST_CASE("An owner that is none makes no token") {
   const auto ring = test::one_key();
   auto token = example();
-  for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')}, Owner{"12345678", std::string("x\0", 2)}}) {
+  for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')},
+                            Owner{"12345678", std::string("x\0", 2)}}) {
     token.owner = wrong;
     CHECK(write_token(ring, token, kNow).empty());
   }

@@ -1,12 +1,12 @@
-// The head guard under any bytes, in any pieces: it never reads out of bounds, its judgement does not depend on the pieces,
-// it stays within its bounds, and what it passes has the framing that it says.
+// The head guard under any bytes, in any pieces: it never reads out of bounds, its judgement does not depend on the
+// pieces, it stays within its bounds, and what it passes has the framing that it says.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "net/server/request_framing_validator.h"
 #include "net/server/proxy_protocol.h"
+#include "net/server/request_framing_validator.h"
 
 using namespace tribune::net;
 
@@ -36,7 +36,8 @@ Outcome run(std::string_view input, std::uint8_t step, const RequestFramingLimit
       outcome.used = at;
       if (progress.step == RequestFramingValidator::Step::refused) {
         outcome.refusal = guard.refusal();
-        if (outcome.refusal == RejectReason::none || outcome.refusal == RejectReason::framing_disagreement) std::abort();
+        if (outcome.refusal == RejectReason::none || outcome.refusal == RejectReason::framing_disagreement)
+          std::abort();
         return outcome;
       }
       if (progress.step == RequestFramingValidator::Step::empty_line) message_begin = at;
@@ -71,6 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!(run(input, data[0], limits) == whole)) std::abort();
 
   const auto header = read_proxy_header(input);
-  if (header.state == ProxyHeader::State::complete && (header.length > input.size() || header.length > kMaxProxyHeaderBytes)) std::abort();
+  if (header.state == ProxyHeader::State::complete &&
+      (header.length > input.size() || header.length > kMaxProxyHeaderBytes))
+    std::abort();
   return 0;
 }

@@ -28,7 +28,7 @@ std::chrono::nanoseconds time_of_this_thread() {  // of the processor: how busy 
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSlowness = 10;   // of a build whose every access to memory is checked
+constexpr int kSlowness = 10;  // of a build whose every access to memory is checked
 #else
 constexpr int kSlowness = 1;
 #endif
@@ -58,7 +58,10 @@ base::Result<hls::Playlist> joined(const std::string& text, const hls::Limits& l
 
 TEST_CASE("a long variable in tags that are not understood is not written out beyond the bound") {
   std::string text = std::string(kHead) + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + std::string(16'000, 'x') + "\"\n";
-  for (int i = 0; i < 2'000; ++i) text += "#EXT-X-UNKNOWN:{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}\n";
+  for (int i = 0; i < 2'000; ++i)
+    text +=
+        "#EXT-X-UNKNOWN:{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$"
+        "v}\n";
   text += segments(2);
   const auto took = timed([&] {
     const auto result = joined(text);
@@ -69,7 +72,8 @@ TEST_CASE("a long variable in tags that are not understood is not written out be
 }
 
 TEST_CASE("a long key is not restated for every segment beyond the bound") {
-  const auto text = std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(40'000, 'k') + "\"\n" + segments(20'000);
+  const auto text =
+      std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(40'000, 'k') + "\"\n" + segments(20'000);
   const auto took = timed([&] {
     const auto result = joined(text);
     REQUIRE_FALSE(result);
@@ -79,7 +83,8 @@ TEST_CASE("a long key is not restated for every segment beyond the bound") {
 }
 
 TEST_CASE("the bound on what is written is a setting, and what fits is joined whatever the source's own bounds are") {
-  const auto text = std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(500, 'k') + "\"\n" + segments(200);
+  const auto text =
+      std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(500, 'k') + "\"\n" + segments(200);
   hls::Limits limits;
   limits.max_bytes = text.size();
   limits.max_lines = 500;
@@ -90,7 +95,8 @@ TEST_CASE("the bound on what is written is a setting, and what fits is joined wh
 
 TEST_CASE("many keys of many formats are restated in one pass") {
   std::string text = kHead;
-  for (int i = 0; i < 40'000; ++i) text += "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\",KEYFORMAT=\"" + std::to_string(i) + "\"\n";
+  for (int i = 0; i < 40'000; ++i)
+    text += "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\",KEYFORMAT=\"" + std::to_string(i) + "\"\n";
   text += segments(2);
   const auto playlist = good(text);
   const auto took = timed([&] { CHECK(hls::join(playlist, 1, good(std::string(kHead) + segments(1)), {2, 1, 1})); });

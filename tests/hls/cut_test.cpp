@@ -7,8 +7,10 @@ using namespace tribune;
 namespace {
 
 constexpr const char* kText =
-    "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET=1\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXT-X-MAP:URI=\"i1\"\n"
-    "#EXTINF:2.0,\na\n#EXTINF:2.0,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXT-X-MAP:URI=\"i2\"\n#EXTINF:2.0,\nc\n#EXT-X-PART:DURATION=1,URI=\"d.0\"\n"
+    "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET=1\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-"
+    "X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXT-X-MAP:URI=\"i1\"\n"
+    "#EXTINF:2.0,\na\n#EXTINF:2.0,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXT-X-MAP:URI=\"i2\"\n#EXTINF:2.0,\nc\n#"
+    "EXT-X-PART:DURATION=1,URI=\"d.0\"\n"
     "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"d.1\"\n";
 
 }  // namespace
@@ -26,7 +28,8 @@ TEST_CASE("the beginning of a playlist is what its text would be read as") {
   CHECK(head.uris.size() == again->uris.size());
   CHECK(head.keys.size() == again->keys.size());
   CHECK(head.map_lines == again->map_lines);
-  CHECK(hls::write(head, {}, {.msn_shift = 3, .explicit_ivs = true}) == hls::write(*again, {}, {.msn_shift = 3, .explicit_ivs = true}));
+  CHECK(hls::write(head, {}, {.msn_shift = 3, .explicit_ivs = true}) ==
+        hls::write(*again, {}, {.msn_shift = 3, .explicit_ivs = true}));
 }
 
 TEST_CASE("a playlist that ends before the cut stays whole, moving end and all") {
@@ -37,8 +40,9 @@ TEST_CASE("a playlist that ends before the cut stays whole, moving end and all")
 }
 
 TEST_CASE("what nobody has is known by its tag, and by the attribute of a part") {
-  const auto p = hls::parse("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"i\"\n#EXT-X-GAP\n#EXTINF:2.0,\na\n#EXTINF:2.0,\nb\n"
-                            "#EXT-X-PART:DURATION=1,URI=\"c.0\",GAP=YES\n#EXT-X-PART:DURATION=1,URI=\"c.1\"\n");
+  const auto p = hls::parse(
+      "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"i\"\n#EXT-X-GAP\n#EXTINF:2.0,\na\n#EXTINF:2.0,\nb\n"
+      "#EXT-X-PART:DURATION=1,URI=\"c.0\",GAP=YES\n#EXT-X-PART:DURATION=1,URI=\"c.1\"\n");
   REQUIRE(p);
   std::string gaps;
   for (const auto& use : p->uris)

@@ -13,7 +13,8 @@ hls::Playlist good(std::string_view text) {
 }
 
 std::string head(std::int64_t msn, const std::string& more = "") {
-  return "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(msn) + "\n" + more;
+  return "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(msn) + "\n" +
+         more;
 }
 
 std::string segments(const std::string& name, int first, int count) {
@@ -22,7 +23,8 @@ std::string segments(const std::string& name, int first, int count) {
   return text;
 }
 
-std::string joined_text(const hls::Playlist& before, std::int64_t first, const hls::Playlist& after, const hls::Joint& joint) {
+std::string joined_text(const hls::Playlist& before, std::int64_t first, const hls::Playlist& after,
+                        const hls::Joint& joint) {
   const auto joined = hls::join(before, first, after, joint);
   if (!joined) FAIL(joined.error().text);
   return hls::write(*joined, {});
@@ -58,20 +60,24 @@ TEST_CASE("a query parameter cannot end a line of the joined playlist") {
 TEST_CASE("when the old tail has gone, the new timeline stands alone with the same numbers") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(4) + segments("new", 4, 2));
-  CHECK(joined_text(before, 13, after, {13, 1, 1}) == head(17, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n") + segments("new", 4, 2));
+  CHECK(joined_text(before, 13, after, {13, 1, 1}) ==
+        head(17, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n") + segments("new", 4, 2));
 }
 
 TEST_CASE("discontinuity numbers of the old tail are kept as its head goes") {
-  const auto before = good(head(10, "#EXT-X-DISCONTINUITY-SEQUENCE:5\n") + segments("a", 1, 1) + "#EXT-X-DISCONTINUITY\n" + segments("b", 1, 2));
+  const auto before = good(head(10, "#EXT-X-DISCONTINUITY-SEQUENCE:5\n") + segments("a", 1, 1) +
+                           "#EXT-X-DISCONTINUITY\n" + segments("b", 1, 2));
   const auto after = good(head(0) + segments("new", 0, 1));
-  CHECK(joined_text(before, 12, after, {13, 7, 1}) ==
-        head(12, "#EXT-X-DISCONTINUITY-SEQUENCE:6\n") + segments("b", 2, 1) + "#EXT-X-DISCONTINUITY\n" + segments("new", 0, 1));
+  CHECK(joined_text(before, 12, after, {13, 7, 1}) == head(12, "#EXT-X-DISCONTINUITY-SEQUENCE:6\n") +
+                                                          segments("b", 2, 1) + "#EXT-X-DISCONTINUITY\n" +
+                                                          segments("new", 0, 1));
 }
 
 TEST_CASE("what was listed once is not listed again under another name") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(0) + segments("new", 0, 3));
-  CHECK(joined_text(before, 12, after, {12, 1, 1}) == head(12) + segments("old", 12, 1) + "#EXT-X-DISCONTINUITY\n" + segments("new", 1, 2));
+  CHECK(joined_text(before, 12, after, {12, 1, 1}) ==
+        head(12) + segments("old", 12, 1) + "#EXT-X-DISCONTINUITY\n" + segments("new", 1, 2));
 }
 
 TEST_CASE("missing numbers between the two are gaps, and too many refuse to join") {
@@ -84,7 +90,8 @@ TEST_CASE("missing numbers between the two are gaps, and too many refuse to join
 }
 
 TEST_CASE("a segment of which only parts were listed becomes a gap of their length") {
-  const auto before = good(head(10) + segments("old", 10, 1) + "#EXT-X-PART:DURATION=0.5,URI=\"p0\"\n#EXT-X-PART:DURATION=0.25,URI=\"p1\"\n");
+  const auto before = good(head(10) + segments("old", 10, 1) +
+                           "#EXT-X-PART:DURATION=0.5,URI=\"p0\"\n#EXT-X-PART:DURATION=0.25,URI=\"p1\"\n");
   const auto after = good(head(0) + segments("new", 0, 1));
   const auto text = joined_text(before, 10, after, {12, 1, 1});
   CHECK(text.find("old10.ts\n#EXT-X-GAP\n#EXTINF:0.75,\nold10.ts\n#EXT-X-DISCONTINUITY\n") != std::string::npos);
@@ -92,7 +99,8 @@ TEST_CASE("a segment of which only parts were listed becomes a gap of their leng
 }
 
 TEST_CASE("keys and init sections are restated where they change") {
-  const auto before = good(head(10, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x1\n#EXT-X-MAP:URI=\"old.mp4\"\n") + segments("old", 10, 2));
+  const auto before = good(head(10, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x1\n#EXT-X-MAP:URI=\"old.mp4\"\n") +
+                           segments("old", 10, 2));
   const auto after = good(head(0, "#EXT-X-MAP:URI=\"new.mp4\"\n") + segments("new", 0, 2));
   CHECK(joined_text(before, 11, after, {12, 1, 1}) ==
         head(11, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x1\n#EXT-X-MAP:URI=\"old.mp4\"\n") + segments("old", 11, 1) +
@@ -103,11 +111,17 @@ TEST_CASE("keys and init sections are restated where they change") {
 TEST_CASE("implied IVs, ranges and variables of both timelines are made explicit") {
   const auto before = good(head(10, "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"x\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n") +
                            "#EXTINF:2,\n{$v}a\n#EXTINF:2,\n{$v}b\n");
-  const auto after = good(head(0) + "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-BYTERANGE:5@0\n#EXTINF:2,\nc\n#EXT-X-BYTERANGE:5\n#EXTINF:2,\nc\n");
+  const auto after = good(
+      head(0) +
+      "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-BYTERANGE:5@0\n#EXTINF:2,\nc\n#EXT-X-BYTERANGE:5\n#EXTINF:2,\nc\n");
   CHECK(joined_text(before, 11, after, {12, 1, 1}) ==
-        head(11) + "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x0000000000000000000000000000000b\n#EXTINF:2,\nxb\n#EXT-X-DISCONTINUITY\n#EXT-X-KEY:METHOD=NONE\n"
-        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x00000000000000000000000000000000\n#EXT-X-BYTERANGE:5@0\n#EXTINF:2,\nc\n"
-        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x00000000000000000000000000000001\n#EXT-X-BYTERANGE:5@5\n#EXTINF:2,\nc\n");
+        head(11) +
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x0000000000000000000000000000000b\n#EXTINF:2,\nxb\n#EXT-X-"
+            "DISCONTINUITY\n#EXT-X-KEY:METHOD=NONE\n"
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x00000000000000000000000000000000\n#EXT-X-BYTERANGE:5@0\n#EXTINF:"
+            "2,\nc\n"
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x00000000000000000000000000000001\n#EXT-X-BYTERANGE:5@5\n#EXTINF:"
+            "2,\nc\n");
 }
 
 TEST_CASE("a joined playlist joins again") {
@@ -116,7 +130,8 @@ TEST_CASE("a joined playlist joins again") {
   REQUIRE(second);
   const auto third = hls::join(*second, 11, good(head(0) + segments("c", 0, 1)), {13, 2, 2});
   REQUIRE(third);
-  CHECK(hls::write(*third, {}) == head(11) + segments("a", 1, 1) + "#EXT-X-DISCONTINUITY\n" + segments("b", 0, 1) + "#EXT-X-DISCONTINUITY\n" + segments("c", 0, 1));
+  CHECK(hls::write(*third, {}) == head(11) + segments("a", 1, 1) + "#EXT-X-DISCONTINUITY\n" + segments("b", 0, 1) +
+                                      "#EXT-X-DISCONTINUITY\n" + segments("c", 0, 1));
   CHECK(third->segments[0].generation == 0);
   CHECK(third->segments[1].generation == 1);
   CHECK(third->segments[2].generation == 2);

@@ -45,19 +45,20 @@ TEST_CASE("every carrier of a URI in a multivariant playlist is found in its ord
   const auto playlist = good(hls::testing::corpus().at("multivariant.m3u8"));
   CHECK(playlist.multivariant);
   const std::vector<std::pair<UriKind, std::string>> expected{
-      {UriKind::steering, "/steering?video=00012"},   {UriKind::session_data, "lyrics.json"},
-      {UriKind::session_key, "skd://key65"},          {UriKind::rendition, "main/english-audio.m3u8"},
-      {UriKind::rendition, "subs/en.m3u8"},           {UriKind::variant, "low/video-only.m3u8"},
-      {UriKind::iframe_variant, "low/iframe.m3u8"},   {UriKind::variant, "mid/video-only.m3u8?token=a%20b"},
+      {UriKind::steering, "/steering?video=00012"}, {UriKind::session_data, "lyrics.json"},
+      {UriKind::session_key, "skd://key65"},        {UriKind::rendition, "main/english-audio.m3u8"},
+      {UriKind::rendition, "subs/en.m3u8"},         {UriKind::variant, "low/video-only.m3u8"},
+      {UriKind::iframe_variant, "low/iframe.m3u8"}, {UriKind::variant, "mid/video-only.m3u8?token=a%20b"},
       {UriKind::image_variant, "img/thumbs.m3u8"}};
   CHECK(uris(playlist) == expected);
 }
 
 TEST_CASE("a variant has its own bandwidth, a rendition that of the best variant") {
-  const auto playlist = good("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a.m3u8\"\n"
-                             "#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=5,BANDWIDTH=1000000,AUDIO=\"a\"\nlow.m3u8\n"
-                             "#EXT-X-STREAM-INF:BANDWIDTH=9000000\nhigh.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=many\nodd.m3u8\n"
-                             "#EXT-X-STREAM-INF:CODECS=\"avc1\"\nnone.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=70000,URI=\"i.m3u8\"\n");
+  const auto playlist = good(
+      "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a.m3u8\"\n"
+      "#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=5,BANDWIDTH=1000000,AUDIO=\"a\"\nlow.m3u8\n"
+      "#EXT-X-STREAM-INF:BANDWIDTH=9000000\nhigh.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=many\nodd.m3u8\n"
+      "#EXT-X-STREAM-INF:CODECS=\"avc1\"\nnone.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=70000,URI=\"i.m3u8\"\n");
   std::vector<std::int64_t> bandwidths;
   for (const auto& use : playlist.uris) bandwidths.push_back(use.bandwidth_bps);
   CHECK(bandwidths == std::vector<std::int64_t>{9'000'000, 1'000'000, 9'000'000, 0, 0, 70'000});
@@ -92,14 +93,17 @@ TEST_CASE("the URIs of interstitials are found") {
 }
 
 TEST_CASE("a discontinuity counts for the segment after it") {
-  const auto playlist = good(kHead + "#EXT-X-DISCONTINUITY-SEQUENCE:4\n#EXTINF:2,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb\n");
+  const auto playlist =
+      good(kHead + "#EXT-X-DISCONTINUITY-SEQUENCE:4\n#EXTINF:2,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb\n");
   CHECK(playlist.segments[0].discontinuity_sequence == 4);
   CHECK(playlist.segments[1].discontinuity_sequence == 5);
   CHECK(playlist.segments[1].discontinuities == 1);
 }
 
 TEST_CASE("durations are read exactly, to the microsecond") {
-  const auto duration = [](const std::string& text) { return good(kHead + "#EXTINF:" + text + ",\na\n").segments[0].duration; };
+  const auto duration = [](const std::string& text) {
+    return good(kHead + "#EXTINF:" + text + ",\na\n").segments[0].duration;
+  };
   CHECK(duration("2") == 2s);
   CHECK(duration("2.002") == 2'002'000us);
   CHECK(duration("0.1") == 100'000us);
@@ -123,16 +127,20 @@ TEST_CASE("variables come from the parent playlist and from the URL") {
   hls::Context context;
   context.imports = {{"token", "t0"}};
   context.query = "a=1&key=x%2Fy";
-  const auto playlist = good(kHead + "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"key\"\n#EXTINF:2,\n{$token}/{$key}.ts\n", context);
+  const auto playlist =
+      good(kHead + "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"key\"\n#EXTINF:2,\n{$token}/{$key}.ts\n",
+           context);
   CHECK(playlist.uris[0].uri == "t0/x/y.ts");
   CHECK(refused(kHead + "#EXT-X-DEFINE:IMPORT=\"none\"\n", context) == "line 3: no variable none to import");
   CHECK(refused(kHead + "#EXT-X-DEFINE:QUERYPARAM=\"none\"\n", context).find("query key none") != std::string::npos);
 }
 
 TEST_CASE("a variable that refers to itself, is unknown or known twice is refused with its line") {
-  CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{$a}\"\n") == "line 3: the variable a is not defined before it is used");
+  CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{$a}\"\n") ==
+        "line 3: the variable a is not defined before it is used");
   CHECK(refused(kHead + "#EXTINF:2,\n{$b}.ts\n") == "line 4: the variable b is not defined before it is used");
-  CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"1\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"1\"\n") == "line 4: the variable a is defined twice");
+  CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"1\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"1\"\n") ==
+        "line 4: the variable a is defined twice");
 }
 
 TEST_CASE("variables that double each other end at the bound") {
@@ -158,14 +166,17 @@ TEST_CASE("what is no playlist is refused with the line and the reason") {
   CHECK(refused("\n#EXTM3U\n") == "line 1: does not begin with #EXTM3U");
   CHECK(refused("#EXTM3U8\n") == "line 1: does not begin with #EXTM3U");
   CHECK(refused("\xEF\xBB\xBF#EXTM3U\n", strict()) == "line 1: a byte order mark stands before #EXTM3U");
-  CHECK(refused("#EXTM3U\n") == "line 1: neither a media playlist nor a multivariant playlist: it has no tag of either");
+  CHECK(refused("#EXTM3U\n") ==
+        "line 1: neither a media playlist nor a multivariant playlist: it has no tag of either");
   CHECK(refused("#EXTM3U\na.ts\n") == "line 2: a URI stands before any tag that says what it leads to");
   CHECK(refused("#EXTM3U\n#EXT-X-ENDLIST\n") == "line 2: a media playlist without EXT-X-TARGETDURATION");
   CHECK(refused(kHead + "#EXTINF:2,\n", strict()) == "line 3: the playlist ends between EXTINF and its URI");
   CHECK(refused(kHead + "a.ts\n", strict()) == "line 3: a segment's URI without EXTINF");
   CHECK(refused(kHead + "#EXTINF:2,\n#EXTINF:2,\na\n", strict()) == "line 4: the EXTINF before this one has no URI");
-  CHECK(refused(kHead + "#EXT-X-MEDIA:TYPE=AUDIO\n", strict()) == "line 3: tags of media playlists and of multivariant playlists are mixed");
-  CHECK(refused("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", strict()) == "line 2: the playlist ends between EXT-X-STREAM-INF and its URI");
+  CHECK(refused(kHead + "#EXT-X-MEDIA:TYPE=AUDIO\n", strict()) ==
+        "line 3: tags of media playlists and of multivariant playlists are mixed");
+  CHECK(refused("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", strict()) ==
+        "line 2: the playlist ends between EXT-X-STREAM-INF and its URI");
   CHECK(refused(kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"x\n") == "line 3: a quoted attribute has no end");
   CHECK(refused(kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n") == "line 3: a delta update (EXT-X-SKIP) was not asked for");
 }
@@ -174,33 +185,44 @@ TEST_CASE("bytes that may not be in a playlist are refused with their line") {
   CHECK(refused(kHead + std::string("#EXTINF:2,\0\na\n", 14), strict()) == "line 3: contains a control character");
   CHECK(refused(kHead + "#EXTINF:2,\ra\n", strict()) == "line 3: contains a control character");
   CHECK(refused(kHead + "#\xC2\x85\n", strict()) == "line 3: contains a control character");
-  for (const std::string bad : {"\xC3", "\xF0\x9F\x8F", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\xE0\x80\x80"}) {
+  for (const std::string bad :
+       {"\xC3", "\xF0\x9F\x8F", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\xE0\x80\x80"}) {
     CHECK(refused(kHead + "#" + bad + "\n", strict()) == "line 3: is not UTF-8");
   }
-  good(kHead + "#EXTINF:2,a\ttab, Fu\xC3\x9F" "ball \xE2\x9A\xBD\na\n");
+  good(kHead +
+       "#EXTINF:2,a\ttab, Fu\xC3\x9F"
+       "ball \xE2\x9A\xBD\na\n");
 }
 
 TEST_CASE("numbers that cannot be counted with are refused") {
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:99999999999999999999\n").find("too large") != std::string::npos);
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:-1\n").find("not a number") != std::string::npos);
-  CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MEDIA-SEQUENCE:1\n", strict()).find("twice") != std::string::npos);
-  CHECK(refused(kHead + "#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n").find("after the first segment") != std::string::npos);
-  CHECK(refused(kHead + "#EXT-X-BYTERANGE:9223372036854775807@1\n#EXTINF:2,\na\n").find("byte range") != std::string::npos);
-  for (const std::string number : {"10099999999999999990", "1152921504606846977", "9223372036854775807", "9999999999999999999"})
+  CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MEDIA-SEQUENCE:1\n", strict()).find("twice") !=
+        std::string::npos);
+  CHECK(refused(kHead + "#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n").find("after the first segment") !=
+        std::string::npos);
+  CHECK(refused(kHead + "#EXT-X-BYTERANGE:9223372036854775807@1\n#EXTINF:2,\na\n").find("byte range") !=
+        std::string::npos);
+  for (const std::string number :
+       {"10099999999999999990", "1152921504606846977", "9223372036854775807", "9999999999999999999"})
     CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:" + number + "\n").find("too large") != std::string::npos);
   CHECK(good(kHead + "#EXT-X-MEDIA-SEQUENCE:1152921504606846976\n").media_sequence == 1152921504606846976);
   const auto big = std::to_string(std::int64_t{1} << 60);
-  CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("bad offset") != std::string::npos);
+  CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("bad offset") !=
+        std::string::npos);
 }
 
 TEST_CASE("a URI that its variables make empty or a fragment is an error") {
   for (const std::string value : {"", " ", "#part", " #part"})
-    CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + value + "\"\n#EXTINF:2,\n{$v}\n").find("reference to the playlist itself") != std::string::npos);
+    CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + value + "\"\n#EXTINF:2,\n{$v}\n")
+              .find("reference to the playlist itself") != std::string::npos);
 }
 
 TEST_CASE("an implied byte range needs the resource that it follows") {
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:10\n#EXTINF:2,\na\n").find("line 3: a byte range has no offset") == 0);
-  CHECK(refused(kHead + "#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n#EXT-X-BYTERANGE:10\n#EXTINF:2,\nb\n").find("line 6: ") == 0);
+  CHECK(
+      refused(kHead + "#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n#EXT-X-BYTERANGE:10\n#EXTINF:2,\nb\n").find("line 6: ") ==
+      0);
   const auto playlist = good(hls::testing::corpus().at("byteranges.m3u8"));
   CHECK(playlist.segments[1].byterange == hls::SubRange{2000, 1720});
 }
@@ -217,7 +239,7 @@ TEST_CASE("oversized playlists are refused at the bound, before their content is
     const auto took = time_of_this_thread() - start;
     REQUIRE_FALSE(playlist.has_value());
     CHECK(playlist.error().kind == base::ErrorKind::too_large);
-    CHECK(took < 250ms);   // reading such texts takes seconds
+    CHECK(took < 250ms);  // reading such texts takes seconds
   };
   timed(kHead + std::string(50 << 20, 'x'));
   timed(kHead + "#EXTINF:2,\n" + std::string(1 << 20, 'a') + "\n");

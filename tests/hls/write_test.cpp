@@ -26,7 +26,7 @@ TEST_CASE("a playlist that is not changed keeps every byte") {
     CAPTURE(name);
     const auto playlist = hls::parse(text);
     if (!playlist || !playlist->implied.empty()) continue;
-    if (!playlist->flaws.empty()) {   // what was repaired once stays as it is
+    if (!playlist->flaws.empty()) {  // what was repaired once stays as it is
       const auto repaired = hls::write(*playlist, {});
       const auto again = hls::parse(repaired);
       REQUIRE(again);
@@ -51,14 +51,21 @@ TEST_CASE("a playlist outlives the text it was read from, and so do its copies")
 }
 
 TEST_CASE("only the URI's own characters change") {
-  const auto text = kHead + "#EXT-X-KEY:METHOD=AES-128, URI=\"k.bin\" ,X-NEW=\"a,b\"\r\n#EXTINF:2,\n#EXT-X-UNKNOWN:URI=\"stays\"\n  a.ts \n";
-  CHECK(hls::write(good(text), marked) == kHead + "#EXT-X-KEY:METHOD=AES-128, URI=\"<k.bin>\" ,X-NEW=\"a,b\"\r\n#EXTINF:2,\n#EXT-X-UNKNOWN:URI=\"stays\"\n  <a.ts> \n");
+  const auto text =
+      kHead +
+      "#EXT-X-KEY:METHOD=AES-128, URI=\"k.bin\" ,X-NEW=\"a,b\"\r\n#EXTINF:2,\n#EXT-X-UNKNOWN:URI=\"stays\"\n  a.ts \n";
+  CHECK(hls::write(good(text), marked) ==
+        kHead +
+            "#EXT-X-KEY:METHOD=AES-128, URI=\"<k.bin>\" ,X-NEW=\"a,b\"\r\n#EXTINF:2,\n#EXT-X-UNKNOWN:URI=\"stays\"\n  "
+            "<a.ts> \n");
 }
 
 TEST_CASE("a mapped URI replaces its variables, an unmapped one keeps them") {
-  const auto playlist = good(kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"x\"\n#EXT-X-MAP:URI=\"{$v}.mp4\"\n#EXTINF:2,\n{$v}.ts\n");
+  const auto playlist =
+      good(kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"x\"\n#EXT-X-MAP:URI=\"{$v}.mp4\"\n#EXTINF:2,\n{$v}.ts\n");
   const auto only_maps = [](const hls::UriUse& use) { return use.kind == UriKind::map ? marked(use) : std::nullopt; };
-  CHECK(hls::write(playlist, only_maps) == kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"x\"\n#EXT-X-MAP:URI=\"<x.mp4>\"\n#EXTINF:2,\n{$v}.ts\n");
+  CHECK(hls::write(playlist, only_maps) ==
+        kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"x\"\n#EXT-X-MAP:URI=\"<x.mp4>\"\n#EXTINF:2,\n{$v}.ts\n");
 }
 
 TEST_CASE("a mapped URI cannot leave its attribute or its line") {
@@ -94,19 +101,25 @@ TEST_CASE("delta updates are no longer offered") {
 }
 
 TEST_CASE("blocking reloads are offered where the source does not say whether it can") {
-  const auto offering = [](const std::string& text) { return hls::write(good(text), {}, {.offer_blocking_reload = true}); };
+  const auto offering = [](const std::string& text) {
+    return hls::write(good(text), {}, {.offer_blocking_reload = true});
+  };
   const std::string head = "#EXTM3U\n#EXT-X-SERVER-CONTROL:", rest = "\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na\n";
   CHECK(offering(kHead + "#EXTINF:2,\na\n") == head + "CAN-BLOCK-RELOAD=YES" + rest);
   CHECK(offering(head + "HOLD-BACK=6.0" + rest) == head + "CAN-BLOCK-RELOAD=YES,HOLD-BACK=6.0" + rest);
-  for (const std::string said : {"HOLD-BACK=6.0,CAN-BLOCK-RELOAD=YES", "CAN-BLOCK-RELOAD=NO"}) CHECK(offering(head + said + rest) == head + said + rest);
-  CHECK(offering("#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n") == "#EXTM3U\r\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\r\n#EXT-X-TARGETDURATION:2\r\n");
+  for (const std::string said : {"HOLD-BACK=6.0,CAN-BLOCK-RELOAD=YES", "CAN-BLOCK-RELOAD=NO"})
+    CHECK(offering(head + said + rest) == head + said + rest);
+  CHECK(offering("#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n") ==
+        "#EXTM3U\r\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\r\n#EXT-X-TARGETDURATION:2\r\n");
   const std::string multivariant = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n";
   CHECK(offering(multivariant) == multivariant);
 }
 
 TEST_CASE("an implied IV is written for every segment from the source's own number") {
-  const auto playlist = good("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:255\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:2,\na\n"
-                             "#EXTINF:2,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k2\",IV=0x1\n#EXTINF:2,\nc\n");
+  const auto playlist = good(
+      "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:255\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:2,"
+      "\na\n"
+      "#EXTINF:2,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k2\",IV=0x1\n#EXTINF:2,\nc\n");
   const auto text = hls::write(playlist, marked, {.msn_shift = 10, .explicit_ivs = true});
   CHECK(text ==
         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:265\n"

@@ -11,8 +11,9 @@ TEST_CASE("a hit, a miss and a collapsed miss read as RFC 9211 shows them") {
   CHECK(cache_status("stadium", {.hit = true, .ttl_seconds = 376}) == "stadium; hit; ttl=376");
   CHECK(cache_status("stadium", {.forward = Forward::uri_miss, .forward_status = 200, .stored = true}) ==
         "stadium; fwd=uri-miss; fwd-status=200; stored");
-  CHECK(cache_status("tribune", {.forward = Forward::miss, .stored = true, .collapsed = true, .detail = "read_along"}) ==
-        "tribune; fwd=miss; stored; collapsed; detail=read_along");
+  CHECK(
+      cache_status("tribune", {.forward = Forward::miss, .stored = true, .collapsed = true, .detail = "read_along"}) ==
+      "tribune; fwd=miss; stored; collapsed; detail=read_along");
   CHECK(cache_status("tribune", {.hit = true, .ttl_seconds = -5, .detail = "stale while away"}) ==
         "tribune; hit; ttl=-5; detail=\"stale while away\"");
 }

@@ -18,7 +18,9 @@ Cmcd parsed(std::string_view text) {
 }  // namespace
 
 TEST_CASE("A player's words are read from the query, percent-encoded") {
-  const auto read = http::read_cmcd({}, "tl=e.1.k.m&CMCD=bl%3D21300%2Cbr%3D3200%2Cbs%2Cd%3D4004%2Cmtp%3D25400%2Cnor%3D%22..%252Fseg7.ts%22%2Csid%3D%226e2fb550-c457%22&x=1");
+  const auto read = http::read_cmcd({},
+                                    "tl=e.1.k.m&CMCD=bl%3D21300%2Cbr%3D3200%2Cbs%2Cd%3D4004%2Cmtp%3D25400%2Cnor%3D%22.."
+                                    "%252Fseg7.ts%22%2Csid%3D%226e2fb550-c457%22&x=1");
   REQUIRE(read);
   CHECK(read->buffer_ms == 21'300);
   CHECK(read->bitrate_kbps == 3'200);
@@ -29,7 +31,12 @@ TEST_CASE("A player's words are read from the query, percent-encoded") {
 }
 
 TEST_CASE("The four headers are read together, in any case of their names") {
-  const auto read = http::read_cmcd({{"CMCD-Request", "mtp=25400,bl=5"}, {"cmcd-object", "br=3200"}, {"CMCD-Status", "bs"}, {"Cmcd-Session", "sid=\"a\""}, {"Accept", "bl=9"}}, "");
+  const auto read = http::read_cmcd({{"CMCD-Request", "mtp=25400,bl=5"},
+                                     {"cmcd-object", "br=3200"},
+                                     {"CMCD-Status", "bs"},
+                                     {"Cmcd-Session", "sid=\"a\""},
+                                     {"Accept", "bl=9"}},
+                                    "");
   REQUIRE(read);
   CHECK(read->throughput_kbps == 25'400);
   CHECK(read->buffer_ms == 5);
@@ -51,8 +58,8 @@ TEST_CASE("A comma or quote within a text ends no member") {
 }
 
 TEST_CASE("What is damaged or out of bounds is passed over") {
-  for (const auto* text : {"bl=-1", "bl=1.5", "bl=", "bl", "bl=99999999999999999999", "bl=3600001", "mtp=1e9", "br=0x10", "bs=false", "nor", "=", ",,,", "\"", "sid=\"",
-                           "sid=\"\\", "bl=\"5", "bl = 5"})
+  for (const auto* text : {"bl=-1", "bl=1.5", "bl=", "bl", "bl=99999999999999999999", "bl=3600001", "mtp=1e9",
+                           "br=0x10", "bs=false", "nor", "=", ",,,", "\"", "sid=\"", "sid=\"\\", "bl=\"5", "bl = 5"})
     CHECK_MESSAGE(parsed(text).empty(), text);
   CHECK(parsed("sid=\"" + std::string(65, 'x') + "\",bs").session.empty());
   CHECK(parsed("bl=5,sid=\"unended,bs").buffer_ms == 5);

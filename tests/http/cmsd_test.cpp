@@ -9,7 +9,8 @@ TEST_CASE("what an object is, is said where its name tells it, and nowhere else"
   CHECK(cmsd_object_type("audio/en/7.aac") == 'a');
   CHECK(cmsd_object_type("subs/7.webvtt") == 'c');
   CHECK(cmsd_object_type("keys/1.key") == 'k');
-  for (const char* path : {"v1/seg1.ts", "v1/7.m4s", "init.mp4", "v1.aac/7", "", "."}) CHECK_FALSE(cmsd_object_type(path));
+  for (const char* path : {"v1/seg1.ts", "v1/7.m4s", "init.mp4", "v1.aac/7", "", "."})
+    CHECK_FALSE(cmsd_object_type(path));
 }
 
 TEST_CASE("the static part is a dictionary, the dynamic part a list of servers with what they say") {

@@ -25,8 +25,9 @@ TEST_CASE("entity tags compare as the table of RFC 9110 section 8.8.3.2 says") {
     std::string_view a, b;
     bool strong, weak;
   };
-  for (const auto& [a, b, strong, weak] : {Row{R"(W/"1")", R"(W/"1")", false, true}, Row{R"(W/"1")", R"(W/"2")", false, false},
-                                           Row{R"(W/"1")", R"("1")", false, true}, Row{R"("1")", R"("1")", true, true}}) {
+  for (const auto& [a, b, strong, weak] :
+       {Row{R"(W/"1")", R"(W/"1")", false, true}, Row{R"(W/"1")", R"(W/"2")", false, false},
+        Row{R"(W/"1")", R"("1")", false, true}, Row{R"("1")", R"("1")", true, true}}) {
     CHECK(http::etags_match_strongly(a, b) == strong);
     CHECK(http::etags_match_weakly(a, b) == weak);
   }

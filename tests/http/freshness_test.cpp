@@ -37,15 +37,18 @@ TEST_CASE("s-maxage goes before max-age, max-age before Expires") {
 
 TEST_CASE("a valid CDN-Cache-Control governs alone") {
   const auto expires = format_date(kNow + 300s);
-  CHECK(explicit_lifetime(stored({{"CDN-Cache-Control", "max-age=7"}, {"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 7s);
+  CHECK(explicit_lifetime(
+            stored({{"CDN-Cache-Control", "max-age=7"}, {"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 7s);
   CHECK_FALSE(explicit_lifetime(stored({{"CDN-Cache-Control", "must-revalidate"}, {"Expires", expires}})));
   CHECK(explicit_lifetime(stored({{"CDN-Cache-Control", "max-age=7, &&"}, {"Cache-Control", "max-age=10"}})) == 10s);
 }
 
 TEST_CASE("CDN-Cache-Control is a structured dictionary or nothing") {
-  for (const char* invalid : {"", "max-age=\"7\"", "max-age=7,", "max-age = 7", "MaX-aGe=7", "max-age=1.5", "a=&", "max-age", "a=(1 2"})
+  for (const char* invalid :
+       {"", "max-age=\"7\"", "max-age=7,", "max-age = 7", "MaX-aGe=7", "max-age=1.5", "a=&", "max-age", "a=(1 2"})
     CHECK_FALSE_MESSAGE(parse_targeted_cache_control(invalid), invalid);
-  for (const char* valid : {"max-age=7", "max-age=7;x=\"y\", no-store=?0", "a=(1 \"b\" c);q=0.5, max-age=7", "b=:aGk=:,max-age=7", " max-age=7 , x=y"}) {
+  for (const char* valid : {"max-age=7", "max-age=7;x=\"y\", no-store=?0", "a=(1 \"b\" c);q=0.5, max-age=7",
+                            "b=:aGk=:,max-age=7", " max-age=7 , x=y"}) {
     const auto control = parse_targeted_cache_control(valid);
     REQUIRE_MESSAGE(control, valid);
     CHECK(control->max_age == 7s);
@@ -96,7 +99,8 @@ TEST_CASE("a request may ask for younger, fresher or staler answers") {
   CHECK(reuse(response, 120s, {{"Cache-Control", "max-stale=30"}}) == Reuse::fresh);
   CHECK(reuse(response, 140s, {{"Cache-Control", "max-stale=30"}}) == Reuse::validate);
   CHECK(reuse(response, 9999s, {{"Cache-Control", "max-stale"}}) == Reuse::fresh);
-  CHECK(reuse({{"Cache-Control", "max-age=100, must-revalidate"}}, 120s, {{"Cache-Control", "max-stale"}}) == Reuse::validate);
+  CHECK(reuse({{"Cache-Control", "max-age=100, must-revalidate"}}, 120s, {{"Cache-Control", "max-stale"}}) ==
+        Reuse::validate);
 }
 
 TEST_CASE("stale-while-revalidate answers within its window only") {
@@ -114,7 +118,8 @@ TEST_CASE("a failing origin is covered as long as the response allows") {
   CHECK_FALSE(covered("max-age=2, stale-if-error=60", 62s));
   CHECK_FALSE(covered("max-age=2", 3s));
   CHECK(covered("max-age=2", 3s, {.stale_if_error = 10s}));
-  for (const char* forbidding : {"max-age=2, must-revalidate", "max-age=2, proxy-revalidate", "s-maxage=2", "max-age=2, no-cache"})
+  for (const char* forbidding :
+       {"max-age=2, must-revalidate", "max-age=2, proxy-revalidate", "s-maxage=2", "max-age=2, no-cache"})
     CHECK_FALSE(covered(forbidding, 3s, {.stale_if_error = 10s}));
 }
 

@@ -38,7 +38,8 @@ TEST_CASE("a field may be set from its own value") {
 }
 
 TEST_CASE("methods are case-sensitive words") {
-  for (const auto method : {Method::get, Method::head, Method::options, Method::post, Method::put, Method::patch, Method::del}) {
+  for (const auto method :
+       {Method::get, Method::head, Method::options, Method::post, Method::put, Method::patch, Method::del}) {
     CHECK(http::method_of(http::to_string(method)) == method);
   }
   CHECK(http::method_of("get") == Method::other);

@@ -19,7 +19,8 @@ Storing storing(const Headers& response, const Headers& request = {}, int status
 }  // namespace
 
 TEST_CASE("what is explicitly fresh is kept, whatever its final status") {
-  for (const int status : {200, 299, 404, 500, 599}) CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, status) == Storing::yes);
+  for (const int status : {200, 299, 404, 500, 599})
+    CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, status) == Storing::yes);
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, 206) == Storing::status);
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, 304) == Storing::status);
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, 200, Method::post) == Storing::method);
@@ -45,7 +46,8 @@ TEST_CASE("answers to authenticated requests are kept only where the origin says
 }
 
 TEST_CASE("Vary with a star anywhere keeps nothing") {
-  for (const char* vary : {"*", "*, *", ", *", "Foo, *"}) CHECK(storing({{"Cache-Control", "max-age=5"}, {"Vary", vary}}) == Storing::vary_any);
+  for (const char* vary : {"*", "*, *", ", *", "Foo, *"})
+    CHECK(storing({{"Cache-Control", "max-age=5"}, {"Vary", vary}}) == Storing::vary_any);
 }
 
 TEST_CASE("without freshness a validator makes a response worth keeping") {
@@ -55,15 +57,28 @@ TEST_CASE("without freshness a validator makes a response worth keeping") {
 }
 
 TEST_CASE("connection fields and fields that no-cache names are not kept") {
-  const auto kept = storable_fields({{"Connection", "a, B"}, {"A", "1"}, {"b", "2"}, {"C", "3"}, {"Upgrade", "x"},
-                                     {"Cache-Control", "max-age=5, no-cache=\"D\""}, {"d", "4"}});
+  const auto kept = storable_fields({{"Connection", "a, B"},
+                                     {"A", "1"},
+                                     {"b", "2"},
+                                     {"C", "3"},
+                                     {"Upgrade", "x"},
+                                     {"Cache-Control", "max-age=5, no-cache=\"D\""},
+                                     {"d", "4"}});
   CHECK(kept.first("c") == "3");
   for (const char* gone : {"a", "b", "connection", "upgrade", "d"}) CHECK_FALSE(kept.first(gone));
 }
 
 TEST_CASE("a 304 replaces fields but not what describes the stored body") {
-  const StoredHead old{200, {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"ETag", "\"one\""}, {"Age", "5"}}, kNow, kNow};
-  const StoredHead update{304, {{"A", "3"}, {"Content-Length", "10"}, {"ETag", "\"two\""}, {"Content-MD5", "x"}, {"Connection", "x"}}, kNow, kNow + std::chrono::seconds{9}};
+  const StoredHead old{
+      200,
+      {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"ETag", "\"one\""}, {"Age", "5"}},
+      kNow,
+      kNow};
+  const StoredHead update{
+      304,
+      {{"A", "3"}, {"Content-Length", "10"}, {"ETag", "\"two\""}, {"Content-MD5", "x"}, {"Connection", "x"}},
+      kNow,
+      kNow + std::chrono::seconds{9}};
   const auto fresh = freshened(old, update);
   CHECK(fresh.status == 200);
   CHECK(fresh.headers.joined("A") == "3");
@@ -92,11 +107,14 @@ TEST_CASE("requests that mean the same choose the same variant") {
   CHECK(variant_key(vary_foo, {{"Foo", "1"}, {"foo", "2"}}) == variant_key(vary_foo, {{"FOO", " 1 ,2"}}));
   CHECK(variant_key(vary_foo, {{"Foo", "1"}}) != variant_key(vary_foo, {{"Foo", "2"}}));
   CHECK(variant_key(vary_foo, {{"Foo", ""}}) != variant_key(vary_foo, {}));
-  CHECK(variant_key({{"Vary", "Foo, Bar"}}, {{"Foo", "1"}, {"Bar", "2"}}) == variant_key({{"Vary", "bar"}, {"Vary", "foo"}}, {{"Bar", "2"}, {"Foo", "1"}}));
+  CHECK(variant_key({{"Vary", "Foo, Bar"}}, {{"Foo", "1"}, {"Bar", "2"}}) ==
+        variant_key({{"Vary", "bar"}, {"Vary", "foo"}}, {{"Bar", "2"}, {"Foo", "1"}}));
   CHECK(variant_key({}, {{"Foo", "1"}}).empty());
   const Headers vary_language{{"Vary", "Accept-Language"}};
-  CHECK(variant_key(vary_language, {{"Accept-Language", "en, de"}}) == variant_key(vary_language, {{"Accept-Language", "DE ,EN"}}));
-  CHECK(variant_key(vary_language, {{"Accept-Language", "en, de;q=0.5"}}) != variant_key(vary_language, {{"Accept-Language", "de, en;q=0.5"}}));
+  CHECK(variant_key(vary_language, {{"Accept-Language", "en, de"}}) ==
+        variant_key(vary_language, {{"Accept-Language", "DE ,EN"}}));
+  CHECK(variant_key(vary_language, {{"Accept-Language", "en, de;q=0.5"}}) !=
+        variant_key(vary_language, {{"Accept-Language", "de, en;q=0.5"}}));
 }
 
 TEST_CASE("the language that a request prefers most chooses a response in that language") {
@@ -104,5 +122,6 @@ TEST_CASE("the language that a request prefers most chooses a response in that l
   CHECK(prefers_stored_language(german, {{"Accept-Language", "fr;q=0.5, de;q=1.0"}}));
   CHECK_FALSE(prefers_stored_language(german, {{"Accept-Language", "fr, de"}}));
   CHECK_FALSE(prefers_stored_language(german, {{"Accept-Language", "fr"}}));
-  CHECK_FALSE(prefers_stored_language({{"Vary", "Foo, Accept-Language"}, {"Content-Language", "de"}}, {{"Accept-Language", "de"}}));
+  CHECK_FALSE(prefers_stored_language({{"Vary", "Foo, Accept-Language"}, {"Content-Language", "de"}},
+                                      {{"Accept-Language", "de"}}));
 }

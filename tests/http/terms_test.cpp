@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const base::WallTime kNow{std::chrono::seconds(1'700'000'000)};   // Tue, 14 Nov 2023 22:13:20 GMT
+const base::WallTime kNow{std::chrono::seconds(1'700'000'000)};  // Tue, 14 Nov 2023 22:13:20 GMT
 
 StoredHead said(Headers headers) { return {200, std::move(headers), kNow, kNow}; }
 
@@ -16,7 +16,8 @@ StoredHead said(Headers headers) { return {200, std::move(headers), kNow, kNow};
 
 TEST_CASE("Cache-Control stays as sent, Expires becomes max-age, Pragma no-cache") {
   CHECK(terms_of(said({})).empty());
-  CHECK(terms_of(said({{"Cache-Control", "max-age=6"}, {"Cache-Control", "stale-if-error=60"}})).cache_control == "max-age=6, stale-if-error=60");
+  CHECK(terms_of(said({{"Cache-Control", "max-age=6"}, {"Cache-Control", "stale-if-error=60"}})).cache_control ==
+        "max-age=6, stale-if-error=60");
   const Header date{"Date", "Tue, 14 Nov 2023 22:13:20 GMT"}, expires{"Expires", "Tue, 14 Nov 2023 22:14:20 GMT"};
   CHECK(terms_of(said({date, expires})).cache_control == "max-age=60");
   CHECK(terms_of(said({date, expires, {"Cache-Control", "max-age=6"}})).cache_control == "max-age=6");
@@ -35,7 +36,8 @@ TEST_CASE("a valid targeted field is kept beside Cache-Control and governs; a da
 }
 
 TEST_CASE("the head made from terms decides as the response would") {
-  const auto head = head_of(terms_of(said({{"Cache-Control", "max-age=10, stale-while-revalidate=5, stale-if-error=20"}})), kNow);
+  const auto head =
+      head_of(terms_of(said({{"Cache-Control", "max-age=10, stale-while-revalidate=5, stale-if-error=20"}})), kNow);
   CHECK(decide_reuse(head, {}, {}, kNow + 9s) == Reuse::fresh);
   CHECK(decide_reuse(head, {}, {}, kNow + 14s) == Reuse::stale_while_revalidate);
   CHECK(decide_reuse(head, {}, {}, kNow + 15s) == Reuse::validate);

@@ -6,9 +6,12 @@ using namespace tribune::http;
 
 TEST_CASE("the key of a variant has the values of the named fields, whatever the order and case of the names") {
   const Headers request{{"Accept-Language", "en;q=0.5, de"}, {"X-Device", "tv"}};
-  CHECK(variant_key_by({"X-Device", "accept-language"}, request) == variant_key_by({"Accept-Language", "x-device", "X-Device"}, request));
-  CHECK(variant_key(Headers{{"Vary", "Accept-Language, X-Device"}}, request) == variant_key_by({"X-Device", "Accept-Language"}, request));
-  CHECK(variant_key_by({"Accept-Language"}, request) == variant_key_by({"Accept-Language"}, Headers{{"Accept-Language", "DE,en; q=0.5"}}));
+  CHECK(variant_key_by({"X-Device", "accept-language"}, request) ==
+        variant_key_by({"Accept-Language", "x-device", "X-Device"}, request));
+  CHECK(variant_key(Headers{{"Vary", "Accept-Language, X-Device"}}, request) ==
+        variant_key_by({"X-Device", "Accept-Language"}, request));
+  CHECK(variant_key_by({"Accept-Language"}, request) ==
+        variant_key_by({"Accept-Language"}, Headers{{"Accept-Language", "DE,en; q=0.5"}}));
   CHECK(variant_key_by({"X-Device"}, request) != variant_key_by({"X-Device"}, Headers{{"X-Device", "TV"}}));
 }
 

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "net/event_loop.h"
 #include "net/client/http_client.h"
+#include "net/event_loop.h"
 #include "net/scripted_origin.h"
 
 namespace tribune::net::test {

@@ -71,7 +71,9 @@ TEST_CASE("a cancelled, destroyed or replaced timer never fires") {
   int fired = 0;
   auto cancelled = loop.after(1ms, [&] { ++fired; });
   cancelled.cancel();
-  { auto destroyed = loop.after(1ms, [&] { ++fired; }); }
+  {
+    auto destroyed = loop.after(1ms, [&] { ++fired; });
+  }
   auto replaced = loop.after(1ms, [&] { ++fired; });
   replaced = loop.after(20ms, [&] { loop.stop(); });
   loop.run();

@@ -1,13 +1,13 @@
 #pragma once
-// An origin that answers byte strings from a script, on its own thread with blocking sockets: what a test says, where it
-// says to cut or to stall. Ports come from the kernel.
+// An origin that answers byte strings from a script, on its own thread with blocking sockets: what a test says, where
+// it says to cut or to stall. Ports come from the kernel.
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -124,12 +124,13 @@ class ServerUnderTest {
     log_ = std::make_unique<base::Log>(quiet);
     if (settings.listen.empty()) settings.listen = {"127.0.0.1:0"};
     book_ = make_connection_book();
-    HttpServerContext context{loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
-                            const std::lock_guard lock(mutex_);
-                            finished_.push_back({record.request.path, record.status, record.bytes_sent, record.completed,
-                                                 std::string(record.note.reason)});
-                            arrived_.notify_all();
-                          }};
+    HttpServerContext context{
+        loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
+          const std::lock_guard lock(mutex_);
+          finished_.push_back({record.request.path, record.status, record.bytes_sent, record.completed,
+                               std::string(record.note.reason)});
+          arrived_.notify_all();
+        }};
     context.any_method = any_method;
     auto opened = HttpServer::open(settings, context, book_);
     if (!opened) throw std::runtime_error(opened.error().text);
@@ -204,7 +205,8 @@ class ServerUnderTest {
 inline void echo(std::unique_ptr<Exchange> exchange) {
   const auto& request = exchange->request();
   std::string text(http::to_string(request.method));
-  text += " " + request.path + "?" + request.query + " " + request.client + (request.secure ? " secure" : "") + " [" + request.body + "]";
+  text += " " + request.path + "?" + request.query + " " + request.client + (request.secure ? " secure" : "") + " [" +
+          request.body + "]";
   exchange->reply({200, {{"Content-Type", "text/plain"}}, text});
 }
 

@@ -70,8 +70,10 @@ TEST_CASE("a request is one line, without its query, and counted by method and c
 
   const auto scrape = metrics.scrape();
   CAPTURE(scrape);
-  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="2xx"} 1)") != std::string::npos);
-  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="4xx"} 1)") != std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="2xx"} 1)") !=
+        std::string::npos);
+  CHECK(scrape.find(R"(tribune_http_requests_total{listener="front",method="GET",status="4xx"} 1)") !=
+        std::string::npos);
   CHECK(scrape.find(R"(tribune_http_sent_body_bytes_total{listener="front"} 646)") != std::string::npos);
   CHECK(scrape.find(R"(tribune_http_requests_cut_total{listener="front"} 1)") != std::string::npos);
   CHECK(scrape.find(R"(tribune_http_request_duration_seconds_count{listener="front"} 2)") != std::string::npos);

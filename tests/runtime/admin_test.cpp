@@ -19,7 +19,8 @@ int status_with(const AdminGate& gate, http::Headers headers) {
 
 class FakeRole final : public Role {
  public:
-  explicit FakeRole(std::string name, std::string why_not = "") : name_(std::move(name)), why_not_(std::move(why_not)) {}
+  explicit FakeRole(std::string name, std::string why_not = "")
+      : name_(std::move(name)), why_not_(std::move(why_not)) {}
   std::string_view name() const override { return name_; }
   std::vector<Route> front_routes() override { return {}; }
   base::Status start() override { return {}; }
@@ -51,7 +52,8 @@ TEST_CASE("with a token only its bearer may ask") {
   CHECK(status_with(gate, {{"Authorization", "Bearer sixteen-and-more "}}) == 401);
   CHECK(status_with(gate, {{"Authorization", kToken}}) == 401);
   CHECK(status_with(gate, {{"Authorization", std::string("Basic ") + kToken}}) == 401);
-  CHECK(status_with(gate, {{"Authorization", "Bearer wrong-wrong-wrong"}, {"Authorization", std::string("Bearer ") + kToken}}) == 401);
+  CHECK(status_with(gate, {{"Authorization", "Bearer wrong-wrong-wrong"},
+                           {"Authorization", std::string("Bearer ") + kToken}}) == 401);
 }
 
 TEST_CASE("the refusal says how to authenticate and does not repeat the token") {

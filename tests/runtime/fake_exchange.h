@@ -14,12 +14,15 @@ struct Answered {
     const auto* text = response ? std::get_if<std::string>(&response->body) : nullptr;
     return text ? *text : "";
   }
-  std::string header(std::string_view name) const { return response ? std::string(response->headers.first(name).value_or("")) : ""; }
+  std::string header(std::string_view name) const {
+    return response ? std::string(response->headers.first(name).value_or("")) : "";
+  }
 };
 
 class FakeExchange final : public net::Exchange {
  public:
-  FakeExchange(http::Request request, std::shared_ptr<Answered> answered) : request_(std::move(request)), answered_(std::move(answered)) {}
+  FakeExchange(http::Request request, std::shared_ptr<Answered> answered)
+      : request_(std::move(request)), answered_(std::move(answered)) {}
   const http::Request& request() const override { return request_; }
   void reply(http::Response response) override { answered_->response = std::move(response); }
   void begin(http::Response head, std::optional<std::uint64_t>) override { answered_->response = std::move(head); }

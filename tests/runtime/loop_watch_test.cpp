@@ -6,7 +6,8 @@ using namespace tribune;
 
 TEST_CASE("A process counts as alive while every loop runs what is posted, and again once a hanging one goes on") {
   std::vector<std::function<void()>> first, second;
-  runtime::LoopWatch watch({[&](auto task) { first.push_back(std::move(task)); }, [&](auto task) { second.push_back(std::move(task)); }});
+  runtime::LoopWatch watch(
+      {[&](auto task) { first.push_back(std::move(task)); }, [&](auto task) { second.push_back(std::move(task)); }});
   const auto run = [](auto& loop) {
     for (const auto& task : loop) task();
     loop.clear();
@@ -16,7 +17,7 @@ TEST_CASE("A process counts as alive while every loop runs what is posted, and a
   run(second);
   CHECK(watch.all_answered());
   run(first);
-  CHECK_FALSE(watch.all_answered());   // the second loop hangs
+  CHECK_FALSE(watch.all_answered());  // the second loop hangs
   CHECK_FALSE(watch.all_answered());
   CHECK(first.empty());
   CHECK(second.size() == 1);

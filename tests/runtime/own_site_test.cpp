@@ -26,11 +26,13 @@ int status_of(const http::Request& request) {
 }  // namespace
 
 TEST_CASE("a listener for operators is addressed by its addresses, loopback, localhost and the configured names") {
-  for (const auto* host : {"127.0.0.1:9080", "127.0.0.1", "127.8.8.8:1", "[::1]:9080", "localhost", "LocalHost:9080", "admin.example", "ADMIN.example:443",
-                           "192.0.2.7:9080", "[2001:db8::7]:9080", "[2001:DB8:0::7]", ""})
+  for (const auto* host :
+       {"127.0.0.1:9080", "127.0.0.1", "127.8.8.8:1", "[::1]:9080", "localhost", "LocalHost:9080", "admin.example",
+        "ADMIN.example:443", "192.0.2.7:9080", "[2001:db8::7]:9080", "[2001:DB8:0::7]", ""})
     CHECK_MESSAGE(kHosts.has(host), host);
-  for (const auto* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example:9080", "admin.example.evil", "192.0.2.8", "[2001:db8::8]",
-                           "2130706433", "127.1", "0x7f000001", "admin.example@evil", "a b", "[::1", ":9080"})
+  for (const auto* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.example:9080",
+                           "admin.example.evil", "192.0.2.8", "[2001:db8::8]", "2130706433", "127.1", "0x7f000001",
+                           "admin.example@evil", "a b", "[::1", ":9080"})
     CHECK_MESSAGE(!kHosts.has(host), host);
 }
 
@@ -55,12 +57,14 @@ TEST_CASE("what a browser sends for a page of another site is refused") {
     CHECK_MESSAGE(status_of(asked(Method::get, "localhost:9080", {{"Sec-Fetch-Site", site}})) == 403, site);
   for (const auto* site : {"none", "same-origin"})
     CHECK_MESSAGE(status_of(asked(Method::get, "localhost:9080", {{"sec-fetch-site", site}})) == 200, site);
-  for (const auto* origin : {"http://evil.example", "http://localhost", "http://localhost:9081", "https://localhost", "null", "", "http://localhost:9080.evil.example"}) {
+  for (const auto* origin : {"http://evil.example", "http://localhost", "http://localhost:9081", "https://localhost",
+                             "null", "", "http://localhost:9080.evil.example"}) {
     CHECK_MESSAGE(status_of(asked(Method::get, "localhost:9080", {{"Origin", origin}})) == 403, origin);
     CHECK_MESSAGE(status_of(asked(Method::options, "localhost:9080", {{"Origin", origin}})) == 403, origin);
   }
   CHECK(status_of(asked(Method::get, "localhost:9080", {{"Origin", "http://localhost:9080"}})) == 200);
-  CHECK(status_of(asked(Method::get, "localhost:9080", {{"Origin", "http://localhost:9080"}, {"Origin", "http://evil.example"}})) == 403);
+  CHECK(status_of(asked(Method::get, "localhost:9080",
+                        {{"Origin", "http://localhost:9080"}, {"Origin", "http://evil.example"}})) == 403);
   CHECK(status_of(asked(Method::get, "localhost:9080", {{"Referer", "http://evil.example/page"}})) == 403);
   CHECK(status_of(asked(Method::get, "localhost:9080", {{"Referer", "http://localhost:9080/page"}})) == 200);
 }
@@ -77,7 +81,8 @@ TEST_CASE("a write says that it is JSON, which a page cannot say to another site
     CHECK(status_of(asked(method, "localhost", {{"Content-Type", "text/plain"}})) == 415);
     CHECK(status_of(asked(method, "localhost", {{"Content-Type", "application/x-www-form-urlencoded"}})) == 415);
     CHECK(status_of(asked(method, "localhost", {{"Content-Type", "text/plain; a=application/json"}})) == 415);
-    CHECK(status_of(asked(method, "localhost", {{"Content-Type", "application/json"}, {"Content-Type", "text/plain"}})) == 415);
+    CHECK(status_of(asked(method, "localhost",
+                          {{"Content-Type", "application/json"}, {"Content-Type", "text/plain"}})) == 415);
     CHECK(status_of(asked(method, "localhost", {{"Content-Type", "Application/JSON ; charset=utf-8"}})) == 200);
   }
   CHECK(status_of(asked(Method::get, "localhost")) == 200);

@@ -32,7 +32,8 @@ TEST_CASE("only this machine reaches a loopback address") {
 TEST_CASE("an admin listener that other machines reach needs a token") {
   CHECK(problems_of("{}").empty());
   CHECK(problems_of(R"({"admin": {"listen": ["127.0.0.1:1", "[::1]:1"]}})").empty());
-  CHECK(problems_of(R"({"admin": {"listen": ["127.0.0.1:1", "0.0.0.0:2"]}})").starts_with("f:1:11: admin: listens on 0.0.0.0:2"));
+  CHECK(problems_of(R"({"admin": {"listen": ["127.0.0.1:1", "0.0.0.0:2"]}})")
+            .starts_with("f:1:11: admin: listens on 0.0.0.0:2"));
   CHECK(problems_of(R"({"admin": {"listen": ["0.0.0.0:2"], "token": "sixteen-and-more"}})").empty());
 }
 

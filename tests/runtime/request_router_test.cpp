@@ -93,7 +93,8 @@ TEST_CASE("a route that takes OPTIONS itself gets it") {
 }
 
 TEST_CASE("a listener that is not for other sites answers OPTIONS without letting their pages in") {
-  const auto answer = RequestRouter::unrouted(http::Method::options, http::Router::MethodNotAllowed{"GET, HEAD"}, false);
+  const auto answer =
+      RequestRouter::unrouted(http::Method::options, http::Router::MethodNotAllowed{"GET, HEAD"}, false);
   CHECK(answer.status == 204);
   CHECK(answer.headers.first("Allow") == "GET, HEAD, OPTIONS");
   for (const auto& field : answer.headers.all()) CHECK_FALSE(field.name.starts_with("Access-Control"));

@@ -15,7 +15,8 @@ struct MediaRequest {
 
 template <int N>
 const config::Section<MediaRequest>& wish_section() {
-  static const auto section = config::Section<MediaRequest>("role" + std::to_string(N), "A role of this test.").text("word", &MediaRequest::word, "A word.");
+  static const auto section = config::Section<MediaRequest>("role" + std::to_string(N), "A role of this test.")
+                                  .text("word", &MediaRequest::word, "A word.");
   return section;
 }
 
@@ -79,7 +80,8 @@ struct Street {
     schema.add(process_section(), config::Presence::defaulted);
     schema.add(net::client_section(), config::Presence::defaulted);
     for (const auto& type : types) type.add_section(schema);
-    const auto text = R"({"front": {"listen": ["127.0.0.1:0"]}, "admin": {"listen": ["127.0.0.1:0"]}, "process": {)" + process + "}" + roles + "}";
+    const auto text = R"({"front": {"listen": ["127.0.0.1:0"]}, "admin": {"listen": ["127.0.0.1:0"]}, "process": {)" +
+                      process + "}" + roles + "}";
     auto outcome = schema.read(text);
     REQUIRE_MESSAGE(outcome.settings, config::describe(outcome.problems, "f", text));
     return std::move(*outcome.settings);
@@ -99,7 +101,8 @@ TEST_CASE("a house runs the roles whose sections are there, and stops them in re
   REQUIRE(server);
   CHECK(story() == Lines{"role1 started", "role2 started"});
   CHECK_FALSE((*server)->stop(SIGTERM));
-  CHECK(story() == Lines{"role1 started", "role2 started", "role1 drained", "role2 drained", "role2 stopped", "role1 stopped"});
+  CHECK(story() ==
+        Lines{"role1 started", "role2 started", "role1 drained", "role2 drained", "role2 stopped", "role1 stopped"});
 }
 
 TEST_CASE("a role whose section is absent does not run") {
@@ -150,8 +153,8 @@ TEST_CASE("what a reload took is what the next refused one goes back to") {
 
 TEST_CASE("a second signal ends the stop while it waits") {
   Street street;
-  auto server = Server::open(street.settings(R"(, "role1": {})", R"("workers": 1, "stop_delay": "10min")"), street.types,
-                           {street.clock, street.log, street.metrics, street.signals, "1"});
+  auto server = Server::open(street.settings(R"(, "role1": {})", R"("workers": 1, "stop_delay": "10min")"),
+                             street.types, {street.clock, street.log, street.metrics, street.signals, "1"});
   REQUIRE(server);
   pthread_kill(pthread_self(), SIGINT);
   CHECK((*server)->stop(SIGTERM) == SIGINT);

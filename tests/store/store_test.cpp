@@ -46,8 +46,11 @@ base::Log& quiet() {
 }
 
 store::StoreOptions options_in(const Folder& folder, std::string format = "test 1") {
-  return {.directory = folder.path().string(), .tables = {"a", "b"}, .max_bytes = 8 << 20,
-          .batch_window = std::chrono::milliseconds(1), .format = std::move(format)};
+  return {.directory = folder.path().string(),
+          .tables = {"a", "b"},
+          .max_bytes = 8 << 20,
+          .batch_window = std::chrono::milliseconds(1),
+          .format = std::move(format)};
 }
 
 std::unique_ptr<store::Store> must_open(const store::StoreOptions& options) {
@@ -89,7 +92,10 @@ TEST_CASE("a scan goes in key order and stops when told") {
   for (int i = 0; i < 100; ++i) s->put("a", "key" + std::to_string(100 + i), std::to_string(i));
   REQUIRE(s->flush().has_value());
   std::vector<std::string> keys;
-  REQUIRE(s->scan("a", [&](auto key, auto) { keys.emplace_back(key); return keys.size() < 7; }).has_value());
+  REQUIRE(s->scan("a", [&](auto key, auto) {
+             keys.emplace_back(key);
+             return keys.size() < 7;
+           }).has_value());
   CHECK(keys.size() == 7);
   CHECK(std::is_sorted(keys.begin(), keys.end()));
   CHECK(keys.front() == "key100");
@@ -104,7 +110,8 @@ TEST_CASE("each write is told once that it is on disk") {
     for (int t = 0; t < 4; ++t)
       writers.emplace_back([&, t] {
         for (int i = 0; i < 250; ++i)
-          s->put("a", std::to_string(t) + "." + std::to_string(i), "v", [&](base::Status status) { told += status.has_value(); });
+          s->put("a", std::to_string(t) + "." + std::to_string(i), "v",
+                 [&](base::Status status) { told += status.has_value(); });
       });
     for (auto& w : writers) w.join();
     REQUIRE(s->flush().has_value());
@@ -126,7 +133,8 @@ TEST_CASE("an impossible key is refused alone and harms no other write") {
 
 namespace {
 
-/// Writes until not one more record fits; returns how many it tried. In batches that become smaller, for each costs a slow disk half a second.
+/// Writes until not one more record fits; returns how many it tried. In batches that become smaller, for each costs a
+/// slow disk half a second.
 int fill(store::Store& s, std::size_t value_bytes) {
   int written = 0;
   for (int batch = 256; batch > 0 && written < 20'000;) {
@@ -180,7 +188,7 @@ TEST_CASE("on a full map erasures that need more pages than are left succeed, an
   const int written = fill(*s, 100);
   const auto failed = s->failed_batches();
   std::atomic<int> erased{0};
-  for (int i = 0; i < written; i += 10)   // of every leaf some
+  for (int i = 0; i < written; i += 10)  // of every leaf some
     s->erase("a", "key" + std::to_string(i), [&](base::Status status) { erased += status.has_value(); });
   CHECK(s->flush().has_value());
   CHECK(erased == (written + 9) / 10);
@@ -203,7 +211,7 @@ TEST_CASE("what must be kept is written once there is room again, and the newest
   CHECK(value_of(*s, "b", "limit") == "(none)");
 
   for (int i = 0; i < written; ++i) s->erase("a", "key" + std::to_string(i));
-  for (int batch = 0; batch < 8; ++batch) {   // LMDB gives freed pages to the transactions after the next
+  for (int batch = 0; batch < 8; ++batch) {  // LMDB gives freed pages to the transactions after the next
     s->put("a", "other", std::to_string(batch));
     s->flush();
   }
@@ -264,7 +272,8 @@ TEST_CASE("a file cut at any page is set aside or still sound, and never a crash
   {
     auto options = options_in(source);
     auto s = must_open(options);
-    for (int i = 0; i < 2000; ++i) s->put(i % 2 ? "a" : "b", "key" + std::to_string(i), std::string(i % 9 == 0 ? 9000 : 60, 'v'));
+    for (int i = 0; i < 2000; ++i)
+      s->put(i % 2 ? "a" : "b", "key" + std::to_string(i), std::string(i % 9 == 0 ? 9000 : 60, 'v'));
     REQUIRE(s->flush().has_value());
     for (int i = 0; i < 2000; i += 3) s->erase(i % 2 ? "a" : "b", "key" + std::to_string(i));
   }
@@ -277,7 +286,11 @@ TEST_CASE("a file cut at any page is set aside or still sound, and never a crash
     auto s = must_open(options_in(folder));
     set_aside += s->set_aside().has_value();
     std::size_t records = 0;
-    for (const char* table : {"a", "b"}) CHECK(s->scan(table, [&](auto, auto v) { records += !v.empty(); return true; }).has_value());
+    for (const char* table : {"a", "b"})
+      CHECK(s->scan(table, [&](auto, auto v) {
+               records += !v.empty();
+               return true;
+             }).has_value());
     if (!s->set_aside()) CHECK(records > 1000);
   }
   CHECK(set_aside > 5);
@@ -355,7 +368,8 @@ TEST_CASE("writes until killed" * doctest::skip()) {
   const char* folder = ::getenv("STORE_FOLDER");
   REQUIRE(folder != nullptr);
   const store::StoreOptions options{folder, {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"};
-  write_until_killed(options, std::atoi(::getenv("STORE_PIPE")), static_cast<std::uint32_t>(std::atoi(::getenv("STORE_FIRST"))));
+  write_until_killed(options, std::atoi(::getenv("STORE_PIPE")),
+                     static_cast<std::uint32_t>(std::atoi(::getenv("STORE_FIRST"))));
 }
 
 TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
@@ -367,7 +381,8 @@ TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
     ::close(pipe_ends[1]);
     std::vector<std::uint32_t> acknowledged;
     std::uint32_t number = 0;
-    while (acknowledged.size() < 500 && ::read(pipe_ends[0], &number, sizeof number) == sizeof number) acknowledged.push_back(number);
+    while (acknowledged.size() < 500 && ::read(pipe_ends[0], &number, sizeof number) == sizeof number)
+      acknowledged.push_back(number);
     ::kill(child, SIGKILL);
     while (::read(pipe_ends[0], &number, sizeof number) == sizeof number) acknowledged.push_back(number);
     ::close(pipe_ends[0]);
@@ -377,7 +392,8 @@ TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
     auto s = must_open({folder.path().string(), {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"});
     CHECK_FALSE(s->set_aside().has_value());
     std::size_t missing = 0;
-    for (const auto n : acknowledged) missing += value_of(*s, "a", std::to_string(n)) != "value of " + std::to_string(n);
+    for (const auto n : acknowledged)
+      missing += value_of(*s, "a", std::to_string(n)) != "value of " + std::to_string(n);
     CHECK(acknowledged.size() >= 500);
     CHECK(missing == 0);
   }

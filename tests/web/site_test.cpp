@@ -76,7 +76,8 @@ TEST_CASE("named by their content, assets are kept for ever and pages are asked 
   Folder folder;
   folder.write("assets/app-1f2e.js", "run()");
   const auto site = load(folder);
-  CHECK(site->answer(get("/assets/app-1f2e.js")).headers.first("Cache-Control") == "public, max-age=31536000, immutable");
+  CHECK(site->answer(get("/assets/app-1f2e.js")).headers.first("Cache-Control") ==
+        "public, max-age=31536000, immutable");
   CHECK(site->answer(get("/")).headers.first("Cache-Control") == "no-cache");
 }
 
@@ -137,7 +138,8 @@ TEST_CASE("nothing outside the folder is served, by path or by link") {
   fs::create_symlink(outside.path() / "secret.txt", folder.path() / "link.txt");
   fs::create_directory_symlink(outside.path(), folder.path() / "linked");
   const auto site = load(folder);
-  for (const char* path : {"/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/linked/secret.txt", "/index.html%00.txt", "/absent"}) {
+  for (const char* path :
+       {"/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/linked/secret.txt", "/index.html%00.txt", "/absent"}) {
     CAPTURE(path);
     CHECK(site->answer(get(path)).status == 404);
   }
@@ -146,9 +148,11 @@ TEST_CASE("nothing outside the folder is served, by path or by link") {
 TEST_CASE("a folder that is absent, empty of pages or too large is refused") {
   Folder folder;
   CHECK(Site::load(folder.path() / "absent", halve).error().kind == base::ErrorKind::io);
-  CHECK(Site::load(folder.path(), halve, {.max_bytes = 10, .max_files = 10}).error().kind == base::ErrorKind::too_large);
+  CHECK(Site::load(folder.path(), halve, {.max_bytes = 10, .max_files = 10}).error().kind ==
+        base::ErrorKind::too_large);
   folder.write("second.txt", "x");
-  CHECK(Site::load(folder.path(), halve, {.max_bytes = 1000, .max_files = 1}).error().kind == base::ErrorKind::too_large);
+  CHECK(Site::load(folder.path(), halve, {.max_bytes = 1000, .max_files = 1}).error().kind ==
+        base::ErrorKind::too_large);
   fs::remove(folder.path() / "index.html");
   CHECK(Site::load(folder.path(), halve).error().kind == base::ErrorKind::not_found);
 }

@@ -9,8 +9,8 @@
 #include <variant>
 
 #include "balancer/sessions/admission_with_routing.h"
-#include "balancer/sessions/viewer_credentials.h"
 #include "balancer/sessions/player_capabilities.h"
+#include "balancer/sessions/viewer_credentials.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "contracts/heartbeat.h"
@@ -24,7 +24,8 @@ namespace {
 using contracts::AccessRequest;
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_access_requests_total", "Apps that asked to watch or to stop, by what they were told.", {{"result", result}});
+  return metrics.counter("tribune_balancer_access_requests_total",
+                         "Apps that asked to watch or to stop, by what they were told.", {{"result", result}});
 }
 
 http::Response json_reply(std::string body, std::optional<std::int64_t> retry_after = std::nullopt) {
@@ -35,35 +36,51 @@ http::Response json_reply(std::string body, std::optional<std::int64_t> retry_af
   return response;
 }
 
-std::int64_t seconds_up(std::chrono::milliseconds time) { return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count()); }
+std::int64_t seconds_up(std::chrono::milliseconds time) {
+  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
+}
 
 std::string message_for(const access::Queued& queued, std::int64_t retry_after) {
   if (queued.ahead == 0) return "You are next";
-  const auto when = queued.eta ? fmt::format(", about {} minutes", std::max<std::int64_t>(1, (queued.eta->count() + 59) / 60)) : std::string();
+  const auto when = queued.eta
+                        ? fmt::format(", about {} minutes", std::max<std::int64_t>(1, (queued.eta->count() + 59) / 60))
+                        : std::string();
   return fmt::format("You are in the queue: {} before you{}. Ask again in {} seconds", queued.ahead, when, retry_after);
 }
 
 }  // namespace
 
-AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Metrics& metrics, access::Admission& admission, SessionPins& pins,
-                       SessionRouter& router, const PublishedView& view)
-    : clock_(clock), log_(log), admission_(admission), pins_(pins), router_(router), view_(view),
-      reports_(clock, admission, pins, router), granted_(counter(metrics, "granted")),
-      queued_(counter(metrics, "queued")), full_(counter(metrics, "full")), refused_(counter(metrics, "refused")),
-      stopped_(counter(metrics, "stopped")), forged_(counter(metrics, "forged")) {}
+AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Metrics& metrics,
+                             access::Admission& admission, SessionPins& pins, SessionRouter& router,
+                             const PublishedView& view)
+    : clock_(clock),
+      log_(log),
+      admission_(admission),
+      pins_(pins),
+      router_(router),
+      view_(view),
+      reports_(clock, admission, pins, router),
+      granted_(counter(metrics, "granted")),
+      queued_(counter(metrics, "queued")),
+      full_(counter(metrics, "full")),
+      refused_(counter(metrics, "refused")),
+      stopped_(counter(metrics, "stopped")),
+      forged_(counter(metrics, "forged")) {}
 
 http::Response AccessHandler::answer(const http::Request& http_request) {
   const auto view = view_.get();
-  if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {   // before anything is computed over it
+  if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {  // before anything is computed over it
     forged_.add();
     return http::problem(http::problems::body_too_large, "longer than any such request");
   }
   const auto signature = http_request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "POST " + std::string(contracts::kAccessPath);
-  const auto verified = contracts::verify_body(*view->keys, context, http_request.body, signature, clock_.wall_now(), view->event->clock_skew);
+  const auto verified = contracts::verify_body(*view->keys, context, http_request.body, signature, clock_.wall_now(),
+                                               view->event->clock_skew);
   if (!verified) {
     forged_.add();
-    log_.warning("balancer", "access_request_refused", {{"client", http_request.client}, {"reason", verified.error().text}});
+    log_.warning("balancer", "access_request_refused",
+                 {{"client", http_request.client}, {"reason", verified.error().text}});
     return http::problem(http::problems::forbidden, verified.error().text);
   }
   const auto request = contracts::access_request_from_json(http_request.body);
@@ -83,25 +100,33 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
   std::optional<access::TicketClaim> claim;
   auto owner = contracts::owner_of(request.account, request.device);
   if (!request.pass.empty()) {
-    auto ticket = read_ticket(*view.keys, admission_, channel->id, request.pass, clock_.wall_now(), view.event->clock_skew);
+    auto ticket =
+        read_ticket(*view.keys, admission_, channel->id, request.pass, clock_.wall_now(), view.event->clock_skew);
     if (!ticket) {
       refused_.add();
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
     }
     claim = claim_of(*ticket);
-    if (owner.account.empty()) owner = std::move(ticket->owner);   // polled by a phone that cannot say whose it is
+    if (owner.account.empty()) owner = std::move(ticket->owner);  // polled by a phone that cannot say whose it is
   }
-  if (!has_lane(*channel, request.lane)) return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
+  if (!has_lane(*channel, request.lane))
+    return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
   const auto client = counted_client(request.client, view.shared_networks);
-  const access::Visitor visitor{.channel = channel->id, .account = owner.account, .device = owner.device, .lane = request.lane, .client = client.address,
-                                .network = client.network, .opened = base::unix_seconds(clock_.wall_now())};
+  const access::Visitor visitor{.channel = channel->id,
+                                .account = owner.account,
+                                .device = owner.device,
+                                .lane = request.lane,
+                                .client = client.address,
+                                .network = client.network,
+                                .opened = base::unix_seconds(clock_.wall_now())};
   RoutingRequest asked;
   asked.client = request.client;
   asked.channel = channel->id;
   if (contracts::is_id(request.cache)) asked.named = request.cache;
   asked.may_use_origin = channel->fallback == contracts::Fallback::origin;
   const auto decision = decide(admission_, router_, visitor, asked, claim ? &*claim : nullptr, view.session_idle);
-  if (const auto* got_in = std::get_if<access::Granted>(&decision)) return granted(request, view, *channel, *got_in, owner);
+  if (const auto* got_in = std::get_if<access::Granted>(&decision))
+    return granted(request, view, *channel, *got_in, owner);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits, owner);
   return refused(*channel, std::get<access::Refused>(decision));
 }
@@ -109,15 +134,18 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
 bool AccessHandler::has_lane(const contracts::Channel& channel, std::string_view name) const {
   if (name.empty()) return true;
   const auto status = admission_.queue_status(channel.id);
-  return status && std::any_of(status->lanes.begin(), status->lanes.end(), [&](const access::LaneStatus& lane) { return lane.name == name; });
+  return status && std::any_of(status->lanes.begin(), status->lanes.end(),
+                               [&](const access::LaneStatus& lane) { return lane.name == name; });
 }
 
-http::Response AccessHandler::granted(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Granted& granted,
-                                   const contracts::Owner& owner) {
+http::Response AccessHandler::granted(const AccessRequest& request, const EventView& view,
+                                      const contracts::Channel& channel, const access::Granted& granted,
+                                      const contracts::Owner& owner) {
   for (const auto replaced : granted.replaced) forget(replaced);
   const auto now = clock_.wall_now();
   const auto links = links_for(channel.links, request.user_agent, view.direct_players);
-  const contracts::Token value{channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
+  const contracts::Token value{
+      channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
   const auto token = contracts::write_token(*view.keys, value, now);
   if (token.empty()) {
     admission_.take_back(granted.session);
@@ -133,8 +161,9 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
   return json_reply(w.end_object().take());
 }
 
-http::Response AccessHandler::queued(const AccessRequest& request, const EventView& view, const contracts::Channel& channel, const access::Queued& queued,
-                                  const contracts::Owner& owner) {
+http::Response AccessHandler::queued(const AccessRequest& request, const EventView& view,
+                                     const contracts::Channel& channel, const access::Queued& queued,
+                                     const contracts::Owner& owner) {
   const auto now = clock_.wall_now();
   auto ticket = request.pass;
   if (ticket.empty() || queued.is_new) {
@@ -148,12 +177,23 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
   queued_.add();
   const auto retry_after = seconds_up(queued.retry_after);
   base::json::Writer w;
-  w.begin_object().member("status", "queued").member("channel", channel.id).member("ticket", ticket).member("lane", queued.lane);
-  w.member("number", queued.ticket.number).member("position", queued.ahead + 1).member("ahead", queued.ahead).member("served", queued.served);
+  w.begin_object()
+      .member("status", "queued")
+      .member("channel", channel.id)
+      .member("ticket", ticket)
+      .member("lane", queued.lane);
+  w.member("number", queued.ticket.number)
+      .member("position", queued.ahead + 1)
+      .member("ahead", queued.ahead)
+      .member("served", queued.served);
   w.key("eta_seconds");
-  if (queued.eta) w.value(std::int64_t{queued.eta->count()});
-  else w.null();
-  w.member("retry_after_seconds", retry_after).member("queue_url", "/queue/" + channel.id).member("message", message_for(queued, retry_after));
+  if (queued.eta)
+    w.value(std::int64_t{queued.eta->count()});
+  else
+    w.null();
+  w.member("retry_after_seconds", retry_after)
+      .member("queue_url", "/queue/" + channel.id)
+      .member("message", message_for(queued, retry_after));
   return json_reply(w.end_object().take(), retry_after);
 }
 
@@ -193,7 +233,8 @@ http::Response AccessHandler::stop(const AccessRequest& request, const EventView
       const bool waited = admission_.cancel(channel.id, claim_of(*ticket));
       if (waited) forget(ticket->session);
       was_open = waited || end(ticket->session, request.action);
-    } else if (const auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
+    } else if (const auto token =
+                   read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
       was_open = end(token->session, request.action);
     }
     if (was_open) break;

@@ -1,22 +1,24 @@
 #pragma once
-// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue, and ends either;
-// hears which caches a client reaches (report_handler.h).
+// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue,
+// and ends either; hears which caches a client reaches (report_handler.h).
 //
 //   {"status":"granted", "session", "playback_url", "channel"}
-//   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: not known), "retry_after_seconds",
+//   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: not known),
+//   "retry_after_seconds",
 //    "queue_url", "message"}
 //   {"status":"full", "channel", "retry_after_seconds", "message"}
 //   {"status":"stopped", "was_open"}
-// all 200, with Retry-After beside where there is something to wait for; what a request is at fault for is a 403 or 429 problem.
+// all 200, with Retry-After beside where there is something to wait for; what a request is at fault for is a 403 or 429
+// problem.
 
 #include <string>
 #include <string_view>
 
 #include "access/admission.h"
-#include "balancer/settings/event_view.h"
-#include "balancer/sessions/session_pins.h"
 #include "balancer/access_http/report_handler.h"
 #include "balancer/routing/session_router.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/settings/event_view.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -29,14 +31,17 @@ namespace tribune::balancer {
 class AccessHandler {
  public:
   /// The parts outlive it.
-  AccessHandler(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, SessionPins&, SessionRouter&, const PublishedView&);
+  AccessHandler(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, SessionPins&, SessionRouter&,
+                const PublishedView&);
 
   http::Response answer(const http::Request&);
 
  private:
   http::Response open(const contracts::AccessRequest&, const EventView&);
-  http::Response granted(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Granted&, const contracts::Owner&);
-  http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const access::Queued&, const contracts::Owner&);
+  http::Response granted(const contracts::AccessRequest&, const EventView&, const contracts::Channel&,
+                         const access::Granted&, const contracts::Owner&);
+  http::Response queued(const contracts::AccessRequest&, const EventView&, const contracts::Channel&,
+                        const access::Queued&, const contracts::Owner&);
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
   bool has_lane(const contracts::Channel&, std::string_view name) const;

@@ -9,10 +9,12 @@
 
 namespace tribune::balancer {
 
-std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Event& event, const access::AccessSettings& settings) {
+std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Event& event,
+                                                           const access::AccessSettings& settings) {
   std::vector<access::Admission::ChannelFacts> facts;
   for (const auto& channel : event.channels) {
-    auto& fact = facts.emplace_back(access::Admission::ChannelFacts{channel.id, static_cast<double>(channel.bandwidth_bps) / 1e6});
+    auto& fact = facts.emplace_back(
+        access::Admission::ChannelFacts{channel.id, static_cast<double>(channel.bandwidth_bps) / 1e6});
     for (const auto& limit : settings.channels)
       if (limit.id == channel.id && !limit.opens_at.empty()) fact.opens_at = contracts::parse_rfc3339(limit.opens_at);
   }
@@ -24,7 +26,8 @@ void tell_traffic(access::Admission& admission, const NodeTable& table) {
     if (node.condition != NodeCondition::up) continue;
     access::Traffic traffic{node.limit_group(), node.address->id, node.last.sent_mbps};
     // A full list may lack some: their viewers count by the prediction then, as do all of a node that names none.
-    traffic.tells_channels = node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
+    traffic.tells_channels =
+        node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
     if (node.last.channel_mbps) traffic.channel_mbps = *node.last.channel_mbps;
     admission.measured(traffic);
   }
@@ -34,7 +37,7 @@ double largest_mbps(std::string_view text) {
   constexpr std::string_view kAttribute = "BANDWIDTH=";
   std::int64_t largest = 0;
   for (auto at = text.find(kAttribute); at != std::string_view::npos; at = text.find(kAttribute, at + 1)) {
-    if (at == 0 || (text[at - 1] != ',' && text[at - 1] != ':' && text[at - 1] != ' ')) continue;   // AVERAGE-BANDWIDTH
+    if (at == 0 || (text[at - 1] != ',' && text[at - 1] != ':' && text[at - 1] != ' ')) continue;  // AVERAGE-BANDWIDTH
     const auto digits = text.substr(at + kAttribute.size(), 15);
     std::int64_t bandwidth = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), bandwidth);
@@ -45,7 +48,8 @@ double largest_mbps(std::string_view text) {
 
 OnPlaylist predicting(access::Admission& admission, const PlaylistQuestion& question, OnPlaylist on_answer) {
   if (question.path != "index.m3u8") return on_answer;
-  return [&admission, channel = std::string(question.channel), on_answer = std::move(on_answer)](base::Result<PlaylistAnswer> found) {
+  return [&admission, channel = std::string(question.channel),
+          on_answer = std::move(on_answer)](base::Result<PlaylistAnswer> found) {
     if (found && found->snapshot->is_multivariant()) {
       const auto mbps = largest_mbps(*found->snapshot->render({})->body);
       if (mbps > 0) admission.predict(channel, mbps);
@@ -59,7 +63,8 @@ std::string check_access(const config::Settings& settings) {
   const auto& event = settings.get<contracts::Event>("event");
   for (const auto& channel : settings.get<access::AccessSettings>("access").channels) {
     if (!event.find(channel.id)) return "channels: the event has no channel \"" + channel.id + "\"";
-    if (!channel.opens_at.empty() && !contracts::parse_rfc3339(channel.opens_at)) return "channels: opens_at of \"" + channel.id + "\" must be a time such as 2026-06-01T20:00:00Z";
+    if (!channel.opens_at.empty() && !contracts::parse_rfc3339(channel.opens_at))
+      return "channels: opens_at of \"" + channel.id + "\" must be a time such as 2026-06-01T20:00:00Z";
   }
   return "";
 }

@@ -13,14 +13,15 @@
 
 namespace tribune::balancer {
 
-/// The event's channels, with the bandwidth that a viewer is predicted to take and the opening times of section "access".
+/// The event's channels, with the bandwidth that a viewer is predicted to take and the opening times of section
+/// "access".
 std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Event&, const access::AccessSettings&);
 
 /// Tells what each node that is up carries. Called once a second by one worker.
 void tell_traffic(access::Admission&, const NodeTable&);
 
-/// `on_answer`, and before it what the answer says of a multivariant playlist: a viewer is predicted to take its largest BANDWIDTH. The
-/// admission outlives the question.
+/// `on_answer`, and before it what the answer says of a multivariant playlist: a viewer is predicted to take its
+/// largest BANDWIDTH. The admission outlives the question.
 OnPlaylist predicting(access::Admission&, const PlaylistQuestion&, OnPlaylist on_answer);
 
 /// The largest BANDWIDTH in a multivariant playlist's text (RFC 8216 section 4.3.4.2), in Mbit/s; 0 when it has none.

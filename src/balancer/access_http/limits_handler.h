@@ -1,15 +1,16 @@
 #pragma once
-// The operator's side of access, on the admin listener: GET, PUT and DELETE /limits, GET /queues, POST /queues/{channel}/open, POST /drill.
+// The operator's side of access, on the admin listener: GET, PUT and DELETE /limits, GET /queues, POST
+// /queues/{channel}/open, POST /drill.
 
 #include <string_view>
 #include <vector>
 
 #include "access/admission.h"
-#include "balancer/settings/event_view.h"
-#include "runtime/durable_reply.h"
 #include "balancer/nodes/node_registry.h"
+#include "balancer/settings/event_view.h"
 #include "base/log.h"
 #include "http/message.h"
+#include "runtime/durable_reply.h"
 #include "runtime/role.h"
 
 namespace tribune::balancer {

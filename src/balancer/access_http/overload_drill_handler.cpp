@@ -20,7 +20,8 @@ tl::unexpected<base::Error> wrong(std::string text) {
 }
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_drill_requests_total", "Uses of /access_queue_switch.", {{"result", result}});
+  return metrics.counter("tribune_balancer_drill_requests_total", "Uses of /access_queue_switch.",
+                         {{"result", result}});
 }
 
 std::string body_of(std::string_view channel, const access::Drill& drill) {
@@ -40,7 +41,8 @@ std::string parameter_problem(std::string_view query) {
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const auto name = query.substr(0, std::min(query.find('='), end));
-    if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end()) return "the parameters are state, channel, sessions and mbps";
+    if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end())
+      return "the parameters are state, channel, sessions and mbps";
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) return "a parameter may come once";
     seen.push_back(name);
     query.remove_prefix(std::min(end + 1, query.size()));
@@ -55,11 +57,13 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
   DrillOrder order{std::string(http::query_value(query, "channel").value_or("")), now};
   const auto state = http::query_value(query, "state");
   const auto sessions = http::query_value(query, "sessions"), mbps = http::query_value(query, "mbps");
-  if (http::query_value(query, "channel") && order.channel.empty()) return wrong("channel must name one; without it all are meant");
+  if (http::query_value(query, "channel") && order.channel.empty())
+    return wrong("channel must name one; without it all are meant");
   if (state && *state != "on" && *state != "off") return wrong("state must be on or off");
   for (const auto& load : {sessions, mbps}) {
     const auto number = load ? contracts::read_decimal(*load) : 0;
-    if (!number || *number > kMostPretended) return wrong("sessions and mbps must be whole numbers from 0 to 1000000000");
+    if (!number || *number > kMostPretended)
+      return wrong("sessions and mbps must be whole numbers from 0 to 1000000000");
   }
   if (state && *state == "off") {
     order.drill = {};
@@ -69,17 +73,24 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
   if (mbps) order.drill.extra_mbps = static_cast<double>(*contracts::read_decimal(*mbps));
   if (sessions || mbps) {
     const bool pretends = order.drill.extra_sessions > 0 || order.drill.extra_mbps > 0;
-    order.drill.is_closed = order.drill.is_closed && !pretends;   // a load instead of refusing all
+    order.drill.is_closed = order.drill.is_closed && !pretends;  // a load instead of refusing all
     return order;
   }
   if (!state && !query.empty()) return wrong("say what is to be: state=on, state=off, sessions=N or mbps=N");
-  if (state) order.drill.is_closed = true;
-  else order.drill = now == access::Drill{} ? access::Drill{.is_closed = true} : access::Drill{};
+  if (state)
+    order.drill.is_closed = true;
+  else
+    order.drill = now == access::Drill{} ? access::Drill{.is_closed = true} : access::Drill{};
   return order;
 }
 
-OverloadDrillHandler::OverloadDrillHandler(base::Log& log, base::Metrics& metrics, access::Admission& admission, const PublishedView& view)
-    : log_(log), admission_(admission), view_(view), used_(counter(metrics, "used")), refused_(counter(metrics, "refused")) {}
+OverloadDrillHandler::OverloadDrillHandler(base::Log& log, base::Metrics& metrics, access::Admission& admission,
+                                           const PublishedView& view)
+    : log_(log),
+      admission_(admission),
+      view_(view),
+      used_(counter(metrics, "used")),
+      refused_(counter(metrics, "refused")) {}
 
 http::Response OverloadDrillHandler::answer(const http::Request& request) {
   const auto view = view_.get();
@@ -89,7 +100,8 @@ http::Response OverloadDrillHandler::answer(const http::Request& request) {
     return http::problem(http::problems::forbidden, "only from an operator's network, or with the operator token");
   }
   const auto channel = http::query_value(request.query, "channel").value_or("");
-  if (!channel.empty() && !view->event->find(channel)) return http::problem(http::problems::channel_unknown, "no channel has this id");
+  if (!channel.empty() && !view->event->find(channel))
+    return http::problem(http::problems::channel_unknown, "no channel has this id");
   const std::lock_guard lock(mutex_);
   const auto now = admission_.drill(channel);
   const auto order = drill_order(request.query, now);
@@ -99,9 +111,13 @@ http::Response OverloadDrillHandler::answer(const http::Request& request) {
   if (!only_looks) {
     admission_.set_drill(channel, drill);
     used_.add();
-    log_.warning("balancer", "overload_emulation", {{"on", drill != access::Drill{}}, {"channel", channel.empty() ? std::string("all") : channel},
-                                                    {"closed", drill.is_closed}, {"sessions", drill.extra_sessions}, {"mbps", drill.extra_mbps},
-                                                    {"client", request.client}});
+    log_.warning("balancer", "overload_emulation",
+                 {{"on", drill != access::Drill{}},
+                  {"channel", channel.empty() ? std::string("all") : channel},
+                  {"closed", drill.is_closed},
+                  {"sessions", drill.extra_sessions},
+                  {"mbps", drill.extra_mbps},
+                  {"client", request.client}});
   }
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};

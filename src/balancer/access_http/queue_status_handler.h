@@ -1,6 +1,6 @@
 #pragma once
-// GET /queue/{channel}: how far a channel's queue is, the same small text for everybody. Made once a second at most; who waits
-// works out the own place from it (access/queue_status.h).
+// GET /queue/{channel}: how far a channel's queue is, the same small text for everybody. Made once a second at most;
+// who waits works out the own place from it (access/queue_status.h).
 
 #include <map>
 #include <memory>
@@ -18,7 +18,8 @@ namespace tribune::balancer {
 /// Any thread; locks inside.
 class QueueStatusHandler {
  public:
-  QueueStatusHandler(const base::Clock& clock, const access::Admission& admission) : clock_(clock), admission_(admission) {}
+  QueueStatusHandler(const base::Clock& clock, const access::Admission& admission)
+      : clock_(clock), admission_(admission) {}
 
   http::Response answer(std::string_view channel);
 
@@ -30,8 +31,8 @@ class QueueStatusHandler {
 
   const base::Clock& clock_;
   const access::Admission& admission_;
-  std::mutex mutex_;   // guards the map; held while a notice is made, which is short and happens once a second
-  std::map<std::string, Notice, std::less<>> notices_;   // of configured channels only
+  std::mutex mutex_;  // guards the map; held while a notice is made, which is short and happens once a second
+  std::map<std::string, Notice, std::less<>> notices_;  // of configured channels only
 };
 
 }  // namespace tribune::balancer

@@ -1,8 +1,8 @@
 #include "balancer/access_http/report_handler.h"
 
+#include "balancer/routing/reachability_claims.h"
 #include "balancer/sessions/admission_with_routing.h"
 #include "balancer/sessions/viewer_credentials.h"
-#include "balancer/routing/reachability_claims.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "contracts/ticket.h"
@@ -19,17 +19,19 @@ http::Response ReportHandler::answer(const contracts::AccessRequest& request, co
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
       if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
-    } else if (const auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
+    } else if (const auto token =
+                   read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
       return route(request, view, channel, *token, false);
     }
   }
   return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this event");
 }
 
-http::Response ReportHandler::route(const contracts::AccessRequest& request, const EventView& view, const contracts::Channel& channel,
-                                 const contracts::Token& token, bool waits) {
+http::Response ReportHandler::route(const contracts::AccessRequest& request, const EventView& view,
+                                    const contracts::Channel& channel, const contracts::Token& token, bool waits) {
   const auto session = token.session;
-  const auto claims = claims_of(request.gone, request.receipts, *view.keys, {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
+  const auto claims = claims_of(request.gone, request.receipts, *view.keys,
+                                {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
   RoutingRequest asked;
   asked.client = request.client;
   asked.channel = channel.id;
@@ -40,8 +42,12 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   auto renewal = Renewal::uncounted;
   if (!waits) {
     const auto client = counted_client(request.client, view.shared_networks);
-    const access::Visitor visitor{.channel = channel.id, .account = token.owner.account, .device = token.owner.device, .client = client.address,
-                                  .network = client.network, .opened = token.opened};
+    const access::Visitor visitor{.channel = channel.id,
+                                  .account = token.owner.account,
+                                  .device = token.owner.device,
+                                  .client = client.address,
+                                  .network = client.network,
+                                  .opened = token.opened};
     renewal = admission_.renew(session, visitor, view.session_idle);
     if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
     const bool watches = renewal == Renewal::known || renewal == Renewal::adopted || renewal == Renewal::uncounted;
@@ -57,7 +63,10 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   const auto routed = router_.route(asked);
   const auto* node = routed.choice.node;
   base::json::Writer w;
-  w.begin_object().member("status", "routed").member("node", node ? node->address->id : "").member("url", node ? node->address->url : "");
+  w.begin_object()
+      .member("status", "routed")
+      .member("node", node ? node->address->id : "")
+      .member("url", node ? node->address->url : "");
   w.member("reason", to_string(routed.choice.reason)).key("receipts_refused").begin_array();
   for (const auto& why : claims.refused) w.value(why);
   w.end_array().end_object();

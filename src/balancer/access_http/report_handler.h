@@ -1,14 +1,15 @@
 #pragma once
-// A client's own report: which cache it cannot reach any more, which ones it reaches. Its session goes elsewhere at once:
+// A client's own report: which cache it cannot reach any more, which ones it reaches. Its session goes elsewhere at
+// once:
 //
 //   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when none can serve
 //
 // With redirect links the next segment comes from there, with direct links the first one that is not listed yet.
 
 #include "access/admission.h"
-#include "balancer/settings/event_view.h"
-#include "balancer/sessions/session_pins.h"
 #include "balancer/routing/session_router.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/settings/event_view.h"
 #include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "contracts/access_request.h"
@@ -27,7 +28,8 @@ class ReportHandler {
   http::Response answer(const contracts::AccessRequest&, const EventView&);
 
  private:
-  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&, const contracts::Token&, bool waits);
+  http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&,
+                       const contracts::Token&, bool waits);
 
   const base::Clock& clock_;
   access::Admission& admission_;

@@ -18,8 +18,10 @@ class FollowingNodes {
   /// A viewer of that node got the playlist.
   void seen(std::string_view node, base::SteadyTime now) {
     const std::lock_guard lock(mutex_);
-    if (const auto known = seen_.find(node); known != seen_.end()) known->second = now;
-    else seen_.emplace(node, now);
+    if (const auto known = seen_.find(node); known != seen_.end())
+      known->second = now;
+    else
+      seen_.emplace(node, now);
   }
 
   /// Those seen since then; the others are forgotten.

@@ -13,23 +13,35 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxNotices = 1'024;           // of one node
-constexpr auto kKept = 10s;                          // what is older is no news at a live edge
-constexpr auto kBetweenQuestions = 500ms;            // a node that listens has asked again by then
+constexpr std::size_t kMaxNotices = 1'024;  // of one node
+constexpr auto kKept = 10s;                 // what is older is no news at a live edge
+constexpr auto kBetweenQuestions = 500ms;   // a node that listens has asked again by then
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_news_questions_total", "Cache nodes' questions for news, by what became of them.", {{"result", result}});
+  return metrics.counter("tribune_balancer_news_questions_total",
+                         "Cache nodes' questions for news, by what became of them.", {{"result", result}});
 }
 
 }  // namespace
 
-NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base::Metrics& metrics, NodeRegistry& nodes, const PublishedView& view,
-                   const Workers& workers)
-    : clock_(clock), log_(log), nodes_(nodes), view_(view), workers_(workers), accepted_(counter(metrics, "accepted")), refused_(counter(metrics, "refused")),
-      told_(metrics.counter("tribune_balancer_news_total", "New segments that cache nodes were told of, once for each node.")),
-      covered_(metrics.counter("tribune_balancer_orders_covered_total", "Purges for absent nodes that a newer one made needless, once for each node.")),
-      collapsed_(metrics.counter("tribune_balancer_orders_collapsed_total", "Times that a node missed so many purges that it was told to drop all that it holds.")),
-      forgotten_(metrics.counter("tribune_balancer_orders_forgotten_total", "Warm-ups for absent nodes that were forgotten because too many came after them.")),
+NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base::Metrics& metrics, NodeRegistry& nodes,
+                                 const PublishedView& view, const Workers& workers)
+    : clock_(clock),
+      log_(log),
+      nodes_(nodes),
+      view_(view),
+      workers_(workers),
+      accepted_(counter(metrics, "accepted")),
+      refused_(counter(metrics, "refused")),
+      told_(metrics.counter("tribune_balancer_news_total",
+                            "New segments that cache nodes were told of, once for each node.")),
+      covered_(metrics.counter("tribune_balancer_orders_covered_total",
+                               "Purges for absent nodes that a newer one made needless, once for each node.")),
+      collapsed_(
+          metrics.counter("tribune_balancer_orders_collapsed_total",
+                          "Times that a node missed so many purges that it was told to drop all that it holds.")),
+      forgotten_(metrics.counter("tribune_balancer_orders_forgotten_total",
+                                 "Warm-ups for absent nodes that were forgotten because too many came after them.")),
       number_(std::chrono::duration_cast<std::chrono::microseconds>(clock.wall_now().time_since_epoch()).count()) {}
 NodePushHandler::~NodePushHandler() = default;
 
@@ -40,7 +52,9 @@ base::Status NodePushHandler::load(OrderStore& book) {
   book_ = &book;
   number_ = std::max(book.first_number(), number_);
   for (auto& record : *records) {
-    Parcel parcel{++number_, std::make_shared<const contracts::NodeOrder>(std::move(record.order)), false, nullptr, record.number, true};
+    Parcel parcel{++number_,     std::make_shared<const contracts::NodeOrder>(std::move(record.order)),
+                  false,         nullptr,
+                  record.number, true};
     boxes_[record.node].orders.push_back(std::move(parcel));
   }
   return {};
@@ -48,7 +62,9 @@ base::Status NodePushHandler::load(OrderStore& book) {
 
 std::chrono::milliseconds NodePushHandler::publish_delay() const { return view_.get()->publish_delay; }
 
-bool NodePushHandler::Mailbox::listens(base::SteadyTime now) const { return held || (answered && now - *answered < kBetweenQuestions); }
+bool NodePushHandler::Mailbox::listens(base::SteadyTime now) const {
+  return held || (answered && now - *answered < kBetweenQuestions);
+}
 
 // ---- the nodes' side ----
 
@@ -79,12 +95,17 @@ void NodePushHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Excha
     }
   }
   if (former) release_later(question.node, std::move(former));
-  if (exchange) reply(*exchange, node, news);
-  else hold(worker, question.node, held);
+  if (exchange)
+    reply(*exchange, node, news);
+  else
+    hold(worker, question.node, held);
   tell_done(done);
   for (const auto& [on_result, result] : results) {
-    if (on_result) on_result(question.node, result);
-    else log_.info("balancer", "order_followed", {{"order", result.id}, {"node", question.node}, {"problem", result.problem}});
+    if (on_result)
+      on_result(question.node, result);
+    else
+      log_.info("balancer", "order_followed",
+                {{"order", result.id}, {"node", question.node}, {"problem", result.problem}});
   }
 }
 
@@ -98,10 +119,12 @@ bool NodePushHandler::believe(net::Exchange& exchange, std::string_view node, co
   };
   if (request.body.size() > contracts::kMaxQuestionBytes) return no(http::problems::body_too_large, "too long");
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
-  const auto verified = contracts::verify_body(*view->keys, "POST " + contracts::news_path(node), request.body, signature, clock_.wall_now(), view->event->clock_skew);
+  const auto verified = contracts::verify_body(*view->keys, "POST " + contracts::news_path(node), request.body,
+                                               signature, clock_.wall_now(), view->event->clock_skew);
   if (!verified) return no(http::problems::forbidden, verified.error().text);
   auto read = contracts::news_question_from_json(request.body);
-  if (!read || read->node != node) return no(http::problems::bad_request, read ? "the question is of another node than the path" : read.error().text);
+  if (!read || read->node != node)
+    return no(http::problems::bad_request, read ? "the question is of another node than the path" : read.error().text);
   question = std::move(*read);
   const auto table = nodes_.table();
   const auto* known = table->find(node);
@@ -147,7 +170,7 @@ void NodePushHandler::hold(runtime::Worker& worker, const std::string& node, con
 
 /// On the worker of the question.
 void NodePushHandler::release(const std::string& node, const std::shared_ptr<Held>& held) {
-  if (!held->exchange) return;   // answered, or gone
+  if (!held->exchange) return;  // answered, or gone
   contracts::NodePush news;
   {
     const std::lock_guard lock(mutex_);
@@ -173,20 +196,24 @@ void NodePushHandler::reply(net::Exchange& exchange, std::string_view node, cons
   auto body = contracts::to_json(news);
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-  response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + contracts::news_path(node), body, clock_.wall_now()));
+  response.headers.add(contracts::kSignatureHeader,
+                       contracts::sign_body(*view->keys, "200 " + contracts::news_path(node), body, clock_.wall_now()));
   response.body = std::move(body);
   exchange.reply(std::move(response));
 }
 
-void NodePushHandler::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type, std::string_view node, std::string_view why) {
+void NodePushHandler::refuse(net::Exchange& exchange, base::Counter& counter, const http::ProblemType& type,
+                             std::string_view node, std::string_view why) {
   counter.add();
-  if (!why.empty()) log_.debug("balancer", "news_refused", {{"node", node}, {"client", exchange.request().client}, {"reason", why}});
+  if (!why.empty())
+    log_.debug("balancer", "news_refused", {{"node", node}, {"client", exchange.request().client}, {"reason", why}});
   exchange.reply(http::problem(type, why));
 }
 
 // ---- the callers' side ----
 
-std::vector<std::string> NodePushHandler::tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets, const OnTaken& on_taken) {
+std::vector<std::string> NodePushHandler::tell(const std::vector<std::string>& nodes,
+                                               const std::vector<std::string>& targets, const OnTaken& on_taken) {
   std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
   std::vector<std::string> listening;
   Done done;
@@ -213,7 +240,8 @@ std::vector<std::string> NodePushHandler::tell(const std::vector<std::string>& n
   return listening;
 }
 
-bool NodePushHandler::order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>& order, Retention keep, OnResult on_result) {
+bool NodePushHandler::order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>& order,
+                            Retention keep, OnResult on_result) {
   std::shared_ptr<Held> waiting;
   bool listens = false;
   {
@@ -239,7 +267,8 @@ bool NodePushHandler::has_room(const std::vector<std::string>& nodes) const {
     const auto found = boxes_.find(node);
     if (found == boxes_.end() || !found->second.listens(now)) return false;
     const auto& orders = found->second.orders;
-    return std::count_if(orders.begin(), orders.end(), [](const Parcel& p) { return p.purge() && !p.was_missed; }) >= std::ptrdiff_t{kMostGiven};
+    return std::count_if(orders.begin(), orders.end(), [](const Parcel& p) { return p.purge() && !p.was_missed; }) >=
+           std::ptrdiff_t{kMostGiven};
   });
 }
 
@@ -268,7 +297,8 @@ void NodePushHandler::forget(const std::string& node, const Parcel& parcel) {
 /// Only what the node has not received: of what it has, somebody waits for the result.
 void NodePushHandler::forget_covered(const std::string& node, Mailbox& box, const contracts::PurgeOrder& newer) {
   std::erase_if(box.orders, [&](const Parcel& parcel) {
-    if (!parcel.was_missed || parcel.is_received || !parcel.purge() || !contracts::covers(newer, *parcel.purge())) return false;
+    if (!parcel.was_missed || parcel.is_received || !parcel.purge() || !contracts::covers(newer, *parcel.purge()))
+      return false;
     forget(node, parcel);
     covered_.add();
     return true;
@@ -282,7 +312,8 @@ void NodePushHandler::bound(const std::string& node, Mailbox& box) {
     box.orders.erase(std::find_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); }));
     forgotten_.add();
   }
-  const auto missed = std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return p.is_missed_purge(); });
+  const auto missed =
+      std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return p.is_missed_purge(); });
   if (missed <= std::ptrdiff_t{kMostPurges}) return;
   bool soft = true;
   std::erase_if(box.orders, [&](const Parcel& parcel) {
@@ -291,8 +322,10 @@ void NodePushHandler::bound(const std::string& node, Mailbox& box) {
     forget(node, parcel);
     return true;
   });
-  contracts::NodeOrder all{book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12), contracts::PurgeOrder{contracts::PurgeOrder::By::all, "*", soft}};
-  box.orders.push_back({++number_, std::make_shared<const contracts::NodeOrder>(std::move(all)), false, nullptr, 0, true});
+  contracts::NodeOrder all{book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12),
+                           contracts::PurgeOrder{contracts::PurgeOrder::By::all, "*", soft}};
+  box.orders.push_back(
+      {++number_, std::make_shared<const contracts::NodeOrder>(std::move(all)), false, nullptr, 0, true});
   if (book_) book_->keep(node, box.orders.back().kept = number_, *box.orders.back().order);
   collapsed_.add();
   log_.warning("balancer", "orders_collapsed", {{"node", node}, {"purges", kMostPurges}});
@@ -318,7 +351,8 @@ contracts::NodePush NodePushHandler::news_of(const Mailbox& box) {
   std::size_t orders = 0;
   for (const auto& parcel : box.orders)
     if (!parcel.is_received && ++orders > contracts::kMaxNewsOrders) end = std::min(end, parcel.number);
-  if (box.notices.size() > contracts::kMaxNewsTargets) end = std::min(end, box.notices[contracts::kMaxNewsTargets].number);
+  if (box.notices.size() > contracts::kMaxNewsTargets)
+    end = std::min(end, box.notices[contracts::kMaxNewsTargets].number);
   for (const auto& parcel : box.orders) {
     if (parcel.is_received || parcel.number >= end) continue;
     news.orders.push_back(*parcel.order);
@@ -332,10 +366,12 @@ contracts::NodePush NodePushHandler::news_of(const Mailbox& box) {
   return news;
 }
 
-void NodePushHandler::take_results(const std::string& node, Mailbox& box, std::vector<contracts::OrderResult> found, Results& results) {
+void NodePushHandler::take_results(const std::string& node, Mailbox& box, std::vector<contracts::OrderResult> found,
+                                   Results& results) {
   for (auto& result : found) {
-    const auto parcel = std::find_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return p.order->id == result.id; });
-    if (parcel == box.orders.end()) continue;   // said twice
+    const auto parcel =
+        std::find_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return p.order->id == result.id; });
+    if (parcel == box.orders.end()) continue;  // said twice
     forget(node, *parcel);
     results.emplace_back(std::move(parcel->on_result), std::move(result));
     box.orders.erase(parcel);

@@ -1,16 +1,17 @@
 #pragma once
-// An operator's orders to all cache nodes, on the balancer's admin listener: purge, warm up, ask how far a warm-up is. The news
-// carry them to the nodes; the answer says for each node what became of the order. It waits for them until order_deadline; a
-// node that is away by then is named, and follows when it is back: a purge whatever becomes of this balancer, a warm-up as long as it runs.
+// An operator's orders to all cache nodes, on the balancer's admin listener: purge, warm up, ask how far a warm-up is.
+// The news carry them to the nodes; the answer says for each node what became of the order. It waits for them until
+// order_deadline; a node that is away by then is named, and follows when it is back: a purge whatever becomes of this
+// balancer, a warm-up as long as it runs.
 
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "balancer/settings/event_view.h"
 #include "balancer/node_push/node_push_handler.h"
 #include "balancer/nodes/node_registry.h"
+#include "balancer/settings/event_view.h"
 #include "base/log.h"
 #include "contracts/order.h"
 #include "runtime/role.h"
@@ -41,7 +42,7 @@ class OrderHandler {
   NodePushHandler& news_;
   const NodeRegistry& nodes_;
   const PublishedView& view_;
-  std::vector<std::set<AskedPtr>> asked_;   // by worker, touched by it alone
+  std::vector<std::set<AskedPtr>> asked_;  // by worker, touched by it alone
 };
 
 }  // namespace tribune::balancer

@@ -17,9 +17,11 @@ namespace {
 namespace json = base::json;
 
 constexpr std::string_view kIssuer = "issuer", kNext = "next", kMark = "mark", kNode = "node/";
-constexpr std::int64_t kReserved = std::int64_t{1} << 40;   // of one run
+constexpr std::int64_t kReserved = std::int64_t{1} << 40;  // of one run
 
-std::string key_of(const std::string& node, std::int64_t number) { return fmt::format("{}{}/{:016x}", kNode, node, number); }
+std::string key_of(const std::string& node, std::int64_t number) {
+  return fmt::format("{}{}/{:016x}", kNode, node, number);
+}
 
 std::optional<std::int64_t> number_of(std::string_view text, int base) {
   std::int64_t number = 0;
@@ -34,7 +36,8 @@ std::optional<OrderStore::Record> record_of(std::string_view key, std::string_vi
   const auto read = json::parse(value, {.max_bytes = contracts::kMaxOrderBytes});
   if (!number || !read || !read->is(json::Kind::object)) return std::nullopt;
   const auto* inner = read->find("order");
-  auto order = inner ? contracts::order_from_value(*inner) : base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no order");
+  auto order = inner ? contracts::order_from_value(*inner)
+                     : base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no order");
   const auto id = read->text("id").value_or("");
   if (!order || id.empty()) return std::nullopt;
   return OrderStore::Record{std::string(key.substr(0, slash)), *number, {std::string(id), std::move(*order)}};
@@ -51,8 +54,10 @@ base::Result<std::vector<OrderStore::Record>> OrderStore::load(base::WallTime no
     if (key == kIssuer) issuer_ = value;
     if (key == kNext) next = number_of(value, 10).value_or(0);
     if (!key.starts_with(kNode)) return true;
-    if (auto record = record_of(key, value)) records.push_back(std::move(*record));
-    else log_.warning("balancer", "kept_order_damaged", {{"key", key}});
+    if (auto record = record_of(key, value))
+      records.push_back(std::move(*record));
+    else
+      log_.warning("balancer", "kept_order_damaged", {{"key", key}});
     return true;
   });
   if (!scanned) return tl::unexpected(scanned.error());
@@ -75,7 +80,9 @@ void OrderStore::keep(const std::string& node, std::int64_t number, const contra
   store_.keep(kOrdersTable, key_of(node, number), w.take());
 }
 
-void OrderStore::forget(const std::string& node, std::int64_t number) { store_.keep(kOrdersTable, key_of(node, number), std::nullopt); }
+void OrderStore::forget(const std::string& node, std::int64_t number) {
+  store_.keep(kOrdersTable, key_of(node, number), std::nullopt);
+}
 
 void OrderStore::when_durable(std::function<void()> call) {
   store_.keep(kOrdersTable, std::string(kMark), "1", [call = std::move(call)](base::Status) { call(); });

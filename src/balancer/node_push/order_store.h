@@ -1,6 +1,6 @@
 #pragma once
-// The purges that nodes have not followed yet, on disk: a node that was away gets them when it is back, whatever became of the balancer
-// meanwhile. Numbers grow over restarts, for each start reserves more than a run can use.
+// The purges that nodes have not followed yet, on disk: a node that was away gets them when it is back, whatever became
+// of the balancer meanwhile. Numbers grow over restarts, for each start reserves more than a run can use.
 
 #include <cstdint>
 #include <functional>
@@ -36,7 +36,8 @@ class OrderStore {
 
   void keep(const std::string& node, std::int64_t number, const contracts::NodeOrder&);
   void forget(const std::string& node, std::int64_t number);
-  /// Calls back, on the store's thread, when all that was kept before is on disk, or the disk refused it; then it is tried again.
+  /// Calls back, on the store's thread, when all that was kept before is on disk, or the disk refused it; then it is
+  /// tried again.
   void when_durable(std::function<void()>);
 
  private:

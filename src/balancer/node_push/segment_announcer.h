@@ -1,7 +1,7 @@
 #pragma once
-// The announcements of one media playlist: what is new in a reading is told to the nodes whose viewers follow it, and the
-// reading is held back from the viewers of each until it fills it, for publish_delay at most. A node that does not listen is not
-// waited for.
+// The announcements of one media playlist: what is new in a reading is told to the nodes whose viewers follow it, and
+// the reading is held back from the viewers of each until it fills it, for publish_delay at most. A node that does not
+// listen is not waited for.
 
 #include <chrono>
 #include <cstdint>
@@ -33,8 +33,8 @@ class SegmentAnnouncer {
   const std::shared_ptr<FollowingNodes>& audience() const { return audience_; }
   const std::shared_ptr<SnapshotHold>& gate() const { return gate_; }
 
-  /// Before a reading is published: `newest` are the links' targets at its end, `former` is what is published now; null: nothing.
-  /// `idle`: who did not ask for so long follows no more.
+  /// Before a reading is published: `newest` are the links' targets at its end, `former` is what is published now;
+  /// null: nothing. `idle`: who did not ask for so long follows no more.
   void announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle, SnapshotPtr former);
 
   /// Holds nothing back any more of what was announced.
@@ -42,7 +42,7 @@ class SegmentAnnouncer {
 
  private:
   struct Telling {
-    std::size_t left = 0;                  // nodes that have not taken it
+    std::size_t left = 0;  // nodes that have not taken it
     net::Timer patience;
   };
   void taken(std::int64_t number, std::string_view node);
@@ -54,9 +54,9 @@ class SegmentAnnouncer {
   base::Counter taken_, late_, unheard_;
   const std::shared_ptr<FollowingNodes> audience_ = std::make_shared<FollowingNodes>();
   const std::shared_ptr<SnapshotHold> gate_ = std::make_shared<SnapshotHold>();
-  std::set<std::string> told_;             // of the last reading
-  std::int64_t number_ = 0;                // of the last announcement
-  std::map<std::int64_t, Telling> tellings_;   // that nodes have not taken
+  std::set<std::string> told_;                // of the last reading
+  std::int64_t number_ = 0;                   // of the last announcement
+  std::map<std::int64_t, Telling> tellings_;  // that nodes have not taken
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

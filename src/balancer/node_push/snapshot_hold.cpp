@@ -16,11 +16,12 @@ void SnapshotHold::hold(std::int64_t number, SnapshotPtr former, const std::vect
 }
 
 void SnapshotHold::open(std::int64_t number, std::string_view node) {
-  Hold over;   // let go of without the lock
+  Hold over;  // let go of without the lock
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return hold.number == number; });
+    const auto found =
+        std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return hold.number == number; });
     if (found == holds_.end()) return;
     std::erase(found->nodes, node);
     for (auto& [waits_for, call] : found->waiting)
@@ -39,7 +40,8 @@ void SnapshotHold::end(std::int64_t number) {
   Hold over;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return hold.number == number; });
+    const auto found =
+        std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return hold.number == number; });
     if (found == holds_.end()) return;
     over = std::move(*found);
     holds_.erase(found);
@@ -78,7 +80,8 @@ SnapshotPtr SnapshotHold::listed(const SnapshotPtr& newest, std::string_view nod
 
 bool SnapshotHold::wait(std::string_view node, access::SessionId session, std::function<void()> on_open) {
   const std::lock_guard lock(mutex_);
-  const auto held = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return is_held(hold, node, session); });
+  const auto held =
+      std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) { return is_held(hold, node, session); });
   if (held == holds_.end()) return false;
   held->waiting.emplace_back(node, std::move(on_open));
   return true;

@@ -1,13 +1,13 @@
 #pragma once
-// What of one media playlist is not listed yet for the viewers of some nodes: those that were told of its newest segments and do
-// not say yet that they fill them. Viewers of all other nodes see the newest reading at once.
+// What of one media playlist is not listed yet for the viewers of some nodes: those that were told of its newest
+// segments and do not say yet that they fill them. Viewers of all other nodes see the newest reading at once.
 //
 // Lifetime of a hold
 //   held      the reading's nodes were told, and it is about to be published   (hold)
 //   opened    for one node after the other, as they fill what they were told   (open)
 //   over      for all, because all fill it or waited long enough               (open, end)
-// While a hold lasts, the sessions that saw the reading are remembered: whoever is led to another node meanwhile does not see
-// the playlist go back.
+// While a hold lasts, the sessions that saw the reading are remembered: whoever is led to another node meanwhile does
+// not see the playlist go back.
 
 #include <atomic>
 #include <cstdint>
@@ -44,15 +44,15 @@ class SnapshotHold {
 
   /// What this session sees now, when `newest` is published; `node` would serve it, empty: none.
   SnapshotPtr listed(const SnapshotPtr& newest, std::string_view node, access::SessionId);
-  /// `on_open` runs once, when this session sees more than now; by whoever opens, with nothing locked. False, and it never runs, when
-  /// nothing is held back from it.
+  /// `on_open` runs once, when this session sees more than now; by whoever opens, with nothing locked. False, and it
+  /// never runs, when nothing is held back from it.
   bool wait(std::string_view node, access::SessionId, std::function<void()> on_open);
 
  private:
   struct Hold {
     std::int64_t number = 0;
     SnapshotPtr former;
-    std::vector<std::string> nodes;                    // from whose viewers it is held back
+    std::vector<std::string> nodes;  // from whose viewers it is held back
     std::unordered_set<access::SessionId> shown{};
     std::vector<std::pair<std::string, std::function<void()>>> waiting{};
   };
@@ -60,9 +60,9 @@ class SnapshotHold {
 
   static bool is_held(const Hold&, std::string_view node, access::SessionId);
 
-  std::atomic<bool> holds_any_{false};                 // most of the time nothing is held, and nobody locks
+  std::atomic<bool> holds_any_{false};  // most of the time nothing is held, and nobody locks
   std::mutex mutex_;
-  std::deque<Hold> holds_;                             // the oldest first
+  std::deque<Hold> holds_;  // the oldest first
 };
 
 }  // namespace tribune::balancer

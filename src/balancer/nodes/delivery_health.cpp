@@ -10,16 +10,19 @@ namespace {
 using contracts::share;
 
 /// Of viewers' requests: for want of an answer of the origin. A status that it answered speaks against no node.
-std::int64_t lacking_origin(const contracts::NodeExperience& e) { return std::max<std::int64_t>(0, e.failures_by_origin - e.failures_by_origin_status); }
+std::int64_t lacking_origin(const contracts::NodeExperience& e) {
+  return std::max<std::int64_t>(0, e.failures_by_origin - e.failures_by_origin_status);
+}
 
 bool fails_by_origin(const contracts::NodeExperience& e) {
   const auto lacking = lacking_origin(e);
-  return share(lacking, e.requests) >= kFitShare && lacking > 0 && 2 * e.origin_failures >= e.origin_asks && e.origin_failures > 0;
+  return share(lacking, e.requests) >= kFitShare && lacking > 0 && 2 * e.origin_failures >= e.origin_asks &&
+         e.origin_failures > 0;
 }
 
 /// What speaks against a node, and how much.
 struct Finding {
-  std::string why;                     // empty: nothing
+  std::string why;  // empty: nothing
   double weight = 0;
   bool may_be_origin = false;
 };
@@ -27,15 +30,18 @@ struct Finding {
 Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
   const bool is_unfit = !record.unfit.empty();
   const auto& e = last.experience;
-  if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kShortFor)) return {"its memory is " + last.memory, 2, false};
+  if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kShortFor))
+    return {"its memory is " + last.memory, 2, false};
   if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
     return {fmt::format("{} of its {} descriptors are open", last.descriptors, last.max_descriptors), 2, false};
   const auto counted = std::max<std::int64_t>(0, e.failures - e.failures_by_origin_status);
   const auto failed = share(counted, e.requests);
   if (e.requests < kEnoughRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
   auto why = fmt::format("{:.0f} % of its last {} requests failed", failed * 100, e.requests);
-  if (e.origin_failures > 0) why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
-  if (e.peer_failures > 0) why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
+  if (e.origin_failures > 0)
+    why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
+  if (e.peer_failures > 0)
+    why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
   return {std::move(why), failed, share(counted - lacking_origin(e), e.requests) < kUnfitShare};
 }
 
@@ -69,9 +75,11 @@ using Found = std::pair<Finding, Judged*>;
 
 constexpr std::string_view kTooFew = "; it is kept because too few other nodes deliver";
 
-/// Of candidates that stay unfit: those that deliver best are taken back while there are more than may be, as when other nodes are lost.
+/// Of candidates that stay unfit: those that deliver best are taken back while there are more than may be, as when
+/// other nodes are lost.
 void take_back(std::vector<Found>& unfit, std::int64_t most, Judgement& judgement, base::SteadyTime now) {
-  std::stable_sort(unfit.begin(), unfit.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
+  std::stable_sort(unfit.begin(), unfit.end(),
+                   [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
   while (!unfit.empty() && static_cast<std::int64_t>(unfit.size()) > most) {
     const auto& [finding, node] = unfit.back();
     node->record->spared = (finding.why.empty() ? node->record->unfit : finding.why) + std::string(kTooFew);
@@ -83,7 +91,8 @@ void take_back(std::vector<Found>& unfit, std::int64_t most, Judgement& judgemen
 
 /// The worst become unfit, while that leaves enough others.
 void condemn_worst(std::vector<Found>& failing, std::int64_t room, Judgement& judgement, base::SteadyTime now) {
-  std::stable_sort(failing.begin(), failing.end(), [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
+  std::stable_sort(failing.begin(), failing.end(),
+                   [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
   for (auto& [finding, node] : failing) {
     if (room-- > 0) {
       condemn(*node->record, std::move(finding), now);
@@ -99,9 +108,12 @@ void condemn_worst(std::vector<Found>& failing, std::int64_t room, Judgement& ju
 void take_heartbeat(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
   const auto& e = heartbeat.experience;
   record.short_of_memory = heartbeat.memory == "scarce" || heartbeat.memory == "spent" ? record.short_of_memory + 1 : 0;
-  if (fails_by_origin(e)) record.origin_failed = now;
-  else if (e.origin_asks > 0 && 2 * e.origin_failures < e.origin_asks) record.origin_failed.reset();
-  else if (record.origin_failed && now - *record.origin_failed >= kOriginFailureCounts) record.origin_failed.reset();
+  if (fails_by_origin(e))
+    record.origin_failed = now;
+  else if (e.origin_asks > 0 && 2 * e.origin_failures < e.origin_asks)
+    record.origin_failed.reset();
+  else if (record.origin_failed && now - *record.origin_failed >= kOriginFailureCounts)
+    record.origin_failed.reset();
 }
 
 Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
@@ -115,7 +127,7 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   judgement.is_origin_to_blame = 2 * failed_by_origin > candidates;
   const auto most_unfit = std::min((candidates + 1) / 2, candidates - 1);
 
-  std::vector<Found> failing, unfit;   // unfit: candidates that are so already, and stay it
+  std::vector<Found> failing, unfit;  // unfit: candidates that are so already, and stay it
   for (auto& node : nodes) {
     auto& record = *node.record;
     auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
@@ -123,7 +135,7 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
     const bool is_excused = may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
     if (!record.unfit.empty()) {
       const bool is_over = record.unfit_since && now - *record.unfit_since >= term(record);
-      if (!is_excused && (!finding.why.empty() || !is_over)) {   // what it is told stays the cause
+      if (!is_excused && (!finding.why.empty() || !is_over)) {  // what it is told stays the cause
         if (node.is_candidate) unfit.emplace_back(std::move(finding), &node);
         continue;
       }
@@ -131,7 +143,8 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
       judgement.has_changed = true;
     }
     if (finding.why.empty() || is_excused) {
-      judgement.has_changed |= set(record.spared, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
+      judgement.has_changed |=
+          set(record.spared, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
       continue;
     }
     failing.emplace_back(std::move(finding), &node);

@@ -1,5 +1,6 @@
 #pragma once
-// What the members of a large group carry, summed up for many decisions: a decision among 1,000 nodes does not weigh them all anew.
+// What the members of a large group carry, summed up for many decisions: a decision among 1,000 nodes does not weigh
+// them all anew.
 
 #include <algorithm>
 #include <atomic>
@@ -18,19 +19,20 @@ struct NodeViewers;
 /// Immutable but for the count of its uses; const methods from any thread.
 struct GroupLoad {
   struct Member {
-    const NodeViewers* viewers;      // null: the member takes no viewers
-    std::int64_t reported;           // by its heartbeat: those of other balancers, too
+    const NodeViewers* viewers;  // null: the member takes no viewers
+    std::int64_t reported;       // by its heartbeat: those of other balancers, too
     double weight;
     double ramp;
   };
-  std::vector<Member> members;       // in the group's order
+  std::vector<Member> members;  // in the group's order
   double weights = 0, viewers = 0;
   base::SteadyTime made{};
   mutable std::atomic<std::size_t> uses{0};
 
   /// Worked out again after 50 ms, or once an eighth of the members may have got a viewer.
   bool is_fresh(base::SteadyTime now) const {
-    return now >= made && now - made < std::chrono::milliseconds{50} && uses.fetch_add(1, std::memory_order_relaxed) < std::max<std::size_t>(members.size() / 8, 1);
+    return now >= made && now - made < std::chrono::milliseconds{50} &&
+           uses.fetch_add(1, std::memory_order_relaxed) < std::max<std::size_t>(members.size() / 8, 1);
   }
 };
 

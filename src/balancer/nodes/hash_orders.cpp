@@ -14,9 +14,11 @@ std::shared_ptr<const HashOrders::Order> HashOrders::of(std::string_view channel
   }
   std::vector<base::RendezvousCandidate> candidates;
   candidates.reserve(members_.size());
-  for (const auto& member : members_) candidates.push_back({member.id, member.capacity_mbps > 0 ? member.capacity_mbps : 1});
+  for (const auto& member : members_)
+    candidates.push_back({member.id, member.capacity_mbps > 0 ? member.capacity_mbps : 1});
   auto order = std::make_shared<Order>();
-  for (const auto place : base::rendezvous_order(candidates, channel)) order->push_back(static_cast<std::uint32_t>(place));
+  for (const auto place : base::rendezvous_order(candidates, channel))
+    order->push_back(static_cast<std::uint32_t>(place));
   const std::unique_lock lock(mutex_);
   if (kept_.size() < kKept) kept_.emplace(channel, order);
   return order;

@@ -1,6 +1,6 @@
 #pragma once
-// Which member of a group takes a channel, and who takes over: rendezvous hashing weighted by capacity. An order is worked
-// out once for each channel and kept, for it changes only with the members.
+// Which member of a group takes a channel, and who takes over: rendezvous hashing weighted by capacity. An order is
+// worked out once for each channel and kept, for it changes only with the members.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct HashMember {
 /// Any thread; locks inside.
 class HashOrders {
  public:
-  using Order = std::vector<std::uint32_t>;     // places in members(), the first taker first
+  using Order = std::vector<std::uint32_t>;  // places in members(), the first taker first
 
   explicit HashOrders(std::vector<HashMember> members) : members_(std::move(members)) {}
 

@@ -1,14 +1,14 @@
 #pragma once
-// The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is near
-// and it is no replay; the answer is the channel map and the node's live peers, signed the same way.
+// The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is
+// near and it is no replay; the answer is the channel map and the node's live peers, signed the same way.
 
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
-#include "balancer/settings/event_view.h"
 #include "balancer/nodes/node_registry.h"
+#include "balancer/settings/event_view.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -21,7 +21,8 @@ namespace tribune::balancer {
 class HeartbeatHandler {
  public:
   /// The parts outlive it. `listed` says which links of each channel are still in use; null while that is not known.
-  HeartbeatHandler(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&, std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {});
+  HeartbeatHandler(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&,
+                   std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {});
 
   http::Response answer(std::string_view node, const http::Request&);
 
@@ -30,7 +31,8 @@ class HeartbeatHandler {
 
  private:
   std::vector<contracts::Peer> peers_of(const contracts::Heartbeat&) const;
-  http::Response refuse(base::Counter&, const http::ProblemType&, std::string_view node, const http::Request&, std::string_view why);
+  http::Response refuse(base::Counter&, const http::ProblemType&, std::string_view node, const http::Request&,
+                        std::string_view why);
 
   const base::Clock& clock_;
   base::Log& log_;

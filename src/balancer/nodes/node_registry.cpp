@@ -52,9 +52,14 @@ void describe_delivery(base::json::Writer& w, const contracts::Heartbeat& last) 
 }  // namespace
 
 NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : clock_(clock), log_(log), metrics_(metrics),
-      origin_to_blame_(metrics.gauge("tribune_balancer_origin_fails_most_nodes", "1 while most cache nodes fail because of the origin: none is taken out for that.")),
-      table_(std::make_shared<NodeTable>()), last_check_(clock.steady_now()),
+    : clock_(clock),
+      log_(log),
+      metrics_(metrics),
+      origin_to_blame_(
+          metrics.gauge("tribune_balancer_origin_fails_most_nodes",
+                        "1 while most cache nodes fail because of the origin: none is taken out for that.")),
+      table_(std::make_shared<NodeTable>()),
+      last_check_(clock.steady_now()),
       begun_(clock.steady_now()) {}
 
 NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::SteadyTime now) {
@@ -62,14 +67,20 @@ NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::Stead
   state.address = std::make_shared<NodeAddress>(NodeAddress{settings.id, without_slash(settings.url)});
   state.last_heard = now;
   state.since = clock_.wall_now();
-  return {settings.url, 0, std::move(state),
+  return {settings.url,
+          0,
+          std::move(state),
           metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}}),
-          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.", {{"node", settings.id}}),
-          metrics_.gauge("tribune_balancer_node_error_share", "Of the node's viewers' requests of its last 10 s the share that failed, 0 to 1.", {{"node", settings.id}})};
+          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.",
+                         {{"node", settings.id}}),
+          metrics_.gauge("tribune_balancer_node_error_share",
+                         "Of the node's viewers' requests of its last 10 s the share that failed, 0 to 1.",
+                         {{"node", settings.id}})};
 }
 
 NodeRegistry::Known* NodeRegistry::find(std::string_view id) {
-  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == id; });
+  const auto found =
+      std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == id; });
   return found == known_.end() ? nullptr : &*found;
 }
 
@@ -79,7 +90,8 @@ void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chr
   const auto now = clock_.steady_now();
   std::vector<Known> next;
   for (const auto& node : settings) {
-    const auto old = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == node.id; });
+    const auto old =
+        std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.state.address->id == node.id; });
     next.push_back(old == known_.end() ? make(node, now) : *old);
     auto& known = next.back();
     known.configured_url = node.url;
@@ -90,7 +102,8 @@ void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chr
     if (url != known.state.address->url) known.state.address = std::make_shared<NodeAddress>(NodeAddress{node.id, url});
   }
   for (auto& old : known_) {
-    const bool stays = std::any_of(settings.begin(), settings.end(), [&](const NodeSettings& s) { return s.id == old.state.address->id; });
+    const bool stays = std::any_of(settings.begin(), settings.end(),
+                                   [&](const NodeSettings& s) { return s.id == old.state.address->id; });
     if (!stays) old.up.set(0);
   }
   known_ = std::move(next);
@@ -104,7 +117,7 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   auto& state = found->state;
   if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return Heard::replayed;
 
-  if (state.last.run != heartbeat.run) forget_probes(*found);   // what another process did not answer
+  if (state.last.run != heartbeat.run) forget_probes(*found);  // what another process did not answer
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
   take_heartbeat(found->delivery, heartbeat, state.last_heard);
@@ -137,8 +150,12 @@ void NodeRegistry::judge(Known& known) {
   const bool well = state.last.healthy && state.why_unhealthy.empty() && state.unfit.empty();
   const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
   if (condition == state.condition) return;
-  if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy) note_return(known, clock_.steady_now());
-  set_condition(known, condition, !state.last.healthy ? state.last.reason : state.why_unhealthy.empty() ? state.unfit : state.why_unhealthy);
+  if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy)
+    note_return(known, clock_.steady_now());
+  set_condition(known, condition,
+                !state.last.healthy           ? state.last.reason
+                : state.why_unhealthy.empty() ? state.unfit
+                                              : state.why_unhealthy);
 }
 
 /// Compares the nodes that talk by what their viewers meet.
@@ -148,7 +165,8 @@ void NodeRegistry::judge_delivery(base::SteadyTime now) {
   for (auto& known : known_) {
     const auto& state = known.state;
     const bool talks = state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy;
-    nodes.push_back({&state.last, &known.delivery, talks && state.last.healthy && state.why_unhealthy.empty() && !state.draining_since});
+    nodes.push_back({&state.last, &known.delivery,
+                     talks && state.last.healthy && state.why_unhealthy.empty() && !state.draining_since});
   }
   const auto found = balancer::judge(nodes, now);
   origin_to_blame_.set(found.is_origin_to_blame ? 1 : 0);
@@ -161,7 +179,7 @@ void NodeRegistry::judge_delivery(base::SteadyTime now) {
     auto& state = known.state;
     state.spared = known.delivery.spared;
     if (state.unfit == known.delivery.unfit) continue;
-    if (known.delivery.unfit.empty()) state.returned = now;   // it is tried with few viewers first
+    if (known.delivery.unfit.empty()) state.returned = now;  // it is tried with few viewers first
     state.unfit = known.delivery.unfit;
     if (state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy) judge(known);
   }
@@ -176,7 +194,9 @@ void NodeRegistry::note_return(Known& known, base::SteadyTime now) {
   if (known.losses.size() < 2) return;
   const auto doublings = std::min<std::size_t>(known.losses.size() - 2, 8);
   state.held_until = now + std::min<base::SteadyTime::duration>(kFirstHold * (1 << doublings), kLongestHold);
-  log_.warning("balancer", "node_held", {{"node", state.address->id}, {"losses", known.losses.size()}, {"for_ms", ms_between(now, *state.held_until)}});
+  log_.warning(
+      "balancer", "node_held",
+      {{"node", state.address->id}, {"losses", known.losses.size()}, {"for_ms", ms_between(now, *state.held_until)}});
 }
 
 void NodeRegistry::probed(std::string_view id, bool answered) {
@@ -195,7 +215,9 @@ void NodeRegistry::probed(std::string_view id, bool answered) {
     const bool reported = known->reports.size() >= kReporters;
     const bool hung_up = known->hung_up && clock_.steady_now() - *known->hung_up < kDoubt;
     if (known->was_reached && known->failed_probes >= (reported || hung_up ? 1 : kFailedProbes))
-      state.why_unhealthy = reported ? "clients and a probe do not reach it" : hung_up ? "it hung up, and a probe does not reach it" : "probes do not reach it";
+      state.why_unhealthy = reported  ? "clients and a probe do not reach it"
+                            : hung_up ? "it hung up, and a probe does not reach it"
+                                      : "probes do not reach it";
   }
   if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   const auto before = state.condition;
@@ -234,12 +256,14 @@ bool NodeRegistry::drain(std::string_view id, bool on) {
   if (!known) return false;
   auto& state = known->state;
   if (on == state.draining_since.has_value()) return true;
-  if (on) state.draining_since = clock_.steady_now();
+  if (on)
+    state.draining_since = clock_.steady_now();
   else {
     state.draining_since.reset();
     state.returned = clock_.steady_now();
   }
-  log_.info("balancer", on ? "node_drained" : "node_undrained", {{"node", id}, {"viewers", state.viewers->count.load()}});
+  log_.info("balancer", on ? "node_drained" : "node_undrained",
+            {{"node", id}, {"viewers", state.viewers->count.load()}});
   publish();
   return true;
 }
@@ -278,10 +302,15 @@ void NodeRegistry::set_condition(Known& known, NodeCondition condition, std::str
   known.up.set(condition == NodeCondition::up ? 1 : 0);
   const auto& id = state.address->id;
   if (condition == NodeCondition::up) {
-    log_.info("balancer", "node_up", {{"node", id}, {"url", state.address->url}, {"before", to_string(before)}, {"version", state.last.version}});
+    log_.info(
+        "balancer", "node_up",
+        {{"node", id}, {"url", state.address->url}, {"before", to_string(before)}, {"version", state.last.version}});
   } else {
     log_.warning("balancer", condition == NodeCondition::down ? "node_lost" : "node_unhealthy",
-                 {{"node", id}, {"before", to_string(before)}, {"reason", reason}, {"silent_ms", ms_between(state.last_heard, clock_.steady_now())}});
+                 {{"node", id},
+                  {"before", to_string(before)},
+                  {"reason", reason},
+                  {"silent_ms", ms_between(state.last_heard, clock_.steady_now())}});
   }
 }
 
@@ -304,7 +333,7 @@ std::string NodeRegistry::unfit(std::string_view id) const {
 void NodeRegistry::describe(base::json::Writer& w) const {
   const auto now = clock_.steady_now();
   w.key("nodes").begin_array();
-  const auto now_known = table();   // keeps the table that the loop reads
+  const auto now_known = table();  // keeps the table that the loop reads
   for (const auto& node : now_known->nodes) {
     w.begin_object()
         .member("id", node.address->id)

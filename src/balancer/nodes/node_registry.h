@@ -1,5 +1,6 @@
 #pragma once
-// Which cache nodes there are, and how they are: configured here, heard by their heartbeats. Publishes an immutable table.
+// Which cache nodes there are, and how they are: configured here, heard by their heartbeats. Publishes an immutable
+// table.
 
 #include <chrono>
 #include <cstdint>
@@ -13,11 +14,11 @@
 
 #include "balancer/nodes/delivery_health.h"
 #include "balancer/nodes/node_table.h"
-#include "base/published.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/published.h"
 #include "contracts/heartbeat.h"
 
 namespace tribune::balancer {
@@ -25,22 +26,24 @@ namespace tribune::balancer {
 /// A cache node of the configuration.
 struct NodeSettings {
   std::string id;
-  std::string url;          // where viewers reach it; empty: what its heartbeat says
-  std::string group = {};   // of nodes that stand for each other; empty: it stands for itself
-  std::int64_t capacity_mbps = 0;   // 0: what its heartbeat says
+  std::string url;                 // where viewers reach it; empty: what its heartbeat says
+  std::string group = {};          // of nodes that stand for each other; empty: it stands for itself
+  std::int64_t capacity_mbps = 0;  // 0: what its heartbeat says
 };
 
-/// When a node that comes and goes is held back: from the second loss within a minute on, doubled with each further one.
+/// When a node that comes and goes is held back: from the second loss within a minute on, doubled with each further
+/// one.
 inline constexpr std::chrono::seconds kFlapWindow{60};
 inline constexpr std::chrono::seconds kFirstHold{5};
 inline constexpr std::chrono::seconds kLongestHold{60};
 
-/// Probes that must fail in a row before a node that was reached by them counts as unreachable; one is enough while several
-/// clients report it gone. So many must succeed in a row before it is believed again.
+/// Probes that must fail in a row before a node that was reached by them counts as unreachable; one is enough while
+/// several clients report it gone. So many must succeed in a row before it is believed again.
 inline constexpr int kFailedProbes = 3;
 inline constexpr int kGoodProbes = 2;
 
-/// One failed probe is enough, too, so long after a node hung up: a process that dies lets go of its connections at once.
+/// One failed probe is enough, too, so long after a node hung up: a process that dies lets go of its connections at
+/// once.
 inline constexpr std::chrono::seconds kDoubt{2};
 
 /// Networks of clients that must report a node gone within kReportWindow.
@@ -52,7 +55,8 @@ class NodeRegistry {
  public:
   NodeRegistry(const base::Clock&, base::Log&, base::Metrics&);
 
-  /// The nodes in order of preference. Those that stay keep their state; a new one counts as possibly alive for `timeout`.
+  /// The nodes in order of preference. Those that stay keep their state; a new one counts as possibly alive for
+  /// `timeout`.
   void configure(const std::vector<NodeSettings>&, std::chrono::milliseconds timeout);
 
   enum class Heard { accepted, unknown_node, replayed };
@@ -91,12 +95,12 @@ class NodeRegistry {
     base::Gauge viewers;
     base::Gauge error_share;
     DeliveryRecord delivery = {};
-    std::vector<base::SteadyTime> losses = {};       // the last ones, within kFlapWindow
-    int good_probes = 0, failed_probes = 0;          // in a row
-    bool was_reached = false;                        // a probe was answered since its address is known
-    std::map<std::string, base::SteadyTime, std::less<>> reports = {};   // by network; bounded by kReporters
+    std::vector<base::SteadyTime> losses = {};  // the last ones, within kFlapWindow
+    int good_probes = 0, failed_probes = 0;     // in a row
+    bool was_reached = false;                   // a probe was answered since its address is known
+    std::map<std::string, base::SteadyTime, std::less<>> reports = {};  // by network; bounded by kReporters
     std::optional<base::SteadyTime> hung_up = {};
-    bool is_doubted = false;                         // hung up, and not taken yet
+    bool is_doubted = false;  // hung up, and not taken yet
   };
   Known* find(std::string_view id);
   void judge(Known&);
@@ -113,13 +117,13 @@ class NodeRegistry {
   base::Gauge origin_to_blame_;
   base::Published<NodeTable> table_;
 
-  mutable std::mutex mutex_;   // guards what follows; held while a table of all nodes is copied
+  mutable std::mutex mutex_;  // guards what follows; held while a table of all nodes is copied
   std::vector<Known> known_;
   std::chrono::milliseconds timeout_{1'800};
   base::SteadyTime last_check_;
   base::SteadyTime begun_;
   bool is_origin_to_blame_ = false;
-  bool changed_ = false;       // something that the published table does not show
+  bool changed_ = false;  // something that the published table does not show
 };
 
 }  // namespace tribune::balancer

@@ -42,8 +42,10 @@ void NodeTable::index(const NodeTable* before) {
     members.reserve(group.members.size());
     for (const auto place : group.members) members.push_back({nodes[place].address->id, nodes[place].capacity_mbps});
     const auto* old = before ? before->find_group(group.id) : nullptr;
-    if (old && old->orders && old->orders->members() == members) group.orders = old->orders;
-    else group.orders = std::make_shared<HashOrders>(std::move(members));
+    if (old && old->orders && old->orders->members() == members)
+      group.orders = old->orders;
+    else
+      group.orders = std::make_shared<HashOrders>(std::move(members));
   }
 }
 

@@ -20,8 +20,10 @@ std::optional<ClientAddress> parse_address(std::string_view text) {
   if (text.empty() || text.size() >= name.size()) return std::nullopt;
   text.copy(name.data(), text.size());
   std::array<unsigned char, 16> bytes{};
-  if (inet_pton(AF_INET, name.data(), bytes.data() + 12) == 1) bytes[10] = bytes[11] = 0xff;
-  else if (inet_pton(AF_INET6, name.data(), bytes.data()) != 1) return std::nullopt;
+  if (inet_pton(AF_INET, name.data(), bytes.data() + 12) == 1)
+    bytes[10] = bytes[11] = 0xff;
+  else if (inet_pton(AF_INET6, name.data(), bytes.data()) != 1)
+    return std::nullopt;
   ClientAddress made;
   for (std::size_t i = 0; i < 8; ++i) {
     made.high = made.high << 8 | bytes[i];
@@ -40,7 +42,8 @@ std::optional<ClientPrefix> parse_prefix(std::string_view text) {
     const bool is_v4 = text.find(':') == std::string_view::npos;
     int bits = 0;
     const auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    if (wrong != std::errc{} || end != digits.data() + digits.size() || bits < 0 || bits > (is_v4 ? 32 : 128)) return std::nullopt;
+    if (wrong != std::errc{} || end != digits.data() + digits.size() || bits < 0 || bits > (is_v4 ? 32 : 128))
+      return std::nullopt;
     prefix.bits = is_v4 ? bits + 96 : bits;
   }
   if (prefix.address.first(prefix.bits) != prefix.address) return std::nullopt;

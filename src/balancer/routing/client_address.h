@@ -23,7 +23,7 @@ std::optional<ClientAddress> parse_address(std::string_view text);
 
 struct ClientPrefix {
   ClientAddress address;
-  int bits = 128;             // of 128: an IPv4 prefix has 96 more
+  int bits = 128;  // of 128: an IPv4 prefix has 96 more
 };
 
 /// "10.0.0.0/8", "2001:db8::/32", or one address. Nothing for anything else, or with bits set behind the prefix.

@@ -43,7 +43,8 @@ sockaddr_storage socket_address(const ClientAddress& client) {
 
 double distance_km(const Coordinates& a, const Coordinates& b) {
   constexpr double kEarthRadiusKm = 6371.0, kDegree = std::numbers::pi / 180;
-  const double north = std::sin((b.latitude - a.latitude) * kDegree / 2), east = std::sin((b.longitude - a.longitude) * kDegree / 2);
+  const double north = std::sin((b.latitude - a.latitude) * kDegree / 2),
+               east = std::sin((b.longitude - a.longitude) * kDegree / 2);
   const double h = north * north + std::cos(a.latitude * kDegree) * std::cos(b.latitude * kDegree) * east * east;
   return 2 * kEarthRadiusKm * std::asin(std::sqrt(std::min(1.0, h)));
 }
@@ -62,7 +63,8 @@ Geography::~Geography() = default;
 base::Result<std::shared_ptr<const Geography>> Geography::open(const std::string& file) {
   auto inner = std::make_unique<Inner>();
   const int status = MMDB_open(file.c_str(), MMDB_MODE_MMAP, &inner->database);
-  if (status != MMDB_SUCCESS) return base::failure(base::ErrorKind::io, base::Fault::tribune, file + ": " + MMDB_strerror(status));
+  if (status != MMDB_SUCCESS)
+    return base::failure(base::ErrorKind::io, base::Fault::tribune, file + ": " + MMDB_strerror(status));
   inner->is_open = true;
   return std::shared_ptr<const Geography>(new Geography(std::move(inner)));
 }

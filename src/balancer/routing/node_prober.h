@@ -8,15 +8,16 @@
 
 #include "balancer/nodes/node_registry.h"
 #include "base/clock.h"
-#include "net/event_loop.h"
 #include "net/client/http_client.h"
+#include "net/event_loop.h"
 
 namespace tribune::balancer {
 
 /// Owned by one worker.
 class Prober {
  public:
-  Prober(const base::Clock& clock, NodeRegistry& nodes, net::HttpClient& client) : clock_(clock), nodes_(nodes), client_(client) {}
+  Prober(const base::Clock& clock, NodeRegistry& nodes, net::HttpClient& client)
+      : clock_(clock), nodes_(nodes), client_(client) {}
 
   /// Begins the probes that are due: of each node once in `period`, and at once of one that hung up. Called often.
   void tick(std::chrono::milliseconds period);
@@ -32,7 +33,7 @@ class Prober {
   const base::Clock& clock_;
   NodeRegistry& nodes_;
   net::HttpClient& client_;
-  std::unordered_map<std::string, Probe> probes_;   // by node; entries stay where they are
+  std::unordered_map<std::string, Probe> probes_;  // by node; entries stay where they are
 };
 
 }  // namespace tribune::balancer

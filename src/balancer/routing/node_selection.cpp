@@ -92,12 +92,14 @@ class Decision {
     if (std::find(places.begin(), places.end(), place) != places.end()) return;
     places.push_back(place);
     ranks.push_back(rank);
-    if (places.size() >= access::kMostPlaces || !question_.limits->is_limited(place)) choice_ = RoutingChoice{&node, rank};
+    if (places.size() >= access::kMostPlaces || !question_.limits->is_limited(place))
+      choice_ = RoutingChoice{&node, rank};
   }
 
   void stand(const NodeGroup& group, RoutingReason rank) {
     auto& found = *standings_;
-    const bool is_known = std::any_of(found.begin(), found.end(), [&](const GroupStanding& s) { return s.group == group.id; });
+    const bool is_known =
+        std::any_of(found.begin(), found.end(), [&](const GroupStanding& s) { return s.group == group.id; });
     if (is_known || found.size() >= most_standings_) return;
     GroupStanding standing{group.id, rank};
     std::size_t well = 0;
@@ -112,7 +114,10 @@ class Decision {
 
   void take(const NodeState& node, RoutingReason rank) {
     if (alternatives_) return add(node, rank);
-    note(rank, node.group_id(), node.address->id, choice_ ? "would serve" : &node == current_ ? "serves: it is the session's node" : "serves");
+    note(rank, node.group_id(), node.address->id,
+         choice_             ? "would serve"
+         : &node == current_ ? "serves: it is the session's node"
+                             : "serves");
     if (!choice_) choice_ = RoutingChoice{&node, rank};
   }
 
@@ -121,19 +126,25 @@ class Decision {
   /// Whether the time has come for this viewer to leave a node that is drained.
   bool must_leave(const NodeState& node) const {
     if (!node.draining_since) return false;
-    const double share = static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
-    return question_.now - *node.draining_since >= std::chrono::duration_cast<base::SteadyTime::duration>(rules_.drain_time * share);
+    const double share =
+        static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
+    return question_.now - *node.draining_since >=
+           std::chrono::duration_cast<base::SteadyTime::duration>(rules_.drain_time * share);
   }
 
-  bool may_keep(const NodeState& node) const { return trouble(node, question_.now).empty() && !must_leave(node) && !is_gone(node); }
+  bool may_keep(const NodeState& node) const {
+    return trouble(node, question_.now).empty() && !must_leave(node) && !is_gone(node);
+  }
 
   /// Why this node takes no further viewer; empty when it does.
   std::string_view refusal(const NodeState& node) {
     if (const auto why = trouble(node, question_.now); !why.empty()) return why;
     if (node.draining_since) return "drained";
     if (is_gone(node)) return "the client says that it is gone";
-    // Who has a good node comes back to a better one as that ramps up; who has none is served where there is room at all.
-    if (keeps_current_ && node.utilisation() >= rules_.return_below * ramp_factor(node, rules_, question_.now)) return "too busy to take anybody back";
+    // Who has a good node comes back to a better one as that ramps up; who has none is served where there is room at
+    // all.
+    if (keeps_current_ && node.utilisation() >= rules_.return_below * ramp_factor(node, rules_, question_.now))
+      return "too busy to take anybody back";
     if (node.utilisation() >= rules_.overload) return "overloaded";
     if (minds_limits_ && question_.limits && question_.limits->is_full(place_of(node))) {
       met_full_ = true;
@@ -143,14 +154,16 @@ class Decision {
   }
 
   bool is_named_by(const Zone* zone, std::string_view group) const {
-    return zone && (zone->group == group || std::find(zone->fallback.begin(), zone->fallback.end(), group) != zone->fallback.end());
+    return zone && (zone->group == group ||
+                    std::find(zone->fallback.begin(), zone->fallback.end(), group) != zone->fallback.end());
   }
 
   /// Whether this client may use a group: the groups of zones are for those whom a rule sends there.
   bool may_use(std::string_view group) const {
     if (!view_.zones || !view_.zones->names_group(group)) return true;
     const auto& defaults = rules_.default_groups;
-    return is_named_by(match_.deep, group) || is_named_by(match_.ordinary, group) || std::find(defaults.begin(), defaults.end(), group) != defaults.end();
+    return is_named_by(match_.deep, group) || is_named_by(match_.ordinary, group) ||
+           std::find(defaults.begin(), defaults.end(), group) != defaults.end();
   }
 
   void try_node(std::string_view id, RoutingReason rank, bool is_proved) {
@@ -187,7 +200,8 @@ class Decision {
   }
 
   void try_origin_pathway() {
-    if (!question_.may_use_origin) return note(RoutingReason::pathway, question_.pathway, "", "the channel does not allow its origin");
+    if (!question_.may_use_origin)
+      return note(RoutingReason::pathway, question_.pathway, "", "the channel does not allow its origin");
     if (alternatives_) return;
     note(RoutingReason::pathway, question_.pathway, "", "serves");
     choice_ = RoutingChoice{nullptr, RoutingReason::origin};
@@ -205,14 +219,16 @@ class Decision {
   }
 
   void try_zones() {
-    for (const auto& [zone, rank] : {std::pair{match_.deep, RoutingReason::deep_zone}, std::pair{match_.ordinary, RoutingReason::zone}})
+    for (const auto& [zone, rank] :
+         {std::pair{match_.deep, RoutingReason::deep_zone}, std::pair{match_.ordinary, RoutingReason::zone}})
       if (zone && wants_more()) try_group(zone->group, rank);
     for (const auto* zone : {match_.deep, match_.ordinary}) {
       if (!zone) continue;
       for (const auto& group : zone->fallback)
         if (wants_more()) try_group(group, RoutingReason::fallback_group);
     }
-    if (!match_.deep && !match_.ordinary) note(RoutingReason::zone, "", "", view_.zones ? "no zone holds the client's address" : "there is no zone file");
+    if (!match_.deep && !match_.ordinary)
+      note(RoutingReason::zone, "", "", view_.zones ? "no zone holds the client's address" : "there is no zone file");
   }
 
   void try_nearest() {
@@ -256,7 +272,8 @@ class Decision {
     return (node.capacity_mbps > 0 ? node.capacity_mbps : 1) * ramp_factor(node, rules_, question_.now);
   }
 
-  /// In the order of the channel: the first that takes viewers and has less than its share; else the one least above it.
+  /// In the order of the channel: the first that takes viewers and has less than its share; else the one least above
+  /// it.
   void try_members(const NodeGroup& group, RoutingReason rank) {
     if (standings_) return stand(group, rank);
     if (keeps_current_ && current_->group_id() == group.id) return take(*current_, rank);
@@ -270,7 +287,7 @@ class Decision {
     }
     const NodeState* fullest_allowed = nullptr;
     double least = 0;
-    const auto order = group.orders->of(question_.channel);   // outlives the loop: not every order is kept
+    const auto order = group.orders->of(question_.channel);  // outlives the loop: not every order is kept
     for (const auto member : *order) {
       const auto& node = table_.nodes[group.members[member]];
       if (const auto why = refusal(node); !why.empty()) {
@@ -283,9 +300,12 @@ class Decision {
         continue;
       }
       const double fair = (viewers + 1) * weight(node) / weights, has = static_cast<double>(node.sessions());
-      const bool has_room = has < static_cast<double>(rules_.balance_from) * ramp_factor(node, rules_, question_.now) || has + 1 <= rules_.load_factor * fair;
+      const bool has_room = has < static_cast<double>(rules_.balance_from) * ramp_factor(node, rules_, question_.now) ||
+                            has + 1 <= rules_.load_factor * fair;
       if (has_room) return take(node, rank);
-      if (seen_) note(rank, group.id, node.address->id, fmt::format("has {} viewers, its share is {:.1f}", node.sessions(), fair));
+      if (seen_)
+        note(rank, group.id, node.address->id,
+             fmt::format("has {} viewers, its share is {:.1f}", node.sessions(), fair));
       if (!fullest_allowed || has / fair < least) std::tie(fullest_allowed, least) = std::pair(&node, has / fair);
     }
     if (fullest_allowed) take(*fullest_allowed, rank);
@@ -298,8 +318,10 @@ class Decision {
       load->members.reserve(group.members.size());
       for (const auto place : group.members) {
         const auto& node = table_.nodes[place];
-        const bool is_open = trouble(node, question_.now).empty() && !node.draining_since && node.utilisation() < rules_.overload;
-        load->members.push_back({is_open ? node.viewers.get() : nullptr, node.last.sessions, weight(node), ramp_factor(node, rules_, question_.now)});
+        const bool is_open =
+            trouble(node, question_.now).empty() && !node.draining_since && node.utilisation() < rules_.overload;
+        load->members.push_back({is_open ? node.viewers.get() : nullptr, node.last.sessions, weight(node),
+                                 ramp_factor(node, rules_, question_.now)});
         if (!is_open) continue;
         load->weights += load->members.back().weight;
         load->viewers += static_cast<double>(node.sessions());
@@ -318,8 +340,11 @@ class Decision {
     for (const auto place : *order) {
       const auto& member = load->members[place];
       if (!member.viewers) continue;
-      const double fair = each * member.weight, has = static_cast<double>(std::max(member.viewers->count.load(std::memory_order_relaxed), member.reported));
-      const bool has_room = has < static_cast<double>(rules_.balance_from) * member.ramp || has + 1 <= rules_.load_factor * fair;
+      const double fair = each * member.weight,
+                   has = static_cast<double>(
+                       std::max(member.viewers->count.load(std::memory_order_relaxed), member.reported));
+      const bool has_room =
+          has < static_cast<double>(rules_.balance_from) * member.ramp || has + 1 <= rules_.load_factor * fair;
       if (!has_room && fullest_allowed && has / fair >= least) continue;
       const auto& node = table_.nodes[group.members[place]];
       if (!refusal(node).empty()) continue;
@@ -329,10 +354,16 @@ class Decision {
     if (fullest_allowed) take(*fullest_allowed, rank);
   }
 
-  /// Smaller is less bad. A node that talks, though unwell, before one that is silent; among the silent the one heard last.
+  /// Smaller is less bad. A node that talks, though unwell, before one that is silent; among the silent the one heard
+  /// last.
   auto badness(const NodeState& node) const {
-    const int kind = node.condition == NodeCondition::down ? 4 : node.condition == NodeCondition::unhealthy ? 3 : node.draining_since ? 2 : trouble(node, question_.now).empty() ? 0 : 1;
-    const auto silence = node.condition == NodeCondition::down ? question_.now - node.last_heard : base::SteadyTime::duration{};
+    const int kind = node.condition == NodeCondition::down        ? 4
+                     : node.condition == NodeCondition::unhealthy ? 3
+                     : node.draining_since                        ? 2
+                     : trouble(node, question_.now).empty()       ? 0
+                                                                  : 1;
+    const auto silence =
+        node.condition == NodeCondition::down ? question_.now - node.last_heard : base::SteadyTime::duration{};
     return std::tuple(!may_use(node.group_id()), is_gone(node), kind, silence, kind < 4 ? node.utilisation() : 0.0);
   }
 
@@ -357,8 +388,8 @@ class Decision {
   bool keeps_current_ = false;
   bool minds_limits_ = true;
   bool met_full_ = false;
-  Alternatives* alternatives_ = nullptr;   // all are wanted, in their order
-  std::vector<GroupStanding>* standings_ = nullptr;   // groups are wanted, not nodes
+  Alternatives* alternatives_ = nullptr;             // all are wanted, in their order
+  std::vector<GroupStanding>* standings_ = nullptr;  // groups are wanted, not nodes
   std::size_t most_standings_ = 0;
   std::optional<RoutingChoice> choice_;
 };
@@ -387,9 +418,11 @@ std::string_view because(RoutingReason reason) {
     case RoutingReason::pathway: return "the player follows the pathway of this node's group";
     case RoutingReason::receipt: return "the client proved by a receipt that it reaches this node";
     case RoutingReason::client_cache: return "the client says that it reaches this node, and may use it";
-    case RoutingReason::deep_zone: return "the client's network has a deep coverage zone, and this node is of its group";
+    case RoutingReason::deep_zone:
+      return "the client's network has a deep coverage zone, and this node is of its group";
     case RoutingReason::zone: return "the client's network has a coverage zone, and this node is of its group";
-    case RoutingReason::fallback_group: return "no node of the zone's own group can serve now, and this one is of a fallback group";
+    case RoutingReason::fallback_group:
+      return "no node of the zone's own group can serve now, and this one is of a fallback group";
     case RoutingReason::nearest_group: return "it is of the group nearest to the client's place that can serve";
     case RoutingReason::default_group: return "no rule is nearer to this client, and this node is of a default group";
     case RoutingReason::origin: return "no node can serve now, and the channel allows its origin";
@@ -399,11 +432,13 @@ std::string_view because(RoutingReason reason) {
   return "";
 }
 
-RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, SelectionTrace* seen) {
+RoutingChoice choose_node(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question,
+                          SelectionTrace* seen) {
   return Decision(table, view, question, seen).make();
 }
 
-std::vector<GroupStanding> rank_groups(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question, std::size_t most) {
+std::vector<GroupStanding> rank_groups(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question,
+                                       std::size_t most) {
   return Decision(table, view, question, nullptr).standings(most);
 }
 

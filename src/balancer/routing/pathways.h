@@ -1,7 +1,7 @@
 #pragma once
-// Pathways of HLS Content Steering in URLs: a playlist at `~{session}/~via/{pathway}/{path}` is the one at `~{session}/{path}` with
-// its segments from the group of nodes that the pathway is named after, or from the origin. A relative reference stays in its pathway,
-// so one rendered text serves all of them. Pure functions.
+// Pathways of HLS Content Steering in URLs: a playlist at `~{session}/~via/{pathway}/{path}` is the one at
+// `~{session}/{path}` with its segments from the group of nodes that the pathway is named after, or from the origin. A
+// relative reference stays in its pathway, so one rendered text serves all of them. Pure functions.
 
 #include <string>
 #include <string_view>

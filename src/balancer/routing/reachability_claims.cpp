@@ -10,7 +10,8 @@
 namespace tribune::balancer {
 namespace {
 
-std::string_view said(const http::Headers& headers, std::string_view query, std::string_view key, std::string_view header) {
+std::string_view said(const http::Headers& headers, std::string_view query, std::string_view key,
+                      std::string_view header) {
   const auto value = http::query_value(query, key);
   return value ? *value : headers.first(header).value_or("");
 }
@@ -28,11 +29,14 @@ double take_rtt(std::string_view& text) {
 
 }  // namespace
 
-ReachabilityClaims read_claims(const http::Headers& headers, std::string_view query, const base::KeyRing& keys, const ClaimRules& rules, base::WallTime now) {
-  return claims_of(said(headers, query, "gone", "X-Cache-Gone"), said(headers, query, "receipt", "X-Cache-Receipt"), keys, rules, now);
+ReachabilityClaims read_claims(const http::Headers& headers, std::string_view query, const base::KeyRing& keys,
+                               const ClaimRules& rules, base::WallTime now) {
+  return claims_of(said(headers, query, "gone", "X-Cache-Gone"), said(headers, query, "receipt", "X-Cache-Receipt"),
+                   keys, rules, now);
 }
 
-ReachabilityClaims claims_of(std::string_view gone, std::string_view list, const base::KeyRing& keys, const ClaimRules& rules, base::WallTime now) {
+ReachabilityClaims claims_of(std::string_view gone, std::string_view list, const base::KeyRing& keys,
+                             const ClaimRules& rules, base::WallTime now) {
   ReachabilityClaims claims;
   if (contracts::is_id(gone)) claims.gone = gone;
   while (!list.empty() && claims.proofs.size() + claims.refused.size() < kMaxProofs) {
@@ -45,16 +49,20 @@ ReachabilityClaims claims_of(std::string_view gone, std::string_view list, const
       claims.refused.push_back(receipt.error().text);
       continue;
     }
-    const auto until = receipt->issued + std::chrono::duration_cast<std::chrono::seconds>(rules.receipt_lifetime + rules.clock_skew).count();
+    const auto until =
+        receipt->issued +
+        std::chrono::duration_cast<std::chrono::seconds>(rules.receipt_lifetime + rules.clock_skew).count();
     claims.proofs.push_back({receipt->node, receipt->client_prefix, until, rtt});
   }
   return claims;
 }
 
-std::vector<std::string_view> believed(const std::vector<Proof>& proofs, std::string_view client_prefix, base::WallTime now) {
+std::vector<std::string_view> believed(const std::vector<Proof>& proofs, std::string_view client_prefix,
+                                       base::WallTime now) {
   std::vector<const Proof*> holding;
   for (const auto& proof : proofs)
-    if (proof.client_prefix == client_prefix && base::unix_seconds(now) <= proof.believed_until) holding.push_back(&proof);
+    if (proof.client_prefix == client_prefix && base::unix_seconds(now) <= proof.believed_until)
+      holding.push_back(&proof);
   // Those without a round trip come last, in their order.
   std::stable_sort(holding.begin(), holding.end(), [](const Proof* a, const Proof* b) {
     return (a->rtt_ms < 0 ? 1e9 : a->rtt_ms) < (b->rtt_ms < 0 ? 1e9 : b->rtt_ms);

@@ -2,8 +2,8 @@
 // What a playlist request says of the caches that its client reaches.
 //
 //   cache=ID       or X-Cache-Id        the cache that it found by pinging
-//   receipt=R,R…   or X-Cache-Receipt   receipts of GET {node}/ping; each may end in ":" and its round trip in milliseconds
-//   gone=ID        or X-Cache-Gone      the cache that it cannot reach any more
+//   receipt=R,R…   or X-Cache-Receipt   receipts of GET {node}/ping; each may end in ":" and its round trip in
+//   milliseconds gone=ID        or X-Cache-Gone      the cache that it cannot reach any more
 
 #include <chrono>
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace tribune::balancer {
 struct Proof {
   std::string node;
   std::string client_prefix;
-  std::int64_t believed_until = 0;   // unix seconds
-  double rtt_ms = -1;                // below 0: the client did not say
+  std::int64_t believed_until = 0;  // unix seconds
+  double rtt_ms = -1;               // below 0: the client did not say
 };
 
 /// Receipts of one request that are read; further ones are passed over.
@@ -41,8 +41,10 @@ struct ClaimRules {
 };
 
 /// From the texts themselves.
-ReachabilityClaims claims_of(std::string_view gone, std::string_view receipts, const base::KeyRing&, const ClaimRules&, base::WallTime now);
-ReachabilityClaims read_claims(const http::Headers&, std::string_view query, const base::KeyRing&, const ClaimRules&, base::WallTime now);
+ReachabilityClaims claims_of(std::string_view gone, std::string_view receipts, const base::KeyRing&, const ClaimRules&,
+                             base::WallTime now);
+ReachabilityClaims read_claims(const http::Headers&, std::string_view query, const base::KeyRing&, const ClaimRules&,
+                               base::WallTime now);
 
 /// The nodes of proofs that hold for a client of this network now, the nearest first.
 std::vector<std::string_view> believed(const std::vector<Proof>&, std::string_view client_prefix, base::WallTime now);

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kLongestZones = 64u << 20;
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_routing_files_total", "Zone and geography files that were read because they changed.", {{"result", result}});
+  return metrics.counter("tribune_balancer_routing_files_total",
+                         "Zone and geography files that were read because they changed.", {{"result", result}});
 }
 
 base::Result<std::string> text_of(const std::string& path) {
@@ -24,21 +25,26 @@ base::Result<std::string> text_of(const std::string& path) {
   std::string piece(1 << 16, '\0');
   while (const auto got = std::fread(piece.data(), 1, piece.size(), in.get())) {
     text.append(piece, 0, got);
-    if (text.size() > kLongestZones) return base::failure(base::ErrorKind::too_large, base::Fault::client, "it is longer than 64 MiB");
+    if (text.size() > kLongestZones)
+      return base::failure(base::ErrorKind::too_large, base::Fault::client, "it is longer than 64 MiB");
   }
   if (std::ferror(in.get())) return base::failure(base::ErrorKind::io, base::Fault::tribune, std::strerror(errno));
   return text;
 }
 
 bool is_same(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+  return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
 }  // namespace
 
 RoutingFiles::RoutingFiles(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : clock_(clock), log_(log), taken_(counter(metrics, "ok")), refused_(counter(metrics, "refused")), view_(std::make_shared<RoutingView>()) {}
+    : clock_(clock),
+      log_(log),
+      taken_(counter(metrics, "ok")),
+      refused_(counter(metrics, "refused")),
+      view_(std::make_shared<RoutingView>()) {}
 
 RoutingFiles::~RoutingFiles() {
   {
@@ -77,7 +83,7 @@ void RoutingFiles::run() {
     try {
       look();
     } catch (const std::bad_alloc&) {
-      base::Memory::of_process().gave_up_work();   // what is known stays; the next look tries again
+      base::Memory::of_process().gave_up_work();  // what is known stays; the next look tries again
     }
   }
 }
@@ -136,7 +142,9 @@ void RoutingFiles::describe(base::json::Writer& w) const {
     if (in_force) w.member("since_unix", base::unix_seconds(file.since));
   };
   say("zones_file", zones_, good_zones_ != nullptr);
-  if (good_zones_) w.member("zones", std::uint64_t{good_zones_->all().size()}).member("prefixes", std::uint64_t{good_zones_->prefixes()});
+  if (good_zones_)
+    w.member("zones", std::uint64_t{good_zones_->all().size()})
+        .member("prefixes", std::uint64_t{good_zones_->prefixes()});
   w.end_object();
   say("geography_file", geography_, good_geography_ != nullptr);
   w.end_object();

@@ -1,6 +1,6 @@
 #pragma once
-// The files that routing reads, zones and geography: looked at again and again by a thread of their own, and replaced as
-// values. A broken file leaves the last good one in force.
+// The files that routing reads, zones and geography: looked at again and again by a thread of their own, and replaced
+// as values. A broken file leaves the last good one in force.
 
 #include <sys/stat.h>
 
@@ -24,8 +24,8 @@ class RoutingFiles {
   RoutingFiles(const base::Clock&, base::Log&, base::Metrics&);
   ~RoutingFiles();
 
-  /// Reads the files that are new to it, on the caller's thread, and begins to look. A broken file is said in the log and in
-  /// describe(); the view then goes without it.
+  /// Reads the files that are new to it, on the caller's thread, and begins to look. A broken file is said in the log
+  /// and in describe(); the view then goes without it.
   void configure(const RoutingSettings&);
 
   std::shared_ptr<const RoutingView> view() const { return view_.get(); }
@@ -36,13 +36,13 @@ class RoutingFiles {
  private:
   struct Watched {
     std::string path;
-    struct stat seen {};               // as it was when it was last read, well or not
+    struct stat seen {};  // as it was when it was last read, well or not
     bool was_read = false;
-    std::string trouble{};             // why the file, as it is, is not in force
-    base::WallTime since{};            // of what is in force
+    std::string trouble{};   // why the file, as it is, is not in force
+    base::WallTime since{};  // of what is in force
   };
   void run();
-  void look();                         // with mutex_ held
+  void look();  // with mutex_ held
   bool changed(Watched&);
   void judge(Watched&, std::string_view what, std::string why);
   void read_zones();
@@ -53,7 +53,7 @@ class RoutingFiles {
   base::Counter taken_, refused_;
   base::Published<RoutingView> view_;
 
-  mutable std::mutex mutex_;           // guards what follows; held while the files are read, by this thread and a reload alone
+  mutable std::mutex mutex_;  // guards what follows; held while the files are read, by this thread and a reload alone
   RoutingSettings settings_;
   Watched zones_, geography_;
   std::shared_ptr<const Zones> good_zones_;

@@ -30,7 +30,9 @@ base::Status RoutingStatusHandler::load(store::Store& store) {
 std::vector<runtime::Route> RoutingStatusHandler::routes() {
   using http::Method;
   return {
-      {{Method::get}, "/status/route", [this](auto&, auto exchange, const auto&) { exchange->reply(route(exchange->request())); }},
+      {{Method::get},
+       "/status/route",
+       [this](auto&, auto exchange, const auto&) { exchange->reply(route(exchange->request())); }},
       {{Method::post}, "/nodes/{id}/drain", drain_handler(true)},
       {{Method::post}, "/nodes/{id}/undrain", drain_handler(false)},
   };
@@ -38,7 +40,9 @@ std::vector<runtime::Route> RoutingStatusHandler::routes() {
 
 runtime::RouteHandler RoutingStatusHandler::drain_handler(bool on) {
   return [this, on](auto& worker, auto exchange, const auto& parameters) {
-    runtime::reply_when_durable(worker.loop, std::move(exchange), [&](const auto&, const auto& on_durable) { return drain(parameters["id"], on, on_durable); });
+    runtime::reply_when_durable(worker.loop, std::move(exchange), [&](const auto&, const auto& on_durable) {
+      return drain(parameters["id"], on, on_durable);
+    });
   };
 }
 
@@ -48,17 +52,24 @@ http::Response RoutingStatusHandler::drain(std::string_view node, bool on, const
   const auto table = nodes_.table();
   const auto* state = table->find(node);
   base::json::Writer w;
-  w.begin_object().member("node", node).member("draining", on).member("viewers", state ? state->viewers->count.load() : 0).end_object();
+  w.begin_object()
+      .member("node", node)
+      .member("draining", on)
+      .member("viewers", state ? state->viewers->count.load() : 0)
+      .end_object();
   return document(w.take());
 }
 
 http::Response RoutingStatusHandler::route(const http::Request& request) const {
-  const auto client = http::query_decoded(request.query, "client"), channel = http::query_decoded(request.query, "channel");
-  if (!client || !parse_address(*client)) return http::problem(http::problems::bad_request, "client= must be an address");
+  const auto client = http::query_decoded(request.query, "client"),
+             channel = http::query_decoded(request.query, "channel");
+  if (!client || !parse_address(*client))
+    return http::problem(http::problems::bad_request, "client= must be an address");
   const auto view = view_.get();
   const auto* found = channel ? view->event->find(*channel) : nullptr;
   if (!found) return http::problem(http::problems::channel_unknown, "channel= must be the id of a channel");
-  const auto claims = read_claims({}, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
+  const auto claims =
+      read_claims({}, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto named = http::query_decoded(request.query, "cache").value_or("");
   const auto pathway = http::query_decoded(request.query, "pathway").value_or("");
   RoutingRequest asked;

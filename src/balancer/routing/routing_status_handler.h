@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "balancer/settings/event_view.h"
-#include "runtime/durable_reply.h"
 #include "balancer/nodes/node_registry.h"
 #include "balancer/routing/session_router.h"
+#include "balancer/settings/event_view.h"
 #include "base/clock.h"
 #include "http/message.h"
+#include "runtime/durable_reply.h"
 #include "runtime/role.h"
 #include "store/store.h"
 
@@ -27,10 +27,12 @@ inline constexpr std::string_view kDrainsTable = "drains";
 class RoutingStatusHandler {
  public:
   /// The parts outlive it.
-  RoutingStatusHandler(const base::Clock& clock, NodeRegistry& nodes, const SessionRouter& router, const PublishedView& view)
+  RoutingStatusHandler(const base::Clock& clock, NodeRegistry& nodes, const SessionRouter& router,
+                       const PublishedView& view)
       : clock_(clock), nodes_(nodes), router_(router), view_(view) {}
 
-  /// Drains again what was drained. Before the workers run, once the nodes are configured. The store outlives the desk's routes.
+  /// Drains again what was drained. Before the workers run, once the nodes are configured. The store outlives the
+  /// desk's routes.
   base::Status load(store::Store&);
   std::vector<runtime::Route> routes();
 

@@ -10,7 +10,9 @@ namespace tribune::balancer {
 
 namespace {
 
-std::size_t group_of(const RoutingChoice& choice) { return choice.node ? std::hash<std::string>{}(choice.node->limit_group()) : 0; }
+std::size_t group_of(const RoutingChoice& choice) {
+  return choice.node ? std::hash<std::string>{}(choice.node->limit_group()) : 0;
+}
 
 }  // namespace
 
@@ -26,7 +28,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   const auto view = files_.view();
   if (!request.is_counted) {
     Placed once;
-    once.steers = true;   // who knows
+    once.steers = true;  // who knows
     learn(once, request, prefix);
     const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
     return {choice, std::move(nodes)};
@@ -36,7 +38,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   auto& placed = shard.sessions[request.session];
   learn(placed, request, prefix);
   const auto choice = choose(*nodes, *view, question_of(placed, request, prefix), request.session);
-  if (choice.stays && (!placed.node || placed.group != group_of(choice))) {   // not counted there yet
+  if (choice.stays && (!placed.node || placed.group != group_of(choice))) {  // not counted there yet
     admission_.move(request.session, place_of(*choice.node), true);
     placed.group = group_of(choice);
   }
@@ -48,8 +50,10 @@ void SessionRouter::hear_gone(const RoutingRequest& request, const std::string& 
   if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
 }
 
-/// Nobody goes to a full node who could stay or go elsewhere. Admission knows best, and is asked about one node after the other.
-RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question, access::SessionId session) {
+/// Nobody goes to a full node who could stay or go elsewhere. Admission knows best, and is asked about one node after
+/// the other.
+RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question,
+                                    access::SessionId session) {
   const auto limits = admission_.place_limits();
   question.limits = limits.get();
   access::AccountSessionLimits known;
@@ -146,7 +150,8 @@ void SessionRouter::learn(Placed& placed, const RoutingRequest& request, const s
   }
 }
 
-RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRequest& request, const std::string& prefix) const {
+RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRequest& request,
+                                           const std::string& prefix) const {
   RoutingQuestion question;
   question.client = parse_address(request.client);
   question.channel = request.channel;
@@ -163,13 +168,19 @@ RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRe
   return question;
 }
 
-void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const RoutingChoice& choice, const std::string& prefix) {
+void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const RoutingChoice& choice,
+                           const std::string& prefix) {
   const std::string_view before = placed.node ? std::string_view(placed.node->id) : "";
   const std::string_view after = choice.node ? std::string_view(choice.node->address->id) : "";
   if (before == after) return;
   log_.info("balancer", "session_routed",
-            {{"session", contracts::session_name(request.session)}, {"channel", request.channel}, {"node", after}, {"before", before},
-             {"reason", to_string(choice.reason)}, {"group", choice.node ? std::string_view(choice.node->group_id()) : ""}, {"network", prefix}});
+            {{"session", contracts::session_name(request.session)},
+             {"channel", request.channel},
+             {"node", after},
+             {"before", before},
+             {"reason", to_string(choice.reason)},
+             {"group", choice.node ? std::string_view(choice.node->group_id()) : ""},
+             {"network", prefix}});
   if (placed.viewers) placed.viewers->count.fetch_sub(1, std::memory_order_relaxed);
   placed.node = choice.node ? choice.node->address : nullptr;
   placed.viewers = choice.node ? choice.node->viewers : nullptr;
@@ -217,10 +228,18 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   SelectionTrace seen;
   const auto choice = choose_node(*nodes, *view, question, &seen);
   const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};
-  w.begin_object().member("client", request.client).member("network", prefix).member("channel", request.channel).member("cache", request.named);
+  w.begin_object()
+      .member("client", request.client)
+      .member("network", prefix)
+      .member("channel", request.channel)
+      .member("cache", request.named);
   w.member("deep_zone", match.deep ? match.deep->name : "").member("zone", match.ordinary ? match.ordinary->name : "");
   if (const auto place = view->geography && question.client ? view->geography->find(*question.client) : std::nullopt)
-    w.key("place").begin_object().member("latitude", place->latitude).member("longitude", place->longitude).end_object();
+    w.key("place")
+        .begin_object()
+        .member("latitude", place->latitude)
+        .member("longitude", place->longitude)
+        .end_object();
   w.member("gone", question.gone).member("may_use_origin", request.may_use_origin);
   w.key("receipts_believed").begin_array();
   for (const auto node : question.proved) w.value(node);
@@ -231,11 +250,19 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
       if (proof.client_prefix != prefix) w.value("the receipt of " + proof.node + " is another client's");
   }
   w.end_array();
-  w.member("node", choice.node ? choice.node->address->id : "").member("url", choice.node ? choice.node->address->url : "");
-  w.member("reason", to_string(choice.reason)).member("because", because(choice.reason)).member("group", choice.node ? choice.node->group_id() : "");
+  w.member("node", choice.node ? choice.node->address->id : "")
+      .member("url", choice.node ? choice.node->address->url : "");
+  w.member("reason", to_string(choice.reason))
+      .member("because", because(choice.reason))
+      .member("group", choice.node ? choice.node->group_id() : "");
   w.key("considered").begin_array();
   for (const auto& entry : seen)
-    w.begin_object().member("rank", to_string(entry.rank)).member("group", entry.group).member("node", entry.node).member("verdict", entry.verdict).end_object();
+    w.begin_object()
+        .member("rank", to_string(entry.rank))
+        .member("group", entry.group)
+        .member("node", entry.node)
+        .member("verdict", entry.verdict)
+        .end_object();
   w.end_array().end_object();
 }
 

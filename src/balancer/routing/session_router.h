@@ -1,6 +1,6 @@
 #pragma once
-// Where each session is served: asks choose_node() with what is known of the client, remembers the answer and what the client
-// proved, counts the viewers of each node, and says each change in the log.
+// Where each session is served: asks choose_node() with what is known of the client, remembers the answer and what the
+// client proved, counts the viewers of each node, and says each change in the log.
 
 #include <array>
 #include <atomic>
@@ -26,15 +26,15 @@ namespace tribune::balancer {
 
 /// A request as routing sees it. Views live as long as the call.
 struct RoutingRequest {
-  std::string_view client;                  // address
+  std::string_view client;  // address
   std::string_view channel;
-  std::string_view named;                   // the cache that the client names, now or before
-  const ReachabilityClaims* claims = nullptr;           // of this request
-  std::string_view pinned{};                // the node of its last pin: a former process sent it there
+  std::string_view named;                      // the cache that the client names, now or before
+  const ReachabilityClaims* claims = nullptr;  // of this request
+  std::string_view pinned{};                   // the node of its last pin: a former process sent it there
   access::SessionId session = 0;
-  bool is_counted = false;                  // the session will be released; others are not remembered
+  bool is_counted = false;  // the session will be released; others are not remembered
   bool may_use_origin = false;
-  std::string_view pathway{};               // the group, or kOriginPathway, whose pathway the playlist's URL names
+  std::string_view pathway{};  // the group, or kOriginPathway, whose pathway the playlist's URL names
 };
 
 /// The groups that a viewer may be sent to, with the table that the names live in.
@@ -52,8 +52,8 @@ struct Routed {
 /// Where a viewer who has no session yet may watch. Keeps what its views live in.
 struct Placing {
   std::shared_ptr<const NodeTable> nodes;
-  RoutingChoice choice;                     // the best now
-  Alternatives others;                      // when there are limits of nodes: all there are
+  RoutingChoice choice;  // the best now
+  Alternatives others;   // when there are limits of nodes: all there are
   RoutingReason rank_of(std::string_view node) const;
 };
 
@@ -71,7 +71,8 @@ class SessionRouter {
 
   /// For admission to choose from. `session` of the request: of the ticket, or 0.
   Placing placing(const RoutingRequest&);
-  /// Admission let the session in and counts it at this node; empty: nowhere, or it waits. What the client said is remembered.
+  /// Admission let the session in and counts it at this node; empty: nowhere, or it waits. What the client said is
+  /// remembered.
   void placed(const RoutingRequest&, const Placing&, std::string_view node);
   /// How the groups stand for this viewer. `steers`: the player asked for it, so it follows pathways from now on.
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
@@ -88,11 +89,11 @@ class SessionRouter {
   struct Placed {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
-    std::size_t group = 0;                  // a hash of the one that it counts for: a node may say it late
+    std::size_t group = 0;  // a hash of the one that it counts for: a node may say it late
     std::vector<Proof> proofs;
-    std::string named, named_from;          // the cache, and the network from which it was named
+    std::string named, named_from;  // the cache, and the network from which it was named
     std::string gone;
-    bool steers = false;                    // it asks for the steering manifest: the pathway of its URLs is its choice
+    bool steers = false;  // it asks for the steering manifest: the pathway of its URLs is its choice
     base::SteadyTime gone_until{};
     base::SteadyTime seen{};
   };

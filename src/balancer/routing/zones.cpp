@@ -13,10 +13,13 @@ namespace json = base::json;
 
 tl::unexpected<base::Error> wrong(std::string_view text, std::size_t offset, std::string_view why) {
   const auto place = json::position_of(text, offset);
-  return base::failure(base::ErrorKind::invalid_input, base::Fault::client, fmt::format("{}:{}: {}", place.line, place.column, why));
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
+                       fmt::format("{}:{}: {}", place.line, place.column, why));
 }
 
-bool is_name(const json::Value& value) { return value.is(json::Kind::string) && !value.string.empty() && value.string.size() <= 64; }
+bool is_name(const json::Value& value) {
+  return value.is(json::Kind::string) && !value.string.empty() && value.string.size() <= 64;
+}
 
 /// What is wrong with a member of a zone, or an empty text; takes what is right.
 std::string take(const json::Member& member, Zone& zone) {
@@ -28,7 +31,8 @@ std::string take(const json::Member& member, Zone& zone) {
     if (!value.is(json::Kind::boolean)) return "\"deep\" must be true or false";
     zone.is_deep = value.boolean;
   } else if (member.name == "fallback") {
-    if (!value.is(json::Kind::array) || value.array.size() > 16 || !std::all_of(value.array.begin(), value.array.end(), is_name))
+    if (!value.is(json::Kind::array) || value.array.size() > 16 ||
+        !std::all_of(value.array.begin(), value.array.end(), is_name))
       return "\"fallback\" must be a list of at most 16 groups";
     for (const auto& group : value.array) zone.fallback.push_back(group.string);
   } else if (member.name != "prefixes") {
@@ -44,7 +48,8 @@ base::Result<Zones> Zones::parse(std::string_view text) {
   const auto document = json::parse(text, limits);
   if (!document) return wrong(text, document.error().offset, document.error().text);
   const auto* list = document->find("zones");
-  if (!list || !list->is(json::Kind::array) || document->object.size() != 1) return wrong(text, 0, "must be an object with the one member \"zones\", a list");
+  if (!list || !list->is(json::Kind::array) || document->object.size() != 1)
+    return wrong(text, 0, "must be an object with the one member \"zones\", a list");
 
   Zones made;
   for (const auto& entry : list->array) {
@@ -55,10 +60,13 @@ base::Result<Zones> Zones::parse(std::string_view text) {
     if (zone.group.empty()) return wrong(text, entry.offset, "a zone must have a \"group\"");
     if (zone.name.empty()) zone.name = zone.group;
     const auto* prefixes = entry.find("prefixes");
-    if (!prefixes || !prefixes->is(json::Kind::array)) return wrong(text, entry.offset, "a zone must have \"prefixes\", a list");
+    if (!prefixes || !prefixes->is(json::Kind::array))
+      return wrong(text, entry.offset, "a zone must have \"prefixes\", a list");
     for (const auto& value : prefixes->array) {
       const auto prefix = value.is(json::Kind::string) ? parse_prefix(value.string) : std::nullopt;
-      if (!prefix) return wrong(text, value.offset, "not a prefix: like \"10.1.0.0/16\" or \"2001:db8::/32\", with no bits set behind it");
+      if (!prefix)
+        return wrong(text, value.offset,
+                     "not a prefix: like \"10.1.0.0/16\" or \"2001:db8::/32\", with no bits set behind it");
       if (!made.add(zone.is_deep ? made.deep_ : made.ordinary_, *prefix, made.zones_.size()))
         return wrong(text, value.offset, "this prefix stands twice");
     }

@@ -23,7 +23,7 @@ namespace tribune::balancer {
 struct Zone {
   std::string name;
   std::string group;
-  std::vector<std::string> fallback;      // groups, in this order
+  std::vector<std::string> fallback;  // groups, in this order
   bool is_deep = false;
 };
 
@@ -47,13 +47,15 @@ class Zones {
 
  private:
   struct Hash {
-    std::size_t operator()(const ClientAddress& a) const { return (a.high * 0x9e3779b97f4a7c15ull) ^ (a.low * 0xc2b2ae3d27d4eb4full) >> 7; }
+    std::size_t operator()(const ClientAddress& a) const {
+      return (a.high * 0x9e3779b97f4a7c15ull) ^ (a.low * 0xc2b2ae3d27d4eb4full) >> 7;
+    }
   };
   struct Length {
     int bits;
     std::unordered_map<ClientAddress, std::size_t, Hash> zones;
   };
-  using Lengths = std::vector<Length>;      // the longest first
+  using Lengths = std::vector<Length>;  // the longest first
   bool add(Lengths&, const ClientPrefix&, std::size_t zone);
   const Zone* find(const Lengths&, const ClientAddress&) const;
 

@@ -16,8 +16,8 @@ void name_places(access::Visitor& visitor, const Placing& placing) {
 
 }  // namespace
 
-access::Decision decide(access::Admission& admission, SessionRouter& router, access::Visitor visitor, RoutingRequest asked,
-                        const access::TicketClaim* ticket, std::chrono::milliseconds idle) {
+access::Decision decide(access::Admission& admission, SessionRouter& router, access::Visitor visitor,
+                        RoutingRequest asked, const access::TicketClaim* ticket, std::chrono::milliseconds idle) {
   asked.session = ticket ? ticket->session : 0;
   const auto placing = router.placing(asked);
   name_places(visitor, placing);
@@ -32,8 +32,8 @@ access::Decision decide(access::Admission& admission, SessionRouter& router, acc
   return decision;
 }
 
-access::Admission::Renewal renew_placed(access::Admission& admission, SessionRouter& router, access::Visitor visitor, const RoutingRequest& asked,
-                                        std::chrono::milliseconds idle) {
+access::Admission::Renewal renew_placed(access::Admission& admission, SessionRouter& router, access::Visitor visitor,
+                                        const RoutingRequest& asked, std::chrono::milliseconds idle) {
   const auto placing = router.placing(asked);
   name_places(visitor, placing);
   return admission.renew(asked.session, visitor, idle);

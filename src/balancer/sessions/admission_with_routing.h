@@ -1,5 +1,6 @@
 #pragma once
-// One decision about a newcomer or a ticket, between routing, which knows the nodes, and access, which counts: both doors ask here.
+// One decision about a newcomer or a ticket, between routing, which knows the nodes, and access, which counts: both
+// doors ask here.
 
 #include <chrono>
 
@@ -8,13 +9,13 @@
 
 namespace tribune::balancer {
 
-/// Decides with the nodes where routing would send the visitor, and tells routing what came of it. `visitor` without nodes; `asked` without
-/// session. Any thread.
-access::Decision decide(access::Admission&, SessionRouter&, access::Visitor visitor, RoutingRequest asked, const access::TicketClaim* ticket,
-                        std::chrono::milliseconds idle);
+/// Decides with the nodes where routing would send the visitor, and tells routing what came of it. `visitor` without
+/// nodes; `asked` without session. Any thread.
+access::Decision decide(access::Admission&, SessionRouter&, access::Visitor visitor, RoutingRequest asked,
+                        const access::TicketClaim* ticket, std::chrono::milliseconds idle);
 
 /// The same for a session that admission does not know any more.
-access::Admission::Renewal renew_placed(access::Admission&, SessionRouter&, access::Visitor visitor, const RoutingRequest& asked,
-                                        std::chrono::milliseconds idle);
+access::Admission::Renewal renew_placed(access::Admission&, SessionRouter&, access::Visitor visitor,
+                                        const RoutingRequest& asked, std::chrono::milliseconds idle);
 
 }  // namespace tribune::balancer

@@ -24,7 +24,8 @@ bool bears_rewriting(std::string_view user_agent, const std::vector<std::string>
   return takes_rewriting(user_agent, direct_players) || takes_rewriting(user_agent, media3);
 }
 
-contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent, const std::vector<std::string>& direct_players) {
+contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent,
+                               const std::vector<std::string>& direct_players) {
   if (channel != contracts::LinksMode::automatic) return channel;
   return takes_rewriting(user_agent, direct_players) ? contracts::LinksMode::direct : contracts::LinksMode::redirect;
 }

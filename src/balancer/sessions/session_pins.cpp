@@ -14,7 +14,7 @@ namespace {
 
 using Address = std::shared_ptr<const NodeAddress>;
 
-const Address kNoNode;   // redirect links
+const Address kNoNode;  // redirect links
 
 bool is_same(const Address& a, const Address& b) { return a == b || (a && b && a->id == b->id && a->url == b->url); }
 
@@ -26,7 +26,8 @@ bool is_gone(const NodeAddress& address, const NodeTable& nodes) {
 
 /// Neighbours of one node become one pin.
 void merge(std::vector<Pin>& pins) {
-  const auto end = std::unique(pins.begin(), pins.end(), [](const Pin& a, const Pin& b) { return is_same(a.node, b.node); });
+  const auto end =
+      std::unique(pins.begin(), pins.end(), [](const Pin& a, const Pin& b) { return is_same(a.node, b.node); });
   pins.erase(end, pins.end());
 }
 
@@ -77,7 +78,8 @@ LinkPins effective(const std::vector<Pin>& pins, const Window& window) {
 std::optional<access::SessionId> session_of(std::string_view name) {
   access::SessionId id = 0;
   const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
-  return wrong == std::errc{} && end == name.data() + name.size() && name.size() == 16 ? std::optional(id) : std::nullopt;
+  return wrong == std::errc{} && end == name.data() + name.size() && name.size() == 16 ? std::optional(id)
+                                                                                       : std::nullopt;
 }
 
 /// FNV-1a: records of a former process must be found again.
@@ -98,7 +100,8 @@ constexpr std::int64_t kUnseenLag = 1;
 std::string to_text(const PinRecord& record) {
   auto text = fmt::format("2 {} c:{}", record.held.count(), record.preferred);
   for (const auto& pin : record.pins)
-    text += pin.node ? fmt::format(" {} {} {}", pin.first_msn, pin.node->id, pin.node->url) : fmt::format(" {} - -", pin.first_msn);
+    text += pin.node ? fmt::format(" {} {} {}", pin.first_msn, pin.node->id, pin.node->url)
+                     : fmt::format(" {} - -", pin.first_msn);
   return text;
 }
 
@@ -125,22 +128,26 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
     const auto node = word(), url = word();
     if (!msn || node.empty() || url.empty() || record.pins.size() == kMaxPins) return std::nullopt;
     if (!record.pins.empty() && *msn <= record.pins.back().first_msn) return std::nullopt;
-    record.pins.push_back({*msn, url == "-" ? nullptr : std::make_shared<NodeAddress>(NodeAddress{std::string(node), std::string(url)})});
+    record.pins.push_back(
+        {*msn, url == "-" ? nullptr : std::make_shared<NodeAddress>(NodeAddress{std::string(node), std::string(url)})});
   }
   return record;
 }
 
 SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
-    : clock_(clock), most_in_shard_(std::max<std::size_t>(1, most / kShards)),
+    : clock_(clock),
+      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
       given_up_(metrics.counter("tribune_balancer_pins_given_up_total",
-                                "Sessions whose pins were forgotten early, the least recently used first, because as many as may be are known.")),
+                                "Sessions whose pins were forgotten early, the least recently used first, because as "
+                                "many as may be are known.")),
       full_(metrics.counter("tribune_balancer_pins_full_total",
-                            "Times that a session changed its node more often in one window than pins are kept: its further segments have redirect links.")) {}
+                            "Times that a session changed its node more often in one window than pins are kept: its "
+                            "further segments have redirect links.")) {}
 
-/// Under which name the pins of a pathway are kept. Names of pathways are those of groups: nobody can make one up that meets another
-/// session's id.
+/// Under which name the pins of a pathway are kept. Names of pathways are those of groups: nobody can make one up that
+/// meets another session's id.
 SessionPins::Place SessionPins::place_of(access::SessionId id, std::string_view pathway) {
-  if (pathway.empty()) return {id, false};   // its own entry says it
+  if (pathway.empty()) return {id, false};  // its own entry says it
   const auto place = id ^ hash_of(pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
@@ -158,10 +165,12 @@ void SessionPins::begin(access::SessionId id) {
   find_or_add(shard, id).was_opened_here = true;
 }
 
-LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, const NodeTable& nodes, const std::shared_ptr<const NodeAddress>& chosen,
-                       bool takes_rewriting, std::string_view pathway, const std::shared_ptr<const NodeAddress>& first) {
+LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, const NodeTable& nodes,
+                          const std::shared_ptr<const NodeAddress>& chosen, bool takes_rewriting,
+                          std::string_view pathway, const std::shared_ptr<const NodeAddress>& first) {
   const auto now = clock_.steady_now();
-  const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held), std::chrono::seconds{kHoldPinsAtLeast}, std::chrono::seconds{kHoldPinsAtMost});
+  const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held),
+                               std::chrono::seconds{kHoldPinsAtLeast}, std::chrono::seconds{kHoldPinsAtMost});
   const auto [id, was_opened_here] = place_of(session_id, pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
@@ -178,14 +187,17 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
   if (std::exchange(session.is_restored, false)) {
     session.listed_to = window.next_msn + kUnseenLag;
     // All that was written down was listed by some playlist, which may be longer than this one.
-    if (session.pins.size() > 1) session.longest = std::max(session.longest, window.next_msn - session.pins[1].first_msn + 1);
+    if (session.pins.size() > 1)
+      session.longest = std::max(session.longest, window.next_msn - session.pins[1].first_msn + 1);
   }
   const bool replaced = takes_rewriting && replace_gone(session.pins, nodes, chosen);
   drop_passed(session.pins, std::min(window.first_msn, window.next_msn - session.longest) - kRenditionLag);
-  const auto switched = switch_to(session.pins, chosen, session.pins.empty() ? window.first_msn : std::max(session.listed_to, window.first_msn));
+  const auto switched = switch_to(
+      session.pins, chosen, session.pins.empty() ? window.first_msn : std::max(session.listed_to, window.first_msn));
   if (switched == Switch::full) full_.add();
   session.listed_to = std::max(session.listed_to, window.next_msn);
-  if (replaced || switched != Switch::none || is_much_longer(held, session.held_written)) write(id, session, std::max(held, session.held_written));
+  if (replaced || switched != Switch::none || is_much_longer(held, session.held_written))
+    write(id, session, std::max(held, session.held_written));
   return effective(session.pins, window);
 }
 
@@ -213,7 +225,8 @@ std::string SessionPins::last_node(access::SessionId session_id, std::string_vie
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.find(id);
   if (!session) return {};
-  const auto last = std::find_if(session->pins.rbegin(), session->pins.rend(), [](const Pin& pin) { return pin.node != nullptr; });
+  const auto last =
+      std::find_if(session->pins.rbegin(), session->pins.rend(), [](const Pin& pin) { return pin.node != nullptr; });
   return last == session->pins.rend() ? std::string() : last->node->id;
 }
 
@@ -329,11 +342,11 @@ std::size_t SessionPins::size() const {
   std::size_t sum = 0;
   for (const auto& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    sum += static_cast<std::size_t>(
-        std::count_if(shard.sessions.begin(), shard.sessions.end(), [](const auto& entry) {
-          const auto& session = entry.second;
-          return !session.is_of_pathway && (!session.pins.empty() || !session.preferred.empty() || !session.pathways.empty());
-        }));
+    sum += static_cast<std::size_t>(std::count_if(shard.sessions.begin(), shard.sessions.end(), [](const auto& entry) {
+      const auto& session = entry.second;
+      return !session.is_of_pathway &&
+             (!session.pins.empty() || !session.preferred.empty() || !session.pathways.empty());
+    }));
   }
   return sum;
 }

@@ -4,14 +4,17 @@
 
 namespace tribune::balancer {
 
-base::Result<contracts::Token> TokenCache::read(const std::shared_ptr<const base::KeyRing>& ring, std::string_view channel, std::string_view text,
-                                               base::WallTime now, std::chrono::milliseconds skew) {
+base::Result<contracts::Token> TokenCache::read(const std::shared_ptr<const base::KeyRing>& ring,
+                                                std::string_view channel, std::string_view text, base::WallTime now,
+                                                std::chrono::milliseconds skew) {
   if (ring != ring_) {
     recent_.clear();
     older_.clear();
     ring_ = ring;
   }
-  if (const auto* entry = find(text); entry && entry->token.channel == channel && entry->from <= now && now < entry->until) return entry->token;
+  if (const auto* entry = find(text);
+      entry && entry->token.channel == channel && entry->from <= now && now < entry->until)
+    return entry->token;
   auto token = contracts::read_token(*ring, channel, text, now, skew);
   if (token) keep(text, {*token, now, ring->usable_until(text.substr(0, text.find('.')))});
   return token;

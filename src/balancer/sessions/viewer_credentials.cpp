@@ -10,36 +10,43 @@ namespace tribune::balancer {
 
 namespace problems = http::problems;
 
-access::TicketClaim claim_of(const contracts::Ticket& ticket) { return {ticket.queue, ticket.lane, ticket.number, ticket.session, ticket.issued}; }
-
-contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links, base::WallTime now,
-                             contracts::Owner owner) {
-  return {std::string(channel), claim.queue, claim.lane, claim.number, claim.session, base::unix_seconds(now), links, std::move(owner)};
+access::TicketClaim claim_of(const contracts::Ticket& ticket) {
+  return {ticket.queue, ticket.lane, ticket.number, ticket.session, ticket.issued};
 }
 
-std::optional<contracts::Token> token_in_use(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text) {
+contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim& claim, contracts::LinksMode links,
+                             base::WallTime now, contracts::Owner owner) {
+  return {std::string(channel),    claim.queue, claim.lane,      claim.number, claim.session,
+          base::unix_seconds(now), links,       std::move(owner)};
+}
+
+std::optional<contracts::Token> token_in_use(const base::KeyRing& ring, const access::Admission& admission,
+                                             std::string_view channel, std::string_view text) {
   auto token = contracts::read_token_out_of_time(ring, channel, text);
   if (!token || !admission.is_watching(token->session)) return std::nullopt;
   return std::move(*token);
 }
 
-std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel,
-                                               std::string_view text) {
+std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing& ring, const access::Admission& admission,
+                                               std::string_view channel, std::string_view text) {
   auto ticket = contracts::read_ticket_out_of_time(ring, channel, text);
-  if (!ticket || (!admission.is_watching(ticket->session) && !admission.is_waiting(channel, claim_of(*ticket)))) return std::nullopt;
+  if (!ticket || (!admission.is_watching(ticket->session) && !admission.is_waiting(channel, claim_of(*ticket))))
+    return std::nullopt;
   return std::move(*ticket);
 }
 
-base::Result<contracts::Token> read_token(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text,
-                                          base::WallTime now, std::chrono::milliseconds skew) {
+base::Result<contracts::Token> read_token(const base::KeyRing& ring, const access::Admission& admission,
+                                          std::string_view channel, std::string_view text, base::WallTime now,
+                                          std::chrono::milliseconds skew) {
   auto token = contracts::read_token(ring, channel, text, now, skew);
   if (token) return token;
   if (auto used = token_in_use(ring, admission, channel, text)) return std::move(*used);
   return token;
 }
 
-base::Result<contracts::Ticket> read_ticket(const base::KeyRing& ring, const access::Admission& admission, std::string_view channel, std::string_view text,
-                                            base::WallTime now, std::chrono::milliseconds skew) {
+base::Result<contracts::Ticket> read_ticket(const base::KeyRing& ring, const access::Admission& admission,
+                                            std::string_view channel, std::string_view text, base::WallTime now,
+                                            std::chrono::milliseconds skew) {
   auto ticket = contracts::read_ticket(ring, channel, text, now, skew);
   if (ticket) return ticket;
   if (auto used = ticket_in_use(ring, admission, channel, text)) return std::move(*used);
@@ -67,7 +74,8 @@ std::string detail_of(const access::Refused& refused) {
   switch (refused.reason) {
     case DenyReason::queue_full:
       return fmt::format("the queue is full, come back in {} seconds", refused.come_back.count());
-    case DenyReason::account_full: return fmt::format("these devices of the account watch: {}", fmt::join(refused.devices, ", "));
+    case DenyReason::account_full:
+      return fmt::format("these devices of the account watch: {}", fmt::join(refused.devices, ", "));
     case DenyReason::too_many_tickets: return "too many tickets were given to this address";
     case DenyReason::too_many_sessions: return "as many sessions of this address watch as may";
     case DenyReason::session_shared: return "the session is in use from as many networks as may be";
@@ -102,7 +110,8 @@ CountedClient counted_client(std::string_view address, const net::PrefixList& sh
   const auto bytes = ip->is_ipv4() ? kIpv4NetworkBytes : kIpv6NetworkBytes;
   const std::string_view network(reinterpret_cast<const char*>(ip->bytes.data()), bytes);
   CountedClient client{{}, static_cast<std::uint32_t>(base::rendezvous_hash("network", network)) | 1};
-  if (shared.empty() || !shared.contains(*ip)) client.address = address.find(':') == address.npos ? std::string(address) : ip->counted().text();
+  if (shared.empty() || !shared.contains(*ip))
+    client.address = address.find(':') == address.npos ? std::string(address) : ip->counted().text();
   return client;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a viewer shows to be let in, and what is said to who is not: tickets and refusals between access, which knows no HTTP, and
-// the two doors, playlists and the API. Pure functions.
+// What a viewer shows to be let in, and what is said to who is not: tickets and refusals between access, which knows no
+// HTTP, and the two doors, playlists and the API. Pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -23,18 +23,22 @@ namespace tribune::balancer {
 access::TicketClaim claim_of(const contracts::Ticket&);
 
 /// The ticket of a new place in the queue.
-contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode, base::WallTime now, contracts::Owner);
+contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode,
+                             base::WallTime now, contracts::Owner);
 
-/// A token or ticket that is out of time, for its key has ended or the clock was set back behind its opening, and whose session is known to watch,
-/// or whose ticket is known to wait: a rotation of keys and a step of the clock interrupt nobody.
-std::optional<contracts::Token> token_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text);
-std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text);
+/// A token or ticket that is out of time, for its key has ended or the clock was set back behind its opening, and whose
+/// session is known to watch, or whose ticket is known to wait: a rotation of keys and a step of the clock interrupt
+/// nobody.
+std::optional<contracts::Token> token_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel,
+                                             std::string_view text);
+std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel,
+                                               std::string_view text);
 
 /// As contracts::read_token() and read_ticket(), and those in use.
-base::Result<contracts::Token> read_token(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text,
-                                          base::WallTime now, std::chrono::milliseconds skew);
-base::Result<contracts::Ticket> read_ticket(const base::KeyRing&, const access::Admission&, std::string_view channel, std::string_view text,
-                                            base::WallTime now, std::chrono::milliseconds skew);
+base::Result<contracts::Token> read_token(const base::KeyRing&, const access::Admission&, std::string_view channel,
+                                          std::string_view text, base::WallTime now, std::chrono::milliseconds skew);
+base::Result<contracts::Ticket> read_ticket(const base::KeyRing&, const access::Admission&, std::string_view channel,
+                                            std::string_view text, base::WallTime now, std::chrono::milliseconds skew);
 
 /// The problem of a refusal, and what its detail says.
 const http::ProblemType& problem_of(access::DenyReason);
@@ -45,8 +49,8 @@ http::Response problem_for(const access::Refused&);
 /// Why a session is not renewed, as its problem's detail says it.
 std::string_view why_not(access::Admission::Renewal);
 
-/// By what a client's tickets and sessions are counted: its address, its /64 for IPv6; nothing in `shared` networks. And what stands for its network
-/// (IPv4: /24, IPv6: /48).
+/// By what a client's tickets and sessions are counted: its address, its /64 for IPv6; nothing in `shared` networks.
+/// And what stands for its network (IPv4: /24, IPv6: /48).
 struct CountedClient {
   std::string address;
   std::uint32_t network = 0;

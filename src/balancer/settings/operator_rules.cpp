@@ -5,18 +5,20 @@
 
 #include "net/server/http_server.h"
 #include "runtime/admin.h"
-#include "runtime/server.h"
 #include "runtime/process_settings.h"
+#include "runtime/server.h"
 
 namespace tribune::balancer {
 namespace {
 
 /// Fields that proxies add. Clients do not send them of their own accord.
-constexpr std::array<std::string_view, 9> kProxyFields{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server",
-                                                       "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"};
+constexpr std::array<std::string_view, 9> kProxyFields{
+    "Forwarded",          "Via",       "X-Forwarded-For",  "X-Forwarded-Host", "X-Forwarded-Proto",
+    "X-Forwarded-Server", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"};
 
 bool shows_proxy(const http::Request& request) {
-  return std::any_of(kProxyFields.begin(), kProxyFields.end(), [&](std::string_view name) { return request.headers.count(name) > 0; });
+  return std::any_of(kProxyFields.begin(), kProxyFields.end(),
+                     [&](std::string_view name) { return request.headers.count(name) > 0; });
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ std::string_view OperatorRules::refusal(const http::Request& request) const {
   return "";
 }
 
-OperatorRules operator_rules(const std::string& token, const std::vector<std::string>& networks, const config::Settings& settings) {
+OperatorRules operator_rules(const std::string& token, const std::vector<std::string>& networks,
+                             const config::Settings& settings) {
   OperatorRules rules;
   rules.token = token;
   if (auto prefixes = net::PrefixList::parse(networks)) rules.networks = std::move(*prefixes);
@@ -43,7 +46,8 @@ OperatorRules operator_rules(const std::string& token, const std::vector<std::st
     if (auto proxies = net::PrefixList::parse(front.trusted_proxies)) rules.trusted_proxies = std::move(*proxies);
   }
   const auto admin = runtime::admin_section().name();
-  if (settings.has(admin)) rules.hosts = runtime::HostNames::with_any_address(settings.get<runtime::AdminSettings>(admin).names);
+  if (settings.has(admin))
+    rules.hosts = runtime::HostNames::with_any_address(settings.get<runtime::AdminSettings>(admin).names);
   return rules;
 }
 

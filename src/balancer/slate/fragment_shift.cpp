@@ -8,8 +8,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint32_t kOffsetPresent = 0x1;    // a flag of trun and of tfhd
-constexpr std::size_t kWidening = 4;             // a time of 64 bits instead of 32
+constexpr std::uint32_t kOffsetPresent = 0x1;  // a flag of trun and of tfhd
+constexpr std::size_t kWidening = 4;           // a time of 64 bits instead of 32
 
 tl::unexpected<base::Error> damaged(std::string_view what) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "fragmented MP4: " + std::string(what));
@@ -30,7 +30,7 @@ void put(std::string& bytes, std::size_t at, std::size_t width, std::uint64_t va
 struct FragmentBox {
   std::string_view type;
   std::string_view whole;
-  std::string_view body;     // after size and type
+  std::string_view body;  // after size and type
 
   std::uint32_t version() const { return static_cast<std::uint32_t>(number(body, 0, 1)); }
   std::uint32_t flags() const { return static_cast<std::uint32_t>(number(body, 1, 3)); }
@@ -65,7 +65,8 @@ base::Status each_box(std::string_view bytes, Visit&& visit) {
 
 bool is_at_least(const FragmentBox& box, std::size_t size) { return box.body.size() >= size; }
 
-/// Where a box with a version keeps a number that follows two times, which have 32 bits in version 0 and 64 in version 1.
+/// Where a box with a version keeps a number that follows two times, which have 32 bits in version 0 and 64 in
+/// version 1.
 std::size_t after_two_times(const FragmentBox& box) { return box.version() == 0 ? 12 : 20; }
 
 base::Status read_track(std::string_view body, Timescales& into) {
@@ -143,9 +144,12 @@ class Shifting {
     out_.append(box.whole.substr(0, box.head()));
     if (auto fine = each_box(box.body, visit); !fine) return fine;
     const auto size = out_.size() - begin;
-    if (box.head() == 16) put(out_, begin + 8, 8, size);
-    else if (size <= UINT32_MAX) put(out_, begin, 4, size);
-    else return damaged("a fragment is too large");
+    if (box.head() == 16)
+      put(out_, begin + 8, 8, size);
+    else if (size <= UINT32_MAX)
+      put(out_, begin, 4, size);
+    else
+      return damaged("a fragment is too large");
     return {};
   }
 
@@ -171,7 +175,8 @@ class Shifting {
     auto fine = write_container(traf, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "tfhd") {
         if (!is_at_least(box, 8)) return damaged("tfhd is short");
-        if (growth_ > 0 && (box.flags() & kOffsetPresent)) return damaged("samples are found from the begin of the file");
+        if (growth_ > 0 && (box.flags() & kOffsetPresent))
+          return damaged("samples are found from the begin of the file");
         const auto known = timescales_.find(static_cast<std::uint32_t>(number(box.body, 4, 4)));
         if (known == timescales_.end()) return damaged("a fragment of an unknown track");
         timescale = known->second;
@@ -222,7 +227,7 @@ class Shifting {
   base::Status write_sidx(const FragmentBox& box) {
     if (!is_at_least(box, 20)) return damaged("sidx is short");
     const auto units = in_units(shift_.time, number(box.body, 8, 4));
-    if (box.version() == 0) return {};   // 32 bits do not hold it
+    if (box.version() == 0) return {};  // 32 bits do not hold it
     write_moved(box, 12, 8, units);
     return {};
   }
@@ -236,7 +241,7 @@ class Shifting {
 
   const Timescales& timescales_;
   const FragmentShift shift_;
-  std::size_t growth_ = 0;      // of the fragment that is being written
+  std::size_t growth_ = 0;  // of the fragment that is being written
   std::string out_;
 };
 

@@ -31,7 +31,9 @@ constexpr std::int64_t kMaxSlotMs = 60'000;
 constexpr milliseconds kMaxTime{100'000'000'000'000};
 constexpr std::string_view kSlotPrefix = "slot-";
 
-tl::unexpected<base::Error> unfit(std::string text) { return base::failure(ErrorKind::invalid_input, Fault::tribune, "slate.json: " + std::move(text)); }
+tl::unexpected<base::Error> unfit(std::string text) {
+  return base::failure(ErrorKind::invalid_input, Fault::tribune, "slate.json: " + std::move(text));
+}
 
 std::string_view content_type_of(std::string_view name) {
   if (name.ends_with(".ts")) return "video/mp2t";
@@ -42,7 +44,9 @@ std::string_view content_type_of(std::string_view name) {
 
 /// A name that leads nowhere but into the slate's own folder.
 bool is_plain(std::string_view name) {
-  const auto fine = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/'; };
+  const auto fine = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/';
+  };
   return !name.empty() && name.front() != '/' && name.front() != '.' && name.find("..") == std::string_view::npos &&
          name.find("//") == std::string_view::npos && std::all_of(name.begin(), name.end(), fine);
 }
@@ -50,11 +54,15 @@ bool is_plain(std::string_view name) {
 base::Result<std::string> read_file(const fs::path& path) {
   std::error_code failed;
   const auto size = fs::file_size(path, failed);
-  if (failed) return base::failure(ErrorKind::not_found, Fault::tribune, fmt::format("cannot read {}: {}", path.string(), failed.message()));
-  if (size > kMaxSlateBytes) return base::failure(ErrorKind::too_large, Fault::tribune, path.string() + " is too large for a slate");
+  if (failed)
+    return base::failure(ErrorKind::not_found, Fault::tribune,
+                         fmt::format("cannot read {}: {}", path.string(), failed.message()));
+  if (size > kMaxSlateBytes)
+    return base::failure(ErrorKind::too_large, Fault::tribune, path.string() + " is too large for a slate");
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad() || !in.is_open() || bytes.size() != size) return base::failure(ErrorKind::io, Fault::tribune, "cannot read " + path.string());
+  if (in.bad() || !in.is_open() || bytes.size() != size)
+    return base::failure(ErrorKind::io, Fault::tribune, "cannot read " + path.string());
   return bytes;
 }
 
@@ -75,10 +83,12 @@ base::Result<SlateRendition> read_rendition(const json::Value& value, const cont
   rendition.init = value.text("init").value_or("");
   if (!rendition.init.empty() && !is_plain(rendition.init)) return unfit("a file has a name that is not allowed");
   const auto* segments = value.find("segments");
-  if (!segments || !segments->is(json::Kind::array) || segments->array.empty() || segments->array.size() > kMaxSlateSegments)
+  if (!segments || !segments->is(json::Kind::array) || segments->array.empty() ||
+      segments->array.size() > kMaxSlateSegments)
     return unfit(fmt::format("a rendition has no segments, or more than {}", kMaxSlateSegments));
   for (const auto& segment : segments->array) {
-    const SlateSegment read{std::string(segment.text("file").value_or("")), milliseconds{segment.whole("ms").value_or(0)}};
+    const SlateSegment read{std::string(segment.text("file").value_or("")),
+                            milliseconds{segment.whole("ms").value_or(0)}};
     if (!is_plain(read.file)) return unfit("a file has a name that is not allowed");
     if (read.duration.count() <= 0 || read.duration.count() > kMaxSlotMs) return unfit("a segment has no duration");
     rendition.segments.push_back(read);
@@ -109,8 +119,10 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
   slot_ = milliseconds{value->whole("slot_ms").value_or(0)};
   if (slot_.count() < 1'000 || slot_.count() > kMaxSlotMs) return unfit("slot_ms must be 1000 to 60000");
   if (const auto* line = value->find("time_line")) {
-    const auto listed = milliseconds{line->whole("unix_ms").value_or(0)}, media = milliseconds{line->whole("media_ms").value_or(-1)};
-    if (media.count() < 0 || media > kMaxTime || listed.count() <= 0 || listed > kMaxTime) return unfit("time_line must say unix_ms and media_ms");
+    const auto listed = milliseconds{line->whole("unix_ms").value_or(0)},
+               media = milliseconds{line->whole("media_ms").value_or(-1)};
+    if (media.count() < 0 || media > kMaxTime || listed.count() <= 0 || listed > kMaxTime)
+      return unfit("time_line must say unix_ms and media_ms");
     // Who is called in a slot gets the newest segment behind that slot.
     begin_ = media - (slot_at(slot_, base::WallTime{listed}) + 1) * slot_;
   }
@@ -121,7 +133,8 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
     if (!rendition) return tl::unexpected(rendition.error());
     if (this->rendition(rendition->path)) return unfit("two renditions for " + rendition->path);
     renditions_.push_back(std::move(*rendition));
-    if (renditions_.back().segments.size() != renditions_.front().segments.size()) return unfit("renditions of different length");
+    if (renditions_.back().segments.size() != renditions_.front().segments.size())
+      return unfit("renditions of different length");
   }
   return {};
 }
@@ -133,7 +146,8 @@ base::Status Slate::read_files(const fs::path& folder) {
     auto bytes = read_file(folder / name);
     if (!bytes) return tl::unexpected(bytes.error());
     sum += bytes->size();
-    if (sum > kMaxSlateBytes) return base::failure(ErrorKind::too_large, Fault::tribune, folder.string() + " is too large for a slate");
+    if (sum > kMaxSlateBytes)
+      return base::failure(ErrorKind::too_large, Fault::tribune, folder.string() + " is too large for a slate");
     auto etag = "\"" + base::to_hex(base::sha256(*bytes)).substr(0, 16) + "\"";
     files_.emplace(name, SlateFile{content_type_of(name), base::share(std::move(*bytes)), std::move(etag)});
     return {};
@@ -193,7 +207,8 @@ base::Result<SlateFile> Slate::file_in(std::int64_t slot, std::string_view name)
     return base::failure(ErrorKind::not_found, Fault::client, "no segment of that name in that slot");
   const auto& original = *file(name);
   const auto round = slot / loop();
-  auto bytes = shifted(*original.body, rendition->timescales, {time_shift(slot), static_cast<std::uint32_t>(round) * fragments_});
+  auto bytes = shifted(*original.body, rendition->timescales,
+                       {time_shift(slot), static_cast<std::uint32_t>(round) * fragments_});
   if (!bytes) return tl::unexpected(bytes.error());
   auto etag = original.etag;
   etag.insert(etag.size() - 1, fmt::format("-{}", slot));
@@ -215,7 +230,8 @@ std::optional<SlotPath> read_slot_path(std::string_view path) {
 }
 
 const SlateRendition* Slate::rendition(std::string_view path) const {
-  const auto found = std::find_if(renditions_.begin(), renditions_.end(), [&](const SlateRendition& r) { return r.path == path; });
+  const auto found =
+      std::find_if(renditions_.begin(), renditions_.end(), [&](const SlateRendition& r) { return r.path == path; });
   return found == renditions_.end() ? nullptr : &*found;
 }
 
@@ -226,7 +242,9 @@ const SlateFile* Slate::file(std::string_view name) const {
 
 http::Response slate_file_reply(const http::Headers& request, const SlateFile& file) {
   http::Response response;
-  response.headers = {{"Content-Type", std::string(file.content_type)}, {"Cache-Control", "public, max-age=86400, immutable"}, {"ETag", file.etag}};
+  response.headers = {{"Content-Type", std::string(file.content_type)},
+                      {"Cache-Control", "public, max-age=86400, immutable"},
+                      {"ETag", file.etag}};
   if (http::evaluate(request, {file.etag, std::nullopt}) == http::Precondition::not_modified) {
     response.status = 304;
     response.headers.remove("Content-Type");

@@ -1,16 +1,18 @@
 #pragma once
-// A slate: the prepared "you are in the queue" loop of one channel, made by scripts/make-slate. It has a rendition for each
-// media playlist of the programme, cut alike, and lives in memory.
+// A slate: the prepared "you are in the queue" loop of one channel, made by scripts/make-slate. It has a rendition for
+// each media playlist of the programme, cut alike, and lives in memory.
 //
 //   {folder}/{channel}/slate.json   {"slot_ms", "renditions": [{"playlist", "init", "segments": [{"file", "ms"}]}]}
-//                                   "time_line": {"unix_ms", "media_ms"}: when the source first listed the segment that begins at media_ms
+//                                   "time_line": {"unix_ms", "media_ms"}: when the source first listed the segment that
+//                                   begins at media_ms
 //   {folder}/{channel}/…            the files that it names
 //
 // "playlist" is the URI by which the source names the media playlist; for a source without variants the source itself.
 //
-// A slate of fragmented MP4 is continuous: each slot has a URL of its own, whose bytes are the loop's moved on to the slot's time, so
-// that nothing leaps where the loop begins again. With "time_line" that is the programme's own time, so that next to nothing leaps at the
-// turn either: GStreamer takes the time stamps as they are. One of MPEG-TS repeats: its URLs come again, behind a discontinuity.
+// A slate of fragmented MP4 is continuous: each slot has a URL of its own, whose bytes are the loop's moved on to the
+// slot's time, so that nothing leaps where the loop begins again. With "time_line" that is the programme's own time, so
+// that next to nothing leaps at the turn either: GStreamer takes the time stamps as they are. One of MPEG-TS repeats:
+// its URLs come again, behind a discontinuity.
 
 #include <chrono>
 #include <cstdint>
@@ -31,18 +33,20 @@
 namespace tribune::balancer {
 
 struct SlateSegment {
-  std::string file;                    // relative to the slate's folder
+  std::string file;  // relative to the slate's folder
   std::chrono::milliseconds duration{0};
 };
 
 /// One media playlist's loop. Every rendition has as many segments as the others.
 struct SlateRendition {
-  std::string path;                    // of the programme's media playlist, after `~{session}/`
-  std::string init;                    // file of the init section; empty for MPEG-TS and WebVTT
+  std::string path;  // of the programme's media playlist, after `~{session}/`
+  std::string init;  // file of the init section; empty for MPEG-TS and WebVTT
   std::vector<SlateSegment> segments;
-  Timescales timescales;               // of a continuous slate's fragmented MP4
+  Timescales timescales;  // of a continuous slate's fragmented MP4
 
-  const SlateSegment& segment_of(std::int64_t slot) const { return segments[static_cast<std::size_t>(slot) % segments.size()]; }
+  const SlateSegment& segment_of(std::int64_t slot) const {
+    return segments[static_cast<std::size_t>(slot) % segments.size()];
+  }
 };
 
 /// A file as it is sent.
@@ -59,9 +63,10 @@ inline constexpr std::size_t kMaxSlateSegments = 600;
 /// Immutable; const methods from any thread.
 class Slate {
  public:
-  /// Reads the channel's slate. Blocks on the disk. Errors: not_found when there is none, invalid_input for a manifest or files
-  /// that do not fit each other, too_large, io.
-  static base::Result<std::shared_ptr<const Slate>> load(const std::filesystem::path& folder, const contracts::Channel&);
+  /// Reads the channel's slate. Blocks on the disk. Errors: not_found when there is none, invalid_input for a manifest
+  /// or files that do not fit each other, too_large, io.
+  static base::Result<std::shared_ptr<const Slate>> load(const std::filesystem::path& folder,
+                                                         const contracts::Channel&);
 
   /// Null when the slate has nothing for that media playlist.
   const SlateRendition* rendition(std::string_view path) const;
@@ -89,13 +94,14 @@ class Slate {
   /// Makes the slate continuous. Errors: what cannot be moved in time.
   base::Status find_time_line();
   base::Result<std::uint32_t> read_times(SlateRendition&) const;
-  /// By how much the loop's segment is moved to stand in that slot: each begins a slot after the last, whatever its frames add up to.
+  /// By how much the loop's segment is moved to stand in that slot: each begins a slot after the last, whatever its
+  /// frames add up to.
   std::chrono::milliseconds time_shift(std::int64_t slot) const;
 
   std::chrono::milliseconds slot_{0};
-  std::chrono::milliseconds begin_{0};    // the media's time in slot 0
-  std::chrono::milliseconds length_{0};   // of a continuous loop
-  std::uint32_t fragments_ = 0;           // likewise, in the rendition that has most; 0 for one that repeats
+  std::chrono::milliseconds begin_{0};   // the media's time in slot 0
+  std::chrono::milliseconds length_{0};  // of a continuous loop
+  std::uint32_t fragments_ = 0;          // likewise, in the rendition that has most; 0 for one that repeats
   std::string version_;
   std::string base_path_;
   std::vector<SlateRendition> renditions_;

@@ -22,16 +22,19 @@ contracts::Event with_slate_origin(contracts::Event event, const Slates& slates,
   return event;
 }
 
-http::Response SlateHandler::answer(std::string_view channel, std::string_view version, std::string_view path, const http::Request& request) const {
+http::Response SlateHandler::answer(std::string_view channel, std::string_view version, std::string_view path,
+                                    const http::Request& request) const {
   const auto* slate = slates_.find(channel);
   const auto in_slot = read_slot_path(path);
   const auto* file = slate && slate->version() == version ? slate->file(in_slot ? in_slot->file : path) : nullptr;
   if (!file) return http::problem(http::problems::not_found, "no waiting room has this file");
-  if (in_slot && !slates_.is_listed(*slate, in_slot->slot)) return http::problem(http::problems::not_found, "no playlist lists this slot");
+  if (in_slot && !slates_.is_listed(*slate, in_slot->slot))
+    return http::problem(http::problems::not_found, "no playlist lists this slot");
   const auto url = request.query == kSlateBody ? std::string() : url_at_node(channel, request);
   if (url.empty() && in_slot) {
     const auto moved = slate->file_in(in_slot->slot, in_slot->file);
-    return moved ? slate_file_reply(request.headers, *moved) : http::problem(http::problems::not_found, moved.error().text);
+    return moved ? slate_file_reply(request.headers, *moved)
+                 : http::problem(http::problems::not_found, moved.error().text);
   }
   if (url.empty()) return slate_file_reply(request.headers, *file);
   http::Response response;
@@ -54,7 +57,8 @@ std::string SlateHandler::url_at_node(std::string_view channel, const http::Requ
   const auto path = uri ? contracts::to_origin_path(contracts::origin_set(known->source, origins), *uri) : std::nullopt;
   if (!path) return "";
   const auto now = clock_.wall_now();
-  const contracts::Link link{known->id, std::string(kEpoch), path->path, path->query, contracts::link_expiry(now, known->link_lifetime)};
+  const contracts::Link link{known->id, std::string(kEpoch), path->path, path->query,
+                             contracts::link_expiry(now, known->link_lifetime)};
   const auto query = contracts::signed_query(*view->keys, link, now);
   return query.empty() ? "" : choice.node->address->url + contracts::media_target(link, query);
 }

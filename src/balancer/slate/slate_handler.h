@@ -1,11 +1,11 @@
 #pragma once
-// GET /slate/{channel}/{version}/{path}: a file of a waiting room. With `slate_origin` a viewer is sent on to a cache node, which asks
-// here once, with ?body=1; otherwise, or while no node is usable, the balancer sends the file itself.
+// GET /slate/{channel}/{version}/{path}: a file of a waiting room. With `slate_origin` a viewer is sent on to a cache
+// node, which asks here once, with ?body=1; otherwise, or while no node is usable, the balancer sends the file itself.
 
 #include <string_view>
 
-#include "balancer/settings/event_view.h"
 #include "balancer/nodes/node_registry.h"
+#include "balancer/settings/event_view.h"
 #include "balancer/slate/slates.h"
 #include "base/clock.h"
 #include "contracts/event.h"
@@ -25,7 +25,8 @@ class SlateHandler {
   SlateHandler(const base::Clock& clock, const Slates& slates, const NodeRegistry& nodes, const PublishedView& view)
       : clock_(clock), slates_(slates), nodes_(nodes), view_(view) {}
 
-  http::Response answer(std::string_view channel, std::string_view version, std::string_view path, const http::Request&) const;
+  http::Response answer(std::string_view channel, std::string_view version, std::string_view path,
+                        const http::Request&) const;
 
  private:
   /// The file's URL at a cache node; empty when none can have it.

@@ -30,23 +30,30 @@ std::int64_t discontinuity_of(const Slate& slate, std::int64_t slot, std::int64_
 
 bool begins_anew(const Slate& slate, std::int64_t slot) { return !slate.is_continuous() && slot % slate.loop() == 0; }
 
-std::string slots_text(const Slate& slate, const SlateRendition& rendition, std::int64_t first, std::int64_t end, std::int64_t alone = 0) {
+std::string slots_text(const Slate& slate, const SlateRendition& rendition, std::int64_t first, std::int64_t end,
+                       std::int64_t alone = 0) {
   std::string text = fmt::format(
-      "#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
-      rendition.init.empty() ? 6 : 7, target_of(slate), first, discontinuity_of(slate, begins_anew(slate, first) ? first - 1 : first, alone));
-  const auto map = rendition.init.empty() ? "" : fmt::format("#EXT-X-MAP:URI=\"{}{}\"\n", slate.base_path(), rendition.init);
+      "#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}"
+      "\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+      rendition.init.empty() ? 6 : 7, target_of(slate), first,
+      discontinuity_of(slate, begins_anew(slate, first) ? first - 1 : first, alone));
+  const auto map =
+      rendition.init.empty() ? "" : fmt::format("#EXT-X-MAP:URI=\"{}{}\"\n", slate.base_path(), rendition.init);
   if (!begins_anew(slate, first)) text += map;
   for (auto slot = first; slot < end; ++slot) {
     const auto duration = rendition.segment_of(slot).duration;
     if (begins_anew(slate, slot)) text.append("#EXT-X-DISCONTINUITY\n").append(map);
-    text += fmt::format("#EXTINF:{:.3f},\n{}\n", static_cast<double>(duration.count()) / 1000, slate.path_in(slot, rendition));
+    text += fmt::format("#EXTINF:{:.3f},\n{}\n", static_cast<double>(duration.count()) / 1000,
+                        slate.path_in(slot, rendition));
   }
   return text;
 }
 
 /// A slot of no rendition: what stands before the programme when no slate is left to list.
 std::string one_slot_text(std::int64_t slot, std::int64_t discontinuity) {
-  return fmt::format("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n", slot, discontinuity);
+  return fmt::format(
+      "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n",
+      slot, discontinuity);
 }
 
 /// How much longer the text may become when the keys and init sections that apply are written before each segment.
@@ -57,13 +64,15 @@ std::uint64_t restated_bytes(std::string_view text, std::uint64_t lines) {
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find('\n', begin), text.size());
     const auto line = text.substr(begin, end - begin);
-    if (line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-MAP:")) longest = std::max<std::uint64_t>(longest, line.size() + kLongestIv);
+    if (line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-MAP:"))
+      longest = std::max<std::uint64_t>(longest, line.size() + kLongestIv);
     begin = end + 1;
   }
   return std::min(lines * longest, kMostRestatedBytes);
 }
 
-/// A text that this balancer made keeps the source's limits but for its length: its links and what was made explicit are longer than the source's.
+/// A text that this balancer made keeps the source's limits but for its length: its links and what was made explicit
+/// are longer than the source's.
 hls::Limits limits_for(std::string_view text, hls::Limits limits) {
   constexpr std::uint64_t kMostSlateBytes = 64 * 1024;
   const auto lines = static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n')) + 1;
@@ -75,8 +84,8 @@ hls::Limits limits_for(std::string_view text, hls::Limits limits) {
   return limits;
 }
 
-base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme, const Turn& turn,
-                                      const hls::Limits& limits) {
+base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme,
+                                      const Turn& turn, const hls::Limits& limits) {
   auto slate = hls::parse(before);
   if (!slate) return tl::unexpected(slate.error());
   const hls::Joint joint{turn.msn_shift(), turn.discontinuity - turn.programme_discontinuity, 1};
@@ -91,7 +100,9 @@ std::int64_t slot_at(milliseconds slot, base::WallTime now) {
   return std::max<std::int64_t>(1, (std::chrono::floor<milliseconds>(now).time_since_epoch() - kFirstSlot) / slot);
 }
 
-base::WallTime begin_of_slot(milliseconds slot, std::int64_t number) { return base::WallTime{kFirstSlot + number * slot}; }
+base::WallTime begin_of_slot(milliseconds slot, std::int64_t number) {
+  return base::WallTime{kFirstSlot + number * slot};
+}
 
 std::string slate_text(const Slate& slate, const SlateRendition& rendition, std::int64_t end) {
   return slots_text(slate, rendition, std::max<std::int64_t>(1, end - kSlateWindow), end);
@@ -100,7 +111,8 @@ std::string slate_text(const Slate& slate, const SlateRendition& rendition, std:
 base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_view text, const hls::Limits& limits) {
   const auto programme = hls::parse(text, {limits_for(text, limits), {}, {}});
   if (!programme) return tl::unexpected(programme.error());
-  if (programme->segments.empty()) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
+  if (programme->segments.empty())
+    return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
   const auto& newest = programme->segments.back();
   Turn turn;
   turn.slot = now + 1;
@@ -110,20 +122,24 @@ base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_vie
   return turn;
 }
 
-base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn, std::string_view text,
-                                      const hls::Limits& channel) {
+base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn,
+                                      std::string_view text, const hls::Limits& channel) {
   const auto limits = limits_for(text, channel);
   const auto programme = hls::parse(text, {limits, {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   const auto shown = programme->end_msn() - turn.msn;
   // A rendition that is behind the one that turned first.
   if (shown <= 0 && rendition)
-    return slots_text(*slate, *rendition, std::max<std::int64_t>(1, turn.slot - kSlateWindow), turn.slot, turn.discontinuity - 1);
-  if (shown <= 0) return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others", true);
+    return slots_text(*slate, *rendition, std::max<std::int64_t>(1, turn.slot - kSlateWindow), turn.slot,
+                      turn.discontinuity - 1);
+  if (shown <= 0)
+    return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others",
+                         true);
   const auto first = std::min(turn.slot, turn.slot - kSlateWindow + shown);
   if (rendition && first < turn.slot && programme->media_sequence <= turn.msn) {
-    auto both = joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1), first, *programme,
-                            turn, limits);
+    auto both =
+        joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1),
+                    first, *programme, turn, limits);
     if (both) return both;
   }
   return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn, limits);
@@ -137,8 +153,10 @@ std::string turned_query(std::string_view query, const Turn& turn) {
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     if (!out.empty()) out += '&';
     const auto asked = pair.starts_with(kMsn) ? contracts::read_decimal(pair.substr(kMsn.size())) : std::nullopt;
-    if (asked) out.append(kMsn).append(std::to_string(std::max<std::int64_t>(0, *asked - turn.msn_shift())));
-    else out += pair;
+    if (asked)
+      out.append(kMsn).append(std::to_string(std::max<std::int64_t>(0, *asked - turn.msn_shift())));
+    else
+      out += pair;
   }
   return out;
 }

@@ -45,16 +45,19 @@ std::string to_text(const SlateTransitionRecord& record) {
 std::optional<SlateTransitionRecord> turn_from_text(std::string_view text) {
   const auto parts = contracts::split_exactly<6>(text, ' ');
   if (!parts || (*parts)[0] != "1") return std::nullopt;
-  const auto slot = number((*parts)[1]), msn = number((*parts)[2]), discontinuity = number((*parts)[3]), programme = number((*parts)[4]);
+  const auto slot = number((*parts)[1]), msn = number((*parts)[2]), discontinuity = number((*parts)[3]),
+             programme = number((*parts)[4]);
   if (!slot || !msn || !discontinuity || !programme) return std::nullopt;
   return SlateTransitionRecord{{*slot, *msn, *discontinuity, *programme},
-                    (*parts)[5] == "direct" ? contracts::LinksMode::direct : contracts::LinksMode::redirect};
+                               (*parts)[5] == "direct" ? contracts::LinksMode::direct : contracts::LinksMode::redirect};
 }
 
 SlateTransitions::SlateTransitions(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
-    : clock_(clock), most_in_shard_(std::max<std::size_t>(1, most / kShards)),
+    : clock_(clock),
+      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
       given_up_(metrics.counter("tribune_balancer_turns_given_up_total",
-                                "Viewers whose way through the waiting room was forgotten early, the least recently seen first, because as many as may be are known.")) {}
+                                "Viewers whose way through the waiting room was forgotten early, the least recently "
+                                "seen first, because as many as may be are known.")) {}
 
 base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& store) {
   store_ = &store;
@@ -108,8 +111,10 @@ SlateTransitions::Found SlateTransitions::begin(contracts::SessionId id, const S
     if (!is_new) return Found{entry.record, entry.saved->load()};
     make_room(shard);
   }
-  // A disk that fails costs those who are called now their place in the numbering at a restart, not their place in the event.
-  if (store_) store_->put(kTurnsTable, contracts::session_name(id), to_text(record), [saved](base::Status) { *saved = true; });
+  // A disk that fails costs those who are called now their place in the numbering at a restart, not their place in the
+  // event.
+  if (store_)
+    store_->put(kTurnsTable, contracts::session_name(id), to_text(record), [saved](base::Status) { *saved = true; });
   return Found{record, saved->load()};
 }
 
@@ -119,7 +124,7 @@ void SlateTransitions::sweep(const SlateTime& time) {
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
     auto& shard = shards_[swept_++ % kShards];
     const std::lock_guard lock(shard.mutex);
-    while (const auto* oldest = shard.turns.oldest()) {   // those seen last stand last
+    while (const auto* oldest = shard.turns.oldest()) {  // those seen last stand last
       if (now - oldest->second.seen < kForgetTurnAfter) break;
       gone.push_back(oldest->first);
       shard.turns.erase(contracts::SessionId{oldest->first});
@@ -129,7 +134,8 @@ void SlateTransitions::sweep(const SlateTime& time) {
   for (const auto id : gone) store_->erase(kTurnsTable, contracts::session_name(id));
   if (noted_ && now - *noted_ < kNoteTimeEvery) return;
   noted_ = now;
-  store_->put(kTurnsTable, std::string(kTimeKey), fmt::format("{} {}", contracts::unix_ms(time.time), time.ahead.count()));
+  store_->put(kTurnsTable, std::string(kTimeKey),
+              fmt::format("{} {}", contracts::unix_ms(time.time), time.ahead.count()));
 }
 
 std::size_t SlateTransitions::size() const {

@@ -1,6 +1,6 @@
 #pragma once
-// Who came through a waiting room, and how their playlists turned into the programme. The viewer's URL still names the ticket, so
-// this is the one thing about a viewer that no token says: it is kept on disk until the viewer is gone.
+// Who came through a waiting room, and how their playlists turned into the programme. The viewer's URL still names the
+// ticket, so this is the one thing about a viewer that no token says: it is kept on disk until the viewer is gone.
 //
 // Lifetime of a turn
 //   written    begin(): the viewer still sees the slate, up to the slot of the turn      (request flow)
@@ -32,8 +32,8 @@ namespace tribune::balancer {
 /// The table of the role's store that SlateTransitions writes.
 inline constexpr std::string_view kTurnsTable = "turns";
 
-/// Longer than any session lasts without a request (balancer.session_idle, ended_session_idle) and than any text is held: a viewer who turned
-/// anew would see MSNs again that were listed. After a restart it begins anew.
+/// Longer than any session lasts without a request (balancer.session_idle, ended_session_idle) and than any text is
+/// held: a viewer who turned anew would see MSNs again that were listed. After a restart it begins anew.
 inline constexpr std::chrono::hours kForgetTurnAfter{49};
 
 /// Turns that a book knows at most, some 250 bytes each.
@@ -45,7 +45,7 @@ inline constexpr std::chrono::seconds kNoteTimeEvery{10};
 /// How far the slates had come when it was written down, at most kNoteTimeEvery before the end.
 struct SlateTime {
   base::WallTime time;
-  std::chrono::milliseconds ahead{0};   // of the wall clock
+  std::chrono::milliseconds ahead{0};  // of the wall clock
 };
 
 /// A viewer's way into the programme.
@@ -64,7 +64,8 @@ class SlateTransitions {
   /// Both outlive it.
   SlateTransitions(const base::Clock&, base::Metrics&, std::size_t most = kMostTurns);
 
-  /// Before the workers run: what a former process wrote. The store must outlive the last begin(); damaged records are dropped.
+  /// Before the workers run: what a former process wrote. The store must outlive the last begin(); damaged records are
+  /// dropped.
   base::Result<std::optional<SlateTime>> load(store::Store&);
 
   /// `is_in_force`: the programme may be shown.
@@ -76,7 +77,8 @@ class SlateTransitions {
   /// The first one stands: another rendition's request may have been earlier.
   Found begin(contracts::SessionId, const SlateTransitionRecord&);
 
-  /// Writes down how far the slates' time has come; forgets who is gone, in an eighth of the book at a time. Every few seconds, by one worker.
+  /// Writes down how far the slates' time has come; forgets who is gone, in an eighth of the book at a time. Every few
+  /// seconds, by one worker.
   void sweep(const SlateTime&);
 
   std::size_t size() const;
@@ -92,15 +94,15 @@ class SlateTransitions {
     base::RecentMap<contracts::SessionId, Entry> turns;
   };
   static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
-  void make_room(Shard&);   // with its mutex held
+  void make_room(Shard&);  // with its mutex held
   Shard& shard_of(contracts::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
   const std::size_t most_in_shard_;
   base::Counter given_up_;
-  store::Store* store_ = nullptr;    // null: nothing is kept
+  store::Store* store_ = nullptr;  // null: nothing is kept
   std::array<Shard, kShards> shards_;
-  std::optional<base::SteadyTime> noted_;   // touched by sweep() alone, like the next
+  std::optional<base::SteadyTime> noted_;  // touched by sweep() alone, like the next
   std::size_t swept_ = 0;
 };
 

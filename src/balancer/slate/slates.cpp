@@ -11,9 +11,9 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::int64_t kSlotsServed = 100;   // before this moment; more than any playlist lists
-constexpr std::chrono::seconds kStep{1};     // less is a clock that is corrected bit by bit
-constexpr std::chrono::seconds kNoteTimeLate{2};   // the time is looked at so often, to be noted
+constexpr std::int64_t kSlotsServed = 100;        // before this moment; more than any playlist lists
+constexpr std::chrono::seconds kStep{1};          // less is a clock that is corrected bit by bit
+constexpr std::chrono::seconds kNoteTimeLate{2};  // the time is looked at so often, to be noted
 
 /// The wall clock is read first: what passes in between makes the lead smaller, never larger.
 std::chrono::nanoseconds lead_of(const base::Clock& clock) {
@@ -27,20 +27,33 @@ base::WallTime at_lead(base::SteadyTime steady, std::chrono::nanoseconds lead) {
 
 }  // namespace
 
-Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::shared_ptr<RenderedPlaylists> texts)
-    : clock_(clock), log_(log), renders_(metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
-      lead_(lead_of(clock)), former_lead_(lead_.load()), texts_(std::move(texts)), owner_(texts_->new_owner()) {}
+Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics,
+               std::shared_ptr<RenderedPlaylists> texts)
+    : clock_(clock),
+      log_(log),
+      renders_(
+          metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
+      lead_(lead_of(clock)),
+      former_lead_(lead_.load()),
+      texts_(std::move(texts)),
+      owner_(texts_->new_owner()) {}
 
 void Slates::load(const std::string& folder, const contracts::Event& event) {
   if (folder.empty()) return;
   for (const auto& channel : event.channels) {
     auto slate = Slate::load(folder, channel);
     if (slate) {
-      log_.info("balancer", "slate_loaded", {{"channel", channel.id}, {"version", (*slate)->version()},
-                                             {"renditions", (*slate)->renditions().size()}, {"segments", (*slate)->loop()}, {"continuous", (*slate)->is_continuous()}});
+      log_.info("balancer", "slate_loaded",
+                {{"channel", channel.id},
+                 {"version", (*slate)->version()},
+                 {"renditions", (*slate)->renditions().size()},
+                 {"segments", (*slate)->loop()},
+                 {"continuous", (*slate)->is_continuous()}});
       slates_[channel.id] = std::move(*slate);
     } else if (channel.waiting_room == contracts::WaitingRoom::slate) {
-      log_.warning("balancer", "slate_missing", {{"channel", channel.id}, {"error", slate.error().text}, {"outcome", "bare players in the queue get a 403"}});
+      log_.warning(
+          "balancer", "slate_missing",
+          {{"channel", channel.id}, {"error", slate.error().text}, {"outcome", "bare players in the queue get a 403"}});
     }
   }
 }
@@ -54,7 +67,8 @@ base::WallTime Slates::now() const {
   const auto lead = lead_of(clock_);
   auto most = lead_.load();
   if (lead > most + kStep) former_lead_ = most;
-  while (lead > most && !lead_.compare_exchange_weak(most, lead)) {}
+  while (lead > most && !lead_.compare_exchange_weak(most, lead)) {
+  }
   return at_lead(clock_.steady_now(), std::max(lead, most));
 }
 
@@ -64,15 +78,19 @@ bool Slates::is_listed(const Slate& slate, std::int64_t number) const {
 }
 
 std::chrono::milliseconds Slates::ahead() const {
-  return std::max(std::chrono::milliseconds{0}, std::chrono::ceil<std::chrono::milliseconds>(now() - clock_.wall_now()));
+  return std::max(std::chrono::milliseconds{0},
+                  std::chrono::ceil<std::chrono::milliseconds>(now() - clock_.wall_now()));
 }
 
 void Slates::continue_from(const SlateTime& reached) {
   const auto wall = now();
   const auto most_shown = reached.time + kNoteTimeEvery + kNoteTimeLate;
-  // It was ahead of the clock by so much; the clock gained on it while the process was down, unless it was set back then.
+  // It was ahead of the clock by so much; the clock gained on it while the process was down, unless it was set back
+  // then.
   const auto went_on = wall + reached.ahead;
-  const auto time = went_on < reached.time ? most_shown : std::max<base::WallTime>(wall, std::min<base::WallTime>(went_on, most_shown));
+  const auto time = went_on < reached.time
+                        ? most_shown
+                        : std::max<base::WallTime>(wall, std::min<base::WallTime>(went_on, most_shown));
   former_lead_ = lead_ = lead_.load() + (time - wall);
 }
 
@@ -83,14 +101,18 @@ std::shared_ptr<const Rendered> Slates::kept(const std::string& key, const std::
   });
 }
 
-std::shared_ptr<const Rendered> Slates::waiting(const Slate& slate, const SlateRendition& rendition, std::int64_t end) const {
-  return kept(fmt::format("{}{} {}", slate.base_path(), rendition.path, end), [&] { return slate_text(slate, rendition, end); });
+std::shared_ptr<const Rendered> Slates::waiting(const Slate& slate, const SlateRendition& rendition,
+                                                std::int64_t end) const {
+  return kept(fmt::format("{}{} {}", slate.base_path(), rendition.path, end),
+              [&] { return slate_text(slate, rendition, end); });
 }
 
-base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate, const SlateRendition* rendition, const Turn& turn,
-                                                             const Rendered& programme, const hls::Limits& limits) const {
-  const auto key = fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot, turn.msn,
-                               turn.discontinuity, turn.programme_discontinuity);
+base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate, const SlateRendition* rendition,
+                                                             const Turn& turn, const Rendered& programme,
+                                                             const hls::Limits& limits) const {
+  const auto key =
+      fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot,
+                  turn.msn, turn.discontinuity, turn.programme_discontinuity);
   std::optional<base::Error> failed;
   auto text = texts_->get(owner_, key, [&]() -> std::shared_ptr<const Rendered> {
     auto made = turned_text(slate, rendition, turn, *programme.body, limits);
@@ -103,7 +125,8 @@ base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate,
   });
   if (text) return text;
   if (failed) return tl::unexpected(*failed);
-  return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme cannot be shown behind the waiting room now", true);
+  return base::failure(base::ErrorKind::unavailable, base::Fault::origin,
+                       "the programme cannot be shown behind the waiting room now", true);
 }
 
 }  // namespace tribune::balancer

@@ -23,7 +23,8 @@ std::vector<std::string_view> pairs_of(std::string_view query) {
 }
 
 /// How many pairs two queries share; nothing when their keys differ.
-std::optional<std::size_t> shared_pairs(const std::vector<std::string_view>& left, const std::vector<std::string_view>& right) {
+std::optional<std::size_t> shared_pairs(const std::vector<std::string_view>& left,
+                                        const std::vector<std::string_view>& right) {
   if (left.size() != right.size()) return std::nullopt;
   std::size_t shared = 0;
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -54,7 +55,7 @@ class PathMatch {
   }
 
  private:
-  static constexpr std::size_t kMostCompared = 64;   // each with each
+  static constexpr std::size_t kMostCompared = 64;  // each with each
 
   void pair(std::size_t fresh, std::size_t known) {
     fresh_[fresh].other = known;
@@ -76,8 +77,10 @@ class PathMatch {
       std::size_t shared = 0, place = 0;
       bool is_only = false;
       void see(std::size_t found, std::size_t at) {
-        if (found > shared) *this = {found, at, true};
-        else if (found == shared) is_only = false;
+        if (found > shared)
+          *this = {found, at, true};
+        else if (found == shared)
+          is_only = false;
       }
     };
     std::vector<std::vector<std::string_view>> queries;
@@ -133,9 +136,12 @@ void ChildNames::match(std::vector<Fresh>& fresh) const {
   }
   for (const auto* table : {&by_last, &by_first})
     for (auto& one : fresh)
-      if (const auto found = table->find({one.path, one.query}); !one.known && found != table->end() && !taken[found->second]) match_one(one, found->second);
+      if (const auto found = table->find({one.path, one.query});
+          !one.known && found != table->end() && !taken[found->second])
+        match_one(one, found->second);
   // By the path.
-  std::map<std::pair<hls::UriKind, std::string_view>, std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> by_path;   // those that came, those that went
+  std::map<std::pair<hls::UriKind, std::string_view>, std::pair<std::vector<std::size_t>, std::vector<std::size_t>>>
+      by_path;  // those that came, those that went
   for (std::size_t i = 0; i < fresh.size(); ++i)
     if (!fresh[i].known) by_path[{fresh[i].kind, fresh[i].path}].first.push_back(i);
   for (std::size_t i = 0; i < names_.size(); ++i)
@@ -151,7 +157,8 @@ void ChildNames::match(std::vector<Fresh>& fresh) const {
     }
   // By place and attributes.
   for (std::size_t i = 0; fresh.size() == names_.size() && i < fresh.size(); ++i)
-    if (!fresh[i].known && !taken[i] && fresh[i].kind == names_[i].kind && fresh[i].attributes == names_[i].attributes) match_one(fresh[i], i);
+    if (!fresh[i].known && !taken[i] && fresh[i].kind == names_[i].kind && fresh[i].attributes == names_[i].attributes)
+      match_one(fresh[i], i);
 }
 
 bool ChildNames::recognise(std::vector<NamedPlaylist>& named) {
@@ -185,7 +192,9 @@ bool ChildNames::recognise(std::vector<NamedPlaylist>& named) {
     playlist.path = name.path;
     playlist.query = name.query;
   }
-  const auto is_same = [](const Name& a, const Name& b) { return std::tie(a.path, a.query, a.kind, a.attributes) == std::tie(b.path, b.query, b.kind, b.attributes); };
+  const auto is_same = [](const Name& a, const Name& b) {
+    return std::tie(a.path, a.query, a.kind, a.attributes) == std::tie(b.path, b.query, b.kind, b.attributes);
+  };
   const bool changed = !std::equal(names.begin(), names.end(), names_.begin(), names_.end(), is_same);
   names_ = std::move(names);
   return changed;
@@ -196,7 +205,9 @@ std::string ChildNames::save(std::string_view source) const {
   w.begin_object().member("source", source).key("names").begin_array();
   for (const auto& name : names_) {
     w.begin_object().member("path", name.path).member("query", name.query);
-    w.member("kind", static_cast<std::int64_t>(name.kind)).member("attributes", static_cast<std::int64_t>(name.attributes)).end_object();
+    w.member("kind", static_cast<std::int64_t>(name.kind))
+        .member("attributes", static_cast<std::int64_t>(name.attributes))
+        .end_object();
   }
   return w.end_array().end_object().take();
 }
@@ -209,7 +220,11 @@ void ChildNames::load(std::string_view record, std::string_view source) {
   if (!names || !names->is(Kind::array)) return;
   for (const auto& item : names->array) {
     const auto kind = item.whole("kind").value_or(-1);
-    Name name{std::string(item.text("path").value_or("")), std::string(item.text("query").value_or("")), "", "", static_cast<hls::UriKind>(kind),
+    Name name{std::string(item.text("path").value_or("")),
+              std::string(item.text("query").value_or("")),
+              "",
+              "",
+              static_cast<hls::UriKind>(kind),
               static_cast<std::uint64_t>(item.whole("attributes").value_or(0))};
     if (name.path.empty() || kind < 0 || kind > static_cast<std::int64_t>(hls::UriKind::daterange_uri)) continue;
     name.last_path = name.path;

@@ -1,6 +1,7 @@
 #pragma once
-// Links of texts that are not listed any more while viewers may still use them: an ended playlist that was loaded before its links were renewed,
-// and all that a former process had listed, whose viewers nobody has counted. Any thread; locks inside.
+// Links of texts that are not listed any more while viewers may still use them: an ended playlist that was loaded
+// before its links were renewed, and all that a former process had listed, whose viewers nobody has counted. Any
+// thread; locks inside.
 
 #include <algorithm>
 #include <cstdint>
@@ -29,7 +30,8 @@ class LinkHolds {
   std::optional<std::int64_t> oldest(base::SteadyTime now) {
     const std::lock_guard lock(mutex_);
     std::erase_if(holds_, [&](const Hold& hold) { return hold.until <= now; });
-    const auto first = std::min_element(holds_.begin(), holds_.end(), [](const Hold& a, const Hold& b) { return a.from < b.from; });
+    const auto first =
+        std::min_element(holds_.begin(), holds_.end(), [](const Hold& a, const Hold& b) { return a.from < b.from; });
     if (first == holds_.end()) return std::nullopt;
     return first->from;
   }

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "balancer/sources/sources.h"
 #include "balancer/routing/pathways.h"
+#include "balancer/sources/sources.h"
 #include "contracts/origin_path.h"
 #include "http/uri.h"
 
@@ -18,7 +18,8 @@ std::optional<std::int64_t> whole(std::string_view text) {
 }
 
 bool is_not_the_origins(std::string_view key) {
-  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" || key == "gone" || key == "session" || key == "player" || key == kCloneKey;
+  return key.substr(0, 5) == "_HLS_" || key.substr(0, 4) == "CMCD" || key == "cache" || key == "receipt" ||
+         key == "gone" || key == "session" || key == "player" || key == kCloneKey;
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ bool is_not_the_origins(std::string_view key) {
 base::Result<std::optional<BlockingReload>> blocking_reload(std::string_view query) {
   const auto msn = http::query_value(query, "_HLS_msn");
   const auto part = http::query_value(query, "_HLS_part");
-  if (!msn && part) return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_part without _HLS_msn");
+  if (!msn && part)
+    return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_part without _HLS_msn");
   if (!msn) return std::optional<BlockingReload>{};
   BlockingReload want;
   const auto number = whole(*msn);
@@ -34,7 +36,8 @@ base::Result<std::optional<BlockingReload>> blocking_reload(std::string_view que
   want.msn = *number;
   if (part) {
     want.part = whole(*part);
-    if (!want.part) return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_part is not a number");
+    if (!want.part)
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_part is not a number");
   }
   return std::optional<BlockingReload>{want};
 }
@@ -46,8 +49,10 @@ std::string origin_query(std::string_view query) {
 
 const http::ProblemType& problem_of(const base::Error& error) {
   using base::ErrorKind;
-  if (error.fault == base::Fault::client) return error.kind == ErrorKind::not_found ? http::problems::not_found : http::problems::bad_request;
-  if (error.fault == base::Fault::tribune) return error.kind == ErrorKind::unavailable ? http::problems::overloaded : http::problems::internal;
+  if (error.fault == base::Fault::client)
+    return error.kind == ErrorKind::not_found ? http::problems::not_found : http::problems::bad_request;
+  if (error.fault == base::Fault::tribune)
+    return error.kind == ErrorKind::unavailable ? http::problems::overloaded : http::problems::internal;
   switch (error.kind) {
     case ErrorKind::timeout: return http::problems::origin_timeout;
     case ErrorKind::invalid_input:
@@ -61,7 +66,9 @@ const http::ProblemType& problem_of(const base::Error& error) {
 std::string_view detail_for_viewers(const base::Error& error) {
   using base::ErrorKind;
   if (error.fault == base::Fault::client) return error.text;
-  if (error.fault == base::Fault::tribune) return error.kind == ErrorKind::unavailable ? "too many viewers wait for this playlist" : "the playlist cannot be made";
+  if (error.fault == base::Fault::tribune)
+    return error.kind == ErrorKind::unavailable ? "too many viewers wait for this playlist"
+                                                : "the playlist cannot be made";
   switch (error.kind) {
     case ErrorKind::timeout: return "the channel's source did not answer in time";
     case ErrorKind::invalid_input:

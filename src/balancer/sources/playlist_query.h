@@ -10,8 +10,8 @@
 
 namespace tribune::balancer {
 
-/// _HLS_msn and _HLS_part; nothing when there is no _HLS_msn. Errors: invalid_input, fault client, for numbers that are none and a part
-/// without an MSN (RFC 8216bis section 6.2.5.2).
+/// _HLS_msn and _HLS_part; nothing when there is no _HLS_msn. Errors: invalid_input, fault client, for numbers that are
+/// none and a part without an MSN (RFC 8216bis section 6.2.5.2).
 base::Result<std::optional<BlockingReload>> blocking_reload(std::string_view query);
 
 /// The query without what players and our API add: what the origin's own URL had.

@@ -14,35 +14,44 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kMaxHops = 5;
-constexpr int kDeepest = 3;   // an interstitial's multivariant playlist, named by a media playlist, and its children
+constexpr int kDeepest = 3;  // an interstitial's multivariant playlist, named by a media playlist, and its children
 
 /// The segments, parts and hints at the end of a playlist, and what they need, as targets at a node, the oldest first.
 std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links) {
   std::vector<std::string> newest;
   for (auto i = playlist.uris.size(); i-- > 0 && newest.size() < kMaxAnnounced;) {
     const auto& link = links[i];
-    if (link && !link->target.empty() && std::find(newest.begin(), newest.end(), link->target) == newest.end()) newest.push_back(link->target);
+    if (link && !link->target.empty() && std::find(newest.begin(), newest.end(), link->target) == newest.end())
+      newest.push_back(link->target);
   }
   std::reverse(newest.begin(), newest.end());
   return newest;
 }
 
-base::Error refused(std::string text) { return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)}; }
+base::Error refused(std::string text) {
+  return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)};
+}
 
 }  // namespace
 
 PlaylistRefresher::PlaylistRefresher(SourceChannel& channel, FeedIdentity identity)
-    : channel_(channel), identity_(std::move(identity)), media_(channel.worker().client, channel.worker().loop),
-      announcer_(channel.news(), channel.worker().loop, channel.services().clock, channel.services().metrics), source_(*this, slot_, channel.settings()) {}
+    : channel_(channel),
+      identity_(std::move(identity)),
+      media_(channel.worker().client, channel.worker().loop),
+      announcer_(channel.news(), channel.worker().loop, channel.services().clock, channel.services().metrics),
+      source_(*this, slot_, channel.settings()) {}
 
 PlaylistRefresher::~PlaylistRefresher() = default;
 
-std::string PlaylistRefresher::track() const { return identity_.query.empty() ? identity_.path : identity_.path + "?" + identity_.query; }
+std::string PlaylistRefresher::track() const {
+  return identity_.query.empty() ? identity_.path : identity_.path + "?" + identity_.query;
+}
 
 // A playlist that does not change any more is read again in time. Links of a live one are made as its segments come.
 bool PlaylistRefresher::needs_new_links() const {
   const auto state = slot_->state.get();
-  return state->snapshot && (state->facts.is_multivariant || state->facts.ended) && renew_at_ <= base::unix_seconds(channel_.services().clock.wall_now());
+  return state->snapshot && (state->facts.is_multivariant || state->facts.ended) &&
+         renew_at_ <= base::unix_seconds(channel_.services().clock.wall_now());
 }
 
 /// Of links that are made now, for what lasts so long and is loaded once.
@@ -50,8 +59,9 @@ std::int64_t PlaylistRefresher::expiry(std::chrono::milliseconds span) const {
   return contracts::link_expiry(channel_.services().clock.wall_now() + span, channel_.config().link_lifetime);
 }
 
-// Who loads an ended playlist does not load it again, so its links must last as long as it does: new ones are made when the old ones would last
-// too briefly for a newcomer. Who saw it live may load it once more at its end, and must find what was listed; that viewer is gone before.
+// Who loads an ended playlist does not load it again, so its links must last as long as it does: new ones are made when
+// the old ones would last too briefly for a newcomer. Who saw it live may load it once more at its end, and must find
+// what was listed; that viewer is gone before.
 void PlaylistRefresher::renew_links_of_ended() {
   const auto& config = channel_.config();
   const auto& clock = channel_.services().clock;
@@ -61,7 +71,9 @@ void PlaylistRefresher::renew_links_of_ended() {
   const auto used_for = channel_.links_used_for(links->span);
   const auto due = [&](const Timeline::Links& of) {
     auto at = of.oldest - std::chrono::ceil<std::chrono::seconds>(of.span + config.link_lifetime / 2).count();
-    if (of.live_until) at = std::max(at, wall + std::chrono::ceil<std::chrono::seconds>(*of.live_until + used_for - clock.steady_now()).count());
+    if (of.live_until)
+      at = std::max(
+          at, wall + std::chrono::ceil<std::chrono::seconds>(*of.live_until + used_for - clock.steady_now()).count());
     return at;
   };
   renew_at_ = due(*links);
@@ -73,7 +85,8 @@ void PlaylistRefresher::renew_links_of_ended() {
 
 /// Rounded up: a small bandwidth is paced, too.
 std::int64_t PlaylistRefresher::pace_kbps() const {
-  return static_cast<std::int64_t>(std::ceil(channel_.config().pace_factor * static_cast<double>(identity_.bandwidth_bps) / 1'000));
+  return static_cast<std::int64_t>(
+      std::ceil(channel_.config().pace_factor * static_cast<double>(identity_.bandwidth_bps) / 1'000));
 }
 
 base::SteadyTime PlaylistRefresher::now() const { return channel_.services().clock.steady_now(); }
@@ -82,7 +95,8 @@ std::chrono::milliseconds PlaylistRefresher::stale_time() const { return channel
 
 void PlaylistRefresher::schedule(base::SteadyTime when) {
   const auto delay = std::max(base::SteadyTime::duration{0}, when - now());
-  timer_ = channel_.worker().loop.after(std::chrono::ceil<std::chrono::milliseconds>(delay), [this] { source_.tick(); });
+  timer_ =
+      channel_.worker().loop.after(std::chrono::ceil<std::chrono::milliseconds>(delay), [this] { source_.tick(); });
 }
 
 net::FetchRequest PlaylistRefresher::request_at(std::size_t origin) const {
@@ -107,37 +121,44 @@ net::FetchRequest PlaylistRefresher::request_to(std::string url) const {
   return request;
 }
 
-std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) {
+std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& validators,
+                                                     std::function<void(base::Result<net::WholeAnswer>)> on_done) {
   auto& origins = channel_.origins();
   if (const auto due = origins.probe_due(now())) probe(*due);
   asked_ = origins.choice();
   auto request = request_at(asked_);
   // Equal text would be answered with 304, and the links of the last reading would go on to their end.
-  if (needs_new_links()) last_text_.clear();
-  else if (read_from_ == asked_) request.headers = validators;   // another origin's dates and tags mean nothing here
+  if (needs_new_links())
+    last_text_.clear();
+  else if (read_from_ == asked_)
+    request.headers = validators;  // another origin's dates and tags mean nothing here
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
 }
 
 // Whether an origin that was left is well again is found out beside what viewers wait for.
 void PlaylistRefresher::probe(std::size_t origin) {
-  probe_ = channel_.worker().client.get_whole(request_at(origin), [this, origin](base::Result<net::WholeAnswer> answer) {
-    const auto finished = std::move(probe_);
-    if (!answer) return origin_failed(origin, SourceOrigins::How::at_once, answer.error().text);
-    if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
-      return origin_failed(origin, SourceOrigins::How::at_once, "it answers, but with no playlist");
-    const auto frozen = frozen_.find(origin);
-    if (frozen != frozen_.end() && frozen->second == answer->body) return origin_failed(origin, SourceOrigins::How::slowly, "its playlist stands still");
-    frozen_.erase(origin);
-    if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
-  });
+  probe_ =
+      channel_.worker().client.get_whole(request_at(origin), [this, origin](base::Result<net::WholeAnswer> answer) {
+        const auto finished = std::move(probe_);
+        if (!answer) return origin_failed(origin, SourceOrigins::How::at_once, answer.error().text);
+        if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
+          return origin_failed(origin, SourceOrigins::How::at_once, "it answers, but with no playlist");
+        const auto frozen = frozen_.find(origin);
+        if (frozen != frozen_.end() && frozen->second == answer->body)
+          return origin_failed(origin, SourceOrigins::How::slowly, "its playlist stands still");
+        frozen_.erase(origin);
+        if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
+      });
 }
 
 void PlaylistRefresher::origin_failed(std::size_t origin, SourceOrigins::How how, std::string_view why) {
-  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, how, now())) channel_.on_origin_changed(origin, false, why);
+  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, how, now()))
+    channel_.on_origin_changed(origin, false, why);
 }
 
 void PlaylistRefresher::read(net::WholeAnswer answer, std::function<void(base::Result<Source::Reading>)> on_read) {
-  if (slot_->state.get()->snapshot && answer.body == last_text_) return on_read(Source::Reading{nullptr, {}, "unchanged"});
+  if (slot_->state.get()->snapshot && answer.body == last_text_)
+    return on_read(Source::Reading{nullptr, {}, "unchanged"});
   const bool was_looking = media_.is_looking();
   auto reading = understand(answer);
   if (reading && reading->snapshot) {
@@ -153,7 +174,8 @@ void PlaylistRefresher::read(net::WholeAnswer answer, std::function<void(base::R
   hold_over_ = channel_.worker().loop.after(channel_.settings().media_look, [this] { release_reading(); });
 }
 
-void PlaylistRefresher::finish_reading(base::Result<Source::Reading> reading, std::function<void(base::Result<Source::Reading>)> on_read) {
+void PlaylistRefresher::finish_reading(base::Result<Source::Reading> reading,
+                                       std::function<void(base::Result<Source::Reading>)> on_read) {
   const bool is_saved = !reading || channel_.is_generation_saved();
   const auto finish = [this, reading = std::move(reading), on_read = std::move(on_read)] {
     announce(reading);
@@ -173,7 +195,8 @@ void PlaylistRefresher::release_reading() {
 /// New segments are listed for a node's viewers once it fills them, or after a while.
 void PlaylistRefresher::announce(const base::Result<Source::Reading>& reading) {
   if (!reading || !reading->snapshot || reading->facts.is_multivariant) return;
-  const auto idle = std::max<std::chrono::milliseconds>(3 * reading->facts.target_duration, std::chrono::milliseconds{3'000});
+  const auto idle =
+      std::max<std::chrono::milliseconds>(3 * reading->facts.target_duration, std::chrono::milliseconds{3'000});
   announcer_.announce(newest_, idle, slot_->state.get()->snapshot);
 }
 
@@ -191,32 +214,38 @@ void PlaylistRefresher::close(const base::Error& error) {
 }
 
 base::Result<Source::Reading> PlaylistRefresher::understand(const net::WholeAnswer& answer) {
-  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query, channel_.config().strict};
+  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query,
+                       channel_.config().strict};
   auto playlist = hls::parse(answer.body, context);
   if (!playlist) return tl::unexpected(playlist.error());
   channel_.on_flaws(identity_.path, playlist->flaws);
   if (playlist->multivariant) {
-    if (!identity_.may_be_multivariant) return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
+    if (!identity_.may_be_multivariant)
+      return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
     return read_multivariant(*playlist, answer.head.final_uri);
   }
-  const bool is_to_offer = channel_.config().blocking_reload && !playlist->can_block_reload && !playlist->ended && !playlist->vod;
+  const bool is_to_offer =
+      channel_.config().blocking_reload && !playlist->can_block_reload && !playlist->ended && !playlist->vod;
   if (is_to_offer) {
     auto offering = hls::parse(hls::write(*playlist, {}, {.offer_blocking_reload = true}), context);
-    if (offering) playlist = std::move(offering);   // else that line was too much for the limits
+    if (offering) playlist = std::move(offering);  // else that line was too much for the limits
   }
-  return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri) : read_only_media(*playlist, answer.head.final_uri);
+  return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri)
+                                : read_only_media(*playlist, answer.head.final_uri);
 }
 
 base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist& source, const http::Uri& base) {
   const auto& clock = channel_.services().clock;
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
-  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
-  auto seen = channel_.timeline().observe(track(), source, expiry(source.ended ? span_of(source) : 0ms), clock.steady_now(), config.playlist_limits, asked_,
-                                          pace_kbps());
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine)
+    return tl::unexpected(fine.error());
+  auto seen = channel_.timeline().observe(track(), source, expiry(source.ended ? span_of(source) : 0ms),
+                                          clock.steady_now(), config.playlist_limits, asked_, pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
-  if (!seen->playlist) return Source::Reading{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
+  if (!seen->playlist)
+    return Source::Reading{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
   const auto& shown = *seen->playlist;
   auto& timeline = channel_.timeline();
   // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
@@ -235,11 +264,13 @@ base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist&
   channel_.save_track(track());
   newest_ = newest_targets(shown, *linked);
   Source::Reading reading;
-  reading.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders, channel_.settings().texts, announcer_.audience(),
-                                                     announcer_.gate());
+  reading.snapshot =
+      std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders,
+                                      channel_.settings().texts, announcer_.audience(), announcer_.gate());
   auto& facts = reading.facts;
   facts.target_duration = shown.target_duration;
-  facts.part_target = std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));
+  facts.part_target =
+      std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));
   facts.can_block_reload = shown.can_block_reload;
   facts.ended = shown.ended;
   facts.end_msn = shown.end_msn();
@@ -251,7 +282,13 @@ base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist&
 
 base::Result<Source::Reading> PlaylistRefresher::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  const LinkPlace place{identity_.path, "", contracts::at_first_origin(channel_.making().origins, base), nullptr, channel_.epoch(), expiry(0ms), wall,
+  const LinkPlace place{identity_.path,
+                        "",
+                        contracts::at_first_origin(channel_.making().origins, base),
+                        nullptr,
+                        channel_.epoch(),
+                        expiry(0ms),
+                        wall,
                         channel_.config().playlist_limits};
   auto named = links_.named(source, channel_.making(), place);
   channel_.name_playlists(track(), named, identity_.depth + 1, source.variables);
@@ -268,8 +305,9 @@ base::Result<Source::Reading> PlaylistRefresher::read_multivariant(const hls::Pl
 // The source is a media playlist: viewers get a multivariant playlist of one, which names it.
 base::Result<Source::Reading> PlaylistRefresher::read_only_media(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
-  renew_at_ = std::numeric_limits<std::int64_t>::max();   // it has no links
+  if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine)
+    return tl::unexpected(fine.error());
+  renew_at_ = std::numeric_limits<std::int64_t>::max();  // it has no links
   if (channel_.settings().media_look > 0ms) look_into_media(source, base);
   channel_.name_only_media(source.variables, said_variant().bandwidth_bps);
   Source::Reading reading;
@@ -284,13 +322,16 @@ OnlyVariant PlaylistRefresher::said_variant() const {
   return media_.variant(said == unsaid ? std::nullopt : std::optional(said), unsaid);
 }
 
-SnapshotPtr PlaylistRefresher::only_media_snapshot() const { return std::make_shared<MultivariantSnapshot>(said_variant(), channel_.services().clock.wall_now()); }
+SnapshotPtr PlaylistRefresher::only_media_snapshot() const {
+  return std::make_shared<MultivariantSnapshot>(said_variant(), channel_.services().clock.wall_now());
+}
 
 // Segments lie at known origins only (check()), and the request's destinations are those of every fetch.
 void PlaylistRefresher::look_into_media(const hls::Playlist& source, const http::Uri& base) {
   media_.look(channel_.epoch(), source, base, request_to(""), now(),
               [this](KnownMedia::Result result, const std::optional<base::Error>& error) { on_looked(result, error); });
-  if (const auto next = media_.next_look_in()) renew_at_ = base::unix_seconds(channel_.services().clock.wall_now()) + next->count();
+  if (const auto next = media_.next_look_in())
+    renew_at_ = base::unix_seconds(channel_.services().clock.wall_now()) + next->count();
 }
 
 void PlaylistRefresher::on_looked(KnownMedia::Result result, const std::optional<base::Error>& error) {
@@ -299,9 +340,12 @@ void PlaylistRefresher::on_looked(KnownMedia::Result result, const std::optional
   channel_.metrics().looked_into_media(word);
   if (result != KnownMedia::Result::found && std::exchange(media_generation_, channel_.epoch()) != channel_.epoch())
     channel_.services().log.warning("balancer", "source_media_unknown",
-                                    {{"channel", channel_.config().id}, {"result", word}, {"error", error ? error->text : "its codecs are not understood"}});
+                                    {{"channel", channel_.config().id},
+                                     {"result", word},
+                                     {"error", error ? error->text : "its codecs are not understood"}});
   if (held_) return release_reading();
-  if (result != KnownMedia::Result::failed) renew_at_ = 0;   // the next refresh says it, also when the source's text stays
+  if (result != KnownMedia::Result::failed)
+    renew_at_ = 0;  // the next refresh says it, also when the source's text stays
 }
 
 void PlaylistRefresher::on_refreshed(std::string_view word) {
@@ -312,14 +356,20 @@ void PlaylistRefresher::on_refreshed(std::string_view word) {
 void PlaylistRefresher::on_failed(const base::Error& error, std::int64_t in_a_row) {
   channel_.metrics().refreshed("failed");
   channel_.metrics().failed(error);
-  origin_failed(asked_, error.kind == base::ErrorKind::timeout ? SourceOrigins::How::slowly : SourceOrigins::How::at_once, error.text);
+  origin_failed(asked_,
+                error.kind == base::ErrorKind::timeout ? SourceOrigins::How::slowly : SourceOrigins::How::at_once,
+                error.text);
   // One line when it begins and then one in a while: a source that is away for an hour does not fill the log.
   constexpr std::int64_t kEvery = 60;
   const bool by_origin = error.fault == base::Fault::origin;
   if (in_a_row % kEvery == 1)
     channel_.services().log.warning("balancer", "source_failed",
-                                    {{"channel", channel_.config().id}, {"path", identity_.path}, {"reason", base::to_string(error.kind)},
-                                     {"fault", by_origin ? "origin" : "tribune"}, {"error", error.text}, {"in_a_row", in_a_row}});
+                                    {{"channel", channel_.config().id},
+                                     {"path", identity_.path},
+                                     {"reason", base::to_string(error.kind)},
+                                     {"fault", by_origin ? "origin" : "tribune"},
+                                     {"error", error.text},
+                                     {"in_a_row", in_a_row}});
 }
 
 void PlaylistRefresher::on_recovered(std::int64_t failures) {
@@ -331,8 +381,9 @@ void PlaylistRefresher::on_stalled(std::chrono::milliseconds unchanged) {
   channel_.metrics().refreshed("stalled");
   if (channel_.origins().count() > 1) frozen_[asked_] = last_text_;
   origin_failed(asked_, SourceOrigins::How::slowly, "its playlist stands still");
-  channel_.services().log.warning("balancer", "source_stalled",
-                                  {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});
+  channel_.services().log.warning(
+      "balancer", "source_stalled",
+      {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});
 }
 
 }  // namespace tribune::balancer

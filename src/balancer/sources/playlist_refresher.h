@@ -1,6 +1,6 @@
 #pragma once
-// The surroundings of one source playlist in a running balancer: its fetches, and how an answer becomes a snapshot. Owned
-// by one worker.
+// The surroundings of one source playlist in a running balancer: its fetches, and how an answer becomes a snapshot.
+// Owned by one worker.
 
 #include <map>
 #include <memory>
@@ -23,14 +23,14 @@ class SourceChannel;
 
 /// Which playlist a feed fetches.
 struct FeedIdentity {
-  std::string path;                    // after `~{session}/`
-  std::string query;                   // the origin's own
+  std::string path;   // after `~{session}/`
+  std::string query;  // the origin's own
   std::string url;
   bool may_be_multivariant = false;
   bool may_be_media = true;
-  int depth = 0;                       // how many playlists lead to it
+  int depth = 0;                                               // how many playlists lead to it
   std::vector<std::pair<std::string, std::string>> variables;  // of the playlist that names it
-  std::int64_t bandwidth_bps = 0;      // as that playlist says; 0: it does not
+  std::int64_t bandwidth_bps = 0;                              // as that playlist says; 0: it does not
 };
 
 class PlaylistRefresher final : public Source::Environment {
@@ -49,7 +49,8 @@ class PlaylistRefresher final : public Source::Environment {
   base::SteadyTime now() const override;
   std::chrono::milliseconds stale_time() const override;
   void schedule(base::SteadyTime) override;
-  std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)>) override;
+  std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
+                                    std::function<void(base::Result<net::WholeAnswer>)>) override;
   void read(net::WholeAnswer, std::function<void(base::Result<Source::Reading>)>) override;
   void on_refreshed(std::string_view word) override;
   void on_failed(const base::Error&, std::int64_t in_a_row) override;
@@ -81,17 +82,17 @@ class PlaylistRefresher final : public Source::Environment {
   SourceChannel& channel_;
   FeedIdentity identity_;
   SourceLinks links_;
-  std::string last_text_;              // of the snapshot: equal text means equal snapshot
-  std::int64_t renew_at_ = 0;          // when the links are to be made anew, in unix seconds
-  std::size_t asked_ = 0;              // the origin of the last fetch, as in SourceOrigins
-  std::optional<std::size_t> read_from_;  // the origin of last_text_, whose validators are known
+  std::string last_text_;                      // of the snapshot: equal text means equal snapshot
+  std::int64_t renew_at_ = 0;                  // when the links are to be made anew, in unix seconds
+  std::size_t asked_ = 0;                      // the origin of the last fetch, as in SourceOrigins
+  std::optional<std::size_t> read_from_;       // the origin of last_text_, whose validators are known
   std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying
   std::unique_ptr<net::Fetch> probe_;
-  std::vector<std::string> newest_;    // what the last reading of a media playlist ends with, as targets at a node
+  std::vector<std::string> newest_;  // what the last reading of a media playlist ends with, as targets at a node
   // Of a source without a multivariant playlist:
   KnownMedia media_;
-  std::string media_generation_;       // the one whose failed look is in the log
-  std::function<void()> held_;         // a reading that waits for a look
+  std::string media_generation_;  // the one whose failed look is in the log
+  std::function<void()> held_;    // a reading that waits for a look
   net::Timer hold_over_;
   SegmentAnnouncer announcer_;
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();

@@ -9,7 +9,8 @@ namespace {
 constexpr std::uint64_t kEntryBytes = 512;
 
 std::uint64_t size_of(const Rendered& rendered, const LinkPins& pins) {
-  return kEntryBytes + pins.size() * sizeof(LinkPin) + (rendered.body ? rendered.body->size() : 0) + (rendered.gzip ? rendered.gzip->size() : 0);
+  return kEntryBytes + pins.size() * sizeof(LinkPin) + (rendered.body ? rendered.body->size() : 0) +
+         (rendered.gzip ? rendered.gzip->size() : 0);
 }
 
 }  // namespace
@@ -26,11 +27,15 @@ std::size_t RenderedPlaylists::Hash::operator()(const KeyView& key) const {
 RenderedPlaylists::RenderedPlaylists(const base::Clock& clock, base::Metrics& metrics, std::uint64_t most)
     : clock_(clock),
       given_up_(metrics.counter("tribune_balancer_rendered_given_up_total",
-                                "Rendered playlists that gave way to others, or to scarce memory; who asks for one again has it rendered again.")),
-      kept_(metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")), most_(most) {}
+                                "Rendered playlists that gave way to others, or to scarce memory; who asks for one "
+                                "again has it rendered again.")),
+      kept_(metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")),
+      most_(most) {}
 RenderedPlaylists::~RenderedPlaylists() = default;
 
-RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const LinkPins& pins, const Make& make) { return get(owner, KeyView{&pins, {}}, make); }
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const LinkPins& pins, const Make& make) {
+  return get(owner, KeyView{&pins, {}}, make);
+}
 
 RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, std::string_view name, const Make& make) {
   static const LinkPins kNoPins;
@@ -60,7 +65,8 @@ RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const
   return making->rendered;
 }
 
-RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, std::uint64_t owner, const KeyView& key) {
+RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, std::uint64_t owner,
+                                                                  const KeyView& key) {
   auto& owned = shard.owners[owner];
   auto found = owned.find(key);
   if (found == owned.end()) {
@@ -76,7 +82,8 @@ RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, 
 }
 
 /// From now on its bytes count, unless it was given up meanwhile. What could not be made is not kept.
-void RenderedPlaylists::count(Shard& shard, std::uint64_t owner, const KeyView& key, const std::shared_ptr<Making>& making, Items& dropped) {
+void RenderedPlaylists::count(Shard& shard, std::uint64_t owner, const KeyView& key,
+                              const std::shared_ptr<Making>& making, Items& dropped) {
   const auto owned = shard.owners.find(owner);
   if (owned == shard.owners.end()) return;
   const auto found = owned->second.find(key);
@@ -96,7 +103,8 @@ void RenderedPlaylists::drop(Shard& shard, Items::iterator item, Items& dropped)
 }
 
 void RenderedPlaylists::note_oldest(Shard& shard) {
-  shard.oldest.store(shard.items.empty() ? kNothing : shard.items.front().used.time_since_epoch().count(), std::memory_order_relaxed);
+  shard.oldest.store(shard.items.empty() ? kNothing : shard.items.front().used.time_since_epoch().count(),
+                     std::memory_order_relaxed);
 }
 
 RenderedPlaylists::Shard* RenderedPlaylists::shard_of_oldest() {
@@ -121,7 +129,7 @@ void RenderedPlaylists::shrink(std::uint64_t left) {
   while (bytes() > left) {
     auto* shard = shard_of_oldest();
     if (!shard) break;
-    Items dropped;   // destroyed outside the lock
+    Items dropped;  // destroyed outside the lock
     {
       const std::lock_guard lock(shard->mutex);
       if (shard->items.empty()) continue;
@@ -137,7 +145,8 @@ void RenderedPlaylists::sweep() {
   for (auto& shard : shards_) {
     Items dropped;
     const std::lock_guard lock(shard.mutex);
-    while (!shard.items.empty() && now - shard.items.front().used >= kForgetTextAfter) drop(shard, shard.items.begin(), dropped);
+    while (!shard.items.empty() && now - shard.items.front().used >= kForgetTextAfter)
+      drop(shard, shard.items.begin(), dropped);
   }
   kept_.set(static_cast<double>(bytes()));
 }

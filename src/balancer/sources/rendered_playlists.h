@@ -1,6 +1,6 @@
 #pragma once
-// The rendered playlists that are kept so that equal viewers share one: of media snapshots, one for each list of pins, and of waiting rooms.
-// Bounded by bytes over all of them; the least recently used gives way.
+// The rendered playlists that are kept so that equal viewers share one: of media snapshots, one for each list of pins,
+// and of waiting rooms. Bounded by bytes over all of them; the least recently used gives way.
 //
 // An entry
 //   made        by the first who asks; who asks meanwhile waits for it       (get)
@@ -52,8 +52,8 @@ class RenderedPlaylists {
   std::uint64_t new_owner() { return next_owner_.fetch_add(1, std::memory_order_relaxed); }
   void forget(std::uint64_t owner);
 
-  /// The owner's text for these pins, or of that name; `make` makes it, once for all who ask at the same time. Null when it could not: the next
-  /// one who asks tries again.
+  /// The owner's text for these pins, or of that name; `make` makes it, once for all who ask at the same time. Null
+  /// when it could not: the next one who asks tries again.
   RenderedPtr get(std::uint64_t owner, const LinkPins&, const Make&);
   RenderedPtr get(std::uint64_t owner, std::string_view name, const Make&);
 
@@ -76,7 +76,9 @@ class RenderedPlaylists {
   };
   struct Equal {
     using is_transparent = void;
-    static bool same(const LinkPins& pins, std::string_view name, const KeyView& view) { return name == view.name && pins == *view.pins; }
+    static bool same(const LinkPins& pins, std::string_view name, const KeyView& view) {
+      return name == view.name && pins == *view.pins;
+    }
     bool operator()(const KeyView& view, const Key& key) const { return same(key.pins, key.name, view); }
     bool operator()(const Key& key, const KeyView& view) const { return same(key.pins, key.name, view); }
     bool operator()(const Key& a, const Key& b) const { return a.name == b.name && a.pins == b.pins; }
@@ -88,25 +90,26 @@ class RenderedPlaylists {
   };
   struct Item {
     std::uint64_t owner = 0;
-    const Key* key = nullptr;        // of the map
+    const Key* key = nullptr;  // of the map
     std::shared_ptr<Making> making;
-    std::uint64_t bytes = 0;         // 0: it is being made
+    std::uint64_t bytes = 0;  // 0: it is being made
     base::SteadyTime used{};
   };
-  using Items = std::list<Item>;     // the newest last
+  using Items = std::list<Item>;  // the newest last
   using Owned = std::unordered_map<Key, Items::iterator, Hash, Equal>;
   struct Shard {
     std::mutex mutex;
     Items items;
     std::unordered_map<std::uint64_t, Owned> owners;
-    std::atomic<std::int64_t> oldest{kNothing};   // steady ns of the first item's last use
+    std::atomic<std::int64_t> oldest{kNothing};  // steady ns of the first item's last use
   };
   static constexpr std::size_t kShards = 16;
   static constexpr std::int64_t kNothing = INT64_MAX;
   Shard& shard_of(std::uint64_t owner) { return shards_[owner % kShards]; }
 
   RenderedPtr get(std::uint64_t owner, const KeyView&, const Make&);
-  Items::iterator find_or_add(Shard&, std::uint64_t owner, const KeyView&);   // with the shard's mutex held, like the next three
+  Items::iterator find_or_add(Shard&, std::uint64_t owner,
+                              const KeyView&);  // with the shard's mutex held, like the next three
   void count(Shard&, std::uint64_t owner, const KeyView&, const std::shared_ptr<Making>&, Items& dropped);
   void drop(Shard&, Items::iterator, Items& dropped);
   static void note_oldest(Shard&);

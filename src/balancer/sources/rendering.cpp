@@ -15,11 +15,13 @@ namespace {
 constexpr char kMark = '\x01';
 
 const std::string& node_url(const LinkPins& pins, std::int64_t msn) {
-  const auto after = std::upper_bound(pins.begin(), pins.end(), msn, [](std::int64_t m, const LinkPin& pin) { return m < pin.first_msn; });
+  const auto after = std::upper_bound(pins.begin(), pins.end(), msn,
+                                      [](std::int64_t m, const LinkPin& pin) { return m < pin.first_msn; });
   return after == pins.begin() ? pins.front().node_url : std::prev(after)->node_url;
 }
 
-const SourceLink* link_of(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links, const hls::UriUse& use) {
+const SourceLink* link_of(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links,
+                          const hls::UriUse& use) {
   return links[static_cast<std::size_t>(&use - playlist.uris.data())].get();
 }
 
@@ -74,10 +76,18 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
   return made;
 }
 
-MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links, base::WallTime confirmed_at,
-                             base::Counter renders, std::shared_ptr<RenderedPlaylists> texts, std::shared_ptr<FollowingNodes> audience, std::shared_ptr<SnapshotHold> gate)
-    : playlist_(std::move(playlist)), links_(std::move(links)), confirmed_at_(confirmed_at), renders_(renders), texts_(std::move(texts)),
-      owner_(texts_->new_owner()), audience_(std::move(audience)), gate_(std::move(gate)) {}
+MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links,
+                             base::WallTime confirmed_at, base::Counter renders,
+                             std::shared_ptr<RenderedPlaylists> texts, std::shared_ptr<FollowingNodes> audience,
+                             std::shared_ptr<SnapshotHold> gate)
+    : playlist_(std::move(playlist)),
+      links_(std::move(links)),
+      confirmed_at_(confirmed_at),
+      renders_(renders),
+      texts_(std::move(texts)),
+      owner_(texts_->new_owner()),
+      audience_(std::move(audience)),
+      gate_(std::move(gate)) {}
 
 MediaSnapshot::~MediaSnapshot() { texts_->forget(owner_); }
 
@@ -93,7 +103,8 @@ std::shared_ptr<const Rendered> MediaSnapshot::render(const LinkPins& pins) cons
 // Only a multivariant playlist opens a session, so nobody sees this.
 std::string MediaSnapshot::text_for_bare_url(std::string_view) const { return *render({})->body; }
 
-MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links, base::WallTime confirmed_at)
+MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links,
+                                           base::WallTime confirmed_at)
     : confirmed_at_(confirmed_at) {
   const auto map = [&](const hls::UriUse& use) -> std::optional<std::string> {
     const auto* link = link_of(playlist, links, use);
@@ -104,8 +115,10 @@ MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const 
   rendered_ = rendered(joined(pieces_, ""));
 }
 
-MultivariantSnapshot::MultivariantSnapshot(const OnlyVariant& variant, base::WallTime confirmed_at) : confirmed_at_(confirmed_at) {
-  pieces_ = {fmt::format("#EXTM3U\n#EXT-X-STREAM-INF:{}\n", attributes_of(variant)), fmt::format("{}\n", kOnlyMediaPath)};
+MultivariantSnapshot::MultivariantSnapshot(const OnlyVariant& variant, base::WallTime confirmed_at)
+    : confirmed_at_(confirmed_at) {
+  pieces_ = {fmt::format("#EXTM3U\n#EXT-X-STREAM-INF:{}\n", attributes_of(variant)),
+             fmt::format("{}\n", kOnlyMediaPath)};
   rendered_ = rendered(joined(pieces_, ""));
 }
 

@@ -25,8 +25,9 @@ std::shared_ptr<const Rendered> rendered(std::string text);
 /// A media playlist; its renderings are kept with all others. Immutable; const methods from any thread.
 class MediaSnapshot final : public SourceSnapshot {
  public:
-  MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at, base::Counter renders,
-                std::shared_ptr<RenderedPlaylists> texts, std::shared_ptr<FollowingNodes> audience = nullptr, std::shared_ptr<SnapshotHold> gate = nullptr);
+  MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at,
+                base::Counter renders, std::shared_ptr<RenderedPlaylists> texts,
+                std::shared_ptr<FollowingNodes> audience = nullptr, std::shared_ptr<SnapshotHold> gate = nullptr);
   ~MediaSnapshot() override;
 
   bool is_multivariant() const override { return false; }
@@ -51,14 +52,14 @@ class MediaSnapshot final : public SourceSnapshot {
   base::WallTime confirmed_at_;
   mutable base::Counter renders_;
   std::shared_ptr<RenderedPlaylists> texts_;
-  std::uint64_t owner_;          // there
+  std::uint64_t owner_;  // there
   std::shared_ptr<FollowingNodes> audience_;
   std::shared_ptr<SnapshotHold> gate_;
 };
 
 /// What a source that has no multivariant playlist is announced as. Numbers that are not known are 0.
 struct OnlyVariant {
-  std::int64_t bandwidth_bps = 0;          // always known
+  std::int64_t bandwidth_bps = 0;  // always known
   std::int64_t average_bandwidth_bps = 0;
   hls::MediaFacts media = {};
 };
@@ -80,7 +81,7 @@ class MultivariantSnapshot final : public SourceSnapshot {
   std::string text_for_bare_url(std::string_view token) const override;
 
  private:
-  std::vector<std::string> pieces_;   // of the text, cut before each reference into the session
+  std::vector<std::string> pieces_;  // of the text, cut before each reference into the session
   base::WallTime confirmed_at_;
   std::shared_ptr<const Rendered> rendered_;
 };

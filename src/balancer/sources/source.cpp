@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestInterval{100};
 constexpr milliseconds kLongestInterval{10'000};
-constexpr milliseconds kRetryAfter{1'000};            // the longest wait between two tries of a failing source
+constexpr milliseconds kRetryAfter{1'000};  // the longest wait between two tries of a failing source
 constexpr milliseconds kFirstRetryAfter{250};
 constexpr auto kForever = base::SteadyTime::max();
 
@@ -22,9 +22,7 @@ base::SteadyTime after(base::SteadyTime t, Duration d) {
 
 }  // namespace
 
-bool SourceFacts::contains(const BlockingReload& want) const {
-  return ended || want.is_in(end_msn, trailing_parts);
-}
+bool SourceFacts::contains(const BlockingReload& want) const { return ended || want.is_in(end_msn, trailing_parts); }
 
 Source::Source(Environment& world, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
     : world_(world), slot_(std::move(slot)), settings_(settings) {}
@@ -37,7 +35,7 @@ milliseconds Source::interval() const {
     const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kRetryAfter;
     return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kRetryAfter);
   }
-  if (!now_.snapshot) return kRetryAfter;   // what came is not shown yet
+  if (!now_.snapshot) return kRetryAfter;  // what came is not shown yet
   if (facts.is_multivariant) return settings_.multivariant_age;
   if (facts.ended) return kLongestInterval;
   const bool by_parts = facts.part_target.count() > 0 && facts.can_block_reload;
@@ -50,17 +48,22 @@ milliseconds Source::idle_bound() const {
 }
 
 bool Source::is_wanted() const {
-  return !waiters_.empty() || slot_->last_asked() >= fetch_started_ || world_.now() - slot_->last_asked() <= idle_bound();
+  return !waiters_.empty() || slot_->last_asked() >= fetch_started_ ||
+         world_.now() - slot_->last_asked() <= idle_bound();
 }
 
 void Source::ask(Waiter waiter) {
   const auto now = world_.now();
-  if (is_closed_) return waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the source is closed", true));
+  if (is_closed_)
+    return waiter.deliver(
+        base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the source is closed", true));
   if (is_draining_) waiter.want.reset();
   const bool is_good = now_.snapshot && now < now_.good_until;
-  if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_) return waiter.deliver(tl::unexpected(*now_.error));
-  if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want) return waiter.deliver(PlaylistAnswer{now_.snapshot, true, false});
-  if (waiter.want && !now_.snapshot) waiter.want.reset();   // its first playlist, whatever it holds
+  if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_)
+    return waiter.deliver(tl::unexpected(*now_.error));
+  if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want)
+    return waiter.deliver(PlaylistAnswer{now_.snapshot, true, false});
+  if (waiter.want && !now_.snapshot) waiter.want.reset();  // its first playlist, whatever it holds
   waiters_.push_back(std::move(waiter));
   wake();
   tick();
@@ -105,18 +108,20 @@ void Source::start_fetch() {
 }
 
 void Source::on_answer(base::Result<net::WholeAnswer> answer) {
-  const auto finished = std::move(fetch_);   // may be destroyed inside its own callback
+  const auto finished = std::move(fetch_);  // may be destroyed inside its own callback
   if (!answer) return fail(std::move(answer.error()));
   const auto status = answer->head.status;
   if (status == 304 && now_.snapshot) return confirm("unchanged");
   if (status != 200) {
     const bool is_broken = status < 400;
-    return fail({is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true, fmt::format("the origin answers {}", status)});
+    return fail({is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true,
+                 fmt::format("the origin answers {}", status)});
   }
   http::Headers validators;
   if (const auto etag = answer->head.headers.first("ETag")) validators.add("If-None-Match", *etag);
   if (const auto modified = answer->head.headers.first("Last-Modified")) validators.add("If-Modified-Since", *modified);
-  world_.read(std::move(*answer), [this, validators = std::move(validators), alive = std::weak_ptr<int>(alive_)](base::Result<Reading> reading) {
+  world_.read(std::move(*answer), [this, validators = std::move(validators),
+                                   alive = std::weak_ptr<int>(alive_)](base::Result<Reading> reading) {
     if (!alive.expired()) on_read(std::move(reading), validators);
   });
 }
@@ -144,7 +149,8 @@ void Source::confirm(std::string_view word) {
   world_.on_refreshed(word);
   const auto& facts = now_.facts;
   const auto unchanged = std::chrono::duration_cast<milliseconds>(now - changed_);
-  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_told_ && unchanged > facts.target_duration * 5 / 2) {
+  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_told_ &&
+      unchanged > facts.target_duration * 5 / 2) {
     stall_told_ = true;
     world_.on_stalled(unchanged);
   }
@@ -165,9 +171,12 @@ void Source::fail(base::Error error) {
   publish();
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
-    if (waiter.want && is_good) waiters_.push_back(std::move(waiter));  // the origin has until the deadline
-    else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
-    else waiter.deliver(tl::unexpected(*now_.error));
+    if (waiter.want && is_good)
+      waiters_.push_back(std::move(waiter));  // the origin has until the deadline
+    else if (is_good)
+      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else
+      waiter.deliver(tl::unexpected(*now_.error));
   }
   plan();
 }
@@ -180,9 +189,11 @@ void Source::publish() {
     now_.usable_until = after(now_.confirmed, 3 * age);
     now_.good_until = kForever;
   } else {
-    now_.good_until = facts.ended ? kForever : after(now_.confirmed, std::max(world_.stale_time(), facts.target_duration * 3 / 2));
-    now_.fresh_until = now_.usable_until = is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
-    if (!is_awake_) now_.fresh_until = base::SteadyTime::min();         // an answer from memory wakes the source
+    now_.good_until =
+        facts.ended ? kForever : after(now_.confirmed, std::max(world_.stale_time(), facts.target_duration * 3 / 2));
+    now_.fresh_until = now_.usable_until =
+        is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
+    if (!is_awake_) now_.fresh_until = base::SteadyTime::min();  // an answer from memory wakes the source
   }
   slot_->state.publish(std::make_shared<const SourceState>(now_));
 }
@@ -194,8 +205,10 @@ void Source::answer_waiters() {
   const bool is_current = now <= now_.usable_until && !now_.is_failing;
   for (auto& waiter : take_waiters()) {
     const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
-    if (is_current && is_there) waiter.deliver(PlaylistAnswer{now_.snapshot, false, true, waiter.want});
-    else waiters_.push_back(std::move(waiter));
+    if (is_current && is_there)
+      waiter.deliver(PlaylistAnswer{now_.snapshot, false, true, waiter.want});
+    else
+      waiters_.push_back(std::move(waiter));
   }
 }
 
@@ -203,11 +216,18 @@ void Source::expire_waiters() {
   const auto now = world_.now();
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
-    if (now < waiter.deadline) waiters_.push_back(std::move(waiter));
-    else if (is_good && now_.is_failing) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
-    else if (waiter.want) waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the awaited segment did not come in time", true));
-    else if (is_good) waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
-    else waiter.deliver(base::failure(base::ErrorKind::timeout, base::Fault::origin, "the origin did not answer in time", true));
+    if (now < waiter.deadline)
+      waiters_.push_back(std::move(waiter));
+    else if (is_good && now_.is_failing)
+      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else if (waiter.want)
+      waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin,
+                                   "the awaited segment did not come in time", true));
+    else if (is_good)
+      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+    else
+      waiter.deliver(
+          base::failure(base::ErrorKind::timeout, base::Fault::origin, "the origin did not answer in time", true));
   }
 }
 

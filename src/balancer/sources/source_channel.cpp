@@ -10,10 +10,14 @@ namespace {
 
 constexpr std::size_t kEpochCharacters = 8;
 constexpr std::chrono::seconds kSweepPeriod{10};
-constexpr std::string_view kChildrenMark = "\x01";   // before the key of the playlist whose children's names are saved; no path begins with it
-constexpr std::chrono::seconds kFreshEnough{2};   // an unknown path does not fetch the multivariant playlist again so soon
+constexpr std::string_view kChildrenMark =
+    "\x01";  // before the key of the playlist whose children's names are saved; no path begins with it
+constexpr std::chrono::seconds kFreshEnough{
+    2};  // an unknown path does not fetch the multivariant playlist again so soon
 
-base::Error unknown_playlist() { return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"}; }
+base::Error unknown_playlist() {
+  return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"};
+}
 
 bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }
 
@@ -24,20 +28,28 @@ std::string playlist_key(std::string_view path, std::string_view query) {
 }
 
 std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
-  constexpr std::int64_t kBeforehandSeconds = 60;   // nodes are told before a link's time is over
+  constexpr std::int64_t kBeforehandSeconds = 60;  // nodes are told before a link's time is over
   auto oldest = holds.oldest(now).value_or(kNoLink);
   const auto known = playlists.get();
   for (const auto& [key, playlist] : *known) {
     const auto from = playlist->oldest_link.load(std::memory_order_relaxed);
-    if (from < oldest && now - playlist->last_asked() < std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)}) oldest = from;
+    if (from < oldest &&
+        now - playlist->last_asked() < std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)})
+      oldest = from;
   }
   if (oldest >= base::unix_seconds(wall) + kBeforehandSeconds) return std::nullopt;
   return std::max<std::int64_t>(0, oldest - link_lifetime_s);
 }
 
-SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store, const SourceSettings& settings,
-                             std::shared_ptr<ChannelSlot> slot, NodePushHandler* news)
-    : services_(services), worker_(worker), store_(store), settings_(settings), slot_(std::move(slot)), news_(news), metrics_(services.metrics, slot_->label),
+SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store,
+                             const SourceSettings& settings, std::shared_ptr<ChannelSlot> slot, NodePushHandler* news)
+    : services_(services),
+      worker_(worker),
+      store_(store),
+      settings_(settings),
+      slot_(std::move(slot)),
+      news_(news),
+      metrics_(services.metrics, slot_->label),
       timeline_([] { return base::random_id(kEpochCharacters); }) {}
 
 SourceChannel::~SourceChannel() = default;
@@ -48,8 +60,10 @@ void SourceChannel::load(const TimelineRecords& records) {
   for (const auto& [key, record] : records)
     if (key.empty()) timeline_.load_channel(record, now, wall);
   for (const auto& [key, record] : records) {
-    if (key.starts_with(kChildrenMark)) saved_children_[key.substr(kChildrenMark.size())] = record;
-    else if (!key.empty()) timeline_.load_track(key, record, now, wall);
+    if (key.starts_with(kChildrenMark))
+      saved_children_[key.substr(kChildrenMark.size())] = record;
+    else if (!key.empty())
+      timeline_.load_track(key, record, now, wall);
   }
   saved_epoch_ = timeline_.current().epoch;
 }
@@ -58,10 +72,11 @@ TimelineRecords SourceChannel::leave() {
   const auto now = services_.clock.steady_now();
   const auto wall = services_.clock.wall_now();
   TimelineRecords records;
-  if (timeline_.current().epoch.empty()) return records;   // nothing was listed
+  if (timeline_.current().epoch.empty()) return records;  // nothing was listed
   for (const auto& track : timeline_.tracks()) records[track] = timeline_.save_track(track, now, wall);
   for (const auto& [key, record] : saved_children_) records[std::string(kChildrenMark) + key] = record;
-  if (const auto root = playlists_.find(kIndexPath); root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
+  if (const auto root = playlists_.find(kIndexPath);
+      root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
     records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
   records[""] = timeline_.save_channel(now, wall);
   if (!is_generation_saved()) store_.put(kTimelinesTable, config_.id + "\n", records[""]);
@@ -69,14 +84,16 @@ TimelineRecords SourceChannel::leave() {
 }
 
 void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<const base::KeyRing> keys) {
-  const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins && config.backup_origins == config_.backup_origins;
+  const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins &&
+                           config.backup_origins == config_.backup_origins;
   const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;
   if (serves_documents != making_.serves_documents)
     for (auto& [key, entry] : playlists_) feed_of(entry).make_links_anew();
   config_ = config;
   making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
   making_.origins.backups = config.backup_origins;
-  if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source) source_origins_ = SourceOrigins(1 + config.backup_origins.size());
+  if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source)
+    source_origins_ = SourceOrigins(1 + config.backup_origins.size());
   if (!same_source) logged_flaws_.clear();
   slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
   if (!slot_->is_loaded) hold_links_of_former_process();
@@ -86,7 +103,8 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 /// How many viewers still use what a former process had listed, nobody knows: as if all had loaded it just now.
 void SourceChannel::hold_links_of_former_process() {
   for (const auto& track : timeline_.tracks())
-    if (const auto links = timeline_.links(track)) slot_->holds.keep(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
+    if (const auto links = timeline_.links(track))
+      slot_->holds.keep(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
   slot_->is_loaded = true;
 }
 
@@ -139,10 +157,13 @@ void SourceChannel::recognise(const std::string& namer, Entry& entry, std::vecto
   std::vector<std::string> origin_keys;
   for (const auto& playlist : named) origin_keys.push_back(playlist_key(playlist.path, playlist.query));
   if (entry.children.recognise(named) && namer == kIndexPath)
-    store_.put(kTimelinesTable, config_.id + "\n" + std::string(kChildrenMark) + namer, entry.children.save(config_.source));
+    store_.put(kTimelinesTable, config_.id + "\n" + std::string(kChildrenMark) + namer,
+               entry.children.save(config_.source));
   if (namer == kIndexPath) reported_.clear();
   for (std::size_t i = 0; i < named.size(); ++i)
-    if (const auto key = playlist_key(named[i].path, named[i].query); key != origin_keys[i] && reported_.size() < kMaxPlaylists) reported_[origin_keys[i]] = key;
+    if (const auto key = playlist_key(named[i].path, named[i].query);
+        key != origin_keys[i] && reported_.size() < kMaxPlaylists)
+      reported_[origin_keys[i]] = key;
 }
 
 /// A report names a sibling, or its own playlist, as the origin does.
@@ -151,7 +172,8 @@ void SourceChannel::recognise_report(const Entry& namer, NamedPlaylist& report) 
     const auto mark = known->second.find('?');
     report.path = known->second.substr(0, mark);
     report.query = mark == std::string::npos ? "" : known->second.substr(mark + 1);
-  } else if (const auto own = http::parse_uri(namer.identity.url); own && own->origin() == report.uri.origin() && own->path == report.uri.path) {
+  } else if (const auto own = http::parse_uri(namer.identity.url);
+             own && own->origin() == report.uri.origin() && own->path == report.uri.path) {
     report.path = namer.identity.path;
     report.query = namer.identity.query;
   }
@@ -167,7 +189,7 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   if (is_multivariant) recognise(namer, from->second, named);
   // A source without a multivariant playlist has siblings that only reports name.
   const bool reports_name = namer == kOnlyMediaPath;
-  std::map<std::string, std::int64_t> bandwidths;   // a playlist of several variants has the largest one
+  std::map<std::string, std::int64_t> bandwidths;  // a playlist of several variants has the largest one
   std::vector<std::string> names;
   for (auto& playlist : named) {
     const bool is_report = playlist.kind == hls::UriKind::rendition_report;
@@ -179,10 +201,13 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   }
   from->second.names = std::move(names);
   // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
-  const auto may_name = [&](const NamedPlaylist& playlist) { return playlist.kind != hls::UriKind::rendition_report || reports_name; };
+  const auto may_name = [&](const NamedPlaylist& playlist) {
+    return playlist.kind != hls::UriKind::rendition_report || reports_name;
+  };
   std::set<std::string> fresh;
   for (const auto& playlist : named)
-    if (const auto key = playlist_key(playlist.path, playlist.query); may_name(playlist) && playlists_.count(key) == 0) fresh.insert(key);
+    if (const auto key = playlist_key(playlist.path, playlist.query); may_name(playlist) && playlists_.count(key) == 0)
+      fresh.insert(key);
   auto room = make_room(fresh.size());
   bool changed = false;
   for (auto& playlist : named) {
@@ -198,7 +223,8 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
     }
     if (!may_name(playlist) || room == 0) continue;
     --room;
-    add(key, {playlist.path, playlist.query, playlist.uri.text(), leads_to_multivariant(playlist.kind), true, depth, variables, bandwidths[key]});
+    add(key, {playlist.path, playlist.query, playlist.uri.text(), leads_to_multivariant(playlist.kind), true, depth,
+              variables, bandwidths[key]});
     changed = true;
   }
   const auto before = playlists_.size();
@@ -206,7 +232,8 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   if (changed || playlists_.size() != before) publish();
 }
 
-void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps) {
+void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables,
+                                    std::int64_t bandwidth_bps) {
   const std::string key(kOnlyMediaPath);
   const bool is_new = !playlists_.count(key);
   add(key, {key, "", config_.source, false, true, 1, variables, std::max(config_.bandwidth_bps, bandwidth_bps)});
@@ -215,7 +242,7 @@ void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std
 }
 
 void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
-  constexpr int kDepth = 2;   // as if a media playlist named them
+  constexpr int kDepth = 2;  // as if a media playlist named them
   const auto now = services_.clock.steady_now();
   std::set<std::string> fresh;
   for (const auto& asset : assets)
@@ -236,7 +263,8 @@ void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
     found->second.asset_until = now + kAssetNamedFor;
   }
   for (; assets_.size() > kMaxAssetPlaylists; assets_.pop_front())
-    if (const auto first = playlists_.find(assets_.front()); first != playlists_.end()) first->second.asset_until.reset();
+    if (const auto first = playlists_.find(assets_.front()); first != playlists_.end())
+      first->second.asset_until.reset();
   if (changed) publish();
 }
 
@@ -267,7 +295,7 @@ std::size_t SourceChannel::make_room(std::size_t wanted) {
   }
   note_named();
   const auto now = services_.clock.steady_now();
-  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;   // the one that was asked for last at the end
+  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;  // the one that was asked for last at the end
   for (const auto& [key, entry] : playlists_)
     if (entry.last_named != now) unnamed.emplace_back(entry.feed->slot()->last_asked(), key);
   std::sort(unnamed.begin(), unnamed.end());
@@ -277,14 +305,18 @@ std::size_t SourceChannel::make_room(std::size_t wanted) {
   metrics_.playlists_left_out(unnamed.size() + wanted - granted);
   if (!refusal_told_)
     services_.log.warning("balancer", "too_many_playlists",
-                          {{"channel", config_.id}, {"known", playlists_.size()}, {"forgotten", unnamed.size()}, {"refused", wanted - granted}});
+                          {{"channel", config_.id},
+                           {"known", playlists_.size()},
+                           {"forgotten", unnamed.size()},
+                           {"refused", wanted - granted}});
   refusal_told_ = true;
   return granted;
 }
 
 /// What a playlist has listed is good for as long as those who loaded it last may use it.
 void SourceChannel::hold_links(const std::string& key, const Entry& entry) {
-  if (const auto links = timeline_.links(key)) slot_->holds.keep(links->oldest, entry.feed->slot()->last_asked() + links_used_for(links->span));
+  if (const auto links = timeline_.links(key))
+    slot_->holds.keep(links->oldest, entry.feed->slot()->last_asked() + links_used_for(links->span));
 }
 
 void SourceChannel::forget(const std::string& key) {
@@ -303,7 +335,8 @@ void SourceChannel::forget_old() {
   note_named();
   std::vector<std::string> old;
   for (const auto& [key, entry] : playlists_)
-    if (now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter) old.push_back(key);
+    if (now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter)
+      old.push_back(key);
   for (const auto& key : old) forget(key);
 }
 
@@ -321,18 +354,21 @@ void SourceChannel::publish() {
 }
 
 void SourceChannel::ask(const std::string& key, Source::Waiter waiter) {
-  if (const auto found = playlists_.find(key); found != playlists_.end()) return feed_of(found->second).source().ask(std::move(waiter));
+  if (const auto found = playlists_.find(key); found != playlists_.end())
+    return feed_of(found->second).source().ask(std::move(waiter));
   auto& root = *playlists_.find(kIndexPath)->second.feed;
   const auto state = root.slot()->state.get();
-  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough) return ask_closest(key, std::move(waiter));
+  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough)
+    return ask_closest(key, std::move(waiter));
   // After a restart a player asks for a playlist that only the multivariant one can vouch for.
   auto deadline = waiter.deadline;
   root.slot()->touch(services_.clock.steady_now());
-  root.source().ask({std::nullopt, deadline, [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
-    if (!answer) return waiter.deliver(std::move(answer));
-    if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
-    ask_closest(key, std::move(waiter));
-  }});
+  root.source().ask({std::nullopt, deadline,
+                     [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
+                       if (!answer) return waiter.deliver(std::move(answer));
+                       if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
+                       ask_closest(key, std::move(waiter));
+                     }});
 }
 
 void SourceChannel::ask_closest(const std::string& key, Source::Waiter waiter) {
@@ -362,12 +398,14 @@ const std::string& SourceChannel::epoch() {
 }
 
 void SourceChannel::save_track(const std::string& track) {
-  store_.put(kTimelinesTable, config_.id + "\n" + track, timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.put(kTimelinesTable, config_.id + "\n" + track,
+             timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
 }
 
 void SourceChannel::forget_track(const std::string& track) {
   timeline_.forget(track);
-  store_.put(kTimelinesTable, config_.id + "\n", timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.put(kTimelinesTable, config_.id + "\n",
+             timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
   store_.erase(kTimelinesTable, config_.id + "\n" + track);
 }
 
@@ -383,18 +421,24 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
     saved_epoch_ = epoch;
     on_saved();
   };
-  store_.put(kTimelinesTable, config_.id + "\n", std::move(record), [&loop, &log, finish, channel = config_.id](base::Status status) {
-    // WHY: viewers are served all the same; only a restart of this process would then change the links that are listed.
-    if (!status) log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
-    loop.post(finish);
-  });
+  store_.put(kTimelinesTable, config_.id + "\n", std::move(record),
+             [&loop, &log, finish, channel = config_.id](base::Status status) {
+               // WHY: viewers are served all the same; only a restart of this process would then change the links that
+               // are listed.
+               if (!status)
+                 log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
+               loop.post(finish);
+             });
 }
 
 void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::string_view why) {
   const auto& url = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
-  const auto name = std::string_view(url).substr(0, url.find('?'));   // the query may hold what the origin lets its clients in by
-  if (is_well) services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
-  else services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
+  const auto name =
+      std::string_view(url).substr(0, url.find('?'));  // the query may hold what the origin lets its clients in by
+  if (is_well)
+    services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
+  else
+    services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
   if (!is_well) metrics_.origin_left();
 }
 
@@ -403,13 +447,17 @@ void SourceChannel::on_flaws(std::string_view path, const std::vector<hls::Found
     metrics_.flawed(hls::to_string(found.flaw), found.count);
     if (!logged_flaws_.insert(found.flaw).second) continue;
     services_.log.warning("balancer", "source_playlist_flawed",
-                          {{"channel", config_.id}, {"path", path}, {"flaw", hls::to_string(found.flaw)}, {"line", std::int64_t{found.line} + 1},
+                          {{"channel", config_.id},
+                           {"path", path},
+                           {"flaw", hls::to_string(found.flaw)},
+                           {"line", std::int64_t{found.line} + 1},
                            {"count", std::int64_t{found.count}}});
   }
 }
 
 void SourceChannel::on_restarted(std::string_view path) {
-  services_.log.warning("balancer", "source_restarted", {{"channel", config_.id}, {"path", path}, {"epoch", timeline_.current().epoch}});
+  services_.log.warning("balancer", "source_restarted",
+                        {{"channel", config_.id}, {"path", path}, {"epoch", timeline_.current().epoch}});
 }
 
 }  // namespace tribune::balancer

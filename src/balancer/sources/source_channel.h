@@ -7,7 +7,8 @@
 //   asked       a viewer wants it: its feed wakes                                               (ask)
 //   forgotten   neither named nor asked for kForgetAfter, or sooner when kMaxPlaylists stand    (name_playlists)
 //   refused     kMaxPlaylists stand, and all of them are named: a counter and a line in the log (name_playlists)
-// Nothing else at the origin can be asked for. A playlist whose URI changes with every response is one playlist (child_names.h).
+// Nothing else at the origin can be asked for. A playlist whose URI changes with every response is one playlist
+// (child_names.h).
 
 #include <atomic>
 #include <deque>
@@ -35,9 +36,9 @@
 namespace tribune::balancer {
 
 inline constexpr std::chrono::minutes kForgetAfter{10};
-inline constexpr std::size_t kMaxPlaylists = 4'000;   // of one channel
+inline constexpr std::size_t kMaxPlaylists = 4'000;  // of one channel
 inline constexpr std::chrono::hours kAssetNamedFor{1};
-inline constexpr std::size_t kMaxAssetPlaylists = 200;   // named by lists; those named first give way
+inline constexpr std::size_t kMaxAssetPlaylists = 200;  // named by lists; those named first give way
 
 /// The playlists that may be asked for, by path, and by "path?query" where the origin needs the query. Immutable.
 using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
@@ -45,15 +46,15 @@ using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::l
 /// What any worker sees of a channel. Any thread.
 struct ChannelSlot {
   std::string id;
-  std::string label = {};     // in the metrics; several channels may share one
+  std::string label = {};  // in the metrics; several channels may share one
   std::size_t worker = 0;
   base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
   LinkHolds holds;
   std::atomic<std::int64_t> link_lifetime_s{0};
-  std::atomic<bool> is_loaded{false};    // what a former process had listed is among the holds
+  std::atomic<bool> is_loaded{false};  // what a former process had listed is among the holds
 
-  /// Links that expire at that time, in unix seconds, or later are accepted although their time is over; nothing while all that a viewer may use are
-  /// young. What left a playlist is accepted for at least a link's lifetime more.
+  /// Links that expire at that time, in unix seconds, or later are accepted although their time is over; nothing while
+  /// all that a viewer may use are young. What left a playlist is accepted for at least a link's lifetime more.
   std::optional<std::int64_t> listed_from(base::SteadyTime now, base::WallTime wall);
 };
 
@@ -66,7 +67,8 @@ using TimelineRecords = std::map<std::string, std::string>;
 /// Owned by one worker.
 class SourceChannel {
  public:
-  SourceChannel(runtime::Services&, runtime::Worker&, store::Store&, const SourceSettings&, std::shared_ptr<ChannelSlot>, NodePushHandler* = nullptr);
+  SourceChannel(runtime::Services&, runtime::Worker&, store::Store&, const SourceSettings&,
+                std::shared_ptr<ChannelSlot>, NodePushHandler* = nullptr);
   ~SourceChannel();
 
   /// Once, before the first configure().
@@ -99,12 +101,15 @@ class SourceChannel {
   /// The epoch of what was listed last, or that of the first generation to come.
   const std::string& epoch();
   /// What the playlist of that key names; each gets the path and query under which viewers know it.
-  void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth, const std::vector<std::pair<std::string, std::string>>& variables);
+  void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth,
+                      const std::vector<std::pair<std::string, std::string>>& variables);
   void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps);
   /// What an asset list names: whoever was given it may ask for the playlists for a while.
   void name_assets(const std::vector<NamedPlaylist>&);
   /// Viewers may use what a text listed for so long after they loaded it.
-  std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const { return span + config_.link_lifetime; }
+  std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const {
+    return span + config_.link_lifetime;
+  }
   LinkHolds& holds() { return slot_->holds; }
   void save_track(const std::string& track);
   void forget_track(const std::string& track);
@@ -121,8 +126,8 @@ class SourceChannel {
     std::unique_ptr<PlaylistRefresher> feed;
     base::SteadyTime last_named{};
     std::optional<base::SteadyTime> asset_until = {};
-    std::vector<std::string> names;        // the playlists that it names, as it was read last
-    ChildNames children;                   // of a multivariant playlist
+    std::vector<std::string> names;  // the playlists that it names, as it was read last
+    ChildNames children;             // of a multivariant playlist
   };
   PlaylistRefresher& feed_of(Entry&);
   Entry& add(const std::string& key, FeedIdentity);
@@ -154,13 +159,14 @@ class SourceChannel {
   std::string saved_epoch_;
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
-  std::map<std::string, std::string, std::less<>> reported_;   // the origin's names of this reading's playlists: those that viewers know
-  std::deque<std::string> assets_;                             // keys of what asset lists named, the first one first
-  std::map<std::string, std::string> saved_children_;          // records of a former process, by the key of the playlist
+  std::map<std::string, std::string, std::less<>>
+      reported_;                    // the origin's names of this reading's playlists: those that viewers know
+  std::deque<std::string> assets_;  // keys of what asset lists named, the first one first
+  std::map<std::string, std::string> saved_children_;  // records of a former process, by the key of the playlist
   base::SteadyTime next_sweep_{};
   bool refusal_told_ = false;
   ChannelDocuments documents_{*this};
-  std::vector<std::unique_ptr<PlaylistRefresher>> discarded_;   // until the loop comes round
+  std::vector<std::unique_ptr<PlaylistRefresher>> discarded_;  // until the loop comes round
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

@@ -14,7 +14,9 @@ namespace {
 
 using hls::UriKind;
 
-bool goes_to_node(UriKind kind) { return kind == UriKind::segment || kind == UriKind::part || kind == UriKind::preload_hint; }
+bool goes_to_node(UriKind kind) {
+  return kind == UriKind::segment || kind == UriKind::part || kind == UriKind::preload_hint;
+}
 bool is_signed(UriKind kind) {
   return goes_to_node(kind) || kind == UriKind::map || kind == UriKind::key || kind == UriKind::session_key;
 }
@@ -32,7 +34,8 @@ std::string_view suffix_of(std::string_view uri) {
   const auto dot = uri.find_last_of("./");
   if (dot == std::string_view::npos || uri[dot] != '.' || uri.size() - dot > kLongest) return {};
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return std::all_of(uri.begin() + static_cast<std::ptrdiff_t>(dot) + 1, uri.end(), is_plain) ? uri.substr(dot) : std::string_view{};
+  return std::all_of(uri.begin() + static_cast<std::ptrdiff_t>(dot) + 1, uri.end(), is_plain) ? uri.substr(dot)
+                                                                                              : std::string_view{};
 }
 
 // What the tag of a playlist's URI says beside it.
@@ -47,7 +50,7 @@ std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& us
     text = playlist.lines[use.line].text;
     text.erase(use.begin, use.length);
   }
-  std::uint64_t hash = 14695981039346656037ull;   // FNV-1a: the same in every process, for it is saved
+  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a: the same in every process, for it is saved
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
 }
@@ -58,22 +61,27 @@ std::optional<DocumentKind> document_of(const hls::Playlist& playlist, const hls
   if (use.kind != UriKind::session_data) return std::nullopt;
   const auto line = playlist.lines[use.line].text;
   std::vector<hls::Attribute> attributes;
-  const auto* format = hls::read_attributes(line, line.find(':') + 1, attributes) ? nullptr : hls::find(attributes, "FORMAT");
+  const auto* format =
+      hls::read_attributes(line, line.find(':') + 1, attributes) ? nullptr : hls::find(attributes, "FORMAT");
   return format && format->value == "RAW" ? DocumentKind::raw : DocumentKind::json;
 }
 
 // Without its query, which may be a secret.
-tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view why, base::ErrorKind kind = base::ErrorKind::invalid_input) {
+tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view why,
+                                     base::ErrorKind kind = base::ErrorKind::invalid_input) {
   constexpr std::size_t kShown = 200;
   const auto uri = std::string_view(use.uri).substr(0, std::min(use.uri.find('?'), kShown));
   return base::failure(kind, base::Fault::origin, fmt::format("line {}: \"{}\": {}", use.line + 1, uri, why), true);
 }
 
-tl::unexpected<base::Error> foreign(const hls::UriUse& use) { return unusable(use, "lies at none of the channel's origins"); }
+tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
+  return unusable(use, "lies at none of the channel's origins");
+}
 
 }  // namespace
 
-base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins, const http::Uri& base, const hls::Limits& limits) {
+base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins,
+                                const http::Uri& base, const hls::Limits& limits) {
   for (const auto& use : playlist.uris) {
     if (!must_be_known(use.kind)) continue;
     const auto uri = http::resolve_as_written(base, use.uri, limits.max_uri_bytes);
@@ -102,20 +110,27 @@ struct SourceLinks::Work {
   std::int64_t expiry(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->expiry(place.track, use.msn) : place.expires;
   }
-  std::int64_t pace(const hls::UriUse& use) const { return place.timeline ? place.timeline->pace_kbps(place.track, use.msn) : 0; }
+  std::int64_t pace(const hls::UriUse& use) const {
+    return place.timeline ? place.timeline->pace_kbps(place.track, use.msn) : 0;
+  }
   const std::string& epoch(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
   }
-  // A segment or part is known by its number and the expiry that was fixed with it, other things by their URI and by what their link says. A hint is a
-  // guess: it is known by its URI too, and becomes the part's link only when the part has that URI. A gap is known apart from what fills it later.
+  // A segment or part is known by its number and the expiry that was fixed with it, other things by their URI and by
+  // what their link says. A hint is a guess: it is known by its URI too, and becomes the part's link only when the part
+  // has that URI. A gap is known apart from what fills it later.
   std::string key_of(const hls::UriUse& use) const {
     if (use.kind == UriKind::preload_hint) return hint_key(use);
     if (use.kind == UriKind::segment) return fmt::format("s {} {} {}", use.generation, use.msn, expiry(use));
     if (goes_to_node(use.kind)) return fmt::format("p {} {} {} {}", use.generation, use.msn, use.part, expiry(use));
-    if (const auto document = document_of(playlist, use)) return fmt::format("d {} {} {} {}", making.serves_documents, to_string(*document), use.generation, use.uri);
-    return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri) : fmt::format("o {} {}", use.generation, use.uri);
+    if (const auto document = document_of(playlist, use))
+      return fmt::format("d {} {} {} {}", making.serves_documents, to_string(*document), use.generation, use.uri);
+    return is_signed(use.kind) ? fmt::format("o {} {} {} {}", use.generation, expiry(use), pace(use), use.uri)
+                               : fmt::format("o {} {}", use.generation, use.uri);
   }
-  std::string hint_key(const hls::UriUse& use) const { return fmt::format("h {} {} {} {} {}", use.generation, use.msn, use.part, expiry(use), use.uri); }
+  std::string hint_key(const hls::UriUse& use) const {
+    return fmt::format("h {} {} {} {} {}", use.generation, use.msn, use.part, expiry(use), use.uri);
+  }
 
   SourceLinkPtr remembered(const std::string& key) const {
     if (const auto found = listed.find(key); found != listed.end()) return found->second;
@@ -126,7 +141,8 @@ struct SourceLinks::Work {
   base::Status add(const hls::UriUse& use) {
     auto key = key_of(use);
     // Playlists are named again with every refresh, so that they stay known.
-    const bool is_renewed = playlist.multivariant && document_of(playlist, use);   // with another key, long before the old one ends
+    const bool is_renewed =
+        playlist.multivariant && document_of(playlist, use);  // with another key, long before the old one ends
     if (!hls::leads_to_playlist(use.kind) && !is_renewed) {
       if (auto link = remembered(key)) return keep(key, std::move(link));
       const bool is_gap = playlist.is_gap(use);
@@ -144,7 +160,9 @@ struct SourceLinks::Work {
     constexpr std::uint64_t kNodeUrl = 128;
     if (link) bytes += std::max<std::uint64_t>(link->reference.size(), link->target.size() + kNodeUrl);
     if (bytes > place.limits.max_rewritten_bytes)
-      return base::failure(base::ErrorKind::too_large, base::Fault::origin, fmt::format("more than {} bytes with the links of viewers", place.limits.max_rewritten_bytes), true);
+      return base::failure(
+          base::ErrorKind::too_large, base::Fault::origin,
+          fmt::format("more than {} bytes with the links of viewers", place.limits.max_rewritten_bytes), true);
     out.push_back(link);
     listed.emplace(key, std::move(link));
     return {};
@@ -158,7 +176,8 @@ struct SourceLinks::Work {
       return SourceLinkPtr{};
     }
     const auto uri = http::resolve_as_written(book.base_of(use, place), use.uri, place.limits.max_uri_bytes);
-    if (!uri && (must_be_known(use.kind) || uri.error().kind == base::ErrorKind::too_large)) return unusable(use, uri.error().text, uri.error().kind);
+    if (!uri && (must_be_known(use.kind) || uri.error().kind == base::ErrorKind::too_large))
+      return unusable(use, uri.error().text, uri.error().kind);
     if (!uri) return SourceLinkPtr{};
     const auto origin = contracts::to_origin_path(making.origins, *uri);
     if (!origin || origin->path.empty()) {
@@ -167,11 +186,14 @@ struct SourceLinks::Work {
     }
     if (hls::leads_to_playlist(use.kind)) return playlist_link(use);
     if (is_signed(use.kind)) return signed_link(use, *origin);
-    if (const auto document = document_of(playlist, use); document && making.serves_documents) return document_link({*document, *origin}, use);
+    if (const auto document = document_of(playlist, use); document && making.serves_documents)
+      return document_link({*document, *origin}, use);
     return absolute(*uri);
   }
 
-  SourceLinkPtr absolute(const http::Uri& uri) const { return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false, false}); }
+  SourceLinkPtr absolute(const http::Uri& uri) const {
+    return std::make_shared<const SourceLink>(SourceLink{uri.text(), "", false, false});
+  }
 
   SourceLinkPtr gap_link(const hls::UriUse& use) const {
     const auto part = use.part < 0 ? std::string() : fmt::format("-{}", use.part);
@@ -192,18 +214,22 @@ struct SourceLinks::Work {
   base::Result<SourceLinkPtr> document_link(const DocumentName& name, const hls::UriUse& use) const {
     const auto target = signed_document(*making.keys, making.channel, name, place.now);
     if (target.empty())
-      return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));
+      return base::failure(base::ErrorKind::internal, base::Fault::tribune,
+                           fmt::format("no link can be signed for \"{}\"", use.uri));
     const auto mark = target.find('?');
-    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, target.substr(0, mark)) + target.substr(mark), "", false, true});
+    return std::make_shared<const SourceLink>(
+        SourceLink{reference_between(place.path, target.substr(0, mark)) + target.substr(mark), "", false, true});
   }
 
   base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {
     const contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use), pace(use)};
     const auto query = contracts::signed_query(*making.keys, link, place.now);
     if (query.empty())
-      return base::failure(base::ErrorKind::internal, base::Fault::tribune, fmt::format("no link can be signed for \"{}\"", use.uri));
-    return std::make_shared<const SourceLink>(
-        SourceLink{reference_between(place.path, origin.path) + "?" + query, contracts::media_target(link, query), goes_to_node(use.kind), true});
+      return base::failure(base::ErrorKind::internal, base::Fault::tribune,
+                           fmt::format("no link can be signed for \"{}\"", use.uri));
+    return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, origin.path) + "?" + query,
+                                                         contracts::media_target(link, query), goes_to_node(use.kind),
+                                                         true});
   }
 };
 
@@ -219,7 +245,8 @@ const http::Uri& SourceLinks::base_of(const hls::UriUse& use, const LinkPlace& p
   return base == bases_.end() ? place.base : base->second;
 }
 
-std::vector<NamedPlaylist> SourceLinks::named(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place) {
+std::vector<NamedPlaylist> SourceLinks::named(const hls::Playlist& playlist, const LinkMaking& making,
+                                              const LinkPlace& place) {
   note_base(playlist, place);
   std::vector<NamedPlaylist> named;
   for (std::size_t i = 0; i < playlist.uris.size(); ++i) {
@@ -234,7 +261,8 @@ std::vector<NamedPlaylist> SourceLinks::named(const hls::Playlist& playlist, con
   return named;
 }
 
-base::Result<std::vector<SourceLinkPtr>> SourceLinks::link(const hls::Playlist& playlist, const LinkMaking& making, const LinkPlace& place,
+base::Result<std::vector<SourceLinkPtr>> SourceLinks::link(const hls::Playlist& playlist, const LinkMaking& making,
+                                                           const LinkPlace& place,
                                                            const std::vector<NamedPlaylist>& named) {
   note_base(playlist, place);
   Work work{playlist, making, place, named, *this};

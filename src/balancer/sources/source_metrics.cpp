@@ -3,37 +3,52 @@
 namespace tribune::balancer {
 
 SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
-    : renders(metrics.counter("tribune_balancer_playlist_renders_total", "Media playlists rendered: once for each refresh and list of pins.",
+    : renders(metrics.counter("tribune_balancer_playlist_renders_total",
+                              "Media playlists rendered: once for each refresh and list of pins.",
                               {{"channel", channel}})),
-      origins_left_(metrics.counter("tribune_balancer_origins_left_total", "Times that an origin was left for the next one in line.",
-                                    {{"channel", channel}})),
-      playlists_left_out_(metrics.counter("tribune_balancer_playlists_left_out_total",
-                                          "Source playlists that were dropped or not taken because the channel knew as many as it may.", {{"channel", channel}})),
-      metrics_(metrics), channel_(std::move(channel)) {}
+      origins_left_(metrics.counter("tribune_balancer_origins_left_total",
+                                    "Times that an origin was left for the next one in line.", {{"channel", channel}})),
+      playlists_left_out_(
+          metrics.counter("tribune_balancer_playlists_left_out_total",
+                          "Source playlists that were dropped or not taken because the channel knew as many as it may.",
+                          {{"channel", channel}})),
+      metrics_(metrics),
+      channel_(std::move(channel)) {}
 
 void SourceMetrics::refreshed(std::string_view result) {
   auto found = refreshes_.find(result);
   if (found == refreshes_.end())
-    found = refreshes_.emplace(result, metrics_.counter("tribune_balancer_source_refreshes_total", "Refreshes of source playlists, by what they brought.",
-                                                        {{"channel", channel_}, {"result", result}})).first;
+    found = refreshes_
+                .emplace(result, metrics_.counter("tribune_balancer_source_refreshes_total",
+                                                  "Refreshes of source playlists, by what they brought.",
+                                                  {{"channel", channel_}, {"result", result}}))
+                .first;
   found->second.add();
 }
 
 void SourceMetrics::flawed(std::string_view flaw, std::int64_t lines) {
   auto found = flaws_.find(flaw);
   if (found == flaws_.end())
-    found = flaws_.emplace(flaw, metrics_.counter("tribune_balancer_source_flaws_total",
-                                                  "Flaws of source playlists that were passed on, dropped or repaired, in each new playlist.",
-                                                  {{"channel", channel_}, {"flaw", flaw}})).first;
+    found =
+        flaws_
+            .emplace(flaw,
+                     metrics_.counter(
+                         "tribune_balancer_source_flaws_total",
+                         "Flaws of source playlists that were passed on, dropped or repaired, in each new playlist.",
+                         {{"channel", channel_}, {"flaw", flaw}}))
+            .first;
   found->second.add(static_cast<double>(lines));
 }
 
 void SourceMetrics::looked_into_media(std::string_view result) {
   auto found = looks_.find(result);
   if (found == looks_.end())
-    found = looks_.emplace(result, metrics_.counter("tribune_balancer_media_looks_total",
-                                                    "Looks into the media of sources without a multivariant playlist: found, not understood, or failed.",
-                                                    {{"channel", channel_}, {"result", result}})).first;
+    found = looks_
+                .emplace(result, metrics_.counter("tribune_balancer_media_looks_total",
+                                                  "Looks into the media of sources without a multivariant playlist: "
+                                                  "found, not understood, or failed.",
+                                                  {{"channel", channel_}, {"result", result}}))
+                .first;
   found->second.add();
 }
 
@@ -41,14 +56,20 @@ void SourceMetrics::failed(const base::Error& error) {
   const auto reason = base::to_string(error.kind);
   auto found = failures_.find(reason);
   if (found == failures_.end())
-    found = failures_.emplace(reason, metrics_.counter("tribune_balancer_source_failures_total", "Refreshes of source playlists that failed, by reason.",
-                                                       {{"channel", channel_}, {"reason", reason}})).first;
+    found = failures_
+                .emplace(reason, metrics_.counter("tribune_balancer_source_failures_total",
+                                                  "Refreshes of source playlists that failed, by reason.",
+                                                  {{"channel", channel_}, {"reason", reason}}))
+                .first;
   found->second.add();
 }
 
 void SourceMetrics::fetched_document(std::string_view kind, std::string_view result) {
-  metrics_.counter("tribune_balancer_document_fetches_total", "Fetches of documents that the source's playlists name, by kind and what became of them.",
-                   {{"channel", channel_}, {"kind", kind}, {"result", result}}).add();
+  metrics_
+      .counter("tribune_balancer_document_fetches_total",
+               "Fetches of documents that the source's playlists name, by kind and what became of them.",
+               {{"channel", channel_}, {"kind", kind}, {"result", result}})
+      .add();
 }
 
 }  // namespace tribune::balancer

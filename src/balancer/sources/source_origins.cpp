@@ -6,7 +6,8 @@ namespace tribune::balancer {
 
 std::size_t SourceOrigins::choice() const {
   const auto well = std::find_if(origins_.begin(), origins_.end(), [](const Origin& o) { return o.well; });
-  const auto rested = std::min_element(origins_.begin(), origins_.end(), [](const Origin& a, const Origin& b) { return a.next_try < b.next_try; });
+  const auto rested = std::min_element(origins_.begin(), origins_.end(),
+                                       [](const Origin& a, const Origin& b) { return a.next_try < b.next_try; });
   return static_cast<std::size_t>((well != origins_.end() ? well : rested) - origins_.begin());
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// Which of a channel's origins its playlists are fetched from: the first in the order of preference that is well. Pure; the
-// times are given. Owned by one worker.
+// Which of a channel's origins its playlists are fetched from: the first in the order of preference that is well. Pure;
+// the times are given. Owned by one worker.
 //
 // States of an origin
 //   well       may be asked                                                           (succeeded)
 //   resting    failed twice in a row, or once by keeping us waiting: not asked        (failed)
-//   due        its rest is over: one probe asks it, beside what viewers wait for      (probe_due; it ends with succeeded or failed)
+//   due        its rest is over: one probe asks it, beside what viewers wait for      (probe_due; it ends with
+//   succeeded or failed)
 // When none is well, the one that rested longest is asked.
 
 #include <chrono>
@@ -40,7 +41,7 @@ class SourceOrigins {
  private:
   struct Origin {
     bool well = true;
-    int failures = 0;                       // in a row
+    int failures = 0;  // in a row
     std::chrono::seconds rest{0};
     base::SteadyTime next_try{};
   };

@@ -29,24 +29,24 @@ struct BlockingReload {
   }
 };
 
-/// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat says); empty: from this balancer, which
-/// answers each with a 307.
+/// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat says); empty:
+/// from this balancer, which answers each with a 307.
 struct LinkPin {
   std::int64_t first_msn = 0;
   std::string node_url;
   bool operator==(const LinkPin&) const = default;
 };
 
-/// Ascending by MSN; the first pin covers everything before it too. Empty: links relative to the balancer, which answers
-/// each with a 307 ("redirect").
+/// Ascending by MSN; the first pin covers everything before it too. Empty: links relative to the balancer, which
+/// answers each with a 307 ("redirect").
 using LinkPins = std::vector<LinkPin>;
 
 /// A playlist as viewers get it. Immutable; shared by all viewers with the same pins.
 struct Rendered {
   base::SharedBytes body;
-  base::SharedBytes gzip;      // null when compression does not pay
-  std::string etag;            // strong, with quotes
-  std::string gzip_etag;       // of the compressed representation
+  base::SharedBytes gzip;  // null when compression does not pay
+  std::string etag;        // strong, with quotes
+  std::string gzip_etag;   // of the compressed representation
 };
 
 /// Immutable; const methods from any thread. The renderings made so far are kept inside, behind a lock that covers the

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <mutex>
 
+#include "balancer/sources/playlist_query.h"
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/source_channel.h"
-#include "balancer/sources/playlist_query.h"
 
 namespace tribune::balancer {
 
@@ -37,30 +37,41 @@ using OwnedChannels = std::map<std::string, std::unique_ptr<SourceChannel>, std:
 namespace {
 
 SourceSettings with_texts(SourceSettings settings, runtime::Services& services) {
-  if (!settings.texts) settings.texts = std::make_shared<RenderedPlaylists>(services.clock, services.metrics, kRenderedBytes);
+  if (!settings.texts)
+    settings.texts = std::make_shared<RenderedPlaylists>(services.clock, services.metrics, kRenderedBytes);
   return settings;
 }
 
 }  // namespace
 
 struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
-  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NodePushHandler* n, std::shared_ptr<base::ChannelLabels> l)
-      : services(s), store(st), settings(with_texts(se, s)), news(n), labels(std::move(l)), owned(s.workers.size()), left(s.workers.size()) {}
+  Inner(runtime::Services& s, store::Store& st, const SourceSettings& se, NodePushHandler* n,
+        std::shared_ptr<base::ChannelLabels> l)
+      : services(s),
+        store(st),
+        settings(with_texts(se, s)),
+        news(n),
+        labels(std::move(l)),
+        owned(s.workers.size()),
+        left(s.workers.size()) {}
 
   runtime::Services& services;
   store::Store& store;
   const SourceSettings settings;
   NodePushHandler* const news;
   const std::shared_ptr<base::ChannelLabels> labels;
-  std::map<std::string, TimelineRecords> records;     // by channel; written by load(), before the workers run
+  std::map<std::string, TimelineRecords> records;  // by channel; written by load(), before the workers run
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
-  std::vector<OwnedChannels> owned;                   // each worker touches its own
-  std::vector<std::map<std::string, TimelineRecords>> left;   // in the same way: of channels that a reload took away, for when another brings them back
+  std::vector<OwnedChannels> owned;  // each worker touches its own
+  std::vector<std::map<std::string, TimelineRecords>>
+      left;  // in the same way: of channels that a reload took away, for when another brings them back
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
   std::atomic<bool> configured{false};
 
-  std::size_t worker_of(std::string_view channel) const { return std::hash<std::string_view>{}(channel) % services.workers.size(); }
+  std::size_t worker_of(std::string_view channel) const {
+    return std::hash<std::string_view>{}(channel) % services.workers.size();
+  }
 
   SourceChannel* owned_channel(std::size_t worker, const std::string& id) {
     const auto found = owned[worker].find(id);
@@ -81,18 +92,19 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
     });
   }
 
-  std::optional<base::Result<PlaylistAnswer>> from_memory(const std::shared_ptr<ChannelSlot>&, const std::string& key, SourceSlot&,
-                                                          const std::optional<BlockingReload>&);
-  void wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>&, const std::string& key, Source::Waiter, const std::shared_ptr<Asking::Inner>&);
+  std::optional<base::Result<PlaylistAnswer>> from_memory(const std::shared_ptr<ChannelSlot>&, const std::string& key,
+                                                          SourceSlot&, const std::optional<BlockingReload>&);
+  void wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>&, const std::string& key, Source::Waiter,
+            const std::shared_ptr<Asking::Inner>&);
   void set_ages();
 
   std::mutex listed_mutex;
-  std::shared_ptr<const contracts::ListedLinks> listed;   // as it was a moment ago, for all nodes that ask
+  std::shared_ptr<const contracts::ListedLinks> listed;  // as it was a moment ago, for all nodes that ask
   base::SteadyTime listed_at{};
 };
 
-Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings, NodePushHandler* news,
-                 std::shared_ptr<base::ChannelLabels> labels)
+Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings,
+                 NodePushHandler* news, std::shared_ptr<base::ChannelLabels> labels)
     : inner_(std::make_shared<Inner>(services, store, settings, news, std::move(labels))) {
   services.metrics.before_scrape([inner = std::weak_ptr<Inner>(inner_)] {
     if (const auto alive = inner.lock()) alive->set_ages();
@@ -106,7 +118,8 @@ Sources::~Sources() {
 base::Status Sources::load() {
   return inner_->store.scan(kTimelinesTable, [this](std::string_view key, std::string_view value) {
     const auto cut = key.find('\n');
-    if (cut != std::string_view::npos) inner_->records[std::string(key.substr(0, cut))][std::string(key.substr(cut + 1))] = value;
+    if (cut != std::string_view::npos)
+      inner_->records[std::string(key.substr(0, cut))][std::string(key.substr(cut + 1))] = value;
     return true;
   });
 }
@@ -126,7 +139,8 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
     inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot, event, keys, id = channel.id] {
       auto& owned = inner->owned[slot->worker][id];
       if (!owned) {
-        owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store, inner->settings, slot, inner->news);
+        owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store,
+                                                inner->settings, slot, inner->news);
         if (const auto* records = inner->records_of(slot->worker, id)) owned->load(*records);
       }
       owned->configure(*event->find(id), keys);
@@ -137,7 +151,8 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot = slot] {
         auto& owned = inner->owned[slot->worker];
         if (const auto gone = owned.find(slot->id); gone != owned.end()) {
-          if (auto records = gone->second->leave(); !records.empty()) inner->left[slot->worker][slot->id] = std::move(records);
+          if (auto records = gone->second->leave(); !records.empty())
+            inner->left[slot->worker][slot->id] = std::move(records);
           gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
           owned.erase(gone);
         }
@@ -146,17 +161,19 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
   inner_->configured = true;
 }
 
-std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const std::shared_ptr<ChannelSlot>& channel, const std::string& key,
-                                                                        SourceSlot& slot, const std::optional<BlockingReload>& want) {
+std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const std::shared_ptr<ChannelSlot>& channel,
+                                                                        const std::string& key, SourceSlot& slot,
+                                                                        const std::optional<BlockingReload>& want) {
   const auto now = services.clock.steady_now();
   const auto state = slot.state.get();
   slot.touch(now);
   const bool is_good = state->snapshot && now < state->good_until;
-  if (state->is_failing && !is_good && now < state->retry_at) return base::Result<PlaylistAnswer>(tl::unexpected(*state->error));
+  if (state->is_failing && !is_good && now < state->retry_at)
+    return base::Result<PlaylistAnswer>(tl::unexpected(*state->error));
   if (!state->snapshot) return std::nullopt;
   const bool blocks = want && state->facts.can_block_reload;
   if (blocks && !state->facts.contains(*want)) {
-    if (want->msn > state->facts.end_msn + 1)   // section 6.2.5.2
+    if (want->msn > state->facts.end_msn + 1)  // section 6.2.5.2
       return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_msn lies too far ahead");
     return std::nullopt;
   }
@@ -166,11 +183,12 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
       if (owner) owner->wake(key);
     });
   }
-  return base::Result<PlaylistAnswer>(PlaylistAnswer{state->snapshot, state->is_failing, false, blocks ? want : std::nullopt});
+  return base::Result<PlaylistAnswer>(
+      PlaylistAnswer{state->snapshot, state->is_failing, false, blocks ? want : std::nullopt});
 }
 
-void Sources::Inner::wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>& channel, const std::string& key, Source::Waiter waiter,
-                          const std::shared_ptr<Asking::Inner>& asking) {
+void Sources::Inner::wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>& channel, const std::string& key,
+                          Source::Waiter waiter, const std::shared_ptr<Asking::Inner>& asking) {
   ++waiting;
   waiter.deliver = [self = shared_from_this(), &loop = asker.loop, asking](base::Result<PlaylistAnswer> answer) {
     --self->waiting;
@@ -212,7 +230,8 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
     const auto state = found->second->state.get();
     if (*want && state->facts.can_block_reload) {
       waiter.want = **want;
-      patience = std::clamp<std::chrono::milliseconds>(3 * state->facts.target_duration, std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000});
+      patience = std::clamp<std::chrono::milliseconds>(
+          3 * state->facts.target_duration, std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000});
     }
   }
   if (inner_->waiting >= inner_->settings.max_waiting) {
@@ -281,13 +300,17 @@ void Sources::Inner::set_ages() {
     auto& age = ages[channel->label];
     for (const auto& [path, slot] : *channel->playlists.get()) {
       const auto state = slot->state.get();
-      const bool is_watched = now - slot->last_asked() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
-      if (state->snapshot && !state->facts.is_multivariant && !state->facts.ended && is_watched) age = std::max<std::chrono::duration<double>>(age, now - state->confirmed);
+      const bool is_watched =
+          now - slot->last_asked() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
+      if (state->snapshot && !state->facts.is_multivariant && !state->facts.ended && is_watched)
+        age = std::max<std::chrono::duration<double>>(age, now - state->confirmed);
     }
   }
   for (const auto& [label, age] : ages)
-    services.metrics.gauge("tribune_balancer_source_age_seconds", "Since the origin last confirmed the oldest media playlist that is watched.",
-                           {{"channel", label}}).set(age.count());
+    services.metrics
+        .gauge("tribune_balancer_source_age_seconds",
+               "Since the origin last confirmed the oldest media playlist that is watched.", {{"channel", label}})
+        .set(age.count());
 }
 
 void Sources::describe(base::json::Writer& w) const {

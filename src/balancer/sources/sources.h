@@ -46,19 +46,20 @@ inline constexpr std::string_view kTimelinesTable = "timelines";
 struct SourceSettings {
   net::FetchDeadlines deadlines{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{2'000},
                                 std::chrono::milliseconds{3'000}, 1'024, std::chrono::milliseconds{5'000}};
-  bool allow_special_addresses = true;              // of names that a configured origin resolves to
-  std::chrono::milliseconds first_answer{8'000};    // how long a first viewer waits for a playlist
+  bool allow_special_addresses = true;                 // of names that a configured origin resolves to
+  std::chrono::milliseconds first_answer{8'000};       // how long a first viewer waits for a playlist
   std::chrono::milliseconds multivariant_age{10'000};  // refetched when older, while asked for
-  std::chrono::milliseconds media_look{500};        // how long a first viewer waits for what a source's media says; 0: it is not looked into
-  std::int64_t max_waiting = 20'000;                // viewers waiting in this process; more get 503
-  std::shared_ptr<RenderedPlaylists> texts{};           // where rendered playlists are kept; null: for Sources to make
+  std::chrono::milliseconds media_look{
+      500};  // how long a first viewer waits for what a source's media says; 0: it is not looked into
+  std::int64_t max_waiting = 20'000;           // viewers waiting in this process; more get 503
+  std::shared_ptr<RenderedPlaylists> texts{};  // where rendered playlists are kept; null: for Sources to make
 };
 
 /// Which playlist a viewer asks for.
 struct PlaylistQuestion {
   std::string_view channel;
-  std::string_view path;       // after `~{session}/`, percent-encoded; "index.m3u8" is the multivariant playlist
-  std::string_view query;      // of the request: _HLS_msn, _HLS_part and the origin's own keys are taken from it
+  std::string_view path;   // after `~{session}/`, percent-encoded; "index.m3u8" is the multivariant playlist
+  std::string_view query;  // of the request: _HLS_msn, _HLS_part and the origin's own keys are taken from it
 };
 
 /// `stale`: the origin fails or stands still; the last good playlist is served within its bound.
@@ -66,7 +67,7 @@ struct PlaylistAnswer {
   SnapshotPtr snapshot;
   bool stale = false;
   bool waited = false;
-  std::optional<BlockingReload> want{};   // of a reload that waits for it; the snapshot has it
+  std::optional<BlockingReload> want{};  // of a reload that waits for it; the snapshot has it
 };
 
 /// Errors: not_found "channel" or "playlist"; invalid_input with fault client for bad _HLS_ keys; timeout, unavailable,
@@ -96,8 +97,10 @@ class Asking {
 /// Any thread; locks inside.
 class Sources {
  public:
-  /// `services`, `store` and `news` outlive it. The store has kTimelinesTable. Without `news` no node is told of new segments.
-  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NodePushHandler* news = nullptr, std::shared_ptr<base::ChannelLabels> = nullptr);
+  /// `services`, `store` and `news` outlive it. The store has kTimelinesTable. Without `news` no node is told of new
+  /// segments.
+  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NodePushHandler* news = nullptr,
+          std::shared_ptr<base::ChannelLabels> = nullptr);
   ~Sources();  // after the workers' loops have ended
 
   /// Reads the timelines that a former process left. Before the workers run; may read the disk.
@@ -113,12 +116,12 @@ class Sources {
   /// The same for a document that a playlist of the channel named; `on_document` runs later, on the asker's loop.
   [[nodiscard]] Asking ask_document(runtime::Worker& asker, const DocumentQuestion&, OnDocument on_document);
 
-  /// By channel: links that expire from then on are accepted although their time is over, for playlists list them or viewers may still use them.
-  /// Nothing while it is not known what a former process had listed. Any thread.
+  /// By channel: links that expire from then on are accepted although their time is over, for playlists list them or
+  /// viewers may still use them. Nothing while it is not known what a former process had listed. Any thread.
   std::shared_ptr<const contracts::ListedLinks> listed_links() const;
 
-  /// Holds no reload back any more: who waits for a segment to come gets the playlist as it is. Everything else goes on, for
-  /// players are served until the front door closes. Any thread; the loops still run.
+  /// Holds no reload back any more: who waits for a segment to come gets the playlist as it is. Everything else goes
+  /// on, for players are served until the front door closes. Any thread; the loops still run.
   void drain();
 
   /// "sources": [{channel, path, age_ms, msn, epoch, failures, …}] of /status. Any thread.

@@ -13,13 +13,14 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::string_view kVariant = "#EXT-X-STREAM-INF:", kIframes = "#EXT-X-I-FRAME-STREAM-INF:", kMedia = "#EXT-X-MEDIA:";
+constexpr std::string_view kVariant = "#EXT-X-STREAM-INF:", kIframes = "#EXT-X-I-FRAME-STREAM-INF:",
+                           kMedia = "#EXT-X-MEDIA:";
 constexpr std::size_t kStableBytes = 9;
 
 /// A tag that is repeated, with the URI line of a variant.
 struct SteeredEntry {
-  std::string_view tag;       // without its line end
-  std::string_view uri;       // the line after it; empty for tags that have theirs as an attribute
+  std::string_view tag;  // without its line end
+  std::string_view uri;  // the line after it; empty for tags that have theirs as an attribute
 };
 
 struct PlaylistParts {
@@ -37,7 +38,7 @@ std::string_view next_line(std::string_view& text) {
 
 bool is_captions(std::string_view tag) {
   std::vector<hls::Attribute> attributes;
-  if (hls::read_attributes(tag, kMedia.size(), attributes)) return true;   // not to be understood: left alone
+  if (hls::read_attributes(tag, kMedia.size(), attributes)) return true;  // not to be understood: left alone
   const auto* type = hls::find(attributes, "TYPE");
   return !type || type->value == "CLOSED-CAPTIONS";
 }
@@ -50,8 +51,10 @@ PlaylistParts parts_of(std::string_view text) {
       std::string_view uri;
       while (!text.empty() && uri.empty()) {
         const auto next = next_line(text);
-        if (!next.empty() && next.front() != '#') uri = next;
-        else if (!next.empty()) parts.once.push_back(next);
+        if (!next.empty() && next.front() != '#')
+          uri = next;
+        else if (!next.empty())
+          parts.once.push_back(next);
       }
       parts.repeated.push_back({line, uri});
     } else if (line.starts_with(kIframes) || (line.starts_with(kMedia) && !is_captions(line))) {
@@ -85,7 +88,8 @@ class Pathway {
     }
     written.append(entry.tag.substr(at));
     const std::string_view stable = is_media ? "STABLE-RENDITION-ID" : "STABLE-VARIANT-ID";
-    if (!hls::find(attributes, stable)) written += fmt::format(",{}=\"{}\"", stable, stable_id(identity(entry, attributes)));
+    if (!hls::find(attributes, stable))
+      written += fmt::format(",{}=\"{}\"", stable, stable_id(identity(entry, attributes)));
     if (!hls::find(attributes, "PATHWAY-ID")) written += fmt::format(",PATHWAY-ID=\"{}\"", id_);
     out.append(written).append("\n");
     if (!entry.uri.empty()) out.append(led(entry.uri)).append("\n");
@@ -96,7 +100,8 @@ class Pathway {
     if (!attribute.quoted) return std::nullopt;
     if (attribute.name == "URI") return led(attribute.value);
     if (attribute.name == "PATHWAY-ID") return std::string(id_);
-    const bool is_group = attribute.name == "GROUP-ID" || attribute.name == "AUDIO" || attribute.name == "VIDEO" || attribute.name == "SUBTITLES";
+    const bool is_group = attribute.name == "GROUP-ID" || attribute.name == "AUDIO" || attribute.name == "VIDEO" ||
+                          attribute.name == "SUBTITLES";
     if (!is_group) return std::nullopt;
     return fmt::format("{}@{}", attribute.value, id_);
   }
@@ -105,11 +110,14 @@ class Pathway {
   std::string identity(const SteeredEntry& entry, const std::vector<hls::Attribute>& attributes) const {
     std::string made;
     for (const std::string_view name : {"TYPE", "GROUP-ID", "NAME", "LANGUAGE", "URI"})
-      if (const auto* found = hls::find(attributes, name)) made.append(name).append("=").append(within(found->value)).append("\n");
+      if (const auto* found = hls::find(attributes, name))
+        made.append(name).append("=").append(within(found->value)).append("\n");
     return made.append(within(entry.uri));
   }
 
-  std::string_view within(std::string_view uri) const { return !under_.empty() && uri.starts_with(under_) ? uri.substr(under_.size()) : uri; }
+  std::string_view within(std::string_view uri) const {
+    return !under_.empty() && uri.starts_with(under_) ? uri.substr(under_.size()) : uri;
+  }
 
   std::string led(std::string_view uri) const {
     const bool stays = !uri.starts_with(under_) || http::scheme_of(uri) || uri.starts_with('/');
@@ -123,12 +131,14 @@ class Pathway {
 }  // namespace
 
 std::string steered(std::string_view text, std::string_view under, const Steering& steering) {
-  if (steering.pathways.empty() || text.find("#EXT-X-CONTENT-STEERING") != std::string_view::npos) return std::string(text);
+  if (steering.pathways.empty() || text.find("#EXT-X-CONTENT-STEERING") != std::string_view::npos)
+    return std::string(text);
   const auto parts = parts_of(text);
   std::string out;
   out.reserve(text.size() * (steering.pathways.size() + 1));
   for (const auto line : parts.once) out.append(line).append("\n");
-  out += fmt::format("#EXT-X-CONTENT-STEERING:SERVER-URI=\"{}\",PATHWAY-ID=\"{}\"\n", steering.server_uri, steering.pathways.front());
+  out += fmt::format("#EXT-X-CONTENT-STEERING:SERVER-URI=\"{}\",PATHWAY-ID=\"{}\"\n", steering.server_uri,
+                     steering.pathways.front());
   for (const auto& id : steering.pathways) {
     const Pathway pathway(id, under);
     for (const auto& entry : parts.repeated) pathway.write(entry, out);

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "balancer/sessions/viewer_credentials.h"
-#include "balancer/routing/reachability_claims.h"
 #include "balancer/routing/pathways.h"
+#include "balancer/routing/reachability_claims.h"
+#include "balancer/sessions/viewer_credentials.h"
 #include "balancer/steering/steered_playlist.h"
 #include "contracts/ticket.h"
 #include "contracts/token.h"
@@ -13,7 +13,8 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::string_view kManifestType = "application/vnd.apple.steering-list";   // draft-pantos-content-steering section 11.1
+constexpr std::string_view kManifestType =
+    "application/vnd.apple.steering-list";  // draft-pantos-content-steering section 11.1
 
 // Not relative: Shaka resolves RELOAD-URI against the playlist's URL, others against the manifest's.
 std::string steering_uri(std::string_view channel, std::string_view session, const std::vector<std::string>& listed) {
@@ -27,11 +28,13 @@ const std::vector<double>& throughput_buckets() {
 
 }  // namespace
 
-SteeringHandler::SteeringHandler(const base::Clock& clock, base::Metrics& metrics, SessionRouter& router, SessionPins& pins, const access::Admission& admission,
-                           const PublishedView& view)
+SteeringHandler::SteeringHandler(const base::Clock& clock, base::Metrics& metrics, SessionRouter& router,
+                                 SessionPins& pins, const access::Admission& admission, const PublishedView& view)
     : clock_(clock), metrics_(metrics), router_(router), pins_(pins), admission_(admission), view_(view) {}
 
-bool SteeringHandler::knows(std::string_view pathway) const { return pathway == kOriginPathway || router_.knows_group(pathway); }
+bool SteeringHandler::knows(std::string_view pathway) const {
+  return pathway == kOriginPathway || router_.knows_group(pathway);
+}
 
 http::Response SteeringHandler::answer(std::string_view channel, const http::Request& request) {
   const auto view = view_.get();
@@ -40,7 +43,8 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   if (!known->steering) return http::problem(http::problems::not_found, "this channel does not steer");
   const auto question = read_steering_question(request.query);
   const auto session = session_of(question, *known, *view);
-  const auto claims = read_claims(request.headers, request.query, *view->keys, {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
+  const auto claims = read_claims(request.headers, request.query, *view->keys,
+                                  {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto pinned = session != 0 ? pins_.last_node(session) : std::string();
   RoutingRequest asked;
   asked.client = request.client;
@@ -53,8 +57,10 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
 
   auto manifest = manifest_for(question, order_of(standings.groups, asked.may_use_origin));
   const bool is_urgent = is_under_pressure(standings.groups, manifest.priority, question.pathway);
-  manifest.ttl = std::chrono::ceil<std::chrono::seconds>(is_urgent ? view->steering.ttl_under_pressure : view->steering.ttl);
-  // WHY: Shaka 5.2 ends its steering at a RELOAD-URI without a host, which this balancer does not know. Without one players ask as they did.
+  manifest.ttl =
+      std::chrono::ceil<std::chrono::seconds>(is_urgent ? view->steering.ttl_under_pressure : view->steering.ttl);
+  // WHY: Shaka 5.2 ends its steering at a RELOAD-URI without a host, which this balancer does not know. Without one
+  // players ask as they did.
   if (session == 0 && !question.session.empty()) manifest.reload_uri = steering_uri(known->id, "", question.listed);
   count(question, knows(question.pathway));
   http::Response response;
@@ -64,7 +70,8 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
 }
 
 /// 0 for a pass that is none: such a viewer is steered by what the request itself says.
-access::SessionId SteeringHandler::session_of(const SteeringQuestion& question, const contracts::Channel& channel, const EventView& view) const {
+access::SessionId SteeringHandler::session_of(const SteeringQuestion& question, const contracts::Channel& channel,
+                                              const EventView& view) const {
   const auto now = clock_.wall_now();
   if (contracts::looks_like_ticket(question.session)) {
     const auto ticket = read_ticket(*view.keys, admission_, channel.id, question.session, now, view.event->clock_skew);
@@ -77,17 +84,23 @@ access::SessionId SteeringHandler::session_of(const SteeringQuestion& question, 
 /// By where players are; only groups that exist are labels.
 void SteeringHandler::count(const SteeringQuestion& question, bool is_known) {
   const std::string_view pathway = is_known ? std::string_view(question.pathway) : "";
-  metrics_.counter("tribune_balancer_steering_requests_total", "Steering manifests, by the pathway that the player was on; empty when it did not say.",
-                   {{"pathway", pathway}}).add();
+  metrics_
+      .counter("tribune_balancer_steering_requests_total",
+               "Steering manifests, by the pathway that the player was on; empty when it did not say.",
+               {{"pathway", pathway}})
+      .add();
   if (!question.throughput_bps) return;
-  metrics_.histogram("tribune_balancer_steering_throughput_mbps", "What players measured on their pathway, in Mbit/s.", throughput_buckets(), {{"pathway", pathway}})
+  metrics_
+      .histogram("tribune_balancer_steering_throughput_mbps", "What players measured on their pathway, in Mbit/s.",
+                 throughput_buckets(), {{"pathway", pathway}})
       .observe(static_cast<double>(*question.throughput_bps) / 1e6);
 }
 
-std::string SteeringHandler::playlist(std::string_view text, std::string_view under, std::string_view pass, const RoutingRequest& request,
-                                   const SteeringSettings& settings) {
+std::string SteeringHandler::playlist(std::string_view text, std::string_view under, std::string_view pass,
+                                      const RoutingRequest& request, const SteeringSettings& settings) {
   const auto standings = router_.standings(request, kMostPathways, false);
-  const auto order = order_of(best_of(standings.groups, static_cast<std::size_t>(settings.most_pathways)), request.may_use_origin);
+  const auto order =
+      order_of(best_of(standings.groups, static_cast<std::size_t>(settings.most_pathways)), request.may_use_origin);
   return steered(text, under, {steering_uri(request.channel, pass, order), order});
 }
 

@@ -1,13 +1,13 @@
 #pragma once
-// HLS Content Steering: GET /steering/{channel}, and the pathways of multivariant playlists. Says what routing says, in words of
-// pathways; decides nothing itself, and never answers 429: hls.js would not ask again.
+// HLS Content Steering: GET /steering/{channel}, and the pathways of multivariant playlists. Says what routing says, in
+// words of pathways; decides nothing itself, and never answers 429: hls.js would not ask again.
 
 #include <string>
 #include <string_view>
 
-#include "balancer/settings/event_view.h"
-#include "balancer/sessions/session_pins.h"
 #include "balancer/routing/session_router.h"
+#include "balancer/sessions/session_pins.h"
+#include "balancer/settings/event_view.h"
 #include "balancer/steering/steering_manifest.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -18,13 +18,16 @@ namespace tribune::balancer {
 /// Any thread. The parts outlive it.
 class SteeringHandler {
  public:
-  SteeringHandler(const base::Clock&, base::Metrics&, SessionRouter&, SessionPins&, const access::Admission&, const PublishedView&);
+  SteeringHandler(const base::Clock&, base::Metrics&, SessionRouter&, SessionPins&, const access::Admission&,
+                  const PublishedView&);
 
   /// 404 for an unknown channel, and for one without steering; else a manifest, whatever the query says.
   http::Response answer(std::string_view channel, const http::Request&);
 
-  /// The multivariant playlist with its pathways. `under`: as for steered(). `pass`: the token or ticket that the player travels with.
-  std::string playlist(std::string_view text, std::string_view under, std::string_view pass, const RoutingRequest&, const SteeringSettings&);
+  /// The multivariant playlist with its pathways. `under`: as for steered(). `pass`: the token or ticket that the
+  /// player travels with.
+  std::string playlist(std::string_view text, std::string_view under, std::string_view pass, const RoutingRequest&,
+                       const SteeringSettings&);
 
   /// Whether the balancer knows a group of this name, or it is the origin's.
   bool knows(std::string_view pathway) const;

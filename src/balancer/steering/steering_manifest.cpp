@@ -15,7 +15,9 @@ constexpr std::int64_t kMostBitsPerSecond = 1'000'000'000'000;
 
 constexpr std::size_t kMostClones = 2;
 
-bool has(const std::vector<std::string>& list, std::string_view one) { return std::find(list.begin(), list.end(), one) != list.end(); }
+bool has(const std::vector<std::string>& list, std::string_view one) {
+  return std::find(list.begin(), list.end(), one) != list.end();
+}
 
 std::string unquoted(std::string text) {
   const bool is_quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
@@ -54,7 +56,8 @@ std::vector<GroupStanding> best_of(std::vector<GroupStanding> standings, std::si
   return standings;
 }
 
-bool is_under_pressure(const std::vector<GroupStanding>& standings, const std::vector<std::string>& order, std::string_view pathway) {
+bool is_under_pressure(const std::vector<GroupStanding>& standings, const std::vector<std::string>& order,
+                       std::string_view pathway) {
   if (standings.empty() || !standings.front().is_open || standings.front().is_strained) return true;
   return !pathway.empty() && !order.empty() && pathway != order.front();
 }
@@ -76,7 +79,7 @@ SteeringManifest manifest_for(const SteeringQuestion& question, std::vector<std:
     for (const auto& pathway : question.listed)
       if (!has(made.priority, pathway)) made.priority.push_back(pathway);
   }
-  if (made.priority.empty()) made.priority.emplace_back(".");   // the pathway of variants that name none
+  if (made.priority.empty()) made.priority.emplace_back(".");  // the pathway of variants that name none
   return made;
 }
 
@@ -91,7 +94,14 @@ std::string to_json(const SteeringManifest& manifest) {
     w.key("PATHWAY-CLONES").begin_array();
     for (const auto& clone : manifest.clones) {
       w.begin_object().member("BASE-ID", manifest.base).member("ID", clone);
-      w.key("URI-REPLACEMENT").begin_object().key("PARAMS").begin_object().member(kCloneKey, clone).end_object().end_object().end_object();
+      w.key("URI-REPLACEMENT")
+          .begin_object()
+          .key("PARAMS")
+          .begin_object()
+          .member(kCloneKey, clone)
+          .end_object()
+          .end_object()
+          .end_object();
     }
     w.end_array();
   }

@@ -53,9 +53,11 @@ struct Begin {
   std::int64_t msn = 0;
 };
 
-/// For the segments that begin when this one does: within half of the shorter one's duration, so that each has one counterpart at most.
+/// For the segments that begin when this one does: within half of the shorter one's duration, so that each has one
+/// counterpart at most.
 void vote(const Begin& here, const std::vector<Begin>& seen, Votes& votes) {
-  const auto next = std::lower_bound(seen.begin(), seen.end(), here.date_us, [](const Begin& b, std::int64_t date) { return b.date_us < date; });
+  const auto next = std::lower_bound(seen.begin(), seen.end(), here.date_us,
+                                     [](const Begin& b, std::int64_t date) { return b.date_us < date; });
   const auto before = std::min<std::ptrdiff_t>(kMostAlike / 2, next - seen.begin());
   const auto after = std::min<std::ptrdiff_t>(kMostAlike / 2, seen.end() - next);
   for (auto at = next - before; at != next + after; ++at) {
@@ -102,7 +104,8 @@ std::int64_t missing_in(milliseconds hole, microseconds usual, milliseconds targ
 
 }  // namespace
 
-// Dates tell how long the hole is. Without them, the name tells how many: that of the first segment, counted back, is the name of the last one seen.
+// Dates tell how long the hole is. Without them, the name tells how many: that of the first segment, counted back, is
+// the name of the last one seen.
 std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const hls::Playlist& source) {
   const auto& first = source.segments.front();
   std::int64_t end = 0;
@@ -114,7 +117,9 @@ std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const
   const auto begin = begin_ms(source);
   std::int64_t missing = 0;
   if (end != 0 && begin != 0) {
-    if (begin > end) missing = missing_in(milliseconds{begin - end}, all / static_cast<std::int64_t>(track.seen.size()), source.target_duration);
+    if (begin > end)
+      missing = missing_in(milliseconds{begin - end}, all / static_cast<std::int64_t>(track.seen.size()),
+                           source.target_duration);
   } else {
     for (std::int64_t back = 2; back <= hls::kMaxHole + 1 && missing == 0; ++back)
       if (is_named_before(source, first, back, track.seen.back())) missing = back - 1;
@@ -123,7 +128,8 @@ std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const
   return track.seen_end() + missing - first.msn;
 }
 
-std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const hls::Playlist& source, hls::Joint joint, const hls::Limits& limits) const {
+std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const hls::Playlist& source, hls::Joint joint,
+                                                           const hls::Limits& limits) const {
   const auto begins = source.media_sequence + joint.msn_shift;
   // What left the source's window stays as it was listed; it is no hole.
   if (begins > track.tail->end_msn() && track.last && track.last->end_msn() > track.tail->end_msn())
@@ -133,7 +139,8 @@ std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const h
   if (track.tail_window == 0) {
     track.tail_window = static_cast<std::int64_t>(tail.segments.size());
     if (joint.goes_on && hole > 0)
-      track.tail_window = hole + std::max(track.tail_window, static_cast<std::int64_t>(source.segments.size()) + kKeptBeforeHole);
+      track.tail_window =
+          hole + std::max(track.tail_window, static_cast<std::int64_t>(source.segments.size()) + kKeptBeforeHole);
   }
   const auto is_new = [&](const hls::Segment& segment) { return segment.generation == track.generation; };
   const auto own = std::find_if(tail.segments.begin(), tail.segments.end(), is_new);
@@ -147,13 +154,14 @@ std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const h
 
 std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source) {
   const auto tolerance_us = std::max<std::int64_t>(1, microseconds{source.target_duration}.count() / 4);
-  std::vector<Begin> begins;            // of what was seen, by date
+  std::vector<Begin> begins;  // of what was seen, by date
   std::unordered_map<std::uint64_t, std::vector<std::size_t>> names;
-  std::int64_t seen_date_us = 0;        // given, or carried on from the one before
+  std::int64_t seen_date_us = 0;  // given, or carried on from the one before
   for (std::size_t i = 0; i < track.seen.size(); ++i) {
     const auto& seen = track.seen[i];
     if (seen.date_ms != 0) seen_date_us = seen.date_ms * 1000;
-    if (seen_date_us != 0) begins.push_back({seen_date_us, seen.duration_us, track.seen_first + static_cast<std::int64_t>(i)});
+    if (seen_date_us != 0)
+      begins.push_back({seen_date_us, seen.duration_us, track.seen_first + static_cast<std::int64_t>(i)});
     if (auto& alike = names[seen.name]; alike.size() < kMostAlike) alike.push_back(i);
     if (seen_date_us != 0) seen_date_us += seen.duration_us;
   }
@@ -172,7 +180,8 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
     const auto alike = names.find(here.name);
     if (alike == names.end()) continue;
     for (const auto i : alike->second)
-      if (std::abs(track.seen[i].duration_us - here.duration_us) <= tolerance_us) by_name.add(track.seen_first + static_cast<std::int64_t>(i) - segment.msn);
+      if (std::abs(track.seen[i].duration_us - here.duration_us) <= tolerance_us)
+        by_name.add(track.seen_first + static_cast<std::int64_t>(i) - segment.msn);
   }
   const auto dated = by_date.winner();
   if (dated) return dated;

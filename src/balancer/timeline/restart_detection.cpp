@@ -33,7 +33,8 @@ std::vector<std::pair<std::size_t, std::size_t>> numbers_in(std::string_view nam
   constexpr std::string_view kDigits = "0123456789";
   std::vector<std::pair<std::size_t, std::size_t>> found;
   const auto dot = name.rfind('.');
-  const auto stem = name.substr(0, dot > name.rfind('/') + 1 || name.find('/') == std::string_view::npos ? dot : std::string_view::npos);
+  const auto stem = name.substr(
+      0, dot > name.rfind('/') + 1 || name.find('/') == std::string_view::npos ? dot : std::string_view::npos);
   for (auto begin = stem.find_first_of(kDigits); begin != std::string_view::npos;) {
     const auto end = std::min(stem.find_first_not_of(kDigits, begin), stem.size());
     found.emplace_back(begin, end);
@@ -44,7 +45,8 @@ std::vector<std::pair<std::size_t, std::size_t>> numbers_in(std::string_view nam
 
 }  // namespace
 
-Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment& segment, std::int64_t discontinuity_shift) {
+Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment& segment,
+                                 std::int64_t discontinuity_shift) {
   Seen seen;
   seen.name = hash(name_of(source.uris[segment.uri_use].uri));
   if (segment.byterange) seen.name += static_cast<std::uint64_t>(segment.byterange->offset) * 0x9e3779b97f4a7c15ull;
@@ -54,13 +56,15 @@ Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment
   return seen;
 }
 
-bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& segment, std::int64_t back, const Seen& seen) {
+bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& segment, std::int64_t back,
+                               const Seen& seen) {
   if (segment.byterange) return false;
   const auto name = name_of(source.uris[segment.uri_use].uri);
   for (const auto& [begin, end] : numbers_in(name)) {
     std::int64_t number = 0;
     const auto digits = name.substr(begin, end - begin);
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{} || number < back) continue;
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{} || number < back)
+      continue;
     const auto before = name.substr(0, begin), after = name.substr(end);
     // 100 follows 99, or 099.
     if (seen.name == hash(fmt::format("{}{}{}", before, number - back, after))) return true;
@@ -70,26 +74,32 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
 }
 
 bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::SteadyTime now) {
-  constexpr std::int64_t kFurther = 16;   // what may be missing between the two
+  constexpr std::int64_t kFurther = 16;  // what may be missing between the two
   auto& jump = track.jump;
-  const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther && source.end_msn() >= jump->end;
-  // A copy of the same mistake from a cache on the way is no second opinion; a playlist that stands still is one in time.
+  const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther &&
+                     source.end_msn() >= jump->end;
+  // A copy of the same mistake from a cache on the way is no second opinion; a playlist that stands still is one in
+  // time.
   const bool says_it_again = meets && (source.end_msn() > jump->end || now - jump->at >= source.target_duration);
   if (!meets) jump = Jump{source.media_sequence, source.end_msn(), now};
   return says_it_again;
 }
 
-Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now, std::size_t origin) const {
+Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now,
+                                  std::size_t origin) const {
   const bool is_first = !track.known || track.seen.empty();
-  if (is_first && is_out_of_range(source)) return is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
+  if (is_first && is_out_of_range(source))
+    return is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
   if (is_first) return Verdict::first;
   const auto end = track.seen_end();
   const bool has_moved = origin != track.origin;
-  const bool ends_earlier = source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
+  const bool ends_earlier =
+      source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
   if (ends_earlier) {
     if (!is_older_copy(track, source)) return Verdict::restarted;
     if (!track.only_older_since) track.only_older_since = now;
-    return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted : Verdict::older_copy;
+    return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted
+                                                                               : Verdict::older_copy;
   }
   track.only_older_since.reset();
   // Another origin's numbers say nothing until they meet what is known.
@@ -101,13 +111,15 @@ Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, bas
     return is_known || is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
   }
   // Names that change with every refresh would otherwise restart the channel with every refresh.
-  const bool just_opened = !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
+  const bool just_opened =
+      !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
   return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;
 }
 
 bool Timeline::is_out_of_range(const hls::Playlist& source) const {
   const auto& shifts = current();
-  return source.end_msn() + shifts.msn_shift > kLargestFirst || source.segments.back().discontinuity_sequence + shifts.discontinuity_shift > kLargestFirst;
+  return source.end_msn() + shifts.msn_shift > kLargestFirst ||
+         source.segments.back().discontinuity_sequence + shifts.discontinuity_shift > kLargestFirst;
 }
 
 bool Timeline::is_older_copy(const Track& track, const hls::Playlist& source) const {
@@ -137,7 +149,8 @@ bool Timeline::jumped_too_far(const Track& track, const hls::Playlist& source, b
   std::chrono::microseconds total{0};
   for (const auto& segment : source.segments) total += segment.duration;
   const auto mean = total / static_cast<std::int64_t>(source.segments.size());
-  const auto allowed = 2 * std::chrono::duration_cast<std::chrono::microseconds>(now - track.changed) + 10 * source.target_duration;
+  const auto allowed =
+      2 * std::chrono::duration_cast<std::chrono::microseconds>(now - track.changed) + 10 * source.target_duration;
   return mean.count() > 0 && missing > allowed / mean;
 }
 

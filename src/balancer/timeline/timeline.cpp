@@ -6,7 +6,7 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::size_t kGenerationsKept = 16;
-constexpr std::int64_t kSeenBehind = 64;      // numbers remembered after they left the playlist
+constexpr std::int64_t kSeenBehind = 64;  // numbers remembered after they left the playlist
 
 std::chrono::milliseconds older_copy_time(const hls::Playlist& source) { return kOlderCopy * source.target_duration; }
 
@@ -15,7 +15,8 @@ std::chrono::milliseconds older_copy_time(const hls::Playlist& source) { return 
 std::chrono::milliseconds span_of(const hls::Playlist& playlist) {
   constexpr std::chrono::microseconds kLongest = std::chrono::hours{30 * 24};
   std::chrono::microseconds span{0};
-  for (const auto& segment : playlist.segments) span = std::min(kLongest, span + std::clamp(segment.duration, std::chrono::microseconds{0}, kLongest));
+  for (const auto& segment : playlist.segments)
+    span = std::min(kLongest, span + std::clamp(segment.duration, std::chrono::microseconds{0}, kLongest));
   return std::chrono::ceil<std::chrono::milliseconds>(span);
 }
 
@@ -37,7 +38,8 @@ Timeline::LinkTerms Timeline::terms(const std::string& track, std::int64_t msn) 
   const auto found = tracks_.find(track);
   if (found == tracks_.end() || found->second.terms.empty()) return {};
   const auto& runs = found->second.terms;
-  auto run = std::upper_bound(runs.begin(), runs.end(), msn, [](std::int64_t m, const LinkTerms& r) { return m < r.first_msn; });
+  auto run = std::upper_bound(runs.begin(), runs.end(), msn,
+                              [](std::int64_t m, const LinkTerms& r) { return m < r.first_msn; });
   return run == runs.begin() ? runs.front() : *std::prev(run);
 }
 
@@ -68,10 +70,11 @@ void Timeline::forget(const std::string& name) {
   tracks_.erase(found);
 }
 
-base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source, std::int64_t expires,
-                                                  base::SteadyTime now, const hls::Limits& limits, std::size_t origin,
-                                                  std::int64_t pace_kbps) {
-  if (source.segments.empty()) return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
+base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const hls::Playlist& source,
+                                                  std::int64_t expires, base::SteadyTime now, const hls::Limits& limits,
+                                                  std::size_t origin, std::int64_t pace_kbps) {
+  if (source.segments.empty())
+    return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
   Outcome outcome;
   begin(now);
   auto& track = tracks_[name];
@@ -110,7 +113,8 @@ void Timeline::begin(base::SteadyTime now) {
 }
 
 // The new run's first segment follows everything that any track has listed.
-Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause, std::size_t origin) const {
+Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause,
+                                     std::size_t origin) const {
   auto next = forgotten_to_;
   auto discontinuity = forgotten_discontinuity_;
   for (const auto& [name, track] : tracks_) {
@@ -120,8 +124,9 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
   const auto& first = source.segments.front();
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
   const bool has_moved = origin != cause.origin;
-  Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now, has_moved ? origin : current().origin};
-  if (next == 0) {   // nothing was listed yet: every balancer counts alike
+  Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now,
+                    has_moved ? origin : current().origin};
+  if (next == 0) {  // nothing was listed yet: every balancer counts alike
     opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
     opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
   }
@@ -151,7 +156,7 @@ void Timeline::enter_generation(Track& track) {
 }
 
 base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& track, const hls::Playlist& source,
-                                                                        const hls::Limits& limits) {
+                                                                         const hls::Limits& limits) {
   // A source that forgets to count the discontinuities which left its window is put right by what was listed before.
   for (const auto& segment : source.segments) {
     const auto* seen = track.find(segment.msn);
@@ -180,9 +185,10 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
   return std::make_shared<const hls::Playlist>(std::move(*alone));
 }
 
-void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms& terms,
-                        base::SteadyTime now) {
-  if (track.seen_end() != source.end_msn() || track.seen.empty() || track.trailing_parts != source.trailing_parts) track.changed = now;
+void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown,
+                        const LinkTerms& terms, base::SteadyTime now) {
+  if (track.seen_end() != source.end_msn() || track.seen.empty() || track.trailing_parts != source.trailing_parts)
+    track.changed = now;
   std::vector<Seen> seen;
   const auto begin = std::max(source.media_sequence - kSeenBehind, track.seen_first);
   std::int64_t first = source.media_sequence;

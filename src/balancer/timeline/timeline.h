@@ -1,26 +1,29 @@
 #pragma once
-// The numbering that viewers see, for one channel: it never goes backwards, whatever the source does. Pure; the times are
-// given.
+// The numbering that viewers see, for one channel: it never goes backwards, whatever the source does. Pure; the times
+// are given.
 //
 // What a refresh of one playlist (a track) can be
 //   first         nothing was known of this track: it is taken as it is, or continues what a former process saved
 //   newer         the same timeline, grown or unchanged
-//   older_copy    the same timeline as another cache of the origin still has it: it ends earlier, its names are the known
-//                 ones, and what it lacks lasts at most kOlderCopy target durations. The last good one stays. When for that
-//                 long nothing but older copies came, it is a restart after all
+//   older_copy    the same timeline as another cache of the origin still has it: it ends earlier, its names are the
+//   known
+//                 ones, and what it lacks lasts at most kOlderCopy target durations. The last good one stays. When for
+//                 that long nothing but older copies came, it is a restart after all
 //   restarted     the end went back by more, or most of the known numbers have other names or dates now, or the numbers
 //                 jumped ahead by more than time allows, twice
-//   unconfirmed   the numbers jumped ahead by more than time allows, or begin above kLargestFirst, once: the last good one stays
+//   unconfirmed   the numbers jumped ahead by more than time allows, or begin above kLargestFirst, once: the last good
+//   one stays
 //
-// A restart opens a generation of the channel: a new epoch (part of every link, so a reused file name never shows the old
-// match) and new shifts, above everything that any track has listed. Tracks that see the restart later join the generation
-// that the first one opened, so that one number means one moment in all of them. The old tail stays listed, joined by
-// EXT-X-DISCONTINUITY, until the window has passed it.
+// A restart opens a generation of the channel: a new epoch (part of every link, so a reused file name never shows the
+// old match) and new shifts, above everything that any track has listed. Tracks that see the restart later join the
+// generation that the first one opened, so that one number means one moment in all of them. The old tail stays listed,
+// joined by EXT-X-DISCONTINUITY, until the window has passed it.
 //
-// The channel's origins may number and name the same media differently. A restart that comes with a change of the origin is
-// therefore compared with what was listed: by dates, else by names and durations (origin_alignment.cpp). When the two
-// overlap, or one follows the other at once, the new generation goes on with the old numbers and without a discontinuity. When
-// a few segments are missing between them, at most hls::kMaxHole, it goes on too, and these are listed as gaps (EXT-X-GAP).
+// The channel's origins may number and name the same media differently. A restart that comes with a change of the
+// origin is therefore compared with what was listed: by dates, else by names and durations (origin_alignment.cpp). When
+// the two overlap, or one follows the other at once, the new generation goes on with the old numbers and without a
+// discontinuity. When a few segments are missing between them, at most hls::kMaxHole, it goes on too, and these are
+// listed as gaps (EXT-X-GAP).
 
 #include <chrono>
 #include <cstdint>
@@ -41,20 +44,20 @@ namespace tribune::balancer {
 /// In target durations.
 inline constexpr int kOlderCopy = 3;
 
-/// Numbers above this one are taken from a new track only when a second playlist confirms them, and then as if the track had restarted. Numbers of
-/// a clock in milliseconds are below it.
+/// Numbers above this one are taken from a new track only when a second playlist confirms them, and then as if the
+/// track had restarted. Numbers of a clock in milliseconds are below it.
 inline constexpr std::int64_t kLargestFirst = 100'000'000'000'000;
 
 /// How long a playlist's segments last; 30 days at most.
 std::chrono::milliseconds span_of(const hls::Playlist&);
 
 struct Generation {
-  std::string epoch;                      // 1 to 16 of a-z 0-9
-  std::int64_t msn_shift = 0;             // viewers' MSN - source's MSN
+  std::string epoch;           // 1 to 16 of a-z 0-9
+  std::int64_t msn_shift = 0;  // viewers' MSN - source's MSN
   std::int64_t discontinuity_shift = 0;
   base::SteadyTime opened{};
-  std::size_t origin = 0;                 // whose names its segments have: 0 the source's own, n the n-th backup's
-  bool goes_on = false;                   // the same media as the generation before
+  std::size_t origin = 0;  // whose names its segments have: 0 the source's own, n the n-th backup's
+  bool goes_on = false;    // the same media as the generation before
 };
 
 /// Owned by one worker.
@@ -67,13 +70,15 @@ class Timeline {
 
   struct Outcome {
     Verdict verdict{};
-    std::shared_ptr<const hls::Playlist> playlist;   // in viewers' numbering; null for an older copy and what is not confirmed
+    std::shared_ptr<const hls::Playlist>
+        playlist;  // in viewers' numbering; null for an older copy and what is not confirmed
   };
 
-  /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` and `pace_kbps` are those of links that are
-  /// listed first now. Errors: no segments, or nothing in it that may be shown.
-  base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires, base::SteadyTime now,
-                                const hls::Limits& limits = {}, std::size_t origin = 0, std::int64_t pace_kbps = 0);
+  /// A good media playlist of the source, fetched from that origin (as Generation::origin). `expires` and `pace_kbps`
+  /// are those of links that are listed first now. Errors: no segments, or nothing in it that may be shown.
+  base::Result<Outcome> observe(const std::string& track, const hls::Playlist& source, std::int64_t expires,
+                                base::SteadyTime now, const hls::Limits& limits = {}, std::size_t origin = 0,
+                                std::int64_t pace_kbps = 0);
 
   /// Opens the first generation, when there is none.
   void begin(base::SteadyTime now);
@@ -88,9 +93,9 @@ class Timeline {
   std::int64_t pace_kbps(const std::string& track, std::int64_t msn) const { return terms(track, msn).pace_kbps; }
   /// The links that a track lists.
   struct Links {
-    std::int64_t oldest = 0;                    // their first expiry, in unix seconds
-    std::chrono::milliseconds span{0};          // how long what it lists lasts
-    std::optional<base::SteadyTime> live_until; // when it was seen last without an end
+    std::int64_t oldest = 0;                     // their first expiry, in unix seconds
+    std::chrono::milliseconds span{0};           // how long what it lists lasts
+    std::optional<base::SteadyTime> live_until;  // when it was seen last without an end
   };
   std::optional<Links> links(const std::string& track) const;
   std::vector<std::string> tracks() const;
@@ -108,9 +113,9 @@ class Timeline {
  private:
   /// A segment of the source as it was listed.
   struct Seen {
-    std::uint64_t name = 0;               // hash of the path and byte range
-    std::int64_t discontinuity = 0;       // as viewers see it
-    std::int64_t date_ms = 0;             // EXT-X-PROGRAM-DATE-TIME, or 0
+    std::uint64_t name = 0;          // hash of the path and byte range
+    std::int64_t discontinuity = 0;  // as viewers see it
+    std::int64_t date_ms = 0;        // EXT-X-PROGRAM-DATE-TIME, or 0
     std::int64_t duration_us = 0;
   };
   /// What links from this MSN on carry.
@@ -128,24 +133,25 @@ class Timeline {
   struct Track {
     bool known = false;
     std::uint32_t generation = 0;
-    std::size_t origin = 0;               // where the last playlist came from
-    std::int64_t seen_first = 0;          // source's MSN of seen[0]
+    std::size_t origin = 0;       // where the last playlist came from
+    std::int64_t seen_first = 0;  // source's MSN of seen[0]
     std::vector<Seen> seen;
     std::int32_t trailing_parts = 0;
     std::int64_t discontinuity_shift = 0;
-    std::int64_t floor = 0;               // viewers' MSN: nothing of this generation below it
-    std::int64_t first = 0;               // viewers' MSN listed first, last time
-    std::int64_t listed_to = 0;           // viewers' MSN: nothing was listed from here on
+    std::int64_t floor = 0;      // viewers' MSN: nothing of this generation below it
+    std::int64_t first = 0;      // viewers' MSN listed first, last time
+    std::int64_t listed_to = 0;  // viewers' MSN: nothing was listed from here on
     std::int64_t last_discontinuity = 0;
     base::SteadyTime changed{};
     std::optional<base::SteadyTime> only_older_since;
-    std::optional<Jump> jump;             // source's numbers, as they came last
+    std::optional<Jump> jump;  // source's numbers, as they came last
     std::vector<LinkTerms> terms;
-    std::chrono::milliseconds span{0};    // of what was listed last
+    std::chrono::milliseconds span{0};  // of what was listed last
     std::optional<base::SteadyTime> live_until;
-    std::shared_ptr<const hls::Playlist> last;    // what viewers saw last
-    std::shared_ptr<const hls::Playlist> tail;    // of the generations before, and what has left the source's window since
-    std::int64_t tail_window = 0;         // numbers listed while the tail is; 0: not known yet
+    std::shared_ptr<const hls::Playlist> last;  // what viewers saw last
+    std::shared_ptr<const hls::Playlist>
+        tail;                      // of the generations before, and what has left the source's window since
+    std::int64_t tail_window = 0;  // numbers listed while the tail is; 0: not known yet
 
     std::int64_t seen_end() const { return seen_first + static_cast<std::int64_t>(seen.size()); }
     const Seen* find(std::int64_t msn) const;
@@ -180,13 +186,15 @@ class Timeline {
   void open_generation(Generation);
   void enter_generation(Track&);
   /// The source behind the tail; null when the window has passed the tail, or the two cannot be joined.
-  std::shared_ptr<const hls::Playlist> behind_tail(Track&, const hls::Playlist& source, hls::Joint, const hls::Limits&) const;
+  std::shared_ptr<const hls::Playlist> behind_tail(Track&, const hls::Playlist& source, hls::Joint,
+                                                   const hls::Limits&) const;
   base::Result<std::shared_ptr<const hls::Playlist>> for_viewers(Track&, const hls::Playlist&, const hls::Limits&);
-  void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms&, base::SteadyTime now);
+  void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms&,
+                base::SteadyTime now);
 
   std::function<std::string()> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;
-  std::int64_t forgotten_to_ = 0;           // the numbers that forgotten tracks had listed
+  std::int64_t forgotten_to_ = 0;  // the numbers that forgotten tracks had listed
   std::int64_t forgotten_discontinuity_ = 0;
   std::map<std::string, Track> tracks_;
 };

@@ -13,7 +13,7 @@ using base::json::Kind;
 using base::json::Value;
 constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
-constexpr std::chrono::hours kTrackKept{168};   // as long as a link may live
+constexpr std::chrono::hours kTrackKept{168};  // as long as a link may live
 
 // A record whose numbers leave no room above them is none: nothing could be listed after it.
 constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
@@ -24,7 +24,8 @@ std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime
 
 // Never in the future, whatever the wall clock did meanwhile.
 base::SteadyTime to_steady(std::int64_t wall_ms, base::SteadyTime now, base::WallTime wall) {
-  const auto age = std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
+  const auto age =
+      std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
   return now - std::clamp<std::chrono::milliseconds>(age, std::chrono::milliseconds{0}, std::chrono::hours{24 * 3650});
 }
 
@@ -68,12 +69,17 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
   for (const auto& item : generations->array) {
     const auto index = item.whole("index");
     const auto epoch = item.text("epoch");
-    if (item.whole("msn_shift").value_or(0) > kLargestKept || item.whole("discontinuity_shift").value_or(0) > kLargestKept) continue;
+    if (item.whole("msn_shift").value_or(0) > kLargestKept ||
+        item.whole("discontinuity_shift").value_or(0) > kLargestKept)
+      continue;
     if (!index || *index < 0 || *index > UINT32_MAX || !epoch || epoch->empty() || epoch->size() > 16) continue;
     generations_[static_cast<std::uint32_t>(*index)] =
-        Generation{std::string(*epoch), item.whole("msn_shift").value_or(0), item.whole("discontinuity_shift").value_or(0),
+        Generation{std::string(*epoch),
+                   item.whole("msn_shift").value_or(0),
+                   item.whole("discontinuity_shift").value_or(0),
                    to_steady(item.whole("opened").value_or(0), now, wall),
-                   static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))), item.flag("goes_on").value_or(false)};
+                   static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))),
+                   item.flag("goes_on").value_or(false)};
   }
 }
 
@@ -109,7 +115,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   if (!value || !value->is(Kind::object) || generations_.empty()) return;
   const auto seen = integers(value->find("seen"));
   const auto expiries = integers(value->find("expiries"));
-  const auto paces = integers(value->find("paces"));   // none in a record of a version that did not pace
+  const auto paces = integers(value->find("paces"));  // none in a record of a version that did not pace
   const auto index = value->whole("generation").value_or(-1);
   if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
   if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;
@@ -122,7 +128,8 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   track.seen_first = value->whole("seen_first").value_or(0);
   for (std::size_t i = 0; i < seen.size(); i += kNumbersPerSeen)
     track.seen.push_back({static_cast<std::uint64_t>(seen[i]), seen[i + 1], seen[i + 2], seen[i + 3]});
-  for (std::size_t i = 0; i < expiries.size(); i += 2) track.terms.push_back({expiries[i], expiries[i + 1], i / 2 < paces.size() ? paces[i / 2] : 0});
+  for (std::size_t i = 0; i < expiries.size(); i += 2)
+    track.terms.push_back({expiries[i], expiries[i + 1], i / 2 < paces.size() ? paces[i / 2] : 0});
   track.trailing_parts = static_cast<std::int32_t>(value->whole("trailing_parts").value_or(0));
   track.discontinuity_shift = value->whole("discontinuity_shift").value_or(0);
   track.floor = value->whole("floor").value_or(0);
@@ -131,7 +138,8 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   track.last_discontinuity = value->whole("last_discontinuity").value_or(0);
   track.changed = to_steady(value->whole("changed").value_or(0), now, wall);
   constexpr std::int64_t kLongestSpan = std::chrono::milliseconds{std::chrono::hours{30 * 24}}.count();
-  track.span = std::chrono::milliseconds{std::clamp<std::int64_t>(value->whole("span_ms").value_or(0), 0, kLongestSpan)};
+  track.span =
+      std::chrono::milliseconds{std::clamp<std::int64_t>(value->whole("span_ms").value_or(0), 0, kLongestSpan)};
   if (const auto live_until = value->whole("live_until")) track.live_until = to_steady(*live_until, now, wall);
   tracks_[name] = std::move(track);
   if (now - tracks_[name].changed > kTrackKept) forget(name);

@@ -6,9 +6,10 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::array<std::string_view, 3> kPlaylists{"session", "multivariant", "media"};
-constexpr std::array<std::string_view, 17> kResults{"ok",      "not_modified",  "stale", "channel_unknown", "session_invalid", "link_invalid",
-                                                    "link_expired", "full",     "no_key", "no_node",        "source_failed",   "gone",
-                                                    "waiting", "queued",        "refused", "ticket_invalid", "session_ended"};
+constexpr std::array<std::string_view, 17> kResults{
+    "ok",           "not_modified", "stale",   "channel_unknown", "session_invalid", "link_invalid",
+    "link_expired", "full",         "no_key",  "no_node",         "source_failed",   "gone",
+    "waiting",      "queued",       "refused", "ticket_invalid",  "session_ended"};
 
 }  // namespace
 
@@ -17,12 +18,17 @@ std::string_view to_string(FlowResult result) { return kResults[static_cast<std:
 FlowMetrics::FlowMetrics(base::Metrics& metrics) {
   for (const auto kind : kPlaylists)
     for (const auto result : kResults)
-      counters_.push_back(metrics.counter("tribune_balancer_playlists_total", "Playlist requests of viewers, by kind and what became of them.",
+      counters_.push_back(metrics.counter("tribune_balancer_playlists_total",
+                                          "Playlist requests of viewers, by kind and what became of them.",
                                           {{"kind", kind}, {"result", result}}));
   for (const auto result : kResults)
-    counters_.push_back(metrics.counter("tribune_balancer_redirects_total", "Segment requests in redirect mode, by what became of them.", {{"result", result}}));
+    counters_.push_back(metrics.counter("tribune_balancer_redirects_total",
+                                        "Segment requests in redirect mode, by what became of them.",
+                                        {{"result", result}}));
   for (const auto result : kResults)
-    counters_.push_back(metrics.counter("tribune_balancer_documents_total", "Requests of viewers for documents of the source (asset lists, session data, steering manifests), by what became of them.",
+    counters_.push_back(metrics.counter("tribune_balancer_documents_total",
+                                        "Requests of viewers for documents of the source (asset lists, session data, "
+                                        "steering manifests), by what became of them.",
                                         {{"result", result}}));
 }
 

@@ -12,9 +12,27 @@ namespace tribune::balancer {
 /// What was asked for.
 enum class FlowKind { session, multivariant, media, segment, document };
 
-/// What became of it. `waiting`: the waiting room's playlist; `queued`: a 403 instead of it; `refused`: by the queue's rules.
-enum class FlowResult { ok, not_modified, stale, channel_unknown, session_invalid, link_invalid, link_expired, full, no_key, no_node, source_failed, gone,
-                        waiting, queued, refused, ticket_invalid, session_ended };
+/// What became of it. `waiting`: the waiting room's playlist; `queued`: a 403 instead of it; `refused`: by the queue's
+/// rules.
+enum class FlowResult {
+  ok,
+  not_modified,
+  stale,
+  channel_unknown,
+  session_invalid,
+  link_invalid,
+  link_expired,
+  full,
+  no_key,
+  no_node,
+  source_failed,
+  gone,
+  waiting,
+  queued,
+  refused,
+  ticket_invalid,
+  session_ended
+};
 
 /// The result as the metrics and the access log print it; a literal.
 std::string_view to_string(FlowResult);

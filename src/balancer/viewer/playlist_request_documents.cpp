@@ -2,44 +2,55 @@
 
 #include <utility>
 
-#include "balancer/viewer/playlist_request_flow.h"
-#include "balancer/viewer/playlist_request.h"
 #include "balancer/routing/pathways.h"
+#include "balancer/viewer/playlist_request.h"
+#include "balancer/viewer/playlist_request_flow.h"
 #include "base/json.h"
 #include "http/problem.h"
 
 namespace tribune::balancer {
 namespace {
 
-/// What leads into the viewer's session. A page of another site gets an absolute URI: hls.js takes those in an asset list relative to the page.
-std::string way_in(const http::Request& request, std::string_view channel, std::string_view pass, std::string_view pathway) {
+/// What leads into the viewer's session. A page of another site gets an absolute URI: hls.js takes those in an asset
+/// list relative to the page.
+std::string way_in(const http::Request& request, std::string_view channel, std::string_view pass,
+                   std::string_view pathway) {
   const bool is_foreign_page = request.headers.first("Origin") && !request.host.empty();
-  const auto host = is_foreign_page ? fmt::format("{}//{}", request.secure ? "https:" : "", request.host) : std::string();
-  return base::json::escape(fmt::format("{}/live/{}/~{}/{}", host, channel, pass, pathway.empty() ? "" : pathway_element(pathway)));
+  const auto host =
+      is_foreign_page ? fmt::format("{}//{}", request.secure ? "https:" : "", request.host) : std::string();
+  return base::json::escape(
+      fmt::format("{}/live/{}/~{}/{}", host, channel, pass, pathway.empty() ? "" : pathway_element(pathway)));
 }
 
 }  // namespace
 
 void PlaylistRequestFlow::ask_document(runtime::Worker& worker, Viewer viewer) {
   const auto& request = viewer.request();
-  const auto name = verify_document(*viewer.view->keys, viewer.channel->id, viewer.path, request.query, parts_.clock.wall_now());
+  const auto name =
+      verify_document(*viewer.view->keys, viewer.channel->id, viewer.path, request.query, parts_.clock.wall_now());
   if (!name) return refuse(viewer, http::problems::link_invalid, name.error().text, FlowResult::link_invalid);
   const auto channel = viewer.channel->id;
   const auto query = query_for_origin(name->kind, request.query);
   auto& desk = desks_[worker.index];
   const auto place = desk.next_place++;
   wait(desk, place, std::move(viewer));
-  auto asking = parts_.ask_document(worker, {channel, *name, query}, [this, &desk, place](base::Result<DocumentPtr> document) {
-    auto waited = desk.waiting.extract(place);
-    if (waited) answer_document(waited.mapped(), std::move(document));
-  });
-  if (const auto waits = desk.waiting.find(place); waits != desk.waiting.end()) waits->second.asking = std::move(asking);
+  auto asking =
+      parts_.ask_document(worker, {channel, *name, query}, [this, &desk, place](base::Result<DocumentPtr> document) {
+        auto waited = desk.waiting.extract(place);
+        if (waited) answer_document(waited.mapped(), std::move(document));
+      });
+  if (const auto waits = desk.waiting.find(place); waits != desk.waiting.end())
+    waits->second.asking = std::move(asking);
 }
 
 void PlaylistRequestFlow::answer_document(Viewer& viewer, base::Result<DocumentPtr> document) {
-  if (!document) return refuse(viewer, problem_of(document.error()), detail_for_viewers(document.error()), FlowResult::source_failed);
+  if (!document)
+    return refuse(viewer, problem_of(document.error()), detail_for_viewers(document.error()),
+                  FlowResult::source_failed);
   http::Response response;
-  response.headers = {{"Content-Type", std::string((*document)->content_type)}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}};
+  response.headers = {{"Content-Type", std::string((*document)->content_type)},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}};
   response.body = (*document)->text(way_in(viewer.request(), viewer.channel->id, viewer.token_text, viewer.pathway));
   reply(viewer, std::move(response), FlowResult::ok);
 }

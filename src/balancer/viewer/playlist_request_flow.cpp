@@ -4,15 +4,15 @@
 #include <utility>
 #include <variant>
 
-#include "balancer/sessions/admission_with_routing.h"
-#include "balancer/sessions/viewer_credentials.h"
 #include "balancer/node_push/following_nodes.h"
 #include "balancer/node_push/snapshot_hold.h"
-#include "balancer/sessions/player_capabilities.h"
-#include "balancer/viewer/playlist_response.h"
-#include "balancer/viewer/playlist_request.h"
-#include "balancer/sources/source_links.h"
 #include "balancer/routing/pathways.h"
+#include "balancer/sessions/admission_with_routing.h"
+#include "balancer/sessions/player_capabilities.h"
+#include "balancer/sessions/viewer_credentials.h"
+#include "balancer/sources/source_links.h"
+#include "balancer/viewer/playlist_request.h"
+#include "balancer/viewer/playlist_response.h"
 #include "contracts/canonical.h"
 #include "contracts/link.h"
 #include "contracts/origin_path.h"
@@ -23,7 +23,8 @@ namespace tribune::balancer {
 
 // ---- the journey ----
 
-void PlaylistRequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
+void PlaylistRequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange,
+                               const http::PathParameters& parameters) {
   Viewer viewer{FlowKind::session, std::move(exchange), parts_.view.get(), {}, "index.m3u8"};
   viewer.token.channel = parameters["channel"];
   const auto token = http::query_value(viewer.request().query, "session");
@@ -31,22 +32,28 @@ void PlaylistRequestFlow::open(runtime::Worker& worker, std::unique_ptr<net::Exc
   read_client_hints(viewer);
   if (token ? !authenticate(worker, viewer, *token) : !admit(viewer)) return;
   keep_cache(viewer);
-  if (token && viewer.is_counted && !viewer.claims.empty()) route(viewer);   // what it says counts at once; a newcomer's was heard as it came in
-  ask(worker, std::move(viewer));   // answer_session()
+  if (token && viewer.is_counted && !viewer.claims.empty())
+    route(viewer);                 // what it says counts at once; a newcomer's was heard as it came in
+  ask(worker, std::move(viewer));  // answer_session()
 }
 
-void PlaylistRequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const http::PathParameters& parameters) {
+void PlaylistRequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange,
+                                 const http::PathParameters& parameters) {
   std::string path(parameters["path"]);
   auto pathway = take_pathway(path);
   const bool is_document = path.starts_with(kDocumentPath);
   const bool is_segment = !is_document && contracts::has_link(exchange->request().query);
-  const auto kind = is_document ? FlowKind::document : is_segment ? FlowKind::segment : path == "index.m3u8" ? FlowKind::multivariant : FlowKind::media;
+  const auto kind = is_document            ? FlowKind::document
+                    : is_segment           ? FlowKind::segment
+                    : path == "index.m3u8" ? FlowKind::multivariant
+                                           : FlowKind::media;
   Viewer viewer{kind, std::move(exchange), parts_.view.get(), {}, std::move(path)};
   viewer.pathway = std::move(pathway);
   viewer.token.channel = parameters["channel"];
   if (!find_channel(viewer)) return;
   if (viewer.path.starts_with(kGapPath)) return answer_gap(viewer);
-  if (!viewer.channel->steering || !parts_.steering.knows(viewer.pathway)) viewer.pathway.clear();   // the path leads where it would without
+  if (!viewer.channel->steering || !parts_.steering.knows(viewer.pathway))
+    viewer.pathway.clear();  // the path leads where it would without
   if (!authenticate(worker, viewer, parameters["session"])) return;
   if (is_document) {
     viewer.token_text = parameters["session"];
@@ -54,10 +61,10 @@ void PlaylistRequestFlow::within(runtime::Worker& worker, std::unique_ptr<net::E
   }
   if (lead_to_clone(viewer, parameters["session"])) return;
   read_client_hints(viewer);
-  if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;   // the waiting room answered
+  if (viewer.ticket && kind == FlowKind::media && !enter(viewer)) return;  // the waiting room answered
   keep_cache(viewer);
   if (is_segment) return redirect(viewer);
-  ask(worker, std::move(viewer));   // answer_playlist()
+  ask(worker, std::move(viewer));  // answer_playlist()
 }
 
 void PlaylistRequestFlow::answer(runtime::Worker& worker, Viewer& viewer, base::Result<PlaylistAnswer> found) {
@@ -74,7 +81,8 @@ void PlaylistRequestFlow::answer(runtime::Worker& worker, Viewer& viewer, base::
 
 bool PlaylistRequestFlow::find_channel(Viewer& viewer) {
   viewer.channel = viewer.view->event->find(viewer.token.channel);
-  if (!viewer.channel) refuse(viewer, http::problems::channel_unknown, "no channel has this id", FlowResult::channel_unknown);
+  if (!viewer.channel)
+    refuse(viewer, http::problems::channel_unknown, "no channel has this id", FlowResult::channel_unknown);
   return viewer.channel != nullptr;
 }
 
@@ -84,7 +92,8 @@ bool PlaylistRequestFlow::authenticate(runtime::Worker& worker, Viewer& viewer, 
 
 bool PlaylistRequestFlow::take_token(runtime::Worker& worker, Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto token = desks_[worker.index].tokens.read(view.keys, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
+  auto token = desks_[worker.index].tokens.read(view.keys, viewer.channel->id, text, parts_.clock.wall_now(),
+                                                view.event->clock_skew);
   if (!token) {
     if (auto used = token_in_use(*view.keys, parts_.admission, viewer.channel->id, text)) token = std::move(*used);
   }
@@ -103,7 +112,8 @@ bool PlaylistRequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) 
   const auto& token = viewer.token;
   const auto visitor = viewer.visitor();
   auto renewal = parts_.admission.renew(viewer.token.session, visitor, idle);
-  if (renewal == Renewal::unplaced) renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
+  if (renewal == Renewal::unplaced)
+    renewal = renew_placed(parts_.admission, parts_.router, visitor, asked_of(viewer), idle);
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
   if (renewal == Renewal::ended) {
@@ -115,8 +125,8 @@ bool PlaylistRequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) 
   return false;
 }
 
-/// How long the viewer may watch what it is told here without a further playlist request. One that has ended is not asked for again, and segment
-/// links name no session: nothing else would say that it is watched.
+/// How long the viewer may watch what it is told here without a further playlist request. One that has ended is not
+/// asked for again, and segment links name no session: nothing else would say that it is watched.
 std::chrono::milliseconds PlaylistRequestFlow::idle_for(const EventView& view, const SourceSnapshot& snapshot) {
   constexpr std::int64_t kMostSegments = 1'000'000;
   const auto idle = std::max(view.session_idle, 3 * snapshot.target_duration());
@@ -166,8 +176,10 @@ void PlaylistRequestFlow::read_client_hints(Viewer& viewer) {
 
 void PlaylistRequestFlow::keep_cache(Viewer& viewer) {
   if (!viewer.is_counted) return;
-  if (viewer.preferred.empty()) viewer.preferred = parts_.pins.preferred(viewer.token.session);
-  else parts_.pins.prefer(viewer.token.session, viewer.preferred);
+  if (viewer.preferred.empty())
+    viewer.preferred = parts_.pins.preferred(viewer.token.session);
+  else
+    parts_.pins.prefer(viewer.token.session, viewer.preferred);
 }
 
 void PlaylistRequestFlow::ask(runtime::Worker& worker, Viewer viewer) {
@@ -175,10 +187,12 @@ void PlaylistRequestFlow::ask(runtime::Worker& worker, Viewer viewer) {
   const auto place = desk.next_place++;
   const auto query = viewer.turn ? turned_query(viewer.request().query, *viewer.turn) : std::string();
   const PlaylistQuestion question{viewer.channel->id, viewer.path, viewer.turn ? query : viewer.request().query};
-  // Memory answers inside the call, and the viewer never leaves this frame: 2,000 instructions less than a place among who waits.
+  // Memory answers inside the call, and the viewer never leaves this frame: 2,000 instructions less than a place among
+  // who waits.
   desk.asking = {place, &viewer};
   auto asking = parts_.ask(worker, question, [this, &worker, &desk, place](base::Result<PlaylistAnswer> found) {
-    if (desk.asking.viewer && desk.asking.place == place) return answer(worker, *std::exchange(desk.asking, {}).viewer, std::move(found));
+    if (desk.asking.viewer && desk.asking.place == place)
+      return answer(worker, *std::exchange(desk.asking, {}).viewer, std::move(found));
     auto waited = desk.waiting.extract(place);
     if (waited) answer(worker, waited.mapped(), std::move(found));
   });
@@ -197,13 +211,15 @@ void PlaylistRequestFlow::wait(Desk& desk, std::uint64_t place, Viewer viewer) {
 
 void PlaylistRequestFlow::answer_session(Viewer& viewer, const PlaylistAnswer& found) {
   auto text = found.snapshot->text_for_bare_url(viewer.token_text);
-  if (offers_pathways(viewer)) text = parts_.steering.playlist(text, "~" + viewer.token_text + "/", viewer.token_text, asked_of(viewer), viewer.view->steering);
+  if (offers_pathways(viewer))
+    text = parts_.steering.playlist(text, "~" + viewer.token_text + "/", viewer.token_text, asked_of(viewer),
+                                    viewer.view->steering);
   reply(viewer, session_playlist_reply(std::move(text)), found.stale ? FlowResult::stale : FlowResult::ok);
 }
 
 void PlaylistRequestFlow::answer_playlist(runtime::Worker& worker, Viewer& viewer, const PlaylistAnswer& found) {
   const auto& snapshot = *found.snapshot;
-  const bool waits = viewer.ticket && snapshot.is_multivariant();   // or may wait: nothing is renewed by it
+  const bool waits = viewer.ticket && snapshot.is_multivariant();  // or may wait: nothing is renewed by it
   if (!waits && !renew_for(viewer, found)) return;
   if (snapshot.is_multivariant() && offers_pathways(viewer)) {
     const auto text = snapshot.render({})->body;
@@ -216,38 +232,50 @@ void PlaylistRequestFlow::answer_playlist(runtime::Worker& worker, Viewer& viewe
   } else {
     const auto routed = route(viewer);
     const auto shown = listed(worker, viewer, found, routed.choice);
-    if (!shown) return;   // it waits
+    if (!shown) return;  // it waits
     rendered = shown->render(pin(viewer, routed, *shown));
   }
   if (viewer.ticket && !waits) {
     rendered = turned(viewer, *rendered);
-    if (!rendered) return;   // answered
+    if (!rendered) return;  // answered
   }
   auto response = playlist_reply(viewer.request().headers, *rendered);
-  const auto result = response.status == 304 ? FlowResult::not_modified : found.stale ? FlowResult::stale : FlowResult::ok;
+  const auto result = response.status == 304 ? FlowResult::not_modified
+                      : found.stale          ? FlowResult::stale
+                                             : FlowResult::ok;
   reply(viewer, std::move(response), result);
 }
 
 /// Not below a pathway: its children would stand below two.
-bool PlaylistRequestFlow::offers_pathways(const Viewer& viewer) const { return viewer.channel->steering && viewer.pathway.empty(); }
+bool PlaylistRequestFlow::offers_pathways(const Viewer& viewer) const {
+  return viewer.channel->steering && viewer.pathway.empty();
+}
 
-/// A clone has the base's URL with the clone's name in the query; its own playlist is the one under the clone's path. Whether it was answered.
+/// A clone has the base's URL with the clone's name in the query; its own playlist is the one under the clone's path.
+/// Whether it was answered.
 bool PlaylistRequestFlow::lead_to_clone(Viewer& viewer, std::string_view session) {
-  const auto named = viewer.kind == FlowKind::media ? http::query_value(viewer.request().query, kCloneKey) : std::nullopt;
+  const auto named =
+      viewer.kind == FlowKind::media ? http::query_value(viewer.request().query, kCloneKey) : std::nullopt;
   if (!named || *named == viewer.pathway || !viewer.channel->steering || !parts_.steering.knows(*named)) return false;
   const auto query = http::query_without(viewer.request().query, [](std::string_view key) { return key == kCloneKey; });
-  const auto target = "/live/" + viewer.channel->id + "/~" + std::string(session) + "/" + pathway_element(*named) + viewer.path;
+  const auto target =
+      "/live/" + viewer.channel->id + "/~" + std::string(session) + "/" + pathway_element(*named) + viewer.path;
   http::Response response;
   response.status = 307;
-  response.headers = {{"Location", http::relative_reference(viewer.request().path, target) + (query.empty() ? "" : "?" + query)}, {"Cache-Control", "no-store"}};
+  response.headers = {
+      {"Location", http::relative_reference(viewer.request().path, target) + (query.empty() ? "" : "?" + query)},
+      {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
   return true;
 }
 
-/// What the viewers of that node see by now. Null when this one waits for what they do not: it is answered as soon as they do.
-SnapshotPtr PlaylistRequestFlow::listed(runtime::Worker& worker, Viewer& viewer, const PlaylistAnswer& found, const RoutingChoice& choice) {
+/// What the viewers of that node see by now. Null when this one waits for what they do not: it is answered as soon as
+/// they do.
+SnapshotPtr PlaylistRequestFlow::listed(runtime::Worker& worker, Viewer& viewer, const PlaylistAnswer& found,
+                                        const RoutingChoice& choice) {
   const auto node = choice.node ? std::string_view(choice.node->address->id) : std::string_view();
-  if (auto* audience = found.snapshot->audience(); audience && choice.node) audience->seen(node, parts_.clock.steady_now());
+  if (auto* audience = found.snapshot->audience(); audience && choice.node)
+    audience->seen(node, parts_.clock.steady_now());
   auto* gate = found.snapshot->gate();
   if (!gate) return found.snapshot;
   auto shown = gate->listed(found.snapshot, node, viewer.token.session);
@@ -262,35 +290,37 @@ SnapshotPtr PlaylistRequestFlow::listed(runtime::Worker& worker, Viewer& viewer,
       if (waited) answer(worker, waited.mapped(), later);
     });
   });
-  if (!waits) return gate->listed(found.snapshot, node, viewer.token.session);   // opened meanwhile
+  if (!waits) return gate->listed(found.snapshot, node, viewer.token.session);  // opened meanwhile
   wait(desk, place, std::move(viewer));
   return nullptr;
 }
 
-/// How long a player that does not ask again may use what the playlist lists: origins keep a segment for as long as it was listed and the
-/// longest playlist with it once more (RFC 8216 section 6.2.2).
+/// How long a player that does not ask again may use what the playlist lists: origins keep a segment for as long as it
+/// was listed and the longest playlist with it once more (RFC 8216 section 6.2.2).
 std::chrono::milliseconds PlaylistRequestFlow::held_for(const SourceSnapshot& snapshot) {
   constexpr std::int64_t kMostSegments = 1'000'000;
-  return 2 * std::clamp<std::int64_t>(snapshot.next_msn() - snapshot.first_msn(), 0, kMostSegments) * snapshot.target_duration();
+  return 2 * std::clamp<std::int64_t>(snapshot.next_msn() - snapshot.first_msn(), 0, kMostSegments) *
+         snapshot.target_duration();
 }
 
 LinkPins PlaylistRequestFlow::pin(Viewer& viewer, const Routed& routed, const SourceSnapshot& snapshot) {
   const auto& choice = routed.choice;
   if (viewer.token.links == contracts::LinksMode::redirect) return {};
-  if (!choice.node) return {};   // redirect links: whoever is there when the segment is asked for
+  if (!choice.node) return {};  // redirect links: whoever is there when the segment is asked for
   if (!viewer.is_counted) return {{0, choice.node->address->url}};
   // Where the player was asked for, direct links were given because it bears this.
   const bool was_chosen_by_player = viewer.channel->links == contracts::LinksMode::automatic;
   const bool bears_it = was_chosen_by_player || bears_rewriting(viewer.player(), viewer.view->direct_players);
-  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn(), held_for(snapshot)}, *routed.nodes, choice.node->address, bears_it, viewer.pathway,
-                         viewer.first);
+  return parts_.pins.pin(viewer.token.session, {snapshot.first_msn(), snapshot.next_msn(), held_for(snapshot)},
+                         *routed.nodes, choice.node->address, bears_it, viewer.pathway, viewer.first);
 }
 
 void PlaylistRequestFlow::redirect(Viewer& viewer) {
   const auto& view = *viewer.view;
   const auto& query = viewer.request().query;
   const auto verify = [&](std::optional<std::int64_t> listed) {
-    return contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(), view.event->clock_skew, listed);
+    return contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(),
+                                  view.event->clock_skew, listed);
   };
   auto link = verify(std::nullopt);
   if (!link && link.error().kind == base::ErrorKind::timeout) link = verify(listed_from(viewer));
@@ -302,10 +332,12 @@ void PlaylistRequestFlow::redirect(Viewer& viewer) {
   const auto routed = route(viewer);
   const auto& choice = routed.choice;
   if (choice.reason == RoutingReason::origin) return redirect_to_origin(viewer, *link);
-  if (!choice.node) return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
+  if (!choice.node)
+    return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
   http::Response response;
   response.status = 307;
-  response.headers = {{"Location", choice.node->address->url + contracts::media_target(*link, query)}, {"Cache-Control", "no-store"}};
+  response.headers = {{"Location", choice.node->address->url + contracts::media_target(*link, query)},
+                      {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
 }
 
@@ -323,7 +355,8 @@ std::optional<std::int64_t> PlaylistRequestFlow::listed_from(const Viewer& viewe
 void PlaylistRequestFlow::answer_gap(Viewer& viewer) {
   viewer.kind = FlowKind::segment;
   http::Response response;
-  response.headers = {{"Content-Type", viewer.path.ends_with(".ts") ? "video/mp2t" : "video/mp4"}, {"Cache-Control", "no-store"}};
+  response.headers = {{"Content-Type", viewer.path.ends_with(".ts") ? "video/mp2t" : "video/mp4"},
+                      {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
 }
 
@@ -346,7 +379,8 @@ std::shared_ptr<const NodeAddress> PlaylistRequestFlow::first_node(const Viewer&
   const auto nodes = parts_.nodes.table();
   for (const auto& node : nodes->nodes)
     if (contracts::node_mark(node.address->id) == viewer.token.first_node)
-      return !node.address->url.empty() && (viewer.pathway.empty() || node.group_id() == viewer.pathway) ? node.address : nullptr;
+      return !node.address->url.empty() && (viewer.pathway.empty() || node.group_id() == viewer.pathway) ? node.address
+                                                                                                         : nullptr;
   return nullptr;
 }
 
@@ -366,14 +400,16 @@ Routed PlaylistRequestFlow::route(Viewer& viewer) {
 void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
-  if (!uri) return refuse(viewer, http::problems::node_unavailable, "the channel has no such origin", FlowResult::no_node);
+  if (!uri)
+    return refuse(viewer, http::problems::node_unavailable, "the channel has no such origin", FlowResult::no_node);
   http::Response response;
   response.status = 307;
   response.headers = {{"Location", uri->text()}, {"Cache-Control", "no-store"}};
   reply(viewer, std::move(response), FlowResult::ok);
 }
 
-void PlaylistRequestFlow::refuse(Viewer& viewer, const http::ProblemType& type, std::string_view detail, FlowResult result) {
+void PlaylistRequestFlow::refuse(Viewer& viewer, const http::ProblemType& type, std::string_view detail,
+                                 FlowResult result) {
   viewer.exchange->note.reason = to_string(result);
   reply(viewer, http::problem(type, detail), result);
 }

@@ -1,5 +1,6 @@
 #pragma once
-// The journey of a viewer's request; its steps stand at the head of media_request_flow.cpp in the order in which they happen.
+// The journey of a viewer's request; its steps stand at the head of media_request_flow.cpp in the order in which they
+// happen.
 
 #include <chrono>
 #include <cstdint>
@@ -12,16 +13,16 @@
 #include <vector>
 
 #include "access/admission.h"
+#include "balancer/nodes/node_registry.h"
+#include "balancer/routing/session_router.h"
+#include "balancer/sessions/session_pins.h"
 #include "balancer/sessions/token_cache.h"
 #include "balancer/settings/event_view.h"
-#include "balancer/viewer/flow_metrics.h"
-#include "balancer/nodes/node_registry.h"
-#include "balancer/sessions/session_pins.h"
-#include "balancer/routing/session_router.h"
-#include "balancer/slate/slates.h"
 #include "balancer/slate/slate_transitions.h"
+#include "balancer/slate/slates.h"
 #include "balancer/sources/sources.h"
 #include "balancer/steering/steering_handler.h"
+#include "balancer/viewer/flow_metrics.h"
 #include "base/clock.h"
 #include "contracts/link.h"
 #include "contracts/token.h"
@@ -120,11 +121,11 @@ class PlaylistRequestFlow {
     struct {
       std::uint64_t place = 0;
       Viewer* viewer = nullptr;
-    } asking;                       // who asks just now; nobody when it was answered
+    } asking;  // who asks just now; nobody when it was answered
   };
   void wait(Desk&, std::uint64_t place, Viewer);
 
-  std::vector<Desk> desks_;         // one for each worker, touched by it alone
+  std::vector<Desk> desks_;  // one for each worker, touched by it alone
 };
 
 }  // namespace tribune::balancer

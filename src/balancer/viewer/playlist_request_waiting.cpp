@@ -1,10 +1,10 @@
-// The part of the journey that a viewer takes who must wait: the URL names the ticket, to the end. Its media playlists show the
-// waiting room until the ticket is called, and from then on the programme under numbers that go on.
+// The part of the journey that a viewer takes who must wait: the URL names the ticket, to the end. Its media playlists
+// show the waiting room until the ticket is called, and from then on the programme under numbers that go on.
 //
 //   opens, and all is full   → a ticket; the multivariant playlist names its children under it       queue()
-//   asks, and waits          → the slate                                                              enter(), show_slate()
-//   asks, and is called      → a turn is fixed and written down; the slate stays until it is on disk  turned()
-//   asks, and turned before  → the programme, renumbered                                              turned()
+//   asks, and waits          → the slate                                                              enter(),
+//   show_slate() asks, and is called      → a turn is fixed and written down; the slate stays until it is on disk
+//   turned() asks, and turned before  → the programme, renumbered                                              turned()
 
 #include <fmt/format.h>
 
@@ -12,10 +12,10 @@
 #include <variant>
 
 #include "balancer/sessions/admission_with_routing.h"
-#include "balancer/sessions/viewer_credentials.h"
 #include "balancer/sessions/player_capabilities.h"
-#include "balancer/viewer/playlist_response.h"
+#include "balancer/sessions/viewer_credentials.h"
 #include "balancer/viewer/playlist_request.h"
+#include "balancer/viewer/playlist_response.h"
 #include "http/problem.h"
 
 namespace tribune::balancer {
@@ -30,11 +30,13 @@ bool PlaylistRequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
   viewer.token.session = queued.ticket.session;
   viewer.is_new = true;
   viewer.exchange->note.session = contracts::session_name(queued.ticket.session);
-  const bool has_room = viewer.channel->waiting_room == contracts::WaitingRoom::slate && parts_.slates.find(viewer.channel->id);
+  const bool has_room =
+      viewer.channel->waiting_room == contracts::WaitingRoom::slate && parts_.slates.find(viewer.channel->id);
   if (!has_room) {
     // WHY: a bare player cannot show a ticket, so its place would only make the queue look longer.
     give_back(viewer);
-    refuse(viewer, http::problems::access_queued, fmt::format("{} wait; ask POST /api/v1/access for a place", queued.ahead), FlowResult::queued);
+    refuse(viewer, http::problems::access_queued,
+           fmt::format("{} wait; ask POST /api/v1/access for a place", queued.ahead), FlowResult::queued);
     return false;
   }
   viewer.token_text = contracts::write_ticket(*viewer.view->keys, *viewer.ticket, now);
@@ -52,15 +54,18 @@ bool PlaylistRequestFlow::turn_away(Viewer& viewer, const access::Refused& refus
 
 void PlaylistRequestFlow::give_back(Viewer& viewer) {
   if (!viewer.is_new) return;
-  if (viewer.ticket) parts_.admission.take_back(viewer.channel->id, claim_of(*viewer.ticket));
-  else parts_.admission.take_back(viewer.token.session);
+  if (viewer.ticket)
+    parts_.admission.take_back(viewer.channel->id, claim_of(*viewer.ticket));
+  else
+    parts_.admission.take_back(viewer.token.session);
   parts_.pins.release(viewer.token.session);
   parts_.router.release(viewer.token.session);
 }
 
 bool PlaylistRequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
-  auto ticket = read_ticket(*view.keys, parts_.admission, viewer.channel->id, text, parts_.clock.wall_now(), view.event->clock_skew);
+  auto ticket = read_ticket(*view.keys, parts_.admission, viewer.channel->id, text, parts_.clock.wall_now(),
+                            view.event->clock_skew);
   if (!ticket) {
     refuse(viewer, http::problems::ticket_invalid, ticket.error().text, FlowResult::ticket_invalid);
     return false;
@@ -99,9 +104,12 @@ bool PlaylistRequestFlow::enter(Viewer& viewer) {
 /// Up to the slot before `end`; up to this moment's without one.
 void PlaylistRequestFlow::show_slate(Viewer& viewer, std::optional<std::int64_t> end) {
   const auto* slate = parts_.slates.find(viewer.channel->id);
-  if (!slate) return refuse(viewer, http::problems::access_queued, "this channel has no waiting room any more", FlowResult::queued);
+  if (!slate)
+    return refuse(viewer, http::problems::access_queued, "this channel has no waiting room any more",
+                  FlowResult::queued);
   const auto* rendition = slate->rendition(viewer.path);
-  if (!rendition) return refuse(viewer, http::problems::not_found, "the waiting room has no such playlist", FlowResult::queued);
+  if (!rendition)
+    return refuse(viewer, http::problems::not_found, "the waiting room has no such playlist", FlowResult::queued);
   viewer.exchange->note.cache = "slate";
   const auto text = parts_.slates.waiting(*slate, *rendition, end ? *end : parts_.slates.slot(*slate) + 1);
   reply(viewer, playlist_reply(viewer.request().headers, *text), FlowResult::waiting);
@@ -112,7 +120,8 @@ std::shared_ptr<const Rendered> PlaylistRequestFlow::turned(Viewer& viewer, cons
   const auto* slate = parts_.slates.find(viewer.channel->id);
   if (!viewer.turn) {
     if (!slate) {
-      refuse(viewer, http::problems::session_ended, "this channel has no waiting room any more", FlowResult::session_ended);
+      refuse(viewer, http::problems::session_ended, "this channel has no waiting room any more",
+             FlowResult::session_ended);
       return nullptr;
     }
     const auto turn = turn_at(*slate, parts_.slates.slot(*slate), *programme.body, viewer.channel->playlist_limits);

@@ -17,7 +17,10 @@ http::Response playlist_reply(const http::Headers& request, const Rendered& rend
   const auto& bytes = compressed ? rendered.gzip : rendered.body;
   const auto& etag = compressed ? rendered.gzip_etag : rendered.etag;
   http::Response response;
-  response.headers = {{"Content-Type", std::string(kPlaylistType)}, {"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"}, {"ETag", etag}};
+  response.headers = {{"Content-Type", std::string(kPlaylistType)},
+                      {"Cache-Control", "no-cache"},
+                      {"Vary", "Accept-Encoding"},
+                      {"ETag", etag}};
   if (http::evaluate(request, {etag, std::nullopt}) == http::Precondition::not_modified) {
     response.status = 304;
     response.headers.remove("Content-Type");

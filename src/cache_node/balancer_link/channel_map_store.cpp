@@ -1,6 +1,5 @@
 #include "cache_node/balancer_link/channel_map_store.h"
 
-
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -12,10 +11,13 @@ namespace tribune::cache_node {
 namespace {
 /// What its playlists listed is old by then, and nobody can ask it for another.
 constexpr auto kBelieved = std::chrono::hours(24);
-}
+}  // namespace
 
 ChannelMapStore::ChannelMapStore(std::string store_dir, DiskMaintenance& disk_maintenance, base::Log& log)
-    : path_(store_dir.empty() ? "" : std::move(store_dir) + "/channel_map.json"), disk_maintenance_(disk_maintenance), log_(log), map_(nullptr) {}
+    : path_(store_dir.empty() ? "" : std::move(store_dir) + "/channel_map.json"),
+      disk_maintenance_(disk_maintenance),
+      log_(log),
+      map_(nullptr) {}
 
 void ChannelMapStore::load() {
   std::ifstream file(path_, std::ios::binary);
@@ -26,7 +28,8 @@ void ChannelMapStore::load() {
     log_.warning("cache_node", "channel_map_damaged", {{"file", path_}, {"error", map.error().text}});
     return;
   }
-  if (auto listed = contracts::listed_from_answer(json); listed && *listed) take_listed(std::move(**listed), "", {}, {});
+  if (auto listed = contracts::listed_from_answer(json); listed && *listed)
+    take_listed(std::move(**listed), "", {}, {});
   log_.info("cache_node", "channel_map_loaded", {{"version", map->version}, {"channels", map->channels.size()}});
   map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
 }
@@ -39,11 +42,13 @@ std::optional<std::int64_t> ChannelMapStore::listed_from(std::string_view channe
 }
 
 /// Whether anything changed.
-bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
+bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now,
+                                  const std::vector<std::string>& configured) {
   const std::lock_guard lock(mutex_);
   const auto is_over = [&](const auto& entry) {
     if (entry.first == balancer) return false;
-    const bool is_unknown = !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
+    const bool is_unknown =
+        !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
     return entry.first.empty() || is_unknown || now - entry.second.heard > kBelieved;
   };
   const auto ended = std::erase_if(said_, is_over);
@@ -61,7 +66,8 @@ bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::stri
   return true;
 }
 
-base::Status ChannelMapStore::take(const std::string& json, const std::string& balancer, base::SteadyTime now, const std::vector<std::string>& configured) {
+base::Status ChannelMapStore::take(const std::string& json, const std::string& balancer, base::SteadyTime now,
+                                   const std::vector<std::string>& configured) {
   auto map = contracts::channel_map_from_json(json);
   if (!map) return tl::unexpected(map.error());
   auto listed = contracts::listed_from_answer(json);

@@ -20,7 +20,10 @@ base::Counter counter(base::Metrics& m, std::string_view result) {
 }  // namespace
 
 HeartbeatSender::HeartbeatSender(HeartbeatParts parts, runtime::Worker& worker)
-    : parts_(std::move(parts)), worker_(worker), accepted_(counter(parts_.metrics, "accepted")), failed_(counter(parts_.metrics, "failed")),
+    : parts_(std::move(parts)),
+      worker_(worker),
+      accepted_(counter(parts_.metrics, "accepted")),
+      failed_(counter(parts_.metrics, "failed")),
       run_(base::random_id(12)) {}
 
 void HeartbeatSender::start() {
@@ -46,7 +49,8 @@ void HeartbeatSender::beat(bool stopping) {
   state.peer_url = view->settings.peer_url;
   state.run = run_;
   state.sequence = ++sequence_;
-  state.sent_unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
+  state.sent_unix_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
   if (stopping) {
     state.healthy = false;
     state.reason = "stopping";
@@ -57,7 +61,8 @@ void HeartbeatSender::beat(bool stopping) {
   std::vector<std::shared_ptr<Balancer>> balancers;
   for (const auto& url : view->settings.balancers) {
     const auto known = std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
-    balancers.push_back(known != balancers_.end() ? *known : std::make_shared<Balancer>(Balancer{url, nullptr, false, ""}));
+    balancers.push_back(known != balancers_.end() ? *known
+                                                  : std::make_shared<Balancer>(Balancer{url, nullptr, false, ""}));
   }
   balancers_ = std::move(balancers);
   for (const auto& balancer : balancers_)
@@ -71,39 +76,44 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
   request.url = balancer->url + path;
   request.body = body;
   request.headers = {{"Content-Type", "application/json"}};
-  request.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view.keys, "POST " + path, body, parts_.clock.wall_now()));
+  request.headers.add(contracts::kSignatureHeader,
+                      contracts::sign_body(*view.keys, "POST " + path, body, parts_.clock.wall_now()));
   const auto origin = http::parse_uri(balancer->url);
   request.destinations = {{origin ? origin->origin() : balancer->url}, true};
   request.deadlines = {500ms, 900ms, 1s, 1, 1'500ms};
   request.max_body_bytes = 4 << 20;
   request.may_repeat = true;
-  balancer->fetch = worker_.client.get_whole(std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-    const auto heard = weak.lock();
-    if (!heard) return;
-    const auto done = std::move(heard->fetch);
-    answered(*heard, result);
-  });
+  balancer->fetch = worker_.client.get_whole(
+      std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
+        const auto heard = weak.lock();
+        if (!heard) return;
+        const auto done = std::move(heard->fetch);
+        answered(*heard, result);
+      });
 }
 
 void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
   const auto wrong = result ? refusal(balancer, *result) : result.error().text;
-  if (!wrong.empty()) balancer.unfit.clear();   // what it said is old
+  if (!wrong.empty()) balancer.unfit.clear();  // what it said is old
   publish_unfit();
   if (wrong.empty()) {
     unanswered_ = 0;
     accepted_.add();
-    if (std::exchange(balancer.failing, false)) parts_.log.info("cache_node", "balancer_found", {{"balancer", balancer.url}});
+    if (std::exchange(balancer.failing, false))
+      parts_.log.info("cache_node", "balancer_found", {{"balancer", balancer.url}});
     return;
   }
   failed_.add();
   parts_.peers.lost(balancer.url);
-  if (!std::exchange(balancer.failing, true)) parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
+  if (!std::exchange(balancer.failing, true))
+    parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
 }
 
 void HeartbeatSender::publish_unfit() {
   std::string unfit;
   for (const auto& balancer : balancers_)
-    if (unfit.empty() && !balancer->unfit.empty()) unfit = fmt::format("the balancer {} sends no viewers here: {}", balancer->url, balancer->unfit);
+    if (unfit.empty() && !balancer->unfit.empty())
+      unfit = fmt::format("the balancer {} sends no viewers here: {}", balancer->url, balancer->unfit);
   const std::lock_guard lock(unfit_mutex_);
   unfit_ = std::move(unfit);
 }
@@ -119,9 +129,14 @@ std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer&
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "200 " + contracts::heartbeat_path(view->settings.id);
-  if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature, parts_.clock.wall_now(), view->clock_skew); !verified)
+  if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature,
+                                                   parts_.clock.wall_now(), view->clock_skew);
+      !verified)
     return "its answer: " + verified.error().text;
-  if (const auto taken = parts_.channels.take(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers); !taken) return taken.error().text;
+  if (const auto taken =
+          parts_.channels.take(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
+      !taken)
+    return taken.error().text;
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
   parts_.peers.take(balancer.url, std::move(*peers));

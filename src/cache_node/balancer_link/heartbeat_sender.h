@@ -1,6 +1,6 @@
 #pragma once
-// Tells every balancer each second how this node is, and hears the channel map and the peers in return. A balancer that is away changes
-// nothing: the node goes on with the map it has.
+// Tells every balancer each second how this node is, and hears the channel map and the peers in return. A balancer that
+// is away changes nothing: the node goes on with the map it has.
 
 #include <atomic>
 #include <functional>
@@ -28,7 +28,7 @@ struct HeartbeatParts {
   const PublishedNodeView& view;
   ChannelMapStore& channels;
   LivePeers& peers;
-  std::function<contracts::Heartbeat()> state;   // all but node, run, sequence and time
+  std::function<contracts::Heartbeat()> state;  // all but node, run, sequence and time
 };
 
 /// Owned by one worker, apart from is_heard().
@@ -70,7 +70,7 @@ class HeartbeatSender {
   net::Timer timer_;
   std::vector<std::shared_ptr<Balancer>> balancers_;
   mutable std::mutex unfit_mutex_;
-  std::string unfit_;   // guarded by unfit_mutex_
+  std::string unfit_;  // guarded by unfit_mutex_
 };
 
 }  // namespace tribune::cache_node

@@ -1,7 +1,7 @@
 #pragma once
-// Asks every balancer for news: segments that this node's viewers are about to ask for. The question is held at the balancer until
-// there is news; the next one acknowledges what the last answer told, once its fills run. News bring an operator's orders too; how they
-// ended is said at once, by a new question.
+// Asks every balancer for news: segments that this node's viewers are about to ask for. The question is held at the
+// balancer until there is news; the next one acknowledges what the last answer told, once its fills run. News bring an
+// operator's orders too; how they ended is said at once, by a new question.
 
 #include <deque>
 #include <functional>
@@ -25,7 +25,7 @@ struct NodePushClientParts {
   base::Log& log;
   base::Metrics& metrics;
   const PublishedNodeView& view;
-  const std::string& run;         // as in heartbeats
+  const std::string& run;  // as in heartbeats
   /// Begins the fills of these links' targets unless they are here or under way, then calls back on this worker.
   std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin;
   /// Follows an order and calls back once, on any thread.
@@ -48,9 +48,9 @@ class NodePushClient {
     std::unique_ptr<net::Fetch> fetch;
     net::Timer retry;
     base::SteadyTime asked{};
-    bool is_busy = false;           // asking, or beginning fills
-    std::deque<contracts::OrderResult> results;   // not known to be heard yet
-    std::size_t results_told = 0;   // of them, in the question that is under way
+    bool is_busy = false;                        // asking, or beginning fills
+    std::deque<contracts::OrderResult> results;  // not known to be heard yet
+    std::size_t results_told = 0;                // of them, in the question that is under way
   };
   using BalancerPtr = std::shared_ptr<Balancer>;
 

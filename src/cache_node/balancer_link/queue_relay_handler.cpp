@@ -16,26 +16,36 @@ constexpr auto kRetryAfterFailure = 500ms;
 
 }  // namespace
 
-QueueRelayHandler::QueueRelayHandler(const base::Clock& clock, base::Metrics& metrics, const std::vector<std::unique_ptr<runtime::Worker>>& workers,
-                       std::function<std::vector<std::string>()> balancers, std::function<bool(std::string_view)> is_known)
-    : clock_(clock), workers_(workers), balancers_(std::move(balancers)), is_known_(std::move(is_known)),
+QueueRelayHandler::QueueRelayHandler(const base::Clock& clock, base::Metrics& metrics,
+                                     const std::vector<std::unique_ptr<runtime::Worker>>& workers,
+                                     std::function<std::vector<std::string>()> balancers,
+                                     std::function<bool(std::string_view)> is_known)
+    : clock_(clock),
+      workers_(workers),
+      balancers_(std::move(balancers)),
+      is_known_(std::move(is_known)),
       asked_(metrics.counter("tribune_cache_queue_fills_total", "Times a balancer was asked for a queue's state.")),
       failed_(metrics.counter("tribune_cache_queue_fill_failures_total", "Times it did not answer well.")),
       served_(metrics.counter("tribune_cache_queue_answers_total", "Answers about a queue to those who wait.")) {}
 QueueRelayHandler::~QueueRelayHandler() = default;
 
-bool QueueRelayHandler::is_servable(const Notice& notice) const { return notice.text && clock_.steady_now() - notice.fetched < kQueueKept; }
+bool QueueRelayHandler::is_servable(const Notice& notice) const {
+  return notice.text && clock_.steady_now() - notice.fetched < kQueueKept;
+}
 
 http::Response QueueRelayHandler::text_of(const Notice& notice) const {
   const auto age = std::chrono::floor<std::chrono::seconds>(clock_.steady_now() - notice.fetched).count();
   http::Response response;
-  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "public, max-age=1"}, {"Age", std::to_string(age)}};
+  response.headers = {
+      {"Content-Type", "application/json"}, {"Cache-Control", "public, max-age=1"}, {"Age", std::to_string(age)}};
   response.body = base::BytesSlice{notice.text, 0, notice.text->size()};
   return response;
 }
 
-void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view channel) {
-  if (!is_known_(channel)) return exchange->reply(http::problem(http::problems::channel_unknown, "this node carries no such channel"));
+void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange,
+                               std::string_view channel) {
+  if (!is_known_(channel))
+    return exchange->reply(http::problem(http::problems::channel_unknown, "this node carries no such channel"));
   served_.add();
   http::Response response;
   bool must_fetch = false;
@@ -64,7 +74,9 @@ void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exc
 /// On the first worker.
 void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) {
   const auto urls = balancers_();
-  if (balancer >= urls.size()) return fetched(channel, balancer, base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no balancer is left to ask"));
+  if (balancer >= urls.size())
+    return fetched(channel, balancer,
+                   base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no balancer is left to ask"));
   net::FetchRequest request;
   request.url = urls[balancer] + "/queue/" + channel;
   const auto uri = http::parse_uri(urls[balancer]);
@@ -72,14 +84,17 @@ void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) 
   request.deadlines = {500ms, 1s, 1s, 1, 2s};
   request.max_body_bytes = kMaxTextBytes;
   asked_.add();
-  auto fetch = workers_.front()->client.get_whole(std::move(request), [this, channel, balancer](base::Result<net::WholeAnswer> result) { fetched(channel, balancer, result); });
+  auto fetch = workers_.front()->client.get_whole(
+      std::move(request),
+      [this, channel, balancer](base::Result<net::WholeAnswer> result) { fetched(channel, balancer, result); });
   const std::lock_guard lock(mutex_);
   notices_[channel].fetch = std::move(fetch);
 }
 
-void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer, const base::Result<net::WholeAnswer>& result) {
+void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer,
+                                const base::Result<net::WholeAnswer>& result) {
   const bool is_good = result && result->head.status == 200 && base::json::parse(result->body);
-  std::unique_ptr<net::Fetch> done;          // destroyed outside the lock, as the last thing here
+  std::unique_ptr<net::Fetch> done;  // destroyed outside the lock, as the last thing here
   if (!is_good) {
     failed_.add();
     if (balancer < balancers_().size()) return fetch(channel, balancer + 1);
@@ -98,7 +113,8 @@ void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer
     } else {
       notice.failed = clock_.steady_now();
     }
-    response = is_servable(notice) ? text_of(notice) : http::problem(http::problems::not_ready, "no balancer says how far the queue is");
+    response = is_servable(notice) ? text_of(notice)
+                                   : http::problem(http::problems::not_ready, "no balancer says how far the queue is");
   }
   std::vector<std::vector<std::shared_ptr<std::unique_ptr<net::Exchange>>>> by_worker(workers_.size());
   for (auto& waiter : waiters) by_worker[waiter.worker].push_back(std::move(waiter.exchange));

@@ -1,7 +1,7 @@
 #pragma once
-// GET /queue/{channel} on a cache node: what the balancer says of a channel's queue, for the crowd that asks here. Fresh to a second;
-// the balancer is asked once a second at most, by one worker, however many wait. While no balancer answers, the last text is
-// served for a minute, with its Age.
+// GET /queue/{channel} on a cache node: what the balancer says of a channel's queue, for the crowd that asks here.
+// Fresh to a second; the balancer is asked once a second at most, by one worker, however many wait. While no balancer
+// answers, the last text is served for a minute, with its Age.
 
 #include <chrono>
 #include <cstdint>
@@ -31,8 +31,9 @@ inline constexpr std::size_t kMaxQueueWaiters = 50'000;
 class QueueRelayHandler {
  public:
   /// `balancers`: their URLs at this moment. `is_known`: whether the node carries a channel.
-  QueueRelayHandler(const base::Clock&, base::Metrics&, const std::vector<std::unique_ptr<runtime::Worker>>&, std::function<std::vector<std::string>()> balancers,
-             std::function<bool(std::string_view)> is_known);
+  QueueRelayHandler(const base::Clock&, base::Metrics&, const std::vector<std::unique_ptr<runtime::Worker>>&,
+                    std::function<std::vector<std::string>()> balancers,
+                    std::function<bool(std::string_view)> is_known);
   ~QueueRelayHandler();
 
   void answer(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view channel);
@@ -40,7 +41,7 @@ class QueueRelayHandler {
  private:
   struct Waiter {
     std::size_t worker;
-    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;   // emptied by the worker when the client has gone
+    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has gone
   };
   struct Notice {
     base::SharedBytes text;
@@ -48,7 +49,7 @@ class QueueRelayHandler {
     std::optional<base::SteadyTime> failed;
     bool is_asking = false;
     std::vector<Waiter> waiters;
-    std::unique_ptr<net::Fetch> fetch;     // of the first worker
+    std::unique_ptr<net::Fetch> fetch;  // of the first worker
   };
 
   void fetch(const std::string& channel, std::size_t balancer);
@@ -62,8 +63,8 @@ class QueueRelayHandler {
   const std::function<bool(std::string_view)> is_known_;
   base::Counter asked_, failed_, served_;
 
-  std::mutex mutex_;                       // guards what follows
-  std::map<std::string, Notice, std::less<>> notices_;   // of channels that the node carries
+  std::mutex mutex_;                                    // guards what follows
+  std::map<std::string, Notice, std::less<>> notices_;  // of channels that the node carries
 };
 
 }  // namespace tribune::cache_node

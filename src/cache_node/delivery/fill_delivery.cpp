@@ -15,7 +15,8 @@ namespace {
 // A queued piece is a reference to shared bytes or to the file; ahead of the socket only as far as keeps it busy.
 constexpr std::uint64_t kMostAhead = 256 * 1024;
 constexpr std::uint64_t kLowWater = 64 * 1024;
-// All who wait get a packet's worth before any of them gets more: the last of a thousand has its first byte several times sooner.
+// All who wait get a packet's worth before any of them gets more: the last of a thousand has its first byte several
+// times sooner.
 constexpr std::uint64_t kFirstPart = 1024;
 // Less than any node's answer_timeout: it must not take a node that waits for one that is dead.
 constexpr std::chrono::milliseconds kNodePatience{300};
@@ -26,10 +27,17 @@ std::string_view to_string(const DeliveryFacts& facts) {
 }
 }  // namespace
 
-FillDelivery::FillDelivery(net::EventLoop& loop, const base::Clock& clock, NodeMetrics& metrics, DeliveryFacts facts, std::shared_ptr<Fill> fill,
-                   std::unique_ptr<net::Exchange> exchange, std::function<void()> on_over)
-    : loop_(loop), clock_(clock), metrics_(metrics), facts_(std::move(facts)), fill_(std::move(fill)), exchange_(std::move(exchange)),
-      on_over_(std::move(on_over)), joined_(clock.steady_now()) {}
+FillDelivery::FillDelivery(net::EventLoop& loop, const base::Clock& clock, NodeMetrics& metrics, DeliveryFacts facts,
+                           std::shared_ptr<Fill> fill, std::unique_ptr<net::Exchange> exchange,
+                           std::function<void()> on_over)
+    : loop_(loop),
+      clock_(clock),
+      metrics_(metrics),
+      facts_(std::move(facts)),
+      fill_(std::move(fill)),
+      exchange_(std::move(exchange)),
+      on_over_(std::move(on_over)),
+      joined_(clock.steady_now()) {}
 
 FillDelivery::~FillDelivery() {
   if (reader_) metrics_.waiters.add(-1);
@@ -44,7 +52,9 @@ bool FillDelivery::start() {
     metrics_.cut.add();
     over();
   });
-  if (facts_.for_node) patience_ = loop_.after(fill_->lost_origin() ? std::chrono::milliseconds(0) : kNodePatience, [this] { say_waiting(); });
+  if (facts_.for_node)
+    patience_ =
+        loop_.after(fill_->lost_origin() ? std::chrono::milliseconds(0) : kNodePatience, [this] { say_waiting(); });
   advance();
   return true;
 }
@@ -65,7 +75,7 @@ void FillDelivery::advance() {
   } catch (const std::bad_alloc&) {
     base::Memory::of_process().gave_up_work();
     metrics_.broken.add();
-    exchange_.reset();   // says so, or cuts
+    exchange_.reset();  // says so, or cuts
     over();
   }
 }
@@ -79,7 +89,8 @@ void FillDelivery::go_on() {
   decide(view);
 }
 
-/// Whether the question can be answered now: with the length known, always; without it, what a range asks must be known.
+/// Whether the question can be answered now: with the length known, always; without it, what a range asks must be
+/// known.
 bool FillDelivery::has_enough(const Fill::View& view) const {
   return view.length || !needs_length(exchange_->request(), view.head);
 }
@@ -109,8 +120,12 @@ void FillDelivery::decide(const Fill::View& view) {
   exchange_->note.node = facts_.node;
   exchange_->note.cache = to_string(facts_);
   if (!view.not_kept.empty()) exchange_->note.reason = view.not_kept;
-  (facts_.met == CacheOutcome::held ? metrics_.hits : facts_.met == CacheOutcome::waited ? metrics_.waited : metrics_.misses).add();
-  if (joined_ <= view.first_byte) metrics_.first_byte_lag.observe(std::chrono::duration<double>(clock_.steady_now() - view.first_byte).count());
+  (facts_.met == CacheOutcome::held     ? metrics_.hits
+   : facts_.met == CacheOutcome::waited ? metrics_.waited
+                                        : metrics_.misses)
+      .add();
+  if (joined_ <= view.first_byte)
+    metrics_.first_byte_lag.observe(std::chrono::duration<double>(clock_.steady_now() - view.first_byte).count());
   if (!view.length) {
     left_ = kUnknown;
     auto response = answer_of_unknown_length(view.head, facts(view));

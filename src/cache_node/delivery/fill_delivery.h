@@ -15,8 +15,8 @@
 
 #include "base/clock.h"
 #include "cache_node/delivery/object_response.h"
-#include "cache_node/objects/fill.h"
 #include "cache_node/load/node_metrics.h"
+#include "cache_node/objects/fill.h"
 #include "net/event_loop.h"
 #include "net/server/exchange.h"
 
@@ -28,26 +28,26 @@ enum class CacheOutcome { began, waited, held };
 /// What the cache did with a request that is answered with what it holds.
 struct ServedFromStore {
   http::CacheStatus cache;
-  std::string_view word = "hit";   // as the access log says it
+  std::string_view word = "hit";  // as the access log says it
 };
 
 struct DeliveryFacts {
   std::string node;
-  std::int64_t link_expires = 0;   // unix seconds
+  std::int64_t link_expires = 0;  // unix seconds
   CacheOutcome met = CacheOutcome::waited;
-  std::atomic<std::uint64_t>* channel_bytes = nullptr;   // what goes out is added; null: nowhere
-  bool for_node = false;           // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
+  std::atomic<std::uint64_t>* channel_bytes = nullptr;  // what goes out is added; null: nowhere
+  bool for_node = false;  // another node asks: it hears verdicts, and that we wait (contracts/peer_mark.h)
   Retention keep;
-  ServedFromStore served;                   // where it is held
-  std::string vary = {};           // the fields that choose the object's variant
+  ServedFromStore served;  // where it is held
+  std::string vary = {};   // the fields that choose the object's variant
 };
 
 /// Owned by one worker.
 class FillDelivery {
  public:
   /// `on_over` must not destroy the delivery at once, but from a later call of the loop.
-  FillDelivery(net::EventLoop&, const base::Clock&, NodeMetrics&, DeliveryFacts, std::shared_ptr<Fill>, std::unique_ptr<net::Exchange>,
-           std::function<void()> on_over);
+  FillDelivery(net::EventLoop&, const base::Clock&, NodeMetrics&, DeliveryFacts, std::shared_ptr<Fill>,
+               std::unique_ptr<net::Exchange>, std::function<void()> on_over);
   ~FillDelivery();
   FillDelivery(const FillDelivery&) = delete;
   FillDelivery& operator=(const FillDelivery&) = delete;
@@ -55,7 +55,8 @@ class FillDelivery {
   /// False when the fill takes no newcomers; take_exchange() then gives the exchange back.
   bool start();
   std::unique_ptr<net::Exchange> take_exchange();
-  /// Called with the exchange when the fill brought nothing, nothing went out yet, and a stale object may serve instead.
+  /// Called with the exchange when the fill brought nothing, nothing went out yet, and a stale object may serve
+  /// instead.
   using WhenStale = std::function<void(std::unique_ptr<net::Exchange>, const FillFailure&)>;
   void when_stale_serves(WhenStale call) { when_stale_serves_ = std::move(call); }
 
@@ -85,11 +86,11 @@ class FillDelivery {
   const base::SteadyTime joined_;
 
   std::unique_ptr<FillReader> reader_;
-  net::Timer patience_;            // of another node, before the first byte
+  net::Timer patience_;  // of another node, before the first byte
   bool streaming_ = false;
   bool is_over_ = false;
   bool waits_for_socket_ = false;
-  std::uint64_t left_ = 0;         // bytes to send; all there are when the length is not known
+  std::uint64_t left_ = 0;  // bytes to send; all there are when the length is not known
 };
 
 }  // namespace tribune::cache_node

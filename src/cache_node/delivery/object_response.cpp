@@ -19,8 +19,8 @@ http::Validators validators_of(const ObjectHead& head) {
   return validators;
 }
 
-/// What viewers and their caches are told: the origin's own words where they count. Otherwise the bytes behind a link never change
-/// where no rule says so: they may be kept as long as the link lives, counted from their age.
+/// What viewers and their caches are told: the origin's own words where they count. Otherwise the bytes behind a link
+/// never change where no rule says so: they may be kept as long as the link lives, counted from their age.
 void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts, std::int64_t age) {
   const auto& keep = facts.keep;
   if (keep.asks_origin() && (facts.for_node || keep.by == Retention::By::origin || !head.terms.empty())) {
@@ -29,9 +29,10 @@ void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts
     return;
   }
   const auto life = std::max<std::int64_t>(facts.link_life, 0) + age;
-  headers.add("Cache-Control", keep.by != Retention::By::time  ? fmt::format("public, max-age={}, immutable", life)
-                               : keep.time.count() == 0 ? std::string("no-cache")
-                                                        : fmt::format("public, max-age={}", std::min(life, std::int64_t{keep.time.count()})));
+  headers.add("Cache-Control", keep.by != Retention::By::time ? fmt::format("public, max-age={}, immutable", life)
+                               : keep.time.count() == 0       ? std::string("no-cache")
+                                                              : fmt::format("public, max-age={}",
+                                                                            std::min(life, std::int64_t{keep.time.count()})));
 }
 
 /// The fields that a 200, a 206 and a 304 share (RFC 9110 section 15.4.5).
@@ -42,13 +43,16 @@ void add_shared_fields(http::Headers& headers, const ObjectHead& head, const Ans
   headers.add("Cache-Status", http::cache_status(facts.node, facts.cache));
   if (!head.etag.empty()) headers.add("ETag", head.etag);
   if (!facts.vary.empty()) headers.add("Vary", facts.vary);
-  if (facts.for_node && !head.tags.empty()) headers.add("Surrogate-Key", std::string_view(head.tags).substr(1));   // without them its copy would outlive a purge by tag
+  if (facts.for_node && !head.tags.empty())
+    headers.add("Surrogate-Key",
+                std::string_view(head.tags).substr(1));  // without them its copy would outlive a purge by tag
 }
 
 void add_body_fields(http::Headers& headers, const ObjectHead& head) {
   headers.add("Accept-Ranges", "bytes");
   headers.add("Content-Type", head.content_type);
-  if (head.last_modified >= 0) headers.add("Last-Modified", http::format_date(base::WallTime(std::chrono::seconds(head.last_modified))));
+  if (head.last_modified >= 0)
+    headers.add("Last-Modified", http::format_date(base::WallTime(std::chrono::seconds(head.last_modified))));
 }
 
 }  // namespace
@@ -65,7 +69,8 @@ Choice choose(const http::Request& request, const ObjectHead& head, std::uint64_
   if (length > 0) choice.part = {0, length - 1};
   const auto range = request.headers.first("Range");
   // Ranges are defined for GET only (RFC 9110 section 14.2).
-  if (!range || request.method != http::Method::get || request.headers.count("Range") > 1 || !http::if_range_holds(request.headers, validators))
+  if (!range || request.method != http::Method::get || request.headers.count("Range") > 1 ||
+      !http::if_range_holds(request.headers, validators))
     return choice;
   const auto decision = http::decide_range(range, length);
   if (const auto* part = std::get_if<http::ByteRange>(&decision)) {

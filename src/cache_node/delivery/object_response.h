@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "cache_node/policy/retention_rules.h"
 #include "cache_node/objects/object.h"
+#include "cache_node/policy/retention_rules.h"
 #include "http/cache_status.h"
 #include "http/message.h"
 #include "http/range.h"
@@ -20,17 +20,17 @@ namespace tribune::cache_node {
 struct AnswerFacts {
   std::string_view node;
   http::CacheStatus cache;
-  std::int64_t age = 0;            // seconds since the object was complete; -1: it is not complete yet
-  std::int64_t link_life = 0;      // seconds until the link expires
+  std::int64_t age = 0;        // seconds since the object was complete; -1: it is not complete yet
+  std::int64_t link_life = 0;  // seconds until the link expires
   Retention keep;
-  bool for_node = false;           // another node asks: it hears what the origin said, and nothing beyond
-  std::string vary;                // the fields that choose the object's variant
+  bool for_node = false;  // another node asks: it hears what the origin said, and nothing beyond
+  std::string vary;       // the fields that choose the object's variant
 };
 
 struct Choice {
-  int status = 200;                // 200, 206, 304, 412 or 416
-  http::ByteRange part;            // of the body, for 200 with bytes and 206
-  std::uint64_t length = 0;        // bytes to send
+  int status = 200;          // 200, 206, 304, 412 or 416
+  http::ByteRange part;      // of the body, for 200 with bytes and 206
+  std::uint64_t length = 0;  // bytes to send
 };
 
 /// For GET and HEAD.

@@ -15,12 +15,16 @@ namespace {
 constexpr std::uint64_t kMostAhead = 256 * 1024;
 constexpr std::uint64_t kLowWater = 64 * 1024;
 constexpr std::chrono::milliseconds kNodePatience{300};
-constexpr int kMostTries = 3;      // a slice that goes while it is looked at is looked up again
-}
+constexpr int kMostTries = 3;  // a slice that goes while it is looked at is looked up again
+}  // namespace
 
-SlicedDelivery::SlicedDelivery(SlicedDeliveryContext tools, DeliveryFacts facts, SlicedFilePtr file, std::unique_ptr<net::Exchange> exchange,
-                               std::function<void()> on_over)
-    : tools_(std::move(tools)), facts_(std::move(facts)), file_(std::move(file)), exchange_(std::move(exchange)), on_over_(std::move(on_over)) {}
+SlicedDelivery::SlicedDelivery(SlicedDeliveryContext tools, DeliveryFacts facts, SlicedFilePtr file,
+                               std::unique_ptr<net::Exchange> exchange, std::function<void()> on_over)
+    : tools_(std::move(tools)),
+      facts_(std::move(facts)),
+      file_(std::move(file)),
+      exchange_(std::move(exchange)),
+      on_over_(std::move(on_over)) {}
 
 SlicedDelivery::~SlicedDelivery() { leave_fill(); }
 
@@ -46,7 +50,7 @@ void SlicedDelivery::go_on() {
   } catch (const std::bad_alloc&) {
     base::Memory::of_process().gave_up_work();
     tools_.metrics.broken.add();
-    exchange_.reset();   // says so, or cuts
+    exchange_.reset();  // says so, or cuts
     over();
   }
 }
@@ -54,7 +58,8 @@ void SlicedDelivery::go_on() {
 void SlicedDelivery::next() {
   while (!is_over_ && !reader_) {
     if (exchange_->unsent() >= kMostAhead) return wait_for_socket();
-    if (++tries_ > kMostTries) return failed({&http::problems::overloaded, "a slice went while it was looked up", "overloaded"});
+    if (++tries_ > kMostTries)
+      return failed({&http::problems::overloaded, "a slice went while it was looked up", "overloaded"});
     const auto found = tools_.find(file_->slice_at(position_));
     if (const auto* failure = std::get_if<FillFailure>(&found)) return failed(*failure);
     if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found)) {
@@ -74,8 +79,11 @@ void SlicedDelivery::next() {
 void SlicedDelivery::take_object(const ObjectPtr& object) {
   const auto part = file_->slice(file_->slice_at(position_));
   auto file = tools_.open_files.open(object);
-  if (!file && file.error().kind == base::ErrorKind::unavailable) return failed({&http::problems::overloaded, "this node has no descriptors for a further file", "descriptors_spent"});
-  if (!file || object->size != part.length()) return tools_.disk_maintenance.damaged(object, file ? "a slice of another length" : file.error().text);
+  if (!file && file.error().kind == base::ErrorKind::unavailable)
+    return failed(
+        {&http::problems::overloaded, "this node has no descriptors for a further file", "descriptors_spent"});
+  if (!file || object->size != part.length())
+    return tools_.disk_maintenance.damaged(object, file ? "a slice of another length" : file.error().text);
   if (!streaming_) begin(From::held);
   if (is_over_) return;
   const auto length = std::min(left_, part.last - position_ + 1);
@@ -91,7 +99,8 @@ void SlicedDelivery::join(const ObjectIndex::Joined& joined) {
   reader_->skip_to(position_ - file_->slice(file_->slice_at(position_)).first);
   began_ = joined.began;
   // At once, but from a call of the loop: the bytes may be here already.
-  if (facts_.for_node && !streaming_ && fill_->lost_origin()) patience_ = tools_.loop.after(std::chrono::milliseconds(0), [this] { say_waiting(); });
+  if (facts_.for_node && !streaming_ && fill_->lost_origin())
+    patience_ = tools_.loop.after(std::chrono::milliseconds(0), [this] { say_waiting(); });
   pump();
 }
 
@@ -102,10 +111,12 @@ void SlicedDelivery::pump() {
     if (piece.lost) return failed({&http::problems::origin_broken, "bytes of the slice are gone", "fill_failed"});
     if (piece.phase == Fill::Phase::failed) return failed(fill_->view().failure);
     if (piece.length == 0) {
-      if (piece.phase == Fill::Phase::complete) leave_fill();   // shorter than it must be: looked up again, and no more than that
+      if (piece.phase == Fill::Phase::complete)
+        leave_fill();  // shorter than it must be: looked up again, and no more than that
       break;
     }
-    if (!streaming_) begin(began_ ? From::own_fill : piece.phase == Fill::Phase::complete ? From::held : From::others_fill);
+    if (!streaming_)
+      begin(began_ ? From::own_fill : piece.phase == Fill::Phase::complete ? From::held : From::others_fill);
     exchange_->write(std::move(piece.body));
     if (is_over_) return;
     if (position_ + piece.length == end) leave_fill();
@@ -194,7 +205,7 @@ void SlicedDelivery::failed(const FillFailure& failure) {
     tools_.metrics.cut.add();
     tools_.metrics.refused_with(*failure.problem, failure.status);
     exchange_->note.reason = failure.reason;
-    return over();   // destroying the exchange cuts the connection
+    return over();  // destroying the exchange cuts the connection
   }
   exchange_->on_gone([] {});
   auto exchange = std::move(exchange_);
@@ -210,7 +221,8 @@ void SlicedDelivery::failed(const FillFailure& failure) {
 
 void SlicedDelivery::say_waiting() {
   if (is_over_ || streaming_) return;
-  if (fill_ && fill_->lost_origin()) return failed({&http::problems::origin_unavailable, "this node does not reach the origin", "no_origin"});
+  if (fill_ && fill_->lost_origin())
+    return failed({&http::problems::origin_unavailable, "this node does not reach the origin", "no_origin"});
   exchange_->note.reason = "waiting";
   exchange_->reply(answer_while_waiting());
   over();

@@ -13,8 +13,10 @@ namespace tribune::cache_node {
 class DiskHealth {
  public:
   DiskHealth(base::Log& log, base::Metrics& metrics)
-      : log_(log), failures_(metrics.counter("tribune_cache_disk_failures_total", "Writes to the store that failed.")),
-        degraded_(metrics.gauge("tribune_cache_disk_degraded", "1 while the store takes no writes and objects live in RAM only.")) {}
+      : log_(log),
+        failures_(metrics.counter("tribune_cache_disk_failures_total", "Writes to the store that failed.")),
+        degraded_(metrics.gauge("tribune_cache_disk_degraded",
+                                "1 while the store takes no writes and objects live in RAM only.")) {}
 
   void failed(const std::string& reason) {
     failures_.add();

@@ -4,10 +4,16 @@
 
 namespace tribune::cache_node {
 
-DiskMaintenance::DiskMaintenance(const ObjectFiles& files, OpenFiles& open_files, ObjectIndex& index, IndexJournal& journal, base::Log& log, base::Metrics& metrics)
-    : files_(files), open_files_(open_files), index_(index), journal_(journal), log_(log),
+DiskMaintenance::DiskMaintenance(const ObjectFiles& files, OpenFiles& open_files, ObjectIndex& index,
+                                 IndexJournal& journal, base::Log& log, base::Metrics& metrics)
+    : files_(files),
+      open_files_(open_files),
+      index_(index),
+      journal_(journal),
+      log_(log),
       evictions_(metrics.counter("tribune_cache_evictions_total", "Objects evicted to make room.")),
-      damaged_(metrics.counter("tribune_cache_damaged_objects_total", "Objects dropped because their file was not what was stored.")),
+      damaged_(metrics.counter("tribune_cache_damaged_objects_total",
+                               "Objects dropped because their file was not what was stored.")),
       swept_(metrics.counter("tribune_cache_swept_files_total", "Files removed because no record named them.")) {}
 
 void DiskMaintenance::check(const ObjectPtr& object, net::EventLoop& loop, std::function<void()> on_checked) {
@@ -85,8 +91,9 @@ void DiskMaintenance::finish_queued() {
 
 void DiskMaintenance::start_sweep() {
   thread_.add([this] {
-    const auto removed = files_.sweep([this](const ObjectId& id, std::uint32_t generation) { return index_.knows(id, generation); },
-                                      [this] { return is_ending_ || thread_.is_stopping(); });
+    const auto removed =
+        files_.sweep([this](const ObjectId& id, std::uint32_t generation) { return index_.knows(id, generation); },
+                     [this] { return is_ending_ || thread_.is_stopping(); });
     swept_.add(static_cast<double>(removed));
     if (removed > 0) log_.info("cache_node", "orphans_removed", {{"files", removed}});
   });

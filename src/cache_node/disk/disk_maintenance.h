@@ -1,7 +1,8 @@
 #pragma once
 // What happens to files beside writing them: checking those of the last run before their first use, removing what was
-// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write. A file goes
-// when the disk knows that its record is gone: killed in between, the next run sweeps the file away, and has no record without a file.
+// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write. A
+// file goes when the disk knows that its record is gone: killed in between, the next run sweeps the file away, and has
+// no record without a file.
 
 #include <atomic>
 #include <functional>
@@ -14,9 +15,9 @@
 #include "base/metrics.h"
 #include "cache_node/disk/index_journal.h"
 #include "cache_node/disk/object_files.h"
-#include "cache_node/objects/object_index.h"
 #include "cache_node/disk/open_files.h"
 #include "cache_node/disk/work_thread.h"
+#include "cache_node/objects/object_index.h"
 #include "net/event_loop.h"
 
 namespace tribune::cache_node {
@@ -26,8 +27,8 @@ class DiskMaintenance {
  public:
   DiskMaintenance(const ObjectFiles&, OpenFiles&, ObjectIndex&, IndexJournal&, base::Log&, base::Metrics&);
 
-  /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many ask meanwhile. Afterwards
-  /// the object is verified, or out of the index.
+  /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many ask meanwhile.
+  /// Afterwards the object is verified, or out of the index.
   void check(const ObjectPtr&, net::EventLoop& loop, std::function<void()> on_checked);
   /// Out of the index already, to make room: removes files and records.
   void evicted(std::vector<ObjectPtr>);
@@ -59,7 +60,7 @@ class DiskMaintenance {
   base::Log& log_;
   base::Counter evictions_, damaged_, swept_;
   std::mutex mutex_;
-  std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;   // guarded by mutex_
+  std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;  // guarded by mutex_
   std::atomic<bool> is_ending_{false};
   WorkThread thread_;
 };

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <future>
 
-
 namespace tribune::cache_node {
 
 namespace {
@@ -27,7 +26,8 @@ base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
     if (wrote <= 0) {
       const int code = wrote == 0 ? ENOSPC : errno;
       const auto kind = code == ENOSPC || code == EDQUOT ? base::ErrorKind::too_large : base::ErrorKind::io;
-      return base::failure(kind, base::Fault::tribune, fmt::format("cannot write an object: {}", std::strerror(code)), true);
+      return base::failure(kind, base::Fault::tribune, fmt::format("cannot write an object: {}", std::strerror(code)),
+                           true);
     }
     offset += static_cast<std::uint64_t>(wrote);
     auto left = static_cast<std::size_t>(wrote);
@@ -42,7 +42,8 @@ base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
 
 }  // namespace
 
-DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, DiskMaintenance& disk_maintenance, DiskHealth& health, const base::Clock& clock)
+DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, DiskMaintenance& disk_maintenance,
+                       DiskHealth& health, const base::Clock& clock)
     : files_(files), index_(index), disk_maintenance_(disk_maintenance), health_(health), clock_(clock) {}
 
 void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
@@ -115,7 +116,8 @@ void DiskWriter::make_room(std::uint64_t least) {
   const auto now = clock_.steady_now();
   if (made_room_ && now - *made_room_ < std::chrono::seconds(1)) return;
   made_room_ = now;
-  disk_maintenance_.evicted(index_.make_room(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
+  disk_maintenance_.evicted(
+      index_.make_room(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
 }
 
 void DiskWriter::probe() {
@@ -145,7 +147,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   object->set_head(view.head);
 
   base::Status visible;
-  if (writing.empty()) {                             // an object without bytes
+  if (writing.empty()) {  // an object without bytes
     if (auto file = files_.begin(object->id, object->generation); !file) visible = tl::unexpected(file.error());
   }
   if (visible) visible = files_.make_visible(object->id, object->generation);

@@ -1,6 +1,7 @@
 #pragma once
-// The thread that writes running fills to their files and makes complete ones visible. No fsync: length and checksum are
-// checked before the first use after a restart, and what is lost is filled again. A failed write moves the fill to RAM.
+// The thread that writes running fills to their files and makes complete ones visible. No fsync: length and checksum
+// are checked before the first use after a restart, and what is lost is filled again. A failed write moves the fill to
+// RAM.
 
 #include <atomic>
 #include <memory>
@@ -12,8 +13,8 @@
 #include "cache_node/disk/disk_health.h"
 #include "cache_node/disk/disk_maintenance.h"
 #include "cache_node/disk/object_files.h"
-#include "cache_node/objects/object_index.h"
 #include "cache_node/disk/work_thread.h"
+#include "cache_node/objects/object_index.h"
 
 namespace tribune::cache_node {
 
@@ -50,11 +51,11 @@ class DiskWriter {
   DiskMaintenance& disk_maintenance_;
   DiskHealth& health_;
   const base::Clock& clock_;
-  std::unordered_map<const Fill*, OpenFile> writing_; // of the thread
-  std::optional<base::SteadyTime> made_room_;        // of the thread
+  std::unordered_map<const Fill*, OpenFile> writing_;  // of the thread
+  std::optional<base::SteadyTime> made_room_;          // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};
-  WorkThread thread_;                                // last: its work uses all of the above
+  WorkThread thread_;  // last: its work uses all of the above
 };
 
 }  // namespace tribune::cache_node

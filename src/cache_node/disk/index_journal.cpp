@@ -8,9 +8,11 @@
 namespace tribune::cache_node {
 
 IndexJournal::IndexJournal(base::Log& log, base::Metrics& metrics)
-    : log_(log), pending_(metrics.gauge("tribune_cache_index_pending", "Index records that wait to be on disk.")),
+    : log_(log),
+      pending_(metrics.gauge("tribune_cache_index_pending", "Index records that wait to be on disk.")),
       failures_(metrics.counter("tribune_cache_index_failures_total", "Index records that could not be written.")) {
-  metrics.before_scrape([pending = pending_, counts = counts_]() mutable { pending.set(static_cast<double>(counts->pending.load())); });
+  metrics.before_scrape(
+      [pending = pending_, counts = counts_]() mutable { pending.set(static_cast<double>(counts->pending.load())); });
 }
 
 base::Status IndexJournal::load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex& index) {
@@ -22,7 +24,8 @@ base::Status IndexJournal::load(const std::string& store_dir, std::uint64_t max_
   auto opened = store::Store::open(options_, log_);
   if (opened) {
     const auto damaged = restore(**opened, index) + restore_files(**opened, index.sliced());
-    log_.info("cache_node", "index_loaded", {{"objects", index.totals().objects}, {"bytes", index.totals().bytes}, {"damaged_records", damaged}});
+    log_.info("cache_node", "index_loaded",
+              {{"objects", index.totals().objects}, {"bytes", index.totals().bytes}, {"damaged_records", damaged}});
     const std::lock_guard lock(mutex_);
     store_ = std::move(*opened);
     return {};
@@ -74,14 +77,17 @@ std::size_t IndexJournal::restore_files(store::Store& store, SlicedFiles& files)
   std::vector<SlicedFilePtr> known;
   std::vector<std::string> damaged;
   const auto scanned = store.scan(kSlicedFileTable, [&](std::string_view key, std::string_view value) {
-    if (auto file = read_file_record(key, value)) known.push_back(std::move(file));
-    else damaged.emplace_back(key);
+    if (auto file = read_file_record(key, value))
+      known.push_back(std::move(file));
+    else
+      damaged.emplace_back(key);
     return true;
   });
   if (!scanned) log_.error("cache_node", "index_cut_short", {{"error", scanned.error().text}});
   for (auto& key : damaged) store.erase(kSlicedFileTable, std::move(key));
   std::sort(known.begin(), known.end(), [](const auto& a, const auto& b) { return a->seen < b->seen; });
-  const auto first = known.begin() + static_cast<std::ptrdiff_t>(known.size() - std::min(known.size(), SlicedFiles::kMost));
+  const auto first =
+      known.begin() + static_cast<std::ptrdiff_t>(known.size() - std::min(known.size(), SlicedFiles::kMost));
   for (auto it = known.begin(); it != first; ++it) store.erase(kSlicedFileTable, std::string((*it)->key.id.view()));
   for (auto it = first; it != known.end(); ++it) files.put(std::move(*it));
   return damaged.size();
@@ -97,8 +103,10 @@ void IndexJournal::file_changed(const ObjectId& id, const SlicedFile* file) {
     counts->last_failed = !status;
     if (!status) failures.add();
   };
-  if (file) to->put(kSlicedFileTable, std::string(id.view()), write_file_record(*file), done);
-  else to->erase(kSlicedFileTable, std::string(id.view()), done);
+  if (file)
+    to->put(kSlicedFileTable, std::string(id.view()), write_file_record(*file), done);
+  else
+    to->erase(kSlicedFileTable, std::string(id.view()), done);
 }
 
 bool IndexJournal::stored(const Object& object, std::string_view key_text, OnSettled on_settled) {
@@ -110,7 +118,8 @@ bool IndexJournal::stored(const Object& object, std::string_view key_text, OnSet
   }
   ++counts_->pending;
   to->put(kObjectTable, std::string(object.id.view()), write_record(object, key_text),
-          [counts = counts_, failures = failures_, id = object.id, on_settled = std::move(on_settled)](base::Status status) mutable {
+          [counts = counts_, failures = failures_, id = object.id,
+           on_settled = std::move(on_settled)](base::Status status) mutable {
             --counts->pending;
             counts->last_failed = !status;
             if (!status) failures.add();
@@ -135,10 +144,11 @@ bool IndexJournal::gone(const Object& object, OnSettled on_settled) {
   const auto to = store();
   if (!to) return false;
   ++counts_->pending;
-  to->erase(kObjectTable, std::string(object.id.view()), [counts = counts_, on_settled = std::move(on_settled)](base::Status) {
-    --counts->pending;
-    if (on_settled) on_settled();
-  });
+  to->erase(kObjectTable, std::string(object.id.view()),
+            [counts = counts_, on_settled = std::move(on_settled)](base::Status) {
+              --counts->pending;
+              if (on_settled) on_settled();
+            });
   return true;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The durable half of the index: a record per complete object and per file that is kept in slices, written in batches off the
-// loops. A node without it (disk full at the start) serves all the same and forgets at its end.
+// The durable half of the index: a record per complete object and per file that is kept in slices, written in batches
+// off the loops. A node without it (disk full at the start) serves all the same and forgets at its end.
 
 #include <atomic>
 #include <cstdint>
@@ -25,15 +25,15 @@ class IndexJournal {
  public:
   IndexJournal(base::Log&, base::Metrics&);
 
-  /// Opens the records and restores them into the index, oldest object first; from here on it writes down which files are kept in
-  /// slices, and must outlive the fills that tell the index. Errors: conflict when another process has
-  /// the folder; any other trouble is told in the log, and the node goes on without records.
+  /// Opens the records and restores them into the index, oldest object first; from here on it writes down which files
+  /// are kept in slices, and must outlive the fills that tell the index. Errors: conflict when another process has the
+  /// folder; any other trouble is told in the log, and the node goes on without records.
   base::Status load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex&);
   /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
   void retry();
 
-  /// `on_settled`, of both, runs on the store's thread once the disk has the change or has refused it. False when there are no records:
-  /// then it does not run.
+  /// `on_settled`, of both, runs on the store's thread once the disk has the change or has refused it. False when there
+  /// are no records: then it does not run.
   using OnSettled = std::function<void()>;
   bool stored(const Object&, std::string_view key_text, OnSettled on_settled = {});
   bool gone(const Object&, OnSettled on_settled = {});
@@ -60,14 +60,14 @@ class IndexJournal {
     std::atomic<std::int64_t> pending{0};
     std::atomic<bool> last_failed{false};
     std::mutex mutex;
-    std::unordered_set<ObjectId, ObjectIdHash> without_record;   // guarded by mutex
+    std::unordered_set<ObjectId, ObjectIdHash> without_record;  // guarded by mutex
   };
   const std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
   base::Gauge pending_;
   base::Counter failures_;
   store::StoreOptions options_;
   mutable std::mutex mutex_;
-  std::shared_ptr<store::Store> store_;                          // guarded by mutex_
+  std::shared_ptr<store::Store> store_;  // guarded by mutex_
 };
 
 }  // namespace tribune::cache_node

@@ -19,11 +19,11 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr std::size_t kBatchBytes = 512 * 1024;
-constexpr std::size_t kMostBatches = 16;     // that wait: whoever finds so many works on one
+constexpr std::size_t kMostBatches = 16;  // that wait: whoever finds so many works on one
 constexpr unsigned kMostThreads = 3;
 
 struct LoadedRecord {
-  std::uint32_t stored = 0;                  // beside the pointer: putting a million in order must not look at each object
+  std::uint32_t stored = 0;  // beside the pointer: putting a million in order must not look at each object
   ObjectPtr object;
 };
 
@@ -101,7 +101,7 @@ class Batches {
   }
 
  private:
-  std::mutex mutex_;                     // guards the rest
+  std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::deque<Batch> waiting_;
   bool closed_ = false;
@@ -117,7 +117,7 @@ Share work_through(Batches& batches) {
 /// The threads beside the one that walks. Its destructor waits for their end.
 class Others {
  public:
-  ~Others() { batches.close(); }         // before the futures wait for their threads
+  ~Others() { batches.close(); }  // before the futures wait for their threads
 
   void start() {
     const auto cores = std::max(1u, std::thread::hardware_concurrency());

@@ -9,8 +9,8 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr char kVersion = 2;
-constexpr char kVersionWithTerms = 3;   // the same, and the origin's terms behind the tags
-constexpr char kFileVersion = 1;        // of the records of files that are kept in slices
+constexpr char kVersionWithTerms = 3;  // the same, and the origin's terms behind the tags
+constexpr char kFileVersion = 1;       // of the records of files that are kept in slices
 
 template <class N>
 void add(std::string& out, N number) {

@@ -1,6 +1,6 @@
 #pragma once
-// How objects, and the files that are kept in slices, are written into the store's tables: a fixed layout, little endian, closed
-// by a checksum of its own, so that a damaged record is noticed and dropped. Pure functions.
+// How objects, and the files that are kept in slices, are written into the store's tables: a fixed layout, little
+// endian, closed by a checksum of its own, so that a damaged record is noticed and dropped. Pure functions.
 
 #include <optional>
 #include <string>
@@ -21,8 +21,8 @@ std::string write_record(const Object&, std::string_view key_text);
 
 /// Nothing for a damaged record or one of another length than it says.
 struct ReadRecord {
-  ObjectPtr object;        // unverified
-  std::string_view key_text;   // of the record's bytes
+  ObjectPtr object;           // unverified
+  std::string_view key_text;  // of the record's bytes
 };
 std::optional<ReadRecord> read_record(std::string_view id, std::string_view record);
 

@@ -30,12 +30,17 @@ tl::unexpected<base::Error> failed(std::string_view what, const std::string& pat
   if (errno == ENOENT) kind = base::ErrorKind::not_found;
   if (errno == ENOSPC || errno == EDQUOT) kind = base::ErrorKind::too_large;
   if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) kind = base::ErrorKind::unavailable;
-  return base::failure(kind, base::Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), true);
+  return base::failure(kind, base::Fault::tribune, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)),
+                       true);
 }
 
-tl::unexpected<base::Error> damaged(std::string text) { return base::failure(base::ErrorKind::protocol, base::Fault::tribune, std::move(text)); }
+tl::unexpected<base::Error> damaged(std::string text) {
+  return base::failure(base::ErrorKind::protocol, base::Fault::tribune, std::move(text));
+}
 
-std::string name(const ObjectId& id, std::uint32_t generation) { return fmt::format("{}-{:08x}", id.hex(), generation); }
+std::string name(const ObjectId& id, std::uint32_t generation) {
+  return fmt::format("{}-{:08x}", id.hex(), generation);
+}
 
 struct FileName {
   ObjectId id;
@@ -58,16 +63,21 @@ std::string ObjectFiles::folder(const ObjectId& id) const {
   return fmt::format("{}/objects/{:02x}", root_, static_cast<unsigned char>(id.bytes[0]));
 }
 
-std::string ObjectFiles::path(const ObjectId& id, std::uint32_t generation) const { return folder(id) + "/" + name(id, generation); }
+std::string ObjectFiles::path(const ObjectId& id, std::uint32_t generation) const {
+  return folder(id) + "/" + name(id, generation);
+}
 
-std::string ObjectFiles::temporary_path(const ObjectId& id, std::uint32_t generation) const { return root_ + "/tmp/" + name(id, generation); }
+std::string ObjectFiles::temporary_path(const ObjectId& id, std::uint32_t generation) const {
+  return root_ + "/tmp/" + name(id, generation);
+}
 
 base::Status ObjectFiles::prepare() const {
   std::error_code error;
   for (const char* part : {"/objects", "/tmp"}) {
     fs::create_directories(root_ + part, error);
     if (error)
-      return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("cannot create {}{}: {}", root_, part, error.message()));
+      return base::failure(base::ErrorKind::io, base::Fault::tribune,
+                           fmt::format("cannot create {}{}: {}", root_, part, error.message()));
   }
   for (unsigned first = 0; first < 256; ++first) ::mkdir(fmt::format("{}/objects/{:02x}", root_, first).c_str(), 0777);
   for (fs::directory_iterator at(root_ + "/tmp", error), end; !error && at != end; at.increment(error)) {
@@ -95,7 +105,9 @@ base::Status ObjectFiles::make_visible(const ObjectId& id, std::uint32_t generat
   return {};
 }
 
-void ObjectFiles::remove_unfinished(const ObjectId& id, std::uint32_t generation) const { ::unlink(temporary_path(id, generation).c_str()); }
+void ObjectFiles::remove_unfinished(const ObjectId& id, std::uint32_t generation) const {
+  ::unlink(temporary_path(id, generation).c_str());
+}
 
 base::Result<std::shared_ptr<const base::File>> ObjectFiles::open(const Object& object) const {
   const auto at = path(object.id, object.generation);
@@ -129,17 +141,21 @@ base::Status ObjectFiles::verify(const Object& object) const {
   return {};
 }
 
-std::size_t ObjectFiles::sweep(const std::function<bool(const ObjectId&, std::uint32_t)>& wanted, const std::function<bool()>& stop) const {
+std::size_t ObjectFiles::sweep(const std::function<bool(const ObjectId&, std::uint32_t)>& wanted,
+                               const std::function<bool()>& stop) const {
   std::size_t removed = 0;
   std::error_code error;
   const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator at(root_ + "/objects", options, error), end; !error && at != end; at.increment(error)) {
+  for (fs::recursive_directory_iterator at(root_ + "/objects", options, error), end; !error && at != end;
+       at.increment(error)) {
     if (stop()) break;
     std::error_code ignored;
     if (!at->is_regular_file(ignored)) continue;
     const auto parsed = read_name(at->path().filename().string());
     if (parsed && wanted(parsed->id, parsed->generation)) {
-      if (at.depth() > 1) fs::rename(at->path(), path(parsed->id, parsed->generation), ignored);   // a store of before had folders in folders
+      if (at.depth() > 1)
+        fs::rename(at->path(), path(parsed->id, parsed->generation),
+                   ignored);  // a store of before had folders in folders
       continue;
     }
     removed += fs::remove(at->path(), ignored);
@@ -163,7 +179,8 @@ base::Status ObjectFiles::probe() const {
 base::Status ObjectFiles::is_there() const {
   struct statvfs status {};
   if (::statvfs(root_.c_str(), &status) == 0) return {};
-  return base::failure(base::ErrorKind::io, base::Fault::tribune, fmt::format("the store's folder {} cannot be used: {}", root_, std::strerror(errno)), true);
+  return base::failure(base::ErrorKind::io, base::Fault::tribune,
+                       fmt::format("the store's folder {} cannot be used: {}", root_, std::strerror(errno)), true);
 }
 
 std::uint64_t ObjectFiles::free_bytes() const {

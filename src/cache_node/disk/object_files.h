@@ -34,8 +34,10 @@ class ObjectFiles {
   /// Reads the file and compares length and checksum. Errors: as open(), protocol for another checksum.
   base::Status verify(const Object&) const;
 
-  /// Calls `wanted` for each complete file; those it does not want are removed. Returns how many. Stops when `stop` says so.
-  std::size_t sweep(const std::function<bool(const ObjectId&, std::uint32_t generation)>& wanted, const std::function<bool()>& stop) const;
+  /// Calls `wanted` for each complete file; those it does not want are removed. Returns how many. Stops when `stop`
+  /// says so.
+  std::size_t sweep(const std::function<bool(const ObjectId&, std::uint32_t generation)>& wanted,
+                    const std::function<bool()>& stop) const;
 
   /// Writes a small file and removes it: whether the disk takes anything at all.
   base::Status probe() const;

@@ -21,7 +21,8 @@ std::shared_ptr<const base::File> lease(const ObjectPtr& object, std::shared_ptr
 base::Result<std::shared_ptr<const base::File>> OpenFiles::open(const ObjectPtr& object) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = kept_.find(object->id); found != kept_.end() && found->second->generation == object->generation) {
+    if (const auto found = kept_.find(object->id);
+        found != kept_.end() && found->second->generation == object->generation) {
       if (found->second->file->is_unreadable())
         return base::failure(base::ErrorKind::io, base::Fault::tribune, "the disk could not read it");
       by_use_.splice(by_use_.begin(), by_use_, found->second);
@@ -30,7 +31,7 @@ base::Result<std::shared_ptr<const base::File>> OpenFiles::open(const ObjectPtr&
   }
   auto opened = files_.open(*object);
   if (!opened) return opened;
-  std::list<Kept> closing;                                                        // closed after the lock is gone
+  std::list<Kept> closing;  // closed after the lock is gone
   const std::lock_guard lock(mutex_);
   if (const auto found = kept_.find(object->id); found != kept_.end()) {
     closing.splice(closing.end(), by_use_, found->second);

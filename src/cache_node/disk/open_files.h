@@ -1,6 +1,6 @@
 #pragma once
-// Descriptors of hot objects, kept open up to a bound; the least recently used one closes first. What a viewer is being sent
-// stays open until it is sent.
+// Descriptors of hot objects, kept open up to a bound; the least recently used one closes first. What a viewer is being
+// sent stays open until it is sent.
 
 #include <list>
 #include <memory>
@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "cache_node/objects/object.h"
 #include "cache_node/disk/object_files.h"
+#include "cache_node/objects/object.h"
 
 namespace tribune::cache_node {
 
@@ -32,7 +32,7 @@ class OpenFiles {
   const ObjectFiles& files_;
   const std::size_t bound_;
   std::mutex mutex_;
-  std::list<Kept> by_use_;                                                        // the most recent first
+  std::list<Kept> by_use_;  // the most recent first
   std::unordered_map<ObjectId, std::list<Kept>::iterator, ObjectIdHash> kept_;
 };
 

@@ -20,7 +20,7 @@ WorkThread::~WorkThread() {
 void WorkThread::add(std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   work_.push_back(std::move(work));
-  wake_.notify_one();   // under the lock: once the work has run, the owner may destroy this object
+  wake_.notify_one();  // under the lock: once the work has run, the owner may destroy this object
 }
 
 std::size_t WorkThread::queued() const {

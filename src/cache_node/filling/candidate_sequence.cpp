@@ -2,8 +2,14 @@
 
 namespace tribune::cache_node {
 
-CandidateSequence::CandidateSequence(const std::vector<FillCandidate>& places, Circuits& circuits, const base::Clock& clock, const FillSettings& settings)
-    : places_(places), circuits_(circuits), clock_(clock), settings_(settings), started_(clock.steady_now()), pause_(settings.hold_retry) {}
+CandidateSequence::CandidateSequence(const std::vector<FillCandidate>& places, Circuits& circuits,
+                                     const base::Clock& clock, const FillSettings& settings)
+    : places_(places),
+      circuits_(circuits),
+      clock_(clock),
+      settings_(settings),
+      started_(clock.steady_now()),
+      pause_(settings.hold_retry) {}
 
 bool CandidateSequence::begin_last_resort() {
   if (last_resort_ || turn_ + 1 >= places_.size()) return false;

@@ -1,6 +1,6 @@
 #pragma once
-// Whose turn it is in a fill's line of places (fill_candidates.h): who is asked now, who comes next, and for how long all of them are
-// asked again about what is about to exist. Asks nobody.
+// Whose turn it is in a fill's line of places (fill_candidates.h): who is asked now, who comes next, and for how long
+// all of them are asked again about what is about to exist. Asks nobody.
 
 #include <chrono>
 #include <cstddef>
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "cache_node/settings/fill_settings.h"
 #include "cache_node/filling/circuit_breakers.h"
 #include "cache_node/filling/fill_candidates.h"
+#include "cache_node/settings/fill_settings.h"
 
 namespace tribune::cache_node {
 
@@ -29,16 +29,21 @@ class CandidateSequence {
   void next() { ++turn_; }
   void begin_again() { turn_ = 0; }
 
-  /// Nobody here can speak for the origin: from now on those who stand behind it are asked as well. False: there is none, or they were.
+  /// Nobody here can speak for the origin: from now on those who stand behind it are asked as well. False: there is
+  /// none, or they were.
   bool begin_last_resort();
   bool is_last_resort() const { return last_resort_; }
 
-  /// Goes on to the first from here that is not left alone, in the last resort when all others are. False: the last one is left alone too.
+  /// Goes on to the first from here that is not left alone, in the last resort when all others are. False: the last one
+  /// is left alone too.
   bool find_one_to_ask();
   /// What became of the question to place(), for all fills to know.
   void answered() { circuits_.succeeded(place().name); }
-  void failed(std::string_view why, bool badly = false) { circuits_.failed(place().name, place().circuit, clock_.steady_now(), why, badly); }
-  /// Whether place(), or the origin before it where that is a node, was there when it failed, and gave what cannot be used.
+  void failed(std::string_view why, bool badly = false) {
+    circuits_.failed(place().name, place().circuit, clock_.steady_now(), why, badly);
+  }
+  /// Whether place(), or the origin before it where that is a node, was there when it failed, and gave what cannot be
+  /// used.
   bool answers_badly() const;
 
   /// How long to wait before all are asked again, each time twice as long. Nothing: it was waited for long enough.

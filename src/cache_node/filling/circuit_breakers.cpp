@@ -3,7 +3,9 @@
 namespace tribune::cache_node {
 
 Circuits::Circuits(base::Log& log, base::Metrics& metrics)
-    : log_(log), opened_(metrics.counter("tribune_cache_circuits_opened_total", "Times that an origin or another node failed so often in a row that it was left alone.")),
+    : log_(log),
+      opened_(metrics.counter("tribune_cache_circuits_opened_total",
+                              "Times that an origin or another node failed so often in a row that it was left alone.")),
       open_(metrics.gauge("tribune_cache_circuits_open", "Origins and other nodes that are left alone now.")) {}
 
 bool Circuits::may_ask(std::string_view name, base::SteadyTime now) {
@@ -29,7 +31,8 @@ void Circuits::succeeded(std::string_view name) {
   log_.info("cache_node", "circuit_closed", {{"place", name}});
 }
 
-void Circuits::failed(std::string_view name, const CircuitSettings& settings, base::SteadyTime now, std::string_view why, bool badly) {
+void Circuits::failed(std::string_view name, const CircuitSettings& settings, base::SteadyTime now,
+                      std::string_view why, bool badly) {
   {
     const std::lock_guard lock(mutex_);
     auto found = circuits_.find(name);

@@ -1,6 +1,6 @@
 #pragma once
-// A circuit breaker for each origin and each other node that fills come from: who fails again and again is left alone for a
-// while, then asked by one fill before all ask again.
+// A circuit breaker for each origin and each other node that fills come from: who fails again and again is left alone
+// for a while, then asked by one fill before all ask again.
 //
 // States of a circuit
 //   closed      asked by every fill                                                             (succeeded)
@@ -31,7 +31,8 @@ class Circuits {
   bool may_ask(std::string_view name, base::SteadyTime now);
   void succeeded(std::string_view name);
   /// `badly`: it was there and gave what cannot be used, as opposed to nothing.
-  void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why, bool badly = false);
+  void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why,
+              bool badly = false);
   /// What it did the last time that it failed.
   bool answers_badly(std::string_view name) const;
 
@@ -43,16 +44,16 @@ class Circuits {
 
  private:
   struct Circuit {
-    std::int64_t failures = 0;                 // in a row
+    std::int64_t failures = 0;  // in a row
     bool open = false;
     bool badly = false;
     std::chrono::milliseconds rest{};
-    base::SteadyTime next_try{};               // when open
+    base::SteadyTime next_try{};  // when open
   };
   base::Log& log_;
   base::Counter opened_;
   base::Gauge open_;
-  mutable std::mutex mutex_;                   // guards the rest
+  mutable std::mutex mutex_;  // guards the rest
   std::map<std::string, Circuit, std::less<>> circuits_;
 };
 

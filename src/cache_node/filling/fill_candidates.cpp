@@ -16,7 +16,7 @@ constexpr std::ptrdiff_t kMostLastResorts = 2;
 
 struct Making {
   const NodeView& view;
-  const std::string& target;                  // of the link that another node is asked with
+  const std::string& target;  // of the link that another node is asked with
   std::vector<FillCandidate>& places;
 };
 
@@ -56,7 +56,8 @@ Neighbours neighbours(const Making& m, const Peers& peers, const ObjectKey& key)
       continue;
     }
     if (std::ssize(found.behind) == kMostLastResorts) break;
-    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
+    const auto peer =
+        std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
     auto place = node_place(m, FillCandidate::Kind::peer, "peer " + peer->id, peer->url);
     place.is_last_resort = is_behind;
     (is_behind ? found.behind : found.before).push_back(std::move(place));
@@ -109,31 +110,42 @@ std::string_view to_string(FillCandidate::Kind kind) {
 http::Headers Signing::fields(const FillCandidate& to, base::WallTime now) const {
   using Kind = contracts::PeerMark::Kind;
   const bool up = to.kind == FillCandidate::Kind::parent;
-  const contracts::PeerMark mark{up ? Kind::child : to.is_last_resort ? Kind::stranded : Kind::peer, node, up ? tiers + 1 : tiers, purges};
+  const contracts::PeerMark mark{up                  ? Kind::child
+                                 : to.is_last_resort ? Kind::stranded
+                                                     : Kind::peer,
+                                 node, up ? tiers + 1 : tiers, purges};
   return contracts::mark_fields(*keys, mark, object, now);
 }
 
-base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers, const contracts::ChannelEntry& channel, const contracts::Link& link,
-                                   const ObjectKey& key, Asker asker, base::WallTime now, KnownPurges::Covering purges) {
+base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers,
+                                         const contracts::ChannelEntry& channel, const contracts::Link& link,
+                                         const ObjectKey& key, Asker asker, base::WallTime now,
+                                         KnownPurges::Covering purges) {
   const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
   source.keep = keep_of(view.keep, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
   auto asked_with = link;
-  asked_with.pace_kbps = 0;                   // of viewers
+  asked_with.pace_kbps = 0;  // of viewers
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
-  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty()) target = contracts::media_target(asked_with, query);
+  if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty())
+    target = contracts::media_target(asked_with, query);
   const Making making{view, target, source.places};
   const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
-  const auto has_step = [&](std::string_view step) { return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end(); };
-  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but for the only way to the origin.
+  const auto has_step = [&](std::string_view step) {
+    return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end();
+  };
+  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but
+  // for the only way to the origin.
   const bool can_ask = !target.empty();
   const bool asks_peers = can_ask && !purges.is_too_much && has_step("peers");
-  const bool asks_parents = can_ask && (!purges.is_too_much || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
+  const bool asks_parents =
+      can_ask && (!purges.is_too_much || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
   Neighbours near;
-  if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded) near = neighbours(making, peers, key);
+  if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded)
+    near = neighbours(making, peers, key);
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
     if (step == "peers" && !is_peers) add(source.places, std::move(near.before));

@@ -24,9 +24,13 @@ FillFailure failure_of(const base::Error& error) {
     return FillFailure{.problem = &problem, .detail = detail, .reason = reason, .cause = error.text};
   };
   switch (error.kind) {
-    case base::ErrorKind::timeout: return failure(problems::origin_timeout, "the origin did not answer in time", "origin_timeout");
-    case base::ErrorKind::unavailable: return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
-    case base::ErrorKind::forbidden: return failure(problems::origin_broken, "the origin's answer leads where this node does not go", "origin_forbidden");
+    case base::ErrorKind::timeout:
+      return failure(problems::origin_timeout, "the origin did not answer in time", "origin_timeout");
+    case base::ErrorKind::unavailable:
+      return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
+    case base::ErrorKind::forbidden:
+      return failure(problems::origin_broken, "the origin's answer leads where this node does not go",
+                     "origin_forbidden");
     default: return failure(problems::origin_broken, "the origin's answer cannot be used", "origin_broken");
   }
 }
@@ -69,14 +73,16 @@ ObjectHead head_of(const http::Headers& headers) {
   ObjectHead head;
   head.content_type = headers.first("Content-Type").value_or("application/octet-stream");
   head.etag = headers.first("ETag").value_or("");
-  head.tags = contracts::tags_of(headers.joined("Surrogate-Key").value_or(""), headers.joined("Cache-Tag").value_or(""));
+  head.tags =
+      contracts::tags_of(headers.joined("Surrogate-Key").value_or(""), headers.joined("Cache-Tag").value_or(""));
   if (const auto modified = headers.first("Last-Modified"))
     if (const auto time = http::parse_date(*modified)) head.last_modified = base::unix_seconds(*time);
   return head;
 }
 
 http::Headers conditions_of(const ObjectHead& previous, bool for_node) {
-  if (!previous.etag.empty() && (for_node || !previous.etag.starts_with("\"t-"))) return {{"If-None-Match", previous.etag}};
+  if (!previous.etag.empty() && (for_node || !previous.etag.starts_with("\"t-")))
+    return {{"If-None-Match", previous.etag}};
   if (previous.last_modified < 0 || for_node) return {};
   return {{"If-Modified-Since", http::format_date(base::WallTime(std::chrono::seconds(previous.last_modified)))}};
 }
@@ -102,7 +108,8 @@ bool is_part_of(const SlicedFile& file, http::ByteRange wanted, const net::Fetch
   if (range->range != wanted || range->whole_length != file.size) return false;
   if (head.content_length && *head.content_length != range->range.length()) return false;
   const auto now = head_of(head.headers);
-  return file.head.etag.empty() ? now.last_modified < 0 || now.last_modified == file.head.last_modified : now.etag == file.head.etag;
+  return file.head.etag.empty() ? now.last_modified < 0 || now.last_modified == file.head.last_modified
+                                : now.etag == file.head.etag;
 }
 
 bool goes_on(const Received& here, const net::FetchHead& head) {

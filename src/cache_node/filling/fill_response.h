@@ -1,6 +1,6 @@
 #pragma once
-// What the head of one answer to a fill says: whether it can be used, what it makes of the object, and what it is to a viewer
-// when it cannot. The fill's state is the runner's (fill_runner.h). Pure functions.
+// What the head of one answer to a fill says: whether it can be used, what it makes of the object, and what it is to a
+// viewer when it cannot. The fill's state is the runner's (fill_runner.h). Pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -50,13 +50,13 @@ bool is_part_of(const SlicedFile&, http::ByteRange wanted, const net::FetchHead&
 /// What is here already of a body that broke off.
 struct Received {
   std::uint64_t bytes = 0;
-  std::optional<std::uint64_t> length;   // of the whole, as announced
+  std::optional<std::uint64_t> length;  // of the whole, as announced
   std::string_view etag;
 };
 /// A 206 that goes on where the body broke.
 bool goes_on(const Received&, const net::FetchHead&);
-/// A 200 that begins anew and may be the same body. Its tag decides when it is `same_place` that sent the first one: another
-/// place may tag the same bytes otherwise.
+/// A 200 that begins anew and may be the same body. Its tag decides when it is `same_place` that sent the first one:
+/// another place may tag the same bytes otherwise.
 bool may_repeat(const Received&, bool same_place, const net::FetchHead&);
 
 }  // namespace tribune::cache_node

@@ -20,10 +20,15 @@ constexpr std::uint64_t kWorthWriting = 256 * 1024;
 constexpr std::chrono::milliseconds kUntoldFor{20};
 }  // namespace
 
-FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source, std::shared_ptr<Fill> fill,
-                       std::function<void()> on_over)
-    : parts_(parts), worker_(worker), settings_(std::move(settings)), source_(std::move(source)), fill_(std::move(fill)),
-      on_over_(std::move(on_over)), turns_(source_.places, parts.circuits, parts.clock, settings_) {}
+FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source,
+                       std::shared_ptr<Fill> fill, std::function<void()> on_over)
+    : parts_(parts),
+      worker_(worker),
+      settings_(std::move(settings)),
+      source_(std::move(source)),
+      fill_(std::move(fill)),
+      on_over_(std::move(on_over)),
+      turns_(source_.places, parts.circuits, parts.clock, settings_) {}
 
 FillRunner::~FillRunner() {
   if (is_over_) return;
@@ -78,7 +83,7 @@ void FillRunner::send(const FillCandidate& to) {
   request.destinations.allow_special_addresses = to.allow_special_addresses;
   request.deadlines = to.deadlines;
   request.max_redirects = to.is_node() ? 0 : static_cast<int>(settings_.max_redirects);
-  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();   // looked at with the head, and as bytes come
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // looked at with the head, and as bytes come
   if (source_.file || (feeding_ && is_strong(etag_))) {
     add_range(request.headers);
   } else if (!feeding_ && fill_->previous()) {
@@ -94,7 +99,10 @@ void FillRunner::send(const FillCandidate& to) {
     return flow;
   };
   handlers.on_done = [this](base::Result<void> result) { as_memory_lasts([&] { ended(std::move(result)); }); };
-  (to.kind == FillCandidate::Kind::peer ? parts_.metrics.asked_peers : to.is_node() ? parts_.metrics.asked_parents : parts_.metrics.asked_origins).add();
+  (to.kind == FillCandidate::Kind::peer ? parts_.metrics.asked_peers
+   : to.is_node()                       ? parts_.metrics.asked_parents
+                                        : parts_.metrics.asked_origins)
+      .add();
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
 }
 
@@ -102,7 +110,8 @@ void FillRunner::send(const FillCandidate& to) {
 void FillRunner::add_range(http::Headers& headers) const {
   const auto have = sum_.length();
   const auto& slice = source_.slice;
-  headers.add("Range", source_.file ? fmt::format("bytes={}-{}", slice.first + have, slice.last) : fmt::format("bytes={}-", have));
+  headers.add("Range", source_.file ? fmt::format("bytes={}-{}", slice.first + have, slice.last)
+                                    : fmt::format("bytes={}-", have));
   headers.add("If-Range", source_.file ? source_.file->validator() : etag_);
 }
 
@@ -115,7 +124,11 @@ void FillRunner::ask_soon() {
 void FillRunner::pass_over(FillFailure failure) {
   if (!turns_.has_next()) return blame_ ? give_up() : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
-  parts_.log.debug("cache_node", "fill_passes_over", {{"object", loggable(fill_->key())}, {"place", place().name}, {"reason", failure.reason}, {"error", failure.for_log()}});
+  parts_.log.debug("cache_node", "fill_passes_over",
+                   {{"object", loggable(fill_->key())},
+                    {"place", place().name},
+                    {"reason", failure.reason},
+                    {"error", failure.for_log()}});
   turns_.next();
   ask_soon();
 }
@@ -144,7 +157,10 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
   }
   const auto room = length_.value_or(settings_.max_object_bytes);
   if (sum_.length() + bytes.size() > room) {
-    fail({&problems::origin_broken, length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes", "origin_broken"}, false);
+    fail({&problems::origin_broken,
+          length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes",
+          "origin_broken"},
+         false);
     return net::Flow::go_on;
   }
   sum_.add(bytes);
@@ -156,9 +172,10 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
 void FillRunner::tell_disk_sometimes(std::uint64_t bytes) {
   untold_ += bytes;
   if (untold_ >= kWorthWriting) return tell_disk();
-  if (!tell_.pending()) tell_ = worker_.loop.after(kUntoldFor, [this] {
-    if (untold_ > 0) tell_disk();
-  });
+  if (!tell_.pending())
+    tell_ = worker_.loop.after(kUntoldFor, [this] {
+      if (untold_ > 0) tell_disk();
+    });
 }
 
 void FillRunner::tell_disk() {
@@ -168,7 +185,8 @@ void FillRunner::tell_disk() {
 
 /// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
 bool FillRunner::matches_prefix(std::string_view& bytes) {
-  const auto repeated = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), sum_.length() - prefix_->length()));
+  const auto repeated =
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), sum_.length() - prefix_->length()));
   prefix_->add(bytes.substr(0, repeated));
   bytes.remove_prefix(repeated);
   if (prefix_->length() < sum_.length()) return true;
@@ -208,7 +226,8 @@ void FillRunner::ended(base::Result<void> result) {
     // A node that cuts a body may only hand on what its origin did.
     const auto kind = result.error().kind;
     if (!answers_) parts_.metrics.asked_in_vain(place().is_node(), true);
-    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden)) turns_.failed(result.error().text, kind == base::ErrorKind::protocol);
+    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden))
+      turns_.failed(result.error().text, kind == base::ErrorKind::protocol);
     if (feeding_) return broke_off(result.error());
     const auto failure = failure_of(result.error());
     if (turns_.has_next()) return pass_over(failure);
@@ -226,15 +245,16 @@ void FillRunner::ended(base::Result<void> result) {
   }
   if (!feeding_) return;
   if (prefix_ || (length_ && sum_.length() != *length_))
-    return broke_off({base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its announced length"});
+    return broke_off(
+        {base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its announced length"});
   complete();
 }
 
 void FillRunner::broke_off(const base::Error& error) {
   const auto have = sum_.length();
   const bool got_further = have > received_at_resume_;
-  const bool elsewhere = turns_.has_next();   // a body that broke off at one place may go on at the next
-  const bool nothing_missing = length_ && have >= *length_;   // it went on beyond its end: there is nothing to ask for
+  const bool elsewhere = turns_.has_next();                  // a body that broke off at one place may go on at the next
+  const bool nothing_missing = length_ && have >= *length_;  // it went on beyond its end: there is nothing to ask for
   if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden ||
       resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(turns_.number()) || (!got_further && !elsewhere)) {
     // Nothing went out yet where nothing came in: the next request may try at once.
@@ -243,7 +263,9 @@ void FillRunner::broke_off(const base::Error& error) {
   ++resumes_;
   received_at_resume_ = have;
   parts_.metrics.resumes.add();
-  parts_.log.info("cache_node", "fill_resumed", {{"object", loggable(fill_->key())}, {"received", have}, {"place", place().name}, {"error", error.text}});
+  parts_.log.info(
+      "cache_node", "fill_resumed",
+      {{"object", loggable(fill_->key())}, {"received", have}, {"place", place().name}, {"error", error.text}});
   if (elsewhere) turns_.next();
   ask_soon();
 }
@@ -263,17 +285,23 @@ void FillRunner::complete() {
   const auto now = parts_.clock.steady_now();
   parts_.metrics.stored.add();
   parts_.metrics.seconds.observe(std::chrono::duration<double>(now - turns_.started()).count());
-  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_, sum_.value());
+  fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_,
+                sum_.value());
   over();
 }
 
 void FillRunner::fail(FillFailure failure, bool remember) {
   parts_.metrics.failed.add();
   parts_.metrics.failures.add();
-  parts_.log.warning("cache_node", "fill_failed", {{"object", loggable(fill_->key())}, {"reason", failure.reason}, {"error", failure.for_log()},
-                                                   {"received", sum_.length()}, {"waiters", fill_->readers()}});
-  failure.look_again = remember ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
-                                : parts_.index.abandon(*fill_);
+  parts_.log.warning("cache_node", "fill_failed",
+                     {{"object", loggable(fill_->key())},
+                      {"reason", failure.reason},
+                      {"error", failure.for_log()},
+                      {"received", sum_.length()},
+                      {"waiters", fill_->readers()}});
+  failure.look_again = remember
+                           ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
+                           : parts_.index.abandon(*fill_);
   if (parts_.index.sliced().find(fill_->key().id)) failure.look_again = true;
   fill_->fail(std::move(failure));
   over();

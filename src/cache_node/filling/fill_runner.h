@@ -1,11 +1,13 @@
 #pragma once
-// Runs one fill: asks one after the other who may have the object (filling/fill_candidates.h), feeds the Fill, holds and retries what
-// is about to exist, resumes what broke off, and says what became of it. Uses net::HttpClient on one worker.
+// Runs one fill: asks one after the other who may have the object (filling/fill_candidates.h), feeds the Fill, holds
+// and retries what is about to exist, resumes what broke off, and says what became of it. Uses net::HttpClient on one
+// worker.
 //
 // Lifetime
 //   asking     a place was asked; nothing of the body came yet              (start, pass_over, hold, one retry)
 //   feeding    body bytes go into the fill                                   (on_body)
-//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes, there or at
+//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes, there or
+//   at
 //              the next place                                                (on_done)
 //   over       the fill is complete or failed; on_over ran                   (finish, fail)
 // Destroyed before `over`, the fill fails: a forgotten writer aborts.
@@ -18,17 +20,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cache_node/objects/checksum.h"
 #include "cache_node/disk/disk_writer.h"
-#include "cache_node/objects/fill.h"
-#include "cache_node/objects/fill_memory.h"
-#include "cache_node/load/fill_metrics.h"
-#include "cache_node/settings/fill_settings.h"
+#include "cache_node/filling/candidate_sequence.h"
 #include "cache_node/filling/circuit_breakers.h"
 #include "cache_node/filling/fill_candidates.h"
-#include "cache_node/filling/candidate_sequence.h"
+#include "cache_node/load/fill_metrics.h"
+#include "cache_node/objects/checksum.h"
+#include "cache_node/objects/fill.h"
+#include "cache_node/objects/fill_memory.h"
 #include "cache_node/objects/object_index.h"
 #include "cache_node/policy/vary_warnings.h"
+#include "cache_node/settings/fill_settings.h"
 #include "runtime/role.h"
 
 namespace tribune::cache_node {
@@ -49,7 +51,8 @@ struct FillParts {
 class FillRunner {
  public:
   /// `on_over` must not destroy the runner at once, but from a later call of the loop.
-  FillRunner(const FillParts&, runtime::Worker&, FillSettings, FillSource, std::shared_ptr<Fill>, std::function<void()> on_over);
+  FillRunner(const FillParts&, runtime::Worker&, FillSettings, FillSource, std::shared_ptr<Fill>,
+             std::function<void()> on_over);
   ~FillRunner();
   FillRunner(const FillRunner&) = delete;
   FillRunner& operator=(const FillRunner&) = delete;
@@ -105,28 +108,28 @@ class FillRunner {
   CandidateSequence turns_;
 
   std::unique_ptr<net::Fetch> fetch_;
-  net::Timer timer_;                          // hold, or patience with the disk
-  net::Timer again_;                          // the next question
-  net::Timer tell_;                           // when the disk hears of the bytes that it was not told of
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // watched by calls that were posted
+  net::Timer timer_;  // hold, or patience with the disk
+  net::Timer again_;  // the next question
+  net::Timer tell_;   // when the disk hears of the bytes that it was not told of
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by calls that were posted
 
-  std::uint64_t untold_ = 0;                  // bytes that came since the disk was told
-  bool feeding_ = false;                      // head and length are settled
+  std::uint64_t untold_ = 0;  // bytes that came since the disk was told
+  bool feeding_ = false;      // head and length are settled
   bool is_over_ = false;
   bool paused_ = false;
-  bool answers_ = false;                      // the head of this question's answer came
-  bool is_conditional_ = false;               // this question asks whether the stale object is still right
-  base::WallTime asked_{};                    // this question
-  std::size_t feeding_place_ = 0;             // who sent the head
-  std::int64_t age_ = 0;                      // seconds that the object had spent in other caches
+  bool answers_ = false;           // the head of this question's answer came
+  bool is_conditional_ = false;    // this question asks whether the stale object is still right
+  base::WallTime asked_{};         // this question
+  std::size_t feeding_place_ = 0;  // who sent the head
+  std::int64_t age_ = 0;           // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;
   std::optional<std::uint64_t> length_;
-  std::string etag_;                          // the origin's
-  Checksum sum_;                              // of all that went into the fill
-  std::optional<Checksum> prefix_;            // while a second whole body repeats what is here already
-  std::optional<FillFailure> blame_;          // why the origin was not reached; of the last resort
-  std::optional<FillFailure> refusal_;        // a head that cannot be used; its body is not read
+  std::string etag_;                    // the origin's
+  Checksum sum_;                        // of all that went into the fill
+  std::optional<Checksum> prefix_;      // while a second whole body repeats what is here already
+  std::optional<FillFailure> blame_;    // why the origin was not reached; of the last resort
+  std::optional<FillFailure> refusal_;  // a head that cannot be used; its body is not read
 };
 
 }  // namespace tribune::cache_node

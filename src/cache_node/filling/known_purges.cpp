@@ -17,7 +17,8 @@ constexpr auto kUntoldPeriod = std::chrono::minutes(5);
 
 /// Equal for purges of which the newest stands for all.
 std::string name_of(const contracts::NamedPurge& purge) {
-  return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::to_string(purge.order.by)) + (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
+  return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::to_string(purge.order.by)) +
+         (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
 }
 
 std::int64_t number_of(const contracts::NamedPurge& purge) { return contracts::order_name(purge.id).number; }
@@ -25,9 +26,14 @@ std::int64_t number_of(const contracts::NamedPurge& purge) { return contracts::o
 }  // namespace
 
 KnownPurges::KnownPurges(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
-    : clock_(clock), log_(log),
-      forgotten_(metrics.counter("tribune_cache_purges_forgotten_total", "Purges of the last hour that were forgotten because there were too many: other nodes are not told of them.")),
-      untold_(metrics.counter("tribune_cache_purges_untold_total", "Fills that asked no other node, because more purges cover their object than can be told.")) {}
+    : clock_(clock),
+      log_(log),
+      forgotten_(metrics.counter("tribune_cache_purges_forgotten_total",
+                                 "Purges of the last hour that were forgotten because there were too many: other nodes "
+                                 "are not told of them.")),
+      untold_(metrics.counter(
+          "tribune_cache_purges_untold_total",
+          "Fills that asked no other node, because more purges cover their object than can be told.")) {}
 
 const KnownPurges::Entry* KnownPurges::find(const contracts::NamedPurge& purge) const {
   const auto found = by_name_.find(name_of(purge));
@@ -95,7 +101,7 @@ KnownPurges::ByValue& KnownPurges::table(By by) {
     case By::prefix: return prefixes_;
     case By::channel: return channels_;
     case By::tag:
-    case By::all: break;   // of all: not known here (Orders)
+    case By::all: break;  // of all: not known here (Orders)
   }
   return tags_;
 }
@@ -128,7 +134,8 @@ void KnownPurges::forget(At at) {
   const auto place = std::find_if(begin, end, [&](const auto& one) { return one.second == at; });
   if (place != end) values.erase(place);
   if (order.by == By::prefix)
-    if (const auto length = prefix_lengths_.find(order.value.size()); --length->second == 0) prefix_lengths_.erase(length);
+    if (const auto length = prefix_lengths_.find(order.value.size()); --length->second == 0)
+      prefix_lengths_.erase(length);
   by_name_.erase(name_of(at->purge));
   entries_.erase(at);
   count_ = entries_.size();
@@ -146,14 +153,15 @@ bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& 
   return true;
 }
 
-bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std::string& value, std::size_t& count) const {
+bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std::string& value,
+                            std::size_t& count) const {
   const auto [begin, end] = table.equal_range(value);
   return std::all_of(begin, end, [&](const auto& one) { return add_mark(covering, *one.second, count); });
 }
 
 KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
   if (count_ == 0) return {};
-  const std::string text(key_text.substr(0, key_text.find('#')));   // of a slice or a variant: the object's own
+  const std::string text(key_text.substr(0, key_text.find('#')));  // of a slice or a variant: the object's own
   const std::lock_guard lock(mutex_);
   forget_old();
   auto covering = collect(text);
@@ -167,13 +175,16 @@ void KnownPurges::say_too_much() {
   const auto now = clock_.steady_now();
   if (untold_logged_ && now - *untold_logged_ < kUntoldPeriod) return;
   untold_logged_ = now;
-  log_.warning("cache_node", "purges_too_many_to_tell", {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
+  log_.warning("cache_node", "purges_too_many_to_tell",
+               {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
 }
 
 KnownPurges::Covering KnownPurges::collect(const std::string& text) const {
   Covering covering;
   std::size_t count = 0;
-  if (!add_marks(covering, urls_, text, count) || !add_marks(covering, channels_, text.substr(0, text.find('/')), count)) return covering;
+  if (!add_marks(covering, urls_, text, count) ||
+      !add_marks(covering, channels_, text.substr(0, text.find('/')), count))
+    return covering;
   for (const auto& [length, how_many] : prefix_lengths_)
     if (length <= text.size() && !add_marks(covering, prefixes_, text.substr(0, length), count)) return covering;
   for (const auto& [tag, at] : tags_)
@@ -188,7 +199,8 @@ void KnownPurges::load(std::string path) {
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const auto value = json::parse(text, {.max_bytes = 64 << 20});
   const auto* purges = value && value->is(json::Kind::object) ? value->find("purges") : nullptr;
-  if (!purges || !purges->is(json::Kind::array)) return log_.warning("cache_node", "known_purges_damaged", {{"file", path_}});
+  if (!purges || !purges->is(json::Kind::array))
+    return log_.warning("cache_node", "known_purges_damaged", {{"file", path_}});
   const std::lock_guard lock(mutex_);
   for (const auto& one : purges->array)
     if (one.is(json::Kind::object)) load(one);
@@ -222,7 +234,12 @@ void KnownPurges::keep() const {
     auto at = entries_.begin();
     if (entries_.size() > kMostKept) std::advance(at, entries_.size() - kMostKept);
     for (; at != entries_.end(); ++at) {
-      w.begin_object().member("id", at->purge.id).member("done", at->standing == Standing::done).member("begun", now - age_of(*at).count()).key("order").begin_object();
+      w.begin_object()
+          .member("id", at->purge.id)
+          .member("done", at->standing == Standing::done)
+          .member("begun", now - age_of(*at).count())
+          .key("order")
+          .begin_object();
       contracts::write_members(w, at->purge.order);
       w.end_object().end_object();
     }

@@ -1,7 +1,7 @@
 #pragma once
-// The purges of the last hour. A node that asks another for an object tells it those that cover the object; a node that has not carried one
-// of them out declines, and carries it out. So what a purge took does not come back from a node of the group, or of the tier above, that
-// the order has not reached.
+// The purges of the last hour. A node that asks another for an object tells it those that cover the object; a node that
+// has not carried one of them out declines, and carries it out. So what a purge took does not come back from a node of
+// the group, or of the tier above, that the order has not reached.
 //
 // States of a purge
 //   told      not carried out: the store failed, or the run ended before                          (fail, load)
@@ -37,7 +37,8 @@ class KnownPurges {
   /// How many objects it took, when it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
-  /// Told by another node so late that those who know it forget it in a moment. Nobody takes it up anew: they would hear of it again from here.
+  /// Told by another node so late that those who know it forget it in a moment. Nobody takes it up anew: they would
+  /// hear of it again from here.
   static bool is_fading(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
 
   /// As old as it says.
@@ -48,8 +49,8 @@ class KnownPurges {
 
   /// Those that cover the object of this key; of those by tag all, for nobody knows the tags of what is not here.
   struct Covering {
-    std::string marks;           // for the field: those that find room; empty where there is none
-    bool is_too_much = false;    // not all find room: other nodes should not be asked
+    std::string marks;         // for the field: those that find room; empty where there is none
+    bool is_too_much = false;  // not all find room: other nodes should not be asked
   };
   Covering covering(std::string_view key_text);
 
@@ -58,9 +59,9 @@ class KnownPurges {
   void keep() const;
 
   static constexpr std::size_t kMost = 10'000;
-  static constexpr std::size_t kMostKept = 1'000;    // in the file: the newest
+  static constexpr std::size_t kMostKept = 1'000;  // in the file: the newest
   static constexpr auto kRemembered = std::chrono::hours(1);
-  static constexpr auto kFading = std::chrono::minutes(1);   // far longer than a question is on its way
+  static constexpr auto kFading = std::chrono::minutes(1);  // far longer than a question is on its way
 
  private:
   struct Entry {
@@ -69,7 +70,7 @@ class KnownPurges {
     std::uint64_t taken = 0;
     base::SteadyTime begun{};
   };
-  using Entries = std::list<Entry>;                  // by `begun`, the oldest first
+  using Entries = std::list<Entry>;  // by `begun`, the oldest first
   using At = Entries::iterator;
   using ByValue = std::unordered_multimap<std::string, At>;
 
@@ -90,14 +91,14 @@ class KnownPurges {
   const base::Clock& clock_;
   base::Log& log_;
   base::Counter forgotten_, untold_;
-  std::string path_;                                 // set before the first call from another thread
+  std::string path_;  // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
-  mutable std::mutex mutex_;                         // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::optional<base::SteadyTime> untold_logged_;
   Entries entries_;
-  std::unordered_map<std::string, At> by_name_;      // issuer, kind and value
+  std::unordered_map<std::string, At> by_name_;  // issuer, kind and value
   ByValue urls_, prefixes_, channels_, tags_;
-  std::map<std::size_t, std::size_t> prefix_lengths_;   // and how many have it
+  std::map<std::size_t, std::size_t> prefix_lengths_;  // and how many have it
 };
 
 }  // namespace tribune::cache_node

@@ -21,7 +21,8 @@ void LivePeers::lost(const std::string& balancer) {
 }
 
 void LivePeers::publish() {
-  const bool anyone = std::any_of(words_.begin(), words_.end(), [](const auto& entry) { return entry.second.is_heard; });
+  const bool anyone =
+      std::any_of(words_.begin(), words_.end(), [](const auto& entry) { return entry.second.is_heard; });
   std::map<std::string, contracts::Peer> all;
   for (const auto& [balancer, word] : words_) {
     if (anyone && !word.is_heard) continue;

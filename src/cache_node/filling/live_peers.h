@@ -13,7 +13,7 @@
 
 namespace tribune::cache_node {
 
-using Peers = std::vector<contracts::Peer>;   // by id, each once
+using Peers = std::vector<contracts::Peer>;  // by id, each once
 
 /// Any thread; locks inside.
 class LivePeers {
@@ -32,8 +32,8 @@ class LivePeers {
   };
   void publish();
 
-  std::mutex mutex_;                          // guards words_
-  std::map<std::string, Word> words_;         // by balancer
+  std::mutex mutex_;                   // guards words_
+  std::map<std::string, Word> words_;  // by balancer
   base::Published<Peers> peers_;
 };
 

@@ -19,7 +19,8 @@ std::vector<std::pair<std::string, double>> ChannelTraffic::take(double seconds,
   const std::shared_lock lock(mutex_);
   for (auto& [channel, traffic] : channels_) {
     const auto bytes = traffic.bytes.load(std::memory_order_relaxed), before = std::exchange(traffic.taken, bytes);
-    if (bytes > before && seconds > 0) rates.emplace_back(channel, static_cast<double>(bytes - before) * 8 / 1e6 / seconds);
+    if (bytes > before && seconds > 0)
+      rates.emplace_back(channel, static_cast<double>(bytes - before) * 8 / 1e6 / seconds);
   }
   std::sort(rates.begin(), rates.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   if (rates.size() > most) rates.resize(most);

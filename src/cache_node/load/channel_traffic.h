@@ -21,7 +21,8 @@ class ChannelTraffic {
   /// Where the bytes of a channel are added; stays to the end. Call it for channels of the channel map alone.
   Bytes& of(std::string_view channel);
 
-  /// Since the last call, in Mbit/s: of the busiest channels, at most `most`, those without traffic left out. One thread.
+  /// Since the last call, in Mbit/s: of the busiest channels, at most `most`, those without traffic left out. One
+  /// thread.
   std::vector<std::pair<std::string, double>> take(double seconds, std::size_t most);
 
  private:
@@ -29,7 +30,7 @@ class ChannelTraffic {
     Bytes bytes{0};
     std::uint64_t taken = 0;
   };
-  std::shared_mutex mutex_;   // guards the map, not what it holds
+  std::shared_mutex mutex_;  // guards the map, not what it holds
   std::map<std::string, Channel, std::less<>> channels_;
 };
 

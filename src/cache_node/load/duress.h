@@ -1,6 +1,6 @@
 #pragma once
-// Whether this node is near what it can send, and what each of its viewers may take then: for players that heed Common Media
-// Server Data (http/cmsd.h). They choose a lower variant, and the node needs to refuse nobody.
+// Whether this node is near what it can send, and what each of its viewers may take then: for players that heed Common
+// Media Server Data (http/cmsd.h). They choose a lower variant, and the node needs to refuse nobody.
 
 #include <algorithm>
 #include <atomic>
@@ -15,9 +15,10 @@ namespace tribune::cache_node {
 /// Any thread for fair_kbps(); the rest on one.
 class Duress {
  public:
-  static constexpr double kBegins = 0.9;                 // of the capacity
-  static constexpr double kEnds = 0.8;                   // below this …
-  static constexpr std::chrono::seconds kCalm{10};       // … for so long: players that go up again all at once would bring it back
+  static constexpr double kBegins = 0.9;  // of the capacity
+  static constexpr double kEnds = 0.8;    // below this …
+  static constexpr std::chrono::seconds kCalm{
+      10};  // … for so long: players that go up again all at once would bring it back
 
   /// What was sent lately, to about so many viewers. Call it every second or so.
   void update(double sent_mbps, double capacity_mbps, std::int64_t viewers, base::SteadyTime now) {
@@ -37,7 +38,7 @@ class Duress {
  private:
   bool is_on_ = false;
   base::SteadyTime high_at_{};
-  std::atomic<std::uint32_t> fair_kbps_{0};              // 0: off
+  std::atomic<std::uint32_t> fair_kbps_{0};  // 0: off
 };
 
 }  // namespace tribune::cache_node

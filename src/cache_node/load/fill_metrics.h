@@ -9,34 +9,54 @@ struct FillMetrics {
   explicit FillMetrics(base::Metrics& m)
       : stored(m.counter("tribune_cache_fills_total", "Fills that ended, by result.", {{"result", "complete"}})),
         failed(m.counter("tribune_cache_fills_total", "Fills that ended, by result.", {{"result", "failed"}})),
-        failures(m.counter("tribune_cache_fill_failures_total", "Fills that failed: the origin's answers were no usable object.")),
-        retries(m.counter("tribune_cache_fill_retries_total", "Requests to an origin that repeated one for the same fill.")),
+        failures(m.counter("tribune_cache_fill_failures_total",
+                           "Fills that failed: the origin's answers were no usable object.")),
+        retries(m.counter("tribune_cache_fill_retries_total",
+                          "Requests to an origin that repeated one for the same fill.")),
         resumes(m.counter("tribune_cache_fill_resumes_total", "Bodies that broke off and were asked for again.")),
-        pauses(m.counter("tribune_cache_fill_pauses_total", "Times that an origin was slowed down because the fill buffers were full.")),
-        passed_through(m.counter("tribune_cache_passed_through_total", "Fills whose object was not stored for want of disk and RAM.")),
-        revalidated(m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
-        varied(m.counter("tribune_cache_varied_answers_total", "Answers of origins that depend on request fields which tell no objects apart (vary_on).")),
-        asked_peers(asked(m, "peer")), asked_parents(asked(m, "parent")), asked_origins(asked(m, "origin")),
-        passed_over(m.counter("tribune_cache_passed_over_total", "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
-        lost_origins(m.counter("tribune_cache_lost_origins_total", "Fills for which this node did not reach the origin, so that it asked further nodes of its group.")),
-        refused_for_memory(m.counter("tribune_cache_refused_for_memory_total", "Requests that would have begun a fill while memory was scarce.")),
-        origin_answered(ended(m, "origin", "ok")), origin_failed(ended(m, "origin", "failed")), node_answered(ended(m, "node", "ok")),
+        pauses(m.counter("tribune_cache_fill_pauses_total",
+                         "Times that an origin was slowed down because the fill buffers were full.")),
+        passed_through(m.counter("tribune_cache_passed_through_total",
+                                 "Fills whose object was not stored for want of disk and RAM.")),
+        revalidated(
+            m.counter("tribune_cache_fill_revalidated_total", "Stale objects that the origin said are still right.")),
+        varied(m.counter("tribune_cache_varied_answers_total",
+                         "Answers of origins that depend on request fields which tell no objects apart (vary_on).")),
+        asked_peers(asked(m, "peer")),
+        asked_parents(asked(m, "parent")),
+        asked_origins(asked(m, "origin")),
+        passed_over(
+            m.counter("tribune_cache_passed_over_total",
+                      "Nodes, origins and backups in a fill's line that failed it, so that the next one was asked.")),
+        lost_origins(m.counter(
+            "tribune_cache_lost_origins_total",
+            "Fills for which this node did not reach the origin, so that it asked further nodes of its group.")),
+        refused_for_memory(m.counter("tribune_cache_refused_for_memory_total",
+                                     "Requests that would have begun a fill while memory was scarce.")),
+        origin_answered(ended(m, "origin", "ok")),
+        origin_failed(ended(m, "origin", "failed")),
+        node_answered(ended(m, "node", "ok")),
         node_failed(ended(m, "node", "failed")),
-        waits(m.counter("tribune_cache_peer_waits_total", "Answers of other nodes that they wait for the origin themselves.")),
+        waits(m.counter("tribune_cache_peer_waits_total",
+                        "Answers of other nodes that they wait for the origin themselves.")),
         node_bytes(m.counter("tribune_cache_peer_bytes_total", "Body bytes that came from other nodes.")),
         origin_bytes(m.counter("tribune_cache_origin_bytes_total", "Body bytes that came from origins.")),
-        seconds(m.histogram("tribune_cache_fill_seconds", "From asking the origin to the last byte.", base::latency_buckets())) {}
+        seconds(m.histogram("tribune_cache_fill_seconds", "From asking the origin to the last byte.",
+                            base::latency_buckets())) {}
 
   static base::Counter asked(base::Metrics& m, std::string_view place) {
     return m.counter("tribune_cache_fill_requests_total", "Requests of fills, by whom they asked.", {{"place", place}});
   }
 
   static base::Counter ended(base::Metrics& m, std::string_view place, std::string_view result) {
-    return m.counter("tribune_cache_fill_answers_total", "Questions of fills that came to an end, by whom they asked; failed: no answer, or a node's 5xx.",
+    return m.counter("tribune_cache_fill_answers_total",
+                     "Questions of fills that came to an end, by whom they asked; failed: no answer, or a node's 5xx.",
                      {{"place", place}, {"result", result}});
   }
   /// What came of a question to an origin or another node.
-  void asked_in_vain(bool is_node, bool in_vain) { (is_node ? in_vain ? node_failed : node_answered : in_vain ? origin_failed : origin_answered).add(); }
+  void asked_in_vain(bool is_node, bool in_vain) {
+    (is_node ? in_vain ? node_failed : node_answered : in_vain ? origin_failed : origin_answered).add();
+  }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;
   base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_for_memory;

@@ -13,48 +13,68 @@ struct NodeMetrics {
   enum class Of { viewers, nodes };
 
   explicit NodeMetrics(base::Metrics& m, Of of = Of::viewers)
-      : hits(requests(m, "hit", of)), misses(requests(m, "miss", of)), waited(requests(m, "waited", of)), refused(requests(m, "refused", of)),
-        failed(requests(m, "failed", of)), cut(requests(m, "cut", of)), broken(failures(m, "node", of)), broken_by_origin(failures(m, "origin", of)),
+      : hits(requests(m, "hit", of)),
+        misses(requests(m, "miss", of)),
+        waited(requests(m, "waited", of)),
+        refused(requests(m, "refused", of)),
+        failed(requests(m, "failed", of)),
+        cut(requests(m, "cut", of)),
+        broken(failures(m, "node", of)),
+        broken_by_origin(failures(m, "origin", of)),
         broken_by_status(by_status(m, of)),
-        waiters(m.gauge("tribune_cache_waiters", "Requests that read along with a running fill, or wait for its first byte.")),
-        first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds",
-                                   "From a fill's first byte to a waiter's.", {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
-        sent_bytes(of == Of::viewers ? m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")
-                                     : m.counter("tribune_cache_sent_to_nodes_bytes_total", "Body bytes handed to other nodes' connections.")),
+        waiters(m.gauge("tribune_cache_waiters",
+                        "Requests that read along with a running fill, or wait for its first byte.")),
+        first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds", "From a fill's first byte to a waiter's.",
+                                   {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
+        sent_bytes(of == Of::viewers
+                       ? m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")
+                       : m.counter("tribune_cache_sent_to_nodes_bytes_total",
+                                   "Body bytes handed to other nodes' connections.")),
         players(m) {}
 
   static base::Counter requests(base::Metrics& m, std::string_view result, Of of) {
     if (of == Of::nodes)
-      return m.counter("tribune_cache_node_requests_total", "Requests of other nodes for objects, by what the cache did.", {{"result", result}});
-    return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.", {{"result", result}});
+      return m.counter("tribune_cache_node_requests_total",
+                       "Requests of other nodes for objects, by what the cache did.", {{"result", result}});
+    return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.",
+                     {{"result", result}});
   }
 
   static base::Counter failures(base::Metrics& m, std::string_view cause, Of of) {
     if (of == Of::nodes)
-      return m.counter("tribune_cache_node_failures_total", "Requests of other nodes that were answered 5xx or cut, by whose fault it was.", {{"cause", cause}});
-    return m.counter("tribune_cache_failures_total", "Requests of viewers that were answered 5xx, or cut because the fill failed, by whose fault it was.", {{"cause", cause}});
+      return m.counter("tribune_cache_node_failures_total",
+                       "Requests of other nodes that were answered 5xx or cut, by whose fault it was.",
+                       {{"cause", cause}});
+    return m.counter(
+        "tribune_cache_failures_total",
+        "Requests of viewers that were answered 5xx, or cut because the fill failed, by whose fault it was.",
+        {{"cause", cause}});
   }
   static base::Counter by_status(base::Metrics& m, Of of) {
     if (of == Of::nodes)
-      return m.counter("tribune_cache_node_failures_by_status_total", "Of other nodes' requests that failed by the origin's fault: those for a status that it answered.");
-    return m.counter("tribune_cache_failures_by_status_total", "Of viewers' requests that failed by the origin's fault: those for a status that it answered.");
+      return m.counter(
+          "tribune_cache_node_failures_by_status_total",
+          "Of other nodes' requests that failed by the origin's fault: those for a status that it answered.");
+    return m.counter("tribune_cache_failures_by_status_total",
+                     "Of viewers' requests that failed by the origin's fault: those for a status that it answered.");
   }
   /// A request that got this instead of the object. `status`: what the origin answered; 0 when nobody heard it.
   void refused_with(const http::ProblemType& problem, int status = 0) {
     using namespace http;
     if (problem.status < 500) return;
-    const bool is_origin = &problem == &problems::origin_broken || &problem == &problems::origin_unavailable || &problem == &problems::origin_timeout;
+    const bool is_origin = &problem == &problems::origin_broken || &problem == &problems::origin_unavailable ||
+                           &problem == &problems::origin_timeout;
     (is_origin ? broken_by_origin : broken).add();
     if (is_origin && status != 0) broken_by_status.add();
   }
 
-  base::Counter hits, misses, waited;   // answered
-  base::Counter refused;                // link or channel
-  base::Counter failed;                 // the origin, or a failure that is remembered
-  base::Counter cut;                    // begun and not finished: the fill failed, or the viewer left
-  base::Counter broken;                 // of failed and cut: 5xx, or cut because the fill failed; this node's fault …
-  base::Counter broken_by_origin;       // … or the origin's
-  base::Counter broken_by_status;       // of these: it answered a status
+  base::Counter hits, misses, waited;  // answered
+  base::Counter refused;               // link or channel
+  base::Counter failed;                // the origin, or a failure that is remembered
+  base::Counter cut;                   // begun and not finished: the fill failed, or the viewer left
+  base::Counter broken;                // of failed and cut: 5xx, or cut because the fill failed; this node's fault …
+  base::Counter broken_by_origin;      // … or the origin's
+  base::Counter broken_by_status;      // of these: it answered a status
   base::Gauge waiters;
   base::Histogram first_byte_lag;
   base::Counter sent_bytes;

@@ -15,12 +15,18 @@ namespace tribune::cache_node {
 class PlayerReports {
  public:
   explicit PlayerReports(base::Metrics& m)
-      : reports_(m.counter("tribune_cache_player_reports_total", "Requests with which a player said how it goes (CMCD).")),
-        starved_(m.counter("tribune_cache_player_starved_total", "Those whose player had run out of buffer since its last request (bs).")),
-        next_named_(m.counter("tribune_cache_player_next_named_total", "Those that name the object which they will ask for next (nor).")),
-        throughput_(m.histogram("tribune_cache_player_throughput_mbps", "What players measure from here (mtp).", {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024})),
-        buffer_(m.histogram("tribune_cache_player_buffer_seconds", "What players have in their buffers (bl).", {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})),
-        bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).", {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
+      : reports_(
+            m.counter("tribune_cache_player_reports_total", "Requests with which a player said how it goes (CMCD).")),
+        starved_(m.counter("tribune_cache_player_starved_total",
+                           "Those whose player had run out of buffer since its last request (bs).")),
+        next_named_(m.counter("tribune_cache_player_next_named_total",
+                              "Those that name the object which they will ask for next (nor).")),
+        throughput_(m.histogram("tribune_cache_player_throughput_mbps", "What players measure from here (mtp).",
+                                {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024})),
+        buffer_(m.histogram("tribune_cache_player_buffer_seconds", "What players have in their buffers (bl).",
+                            {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})),
+        bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).",
+                             {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
 
   void take(const http::Cmcd& said) {
     reports_.add();
@@ -49,9 +55,9 @@ class PlayerReports {
   /// Of this window and the last.
   struct Lately {
     std::int64_t reports = 0;
-    std::int64_t sessions = 0;         // about
-    double rebuffer_ratio = 0;         // the share of reports whose player had run out of buffer
-    double throughput_mbps = 0;        // the mean of what players measured; 0 when none did
+    std::int64_t sessions = 0;   // about
+    double rebuffer_ratio = 0;   // the share of reports whose player had run out of buffer
+    double throughput_mbps = 0;  // the mean of what players measured; 0 when none did
   };
   Lately lately() const {
     std::int64_t reports = 0, starved = 0, measured = 0, kbps = 0;

@@ -9,8 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kLeast = 1 << 20;
-constexpr auto kCalm = 30s;                 // of plenty, before a store that shrank may grow again
-constexpr auto kRemembered = 10min;         // for so long it does not grow to where memory became scarce
+constexpr auto kCalm = 30s;          // of plenty, before a store that shrank may grow again
+constexpr auto kRemembered = 10min;  // for so long it does not grow to where memory became scarce
 
 bool has_proxy(const CacheNodeSettings& s) { return !s.proxy.listen.empty(); }
 
@@ -29,13 +29,18 @@ CacheNodeSettings fitted(CacheNodeSettings settings, std::optional<std::uint64_t
   const auto wanted = settings.fill_buffer_bytes + objects + proxy;
   if (!allowance || wanted <= *allowance) return settings;
   const auto share = static_cast<double>(*allowance) / static_cast<double>(wanted);
-  const auto fit = [share](std::uint64_t& bytes) { bytes = std::max(kLeast, static_cast<std::uint64_t>(static_cast<double>(bytes) * share)); };
+  const auto fit = [share](std::uint64_t& bytes) {
+    bytes = std::max(kLeast, static_cast<std::uint64_t>(static_cast<double>(bytes) * share));
+  };
   fit(settings.fill_buffer_bytes);
   if (objects != 0) fit(settings.max_bytes);
   if (proxy != 0) fit(settings.proxy.max_bytes);
   log.warning("cache_node", "ram_bounds_lowered",
-              {{"wanted", wanted}, {"allowed", *allowance}, {"fill_buffer_bytes", settings.fill_buffer_bytes},
-               {"objects", objects != 0 ? settings.max_bytes : 0}, {"proxy", proxy != 0 ? settings.proxy.max_bytes : 0}});
+              {{"wanted", wanted},
+               {"allowed", *allowance},
+               {"fill_buffer_bytes", settings.fill_buffer_bytes},
+               {"objects", objects != 0 ? settings.max_bytes : 0},
+               {"proxy", proxy != 0 ? settings.proxy.max_bytes : 0}});
   return settings;
 }
 
@@ -74,7 +79,8 @@ void RamShrinker::looked(base::MemoryLevel level, const base::MemoryUse& use, ba
     too_many_at_ = now;
   }
   index->set_max_memory_bytes(next);
-  if (is_first) log_.warning("cache_node", "ram_store_shrinks", {{"held", held}, {"bound", next}, {"left", use.left()}});
+  if (is_first)
+    log_.warning("cache_node", "ram_store_shrinks", {{"held", held}, {"bound", next}, {"left", use.left()}});
 }
 
 }  // namespace tribune::cache_node

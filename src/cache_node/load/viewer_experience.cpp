@@ -9,14 +9,20 @@ constexpr std::size_t kMostLooks = 120;
 std::int64_t whole(const base::Counter& counter) { return static_cast<std::int64_t>(counter.value()); }
 
 contracts::NodeExperience since(const contracts::NodeExperience& then, const contracts::NodeExperience& now) {
-  return {now.requests - then.requests,       now.failures - then.failures,
-          now.failures_by_origin - then.failures_by_origin, now.failures_by_origin_status - then.failures_by_origin_status,
-          now.origin_asks - then.origin_asks, now.origin_failures - then.origin_failures,
-          now.peer_asks - then.peer_asks,     now.peer_failures - then.peer_failures};
+  return {now.requests - then.requests,
+          now.failures - then.failures,
+          now.failures_by_origin - then.failures_by_origin,
+          now.failures_by_origin_status - then.failures_by_origin_status,
+          now.origin_asks - then.origin_asks,
+          now.origin_failures - then.origin_failures,
+          now.peer_asks - then.peer_asks,
+          now.peer_failures - then.peer_failures};
 }
 
 base::Gauge gauge(base::Metrics& m, std::string_view of) {
-  return m.gauge("tribune_cache_error_share", "Of the last 10 s, 0 to 1: of viewers' requests those answered 5xx or cut; of fills' questions to origins and to other nodes those that failed.",
+  return m.gauge("tribune_cache_error_share",
+                 "Of the last 10 s, 0 to 1: of viewers' requests those answered 5xx or cut; of fills' questions to "
+                 "origins and to other nodes those that failed.",
                  {{"of", of}});
 }
 
@@ -25,7 +31,7 @@ base::Gauge gauge(base::Metrics& m, std::string_view of) {
 contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics& fills) {
   contracts::NodeExperience e;
   const auto& v = of_viewers;
-  e.failures_by_origin_status = whole(v.broken_by_status);   // before those that it is of
+  e.failures_by_origin_status = whole(v.broken_by_status);  // before those that it is of
   e.failures_by_origin = whole(v.broken_by_origin);
   e.failures = whole(v.broken) + e.failures_by_origin;
   e.requests = whole(v.hits) + whole(v.misses) + whole(v.waited) + whole(v.refused) + whole(v.failed);
@@ -42,7 +48,8 @@ contracts::NodeExperience ViewerExperienceWindow::turn(base::SteadyTime now, con
   return since(looks_.front().counted, so_far);
 }
 
-ViewerExperienceGauges::ViewerExperienceGauges(base::Metrics& m) : viewers(gauge(m, "viewers")), origin(gauge(m, "origin")), nodes(gauge(m, "nodes")) {}
+ViewerExperienceGauges::ViewerExperienceGauges(base::Metrics& m)
+    : viewers(gauge(m, "viewers")), origin(gauge(m, "origin")), nodes(gauge(m, "nodes")) {}
 
 void ViewerExperienceGauges::show(const contracts::NodeExperience& e) {
   viewers.set(contracts::share(e.failures, e.requests));

@@ -29,7 +29,7 @@ class ViewerExperienceWindow {
     base::SteadyTime at;
     contracts::NodeExperience counted;
   };
-  std::deque<Look> looks_;   // the oldest first: one from before the window, and those within it; a bounded number
+  std::deque<Look> looks_;  // the oldest first: one from before the window, and those within it; a bounded number
 };
 
 /// The window's shares as gauges.

@@ -198,16 +198,18 @@ FillReader::Piece FillReader::take(std::uint64_t max) {
   Piece piece;
   piece.phase = fill_->phase_;
   auto& position = seat_->position;
-  // The last announced byte waits for the origin's word that it was the last: a body that goes on is broken, and must not
-  // have looked whole.
+  // The last announced byte waits for the origin's word that it was the last: a body that goes on is broken, and must
+  // not have looked whole.
   auto given = fill_->received_;
-  if (piece.phase == Fill::Phase::arriving && fill_->length_ && given >= *fill_->length_ && given > 0) given = *fill_->length_ - 1;
+  if (piece.phase == Fill::Phase::arriving && fill_->length_ && given >= *fill_->length_ && given > 0)
+    given = *fill_->length_ - 1;
   if (position >= given || piece.phase == Fill::Phase::failed) return piece;
   max = std::min(max, given - position);
   if (max == 0) return piece;
   const auto& chunks = fill_->chunks_;
   if (!chunks.empty() && position >= chunks.front().offset) {
-    auto chunk = std::upper_bound(chunks.begin(), chunks.end(), position, [](std::uint64_t p, const Fill::Chunk& c) { return p < c.offset; });
+    auto chunk = std::upper_bound(chunks.begin(), chunks.end(), position,
+                                  [](std::uint64_t p, const Fill::Chunk& c) { return p < c.offset; });
     --chunk;
     const auto inside = position - chunk->offset;
     piece.length = std::min<std::uint64_t>(max, chunk->bytes->size() - inside);

@@ -1,12 +1,13 @@
 #pragma once
-// One fill: the bytes of an object while they arrive, shared by the worker that fetches, the disk thread that writes and
-// every viewer that reads along. Viewers are woken by a call on their own loop, once for all that came meanwhile.
+// One fill: the bytes of an object while they arrive, shared by the worker that fetches, the disk thread that writes
+// and every viewer that reads along. Viewers are woken by a call on their own loop, once for all that came meanwhile.
 //
 // Lifetime
 //   asking     the origin was asked, nothing of the body is here                          (FillRunner)
 //   arriving   head and first bytes are known; readers follow                              (FillRunner)
 //   complete   the whole body was seen; readers finish, the disk thread stores the object  (FillRunner)
-//   failed     readers are told; what they hold is no whole body                           (FillRunner, or its destructor)
+//   failed     readers are told; what they hold is no whole body                           (FillRunner, or its
+//   destructor)
 // Keeping, beside that
 //   disk       chunks leave RAM once they are in the file                                  (at the beginning)
 //   memory     the disk failed: chunks stay in RAM, the object is not stored               (DiskWriter)
@@ -36,11 +37,11 @@ namespace tribune::cache_node {
 /// Why there is no object, as viewers are told and the log says.
 struct FillFailure {
   const http::ProblemType* problem = nullptr;
-  std::string detail;           // for viewers: no host, no path of this machine, no system's error
-  std::string_view reason;      // one word, a literal
-  bool look_again = false;      // a stale object that the fill would have replaced is there again, and may serve
-  int status = 0;               // that the origin answered, as this node or another one heard it; 0: nobody heard it
-  std::string cause = {};       // for the log, where it says more than `detail`
+  std::string detail;       // for viewers: no host, no path of this machine, no system's error
+  std::string_view reason;  // one word, a literal
+  bool look_again = false;  // a stale object that the fill would have replaced is there again, and may serve
+  int status = 0;           // that the origin answered, as this node or another one heard it; 0: nobody heard it
+  std::string cause = {};   // for the log, where it says more than `detail`
   const std::string& for_log() const { return cause.empty() ? detail : cause; }
   bool is_gone() const { return status == 404 || status == 410; }
 };
@@ -54,7 +55,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   enum class Keeping { disk, memory, nothing };
 
   /// `previous`: the head of the stale object that it replaces, if any.
-  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory, std::optional<ObjectHead> previous = {})
+  Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory,
+       std::optional<ObjectHead> previous = {})
       : key_(std::move(key)), generation_(generation), memory_(std::move(memory)), previous_(std::move(previous)) {}
 
   const ObjectKey& key() const { return key_; }
@@ -64,12 +66,12 @@ class Fill : public std::enable_shared_from_this<Fill> {
   struct View {
     Phase phase = Phase::asking;
     ObjectHead head;
-    std::optional<std::uint64_t> length;   // as announced; when complete, as it is
+    std::optional<std::uint64_t> length;  // as announced; when complete, as it is
     std::uint64_t received = 0;
-    std::int64_t stored = 0;               // unix seconds; when complete
-    std::uint64_t checksum = 0;            // of the whole body; when complete
-    FillFailure failure;                   // when failed
-    std::string_view not_kept;             // one word, a literal: why the origin wants it kept by nobody
+    std::int64_t stored = 0;     // unix seconds; when complete
+    std::uint64_t checksum = 0;  // of the whole body; when complete
+    FillFailure failure;         // when failed
+    std::string_view not_kept;   // one word, a literal: why the origin wants it kept by nobody
     base::SteadyTime first_byte{};
   };
   View view() const;
@@ -107,8 +109,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void lose_origin() { lost_origin_ = true; }
   bool lost_origin() const { return lost_origin_; }
 
-  /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes came or the phase changed. Nothing
-  /// when the beginning is gone already (keeping nothing).
+  /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes came or the phase changed.
+  /// Nothing when the beginning is gone already (keeping nothing).
   std::unique_ptr<FillReader> join(net::EventLoop& loop, std::function<void()> on_progress);
 
  private:
@@ -116,13 +118,13 @@ class Fill : public std::enable_shared_from_this<Fill> {
   struct Seat {
     net::EventLoop* loop = nullptr;
     std::function<void()> on_progress;
-    std::uint64_t position = 0;             // guarded by the fill's mutex
-    bool left = false;                      // touched on the loop's thread only
+    std::uint64_t position = 0;  // guarded by the fill's mutex
+    bool left = false;           // touched on the loop's thread only
   };
-  struct Row {                              // the readers of one loop
+  struct Row {  // the readers of one loop
     net::EventLoop* loop = nullptr;
     std::vector<std::shared_ptr<Seat>> seats;
-    bool woken = false;                     // a call is queued
+    bool woken = false;  // a call is queued
   };
   struct Chunk {
     std::uint64_t offset = 0;
@@ -140,7 +142,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const std::optional<ObjectHead> previous_;
   std::atomic<bool> lost_origin_{false};
 
-  mutable std::mutex mutex_;                // guards all that follows
+  mutable std::mutex mutex_;  // guards all that follows
   Phase phase_ = Phase::asking;
   Keeping keeping_ = Keeping::disk;
   ObjectHead head_;
@@ -150,11 +152,11 @@ class Fill : public std::enable_shared_from_this<Fill> {
   FillFailure failure_;
   std::string_view not_kept_;
   base::SteadyTime first_byte_{};
-  std::deque<Chunk> chunks_;                // in order, without gaps, ending at received_
+  std::deque<Chunk> chunks_;  // in order, without gaps, ending at received_
   std::uint64_t received_ = 0;
   std::uint64_t written_ = 0;
   std::shared_ptr<const base::File> file_;
-  bool disk_works_ = false;                 // queued at the disk thread, or in its hands
+  bool disk_works_ = false;  // queued at the disk thread, or in its hands
   bool disk_told_end_ = false;
   std::vector<Row> rows_;
 };
@@ -162,7 +164,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
 /// One viewer's place in a fill. Owned by one worker.
 class FillReader {
  public:
-  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::Seat> seat) : fill_(std::move(fill)), seat_(std::move(seat)) {}
+  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::Seat> seat)
+      : fill_(std::move(fill)), seat_(std::move(seat)) {}
   ~FillReader() { fill_->leave(seat_); }
   FillReader(const FillReader&) = delete;
   FillReader& operator=(const FillReader&) = delete;
@@ -171,10 +174,10 @@ class FillReader {
   void skip_to(std::uint64_t position);
 
   struct Piece {
-    http::Body body;                        // monostate: nothing yet, or nothing more
+    http::Body body;  // monostate: nothing yet, or nothing more
     std::uint64_t length = 0;
     Fill::Phase phase = Fill::Phase::asking;
-    bool lost = false;                      // the bytes are in neither RAM nor file: the reader must be cut
+    bool lost = false;  // the bytes are in neither RAM nor file: the reader must be cut
   };
   /// The next bytes, at most `max`, of whatever lies together. The last announced byte only when the fill is complete.
   Piece take(std::uint64_t max);

@@ -7,12 +7,14 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr std::uint64_t kLookBytes = 1 << 20;   // so many later, the process's memory is looked at
+constexpr std::uint64_t kLookBytes = 1 << 20;  // so many later, the process's memory is looked at
 }
 
 /// A chunk's bytes and the account they stand on.
 struct FillMemory::Counted {
-  Counted(std::string_view b, std::shared_ptr<FillMemory> m) : bytes(b), memory(std::move(m)) { memory->used_ += bytes.size(); }
+  Counted(std::string_view b, std::shared_ptr<FillMemory> m) : bytes(b), memory(std::move(m)) {
+    memory->used_ += bytes.size();
+  }
   ~Counted() { memory->release(bytes.size()); }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;

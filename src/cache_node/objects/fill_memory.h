@@ -41,9 +41,9 @@ class FillMemory : public std::enable_shared_from_this<FillMemory> {
   };
   std::atomic<std::uint64_t> bound_;
   std::atomic<std::uint64_t> used_{0};
-  std::atomic<std::uint64_t> allocated_{0};   // since the last look, about
+  std::atomic<std::uint64_t> allocated_{0};  // since the last look, about
   std::mutex mutex_;
-  std::vector<Waiting> waiting_;              // guarded by mutex_
+  std::vector<Waiting> waiting_;  // guarded by mutex_
   std::atomic<bool> anyone_waits_{false};
 };
 

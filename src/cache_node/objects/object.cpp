@@ -13,11 +13,21 @@ namespace tribune::cache_node {
 namespace {
 
 /// Those that packagers send; the first stands for "spelled out".
-constexpr std::array<std::string_view, 12> kMediaTypes = {
-    "", "video/mp2t", "video/mp4", "audio/mp4", "video/iso.segment", "audio/aac", "text/vtt", "application/octet-stream",
-    "application/mp4", "audio/mpeg", "video/MP2T", "image/jpeg"};
+constexpr std::array<std::string_view, 12> kMediaTypes = {"",
+                                                          "video/mp2t",
+                                                          "video/mp4",
+                                                          "audio/mp4",
+                                                          "video/iso.segment",
+                                                          "audio/aac",
+                                                          "text/vtt",
+                                                          "application/octet-stream",
+                                                          "application/mp4",
+                                                          "audio/mpeg",
+                                                          "video/MP2T",
+                                                          "image/jpeg"};
 
-constexpr std::string_view kMadeEtag = "\"t-";   // looked at first: writing one to compare costs more than the rest of a record
+constexpr std::string_view kMadeEtag =
+    "\"t-";  // looked at first: writing one to compare costs more than the rest of a record
 
 std::uint8_t known_type(std::string_view type) {
   const auto found = std::find(kMediaTypes.begin() + 1, kMediaTypes.end(), type);
@@ -40,7 +50,9 @@ std::string take(const char*& at) {
 
 }  // namespace
 
-std::string etag_of_body(std::uint64_t sum, std::uint64_t size) { return fmt::format("{}{:016x}-{:x}\"", kMadeEtag, sum, size); }
+std::string etag_of_body(std::uint64_t sum, std::uint64_t size) {
+  return fmt::format("{}{:016x}-{:x}\"", kMadeEtag, sum, size);
+}
 
 void Object::set_head(const ObjectHead& head) {
   const bool fits = head.last_modified > 0 && head.last_modified <= std::numeric_limits<std::uint32_t>::max();
@@ -56,8 +68,9 @@ void Object::set_head(const ObjectHead& head) {
   const auto& terms = head.terms;
   texts_.reset();
   if (etag.empty() && !has_tags_ && !has_terms_ && (media_type_ != 0 || type.empty())) return;
-  auto texts = std::make_unique<char[]>(etag.size() + 2 + (has_tags_ ? tags.size() + 2 : 0) + (media_type_ == 0 ? type.size() + 2 : 0) +
-                                        (has_terms_ ? terms.cache_control.size() + terms.cdn_cache_control.size() + 4 + sizeof(std::uint32_t) : 0));
+  auto texts = std::make_unique<char[]>(
+      etag.size() + 2 + (has_tags_ ? tags.size() + 2 : 0) + (media_type_ == 0 ? type.size() + 2 : 0) +
+      (has_terms_ ? terms.cache_control.size() + terms.cdn_cache_control.size() + 4 + sizeof(std::uint32_t) : 0));
   char* end = put(texts.get(), etag);
   if (has_tags_) end = put(end, tags);
   if (has_terms_) {

@@ -13,7 +13,8 @@ const ObjectId& ObjectIndex::Entry::id() const {
   return std::get<std::unique_ptr<Failure>>(is)->id;
 }
 
-ObjectIndex::ObjectIndex(std::uint64_t max_bytes, std::uint64_t max_memory_bytes, std::shared_ptr<FillMemory> fill_memory)
+ObjectIndex::ObjectIndex(std::uint64_t max_bytes, std::uint64_t max_memory_bytes,
+                         std::shared_ptr<FillMemory> fill_memory)
     : fill_memory_(std::move(fill_memory)), max_bytes_(max_bytes), max_memory_bytes_(max_memory_bytes) {}
 
 ObjectIndex::~ObjectIndex() = default;
@@ -38,7 +39,8 @@ ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::Steady
   if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) {
     Joined joined;
     joined.fill = *fill;
-    if (const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(key.id); replaced != replaced_.end()) {
+    if (const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(key.id);
+        replaced != replaced_.end()) {
       joined.previous = replaced->second.object;
       if (replaced->second.memory) joined.previous_in_memory = replaced->second.memory->fill;
     }
@@ -46,7 +48,8 @@ ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::Steady
   }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     entry->marked = true;
-    if (!(*memory)->stale || takes_stale || serves_stale(key.id, now)) return Joined{(*memory)->fill, false, (*memory)->stale, nullptr, nullptr, nullptr};
+    if (!(*memory)->stale || takes_stale || serves_stale(key.id, now))
+      return Joined{(*memory)->fill, false, (*memory)->stale, nullptr, nullptr, nullptr};
     return renew(*entry, key);
   }
   const auto& failure = *std::get<std::unique_ptr<Failure>>(entry->is);
@@ -72,8 +75,8 @@ ObjectIndex::Found ObjectIndex::find_or_renew(const ObjectKey& key, base::Steady
     }
     const auto* ended = entry ? std::get_if<std::shared_ptr<Fill>>(&entry->is) : nullptr;
     if (ended && joined && *ended == joined->fill) {
-      // It is whole, and the disk thread has not made an object of it yet. It stays until the new fill has ended: what the disk
-      // thread makes of it finds no place, and its bytes are in RAM or in a file that is open.
+      // It is whole, and the disk thread has not made an object of it yet. It stays until the new fill has ended: what
+      // the disk thread makes of it finds no place, and its bytes are in RAM or in a file that is open.
       end_fill(key.id);
       auto gone = forget_replaced(key.id);
       const auto bytes = (*ended)->received();
@@ -97,7 +100,7 @@ ObjectIndex::Found ObjectIndex::renew(Entry& entry, const ObjectKey& key) {
   } else {
     memory_sieve_.remove(entry);
     replaced.memory = std::move(std::get<std::unique_ptr<InMemory>>(entry.is));
-    entry.is = replaced.memory->fill;   // an id to be found by until begin() is done
+    entry.is = replaced.memory->fill;  // an id to be found by until begin() is done
   }
   return begin(&entry, key);
 }
@@ -111,7 +114,8 @@ ObjectIndex::Found ObjectIndex::begin(Entry* entry, const ObjectKey& key) {
     if (replaced->second.memory) joined.previous_in_memory = replaced->second.memory->fill;
     previous = joined.previous ? joined.previous->head() : joined.previous_in_memory->view().head;
   }
-  auto fill = std::make_shared<Fill>(key, static_cast<std::uint32_t>(base::random_u64()), fill_memory_, std::move(previous));
+  auto fill =
+      std::make_shared<Fill>(key, static_cast<std::uint32_t>(base::random_u64()), fill_memory_, std::move(previous));
   if (entry) {
     entry->is = fill;
   } else {
@@ -142,14 +146,15 @@ void ObjectIndex::restore(std::vector<ObjectPtr> objects) {
   entries_.reserve(objects.size());
   const auto place = [&](std::size_t at) { return objects.data() + std::min(at, objects.size()); };
   for (std::size_t at = 0; at < objects.size(); at += kAtOnce) {
-    for (const auto* next = place(at + kAtOnce); next != place(at + 2 * kAtOnce); ++next) __builtin_prefetch(next->get());
+    for (const auto* next = place(at + kAtOnce); next != place(at + 2 * kAtOnce); ++next)
+      __builtin_prefetch(next->get());
     look_ahead(place(at), place(at + kAtOnce));
     for (auto* object = place(at); object != place(at + kAtOnce); ++object) add(std::move(*object));
   }
 }
 
-/// Touches what adding these will touch. Objects and entries lie anywhere: memory fetches them for many at once, not one after the other,
-/// and that is most of the time that a million take.
+/// Touches what adding these will touch. Objects and entries lie anywhere: memory fetches them for many at once, not
+/// one after the other, and that is most of the time that a million take.
 void ObjectIndex::look_ahead(const ObjectPtr* begin, const ObjectPtr* end) const {
   for (const auto* object = begin; object != end; ++object) {
     const auto bucket = ObjectIdHash()((*object)->id) % entries_.bucket_count();
@@ -157,7 +162,8 @@ void ObjectIndex::look_ahead(const ObjectPtr* begin, const ObjectPtr* end) const
   }
   for (const auto* object = begin; object != end; ++object) {
     const auto bucket = ObjectIdHash()((*object)->id) % entries_.bucket_count();
-    // A step looks at the id of the next entry, which may be the first of another bucket: so will the search for a place.
+    // A step looks at the id of the next entry, which may be the first of another bucket: so will the search for a
+    // place.
     for (auto held = entries_.begin(bucket); held != entries_.end(bucket); ++held)
       if (const auto* other = std::get_if<ObjectPtr>(&held->is)) __builtin_prefetch(other->get());
   }
@@ -176,7 +182,8 @@ bool ObjectIndex::knows(const ObjectId& id, std::uint32_t generation) const {
   const std::lock_guard lock(mutex_);
   const Entry* entry = find(id);
   if (!entry) return false;
-  if (const auto replaced = replaced_.find(id); replaced != replaced_.end() && replaced->second.object && replaced->second.object->generation == generation)
+  if (const auto replaced = replaced_.find(id);
+      replaced != replaced_.end() && replaced->second.object && replaced->second.object->generation == generation)
     return true;
   if (const auto* object = std::get_if<ObjectPtr>(&entry->is)) return (*object)->generation == generation;
   if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) return (*fill)->generation() == generation;

@@ -1,14 +1,14 @@
 #pragma once
-// Which objects there are: complete ones, running fills, and failures that are remembered for a moment. One entry per key,
-// so that there is one fill per object whoever asks. It holds no bytes and touches no file.
+// Which objects there are: complete ones, running fills, and failures that are remembered for a moment. One entry per
+// key, so that there is one fill per object whoever asks. It holds no bytes and touches no file.
 //
 // What an entry is, and what may follow
-//   fill       find_or_begin() made it, and the caller runs it        → object, memory, failure, nothing; what it replaces
-//   memory     a complete fill whose bytes stay in RAM                 → fill when stale; nothing when RAM is wanted
-//   object     complete, in a file                                      → fill when stale; nothing: evicted, purged or damaged
-//   failure    remembered until its time is over                        → fill
-// A stale object (purged softly) is replaced by the fill that the next request begins. When that fill fails, the object is
-// back and serves for as long as the failure would have been remembered.
+//   fill       find_or_begin() made it, and the caller runs it        → object, memory, failure, nothing; what it
+//   replaces memory     a complete fill whose bytes stay in RAM                 → fill when stale; nothing when RAM is
+//   wanted object     complete, in a file                                      → fill when stale; nothing: evicted,
+//   purged or damaged failure    remembered until its time is over                        → fill
+// A stale object (purged softly) is replaced by the fill that the next request begins. When that fill fails, the object
+// is back and serves for as long as the failure would have been remembered.
 
 #include <cstdint>
 #include <deque>
@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/sieve.h"
 #include "cache_node/objects/fill.h"
 #include "cache_node/objects/fill_memory.h"
 #include "cache_node/objects/object.h"
-#include "base/sieve.h"
 #include "cache_node/objects/sliced_files.h"
 
 namespace tribune::cache_node {
@@ -38,33 +38,34 @@ class ObjectIndex {
 
   struct Joined {
     std::shared_ptr<Fill> fill;
-    bool began = false;           // the caller must see that the fill is run, or abandon it
-    bool is_stale = false;        // complete, and used although it is stale: a new fill failed a moment ago
-    ObjectPtr previous;           // what the fill replaces: the one, the other or neither
+    bool began = false;     // the caller must see that the fill is run, or abandon it
+    bool is_stale = false;  // complete, and used although it is stale: a new fill failed a moment ago
+    ObjectPtr previous;     // what the fill replaces: the one, the other or neither
     std::shared_ptr<Fill> previous_in_memory;
-    ObjectPtr gone;               // what is of use to nobody from here on; file and record are the caller's to remove
+    ObjectPtr gone;  // what is of use to nobody from here on; file and record are the caller's to remove
   };
   using Found = std::variant<ObjectPtr, Joined, FillFailure>;
   /// `takes_stale`: for whoever has just seen a fill fail that would have replaced a stale object.
   Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool takes_stale = false);
-  /// For whoever found something complete and too old: it becomes stale, and a fill is begun in its place. When it is not there
-  /// any more, somebody was faster, and the answer is find_or_begin()'s.
+  /// For whoever found something complete and too old: it becomes stale, and a fill is begun in its place. When it is
+  /// not there any more, somebody was faster, and the answer is find_or_begin()'s.
   Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
 
   struct Completed {
-    bool accepted = false;             // false: the fill's place was not its own any more
-    std::vector<ObjectPtr> evicted;    // to make room; their files and records are the caller's to remove
-    ObjectPtr replaced;                // its file is the caller's to remove; its record has the key of the new one
+    bool accepted = false;           // false: the fill's place was not its own any more
+    std::vector<ObjectPtr> evicted;  // to make room; their files and records are the caller's to remove
+    ObjectPtr replaced;              // its file is the caller's to remove; its record has the key of the new one
   };
   /// The fill became this object.
   Completed complete(const Fill&, ObjectPtr);
   /// The fill is complete and its bytes stay in RAM, bounded by max_memory_bytes. Returns what it replaced.
   ObjectPtr keep_in_memory(const std::shared_ptr<Fill>&);
-  /// The fill's place becomes free at once, or tells `failure` until then. True when it replaced a stale object, which is
-  /// there again: asking the index anew finds it.
+  /// The fill's place becomes free at once, or tells `failure` until then. True when it replaced a stale object, which
+  /// is there again: asking the index anew finds it.
   bool abandon(const Fill&);
   bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
-  /// The origin said that what the fill would have replaced is still right, and its terms: it is there again, and no longer stale.
+  /// The origin said that what the fill would have replaced is still right, and its terms: it is there again, and no
+  /// longer stale.
   ObjectPtr revalidated(const Fill&, std::int64_t now_unix, http::Terms);
   /// What the fill would replace goes whatever becomes of the fill. File and record are the caller's to remove.
   ObjectPtr forget_previous(const Fill&);
@@ -92,8 +93,8 @@ class ObjectIndex {
   /// One key's entry. Hard: whatever is there goes, and a running fill will not be stored. Soft: it becomes stale.
   struct Purged {
     bool found = false;
-    ObjectPtr gone;                    // file and record are the caller's to remove
-    ObjectPtr stale;                   // its record is the caller's to write anew
+    ObjectPtr gone;   // file and record are the caller's to remove
+    ObjectPtr stale;  // its record is the caller's to write anew
   };
   Purged purge(const ObjectId&, bool soft);
   /// What has no record: fills that run, and complete ones in RAM.
@@ -124,11 +125,12 @@ class ObjectIndex {
     bool stale = false;
   };
   using State = std::variant<std::shared_ptr<Fill>, ObjectPtr, std::unique_ptr<InMemory>, std::unique_ptr<Failure>>;
-  /// WHY a set of entries that know their ids, and not a map: a second copy of the id costs 16 bytes for each of a million.
+  /// WHY a set of entries that know their ids, and not a map: a second copy of the id costs 16 bytes for each of a
+  /// million.
   struct Entry : base::SieveLink {
     explicit Entry(State s) : is(std::move(s)) {}
     const ObjectId& id() const;
-    State is;                          // changes, but never to what has another id
+    State is;  // changes, but never to what has another id
   };
   struct Hash {
     using is_transparent = void;
@@ -170,15 +172,15 @@ class ObjectIndex {
   void drop_old_memory();
 
   SlicedFiles sliced_;
-  mutable std::mutex mutex_;           // guards all that follows
+  mutable std::mutex mutex_;  // guards all that follows
   const std::shared_ptr<FillMemory> fill_memory_;
   std::unordered_set<Entry, Hash, Equal> entries_;
-  base::Sieve sieve_;                        // of objects
-  base::Sieve memory_sieve_;                 // of complete fills in RAM
-  std::unordered_set<ObjectId, ObjectIdHash> unrecorded_;        // running fills, and complete ones in RAM
+  base::Sieve sieve_;                                      // of objects
+  base::Sieve memory_sieve_;                               // of complete fills in RAM
+  std::unordered_set<ObjectId, ObjectIdHash> unrecorded_;  // running fills, and complete ones in RAM
   std::unordered_map<ObjectId, Replaced, ObjectIdHash> replaced_;
-  std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;   // until then
-  std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;   // in the order of their end, about
+  std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;  // until then
+  std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;                  // in the order of their end, about
   std::uint64_t max_bytes_;
   std::uint64_t max_memory_bytes_;
   std::int64_t min_age_seconds_ = 0;

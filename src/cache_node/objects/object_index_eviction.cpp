@@ -4,7 +4,7 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr std::size_t kMaxMarksTaken = 4'096;   // per eviction, while the index is locked
+constexpr std::size_t kMaxMarksTaken = 4'096;  // per eviction, while the index is locked
 }  // namespace
 
 void ObjectIndex::take_out(Entry& entry) {
@@ -42,7 +42,9 @@ bool ObjectIndex::drop(const std::shared_ptr<Fill>& in_memory) {
 }
 
 void ObjectIndex::evict_above(std::uint64_t bytes, std::int64_t now_unix, std::vector<ObjectPtr>& evicted) {
-  const auto object_of = [](const base::SieveLink& link) -> const ObjectPtr& { return std::get<ObjectPtr>(static_cast<const Entry&>(link).is); };
+  const auto object_of = [](const base::SieveLink& link) -> const ObjectPtr& {
+    return std::get<ObjectPtr>(static_cast<const Entry&>(link).is);
+  };
   // One reference is the index's own; every other is a reader's.
   const auto in_use = [&](const base::SieveLink& link) { return object_of(link).use_count() > 1; };
   // The queue is in order of arrival. What seems to be of the future was stored before the clock went back.

@@ -145,7 +145,7 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http
   auto& object = std::get<ObjectPtr>(entry->is);
   if (auto head = object->head(); head.terms != terms) {
     head.terms = std::move(terms);
-    object = object->with_head(head);   // readers have the old one
+    object = object->with_head(head);  // readers have the old one
   }
   object->stale = false;
   object->stored = static_cast<std::uint32_t>(now_unix);

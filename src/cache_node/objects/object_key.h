@@ -1,6 +1,7 @@
 #pragma once
-// What an object is known by: channel, event epoch, origin path and the origin's own query. Nothing else of a request enters
-// the key, so CMCD and made-up query keys cannot multiply objects; but for fields that a rule names (vary_rules.h).
+// What an object is known by: channel, event epoch, origin path and the origin's own query. Nothing else of a request
+// enters the key, so CMCD and made-up query keys cannot multiply objects; but for fields that a rule names
+// (vary_rules.h).
 
 #include <array>
 #include <cstdint>
@@ -33,12 +34,14 @@ struct ObjectIdHash {
 
 /// Immutable; const methods from any thread.
 struct ObjectKey {
-  std::string text;   // "channel/epoch/path[?query]": for records and purging by prefix
+  std::string text;  // "channel/epoch/path[?query]": for records and purging by prefix
   ObjectId id;
 };
 
 /// Without the query, which may hold what the origin lets its clients in by. Good as long as the key.
-inline std::string_view loggable(const ObjectKey& key) { return std::string_view(key.text).substr(0, key.text.find('?')); }
+inline std::string_view loggable(const ObjectKey& key) {
+  return std::string_view(key.text).substr(0, key.text.find('?'));
+}
 
 ObjectKey object_key(std::string_view text);
 /// The whole query counts (query_rules.h).

@@ -15,7 +15,8 @@ http::ByteRange SlicedFile::slice(std::uint64_t number) const {
 }
 
 ObjectKey SlicedFile::slice_key(std::uint64_t number) const {
-  return object_key(fmt::format("{}{}{}.{:016x}.{:x}.{}", key.text, kSliceMark, slice_bytes, checksum(validator()), size, number));
+  return object_key(
+      fmt::format("{}{}{}.{:016x}.{:x}.{}", key.text, kSliceMark, slice_bytes, checksum(validator()), size, number));
 }
 
 std::string SlicedFile::validator() const {

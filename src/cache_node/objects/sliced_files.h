@@ -1,9 +1,10 @@
 #pragma once
-// Files that are too large to be kept whole: which of them the origin has, as it last said, and what their slices are called.
-// A slice is an object of its own with a fill of its own. Its key holds the file's validator, so bytes of two versions never
-// meet: a file that changed has other slices, and the old ones are evicted in their time.
+// Files that are too large to be kept whole: which of them the origin has, as it last said, and what their slices are
+// called. A slice is an object of its own with a fill of its own. Its key holds the file's validator, so bytes of two
+// versions never meet: a file that changed has other slices, and the old ones are evicted in their time.
 //
-//   unknown   nobody asked yet                                → known: a fill saw its head and ended (FillRunner), or it was
+//   unknown   nobody asked yet                                → known: a fill saw its head and ended (FillRunner), or
+//   it was
 //                                                               written down before the restart (IndexJournal)
 //   known     requests are answered slice by slice            → unknown: a slice's answer did not fit, or it was purged
 
@@ -28,7 +29,7 @@ struct SlicedFile {
   ObjectHead head;
   std::uint64_t size = 0;
   std::uint64_t slice_bytes = 0;
-  std::int64_t seen = 0;               // unix seconds: when the origin said this
+  std::int64_t seen = 0;  // unix seconds: when the origin said this
 
   std::uint64_t slice_at(std::uint64_t position) const { return position / slice_bytes; }
   http::ByteRange slice(std::uint64_t number) const;
@@ -41,8 +42,8 @@ using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
 /// What the key of a slice has and no other key: '#' is in no path and no query.
 inline constexpr char kSliceMark = '#';
 
-/// What another node hears that asks for the whole of such a file, beside its fields: a 503 with this verdict (contracts/peer_mark.h)
-/// and the file's length. It asks for slices then, each where it lies.
+/// What another node hears that asks for the whole of such a file, beside its fields: a 503 with this verdict
+/// (contracts/peer_mark.h) and the file's length. It asks for slices then, each where it lies.
 inline constexpr std::string_view kVerdictSliced = "sliced";
 inline constexpr std::string_view kSlicedLength = "X-Tribune-Length";
 
@@ -59,23 +60,25 @@ class SlicedFiles {
   void forget(const SlicedFilePtr&);
   std::size_t forget_if(const std::function<bool(const SlicedFile&)>& is_meant);
 
-  /// Told of each file that becomes known, and without one when it is forgotten, in the order in which that happens; with the lock
-  /// held, so it must not wait. Before the first fill.
+  /// Told of each file that becomes known, and without one when it is forgotten, in the order in which that happens;
+  /// with the lock held, so it must not wait. Before the first fill.
   using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
   void on_changed(OnChanged told) { on_changed_ = std::move(told); }
 
  private:
-  void tell(const ObjectId& id, const SlicedFile* file) const { if (on_changed_) on_changed_(id, file); }
+  void tell(const ObjectId& id, const SlicedFile* file) const {
+    if (on_changed_) on_changed_(id, file);
+  }
 
   OnChanged on_changed_;
   struct Known {
     SlicedFilePtr file;
-    std::list<ObjectId>::iterator use;                                 // in by_use_
+    std::list<ObjectId>::iterator use;  // in by_use_
   };
-  std::mutex mutex_;                                                   // guards what follows
+  std::mutex mutex_;  // guards what follows
   std::unordered_map<ObjectId, Known, ObjectIdHash> files_;
-  std::list<ObjectId> by_use_;                                         // the one used last at the end
-  std::atomic<std::size_t> count_{0};                                  // written with the lock held
+  std::list<ObjectId> by_use_;         // the one used last at the end
+  std::atomic<std::size_t> count_{0};  // written with the lock held
 };
 
 }  // namespace tribune::cache_node

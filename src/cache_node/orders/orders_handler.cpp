@@ -26,25 +26,29 @@ std::string body_of(std::string_view job, const WarmUp::Progress& progress) {
 
 }  // namespace
 
-OrdersHandler::OrdersHandler(const base::Clock& clock, const PublishedNodeView& view, Purge& purge, KnownPurges& known, WarmUp& warm_up)
+OrdersHandler::OrdersHandler(const base::Clock& clock, const PublishedNodeView& view, Purge& purge, KnownPurges& known,
+                             WarmUp& warm_up)
     : clock_(clock), view_(view), purge_(purge), known_(known), warm_up_(warm_up), issuer_(base::random_id(12)) {}
 
 std::vector<runtime::Route> OrdersHandler::admin_routes() {
   using http::Method;
   return {
-      {{Method::post}, "/cache/purge",
+      {{Method::post},
+       "/cache/purge",
        [this](auto& worker, auto exchange, const auto&) {
          const auto order = contracts::purge_order(exchange->request().body);
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
          follow(worker, std::move(exchange), *order, document);
        }},
-      {{Method::post}, "/cache/warm",
+      {{Method::post},
+       "/cache/warm",
        [this](auto& worker, auto exchange, const auto&) {
          const auto order = contracts::warm_order(exchange->request().body, base::random_id(12));
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
          follow(worker, std::move(exchange), *order, document);
        }},
-      {{Method::get}, "/cache/warm/{job}",
+      {{Method::get},
+       "/cache/warm/{job}",
        [this](auto& worker, auto exchange, const auto& parameters) {
          follow(worker, std::move(exchange), contracts::ProgressQuestion{std::string(parameters["job"])}, document);
        }},
@@ -52,18 +56,23 @@ std::vector<runtime::Route> OrdersHandler::admin_routes() {
 }
 
 runtime::Route OrdersHandler::internal_route() {
-  return {{http::Method::post}, "/internal/v1/nodes/{id}/orders",
-          [this](auto& worker, auto exchange, const auto& parameters) { internal(worker, std::move(exchange), parameters["id"]); }};
+  return {{http::Method::post},
+          "/internal/v1/nodes/{id}/orders",
+          [this](auto& worker, auto exchange, const auto& parameters) {
+            internal(worker, std::move(exchange), parameters["id"]);
+          }};
 }
 
 void OrdersHandler::internal(runtime::Worker& worker, Exchange exchange, std::string_view node) {
   const auto view = view_.get();
   const auto& request = exchange->request();
   if (node != view->settings.id) return exchange->reply(http::problem(problems::not_found, "this is another node"));
-  if (request.body.size() > contracts::kMaxOrderBytes) return exchange->reply(http::problem(problems::body_too_large, "longer than any order"));
+  if (request.body.size() > contracts::kMaxOrderBytes)
+    return exchange->reply(http::problem(problems::body_too_large, "longer than any order"));
   const auto path = contracts::orders_path(node);
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
-  const auto verified = contracts::verify_body(*view->keys, "POST " + path, request.body, signature, clock_.wall_now(), view->clock_skew);
+  const auto verified =
+      contracts::verify_body(*view->keys, "POST " + path, request.body, signature, clock_.wall_now(), view->clock_skew);
   if (!verified) return exchange->reply(http::problem(problems::forbidden, verified.error().text));
   const auto order = contracts::order_from_json(request.body);
   if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
@@ -79,25 +88,33 @@ void OrdersHandler::follow(const contracts::NodeOrder& told, std::function<void(
   contracts::OrderResult result;
   result.id = told.id;
   if (const auto* order = std::get_if<contracts::PurgeOrder>(&told.order))
-    return carry_out({told.id, named(*order)}, [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
-      if (purged) result.purged = *purged;
-      else result.problem = purged.error().text;
-      on_result(std::move(result));
-    });
+    return carry_out({told.id, named(*order)},
+                     [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
+                       if (purged)
+                         result.purged = *purged;
+                       else
+                         result.problem = purged.error().text;
+                       on_result(std::move(result));
+                     });
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&told.order)) {
     const auto begun = warm_up_.begin(*warm);
-    if (begun) result.progress = *begun;
-    else result.problem = begun.error().text;
+    if (begun)
+      result.progress = *begun;
+    else
+      result.problem = begun.error().text;
   } else {
     const auto progress = warm_up_.progress(std::get<contracts::ProgressQuestion>(told.order).job);
-    if (progress) result.progress = *progress;
-    else result.problem = "no such warm-up is known";
+    if (progress)
+      result.progress = *progress;
+    else
+      result.problem = "no such warm-up is known";
   }
   on_result(std::move(result));
 }
 
 void OrdersHandler::follow(runtime::Worker& worker, Exchange exchange, const contracts::Order& order, Finish finish) {
-  if (const auto* purge_order = std::get_if<contracts::PurgeOrder>(&order)) return purge(worker, std::move(exchange), *purge_order, std::move(finish));
+  if (const auto* purge_order = std::get_if<contracts::PurgeOrder>(&order))
+    return purge(worker, std::move(exchange), *purge_order, std::move(finish));
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&order)) {
     const auto begun = warm_up_.begin(*warm);
     if (!begun) return exchange->reply(http::problem(problems::too_many_requests, begun.error().text));
@@ -119,30 +136,37 @@ bool OrdersHandler::may_vary(const contracts::PurgeOrder& order) const {
   return order.by == contracts::PurgeOrder::By::url && has_variants(view_.get()->vary, order.value);
 }
 
-void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order, Finish finish) {
+void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order,
+                          Finish finish) {
   // std::function wants what it holds to be copyable.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  carry_out({contracts::order_id(issuer_, ++number_), named(order)}, [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
-    loop.post([held = std::move(held), finish = std::move(finish), purged] {
-      if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
-      base::json::Writer w;
-      w.begin_object().member("purged", *purged).end_object();
-      (*held)->reply(finish(w.take()));
-    });
-  });
+  carry_out({contracts::order_id(issuer_, ++number_), named(order)},
+            [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
+              loop.post([held = std::move(held), finish = std::move(finish), purged] {
+                if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
+                base::json::Writer w;
+                w.begin_object().member("purged", *purged).end_object();
+                (*held)->reply(finish(w.take()));
+              });
+            });
 }
 
 /// Known before it runs: what is fetched from then on is asked for with it. On disk before it is said to be done.
-void OrdersHandler::carry_out(const contracts::NamedPurge& purge, std::function<void(base::Result<std::uint64_t>)> on_done) {
+void OrdersHandler::carry_out(const contracts::NamedPurge& purge,
+                              std::function<void(base::Result<std::uint64_t>)> on_done) {
   // For this node alone: what it missed, the others have not.
   if (purge.order.by == contracts::PurgeOrder::By::all) return purge_.run(purge.order, std::move(on_done));
-  if (known_.standing(purge) == KnownPurges::Standing::done) return on_done(known_.taken(purge));   // told twice, or by another node before
+  if (known_.standing(purge) == KnownPurges::Standing::done)
+    return on_done(known_.taken(purge));  // told twice, or by another node before
   known_.begin(purge);
-  purge_.run(purge.order, [&known = known_, purge, on_done = std::move(on_done)](const base::Result<std::uint64_t>& purged) {
-    purged ? known.end(purge, *purged) : known.fail(purge);
-    known.keep();
-    on_done(purged);
-  }, may_vary(purge.order));
+  purge_.run(
+      purge.order,
+      [&known = known_, purge, on_done = std::move(on_done)](const base::Result<std::uint64_t>& purged) {
+        purged ? known.end(purge, *purged) : known.fail(purge);
+        known.keep();
+        on_done(purged);
+      },
+      may_vary(purge.order));
 }
 
 bool OrdersHandler::keeps_up(std::string_view purge_marks) {
@@ -153,7 +177,8 @@ bool OrdersHandler::keeps_up(std::string_view purge_marks) {
     if (KnownPurges::is_fading(purge)) continue;
     const auto standing = known_.standing(purge);
     all &= standing == KnownPurges::Standing::done;
-    if (standing == KnownPurges::Standing::unknown || standing == KnownPurges::Standing::told) carry_out(purge, [](const base::Result<std::uint64_t>&) {});
+    if (standing == KnownPurges::Standing::unknown || standing == KnownPurges::Standing::told)
+      carry_out(purge, [](const base::Result<std::uint64_t>&) {});
   }
   return all;
 }

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "cache_node/settings/node_view.h"
 #include "cache_node/filling/known_purges.h"
 #include "cache_node/orders/purge.h"
 #include "cache_node/orders/warm_up.h"
+#include "cache_node/settings/node_view.h"
 #include "contracts/node_push.h"
 #include "net/server/exchange.h"
 #include "runtime/role.h"
@@ -50,8 +50,8 @@ class OrdersHandler {
   Purge& purge_;
   KnownPurges& known_;
   WarmUp& warm_up_;
-  const std::string issuer_;                 // of the orders that come from no balancer
-  std::atomic<std::int64_t> number_{0};      // of the last one of them
+  const std::string issuer_;             // of the orders that come from no balancer
+  std::atomic<std::int64_t> number_{0};  // of the last one of them
 };
 
 }  // namespace tribune::cache_node

@@ -14,14 +14,25 @@ base::Counter counter(base::Metrics& m, std::string_view kind) {
 
 }  // namespace
 
-Purge::Purge(ObjectIndex& index, IndexJournal& journal, DiskMaintenance& disk_maintenance, DiskWriter& disk, base::Log& log, base::Metrics& metrics)
-    : index_(index), journal_(journal), disk_maintenance_(disk_maintenance), disk_(disk), log_(log), purged_hard_(counter(metrics, "hard")),
+Purge::Purge(ObjectIndex& index, IndexJournal& journal, DiskMaintenance& disk_maintenance, DiskWriter& disk,
+             base::Log& log, base::Metrics& metrics)
+    : index_(index),
+      journal_(journal),
+      disk_maintenance_(disk_maintenance),
+      disk_(disk),
+      log_(log),
+      purged_hard_(counter(metrics, "hard")),
       purged_soft_(counter(metrics, "soft")) {}
 
-void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done, bool with_variants) {
+void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done,
+                bool with_variants) {
   disk_maintenance_.add([this, order, with_variants, on_done = std::move(on_done)] {
     const auto purged = run_now(order, with_variants);
-    log_.info("cache_node", "purged", {{"by", contracts::to_string(order.by)}, {"value", contracts::log_text(order)}, {"soft", order.soft}, {"objects", purged.value_or(0)}});
+    log_.info("cache_node", "purged",
+              {{"by", contracts::to_string(order.by)},
+               {"value", contracts::log_text(order)},
+               {"soft", order.soft},
+               {"objects", purged.value_or(0)}});
     on_done(purged);
   });
 }
@@ -44,11 +55,13 @@ base::Result<std::uint64_t> Purge::by_url(const contracts::PurgeOrder& order) {
   journal_.flush();
   if (!file) return std::uint64_t{found};
   // The slices of a file that is stale are right as long as its validator is.
-  return order.soft ? base::Result<std::uint64_t>(1) : all({contracts::PurgeOrder::By::prefix, order.value + kSliceMark, false});
+  return order.soft ? base::Result<std::uint64_t>(1)
+                    : all({contracts::PurgeOrder::By::prefix, order.value + kSliceMark, false});
 }
 
 base::Result<std::uint64_t> Purge::by_others(const contracts::PurgeOrder& order) {
-  index_.sliced().forget_if([&](const SlicedFile& file) { return contracts::is_meant(order, file.key.text, file.head.tags); });
+  index_.sliced().forget_if(
+      [&](const SlicedFile& file) { return contracts::is_meant(order, file.key.text, file.head.tags); });
   return all(order);
 }
 
@@ -57,7 +70,7 @@ base::Result<std::uint64_t> Purge::all(const contracts::PurgeOrder& order) {
   // Fills that end from here on have lost their place; what ended before has its record on disk after these two.
   disk_.finish_queued();
   journal_.flush();
-  std::vector<ObjectId> meant = journal_.without_record();   // nobody knows what they are: rather one too many
+  std::vector<ObjectId> meant = journal_.without_record();  // nobody knows what they are: rather one too many
   const auto read = journal_.each([&](const ReadRecord& record) {
     if (contracts::is_meant(order, record.key_text, record.object->head().tags)) meant.push_back(record.object->id);
   });
@@ -75,7 +88,8 @@ std::uint64_t Purge::unrecorded(const contracts::PurgeOrder& order) {
     const auto view = fill->view();
     // The tags of what has no head yet are not known: rather one too many.
     const bool may_be_meant = order.by == contracts::PurgeOrder::By::tag && view.phase == Fill::Phase::asking;
-    if (may_be_meant || contracts::is_meant(order, fill->key().text, view.head.tags)) count += one(fill->key().id, order.soft);
+    if (may_be_meant || contracts::is_meant(order, fill->key().text, view.head.tags))
+      count += one(fill->key().id, order.soft);
   }
   return count;
 }

@@ -1,14 +1,15 @@
 #pragma once
 // Takes objects out of the cache by order: stored ones, those in RAM, and fills that run, whose bytes are of before the
-// order. When it says that it is done, neither a request nor a restart brings an object back that was there when it began.
+// order. When it says that it is done, neither a request nor a restart brings an object back that was there when it
+// began.
 
 #include <functional>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/result.h"
-#include "cache_node/disk/disk_writer.h"
 #include "cache_node/disk/disk_maintenance.h"
+#include "cache_node/disk/disk_writer.h"
 #include "cache_node/disk/index_journal.h"
 #include "cache_node/objects/object_index.h"
 #include "contracts/order.h"
@@ -20,9 +21,10 @@ class Purge {
  public:
   Purge(ObjectIndex&, IndexJournal&, DiskMaintenance&, DiskWriter&, base::Log&, base::Metrics&);
 
-  /// `on_done` runs on the disk_maintenance's thread, with how many objects were meant. Errors: unavailable when keys cannot be read.
-  /// `with_variants`: what is meant by URL may have variants (vary_rules.h), which go too.
-  void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done, bool with_variants = false);
+  /// `on_done` runs on the disk_maintenance's thread, with how many objects were meant. Errors: unavailable when keys
+  /// cannot be read. `with_variants`: what is meant by URL may have variants (vary_rules.h), which go too.
+  void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done,
+           bool with_variants = false);
 
  private:
   base::Result<std::uint64_t> run_now(const contracts::PurgeOrder&, bool with_variants);

@@ -7,7 +7,7 @@ namespace tribune::cache_node {
 namespace {
 constexpr std::size_t kAtOnce = 8;
 constexpr std::size_t kMaxJobs = 16;
-constexpr std::chrono::milliseconds kPeriod{20};   // fills say to their readers how they end; a job only counts
+constexpr std::chrono::milliseconds kPeriod{20};  // fills say to their readers how they end; a job only counts
 }  // namespace
 
 WarmUp::WarmUp(net::EventLoop& loop, const base::Clock& clock, base::Log& log, ObjectIndex& index, BeginFill begin_fill)
@@ -21,7 +21,8 @@ base::Result<WarmUp::Progress> WarmUp::begin(contracts::WarmOrder order) {
     if (job.id == order.job) return job.progress();
   if (jobs_.size() >= kMaxJobs) {
     const auto over = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.progress().is_done(); });
-    if (over == jobs_.end()) return base::failure(base::ErrorKind::unavailable, base::Fault::client, "too many warm-ups are under way", true);
+    if (over == jobs_.end())
+      return base::failure(base::ErrorKind::unavailable, base::Fault::client, "too many warm-ups are under way", true);
     jobs_.erase(over);
   }
   Job job;
@@ -91,7 +92,11 @@ void WarmUp::begin_more(Job& job) {
 }
 
 void write(base::json::Writer& w, std::string_view job, const WarmUp::Progress& p) {
-  w.member("job", job).member("total", p.total).member("left", p.left).member("running", p.running).member("stored", p.stored);
+  w.member("job", job)
+      .member("total", p.total)
+      .member("left", p.left)
+      .member("running", p.running)
+      .member("stored", p.stored);
   w.member("failed", p.failed).member("done", p.is_done());
 }
 

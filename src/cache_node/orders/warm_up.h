@@ -24,9 +24,10 @@
 
 namespace tribune::cache_node {
 
-/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is here or under way, and says its
-/// key; nothing when nobody can.
-using BeginFill = std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
+/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is here or under
+/// way, and says its key; nothing when nobody can.
+using BeginFill =
+    std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
 
 /// Any thread; locks inside. Its work is done on the loop, which ends before it is destroyed.
 class WarmUp {
@@ -34,8 +35,8 @@ class WarmUp {
   WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
 
   using Progress = contracts::WarmProgress;
-  /// The job's progress so far; a job that is known already is not begun again. Of many finished jobs the oldest is forgotten.
-  /// Errors: unavailable when too many jobs are under way.
+  /// The job's progress so far; a job that is known already is not begun again. Of many finished jobs the oldest is
+  /// forgotten. Errors: unavailable when too many jobs are under way.
   base::Result<Progress> begin(contracts::WarmOrder);
   std::optional<Progress> progress(std::string_view job) const;
 
@@ -43,7 +44,7 @@ class WarmUp {
   struct Running {
     std::string object;
     ObjectKey key;
-    std::optional<ObjectKey> slice_key;     // of the slice whose fill was begun last
+    std::optional<ObjectKey> slice_key;  // of the slice whose fill was begun last
     std::uint64_t next_slice = 0;
   };
   enum class Stand { runs, stored, failed };
@@ -65,9 +66,9 @@ class WarmUp {
   base::Log& log_;
   ObjectIndex& index_;
   const BeginFill begin_fill_;
-  net::Timer timer_;               // of the loop
+  net::Timer timer_;  // of the loop
   mutable std::mutex mutex_;
-  std::deque<Job> jobs_;           // guarded by mutex_; the oldest first
+  std::deque<Job> jobs_;  // guarded by mutex_; the oldest first
 };
 
 /// {"job", "total", "left", "running", "stored", "failed", "done"}

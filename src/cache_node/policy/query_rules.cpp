@@ -9,11 +9,14 @@ namespace tribune::cache_node {
 
 namespace {
 
-std::string counted(const QueryRules& rules, std::string_view channel, std::string_view path, std::string_view link_query) {
+std::string counted(const QueryRules& rules, std::string_view channel, std::string_view path,
+                    std::string_view link_query) {
   const auto query_text = contracts::written_query(link_query);
   const std::string_view query = query_text;
-  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const QueryRule& r) { return fits_path(r.pattern, channel, path); });
-  if (query_text.empty() && rule == rules.end()) return std::string(link_query);   // "/seg?" is another object than "/seg"
+  const auto rule =
+      std::find_if(rules.begin(), rules.end(), [&](const QueryRule& r) { return fits_path(r.pattern, channel, path); });
+  if (query_text.empty() && rule == rules.end())
+    return std::string(link_query);  // "/seg?" is another object than "/seg"
   std::string kept;
   for (std::size_t begin = 0; begin < query.size();) {
     const auto end = std::min(query.find('&', begin), query.size());
@@ -58,7 +61,8 @@ std::string object_of(const QueryRules& rules, std::string_view text) {
   const auto channel = text.find('/');
   const auto epoch = channel == std::string_view::npos ? channel : text.find('/', channel + 1);
   if (mark == std::string_view::npos || epoch == std::string_view::npos || mark < epoch) return std::string(text);
-  const auto query = counted(rules, text.substr(0, channel), text.substr(epoch + 1, mark - epoch - 1), text.substr(mark + 1));
+  const auto query =
+      counted(rules, text.substr(0, channel), text.substr(epoch + 1, mark - epoch - 1), text.substr(mark + 1));
   return std::string(text.substr(0, mark)) + (query.empty() ? "" : "?" + query);
 }
 

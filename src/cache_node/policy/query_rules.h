@@ -1,7 +1,7 @@
 #pragma once
-// Which keys of a link's own query tell objects apart. The query is the source playlist's, and signed; what a player adds
-// behind the signature never counts, nor do CMCD and _HLS_… wherever they stand. The origin is asked with the whole of it.
-// Pure functions.
+// Which keys of a link's own query tell objects apart. The query is the source playlist's, and signed; what a player
+// adds behind the signature never counts, nor do CMCD and _HLS_… wherever they stand. The origin is asked with the
+// whole of it. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -12,7 +12,7 @@
 namespace tribune::cache_node {
 
 struct QueryRule {
-  std::string pattern;               // of "{channel}/{path}", as in retention_rules.h
+  std::string pattern;  // of "{channel}/{path}", as in retention_rules.h
   std::vector<std::string> keys;
 };
 using QueryRules = std::vector<QueryRule>;

@@ -11,7 +11,7 @@ constexpr std::chrono::hours kLongest{24 * 366};
 
 bool fits(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
-  std::optional<std::size_t> star;   // the last * that was met, and how far the text had come: it may take one byte more
+  std::optional<std::size_t> star;  // the last * that was met, and how far the text had come: it may take one byte more
   std::size_t taken = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
@@ -31,7 +31,9 @@ bool fits(std::string_view pattern, std::string_view text) {
 }
 
 /// "*.ts": whoever has a long list of these should not pay for it with each request.
-bool is_suffix(std::string_view pattern) { return pattern.starts_with('*') && pattern.find_first_of("*/", 1) == std::string_view::npos; }
+bool is_suffix(std::string_view pattern) {
+  return pattern.starts_with('*') && pattern.find_first_of("*/", 1) == std::string_view::npos;
+}
 
 std::optional<Retention> parse_keep(std::string_view word) {
   if (word == "life") return Retention{Retention::By::life, {}};
@@ -74,7 +76,7 @@ bool fits_path(std::string_view pattern, std::string_view channel, std::string_v
 }
 
 Retention keep_of(const RetentionRules& rules, std::string_view channel, std::string_view path) {
-  std::string text;   // made when a pattern wants more than the path's end
+  std::string text;  // made when a pattern wants more than the path's end
   for (const auto& rule : rules) {
     if (is_suffix(rule.pattern)) {
       if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.keep;

@@ -13,7 +13,9 @@ using std::chrono::seconds;
 const http::FreshnessRules kRules{seconds(0), std::chrono::hours(24 * 366)};
 constexpr base::WallTime kStored{};
 
-bool is_for_life(const HeldObject& h) { return h.keep.by == Retention::By::life || (h.keep.by == Retention::By::listed && h.head.terms.empty()); }
+bool is_for_life(const HeldObject& h) {
+  return h.keep.by == Retention::By::life || (h.keep.by == Retention::By::listed && h.head.terms.empty());
+}
 bool may_be_listed(const HeldObject& h) { return h.keep.by == Retention::By::listed && h.age < h.listed_for.count(); }
 base::WallTime now(const HeldObject& h) { return kStored + seconds(h.age); }
 

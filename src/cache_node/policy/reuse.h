@@ -1,20 +1,20 @@
 #pragma once
-// Whether an object may answer as it is: by its rule (retention_rules.h), and by the origin's own words where the rule leaves it
-// to them, under RFC 9111 and RFC 5861 as http/freshness.h has them. Viewers' own Cache-Control does not count: no viewer
-// makes the origin be asked. Pure functions.
+// Whether an object may answer as it is: by its rule (retention_rules.h), and by the origin's own words where the rule
+// leaves it to them, under RFC 9111 and RFC 5861 as http/freshness.h has them. Viewers' own Cache-Control does not
+// count: no viewer makes the origin be asked. Pure functions.
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
-#include "cache_node/policy/retention_rules.h"
 #include "cache_node/objects/object.h"
+#include "cache_node/policy/retention_rules.h"
 #include "http/freshness.h"
 
 namespace tribune::cache_node {
 
-/// `age`: seconds since the object was complete, or the origin last said that nothing changed. `listed_for`: for so long
-/// playlists may list what they once listed.
+/// `age`: seconds since the object was complete, or the origin last said that nothing changed. `listed_for`: for so
+/// long playlists may list what they once listed.
 struct HeldObject {
   Retention keep;
   const ObjectHead& head;

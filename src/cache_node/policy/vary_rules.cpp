@@ -15,18 +15,26 @@ namespace {
 
 constexpr std::size_t kDigestBytes = 16;
 
-constexpr std::array<std::string_view, 6> kHarmless{"Accept-Encoding", "Origin", "Access-Control-Request-Method",
-                                                    "Access-Control-Request-Headers", "Access-Control-Request-Private-Network", "Host"};
+constexpr std::array<std::string_view, 6> kHarmless{"Accept-Encoding",
+                                                    "Origin",
+                                                    "Access-Control-Request-Method",
+                                                    "Access-Control-Request-Headers",
+                                                    "Access-Control-Request-Private-Network",
+                                                    "Host"};
 
-constexpr std::array<std::string_view, 13> kNotToChoose{"Accept-Encoding", "Authorization", "Content-Length", "Expect", "Host", "Origin", "Range",
-                                                        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Via"};
+constexpr std::array<std::string_view, 13> kNotToChoose{
+    "Accept-Encoding", "Authorization",     "Content-Length",      "Expect",   "Host", "Origin", "Range", "If-Match",
+    "If-None-Match",   "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Via"};
 
 bool is_one_of(const auto& names, std::string_view name) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return http::equals_ignoring_case(n, name); });
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view n) { return http::equals_ignoring_case(n, name); });
 }
 
 bool may_choose(std::string_view field) {
-  const auto is_token = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  const auto is_token = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
   if (field.empty() || !std::all_of(field.begin(), field.end(), is_token)) return false;
   constexpr std::string_view kOwn = "X-Tribune-";
   if (http::equals_ignoring_case(field.substr(0, kOwn.size()), kOwn)) return false;
@@ -34,7 +42,8 @@ bool may_choose(std::string_view field) {
 }
 
 const VaryRule* rule_of(const VaryRules& rules, std::string_view channel, std::string_view path) {
-  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const VaryRule& r) { return fits_path(r.pattern, channel, path); });
+  const auto rule =
+      std::find_if(rules.begin(), rules.end(), [&](const VaryRule& r) { return fits_path(r.pattern, channel, path); });
   return rule == rules.end() ? nullptr : &*rule;
 }
 
@@ -79,7 +88,8 @@ ObjectKey object_key(ObjectKey object, const Variant& variant) {
   if (variant.key.empty()) return object;
   // WHY a digest: what a viewer sends may be long, and must not be able to be taken for what another one sends.
   const auto digest = base::sha256(variant.key);
-  return object_key(object.text + std::string(kVariantMark) + base::to_hex(std::string_view(digest).substr(0, kDigestBytes)));
+  return object_key(object.text + std::string(kVariantMark) +
+                    base::to_hex(std::string_view(digest).substr(0, kDigestBytes)));
 }
 
 bool has_variants(const VaryRules& rules, std::string_view object) {
@@ -92,7 +102,8 @@ bool has_variants(const VaryRules& rules, std::string_view object) {
 
 std::vector<std::string> untold_fields(const http::Headers& response, const Variant& variant) {
   auto names = http::field_name_list(response.joined("Vary").value_or(""));
-  std::erase_if(names, [&](const std::string& name) { return is_one_of(kHarmless, name) || is_one_of(variant.names, name); });
+  std::erase_if(names,
+                [&](const std::string& name) { return is_one_of(kHarmless, name) || is_one_of(variant.names, name); });
   return names;
 }
 

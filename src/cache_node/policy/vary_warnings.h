@@ -1,6 +1,6 @@
 #pragma once
-// Which channels' origins were seen to send answers that depend on request fields which tell no objects apart: the log says it
-// once for each channel.
+// Which channels' origins were seen to send answers that depend on request fields which tell no objects apart: the log
+// says it once for each channel.
 
 #include <cstddef>
 #include <mutex>
@@ -22,7 +22,7 @@ class VaryWarnings {
  private:
   static constexpr std::size_t kMost = 1'000;
   std::mutex mutex_;
-  std::set<std::string> known_;   // guarded by mutex_
+  std::set<std::string> known_;  // guarded by mutex_
 };
 
 }  // namespace tribune::cache_node

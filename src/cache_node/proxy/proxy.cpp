@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "runtime/task_set.h"
 #include "cache_node/proxy/proxy_request.h"
+#include "runtime/task_set.h"
 
 namespace tribune::cache_node {
 
@@ -13,12 +13,17 @@ struct Proxy::Desk {
   runtime::Worker& worker;
   RequestCoalescer coalescer;
   runtime::TaskSet<ProxyRequest> requests;
-  std::unique_ptr<net::HttpServer> server;   // destroyed first: it ends the exchanges
+  std::unique_ptr<net::HttpServer> server;  // destroyed first: it ends the exchanges
 };
 
 Proxy::Proxy(const ProxySettings& settings, std::string node_id, runtime::Services& services)
-    : services_(services), node_id_(std::move(node_id)), listen_(settings.listen), origin_(settings.origin),
-      settings_(std::make_shared<const ProxySettings>(settings)), store_(settings.max_bytes), access_(services.log, services.metrics, "proxy") {}
+    : services_(services),
+      node_id_(std::move(node_id)),
+      listen_(settings.listen),
+      origin_(settings.origin),
+      settings_(std::make_shared<const ProxySettings>(settings)),
+      store_(settings.max_bytes),
+      access_(services.log, services.metrics, "proxy") {}
 
 Proxy::~Proxy() = default;
 
@@ -32,11 +37,16 @@ base::Status Proxy::open(net::ServerSettings front) {
   auto settings = server_settings(std::move(front));
   for (const auto& worker : services_.workers) {
     auto& desk = *desks_.emplace_back(std::make_unique<Desk>(*worker));
-    net::HttpServerContext context{worker->loop, services_.clock, services_.log, services_.metrics, "proxy",
-                               [this, &desk](std::unique_ptr<net::Exchange> exchange) { serve(desk, std::move(exchange)); },
-                               [this](const net::AccessRecord& record) { access_.record(record); }};
+    net::HttpServerContext context{
+        worker->loop,
+        services_.clock,
+        services_.log,
+        services_.metrics,
+        "proxy",
+        [this, &desk](std::unique_ptr<net::Exchange> exchange) { serve(desk, std::move(exchange)); },
+        [this](const net::AccessRecord& record) { access_.record(record); }};
     context.any_method = true;
-    context.adds_cors_fields = false;   // they are the origin's own business here
+    context.adds_cors_fields = false;  // they are the origin's own business here
     auto opened = net::HttpServer::open(settings, std::move(context), book_);
     if (!opened) {
       opened.error().text = "proxy: " + opened.error().text;
@@ -45,14 +55,17 @@ base::Status Proxy::open(net::ServerSettings front) {
     desk.server = std::move(*opened);
     if (desks_.size() > 1) continue;
     settings.listen = desk.server->bound();
-    for (const auto& address : settings.listen) services_.log.info("cache_node", "listening", {{"listener", "proxy"}, {"address", address}});
+    for (const auto& address : settings.listen)
+      services_.log.info("cache_node", "listening", {{"listener", "proxy"}, {"address", address}});
   }
   return {};
 }
 
 void Proxy::reconfigure(const ProxySettings& next, net::ServerSettings front) {
-  if (next.listen != listen_) services_.log.warning("cache_node", "restart_needed", {{"key", "cache_node.proxy.listen"}});
-  if (next.origin != origin_) services_.log.warning("cache_node", "restart_needed", {{"key", "cache_node.proxy.origin"}});
+  if (next.listen != listen_)
+    services_.log.warning("cache_node", "restart_needed", {{"key", "cache_node.proxy.listen"}});
+  if (next.origin != origin_)
+    services_.log.warning("cache_node", "restart_needed", {{"key", "cache_node.proxy.origin"}});
   auto settings = std::make_shared<ProxySettings>(next);
   settings->listen = listen_;
   settings->origin = origin_;
@@ -91,10 +104,12 @@ void Proxy::serve(Desk& desk, std::unique_ptr<net::Exchange> exchange) {
         })
         .revalidate(std::move(entry));
   };
-  const ProxyTools tools{services_.clock, desk.worker.loop, desk.worker.client, store_, desk.coalescer, node_id_, renew};
+  const ProxyTools tools{
+      services_.clock, desk.worker.loop, desk.worker.client, store_, desk.coalescer, node_id_, renew};
   desk.requests
       .add([&](std::function<void()> on_over) {
-        return std::make_unique<ProxyRequest>(tools, std::move(settings), std::move(question), std::move(exchange), std::move(on_over));
+        return std::make_unique<ProxyRequest>(tools, std::move(settings), std::move(question), std::move(exchange),
+                                              std::move(on_over));
       })
       .begin();
 }

@@ -40,7 +40,7 @@ class Proxy {
   ProxyStore::Totals totals() const { return store_.totals(); }
 
  private:
-  struct Desk;   // one worker's share
+  struct Desk;  // one worker's share
   void serve(Desk&, std::unique_ptr<net::Exchange>);
   net::ServerSettings server_settings(net::ServerSettings front) const;
 
@@ -52,7 +52,7 @@ class Proxy {
   ProxyStore store_;
   runtime::AccessLog access_;
   const std::shared_ptr<net::ConnectionLimits> book_ = net::make_connection_book();
-  std::atomic<std::size_t> undrained_{0};   // desks that were told to drain and have not yet
+  std::atomic<std::size_t> undrained_{0};  // desks that were told to drain and have not yet
   std::vector<std::unique_ptr<Desk>> desks_;
 };
 

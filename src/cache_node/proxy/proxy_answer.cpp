@@ -25,9 +25,11 @@ void apply_range(http::Response& answer, const ProxyEntry& entry, const http::Re
   }
 }
 
-/// RFC 9111 section 4.3.2: where nothing says when the thing changed, If-Modified-Since is judged by when the answer was made.
+/// RFC 9111 section 4.3.2: where nothing says when the thing changed, If-Modified-Since is judged by when the answer
+/// was made.
 http::Precondition judge(const http::Headers& request, const ProxyEntry& entry, http::Validators validators) {
-  if (!validators.last_modified && !request.first("If-Unmodified-Since")) validators.last_modified = http::parse_date(entry.head.headers.first("Date").value_or(""));
+  if (!validators.last_modified && !request.first("If-Unmodified-Since"))
+    validators.last_modified = http::parse_date(entry.head.headers.first("Date").value_or(""));
   return http::evaluate(request, validators);
 }
 
@@ -68,7 +70,8 @@ http::Response answer_from(const ProxyEntry& entry, const http::Request& request
       return answer;
     case http::Precondition::proceed: break;
   }
-  if (request.method == http::Method::get && request.headers.first("Range") && http::if_range_holds(request.headers, validators))
+  if (request.method == http::Method::get && request.headers.first("Range") &&
+      http::if_range_holds(request.headers, validators))
     apply_range(answer, entry, request);
   return answer;
 }
@@ -83,7 +86,8 @@ ProxyEntryPtr combined(const ProxyEntryPtr& older, ProxyEntryPtr newer) {
   if (right.part->first > left.part->last + 1) return newer;
   auto whole = std::make_shared<ProxyEntry>(*newer);
   auto body = *left.body;
-  if (right.part->last > left.part->last) body.append(*right.body, static_cast<std::size_t>(left.part->last + 1 - right.part->first));
+  if (right.part->last > left.part->last)
+    body.append(*right.body, static_cast<std::size_t>(left.part->last + 1 - right.part->first));
   whole->body = base::share(std::move(body));
   whole->part = http::ByteRange{left.part->first, std::max(left.part->last, right.part->last)};
   if (whole->part->length() == whole->whole_length) whole->part.reset();

@@ -16,7 +16,8 @@ bool covers(const ProxyEntry&, const http::Headers& request);
 /// 200 (or the stored status), 206, 304, 412 or 416. The entry must cover the request.
 http::Response answer_from(const ProxyEntry&, const http::Request&, base::WallTime now);
 
-/// Both parts in one where they touch and share a strong validator (RFC 9111 section 3.4); the newer one alone otherwise.
+/// Both parts in one where they touch and share a strong validator (RFC 9111 section 3.4); the newer one alone
+/// otherwise.
 ProxyEntryPtr combined(const ProxyEntryPtr& older, ProxyEntryPtr newer);
 
 }  // namespace tribune::cache_node

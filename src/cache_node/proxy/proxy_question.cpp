@@ -13,21 +13,66 @@
 namespace tribune::cache_node {
 namespace {
 
-/// What goes to the origin whatever pass_fields says: fields that HTTP itself defines for requests, and what browsers send with each.
-constexpr std::array<std::string_view, 50> kPassed{
-    "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers", "Access-Control-Request-Method",
-    "Authorization", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location",
-    "Content-Range", "Content-Type", "Cookie", "Date", "DNT", "From", "Idempotency-Key", "If-Match", "If-Modified-Since", "If-None-Match",
-    "If-Range", "If-Unmodified-Since", "Last-Modified", "Max-Forwards", "Origin", "Pragma", "Prefer", "Priority", "Range", "Referer",
-    "Repr-Digest", "Save-Data", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Sec-GPC", "Traceparent",
-    "Tracestate", "Upgrade-Insecure-Requests", "User-Agent", "Via", "Want-Content-Digest", "Want-Repr-Digest", "X-Request-ID",
-    "X-Requested-With", "Content-MD5"};
+/// What goes to the origin whatever pass_fields says: fields that HTTP itself defines for requests, and what browsers
+/// send with each.
+constexpr std::array<std::string_view, 50> kPassed{"Accept",
+                                                   "Accept-Charset",
+                                                   "Accept-Encoding",
+                                                   "Accept-Language",
+                                                   "Access-Control-Request-Headers",
+                                                   "Access-Control-Request-Method",
+                                                   "Authorization",
+                                                   "Cache-Control",
+                                                   "Content-Digest",
+                                                   "Content-Disposition",
+                                                   "Content-Encoding",
+                                                   "Content-Language",
+                                                   "Content-Location",
+                                                   "Content-Range",
+                                                   "Content-Type",
+                                                   "Cookie",
+                                                   "Date",
+                                                   "DNT",
+                                                   "From",
+                                                   "Idempotency-Key",
+                                                   "If-Match",
+                                                   "If-Modified-Since",
+                                                   "If-None-Match",
+                                                   "If-Range",
+                                                   "If-Unmodified-Since",
+                                                   "Last-Modified",
+                                                   "Max-Forwards",
+                                                   "Origin",
+                                                   "Pragma",
+                                                   "Prefer",
+                                                   "Priority",
+                                                   "Range",
+                                                   "Referer",
+                                                   "Repr-Digest",
+                                                   "Save-Data",
+                                                   "Sec-Fetch-Dest",
+                                                   "Sec-Fetch-Mode",
+                                                   "Sec-Fetch-Site",
+                                                   "Sec-Fetch-User",
+                                                   "Sec-GPC",
+                                                   "Traceparent",
+                                                   "Tracestate",
+                                                   "Upgrade-Insecure-Requests",
+                                                   "User-Agent",
+                                                   "Via",
+                                                   "Want-Content-Digest",
+                                                   "Want-Repr-Digest",
+                                                   "X-Request-ID",
+                                                   "X-Requested-With",
+                                                   "Content-MD5"};
 
 /// What the cache, or the client below it, writes itself.
-constexpr std::array<std::string_view, 7> kOwn{"Host", "Content-Length", "Expect", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Connection"};
+constexpr std::array<std::string_view, 7> kOwn{
+    "Host", "Content-Length", "Expect", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Connection"};
 
 bool names(const auto& list, std::string_view name) {
-  return std::any_of(list.begin(), list.end(), [&](std::string_view entry) { return http::equals_ignoring_case(entry, name); });
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view entry) { return http::equals_ignoring_case(entry, name); });
 }
 
 std::string lower(std::string_view text) {
@@ -58,9 +103,9 @@ std::string one_spelling(std::string_view authority, bool secure) {
 
 bool is_served(const std::vector<std::string>& hosts, const std::string& host, bool secure) {
   return hosts.empty() || std::any_of(hosts.begin(), hosts.end(), [&](const std::string& entry) {
-    const auto [name, port] = parted(entry);
-    return port.empty() ? lower(name) == parted(host).host : one_spelling(entry, secure) == host;
-  });
+           const auto [name, port] = parted(entry);
+           return port.empty() ? lower(name) == parted(host).host : one_spelling(entry, secure) == host;
+         });
 }
 
 /// RFC 9110 section 7.6.2: how many further hops may see the request. Nothing where it does not say, or says no number.
@@ -74,9 +119,11 @@ std::optional<std::uint64_t> hops_left(const http::Request& request) {
   return hops;
 }
 
-/// One list, the last hop at its end. What others wrote before it counts where the last hop is trusted, or the operator says so.
+/// One list, the last hop at its end. What others wrote before it counts where the last hop is trusted, or the operator
+/// says so.
 std::string forwarded_for(const http::Headers& sent, const net::Arrival& arrival, const ProxySettings& settings) {
-  auto list = arrival.is_trusted || settings.keep_forwarded_for ? sent.joined("X-Forwarded-For").value_or("") : std::string();
+  auto list =
+      arrival.is_trusted || settings.keep_forwarded_for ? sent.joined("X-Forwarded-For").value_or("") : std::string();
   if (!list.empty()) list += ", ";
   return list + arrival.peer;
 }
@@ -84,7 +131,8 @@ std::string forwarded_for(const http::Headers& sent, const net::Arrival& arrival
 http::Headers passed_fields(const http::Headers& sent, const ProxySettings& settings) {
   http::Headers passed;
   for (const auto& field : sent.all())
-    if (names(kPassed, field.name) || (may_be_passed(field.name) && names(settings.pass_fields, field.name))) passed.add(field.name, field.value);
+    if (names(kPassed, field.name) || (may_be_passed(field.name) && names(settings.pass_fields, field.name)))
+      passed.add(field.name, field.value);
   // libcurl says these where nobody does; Vary must see them.
   if (!passed.first("User-Agent")) passed.add("User-Agent", "tribune");
   if (!passed.first("Accept")) passed.add("Accept", "*/*");
@@ -122,12 +170,17 @@ std::string key_at(std::string_view scheme, std::string_view host, std::string_v
 bool is_host_entry(std::string_view text) {
   const auto [host, port] = parted(text);
   const bool has_empty_port = text.ends_with(':');
-  return !has_empty_port && text.find_first_of("/?#@") == std::string_view::npos && http::parse_uri("http://" + std::string(text) + "/").has_value() && !host.empty();
+  return !has_empty_port && text.find_first_of("/?#@") == std::string_view::npos &&
+         http::parse_uri("http://" + std::string(text) + "/").has_value() && !host.empty();
 }
 
 bool may_be_passed(std::string_view name) {
-  const auto is_token = [](char c) { return http::is_alpha(c) || http::is_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos; };
-  return !name.empty() && std::all_of(name.begin(), name.end(), is_token) && !names(kOwn, name) && !http::is_connection_field({}, name);
+  const auto is_token = [](char c) {
+    return http::is_alpha(c) || http::is_digit(c) ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && std::all_of(name.begin(), name.end(), is_token) && !names(kOwn, name) &&
+         !http::is_connection_field({}, name);
 }
 
 }  // namespace tribune::cache_node

@@ -1,7 +1,7 @@
 #pragma once
-// What a client asks, as the plain cache asks the origin for it: the fields that go on, the target, and the key under which the
-// answer is kept. The key holds the scheme, the host and the target, so whatever the origin is told beside a field of the request
-// is part of it; the fields are what Vary chooses by. Pure functions.
+// What a client asks, as the plain cache asks the origin for it: the fields that go on, the target, and the key under
+// which the answer is kept. The key holds the scheme, the host and the target, so whatever the origin is told beside a
+// field of the request is part of it; the fields are what Vary chooses by. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -14,11 +14,11 @@ namespace tribune::cache_node {
 
 /// Values; immutable once made.
 struct ProxyQuestion {
-  http::Request request;           // its fields are those that the origin gets, but for Via; the host in its one spelling
-  std::string key;                 // "http://host/path?query"
-  std::string target;              // "/path?query"
+  http::Request request;  // its fields are those that the origin gets, but for Via; the host in its one spelling
+  std::string key;        // "http://host/path?query"
+  std::string target;     // "/path?query"
   bool is_host_served = true;
-  bool may_go_on = true;           // false: Max-Forwards of OPTIONS is used up
+  bool may_go_on = true;  // false: Max-Forwards of OPTIONS is used up
 };
 
 ProxyQuestion question_of(http::Request, const net::Arrival&, const ProxySettings&);

@@ -13,17 +13,18 @@
 namespace tribune::cache_node {
 namespace {
 
-constexpr std::uint64_t kUnsentHigh = 1 << 20;   // a client that reads slowly holds no more than this
+constexpr std::uint64_t kUnsentHigh = 1 << 20;  // a client that reads slowly holds no more than this
 constexpr std::uint64_t kUnsentLow = 256 << 10;
 constexpr std::uint64_t kAnyBody = 1ull << 50;
-constexpr std::size_t kMostSettling = 256 << 10;   // of a body that comes with its head
+constexpr std::size_t kMostSettling = 256 << 10;  // of a body that comes with its head
 constexpr int kFirstError = 500;
 
 bool is_read(http::Method method) { return method == http::Method::get || method == http::Method::head; }
 
-/// The keys of what a successful answer to an unsafe method makes invalid: the target, and what Location and Content-Location name,
-/// there or by the origin's own name, at both schemes.
-std::vector<std::string> invalid_after(const ProxyQuestion& question, const std::string& origin, const http::StoredHead& response) {
+/// The keys of what a successful answer to an unsafe method makes invalid: the target, and what Location and
+/// Content-Location name, there or by the origin's own name, at both schemes.
+std::vector<std::string> invalid_after(const ProxyQuestion& question, const std::string& origin,
+                                       const http::StoredHead& response) {
   const auto& request = question.request;
   std::vector<std::string> keys;
   const auto add = [&](std::string_view target) {
@@ -44,15 +45,21 @@ std::vector<std::string> invalid_after(const ProxyQuestion& question, const std:
 }
 
 bool is_conditional(const http::Headers& headers) {
-  return headers.first("If-None-Match") || headers.first("If-Modified-Since") || headers.first("If-Match") || headers.first("If-Unmodified-Since");
+  return headers.first("If-None-Match") || headers.first("If-Modified-Since") || headers.first("If-Match") ||
+         headers.first("If-Unmodified-Since");
 }
 
 }  // namespace
 
 ProxyRequest::ProxyRequest(ProxyTools tools, std::shared_ptr<const ProxySettings> settings, ProxyQuestion question,
                            std::unique_ptr<net::Exchange> exchange, std::function<void()> on_over)
-    : tools_(std::move(tools)), settings_(std::move(settings)), question_(std::move(question)), request_(question_.request),
-      exchange_(std::move(exchange)), on_over_(std::move(on_over)), key_(question_.key) {}
+    : tools_(std::move(tools)),
+      settings_(std::move(settings)),
+      question_(std::move(question)),
+      request_(question_.request),
+      exchange_(std::move(exchange)),
+      on_over_(std::move(on_over)),
+      key_(question_.key) {}
 
 ProxyRequest::~ProxyRequest() {
   drop_body();
@@ -73,11 +80,15 @@ void ProxyRequest::begin() {
 /// What is answered without a look at the store or the origin.
 bool ProxyRequest::refused() {
   if (!question_.is_host_served) {
-    if (exchange_) exchange_->reply(http::problem(http::problems::misdirected, "This cache does not serve the host that the request names."));
+    if (exchange_)
+      exchange_->reply(
+          http::problem(http::problems::misdirected, "This cache does not serve the host that the request names."));
     return true;
   }
   if (http::via_names(request_.headers.joined("Via").value_or(""), tools_.id)) {
-    if (exchange_) exchange_->reply(http::problem(http::problems::bad_request, "The request has come through this cache before (Via)."));
+    if (exchange_)
+      exchange_->reply(
+          http::problem(http::problems::bad_request, "The request has come through this cache before (Via)."));
     return true;
   }
   if (!question_.may_go_on) {
@@ -126,7 +137,9 @@ ProxyRequest::Found ProxyRequest::look() {
     validates_ = request_.method == http::Method::get;
   }
   if (http::cache_control_of(request_.headers).only_if_cached) {
-    if (exchange_) exchange_->reply(http::problem(http::problems::origin_timeout, "Nothing fresh is stored, and the request wants nothing else (only-if-cached)."));
+    if (exchange_)
+      exchange_->reply(http::problem(http::problems::origin_timeout,
+                                     "Nothing fresh is stored, and the request wants nothing else (only-if-cached)."));
     end();
     return Found::answered;
   }
@@ -147,8 +160,9 @@ ProxyRequest::Found ProxyRequest::look() {
 
 /// Whether one answer may do for all who ask for this now.
 bool ProxyRequest::may_share() const {
-  return request_.method == http::Method::get && !request_.headers.first("Range") && !request_.headers.first("Authorization") &&
-         !is_conditional(request_.headers) && !http::cache_control_of(request_.headers).no_store;
+  return request_.method == http::Method::get && !request_.headers.first("Range") &&
+         !request_.headers.first("Authorization") && !is_conditional(request_.headers) &&
+         !http::cache_control_of(request_.headers).no_store;
 }
 
 void ProxyRequest::ask_origin(http::Forward why) {
@@ -189,13 +203,16 @@ net::FetchRequest ProxyRequest::origin_request() const {
 
 /// RFC 9111 section 4.3.1. The client's own conditions are judged here, on what the origin then says.
 void ProxyRequest::add_conditions(http::Headers& headers) const {
-  for (const auto* name : {"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"}) headers.remove(name);
+  for (const auto* name :
+       {"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"})
+    headers.remove(name);
   if (const auto etag = stored_->head.headers.first("ETag")) headers.set("If-None-Match", *etag);
   if (const auto modified = stored_->head.headers.first("Last-Modified")) headers.set("If-Modified-Since", *modified);
 }
 
 void ProxyRequest::on_head(const net::FetchHead& head) {
-  http::StoredHead response{head.status, http::without_connection_fields(head.headers), requested_, tools_.clock.wall_now()};
+  http::StoredHead response{head.status, http::without_connection_fields(head.headers), requested_,
+                            tools_.clock.wall_now()};
   response.headers.remove("Content-Length");
   if (!response.headers.first("Date")) response.headers.set("Date", http::format_date(response.received));
   if (answered_without_body(response)) return;
@@ -203,7 +220,8 @@ void ProxyRequest::on_head(const net::FetchHead& head) {
   decide_keeping(response, head);
   if (leads_ && !kept_) release_waiting();
   if (!exchange_ && !kept_) return end();  // nobody wants the body
-  // A body that is broken from its beginning comes with the head more often than not: then the client gets an error, not half an answer.
+  // A body that is broken from its beginning comes with the head more often than not: then the client gets an error,
+  // not half an answer.
   settling_ = Settling{std::move(response), head.content_length};
   settle_ = tools_.loop.after(std::chrono::milliseconds{0}, [this] {
     pass_head(false);
@@ -235,7 +253,9 @@ bool ProxyRequest::answered_without_body(const http::StoredHead& response) {
 /// What an answer does to other stored responses (RFC 9111 sections 4.3.5 and 4.4).
 void ProxyRequest::take_effects(const http::StoredHead& response) {
   if (request_.method == http::Method::head && response.status == 200 && stored_ && !stored_->part) {
-    const auto same = [&](const char* name) { return response.headers.first(name).value_or("") == stored_->head.headers.first(name).value_or(""); };
+    const auto same = [&](const char* name) {
+      return response.headers.first(name).value_or("") == stored_->head.headers.first(name).value_or("");
+    };
     if (!same("ETag") || !same("Last-Modified")) return tools_.store.invalidate(key_);
     auto fresh = std::make_shared<ProxyEntry>(*stored_);
     fresh->head = http::freshened(stored_->head, response);
@@ -260,7 +280,10 @@ void ProxyRequest::decide_keeping(const http::StoredHead& response, const net::F
     // RFC 9110 section 9.3.3: an answer to POST that says it is what GET would bring.
     const auto location = response.headers.first("Content-Location");
     const auto target = http::parse_uri(key_);
-    const auto named = location && target ? http::resolve(*target, *location) : base::Result<http::Uri>(base::failure(base::ErrorKind::not_found, base::Fault::origin, ""));
+    const auto named =
+        location && target
+            ? http::resolve(*target, *location)
+            : base::Result<http::Uri>(base::failure(base::ErrorKind::not_found, base::Fault::origin, ""));
     if (named && named->text() == target->text()) method = http::Method::get;
   }
   if (http::decide_storing(method, request_.headers, as_whole, rules()) != http::Storing::yes) return;
@@ -285,18 +308,21 @@ void ProxyRequest::pass_head(bool is_whole) {
   if (!exchange_ || !settling) return;
   const auto& response = settling->response;
   http::Response answer{response.status, response.headers, {}};
-  http::CacheStatus status{.forward = why_, .forward_status = response.status, .stored = is_whole && kept_ && is_kept_whole()};
+  http::CacheStatus status{
+      .forward = why_, .forward_status = response.status, .stored = is_whole && kept_ && is_kept_whole()};
   answer.headers.add("Cache-Status", http::cache_status(tools_.id, status));
   exchange_->note.cache = "miss";
-  const bool is_unchanged = validates_ && response.status == 200 &&
-                            http::evaluate(request_.headers, validators_of(response.headers)) == http::Precondition::not_modified;
+  const bool is_unchanged =
+      validates_ && response.status == 200 &&
+      http::evaluate(request_.headers, validators_of(response.headers)) == http::Precondition::not_modified;
   if (is_unchanged) {
     answer.status = 304;
     exchange_->reply(std::move(answer));
     exchange_.reset();
     return;
   }
-  exchange_->begin(std::move(answer), response.status == 204 || response.status == 304 ? std::optional<std::uint64_t>() : settling->length);
+  exchange_->begin(std::move(answer), response.status == 204 || response.status == 304 ? std::optional<std::uint64_t>()
+                                                                                       : settling->length);
 }
 
 /// Of what came: whether it is all that the head speaks of.
@@ -330,12 +356,15 @@ net::Flow ProxyRequest::on_body(std::string_view bytes) {
 }
 
 bool ProxyRequest::has_room(std::size_t bytes) {
-  if (body_.size() + bytes > settings_->max_object_bytes || !tools_.store.take_room(bytes, settings_->max_filling_bytes)) return false;
+  if (body_.size() + bytes > settings_->max_object_bytes ||
+      !tools_.store.take_room(bytes, settings_->max_filling_bytes))
+    return false;
   room_ += bytes;
   return true;
 }
 
-/// What is kept, to the client that it arrived for. A client that reads slowly does not hold up those who wait for the store.
+/// What is kept, to the client that it arrived for. A client that reads slowly does not hold up those who wait for the
+/// store.
 void ProxyRequest::pass_on() {
   while (exchange_ && passed_ < body_.size()) {
     if (exchange_->unsent() > kUnsentHigh) return pass_on_when_drained();
@@ -363,8 +392,10 @@ void ProxyRequest::on_done(base::Result<void> result) {
     return end();
   }
   if (settling_) pass_head(true);
-  if (kept_) keep();
-  else write_rest();
+  if (kept_)
+    keep();
+  else
+    write_rest();
   if (exchange_) exchange_->finish();
   end();
 }
@@ -407,17 +438,22 @@ void ProxyRequest::refuse(const base::Error& error) {
   if (exchange_->note.cache == "miss") return exchange_.reset();
   if (is_stand_in()) {
     auto response = answer_from(*stored_, request_, tools_.clock.wall_now());
-    response.headers.add("Cache-Status", http::cache_status(tools_.id, {.hit = true, .ttl_seconds = ttl_of(stored_->head), .detail = "origin-failed"}));
+    response.headers.add(
+        "Cache-Status",
+        http::cache_status(tools_.id, {.hit = true, .ttl_seconds = ttl_of(stored_->head), .detail = "origin-failed"}));
     exchange_->note.cache = "stale";
     return exchange_->reply(std::move(response));
   }
   exchange_->note.reason = base::to_string(error.kind);
   const bool is_late = error.kind == base::ErrorKind::timeout;
-  exchange_->reply(http::problem(is_late ? http::problems::origin_timeout : http::problems::origin_broken, is_late ? "The origin did not answer in time." : "The origin's answer cannot be used."));
+  exchange_->reply(
+      http::problem(is_late ? http::problems::origin_timeout : http::problems::origin_broken,
+                    is_late ? "The origin did not answer in time." : "The origin's answer cannot be used."));
 }
 
 bool ProxyRequest::is_stand_in() const {
-  return is_read(request_.method) && stored_ && why_ != http::Forward::partial && http::may_serve_for_error(stored_->head, rules(), tools_.clock.wall_now());
+  return is_read(request_.method) && stored_ && why_ != http::Forward::partial &&
+         http::may_serve_for_error(stored_->head, rules(), tools_.clock.wall_now());
 }
 
 http::FreshnessRules ProxyRequest::rules() const {

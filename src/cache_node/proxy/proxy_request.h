@@ -5,9 +5,9 @@
 //   looking    begin(): the store is asked                                              (the proxy)
 //   waiting    another request fetches the same; begin() runs again when it is over     (the other request)
 //   asking     the origin was asked, no head yet                                        (looking)
-//   settling   the head was good; what comes in the same turn of the loop is looked at before the client hears of it   (the origin)
-//   passing    head and body go to the client; the body, if it may, is kept             (the next turn, or enough bytes)
-//   over       on_over ran; destroyed by a later call of the loop                       (any)
+//   settling   the head was good; what comes in the same turn of the loop is looked at before the client hears of it
+//   (the origin) passing    head and body go to the client; the body, if it may, is kept             (the next turn, or
+//   enough bytes) over       on_over ran; destroyed by a later call of the loop                       (any)
 
 #include <functional>
 #include <memory>
@@ -22,9 +22,9 @@
 #include "cache_node/proxy/proxy_store.h"
 #include "http/cache_status.h"
 #include "http/storing.h"
+#include "net/client/http_client.h"
 #include "net/event_loop.h"
 #include "net/server/exchange.h"
-#include "net/client/http_client.h"
 
 namespace tribune::cache_node {
 
@@ -50,14 +50,15 @@ struct ProxyTools {
   net::HttpClient& client;
   ProxyStore& store;
   RequestCoalescer& coalescer;
-  std::string_view id;                                                             // of the node, in Cache-Status and Via
-  std::function<void(ProxyQuestion, ProxyEntryPtr)> revalidate;                    // in the background
+  std::string_view id;                                           // of the node, in Cache-Status and Via
+  std::function<void(ProxyQuestion, ProxyEntryPtr)> revalidate;  // in the background
 };
 
 /// Owned by one worker.
 class ProxyRequest {
  public:
-  ProxyRequest(ProxyTools, std::shared_ptr<const ProxySettings>, ProxyQuestion, std::unique_ptr<net::Exchange>, std::function<void()> on_over);
+  ProxyRequest(ProxyTools, std::shared_ptr<const ProxySettings>, ProxyQuestion, std::unique_ptr<net::Exchange>,
+               std::function<void()> on_over);
   ~ProxyRequest();
 
   void begin();
@@ -101,18 +102,18 @@ class ProxyRequest {
   ProxyTools tools_;
   std::shared_ptr<const ProxySettings> settings_;
   ProxyQuestion question_;
-  const http::Request& request_;               // the question's
+  const http::Request& request_;  // the question's
   std::unique_ptr<net::Exchange> exchange_;
   std::function<void()> on_over_;
-  const std::string& key_;                     // the question's
+  const std::string& key_;  // the question's
   std::unique_ptr<net::Fetch> fetch_;
-  ProxyEntryPtr stored_;                       // what is asked about, or may stand in
-  ProxyEntryPtr renewing_;                     // what the store must hear that it is asked about no longer
+  ProxyEntryPtr stored_;    // what is asked about, or may stand in
+  ProxyEntryPtr renewing_;  // what the store must hear that it is asked about no longer
   struct Settling {
     http::StoredHead response;
     std::optional<std::uint64_t> length;
   };
-  std::optional<Settling> settling_;           // the head, until the client has it
+  std::optional<Settling> settling_;  // the head, until the client has it
   net::Timer settle_;
   bool validates_ = false;
   bool leads_ = false;
@@ -120,10 +121,10 @@ class ProxyRequest {
   bool is_over_ = false;
   http::Forward why_ = http::Forward::uri_miss;
   base::WallTime requested_;
-  std::shared_ptr<ProxyEntry> kept_;           // the response that arrives, while it may be kept
-  std::string body_;                           // of it, or what came while the head settles; the client reads along, however slow it is
-  std::size_t passed_ = 0;                     // how much of that the client's exchange has
-  bool is_draining_ = false;                   // when_drained is pending
+  std::shared_ptr<ProxyEntry> kept_;  // the response that arrives, while it may be kept
+  std::string body_;          // of it, or what came while the head settles; the client reads along, however slow it is
+  std::size_t passed_ = 0;    // how much of that the client's exchange has
+  bool is_draining_ = false;  // when_drained is pending
   std::uint64_t room_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -12,10 +12,10 @@ namespace tribune::cache_node {
 
 /// Values; immutable once read.
 struct ProxySettings {
-  std::vector<std::string> listen;   // empty: no proxy
+  std::vector<std::string> listen;  // empty: no proxy
   std::string origin;
-  std::vector<std::string> hosts;         // empty: any
-  std::vector<std::string> pass_fields;   // of requests, beside those that always go to the origin
+  std::vector<std::string> hosts;        // empty: any
+  std::vector<std::string> pass_fields;  // of requests, beside those that always go to the origin
   bool keep_forwarded_for = false;
   std::uint64_t max_bytes = 256ull << 20;
   std::uint64_t max_object_bytes = 16ull << 20;

@@ -7,9 +7,9 @@
 namespace tribune::cache_node {
 namespace {
 
-constexpr std::size_t kMaxVariants = 64;       // of one URI: whoever sends random fields must not make the search long
-constexpr std::uint64_t kSlotBytes = 512;      // of the maps, links and counts around one response
-constexpr std::size_t kMaxSteps = 1'000'000;   // nothing is in use: what is taken out lives on with those who read it
+constexpr std::size_t kMaxVariants = 64;      // of one URI: whoever sends random fields must not make the search long
+constexpr std::uint64_t kSlotBytes = 512;     // of the maps, links and counts around one response
+constexpr std::size_t kMaxSteps = 1'000'000;  // nothing is in use: what is taken out lives on with those who read it
 
 std::uint64_t size_of(const std::string& key, const ProxyEntry& entry) {
   std::uint64_t bytes = kSlotBytes + key.size() + entry.variant.size() + (entry.body ? entry.body->size() : 0);
@@ -29,7 +29,9 @@ ProxyEntryPtr ProxyStore::find(const std::string& key, const http::Headers& requ
   others_exist = true;
   for (const auto& slot : found->second) {
     const auto& entry = *slot->entry;
-    if (http::variant_key(entry.head.headers, request) != entry.variant && !http::prefers_stored_language(entry.head.headers, request)) continue;
+    if (http::variant_key(entry.head.headers, request) != entry.variant &&
+        !http::prefers_stored_language(entry.head.headers, request))
+      continue;
     slot->marked = true;
     return slot->entry;
   }

@@ -20,11 +20,11 @@ namespace tribune::cache_node {
 
 /// A stored response. Immutable.
 struct ProxyEntry {
-  http::StoredHead head;              // status 200 for a partial one
-  std::string variant;                // http::variant_key() of the request that it answered
+  http::StoredHead head;  // status 200 for a partial one
+  std::string variant;    // http::variant_key() of the request that it answered
   base::SharedBytes body;
   std::optional<http::ByteRange> part;  // the body is this part of a representation …
-  std::uint64_t whole_length = 0;     // … of so many bytes
+  std::uint64_t whole_length = 0;       // … of so many bytes
 };
 using ProxyEntryPtr = std::shared_ptr<const ProxyEntry>;
 
@@ -34,7 +34,8 @@ class ProxyStore {
   explicit ProxyStore(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
   ~ProxyStore();
 
-  /// The newest response for this URI that answers a request with these fields; `others_exist` when only other variants do.
+  /// The newest response for this URI that answers a request with these fields; `others_exist` when only other variants
+  /// do.
   ProxyEntryPtr find(const std::string& key, const http::Headers& request, bool& others_exist);
   /// Takes the place of what was stored for the same variant.
   void put(const std::string& key, ProxyEntryPtr);
@@ -58,7 +59,7 @@ class ProxyStore {
 
  private:
   struct Slot : base::SieveLink {
-    const std::string* key;           // of the map's node
+    const std::string* key;  // of the map's node
     ProxyEntryPtr entry;
     std::uint64_t bytes;
   };
@@ -70,7 +71,7 @@ class ProxyStore {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
-  std::unordered_set<ProxyEntryPtr> renewals_;   // in the background; as many as there are such requests
+  std::unordered_set<ProxyEntryPtr> renewals_;  // in the background; as many as there are such requests
   base::Sieve sieve_;
   std::uint64_t max_bytes_;
   Totals totals_;

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "cache_node/settings/fill_settings.h"
-#include "cache_node/policy/retention_rules.h"
-#include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/policy/query_rules.h"
+#include "cache_node/policy/retention_rules.h"
 #include "cache_node/policy/vary_rules.h"
+#include "cache_node/proxy/proxy_settings.h"
+#include "cache_node/settings/fill_settings.h"
 #include "config/section.h"
 
 namespace tribune::cache_node {

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <memory>
 
-#include "base/signing.h"
-#include "cache_node/settings/cache_node_settings.h"
-#include "cache_node/policy/query_rules.h"
 #include "base/published.h"
+#include "base/signing.h"
+#include "cache_node/policy/query_rules.h"
+#include "cache_node/settings/cache_node_settings.h"
 
 namespace tribune::cache_node {
 

@@ -15,7 +15,8 @@ MediaFacts tidy(MediaFacts facts) {
   for (auto& codec : facts.codecs)
     if (std::find(codecs.begin(), codecs.end(), codec) == codecs.end()) codecs.push_back(std::move(codec));
   facts.codecs = std::move(codecs);
-  const bool is_size = facts.width > 0 && facts.height > 0 && facts.width <= kLargestSide && facts.height <= kLargestSide;
+  const bool is_size =
+      facts.width > 0 && facts.height > 0 && facts.width <= kLargestSide && facts.height <= kLargestSide;
   if (!is_size) facts.width = facts.height = 0;
   return facts;
 }

@@ -17,7 +17,8 @@ namespace {
 
 std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value = value << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0);
+  for (std::size_t i = 0; i < size; ++i)
+    value = value << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0);
   return value;
 }
 
@@ -61,7 +62,7 @@ struct Track {
 struct Movie {
   MediaFacts facts;
   bool is_understood = true;
-  std::map<std::uint32_t, Track> tracks;   // by id
+  std::map<std::uint32_t, Track> tracks;  // by id
 };
 
 /// The length of a descriptor of MPEG-4 systems; `bytes` begins behind it then.
@@ -108,7 +109,9 @@ std::string av1_codec(std::string_view config) {
 
 /// "vp09.00.31.08" out of a vpcC box.
 std::string vp9_codec(std::string_view config) {
-  return config.size() < 7 ? "" : fmt::format("vp09.{:02}.{:02}.{:02}", number(config, 4, 1), number(config, 5, 1), number(config, 6, 1) >> 4);
+  return config.size() < 7 ? ""
+                           : fmt::format("vp09.{:02}.{:02}.{:02}", number(config, 4, 1), number(config, 5, 1),
+                                         number(config, 6, 1) >> 4);
 }
 
 /// Of a sample entry; empty when it is not understood.
@@ -119,7 +122,9 @@ std::string codec_of(std::string_view type, std::string_view boxes) {
   }
   if (type == "avc1" || type == "avc3") {
     const auto config = child(boxes, "avcC");
-    return config.size() < 4 ? "" : fmt::format("{}.{:02x}{:02x}{:02x}", type, number(config, 1, 1), number(config, 2, 1), number(config, 3, 1));
+    return config.size() < 4 ? ""
+                             : fmt::format("{}.{:02x}{:02x}{:02x}", type, number(config, 1, 1), number(config, 2, 1),
+                                           number(config, 3, 1));
   }
   if (type == "hvc1" || type == "hev1") {
     const auto config = child(boxes, "hvcC");
@@ -135,7 +140,7 @@ std::string codec_of(std::string_view type, std::string_view boxes) {
 }
 
 void read_track(std::string_view trak, Movie& movie) {
-  constexpr std::size_t kVisualEntry = 78, kAudioEntry = 28;   // the fields before an entry's own boxes
+  constexpr std::size_t kVisualEntry = 78, kAudioEntry = 28;  // the fields before an entry's own boxes
   const auto mdia = child(trak, "mdia");
   const auto handler = from(child(mdia, "hdlr"), 8).substr(0, 4);
   const auto tkhd = child(trak, "tkhd"), mdhd = child(mdia, "mdhd");
@@ -146,7 +151,8 @@ void read_track(std::string_view trak, Movie& movie) {
   if (handler != "vide" && handler != "soun") return;
   auto entries = from(child(child(child(mdia, "minf"), "stbl"), "stsd"), 8);
   const auto entry = next_box(entries);
-  const auto codec = entry ? codec_of(entry->type, from(entry->body, track.is_picture ? kVisualEntry : kAudioEntry)) : "";
+  const auto codec =
+      entry ? codec_of(entry->type, from(entry->body, track.is_picture ? kVisualEntry : kAudioEntry)) : "";
   if (codec.empty()) {
     movie.is_understood = false;
   } else {
@@ -164,16 +170,18 @@ void read_movie(std::string_view moov, Movie& movie) {
     if (box->type == "trak" && ++tracks <= kMostTracks) read_track(box->body, movie);
   for (auto rest = child(moov, "mvex"); const auto box = next_box(rest);) {
     if (box->type != "trex") continue;
-    if (const auto track = movie.tracks.find(static_cast<std::uint32_t>(number(box->body, 4, 4))); track != movie.tracks.end())
+    if (const auto track = movie.tracks.find(static_cast<std::uint32_t>(number(box->body, 4, 4)));
+        track != movie.tracks.end())
       track->second.default_duration = static_cast<std::uint32_t>(number(box->body, 12, 4));
   }
 }
 
-/// How long the samples of a fragment last in the mean, in the track's timescale; 0: it does not say. Samples far from the median are left
-/// out: packagers stretch the first or the last one of a fragment.
+/// How long the samples of a fragment last in the mean, in the track's timescale; 0: it does not say. Samples far from
+/// the median are left out: packagers stretch the first or the last one of a fragment.
 double sample_duration(std::string_view traf, const Track& track) {
-  constexpr std::uint32_t kBaseOffset = 0x1, kDescription = 0x2, kDuration = 0x8;                        // of tfhd
-  constexpr std::uint32_t kDataOffset = 0x1, kFirstFlags = 0x4, kDurations = 0x100, kSizes = 0x200, kFlags = 0x400, kOffsets = 0x800;   // of trun
+  constexpr std::uint32_t kBaseOffset = 0x1, kDescription = 0x2, kDuration = 0x8;  // of tfhd
+  constexpr std::uint32_t kDataOffset = 0x1, kFirstFlags = 0x4, kDurations = 0x100, kSizes = 0x200, kFlags = 0x400,
+                          kOffsets = 0x800;  // of trun
   const auto tfhd = child(traf, "tfhd"), trun = child(traf, "trun");
   const auto run = static_cast<std::uint32_t>(number(trun, 1, 3));
   if (!(run & kDurations)) {
@@ -185,7 +193,8 @@ double sample_duration(std::string_view traf, const Track& track) {
   const std::size_t each = 4 + (run & kSizes ? 4 : 0) + (run & kFlags ? 4 : 0) + (run & kOffsets ? 4 : 0);
   const auto count = std::min<std::uint64_t>(number(trun, 4, 4), samples.size() / each);
   std::vector<double> lasts;
-  for (std::uint64_t i = 0; i < count; ++i) lasts.push_back(static_cast<double>(number(samples, static_cast<std::size_t>(i) * each, 4)));
+  for (std::uint64_t i = 0; i < count; ++i)
+    lasts.push_back(static_cast<double>(number(samples, static_cast<std::size_t>(i) * each, 4)));
   if (lasts.empty()) return 0;
   const auto middle = lasts.begin() + static_cast<std::ptrdiff_t>(lasts.size() / 2);
   std::nth_element(lasts.begin(), middle, lasts.end());

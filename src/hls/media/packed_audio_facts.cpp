@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kAdtsHeader = 7;
 
-unsigned byte_at(std::string_view bytes, std::size_t at) { return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0; }
+unsigned byte_at(std::string_view bytes, std::size_t at) {
+  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
+}
 
 std::string_view without_tags(std::string_view bytes) {
   constexpr std::size_t kTagHeader = 10;

@@ -11,9 +11,11 @@
 namespace tribune::hls {
 namespace {
 
-constexpr int kLargest = 16'384;   // of a picture's sides
+constexpr int kLargest = 16'384;  // of a picture's sides
 
-unsigned byte_at(std::string_view bytes, std::size_t at) { return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0; }
+unsigned byte_at(std::string_view bytes, std::size_t at) {
+  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
+}
 
 void skip_scaling_list(BitReader& in, int size) {
   std::int64_t last = 8, next = 8;
@@ -30,7 +32,8 @@ bool set_size(MediaFacts& facts, std::int64_t width, std::int64_t height) {
   return true;
 }
 
-/// Of a set of a high profile: chroma, depths and scaling lists. Returns what says how many samples of colour there are: 0 for none.
+/// Of a set of a high profile: chroma, depths and scaling lists. Returns what says how many samples of colour there
+/// are: 0 for none.
 std::uint32_t read_avc_chroma(BitReader& in) {
   const auto chroma = in.exp_golomb();
   const bool separate_planes = chroma == 3 && in.bit() != 0;
@@ -75,12 +78,12 @@ Cropping read_cropping(BitReader& in) {
 void read_avc_usability(BitReader& in, MediaFacts& facts) {
   constexpr unsigned kExtendedAspect = 255;
   if (in.bit() && in.bits(8) == kExtendedAspect) in.skip(32);
-  if (in.bit()) in.skip(1);                      // overscan
-  if (in.bit()) {                                // video signal
+  if (in.bit()) in.skip(1);  // overscan
+  if (in.bit()) {            // video signal
     in.skip(4);
     if (in.bit()) in.skip(24);
   }
-  if (in.bit()) {                                // chroma location
+  if (in.bit()) {  // chroma location
     in.exp_golomb();
     in.exp_golomb();
   }
@@ -97,11 +100,11 @@ bool add_avc_parameters(std::string_view unit, MediaFacts& facts) {
   if (unit.size() < 5) return false;
   BitReader in(unit.substr(1));
   const auto profile = in.bits(8), constraints = in.bits(8), level = in.bits(8);
-  in.exp_golomb();                               // the set's id
+  in.exp_golomb();  // the set's id
   const auto chroma = is_high_profile(profile) ? read_avc_chroma(in) : 1;
-  in.exp_golomb();                               // frame numbers
+  in.exp_golomb();  // frame numbers
   skip_avc_order(in);
-  in.exp_golomb();                               // reference frames
+  in.exp_golomb();  // reference frames
   in.skip(1);
   const std::int64_t columns = std::int64_t{in.exp_golomb()} + 1, rows = std::int64_t{in.exp_golomb()} + 1;
   const auto frames_only = in.bit();
@@ -110,7 +113,9 @@ bool add_avc_parameters(std::string_view unit, MediaFacts& facts) {
   const auto cropping = read_cropping(in);
   const std::int64_t unit_x = chroma == 1 || chroma == 2 ? 2 : 1, fields = 2 - std::int64_t{frames_only};
   const std::int64_t unit_y = (chroma == 1 ? 2 : 1) * fields;
-  if (in.is_over() || !set_size(facts, columns * 16 - cropping.across * unit_x, rows * 16 * fields - cropping.down * unit_y)) return false;
+  if (in.is_over() ||
+      !set_size(facts, columns * 16 - cropping.across * unit_x, rows * 16 * fields - cropping.down * unit_y))
+    return false;
   facts.codecs.push_back(fmt::format("avc1.{:02x}{:02x}{:02x}", profile, constraints, level));
   if (in.bit()) read_avc_usability(in, facts);
   return true;
@@ -123,7 +128,7 @@ bool add_hevc_parameters(std::string_view unit, MediaFacts& facts) {
   in.skip(4);
   const auto sub_layers = static_cast<int>(in.bits(3));
   in.skip(1);
-  std::string profile;                           // 12 bytes: space, tier and profile, compatibility, constraints, level
+  std::string profile;  // 12 bytes: space, tier and profile, compatibility, constraints, level
   for (int i = 0; i < 12; ++i) profile.push_back(static_cast<char>(in.bits(8)));
   std::uint32_t has = 0;
   for (int i = 0; i < sub_layers; ++i) has = has << 2 | in.bits(2);
@@ -145,11 +150,12 @@ bool add_hevc_parameters(std::string_view unit, MediaFacts& facts) {
 
 std::string hevc_codec(std::string_view prefix, std::string_view ptl) {
   const auto first = byte_at(ptl, 0);
-  std::uint32_t compatible = 0;                  // in the reverse order of bits
+  std::uint32_t compatible = 0;  // in the reverse order of bits
   for (std::size_t i = 0; i < 32; ++i) compatible |= (byte_at(ptl, 1 + i / 8) >> (7 - i % 8) & 1u) << i;
   constexpr std::string_view kSpaces[] = {"", "A", "B", "C"};
-  auto codec = fmt::format("{}.{}{}.{:X}.{}{}", prefix, kSpaces[first >> 6], first & 0x1f, compatible, first & 0x20 ? "H" : "L", byte_at(ptl, 11));
-  std::size_t last = 11;                         // behind the last constraint byte that is not 0
+  auto codec = fmt::format("{}.{}{}.{:X}.{}{}", prefix, kSpaces[first >> 6], first & 0x1f, compatible,
+                           first & 0x20 ? "H" : "L", byte_at(ptl, 11));
+  std::size_t last = 11;  // behind the last constraint byte that is not 0
   while (last > 5 && byte_at(ptl, last - 1) == 0) --last;
   for (std::size_t i = 5; i < last; ++i) codec += fmt::format(".{:X}", byte_at(ptl, i));
   return codec;

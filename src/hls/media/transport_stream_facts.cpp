@@ -15,20 +15,35 @@ namespace {
 
 constexpr std::size_t kPacket = 188;
 constexpr std::size_t kMostStreams = 16;
-constexpr std::size_t kMostBytes = 256 * 1024;   // of one stream
+constexpr std::size_t kMostBytes = 256 * 1024;  // of one stream
 
 // ISO/IEC 13818-1 table 2-34, ATSC A/53, and Apple's for SAMPLE-AES, whose headers and parameter sets are in the clear.
 enum StreamType : unsigned {
-  mpeg1_audio = 0x03, mpeg2_audio = 0x04, tables = 0x05, private_data = 0x06, aac = 0x0f, metadata = 0x15, avc = 0x1b, hevc = 0x24, ac3 = 0x81,
-  splices = 0x86, eac3 = 0x87, encrypted_ac3 = 0xc1, encrypted_eac3 = 0xc2, encrypted_aac = 0xcf, encrypted_avc = 0xdb
+  mpeg1_audio = 0x03,
+  mpeg2_audio = 0x04,
+  tables = 0x05,
+  private_data = 0x06,
+  aac = 0x0f,
+  metadata = 0x15,
+  avc = 0x1b,
+  hevc = 0x24,
+  ac3 = 0x81,
+  splices = 0x86,
+  eac3 = 0x87,
+  encrypted_ac3 = 0xc1,
+  encrypted_eac3 = 0xc2,
+  encrypted_aac = 0xcf,
+  encrypted_avc = 0xdb
 };
 
-unsigned byte_at(std::string_view bytes, std::size_t at) { return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0; }
+unsigned byte_at(std::string_view bytes, std::size_t at) {
+  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
+}
 unsigned short_at(std::string_view bytes, std::size_t at) { return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1); }
 
 struct Packet {
   unsigned pid = 0;
-  bool begins = false;       // a table or a PES packet
+  bool begins = false;  // a table or a PES packet
   std::string_view payload;
 };
 
@@ -45,10 +60,14 @@ std::optional<Packet> packet_of(std::string_view bytes) {
 }
 
 /// The section that a packet begins, without its pointer.
-std::string_view section_of(std::string_view payload) { return payload.substr(std::min<std::size_t>(payload.size(), 1 + byte_at(payload, 0))); }
+std::string_view section_of(std::string_view payload) {
+  return payload.substr(std::min<std::size_t>(payload.size(), 1 + byte_at(payload, 0)));
+}
 
 /// Whether a section that was collected so far has all that its length says.
-bool is_whole(std::string_view section) { return section.size() >= 3 && section.size() >= 3 + (short_at(section, 1) & 0xfff); }
+bool is_whole(std::string_view section) {
+  return section.size() >= 3 && section.size() >= 3 + (short_at(section, 1) & 0xfff);
+}
 
 /// What private data is, by its descriptors (ETSI EN 300 468): sound in the way of DVB, or nothing that is played.
 unsigned kind_of_private(std::string_view descriptors) {
@@ -70,7 +89,8 @@ std::map<unsigned, unsigned> streams_of(std::string_view section) {
   while (at + 5 + 4 <= end && streams.size() < kMostStreams) {
     const std::size_t size = short_at(section, at + 3) & 0xfff;
     const auto type = byte_at(section, at);
-    streams[short_at(section, at + 1) & 0x1fff] = type == private_data ? kind_of_private(section.substr(at + 5, std::min(size, end - at - 5))) : type;
+    streams[short_at(section, at + 1) & 0x1fff] =
+        type == private_data ? kind_of_private(section.substr(at + 5, std::min(size, end - at - 5))) : type;
     at += 5 + size;
   }
   return streams;
@@ -96,11 +116,14 @@ bool find_unit(std::string_view stream, Take take) {
 }
 
 bool add_avc(std::string_view stream, MediaFacts& facts) {
-  return find_unit(stream, [&](std::string_view unit) { return (byte_at(unit, 0) & 0x1f) == 7 && add_avc_parameters(unit, facts); });
+  return find_unit(
+      stream, [&](std::string_view unit) { return (byte_at(unit, 0) & 0x1f) == 7 && add_avc_parameters(unit, facts); });
 }
 
 bool add_hevc(std::string_view stream, MediaFacts& facts) {
-  return find_unit(stream, [&](std::string_view unit) { return (byte_at(unit, 0) >> 1 & 0x3f) == 33 && add_hevc_parameters(unit, facts); });
+  return find_unit(stream, [&](std::string_view unit) {
+    return (byte_at(unit, 0) >> 1 & 0x3f) == 33 && add_hevc_parameters(unit, facts);
+  });
 }
 
 bool add_aac(std::string_view stream, MediaFacts& facts) {
@@ -135,8 +158,8 @@ bool add_stream(unsigned type, std::string_view stream, MediaFacts& facts) {
 /// What was collected of a transport stream so far.
 struct Collected {
   unsigned map_pid = 0;
-  std::string map;                         // the section of the program's map
-  std::map<unsigned, unsigned> types;      // by PID
+  std::string map;                     // the section of the program's map
+  std::map<unsigned, unsigned> types;  // by PID
   std::map<unsigned, std::string> streams;
 
   void add(const Packet& packet) {
@@ -156,8 +179,10 @@ struct Collected {
   }
   void add_map(const Packet& packet) {
     constexpr std::size_t kLongest = 3 + 0xfff;
-    if (packet.begins) map = section_of(packet.payload);
-    else if (!map.empty() && map.size() < kLongest) map.append(packet.payload);
+    if (packet.begins)
+      map = section_of(packet.payload);
+    else if (!map.empty() && map.size() < kLongest)
+      map.append(packet.payload);
     if (is_whole(map)) types = streams_of(map);
   }
 };
@@ -173,7 +198,8 @@ MediaFacts transport_stream_facts(std::string_view bytes) {
   }
   MediaFacts facts;
   bool is_understood = !collected.types.empty();
-  for (const auto& [pid, type] : collected.types) is_understood = add_stream(type, collected.streams[pid], facts) && is_understood;
+  for (const auto& [pid, type] : collected.types)
+    is_understood = add_stream(type, collected.streams[pid], facts) && is_understood;
   if (!is_understood) facts.codecs.clear();
   return facts;
 }

@@ -13,8 +13,8 @@ namespace {
 /// Once for the process, before any thread needs it.
 void init_curl() {
   static const bool done = [] {
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, base::patient_malloc, std::free, base::patient_realloc, base::patient_strdup,
-                                base::patient_calloc) == CURLE_OK;
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, base::patient_malloc, std::free, base::patient_realloc,
+                                base::patient_strdup, base::patient_calloc) == CURLE_OK;
   }();
   (void)done;
 }
@@ -33,7 +33,8 @@ void without_throwing(Call call) noexcept {
 
 void CurlMulti::FreeEvent::operator()(event* e) const { event_free(e); }
 
-CurlMulti::CurlMulti(EventLoop& loop, long max_kept_connections, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {
+CurlMulti::CurlMulti(EventLoop& loop, long max_kept_connections, Handlers handlers)
+    : loop_(loop), handlers_(std::move(handlers)) {
   init_curl();
   multi_ = curl_multi_init();
   timer_.reset(event_new(loop.base(), -1, 0, on_time, this));
@@ -84,7 +85,8 @@ void CurlMulti::leave() {
   int left = 0;
   while (const auto* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg == CURLMSG_DONE)
-      without_throwing([this, easy = message->easy_handle, code = message->data.result] { handlers_.on_complete(easy, code); });
+      without_throwing(
+          [this, easy = message->easy_handle, code = message->data.result] { handlers_.on_complete(easy, code); });
   }
 }
 
@@ -94,7 +96,8 @@ int CurlMulti::on_socket_wanted(CURL*, curl_socket_t fd, int what, void* self, v
     multi.sockets_.erase(fd);
     return 0;
   }
-  const auto kind = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
+  const auto kind = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
+                                       ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
   try {
     auto& slot = multi.sockets_[fd];
     slot.reset();

@@ -16,8 +16,8 @@ namespace tribune::net {
 /// Owned by one worker.
 class CurlMulti {
  public:
-  /// `on_complete` runs for each finished handle, still added, outside of libcurl. `on_idle` runs whenever the outermost
-  /// call into libcurl has returned: what had to wait for that is done there.
+  /// `on_complete` runs for each finished handle, still added, outside of libcurl. `on_idle` runs whenever the
+  /// outermost call into libcurl has returned: what had to wait for that is done there.
   struct Handlers {
     std::function<void(CURL*, CURLcode)> on_complete;
     std::function<void()> on_idle;

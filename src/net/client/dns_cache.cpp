@@ -17,12 +17,14 @@
 namespace tribune::net {
 namespace {
 
-auto unavailable(std::string text) { return base::failure(base::ErrorKind::unavailable, base::Fault::origin, std::move(text), true); }
+auto unavailable(std::string text) {
+  return base::failure(base::ErrorKind::unavailable, base::Fault::origin, std::move(text), true);
+}
 
 struct Name {
   DnsCache::Addresses addresses;  // empty: unknown
   base::SteadyTime good_until{};
-  base::SteadyTime used{};           // asked for by a fetch
+  base::SteadyTime used{};  // asked for by a fetch
   bool is_asking = false;
   std::vector<std::weak_ptr<DnsCache::OnFound>> waiting;
 };
@@ -41,10 +43,12 @@ base::Result<std::vector<std::string>> look_up_addresses(const std::string& host
   std::vector<std::string> addresses;
   for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
     std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+      continue;
     // A scoped link-local address ("fe80::1%eth0") is no origin.
     if (std::find(text.begin(), text.end(), '%') != text.end()) continue;
-    if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end()) addresses.emplace_back(text.data());
+    if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end())
+      addresses.emplace_back(text.data());
   }
   if (addresses.empty()) return unavailable("the name has no usable address");
   return addresses;

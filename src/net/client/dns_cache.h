@@ -1,6 +1,6 @@
 #pragma once
-// The addresses of host names, so that no fetch waits for DNS twice and none fails because DNS does. A name is looked up
-// on a thread of its own, once at a time, whoever asks. What was good last stays in use when DNS fails or hangs.
+// The addresses of host names, so that no fetch waits for DNS twice and none fails because DNS does. A name is looked
+// up on a thread of its own, once at a time, whoever asks. What was good last stays in use when DNS fails or hangs.
 //
 // Lifetime of a name
 //   unknown   nobody got an answer yet: who asks waits, as long as the asker likes
@@ -18,8 +18,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "net/event_loop.h"
 #include "net/client/http_client.h"
+#include "net/event_loop.h"
 
 namespace tribune::net {
 
@@ -32,8 +32,8 @@ class DnsCache {
   using Addresses = std::vector<std::string>;
   using OnFound = std::function<void(base::Result<Addresses>)>;
 
-  static constexpr std::size_t kMaxNames = 256;   // beyond, the one that was not used for longest is forgotten
-  static constexpr int kMaxLookUps = 16;   // threads at once, for one worker
+  static constexpr std::size_t kMaxNames = 256;  // beyond, the one that was not used for longest is forgotten
+  static constexpr int kMaxLookUps = 16;         // threads at once, for one worker
 
   DnsCache(EventLoop&, const base::Clock&, LookUp, std::chrono::milliseconds fresh_for);
   ~DnsCache();

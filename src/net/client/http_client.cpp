@@ -44,12 +44,13 @@ class WholeFetch final : public Fetch {
 
 }  // namespace
 
-std::unique_ptr<HttpClient> HttpClient::make(EventLoop& loop, const base::Clock& clock, base::Log& log, base::Metrics& metrics,
-                                             const ClientSettings& settings) {
+std::unique_ptr<HttpClient> HttpClient::make(EventLoop& loop, const base::Clock& clock, base::Log& log,
+                                             base::Metrics& metrics, const ClientSettings& settings) {
   return std::make_unique<CurlClient>(loop, clock, log, metrics, settings);
 }
 
-std::unique_ptr<Fetch> HttpClient::get_whole(FetchRequest request, std::function<void(base::Result<WholeAnswer>)> on_done) {
+std::unique_ptr<Fetch> HttpClient::get_whole(FetchRequest request,
+                                             std::function<void(base::Result<WholeAnswer>)> on_done) {
   return std::make_unique<WholeFetch>(*this, std::move(request), std::move(on_done));
 }
 

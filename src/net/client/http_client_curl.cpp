@@ -7,14 +7,15 @@ namespace tribune::net {
 
 ClientMetrics::ClientMetrics(base::Metrics& registry)
     : connections(registry.counter("tribune_client_connections_total", "Connections opened to origins and peers.")),
-      first_byte(registry.histogram("tribune_client_first_byte_seconds", "From sending a request to its whole answer head.",
-                                    base::latency_buckets())) {
+      first_byte(registry.histogram("tribune_client_first_byte_seconds",
+                                    "From sending a request to its whole answer head.", base::latency_buckets())) {
   using base::ErrorKind;
   constexpr std::string_view kHelp = "Fetches from origins and peers, by how they ended.";
   results_.emplace_back("answered", registry.counter("tribune_client_requests_total", kHelp, {{"result", "answered"}}));
-  for (const auto kind : {ErrorKind::timeout, ErrorKind::unavailable, ErrorKind::protocol, ErrorKind::too_large, ErrorKind::forbidden,
-                          ErrorKind::invalid_input, ErrorKind::internal}) {
-    results_.emplace_back(to_string(kind), registry.counter("tribune_client_requests_total", kHelp, {{"result", to_string(kind)}}));
+  for (const auto kind : {ErrorKind::timeout, ErrorKind::unavailable, ErrorKind::protocol, ErrorKind::too_large,
+                          ErrorKind::forbidden, ErrorKind::invalid_input, ErrorKind::internal}) {
+    results_.emplace_back(to_string(kind),
+                          registry.counter("tribune_client_requests_total", kHelp, {{"result", to_string(kind)}}));
   }
 }
 

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "net/client/dns_cache.h"
 #include "net/client/curl_multi.h"
+#include "net/client/dns_cache.h"
 #include "net/client/http_client.h"
 #include "net/client/http_client_transfer.h"
 #include "net/client/open_sockets.h"
@@ -74,11 +74,11 @@ class CurlClient final : public HttpClient {
 
   std::unordered_map<Transfer*, std::unique_ptr<Transfer>> transfers_;
   struct Origin {
-    std::int64_t active = 0;          // transfers that have a place
-    std::deque<Transfer*> waiting;    // first come, first served
+    std::int64_t active = 0;        // transfers that have a place
+    std::deque<Transfer*> waiting;  // first come, first served
   };
   std::map<std::string, Origin> origins_;
-  std::string served_last_;           // so that origins take turns when all places are taken
+  std::string served_last_;  // so that origins take turns when all places are taken
   std::int64_t active_total_ = 0;
   std::vector<Transfer*> dead_;
   int calling_ = 0;

@@ -15,13 +15,17 @@ namespace tribune::net {
 namespace {
 
 /// What libcurl and this client say themselves.
-constexpr std::array<std::string_view, 6> kOwnFields{"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "TE"};
+constexpr std::array<std::string_view, 6> kOwnFields{"Host",   "Connection", "Content-Length", "Transfer-Encoding",
+                                                     "Expect", "TE"};
 
 bool is_own_field(std::string_view name) {
-  return std::any_of(kOwnFields.begin(), kOwnFields.end(), [&](std::string_view own) { return http::equals_ignoring_case(own, name); });
+  return std::any_of(kOwnFields.begin(), kOwnFields.end(),
+                     [&](std::string_view own) { return http::equals_ignoring_case(own, name); });
 }
 
-bool breaks_a_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+bool breaks_a_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -39,8 +43,10 @@ CURL* Transfer::make_easy() {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  if (redirects_ == 0 && !request_.target.empty() && !breaks_a_line(request_.target)) curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request_.target.c_str());
-  else if (uri_.empty_query) curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, uri_.target().c_str());
+  if (redirects_ == 0 && !request_.target.empty() && !breaks_a_line(request_.target))
+    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request_.target.c_str());
+  else if (uri_.empty_query)
+    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, uri_.target().c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -51,8 +57,11 @@ CURL* Transfer::make_easy() {
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
   const auto connect = std::max(request_.deadlines.connect - naming_took_, std::chrono::milliseconds{1});
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect.count()));
-  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.keep_idle).count()));
-  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.max_connection_age).count()));
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
+                   static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.keep_idle).count()));
+  curl_easy_setopt(
+      easy, CURLOPT_MAXLIFETIME_CONN,
+      static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.max_connection_age).count()));
   const bool is_tls = uri_.scheme == "https";
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
@@ -65,7 +74,9 @@ CURL* Transfer::make_easy() {
 }
 
 std::string Transfer::method_word() const {
-  return request_.method == http::Method::other && !request_.other_method.empty() ? request_.other_method : std::string(http::to_string(request_.method));
+  return request_.method == http::Method::other && !request_.other_method.empty()
+             ? request_.other_method
+             : std::string(http::to_string(request_.method));
 }
 
 void Transfer::set_method(CURL* easy) {
@@ -163,7 +174,8 @@ curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* 
 
 curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
   std::array<char, NI_MAXHOST> text{};
-  if (::getnameinfo(&address.addr, address.addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) return CURL_SOCKET_BAD;
+  if (::getnameinfo(&address.addr, address.addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+    return CURL_SOCKET_BAD;
   if (auto allowed = check_address(request_.destinations, uri_, text.data()); !allowed) {
     refusal_ = std::move(allowed.error());
     return CURL_SOCKET_BAD;
@@ -191,7 +203,8 @@ int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
 
 int Transfer::on_ready_to_send(void* self, char* remote, char*, int remote_port, int local_port) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  return transfer.unless_memory_ends(CURL_PREREQFUNC_ABORT, [&] { return transfer.ready_to_send(remote, remote_port, local_port); });
+  return transfer.unless_memory_ends(CURL_PREREQFUNC_ABORT,
+                                     [&] { return transfer.ready_to_send(remote, remote_port, local_port); });
 }
 
 int Transfer::ready_to_send(const char* remote, int remote_port, int local_port) {
@@ -227,7 +240,8 @@ int Transfer::on_debug(CURL*, curl_infotype type, char* data, std::size_t count,
   auto& transfer = *static_cast<Transfer*>(self);
   // After an answer without body, or the last chunk, libcurl drops the surplus and only mentions it.
   const std::string_view said(data, count);
-  if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking"))) transfer.on_excess();
+  if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking")))
+    transfer.on_excess();
   if (type == CURLINFO_HEADER_OUT && !transfer.knows_version_) {
     return transfer.unless_memory_ends(0, [&] {
       transfer.note_sent(said);

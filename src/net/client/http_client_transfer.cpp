@@ -18,7 +18,9 @@ using base::Fault;
 /// A redirect's body is read to the end so that the connection lives on, up to this.
 constexpr std::uint64_t kMaxRedirectBodyBytes = 64 * 1024;
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 bool is_get_or_head(http::Method method) { return method == http::Method::get || method == http::Method::head; }
 
@@ -52,7 +54,8 @@ void Transfer::cancel() { client_.cancel(*this); }
 
 void Transfer::begin() {
   total_ = client_.loop.after(request_.deadlines.total, [this] {
-    fail(error(ErrorKind::timeout, is_safe_to_repeat(), "not finished within " + milliseconds_text(request_.deadlines.total)));
+    fail(error(ErrorKind::timeout, is_safe_to_repeat(),
+               "not finished within " + milliseconds_text(request_.deadlines.total)));
   });
   const auto uri = destination(nullptr, request_.url);
   if (!uri) return fail_soon(uri.error());
@@ -66,7 +69,8 @@ void Transfer::go_to(const http::Uri& uri) {
   naming_began_ = client_.clock.steady_now();
   if (auto allowed = check_origin(request_.destinations, uri_); !allowed) return fail_soon(std::move(allowed.error()));
   if (is_literal_address(uri_.host)) {
-    if (auto allowed = check_address(request_.destinations, uri_, uri_.host); !allowed) return fail_soon(std::move(allowed.error()));
+    if (auto allowed = check_address(request_.destinations, uri_, uri_.host); !allowed)
+      return fail_soon(std::move(allowed.error()));
     return on_addresses({});
   }
   if (const auto known = client_.addresses.find(uri_.host)) return on_addresses(*known);
@@ -87,7 +91,8 @@ void Transfer::on_addresses(const DnsCache::Addresses& found) {
   if (addresses_.empty() && !found.empty()) return fail_soon(std::move(allowed.error()));
   naming_took_ = std::chrono::duration_cast<std::chrono::milliseconds>(client_.clock.steady_now() - naming_began_);
   state_ = State::queued;
-  arm(request_.deadlines.first_byte, "no connection was free within " + milliseconds_text(request_.deadlines.first_byte));
+  arm(request_.deadlines.first_byte,
+      "no connection was free within " + milliseconds_text(request_.deadlines.first_byte));
   client_.enqueue(*this);
 }
 
@@ -101,13 +106,15 @@ void Transfer::fail(base::Error why) {
 }
 
 void Transfer::arm(std::chrono::milliseconds wait, std::string what) {
-  deadline_ = client_.loop.after(wait, [this, what = std::move(what)] { fail(error(ErrorKind::timeout, is_safe_to_repeat(), what)); });
+  deadline_ = client_.loop.after(
+      wait, [this, what = std::move(what)] { fail(error(ErrorKind::timeout, is_safe_to_repeat(), what)); });
 }
 
 void Transfer::watch_speed() {
   window_bytes_ = 0;
   if (request_.deadlines.low_speed_bytes == 0) return deadline_.cancel();
-  arm(request_.deadlines.low_speed_window, "fewer than " + std::to_string(request_.deadlines.low_speed_bytes) + " bytes of the body within " +
+  arm(request_.deadlines.low_speed_window, "fewer than " + std::to_string(request_.deadlines.low_speed_bytes) +
+                                               " bytes of the body within " +
                                                milliseconds_text(request_.deadlines.low_speed_window));
 }
 
@@ -138,7 +145,8 @@ base::Status Transfer::take_head() {
   if (auto decoder = choose_decoder(); !decoder) return decoder;
   const auto length = guard_.content_length();
   if (guard_.has_body() && length && *length > request_.max_body_bytes) {
-    return tl::unexpected(error(ErrorKind::too_large, false, "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
+    return tl::unexpected(error(ErrorKind::too_large, false,
+                                "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
   state_ = State::answering;
   watch_speed();
@@ -156,7 +164,8 @@ base::Status Transfer::take_head() {
 }
 
 base::Status Transfer::take_interim() {
-  if (!handlers_.on_interim || guard_.interim_status() == 100) return {};  // 100 answers an expectation, and none is sent
+  if (!handlers_.on_interim || guard_.interim_status() == 100)
+    return {};  // 100 answers an expectation, and none is sent
   const CurlClient::Calling calling(client_);
   handlers_.on_interim(guard_.interim_status(), guard_.interim_fields());
   if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
@@ -165,9 +174,11 @@ base::Status Transfer::take_interim() {
 
 base::Result<bool> Transfer::take_redirect() {
   const auto location = guard_.headers().first("Location");
-  if (request_.max_redirects <= 0 || !is_redirect(guard_.status()) || !location || !is_get_or_head(request_.method)) return false;
+  if (request_.max_redirects <= 0 || !is_redirect(guard_.status()) || !location || !is_get_or_head(request_.method))
+    return false;
   if (++redirects_ > request_.max_redirects) {
-    return tl::unexpected(error(ErrorKind::protocol, false, "over " + std::to_string(request_.max_redirects) + " redirects"));
+    return tl::unexpected(
+        error(ErrorKind::protocol, false, "over " + std::to_string(request_.max_redirects) + " redirects"));
   }
   const auto next = destination(&uri_, *location);
   if (next) {
@@ -246,7 +257,8 @@ base::Result<Flow> Transfer::deliver_decoded() {
 
 base::Result<Flow> Transfer::deliver(std::string_view bytes) {
   if (delivered_bytes_ + bytes.size() > request_.max_body_bytes) {
-    return tl::unexpected(error(ErrorKind::too_large, false, "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
+    return tl::unexpected(error(ErrorKind::too_large, false,
+                                "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
   const CurlClient::Calling calling(client_);
   const auto flow = handlers_.on_body ? handlers_.on_body(bytes) : Flow::go_on;
@@ -314,8 +326,10 @@ base::Status Transfer::verdict(CURLcode code) {
   const bool is_head_cut = guard_.has_begun() && !guard_.has_whole_head() && is_end_of_connection(code);
   if (is_head_cut) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the answer's head was cut"));
   if (code != CURLE_OK) return tl::unexpected(error_of(code));
-  if (!guard_.has_whole_head()) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
-  if (has_excess_bytes_ && !request_.drops_surplus) return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
+  if (!guard_.has_whole_head())
+    return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
+  if (has_excess_bytes_ && !request_.drops_surplus)
+    return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
   return {};
 }
 
@@ -334,8 +348,8 @@ bool Transfer::has_unread_bytes() const {
 
 bool Transfer::leaves_connection_with_unread_bytes() {
   if (!has_unread_bytes()) return true;
-  // What came unasked would be read as this request's answer. Once it is dropped and the socket is shut, sending fails, and
-  // libcurl takes a fresh connection.
+  // What came unasked would be read as this request's answer. Once it is dropped and the socket is shut, sending fails,
+  // and libcurl takes a fresh connection.
   constexpr int kMostReads = 64;
   std::array<char, 16 * 1024> dropped;
   ::shutdown(fd_, SHUT_RDWR);
@@ -360,7 +374,8 @@ base::Error Transfer::error_of(CURLcode code) const {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST: return error(ErrorKind::unavailable, true, cause);
     case CURLE_COULDNT_CONNECT:
-      return error(ErrorKind::unavailable, true, os_error != 0 ? "cannot connect: " + std::string(std::strerror(static_cast<int>(os_error))) : cause);
+      return error(ErrorKind::unavailable, true,
+                   os_error != 0 ? "cannot connect: " + std::string(std::strerror(static_cast<int>(os_error))) : cause);
     case CURLE_OPERATION_TIMEDOUT: return error(ErrorKind::timeout, may_retry, cause);
     case CURLE_GOT_NOTHING: return error(ErrorKind::protocol, may_retry, "the connection was closed without an answer");
     case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the answer's body was cut");

@@ -20,9 +20,9 @@
 
 #include "base/memory.h"
 #include "net/client/dns_cache.h"
-#include "net/client/response_framing_validator.h"
 #include "net/client/gunzip.h"
 #include "net/client/http_client.h"
+#include "net/client/response_framing_validator.h"
 
 namespace tribune::net {
 
@@ -124,8 +124,8 @@ class Transfer {
   /// From the request line that libcurl sends: which HTTP version this connection speaks.
   void note_sent(std::string_view bytes);
   base::Status take_interim();
-  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and refused, when
-  /// more comes than can be dropped here.
+  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and
+  /// refused, when more comes than can be dropped here.
   bool leaves_connection_with_unread_bytes();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
@@ -136,12 +136,12 @@ class Transfer {
   FetchHandlers handlers_;
   FetchToken* token_ = nullptr;
   State state_ = State::naming;
-  bool is_dead_ = false;         // cancelled inside libcurl; swept when it has returned
+  bool is_dead_ = false;  // cancelled inside libcurl; swept when it has returned
   bool is_added_ = false;
-  bool takes_a_place_ = false;   // counts against the connection limits
+  bool takes_a_place_ = false;  // counts against the connection limits
 
   http::Uri uri_;
-  std::string origin_;           // under which the client counts it
+  std::string origin_;  // under which the client counts it
   int redirects_ = 0;
   DnsCache::Wait naming_;
   DnsCache::Addresses addresses_;
@@ -151,23 +151,23 @@ class Transfer {
   std::unique_ptr<curl_slist, FreeList> resolve_;
   char error_text_[CURL_ERROR_SIZE] = {};
   ResponseFramingValidator guard_;
-  std::optional<base::Error> refusal_;          // said inside a callback, told at the end
+  std::optional<base::Error> refusal_;  // said inside a callback, told at the end
   std::optional<http::Uri> redirect_to_;
   std::optional<Gunzip> gunzip_;
-  std::string undelivered_;                      // a decoded piece that the handler did not take
+  std::string undelivered_;  // a decoded piece that the handler did not take
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t raw_body_bytes_ = 0;
-  int fd_ = -1;                                  // libcurl owns it
+  int fd_ = -1;  // libcurl owns it
   bool has_excess_bytes_ = false;
-  std::string sent_line_;                        // the request line so far, or its end
-  bool knows_version_ = false;                   // the request line was seen whole
+  std::string sent_line_;       // the request line so far, or its end
+  bool knows_version_ = false;  // the request line was seen whole
   bool is_paused_ = false;
-  std::uint64_t window_bytes_ = 0;               // since the low-speed window began
+  std::uint64_t window_bytes_ = 0;  // since the low-speed window began
 
-  Timer deadline_;   // of the present state
+  Timer deadline_;  // of the present state
   Timer stall_;
   Timer total_;
-  Timer soon_;       // what must not run inside the caller's call
+  Timer soon_;  // what must not run inside the caller's call
   Timer resume_;
   std::chrono::milliseconds naming_took_{0};
   base::SteadyTime naming_began_{};

@@ -16,8 +16,9 @@ int port_of(const sockaddr_storage& address) {
 
 std::string text_of(const sockaddr_storage& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* bytes = address.ss_family == AF_INET6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr)
-                                                    : static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr);
+  const void* bytes = address.ss_family == AF_INET6
+                          ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr)
+                          : static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr);
   return ::inet_ntop(address.ss_family, bytes, text.data(), text.size()) != nullptr ? text.data() : "";
 }
 
@@ -35,7 +36,8 @@ bool OpenSockets::learn(int fd, Ends& ends) {
 
 int OpenSockets::find(std::string_view remote, int remote_port, int local_port) {
   for (auto& [fd, ends] : ends_) {
-    if (learn(fd, ends) && ends.local_port == local_port && ends.remote_port == remote_port && ends.remote == remote) return fd;
+    if (learn(fd, ends) && ends.local_port == local_port && ends.remote_port == remote_port && ends.remote == remote)
+      return fd;
   }
   return -1;
 }

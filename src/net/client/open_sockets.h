@@ -1,6 +1,6 @@
 #pragma once
-// The sockets that libcurl opened, found again by their two ends: libcurl says on which connection a request goes out, but
-// not on which descriptor. Internal to net/.
+// The sockets that libcurl opened, found again by their two ends: libcurl says on which connection a request goes out,
+// but not on which descriptor. Internal to net/.
 
 #include <cstdint>
 #include <string>

@@ -7,7 +7,9 @@
 namespace tribune::net {
 namespace {
 
-auto broken(std::string_view why) { return base::failure(base::ErrorKind::protocol, base::Fault::origin, std::string(why)); }
+auto broken(std::string_view why) {
+  return base::failure(base::ErrorKind::protocol, base::Fault::origin, std::string(why));
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -42,7 +44,8 @@ base::Result<ResponseFramingValidator::Seen> ResponseFramingValidator::line(std:
   if (!raw.ends_with('\n')) return broken("the answer's head was cut");
   raw.remove_suffix(1);
   if (raw.ends_with('\r')) raw.remove_suffix(1);
-  if (std::any_of(raw.begin(), raw.end(), is_forbidden_in_value)) return broken("the answer's head holds a control byte");
+  if (std::any_of(raw.begin(), raw.end(), is_forbidden_in_value))
+    return broken("the answer's head holds a control byte");
 
   if (state_ == State::status) {
     if (auto ok = status_line(raw); !ok) return tl::unexpected(std::move(ok.error()));
@@ -69,7 +72,8 @@ base::Status ResponseFramingValidator::status_line(std::string_view line) {
     return broken("the answer does not begin with a status line of HTTP/1 or HTTP/2");
   }
   const bool has_three_digits = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, is_digit);
-  if (!has_three_digits || (line.size() > 3 && line[3] != ' ')) return broken("the answer's status is no number of three digits");
+  if (!has_three_digits || (line.size() > 3 && line[3] != ' '))
+    return broken("the answer's status is no number of three digits");
   status_ = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
   if (status_ < 100 || status_ > 599) return broken("the answer's status is outside 100 to 599");
   if (status_ == 101) return broken("the answer switches to a protocol that nobody asked for");
@@ -83,7 +87,8 @@ base::Status ResponseFramingValidator::field_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return broken("a field of the answer has no colon");
   const auto name = line.substr(0, colon);
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_byte)) return broken("a field of the answer has no proper name");
+  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_byte))
+    return broken("a field of the answer has no proper name");
   if (state_ == State::complete) return {};
   const auto value = trimmed(line.substr(colon + 1));
   if (auto ok = framing_field(name, value); !ok) return ok;
@@ -98,8 +103,10 @@ base::Status ResponseFramingValidator::framing_field(std::string_view name, std:
     if (!content_length_) return broken("the answer's Content-Length is no length");
   } else if (http::equals_ignoring_case(name, "Transfer-Encoding")) {
     if (is_chunked_) return broken("the answer has more than one Transfer-Encoding");
-    if (!http::equals_ignoring_case(value, "chunked")) return broken("the answer has a transfer coding that nobody asked for");
-    if (version_ != Version::http11) return broken("the answer has a Transfer-Encoding, which its HTTP version does not know");
+    if (!http::equals_ignoring_case(value, "chunked"))
+      return broken("the answer has a transfer coding that nobody asked for");
+    if (version_ != Version::http11)
+      return broken("the answer has a Transfer-Encoding, which its HTTP version does not know");
     is_chunked_ = true;
   }
   if (content_length_ && is_chunked_) return broken("the answer has Content-Length and Transfer-Encoding");
@@ -121,8 +128,12 @@ base::Result<ResponseFramingValidator::Seen> ResponseFramingValidator::end_of_he
   return Seen::interim_head;
 }
 
-bool ResponseFramingValidator::has_body() const { return method_ != http::Method::head && status_ != 204 && status_ != 304; }
+bool ResponseFramingValidator::has_body() const {
+  return method_ != http::Method::head && status_ != 204 && status_ != 304;
+}
 
-bool ResponseFramingValidator::ends_with_connection() const { return has_body() && is_http1() && !is_chunked_ && !content_length_; }
+bool ResponseFramingValidator::ends_with_connection() const {
+  return has_body() && is_http1() && !is_chunked_ && !content_length_;
+}
 
 }  // namespace tribune::net

@@ -29,8 +29,8 @@ class ResponseFramingValidator {
   explicit ResponseFramingValidator(http::Method method) : method_(method) {}
 
   enum class Seen { more, interim_head, whole_head };
-  /// The next line with its line end. `whole_head` for the empty line that ends the final head, `interim_head` for that of a
-  /// 1xx head. Errors: protocol, fault origin; the connection must not be used again.
+  /// The next line with its line end. `whole_head` for the empty line that ends the final head, `interim_head` for that
+  /// of a 1xx head. Errors: protocol, fault origin; the connection must not be used again.
   base::Result<Seen> line(std::string_view raw);
 
   /// Which HTTP version the connection speaks; HTTP/1 until this is said. An answer must not name the other one.

@@ -21,8 +21,8 @@ namespace {
 
 constexpr int kBacklog = 4096;  // the kernel takes the least of this and somaxconn
 
-// WHY: a registry of the process: evconnlistener hands its error callback the argument that evhttp_bind_listener set, which is
-// evhttp's own, and neither has a place for ours. It is asked only when descriptors run out.
+// WHY: a registry of the process: evconnlistener hands its error callback the argument that evhttp_bind_listener set,
+// which is evhttp's own, and neither has a place for ours. It is asked only when descriptors run out.
 class Gates {
  public:
   static Gates& all() {
@@ -67,7 +67,8 @@ base::Result<Address> parse_address(const std::string& text) {
   if (bracketed) host = host.substr(1, host.size() - 2);
   std::uint16_t port = 0;
   const char* end = text.data() + text.size();
-  if (const auto [at, error] = std::from_chars(text.data() + colon + 1, end, port); error != std::errc{} || at != end) return wrong();
+  if (const auto [at, error] = std::from_chars(text.data() + colon + 1, end, port); error != std::errc{} || at != end)
+    return wrong();
   const auto ip = parse_ip(host);
   if (!ip) return wrong();
   Address address;
@@ -92,7 +93,8 @@ base::Result<int> bind_socket(const Address& address, const std::string& text, b
   const auto failed = [&text](const char* what, int fd) {
     const std::string reason = std::strerror(errno);
     if (fd >= 0) ::close(fd);
-    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, std::string(what) + " " + text + ": " + reason);
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune,
+                         std::string(what) + " " + text + ": " + reason);
   };
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed("cannot make a socket for", fd);
@@ -118,7 +120,8 @@ base::Status Acceptor::listen(const std::string& text, bool is_first) {
   const auto failed = [&text](int fd) {
     const std::string reason = std::strerror(errno);
     if (fd >= 0) ::close(fd);
-    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "cannot listen on " + text + ": " + reason);
+    return base::failure(base::ErrorKind::unavailable, base::Fault::tribune,
+                         "cannot listen on " + text + ": " + reason);
   };
   const auto address = parse_address(text);
   if (!address) return tl::unexpected(address.error());

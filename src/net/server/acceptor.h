@@ -1,6 +1,6 @@
 #pragma once
-// The listening sockets of one server: opened with SO_REUSEPORT, so that every worker has its own; closed for a while when
-// descriptors run out. Owned by one worker.
+// The listening sockets of one server: opened with SO_REUSEPORT, so that every worker has its own; closed for a while
+// when descriptors run out. Owned by one worker.
 
 #include <functional>
 #include <string>
@@ -36,7 +36,7 @@ class Acceptor {
 
  private:
   struct Listener {
-    evconnlistener* listener;        // evhttp frees it
+    evconnlistener* listener;  // evhttp frees it
     evhttp_bound_socket* socket;
   };
   static void on_error(evconnlistener*, void*) noexcept;

@@ -18,7 +18,9 @@ void ConnectionLimits::leave(const std::shared_ptr<Shelf>& shelf) {
   std::erase(shelves_, shelf);
 }
 
-ConnectionLimits::Part& ConnectionLimits::part_of(const IpAddress& address) { return parts_[IpAddressHash{}(address) % kParts]; }
+ConnectionLimits::Part& ConnectionLimits::part_of(const IpAddress& address) {
+  return parts_[IpAddressHash{}(address) % kParts];
+}
 
 bool ConnectionLimits::enter(const IpAddress& address, std::int64_t most) {
   const auto counted = address.counted();

@@ -1,6 +1,6 @@
 #pragma once
-// What all workers' servers of one listener know together: how many connections stand, how many each address has, and who
-// has been idle longest. Any thread; locks inside.
+// What all workers' servers of one listener know together: how many connections stand, how many each address has, and
+// who has been idle longest. Any thread; locks inside.
 
 #include <atomic>
 #include <chrono>
@@ -68,8 +68,8 @@ class ConnectionLimits {
   Part parts_[kParts];
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Shelf>> shelves_;    // guarded by mutex_
-  std::unordered_set<std::string> claimed_;        // guarded by mutex_
+  std::vector<std::shared_ptr<Shelf>> shelves_;  // guarded by mutex_
+  std::unordered_set<std::string> claimed_;      // guarded by mutex_
 };
 
 }  // namespace tribune::net

@@ -31,9 +31,9 @@ struct AccessLogNote {
 
 /// What a handler that passes requests on must know of the way they came.
 struct Arrival {
-  std::string peer;              // the address of the last hop: the connection's, or whom its PROXY header names
-  bool is_trusted = false;       // a trusted proxy: what it says of others is believed
-  bool empty_query = false;      // a '?' ends the target
+  std::string peer;          // the address of the last hop: the connection's, or whom its PROXY header names
+  bool is_trusted = false;   // a trusted proxy: what it says of others is believed
+  bool empty_query = false;  // a '?' ends the target
 };
 
 /// Owned by one worker: the one that runs the handler.
@@ -52,8 +52,8 @@ class Exchange {
     static_cast<void>(fields);
   }
 
-  /// Before the answer: the kernel sends it at so many bits a second at most, or at the listener's max_send_rate_bps when that is
-  /// less; never below twice its min_send_rate_bps. 0, and without a call: as the listener says.
+  /// Before the answer: the kernel sends it at so many bits a second at most, or at the listener's max_send_rate_bps
+  /// when that is less; never below twice its min_send_rate_bps. 0, and without a call: as the listener says.
   virtual void pace(std::uint64_t bits_per_second) { static_cast<void>(bits_per_second); }
 
   /// The whole answer. For HEAD the body is measured and not sent. Framing, Date and CORS fields are the server's.
@@ -74,8 +74,9 @@ class Exchange {
   virtual void on_gone(std::function<void()> gone) = 0;
 
   AccessLogNote note;
-  bool keeps_place = false;   // set before the answer: its connection is closed for no newcomer while it is idle afterwards
-  http::Headers also;   // fields that go with whatever the answer will be: set them before it
+  bool keeps_place =
+      false;           // set before the answer: its connection is closed for no newcomer while it is idle afterwards
+  http::Headers also;  // fields that go with whatever the answer will be: set them before it
 };
 
 using Handler = std::function<void(std::unique_ptr<Exchange>)>;

@@ -37,7 +37,9 @@ std::optional<std::string_view> read_plain_head(std::string_view head, http::Req
     const auto colon = line.find(':');
     const auto name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
     if (name.size() == 4 && http::equals_ignoring_case(name, "host")) request.host = value;
-    if (name.size() == 10 && http::equals_ignoring_case(name, "connection") && !http::equals_ignoring_case(value, "keep-alive")) return std::nullopt;
+    if (name.size() == 10 && http::equals_ignoring_case(name, "connection") &&
+        !http::equals_ignoring_case(value, "keep-alive"))
+      return std::nullopt;
     request.headers.add(name, value);
   }
   return target;

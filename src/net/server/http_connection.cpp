@@ -13,15 +13,15 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/listening_sockets.h"
 #include "net/server/http_exchange.h"
 #include "net/server/http_server_core.h"
-#include "net/listening_sockets.h"
 #include "net/server/proxy_protocol.h"
 
 namespace tribune::net {
 namespace {
 
-constexpr std::uint64_t kReadSlack = 16 * 1024;       // what may be read beyond the message that is being judged
+constexpr std::uint64_t kReadSlack = 16 * 1024;        // what may be read beyond the message that is being judged
 constexpr std::uint64_t kMaxLingerBytes = 256 * 1024;  // what a refused client may go on sending
 constexpr std::size_t kMaxSingleWrite = 4 << 20;
 
@@ -83,7 +83,8 @@ std::optional<RejectReason> HttpConnection::count_client(const IpAddress& client
   if (counted_ && *counted_ == client) return std::nullopt;
   if (counted_) server_.book().leave(*counted_);
   counted_.reset();
-  if (!server_.book().enter(client, server_.limits().max_connections_per_address)) return RejectReason::too_many_from_address;
+  if (!server_.book().enter(client, server_.limits().max_connections_per_address))
+    return RejectReason::too_many_from_address;
   counted_ = client;
   return std::nullopt;
 }
@@ -95,7 +96,9 @@ void HttpConnection::set_phase(ConnectionPhase next) {
   server_.moved(*this, before, next);
 }
 
-void HttpConnection::set_read_bound(std::uint64_t bytes) { bufferevent_setwatermark(buffer_, EV_READ, 0, bytes + kReadSlack); }
+void HttpConnection::set_read_bound(std::uint64_t bytes) {
+  bufferevent_setwatermark(buffer_, EV_READ, 0, bytes + kReadSlack);
+}
 
 void HttpConnection::on_input(evbuffer*, const evbuffer_cb_info* info, void* arg) noexcept {
   auto* self = static_cast<HttpConnection*>(arg);
@@ -145,8 +148,8 @@ bool HttpConnection::take_proxy_header() {
     return false;
   }
   wants_proxy_header_ = false;
-  // From here on the connection is the named client's, who may write what it likes into X-Forwarded-For. Where nobody is named, nobody
-  // vouches for the field either.
+  // From here on the connection is the named client's, who may write what it likes into X-Forwarded-For. Where nobody
+  // is named, nobody vouches for the field either.
   if (!is_absent) trusted_ = header.client && server_.trusted().contains(*header.client);
   if (header.client) {
     client_ = *header.client;
@@ -206,7 +209,8 @@ bool HttpConnection::scan_once() {
   return count > 0;
 }
 
-/// evhttp refuses a method that it does not know, without reading its body: it gets one that may have a body in its place.
+/// evhttp refuses a method that it does not know, without reading its body: it gets one that may have a body in its
+/// place.
 void HttpConnection::rename_method(std::string word) {
   if (phase_ == ConnectionPhase::lingering) return;
   constexpr std::string_view kKnown = "POST";

@@ -1,6 +1,6 @@
 #pragma once
-// One client's connection: the guard over its raw bytes, its phase with the deadline that goes with it, and the answer on
-// its way out. Owned by one worker. It lives from evhttp's accept until evhttp's close callback.
+// One client's connection: the guard over its raw bytes, its phase with the deadline that goes with it, and the answer
+// on its way out. Owned by one worker. It lives from evhttp's accept until evhttp's close callback.
 //
 // Lifetime (one line per phase)
 //   fresh       accepted; no byte of a request yet, perhaps part of a PROXY header   (accept)
@@ -25,10 +25,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/message.h"
-#include "net/server/response_head.h"
 #include "net/client_address.h"
 #include "net/server/exchange.h"
 #include "net/server/request_framing_validator.h"
+#include "net/server/response_head.h"
 #include "net/server/send_rate_watch.h"
 
 struct bufferevent;
@@ -71,8 +71,9 @@ class HttpConnection {
   /// evhttp has parsed a request; hands it to the server's handler.
   void dispatch(evhttp_request*);
 
-  /// The seam between libevent and us: what cannot be done for want of memory costs this connection. It is not closed on return, for it
-  /// may be in use up the stack: its socket is reset, and the loop meets its end. `call` may destroy it.
+  /// The seam between libevent and us: what cannot be done for want of memory costs this connection. It is not closed
+  /// on return, for it may be in use up the stack: its socket is reset, and the loop meets its end. `call` may destroy
+  /// it.
   template <class Call>
   void guarded(Call call) noexcept {
     bool gone = false;
@@ -83,8 +84,10 @@ class HttpConnection {
       base::Memory::of_process().gave_up_work();
       if (!gone) reset_socket();
     }
-    if (!gone) destroyed_ = outer;
-    else if (outer != nullptr) *outer = true;
+    if (!gone)
+      destroyed_ = outer;
+    else if (outer != nullptr)
+      *outer = true;
   }
 
   // For the exchange.
@@ -120,14 +123,14 @@ class HttpConnection {
  private:
   struct Answer {  // what is known of the answer under way
     int status = 0;
-    std::uint64_t body_bytes = 0;      // queued so far
-    std::uint64_t left = 0;            // of an announced length
+    std::uint64_t body_bytes = 0;  // queued so far
+    std::uint64_t left = 0;        // of an announced length
     base::SteadyTime began;
     bool has_length = false;
     bool is_chunked = false;
     std::shared_ptr<const base::File> file;  // what was queued last came from it
-    bool is_head = false;              // HEAD, 204, 304: no body goes out
-    std::uint64_t drained_at = 0;      // low water of when_drained
+    bool is_head = false;                    // HEAD, 204, 304: no body goes out
+    std::uint64_t drained_at = 0;            // low water of when_drained
     std::function<void()> on_drained;
     // For the report, when the exchange is destroyed before the kernel took all, or there never was one.
     struct Kept {
@@ -191,44 +194,44 @@ class HttpConnection {
   ServerCore& server_;
   bufferevent* buffer_;
   evhttp_connection* evcon_ = nullptr;
-  evhttp_request* request_ = nullptr;      // while an answer is owed that evhttp knows of
-  HttpExchange* exchange_ = nullptr;       // while it lives
+  evhttp_request* request_ = nullptr;  // while an answer is owed that evhttp knows of
+  HttpExchange* exchange_ = nullptr;   // while it lives
   struct FreeEvent {
     void operator()(event*) const;
   };
   std::unique_ptr<event, FreeEvent> readable_;  // reads the socket while the connection is idle
-  std::string_view express_head_;          // the bytes of the request while is_express()
+  std::string_view express_head_;               // the bytes of the request while is_express()
   evbuffer_cb_entry* input_entry_ = nullptr;
   evbuffer_cb_entry* output_entry_ = nullptr;
-  bool* destroyed_ = nullptr;              // set while code runs that may end in the destructor
+  bool* destroyed_ = nullptr;  // set while code runs that may end in the destructor
   RequestFramingValidator guard_;
   Answer answer_;
   SendRateWatch send_watch_;
-  std::string interim_rest_;               // of an interim head, what the kernel did not take
+  std::string interim_rest_;  // of an interim head, what the kernel did not take
   std::string proxy_bytes_;
-  std::string other_method_;               // of the message at hand, when evhttp does not know it
-  IpAddress peer_;                         // the real one
-  IpAddress client_;                       // whom a trusted PROXY header named, else the peer
-  std::optional<IpAddress> counted_;       // in the book
+  std::string other_method_;          // of the message at hand, when evhttp does not know it
+  IpAddress peer_;                    // the real one
+  IpAddress client_;                  // whom a trusted PROXY header named, else the peer
+  std::optional<IpAddress> counted_;  // in the book
   std::string client_text_;
   base::SteadyTime since_;
-  std::uint64_t taken_ = 0;                // bytes that the kernel took since the beginning
-  std::uint64_t lingered_ = 0;             // bytes thrown away
-  std::uint64_t asked_pace_bps_ = 0;       // of the answer under way; 0: none
-  std::uint64_t pace_bps_ = 0;             // of the socket; 0: none
-  std::uint64_t scanned_ = 0;              // bytes at the front of the input that the guard has seen
+  std::uint64_t taken_ = 0;           // bytes that the kernel took since the beginning
+  std::uint64_t lingered_ = 0;        // bytes thrown away
+  std::uint64_t asked_pace_bps_ = 0;  // of the answer under way; 0: none
+  std::uint64_t pace_bps_ = 0;        // of the socket; 0: none
+  std::uint64_t scanned_ = 0;         // bytes at the front of the input that the guard has seen
   std::int64_t requests_ = 0;
   std::uint16_t client_port_ = 0;
   ConnectionPhase phase_ = ConnectionPhase::fresh;
-  bool own_change_ = false;                // we change the input ourselves
+  bool own_change_ = false;  // we change the input ourselves
   bool wants_proxy_header_ = false;
   bool trusted_ = false;
   bool keep_alive_1_0_ = false;
   bool is_http_1_0_ = false;
-  bool client_closes_ = false;             // evhttp closes after the answer, as the client asked
-  bool closes_ = false;                    // we close after the answer
+  bool client_closes_ = false;  // evhttp closes after the answer, as the client asked
+  bool closes_ = false;         // we close after the answer
   bool watched_ = false;
-  bool keeps_place_ = false;               // as the last answer's exchange says
+  bool keeps_place_ = false;  // as the last answer's exchange says
 };
 
 }  // namespace tribune::net

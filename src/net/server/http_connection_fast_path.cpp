@@ -1,11 +1,13 @@
-// The express lane. While a connection is idle its socket is read here, not by evhttp. A plain GET that comes in one piece goes from the
-// guard to the handler at once, and when the answer is complete inside the handler's call and the kernel takes the whole of it, evhttp never
-// hears of the request. That saves what evhttp does for each one: its own parsing, some forty allocations, and the two system calls of
-// ioctl(FIONREAD) and epoll_ctl; together a fifth of what a playlist from memory costs.
+// The express lane. While a connection is idle its socket is read here, not by evhttp. A plain GET that comes in one
+// piece goes from the guard to the handler at once, and when the answer is complete inside the handler's call and the
+// kernel takes the whole of it, evhttp never hears of the request. That saves what evhttp does for each one: its own
+// parsing, some forty allocations, and the two system calls of ioctl(FIONREAD) and epoll_ctl; together a fifth of what
+// a playlist from memory costs.
 //
-// Everything else is evhttp's: its bytes are put where it reads, and it takes the socket over until the next answer ends inside its call.
-// A request that turns out to need more, because the answer comes later, is streamed, or does not fit into the socket, is given to evhttp
-// in the same way and goes on as if it had been there from the beginning (join_evhttp).
+// Everything else is evhttp's: its bytes are put where it reads, and it takes the socket over until the next answer
+// ends inside its call. A request that turns out to need more, because the answer comes later, is streamed, or does not
+// fit into the socket, is given to evhttp in the same way and goes on as if it had been there from the beginning
+// (join_evhttp).
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -13,17 +15,18 @@
 
 #include <cerrno>
 
+#include "net/server/fast_request_parser.h"
 #include "net/server/http_connection.h"
 #include "net/server/http_exchange.h"
 #include "net/server/http_server_core.h"
-#include "net/server/fast_request_parser.h"
 
 namespace tribune::net {
 
 void HttpConnection::FreeEvent::operator()(event* e) const { event_free(e); }
 
 void HttpConnection::enter_express() {
-  if (!readable_) readable_.reset(event_new(bufferevent_get_base(buffer_), fd(), EV_READ | EV_PERSIST, on_readable, this));
+  if (!readable_)
+    readable_.reset(event_new(bufferevent_get_base(buffer_), fd(), EV_READ | EV_PERSIST, on_readable, this));
   if (!readable_) return;  // evhttp goes on reading
   bufferevent_disable(buffer_, EV_READ);
   event_add(readable_.get(), nullptr);
@@ -64,8 +67,10 @@ void HttpConnection::arrived_while_idle(char* bytes, std::size_t size) {
   request.client_port = client_port_;
   begin_handling();
   hand_over(std::move(request), *target);
-  if (!gone) destroyed_ = outer;
-  else if (outer != nullptr) *outer = true;
+  if (!gone)
+    destroyed_ = outer;
+  else if (outer != nullptr)
+    *outer = true;
 }
 
 /// Puts bytes where evhttp reads, of which the guard has judged `scanned`, and lets it read on.

@@ -21,10 +21,10 @@
 namespace tribune::net {
 namespace {
 
-constexpr std::uint64_t kMaxFilePart = 1ull << 30;     // sendfile and evbuffer count in less than 2 GiB
-constexpr std::uint64_t kWatchedBytes = 64 * 1024;     // a body of this size may sit in the kernel for long
-constexpr std::size_t kCopiedBytes = 4 * 1024;         // below, copying costs less than a reference
-constexpr int kStatusClientLeft = 499;                 // in the access log only; nothing was answered
+constexpr std::uint64_t kMaxFilePart = 1ull << 30;  // sendfile and evbuffer count in less than 2 GiB
+constexpr std::uint64_t kWatchedBytes = 64 * 1024;  // a body of this size may sit in the kernel for long
+constexpr std::size_t kCopiedBytes = 4 * 1024;      // below, copying costs less than a reference
+constexpr int kStatusClientLeft = 499;              // in the access log only; nothing was answered
 
 struct SharedPart {
   base::SharedBytes bytes;
@@ -55,9 +55,12 @@ void queue_shared(evbuffer* out, base::SharedBytes bytes, std::string_view view)
 
 Framing HttpConnection::framing_for(int status, std::optional<std::uint64_t> length) const {
   Framing framing;
-  if (status == 204 || status == 304) framing.kind = Framing::Kind::none;
-  else if (length) framing.length = *length;
-  else framing.kind = is_http_1_0_ ? Framing::Kind::until_close : Framing::Kind::chunked;
+  if (status == 204 || status == 304)
+    framing.kind = Framing::Kind::none;
+  else if (length)
+    framing.length = *length;
+  else
+    framing.kind = is_http_1_0_ ? Framing::Kind::until_close : Framing::Kind::chunked;
   framing.close = client_closes_ || closes_ || framing.kind == Framing::Kind::until_close;
   framing.keep_alive = keep_alive_1_0_;
   return framing;
@@ -65,7 +68,8 @@ Framing HttpConnection::framing_for(int status, std::optional<std::uint64_t> len
 
 void HttpConnection::pace(std::uint64_t bits_per_second) { asked_pace_bps_ = bits_per_second; }
 
-/// WHY by the kernel: what waits stays in the file, or in the buffers that all readers share, whatever way it is written.
+/// WHY by the kernel: what waits stays in the file, or in the buffers that all readers share, whatever way it is
+/// written.
 void HttpConnection::apply_pace() {
   const auto& limits = server_.limits();
   auto pace = static_cast<std::uint64_t>(limits.max_send_rate_bps);
@@ -81,7 +85,9 @@ void HttpConnection::apply_pace() {
 
 /// It goes to the kernel or not at all: nothing waits for it, and evhttp does not know of such heads.
 void HttpConnection::interim(int status, const http::Headers& fields) {
-  if (phase_ != ConnectionPhase::handling || is_express() || is_http_1_0_ || !interim_rest_.empty() || evbuffer_get_length(output()) != 0) return;
+  if (phase_ != ConnectionPhase::handling || is_express() || is_http_1_0_ || !interim_rest_.empty() ||
+      evbuffer_get_length(output()) != 0)
+    return;
   const auto& head = server_.answer_head().write_interim(status, fields);
   if (const auto sent = send_now(head, {}); sent != 0) interim_rest_ = head.substr(sent);
 }
@@ -218,9 +224,12 @@ void HttpConnection::queue_part(http::Body&& part) {
     // More than was announced would be read as the next answer.
     closes_ = true;
     length = answer_.left;
-    if (auto* own = std::get_if<std::string>(&part)) own->resize(length);
-    else if (auto* bytes = std::get_if<base::BytesSlice>(&part)) bytes->length = length;
-    else if (auto* file = std::get_if<base::FileSlice>(&part)) file->length = length;
+    if (auto* own = std::get_if<std::string>(&part))
+      own->resize(length);
+    else if (auto* bytes = std::get_if<base::BytesSlice>(&part))
+      bytes->length = length;
+    else if (auto* file = std::get_if<base::FileSlice>(&part))
+      file->length = length;
     if (length == 0) return;
   }
   if (answer_.has_length) answer_.left -= length;
@@ -239,8 +248,8 @@ void HttpConnection::queue_part(http::Body&& part) {
 /// Writes to the kernel at once what it takes: no wake-up, and no call to change what epoll waits for.
 void HttpConnection::flush() {
   auto* out = output();
-  // WHY: not while the loop waits to write: it may already have been told that the socket has room, and libevent takes the
-  // 0 of a sendfile that finds it full again for an end of file.
+  // WHY: not while the loop waits to write: it may already have been told that the socket has room, and libevent takes
+  // the 0 of a sendfile that finds it full again for an end of file.
   if ((bufferevent_get_enabled(buffer_) & EV_WRITE) == 0) {
     evbuffer_unfreeze(out, 1);
     while (evbuffer_get_length(out) != 0 && evbuffer_write(out, fd()) > 0) {
@@ -317,7 +326,8 @@ void HttpConnection::report(bool completed) {
   const auto* kept = answer_.kept.get();
   if (exchange_ == nullptr && kept == nullptr) return;
   const auto waiting = completed ? 0 : evbuffer_get_length(output());
-  finished({exchange_ != nullptr ? exchange_->request() : kept->request, answer_.status != 0 ? answer_.status : kStatusClientLeft,
+  finished({exchange_ != nullptr ? exchange_->request() : kept->request,
+            answer_.status != 0 ? answer_.status : kStatusClientLeft,
             answer_.body_bytes - std::min<std::uint64_t>(answer_.body_bytes, waiting), server_.now() - answer_.began,
             exchange_ != nullptr ? exchange_->note : kept->note, completed});
 }
@@ -328,8 +338,9 @@ void HttpConnection::abandoned(HttpExchange& exchange) {
   switch (exchange.state()) {
     case HttpExchange::State::received: {
       // While an exception is on its way here, memory has ended: it is the only one.
-      auto response = std::uncaught_exceptions() > 0 ? http::problem(http::problems::overloaded, "There is no memory for the request.")
-                                                     : http::problem(http::problems::internal, "The request was not answered.");
+      auto response = std::uncaught_exceptions() > 0
+                          ? http::problem(http::problems::overloaded, "There is no memory for the request.")
+                          : http::problem(http::problems::internal, "The request was not answered.");
       response.headers.add(kRequestIdField, answer_.kept->request.headers.first(kRequestIdField).value_or(""));
       reply(response, std::move(response.body));
       return;

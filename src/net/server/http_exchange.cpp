@@ -12,11 +12,13 @@ HttpExchange::~HttpExchange() {
 }
 
 Arrival HttpExchange::arrival() const {
-  return {connection_ != nullptr ? connection_->client() : request_.client, connection_ != nullptr && connection_->is_trusted(), empty_query_};
+  return {connection_ != nullptr ? connection_->client() : request_.client,
+          connection_ != nullptr && connection_->is_trusted(), empty_query_};
 }
 
 void HttpExchange::interim(int status, const http::Headers& fields) {
-  if (state_ == State::received && connection_ != nullptr) connection_->guarded([&] { connection_->interim(status, fields); });
+  if (state_ == State::received && connection_ != nullptr)
+    connection_->guarded([&] { connection_->interim(status, fields); });
 }
 
 void HttpExchange::pace(std::uint64_t bits_per_second) {
@@ -44,7 +46,8 @@ void HttpExchange::begin(http::Response head, std::optional<std::uint64_t> lengt
 }
 
 void HttpExchange::write(http::Body part) {
-  if (state_ == State::streaming && connection_ != nullptr) connection_->guarded([&] { connection_->write(std::move(part)); });
+  if (state_ == State::streaming && connection_ != nullptr)
+    connection_->guarded([&] { connection_->write(std::move(part)); });
 }
 
 std::uint64_t HttpExchange::unsent() const { return connection_ != nullptr ? connection_->unsent() : 0; }

@@ -1,5 +1,6 @@
 #pragma once
-// The HTTP/1.1 side of an Exchange: it keeps the order of calls and outlives its connection safely. Owned by one worker.
+// The HTTP/1.1 side of an Exchange: it keeps the order of calls and outlives its connection safely. Owned by one
+// worker.
 
 #include <functional>
 #include <memory>

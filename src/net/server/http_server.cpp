@@ -18,19 +18,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLingerTime = 2s;        // for a refused client to read its answer
-constexpr auto kDrainedSilence = 1s;    // for a connection that was made just before draining to send its request
+constexpr auto kLingerTime = 2s;      // for a refused client to read its answer
+constexpr auto kDrainedSilence = 1s;  // for a connection that was made just before draining to send its request
 constexpr auto kAcceptRetry = 250ms;
 constexpr auto kWatchPeriod = 1s;
-// Newcomers that may come in for idle connections which other workers have yet to close. A burst beyond them waits or is
-// refused, or it would eat the descriptors of the reserve (64 at least) before the first eviction runs.
+// Newcomers that may come in for idle connections which other workers have yet to close. A burst beyond them waits or
+// is refused, or it would eat the descriptors of the reserve (64 at least) before the first eviction runs.
 constexpr std::int64_t kEvictionsUnderWay = 32;
 
 // Enough for what a process with 16 workers holds beside connections: 256 transfers each, and some hundred files.
 constexpr std::int64_t kMostReserved = 4'608;
 
-/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own: a third, up to
-/// what they can use.
+/// Connections that the process may hold so that fills, the store and the admin listener keep descriptors of their own:
+/// a third, up to what they can use.
 std::int64_t descriptor_budget() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT64_MAX;
@@ -71,13 +71,14 @@ base::Status ServerCore::listen(const ServerSettings& settings) {
   auto* base = context_.loop.base();
   http_.reset(evhttp_new(base));
   adopt_event_.reset(event_new(base, -1, 0, on_adopt, this));
-  if (!http_ || !adopt_event_) return base::failure(base::ErrorKind::internal, base::Fault::tribune, "cannot make an HTTP server");
+  if (!http_ || !adopt_event_)
+    return base::failure(base::ErrorKind::internal, base::Fault::tribune, "cannot make an HTTP server");
   // The guard judges heads and bodies; evhttp's own bounds and answers must never be the first to speak.
   evhttp_set_max_headers_size(http_.get(), -1);
   evhttp_set_max_body_size(http_.get(), -1);
   evhttp_set_default_content_type(http_.get(), nullptr);
-  evhttp_set_allowed_methods(http_.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                              EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+  evhttp_set_allowed_methods(http_.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                              EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
   evhttp_set_bevcb(http_.get(), on_new_buffer, this);
   evhttp_set_gencb(http_.get(), on_request, this);
   gate_ = std::make_unique<Acceptor>(base, http_.get(), [this](int error) { pause_accepting("descriptors", error); });
@@ -94,14 +95,17 @@ void ServerCore::reconfigure(const ServerSettings& settings) {
   if (auto trusted = PrefixList::parse(settings.trusted_proxies)) trusted_ = std::move(*trusted);
   limits_ = settings.limits;
   proxy_protocol_ = settings.proxy_protocol;
-  guard_limits_ = {limits_.max_head_bytes, limits_.max_target_bytes, static_cast<std::uint64_t>(limits_.max_header_fields),
-                   limits_.max_body_bytes, context_.any_method};
+  guard_limits_ = {limits_.max_head_bytes, limits_.max_target_bytes,
+                   static_cast<std::uint64_t>(limits_.max_header_fields), limits_.max_body_bytes, context_.any_method};
   descriptor_budget_ = descriptor_budget();
-  const auto shortest = std::min({limits_.head_timeout, limits_.body_timeout, limits_.idle_timeout, limits_.min_send_window});
-  sweep_timer_ = context_.loop.every(std::clamp<std::chrono::milliseconds>(shortest / 8, 10ms, 250ms), [this] { sweep(); });
+  const auto shortest =
+      std::min({limits_.head_timeout, limits_.body_timeout, limits_.idle_timeout, limits_.min_send_window});
+  sweep_timer_ =
+      context_.loop.every(std::clamp<std::chrono::milliseconds>(shortest / 8, 10ms, 250ms), [this] { sweep(); });
 }
 
-// --- accepting ---------------------------------------------------------------------------------------------------------
+// --- accepting
+// ---------------------------------------------------------------------------------------------------------
 
 bufferevent* ServerCore::on_new_buffer(event_base* base, void* arg) noexcept {
   auto* self = static_cast<ServerCore*>(arg);
@@ -117,7 +121,8 @@ bufferevent* ServerCore::on_new_buffer(event_base* base, void* arg) noexcept {
 }
 
 void ServerCore::welcome(bufferevent* buffer) {
-  // evhttp puts socket and address in after this call; the event runs in this turn of the loop, before any byte is read.
+  // evhttp puts socket and address in after this call; the event runs in this turn of the loop, before any byte is
+  // read.
   fresh_.push_back({std::make_unique<HttpConnection>(*this, buffer), false});
   event_active(adopt_event_.get(), EV_TIMEOUT, 0);
   metrics_.accepted.add();
@@ -126,8 +131,10 @@ void ServerCore::welcome(bufferevent* buffer) {
   const auto most = std::min(limits_.max_connections, descriptor_budget_);
   if (total <= most) return;
   if (total <= most + kEvictionsUnderWay && book_->evict_longest_idle(shelf_)) return;
-  if (limits_.max_connections <= descriptor_budget_) fresh_.back().refused = true;
-  else pause_accepting("descriptor_budget", 0);
+  if (limits_.max_connections <= descriptor_budget_)
+    fresh_.back().refused = true;
+  else
+    pause_accepting("descriptor_budget", 0);
 }
 
 void ServerCore::on_adopt(int, short, void* arg) noexcept { static_cast<ServerCore*>(arg)->adopt_fresh(); }
@@ -189,13 +196,14 @@ void ServerCore::resume_accepting() {
     context_.log.info("net", "accept_resumed", {{"listener", context_.listener_name}, {"connections", book_->total()}});
 }
 
-/// Of those that may be closed for a newcomer. One that was accepted in this turn is no candidate yet; those that keep their place are as
-/// many as there are cache nodes, and are idle for a second at a time.
+/// Of those that may be closed for a newcomer. One that was accepted in this turn is no candidate yet; those that keep
+/// their place are as many as there are cache nodes, and are idle for a second at a time.
 HttpConnection* ServerCore::longest_idle() {
   HttpConnection* longest = nullptr;
   for (const auto phase : {ConnectionPhase::idle, ConnectionPhase::fresh}) {
     const auto& candidates = list(phase);
-    const auto first = std::find_if(candidates.begin(), candidates.end(), [](const auto* candidate) { return candidate->may_be_evicted(); });
+    const auto first = std::find_if(candidates.begin(), candidates.end(),
+                                    [](const auto* candidate) { return candidate->may_be_evicted(); });
     if (first != candidates.end() && (longest == nullptr || (*first)->since() < longest->since())) longest = *first;
   }
   return longest;
@@ -212,11 +220,14 @@ void ServerCore::evict_longest_idle() {
 }
 
 void ServerCore::publish_idle() {
-  if (const auto* longest = longest_idle()) shelf_->longest_idle_since(longest->since());
-  else shelf_->none_idle();
+  if (const auto* longest = longest_idle())
+    shelf_->longest_idle_since(longest->since());
+  else
+    shelf_->none_idle();
 }
 
-// --- connections -------------------------------------------------------------------------------------------------------
+// --- connections
+// -------------------------------------------------------------------------------------------------------
 
 void ServerCore::joined(HttpConnection& connection, ConnectionPhase phase) {
   auto& place = list(phase);
@@ -246,7 +257,9 @@ std::unique_ptr<HttpConnection> ServerCore::take_out(HttpConnection& connection)
   return owned;
 }
 
-void ServerCore::watch(HttpConnection& connection) { connection.watch_place = watched_.insert(watched_.end(), &connection); }
+void ServerCore::watch(HttpConnection& connection) {
+  connection.watch_place = watched_.insert(watched_.end(), &connection);
+}
 
 void ServerCore::on_request(evhttp_request* request, void* arg) noexcept {
   auto* self = static_cast<ServerCore*>(arg);
@@ -270,16 +283,19 @@ void ServerCore::rejected(RejectReason refusal, const std::string& client) {
                           {"held_back", *held}});
 }
 
-// --- deadlines ---------------------------------------------------------------------------------------------------------
+// --- deadlines
+// ---------------------------------------------------------------------------------------------------------
 
 void ServerCore::sweep() {
-  const auto silence = draining_ ? std::min<std::chrono::milliseconds>(limits_.head_timeout, kDrainedSilence) : limits_.head_timeout;
+  const auto silence =
+      draining_ ? std::min<std::chrono::milliseconds>(limits_.head_timeout, kDrainedSilence) : limits_.head_timeout;
   expire(ConnectionPhase::fresh, silence, metrics_.silent_timeouts);
   expire(ConnectionPhase::head, limits_.head_timeout, metrics_.head_timeouts);
   expire(ConnectionPhase::body, limits_.body_timeout, metrics_.body_timeouts);
   expire(ConnectionPhase::idle, limits_.idle_timeout, metrics_.idle_timeouts);
   expire(ConnectionPhase::lingering, kLingerTime, std::nullopt);
-  if (now() - watched_at_ >= std::min<std::chrono::milliseconds>(kWatchPeriod, limits_.min_send_window / 8)) cut_slow_readers();
+  if (now() - watched_at_ >= std::min<std::chrono::milliseconds>(kWatchPeriod, limits_.min_send_window / 8))
+    cut_slow_readers();
 }
 
 void ServerCore::expire(ConnectionPhase phase, std::chrono::milliseconds after, std::optional<base::Counter> counter) {
@@ -290,9 +306,12 @@ void ServerCore::expire(ConnectionPhase phase, std::chrono::milliseconds after, 
     auto& connection = *candidates.front();
     if (connection.evcon() == nullptr) return;
     if (counter) counter->add();
-    if (phase == ConnectionPhase::head) connection.refuse(RejectReason::head_timeout);
-    else if (phase == ConnectionPhase::body) connection.refuse(RejectReason::body_timeout);
-    else connection.close();
+    if (phase == ConnectionPhase::head)
+      connection.refuse(RejectReason::head_timeout);
+    else if (phase == ConnectionPhase::body)
+      connection.refuse(RejectReason::body_timeout);
+    else
+      connection.close();
   }
 }
 
@@ -310,13 +329,15 @@ void ServerCore::cut_slow_readers() {
     if (!slow) continue;
     metrics_.slow_readers.add();
     if (const auto held = slow_lines_.allow(watched_at_))
-      context_.log.warning("net", "slow_reader_cut",
-                           {{"listener", context_.listener_name}, {"client", connection.client()}, {"held_back", *held}});
+      context_.log.warning(
+          "net", "slow_reader_cut",
+          {{"listener", context_.listener_name}, {"client", connection.client()}, {"held_back", *held}});
     connection.cut();
   }
 }
 
-// --- the end -----------------------------------------------------------------------------------------------------------
+// --- the end
+// -----------------------------------------------------------------------------------------------------------
 
 void ServerCore::drain() {
   adopt_fresh();
@@ -340,10 +361,12 @@ ServerMetrics::ServerMetrics(base::Metrics& metrics, const std::string& listener
       body_timeouts(timeouts(metrics, listener, "body")),
       idle_timeouts(timeouts(metrics, listener, "idle")),
       silent_timeouts(timeouts(metrics, listener, "silent")),
-      slow_readers(metrics.counter("tribune_http_slow_readers_cut_total", "Connections cut below the minimum send rate.",
-                                   {{"listener", listener}})),
-      evicted(metrics.counter("tribune_http_evicted_total", "Idle connections closed for a newcomer.", {{"listener", listener}})),
-      accept_pauses(metrics.counter("tribune_http_accept_pauses_total", "Times that accepting stopped for want of descriptors.",
+      slow_readers(metrics.counter("tribune_http_slow_readers_cut_total",
+                                   "Connections cut below the minimum send rate.", {{"listener", listener}})),
+      evicted(metrics.counter("tribune_http_evicted_total", "Idle connections closed for a newcomer.",
+                              {{"listener", listener}})),
+      accept_pauses(metrics.counter("tribune_http_accept_pauses_total",
+                                    "Times that accepting stopped for want of descriptors.",
                                     {{"listener", listener}})) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(RejectReason::count_); ++i)
     rejected.push_back(metrics.counter("tribune_http_rejected_total", "Requests refused at the front door, by reason.",

@@ -1,6 +1,6 @@
 #pragma once
-// The front door: HTTP/1.1 on evhttp behind a strict guard (request_framing_validator.h), with every bound a named setting. One server
-// per listener and worker; the workers' sockets share the port (SO_REUSEPORT).
+// The front door: HTTP/1.1 on evhttp behind a strict guard (request_framing_validator.h), with every bound a named
+// setting. One server per listener and worker; the workers' sockets share the port (SO_REUSEPORT).
 
 #include <chrono>
 #include <cstdint>
@@ -29,18 +29,18 @@ struct ServerLimits {
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds body_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::int64_t min_send_rate_bps = 64 * 1024;          // bits a second, measured over min_send_window
+  std::int64_t min_send_rate_bps = 64 * 1024;  // bits a second, measured over min_send_window
   std::chrono::milliseconds min_send_window{10'000};
-  std::int64_t max_send_rate_bps = 0;                  // bits a second of one connection; 0: as fast as it takes them
+  std::int64_t max_send_rate_bps = 0;  // bits a second of one connection; 0: as fast as it takes them
   std::int64_t max_connections = 20'000;
   std::int64_t max_connections_per_address = 1'000;
   std::int64_t max_requests_per_connection = 10'000;
 };
 
 struct ServerSettings {
-  std::vector<std::string> listen;                     // "address:port"; port 0 takes a free one
-  std::vector<std::string> trusted_proxies;            // prefixes whose X-Forwarded-For and PROXY header are believed
-  bool proxy_protocol = false;                         // a PROXY v1/v2 header is required from trusted proxies
+  std::vector<std::string> listen;           // "address:port"; port 0 takes a free one
+  std::vector<std::string> trusted_proxies;  // prefixes whose X-Forwarded-For and PROXY header are believed
+  bool proxy_protocol = false;               // a PROXY v1/v2 header is required from trusted proxies
   ServerLimits limits;
 };
 
@@ -50,10 +50,10 @@ const config::Section<ServerSettings>& server_section();
 struct AccessRecord {
   const http::Request& request;
   int status;
-  std::uint64_t bytes_sent;         // of the body
+  std::uint64_t bytes_sent;  // of the body
   std::chrono::nanoseconds duration;
   const AccessLogNote& note;
-  bool completed;                   // false: cut
+  bool completed;  // false: cut
 };
 
 struct HttpServerContext {
@@ -61,11 +61,11 @@ struct HttpServerContext {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
-  std::string listener_name;        // "front", "admin": a metric label
+  std::string listener_name;  // "front", "admin": a metric label
   Handler handler;
   std::function<void(const AccessRecord&)> on_finished;
-  bool any_method = false;          // methods that are not known here reach the handler too (http::Method::other)
-  bool adds_cors_fields = true;     // false: what the handler says about other sites goes out as it is
+  bool any_method = false;       // methods that are not known here reach the handler too (http::Method::other)
+  bool adds_cors_fields = true;  // false: what the handler says about other sites goes out as it is
 };
 
 /// State that all workers' servers of one listener share: connection counts per address and in total. Any thread.
@@ -76,7 +76,8 @@ std::shared_ptr<ConnectionLimits> make_connection_book();
 class HttpServer {
  public:
   /// Binds and listens on every address. The first worker resolves port 0; bound() names the ports for the others.
-  static base::Result<std::unique_ptr<HttpServer>> open(const ServerSettings&, HttpServerContext, std::shared_ptr<ConnectionLimits>);
+  static base::Result<std::unique_ptr<HttpServer>> open(const ServerSettings&, HttpServerContext,
+                                                        std::shared_ptr<ConnectionLimits>);
   virtual ~HttpServer() = default;
 
   /// "address:port" of each listener, with the real port.

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "net/server/acceptor.h"
-#include "net/server/response_head.h"
 #include "net/server/connection_limits.h"
-#include "net/server/request_framing_validator.h"
 #include "net/server/http_connection.h"
 #include "net/server/http_server.h"
+#include "net/server/request_framing_validator.h"
 #include "net/server/request_id.h"
+#include "net/server/response_head.h"
 
 struct event;
 struct evhttp;

@@ -16,8 +16,8 @@ inline constexpr std::size_t kMaxProxyHeaderBytes = 16 + 2048;
 struct ProxyHeader {
   enum class State { incomplete, invalid, complete };
   State state = State::invalid;
-  std::size_t length = 0;                // of the header in bytes, when complete
-  std::optional<IpAddress> client;       // nothing for LOCAL and UNKNOWN: the peer speaks for itself
+  std::size_t length = 0;           // of the header in bytes, when complete
+  std::optional<IpAddress> client;  // nothing for LOCAL and UNKNOWN: the peer speaks for itself
   std::uint16_t client_port = 0;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Why the front door refuses a request before any handler sees it: one word for the log and the metrics, one status, one
-// problem document. Pure functions.
+// Why the front door refuses a request before any handler sees it: one word for the log and the metrics, one status,
+// one problem document. Pure functions.
 
 #include <cstdint>
 #include <string_view>

@@ -50,7 +50,8 @@ bool is_valid_name(std::string_view name) {
     if (c == '%') {
       if (at + 2 >= name.size() || !is_hex(name[at + 1]) || !is_hex(name[at + 2])) return false;
       at += 2;
-    } else if (!is_digit(c) && !(lower(c) >= 'a' && lower(c) <= 'z') && std::string_view("-._~!$&'()*+,;=").find(c) == std::string_view::npos) {
+    } else if (!is_digit(c) && !(lower(c) >= 'a' && lower(c) <= 'z') &&
+               std::string_view("-._~!$&'()*+,;=").find(c) == std::string_view::npos) {
       return false;
     }
   }
@@ -61,7 +62,8 @@ bool is_valid_name(std::string_view name) {
 std::pair<std::string_view, int> parted(std::string_view authority, int default_port) {
   const auto bracket = authority.rfind(']');
   const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  if (colon == std::string_view::npos || colon + 1 == authority.size()) return {authority.substr(0, colon), default_port};
+  if (colon == std::string_view::npos || colon + 1 == authority.size())
+    return {authority.substr(0, colon), default_port};
   int port = 0;
   for (const char c : authority.substr(colon + 1)) port = port * 10 + (c - '0');
   return {authority.substr(0, colon), port};
@@ -137,7 +139,8 @@ bool RequestFramingValidator::end_target() {
 
 bool RequestFramingValidator::end_version() {
   const std::string_view version = kept_;
-  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' || !is_digit(version[7]))
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
+      !is_digit(version[7]))
     return refuse(RejectReason::version_invalid);
   if (version[5] != '1') return refuse(RejectReason::version_unsupported);
   is_http_1_0_ = version[7] == '0';
@@ -180,7 +183,8 @@ bool RequestFramingValidator::end_length() {
   has_length_ = true;
   // A comma is a list of lengths: the repeated field in one line.
   if (digits.find(',') != std::string_view::npos) return refuse(RejectReason::length_repeated);
-  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return refuse(RejectReason::length_invalid);
+  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit))
+    return refuse(RejectReason::length_invalid);
   const auto significant = digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
   if (digits.size() > 32) return refuse(RejectReason::length_invalid);
   if (significant.size() > 18) return refuse(RejectReason::body_too_large);
@@ -196,7 +200,8 @@ bool RequestFramingValidator::end_coding() {
   if (equals_without_case(value, "chunked")) return true;
   // RFC 9112 section 6.1: 501 for a coding that is not understood, but only where the framing itself is sound.
   const auto comma = value.rfind(',');
-  const bool ends_in_chunked = comma != std::string_view::npos && equals_without_case(trimmed(value.substr(comma + 1)), "chunked");
+  const bool ends_in_chunked =
+      comma != std::string_view::npos && equals_without_case(trimmed(value.substr(comma + 1)), "chunked");
   if (!ends_in_chunked) return refuse(RejectReason::coding_invalid);
   for (std::string_view rest = value.substr(0, comma);;) {
     const auto next = rest.find(',');
@@ -211,7 +216,8 @@ bool RequestFramingValidator::end_coding() {
 bool RequestFramingValidator::end_head() {
   if (refusal_ != RejectReason::none) return refuse(refusal_);
   if (!has_host_ && !is_http_1_0_) return refuse(RejectReason::host_missing);
-  if (!authority_.empty() && has_host_ && !is_same_authority(authority_, host_, is_https_target_ ? 443 : 80)) return refuse(RejectReason::foreign_authority);
+  if (!authority_.empty() && has_host_ && !is_same_authority(authority_, host_, is_https_target_ ? 443 : 80))
+    return refuse(RejectReason::foreign_authority);
   if (!authority_.empty() && !has_host_) return refuse(RejectReason::host_missing);
   if (has_coding_ && has_length_) return refuse(RejectReason::length_with_coding);
   if (has_coding_ && is_http_1_0_) return refuse(RejectReason::coding_in_http_1_0);

@@ -7,7 +7,8 @@
 namespace tribune::net {
 namespace {
 
-constexpr std::uint32_t kMaxExtensionBytes = 4 * 1024;  // of all chunks of a body (RFC 9112 section 7.1.1 asks for a bound)
+constexpr std::uint32_t kMaxExtensionBytes =
+    4 * 1024;  // of all chunks of a body (RFC 9112 section 7.1.1 asks for a bound)
 constexpr std::size_t kMaxMethodBytes = 32;
 
 enum Class : unsigned char { kToken = 1, kTarget = 2, kValue = 4 };
@@ -100,7 +101,8 @@ std::size_t RequestFramingValidator::pass_run(const char* bytes, std::size_t siz
     if (left_ == 0) state_ = state_ == State::body ? State::complete : State::chunk_cr;
     return run;
   }
-  if (state_ == State::name || state_ == State::trailer_name) return pass_name(bytes, std::min<std::uint64_t>(size, limit_left(limits_->max_head_bytes, line_bytes_)));
+  if (state_ == State::name || state_ == State::trailer_name)
+    return pass_name(bytes, std::min<std::uint64_t>(size, limit_left(limits_->max_head_bytes, line_bytes_)));
   const bool is_value = (state_ == State::value && field_ == Field::other) || state_ == State::trailer_value;
   const bool is_target = state_ == State::target && target_bytes_ > 1 &&
                          (target_form_ == TargetForm::origin || target_form_ == TargetForm::absolute_path);
@@ -133,12 +135,14 @@ bool RequestFramingValidator::take(char& c) {
     case State::target: return take_target(c);
     case State::version: return count_line_bytes(1) && take_version(c);
     case State::version_lf:
-    case State::value_lf: return count_line_bytes(1) && expect(c, '\n', State::line, RejectReason::bare_carriage_return);
+    case State::value_lf:
+      return count_line_bytes(1) && expect(c, '\n', State::line, RejectReason::bare_carriage_return);
     case State::line: return count_line_bytes(1) && take_line(c, false);
     case State::name: return count_line_bytes(1) && take_name(c, false);
     case State::before_value: return count_line_bytes(1) && take_before_value(c, false);
     case State::value: return count_line_bytes(1) && take_value(c, false);
-    case State::head_lf: return count_line_bytes(1) && expect(c, '\n', State::line, RejectReason::bare_carriage_return) && end_head();
+    case State::head_lf:
+      return count_line_bytes(1) && expect(c, '\n', State::line, RejectReason::bare_carriage_return) && end_head();
     case State::chunk_size:
     case State::chunk_extension: return take_chunk_size(c);
     case State::chunk_size_lf:
@@ -164,7 +168,8 @@ bool RequestFramingValidator::expect(char c, char wanted, State next, RejectReas
 }
 
 bool RequestFramingValidator::take_first(char c) {
-  if (c == '\r' && !empty_line_seen_) {  // RFC 9112 section 2.2: an empty line before the request is ignored, one of them
+  if (c == '\r' &&
+      !empty_line_seen_) {  // RFC 9112 section 2.2: an empty line before the request is ignored, one of them
     empty_line_seen_ = true;
     return go(State::start_lf);
   }
@@ -175,7 +180,8 @@ bool RequestFramingValidator::take_first(char c) {
 
 bool RequestFramingValidator::take_method(char c) {
   if (c == ' ') return end_method();
-  if (!is(c, kToken) || kept_.size() == kMaxMethodBytes) return refuse(misplaced(c, RejectReason::request_line_invalid));
+  if (!is(c, kToken) || kept_.size() == kMaxMethodBytes)
+    return refuse(misplaced(c, RejectReason::request_line_invalid));
   kept_ += c;
   return true;
 }
@@ -197,8 +203,10 @@ bool RequestFramingValidator::take_target(char c) {
       if (kept_ == "http://" || is_https_target_) target_form_ = TargetForm::authority;
       return kept_.size() < 8 || target_form_ == TargetForm::authority || refuse(RejectReason::target_invalid);
     case TargetForm::authority:
-      if (c == '/' || c == '?') target_form_ = TargetForm::absolute_path;
-      else authority_ += c;
+      if (c == '/' || c == '?')
+        target_form_ = TargetForm::absolute_path;
+      else
+        authority_ += c;
       return authority_.size() <= 255 || refuse(RejectReason::target_invalid);
     case TargetForm::origin:
       // "//a:b" is an authority to evhttp, and no canonical path has an empty segment.
@@ -257,8 +265,9 @@ bool RequestFramingValidator::take_value(char c, bool trailer) {
   if (field_ == Field::other) return true;
   if (kept_.size() == 512) {
     if (field_ == Field::host) return refuse(RejectReason::host_invalid);
-    return refuse(field_ == Field::length ? RejectReason::length_invalid
-                  : field_ == Field::coding ? RejectReason::coding_invalid : RejectReason::expectation_unknown);
+    return refuse(field_ == Field::length   ? RejectReason::length_invalid
+                  : field_ == Field::coding ? RejectReason::coding_invalid
+                                            : RejectReason::expectation_unknown);
   }
   kept_ += c;
   return true;
@@ -283,7 +292,8 @@ bool RequestFramingValidator::is_next_in_extension(char c) {
     case Extension::before_value:
       if (c == '"') return next(Extension::quoted);
       return is_space || (is(c, kToken) && next(Extension::token));
-    case Extension::quoted: return c == '"' ? next(Extension::after_quoted) : c == '\\' ? next(Extension::escaped) : true;
+    case Extension::quoted:
+      return c == '"' ? next(Extension::after_quoted) : c == '\\' ? next(Extension::escaped) : true;
     case Extension::escaped: return next(Extension::quoted);
     case Extension::token:
       if (is(c, kToken)) return true;
@@ -298,7 +308,8 @@ bool RequestFramingValidator::is_next_in_extension(char c) {
 
 bool RequestFramingValidator::take_chunk_extension(char& c) {
   if (c == '\r') {
-    const bool is_whole = extension_ == Extension::name || extension_ == Extension::token || extension_ == Extension::after_quoted;
+    const bool is_whole =
+        extension_ == Extension::name || extension_ == Extension::token || extension_ == Extension::after_quoted;
     return is_whole ? go(State::chunk_size_lf) : refuse(RejectReason::chunk_extension_invalid);
   }
   if (!is(c, kValue)) return refuse(misplaced(c, RejectReason::chunk_extension_invalid));
@@ -330,7 +341,8 @@ bool RequestFramingValidator::end_chunk_size() {
     line_bytes_ = 0;
     return go(State::trailer_line);
   }
-  if (left_ > limits_->max_body_bytes - std::min(body_bytes_, limits_->max_body_bytes)) return refuse(RejectReason::body_too_large);
+  if (left_ > limits_->max_body_bytes - std::min(body_bytes_, limits_->max_body_bytes))
+    return refuse(RejectReason::body_too_large);
   body_bytes_ += left_;
   return true;
 }

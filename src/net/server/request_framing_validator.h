@@ -1,6 +1,7 @@
 #pragma once
-// The strict reader in front of the lenient one: follows HTTP/1 framing (RFC 9112) over the raw bytes of one connection and
-// refuses what evhttp would let through (FAULTS rows 1 to 3). It judges and counts; it keeps no message. Owned by one worker.
+// The strict reader in front of the lenient one: follows HTTP/1 framing (RFC 9112) over the raw bytes of one connection
+// and refuses what evhttp would let through (FAULTS rows 1 to 3). It judges and counts; it keeps no message. Owned by
+// one worker.
 //
 // Lifetime of one message
 //   waiting     nothing of it arrived; one empty line may come first     (next())
@@ -20,19 +21,19 @@
 namespace tribune::net {
 
 struct RequestFramingLimits {
-  std::uint64_t max_head_bytes = 16 * 1024;   // request line and fields; trailers again as much
+  std::uint64_t max_head_bytes = 16 * 1024;  // request line and fields; trailers again as much
   std::uint64_t max_target_bytes = 8 * 1024;
   std::uint64_t max_fields = 100;
   std::uint64_t max_body_bytes = 1024 * 1024;
-  bool any_method = false;                    // methods that are not known here may come, but for CONNECT and TRACE
+  bool any_method = false;  // methods that are not known here may come, but for CONNECT and TRACE
 };
 
 class RequestFramingValidator {
  public:
   enum class Step : std::uint8_t {
-    more,      // all bytes were taken, the message goes on
+    more,        // all bytes were taken, the message goes on
     empty_line,  // an empty line before the request ends here: drop everything up to here
-    complete,  // the message ends here
+    complete,    // the message ends here
     refused,
   };
   struct Progress {
@@ -43,8 +44,8 @@ class RequestFramingValidator {
   /// The limits are looked up as bytes arrive and must outlive the guard.
   explicit RequestFramingValidator(const RequestFramingLimits& limits) : limits_(&limits) {}
 
-  /// Judges the next bytes, in order. It rewrites in place what is legal and evhttp misreads: a tab before a field's value
-  /// and chunk extensions become spaces.
+  /// Judges the next bytes, in order. It rewrites in place what is legal and evhttp misreads: a tab before a field's
+  /// value and chunk extensions become spaces.
   Progress feed(char* bytes, std::size_t size);
 
   /// Makes ready for the next message of the connection; legal once complete.
@@ -54,24 +55,56 @@ class RequestFramingValidator {
   bool begun() const { return state_ != State::start; }
   bool in_body() const { return state_ >= State::body && state_ < State::complete; }
   bool complete() const { return state_ == State::complete; }
-  /// The word of a method that is not known here but may come (RequestFramingLimits::any_method); once, from the end of the word on.
-  /// It stands at the beginning of the message.
+  /// The word of a method that is not known here but may come (RequestFramingLimits::any_method); once, from the end of
+  /// the word on. It stands at the beginning of the message.
   std::string take_other_method() { return std::exchange(other_method_, {}); }
   /// Field lines of the head, trailers not counted. Legal in body and complete.
   std::size_t fields() const { return fields_; }
 
  private:
   enum class State : std::uint8_t {
-    start, start_lf, method, target, version, version_lf,
-    line, name, before_value, value, value_lf, head_lf,
+    start,
+    start_lf,
+    method,
+    target,
+    version,
+    version_lf,
+    line,
+    name,
+    before_value,
+    value,
+    value_lf,
+    head_lf,
     // From here on the body; the order is meant (in_body()).
-    body, chunk_size, chunk_extension, chunk_size_lf, chunk_data, chunk_cr, chunk_lf,
-    trailer_line, trailer_name, trailer_before_value, trailer_value, trailer_value_lf, trailer_end_lf,
-    complete, refused,
+    body,
+    chunk_size,
+    chunk_extension,
+    chunk_size_lf,
+    chunk_data,
+    chunk_cr,
+    chunk_lf,
+    trailer_line,
+    trailer_name,
+    trailer_before_value,
+    trailer_value,
+    trailer_value_lf,
+    trailer_end_lf,
+    complete,
+    refused,
   };
   enum class Field : std::uint8_t { other, host, length, coding, expect };
   /// Where in a chunk extension the next byte stands (RFC 9112 section 7.1.1).
-  enum class Extension : std::uint8_t { before_name, name, after_name, before_value, token, quoted, escaped, after_quoted, after_value };
+  enum class Extension : std::uint8_t {
+    before_name,
+    name,
+    after_name,
+    before_value,
+    token,
+    quoted,
+    escaped,
+    after_quoted,
+    after_value
+  };
   enum class TargetForm : std::uint8_t { origin, asterisk, scheme, authority, absolute_path };
 
   // One byte each; false when it was refused. The state says what comes next.
@@ -110,14 +143,14 @@ class RequestFramingValidator {
   static constexpr std::size_t kNameBytes = 17;  // "transfer-encoding"
 
   const RequestFramingLimits* limits_;
-  std::uint64_t line_bytes_ = 0;    // of the head, or of the trailers
+  std::uint64_t line_bytes_ = 0;  // of the head, or of the trailers
   std::uint64_t target_bytes_ = 0;
-  std::uint64_t left_ = 0;          // of the body or chunk
-  std::uint64_t body_bytes_ = 0;    // announced so far by chunks
-  std::string authority_;           // of an absolute-form target
+  std::uint64_t left_ = 0;        // of the body or chunk
+  std::uint64_t body_bytes_ = 0;  // announced so far by chunks
+  std::string authority_;         // of an absolute-form target
   std::string host_;
   std::string other_method_;
-  std::string kept_;                // the word or the value that is being read and will be looked at
+  std::string kept_;  // the word or the value that is being read and will be looked at
   std::uint32_t fields_ = 0;
   std::uint32_t trailer_fields_ = 0;
   std::uint32_t extension_bytes_ = 0;
@@ -126,8 +159,8 @@ class RequestFramingValidator {
   Field field_ = Field::other;
   TargetForm target_form_ = TargetForm::origin;
   Extension extension_ = Extension::before_name;
-  bool is_https_target_ = false;    // of an absolute-form target
-  std::uint8_t name_length_ = 0;    // saturates above kNameBytes
+  bool is_https_target_ = false;  // of an absolute-form target
+  std::uint8_t name_length_ = 0;  // saturates above kNameBytes
   char name_[kNameBytes] = {};
   bool is_http_1_0_ = false;
   bool is_options_ = false;
@@ -138,8 +171,8 @@ class RequestFramingValidator {
   bool has_coding_ = false;
 };
 
-/// Whether the text is a host with an optional port as Host and absolute targets carry it (RFC 9110 section 7.2): a name, an
-/// IPv4 address or a bracketed IPv6 address; no userinfo.
+/// Whether the text is a host with an optional port as Host and absolute targets carry it (RFC 9110 section 7.2): a
+/// name, an IPv4 address or a bracketed IPv6 address; no userinfo.
 bool is_valid_authority(std::string_view text);
 
 }  // namespace tribune::net

@@ -1,6 +1,6 @@
 #pragma once
-// The id of a request: in the line of the log, in the answer, and in what a plain cache asks its origin. One that a trusted proxy gave
-// is kept, when it is well-formed; otherwise it is made here.
+// The id of a request: in the line of the log, in the answer, and in what a plain cache asks its origin. One that a
+// trusted proxy gave is kept, when it is well-formed; otherwise it is made here.
 
 #include <cstdint>
 #include <string>
@@ -25,7 +25,8 @@ class RequestIds {
   std::uint64_t state_;
 };
 
-/// The request has exactly one X-Request-Id from then on: the one that it brought, if `believed` and well-formed, else a new one.
+/// The request has exactly one X-Request-Id from then on: the one that it brought, if `believed` and well-formed, else
+/// a new one.
 void settle_request_id(http::Request&, bool believed, RequestIds&);
 
 }  // namespace tribune::net

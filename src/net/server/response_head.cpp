@@ -37,7 +37,8 @@ Own ownership(std::string_view name) {
 /// A value with a line end in it would let its author write fields, or a second answer.
 bool is_safe(const http::Header& field) {
   const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
-  return !field.name.empty() && std::none_of(field.name.begin(), field.name.end(), [&](char c) { return breaks(c) || c == ':'; }) &&
+  return !field.name.empty() &&
+         std::none_of(field.name.begin(), field.name.end(), [&](char c) { return breaks(c) || c == ':'; }) &&
          std::none_of(field.value.begin(), field.value.end(), breaks);
 }
 
@@ -57,7 +58,8 @@ const std::string& ResponseHead::write_interim(int status, const http::Headers& 
   append_number(text_, static_cast<std::uint64_t>(std::clamp(status, 102, 199)));
   text_.append(" ").append(http::reason_phrase(status)).append("\r\n");
   for (const auto& field : headers.all())
-    if (ownership(field.name) != Own::framing && is_safe(field)) text_.append(field.name).append(": ").append(field.value).append("\r\n");
+    if (ownership(field.name) != Own::framing && is_safe(field))
+      text_.append(field.name).append(": ").append(field.value).append("\r\n");
   text_ += "\r\n";
   return text_;
 }
@@ -90,8 +92,10 @@ const std::string& ResponseHead::write(int status, const http::Headers& headers,
   } else if (framing.kind == Framing::Kind::chunked) {
     text_ += "Transfer-Encoding: chunked\r\n";
   }
-  if (framing.close) text_ += "Connection: close\r\n";
-  else if (framing.keep_alive) text_ += "Connection: keep-alive\r\n";
+  if (framing.close)
+    text_ += "Connection: close\r\n";
+  else if (framing.keep_alive)
+    text_ += "Connection: keep-alive\r\n";
   text_ += "\r\n";
   return text_;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The text of an HTTP/1.1 answer's head: status line, the handler's fields, and those that are the server's own on every
-// answer (Date, CORS, framing). Owned by one worker.
+// The text of an HTTP/1.1 answer's head: status line, the handler's fields, and those that are the server's own on
+// every answer (Date, CORS, framing). Owned by one worker.
 
 #include <cstdint>
 #include <optional>
@@ -15,7 +15,8 @@ namespace tribune::net {
 /// Fields that let every web player read every answer, errors and 304 included.
 inline constexpr std::string_view kCorsFields =
     "Access-Control-Allow-Origin: *\r\n"
-    "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, CMSD-Dynamic, CMSD-Static, "
+    "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, "
+    "CMSD-Dynamic, CMSD-Static, "
     "ETag, Last-Modified, Location, Retry-After, X-Request-Id\r\n";
 
 inline constexpr std::string_view kServerName = "tribune";
@@ -24,13 +25,14 @@ struct Framing {
   enum class Kind { length, chunked, until_close, none };  // none: 204, 304
   Kind kind = Kind::length;
   std::uint64_t length = 0;
-  bool close = false;         // Connection: close
-  bool keep_alive = false;    // Connection: keep-alive, for HTTP/1.0
+  bool close = false;       // Connection: close
+  bool keep_alive = false;  // Connection: keep-alive, for HTTP/1.0
 };
 
 class ResponseHead {
  public:
-  explicit ResponseHead(const base::Clock& clock, bool adds_cors_fields = true) : clock_(clock), adds_cors_fields_(adds_cors_fields) {}
+  explicit ResponseHead(const base::Clock& clock, bool adds_cors_fields = true)
+      : clock_(clock), adds_cors_fields_(adds_cors_fields) {}
 
   /// The reference is good until the next call. Fields that would break the framing or the head are left out.
   const std::string& write(int status, const http::Headers&, const Framing&);

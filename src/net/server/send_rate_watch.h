@@ -1,6 +1,6 @@
 #pragma once
-// Whether a client takes what it is sent fast enough: bytes that left the kernel's queue in a window of time. Owned by one
-// worker; the caller brings the clock and the figures.
+// Whether a client takes what it is sent fast enough: bytes that left the kernel's queue in a window of time. Owned by
+// one worker; the caller brings the clock and the figures.
 
 #include <chrono>
 #include <cstdint>
@@ -16,9 +16,9 @@ struct SendRate {
 
 class SendRateWatch {
  public:
-  /// `taken`: bytes that the client has acknowledged since the connection began; `waiting`: bytes that it has not. A window
-  /// in which nothing waited at a look begins anew: then it was we who had nothing to send.
-  /// True when a whole window passed below the rate.
+  /// `taken`: bytes that the client has acknowledged since the connection began; `waiting`: bytes that it has not. A
+  /// window in which nothing waited at a look begins anew: then it was we who had nothing to send. True when a whole
+  /// window passed below the rate.
   bool is_too_slow(base::SteadyTime now, std::uint64_t taken, std::uint64_t waiting, const SendRate& rate) {
     if (!running_ || waiting == 0) {
       begin(now, taken);
@@ -26,7 +26,8 @@ class SendRateWatch {
       return false;
     }
     if (now - began_ < rate.window) return false;
-    const auto ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count());
+    const auto ms =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count());
     const bool slow = (taken - taken_at_begin_) * 8 * 1000 < rate.min_bits_per_second * ms;
     begin(now, taken);
     return slow;

@@ -59,8 +59,10 @@ struct Server {
     desk->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
     return outcome;
   }
-  std::shared_ptr<Outcome> ask(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r", const std::vector<contracts::OrderResult>& results = {}) {
-    const auto body = contracts::to_json(contracts::NodePushPoll{node, run, ++sequences[node + run], acknowledged, results});
+  std::shared_ptr<Outcome> ask(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r",
+                               const std::vector<contracts::OrderResult>& results = {}) {
+    const auto body =
+        contracts::to_json(contracts::NodePushPoll{node, run, ++sequences[node + run], acknowledged, results});
     return post(node, body, contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, kNow));
   }
   static contracts::NodePush news(const Outcome& outcome) { return contracts::news_from_json(outcome.body()).value(); }
@@ -78,7 +80,8 @@ TEST_CASE_FIXTURE(Server, "a question is held until there is news, and the next 
   CHECK_FALSE(first->response);
   turn();
   REQUIRE(first->status() == 200);
-  CHECK(contracts::verify_body(one_key(), "200 " + contracts::news_path("stadium"), first->body(), first->header("X-Tribune-Signature"), kNow, 5s));
+  CHECK(contracts::verify_body(one_key(), "200 " + contracts::news_path("stadium"), first->body(),
+                               first->header("X-Tribune-Signature"), kNow, 5s));
   const auto told = news(*first);
   CHECK(told.targets == std::vector<std::string>{"/a", "/b"});
   CHECK(taken == 0);
@@ -151,7 +154,8 @@ TEST_CASE_FIXTURE(Server, "a forged, foreign or replayed question, and one of an
   const auto signature = contracts::sign_body(one_key(), "POST " + path, body, kNow);
   CHECK(post("stadium", body, "")->status() == 403);
   CHECK(post("stadium", body, contracts::sign_body(other_key(), "POST " + path, body, kNow))->status() == 403);
-  CHECK(post("city", body, contracts::sign_body(one_key(), "POST " + contracts::news_path("city"), body, kNow))->status() == 400);
+  CHECK(post("city", body, contracts::sign_body(one_key(), "POST " + contracts::news_path("city"), body, kNow))
+            ->status() == 400);
   CHECK(post("stadium", body, contracts::sign_body(one_key(), "POST " + path, body, kNow - 1h))->status() == 403);
   CHECK(ask("stadium", 0, "other")->status() == 403);
   CHECK_FALSE(post("stadium", body, signature)->response);
@@ -180,18 +184,21 @@ struct Rendition {
     published = std::make_shared<FakeSnapshot>(false, msn, msn + 1);
   }
   /// By a viewer who never moved.
-  std::int64_t seen_at(const std::string& node) { return announcer.gate()->listed(published, node, node.size())->first_msn(); }
+  std::int64_t seen_at(const std::string& node) {
+    return announcer.gate()->listed(published, node, node.size())->first_msn();
+  }
 };
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Server, "a reading is held back from the viewers of a node until it takes what is new, and only that is told") {
+TEST_CASE_FIXTURE(
+    Server, "a reading is held back from the viewers of a node until it takes what is new, and only that is told") {
   Rendition rendition{*this};
   rendition.read(1, {"/1", "/2"});
-  CHECK(rendition.seen_at("stadium") == 1);   // nobody watched
+  CHECK(rendition.seen_at("stadium") == 1);  // nobody watched
   rendition.watched_at("stadium");
   rendition.read(2, {"/1", "/2", "/3"});
-  CHECK(rendition.seen_at("stadium") == 2);   // its node does not listen
+  CHECK(rendition.seen_at("stadium") == 2);  // its node does not listen
   const auto question = ask("stadium");
   rendition.read(3, {"/2", "/3", "/4"});
   CHECK(rendition.seen_at("stadium") == 2);
@@ -199,14 +206,14 @@ TEST_CASE_FIXTURE(Server, "a reading is held back from the viewers of a node unt
   turn();
   CHECK(news(*question).targets == std::vector<std::string>{"/4"});
   ask("stadium", news(*question).number);
-  CHECK(rendition.seen_at("stadium") == 2);   // on its own loop
+  CHECK(rendition.seen_at("stadium") == 2);  // on its own loop
   turn();
   CHECK(rendition.seen_at("stadium") == 3);
   rendition.read(4, {"/2", "/3", "/4"});
-  CHECK(rendition.seen_at("stadium") == 4);   // nothing new
+  CHECK(rendition.seen_at("stadium") == 4);  // nothing new
   clock.advance(6s);
   rendition.read(5, {"/5"});
-  CHECK(rendition.seen_at("stadium") == 5);   // the viewers left
+  CHECK(rendition.seen_at("stadium") == 5);  // the viewers left
 }
 
 TEST_CASE_FIXTURE(Server, "a slow node's viewers wait, those of a quick one do not, reading after reading") {
@@ -243,7 +250,7 @@ TEST_CASE_FIXTURE(Server, "an announcement that nobody takes is over after the d
   loop.run();
   CHECK(rendition.seen_at("stadium") == 2);
   CHECK_FALSE(rendition.announcer.gate()->wait("stadium", 70, [] { FAIL("nothing is held"); }));
-  ask("stadium", news(*question).number);   // too late: nothing more happens
+  ask("stadium", news(*question).number);  // too late: nothing more happens
   turn();
 }
 
@@ -261,9 +268,12 @@ TEST_CASE_FIXTURE(Server, "what is held back is let go of at the end") {
 }
 
 TEST_CASE_FIXTURE(Server, "an order is given until it is received, and its result is told once") {
-  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}});
+  const auto told = std::make_shared<contracts::NodeOrder>(
+      contracts::NodeOrder{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}});
   std::vector<std::string> results;
-  const auto on_result = [&](const std::string& node, const contracts::OrderResult& result) { results.push_back(node + " " + std::to_string(result.purged)); };
+  const auto on_result = [&](const std::string& node, const contracts::OrderResult& result) {
+    results.push_back(node + " " + std::to_string(result.purged));
+  };
   CHECK_FALSE(desk->order("stadium", told, NodePushHandler::Retention::no, on_result));
   const auto held = ask("stadium");
   CHECK(desk->order("stadium", told, NodePushHandler::Retention::yes, on_result));
@@ -280,7 +290,8 @@ TEST_CASE_FIXTURE(Server, "an order is given until it is received, and its resul
 }
 
 TEST_CASE_FIXTURE(Server, "an order that is kept waits for a node that is away, and is given anew to its next run") {
-  const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::WarmOrder{"job", {"demo/e/1.ts"}}});
+  const auto told =
+      std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::WarmOrder{"job", {"demo/e/1.ts"}}});
   CHECK_FALSE(desk->order("stadium", told, NodePushHandler::Retention::yes, [](const auto&, const auto&) {}));
   const auto first = ask("stadium");
   REQUIRE(news(*first).orders.size() == 1);
@@ -295,11 +306,14 @@ TEST_CASE_FIXTURE(Server, "an order that is kept waits for a node that is away, 
   CHECK(news(*ask("stadium", 0, "r2")).orders.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Server, "a node that listens follows every purge, however many come at once, and no more are given than it can hold") {
+TEST_CASE_FIXTURE(
+    Server,
+    "a node that listens follows every purge, however many come at once, and no more are given than it can hold") {
   const auto purge = [&](std::size_t i) {
     const auto id = "o" + std::to_string(i);
     const contracts::PurgeOrder order{contracts::PurgeOrder::By::url, "demo/e/" + std::to_string(i), false};
-    return desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, order}), NodePushHandler::Retention::yes, {});
+    return desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, order}),
+                       NodePushHandler::Retention::yes, {});
   };
   const auto held = ask("stadium");
   for (std::size_t i = 0; i < NodePushHandler::kMostGiven; ++i) {
@@ -328,7 +342,9 @@ TEST_CASE_FIXTURE(Server, "a node that listens follows every purge, however many
 
 TEST_CASE_FIXTURE(Server, "an answer never acknowledges what it had no room for") {
   const auto order = [&](const std::string& id) {
-    desk->order("stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}), NodePushHandler::Retention::yes, [](const auto&, const auto&) {});
+    desk->order("stadium",
+                std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}),
+                NodePushHandler::Retention::yes, [](const auto&, const auto&) {});
   };
   ask("stadium")->gone();
   for (const char* id : {"o1", "o2", "o3"}) order(id);

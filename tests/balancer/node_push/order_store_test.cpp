@@ -58,17 +58,21 @@ struct Desk {
   }
   std::string give(const std::string& node, By by, const std::string& value, bool soft = false) {
     const auto id = desk->new_order_id();
-    desk->order(node, std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::PurgeOrder{by, value, soft}}), NodePushHandler::Retention::yes, {});
+    desk->order(
+        node, std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::PurgeOrder{by, value, soft}}),
+        NodePushHandler::Retention::yes, {});
     return id;
   }
   /// What the node's next question brings.
-  contracts::NodePush ask(const std::string& node, std::int64_t acknowledged = 0, const std::vector<contracts::OrderResult>& results = {}) {
+  contracts::NodePush ask(const std::string& node, std::int64_t acknowledged = 0,
+                          const std::vector<contracts::OrderResult>& results = {}) {
     const auto body = contracts::to_json(contracts::NodePushPoll{node, "r", ++sequence, acknowledged, results});
     http::Request request;
     request.method = http::Method::post;
     request.path = contracts::news_path(node);
     request.body = body;
-    request.headers.add(contracts::kSignatureHeader, contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, clock.wall_now()));
+    request.headers.add(contracts::kSignatureHeader,
+                        contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, clock.wall_now()));
     const auto outcome = std::make_shared<Outcome>();
     desk->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
     if (!outcome->response) return {};
@@ -77,13 +81,17 @@ struct Desk {
   std::size_t on_disk() {
     REQUIRE(store->flush().has_value());
     std::size_t count = 0;
-    REQUIRE(store->scan(kOrdersTable, [&](std::string_view key, std::string_view) { return count += key.starts_with("node/"), true; }).has_value());
+    REQUIRE(store
+                ->scan(kOrdersTable,
+                       [&](std::string_view key, std::string_view) { return count += key.starts_with("node/"), true; })
+                .has_value());
     return count;
   }
 };
 
 struct Fixture {
-  std::filesystem::path folder = std::filesystem::temp_directory_path() / ("tribune-orders-" + std::to_string(::getpid()));
+  std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("tribune-orders-" + std::to_string(::getpid()));
   const std::vector<NodeSettings> stadium{{"stadium", "http://s"}};
   Fixture() { std::filesystem::remove_all(folder); }
   ~Fixture() { std::filesystem::remove_all(folder); }
@@ -106,7 +114,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge for a node that is away outlives the balance
     const auto news = desk.ask("stadium");
     REQUIRE(news.orders.size() == 1);
     CHECK(news.orders[0] == contracts::NodeOrder{id, contracts::PurgeOrder{By::url, "demo/e/a?x=1", false}});
-    CHECK(desk.on_disk() == 1);   // it may be killed before it follows
+    CHECK(desk.on_disk() == 1);  // it may be killed before it follows
     desk.ask("stadium", news.number, {{id, "", 1, {}}});
     CHECK_FALSE(desk.desk->is_behind("stadium"));
     CHECK(desk.on_disk() == 0);
@@ -139,7 +147,7 @@ TEST_CASE_FIXTURE(Fixture, "a newer purge takes the place of older ones that it 
   desk.give("stadium", By::tag, "match");
   CHECK(desk.on_disk() == 101);
   desk.give("stadium", By::channel, "demo", true);
-  CHECK(desk.on_disk() == 102);   // a soft one is less than a hard one
+  CHECK(desk.on_disk() == 102);  // a soft one is less than a hard one
   desk.give("stadium", By::channel, "demo");
   CHECK(desk.on_disk() == 2);
 }
@@ -147,7 +155,8 @@ TEST_CASE_FIXTURE(Fixture, "a newer purge takes the place of older ones that it 
 TEST_CASE_FIXTURE(Fixture, "a node that missed too many purges is told to drop all that it holds") {
   {
     Desk desk(folder);
-    for (std::size_t i = 0; i <= NodePushHandler::kMostPurges; ++i) desk.give("stadium", By::url, "demo/e/" + std::to_string(i));
+    for (std::size_t i = 0; i <= NodePushHandler::kMostPurges; ++i)
+      desk.give("stadium", By::url, "demo/e/" + std::to_string(i));
     CHECK(desk.on_disk() == 1);
     desk.give("stadium", By::url, "demo/e/after");
   }
@@ -163,8 +172,10 @@ TEST_CASE_FIXTURE(Fixture, "a purge for a thousand nodes is read back for each")
   const std::string value = "demo/e/" + std::string(2'000, 'x') + "?token=1";
   {
     Desk desk(folder);
-    const auto told = std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{desk.desk->new_order_id(), contracts::PurgeOrder{By::url, value, false}});
-    for (int i = 0; i < 1'000; ++i) desk.desk->order("node-" + std::to_string(i), told, NodePushHandler::Retention::yes, {});
+    const auto told = std::make_shared<contracts::NodeOrder>(
+        contracts::NodeOrder{desk.desk->new_order_id(), contracts::PurgeOrder{By::url, value, false}});
+    for (int i = 0; i < 1'000; ++i)
+      desk.desk->order("node-" + std::to_string(i), told, NodePushHandler::Retention::yes, {});
     CHECK(desk.on_disk() == 1'000);
   }
   Desk desk(folder);

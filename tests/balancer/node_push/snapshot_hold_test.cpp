@@ -50,7 +50,7 @@ TEST_CASE("Readings that are held back one after the other open in their order")
   const auto one = reading(1), two = reading(2), three = reading(3), four = reading(4);
   gate.hold(1, one, {"a"});
   gate.hold(2, two, {"a"});
-  CHECK(gate.listed(four, "a", 1) == one);   // the fourth said nothing new
+  CHECK(gate.listed(four, "a", 1) == one);  // the fourth said nothing new
   gate.open(1, "a");
   CHECK(gate.listed(four, "a", 1) == two);
   gate.open(2, "a");

@@ -72,7 +72,7 @@ TEST_CASE("A node whose viewers get errors takes no viewers, says so, and is tri
   CHECK(c.state("b").condition == NodeCondition::unhealthy);
   CHECK(c.told("b").find("40 % of its last 100 requests failed") == 0);
   CHECK(c.told("a").empty());
-  c.says["b"].experience = met(0, 0);   // nobody asks it any more
+  c.says["b"].experience = met(0, 0);  // nobody asks it any more
   c.pass(8s);
   CHECK_FALSE(c.is_up("b"));
   c.pass(3s);
@@ -137,10 +137,16 @@ TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
   CHECK(c.state("a").spared.find("the origin fails") != std::string::npos);
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 1") != std::string::npos);
-  c.says["b"].memory = "scarce";   // its own fault all the same
+  c.says["b"].memory = "scarce";  // its own fault all the same
   c.pass(3s);
   CHECK_FALSE(c.is_up("b"));
-  for (auto& [id, h] : c.says) h = [&] { auto next = h; next.experience = met(50, 0); next.memory = "plenty"; return next; }();
+  for (auto& [id, h] : c.says)
+    h = [&] {
+      auto next = h;
+      next.experience = met(50, 0);
+      next.memory = "plenty";
+      return next;
+    }();
   c.pass(12s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
   CHECK(c.state("a").spared.empty());
@@ -149,11 +155,11 @@ TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
 
 TEST_CASE("Nodes that fail one after the other because the origin fails all of them get their viewers back") {
   Cluster c({"a", "b", "c"});
-  c.says["a"].experience = met(50, 50, 50);   // only it has viewers
+  c.says["a"].experience = met(50, 50, 50);  // only it has viewers
   c.pass(2s);
   CHECK_FALSE(c.is_up("a"));
   c.says["a"].experience = met(0, 0);
-  c.says["b"].experience = met(50, 50, 50);   // they came here
+  c.says["b"].experience = met(50, 50, 50);  // they came here
   c.pass(2s);
   CHECK(c.is_up("a"));
   CHECK(c.is_up("b"));

@@ -47,8 +47,9 @@ struct Server {
     http::Request request;
     request.method = http::Method::post;
     request.body = contracts::to_json(h);
-    request.headers.add(contracts::kSignatureHeader,
-                        contracts::sign_body(keys, "POST " + contracts::heartbeat_path(path_node), request.body, clock.wall_now()));
+    request.headers.add(
+        contracts::kSignatureHeader,
+        contracts::sign_body(keys, "POST " + contracts::heartbeat_path(path_node), request.body, clock.wall_now()));
     return request;
   }
   bool says(const std::string& line) { return metrics.scrape().find(line) != std::string::npos; }

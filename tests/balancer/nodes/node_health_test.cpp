@@ -59,7 +59,8 @@ struct Server {
   NodeState state() { return *registry.table()->find("stadium"); }
   std::string chosen() {
     const auto nodes = registry.table();
-    const auto made = choose_node(*nodes, {}, RoutingQuestion{.channel = "demo", .named = "stadium", .now = clock.steady_now()});
+    const auto made =
+        choose_node(*nodes, {}, RoutingQuestion{.channel = "demo", .named = "stadium", .now = clock.steady_now()});
     return made.node ? made.node->address->id : "";
   }
 };

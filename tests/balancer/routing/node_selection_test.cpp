@@ -46,13 +46,17 @@ std::string choice(const NodeTable& nodes, RoutingQuestion question, const Routi
   return (made.node ? made.node->address->id : "-") + " " + std::string(to_string(made.reason));
 }
 
-std::string choice(const NodeTable& nodes, std::string_view named = "") { return choice(nodes, RoutingQuestion{.channel = "demo", .named = named}); }
+std::string choice(const NodeTable& nodes, std::string_view named = "") {
+  return choice(nodes, RoutingQuestion{.channel = "demo", .named = named});
+}
 
 constexpr const char* kZones = R"({"zones": [
   {"name": "west", "group": "stadium", "prefixes": ["10.1.0.0/16", "2001:db8:1::/48"], "fallback": ["near", "far"], "deep": true},
   {"name": "town", "group": "city", "prefixes": ["10.0.0.0/8", "10.1.2.0/24"], "fallback": ["far"]}]})";
 
-NodeTable server() { return table({in_group("s1", "stadium"), in_group("c1", "city"), in_group("n1", "near"), in_group("f1", "far")}); }
+NodeTable server() {
+  return table({in_group("s1", "stadium"), in_group("c1", "city"), in_group("n1", "near"), in_group("f1", "far")});
+}
 
 void look(NodeTable& nodes, const std::string& id, NodeCondition condition) {
   for (auto& state : nodes.nodes)
@@ -178,7 +182,8 @@ TEST_CASE("A drained node takes nobody new and loses its viewers one by one with
   CHECK(left > 400);
   CHECK(left < 600);
   drained.draining_since = kNow - 30s;
-  CHECK(choice(table({drained, in_group("b", "g")}), RoutingQuestion{.channel = "demo", .current = "a", .session = 7}).substr(0, 1) == "b");
+  CHECK(choice(table({drained, in_group("b", "g")}), RoutingQuestion{.channel = "demo", .current = "a", .session = 7})
+            .substr(0, 1) == "b");
 }
 
 TEST_CASE("A channel stays on its node until that has its share, then spreads: nobody has more than 1.25 of the mean") {
@@ -196,7 +201,8 @@ TEST_CASE("A channel stays on its node until that has its share, then spreads: n
   for (const auto& [id, count] : taken) CHECK(count <= 1'251);
 }
 
-TEST_CASE("In a large group nobody has more than 1.25 of the mean either, and a decision is the same when it is explained") {
+TEST_CASE(
+    "In a large group nobody has more than 1.25 of the mean either, and a decision is the same when it is explained") {
   std::vector<NodeState> states;
   for (int i = 0; i < 100; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
   states[3].condition = NodeCondition::down;
@@ -213,7 +219,7 @@ TEST_CASE("In a large group nobody has more than 1.25 of the mean either, and a 
     SelectionTrace seen;
     auto question = from("192.0.2.1");
     question.channel = channel;
-    question.now = kNow + 1h;   // sums of this moment
+    question.now = kNow + 1h;  // sums of this moment
     CHECK(choose_node(nodes, {}, question).node == choose_node(nodes, {}, question, &seen).node);
   }
 }
@@ -226,7 +232,7 @@ TEST_CASE("Who came since the last heartbeat counts as load before the next one 
   busy.viewers->count = 190;
   CHECK(busy.utilisation() == doctest::Approx(0.95));
   CHECK(choice(table({busy, in_group("b", "h")})) == "b default_group");
-  busy.viewers->count = 50;   // who left is still being sent to
+  busy.viewers->count = 50;  // who left is still being sent to
   CHECK(busy.utilisation() == doctest::Approx(0.5));
 }
 
@@ -258,12 +264,14 @@ TEST_CASE("A returning node begins with a small share") {
   CHECK(ramp_factor(nodes.nodes[0], {}, kNow) == doctest::Approx(0.1));
   CHECK(ramp_factor(nodes.nodes[0], {}, kNow + 15s) == doctest::Approx(0.55));
   CHECK(ramp_factor(nodes.nodes[0], {}, kNow + 1h) == doctest::Approx(1));
-  for (int viewer = 0; viewer < 1'000; ++viewer) choose_node(nodes, {}, from("192.0.2.1")).node->viewers->count.fetch_add(1);
+  for (int viewer = 0; viewer < 1'000; ++viewer)
+    choose_node(nodes, {}, from("192.0.2.1")).node->viewers->count.fetch_add(1);
   CHECK(nodes.nodes[0].viewers->count < 150);
 }
 
 TEST_CASE("A node that the client finds gone is left at once") {
-  CHECK(choice(table({node("a"), node("b")}), RoutingQuestion{.channel = "demo", .current = "a", .gone = "a"}) == "b default_group");
+  CHECK(choice(table({node("a"), node("b")}), RoutingQuestion{.channel = "demo", .current = "a", .gone = "a"}) ==
+        "b default_group");
 }
 
 TEST_CASE("The nearest group serves by distance") {
@@ -279,7 +287,8 @@ TEST_CASE("A decision says what every rank thought, and those without a candidat
   const auto nodes = server();
   choose_node(nodes, view, question, &seen);
   std::vector<std::string> said;
-  for (const auto& entry : seen) said.push_back(std::string(to_string(entry.rank)) + " " + entry.node + ": " + entry.verdict);
+  for (const auto& entry : seen)
+    said.push_back(std::string(to_string(entry.rank)) + " " + entry.node + ": " + entry.verdict);
   REQUIRE(said.size() >= 4);
   CHECK(said[0] == "receipt : the client shows no receipt that holds");
   CHECK(said[1] == "client_cache nobody: no such node");
@@ -301,7 +310,7 @@ TEST_CASE("A full node is passed over for the next rank, and only when all are f
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
   question.now = kNow;
   CHECK(choose_node(nodes, view, question).is_full);
-  question.current = "c1";                     // who watches stays where he is
+  question.current = "c1";  // who watches stays where he is
   CHECK(choose_node(nodes, view, question).node->address->id == "c1");
   question.may_use_origin = true;
   question.current = "";
@@ -319,8 +328,10 @@ TEST_CASE("The places where a viewer may watch are told in the order of the rank
   question.now = kNow;
   question.limits = &limits;
   const auto found = alternatives(nodes, view, question);
-  CHECK(found.places == std::vector<access::AccountPlace>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
-  CHECK(found.ranks == std::vector<RoutingReason>{RoutingReason::deep_zone, RoutingReason::zone, RoutingReason::fallback_group, RoutingReason::fallback_group});
+  CHECK(found.places ==
+        std::vector<access::AccountPlace>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
+  CHECK(found.ranks == std::vector<RoutingReason>{RoutingReason::deep_zone, RoutingReason::zone,
+                                                  RoutingReason::fallback_group, RoutingReason::fallback_group});
   limits.limited_groups = {};
   CHECK(alternatives(nodes, view, question).places.size() == 2);
 }
@@ -359,11 +370,13 @@ TEST_CASE("The origin's pathway leads there only if the channel allows it") {
 }
 
 TEST_CASE("Groups stand in the order of the ranks, with who is open and who is strained") {
-  auto nodes = table({in_group("s1", "stadium"), in_group("s2", "stadium"), in_group("c1", "city"), in_group("n1", "near"), in_group("f1", "far")});
+  auto nodes = table({in_group("s1", "stadium"), in_group("s2", "stadium"), in_group("c1", "city"),
+                      in_group("n1", "near"), in_group("f1", "far")});
   const auto view = view_with(kZones);
   const auto told = [&](const RoutingQuestion& question, std::size_t most = 8) {
     std::string text;
-    for (const auto& s : rank_groups(nodes, view, question, most)) text += std::string(s.group) + (s.is_open ? "" : " closed") + (s.is_strained ? " strained" : "") + ", ";
+    for (const auto& s : rank_groups(nodes, view, question, most))
+      text += std::string(s.group) + (s.is_open ? "" : " closed") + (s.is_strained ? " strained" : "") + ", ";
     return text;
   };
   CHECK(told(from("10.1.2.3")) == "stadium, city, near, far, ");

@@ -22,7 +22,8 @@ ReachabilityClaims said(const std::string& query) { return read_claims({}, query
 }  // namespace
 
 TEST_CASE("Several receipts are ranked by their round trips") {
-  const auto claims = said("receipt=" + receipt("far", "10.1.2.0/24") + ":80," + receipt("quiet", "10.1.2.0/24") + "," + receipt("near", "10.1.2.0/24") + ":3.5");
+  const auto claims = said("receipt=" + receipt("far", "10.1.2.0/24") + ":80," + receipt("quiet", "10.1.2.0/24") + "," +
+                           receipt("near", "10.1.2.0/24") + ":3.5");
   CHECK(believed(claims.proofs, "10.1.2.0/24", test::kNow) == std::vector<std::string_view>{"near", "far", "quiet"});
 }
 

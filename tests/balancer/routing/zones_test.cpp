@@ -14,7 +14,8 @@ std::string trouble(std::string_view text) {
 }  // namespace
 
 TEST_CASE("The longest prefix of a depth names the zone") {
-  const auto zones = Zones::parse(R"({"zones": [{"group": "wide", "prefixes": ["10.0.0.0/8", "::/0"]}, {"group": "narrow", "prefixes": ["10.1.0.0/16"]},
+  const auto zones = Zones::parse(
+      R"({"zones": [{"group": "wide", "prefixes": ["10.0.0.0/8", "::/0"]}, {"group": "narrow", "prefixes": ["10.1.0.0/16"]},
     {"group": "deep", "prefixes": ["10.0.0.0/7"], "deep": true}]})");
   REQUIRE(zones);
   const auto match = zones->find(*parse_address("10.1.2.3"));
@@ -31,7 +32,8 @@ TEST_CASE("A broken zone file is refused with the place and the reason") {
   CHECK(trouble("{") != "");
   CHECK(trouble("{}").find("\"zones\"") != std::string::npos);
   CHECK(trouble("{\"zones\": [\n {\"group\": \"a\", \"prefixes\": [\"10.0.0.1/8\"]}]}").starts_with("2:"));
-  CHECK(trouble(R"({"zones": [{"group": "a", "prefixes": ["10.0.0.0/8", "10.0.0.0/8"]}]})").find("twice") != std::string::npos);
+  CHECK(trouble(R"({"zones": [{"group": "a", "prefixes": ["10.0.0.0/8", "10.0.0.0/8"]}]})").find("twice") !=
+        std::string::npos);
   CHECK(trouble(R"({"zones": [{"prefixes": []}]})").find("group") != std::string::npos);
   CHECK(trouble(R"({"zones": [{"group": "a", "prefixes": [], "deeep": true}]})").find("deeep") != std::string::npos);
 }

@@ -21,7 +21,8 @@ constexpr access::SessionId kViewer = 0xfedcba9876543210ull;
 
 /// A board over a store that outlives it, as a restart has it.
 struct Disk {
-  std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("pin_records_test_{}", ::getpid());
+  std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / fmt::format("pin_records_test_{}", ::getpid());
   base::Log log{test::silent()};
   base::ManualClock clock;
   base::Metrics metrics;
@@ -37,7 +38,7 @@ struct Disk {
   }
   void restart() {
     board.reset();
-    store.reset();   // commits what is queued
+    store.reset();  // commits what is queued
     auto opened = store::Store::open({folder.string(), {std::string(kPinsTable)}, 1 << 24, 1ms, "test 1"}, log);
     REQUIRE(opened);
     store = std::move(*opened);
@@ -47,7 +48,8 @@ struct Disk {
   void sweep() {
     for (int i = 0; i < 8; ++i) board->sweep();
   }
-  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held = 1min) {
+  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next,
+                  std::chrono::milliseconds held = 1min) {
     std::string out;
     for (const auto& pin : board->pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
       out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
@@ -66,13 +68,15 @@ struct Disk {
 TEST_CASE("Pins are read as they were written, and nothing else is") {
   const PinRecord record{"city", {{100, node("a").address}, {106, node("b").address}, {110, nullptr}}, 90s};
   CHECK(to_text(record) == "2 90 c:city 100 a http://a 106 b http://b 110 - -");
-  for (const auto& text : {to_text(record), std::string("2 1 c:"), std::string("2 1 c:city"), std::string("2 1 c: 0 a http://a")}) {
+  for (const auto& text :
+       {to_text(record), std::string("2 1 c:"), std::string("2 1 c:city"), std::string("2 1 c: 0 a http://a")}) {
     const auto read = pins_from_text(text);
     REQUIRE(read);
     CHECK(to_text(*read) == text);
   }
-  CHECK(to_text(*pins_from_text("1 c:city 5 a http://a")) == "2 600 c:city 5 a http://a");   // of a former version
-  for (const auto* bad : {"", "2 c:", "2 x c:", "3 1 c:", "2 1", "1 c:city 1", "1 c:city 1 a", "1 c: x a http://a", "1 c: 5 a http://a 5 b http://b", "1 c: -1 a http://a"})
+  CHECK(to_text(*pins_from_text("1 c:city 5 a http://a")) == "2 600 c:city 5 a http://a");  // of a former version
+  for (const auto* bad : {"", "2 c:", "2 x c:", "3 1 c:", "2 1", "1 c:city 1", "1 c:city 1 a", "1 c: x a http://a",
+                          "1 c: 5 a http://a 5 b http://b", "1 c: -1 a http://a"})
     CHECK_FALSE(pins_from_text(bad));
 }
 
@@ -120,7 +124,7 @@ TEST_CASE("After a restart the pins of a long window are held as long as without
   disk.clock.advance(4h - 1s);
   disk.sweep();
   CHECK(disk.see("b", 101, 107, 4h) == "0=a 106=b");
-  disk.see("b", 102, 108, 5h + 1min);            // written again, for the window has grown
+  disk.see("b", 102, 108, 5h + 1min);  // written again, for the window has grown
   disk.restart();
   disk.clock.advance(5h);
   disk.sweep();

@@ -6,10 +6,14 @@ using namespace tribune;
 using namespace tribune::balancer;
 using contracts::LinksMode;
 
-TEST_CASE("The mode auto is direct for players that try a listed segment again at its new URI, redirect for all others") {
+TEST_CASE(
+    "The mode auto is direct for players that try a listed segment again at its new URI, redirect for all others") {
   const auto players = default_direct_players();
-  for (const std::string agent : {"videojs-vhs", "VideoJS-VHS/3"}) CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::direct);
-  for (const std::string agent : {"Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1", "app (Linux) ExoPlayerLib/2.19.1", "", "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0 Safari/537.36", "AppleCoreMedia/1.0.0.21A329 (iPhone)", "curl/7.88", "Lavf/59"})
+  for (const std::string agent : {"videojs-vhs", "VideoJS-VHS/3"})
+    CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::direct);
+  for (const std::string agent : {"Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1", "app (Linux) ExoPlayerLib/2.19.1",
+                                  "", "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0 Safari/537.36",
+                                  "AppleCoreMedia/1.0.0.21A329 (iPhone)", "curl/7.88", "Lavf/59"})
     CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::redirect);
 }
 
@@ -19,7 +23,8 @@ TEST_CASE("A channel's own mode is not changed by the player") {
 }
 
 TEST_CASE("A listed segment of a dead node may get another URI for players with direct links, and for media3") {
-  for (const std::string agent : {"VideoJS-VHS/3", "Demo/1.0 AndroidXMedia3/1.4.1", "exoplayer"}) CHECK(bears_rewriting(agent, default_direct_players()));
+  for (const std::string agent : {"VideoJS-VHS/3", "Demo/1.0 AndroidXMedia3/1.4.1", "exoplayer"})
+    CHECK(bears_rewriting(agent, default_direct_players()));
   CHECK(bears_rewriting("MyPlayer/1", {"myplayer"}));
   CHECK_FALSE(bears_rewriting("Mozilla/5.0 Chrome/120", default_direct_players()));
 }

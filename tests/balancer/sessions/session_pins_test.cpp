@@ -24,7 +24,8 @@ constexpr access::SessionId kViewer = 7;
 /// "0=a 105=b": first MSN and node of each pin.
 std::string text(const LinkPins& pins) {
   std::string out;
-  for (const auto& pin : pins) out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
+  for (const auto& pin : pins)
+    out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
   return out;
 }
 
@@ -34,13 +35,16 @@ struct Scene {
   base::Metrics metrics;
   SessionPins board{clock, metrics};
 
-  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool takes_rewriting = false, access::SessionId viewer = kViewer) {
+  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool takes_rewriting = false,
+                  access::SessionId viewer = kViewer) {
     return text(board.pin(viewer, {first, next}, nodes, nodes.find(chosen)->address, takes_rewriting));
   }
   /// A live window of 30 s that the viewer's player may hold for a minute.
-  std::string see_held(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held, const std::string& token_node = "") {
+  std::string see_held(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held,
+                       const std::string& token_node = "") {
     const auto* named = token_node.empty() ? nullptr : nodes.find(token_node);
-    return text(board.pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false, {}, named ? named->address : nullptr));
+    return text(board.pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false, {},
+                          named ? named->address : nullptr));
   }
   void sweep() {
     for (int i = 0; i < 8; ++i) board.sweep();
@@ -81,9 +85,9 @@ TEST_CASE("A change that nothing new shows does not change the text") {
 
 TEST_CASE("All renditions change at the same MSN") {
   Scene s;
-  s.see("a", 100, 106);                            // video
-  s.see("a", 99, 105);                             // audio trails
-  CHECK(s.see("b", 100, 106) == "0=a");            // decided here
+  s.see("a", 100, 106);                  // video
+  s.see("a", 99, 105);                   // audio trails
+  CHECK(s.see("b", 100, 106) == "0=a");  // decided here
   CHECK(s.see("b", 99, 105) == "0=a");
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
   CHECK(s.see("b", 100, 106) == "0=a");
@@ -93,7 +97,7 @@ TEST_CASE("All renditions change at the same MSN") {
 TEST_CASE("A rendition that is ahead is not cut back by one that trails") {
   Scene s;
   s.see("a", 100, 106);
-  s.see("a", 102, 108);                            // another rendition listed two more
+  s.see("a", 102, 108);  // another rendition listed two more
   CHECK(s.see("b", 101, 107) == "0=a");
   CHECK(s.see("b", 103, 109) == "0=a 108=b");
 }
@@ -112,7 +116,7 @@ TEST_CASE("Pins are dropped when the window has left them, after the slowest ren
   s.see("a", 100, 106);
   s.see("b", 101, 107);
   CHECK(s.see("b", 106, 112) == "0=b");
-  CHECK(s.see("b", 105, 111) == "0=a 106=b");      // a rendition that trails still shows the old text
+  CHECK(s.see("b", 105, 111) == "0=a 106=b");  // a rendition that trails still shows the old text
   CHECK(s.see("b", 200, 206) == "0=b");
   CHECK(s.see("b", 105, 111) == "0=b");
 }
@@ -140,17 +144,17 @@ TEST_CASE("However often a session changes its node, no listed segment gets anot
   CHECK_FALSE(has_redirects);
   for (int i = 0; i < 100; ++i, ++next) look(i % 2 ? "a" : "b");
   CHECK(changed == 0);
-  CHECK(has_redirects);                            // of the segments after the last pin that was kept
+  CHECK(has_redirects);  // of the segments after the last pin that was kept
   CHECK(s.metric("tribune_balancer_pins_full_total") == 1);
   CHECK(!s.board.last_node(kViewer).empty());
-  CHECK(s.see("c", 400, 406) == "0=c");            // the window has left them all behind
+  CHECK(s.see("c", 400, 406) == "0=c");  // the window has left them all behind
 }
 
 TEST_CASE("A short rendition does not make a long one forget its nodes") {
   Scene s;
-  s.see("a", 0, 1000);                             // hours of video
+  s.see("a", 0, 1000);  // hours of video
   CHECK(s.see("b", 1, 1001) == "0=a 1000=b");
-  CHECK(s.see("b", 1100, 1106) == "0=b");          // subtitles of a minute
+  CHECK(s.see("b", 1100, 1106) == "0=b");  // subtitles of a minute
   CHECK(s.see("b", 101, 1106) == "0=a 1000=b");
 }
 
@@ -176,7 +180,7 @@ TEST_CASE("Pins of a session that lasts are not swept, however long nobody asks 
   CHECK(s.board.last_node(kViewer) == "a");
   s.clock.advance(kForgetPinsAfter);
   s.sweep();
-  CHECK(s.board.size() == 0);                      // nobody said that it has lapsed, but none lasts for so long
+  CHECK(s.board.size() == 0);  // nobody said that it has lapsed, but none lasts for so long
 }
 
 TEST_CASE("A session whose first node is gone gets no links to it when its pins are made anew") {
@@ -193,9 +197,10 @@ TEST_CASE("The board is bounded: who was not seen for longest is given up, and c
     small.pin(1, {100, 106}, s.nodes, s.nodes.find("b")->address, false);
   }
   CHECK(small.size() <= 128);
-  CHECK(small.last_node(1) == "b");                // seen all the time
+  CHECK(small.last_node(1) == "b");  // seen all the time
   CHECK(small.last_node(10'000) == "a");
-  CHECK(s.metric("tribune_balancer_pins_given_up_total") == doctest::Approx(10'000 - static_cast<double>(small.size())));
+  CHECK(s.metric("tribune_balancer_pins_given_up_total") ==
+        doctest::Approx(10'000 - static_cast<double>(small.size())));
 }
 
 TEST_CASE("Listed links of a dead node go to the new one for players that bear it") {
@@ -254,18 +259,18 @@ TEST_CASE("An empty window is pinned without harm") {
 
 TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
   Scene s;
-  std::int64_t live = 106;                         // moves while all threads wait
+  std::int64_t live = 106;  // moves while all threads wait
   std::mt19937 pace(1);
   std::barrier together(4, [&]() noexcept { live += pace() % 2; });
   std::mutex mutex;
-  std::map<std::int64_t, std::string> listed;      // guarded by mutex
-  int changed = 0;                                 // likewise
+  std::map<std::int64_t, std::string> listed;  // guarded by mutex
+  int changed = 0;                             // likewise
   const std::array<std::string, 3> names{"a", "b", "c"};
 
   const auto watch = [&](unsigned seed) {
     std::mt19937 random(seed);
     for (int i = 0; i < 1'000; ++i) {
-      const auto next = live - static_cast<std::int64_t>(random() % 3), first = next - 6;   // renditions trail
+      const auto next = live - static_cast<std::int64_t>(random() % 3), first = next - 6;  // renditions trail
       const auto& chosen = names[static_cast<std::size_t>(live / 4) % names.size()];
       const auto pins = s.board.pin(kViewer, {first, next}, s.nodes, s.nodes.find(chosen)->address, false);
       {
@@ -318,15 +323,16 @@ TEST_CASE("A session has pins for a few pathways; further ones share those of no
 TEST_CASE("A session that another process opened has listed all from the node of its token") {
   Scene s;
   const auto see = [&](access::SessionId viewer, std::int64_t first, std::string_view pathway = "") {
-    return text(s.board.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway, s.nodes.find("a")->address));
+    return text(s.board.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway,
+                            s.nodes.find("a")->address));
   };
   CHECK(see(1, 100) == "0=a");
-  CHECK(see(1, 101) == "0=a");              // one that is unseen may be ahead
+  CHECK(see(1, 101) == "0=a");  // one that is unseen may be ahead
   CHECK(see(1, 102) == "0=a 107=b");
   CHECK(see(1, 100, "near") == "0=a");
   s.board.begin(2);
-  CHECK(see(2, 100) == "0=b");              // opened here: nothing was listed before
+  CHECK(see(2, 100) == "0=b");  // opened here: nothing was listed before
   CHECK(see(2, 100, "near") == "0=b");
-  s.board.prefer(3, "b");                   // what it names says nothing of what was listed
+  s.board.prefer(3, "b");  // what it names says nothing of what was listed
   CHECK(see(3, 100) == "0=a");
 }

@@ -19,7 +19,8 @@ base::SigningKey key(std::string id, std::optional<base::WallTime> not_after = s
   return {id, "the secret of key " + id, not_after};
 }
 std::string token_of(const Ring& ring, std::uint64_t session, base::WallTime opened = kNow) {
-  return contracts::write_token(*ring, {"demo", session, base::unix_seconds(opened), contracts::LinksMode::direct}, kNow);
+  return contracts::write_token(*ring, {"demo", session, base::unix_seconds(opened), contracts::LinksMode::direct},
+                                kNow);
 }
 
 }  // namespace
@@ -86,7 +87,8 @@ TEST_CASE("Refused tokens are not remembered, nor is any part of a token good en
   const auto ring = ring_of({key("a")});
   const auto text = token_of(ring, 7);
   REQUIRE(memo.read(ring, "demo", text, kNow, kSkew));
-  for (auto wrong : {text.substr(0, text.size() - 1), text + "A", std::string(), std::string("a."), "b" + text.substr(1)}) {
+  for (auto wrong :
+       {text.substr(0, text.size() - 1), text + "A", std::string(), std::string("a."), "b" + text.substr(1)}) {
     CAPTURE(wrong);
     CHECK_FALSE(memo.read(ring, "demo", wrong, kNow, kSkew));
   }

@@ -31,7 +31,8 @@ struct Rotation : test::Stage {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Rotation, "A session that watches outlives the key of its token, and one that lapsed does not come back by it") {
+TEST_CASE_FIXTURE(
+    Rotation, "A session that watches outlives the key of its token, and one that lapsed does not come back by it") {
   const auto watches = open("demo"), lapses = open("demo");
   REQUIRE(watches.find("~k1.") != std::string::npos);
   for (int i = 0; i < 20; ++i) {
@@ -44,18 +45,20 @@ TEST_CASE_FIXTURE(Rotation, "A session that watches outlives the key of its toke
   CHECK(refused->status() == 403);
   CHECK(refused->note.reason == "session_invalid");
   CHECK(open("demo").find("~k2.") != std::string::npos);
-  use(kSecond);   // nothing can be verified by a key that is not there
+  use(kSecond);  // nothing can be verified by a key that is not there
   CHECK(get(watches + "v.m3u8")->status() == 403);
 }
 
-TEST_CASE_FIXTURE(Rotation, "A step of the wall clock ends no session that watches, and tokens go by the clock as it is") {
+TEST_CASE_FIXTURE(Rotation,
+                  "A step of the wall clock ends no session that watches, and tokens go by the clock as it is") {
   const auto before = open("demo");
   clock.step_wall(-1h);
   CHECK(get(before + "v.m3u8")->status() == 200);
   CHECK(get(before + "index.m3u8")->status() == 200);
   const auto after = open("demo");
   const auto text = std::string(after.substr(after.find('~') + 1));
-  const auto token = contracts::read_token(*view.get()->keys, "demo", text.substr(0, text.find('/')), clock.wall_now(), 0s);
+  const auto token =
+      contracts::read_token(*view.get()->keys, "demo", text.substr(0, text.find('/')), clock.wall_now(), 0s);
   REQUIRE(token);
   CHECK(token->opened == base::unix_seconds(clock.wall_now()));
   clock.step_wall(2h);
@@ -63,9 +66,13 @@ TEST_CASE_FIXTURE(Rotation, "A step of the wall clock ends no session that watch
   CHECK(get(after + "v.m3u8")->status() == 200);
 }
 
-TEST_CASE_FIXTURE(Rotation, "After a step forward the tokens of another balancer, which are as new as that clock, are good") {
+TEST_CASE_FIXTURE(Rotation,
+                  "After a step forward the tokens of another balancer, which are as new as that clock, are good") {
   clock.step_wall(10min);
-  contracts::Token token{.channel = "demo", .session = 77, .opened = base::unix_seconds(clock.wall_now()), .links = contracts::LinksMode::redirect};
+  contracts::Token token{.channel = "demo",
+                         .session = 77,
+                         .opened = base::unix_seconds(clock.wall_now()),
+                         .links = contracts::LinksMode::redirect};
   const auto text = contracts::write_token(*view.get()->keys, token, clock.wall_now());
   CHECK(get("/live/demo/~" + text + "/v.m3u8")->status() == 200);
 }
@@ -76,7 +83,8 @@ TEST_CASE_FIXTURE(Rotation, "A ticket that waits, and one whose session watches,
   const auto decision = admission.decide(visitor, nullptr, 10s);
   const auto claim = std::get<access::Queued>(decision).ticket;
   const auto write = [&](const access::TicketClaim& of) {
-    return contracts::write_ticket(*view.get()->keys, ticket_for("demo", of, contracts::LinksMode::redirect, test::kNow, {}), test::kNow);
+    return contracts::write_ticket(*view.get()->keys,
+                                   ticket_for("demo", of, contracts::LinksMode::redirect, test::kNow, {}), test::kNow);
   };
   const auto text = write(claim);
   auto other = claim;

@@ -20,7 +20,8 @@ OperatorRules rules() {
   return rules;
 }
 
-http::Request asked(std::string client, std::uint16_t port, http::Headers headers = {}, std::string host = "ops.example") {
+http::Request asked(std::string client, std::uint16_t port, http::Headers headers = {},
+                    std::string host = "ops.example") {
   http::Request request;
   request.path = "/access_queue_switch";
   request.client = std::move(client);
@@ -30,39 +31,55 @@ http::Request asked(std::string client, std::uint16_t port, http::Headers header
   return request;
 }
 
-constexpr std::uint16_t kNamedByProxy = 0;   // the port of a client that a trusted proxy's X-Forwarded-For names
+constexpr std::uint16_t kNamedByProxy = 0;  // the port of a client that a trusted proxy's X-Forwarded-For names
 
 }  // namespace
 
 TEST_CASE("without a configured network and a token nobody is an operator, not even on this machine") {
   CHECK(OperatorRules{}.refusal(asked("127.0.0.1", 4711, {}, "localhost")) == "not_from_an_operator_network");
-  CHECK(OperatorRules{}.refusal(asked("127.0.0.1", 4711, {{"Authorization", "Bearer "}})) == "not_from_an_operator_network");
+  CHECK(OperatorRules{}.refusal(asked("127.0.0.1", 4711, {{"Authorization", "Bearer "}})) ==
+        "not_from_an_operator_network");
 }
 
 TEST_CASE("the token makes an operator from anywhere") {
-  const http::Headers token{{"Authorization", std::string("Bearer ") + kToken}, {"X-Forwarded-For", "1.2.3.4"}, {"Origin", "https://desk.example"}};
+  const http::Headers token{{"Authorization", std::string("Bearer ") + kToken},
+                            {"X-Forwarded-For", "1.2.3.4"},
+                            {"Origin", "https://desk.example"}};
   CHECK(rules().refusal(asked("203.0.113.1", 4711, token, "elsewhere.example")).empty());
-  CHECK(rules().refusal(asked("203.0.113.1", 4711, {{"Authorization", "Bearer another"}})) == "not_from_an_operator_network");
+  CHECK(rules().refusal(asked("203.0.113.1", 4711, {{"Authorization", "Bearer another"}})) ==
+        "not_from_an_operator_network");
 }
 
 TEST_CASE("an operator's network counts by the address that a trusted proxy names") {
-  CHECK(rules().refusal(asked("10.1.2.3", kNamedByProxy, {{"X-Forwarded-For", "10.1.2.3"}, {"Via", "1.1 edge"}})).empty());
-  CHECK(rules().refusal(asked("203.0.113.1", kNamedByProxy, {{"X-Forwarded-For", "203.0.113.1"}})) == "not_from_an_operator_network");
+  CHECK(rules()
+            .refusal(asked("10.1.2.3", kNamedByProxy, {{"X-Forwarded-For", "10.1.2.3"}, {"Via", "1.1 edge"}}))
+            .empty());
+  CHECK(rules().refusal(asked("203.0.113.1", kNamedByProxy, {{"X-Forwarded-For", "203.0.113.1"}})) ==
+        "not_from_an_operator_network");
   CHECK(rules().refusal(asked("10.1.2.3", 4711)) == "a_proxy_named_nobody");
 }
 
 TEST_CASE("a proxy that nobody trusts makes nobody an operator") {
   CHECK(rules().refusal(asked("127.0.0.1", 4711)).empty());
-  for (const auto* field : {"Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"})
-    CHECK_MESSAGE(rules().refusal(asked("127.0.0.1", 4711, {{field, "127.0.0.1"}})) == "behind_an_unknown_proxy", field);
+  for (const auto* field : {"Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP",
+                            "CF-Connecting-IP", "True-Client-IP"})
+    CHECK_MESSAGE(rules().refusal(asked("127.0.0.1", 4711, {{field, "127.0.0.1"}})) == "behind_an_unknown_proxy",
+                  field);
 }
 
 TEST_CASE("a page of another site makes nobody an operator through the operator's browser") {
-  for (const auto& field : {http::Header{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "http://evil.example"}, {"Origin", "null"},
-                            {"Referer", "http://evil.example/"}, {"Origin", "http://ops.example:81"}})
+  for (const auto& field : {http::Header{"Sec-Fetch-Site", "cross-site"},
+                            {"Sec-Fetch-Site", "same-site"},
+                            {"Origin", "http://evil.example"},
+                            {"Origin", "null"},
+                            {"Referer", "http://evil.example/"},
+                            {"Origin", "http://ops.example:81"}})
     CHECK_MESSAGE(rules().refusal(asked("127.0.0.1", 4711, {field})) == "cross_site", field.value);
   CHECK(rules().refusal(asked("127.0.0.1", 4711, {{"Sec-Fetch-Site", "none"}})).empty());
-  CHECK(rules().refusal(asked("127.0.0.1", 4711, {{"Sec-Fetch-Site", "same-origin"}, {"Referer", "http://ops.example/page"}})).empty());
+  CHECK(rules()
+            .refusal(
+                asked("127.0.0.1", 4711, {{"Sec-Fetch-Site", "same-origin"}, {"Referer", "http://ops.example/page"}}))
+            .empty());
 }
 
 TEST_CASE("a name that points here by its owner's will makes nobody an operator") {
@@ -77,7 +94,8 @@ TEST_CASE("a drill is toggled only without parameters, and unknown, repeated or 
   CHECK(drill_order("", on)->drill == off);
   CHECK(drill_order("state=off", on)->drill == off);
   CHECK(drill_order("state=on&channel=demo", off)->channel == "demo");
-  for (const auto* query : {"stat=off", "State=off", "state=off&x", "state=off&state=on", "channel=demo", "channel=demo&channel=demo&state=on", "channel=&state=on", "x", "&",
-                            "state", "=", "sessions=1&session=2", "st%61te=off"})
+  for (const auto* query : {"stat=off", "State=off", "state=off&x", "state=off&state=on", "channel=demo",
+                            "channel=demo&channel=demo&state=on", "channel=&state=on", "x", "&", "state", "=",
+                            "sessions=1&session=2", "st%61te=off"})
     CHECK_MESSAGE(!drill_order(query, on), query);
 }

@@ -24,27 +24,38 @@ std::string full_box(const std::string& type, int version, std::uint32_t flags, 
 
 std::string track(std::uint32_t id, std::uint32_t timescale, int version) {
   const std::string times(version == 0 ? 8 : 16, '\0');
-  return box("trak", full_box("tkhd", version, 7, times + number(id, 4) + std::string(60, '\0')) +
-                         box("mdia", full_box("mdhd", version, 0, times + number(timescale, 4) + std::string(8, '\0'))));
+  return box("trak",
+             full_box("tkhd", version, 7, times + number(id, 4) + std::string(60, '\0')) +
+                 box("mdia", full_box("mdhd", version, 0, times + number(timescale, 4) + std::string(8, '\0'))));
 }
 
-std::string init() { return box("ftyp", "iso5") + box("moov", full_box("mvhd", 0, 0, std::string(96, '\0')) + track(1, 12'800, 0) + track(2, 48'000, 1)); }
+std::string init() {
+  return box("ftyp", "iso5") +
+         box("moov", full_box("mvhd", 0, 0, std::string(96, '\0')) + track(1, 12'800, 0) + track(2, 48'000, 1));
+}
 
-std::string tfdt(int version, std::uint64_t time) { return full_box("tfdt", version, 0, number(time, version == 0 ? 4 : 8)); }
+std::string tfdt(int version, std::uint64_t time) {
+  return full_box("tfdt", version, 0, number(time, version == 0 ? 4 : 8));
+}
 
 std::string traf(std::uint32_t id, const std::string& time, std::uint32_t data_offset = 200) {
-  return box("traf", full_box("tfhd", 0, 0x20000, number(id, 4)) + time + full_box("trun", 0, 1, number(3, 4) + number(data_offset, 4)));
+  return box("traf", full_box("tfhd", 0, 0x20000, number(id, 4)) + time +
+                         full_box("trun", 0, 1, number(3, 4) + number(data_offset, 4)));
 }
 
-std::string moof(std::uint32_t sequence, const std::string& tracks) { return box("moof", full_box("mfhd", 0, 0, number(sequence, 4)) + tracks); }
+std::string moof(std::uint32_t sequence, const std::string& tracks) {
+  return box("moof", full_box("mfhd", 0, 0, number(sequence, 4)) + tracks);
+}
 
 std::string sidx(int version, std::uint64_t time) {
   const int width = version == 0 ? 4 : 8;
-  return full_box("sidx", version, 0, number(1, 4) + number(12'800, 4) + number(time, width) + number(0, width) + number(0, 4));
+  return full_box("sidx", version, 0,
+                  number(1, 4) + number(12'800, 4) + number(time, width) + number(0, width) + number(0, 4));
 }
 
 const Timescales kTimescales{{1, 12'800}, {2, 48'000}};
-constexpr auto kFar = std::chrono::milliseconds{90'000'000'012'000};   // beyond 32 bits in every timescale, and in milliseconds
+constexpr auto kFar =
+    std::chrono::milliseconds{90'000'000'012'000};  // beyond 32 bits in every timescale, and in milliseconds
 
 }  // namespace
 
@@ -59,8 +70,9 @@ TEST_CASE("The timescales of an init section are those of its tracks") {
 TEST_CASE("All tracks of a segment move by the same time, and its fragments' numbers go on") {
   const auto made = [](std::uint64_t by_ms, std::uint32_t by_fragments) {
     return box("styp", "msdh") + sidx(1, 512 + by_ms * 12'800 / 1000) +
-           moof(1 + by_fragments, traf(1, tfdt(1, 25'600 + by_ms * 12'800 / 1000)) + traf(2, tfdt(1, 96'000 + by_ms * 48))) + box("mdat", "samples") +
-           moof(2 + by_fragments, traf(2, tfdt(1, 97'024 + by_ms * 48))) + box("mdat", "more");
+           moof(1 + by_fragments,
+                traf(1, tfdt(1, 25'600 + by_ms * 12'800 / 1000)) + traf(2, tfdt(1, 96'000 + by_ms * 48))) +
+           box("mdat", "samples") + moof(2 + by_fragments, traf(2, tfdt(1, 97'024 + by_ms * 48))) + box("mdat", "more");
   };
   CHECK(shifted(made(0, 0), kTimescales, {0ms, 0}).value() == made(0, 0));
   CHECK(shifted(made(0, 0), kTimescales, {12'000ms, 12}).value() == made(12'000, 12));
@@ -69,9 +81,12 @@ TEST_CASE("All tracks of a segment move by the same time, and its fragments' num
 }
 
 TEST_CASE("Times of 32 bits become such of 64, and the samples are found behind them") {
-  const auto before = sidx(0, 0) + moof(1, traf(1, tfdt(0, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
+  const auto before =
+      sidx(0, 0) + moof(1, traf(1, tfdt(0, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
   const auto by = static_cast<std::uint64_t>(kFar.count());
-  const auto after = moof(8, traf(1, tfdt(1, 25'600 + by / 1000 * 12'800), 208) + traf(2, tfdt(1, 96'000 + by * 48), 208)) + box("mdat", "samples");
+  const auto after =
+      moof(8, traf(1, tfdt(1, 25'600 + by / 1000 * 12'800), 208) + traf(2, tfdt(1, 96'000 + by * 48), 208)) +
+      box("mdat", "samples");
   CHECK(shifted(before, kTimescales, {kFar, 7}).value() == after);
 }
 
@@ -88,7 +103,8 @@ TEST_CASE("What cannot be moved in time is said") {
 }
 
 TEST_CASE("Damaged boxes are refused or copied, whatever was damaged") {
-  const auto whole = sidx(1, 512) + moof(1, traf(1, tfdt(1, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
+  const auto whole =
+      sidx(1, 512) + moof(1, traf(1, tfdt(1, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
   const auto head = init();
   for (std::size_t length = 0; length < whole.size(); ++length) {
     const auto moved = shifted(std::string_view(whole).substr(0, length), kTimescales, {kFar, 1});

@@ -22,11 +22,14 @@ std::shared_ptr<const Slate> made_slate(bool fmp4 = true, const std::string& mor
   static int count = 0;
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("slate_test_{}_{}", ::getpid(), ++count);
   std::filesystem::create_directories(folder / "demo" / "r0");
-  for (const auto* name : {"r0/init.mp4", "r0/0.m4s", "r0/1.m4s", "r0/2.m4s"}) std::ofstream(folder / "demo" / name) << name;
+  for (const auto* name : {"r0/init.mp4", "r0/0.m4s", "r0/1.m4s", "r0/2.m4s"})
+    std::ofstream(folder / "demo" / name) << name;
   const std::string init = fmp4 ? R"("init":"r0/init.mp4",)" : "";
-  const std::string segments = R"("segments":[{"file":"r0/0.m4s","ms":2000},{"file":"r0/1.m4s","ms":2000},{"file":"r0/2.m4s","ms":2000}])";
-  std::ofstream(folder / "demo" / "slate.json") << R"({"slot_ms":2000,"renditions":[{"playlist":"v1/index.m3u8",)" << init << segments
-                                                << R"(},{"playlist":"v2/index.m3u8",)" << init << segments << "}" << more << "]}";
+  const std::string segments =
+      R"("segments":[{"file":"r0/0.m4s","ms":2000},{"file":"r0/1.m4s","ms":2000},{"file":"r0/2.m4s","ms":2000}])";
+  std::ofstream(folder / "demo" / "slate.json")
+      << R"({"slot_ms":2000,"renditions":[{"playlist":"v1/index.m3u8",)" << init << segments
+      << R"(},{"playlist":"v2/index.m3u8",)" << init << segments << "}" << more << "]}";
   contracts::Channel channel;
   channel.id = "demo";
   channel.source = "http://origin/live/demo/master.m3u8";
@@ -46,7 +49,9 @@ std::string box(const std::string& type, const std::string& body) { return bytes
 /// A fragment of track 1 at a time of its timescale, 1000.
 std::string fragment(std::uint32_t sequence, std::uint64_t time) {
   return box("moof", box("mfhd", bytes(0, 4) + bytes(sequence, 4)) +
-                         box("traf", box("tfhd", bytes(0, 4) + bytes(1, 4)) + box("tfdt", bytes(1u << 24, 4) + bytes(time, 8)))) + box("mdat", "x");
+                         box("traf", box("tfhd", bytes(0, 4) + bytes(1, 4)) +
+                                         box("tfdt", bytes(1u << 24, 4) + bytes(time, 8)))) +
+         box("mdat", "x");
 }
 
 /// Three segments of 2,002 ms in slots of two seconds, real boxes.
@@ -54,10 +59,13 @@ std::shared_ptr<const Slate> fragmented_slate(const std::string& more = "") {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("slate_test_{}_fragmented", ::getpid());
   std::filesystem::create_directories(folder / "demo");
   const std::string times(8, '\0');
-  std::ofstream(folder / "demo" / "init.mp4") << box("moov", box("trak", box("tkhd", bytes(0, 4) + times + bytes(1, 4)) +
-                                                                             box("mdia", box("mdhd", bytes(0, 4) + times + bytes(1'000, 4)))));
-  for (std::uint32_t i = 0; i < 3; ++i) std::ofstream(folder / "demo" / fmt::format("{}.m4s", i)) << fragment(i + 1, i * 2'002);
-  std::ofstream(folder / "demo" / "slate.json") << R"({"slot_ms":2000,)" << more
+  std::ofstream(folder / "demo" / "init.mp4")
+      << box("moov", box("trak", box("tkhd", bytes(0, 4) + times + bytes(1, 4)) +
+                                     box("mdia", box("mdhd", bytes(0, 4) + times + bytes(1'000, 4)))));
+  for (std::uint32_t i = 0; i < 3; ++i)
+    std::ofstream(folder / "demo" / fmt::format("{}.m4s", i)) << fragment(i + 1, i * 2'002);
+  std::ofstream(folder / "demo" / "slate.json")
+      << R"({"slot_ms":2000,)" << more
       << R"("renditions":[{"playlist":"v1/index.m3u8","init":"init.mp4","segments":[{"file":"0.m4s","ms":2002},{"file":"1.m4s","ms":2002},{"file":"2.m4s","ms":2002}]}]})";
   contracts::Channel channel;
   channel.id = "demo";
@@ -67,9 +75,13 @@ std::shared_ptr<const Slate> fragmented_slate(const std::string& more = "") {
   return slate ? *slate : nullptr;
 }
 
-std::string programme(std::int64_t first, std::int64_t end, const std::string& head = "", std::int64_t discontinuity = 0) {
-  auto text = fmt::format("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n{}"
-                          "#EXT-X-MAP:URI=\"init.mp4\"\n", first, discontinuity, head);
+std::string programme(std::int64_t first, std::int64_t end, const std::string& head = "",
+                      std::int64_t discontinuity = 0) {
+  auto text = fmt::format(
+      "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}"
+      "\n{}"
+      "#EXT-X-MAP:URI=\"init.mp4\"\n",
+      first, discontinuity, head);
   for (auto msn = first; msn < end; ++msn) text += fmt::format("#EXTINF:2,\nseg{}.m4s\n", msn);
   return text;
 }
@@ -84,7 +96,8 @@ hls::Playlist parsed(const std::string& text) {
 /// The URI of each listed MSN, with the discontinuity sequence.
 std::map<std::int64_t, std::string> listed(const hls::Playlist& playlist) {
   std::map<std::int64_t, std::string> out;
-  for (const auto& segment : playlist.segments) out[segment.msn] = fmt::format("{} {}", playlist.uris[segment.uri_use].uri, segment.discontinuity_sequence);
+  for (const auto& segment : playlist.segments)
+    out[segment.msn] = fmt::format("{} {}", playlist.uris[segment.uri_use].uri, segment.discontinuity_sequence);
   return out;
 }
 
@@ -126,7 +139,9 @@ TEST_CASE("Those who wait see a live playlist that only grows, with a discontinu
   }
 }
 
-TEST_CASE("A slate of fragmented MP4 is one time line: each slot has a URL and a time of its own, and nothing leaps where the loop begins again") {
+TEST_CASE(
+    "A slate of fragmented MP4 is one time line: each slot has a URL and a time of its own, and nothing leaps where "
+    "the loop begins again") {
   const auto slate = fragmented_slate();
   REQUIRE(slate);
   REQUIRE(slate->is_continuous());
@@ -146,13 +161,15 @@ TEST_CASE("A slate of fragmented MP4 is one time line: each slot has a URL and a
   const auto text = slate_text(*slate, slate->renditions()[0], 1'003);
   CHECK(text.find("#EXT-X-DISCONTINUITY\n") == std::string::npos);
   CHECK(text.find("#EXT-X-DISCONTINUITY-SEQUENCE:0\n") != std::string::npos);
-  for (const auto* bad : {"slot-/0.m4s", "slot-1", "slot--1/0.m4s", "slot-99999999999999999999/0.m4s", "0.m4s"}) CHECK_FALSE(read_slot_path(bad));
+  for (const auto* bad : {"slot-/0.m4s", "slot-1", "slot--1/0.m4s", "slot-99999999999999999999/0.m4s", "0.m4s"})
+    CHECK_FALSE(read_slot_path(bad));
 }
 
 TEST_CASE("With the programme's time line the slate ends about where the programme's newest segment begins") {
   const auto listed = begin_of_slot(2s, 1'000) + 700ms;
-  const auto slate = fragmented_slate(fmt::format(R"("time_line":{{"unix_ms":{},"media_ms":50000}},)",
-                                                  std::chrono::duration_cast<std::chrono::milliseconds>(listed.time_since_epoch()).count()));
+  const auto slate = fragmented_slate(
+      fmt::format(R"("time_line":{{"unix_ms":{},"media_ms":50000}},)",
+                  std::chrono::duration_cast<std::chrono::milliseconds>(listed.time_since_epoch()).count()));
   REQUIRE(slate);
   CHECK(*slate->file_in(1'001, "2.m4s")->body == fragment(1'002, 50'000));
   CHECK(*slate->file_in(1'002, "0.m4s")->body == fragment(1'003, 52'000));
@@ -174,12 +191,15 @@ TEST_CASE("A continuous slate turns with the one discontinuity that leads into t
     REQUIRE(text);
     auto after = parsed(*text);
     check_continues(before, after);
-    for (const auto& segment : after.segments) CHECK(segment.discontinuity_sequence == (segment.msn < turn->slot ? 0 : 1));
+    for (const auto& segment : after.segments)
+      CHECK(segment.discontinuity_sequence == (segment.msn < turn->slot ? 0 : 1));
     before = std::move(after);
   }
 }
 
-TEST_CASE("A called viewer's playlist turns into the programme without a number that goes back, until only the programme is left") {
+TEST_CASE(
+    "A called viewer's playlist turns into the programme without a number that goes back, until only the programme is "
+    "left") {
   const auto slate = made_slate();
   const auto& rendition = slate->renditions()[0];
   for (const std::int64_t start : {1'000, 1'001, 1'002}) {
@@ -198,8 +218,10 @@ TEST_CASE("A called viewer's playlist turns into the programme without a number 
       CHECK(after.segments.size() == kSlateWindow);
       for (const auto& segment : after.segments) {
         const auto& uri = after.uris[segment.uri_use].uri;
-        if (segment.msn < turn->slot) CHECK(uri.find("/slate/demo/") == 0);
-        else CHECK(uri == fmt::format("seg{}.m4s", segment.msn - turn->msn_shift()));
+        if (segment.msn < turn->slot)
+          CHECK(uri.find("/slate/demo/") == 0);
+        else
+          CHECK(uri == fmt::format("seg{}.m4s", segment.msn - turn->msn_shift()));
         if (segment.msn == turn->slot && segment.msn != after.media_sequence) CHECK(segment.discontinuities == 1);
       }
       before = std::move(after);
@@ -230,7 +252,8 @@ TEST_CASE("A programme with a long window shows nothing from before the turn") {
 TEST_CASE("The programme's own discontinuities and key IVs keep their meaning under the new numbers") {
   const auto slate = made_slate();
   const Turn turn{1'001, 505, 334, 7};
-  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn, programme(505, 530, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 7));
+  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn,
+                                programme(505, 530, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 7));
   REQUIRE(text);
   const auto playlist = parsed(*text);
   CHECK(playlist.media_sequence == 1'001);
@@ -289,7 +312,7 @@ TEST_CASE("A programme that its channel's limits allow turns, however long its l
   const auto text = programme(1, 110'000);
   hls::Limits limits;
   limits.max_lines = 300'000;
-  limits.max_bytes = text.size() / 2;   // of the source; links are longer
+  limits.max_bytes = text.size() / 2;  // of the source; links are longer
   const auto turn = turn_at(*slate, 1'000, text, limits);
   REQUIRE(turn);
   CHECK(turn->msn == 109'999);
@@ -320,7 +343,9 @@ TEST_CASE("A blocking reload asks in the viewer's numbers") {
 
 TEST_CASE("A slate whose renditions differ in length, or that names files elsewhere, is refused") {
   CHECK_FALSE(made_slate(true, R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"r0/0.m4s","ms":2000}]})"));
-  CHECK_FALSE(made_slate(true, R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"../x","ms":2000},{"file":"a","ms":2000},{"file":"b","ms":2000}]})"));
+  CHECK_FALSE(made_slate(
+      true,
+      R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"../x","ms":2000},{"file":"a","ms":2000},{"file":"b","ms":2000}]})"));
   CHECK(made_slate()->rendition("v2/index.m3u8"));
   CHECK_FALSE(made_slate()->rendition("v3/index.m3u8"));
 }

@@ -34,7 +34,8 @@ const SlateTransitionRecord kRecord{{1'001, 505, 334, 7}, contracts::LinksMode::
 
 TEST_CASE("A turn is read as it was written, and nothing else is") {
   CHECK(turn_from_text(to_text(kRecord)) == kRecord);
-  for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"}) CHECK_FALSE(turn_from_text(bad));
+  for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"})
+    CHECK_FALSE(turn_from_text(bad));
 }
 
 TEST_CASE("The first turn of a viewer stands, and is in force once it is on disk") {
@@ -122,7 +123,8 @@ TEST_CASE("The book is bounded: who was not seen for longest is given up, on dis
     CHECK(left <= 128);
     CHECK(book.find(1));
     CHECK(book.find(2'000));
-    CHECK(disk.metrics.scrape().find("tribune_balancer_turns_given_up_total " + std::to_string(2'000 - left)) != std::string::npos);
+    CHECK(disk.metrics.scrape().find("tribune_balancer_turns_given_up_total " + std::to_string(2'000 - left)) !=
+          std::string::npos);
   }
   auto store = disk.open();
   SlateTransitions book(clock, disk.metrics, 128);
@@ -141,7 +143,7 @@ TEST_CASE("The slates' time follows the wall clock forward, never goes back, and
   clock.advance(5s);
   CHECK(before.now() == start + 5s);
   CHECK(before.ahead() == 1h);
-  clock.step_wall(1h + 60s);   // as the other balancers have it
+  clock.step_wall(1h + 60s);  // as the other balancers have it
   CHECK(before.now() == clock.wall_now());
   CHECK(before.ahead() == 0s);
   clock.step_wall(-1min);
@@ -165,6 +167,6 @@ TEST_CASE("The slates' time follows the wall clock forward, never goes back, and
     after.continue_from(**reached);
     CHECK(after.now() >= before.now());
     if (step == 0h) CHECK(after.now() == before.now());
-    if (step == 1h) CHECK(after.now() == later.wall_now());   // it was down for longer than it was ahead
+    if (step == 1h) CHECK(after.now() == later.wall_now());  // it was down for longer than it was ahead
   }
 }

@@ -24,22 +24,26 @@ using Texts = std::vector<std::string>;
 
 TEST_CASE("a playlist is known by its first name while its query changes, also beside others of its path") {
   ChildNames names;
-  CHECK(recognised(names, {named("a", "t=1", 1), named("b", "t=1", 2), named("a", "t=1", 1)}) == Texts{"a?t=1", "b?t=1", "a?t=1"});
+  CHECK(recognised(names, {named("a", "t=1", 1), named("b", "t=1", 2), named("a", "t=1", 1)}) ==
+        Texts{"a?t=1", "b?t=1", "a?t=1"});
   CHECK(recognised(names, {named("b", "t=2", 2), named("a", "t=2", 1)}) == Texts{"b?t=1", "a?t=1"});
-  CHECK(recognised(names, {named("b", "t=3", 9), named("c", "t=3", 3), named("a", "t=3", 1)}) == Texts{"b?t=1", "c?t=3", "a?t=1"});
+  CHECK(recognised(names, {named("b", "t=3", 9), named("c", "t=3", 3), named("a", "t=3", 1)}) ==
+        Texts{"b?t=1", "c?t=3", "a?t=1"});
   CHECK(recognised(names, {named("b", "t=4", 9)}) == Texts{"b?t=1"});
 }
 
 TEST_CASE("playlists of one path keep their names when the origin lists them in another order with new tokens") {
-  for (const std::uint64_t lo : {1, 2}) {   // the attributes say it, or the queries alone do
+  for (const std::uint64_t lo : {1, 2}) {  // the attributes say it, or the queries alone do
     CAPTURE(lo);
     ChildNames names;
     recognised(names, {named("v", "id=hi&t=1", 1), named("v", "id=lo&t=1", lo)});
-    CHECK(recognised(names, {named("v", "id=lo&t=2", lo), named("v", "id=hi&t=2", 1)}) == Texts{"v?id=lo&t=1", "v?id=hi&t=1"});
+    CHECK(recognised(names, {named("v", "id=lo&t=2", lo), named("v", "id=hi&t=2", 1)}) ==
+          Texts{"v?id=lo&t=1", "v?id=hi&t=1"});
   }
   ChildNames names;
   recognised(names, {named("v", "t=1", 1), named("v", "t=2", 2), named("v", "t=3", 3)});
-  CHECK(recognised(names, {named("v", "t=6", 3), named("v", "t=5", 7), named("v", "t=4", 1)}) == Texts{"v?t=3", "v?t=2", "v?t=1"});
+  CHECK(recognised(names, {named("v", "t=6", 3), named("v", "t=5", 7), named("v", "t=4", 1)}) ==
+        Texts{"v?t=3", "v?t=2", "v?t=1"});
   ChildNames alike;
   recognised(alike, {named("v", "t=1", 5), named("v", "t=2", 5)});
   CHECK(recognised(alike, {named("v", "t=3", 5), named("v", "t=4", 5)}) == Texts{"v?t=1", "v?t=2"});
@@ -67,8 +71,11 @@ TEST_CASE("names survive a restart, of their own source only, and damage does no
   struct Case {
     std::string text, source, expected;
   };
-  const std::vector<Case> cases{{record, "http://o/main", "b?t=1"}, {record, "http://p/main", "b?t=9"}, {record.substr(0, record.size() / 2), "http://o/main", "b?t=9"},
-                                {"[]", "http://o/main", "b?t=9"}, {"", "", "b?t=9"}};
+  const std::vector<Case> cases{{record, "http://o/main", "b?t=1"},
+                                {record, "http://p/main", "b?t=9"},
+                                {record.substr(0, record.size() / 2), "http://o/main", "b?t=9"},
+                                {"[]", "http://o/main", "b?t=9"},
+                                {"", "", "b?t=9"}};
   for (const auto& one : cases) {
     CAPTURE(one.text);
     ChildNames later;

@@ -53,14 +53,14 @@ TEST_CASE("The bytes of all owners together are bounded, and the least recently 
   for (int i = 0; i < 8; ++i) s.get(owners[static_cast<std::size_t>(i)], at(i));
   CHECK(s.made == 8);
   CHECK(s.given_up() == 0);
-  s.get(owners[0], at(0));                    // used again
+  s.get(owners[0], at(0));  // used again
   s.get(s.texts.new_owner(), at(9));
   CHECK(s.given_up() == 1);
   CHECK(s.texts.bytes() <= s.texts.most());
   s.get(owners[0], at(0));
   s.get(owners[2], at(2));
   CHECK(s.made == 9);
-  s.get(owners[1], at(1));                    // the one that went
+  s.get(owners[1], at(1));  // the one that went
   CHECK(s.made == 10);
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("A smaller bound, scarce memory and time make room; an owner's texts g
   s.get(b, at(1));
   s.texts.forget(a);
   CHECK(s.texts.bytes() < 2 * kText);
-  CHECK(s.given_up() == 4);                   // nobody can ask for what is forgotten
+  CHECK(s.given_up() == 4);  // nobody can ask for what is forgotten
   s.clock.advance(kForgetTextAfter);
   s.texts.sweep();
   CHECK(s.texts.bytes() == 0);

@@ -35,7 +35,8 @@ struct Scene {
     std::vector<NamedPlaylist> playlists;
   };
   base::Result<Linked> linked_of(const hls::Playlist& shown) {
-    const LinkPlace place{path, "v", *http::parse_uri(base), shown.multivariant ? nullptr : &timeline, "ep1", expires, kWall};
+    const LinkPlace place{path,    "v",  *http::parse_uri(base), shown.multivariant ? nullptr : &timeline, "ep1",
+                          expires, kWall};
     auto named = book.named(shown, making, place);
     auto links = book.link(shown, making, place, named);
     if (!links) return tl::unexpected(links.error());
@@ -51,7 +52,8 @@ struct Scene {
   std::shared_ptr<MediaSnapshot> snapshot(const std::string& source) {
     auto seen = timeline.observe("v", playlist_of(source), expires, now);
     auto linked = linked_of(*seen->playlist);
-    return std::make_shared<MediaSnapshot>(seen->playlist, linked->links, kWall, metrics.counter("renders", "r"), texts);
+    return std::make_shared<MediaSnapshot>(seen->playlist, linked->links, kWall, metrics.counter("renders", "r"),
+                                           texts);
   }
   std::string query(const std::string& origin_path, const std::string& origin_query = "") {
     return contracts::signed_query(*making.keys, {"demo", "ep1", origin_path, origin_query, expires}, kWall);
@@ -75,8 +77,9 @@ TEST_CASE("redirect links are relative to the playlist and signed") {
 
 TEST_CASE("direct links lead to the node of their number's pin; init sections and keys do not") {
   Scene s;
-  const auto found = uris(s.text(live_text(5, 8, "seg", "#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/k\",IV=0x1\n#EXT-X-MAP:URI=\"init.mp4\"\n"),
-                                 {{0, "http://a:1"}, {7, "http://b:2"}}));
+  const auto found = uris(
+      s.text(live_text(5, 8, "seg", "#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/k\",IV=0x1\n#EXT-X-MAP:URI=\"init.mp4\"\n"),
+             {{0, "http://a:1"}, {7, "http://b:2"}}));
   REQUIRE(found.size() == 5);
   CHECK(found[0] == "../~0/keys/k?" + s.query("~0/keys/k"));
   CHECK(found[1] == "init.mp4?" + s.query("720p/init.mp4"));
@@ -87,9 +90,11 @@ TEST_CASE("direct links lead to the node of their number's pin; init sections an
 
 TEST_CASE("other schemes stay as they are, foreign keys become absolute, dates lead to the origin") {
   Scene s;
-  const auto found = uris(s.text(live_text(5, 6, "seg", "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://id\",KEYFORMAT=\"f\"\n"
-                                                        "#EXT-X-KEY:METHOD=AES-128,URI=\"https://drm/k?x=1\",IV=0x1\n"
-                                                        "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-URI=\"l.json\"\n")));
+  const auto found =
+      uris(s.text(live_text(5, 6, "seg",
+                            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://id\",KEYFORMAT=\"f\"\n"
+                            "#EXT-X-KEY:METHOD=AES-128,URI=\"https://drm/k?x=1\",IV=0x1\n"
+                            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-URI=\"l.json\"\n")));
   CHECK(found[0] == "skd://id");
   CHECK(found[1] == "https://drm/k?x=1");
   CHECK(found[2] == "http://origin/live/demo/720p/l.json");
@@ -98,13 +103,16 @@ TEST_CASE("other schemes stay as they are, foreign keys become absolute, dates l
 TEST_CASE("documents at the channel's origins lead to this balancer, others are absolute, and a setting leaves all") {
   Scene s;
   const std::string list = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=";
-  const auto text = live_text(5, 6, "seg", list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
+  const auto text = live_text(
+      5, 6, "seg",
+      list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
   const auto found = uris(s.text(text));
-  CHECK(found[0].starts_with("../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));   // a=%2f, which does not arrive as it is
+  CHECK(found[0].starts_with(
+      "../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // a=%2f, which does not arrive as it is
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
   s.making.keys = ring("k2");
-  CHECK(uris(s.text(text))[0] == found[0]);   // what is listed keeps its text
+  CHECK(uris(s.text(text))[0] == found[0]);  // what is listed keeps its text
   s.making.serves_documents = false;
   CHECK(uris(s.text(text))[0] == "http://origin/live/demo/720p/l.json?a=%2f");
 }
@@ -113,20 +121,25 @@ TEST_CASE("session data and the source's steering manifest of a multivariant pla
   Scene s;
   s.path = "index.m3u8";
   s.base = "http://origin/live/demo/main.m3u8";
-  const auto linked = s.linked_of(playlist_of("#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID=\"a\",URI=\"a.json\"\n#EXT-X-SESSION-DATA:DATA-ID=\"b\",FORMAT=RAW,URI=\"/b.bin\"\n"
-                                              "#EXT-X-CONTENT-STEERING:SERVER-URI=\"https://ads/steer?x=1\",PATHWAY-ID=\"A\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID=\"A\"\nv.m3u8\n"));
+  const auto linked = s.linked_of(
+      playlist_of("#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID=\"a\",URI=\"a.json\"\n#EXT-X-SESSION-DATA:DATA-ID=\"b\",FORMAT="
+                  "RAW,URI=\"/b.bin\"\n"
+                  "#EXT-X-CONTENT-STEERING:SERVER-URI=\"https://ads/"
+                  "steer?x=1\",PATHWAY-ID=\"A\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,PATHWAY-ID=\"A\"\nv.m3u8\n"));
   REQUIRE(linked);
   std::vector<std::string> found;
   for (const auto& link : linked->links) {
     CHECK(link->is_within_session);
     found.push_back(link->reference.substr(0, link->reference.find('?')));
   }
-  CHECK(found == std::vector<std::string>{"~doc/json/-/a.json", "~doc/raw/-/~0/b.bin", "~doc/steering/eD0x/~1/steer", "v.m3u8"});
+  CHECK(found ==
+        std::vector<std::string>{"~doc/json/-/a.json", "~doc/raw/-/~0/b.bin", "~doc/steering/eD0x/~1/steer", "v.m3u8"});
 }
 
 TEST_CASE("a segment or init section of an unknown origin makes the playlist unusable") {
   Scene s;
-  for (const std::string bad : {"http://other/", "file:///etc/passwd#", "data:video/mp4,", "https://origin/live/demo/"}) {
+  for (const std::string bad :
+       {"http://other/", "file:///etc/passwd#", "data:video/mp4,", "https://origin/live/demo/"}) {
     CAPTURE(bad);
     const auto playlist = live(5, 6, bad);
     const auto fine = SourceLinks::check(playlist, s.making.origins, *http::parse_uri(s.base));
@@ -174,7 +187,8 @@ TEST_CASE("a part has its own link when the hint before it does not come true") 
   const auto listed = uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1\"\n", pins));
   CHECK(listed[2].find("/ad1?") != std::string::npos);
   s.making.keys = ring("k2");
-  CHECK(uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1?token=2\"\n", pins))[2] == listed[2]);   // what was listed keeps its text
+  CHECK(uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1?token=2\"\n", pins))[2] ==
+        listed[2]);  // what was listed keeps its text
 }
 
 TEST_CASE("a part of another byte range than its hint says so in the same link") {
@@ -188,13 +202,15 @@ TEST_CASE("a part of another byte range than its hint says so in the same link")
 
 TEST_CASE("a gap that is filled later has the link of what fills it") {
   Scene s;
-  const auto gaps = uris(s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\", GAP=YES\n"));
+  const auto gaps = uris(
+      s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\", GAP=YES\n"));
   CHECK(gaps[1] == "../~gap/6.ts");
   CHECK(gaps[2] == "../~gap/7-0.mp4");
   const auto filled = uris(s.text(live_text(5, 7) + "#EXT-X-PART:DURATION=1,URI=\"p0.mp4\"\n"));
   CHECK(filled[1] == "seg6.ts?" + s.query("720p/seg6.ts"));
   CHECK(filled[2] == "p0.mp4?" + s.query("720p/p0.mp4"));
-  const auto lost = uris(s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\",GAP=YES\n"));
+  const auto lost = uris(
+      s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\",GAP=YES\n"));
   CHECK(lost[1] == filled[1]);
   CHECK(lost[2] == filled[2]);
 }
@@ -269,14 +285,18 @@ TEST_CASE("children of a multivariant playlist are named under the session at th
   s.making.serves_documents = false;
   s.path = "index.m3u8";
   s.base = "http://origin/live/demo/main.m3u8";
-  const auto source = playlist_of("#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/a.m3u8?t=1\"\r\n"
-                                  "#EXT-X-STREAM-INF:BANDWIDTH=1\r\nindex.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n");
+  const auto source = playlist_of(
+      "#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/"
+      "st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/a.m3u8?t=1\"\r\n"
+      "#EXT-X-STREAM-INF:BANDWIDTH=1\r\nindex.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n");
   const auto linked = s.linked_of(source);
   REQUIRE(linked);
   const MultivariantSnapshot snapshot(source, linked->links, kWall);
   const auto expected = [](const std::string& prefix) {
-    return "#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://origin/st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"" + prefix +
-           "a/a.m3u8?t=1\"\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n" + prefix + "~media/index.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n";
+    return "#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://origin/"
+           "st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"" +
+           prefix + "a/a.m3u8?t=1\"\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n" + prefix +
+           "~media/index.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n";
   };
   CHECK(*snapshot.render({})->body == expected(""));
   CHECK(snapshot.text_for_bare_url("tok.en") == expected("~tok.en/"));
@@ -295,7 +315,8 @@ TEST_CASE("a source without variants gets a multivariant playlist of one") {
 TEST_CASE("a source without variants is announced with what is known of its media") {
   OnlyVariant variant{3'000'000, 2'400'000, {{"avc1.64001f", "mp4a.40.2"}, 1280, 720, 30'000 / 1001.0}};
   CHECK(*MultivariantSnapshot(variant, kWall).render({})->body ==
-        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2400000,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970\n"
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2400000,CODECS=\"avc1.64001f,mp4a.40.2\","
+        "RESOLUTION=1280x720,FRAME-RATE=29.970\n"
         "~media.m3u8\n");
   variant.media = {{"mp4a.40.2"}};
   CHECK(*MultivariantSnapshot(variant, kWall).render({})->body ==

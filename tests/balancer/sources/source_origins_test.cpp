@@ -42,7 +42,7 @@ TEST_CASE("an origin that was left is probed after its rest, which doubles to a 
     CHECK_FALSE(origins.probe_due(clock.steady_now()));
     clock.advance(1s);
     CHECK(origins.probe_due(clock.steady_now()) == 0);
-    CHECK_FALSE(origins.probe_due(clock.steady_now()));   // one asks
+    CHECK_FALSE(origins.probe_due(clock.steady_now()));  // one asks
     CHECK_FALSE(origins.failed(0, How::at_once, clock.steady_now()));
     rest = std::min(2 * rest, SourceOrigins::kLongestRest);
   }

@@ -48,7 +48,8 @@ struct Environment final : Source::Environment {
   base::SteadyTime now() const override { return clock.steady_now(); }
   std::chrono::milliseconds stale_time() const override { return stale; }
   void schedule(base::SteadyTime t) override { media = t; }
-  std::unique_ptr<net::Fetch> fetch(const http::Headers& validators, std::function<void(base::Result<net::WholeAnswer>)> on_done) override {
+  std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
+                                    std::function<void(base::Result<net::WholeAnswer>)> on_done) override {
     ++fetches;
     sent = validators;
     pending = std::move(on_done);
@@ -165,7 +166,9 @@ TEST_CASE("playlists with parts are refreshed at half a part's duration when the
   CHECK(s.world.fetches == 5);
 }
 
-TEST_CASE("without a time for stale playlists the last good one is served for one and a half target durations after it was confirmed") {
+TEST_CASE(
+    "without a time for stale playlists the last good one is served for one and a half target durations after it was "
+    "confirmed") {
   Scene s;
   s.ask();
   s.answer(200);
@@ -182,7 +185,9 @@ TEST_CASE("without a time for stale playlists the last good one is served for on
   CHECK(problem_of(s.answers[1].error()).status == 504);
 }
 
-TEST_CASE("the last good playlist is served for its stale time while the origin fails, and the source is asked again all the while") {
+TEST_CASE(
+    "the last good playlist is served for its stale time while the origin fails, and the source is asked again all the "
+    "while") {
   Scene s;
   s.world.stale = 5min;
   s.ask();
@@ -223,7 +228,7 @@ TEST_CASE("a blocking reload is held while the origin is away, and gets the last
   s.ask(BlockingReload{10, std::nullopt}, 6s);
   s.world.facts.end_msn = 11;
   s.pass(1s, [&] { s.answer(200); });
-  REQUIRE(s.answers.size() == 3);   // the origin is back
+  REQUIRE(s.answers.size() == 3);  // the origin is back
   CHECK_FALSE(s.answers[2]->stale);
 }
 
@@ -231,7 +236,10 @@ TEST_CASE("a failing origin is asked again soon, not without pause, and serves a
   Scene s;
   s.ask();
   s.answer(200);
-  s.pass(10s, [&] { s.glance(); s.fail(base::ErrorKind::unavailable); });
+  s.pass(10s, [&] {
+    s.glance();
+    s.fail(base::ErrorKind::unavailable);
+  });
   CHECK(s.world.fetches >= 9);
   CHECK(s.world.fetches <= 16);
   s.pass(2s, [&] { s.answer(200); });
@@ -267,7 +275,9 @@ TEST_CASE("a source that stands still is served on, and said once") {
   CHECK(s.world.stalls == 1);
 }
 
-TEST_CASE("a first playlist that is not to be shown yet is no standstill: it is fetched again within a second, and its viewers wait") {
+TEST_CASE(
+    "a first playlist that is not to be shown yet is no standstill: it is fetched again within a second, and its "
+    "viewers wait") {
   Scene s;
   s.world.clock.advance(1h);
   s.ask();
@@ -387,7 +397,8 @@ TEST_CASE("reload directives are read strictly, and the origin's own query is to
   CHECK_FALSE(blocking_reload("a=1")->has_value());
   CHECK((*blocking_reload("x&_HLS_msn=7&_HLS_part=2"))->msn == 7);
   CHECK((*blocking_reload("x&_HLS_msn=7&_HLS_part=2"))->part == 2);
-  for (const std::string bad : {"_HLS_part=1", "_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1x", "_HLS_msn=99999999999999999999", "_HLS_msn=1&_HLS_part=a"}) {
+  for (const std::string bad : {"_HLS_part=1", "_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1x",
+                                "_HLS_msn=99999999999999999999", "_HLS_msn=1&_HLS_part=a"}) {
     const auto read = blocking_reload(bad);
     REQUIRE_FALSE(read);
     CHECK(problem_of(read.error()).status == 400);

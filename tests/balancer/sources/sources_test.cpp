@@ -34,7 +34,8 @@ TEST_CASE("a media playlist can be asked for first, and what nobody names is unk
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
   CHECK(s.text("demo", "v/a.m3u8").find("one5.ts") != std::string::npos);
-  for (const std::string path : {"secret.m3u8", "main.m3u8", "v/../secret.m3u8", "~0/live/secret.m3u8", "~media.m3u8", ""}) {
+  for (const std::string path :
+       {"secret.m3u8", "main.m3u8", "v/../secret.m3u8", "~0/live/secret.m3u8", "~media.m3u8", ""}) {
     CAPTURE(path);
     const auto answer = s.get("demo", path);
     REQUIRE_FALSE(answer);
@@ -88,7 +89,9 @@ TEST_CASE("an ended playlist gets new links before the old ones expire") {
 namespace {
 
 /// An event playlist of 2 s segments: nothing leaves it.
-std::string event_text(std::int64_t end, const std::string& tail = "") { return live_text(0, end, "seg", "#EXT-X-PLAYLIST-TYPE:EVENT\n") + tail; }
+std::string event_text(std::int64_t end, const std::string& tail = "") {
+  return live_text(0, end, "seg", "#EXT-X-PLAYLIST-TYPE:EVENT\n") + tail;
+}
 
 /// When the first link of a text expires, in unix seconds.
 std::int64_t first_expiry(const std::string& text) {
@@ -108,7 +111,9 @@ bool is_accepted(Scene& s, std::int64_t expiry) {
 
 }  // namespace
 
-TEST_CASE("links of a long event keep their text and are accepted for as long as they are listed, also after the balancer was killed") {
+TEST_CASE(
+    "links of a long event keep their text and are accepted for as long as they are listed, also after the balancer "
+    "was killed") {
   Scene s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
@@ -117,7 +122,7 @@ TEST_CASE("links of a long event keep their text and are accepted for as long as
   s.origin.set("http://o/live/v/a.m3u8", event_text(3));
   const auto first = s.text("demo", "v/a.m3u8");
   const auto expiry = first_expiry(first);
-  CHECK(s.sources->listed_links()->empty());   // all are young
+  CHECK(s.sources->listed_links()->empty());  // all are young
   for (int minute = 1; minute <= 30; ++minute) {
     s.clock.advance(1min);
     s.origin.set("http://o/live/v/a.m3u8", event_text(3 + minute));
@@ -128,7 +133,7 @@ TEST_CASE("links of a long event keep their text and are accepted for as long as
   CHECK(expiry < unix_now(s));
   s.end();
   s.begin();
-  CHECK(s.sources->listed_links() == nullptr);   // or nodes would be told that nothing is listed
+  CHECK(s.sources->listed_links() == nullptr);  // or nodes would be told that nothing is listed
   s.configure();
   s.text("demo", "v/a.m3u8", "q=2");
   CHECK(is_accepted(s, expiry));
@@ -139,7 +144,8 @@ TEST_CASE("links of a long event keep their text and are accepted for as long as
   CHECK(s.text("demo", "v/a.m3u8").starts_with(first));
   s.clock.advance(50s);
   CHECK(is_accepted(s, expiry));
-  // When all who saw it live are gone, newcomers get young links, and those who hold the old ones keep them for the playlist's length.
+  // When all who saw it live are gone, newcomers get young links, and those who hold the old ones keep them for the
+  // playlist's length.
   s.clock.advance(2min);
   s.end();
   s.begin();
@@ -159,7 +165,8 @@ TEST_CASE("links of a recording outlast it for whoever loads it, whenever that i
   s.channels.front().link_lifetime = 1min;
   s.configure();
   const auto length = 600;
-  s.origin.set("http://o/live/v/a.m3u8", live_text(0, length / 2, "seg", "#EXT-X-PLAYLIST-TYPE:VOD\n") + "#EXT-X-ENDLIST\n");
+  s.origin.set("http://o/live/v/a.m3u8",
+               live_text(0, length / 2, "seg", "#EXT-X-PLAYLIST-TYPE:VOD\n") + "#EXT-X-ENDLIST\n");
   for (int i = 0; i < 12; ++i) {
     CHECK(first_expiry(s.text("demo", "v/a.m3u8")) >= unix_now(s) + length + 30);
     s.clock.advance(std::chrono::seconds{37 * i});
@@ -176,7 +183,7 @@ TEST_CASE("a link is accepted for its lifetime after its segment left a long win
   s.channels.front().link_lifetime = 1min;
   s.configure();
   const auto show = [&](std::int64_t end) {
-    s.origin.set("http://o/live/v/a.m3u8", live_text(end - 300, end));   // ten minutes
+    s.origin.set("http://o/live/v/a.m3u8", live_text(end - 300, end));  // ten minutes
     return s.text("demo", "v/a.m3u8");
   };
   const auto expiry = first_expiry(show(300));
@@ -187,11 +194,13 @@ TEST_CASE("a link is accepted for its lifetime after its segment left a long win
     CHECK(is_accepted(s, first_expiry(show(end))));
     if (refused_after == 0 && !is_accepted(s, expiry)) refused_after = end * 2;
   }
-  CHECK(refused_after >= 1200 + 60);   // the 300 segments left the window within twenty minutes of media
+  CHECK(refused_after >= 1200 + 60);  // the 300 segments left the window within twenty minutes of media
   CHECK(refused_after <= 1200 + 240);
 }
 
-TEST_CASE("the links of a long window are accepted after the channel got another source, for as long as viewers may use them") {
+TEST_CASE(
+    "the links of a long window are accepted after the channel got another source, for as long as viewers may use "
+    "them") {
   Scene s;
   publish(s.origin);
   publish(s.origin, "http://p/tv/");
@@ -238,7 +247,7 @@ TEST_CASE("a channel with a new source begins anew, one that is gone is unknown"
   s.channels = {};
   s.add("demo", "http://p/tv/main.m3u8");
   s.configure();
-  CHECK_FALSE(s.get("demo", "unknown.m3u8"));   // asks the owner, so the new source is in force now
+  CHECK_FALSE(s.get("demo", "unknown.m3u8"));  // asks the owner, so the new source is in force now
   CHECK(s.text("demo", "index.m3u8") == kMain);
   CHECK(s.origin.count("http://p/tv/main.m3u8") == 1);
   CHECK(problem_of(s.get("gone", "index.m3u8").error()).status == 404);
@@ -317,7 +326,8 @@ TEST_CASE("the status names every playlist that was asked for") {
   const auto value = base::json::parse(w.text());
   REQUIRE(value);
   CHECK(value->find("sources")->array.size() == 2);
-  CHECK(s.metrics.scrape().find("tribune_balancer_source_refreshes_total{channel=\"demo\",result=\"new\"} 2") != std::string::npos);
+  CHECK(s.metrics.scrape().find("tribune_balancer_source_refreshes_total{channel=\"demo\",result=\"new\"} 2") !=
+        std::string::npos);
   CHECK(s.metrics.scrape().find("tribune_balancer_source_age_seconds{channel=\"demo\"} 0") != std::string::npos);
 }
 
@@ -351,7 +361,7 @@ TEST_CASE("a rendition that is neither named nor asked for is forgotten") {
   s.origin.set("http://o/live/w/b.m3u8", live_text(5, 8, "two"));
   s.clock.advance(1min);
   s.text("demo", "index.m3u8");
-  CHECK(s.get("demo", "v/a.m3u8", "q=2"));   // somebody may still watch it
+  CHECK(s.get("demo", "v/a.m3u8", "q=2"));  // somebody may still watch it
   s.clock.advance(11min);
   s.origin.set("http://o/live/w/b.m3u8", live_text(9, 12, "two"));
   s.text("demo", "w/b.m3u8");
@@ -372,7 +382,8 @@ void publish_with_token(Origin& origin, int token, const std::string& pattern) {
   origin.set("http://o/live/main.m3u8", main);
 }
 
-/// Whether the playlist comes to list the segment. Its feed loads it by timers of the real clock, too: such a load may come just before a new URI is known.
+/// Whether the playlist comes to list the segment. Its feed loads it by timers of the real clock, too: such a load may
+/// come just before a new URI is known.
 bool comes_to_list(Scene& s, const std::string& path, const std::string& query, const std::string& segment) {
   for (int load = 0; load < 10; ++load) {
     if (s.text("demo", path, query).find(segment) != std::string::npos) return true;
@@ -389,7 +400,9 @@ std::string line_of(const std::string& text, int line) {
 
 }  // namespace
 
-TEST_CASE("children whose URIs change with every response keep their names, are fetched at their newest URI, and are known after a restart") {
+TEST_CASE(
+    "children whose URIs change with every response keep their names, are fetched at their newest URI, and are known "
+    "after a restart") {
   for (const std::string pattern : {"v{v}.m3u8?token={t}", "list.m3u8?v={v}&token={t}", "t/{t}/v{v}.m3u8"}) {
     CAPTURE(pattern);
     Scene s;
@@ -397,7 +410,7 @@ TEST_CASE("children whose URIs change with every response keep their names, are 
     s.add("demo", "http://o/live/main.m3u8");
     s.configure();
     const auto first = s.text("demo", "index.m3u8");
-    const auto child = line_of(first, 6);   // of the third variant
+    const auto child = line_of(first, 6);  // of the third variant
     const auto mark = child.find('?');
     const auto path = child.substr(0, mark), query = mark == std::string::npos ? "" : child.substr(mark + 1);
     for (int token = 2; token <= 120; ++token) {
@@ -420,7 +433,8 @@ TEST_CASE("children whose URIs change with every response keep their names, are 
 TEST_CASE("more playlists than a channel may have are left out with a counter, and what is named stays") {
   Scene s;
   std::string main = "#EXTM3U\n";
-  for (std::size_t i = 0; i < kMaxPlaylists + 10; ++i) main += fmt::format("#EXT-X-STREAM-INF:BANDWIDTH=1\nv{}.m3u8\n", i);
+  for (std::size_t i = 0; i < kMaxPlaylists + 10; ++i)
+    main += fmt::format("#EXT-X-STREAM-INF:BANDWIDTH=1\nv{}.m3u8\n", i);
   s.origin.set("http://o/live/main.m3u8", main);
   s.origin.set("http://o/live/v0.m3u8", live_text(5, 8));
   s.add("demo", "http://o/live/main.m3u8");
@@ -433,7 +447,8 @@ TEST_CASE("more playlists than a channel may have are left out with a counter, a
 
 TEST_CASE("reports of a source without a multivariant playlist lead to playlists that are served") {
   Scene s;
-  const std::string reports = "#EXT-X-RENDITION-REPORT:URI=\"index.m3u8\",LAST-MSN=7\n#EXT-X-RENDITION-REPORT:URI=\"low.m3u8\",LAST-MSN=7\n";
+  const std::string reports =
+      "#EXT-X-RENDITION-REPORT:URI=\"index.m3u8\",LAST-MSN=7\n#EXT-X-RENDITION-REPORT:URI=\"low.m3u8\",LAST-MSN=7\n";
   s.origin.set("http://o/live/index.m3u8", live_text(5, 8) + reports);
   s.origin.set("http://o/live/low.m3u8", live_text(5, 8, "low"));
   s.add("demo", "http://o/live/index.m3u8");
@@ -447,7 +462,9 @@ TEST_CASE("reports of a source without a multivariant playlist lead to playlists
 
 TEST_CASE("a playlist whose own query has a key that means something in our URLs is served") {
   Scene s;
-  const auto asset = "#EXT-X-DATERANGE:ID=\"ad\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-URI=\"ad.m3u8?_HLS_x=1&ad=7\"\n";
+  const auto asset =
+      "#EXT-X-DATERANGE:ID=\"ad\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-URI="
+      "\"ad.m3u8?_HLS_x=1&ad=7\"\n";
   s.origin.set("http://o/live/main.m3u8", kMain);
   s.origin.set("http://o/live/v/a.m3u8", live_text(5, 8, "one", asset));
   s.origin.set("http://o/live/v/ad.m3u8?_HLS_x=1&ad=7", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nad1.m3u8\n");
@@ -458,15 +475,23 @@ TEST_CASE("a playlist whose own query has a key that means something in our URLs
   CHECK(s.text("demo", "v/ad.m3u8", "ad=7&_HLS_primary_id=5").find("ad1.m3u8") != std::string::npos);
 }
 
-TEST_CASE("a variable from the query of the source's URL is defined in the text, with its value where something but our links needs it") {
+TEST_CASE(
+    "a variable from the query of the source's URL is defined in the text, with its value where something but our "
+    "links needs it") {
   Scene s;
-  s.origin.set("http://o/live/main.m3u8?token=ab&name=x%22y", "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"name\"\n"
-               "#EXT-X-SESSION-DATA:DATA-ID=\"a\",VALUE=\"{$name}\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8?t={$token}\n");
-  s.origin.set("http://o/live/v.m3u8?t=ab", live_text(5, 8, "seg", "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n#EXT-X-NOTE:{$t}\n"));
+  s.origin.set(
+      "http://o/live/main.m3u8?token=ab&name=x%22y",
+      "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"name\"\n"
+      "#EXT-X-SESSION-DATA:DATA-ID=\"a\",VALUE=\"{$name}\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8?t={$token}\n");
+  s.origin.set(
+      "http://o/live/v.m3u8?t=ab",
+      live_text(5, 8, "seg", "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n#EXT-X-NOTE:{$t}\n"));
   s.add("demo", "http://o/live/main.m3u8?token=ab&name=x%22y");
   s.configure();
   const auto text = s.text("demo", "index.m3u8");
-  CHECK(text.find("#EXT-X-DEFINE:NAME=\"token\",VALUE=\"\"\n#EXT-X-DEFINE:NAME=\"name\",VALUE=\"x%22y\"\n") != std::string::npos);
+  CHECK(text.find("#EXT-X-DEFINE:NAME=\"token\",VALUE=\"\"\n#EXT-X-DEFINE:NAME=\"name\",VALUE=\"x%22y\"\n") !=
+        std::string::npos);
   CHECK(text.find("\nv.m3u8?t=ab\n") != std::string::npos);
-  CHECK(s.text("demo", "v.m3u8", "t=ab").find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"ab\"\n") != std::string::npos);
+  CHECK(s.text("demo", "v.m3u8", "t=ab")
+            .find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"ab\"\n") != std::string::npos);
 }

@@ -34,7 +34,9 @@ TEST_CASE("Every variant and rendition stands once for each pathway, and the bes
   CHECK(count(text, "#EXT-X-STREAM-INF") == 4);
   CHECK(count(text, "TYPE=AUDIO") == 2);
   CHECK(count(text, "TYPE=CLOSED-CAPTIONS") == 1);
-  CHECK(has(text, "GROUP-ID=\"aac@stadium\",NAME=\"English\",DEFAULT=YES,URI=\"~t/~via/stadium/a.m3u8\",STABLE-RENDITION-ID="));
+  CHECK(
+      has(text,
+          "GROUP-ID=\"aac@stadium\",NAME=\"English\",DEFAULT=YES,URI=\"~t/~via/stadium/a.m3u8\",STABLE-RENDITION-ID="));
   CHECK(has(text, "BANDWIDTH=1000,AUDIO=\"aac@ORIGIN\",CLOSED-CAPTIONS=\"cc\",STABLE-VARIANT-ID="));
   CHECK(has(text, "STABLE-VARIANT-ID=\"hi\",PATHWAY-ID=\"ORIGIN\"\n~t/~via/ORIGIN/v2.m3u8?x=1\n"));
   CHECK(has(text, "URI=\"~t/~via/ORIGIN/i.m3u8\""));
@@ -57,14 +59,17 @@ TEST_CASE("A stable id is the same in every pathway and in every session's playl
 }
 
 TEST_CASE("What leads out of the session stays where it leads, in every pathway") {
-  const auto text = steered("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://cdn/v.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv.m3u8\n", "", {"/s", {"a", "b"}});
+  const auto text =
+      steered("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://cdn/v.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv.m3u8\n", "",
+              {"/s", {"a", "b"}});
   CHECK(count(text, "\nhttp://cdn/v.m3u8\n") == 2);
   CHECK(has(text, "\n~via/a/v.m3u8\n"));
   CHECK(has(text, "\n~via/b/v.m3u8\n"));
 }
 
 TEST_CASE("A source that steers by itself, and a playlist without pathways, stay as they are") {
-  const std::string own = "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://o/s\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
+  const std::string own =
+      "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://o/s\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
   CHECK(steered(own, "", {"/s", {"a"}}) == own);
   CHECK(steered(kSource, "~t/", {"/s", {}}) == kSource);
 }

@@ -10,14 +10,17 @@ using namespace std::chrono_literals;
 using Names = std::vector<std::string>;
 
 TEST_CASE("A query's values are read where they are well formed, and unsaid where not") {
-  const auto said = read_steering_question("session=k1.abc&pathways=city,ORIGIN&_HLS_pathway=%22city%22&_HLS_throughput=5140000");
+  const auto said =
+      read_steering_question("session=k1.abc&pathways=city,ORIGIN&_HLS_pathway=%22city%22&_HLS_throughput=5140000");
   CHECK(said.session == "k1.abc");
   CHECK(said.listed == Names{"city", "ORIGIN"});
   CHECK(said.pathway == "city");
   CHECK(said.throughput_bps == 5'140'000);
   CHECK(read_steering_question("_HLS_pathway=city").pathway == "city");
-  for (const std::string_view bad : {"_HLS_pathway=%22&_HLS_throughput=", "_HLS_pathway=..%2f&_HLS_throughput=-5", "_HLS_pathway=A%0d%0a&_HLS_throughput=1e9",
-                                     "pathways=%2c%2c,../,A&_HLS_throughput=99999999999999999999", "_HLS_pathway=%zz&_HLS_throughput=NaN&pathways=%"}) {
+  for (const std::string_view bad :
+       {"_HLS_pathway=%22&_HLS_throughput=", "_HLS_pathway=..%2f&_HLS_throughput=-5",
+        "_HLS_pathway=A%0d%0a&_HLS_throughput=1e9", "pathways=%2c%2c,../,A&_HLS_throughput=99999999999999999999",
+        "_HLS_pathway=%zz&_HLS_throughput=NaN&pathways=%"}) {
     CAPTURE(bad);
     const auto unsaid = read_steering_question(bad);
     CHECK(unsaid.pathway.empty());
@@ -27,14 +30,16 @@ TEST_CASE("A query's values are read where they are well formed, and unsaid wher
 }
 
 TEST_CASE("Open groups come first, then the origin, then what is closed") {
-  const std::vector<GroupStanding> standings{{"stadium", RoutingReason::deep_zone, false, true}, {"city", RoutingReason::fallback_group, true, false}};
+  const std::vector<GroupStanding> standings{{"stadium", RoutingReason::deep_zone, false, true},
+                                             {"city", RoutingReason::fallback_group, true, false}};
   CHECK(order_of(standings, true) == Names{"city", "ORIGIN", "stadium"});
   CHECK(order_of(standings, false) == Names{"city", "stadium"});
   CHECK(order_of({}, false).empty());
 }
 
 TEST_CASE("Players ask again soon while the best group is closed or strained, or they are elsewhere") {
-  const std::vector<GroupStanding> well{{"stadium", RoutingReason::deep_zone, true, false}, {"city", RoutingReason::fallback_group, false, true}};
+  const std::vector<GroupStanding> well{{"stadium", RoutingReason::deep_zone, true, false},
+                                        {"city", RoutingReason::fallback_group, false, true}};
   const auto order = order_of(well, false);
   CHECK_FALSE(is_under_pressure(well, order, "stadium"));
   CHECK_FALSE(is_under_pressure(well, order, ""));
@@ -45,20 +50,27 @@ TEST_CASE("Players ask again soon while the best group is closed or strained, or
 }
 
 TEST_CASE("A playlist lists the best groups, and one that is open if there is any") {
-  const std::vector<GroupStanding> standings{{"a", RoutingReason::zone, false, true}, {"b", RoutingReason::zone, false, true}, {"c", RoutingReason::zone, true, false}};
+  const std::vector<GroupStanding> standings{{"a", RoutingReason::zone, false, true},
+                                             {"b", RoutingReason::zone, false, true},
+                                             {"c", RoutingReason::zone, true, false}};
   CHECK(order_of(best_of(standings, 3), false) == Names{"c", "a", "b"});
   CHECK(order_of(best_of(standings, 2), false) == Names{"c", "a"});
   CHECK(order_of(best_of(standings, 1), false) == Names{"c"});
   CHECK(best_of({}, 1).empty());
 }
 
-TEST_CASE("A group that the player's playlist does not list becomes a clone if it is better, and what it lists is never left out") {
+TEST_CASE(
+    "A group that the player's playlist does not list becomes a clone if it is better, and what it lists is never left "
+    "out") {
   SteeringQuestion question;
   question.listed = {"city", "far"};
   const auto manifest = manifest_for(question, {"stadium", "city", "near"});
   CHECK(manifest.priority == Names{"stadium", "city", "far"});
   CHECK(manifest.clones == Names{"stadium"});
-  CHECK(to_json(manifest).find(R"("PATHWAY-CLONES":[{"BASE-ID":"city","ID":"stadium","URI-REPLACEMENT":{"PARAMS":{"tl-via":"stadium"}}}])") != std::string::npos);
+  CHECK(
+      to_json(manifest).find(
+          R"("PATHWAY-CLONES":[{"BASE-ID":"city","ID":"stadium","URI-REPLACEMENT":{"PARAMS":{"tl-via":"stadium"}}}])") !=
+      std::string::npos);
 }
 
 TEST_CASE("A manifest says version, time and priority, and clones only where there are some") {
@@ -66,7 +78,8 @@ TEST_CASE("A manifest says version, time and priority, and clones only where the
   manifest.ttl = 60s;
   CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"PATHWAY-PRIORITY":["city","ORIGIN"]})");
   manifest.reload_uri = "/steering/demo?pathways=";
-  CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"RELOAD-URI":"/steering/demo?pathways=","PATHWAY-PRIORITY":["city","ORIGIN"]})");
+  CHECK(to_json(manifest) ==
+        R"({"VERSION":1,"TTL":60,"RELOAD-URI":"/steering/demo?pathways=","PATHWAY-PRIORITY":["city","ORIGIN"]})");
   CHECK(manifest_for({}, {}).priority == Names{"."});
 }
 

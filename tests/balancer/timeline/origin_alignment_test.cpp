@@ -17,10 +17,12 @@ namespace {
 
 /// Segments of 2 s, the first at `second` past twelve.
 hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std::string& name) {
-  std::string text = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
+  std::string text =
+      "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
   for (auto msn = first; msn < end; ++msn, second += 2) {
     const auto two = [](int n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-    text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:" + two(second / 60) + ":" + two(second % 60) + ".000Z\n#EXTINF:2.0,\n" + name + std::to_string(msn) + ".ts\n";
+    text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:" + two(second / 60) + ":" + two(second % 60) +
+            ".000Z\n#EXTINF:2.0,\n" + name + std::to_string(msn) + ".ts\n";
   }
   return playlist_of(text);
 }
@@ -48,7 +50,9 @@ struct Scene {
     CHECK(timeline.save_channel(now, wall) == channel);
     CHECK(timeline.save_track("v", now, wall) == track);
   }
-  std::string uri(const hls::Playlist& playlist, std::size_t segment) { return playlist.uris[playlist.segments[segment].uri_use].uri; }
+  std::string uri(const hls::Playlist& playlist, std::size_t segment) {
+    return playlist.uris[playlist.segments[segment].uri_use].uri;
+  }
 };
 
 }  // namespace
@@ -64,14 +68,14 @@ TEST_CASE("an origin with the same names and numbers is the same timeline") {
 
 TEST_CASE("an origin with other numbers and names goes on by its dates, without a discontinuity") {
   Scene s;
-  s.see(dated(100, 105, 0, "a"), 0);                       // 12:00:00 to 12:00:10
-  const auto shown = s.see(dated(7, 12, 4, "b"), 1);       // 12:00:04 to 12:00:14
+  s.see(dated(100, 105, 0, "a"), 0);                  // 12:00:00 to 12:00:10
+  const auto shown = s.see(dated(7, 12, 4, "b"), 1);  // 12:00:04 to 12:00:14
   REQUIRE(shown.playlist);
   const auto& p = *shown.playlist;
   CHECK(p.end_msn() == 107);
   CHECK(p.segments.back().discontinuity_sequence == 0);
   REQUIRE(p.segments.size() == 5);
-  CHECK(s.uri(p, 2) == "a104.ts");                         // what was listed keeps its text
+  CHECK(s.uri(p, 2) == "a104.ts");  // what was listed keeps its text
   CHECK(s.uri(p, 3) == "b10.ts");
   CHECK(s.timeline.generation(p.segments[3].generation).epoch == "e1");
   CHECK(s.timeline.generation(p.segments[3].generation).origin == 1);
@@ -90,11 +94,14 @@ TEST_CASE("an origin with other numbers and names goes on by its dates, without 
   }
 }
 
-TEST_CASE("dates of two origins that differ by some milliseconds, or are written another way, are those of the same segments") {
+TEST_CASE(
+    "dates of two origins that differ by some milliseconds, or are written another way, are those of the same "
+    "segments") {
   const auto at = [](std::int64_t first, const std::string& name, const std::vector<std::string>& dates) {
     std::string text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
     for (std::size_t i = 0; i < dates.size(); ++i)
-      text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T" + dates[i] + "\n#EXTINF:2.0,\n" + name + std::to_string(first + static_cast<std::int64_t>(i)) + ".ts\n";
+      text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T" + dates[i] + "\n#EXTINF:2.0,\n" + name +
+              std::to_string(first + static_cast<std::int64_t>(i)) + ".ts\n";
     return playlist_of(text);
   };
   Scene s;
@@ -108,7 +115,7 @@ TEST_CASE("dates of two origins that differ by some milliseconds, or are written
 TEST_CASE("a segment that begins half a segment later is that segment, not the next") {
   Scene s;
   s.see(dated(100, 105, 0, "a"), 0);
-  const auto shown = s.see(dated(7, 13, 1, "b"), 1);   // from 12:00:01, which both of two segments are equally near
+  const auto shown = s.see(dated(7, 13, 1, "b"), 1);  // from 12:00:01, which both of two segments are equally near
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 106);
   CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
@@ -140,7 +147,7 @@ TEST_CASE("without dates, names and durations tell the numbers") {
   Scene s;
   s.see(live(100, 105), 0);
   auto text = live_text(102, 107);
-  text.replace(text.find("SEQUENCE:102"), 12, "SEQUENCE:2");   // the same files, counted from elsewhere
+  text.replace(text.find("SEQUENCE:102"), 12, "SEQUENCE:2");  // the same files, counted from elsewhere
   const auto shown = s.see(playlist_of(text), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 107);
@@ -161,16 +168,16 @@ TEST_CASE("an origin that is behind shows nothing until it has something new") {
 
 TEST_CASE("a hole of a few segments between two origins is listed as gaps, and the media goes on behind it") {
   Scene s;
-  s.see(dated(100, 105, 0, "a"), 0);                       // to 12:00:10
+  s.see(dated(100, 105, 0, "a"), 0);  // to 12:00:10
   const auto text = [](const Timeline::Outcome& o) { return hls::write(*o.playlist, {}); };
-  const auto shown = s.see(dated(7, 11, 14, "b"), 1);      // from 12:00:14
+  const auto shown = s.see(dated(7, 11, 14, "b"), 1);  // from 12:00:14
   REQUIRE(shown.playlist);
   const auto& p = *shown.playlist;
   CHECK(p.end_msn() == 111);
   CHECK(p.segments.back().discontinuity_sequence == 0);
   CHECK(p.media_sequence == 102);
-  CHECK(text(shown).find("a104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:14.000Z\n#EXTINF:2.0,\nb7.ts\n") !=
-        std::string::npos);
+  CHECK(text(shown).find("a104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-"
+                         "PROGRAM-DATE-TIME:2026-06-01T12:00:14.000Z\n#EXTINF:2.0,\nb7.ts\n") != std::string::npos);
   CHECK(text(shown).find("DISCONTINUITY") == std::string::npos);
   SUBCASE("what was listed keeps its text as both windows go on") {
     auto before = p;
@@ -180,7 +187,9 @@ TEST_CASE("a hole of a few segments between two origins is listed as gaps, and t
       CHECK(next.playlist->end_msn() == 111 + i);
       CHECK(next.playlist->media_sequence >= before.media_sequence);
       for (const auto& segment : next.playlist->segments) {
-        const auto* same = before.end_msn() > segment.msn ? &before.segments[static_cast<std::size_t>(segment.msn - before.media_sequence)] : nullptr;
+        const auto* same = before.end_msn() > segment.msn
+                               ? &before.segments[static_cast<std::size_t>(segment.msn - before.media_sequence)]
+                               : nullptr;
         if (!same) continue;
         CHECK(same->gap == segment.gap);
         CHECK(before.uris[same->uri_use].uri == next.playlist->uris[segment.uri_use].uri);
@@ -195,7 +204,9 @@ TEST_CASE("a hole of a few segments between two origins is listed as gaps, and t
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 117);
     CHECK(back.playlist->segments.back().discontinuity_sequence == 0);
-    CHECK(text(back).find("b10.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nb10.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:24.000Z") != std::string::npos);
+    CHECK(text(back).find(
+              "b10.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nb10.ts\n#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:24.000Z") !=
+          std::string::npos);
   }
   SUBCASE("a restart of the process keeps the numbers") {
     s.restart();
@@ -211,7 +222,7 @@ TEST_CASE("a hole of a few segments between two origins is listed as gaps, and t
 TEST_CASE("a hole that is no multiple of a segment is shared by its gaps, none longer than the target duration") {
   Scene s;
   s.see(dated(100, 105, 0, "a"), 0);
-  const auto shown = s.see(dated(7, 11, 15, "b"), 1);      // 5 s are missing
+  const auto shown = s.see(dated(7, 11, 15, "b"), 1);  // 5 s are missing
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 105 + 3 + 4);
   CHECK(hls::write(*shown.playlist, {}).find("#EXT-X-GAP\n#EXTINF:1.666666,\n") != std::string::npos);
@@ -219,7 +230,7 @@ TEST_CASE("a hole that is no multiple of a segment is shared by its gaps, none l
 
 TEST_CASE("without dates a name that counts on tells how many segments are missing") {
   Scene s;
-  s.see(live(98, 103, "v1/seg"), 0);                       // seg102 is the last one
+  s.see(live(98, 103, "v1/seg"), 0);  // seg102 is the last one
   auto text = live_text(105, 109, "v1/seg");
   SUBCASE("under the same numbers") {}
   SUBCASE("under others") { text.replace(text.find("SEQUENCE:105"), 12, "SEQUENCE:3"); }
@@ -227,15 +238,18 @@ TEST_CASE("without dates a name that counts on tells how many segments are missi
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 109);
   CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
-  CHECK(hls::write(*shown.playlist, {}).find("v1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/seg102.ts\n#EXTINF:2.0,\nv1/seg105.ts\n") !=
-        std::string::npos);
+  CHECK(hls::write(*shown.playlist, {})
+            .find("v1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/seg102.ts\n#EXT-X-GAP\n#EXTINF:2.0,\nv1/"
+                  "seg102.ts\n#EXTINF:2.0,\nv1/seg105.ts\n") != std::string::npos);
 }
 
 TEST_CASE("a hole of more than kMaxHole segments is another timeline") {
   for (const auto& [missing, discontinuity] : {std::pair{hls::kMaxHole, 0}, {hls::kMaxHole + 1, 1}}) {
     Scene s, t;
     s.see(dated(100, 105, 0, "a"), 0);
-    CHECK(s.see(dated(7, 11, 10 + 2 * static_cast<int>(missing), "b"), 1).playlist->segments.back().discontinuity_sequence == discontinuity);
+    CHECK(s.see(dated(7, 11, 10 + 2 * static_cast<int>(missing), "b"), 1)
+              .playlist->segments.back()
+              .discontinuity_sequence == discontinuity);
     t.see(live(0, 5), 0);
     CHECK(t.see(live(5 + missing, 9 + missing), 1).playlist->segments.back().discontinuity_sequence == discontinuity);
   }
@@ -243,8 +257,8 @@ TEST_CASE("a hole of more than kMaxHole segments is another timeline") {
 
 TEST_CASE("what a short window of the source has passed is no gap while the old tail is listed") {
   Scene s;
-  s.see(dated(100, 110, 0, "a"), 0);                       // ten segments, to 12:00:20
-  s.see(dated(0, 3, 20, "b"), 1);                          // three of the other origin's
+  s.see(dated(100, 110, 0, "a"), 0);  // ten segments, to 12:00:20
+  s.see(dated(0, 3, 20, "b"), 1);     // three of the other origin's
   const auto shown = s.see(dated(1, 4, 22, "b"), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->media_sequence == 104);

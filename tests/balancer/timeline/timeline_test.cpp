@@ -25,7 +25,9 @@ struct Scene {
     if (!outcome) FAIL(outcome.error().text);
     return *outcome;
   }
-  std::string epoch_at(const hls::Playlist& playlist, std::size_t segment) { return timeline.generation(playlist.segments.at(segment).generation).epoch; }
+  std::string epoch_at(const hls::Playlist& playlist, std::size_t segment) {
+    return timeline.generation(playlist.segments.at(segment).generation).epoch;
+  }
   void restart_process(const std::vector<std::string>& tracks = {"v"}) {
     const auto now = clock.steady_now();
     const auto wall = clock.wall_now();
@@ -122,7 +124,8 @@ TEST_CASE("reused names are a restart when the end goes back by more than a copy
 
 TEST_CASE("the same names and numbers at another date are a restart") {
   const auto dated = [](const std::string& date) {
-    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PROGRAM-DATE-TIME:" + date + "\n#EXTINF:2,\na0.ts\n");
+    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PROGRAM-DATE-TIME:" + date +
+                       "\n#EXTINF:2,\na0.ts\n");
   };
   Scene s;
   s.see(dated("2026-01-01T12:00:00Z"));
@@ -130,12 +133,14 @@ TEST_CASE("the same names and numbers at another date are a restart") {
   CHECK(s.see(dated("2026-01-02T12:00:00Z")).verdict == Verdict::restarted);
 }
 
-TEST_CASE("a jump ahead that time does not allow is a restart once a second playlist confirms it, and none after a long sleep") {
+TEST_CASE(
+    "a jump ahead that time does not allow is a restart once a second playlist confirms it, and none after a long "
+    "sleep") {
   Scene s;
   s.see(live(10, 15));
   s.clock.advance(2s);
   CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
-  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);   // the same copy again
+  CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);  // the same copy again
   s.clock.advance(1s);
   const auto shown = s.see(live(5001, 5006));
   CHECK(shown.verdict == Verdict::restarted);
@@ -264,10 +269,10 @@ TEST_CASE("all tracks of a channel restart into one epoch with equal numbers for
   s.clock.advance(1s);
   const auto audio = s.see(live(0, 3, "a"), "a").playlist;
   CHECK(s.epochs == 2);
-  CHECK(video->segments.back().msn == 107);   // the second of the new run
-  CHECK(audio->segments.back().msn == 108);   // the third
+  CHECK(video->segments.back().msn == 107);  // the second of the new run
+  CHECK(audio->segments.back().msn == 108);  // the third
   CHECK(video->segments.back().discontinuity_sequence == audio->segments.back().discontinuity_sequence);
-  CHECK(video->segments[video->segments.size() - 3].gap);   // 105, which only the audio had
+  CHECK(video->segments[video->segments.size() - 3].gap);  // 105, which only the audio had
 }
 
 TEST_CASE("a track that slept through a restart joins the new epoch even when its numbers look well") {
@@ -285,8 +290,9 @@ TEST_CASE("a track that slept through a restart joins the new epoch even when it
 TEST_CASE("a source that does not count the discontinuities it drops is counted for") {
   Scene s;
   const auto text = [](std::int64_t first, bool marked) {
-    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" + (marked ? "#EXT-X-DISCONTINUITY\n" : "") +
-                       "#EXTINF:2,\ns" + std::to_string(first) + "\n#EXTINF:2,\ns" + std::to_string(first + 1) + "\n");
+    return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" +
+                       (marked ? "#EXT-X-DISCONTINUITY\n" : "") + "#EXTINF:2,\ns" + std::to_string(first) +
+                       "\n#EXTINF:2,\ns" + std::to_string(first + 1) + "\n");
   };
   CHECK(s.see(text(5, true)).playlist->segments.back().discontinuity_sequence == 1);
   const auto next = s.see(text(6, false)).playlist;
@@ -400,7 +406,8 @@ TEST_CASE("parts that vanish are an older copy") {
 
 TEST_CASE("a playlist without segments says nothing") {
   Scene s;
-  const auto outcome = s.timeline.observe("v", playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"), 1, s.clock.steady_now());
+  const auto outcome =
+      s.timeline.observe("v", playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"), 1, s.clock.steady_now());
   REQUIRE_FALSE(outcome);
   CHECK(outcome.error().fault == base::Fault::origin);
 }

@@ -10,10 +10,13 @@ using test::Stage;
 
 namespace {
 
-std::string token_in(const std::string& base) { return base.substr(base.find('~') + 1, base.rfind('/') - base.find('~') - 1); }
+std::string token_in(const std::string& base) {
+  return base.substr(base.find('~') + 1, base.rfind('/') - base.find('~') - 1);
+}
 
 std::string link_query(Stage& s, const std::string& channel, const std::string& path = "v/seg1.ts") {
-  return contracts::signed_query(s.keys, {channel, "e1", path, "", base::unix_seconds(s.clock.wall_now()) + 3600}, s.clock.wall_now());
+  return contracts::signed_query(s.keys, {channel, "e1", path, "", base::unix_seconds(s.clock.wall_now()) + 3600},
+                                 s.clock.wall_now());
 }
 
 }  // namespace
@@ -50,8 +53,9 @@ TEST_CASE("An unknown channel, a forged token and another channel's token are re
   const auto base = s.open("demo");
   CHECK(s.get("/live/none/index.m3u8")->status() == 404);
   CHECK(s.get("/live/none/index.m3u8")->body().find("/problems/channel-unknown") != std::string::npos);
-  for (const auto& target : {std::string("/live/demo/~x/v.m3u8"), "/live/redirect/~" + token_in(base) + "/v.m3u8", std::string("/live/demo/index.m3u8?session="),
-                             "/live/demo/index.m3u8?session=" + token_in(base) + "A"}) {
+  for (const auto& target :
+       {std::string("/live/demo/~x/v.m3u8"), "/live/redirect/~" + token_in(base) + "/v.m3u8",
+        std::string("/live/demo/index.m3u8?session="), "/live/demo/index.m3u8?session=" + token_in(base) + "A"}) {
     CAPTURE(target);
     const auto outcome = s.get(target);
     CHECK(outcome->status() == 403);
@@ -240,7 +244,7 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
 
 TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
   Stage s;
-  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // 1,000 segments of 6 s
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);  // 1,000 segments of 6 s
   SUBCASE("as long as its segments") {}
   SUBCASE("as the bound says") { s.ended_session_idle = 95min; }
   s.publish();
@@ -254,7 +258,7 @@ TEST_CASE("A session whose playlist has ended lasts as long as its segments, and
   };
   sleep(90min);
   CHECK(s.admission.sessions() == 1);
-  CHECK(s.get(base + "v.m3u8")->status() == 200);   // another variant, half way
+  CHECK(s.get(base + "v.m3u8")->status() == 200);  // another variant, half way
   sleep(90min);
   CHECK(s.admission.sessions() == 1);
   sleep(20min);
@@ -266,7 +270,7 @@ TEST_CASE("A request speaks for its client's network once, however often it rene
   access::AccessSettings settings;
   settings.max_networks_per_session = 1;
   s.admission.configure(settings, {{"direct", 5}});
-  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);   // renewed once more, for longer
+  s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);  // renewed once more, for longer
   s.address = "10.1.0.1";
   const auto base = s.open("direct");
   CHECK(s.get(base + "v.m3u8")->status() == 200);
@@ -353,7 +357,7 @@ TEST_CASE_FIXTURE(Gated, "A reload that waits for what its node does not fill ye
   left->gone();
   CHECK_FALSE(left->is_open);
   gate->open(1, "stadium");
-  CHECK_FALSE(held->response);   // on its own loop
+  CHECK_FALSE(held->response);  // on its own loop
   turn();
   CHECK(held->status() == 200);
   CHECK(held->note.cache == "waited");

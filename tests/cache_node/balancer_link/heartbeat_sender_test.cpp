@@ -10,7 +10,8 @@ using namespace tribune::cache_node::testing;
 
 namespace {
 
-constexpr std::string_view kMap = R"({"version":"2","channels":[{"id":"new","base":"http://origin.test/new/","extra_origins":[]}]})";
+constexpr std::string_view kMap =
+    R"({"version":"2","channels":[{"id":"new","base":"http://origin.test/new/","extra_origins":[]}]})";
 
 struct Fixture {
   Folder folder;
@@ -23,10 +24,14 @@ struct Fixture {
     view->settings.balancers = {"http://balancer.test"};
     view->settings.heartbeat_interval = std::chrono::milliseconds(100);
     node.view.publish(view);
-    sender = std::make_unique<HeartbeatSender>(
-        HeartbeatParts{node.clock, node.log, node.metrics, node.view, node.channels, node.peers, [] { return contracts::Heartbeat{}; }}, node.workers.worker());
+    sender =
+        std::make_unique<HeartbeatSender>(HeartbeatParts{node.clock, node.log, node.metrics, node.view, node.channels,
+                                                         node.peers, [] { return contracts::Heartbeat{}; }},
+                                          node.workers.worker());
   }
-  ~Fixture() { node.workers.on(0, [&] { sender.reset(); }); }
+  ~Fixture() {
+    node.workers.on(0, [&] { sender.reset(); });
+  }
 
   void answer(const std::shared_ptr<Asked>& asked, int status, std::string_view body, std::string signature) {
     node.workers.on(0, [&] {
@@ -37,7 +42,9 @@ struct Fixture {
       ScriptedClient::done(*asked);
     });
   }
-  std::string sign(std::string_view context, std::string_view body) { return contracts::sign_body(keys(), context, body, node.clock.wall_now()); }
+  std::string sign(std::string_view context, std::string_view body) {
+    return contracts::sign_body(keys(), context, body, node.clock.wall_now());
+  }
 };
 
 }  // namespace
@@ -49,7 +56,8 @@ TEST_CASE_FIXTURE(Fixture, "a heartbeat is signed for its path, counted, and bri
   CHECK(first->request.url == "http://balancer.test/internal/v1/nodes/stadium");
   const auto signature = first->request.headers.first(contracts::kSignatureHeader);
   REQUIRE(signature);
-  CHECK(contracts::verify_body(keys(), "POST /internal/v1/nodes/stadium", first->request.body, *signature, node.clock.wall_now(), std::chrono::seconds(5)));
+  CHECK(contracts::verify_body(keys(), "POST /internal/v1/nodes/stadium", first->request.body, *signature,
+                               node.clock.wall_now(), std::chrono::seconds(5)));
   const auto heartbeat = contracts::heartbeat_from_json(first->request.body);
   REQUIRE(heartbeat);
   CHECK(heartbeat->node == "stadium");

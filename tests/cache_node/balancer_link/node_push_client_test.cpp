@@ -24,28 +24,34 @@ struct Fixture {
     auto view = std::make_shared<NodeView>(*node.view.get());
     view->settings.balancers = {"http://balancer.test"};
     node.view.publish(view);
-    listener = std::make_unique<NodePushClient>(NodePushClientParts{node.clock, node.log, node.metrics, node.view, run,
-                                                        [this](std::vector<std::string> targets, std::function<void()> done) {
-                                                          begun = std::move(targets);
-                                                          on_begun = std::move(done);
-                                                        },
-                                                        [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) {
-                                                          followed.push_back(order.id);
-                                                          on_result({order.id, "", 3, {}});
-                                                        }},
-                                              node.workers.worker());
+    listener = std::make_unique<NodePushClient>(
+        NodePushClientParts{
+            node.clock, node.log, node.metrics, node.view, run,
+            [this](std::vector<std::string> targets, std::function<void()> done) {
+              begun = std::move(targets);
+              on_begun = std::move(done);
+            },
+            [this](const contracts::NodeOrder& order, std::function<void(contracts::OrderResult)> on_result) {
+              followed.push_back(order.id);
+              on_result({order.id, "", 3, {}});
+            }},
+        node.workers.worker());
     node.workers.on(0, [&] { listener->start(); });
   }
-  ~Fixture() { node.workers.on(0, [&] { listener.reset(); }); }
+  ~Fixture() {
+    node.workers.on(0, [&] { listener.reset(); });
+  }
 
   contracts::NodePushPoll question(std::size_t n) {
     const auto asked = node.origin(n);
     CHECK(asked->request.url == "http://balancer.test/internal/v1/nodes/stadium/news");
     const auto signature = asked->request.headers.first(contracts::kSignatureHeader).value_or("");
-    CHECK(contracts::verify_body(keys(), "POST /internal/v1/nodes/stadium/news", asked->request.body, signature, node.clock.wall_now(), std::chrono::seconds(5)));
+    CHECK(contracts::verify_body(keys(), "POST /internal/v1/nodes/stadium/news", asked->request.body, signature,
+                                 node.clock.wall_now(), std::chrono::seconds(5)));
     return contracts::news_question_from_json(asked->request.body).value();
   }
-  void answer(std::size_t n, const contracts::NodePush& news, std::string_view context = "200 /internal/v1/nodes/stadium/news") {
+  void answer(std::size_t n, const contracts::NodePush& news,
+              std::string_view context = "200 /internal/v1/nodes/stadium/news") {
     const auto asked = node.origin(n);
     const auto body = contracts::to_json(news);
     node.workers.on(0, [&] {
@@ -94,7 +100,7 @@ TEST_CASE_FIXTURE(Fixture, "how an order ended is said by a question of its own,
   answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
   REQUIRE(node.workers.asked() >= 2);
   std::size_t n = 1;
-  while (question(n).results.empty()) ++n;   // one may have set out before the order was followed
+  while (question(n).results.empty()) ++n;  // one may have set out before the order was followed
   CHECK(question(n).acknowledged == 18);
   CHECK(question(n).results == std::vector<contracts::OrderResult>{{"o1", "", 3, {}}});
   answer(n, {0, {}, {}}, "200 /internal/v1/nodes/city/news");

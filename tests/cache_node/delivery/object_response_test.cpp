@@ -16,7 +16,9 @@ http::Request asking(http::Headers headers, http::Method method = http::Method::
   return request;
 }
 
-Choice choice(http::Headers headers, http::Method method = http::Method::get) { return choose(asking(std::move(headers), method), kHead, 1000); }
+Choice choice(http::Headers headers, http::Method method = http::Method::get) {
+  return choose(asking(std::move(headers), method), kHead, 1000);
+}
 
 }  // namespace
 
@@ -34,7 +36,8 @@ TEST_CASE("a plain request gets the whole body, one range gets its part") {
 TEST_CASE("what cannot be satisfied is a 416, what is no single range is the whole body") {
   CHECK(choice({{"Range", "bytes=1000-"}}).status == 416);
   CHECK(choice({{"Range", "bytes=-0"}}).status == 416);
-  for (const char* range : {"bytes=5-2", "bytes=a-b", "lines=0-1", "bytes=0-1,5-6", "bytes=0-,0-,0-"}) CHECK(choice({{"Range", range}}).status == 200);
+  for (const char* range : {"bytes=5-2", "bytes=a-b", "lines=0-1", "bytes=0-1,5-6", "bytes=0-,0-,0-"})
+    CHECK(choice({{"Range", range}}).status == 200);
   CHECK(choice({{"Range", "bytes=0-1"}}, http::Method::head).status == 200);
   CHECK(choice({{"Range", "bytes=0-1"}, {"If-Range", "\"v1\""}}).status == 206);
   CHECK(choice({{"Range", "bytes=0-1"}, {"If-Range", "\"v2\""}}).status == 200);
@@ -62,7 +65,8 @@ TEST_CASE("the fields of an answer say what it is, how old, for how long and fro
   CHECK(whole.headers.first("Accept-Ranges") == "bytes");
   CHECK(whole.headers.first("ETag") == "\"v1\"");
   CHECK(whole.headers.first("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT");
-  CHECK(answer(choice({{"Range", "bytes=5-9"}}), kHead, 1000, facts).headers.first("Content-Range") == "bytes 5-9/1000");
+  CHECK(answer(choice({{"Range", "bytes=5-9"}}), kHead, 1000, facts).headers.first("Content-Range") ==
+        "bytes 5-9/1000");
   const auto unsatisfied = answer(choice({{"Range", "bytes=1000-"}}), kHead, 1000, facts);
   CHECK(unsatisfied.headers.first("Content-Range") == "bytes */1000");
   CHECK(unsatisfied.headers.first("Content-Type") == "application/problem+json");

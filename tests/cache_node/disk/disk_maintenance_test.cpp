@@ -24,16 +24,19 @@ struct Fixture {
   /// On disk, as a node would find it that is started now.
   std::optional<std::uint32_t> recorded_generation(const ObjectId& id) {
     std::optional<std::uint32_t> found;
-    REQUIRE(node.journal.each([&](const ReadRecord& record) {
-      if (record.object->id == id) found = record.object->generation;
-    }).has_value());
+    REQUIRE(node.journal
+                .each([&](const ReadRecord& record) {
+                  if (record.object->id == id) found = record.object->generation;
+                })
+                .has_value());
     return found;
   }
 };
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a file goes when the disk knows that its record is gone: a kill leaves no record without a file") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a file goes when the disk knows that its record is gone: a kill leaves no record without a file") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(recorded_generation(object->id) == object->generation);
@@ -69,7 +72,7 @@ TEST_CASE_FIXTURE(Fixture, "an object that was evicted while it was asked about 
   const auto object = stored("seg1.ts");
   REQUIRE(node.index.drop(object));
   node.disk_maintenance.evicted({object});
-  node.disk_maintenance.revalidated(object);   // its record is still on disk, and its end on the way
+  node.disk_maintenance.revalidated(object);  // its record is still on disk, and its end on the way
   std::promise<void> done;
   node.disk_maintenance.add([&] { done.set_value(); });
   done.get_future().wait();

@@ -19,8 +19,11 @@ class Records final : public store::Store {
   base::Status at_the_end;
 
   std::optional<std::string> set_aside() const override { return std::nullopt; }
-  base::Result<std::optional<std::string>> get(std::string_view, std::string_view) const override { return std::optional<std::string>(); }
-  base::Status scan(std::string_view, const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+  base::Result<std::optional<std::string>> get(std::string_view, std::string_view) const override {
+    return std::optional<std::string>();
+  }
+  base::Status scan(std::string_view,
+                    const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     for (const auto& [key, value] : all)
       if (!visit(key, value)) return {};
     return at_the_end;
@@ -53,10 +56,12 @@ void comes_back(std::uint32_t count, std::uint32_t one_in) {
   CHECK(loaded.status);
   CHECK(loaded.damaged.size() == count / one_in);
   REQUIRE(loaded.objects.size() == count - count / one_in);
-  CHECK(std::is_sorted(loaded.objects.begin(), loaded.objects.end(), [](const auto& a, const auto& b) { return a->stored.load() < b->stored.load(); }));
+  CHECK(std::is_sorted(loaded.objects.begin(), loaded.objects.end(),
+                       [](const auto& a, const auto& b) { return a->stored.load() < b->stored.load(); }));
   std::uint32_t right = 0;
   for (const auto& object : loaded.objects)
-    right += object->id == object_key("demo/e1/seg" + std::to_string(object->size)).id && object->head().etag == "\"" + std::to_string(object->size) + "-tag\"";
+    right += object->id == object_key("demo/e1/seg" + std::to_string(object->size)).id &&
+             object->head().etag == "\"" + std::to_string(object->size) + "-tag\"";
   CHECK(right == loaded.objects.size());
 }
 

@@ -43,7 +43,8 @@ TEST_CASE("a record with any bit flipped, cut anywhere or prolonged is refused")
     CHECK_FALSE(read_record(object->id.view(), record));
     record[bit / 8] = static_cast<char>(record[bit / 8] ^ (1 << (bit % 8)));
   }
-  for (std::size_t size = 0; size < record.size(); ++size) CHECK_FALSE(read_record(object->id.view(), std::string_view(record).substr(0, size)));
+  for (std::size_t size = 0; size < record.size(); ++size)
+    CHECK_FALSE(read_record(object->id.view(), std::string_view(record).substr(0, size)));
   CHECK_FALSE(read_record(object->id.view(), record + "x"));
   CHECK_FALSE(read_record("short id", record));
   CHECK(read_record(object->id.view(), record));
@@ -67,7 +68,8 @@ TEST_CASE("the record of a file that is kept in slices says all that is known of
   CHECK(read->seen == file.seen);
   CHECK_FALSE(read_file_record(object_key("demo/e1/other.mp4").id.view(), record));
   CHECK_FALSE(read_record(file.key.id.view(), record));
-  for (std::size_t size = 0; size < record.size(); ++size) CHECK_FALSE(read_file_record(file.key.id.view(), std::string_view(record).substr(0, size)));
+  for (std::size_t size = 0; size < record.size(); ++size)
+    CHECK_FALSE(read_file_record(file.key.id.view(), std::string_view(record).substr(0, size)));
   for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
     record[bit / 8] = static_cast<char>(record[bit / 8] ^ (1 << (bit % 8)));
     CHECK_FALSE(read_file_record(file.key.id.view(), record));

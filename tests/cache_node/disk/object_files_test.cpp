@@ -42,14 +42,16 @@ TEST_CASE_FIXTURE(Fixture, "a complete object lies in one of the folders that we
   CHECK(files.open(object));
 }
 
-TEST_CASE_FIXTURE(Fixture, "the sweep finds the files of a deeper tree: it moves what is wanted, and removes the rest") {
+TEST_CASE_FIXTURE(Fixture,
+                  "the sweep finds the files of a deeper tree: it moves what is wanted, and removes the rest") {
   REQUIRE(files.prepare());
   const auto deep = "/objects/" + id.hex().substr(0, 2) + "/00/";
   std::filesystem::create_directories(folder.path() + deep);
   const auto unwanted = deep + std::string(32, '0') + "-00000001";
   std::ofstream(folder.path() + deep + name) << "";
   std::ofstream(folder.path() + unwanted) << "";
-  const auto removed = files.sweep([&](const ObjectId& found, std::uint32_t) { return found == id; }, [] { return false; });
+  const auto removed =
+      files.sweep([&](const ObjectId& found, std::uint32_t) { return found == id; }, [] { return false; });
   CHECK(removed == 1);
   CHECK_FALSE(holds(unwanted));
   CHECK_FALSE(holds(deep + name));

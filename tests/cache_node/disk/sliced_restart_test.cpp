@@ -22,7 +22,8 @@ NodeUnderTest::Options in_slices() {
 
 struct Film {
   std::string body = body_of(3'500);
-  http::Headers fields{{"Content-Type", "video/mp2t"}, {"Accept-Ranges", "bytes"}, {"ETag", "\"film\""}, {"Surrogate-Key", "films"}};
+  http::Headers fields{
+      {"Content-Type", "video/mp2t"}, {"Accept-Ranges", "bytes"}, {"ETag", "\"film\""}, {"Surrogate-Key", "films"}};
 
   /// The node's origin has the film.
   void at_origin_of(NodeUnderTest& node) const {
@@ -70,7 +71,7 @@ TEST_CASE("after a restart a file is known by its record, and slices that are on
   CHECK(again->seen == known->seen);
   film.at_origin_of(node);
   film.served(node, 1'999, 2'000);
-  CHECK(node.workers.asked() == 1);   // the slice that was not there
+  CHECK(node.workers.asked() == 1);  // the slice that was not there
 }
 
 TEST_CASE("a file that was forgotten is not known after a restart either") {
@@ -87,5 +88,5 @@ TEST_CASE("a file that was forgotten is not known after a restart either") {
   CHECK_FALSE(node.index.sliced().find(object_key(node.link(kFilm)).id));
   film.at_origin_of(node);
   film.served(node, 0, 9);
-  CHECK(node.workers.asked() == 1);   // which version it is; its slice is here
+  CHECK(node.workers.asked() == 1);  // which version it is; its slice is here
 }

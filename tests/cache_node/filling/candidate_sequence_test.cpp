@@ -26,7 +26,8 @@ struct Fixture {
   CandidateSequence turns{places, circuits, clock, settings};
 
   void open(const FillCandidate& place) {
-    for (int i = 0; i < place.circuit.failures; ++i) circuits.failed(place.name, place.circuit, clock.steady_now(), "refused");
+    for (int i = 0; i < place.circuit.failures; ++i)
+      circuits.failed(place.name, place.circuit, clock.steady_now(), "refused");
   }
 };
 
@@ -82,7 +83,8 @@ TEST_CASE_FIXTURE(Fixture, "pauses double until the hold is over") {
   CHECK_FALSE(turns.next_pause().has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node that waits is asked again for as long as it may ask itself, and errors are tried again once") {
+TEST_CASE_FIXTURE(
+    Fixture, "a node that waits is asked again for as long as it may ask itself, and errors are tried again once") {
   CHECK(turns.waits_for_node());
   clock.advance(settings.hold + 2 * (settings.deadlines.connect + settings.deadlines.first_byte));
   CHECK_FALSE(turns.waits_for_node());
@@ -90,7 +92,8 @@ TEST_CASE_FIXTURE(Fixture, "a node that waits is asked again for as long as it m
   CHECK_FALSE(turns.may_retry());
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is told of a place that is left alone is what it did last: nothing, or what cannot be used") {
+TEST_CASE_FIXTURE(Fixture,
+                  "what is told of a place that is left alone is what it did last: nothing, or what cannot be used") {
   turns.failed("refused");
   CHECK_FALSE(turns.answers_badly());
   turns.failed("the head was cut", true);

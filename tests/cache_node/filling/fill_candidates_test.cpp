@@ -18,7 +18,8 @@ struct Fixture {
   Fixture() {
     channel.id = "demo";
     channel.origins.base = "http://origin.test/live/";
-    view.keys = std::make_shared<const base::KeyRing>(std::vector<base::SigningKey>{{"k1", "a secret of sixteen bytes", std::nullopt}});
+    view.keys = std::make_shared<const base::KeyRing>(
+        std::vector<base::SigningKey>{{"k1", "a secret of sixteen bytes", std::nullopt}});
     view.settings.group = "arena";
     for (const char* id : {"a", "b", "c", "d"}) peers.push_back({id, std::string("http://") + id + ".test"});
   }
@@ -47,7 +48,8 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "for each object exactly one node asks the origin at once, and each node asks only who comes before it") {
+TEST_CASE_FIXTURE(
+    Fixture, "for each object exactly one node asks the origin at once, and each node asks only who comes before it") {
   for (int segment = 0; segment < 100; ++segment) {
     std::set<std::size_t> lengths;
     std::vector<std::string> longest;
@@ -81,10 +83,12 @@ TEST_CASE_FIXTURE(Fixture, "nodes that know different peers never ask each other
 
 TEST_CASE_FIXTURE(Fixture, "a peer's question is never handed on to a peer") {
   for (int segment = 0; segment < 20; ++segment)
-    for (const char* own : {"a", "b", "c", "d"}) CHECK(names(line(own, segment, {Asker::Kind::peer, 0})) == std::vector<std::string>{"http://origin.test"});
+    for (const char* own : {"a", "b", "c", "d"})
+      CHECK(names(line(own, segment, {Asker::Kind::peer, 0})) == std::vector<std::string>{"http://origin.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "the tier above is asked where the order of the steps says so, with links and marks that it believes") {
+TEST_CASE_FIXTURE(
+    Fixture, "the tier above is asked where the order of the steps says so, with links and marks that it believes") {
   view.settings.parents = {"http://up.test"};
   peers.clear();
   const auto source = line("a");
@@ -92,11 +96,13 @@ TEST_CASE_FIXTURE(Fixture, "the tier above is asked where the order of the steps
   const auto& parent = source.places[0];
   CHECK(parent.allowed_origins == std::vector<std::string>{"http://up.test"});
   CHECK(parent.url.starts_with("http://up.test/media/demo/e1/seg1.ts?tl="));
-  const auto mark = contracts::read_mark(*view.keys, source.signing.fields(parent, kNow), "demo/e1/seg1.ts", kNow, std::chrono::seconds(1));
+  const auto mark = contracts::read_mark(*view.keys, source.signing.fields(parent, kNow), "demo/e1/seg1.ts", kNow,
+                                         std::chrono::seconds(1));
   REQUIRE(mark);
   CHECK(mark->kind == contracts::PeerMark::Kind::child);
   CHECK(mark->tiers == 1);
-  CHECK(names(line("a", 1, {Asker::Kind::child, contracts::kMaxTiers})) == std::vector<std::string>{"http://origin.test"});
+  CHECK(names(line("a", 1, {Asker::Kind::child, contracts::kMaxTiers})) ==
+        std::vector<std::string>{"http://origin.test"});
 }
 
 TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without a group asks no peer") {
@@ -109,7 +115,9 @@ TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without
   CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "behind the origin stand at most two of the nodes that come after this one, for all but those who are stranded themselves") {
+TEST_CASE_FIXTURE(Fixture,
+                  "behind the origin stand at most two of the nodes that come after this one, for all but those who "
+                  "are stranded themselves") {
   bool any = false;
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
@@ -129,7 +137,9 @@ TEST_CASE_FIXTURE(Fixture, "behind the origin stand at most two of the nodes tha
   CHECK(last_resorts(line("a")).empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "nodes that cannot be told all that is purged are left out, but not the tier above where it is the only way to the origin") {
+TEST_CASE_FIXTURE(Fixture,
+                  "nodes that cannot be told all that is purged are left out, but not the tier above where it is the "
+                  "only way to the origin") {
   view.settings.parents = {"http://up.test"};
   const KnownPurges::Covering too_much{"k-1;channel;hard;0;demo", true};
   for (int segment = 0; segment < 20; ++segment) {
@@ -159,9 +169,11 @@ TEST_CASE_FIXTURE(Fixture, "a last resort is asked as one who is stranded") {
     for (const auto& place : source.places) {
       if (!place.is_node()) continue;
       const auto object = "demo/e1/seg" + std::to_string(segment) + ".ts";
-      const auto mark = contracts::read_mark(*view.keys, source.signing.fields(place, kNow), object, kNow, std::chrono::seconds(1));
+      const auto mark =
+          contracts::read_mark(*view.keys, source.signing.fields(place, kNow), object, kNow, std::chrono::seconds(1));
       REQUIRE(mark);
-      CHECK(mark->kind == (place.is_last_resort ? contracts::PeerMark::Kind::stranded : contracts::PeerMark::Kind::peer));
+      CHECK(mark->kind ==
+            (place.is_last_resort ? contracts::PeerMark::Kind::stranded : contracts::PeerMark::Kind::peer));
     }
   }
 }

@@ -51,8 +51,10 @@ TEST_CASE("parts are offered with ranges and a strong validator") {
   CHECK(offers_parts(head(200, {ranges, {"ETag", "\"one\""}})));
   CHECK_FALSE(offers_parts(head(200, {{"ETag", "\"one\""}})));
   CHECK_FALSE(offers_parts(head(200, {ranges, {"ETag", "W/\"one\""}})));
-  CHECK(offers_parts(head(200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:22 GMT"}})));
-  CHECK_FALSE(offers_parts(head(200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}})));
+  CHECK(offers_parts(head(
+      200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:22 GMT"}})));
+  CHECK_FALSE(offers_parts(head(
+      200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}})));
 }
 
 TEST_CASE("an origin is asked with what it said itself, a node with any tag and no date") {

@@ -36,7 +36,9 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "a whole body is stored with what the origin said of it") {
   const auto seen = node.ask();
-  node.answer(node.origin(), body, {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}});
+  node.answer(
+      node.origin(), body,
+      {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}});
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
   CHECK(seen->body == body);
@@ -57,7 +59,7 @@ TEST_CASE_FIXTURE(Fixture, "a few bytes leave RAM although no more follow") {
     ScriptedClient::head(*asked, 200, kind, body.size());
     ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 1000));
   });
-  while (node.memory->used() > 0) std::this_thread::yield();   // not before the disk has them
+  while (node.memory->used() > 0) std::this_thread::yield();  // not before the disk has them
   on_origin([&] {
     ScriptedClient::bytes(*asked, std::string_view(body).substr(1000));
     ScriptedClient::done(*asked);
@@ -86,8 +88,11 @@ TEST_CASE_FIXTURE(Fixture, "before any byte, an origin that fails twice is a pro
 }
 
 TEST_CASE_FIXTURE(Fixture, "an error that must not be repeated is not, and each kind has its status") {
-  const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504}, {base::ErrorKind::unavailable, 503}, {base::ErrorKind::protocol, 502},
-                                                   {base::ErrorKind::forbidden, 502}, {base::ErrorKind::too_large, 502}};
+  const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504},
+                                                   {base::ErrorKind::unavailable, 503},
+                                                   {base::ErrorKind::protocol, 502},
+                                                   {base::ErrorKind::forbidden, 502},
+                                                   {base::ErrorKind::too_large, 502}};
   std::size_t n = 0;
   for (const auto& [error, status] : kinds) {
     const auto seen = node.ask("seg" + std::to_string(n) + ".ts");
@@ -111,7 +116,9 @@ TEST_CASE_FIXTURE(Fixture, "a segment that is about to exist is held, asked for 
 }
 
 TEST_CASE_FIXTURE(Fixture, "errors of the origin are told after the hold, and kept so that a crowd asks once") {
-  node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) { ScriptedClient::head(*asked, 404, {}, 0); };
+  node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
+    ScriptedClient::head(*asked, 404, {}, 0);
+  };
   never_whole(node.ask(), 404);
   const auto count = node.workers.asked();
   CHECK(count > 2);
@@ -131,7 +138,8 @@ TEST_CASE_FIXTURE(Fixture, "statuses that are no object are refused at once") {
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a body that nobody could tell from a cut one, an encoded one and one too large are refused") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a body that nobody could tell from a cut one, an encoded one and one too large are refused") {
   const auto closing = node.ask("a.ts");
   on_origin([&] { ScriptedClient::head(*node.workers.client().at(0), 200, kind, std::nullopt, true); });
   never_whole(closing, 502);
@@ -185,7 +193,8 @@ TEST_CASE_FIXTURE(Fixture, "without a strong tag the second body must repeat the
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(Fixture, "bytes that changed in mid-fill cut the viewer, are not kept, and the next request gets the new ones") {
+TEST_CASE_FIXTURE(
+    Fixture, "bytes that changed in mid-fill cut the viewer, are not kept, and the next request gets the new ones") {
   const auto other = body_of(body.size(), 2);
   struct Second {
     int status;
@@ -193,10 +202,12 @@ TEST_CASE_FIXTURE(Fixture, "bytes that changed in mid-fill cut the viewer, are n
     std::size_t from;
   };
   const Second seconds[] = {
-      {200, {}, 0},                                                                            // other bytes, nothing says so
+      {200, {}, 0},  // other bytes, nothing says so
       {200, {{"ETag", "\"two\""}}, 0},
-      {206, {{"ETag", "\"two\""}, {"Content-Range", "bytes 30000-99999/100000"}}, 30'000},     // an origin that ignores If-Range
-      {206, {{"Content-Range", "bytes 0-99999/100000"}}, 0},                                    // another range than asked for
+      {206,
+       {{"ETag", "\"two\""}, {"Content-Range", "bytes 30000-99999/100000"}},
+       30'000},                                               // an origin that ignores If-Range
+      {206, {{"Content-Range", "bytes 0-99999/100000"}}, 0},  // another range than asked for
       {206, {{"Content-Range", "bytes 30000-99998/99999"}}, 30'000},
   };
   std::size_t n = 0;
@@ -278,7 +289,8 @@ TEST_CASE_FIXTURE(Fixture, "more bytes than announced, or fewer with a cheerful 
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an origin that goes on after the last announced byte does not make a short body look whole") {
+TEST_CASE_FIXTURE(Fixture,
+                  "an origin that goes on after the last announced byte does not make a short body look whole") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -343,8 +355,13 @@ TEST_CASE("without disk and RAM an object is passed through to those who wait, a
   node.answer(node.origin(), body);
   // The slow one holds the buffers, so the origin waits for it.
   while (!two->ended()) {
-    const auto before = [&] { const std::lock_guard lock(two->changed.mutex()); return two->body.size(); }();
-    node.workers.on(1, [&] { if (!two->ended()) slow->drain(); });
+    const auto before = [&] {
+      const std::lock_guard lock(two->changed.mutex());
+      return two->body.size();
+    }();
+    node.workers.on(1, [&] {
+      if (!two->ended()) slow->drain();
+    });
     two->changed.wait([&] { return two->body.size() > before || two->ended(); });
   }
   REQUIRE(one->wait_end());

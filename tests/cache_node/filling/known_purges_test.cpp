@@ -20,7 +20,9 @@ struct Fixture {
   base::ManualClock clock;
   KnownPurges known{clock, log, metrics};
 
-  static NamedPurge purge(std::string id, By by, std::string value, bool soft = false) { return {std::move(id), {by, std::move(value), soft}}; }
+  static NamedPurge purge(std::string id, By by, std::string value, bool soft = false) {
+    return {std::move(id), {by, std::move(value), soft}};
+  }
   /// The ids that are told with a question for the object.
   std::vector<std::string> told(std::string_view key) {
     std::vector<std::string> ids;
@@ -44,15 +46,16 @@ TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever 
   known.begin(purge("a-5", By::channel, "dem"));
   known.begin(purge("a-6", By::url, "demo/e1/v1/seg2.ts"));
   CHECK(told("demo/e1/v1/seg1.ts") == Ids{"a-1", "a-2", "a-3", "a-4"});
-  CHECK(told("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});   // a slice of it
+  CHECK(told("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});  // a slice of it
   CHECK(told("demo/e1/v2/x.ts") == Ids{"a-4"});
   CHECK(told("other/e1/v1/seg1.ts").empty());
   known.begin(purge("a-7", By::tag, "match"));
-  CHECK(told("other/e1/v1/seg1.ts") == Ids{"a-7"});   // nobody knows its tags yet
+  CHECK(told("other/e1/v1/seg1.ts") == Ids{"a-7"});  // nobody knows its tags yet
 }
 
 TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for all, in whatever order they come") {
-  const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"), other = purge("b-1", By::channel, "demo");
+  const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"),
+             other = purge("b-1", By::channel, "demo");
   known.begin(second);
   known.begin(first);
   known.end(first, 5);
@@ -66,15 +69,19 @@ TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for a
   CHECK(known.standing(other) == Standing::told);
   CHECK(told("demo/e1/x") == Ids{"a-2", "b-1"});
   CHECK(known.standing(purge("a-3", By::channel, "demo")) == Standing::unknown);
-  CHECK(known.standing(purge("a-2", By::channel, "demo", true)) == Standing::unknown);   // a soft one is another
+  CHECK(known.standing(purge("a-2", By::channel, "demo", true)) == Standing::unknown);  // a soft one is another
 }
 
-TEST_CASE_FIXTURE(Fixture, "purges that find no room in a question mean that no other node is asked, which takes more than a hundred tags") {
-  for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i) known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
+TEST_CASE_FIXTURE(
+    Fixture,
+    "purges that find no room in a question mean that no other node is asked, which takes more than a hundred tags") {
+  for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i)
+    known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
   CHECK_FALSE(known.covering("demo/e1/x").is_too_much);
   known.begin(purge("b-1", By::channel, "demo"));
   CHECK(known.covering("demo/e1/x").is_too_much);
-  CHECK(told("demo/e1/x").size() == contracts::kMaxPurgeMarks);   // as many as find room, those first that are of few objects
+  CHECK(told("demo/e1/x").size() ==
+        contracts::kMaxPurgeMarks);  // as many as find room, those first that are of few objects
   CHECK(contracts::read_purge_marks(known.covering("demo/e1/x").marks)->at(0).id == "b-1");
   CHECK_FALSE(known.covering("other/e1/x").is_too_much);
   known.begin(purge("b-2", By::url, "other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')));
@@ -87,12 +94,15 @@ TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest o
   CHECK(told("demo/e1/x") == Ids{"a-1"});
   clock.advance(std::chrono::seconds(1));
   CHECK(told("demo/e1/x").empty());
-  for (std::size_t i = 0; i <= KnownPurges::kMost; ++i) known.begin(purge("a-2", By::url, "demo/e1/" + std::to_string(i)));
+  for (std::size_t i = 0; i <= KnownPurges::kMost; ++i)
+    known.begin(purge("a-2", By::url, "demo/e1/" + std::to_string(i)));
   CHECK(told("demo/e1/0").empty());
   CHECK(told("demo/e1/1") == Ids{"a-2"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "nodes that tell each other of a purge carry it out once each and forget it, however long they go on asking each other") {
+TEST_CASE_FIXTURE(Fixture,
+                  "nodes that tell each other of a purge carry it out once each and forget it, however long they go on "
+                  "asking each other") {
   base::ManualClock other_clock;
   other_clock.advance(std::chrono::seconds(2));
   KnownPurges other(other_clock, log, metrics);
@@ -117,7 +127,7 @@ TEST_CASE_FIXTURE(Fixture, "nodes that tell each other of a purge carry it out o
   pass(std::chrono::seconds(2));
   for (std::chrono::milliseconds gone{0}; gone < std::chrono::hours(2); gone += std::chrono::milliseconds(700)) {
     ask(known, other);
-    pass(std::chrono::milliseconds(30));   // on its way
+    pass(std::chrono::milliseconds(30));  // on its way
     ask(other, known);
     pass(std::chrono::milliseconds(670));
   }
@@ -127,20 +137,23 @@ TEST_CASE_FIXTURE(Fixture, "nodes that tell each other of a purge carry it out o
   CHECK(other.covering("demo/e1/x").marks.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a purge that was heard of late is forgotten with the others of its age, not with those that came beside it") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a purge that was heard of late is forgotten with the others of its age, not with those that came beside it") {
   known.begin(purge("a-1", By::channel, "demo"));
   auto late = purge("b-1", By::channel, "demo");
   late.age = std::chrono::minutes(40);
   clock.advance(std::chrono::minutes(10));
   known.begin(late);
-  known.begin(purge("b-1", By::channel, "demo"));   // again, as if it were new: it stays as old as it is
+  known.begin(purge("b-1", By::channel, "demo"));  // again, as if it were new: it stays as old as it is
   clock.advance(std::chrono::minutes(21));
   CHECK(told("demo/e1/x") == Ids{"a-1"});
   clock.advance(std::chrono::minutes(30));
   CHECK(told("demo/e1/x").empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that were not carried out are known as such") {
+TEST_CASE_FIXTURE(Fixture,
+                  "after a restart purges are told on, and those that were not carried out are known as such") {
   testing::Folder folder;
   known.load(folder / "purges.json");
   const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);
@@ -154,7 +167,7 @@ TEST_CASE_FIXTURE(Fixture, "after a restart purges are told on, and those that w
   CHECK(again.standing(running) == Standing::told);
   CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
 
-  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));   // the steady time begins anew
+  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));  // the steady time begins anew
   KnownPurges later(booted, log, metrics);
   later.load(folder / "purges.json");
   CHECK(later.standing(done) == Standing::done);

@@ -17,7 +17,7 @@ NodeUnderTest::Options in_group() {
   NodeUnderTest::Options options;
   options.group = "arena";
   options.fill.slice_bytes = 1'000;
-  options.fill.slice_above = 10'000;   // the film alone is longer
+  options.fill.slice_above = 10'000;  // the film alone is longer
   return options;
 }
 
@@ -43,9 +43,12 @@ struct Fixture {
     ScriptedClient::done(*asked);
   }
   static void not_reached(const AskedPtr& asked) {
-    ScriptedClient::done(*asked, base::failure(base::ErrorKind::unavailable, base::Fault::origin, "connection refused", true));
+    ScriptedClient::done(*asked,
+                         base::failure(base::ErrorKind::unavailable, base::Fault::origin, "connection refused", true));
   }
-  static void no_word(const AskedPtr& asked) { ScriptedClient::head(*asked, 503, {{std::string(contracts::kVerdictHeader), "origin_unavailable"}}, 0); }
+  static void no_word(const AskedPtr& asked) {
+    ScriptedClient::head(*asked, 503, {{std::string(contracts::kVerdictHeader), "origin_unavailable"}}, 0);
+  }
   std::vector<int> statuses(int segments) {
     std::vector<int> out;
     for (int i = 0; i < segments; ++i) {
@@ -66,10 +69,16 @@ TEST_CASE_FIXTURE(Fixture, "a node's failure that says nothing of the origin is 
   CHECK(origins_asked == 20);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node's failure that carries the origin's status is the origin's, which is not asked again") {
-  on_question([](const AskedPtr& asked) {
-    ScriptedClient::head(*asked, 404, {{std::string(contracts::kVerdictHeader), "origin_not_found"}, {std::string(contracts::kOriginStatusHeader), "404"}}, 0);
-  }, [this](const AskedPtr& asked) { serve(asked); });
+TEST_CASE_FIXTURE(Fixture,
+                  "a node's failure that carries the origin's status is the origin's, which is not asked again") {
+  on_question(
+      [](const AskedPtr& asked) {
+        ScriptedClient::head(*asked, 404,
+                             {{std::string(contracts::kVerdictHeader), "origin_not_found"},
+                              {std::string(contracts::kOriginStatusHeader), "404"}},
+                             0);
+      },
+      [this](const AskedPtr& asked) { serve(asked); });
   int gone = 0;
   for (const auto status : statuses(20)) gone += status == 404;
   CHECK(gone > 0);
@@ -77,11 +86,14 @@ TEST_CASE_FIXTURE(Fixture, "a node's failure that carries the origin's status is
   CHECK(origins_asked == 20 - gone);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node that does not reach the origin gets its objects from the others, whoever comes first for them") {
-  on_question([this](const AskedPtr& asked) {
-    const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
-    mark.starts_with("stranded") ? serve(asked) : no_word(asked);
-  }, not_reached);
+TEST_CASE_FIXTURE(
+    Fixture, "a node that does not reach the origin gets its objects from the others, whoever comes first for them") {
+  on_question(
+      [this](const AskedPtr& asked) {
+        const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
+        mark.starts_with("stranded") ? serve(asked) : no_word(asked);
+      },
+      not_reached);
   int served = 0;
   for (const auto status : statuses(30)) served += status == 200;
   CHECK(served > 0);
@@ -96,17 +108,19 @@ TEST_CASE_FIXTURE(Fixture, "a node that does not reach the origin gets its objec
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "when nobody reaches the origin, the failure is the origin's, and nobody is asked for ever") {
+TEST_CASE_FIXTURE(Fixture,
+                  "when nobody reaches the origin, the failure is the origin's, and nobody is asked for ever") {
   on_question(no_word, not_reached);
   for (const auto status : statuses(5)) CHECK(status == 503);
-  CHECK(peers_asked + origins_asked <= 5 * 4 * 3);   // each of the line, in each round of the hold
+  CHECK(peers_asked + origins_asked <= 5 * 4 * 3);  // each of the line, in each round of the hold
 }
 
 TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not reach the origin") {
-  on_question([](const AskedPtr&) {}, not_reached);   // the last resort says nothing
+  on_question([](const AskedPtr&) {}, not_reached);  // the last resort says nothing
   for (int i = 0; i < 5; ++i) {
     const auto path = "seg" + std::to_string(i) + ".ts";
-    const auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0}, object_text(node.link(path)), node.clock.wall_now());
+    const auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0},
+                                               object_text(node.link(path)), node.clock.wall_now());
     const auto seen = node.ask(path, fields);
     REQUIRE(seen->wait_end());
     CHECK(seen->response.status == 503);
@@ -117,7 +131,8 @@ TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not rea
   CHECK(peers_asked > 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "another node does not wait for a slice of a file either, where this one does not reach the origin") {
+TEST_CASE_FIXTURE(Fixture,
+                  "another node does not wait for a slice of a file either, where this one does not reach the origin") {
   const auto film = body_of(12'000);
   on_question(no_word, [&film](const AskedPtr& asked) {
     const auto decision = http::decide_range(asked->request.headers.first("Range"), film.size());
@@ -135,9 +150,10 @@ TEST_CASE_FIXTURE(Fixture, "another node does not wait for a slice of a file eit
   node.settle();
   REQUIRE(node.index.sliced().find(object_key(node.link("film.mp4")).id));
 
-  on_question([](const AskedPtr&) {}, not_reached);   // the last resort says nothing
+  on_question([](const AskedPtr&) {}, not_reached);  // the last resort says nothing
   for (int slice = 2; slice < 10; ++slice) {
-    auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0}, object_text(node.link("film.mp4")), node.clock.wall_now());
+    auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0},
+                                         object_text(node.link("film.mp4")), node.clock.wall_now());
     fields.add("Range", "bytes=" + std::to_string(slice * 1'000) + "-" + std::to_string(slice * 1'000 + 9));
     const auto seen = node.ask("film.mp4", fields);
     REQUIRE(seen->wait_end());

@@ -9,7 +9,9 @@ using namespace std::chrono_literals;
 TEST_CASE("a node near its capacity shares it out evenly, and is calm for a while before it stops") {
   Duress duress;
   base::SteadyTime now{};
-  const auto beat = [&](double mbps, std::int64_t viewers, std::chrono::seconds later) { duress.update(mbps, 1'000, viewers, now += later); };
+  const auto beat = [&](double mbps, std::int64_t viewers, std::chrono::seconds later) {
+    duress.update(mbps, 1'000, viewers, now += later);
+  };
   CHECK_FALSE(duress.fair_kbps());
   beat(899, 400, 1s);
   CHECK_FALSE(duress.fair_kbps());

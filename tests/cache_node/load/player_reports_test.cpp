@@ -20,7 +20,8 @@ http::Cmcd said(std::string session, bool starved, std::optional<std::uint32_t> 
 TEST_CASE("The share of starved players and their mean throughput are of this window and the last") {
   base::Metrics metrics;
   PlayerReports reports(metrics);
-  for (int i = 0; i < 4; ++i) reports.take(said(i % 2 ? "a" : "b", i == 0, 10'000 + 1'000 * static_cast<std::uint32_t>(i)));
+  for (int i = 0; i < 4; ++i)
+    reports.take(said(i % 2 ? "a" : "b", i == 0, 10'000 + 1'000 * static_cast<std::uint32_t>(i)));
   CHECK(reports.lately().reports == 4);
   CHECK(reports.lately().rebuffer_ratio == doctest::Approx(0.25));
   CHECK(reports.lately().throughput_mbps == doctest::Approx(11.5));

@@ -60,9 +60,10 @@ TEST_CASE("without objects to take, others are asked for what is wanted") {
   shrinker.set_also([&](std::uint64_t bytes) { wanted = bytes; });
   base::SteadyTime now{};
   using base::MemoryLevel;
-  const base::MemoryUse scarce{base::kAddressBound, 800 * kMiB, 780 * kMiB}, plenty{base::kAddressBound, 800 * kMiB, 100 * kMiB};
+  const base::MemoryUse scarce{base::kAddressBound, 800 * kMiB, 780 * kMiB},
+      plenty{base::kAddressBound, 800 * kMiB, 100 * kMiB};
   shrinker.looked(MemoryLevel::scarce, scarce, now);
-  CHECK(wanted == 76 * kMiB);   // there are no objects: what else holds bytes gives them
+  CHECK(wanted == 76 * kMiB);  // there are no objects: what else holds bytes gives them
   CHECK(index->max_memory_bytes() == 800 * kMiB);
   shrinker.set_also({});
   shrinker.looked(MemoryLevel::scarce, scarce, now);

@@ -24,7 +24,7 @@ TEST_CASE("A window holds what was counted within its last ten seconds") {
     if (second == 12) CHECK(met.failures == 12);
     if (second >= 15) CHECK(met.failures == 0);
   }
-  now += 60s;   // the process stood still
+  now += 60s;  // the process stood still
   CHECK(window.turn(now, counted).failures == 0);
 }
 
@@ -46,6 +46,6 @@ TEST_CASE("What viewers meet is counted by whose fault it was, and other nodes' 
   CHECK(met.failures_by_origin == 1);
   CHECK(met.failures_by_origin_status == 1);
   CHECK(met.origin_asks == 2);
-  CHECK(met.origin_failures == 0);   // it answered
+  CHECK(met.origin_failures == 0);  // it answered
   CHECK(met.peer_asks == 0);
 }

@@ -10,7 +10,8 @@ TEST_CASE("the checksum is XXH64 with seed 0") {
   CHECK(checksum("") == 0xEF46DB3751D8E999ULL);
   CHECK(checksum("a") == 0xD24EC4F1A98C6E5BULL);
   CHECK(checksum("abc") == 0x44BC2CF5AD770999ULL);
-  CHECK(checksum("xxhash is a fast non-cryptographic hash algorithm") == checksum(std::string("xxhash is a fast ") + "non-cryptographic hash algorithm"));
+  CHECK(checksum("xxhash is a fast non-cryptographic hash algorithm") ==
+        checksum(std::string("xxhash is a fast ") + "non-cryptographic hash algorithm"));
 }
 
 TEST_CASE("a body has one checksum however it is cut into pieces") {

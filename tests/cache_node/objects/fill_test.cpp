@@ -15,7 +15,8 @@ std::string text_of(const http::Body& body) {
   if (const auto* bytes = std::get_if<base::BytesSlice>(&body)) return std::string(bytes->view());
   if (const auto* file = std::get_if<base::FileSlice>(&body)) {
     std::string text(file->length, '\0');
-    CHECK(::pread(file->file->fd(), text.data(), text.size(), static_cast<off_t>(file->offset)) == static_cast<ssize_t>(text.size()));
+    CHECK(::pread(file->file->fd(), text.data(), text.size(), static_cast<off_t>(file->offset)) ==
+          static_cast<ssize_t>(text.size()));
     return text;
   }
   return "";
@@ -36,7 +37,8 @@ struct Fixture {
 
 /// Follows a fill to its end.
 struct Follower {
-  Follower(testing::Workers& workers, std::size_t at, std::shared_ptr<Fill> followed) : fill(std::move(followed)), loop(workers.worker(at).loop) {}
+  Follower(testing::Workers& workers, std::size_t at, std::shared_ptr<Fill> followed)
+      : fill(std::move(followed)), loop(workers.worker(at).loop) {}
   void join() {
     reader = fill->join(loop, [this] { read(); });
     read();
@@ -119,7 +121,8 @@ TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behi
   workers.on(0, [&] {
     auto reader = fill->join(workers.worker().loop, [] {});
     fill->begin({}, body.size());
-    for (std::size_t at = 0; at < body.size(); at += 20'000) fill->append(std::string_view(body).substr(at, 20'000), clock.steady_now());
+    for (std::size_t at = 0; at < body.size(); at += 20'000)
+      fill->append(std::string_view(body).substr(at, 20'000), clock.steady_now());
     CHECK(fill->claim_disk_work());
     CHECK_FALSE(fill->claim_disk_work());
     const auto unwritten = fill->take_unwritten(60'000);

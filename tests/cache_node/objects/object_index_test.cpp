@@ -31,7 +31,8 @@ struct Fixture {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     names[fill->key().id.hex()] = key;
     std::vector<std::string> gone;
-    for (const auto& object : index.complete(*fill, object_of(*fill, size)).evicted) gone.push_back(names[object->id.hex()]);
+    for (const auto& object : index.complete(*fill, object_of(*fill, size)).evicted)
+      gone.push_back(names[object->id.hex()]);
     return gone;
   }
   bool holds(const std::string& key) { return std::holds_alternative<ObjectPtr>(find(key)); }
@@ -84,7 +85,8 @@ TEST_CASE_FIXTURE(Fixture, "a fill that lost its place stores nothing and frees 
 
 TEST_CASE_FIXTURE(Fixture, "a failure answers until its time is over") {
   const auto fill = std::get<ObjectIndex::Joined>(find("a")).fill;
-  index.abandon(*fill, FillFailure{&http::problems::not_found, "no", "origin_not_found"}, clock.steady_now() + std::chrono::milliseconds(500));
+  index.abandon(*fill, FillFailure{&http::problems::not_found, "no", "origin_not_found"},
+                clock.steady_now() + std::chrono::milliseconds(500));
   CHECK(std::get<FillFailure>(find("a")).detail == "no");
   clock.advance(std::chrono::milliseconds(499));
   CHECK(std::holds_alternative<FillFailure>(find("a")));
@@ -112,7 +114,8 @@ TEST_CASE_FIXTURE(Fixture, "an object in use is never evicted, whatever else mus
   CHECK(index.totals().bytes == 1000);
   auto everything = std::vector<ObjectPtr>{in_use};
   for (int i = 0; i < 20; ++i)
-    if (const auto found = find("new" + std::to_string(i)); std::holds_alternative<ObjectPtr>(found)) everything.push_back(std::get<ObjectPtr>(found));
+    if (const auto found = find("new" + std::to_string(i)); std::holds_alternative<ObjectPtr>(found))
+      everything.push_back(std::get<ObjectPtr>(found));
   CHECK(everything.size() == 4);
   // All in use: the bound is passed rather than a reader robbed.
   CHECK(store("one more", 250).empty());

@@ -5,12 +5,18 @@
 using namespace tribune::cache_node;
 
 TEST_CASE("an object says the head that it was given, whatever the texts are") {
-  const std::vector<ObjectHead> heads = {
-      {"video/mp2t", "\"65f1-200000\"", 1'699'999'990, ""}, {"video/mp2t", "", -1, ""},          {"text/odd; charset=x", "", 5, ""},
-      {"text/odd", "W/\"a\"", 5, ""},                        {"", "\"only a tag\"", -1, ""},      {"", "", -1, ""},
-      {"video/MP2T", "", -1, ""},                            {"application/octet-stream", "\"\"", 1, ""},
-      {"video/mp4", "", -1, " a b"},                         {"text/odd", "\"x\"", 3, " a"},
-      {"video/mp4", "", -1, "", {"no-cache", "max-age=6", std::chrono::seconds(7)}}, {"text/odd", "\"x\"", 3, " a", {"max-age=6", "", std::chrono::seconds(0)}}};
+  const std::vector<ObjectHead> heads = {{"video/mp2t", "\"65f1-200000\"", 1'699'999'990, ""},
+                                         {"video/mp2t", "", -1, ""},
+                                         {"text/odd; charset=x", "", 5, ""},
+                                         {"text/odd", "W/\"a\"", 5, ""},
+                                         {"", "\"only a tag\"", -1, ""},
+                                         {"", "", -1, ""},
+                                         {"video/MP2T", "", -1, ""},
+                                         {"application/octet-stream", "\"\"", 1, ""},
+                                         {"video/mp4", "", -1, " a b"},
+                                         {"text/odd", "\"x\"", 3, " a"},
+                                         {"video/mp4", "", -1, "", {"no-cache", "max-age=6", std::chrono::seconds(7)}},
+                                         {"text/odd", "\"x\"", 3, " a", {"max-age=6", "", std::chrono::seconds(0)}}};
   for (const auto& head : heads) {
     Object object;
     object.set_head(head);

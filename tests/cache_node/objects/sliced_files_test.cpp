@@ -28,7 +28,8 @@ TEST_CASE("the slices of a file cover it without gaps, and the last one is what 
 }
 
 TEST_CASE("slices of other numbers, versions and lengths have other keys, which begin with the file's") {
-  const auto film = file("demo/e1/film.mp4"), changed = file("demo/e1/film.mp4", "\"b\""), longer = file("demo/e1/film.mp4");
+  const auto film = file("demo/e1/film.mp4"), changed = file("demo/e1/film.mp4", "\"b\""),
+             longer = file("demo/e1/film.mp4");
   longer->size = 1'002;
   std::set<std::string> keys;
   for (const auto& f : {film, changed, longer})
@@ -55,7 +56,9 @@ TEST_CASE("a file is known until it is forgotten, and a newer version is not for
 TEST_CASE("whoever writes the files down is told of each change, and of the one that goes when there are too many") {
   SlicedFiles files;
   std::string told;
-  files.on_changed([&](const ObjectId& id, const SlicedFile* f) { told += f ? "+" + f->key.text + " " : id == object_key("0").id ? "-0 " : "-? "; });
+  files.on_changed([&](const ObjectId& id, const SlicedFile* f) {
+    told += f ? "+" + f->key.text + " " : id == object_key("0").id ? "-0 " : "-? ";
+  });
   const auto first = file("0"), changed = file("0", "\"b\"");
   files.put(first);
   files.put(changed);
@@ -78,7 +81,7 @@ TEST_CASE("of too many files the one that was not used for longest is forgotten,
   files.put(file("one more"));
   CHECK(files.find(object_key("0").id));
   CHECK_FALSE(files.find(object_key("1").id));
-  files.put(file("2", "\"b\""));   // seen again by a fill: that is a use too
+  files.put(file("2", "\"b\""));  // seen again by a fill: that is a use too
   files.put(file("another"));
   CHECK(files.find(object_key("2").id));
   CHECK_FALSE(files.find(object_key("3").id));

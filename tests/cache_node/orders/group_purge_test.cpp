@@ -1,4 +1,5 @@
-// A purge holds within a group: what one node has purged does not come back from another that the order has not reached.
+// A purge holds within a group: what one node has purged does not come back from another that the order has not
+// reached.
 #include <doctest/doctest.h>
 
 #include "../node_under_test.h"
@@ -22,7 +23,8 @@ struct Fixture {
   Folder folder;
   NodeUnderTest node{folder.path(), in_group()};
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
-  WarmUp warm_up{node.workers.worker(0).loop, node.clock, node.log, node.index, [](const std::string&, auto) { return std::nullopt; }};
+  WarmUp warm_up{node.workers.worker(0).loop, node.clock, node.log, node.index,
+                 [](const std::string&, auto) { return std::nullopt; }};
   OrdersHandler orders{node.clock, node.view, purge, node.known_purges, warm_up};
   const contracts::NamedPurge order{"balancer-7", {By::channel, "demo", false}};
 
@@ -36,14 +38,16 @@ struct Fixture {
   }
   /// As another node that knows the order.
   std::shared_ptr<Seen> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
-    const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0, contracts::purge_mark({order.id, order.order, age})};
+    const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0,
+                                   contracts::purge_mark({order.id, order.order, age})};
     return node.ask(path, contracts::mark_fields(keys(), mark, object_text(node.link(path)), node.clock.wall_now()));
   }
 };
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a node that an order has not reached does not answer with what it holds, and carries the order out") {
+TEST_CASE_FIXTURE(
+    Fixture, "a node that an order has not reached does not answer with what it holds, and carries the order out") {
   node.fill("seg1.ts", "old");
   const auto declined = ask_as_peer("seg1.ts");
   REQUIRE(declined->wait_end());
@@ -54,14 +58,16 @@ TEST_CASE_FIXTURE(Fixture, "a node that an order has not reached does not answer
   node.answer(node.origin(1), "new");
   REQUIRE(again->wait_end());
   CHECK(again->body == "new");
-  CHECK(follow() == 1);   // what it took is said, and what was fetched since stays
+  CHECK(follow() == 1);  // what it took is said, and what was fetched since stays
   const auto third = ask_as_peer("seg1.ts");
   REQUIRE(third->wait_end());
   CHECK(third->body == "new");
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each question that it covers, and goes on to the origin when it is declined") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a node that knows a purge tells it with each question that it covers, and goes on to the origin "
+                  "when it is declined") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
   node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
@@ -71,7 +77,8 @@ TEST_CASE_FIXTURE(Fixture, "a node that knows a purge tells it with each questio
     CHECK(asked->request.headers.first(contracts::kPurgesHeader).has_value() == !is_origin);
     if (!is_origin) {
       ++declined;
-      const auto told = contracts::read_purge_marks(asked->request.headers.first(contracts::kPurgesHeader).value_or("")).value();
+      const auto told =
+          contracts::read_purge_marks(asked->request.headers.first(contracts::kPurgesHeader).value_or("")).value();
       REQUIRE(told.size() == 1);
       CHECK(told[0].id == order.id);
       CHECK(told[0].order == order.order);
@@ -120,7 +127,8 @@ TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known 
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;
-  orders.follow({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}}, [&](contracts::OrderResult) { done.set_value(); });
+  orders.follow({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
+                [&](contracts::OrderResult) { done.set_value(); });
   done.get_future().wait();
   node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
   REQUIRE(seen->wait_end());

@@ -19,7 +19,8 @@ struct Fixture {
 
   std::uint64_t run(By by, std::string value, bool soft = false) {
     std::promise<std::uint64_t> done;
-    purge.run({by, std::move(value), soft}, [&](const base::Result<std::uint64_t>& purged) { done.set_value(purged.value_or(999)); });
+    purge.run({by, std::move(value), soft},
+              [&](const base::Result<std::uint64_t>& purged) { done.set_value(purged.value_or(999)); });
     return done.get_future().get();
   }
   void fill_some() {
@@ -30,7 +31,8 @@ struct Fixture {
   /// Whether the answer comes without the origin.
   bool holds(std::string_view path) {
     const auto found = node.index.find_or_begin(object_key("demo/e1/" + std::string(path)), node.clock.steady_now());
-    if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began) node.index.abandon(*joined->fill);
+    if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
+      node.index.abandon(*joined->fill);
     return std::holds_alternative<ObjectPtr>(found);
   }
   std::size_t files() { return node.settle(), folder.files("objects").size(); }
@@ -111,7 +113,8 @@ TEST_CASE_FIXTURE(Fixture, "an object purged softly that the origin says is stil
   CHECK(node.workers.client().count() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an object purged softly serves when the origin fails, and the origin is not asked at each request") {
+TEST_CASE_FIXTURE(Fixture,
+                  "an object purged softly serves when the origin fails, and the origin is not asked at each request") {
   node.fill("seg1.ts", "stale", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");

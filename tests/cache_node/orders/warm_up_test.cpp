@@ -19,7 +19,8 @@ struct Fixture {
   std::mutex mutex;
   std::vector<std::string> begun;
   std::map<std::string, std::shared_ptr<Fill>> fills;
-  WarmUp warm_up{workers.worker(0).loop, clock, log, index, [this](const std::string& object, auto slice) { return begin(object, slice); }};
+  WarmUp warm_up{workers.worker(0).loop, clock, log, index,
+                 [this](const std::string& object, auto slice) { return begin(object, slice); }};
 
   ~Fixture() { workers.stop(); }
   std::optional<ObjectKey> begin(std::string object, std::optional<std::uint64_t> slice) {
@@ -76,7 +77,8 @@ TEST_CASE_FIXTURE(Fixture, "a warm-up begins a few fills at a time and counts ho
   CHECK(progress.failed == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a file that is kept in slices is warm when its last slice is here, and not when one is missing") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a file that is kept in slices is warm when its last slice is here, and not when one is missing") {
   const auto complete = [&](const std::string& object) {
     REQUIRE(wait([&] { return fill(object) != nullptr; }));
     const auto running = fill(object);

@@ -9,7 +9,7 @@ namespace {
 std::string key(const QueryRules& rules, std::string query, std::string channel = "demo") {
   return object_key(rules, contracts::Link{std::move(channel), "e1", "v1/seg", std::move(query), 0}).text;
 }
-}
+}  // namespace
 
 TEST_CASE("a rule is a pattern and the keys that count") {
   CHECK(parse_query_rule("demo/* v n").pattern == "demo/*");

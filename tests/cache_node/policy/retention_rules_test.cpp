@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 namespace {
 Retention timed(std::chrono::seconds time) { return {Retention::By::time, time}; }
 const Retention kLife{Retention::By::life, 0s}, kOrigin{Retention::By::origin, 0s}, kListed;
-}
+}  // namespace
 
 TEST_CASE("a rule is patterns and a time, or who decides") {
   const auto rules = parse_keep_rules("demo/*.key 10min");
@@ -22,12 +22,14 @@ TEST_CASE("a rule is patterns and a time, or who decides") {
   CHECK(two[1].pattern == "b/*");
   CHECK(two[0].keep == kOrigin);
   CHECK(two[1].keep == kOrigin);
-  for (const char* bad : {"", "*", " 10s", "*.key  10s", "a  b 10s", "*.key 10", "*.key 500ms", "*.key -1s", "*.key 9000h", "*.key forever", "origin"})
+  for (const char* bad : {"", "*", " 10s", "*.key  10s", "a  b 10s", "*.key 10", "*.key 500ms", "*.key -1s",
+                          "*.key 9000h", "*.key forever", "origin"})
     CHECK(parse_keep_rules(bad).empty());
 }
 
 TEST_CASE("the first rule whose pattern fits channel and path decides") {
-  const RetentionRules rules{{"demo/keys/*", timed(5s)}, {"*.key", timed(60s)}, {"*/init*.mp4", timed(3600s)}, {"demo/a*b*c", timed(7s)}};
+  const RetentionRules rules{
+      {"demo/keys/*", timed(5s)}, {"*.key", timed(60s)}, {"*/init*.mp4", timed(3600s)}, {"demo/a*b*c", timed(7s)}};
   CHECK(keep_of(rules, "demo", "keys/1.key") == timed(5s));
   CHECK(keep_of(rules, "other", "keys/1.key") == timed(60s));
   CHECK(keep_of(rules, "demo", "v1/init-2.mp4") == timed(3600s));
@@ -38,7 +40,8 @@ TEST_CASE("the first rule whose pattern fits channel and path decides") {
   CHECK(keep_of({}, "demo", "1.key") == kListed);
 }
 
-TEST_CASE("without rules of the operator, segments and keys never change, playlists always do, and others are the origin's") {
+TEST_CASE(
+    "without rules of the operator, segments and keys never change, playlists always do, and others are the origin's") {
   const auto& rules = built_in_keep_rules();
   CHECK(keep_of(rules, "demo", "v1/seg1.ts") == kLife);
   CHECK(keep_of(rules, "demo", "v1/init.mp4") == kLife);

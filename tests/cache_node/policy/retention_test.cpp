@@ -12,7 +12,7 @@ namespace {
 struct Keeping {
   static NodeUnderTest::Options options() {
     NodeUnderTest::Options options;
-    options.fill.keep_errors = std::chrono::minutes(1);   // however slowly the test runs
+    options.fill.keep_errors = std::chrono::minutes(1);  // however slowly the test runs
     for (const char* rule : {"*.key 1h", "*.m3u8 0s", "*.vod origin"}) {
       const auto rules = parse_keep_rules(rule);
       options.keep.insert(options.keep.end(), rules.begin(), rules.end());
@@ -56,7 +56,8 @@ TEST_CASE_FIXTURE(Keeping, "what no rule names is immutable, a named object is f
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "with no time the origin is asked each time, with the validator, and its 304 costs no body") {
+TEST_CASE_FIXTURE(Keeping,
+                  "with no time the origin is asked each time, with the validator, and its 304 costs no body") {
   node.fill("a.m3u8", "#EXTM3U", tagged);
   for (std::size_t n = 1; n <= 3; ++n) {
     const auto seen = node.ask("a.m3u8");
@@ -105,22 +106,26 @@ TEST_CASE_FIXTURE(Keeping, "the age of an object counts from when the origin las
   object->stored = object->stored - 3600;
   const auto seen = node.ask("1.key");
   unchanged(node.origin(1));
-  CHECK(ended(seen)->header("Age").size() == 1);   // not 3600
+  CHECK(ended(seen)->header("Age").size() == 1);  // not 3600
   CHECK(ended(node.ask("1.key"))->note.cache == "hit");
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "a fill that has ended and is not stored yet is not lost when the origin fails at that moment") {
+TEST_CASE_FIXTURE(Keeping,
+                  "a fill that has ended and is not stored yet is not lost when the origin fails at that moment") {
   const auto key = object_key(node.link("a.m3u8"));
   const auto now = node.clock.steady_now();
-  const auto first = std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;   // the disk never hears of it
+  const auto first =
+      std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;  // the disk never hears of it
   first->begin({"text/plain", "\"one\"", -1}, 3);
   first->append("new", now);
   first->finish("", base::unix_seconds(node.clock.wall_now()), 0);
-  const auto renewed = std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, now, node.index.find_or_begin(key, now)));
+  const auto renewed =
+      std::get<ObjectIndex::Joined>(node.index.find_or_renew(key, now, node.index.find_or_begin(key, now)));
   REQUIRE(renewed.began);
   CHECK(renewed.fill->previous()->etag == "\"one\"");
-  CHECK(node.index.abandon(*renewed.fill, {&http::problems::origin_broken, "no", "origin_error"}, now + std::chrono::minutes(1)));
+  CHECK(node.index.abandon(*renewed.fill, {&http::problems::origin_broken, "no", "origin_error"},
+                           now + std::chrono::minutes(1)));
   const auto again = ended(node.ask("a.m3u8"));
   CHECK(again->body == "new");
   CHECK(again->note.cache == "stale");
@@ -141,7 +146,7 @@ TEST_CASE_FIXTURE(Keeping, "two who find the same object too old begin one fill"
 TEST_CASE_FIXTURE(Keeping, "where no rule names a path the origin decides once no playlist can list it any more") {
   node.fill("segment/1", "segment", saying("max-age=10"));
   CHECK(ended(node.ask("segment/1"))->header("Cache-Control") == "max-age=10");
-  grow_old("segment/1", 30);   // stale by the origin's word, and listed perhaps
+  grow_old("segment/1", 30);  // stale by the origin's word, and listed perhaps
   CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
   grow_old("segment/1", 30);
   const auto seen = node.ask("segment/1");
@@ -149,12 +154,14 @@ TEST_CASE_FIXTURE(Keeping, "where no rule names a path the origin decides once n
   CHECK(ended(seen)->header("Cache-Status").starts_with("stadium; fwd=stale; fwd-status=304; ttl="));
   CHECK(seen->note.cache == "revalidated");
   CHECK(seen->header("Cache-Control") == "max-age=1000");
-  grow_old("segment/1", 900);   // the terms of the 304 hold
+  grow_old("segment/1", 900);  // the terms of the 304 hold
   CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "no-store or private on a listed segment keeps it from nobody while it may be listed, and asks again after that") {
+TEST_CASE_FIXTURE(
+    Keeping,
+    "no-store or private on a listed segment keeps it from nobody while it may be listed, and asks again after that") {
   for (const char* terms : {"no-store", "private, max-age=9999", "no-cache"}) {
     const auto n = node.workers.asked();
     const auto path = "segment/" + std::to_string(n);
@@ -169,7 +176,9 @@ TEST_CASE_FIXTURE(Keeping, "no-store or private on a listed segment keeps it fro
   }
 }
 
-TEST_CASE_FIXTURE(Keeping, "by the rule origin its word holds to the letter: no-store and private go to those who ask, and are not kept") {
+TEST_CASE_FIXTURE(
+    Keeping,
+    "by the rule origin its word holds to the letter: no-store and private go to those who ask, and are not kept") {
   for (const char* terms : {"no-store", "private, max-age=60"}) {
     const auto n = node.workers.asked();
     const auto path = std::to_string(n) + ".vod";
@@ -224,7 +233,8 @@ TEST_CASE_FIXTURE(Keeping, "a stale object stands in for an origin that fails, u
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
   const auto failing = node.origin(1);
-  node.workers.on(0, [&] { ScriptedClient::done(*failing, base::failure(base::ErrorKind::protocol, base::Fault::origin, "no")); });
+  node.workers.on(
+      0, [&] { ScriptedClient::done(*failing, base::failure(base::ErrorKind::protocol, base::Fault::origin, "no")); });
   CHECK(ended(seen)->body == "film");
   CHECK(seen->header("Cache-Status").starts_with("stadium; fwd=stale; ttl=-"));
   CHECK(seen->header("Cache-Status").ends_with("detail=origin_broken"));

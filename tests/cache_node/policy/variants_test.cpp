@@ -21,14 +21,18 @@ struct Variants {
   NodeUnderTest node{folder.path(), options()};
 
   static http::Headers varying(std::string_view on, std::string_view etag = "\"one\"") {
-    return {{"Content-Type", "video/mp2t"}, {"Cache-Control", "max-age=1000"}, {"ETag", std::string(etag)}, {"Vary", std::string(on)}};
+    return {{"Content-Type", "video/mp2t"},
+            {"Cache-Control", "max-age=1000"},
+            {"ETag", std::string(etag)},
+            {"Vary", std::string(on)}};
   }
   std::shared_ptr<Seen> ended(std::shared_ptr<Seen> seen) {
     REQUIRE(seen->wait_end());
     return seen;
   }
   /// A request that the origin is asked about.
-  std::shared_ptr<Seen> filled(std::string_view path, http::Headers request, std::string_view body, const http::Headers& answer) {
+  std::shared_ptr<Seen> filled(std::string_view path, http::Headers request, std::string_view body,
+                               const http::Headers& answer) {
     const auto n = node.workers.client().count();
     const auto seen = node.ask(path, std::move(request));
     node.answer(node.origin(n), body, answer);
@@ -46,7 +50,8 @@ struct Variants {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Variants, "what depends on fields that a node sends alike or answers itself is kept, and is one for everybody") {
+TEST_CASE_FIXTURE(
+    Variants, "what depends on fields that a node sends alike or answers itself is kept, and is one for everybody") {
   filled("a.by", {{"Origin", "https://one.test"}}, "bytes", varying("Origin, Accept-Encoding"));
   const auto seen = held("a.by", {{"Origin", "https://two.test"}, {"Accept-Encoding", "gzip"}});
   CHECK(seen->body == "bytes");
@@ -54,7 +59,8 @@ TEST_CASE_FIXTURE(Variants, "what depends on fields that a node sends alike or a
   CHECK(node.fill_metrics.varied.value() == 0);
 }
 
-TEST_CASE_FIXTURE(Variants, "where the origin's word counts, what depends on a field of no rule goes to who asked and is not kept") {
+TEST_CASE_FIXTURE(
+    Variants, "where the origin's word counts, what depends on a field of no rule goes to who asked and is not kept") {
   for (const char* agent : {"one", "one", "two"}) {
     const auto seen = filled("a.by", {{"User-Agent", agent}}, "bytes", varying("Origin, User-Agent"));
     CHECK(seen->body == "bytes");
@@ -72,14 +78,17 @@ TEST_CASE_FIXTURE(Variants, "an object is gone once its origin says that it depe
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Variants, "without the rule origin an object is kept for everybody, and what it depends on is counted") {
+TEST_CASE_FIXTURE(Variants,
+                  "without the rule origin an object is kept for everybody, and what it depends on is counted") {
   filled("seg1.ts", {{"User-Agent", "one"}}, "bytes", varying("User-Agent"));
   CHECK(held("seg1.ts", {{"User-Agent", "two"}})->body == "bytes");
   CHECK(node.fill_metrics.varied.value() == 1);
   CHECK_FALSE(node.origin()->request.headers.first("User-Agent"));
 }
 
-TEST_CASE_FIXTURE(Variants, "each value of a field of the rule has an object of its own, which the origin is asked for by that value") {
+TEST_CASE_FIXTURE(
+    Variants,
+    "each value of a field of the rule has an object of its own, which the origin is asked for by that value") {
   const http::Headers german{{"Accept-Language", "de, en;q=0.5"}, {"Cookie", "a"}};
   const auto seen = filled("a.told", german, "ja", varying("Accept-Language"));
   CHECK(seen->header("Vary") == "Accept-Language");
@@ -99,11 +108,14 @@ TEST_CASE_FIXTURE(Variants, "each value of a field of the rule has an object of 
 
 TEST_CASE_FIXTURE(Variants, "a purge by URL takes all variants of the object and no other") {
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
-  for (const char* language : {"de", "en"}) filled("a.told", {{"Accept-Language", language}}, language, varying("Origin"));
+  for (const char* language : {"de", "en"})
+    filled("a.told", {{"Accept-Language", language}}, language, varying("Origin"));
   filled("a.told", {}, "none", varying("Origin"));
   filled("aa.told", {{"Accept-Language", "de"}}, "de", varying("Origin"));
   std::promise<std::uint64_t> done;
-  purge.run({contracts::PurgeOrder::By::url, "demo/e1/a.told", false}, [&](const base::Result<std::uint64_t>& purged) { done.set_value(purged.value_or(999)); }, true);
+  purge.run(
+      {contracts::PurgeOrder::By::url, "demo/e1/a.told", false},
+      [&](const base::Result<std::uint64_t>& purged) { done.set_value(purged.value_or(999)); }, true);
   CHECK(done.get_future().get() == 3);
   node.settle();
   CHECK(node.index.totals().objects == 1);

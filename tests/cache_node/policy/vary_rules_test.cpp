@@ -7,19 +7,24 @@ using namespace tribune::cache_node;
 
 namespace {
 
-const VaryRules rules{parse_vary_rule("demo/vod/* Accept-Language X-Device"), parse_vary_rule("demo/* Accept-Language")};
+const VaryRules rules{parse_vary_rule("demo/vod/* Accept-Language X-Device"),
+                      parse_vary_rule("demo/* Accept-Language")};
 
 Variant variant(const http::Headers& request, std::string path = "v1/seg.bin", std::string channel = "demo") {
   return variant_of(rules, contracts::Link{std::move(channel), "e1", std::move(path), "", 0}, request);
 }
-std::string key(const http::Headers& request) { return object_key(object_key("demo/e1/v1/seg.bin"), variant(request)).text; }
+std::string key(const http::Headers& request) {
+  return object_key(object_key("demo/e1/v1/seg.bin"), variant(request)).text;
+}
 
 }  // namespace
 
 TEST_CASE("a vary rule is a pattern and fields, and none of those that say how a message travels or who asks") {
-  CHECK(parse_vary_rule("demo/* Accept-Language User-Agent").fields == std::vector<std::string>{"Accept-Language", "User-Agent"});
-  for (const char* bad : {"", "demo/*", "demo/* ", "demo/*  A", " A", "demo/* Accept-Encoding", "demo/* range", "demo/* Connection", "demo/* X-Tribune-Peer",
-                          "demo/* If-None-Match", "demo/* Origin", "demo/* A:b", "demo/* *", "demo/* Authorization"})
+  CHECK(parse_vary_rule("demo/* Accept-Language User-Agent").fields ==
+        std::vector<std::string>{"Accept-Language", "User-Agent"});
+  for (const char* bad : {"", "demo/*", "demo/* ", "demo/*  A", " A", "demo/* Accept-Encoding", "demo/* range",
+                          "demo/* Connection", "demo/* X-Tribune-Peer", "demo/* If-None-Match", "demo/* Origin",
+                          "demo/* A:b", "demo/* *", "demo/* Authorization"})
     CHECK_MESSAGE(parse_vary_rule(bad).pattern.empty(), bad);
 }
 
@@ -28,7 +33,8 @@ TEST_CASE("requests that mean the same in the fields of the rule have one key, o
   CHECK(key({{"User-Agent", "one"}}) == "demo/e1/v1/seg.bin");
   CHECK(key({{"Accept-Language", "de"}}).starts_with("demo/e1/v1/seg.bin#v"));
   CHECK(key({{"Accept-Language", "de"}}) == key({{"accept-language", " DE"}, {"Cookie", "a"}}));
-  CHECK(key({{"Accept-Language", "de, en;q=0.5"}}) == key({{"Accept-Language", "de"}, {"Accept-Language", "en;q=0.50"}}));
+  CHECK(key({{"Accept-Language", "de, en;q=0.5"}}) ==
+        key({{"Accept-Language", "de"}, {"Accept-Language", "en;q=0.50"}}));
   CHECK(key({{"Accept-Language", "de"}}) != key({{"Accept-Language", "en"}}));
   CHECK(key({{"Accept-Language", ""}}) != key({}));
   CHECK(key({{"Accept-Language", std::string(10'000, 'x')}}).size() < 60);
@@ -48,9 +54,12 @@ TEST_CASE("only the fields of the first rule that fits are taken from a request"
 
 TEST_CASE("what an answer depends on is told apart, harmless, or neither") {
   const auto untold = [](const char* vary) { return untold_fields({{"Vary", vary}}, variant({})); };
-  for (const char* harmless : {"", "Accept-Encoding", "origin", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers", "ACCEPT-LANGUAGE, Accept-Encoding"})
+  for (const char* harmless :
+       {"", "Accept-Encoding", "origin", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+        "ACCEPT-LANGUAGE, Accept-Encoding"})
     CHECK(untold(harmless).empty());
   CHECK(untold("Origin, User-Agent, Cookie") == std::vector<std::string>{"User-Agent", "Cookie"});
   CHECK(untold("*") == std::vector<std::string>{"*"});
-  CHECK(untold_fields({{"Vary", "Accept-Encoding"}, {"Vary", "Accept-Language"}}, {}) == std::vector<std::string>{"Accept-Language"});
+  CHECK(untold_fields({{"Vary", "Accept-Encoding"}, {"Vary", "Accept-Language"}}, {}) ==
+        std::vector<std::string>{"Accept-Language"});
 }

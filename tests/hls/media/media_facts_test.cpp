@@ -35,22 +35,30 @@ std::string number(std::uint64_t value, int size) {
   return text;
 }
 
-std::string box(std::string_view type, const std::string& body) { return number(body.size() + 8, 4) + std::string(type) + body; }
+std::string box(std::string_view type, const std::string& body) {
+  return number(body.size() + 8, 4) + std::string(type) + body;
+}
 
 std::string track(std::string_view handler, const std::string& entry) {
   const auto stsd = box("stsd", number(0, 4) + number(1, 4) + entry);
-  return box("trak", box("mdia", box("hdlr", number(0, 8) + std::string(handler) + number(0, 12)) + box("minf", box("stbl", stsd))));
+  return box("trak", box("mdia", box("hdlr", number(0, 8) + std::string(handler) + number(0, 12)) +
+                                     box("minf", box("stbl", stsd))));
 }
 
 /// An init section of one track of sound.
-std::string sound(std::string_view type, const std::string& boxes = "") { return box("moov", track("soun", box(type, std::string(28, '\0') + boxes))); }
+std::string sound(std::string_view type, const std::string& boxes = "") {
+  return box("moov", track("soun", box(type, std::string(28, '\0') + boxes)));
+}
 
 /// An init section of one picture of 640x360.
 std::string picture(std::string_view type, const std::string& boxes) {
-  return box("moov", track("vide", box(type, std::string(24, '\0') + number(640, 2) + number(360, 2) + std::string(50, '\0') + boxes)));
+  return box("moov", track("vide", box(type, std::string(24, '\0') + number(640, 2) + number(360, 2) +
+                                                 std::string(50, '\0') + boxes)));
 }
 
-std::string hvcc(std::string_view profile_tier_level) { return box("hvcC", "\x01" + std::string(profile_tier_level) + std::string(10, '\0')); }
+std::string hvcc(std::string_view profile_tier_level) {
+  return box("hvcC", "\x01" + std::string(profile_tier_level) + std::string(10, '\0'));
+}
 
 }  // namespace
 
@@ -73,7 +81,8 @@ TEST_CASE("the program map, the parameter sets and the frame headers of MPEG-TS 
 TEST_CASE("a codec that is not understood leaves no list of codecs, since players take the list for complete") {
   CHECK(media_facts(bytes_of(kMpeg2Ts)).codecs.empty());
   CHECK(media_facts(sound("alac")).codecs.empty());
-  const auto both = box("moov", track("soun", box("ac-3", std::string(28, '\0'))) + track("soun", box("alac", std::string(28, '\0'))));
+  const auto both = box(
+      "moov", track("soun", box("ac-3", std::string(28, '\0'))) + track("soun", box("alac", std::string(28, '\0'))));
   CHECK(media_facts(both).codecs.empty());
 }
 
@@ -91,7 +100,8 @@ TEST_CASE("sample entries that a table names") {
   CHECK(said(media_facts(picture("hev1", hvcc(main)))) == "hev1.1.6.L93.90 640x360 0.000");
   const std::string main10("\x22\x20\x00\x00\x00\xb0\x00\x00\x00\x00\x00\x99", 12);
   CHECK(said(media_facts(picture("hvc1", hvcc(main10)))) == "hvc1.2.4.H153.B0 640x360 0.000");
-  CHECK(said(media_facts(picture("avc3", box("avcC", std::string("\x01\x64\x00\x1f", 4))))) == "avc3.64001f 640x360 0.000");
+  CHECK(said(media_facts(picture("avc3", box("avcC", std::string("\x01\x64\x00\x1f", 4))))) ==
+        "avc3.64001f 640x360 0.000");
 }
 
 TEST_CASE("an encrypted sample entry says what it was before") {
@@ -105,23 +115,28 @@ TEST_CASE("an encrypted sample entry says what it was before") {
 TEST_CASE("two tracks of one codec are named once, and a size that no player shows is none") {
   const auto entry = track("soun", box("ac-3", std::string(28, '\0')));
   CHECK(said(media_facts(box("moov", entry + entry))) == "ac-3 0x0 0.000");
-  const auto huge = box("moov", track("vide", box("avc1", std::string(24, '\0') + number(65'535, 2) + number(360, 2) + std::string(50, '\0'))));
+  const auto huge = box("moov", track("vide", box("avc1", std::string(24, '\0') + number(65'535, 2) + number(360, 2) +
+                                                              std::string(50, '\0'))));
   CHECK(media_facts(huge).width == 0);
 }
 
 TEST_CASE("what is no media, and what is encrypted, says nothing") {
-  for (const std::string text : {"", "G", "#EXTM3U\n", "\xff", "ID3", "<html>", "\x00\x00\x00\x00", "WEBVTT\n"}) CHECK(media_facts(text).empty());
+  for (const std::string text : {"", "G", "#EXTM3U\n", "\xff", "ID3", "<html>", "\x00\x00\x00\x00", "WEBVTT\n"})
+    CHECK(media_facts(text).empty());
   CHECK(media_facts(std::string(1'000, '\x47')).empty());
   CHECK(media_facts(std::string(1'000, '\xff')).empty());
 }
 
 TEST_CASE("files that are cut or damaged anywhere say less, and nothing that no attribute can hold") {
   std::mt19937 random(7);
-  for (const auto sample : {kAvcAacMp4, kAvcMp4, kAv1Mp4, kVp9Mp4, kOpusMp4, kFlacMp4, kAvcAacTs, kHevcAc3Ts, kAvcMp3Ts, kMpeg2Ts, kInterlacedTs, kAac}) {
+  for (const auto sample : {kAvcAacMp4, kAvcMp4, kAv1Mp4, kVp9Mp4, kOpusMp4, kFlacMp4, kAvcAacTs, kHevcAc3Ts, kAvcMp3Ts,
+                            kMpeg2Ts, kInterlacedTs, kAac}) {
     const auto bytes = bytes_of(sample);
     const auto check = [](const std::string& text) {
       const auto facts = media_facts(text);
-      for (const auto& codec : facts.codecs) CHECK(codec.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == std::string::npos);
+      for (const auto& codec : facts.codecs)
+        CHECK(codec.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
+              std::string::npos);
       CHECK((facts.width >= 0 && facts.width <= 16'384 && facts.height >= 0 && facts.height <= 16'384));
       CHECK((facts.frame_rate == 0 || (facts.frame_rate >= 1 && facts.frame_rate <= 300)));
       CHECK(facts.codecs.size() <= 32);

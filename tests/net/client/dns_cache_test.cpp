@@ -11,7 +11,12 @@ using namespace std::chrono_literals;
 TEST_CASE("Of too many names the one that was not used for longest is forgotten, whatever it is called") {
   base::ManualClock clock;
   EventLoop loop;
-  DnsCache book(loop, clock, [](const std::string&) -> base::Result<std::vector<std::string>> { return std::vector<std::string>{"192.0.2.1"}; }, 24h);
+  DnsCache book(
+      loop, clock,
+      [](const std::string&) -> base::Result<std::vector<std::string>> {
+        return std::vector<std::string>{"192.0.2.1"};
+      },
+      24h);
   const auto learn = [&](const std::string& host) {
     clock.advance(1ms);
     const auto wait = book.look_up(host, [&](const auto&) { loop.stop(); });
@@ -21,7 +26,7 @@ TEST_CASE("Of too many names the one that was not used for longest is forgotten,
   learn("b.example");
   for (std::size_t i = 2; i < DnsCache::kMaxNames; ++i) learn("name-" + std::to_string(i));
   clock.advance(1ms);
-  CHECK(book.find("a.example"));   // used, so it stays
+  CHECK(book.find("a.example"));  // used, so it stays
   learn("z.example");
   CHECK(book.find("a.example"));
   CHECK(book.find("z.example"));

@@ -13,7 +13,8 @@ namespace {
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// The error of fetching from an origin that runs this script, said to be the origin's fault.
-base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullptr, const FetchDeadlines& deadlines = ClientBench::patient()) {
+base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullptr,
+                       const FetchDeadlines& deadlines = ClientBench::patient()) {
   ScriptedOrigin origin(std::move(script));
   ClientBench bench;
   auto request = bench.request(origin);
@@ -85,9 +86,12 @@ TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, one 
   deadlines.low_speed_bytes = 0;
   deadlines.stall = 300ms;
   std::string body;
-  const auto error = error_from([](OriginConnection& connection) {
-    if (connection.read_request() && connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")) connection.stall();
-  }, &body, deadlines);
+  const auto error = error_from(
+      [](OriginConnection& connection) {
+        if (connection.read_request() && connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"))
+          connection.stall();
+      },
+      &body, deadlines);
   CHECK(error.kind == ErrorKind::timeout);
   CHECK(has(error.text, "no byte"));
   CHECK(body == "hel");
@@ -95,10 +99,11 @@ TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, one 
 
 TEST_CASE("contradictory framing is refused without waiting for the origin to close") {
   for (const std::string fields :
-       {"Content-Length: 5\r\nContent-Length: 7", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5,5", "Content-Length: -1",
-        "Content-Length: 5x", "Content-Length: 10000000000000000000", "Content-Length: 99999999999999999999",
-        "Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5",
-        "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: sideways", "Content-Length : 5", "X: a\r\n folded: b", "no colon here"}) {
+       {"Content-Length: 5\r\nContent-Length: 7", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5,5",
+        "Content-Length: -1", "Content-Length: 5x", "Content-Length: 10000000000000000000",
+        "Content-Length: 99999999999999999999", "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: sideways", "Content-Length : 5", "X: a\r\n folded: b", "no colon here"}) {
     CAPTURE(fields);
     const auto error = error_for("HTTP/1.1 200 OK\r\n" + fields + "\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     CAPTURE(error.text);
@@ -110,8 +115,10 @@ TEST_CASE("contradictory framing is refused without waiting for the origin to cl
 TEST_CASE("a connection with broken framing is never used again") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) {
-      if (!connection.send(connection.number() == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nhello"
-                                                    : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")) return;
+      if (!connection.send(connection.number() == 0
+                               ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nhello"
+                               : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"))
+        return;
     }
   });
   ClientBench bench;
@@ -123,8 +130,11 @@ TEST_CASE("a connection with broken framing is never used again") {
 TEST_CASE("a body longer than announced is an error, and its surplus is never read as an answer") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) {
-      if (!connection.send(connection.number() == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-                                                    : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")) return;
+      if (!connection.send(
+              connection.number() == 0
+                  ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+                  : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"))
+        return;
     }
   });
   ClientBench bench;
@@ -139,8 +149,11 @@ TEST_CASE("a body longer than announced is an error, and its surplus is never re
 TEST_CASE("where the surplus may be dropped, the body is what was announced, and the connection is not used again") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) {
-      if (!connection.send(connection.number() == 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-                                                    : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")) return;
+      if (!connection.send(
+              connection.number() == 0
+                  ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+                  : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"))
+        return;
     }
   });
   ClientBench bench;
@@ -155,18 +168,21 @@ TEST_CASE("where the surplus may be dropped, the body is what was announced, and
 
 TEST_CASE("a surplus beyond what libcurl reads at once is found too") {
   const std::string body(128 * 1024 - 60, 'x');
-  const auto error = error_for("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body + std::string(300'000, 'y'));
+  const auto error = error_for("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body +
+                               std::string(300'000, 'y'));
   CHECK(error.kind == ErrorKind::protocol);
 }
 
 TEST_CASE("a surplus after an answer without body, or after the last chunk, is found too") {
-  for (const std::string head : {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n",
+  for (const std::string head : {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
+                                 "HTTP/1.1 304 Not Modified\r\n\r\n",
                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"}) {
     CAPTURE(head);
     ScriptedOrigin origin([&](OriginConnection& connection) {
       while (connection.read_request()) {
         if (!connection.send(connection.number() == 0 ? head + "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-                                                      : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")) return;
+                                                      : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"))
+          return;
       }
     });
     ClientBench bench;
@@ -195,8 +211,10 @@ TEST_CASE("a surplus that arrives after the end never becomes the next answer") 
 TEST_CASE("a body cut by FIN is an error, whatever its framing") {
   for (const std::string answer :
        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
     CAPTURE(answer);
     const auto error = error_from(ScriptedOrigin::once(answer));
     CHECK(error.kind == ErrorKind::protocol);
@@ -218,8 +236,9 @@ TEST_CASE("a body cut by a reset is an error, even one without a length") {
 }
 
 TEST_CASE("broken chunks are an error") {
-  for (const std::string chunks : {"zz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "ffffffffffffffffff\r\nhello", "\r\nhello",
-                                   "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n"}) {
+  for (const std::string chunks :
+       {"zz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "ffffffffffffffffff\r\nhello",
+        "\r\nhello", "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n"}) {
     CAPTURE(chunks);
     const auto error = error_for("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks);
     CAPTURE(error.text);
@@ -237,12 +256,15 @@ TEST_CASE("hostile heads are refused at their bound") {
   for (int i = 0; i < 100; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
   using namespace std::string_literals;
   for (const auto& answer :
-       {ok + "X: " + std::string(64 * 1024, 'x') + "\r\n\r\n", ok + "X: " + std::string(1 << 20, 'x'), ok + many + "\r\n", ok + wide + "\r\n",
-        interim, ok + "X: a\0b\r\nContent-Length: 5\r\n\r\nhello"s, ok + "X: a\x01z\r\nContent-Length: 5\r\n\r\nhello", ok + "X: a\rb\r\n\r\n",
-        "hello, this is HTTP/0.9\r\n"s, "<html>old</html>\r\n\r\n"s, "HTTP/1.1 20 OK\r\nContent-Length: 5\r\n\r\nhello"s,
+       {ok + "X: " + std::string(64 * 1024, 'x') + "\r\n\r\n", ok + "X: " + std::string(1 << 20, 'x'),
+        ok + many + "\r\n", ok + wide + "\r\n", interim, ok + "X: a\0b\r\nContent-Length: 5\r\n\r\nhello"s,
+        ok + "X: a\x01z\r\nContent-Length: 5\r\n\r\nhello", ok + "X: a\rb\r\n\r\n", "hello, this is HTTP/0.9\r\n"s,
+        "<html>old</html>\r\n\r\n"s, "HTTP/1.1 20 OK\r\nContent-Length: 5\r\n\r\nhello"s,
         "HTTP/1.1 999 X\r\nContent-Length: 5\r\n\r\nhello"s, "HTTP/1.1 600 X\r\nContent-Length: 5\r\n\r\nhello"s,
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"s, "HTTP/3.7 200 OK\r\nContent-Length: 5\r\n\r\nhello"s,
-        "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"s, std::string(100'000, 'x'), std::string(64, '\0')}) {
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"s,
+        "HTTP/3.7 200 OK\r\nContent-Length: 5\r\n\r\nhello"s,
+        "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"s, std::string(100'000, 'x'),
+        std::string(64, '\0')}) {
     CAPTURE(answer.substr(0, 60));
     const auto error = error_for(answer);
     CAPTURE(error.text);
@@ -357,7 +379,8 @@ TEST_CASE("a refused connection says so") {
 }
 
 TEST_CASE("a body over its bound is refused, by its length if it has one") {
-  for (const std::string answer : {"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"}) {
+  for (const std::string answer : {"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n",
+                                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"}) {
     ScriptedOrigin origin(ScriptedOrigin::always(answer + std::string(101, 'x') + "\r\n0\r\n\r\n"));
     ClientBench bench;
     auto request = bench.request(origin);

@@ -16,7 +16,8 @@ using base::ErrorKind;
 namespace {
 
 std::string answer_of(std::string_view body, std::string_view fields = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(fields) + "\r\n" + std::string(body);
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(fields) + "\r\n" +
+         std::string(body);
 }
 
 std::string gzip(std::string_view plain) {
@@ -96,7 +97,8 @@ TEST_CASE("chunked bodies survive pauses too") {
     chunks += size + piece + "\r\n";
     body += piece;
   }
-  ScriptedOrigin origin(ScriptedOrigin::always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n"));
+  ScriptedOrigin origin(
+      ScriptedOrigin::always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n"));
   CHECK(taken_with_hesitation(ClientBench::request(origin)) == body);
 }
 
@@ -315,11 +317,13 @@ TEST_CASE("a damaged, cut or foreign coding is an error") {
     std::string body;
     const char* coding;
   };
-  for (const auto& row : {Row{flipped, "gzip"}, Row{checksum, "gzip"}, Row{good.substr(0, good.size() - 4), "gzip"}, Row{"no gzip at all", "gzip"},
-                          Row{"", "gzip"}, Row{good + "trailing junk", "gzip"}, Row{good, "br"}, Row{good, "gzip, gzip"}}) {
+  for (const auto& row : {Row{flipped, "gzip"}, Row{checksum, "gzip"}, Row{good.substr(0, good.size() - 4), "gzip"},
+                          Row{"no gzip at all", "gzip"}, Row{"", "gzip"}, Row{good + "trailing junk", "gzip"},
+                          Row{good, "br"}, Row{good, "gzip, gzip"}}) {
     CAPTURE(row.coding);
     CAPTURE(row.body.size());
-    ScriptedOrigin origin(ScriptedOrigin::always(answer_of(row.body, "Content-Encoding: " + std::string(row.coding) + "\r\n")));
+    ScriptedOrigin origin(
+        ScriptedOrigin::always(answer_of(row.body, "Content-Encoding: " + std::string(row.coding) + "\r\n")));
     ClientBench bench;
     auto request = bench.request(origin);
     request.accept_gzip = true;
@@ -357,7 +361,9 @@ TEST_CASE("a target of its own is sent byte for byte") {
 }
 
 TEST_CASE("interim heads are told, 100 excepted") {
-  ScriptedOrigin origin(ScriptedOrigin::once("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+  ScriptedOrigin origin(
+      ScriptedOrigin::once("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 "
+                           "OK\r\nContent-Length: 2\r\n\r\nok"));
   ClientBench bench;
   Outcome outcome;
   std::vector<std::pair<int, http::Headers>> interim;
@@ -379,6 +385,7 @@ TEST_CASE("a busy connection is given up when it is old, so that another address
   settings.max_connection_age = 1s;
   ClientBench bench(settings);
   const auto until = std::chrono::steady_clock::now() + 10s;
-  while (origin.accepted() < 2 && std::chrono::steady_clock::now() < until) REQUIRE(bench.run(ClientBench::request(origin)).result);
+  while (origin.accepted() < 2 && std::chrono::steady_clock::now() < until)
+    REQUIRE(bench.run(ClientBench::request(origin)).result);
   CHECK(origin.accepted() == 2);
 }

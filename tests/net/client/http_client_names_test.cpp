@@ -18,7 +18,8 @@ constexpr auto kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 std::string redirect_to(std::string_view location, int status = 302) {
-  return "HTTP/1.1 " + std::to_string(status) + " Found\r\nLocation: " + std::string(location) + "\r\nContent-Length: 4\r\n\r\ngone";
+  return "HTTP/1.1 " + std::to_string(status) + " Found\r\nLocation: " + std::string(location) +
+         "\r\nContent-Length: 4\r\n\r\ngone";
 }
 
 /// A resolver that a test scripts: names answer, fail, or hang until it is destroyed. Any thread.
@@ -50,7 +51,8 @@ class ScriptedNames {
       std::unique_lock lock(self->mutex_);
       ++self->asked_;
       self->changed_.wait(lock, [&] { return !self->hangs_; });
-      if (self->answer_.empty()) return base::failure(ErrorKind::unavailable, base::Fault::origin, "no such name", true);
+      if (self->answer_.empty())
+        return base::failure(ErrorKind::unavailable, base::Fault::origin, "no such name", true);
       return self->answer_;
     };
   }
@@ -90,7 +92,9 @@ struct NamedBench {
 TEST_CASE("a redirect is an answer until hops are allowed, then its target is") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (const auto request = connection.read_request()) {
-      connection.send(has(*request, "GET /a/b") ? redirect_to("../c?d#e") : has(*request, "GET /c?d ") ? kHello : redirect_to("/lost"));
+      connection.send(has(*request, "GET /a/b")    ? redirect_to("../c?d#e")
+                      : has(*request, "GET /c?d ") ? kHello
+                                                   : redirect_to("/lost"));
     }
   });
   ClientBench bench;
@@ -129,9 +133,10 @@ TEST_CASE("redirects to other schemes, other origins and the admin port are refu
     connection.send(kHello);
   });
   ClientBench bench;
-  for (const std::string& location : {std::string("file:///etc/passwd"), std::string("gopher://127.0.0.1/"), std::string("FILE:///x"),
-                                     std::string("http://169.254.169.254/latest"), admin.url("/metrics"), std::string("//127.0.0.1:1/"),
-                                     "http://localhost:" + std::to_string(admin.port()) + "/", std::string("http://[::1]/")}) {
+  for (const std::string& location :
+       {std::string("file:///etc/passwd"), std::string("gopher://127.0.0.1/"), std::string("FILE:///x"),
+        std::string("http://169.254.169.254/latest"), admin.url("/metrics"), std::string("//127.0.0.1:1/"),
+        "http://localhost:" + std::to_string(admin.port()) + "/", std::string("http://[::1]/")}) {
     CAPTURE(location);
     ScriptedOrigin origin(ScriptedOrigin::always(redirect_to(location)));
     auto request = bench.request(origin);
@@ -234,7 +239,8 @@ TEST_CASE("localhost that is configured as an origin is reached") {
 TEST_CASE("a name that leads to a special address is refused without leave") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
-  for (const auto* address : {"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0"}) {
+  for (const auto* address :
+       {"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0"}) {
     CAPTURE(address);
     NamedBench fresh;
     fresh.names->set({address});
@@ -336,7 +342,8 @@ TEST_CASE("a changed address is found after the old one has failed") {
   // The failure above may have asked before the change; each further failure asks again.
   Outcome outcome;
   const auto limit = std::chrono::steady_clock::now() + 10s;
-  while (outcome.body.empty() && std::chrono::steady_clock::now() < limit) outcome = named.bench.run(named.request(origin));
+  while (outcome.body.empty() && std::chrono::steady_clock::now() < limit)
+    outcome = named.bench.run(named.request(origin));
   CHECK(outcome.body == "hello");
 }
 

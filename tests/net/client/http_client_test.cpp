@@ -16,7 +16,9 @@ constexpr auto kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"x\"\r\n
 /// Tells each request's text in the body, and keeps the connection.
 void echo(OriginConnection& connection) {
   while (const auto request = connection.read_request()) {
-    if (!connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(request->size()) + "\r\n\r\n" + *request)) return;
+    if (!connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(request->size()) + "\r\n\r\n" +
+                         *request))
+      return;
   }
 }
 
@@ -55,11 +57,15 @@ TEST_CASE("chunked, close-delimited, empty and interim answers are whole") {
     bool ends_with_connection;
   };
   for (const auto& row :
-       {Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX-Trailer: z\r\n\r\n", "hello", false},
+       {Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX-Trailer: z\r\n\r\n",
+            "hello", false},
         Row{"HTTP/1.1 200 OK\r\n\r\nhello", "hello", true}, Row{"HTTP/1.0 200 OK\r\n\r\nhello", "hello", true},
-        Row{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", false}, Row{"HTTP/1.1 204 No Content\r\n\r\n", "", false},
+        Row{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", false},
+        Row{"HTTP/1.1 204 No Content\r\n\r\n", "", false},
         Row{"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 77\r\n\r\n", "", false},
-        Row{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", false}}) {
+        Row{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 "
+            "OK\r\nContent-Length: 5\r\n\r\nhello",
+            "hello", false}}) {
     CAPTURE(row.answer);
     ScriptedOrigin origin(ScriptedOrigin::once(row.answer));
     ClientBench bench;
@@ -89,7 +95,8 @@ TEST_CASE("methods, fields and bodies go out as said, without a way to smuggle a
   auto request = bench.request(origin, "/p?q=%7e");
   request.method = http::Method::post;
   request.body = "{\"a\":1}";
-  request.headers = {{"Content-Type", "application/json"}, {"X-Empty", ""}, {"X-Bad", "a\r\nX-Smuggled: b"}, {"Content-Length", "99"}};
+  request.headers = {
+      {"Content-Type", "application/json"}, {"X-Empty", ""}, {"X-Bad", "a\r\nX-Smuggled: b"}, {"Content-Length", "99"}};
   const auto posted = bench.run(request);
   CHECK(posted.body.starts_with("POST /p?q=%7e HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(origin.port()) + "\r\n"));
   CHECK(has(posted.body, "Content-Type: application/json\r\n"));
@@ -163,7 +170,8 @@ TEST_CASE("fetches that are dropped while they wait or are under way leave their
   ClientBench bench(settings);
   Outcome none;
   std::vector<std::unique_ptr<Fetch>> fetches;
-  for (int i = 0; i < 4; ++i) fetches.push_back(bench.client().start(bench.request(origin), bench.collect(none, [] {})));
+  for (int i = 0; i < 4; ++i)
+    fetches.push_back(bench.client().start(bench.request(origin), bench.collect(none, [] {})));
   bench.turn();
   fetches[2].reset();
   fetches[0].reset();
@@ -182,7 +190,8 @@ TEST_CASE("origins take turns when all places are taken") {
   std::vector<Outcome> outcomes(20);
   std::vector<std::unique_ptr<Fetch>> fetches;
   std::size_t done = 0;
-  for (auto& outcome : outcomes) fetches.push_back(bench.client().start(bench.request(busy), bench.collect(outcome, [&] { ++done; })));
+  for (auto& outcome : outcomes)
+    fetches.push_back(bench.client().start(bench.request(busy), bench.collect(outcome, [&] { ++done; })));
   const auto late = bench.run(bench.request(quiet));
   CHECK(late.text() == "no error");
   CHECK(done < 5);
@@ -236,7 +245,8 @@ TEST_CASE("a POST that may have been taken is not to be retried, one that never 
 TEST_CASE("a large body arrives whole, in pieces") {
   std::string body;
   while (body.size() < 3'000'000) body += std::to_string(body.size()) + ' ';
-  ScriptedOrigin origin(ScriptedOrigin::always("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
+  ScriptedOrigin origin(
+      ScriptedOrigin::always("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
   ClientBench bench;
   const auto outcome = bench.run(bench.request(origin));
   CHECK(outcome.text() == "no error");

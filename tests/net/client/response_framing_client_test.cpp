@@ -35,7 +35,10 @@ std::string judged(std::string_view head) {
 
 TEST_CASE("an ordinary head is taken apart") {
   ResponseFramingValidator guard(http::Method::get);
-  CHECK(judged(guard, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\nX-Empty:\r\nX-Pad: \t a b \t\r\n") == "");
+  CHECK(
+      judged(guard,
+             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\nX-Empty:\r\nX-Pad: \t a b \t\r\n") ==
+      "");
   CHECK_FALSE(guard.has_whole_head());
   const auto last = guard.line("\r\n");
   REQUIRE(last.has_value());
@@ -51,7 +54,9 @@ TEST_CASE("an ordinary head is taken apart") {
 
 TEST_CASE("interim heads leave nothing behind for the final one") {
   ResponseFramingValidator guard(http::Method::get);
-  CHECK(judged(guard, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\nHTTP/1.1 204\r\nX: y\r\n\r\n") == "");
+  CHECK(judged(guard,
+               "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\nHTTP/1.1 204\r\nX: y\r\n\r\n") ==
+        "");
   CHECK(guard.has_whole_head());
   CHECK(guard.status() == 204);
   CHECK(guard.headers().all().size() == 1);
@@ -65,12 +70,13 @@ TEST_CASE("the guard knows whether a body follows and what ends it") {
     std::string_view head;
     bool has_body, ends_with_connection;
   };
-  for (const auto& row : std::vector<Row>{{http::Method::get, "HTTP/1.1 200 OK\r\n\r\n", true, true},
-                                          {http::Method::get, "HTTP/1.0 200 OK\r\n\r\n", true, true},
-                                          {http::Method::get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", true, false},
-                                          {http::Method::get, "HTTP/2 200 \r\n\r\n", true, false},
-                                          {http::Method::head, "HTTP/1.1 200 OK\r\n\r\n", false, false},
-                                          {http::Method::get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, false}}) {
+  for (const auto& row :
+       std::vector<Row>{{http::Method::get, "HTTP/1.1 200 OK\r\n\r\n", true, true},
+                        {http::Method::get, "HTTP/1.0 200 OK\r\n\r\n", true, true},
+                        {http::Method::get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", true, false},
+                        {http::Method::get, "HTTP/2 200 \r\n\r\n", true, false},
+                        {http::Method::head, "HTTP/1.1 200 OK\r\n\r\n", false, false},
+                        {http::Method::get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, false}}) {
     CAPTURE(row.head);
     ResponseFramingValidator guard(row.method);
     guard.over_http2(row.head.starts_with("HTTP/2"));
@@ -81,14 +87,38 @@ TEST_CASE("the guard knows whether a body follows and what ends it") {
 }
 
 TEST_CASE("contradictory or malformed framing is refused") {
-  for (const std::string_view fields :
-       {"Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5, 5", "Content-Length:",
-        "Content-Length: -5", "Content-Length: +5", "Content-Length: 0x5", "Content-Length: 5_0", "Content-Length: 5 5", "Content-Length: 1e3",
-        "Content-Length: 10000000000000000000", "Content-Length: 9223372036854775808", "Content-Length: 00000000000000000005",
-        "Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: gzip, chunked",
-        "Transfer-Encoding: gzip", "Transfer-Encoding: identity", "Transfer-Encoding:", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: \"chunked\"", "Content-Length : 5", "Content-Length\t: 5", ": x", " : x",
-        "no colon", "a b: c", "a\x80: c", "X: a\r\n folded", "X: a\r\n\tfolded", " leading: x"}) {
+  for (const std::string_view fields : {"Content-Length: 5\r\nContent-Length: 6",
+                                        "Content-Length: 5\r\nContent-Length: 5",
+                                        "Content-Length: 5, 5",
+                                        "Content-Length:",
+                                        "Content-Length: -5",
+                                        "Content-Length: +5",
+                                        "Content-Length: 0x5",
+                                        "Content-Length: 5_0",
+                                        "Content-Length: 5 5",
+                                        "Content-Length: 1e3",
+                                        "Content-Length: 10000000000000000000",
+                                        "Content-Length: 9223372036854775808",
+                                        "Content-Length: 00000000000000000005",
+                                        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+                                        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+                                        "Transfer-Encoding: gzip, chunked",
+                                        "Transfer-Encoding: gzip",
+                                        "Transfer-Encoding: identity",
+                                        "Transfer-Encoding:",
+                                        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+                                        "Transfer-Encoding: chunked, chunked",
+                                        "Transfer-Encoding: \"chunked\"",
+                                        "Content-Length : 5",
+                                        "Content-Length\t: 5",
+                                        ": x",
+                                        " : x",
+                                        "no colon",
+                                        "a b: c",
+                                        "a\x80: c",
+                                        "X: a\r\n folded",
+                                        "X: a\r\n\tfolded",
+                                        " leading: x"}) {
     CAPTURE(fields);
     CHECK(judged("HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\n\r\n") != "");
   }
@@ -98,14 +128,32 @@ TEST_CASE("contradictory or malformed framing is refused") {
 }
 
 TEST_CASE("a status line is one of HTTP/1 or HTTP/2 with a status from 100 to 599") {
-  for (const std::string_view line :
-       {"HTTP/1.1 20 OK", "HTTP/1.1 999 X", "HTTP/1.1 600 X", "HTTP/1.1 099 X", "HTTP/1.1 000 X", "HTTP/1.1 2000 X", "HTTP/1.1 2x0 X",
-        "HTTP/1.1 -20 X", "HTTP/1.1  200 OK", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.2 200 OK", "HTTP/0.9 200 OK", "HTTP/11 200 OK", "http/1.1 200 OK",
-        "ICY 200 OK", "", "<html>", "HTTP/1.1 101 Switching Protocols", " HTTP/1.1 200 OK", "HTTP/1.1 200OK"}) {
+  for (const std::string_view line : {"HTTP/1.1 20 OK",
+                                      "HTTP/1.1 999 X",
+                                      "HTTP/1.1 600 X",
+                                      "HTTP/1.1 099 X",
+                                      "HTTP/1.1 000 X",
+                                      "HTTP/1.1 2000 X",
+                                      "HTTP/1.1 2x0 X",
+                                      "HTTP/1.1 -20 X",
+                                      "HTTP/1.1  200 OK",
+                                      "HTTP/1.1",
+                                      "HTTP/1.1 ",
+                                      "HTTP/1.2 200 OK",
+                                      "HTTP/0.9 200 OK",
+                                      "HTTP/11 200 OK",
+                                      "http/1.1 200 OK",
+                                      "ICY 200 OK",
+                                      "",
+                                      "<html>",
+                                      "HTTP/1.1 101 Switching Protocols",
+                                      " HTTP/1.1 200 OK",
+                                      "HTTP/1.1 200OK"}) {
     CAPTURE(line);
     CHECK(judged(std::string(line) + "\r\n\r\n") != "");
   }
-  for (const std::string_view line : {"HTTP/1.1 200 OK", "HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.0 599 a b", "HTTP/2 404 ", "HTTP/1.1 200 Tr\xc3\xa8s bien"}) {
+  for (const std::string_view line : {"HTTP/1.1 200 OK", "HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.0 599 a b",
+                                      "HTTP/2 404 ", "HTTP/1.1 200 Tr\xc3\xa8s bien"}) {
     CAPTURE(line);
     CHECK(judged(std::string(line) + "\r\n\r\n") == "");
   }

@@ -8,7 +8,9 @@ using namespace tribune;
 using namespace tribune::net;
 
 TEST_CASE("a plain head is read as its method, target and fields") {
-  const std::string_view head = "GET /a/b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nX-Empty:\r\nX-Spaces:  two words \t \r\nconnection: Keep-Alive\r\n\r\n";
+  const std::string_view head =
+      "GET /a/b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nX-Empty:\r\nX-Spaces:  two words \t \r\nconnection: "
+      "Keep-Alive\r\n\r\n";
   REQUIRE(looks_like_plain_head(head));
   http::Request request;
   const auto target = read_plain_head(head, request);
@@ -24,15 +26,17 @@ TEST_CASE("a plain head is read as its method, target and fields") {
 TEST_CASE("what is more or less than one head of a GET does not look plain") {
   const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   CHECK(looks_like_plain_head(head));
-  for (std::size_t size = 0; size < head.size(); ++size) CHECK_FALSE(looks_like_plain_head(std::string_view(head).substr(0, size)));
-  for (const auto& other : {head + head, head + "G", "\r\n" + head, "POST" + head.substr(3), "HEAD" + head.substr(3), std::string("GET * HTTP/1.1\r\n\r\n"),
-                            std::string("GET http://a/ HTTP/1.1\r\n\r\n")})
+  for (std::size_t size = 0; size < head.size(); ++size)
+    CHECK_FALSE(looks_like_plain_head(std::string_view(head).substr(0, size)));
+  for (const auto& other : {head + head, head + "G", "\r\n" + head, "POST" + head.substr(3), "HEAD" + head.substr(3),
+                            std::string("GET * HTTP/1.1\r\n\r\n"), std::string("GET http://a/ HTTP/1.1\r\n\r\n")})
     CHECK_FALSE(looks_like_plain_head(other));
 }
 
 TEST_CASE("another version, or a word about the connection, is not plain after all") {
-  for (const std::string_view head : {"GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-                                      "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n\r\n"}) {
+  for (const std::string_view head :
+       {"GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n\r\n"}) {
     CAPTURE(head);
     http::Request request;
     CHECK(looks_like_plain_head(head));

@@ -14,7 +14,8 @@ namespace {
 const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kBegun = "GET /a HT";
 
-/// In the middle of a head, and the server knows: its answer to the request before came with it. Nobody is closed for a newcomer while all are so.
+/// In the middle of a head, and the server knows: its answer to the request before came with it. Nobody is closed for a
+/// newcomer while all are so.
 void keep_busy(RawClient& client) { CHECK(status_of_answer(client.ask(kGet + kBegun)) == 200); }
 
 /// Lowers the number of descriptors that this process may have, for as long as it lives.
@@ -42,10 +43,13 @@ TEST_CASE("when no descriptor is left accepting pauses without spinning and reco
     const FewDescriptors few(static_cast<rlim_t>(clients.back().fd()) + 4);  // three for the server's sides
     for (std::size_t i = 0; i < clients.size(); ++i) {
       clients[i].connect(server.address());
-      if (i < 3) keep_busy(clients[i]);
-      else clients[i].send(kBegun);
+      if (i < 3)
+        keep_busy(clients[i]);
+      else
+        clients[i].send(kBegun);
     }
-    CHECK(server.becomes_true([&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
+    CHECK(server.becomes_true(
+        [&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
     CHECK(server.connections() == 3);
   }
   for (auto& client : clients) client.send("TP/1.1\r\nHost: x\r\n\r\n");
@@ -62,7 +66,8 @@ TEST_CASE("a share of the descriptors stays free for others, and accepting goes 
     clients.push_back(server.client());
     if (i < 160) keep_busy(clients.back());
   }
-  CHECK(server.becomes_true([&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
+  CHECK(
+      server.becomes_true([&] { return server.metric("tribune_http_accept_pauses_total{listener=\"front\"}") >= 1; }));
   CHECK(server.connections() == 161);
   const auto began = std::chrono::steady_clock::now();
   for (auto half = clients.size() / 2; half != 0; --half) clients.pop_back();

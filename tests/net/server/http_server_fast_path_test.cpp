@@ -1,4 +1,5 @@
-// What the express lane must not change: each kind of request and answer, alone and after one another on a single connection.
+// What the express lane must not change: each kind of request and answer, alone and after one another on a single
+// connection.
 #include <doctest/doctest.h>
 
 #include <deque>
@@ -11,9 +12,12 @@ using namespace tribune::net::testing;
 
 namespace {
 
-std::string get(const std::string& path, const std::string& fields = "") { return "GET " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; }
+std::string get(const std::string& path, const std::string& fields = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
+}
 
-/// "/now" is answered at once, "/later" by release(), "/stream" in parts, "/large" is more than a socket takes, "/drop" is never answered.
+/// "/now" is answered at once, "/later" by release(), "/stream" in parts, "/large" is more than a socket takes, "/drop"
+/// is never answered.
 struct Kinds {
   static constexpr std::size_t kLarge = 8 << 20;
   std::deque<std::unique_ptr<Exchange>> held;
@@ -83,7 +87,8 @@ TEST_CASE("a head in two pieces, two heads in one piece and a body leave the lan
     client.send(get("/first") + get("/second"));
     CHECK(client.read_answer().ends_with("GET /first? 127.0.0.1 []"));
     CHECK(client.read_answer().ends_with("GET /second? 127.0.0.1 []"));
-    CHECK(client.ask("POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody").ends_with("POST /post? 127.0.0.1 [body]"));
+    CHECK(client.ask("POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+              .ends_with("POST /post? 127.0.0.1 [body]"));
     CHECK(client.ask(get("/with", "Content-Length: 4\r\n") + "body").ends_with("GET /with? 127.0.0.1 [body]"));
     client.send(get("/late", "Content-Length: 4\r\n"));
     client.send("body");
@@ -93,7 +98,9 @@ TEST_CASE("a head in two pieces, two heads in one piece and a body leave the lan
 
 TEST_CASE("the guard refuses in the lane as it does before evhttp") {
   for (const auto& [request, reason] : std::vector<std::pair<std::string, std::string>>{
-           {"GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host_repeated"}, {"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "space_before_colon"}, {"GET /a HTTP/1.1\r\n\r\n", "host_missing"}}) {
+           {"GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host_repeated"},
+           {"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "space_before_colon"},
+           {"GET /a HTTP/1.1\r\n\r\n", "host_missing"}}) {
     CAPTURE(request);
     ServerUnderTest server(echo);
     auto client = server.client();

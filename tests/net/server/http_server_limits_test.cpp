@@ -91,7 +91,8 @@ TEST_CASE("a head that trickles in is refused at the deadline of the whole head"
   auto client = server.client();
   std::atomic<bool> ended = false;
   std::thread sender([&] {
-    for (const char c : std::string("GET / HTTP/1.1\r\nHost: x\r\nA: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")) {
+    for (const char c :
+         std::string("GET / HTTP/1.1\r\nHost: x\r\nA: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")) {
       if (ended) return;
       client.send(std::string(1, c));
       ::poll(nullptr, 0, 20);
@@ -121,7 +122,8 @@ TEST_CASE("the last of the allowed requests says so and closes in good order") {
   const auto answers = client.read_to_end();
   CHECK_FALSE(client.was_reset());
   std::size_t count = 0;
-  for (auto at = answers.find("HTTP/1.1 200"); at != std::string::npos; at = answers.find("HTTP/1.1 200", at + 1)) ++count;
+  for (auto at = answers.find("HTTP/1.1 200"); at != std::string::npos; at = answers.find("HTTP/1.1 200", at + 1))
+    ++count;
   CHECK(count == 3);
   CHECK(answers.rfind("Connection: close") > answers.rfind("HTTP/1.1 200"));
 }
@@ -147,15 +149,17 @@ TEST_CASE("a reader below the minimum rate is cut, one that waits for us is not"
   {
     auto file = std::make_shared<const base::File>(fd);
     watched = file;
-    ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
-      if (exchange->request().path == "/quiet") {
-        exchange->begin({200, {}, {}}, 10);
-        exchange->write(std::string("12345"));
-        waiting = std::move(exchange);
-        return;
-      }
-      exchange->reply({200, {}, base::FileSlice{std::exchange(file, nullptr), 0, 64 << 20}});
-    }, settings);
+    ServerUnderTest server(
+        [&](std::unique_ptr<Exchange> exchange) {
+          if (exchange->request().path == "/quiet") {
+            exchange->begin({200, {}, {}}, 10);
+            exchange->write(std::string("12345"));
+            waiting = std::move(exchange);
+            return;
+          }
+          exchange->reply({200, {}, base::FileSlice{std::exchange(file, nullptr), 0, 64 << 20}});
+        },
+        settings);
     auto quiet = server.client();
     quiet.send("GET /quiet HTTP/1.1\r\nHost: x\r\n\r\n");
     RawClient slow(server.address(), 16 * 1024);
@@ -197,10 +201,12 @@ TEST_CASE("when all connections are taken the longest idle one makes room at onc
 TEST_CASE("a connection whose exchange keeps its place is closed for no newcomer, however long it is idle") {
   auto settings = ServerSettings{};
   settings.limits.max_connections = 2;
-  ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
-    exchange->keeps_place = exchange->request().path == "/kept";
-    echo(std::move(exchange));
-  }, settings);
+  ServerUnderTest server(
+      [](std::unique_ptr<Exchange> exchange) {
+        exchange->keeps_place = exchange->request().path == "/kept";
+        echo(std::move(exchange));
+      },
+      settings);
   const std::string kept_request = "GET /kept HTTP/1.1\r\nHost: x\r\n\r\n";
   auto kept = server.client();
   CHECK(status_of_answer(kept.ask(kept_request)) == 200);
@@ -250,7 +256,8 @@ TEST_CASE("one address gets its share of connections and no more") {
 
 TEST_CASE("X-Forwarded-For and -Proto count from trusted proxies only") {
   const std::string forwarded =
-      "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 9.9.9.9, 203.0.113.7, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n";
+      "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 9.9.9.9, 203.0.113.7, 10.0.0.1\r\nX-Forwarded-Proto: "
+      "https\r\n\r\n";
   auto settings = ServerSettings{};
   settings.trusted_proxies = {"127.0.0.2/32", "10.0.0.0/8"};
   settings.limits.max_connections_per_address = 2;
@@ -295,13 +302,18 @@ TEST_CASE("a PROXY header is required from trusted proxies and refused from othe
   CHECK(server.rejected("proxy_header_invalid") == 1);
 }
 
-TEST_CASE("X-Forwarded-For of a client that a PROXY header names is its own word, unless that client is a trusted proxy too") {
+TEST_CASE(
+    "X-Forwarded-For of a client that a PROXY header names is its own word, unless that client is a trusted proxy "
+    "too") {
   auto settings = ServerSettings{};
   settings.trusted_proxies = {"127.0.0.2", "192.0.2.0/24"};
   settings.proxy_protocol = true;
   ServerUnderTest server(echo, settings);
-  const std::string forwarded = "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n";
-  const auto asked = [&](const std::string& header) { return body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header + forwarded)); };
+  const std::string forwarded =
+      "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n";
+  const auto asked = [&](const std::string& header) {
+    return body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header + forwarded));
+  };
   CHECK(asked("PROXY TCP4 203.0.113.9 198.51.100.1 4711 80\r\n") == "GET /a? 203.0.113.9 []");
   CHECK(asked("PROXY TCP4 192.0.2.8 198.51.100.1 4711 80\r\n") == "GET /a? 10.0.0.1 secure []");
   CHECK(asked("PROXY UNKNOWN\r\n") == "GET /a? 127.0.0.2 []");
@@ -316,7 +328,9 @@ TEST_CASE("a trusted proxy that a PROXY header names is not counted, the client 
   std::vector<RawClient> clients;
   const auto status = [&](const std::string& client) {
     clients.emplace_back(server.address(), 0, "127.0.0.2");
-    return status_of_answer(clients.back().ask("PROXY TCP4 192.0.2.8 198.51.100.1 4711 80\r\nGET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: " + client + "\r\n\r\n"));
+    return status_of_answer(clients.back().ask(
+        "PROXY TCP4 192.0.2.8 198.51.100.1 4711 80\r\nGET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: " + client +
+        "\r\n\r\n"));
   };
   CHECK(status("203.0.113.1") == 200);
   CHECK(status("203.0.113.2") == 200);
@@ -339,8 +353,10 @@ TEST_CASE("the process's own requests need no PROXY header, those of other progr
 TEST_CASE("draining refuses newcomers, closes the idle and lets work end with Connection: close") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
-    if (exchange->request().path == "/slow") waiting.push_back(std::move(exchange));
-    else echo(std::move(exchange));
+    if (exchange->request().path == "/slow")
+      waiting.push_back(std::move(exchange));
+    else
+      echo(std::move(exchange));
   });
   auto idle = server.client();
   auto busy = server.client();
@@ -403,7 +419,8 @@ TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
     }
     exchange->reply({200, {}, body});
   });
-  const std::string request = "POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + kGet;
+  const std::string request =
+      "POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + kGet;
   double clients = 0;
   for (std::size_t at = 0; at <= request.size(); ++at)
     for (const bool reset : {true, false}) {
@@ -414,7 +431,8 @@ TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
     }
   // The server may not have accepted the last ones yet, whose clients are gone.
   CHECK(server.becomes_true([&] {
-    return server.metric("tribune_http_accepted_total{listener=\"front\"}") == clients && server.server().connections() == 0;
+    return server.metric("tribune_http_accepted_total{listener=\"front\"}") == clients &&
+           server.server().connections() == 0;
   }));
   CHECK(server.metric("tribune_http_connections{listener=\"front\"}") == 0);
 }
@@ -428,7 +446,9 @@ std::uint64_t pace_of(const RawClient& client) {
   REQUIRE(::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
   for (int fd = 0; fd < 1'024; ++fd) {
     size = sizeof other;
-    if (fd == client.fd() || ::getpeername(fd, reinterpret_cast<sockaddr*>(&other), &size) != 0 || other.sin_port != own.sin_port) continue;
+    if (fd == client.fd() || ::getpeername(fd, reinterpret_cast<sockaddr*>(&other), &size) != 0 ||
+        other.sin_port != own.sin_port)
+      continue;
     unsigned long bytes_per_second = 0;
     size = sizeof bytes_per_second;
     REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, &size) == 0);

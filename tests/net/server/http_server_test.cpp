@@ -55,9 +55,11 @@ TEST_CASE("bodies arrive whole, by length and by chunks, and trailers do not bec
     echo(std::move(exchange));
   });
   auto client = server.client();
-  CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")) == "POST /p? 127.0.0.1 [hello]");
-  CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\tchunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Late: 1\r\n\r\n")) ==
-        "POST /p? 127.0.0.1 [abcde]");
+  CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")) ==
+        "POST /p? 127.0.0.1 [hello]");
+  CHECK(body_of(client.ask(
+            "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\tchunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Late: "
+            "1\r\n\r\n")) == "POST /p? 127.0.0.1 [abcde]");
   CHECK(fields == "Host;Content-Length;X-Request-Id;Host;Transfer-Encoding;X-Request-Id;");
   CHECK(body_of(client.ask("\r\nGET /q HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /q? 127.0.0.1 []");
 }
@@ -69,7 +71,8 @@ TEST_CASE("a large body arrives although it is larger than what may be read ahea
   auto client = server.client();
   const auto body = pattern(1'000'000);
   CHECK(body_of(client.ask("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + body)) == "1000000");
-  CHECK(body_of(client.ask("PUT /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nf4240\r\n" + body + "\r\n0\r\n\r\n")) == "1000000");
+  CHECK(body_of(client.ask("PUT /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nf4240\r\n" + body +
+                           "\r\n0\r\n\r\n")) == "1000000");
 }
 
 TEST_CASE("100-continue is sent to who waits for it") {
@@ -93,15 +96,21 @@ TEST_CASE("a thousand pipelined requests are answered in order") {
   CHECK(in_order);
 }
 
-TEST_CASE("where any method may come, its own word and its body reach the handler, and the next request is read after it") {
+TEST_CASE(
+    "where any method may come, its own word and its body reach the handler, and the next request is read after it") {
   ServerUnderTest server(
       [](std::unique_ptr<Exchange> exchange) {
         const auto& request = exchange->request();
-        exchange->reply({200, {}, std::string(http::to_string(request.method)) + "|" + request.other_method + "|" + request.path + "|" + request.body});
+        exchange->reply({200,
+                         {},
+                         std::string(http::to_string(request.method)) + "|" + request.other_method + "|" +
+                             request.path + "|" + request.body});
       },
       {}, true);
   auto client = server.client();
-  const std::string text = "M-SEARCH /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: x\r\n\r\nA /c HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string text =
+      "M-SEARCH /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: x\r\n\r\nA /c "
+      "HTTP/1.1\r\nHost: x\r\n\r\n";
   SUBCASE("all at once") { client.send(text); }
   SUBCASE("in pieces") {
     for (const char c : text) client.send(std::string(1, c));
@@ -119,8 +128,10 @@ TEST_CASE("where any method may come, its own word and its body reach the handle
 TEST_CASE("pipelined requests wait for one that is answered later") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
-    if (exchange->request().path == "/slow") waiting.push_back(std::move(exchange));
-    else echo(std::move(exchange));
+    if (exchange->request().path == "/slow")
+      waiting.push_back(std::move(exchange));
+    else
+      echo(std::move(exchange));
   });
   auto client = server.client();
   client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -172,7 +183,9 @@ TEST_CASE("204 and 304 have no body and no length, and the connection goes on") 
 TEST_CASE("file slices go out whole, larger than what the kernel takes at once") {
   const auto bytes = pattern(8 << 20);
   const auto file = file_of(bytes);
-  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { exchange->reply({200, {}, base::FileSlice{file, 1000, bytes.size() - 2000}}); });
+  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
+    exchange->reply({200, {}, base::FileSlice{file, 1000, bytes.size() - 2000}});
+  });
   auto client = server.client();
   for (int i = 0; i < 3; ++i) CHECK(body_of(client.ask(kGet)) == bytes.substr(1000, bytes.size() - 2000));
   CHECK(server.wait_finished(3).size() == 3);
@@ -191,7 +204,9 @@ TEST_CASE("large own and shared bodies go out whole") {
 
 TEST_CASE("a file that is shorter than promised cuts the connection") {
   const auto file = file_of(pattern(1000));
-  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { exchange->reply({200, {}, base::FileSlice{file, 0, 5000}}); });
+  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
+    exchange->reply({200, {}, base::FileSlice{file, 0, 5000}});
+  });
   auto client = server.client();
   client.send(kGet);
   const auto answer = client.read_to_end();
@@ -346,7 +361,8 @@ TEST_CASE("on_gone may destroy the exchange") {
 
 TEST_CASE("fields with line ends are left out of the answer") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
-    exchange->reply({200, {{"X-Bad", "a\r\nSet-Cookie: b"}, {"Content-Length", "7"}, {"X-Good", "c"}}, std::string("ok")});
+    exchange->reply(
+        {200, {{"X-Bad", "a\r\nSet-Cookie: b"}, {"Content-Length", "7"}, {"X-Good", "c"}}, std::string("ok")});
   });
   auto client = server.client();
   const auto answer = client.ask(kGet);
@@ -357,7 +373,9 @@ TEST_CASE("fields with line ends are left out of the answer") {
 
 TEST_CASE("a client that shuts its sending side still gets the whole answer") {
   const auto bytes = base::share(pattern(8 << 20));
-  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { exchange->reply({200, {}, base::BytesSlice{bytes, 0, bytes->size()}}); });
+  ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
+    exchange->reply({200, {}, base::BytesSlice{bytes, 0, bytes->size()}});
+  });
   auto client = server.client();
   client.send(kGet);
   client.shut_sending();
@@ -415,7 +433,8 @@ TEST_CASE("interim heads go out before the answer, and not to HTTP/1.0") {
 TEST_CASE("an exchange tells how the request came: the last hop, and whether a question mark ends the target") {
   const auto tell = [](std::unique_ptr<Exchange> exchange) {
     const auto arrival = exchange->arrival();
-    exchange->reply({200, {}, arrival.peer + (arrival.is_trusted ? " trusted" : "") + (arrival.empty_query ? " ?" : "")});
+    exchange->reply(
+        {200, {}, arrival.peer + (arrival.is_trusted ? " trusted" : "") + (arrival.empty_query ? " ?" : "")});
   };
   ServerUnderTest server(tell);
   auto client = server.client();
@@ -425,5 +444,6 @@ TEST_CASE("an exchange tells how the request came: the last hop, and whether a q
   ServerSettings settings;
   settings.trusted_proxies = {"127.0.0.0/8"};
   ServerUnderTest behind(tell, settings);
-  CHECK(body_of(behind.client().ask("GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")) == "127.0.0.1 trusted");
+  CHECK(body_of(behind.client().ask("GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")) ==
+        "127.0.0.1 trusted");
 }

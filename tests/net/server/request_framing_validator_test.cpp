@@ -4,10 +4,10 @@
 
 #include <vector>
 
-using tribune::net::RequestFramingLimits;
-using tribune::net::RequestFramingValidator;
 using tribune::net::is_valid_authority;
 using tribune::net::RejectReason;
+using tribune::net::RequestFramingLimits;
+using tribune::net::RequestFramingValidator;
 using tribune::net::status_of;
 using tribune::net::to_string;
 using namespace std::string_view_literals;
@@ -17,8 +17,8 @@ namespace {
 struct Outcome {
   RejectReason refusal = RejectReason::none;
   std::size_t messages = 0;
-  std::size_t used = 0;      // bytes taken up to the refusal, or all
-  std::string passed;        // as evhttp would see them
+  std::size_t used = 0;  // bytes taken up to the refusal, or all
+  std::string passed;    // as evhttp would see them
   bool operator==(const Outcome&) const = default;
 };
 
@@ -64,7 +64,9 @@ Outcome judge(std::string_view bytes, const RequestFramingLimits& limits = {}) {
   return whole;
 }
 
-std::string with_field(std::string_view field) { return "GET / HTTP/1.1\r\nHost: x\r\n" + std::string(field) + "\r\n\r\n"; }
+std::string with_field(std::string_view field) {
+  return "GET / HTTP/1.1\r\nHost: x\r\n" + std::string(field) + "\r\n\r\n";
+}
 std::string with_body(std::string_view fields, std::string_view body) {
   return "POST / HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n\r\n" + std::string(body);
 }
@@ -99,7 +101,8 @@ TEST_CASE("sound requests pass, however the bytes are split") {
 }
 
 TEST_CASE("pipelined messages are told apart") {
-  const auto outcome = judge(with_body("Content-Length: 3", "abc") + chunked("1\r\nx\r\n0\r\n\r\n") + with_field("A: b") + "\r\n" + with_field("C: d"));
+  const auto outcome = judge(with_body("Content-Length: 3", "abc") + chunked("1\r\nx\r\n0\r\n\r\n") +
+                             with_field("A: b") + "\r\n" + with_field("C: d"));
   CHECK(outcome.refusal == RejectReason::none);
   CHECK(outcome.messages == 4);
 }
@@ -125,8 +128,10 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {with_body("Content-Length: 0\r\nContent-Length: 31", ""), RejectReason::length_repeated, 400},
            {with_body("Content-Length: 5\r\nContent-Length: 5", "hello"), RejectReason::length_repeated, 400},
            {with_body("Content-Length: 5, 5", "hello"), RejectReason::length_repeated, 400},
-           {with_body("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), RejectReason::length_with_coding, 400},
-           {with_body("Transfer-Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"), RejectReason::length_with_coding, 400},
+           {with_body("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), RejectReason::length_with_coding,
+            400},
+           {with_body("Transfer-Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"), RejectReason::length_with_coding,
+            400},
            {with_body("Content-Length : 5", "hello"), RejectReason::space_before_colon, 400},
            {with_body("Content-Length\t: 5", "hello"), RejectReason::space_before_colon, 400},
            {with_body("Content-Length: +5", "hello"), RejectReason::length_invalid, 400},
@@ -141,12 +146,16 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {with_body("Transfer-Encoding: gzip", ""), RejectReason::coding_invalid, 400},
            {with_body("Transfer-Encoding: identity", ""), RejectReason::coding_invalid, 400},
            {with_body("Transfer-Encoding: xchunked", ""), RejectReason::coding_invalid, 400},
-           {with_body("Transfer-Encoding: \x0b""chunked", ""), RejectReason::control_byte, 400},
+           {with_body("Transfer-Encoding: \x0b"
+                      "chunked",
+                      ""),
+            RejectReason::control_byte, 400},
            {with_body("Transfer-Encoding: chunked, chunked", ""), RejectReason::coding_invalid, 400},
            {with_body("Transfer-Encoding: , chunked", ""), RejectReason::coding_invalid, 400},
            {with_body("Transfer-Encoding: \"chunked\"", ""), RejectReason::coding_invalid, 400},
            {with_body("Transfer-Encoding:", ""), RejectReason::coding_invalid, 400},
-           {with_body("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", ""), RejectReason::coding_invalid, 400},
+           {with_body("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", ""), RejectReason::coding_invalid,
+            400},
            {with_body("Transfer-Encoding: gzip, chunked", ""), RejectReason::coding_unknown, 501},
            {"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", RejectReason::coding_in_http_1_0, 400},
            {chunked("5\nhello\r\n0\r\n\r\n"), RejectReason::bare_line_feed, 400},
@@ -290,7 +299,8 @@ TEST_CASE("bounds hit at the limit, not after reading all") {
   CHECK(exact.size() == 1024);
   CHECK(judge(exact, limits).refusal == RejectReason::none);
   CHECK(judge("GET /" + std::string(255, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", limits).refusal == RejectReason::none);
-  CHECK(judge("GET /" + std::string(256, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", limits).refusal == RejectReason::target_too_long);
+  CHECK(judge("GET /" + std::string(256, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", limits).refusal ==
+        RejectReason::target_too_long);
 }
 
 TEST_CASE("the fields of the head are counted, the trailers are not") {
@@ -302,7 +312,9 @@ TEST_CASE("the fields of the head are counted, the trailers are not") {
 }
 
 TEST_CASE("authorities are hosts with an optional port") {
-  for (const auto good : {"x", "x:80", "a%20b", "x:", "a.b-c:1", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443"}) CHECK_MESSAGE(is_valid_authority(good), good);
-  for (const auto bad : {"", ":80", "x:80:90", "x:1234567", "[::1", "[zz]", "[]", "[::1]80", "a b", "a@b", "a/b", "a?b", "a#b", "a\\b", "\"a\"", "%", "%2", "%2g"})
+  for (const auto good : {"x", "x:80", "a%20b", "x:", "a.b-c:1", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443"})
+    CHECK_MESSAGE(is_valid_authority(good), good);
+  for (const auto bad : {"", ":80", "x:80:90", "x:1234567", "[::1", "[zz]", "[]", "[::1]80", "a b", "a@b", "a/b", "a?b",
+                         "a#b", "a\\b", "\"a\"", "%", "%2", "%2g"})
     CHECK_MESSAGE(!is_valid_authority(bad), bad);
 }

@@ -22,7 +22,8 @@ TEST_CASE("An id that a trusted proxy gave is kept, anything else makes way for 
   CHECK(settled({"abc-1.2_3"}, false).size() == 16);
   CHECK(settled({}, true).size() == 16);
   CHECK(settled({"two", "ids"}, true).size() == 16);
-  for (const std::string wrong : {"", "a b", "a\tb", "a\"b", "a,b", "\xc3\xa4"}) CHECK(settled({wrong}, true).size() == 16);
+  for (const std::string wrong : {"", "a b", "a\tb", "a\"b", "a,b", "\xc3\xa4"})
+    CHECK(settled({wrong}, true).size() == 16);
   CHECK(settled({std::string(64, 'x')}, true).size() == 64);
   CHECK(settled({std::string(65, 'x')}, true).size() == 16);
 }

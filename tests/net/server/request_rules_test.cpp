@@ -3,8 +3,8 @@
 #include <string>
 
 #include "net/client_address.h"
-#include "net/server/connection_limits.h"
 #include "net/event_loop.h"
+#include "net/server/connection_limits.h"
 #include "net/server/http_server.h"
 #include "net/server/proxy_protocol.h"
 #include "net/server/send_rate_watch.h"
@@ -46,8 +46,10 @@ TEST_CASE("an IPv6 client is counted by its /64") {
 
 TEST_CASE("prefixes contain what they cover") {
   const auto list = prefixes({"10.0.0.0/8", "192.0.2.128/25", "::1", "fd00::/8", "203.0.113.7"});
-  for (const auto in : {"10.255.0.1", "192.0.2.129", "::1", "fd12::1", "203.0.113.7", "::ffff:10.0.0.1"}) CHECK_MESSAGE(list.contains(ip(in)), in);
-  for (const auto out : {"11.0.0.1", "192.0.2.1", "::2", "fe00::1", "203.0.113.8"}) CHECK_MESSAGE(!list.contains(ip(out)), out);
+  for (const auto in : {"10.255.0.1", "192.0.2.129", "::1", "fd12::1", "203.0.113.7", "::ffff:10.0.0.1"})
+    CHECK_MESSAGE(list.contains(ip(in)), in);
+  for (const auto out : {"11.0.0.1", "192.0.2.1", "::2", "fe00::1", "203.0.113.8"})
+    CHECK_MESSAGE(!list.contains(ip(out)), out);
   CHECK(prefixes({"0.0.0.0/0"}).contains(ip("1.2.3.4")));
   CHECK_FALSE(prefixes({"0.0.0.0/0"}).contains(ip("2001:db8::1")));
   for (const auto bad : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "x/8"})
@@ -100,12 +102,13 @@ TEST_CASE("PROXY headers of both versions are read") {
 
 TEST_CASE("what is no PROXY header is invalid") {
   const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
-  for (const auto& bad : {"GET / HTTP/1.1\r\n"s, "PROXY TCP4 203.0.113.7\r\n"s, "PROXY TCP4 x 192.0.2.1 1 2\r\n"s,
-                          "PROXY TCP4 203.0.113.7 192.0.2.1 65536 80\r\n"s, "PROXY TCP4 203.0.113.7 192.0.2.1 1 2 \r\n"s,
-                          "PROXY TCP6 203.0.113.7 192.0.2.1 1 2\r\n"s, "PROXY TCP4 ::1 ::1 1 2\r\n"s, "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n"s,
-                          "PROXY TCP4 203.0.113.7  192.0.2.1 1 2\r\n"s, "PROXY "s + std::string(200, 'x'), signature + "\x11\x11\0\0"s,
-                          signature + "\x22\x11\0\0"s, signature + "\x21\x11\0\4abcd"s, signature + "\x21\x21\0\4abcd"s,
-                          signature + "\x21\x11\xff\xff"s})
+  for (const auto& bad :
+       {"GET / HTTP/1.1\r\n"s, "PROXY TCP4 203.0.113.7\r\n"s, "PROXY TCP4 x 192.0.2.1 1 2\r\n"s,
+        "PROXY TCP4 203.0.113.7 192.0.2.1 65536 80\r\n"s, "PROXY TCP4 203.0.113.7 192.0.2.1 1 2 \r\n"s,
+        "PROXY TCP6 203.0.113.7 192.0.2.1 1 2\r\n"s, "PROXY TCP4 ::1 ::1 1 2\r\n"s,
+        "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n"s, "PROXY TCP4 203.0.113.7  192.0.2.1 1 2\r\n"s,
+        "PROXY "s + std::string(200, 'x'), signature + "\x11\x11\0\0"s, signature + "\x22\x11\0\0"s,
+        signature + "\x21\x11\0\4abcd"s, signature + "\x21\x21\0\4abcd"s, signature + "\x21\x11\xff\xff"s})
     CHECK_MESSAGE(read_proxy_header(bad).state == ProxyHeader::State::invalid, bad);
 }
 
@@ -114,7 +117,8 @@ TEST_CASE("a client is too slow after a whole window below the rate") {
   const SendRate rate{8'000, 10s};  // 1000 bytes a second
   base::SteadyTime now{1h};
   CHECK_FALSE(watch.is_too_slow(now, 0, 100'000, rate));
-  for (int second = 1; second < 10; ++second) CHECK_FALSE(watch.is_too_slow(now + std::chrono::seconds(second), 0, 100'000, rate));
+  for (int second = 1; second < 10; ++second)
+    CHECK_FALSE(watch.is_too_slow(now + std::chrono::seconds(second), 0, 100'000, rate));
   CHECK(watch.is_too_slow(now + 10s, 9'999, 90'001, rate));
 
   watch.reset();
@@ -173,7 +177,8 @@ TEST_CASE("the worker with the longest idle connection is asked to close it") {
 }
 
 TEST_CASE("the settings of a server are read with their bounds") {
-  const auto text = R"({"listen": ["127.0.0.1:0"], "trusted_proxies": ["10.0.0.0/8"], "limits": {"head_timeout": "2s", "min_send_rate_bps": 0}})";
+  const auto text =
+      R"({"listen": ["127.0.0.1:0"], "trusted_proxies": ["10.0.0.0/8"], "limits": {"head_timeout": "2s", "min_send_rate_bps": 0}})";
   const auto value = base::json::parse(text);
   REQUIRE(value.has_value());
   ServerSettings settings;

@@ -15,14 +15,15 @@ using namespace std::chrono_literals;
 
 constexpr int kMaxHops = 5;
 constexpr std::chrono::seconds kRetryAfter{1};
-constexpr std::chrono::seconds kUsualFresh{2};            // where the origin says nothing
+constexpr std::chrono::seconds kUsualFresh{2};  // where the origin says nothing
 constexpr std::chrono::seconds kLongestFresh{60};
 constexpr std::chrono::seconds kLongestFreshSteering{5};  // it is what moves viewers
 constexpr std::chrono::seconds kTellEvery{10};
 constexpr std::chrono::seconds kNameEvery{10};
 
 /// 0: for nobody but who waits for it.
-std::chrono::seconds fresh_for(DocumentKind kind, const http::Headers& headers, std::optional<std::chrono::seconds> ttl) {
+std::chrono::seconds fresh_for(DocumentKind kind, const http::Headers& headers,
+                               std::optional<std::chrono::seconds> ttl) {
   const auto control = http::cache_control_of(headers);
   if (control.no_store || control.is_private || control.no_cache) return 0s;
   auto longest = kind == DocumentKind::steering ? kLongestFreshSteering : kLongestFresh;
@@ -39,9 +40,11 @@ std::string_view type_of(DocumentKind kind) {
 }
 
 base::Error error_of(int status) {
-  if (status == 404 || status == 410) return {base::ErrorKind::not_found, base::Fault::client, false, "the channel's source does not have the document"};
+  if (status == 404 || status == 410)
+    return {base::ErrorKind::not_found, base::Fault::client, false, "the channel's source does not have the document"};
   const bool is_broken = status < 400;
-  return {is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true, fmt::format("the origin answers {}", status)};
+  return {is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true,
+          fmt::format("the origin answers {}", status)};
 }
 
 }  // namespace
@@ -52,7 +55,9 @@ void ChannelDocuments::ask(const DocumentName& name, const std::string& query, O
   const auto key = document_path(name) + "\n" + query;
   auto found = entries_.find(key);
   if (found == entries_.end()) {
-    if (!make_room()) return on_document(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many documents are fetched", true));
+    if (!make_room())
+      return on_document(
+          base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many documents are fetched", true));
     found = entries_.try_emplace(key).first;
     found->second.name = name;
     found->second.query = query;
@@ -65,7 +70,8 @@ void ChannelDocuments::ask(const DocumentName& name, const std::string& query, O
   const bool is_fresh = entry.document && !entry.error && at < entry.fresh_until;
   const bool is_resting = entry.error && at < entry.retry_at;
   if (is_fresh || is_resting) return answer(entry);
-  const auto running = std::count_if(entries_.begin(), entries_.end(), [](const auto& other) { return other.second.fetch != nullptr; });
+  const auto running =
+      std::count_if(entries_.begin(), entries_.end(), [](const auto& other) { return other.second.fetch != nullptr; });
   const auto most = entry.query.empty() ? kMaxDocumentFetches : kMaxDocumentFetches - kFetchesForAll;
   if (running >= static_cast<std::ptrdiff_t>(most))
     return fail(entry, {base::ErrorKind::unavailable, base::Fault::tribune, true, "too many documents are fetched"});
@@ -84,7 +90,8 @@ bool ChannelDocuments::make_room() {
   while (entries_.size() >= kMaxDocuments || bytes > kMaxDocumentsBytes) {
     auto oldest = entries_.end();
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry)
-      if (!entry->second.fetch && (oldest == entries_.end() || entry->second.asked < oldest->second.asked)) oldest = entry;
+      if (!entry->second.fetch && (oldest == entries_.end() || entry->second.asked < oldest->second.asked))
+        oldest = entry;
     if (oldest == entries_.end()) return false;
     if (oldest->second.document) bytes -= oldest->second.document->bytes();
     entries_.erase(oldest);
@@ -92,10 +99,12 @@ bool ChannelDocuments::make_room() {
   return true;
 }
 
-/// The destination is what the channel's origins make of the name that a playlist gave; of the player's query only query_for_origin() is added.
+/// The destination is what the channel's origins make of the name that a playlist gave; of the player's query only
+/// query_for_origin() is added.
 base::Result<std::string> ChannelDocuments::url_of(const Entry& entry) const {
   const auto& origins = channel_.making().origins;
-  auto uri = entry.reload ? http::parse_as_written(*entry.reload) : contracts::to_uri(origins, entry.name.origin.path, entry.name.origin.query);
+  auto uri = entry.reload ? http::parse_as_written(*entry.reload)
+                          : contracts::to_uri(origins, entry.name.origin.path, entry.name.origin.query);
   if (!uri) return base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel has no such document");
   if (const auto origin = channel_.origins().choice(); origin > 0) {
     const auto at_backups = contracts::backup_uris(origins, *uri);
@@ -116,14 +125,15 @@ void ChannelDocuments::start(const std::string& key, Entry& entry) {
   request.max_redirects = kMaxHops;
   request.max_body_bytes = kMaxDocumentBytes;
   request.accept_gzip = true;
-  entry.fetch = channel_.worker().client.get_whole(std::move(request), [this, key](base::Result<net::WholeAnswer> answer) { on_answer(key, std::move(answer)); });
+  entry.fetch = channel_.worker().client.get_whole(
+      std::move(request), [this, key](base::Result<net::WholeAnswer> answer) { on_answer(key, std::move(answer)); });
 }
 
 void ChannelDocuments::on_answer(const std::string& key, base::Result<net::WholeAnswer> whole) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
   auto& entry = found->second;
-  const auto finished = std::move(entry.fetch);   // may be destroyed inside its own callback
+  const auto finished = std::move(entry.fetch);  // may be destroyed inside its own callback
   if (!whole) return fail(entry, std::move(whole.error()));
   if (whole->head.status != 200) return fail(entry, error_of(whole->head.status));
   if (auto taken = take(entry, *whole); !taken) return fail(entry, taken.error());
@@ -134,7 +144,8 @@ void ChannelDocuments::on_answer(const std::string& key, base::Result<net::Whole
 base::Result<DocumentText> ChannelDocuments::understand(const Entry& entry, const net::WholeAnswer& whole) {
   const auto wall = channel_.services().clock.wall_now();
   const auto base = contracts::at_first_origin(channel_.making().origins, whole.head.final_uri);
-  const DocumentMaking making{channel_.making(), base, channel_.epoch(), contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
+  const DocumentMaking making{channel_.making(), base, channel_.epoch(),
+                              contracts::link_expiry(wall, channel_.config().link_lifetime), wall};
   switch (entry.name.kind) {
     case DocumentKind::asset_list: return asset_list_text(whole.body, making);
     case DocumentKind::steering: return steering_text(whole.body, making);
@@ -155,7 +166,8 @@ base::Status ChannelDocuments::take(Entry& entry, const net::WholeAnswer& whole)
   return {};
 }
 
-/// Where the origin wanted to be asked may have lost its meaning, so that the next fetch begins at what the playlist names.
+/// Where the origin wanted to be asked may have lost its meaning, so that the next fetch begins at what the playlist
+/// names.
 void ChannelDocuments::fail(Entry& entry, base::Error error) {
   const auto at = now();
   entry.reload.reset();
@@ -164,8 +176,11 @@ void ChannelDocuments::fail(Entry& entry, base::Error error) {
   if (!told_at_ || at - *told_at_ >= kTellEvery) {
     told_at_ = at;
     channel_.services().log.warning("balancer", "source_document_failed",
-                                    {{"channel", channel_.config().id}, {"kind", to_string(entry.name.kind)}, {"path", entry.name.origin.path},
-                                     {"reason", base::to_string(error.kind)}, {"error", error.text}});
+                                    {{"channel", channel_.config().id},
+                                     {"kind", to_string(entry.name.kind)},
+                                     {"path", entry.name.origin.path},
+                                     {"reason", base::to_string(error.kind)},
+                                     {"error", error.text}});
   }
   entry.error = std::move(error);
   answer(entry);
@@ -182,8 +197,10 @@ void ChannelDocuments::answer(Entry& entry) {
   name_playlists(entry);
   const bool is_good = entry.document && (!entry.error || now() < entry.good_until);
   for (auto& on_document : std::exchange(entry.waiting, {})) {
-    if (is_good) on_document(entry.document);
-    else on_document(tl::unexpected(*entry.error));
+    if (is_good)
+      on_document(entry.document);
+    else
+      on_document(tl::unexpected(*entry.error));
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kWords{"assets", "steering", "json", "raw"};
 constexpr std::string_view kNoQuery = "-";
-constexpr std::string_view kEpoch = "doc";   // of no timeline: what the document says may change, its name does not
+constexpr std::string_view kEpoch = "doc";  // of no timeline: what the document says may change, its name does not
 
 /// "12.345", as players write a time; cut to milliseconds. Nothing for what is no time within a day.
 std::optional<std::string> seconds_of(std::string_view text) {
@@ -31,12 +31,16 @@ std::optional<std::string> seconds_of(std::string_view text) {
 bool is_pathway_id(std::string_view text) {
   constexpr std::size_t kLongest = 64;
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_'; };
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
+  };
   return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), is_plain);
 }
 
 tl::unexpected<base::Error> forbidden() {
-  return base::failure(base::ErrorKind::forbidden, base::Fault::client, "no playlist of this channel names such a document");
+  return base::failure(base::ErrorKind::forbidden, base::Fault::client,
+                       "no playlist of this channel names such a document");
 }
 
 }  // namespace
@@ -58,17 +62,19 @@ std::optional<DocumentName> read_document_path(std::string_view path) {
   const auto query = path.substr(after_kind + 1, after_query - after_kind - 1);
   auto decoded = query == kNoQuery ? std::string() : base::from_base64url(query);
   if (kind == kWords.end() || !decoded || (decoded->empty() && query != kNoQuery)) return std::nullopt;
-  return DocumentName{static_cast<DocumentKind>(kind - kWords.begin()), {std::string(path.substr(after_query + 1)), std::move(*decoded)}};
+  return DocumentName{static_cast<DocumentKind>(kind - kWords.begin()),
+                      {std::string(path.substr(after_query + 1)), std::move(*decoded)}};
 }
 
-std::string signed_document(const base::KeyRing& keys, std::string_view channel, const DocumentName& name, base::WallTime now) {
+std::string signed_document(const base::KeyRing& keys, std::string_view channel, const DocumentName& name,
+                            base::WallTime now) {
   const contracts::Link link{std::string(channel), std::string(kEpoch), document_path(name), "", 0, 0};
   const auto query = contracts::signed_query(keys, link, now);
   return query.empty() ? query : link.path + "?" + query;
 }
 
-base::Result<DocumentName> verify_document(const base::KeyRing& keys, std::string_view channel, std::string_view path, std::string_view query,
-                                           base::WallTime now) {
+base::Result<DocumentName> verify_document(const base::KeyRing& keys, std::string_view channel, std::string_view path,
+                                           std::string_view query, base::WallTime now) {
   const auto link = contracts::verify_link(keys, channel, path, query, now, std::chrono::milliseconds{0}, 0);
   if (!link) return tl::unexpected(link.error());
   auto name = read_document_path(path);

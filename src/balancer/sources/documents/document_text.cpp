@@ -15,7 +15,8 @@ namespace {
 using base::json::Kind;
 using base::json::Value;
 
-constexpr base::json::ParseLimits kLimits{.comments = false, .max_depth = 32, .max_bytes = kMaxDocumentBytes, .max_values = 20'000};
+constexpr base::json::ParseLimits kLimits{
+    .comments = false, .max_depth = 32, .max_bytes = kMaxDocumentBytes, .max_values = 20'000};
 
 tl::unexpected<base::Error> refused(std::string text, base::ErrorKind kind = base::ErrorKind::invalid_input) {
   return base::failure(kind, base::Fault::origin, std::move(text), true);
@@ -30,21 +31,26 @@ base::Result<Value> object_of(std::string_view json) {
 
 /// Whose file the URI names, going by its name: what is no media file is taken for a playlist.
 bool is_media_file(std::string_view path) {
-  constexpr std::array<std::string_view, 13> kSuffixes{".mp4", ".m4s", ".m4v", ".m4a", ".cmfv", ".cmfa", ".mov", ".ts", ".aac", ".mp3", ".ac3", ".ec3", ".vtt"};
-  return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) { return path.ends_with(suffix); });
+  constexpr std::array<std::string_view, 13> kSuffixes{".mp4", ".m4s", ".m4v", ".m4a", ".cmfv", ".cmfa", ".mov",
+                                                       ".ts",  ".aac", ".mp3", ".ac3", ".ec3",  ".vtt"};
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [&](std::string_view suffix) { return path.ends_with(suffix); });
 }
 
 /// After the closing quote of the string that begins at `from`.
 std::size_t end_of_string(std::string_view json, std::size_t from) {
   for (auto at = from + 1; at < json.size(); ++at) {
-    if (json[at] == '\\') ++at;
-    else if (json[at] == '"') return at + 1;
+    if (json[at] == '\\')
+      ++at;
+    else if (json[at] == '"')
+      return at + 1;
   }
   return json.size();
 }
 
 /// The reference into the session for an asset's URI; nothing for a URI that stays as it is.
-std::optional<std::string> led(const std::string& written, const DocumentMaking& making, std::vector<NamedPlaylist>& playlists) {
+std::optional<std::string> led(const std::string& written, const DocumentMaking& making,
+                               std::vector<NamedPlaylist>& playlists) {
   const auto scheme = http::scheme_of(written);
   if (written.empty() || (scheme && *scheme != "http" && *scheme != "https")) return std::nullopt;
   const auto uri = http::resolve_as_written(making.base, written);
@@ -82,7 +88,8 @@ base::Result<DocumentText> asset_list_text(std::string_view json, const Document
   if (!root) return tl::unexpected(root.error());
   const auto* assets = root->find("ASSETS");
   if (!assets || !assets->is(Kind::array)) return refused("an asset list without ASSETS");
-  if (assets->array.size() > kMaxAssets) return refused(fmt::format("an asset list of more than {} assets", kMaxAssets), base::ErrorKind::too_large);
+  if (assets->array.size() > kMaxAssets)
+    return refused(fmt::format("an asset list of more than {} assets", kMaxAssets), base::ErrorKind::too_large);
   DocumentText made;
   std::string piece;
   std::size_t done = 0;
@@ -104,7 +111,8 @@ base::Result<DocumentText> steering_text(std::string_view json, const DocumentMa
   const auto root = object_of(json);
   if (!root) return tl::unexpected(root.error());
   DocumentText made;
-  if (const auto ttl = root->whole("TTL"); ttl && *ttl >= 0) made.ttl = std::chrono::seconds{std::min<std::int64_t>(*ttl, 86'400)};
+  if (const auto ttl = root->whole("TTL"); ttl && *ttl >= 0)
+    made.ttl = std::chrono::seconds{std::min<std::int64_t>(*ttl, 86'400)};
   const auto members = members_of(json, *root);
   std::string text = "{";
   for (std::size_t i = 0; i < members.size(); ++i) {

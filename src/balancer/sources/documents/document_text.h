@@ -1,9 +1,11 @@
 #pragma once
 // What viewers get of a document of the source. Members that are not named here keep their bytes. Pure functions.
 //
-//   asset list   URIs of ASSETS at the channel's origins: a media file becomes a signed link, anything else a playlist of this balancer;
+//   asset list   URIs of ASSETS at the channel's origins: a media file becomes a signed link, anything else a playlist
+//   of this balancer;
 //                other URIs stay
-//   steering     no PATHWAY-CLONES, which name hosts of the origin's choice; no RELOAD-URI at the channel's origins: players ask again as they did, and
+//   steering     no PATHWAY-CLONES, which name hosts of the origin's choice; no RELOAD-URI at the channel's origins:
+//   players ask again as they did, and
 //                this balancer asks the origin there. Another RELOAD-URI becomes absolute
 //   session data as it is
 
@@ -22,22 +24,22 @@
 namespace tribune::balancer {
 
 inline constexpr std::uint64_t kMaxDocumentBytes = 256 * 1024;
-inline constexpr std::size_t kMaxAssets = 100;         // of one list
+inline constexpr std::size_t kMaxAssets = 100;  // of one list
 
 /// With what, and where from.
 struct DocumentMaking {
   const LinkMaking& links;
-  http::Uri base;                    // it was fetched from
-  std::string epoch;                 // of media files
+  http::Uri base;     // it was fetched from
+  std::string epoch;  // of media files
   std::int64_t expires = 0;
   base::WallTime now;
 };
 
 struct DocumentText {
-  std::vector<std::string> pieces;               // as in Document
-  std::vector<NamedPlaylist> playlists;          // of an asset list
-  std::optional<std::string> reload;             // of a steering manifest: where it is fetched next
-  std::optional<std::chrono::seconds> ttl;       // of a steering manifest
+  std::vector<std::string> pieces;          // as in Document
+  std::vector<NamedPlaylist> playlists;     // of an asset list
+  std::optional<std::string> reload;        // of a steering manifest: where it is fetched next
+  std::optional<std::chrono::seconds> ttl;  // of a steering manifest
 };
 
 /// Errors: invalid_input or too_large, fault origin.

@@ -9,8 +9,9 @@ constexpr std::chrono::seconds kLookAgainAfter{30};
 
 }  // namespace
 
-void KnownMedia::look(const std::string& generation, const hls::Playlist& playlist, const http::Uri& base, const net::FetchRequest& like,
-                      base::SteadyTime now, std::function<void(Result, const std::optional<base::Error>&)> on_looked) {
+void KnownMedia::look(const std::string& generation, const hls::Playlist& playlist, const http::Uri& base,
+                      const net::FetchRequest& like, base::SteadyTime now,
+                      std::function<void(Result, const std::optional<base::Error>&)> on_looked) {
   if (!has_begun_ || generation != generation_) {
     probe_.cancel();
     has_begun_ = true;
@@ -26,7 +27,9 @@ void KnownMedia::look(const std::string& generation, const hls::Playlist& playli
   probe_.begin(*question, like, [this, on_looked = std::move(on_looked)](ProbeResult result) {
     is_known_ = !result.facts.codecs.empty() || !result.error;
     if (!is_known_) ++failures_;
-    const auto what = !result.facts.codecs.empty() ? Result::found : is_known_ ? Result::not_understood : Result::failed;
+    const auto what = !result.facts.codecs.empty() ? Result::found
+                      : is_known_                  ? Result::not_understood
+                                                   : Result::failed;
     const auto error = result.error;
     if (is_known_) found_ = std::move(result);
     on_looked(what, error);

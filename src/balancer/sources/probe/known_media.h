@@ -1,6 +1,6 @@
 #pragma once
-// What is known of the media of a source that has no multivariant playlist. Once a generation of the source was looked into, it stays as it was found;
-// a look that failed is made again after a while. Owned by one worker.
+// What is known of the media of a source that has no multivariant playlist. Once a generation of the source was looked
+// into, it stays as it was found; a look that failed is made again after a while. Owned by one worker.
 //
 // States, of the present generation
 //   unknown    not looked into: there is no segment, or a look failed and its time has not come     (look)
@@ -27,8 +27,8 @@ class KnownMedia {
   KnownMedia(net::HttpClient& client, net::EventLoop& loop) : probe_(client, loop) {}
 
   /// Begins a look when one is due. `on_looked` is called later, on the loop.
-  void look(const std::string& generation, const hls::Playlist&, const http::Uri& base, const net::FetchRequest& like, base::SteadyTime now,
-            std::function<void(Result, const std::optional<base::Error>&)> on_looked);
+  void look(const std::string& generation, const hls::Playlist&, const http::Uri& base, const net::FetchRequest& like,
+            base::SteadyTime now, std::function<void(Result, const std::optional<base::Error>&)> on_looked);
   bool is_looking() const { return probe_.is_looking(); }
   /// Whether it is the generation's first look.
   bool is_first_look() const { return failures_ == 0; }

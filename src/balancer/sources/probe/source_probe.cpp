@@ -29,7 +29,8 @@ std::optional<hls::SubRange> range_of_map(std::string_view line) {
   const auto length = std::from_chars(range->value.data(), end, sub.length);
   if (length.ec != std::errc{} || sub.length <= 0) return std::nullopt;
   if (length.ptr == end) return sub;
-  const auto offset = *length.ptr == '@' ? std::from_chars(length.ptr + 1, end, sub.offset) : std::from_chars_result{length.ptr, std::errc::invalid_argument};
+  const auto offset = *length.ptr == '@' ? std::from_chars(length.ptr + 1, end, sub.offset)
+                                         : std::from_chars_result{length.ptr, std::errc::invalid_argument};
   return offset.ec == std::errc{} && offset.ptr == end && sub.offset >= 0 ? std::optional(sub) : std::nullopt;
 }
 
@@ -66,7 +67,8 @@ std::optional<ProbeQuestion> probe_question(const hls::Playlist& playlist, const
   return question;
 }
 
-void SourceProbe::begin(const ProbeQuestion& question, const net::FetchRequest& like, std::function<void(ProbeResult)> on_found) {
+void SourceProbe::begin(const ProbeQuestion& question, const net::FetchRequest& like,
+                        std::function<void(ProbeResult)> on_found) {
   on_found_ = std::move(on_found);
   is_looking_ = true;
   init_ = {};
@@ -78,8 +80,10 @@ void SourceProbe::begin(const ProbeQuestion& question, const net::FetchRequest& 
     if (!segment_.is_done) segment_.error = late;
     end();
   });
-  if (question.init.url.empty()) init_.is_done = true;
-  else fetch(init_, question.init, like);
+  if (question.init.url.empty())
+    init_.is_done = true;
+  else
+    fetch(init_, question.init, like);
   fetch(segment_, question.segment, like);
 }
 
@@ -95,10 +99,12 @@ void SourceProbe::fetch(Part& part, const ProbeQuestion::File& file, net::FetchR
   request.url = file.url;
   request.headers = {};
   request.accept_gzip = false;
-  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();   // an origin that knows no ranges sends all; the fetch is dropped before
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // an origin that knows no ranges sends all; the
+                                                                      // fetch is dropped before
   const auto length = std::min(kProbeBytes, file.range ? file.range->length : kProbeBytes);
   if (offset_of(file) > std::numeric_limits<std::int64_t>::max() - length)
-    return finish(part, base::Error{base::ErrorKind::protocol, base::Fault::origin, false, "a byte range beyond any file"});
+    return finish(part,
+                  base::Error{base::ErrorKind::protocol, base::Fault::origin, false, "a byte range beyond any file"});
   request.headers.add("Range", fmt::format("bytes={}-{}", offset_of(file), offset_of(file) + length - 1));
   if (file.range) part.whole_bytes = static_cast<std::uint64_t>(file.range->length);
   net::FetchHandlers handlers;
@@ -125,10 +131,13 @@ void SourceProbe::on_head(Part& part, const ProbeQuestion::File& file, const net
   // Whoever knows no ranges sends the file from its beginning.
   const bool is_usable = (head.status == 206 && !is_elsewhere) || (head.status == 200 && offset_of(file) == 0);
   if (!is_usable)
-    return finish(part, base::Error{base::ErrorKind::unavailable, base::Fault::origin, true, fmt::format("the origin answers {} for the media", head.status)});
+    return finish(part, base::Error{base::ErrorKind::unavailable, base::Fault::origin, true,
+                                    fmt::format("the origin answers {} for the media", head.status)});
   if (part.whole_bytes) return;
-  if (range) part.whole_bytes = range->whole_length;
-  else if (head.status == 200) part.whole_bytes = head.content_length;
+  if (range)
+    part.whole_bytes = range->whole_length;
+  else if (head.status == 200)
+    part.whole_bytes = head.content_length;
 }
 
 // A fetch is dropped outside its own callback.

@@ -110,11 +110,15 @@ struct Scene {
   /// The text, or "{kind} {fault}" of the error.
   std::string get(const DocumentName& name, const std::string& query = "") {
     std::string said = "nothing";
-    channel->documents().ask(name, query, [&](base::Result<DocumentPtr> document) { said = document ? (*document)->text(">") : word_of(document.error()); });
+    channel->documents().ask(name, query, [&](base::Result<DocumentPtr> document) {
+      said = document ? (*document)->text(">") : word_of(document.error());
+    });
     run();
     return said;
   }
-  static std::string word_of(const base::Error& error) { return fmt::format("{} {}", base::to_string(error.kind), static_cast<int>(error.fault)); }
+  static std::string word_of(const base::Error& error) {
+    return fmt::format("{} {}", base::to_string(error.kind), static_cast<int>(error.fault));
+  }
   std::size_t fetches() const { return client.asked.size(); }
 };
 
@@ -129,7 +133,8 @@ TEST_CASE("all who wait for a document share one fetch, and memory answers for a
   Scene s;
   s.client.pages["http://o/live/l.json"] = {200, kAssets};
   int answered = 0;
-  for (int i = 0; i < 50; ++i) s.channel->documents().ask(kList, "", [&](auto document) { answered += document ? 1 : 0; });
+  for (int i = 0; i < 50; ++i)
+    s.channel->documents().ask(kList, "", [&](auto document) { answered += document ? 1 : 0; });
   s.run();
   CHECK(answered == 50);
   CHECK(s.get(kList) == R"({"ASSETS":[{"URI":">ad/main.m3u8"}]})");
@@ -145,8 +150,10 @@ TEST_CASE("the origin says how long a document is kept, within a bound for each 
     std::string control;
     std::chrono::seconds kept, gone;
   };
-  const std::vector<Row> table{{kList, "max-age=30", 29s, 31s}, {kList, "max-age=3600", 59s, 61s}, {kList, "no-store", -1s, 0s}, {kList, "private, max-age=9", -1s, 0s},
-                               {kSteering, "max-age=3600", 4s, 6s}, {kSteering, "max-age=1", 0s, 2s}, {kData, "s-maxage=10, max-age=1", 9s, 11s}};
+  const std::vector<Row> table{
+      {kList, "max-age=30", 29s, 31s},           {kList, "max-age=3600", 59s, 61s},   {kList, "no-store", -1s, 0s},
+      {kList, "private, max-age=9", -1s, 0s},    {kSteering, "max-age=3600", 4s, 6s}, {kSteering, "max-age=1", 0s, 2s},
+      {kData, "s-maxage=10, max-age=1", 9s, 11s}};
   for (const auto& row : table) {
     CAPTURE(row.control);
     Scene s;
@@ -180,10 +187,11 @@ TEST_CASE("the origin is asked at its RELOAD-URI, and at the playlist's URI agai
   s.clock.advance(2s);
   CHECK(s.get(kSteering) == R"({"VERSION":1,"TTL":1,"X":2})");
   s.clock.advance(2s);
-  s.get(kSteering);   // served from memory, while the origin does not have it
+  s.get(kSteering);  // served from memory, while the origin does not have it
   s.clock.advance(2s);
   s.get(kSteering);
-  CHECK(s.client.asked == std::vector<std::string>{"http://steer/s?a=1", "http://steer/next?n=2", "http://steer/gone", "http://steer/s?a=1"});
+  CHECK(s.client.asked == std::vector<std::string>{"http://steer/s?a=1", "http://steer/next?n=2", "http://steer/gone",
+                                                   "http://steer/s?a=1"});
 }
 
 TEST_CASE("a failing origin is not asked again at once, and the last good document is served for the stale time") {
@@ -210,7 +218,9 @@ TEST_CASE("a failing origin is not asked again at once, and the last good docume
   CHECK(s.get(kList) == "invalid_input 2");
 }
 
-TEST_CASE("the playlists that an asset list names may be asked for, for as long as viewers may hold the list, and no others") {
+TEST_CASE(
+    "the playlists that an asset list names may be asked for, for as long as viewers may hold the list, and no "
+    "others") {
   Scene s;
   s.client.pages["http://o/live/main.m3u8"] = {200, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"};
   s.client.pages["http://o/live/l.json"] = {200, kAssets};
@@ -222,7 +232,7 @@ TEST_CASE("the playlists that an asset list names may be asked for, for as long 
     s.clock.advance(11min);
     s.channel->name_assets({});
     std::vector<NamedPlaylist> none;
-    s.channel->name_playlists("index.m3u8", none, 1, {});   // forgets what is old
+    s.channel->name_playlists("index.m3u8", none, 1, {});  // forgets what is old
     CHECK(knows("ad/main.m3u8"));
   }
   s.clock.advance(20min);
@@ -236,7 +246,9 @@ TEST_CASE("the playlists that an asset list names may be asked for, for as long 
 TEST_CASE("asset lists that name ever other playlists crowd nothing out") {
   Scene s;
   std::vector<NamedPlaylist> own;
-  for (int i = 0; i < 100; ++i) own.push_back({fmt::format("v{}.m3u8", i), "", *http::parse_uri(fmt::format("http://o/live/v{}.m3u8", i)), hls::UriKind::variant});
+  for (int i = 0; i < 100; ++i)
+    own.push_back({fmt::format("v{}.m3u8", i), "", *http::parse_uri(fmt::format("http://o/live/v{}.m3u8", i)),
+                   hls::UriKind::variant});
   s.channel->name_playlists("index.m3u8", own, 1, {});
   for (int i = 0; i < 6'000; ++i) {
     const auto path = fmt::format("ad{}.m3u8", i);
@@ -258,13 +270,15 @@ TEST_CASE("the documents of a channel, and the fetches of them, are bounded") {
   const auto before = s.fetches();
   s.get({DocumentKind::raw, {fmt::format("d{}.bin", 3 * kMaxDocuments - 1), ""}});
   CHECK(s.fetches() == before);
-  s.get({DocumentKind::raw, {"d0.bin", ""}});   // gave way
+  s.get({DocumentKind::raw, {"d0.bin", ""}});  // gave way
   CHECK(s.fetches() == before + 1);
 
   s.client.holds = true;
   std::vector<std::string> said;
   for (std::size_t i = 0; i < kMaxDocumentFetches + 1; ++i)
-    s.channel->documents().ask({DocumentKind::raw, {fmt::format("held{}", i), ""}}, "", [&](auto document) { said.push_back(document ? "" : Scene::word_of(document.error())); });
+    s.channel->documents().ask({DocumentKind::raw, {fmt::format("held{}", i), ""}}, "", [&](auto document) {
+      said.push_back(document ? "" : Scene::word_of(document.error()));
+    });
   CHECK(said == std::vector<std::string>{"unavailable 3"});
   s.channel->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "closed"});
   CHECK(said.size() == kMaxDocumentFetches + 1);

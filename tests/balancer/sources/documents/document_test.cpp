@@ -35,7 +35,8 @@ TEST_CASE("the path of a document names its kind, its path at the origin and the
     CHECK(document_path(name) == path);
     CHECK(read_document_path(path) == name);
   }
-  for (const std::string bad : {"", "v.m3u8", "~doc/", "~doc/assets", "~doc/assets/-", "~doc/assets/-/", "~doc/assets//a", "~doc/list/-/a", "~doc/assets/a b/x", "~doc/assets/=/x"}) {
+  for (const std::string bad : {"", "v.m3u8", "~doc/", "~doc/assets", "~doc/assets/-", "~doc/assets/-/",
+                                "~doc/assets//a", "~doc/list/-/a", "~doc/assets/a b/x", "~doc/assets/=/x"}) {
     CAPTURE(bad);
     CHECK_FALSE(read_document_path(bad));
   }
@@ -45,12 +46,18 @@ TEST_CASE("only a signed document is taken, at any age and with the keys that pl
   const auto keys = ring();
   const DocumentName name{DocumentKind::asset_list, {"ads/l.json", "a=1"}};
   const auto [path, query] = cut(signed_document(keys, "demo", name, kNow));
-  const auto verify = [&](const std::string& channel, const std::string& p, const std::string& q) { return verify_document(keys, channel, p, q, kNow + std::chrono::hours{100}); };
+  const auto verify = [&](const std::string& channel, const std::string& p, const std::string& q) {
+    return verify_document(keys, channel, p, q, kNow + std::chrono::hours{100});
+  };
   REQUIRE(verify("demo", path, query));
   CHECK(*verify("demo", path, query) == name);
   CHECK(verify("demo", path, query + "&_HLS_primary_id=5&_HLS_start_offset=2.5&_HLS_msn=7"));
-  const std::vector<std::pair<std::string, std::string>> forged{
-      {path, ""}, {path, "tl=doc.0.k1.AAAA"}, {"~doc/steering/YT0x/ads/l.json", query}, {"~doc/assets/-/ads/l.json", query}, {"~doc/assets/YT0x/ads/m.json", query}, {path, "b=1&" + query}};
+  const std::vector<std::pair<std::string, std::string>> forged{{path, ""},
+                                                                {path, "tl=doc.0.k1.AAAA"},
+                                                                {"~doc/steering/YT0x/ads/l.json", query},
+                                                                {"~doc/assets/-/ads/l.json", query},
+                                                                {"~doc/assets/YT0x/ads/m.json", query},
+                                                                {path, "b=1&" + query}};
   for (const auto& [p, q] : forged) {
     CAPTURE(p);
     CAPTURE(q);

@@ -14,8 +14,9 @@ namespace {
 const base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
 
 struct Scene {
-  LinkMaking links{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
-                   std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}})};
+  LinkMaking links{
+      "demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
+      std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}})};
   DocumentMaking making{links, *http::parse_uri("http://origin/live/demo/lists/l.json"), "ep1", 1'700'100'000, kNow};
 
   /// '>' stands for what leads into the session.
@@ -32,7 +33,8 @@ struct Scene {
 TEST_CASE("of an asset list only the URIs at the channel's origins change") {
   Scene s;
   const std::vector<std::pair<std::string, std::string>> table{
-      {R"({"ASSETS":[{"URI":"ad.m3u8","DURATION":10.50}]})", R"({"ASSETS":[{"URI":">lists/ad.m3u8","DURATION":10.50}]})"},
+      {R"({"ASSETS":[{"URI":"ad.m3u8","DURATION":10.50}]})",
+       R"({"ASSETS":[{"URI":">lists/ad.m3u8","DURATION":10.50}]})"},
       {R"( {"X-A" : [1e3, null], "ASSETS" : [ { "DURATION":5 , "URI" : "http:\/\/origin\/live\/demo\/a\u0064.m3u8?x=1&_HLS_y=2" , "X-\u00e9":"é\n" } ] , "Z":{} } )",
        R"( {"X-A" : [1e3, null], "ASSETS" : [ { "DURATION":5 , "URI" : ">ad.m3u8?x=1" , "X-\u00e9":"é\n" } ] , "Z":{} } )"},
       {R"({"ASSETS":[{"URI":"https://ads/m.m3u8"},{"URI":"https://elsewhere/m.m3u8"},{"URI":"data:text/plain,"},{"URI":""},{"URI":7},{},4]})",
@@ -40,7 +42,8 @@ TEST_CASE("of an asset list only the URIs at the channel's origins change") {
       {R"({"ASSETS":[{"URI":"../main"},{"URI":"/index.m3u8"},{"URI":"/live/demo/index.m3u8"}]})",
        R"({"ASSETS":[{"URI":">main"},{"URI":">~0/index.m3u8"},{"URI":">~media/index.m3u8"}]})"},
       {R"({"ASSETS":[]})", R"({"ASSETS":[]})"},
-      {R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})", R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})"}};
+      {R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})",
+       R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})"}};
   for (const auto& [json, expected] : table) {
     CAPTURE(json);
     CHECK(s.list(json) == expected);
@@ -52,7 +55,8 @@ TEST_CASE("an asset that is a media file is a signed link, one that is a playlis
   const auto made = asset_list_text(R"({"ASSETS":[{"URI":"ad.mp4?x=1"},{"URI":"b.m3u8?q=2"}]})", s.making);
   REQUIRE(made);
   CHECK(made->pieces.size() == 3);
-  const auto query = made->pieces[1].substr(made->pieces[1].find('?') + 1, made->pieces[1].find('"') - made->pieces[1].find('?') - 1);
+  const auto query =
+      made->pieces[1].substr(made->pieces[1].find('?') + 1, made->pieces[1].find('"') - made->pieces[1].find('?') - 1);
   CHECK(made->pieces[1].starts_with("lists/ad.mp4?x=1&tl=ep1.1700100000.k1."));
   CHECK(contracts::verify_link(*s.links.keys, "demo", "lists/ad.mp4", query, kNow, std::chrono::seconds{0}));
   REQUIRE(made->playlists.size() == 1);
@@ -66,8 +70,9 @@ TEST_CASE("what is no asset list is refused, and so is one beyond the bounds") {
   std::string many = "{\"ASSETS\":[", deep = "{\"ASSETS\":[],\"A\":";
   for (std::size_t i = 0; i <= kMaxAssets; ++i) many += fmt::format("{}{{\"URI\":\"{}\"}}", i == 0 ? "" : ",", i);
   for (int i = 0; i < 100; ++i) deep += "[";
-  for (const auto& bad : std::vector<std::string>{"", "<html>", "[]", "{}", "{\"ASSETS\":{}}", "{\"ASSETS\":[]", "{\"ASSETS\":[],\"ASSETS\":[]}", many + "]}", deep,
-                                                  "{\"ASSETS\":[]," + std::string(kMaxDocumentBytes, ' ') + "\"a\":1}"}) {
+  for (const auto& bad : std::vector<std::string>{
+           "", "<html>", "[]", "{}", "{\"ASSETS\":{}}", "{\"ASSETS\":[]", "{\"ASSETS\":[],\"ASSETS\":[]}", many + "]}",
+           deep, "{\"ASSETS\":[]," + std::string(kMaxDocumentBytes, ' ') + "\"a\":1}"}) {
     CAPTURE(bad.substr(0, 60));
     const auto made = asset_list_text(bad, s.making);
     REQUIRE_FALSE(made);
@@ -78,11 +83,13 @@ TEST_CASE("what is no asset list is refused, and so is one beyond the bounds") {
 TEST_CASE("a steering manifest keeps its order and TTL, and names no host of the origin") {
   Scene s;
   const std::vector<std::pair<std::string, std::string>> table{
-      {R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})", R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})"},
+      {R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})",
+       R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})"},
       {R"({"RELOAD-URI":"?s=2","VERSION":1,"TTL":3})", R"({"VERSION":1,"TTL":3})"},
       {"{ \"VERSION\" : 1 ,\n \"X-O\" : {\"a\":[1,{}]} , \"RELOAD-URI\" : \"https://elsewhere/s\" , \"TTL\" : 3 }\n",
        "{\"VERSION\" : 1,\"X-O\" : {\"a\":[1,{}]},\"RELOAD-URI\":\"https://elsewhere/s\",\"TTL\" : 3}"},
-      {R"({"VERSION":1,"PATHWAY-CLONES":[{"BASE-ID":"A","ID":"C","URI-REPLACEMENT":{"HOST":"origin"}}],"RELOAD-URI":"https://ads/s?x"})", R"({"VERSION":1})"},
+      {R"({"VERSION":1,"PATHWAY-CLONES":[{"BASE-ID":"A","ID":"C","URI-REPLACEMENT":{"HOST":"origin"}}],"RELOAD-URI":"https://ads/s?x"})",
+       R"({"VERSION":1})"},
       {R"({"RELOAD-URI":"/s"})", "{}"},
       {"{}", "{}"}};
   for (const auto& [json, expected] : table) {

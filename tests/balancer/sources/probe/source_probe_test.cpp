@@ -74,7 +74,8 @@ std::string box(std::string_view type, const std::string& body) {
 
 std::string init_section(std::string_view codec = "ac-3") {
   const auto stsd = box("stsd", std::string(8, '\0') + box(codec, std::string(28, '\0')));
-  return box("moov", box("trak", box("mdia", box("hdlr", std::string(8, '\0') + "soun") + box("minf", box("stbl", stsd)))));
+  return box("moov",
+             box("trak", box("mdia", box("hdlr", std::string(8, '\0') + "soun") + box("minf", box("stbl", stsd)))));
 }
 
 const http::Uri kBase = *http::parse_uri("http://o/live/index.m3u8?t=1");
@@ -109,17 +110,20 @@ struct Scene {
 
 TEST_CASE("the newest segment of a live playlist is looked at, the first one of an ended playlist, and no gap") {
   CHECK(probe_question(live(5, 8), kBase)->segment.url == "http://o/live/seg7.ts");
-  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-ENDLIST\n"), kBase)->segment.url == "http://o/live/seg5.ts");
-  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase)->segment.url == "http://o/live/seg7.ts");
+  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-ENDLIST\n"), kBase)->segment.url ==
+        "http://o/live/seg5.ts");
+  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase)->segment.url ==
+        "http://o/live/seg7.ts");
   CHECK(probe_question(live(5, 8), kBase)->duration == 2s);
   CHECK_FALSE(probe_question(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase));
 }
 
 TEST_CASE("the init section is the one that holds for the segment, with its byte range") {
-  const auto question = probe_question(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:2,\na.m4s\n"
-                                                   "#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"
-                                                   "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"next.mp4\"\n"),
-                                       kBase);
+  const auto question = probe_question(
+      playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:2,\na.m4s\n"
+                  "#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"
+                  "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"next.mp4\"\n"),
+      kBase);
   REQUIRE(question);
   CHECK(question->init.url == "http://o/live/all.mp4");
   CHECK(question->init.range == hls::SubRange{700, 10});
@@ -164,7 +168,9 @@ TEST_CASE("what comes from elsewhere in the file, or not at all, is an error tha
 TEST_CASE("a byte range that an origin ignores is not taken for the file's beginning") {
   Scene s;
   s.client.answers["http://o/live/all.mp4"] = {200, "", init_section(), 100};
-  const auto result = s.look(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
+  const auto result =
+      s.look(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,"
+                         "\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
   CHECK(result.facts.empty());
   CHECK(result.error);
 }
@@ -177,16 +183,18 @@ TEST_CASE("a silent origin ends the look at its deadline") {
   CHECK(result.error->kind == base::ErrorKind::timeout);
 }
 
-TEST_CASE("what a generation's media says is kept; a failed look is made again later, another generation is looked at anew") {
+TEST_CASE(
+    "what a generation's media says is kept; a failed look is made again later, another generation is looked at anew") {
   Scene s;
   KnownMedia media(s.client, s.loop);
   base::SteadyTime now{};
   std::vector<KnownMedia::Result> results;
   const auto look = [&](const std::string& generation) {
-    media.look(generation, live(5, 8, "seg", kMap), kBase, s.like, now, [&](KnownMedia::Result result, const std::optional<base::Error>&) {
-      results.push_back(result);
-      s.loop.stop();
-    });
+    media.look(generation, live(5, 8, "seg", kMap), kBase, s.like, now,
+               [&](KnownMedia::Result result, const std::optional<base::Error>&) {
+                 results.push_back(result);
+                 s.loop.stop();
+               });
     if (media.is_looking()) s.loop.run();
   };
   s.client.answers["http://o/live/init.mp4"] = {404};
