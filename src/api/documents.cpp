@@ -138,9 +138,7 @@ void write_list(Writer& w, std::string_view name, std::string_view member, std::
   w.end_object().end_object().end_object();
 }
 
-void write_components(Writer& w) {
-  w.key("components").begin_object();
-  w.key("schemas").begin_object();
+void write_lists(Writer& w) {
   write_list(w, "Channels", "channels", "Channel");
   write_object(
       w, "Channel",
@@ -153,6 +151,9 @@ void write_components(Writer& w) {
       {{"id", "string", "What to send as cache= or X-Cache-Id with playlist requests once its ping was answered."},
        {"url", "string", "Where the cache node is reached."},
        {"ping_url", "string", "GET it: an answer means that this client reaches the node."}});
+}
+
+void write_access(Writer& w) {
   write_object(
       w, "AccessRequest", {{"channel", "string", "The channel's id."}},
       {{"ticket", "string", "The ticket of the last queued answer."},
@@ -177,6 +178,9 @@ void write_components(Writer& w) {
        {"retry_after_seconds", "integer", "Queued and full: ask again after so long."},
        {"queue_url", "string", "Queued: the same small text for everybody, at the balancer and at every cache node."},
        {"message", "string", "For people."}});
+}
+
+void write_reports(Writer& w) {
   write_object(w, "Report", {},
                {{"gone", "string", "The id of the cache that this client cannot reach any more."},
                 {"cache", "string", "The id of a cache that it found by pinging."},
@@ -190,6 +194,14 @@ void write_components(Writer& w) {
                {{"receipts_refused", "array", "Why receipts were not believed."}});
   write_object(w, "Stopped",
                {{"status", "string", "stopped."}, {"was_open", "boolean", "Whether it was open until now."}});
+}
+
+void write_components(Writer& w) {
+  w.key("components").begin_object();
+  w.key("schemas").begin_object();
+  write_lists(w);
+  write_access(w);
+  write_reports(w);
   write_object(w, "Problem",
                {{"type", "string", "A stable name of the kind of error."},
                 {"title", "string", "The kind of error, for people."},

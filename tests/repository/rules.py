@@ -229,7 +229,7 @@ def long_functions(root):
             elif line == "}" and begin is not None:
                 body = lines[begin + 1:number]
                 is_table = sum(bool(re.match(r"\s*case .*: return ", text)) for text in body) > 0.8 * len(body)
-                is_table |= bool(re.search(r"static const auto section =\s*config::Section<", "\n".join(body)))
+                is_table |= bool(re.search(r"static const auto section =\s*(?:\[\] \{\s*auto s = )?config::Section<", "\n".join(body)))
                 if len(body) > MAX_FUNCTION_LINES and not excused and not is_table:
                     wrong.append(f"{path.relative_to(root)}:{begin + 1}: a function of {len(body)} lines, at most {MAX_FUNCTION_LINES}")
                 begin = None
