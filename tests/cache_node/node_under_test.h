@@ -9,7 +9,7 @@
 #include "cache_node/disk/disk_writer.h"
 #include "cache_node/media_request_flow.h"
 #include "contracts/link.h"
-#include "scripted.h"
+#include "cache_node/scripted.h"
 
 namespace tribune::cache_node::testing {
 

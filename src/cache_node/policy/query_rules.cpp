@@ -38,7 +38,7 @@ QueryRule parse_query_rule(std::string_view text) {
   for (std::size_t begin = 0; begin <= text.size();) {
     const auto end = std::min(text.find(' ', begin), text.size());
     if (end == begin) return {};
-    const std::string to_string(text.substr(begin, end - begin));
+    const std::string word(text.substr(begin, end - begin));
     begin = end + 1;
     if (rule.pattern.empty()) {
       rule.pattern = word;

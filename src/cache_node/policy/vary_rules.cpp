@@ -53,7 +53,7 @@ VaryRule parse_vary_rule(std::string_view text) {
   VaryRule rule;
   for (std::size_t begin = 0; begin <= text.size();) {
     const auto end = std::min(text.find(' ', begin), text.size());
-    const std::string to_string(text.substr(begin, end - begin));
+    const std::string word(text.substr(begin, end - begin));
     begin = end + 1;
     if (rule.pattern.empty()) {
       if (word.empty()) return {};

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "contracts/heartbeat.h"
-#include "node_under_test.h"
+#include "cache_node/node_under_test.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

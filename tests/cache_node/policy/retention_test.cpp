@@ -1,7 +1,7 @@
 // Objects that the origin may change under their name (retention_rules.h).
 #include <doctest/doctest.h>
 
-#include "node_under_test.h"
+#include "cache_node/node_under_test.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
