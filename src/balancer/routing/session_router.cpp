@@ -209,6 +209,24 @@ void SessionRouter::sweep(std::chrono::milliseconds idle) {
   }
 }
 
+namespace {
+
+/// Which receipts count for this client, and why the others do not.
+void explain_receipts(base::json::Writer& w, const RoutingQuestion& question, const RoutingRequest& request,
+                      std::string_view prefix) {
+  w.key("receipts_believed").begin_array();
+  for (const auto node : question.proved) w.value(node);
+  w.end_array().key("receipts_refused").begin_array();
+  if (request.claims) {
+    for (const auto& why : request.claims->refused) w.value(why);
+    for (const auto& proof : request.claims->proofs)
+      if (proof.client_prefix != prefix) w.value("the receipt of " + proof.node + " is another client's");
+  }
+  w.end_array();
+}
+
+}  // namespace
+
 void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w) const {
   const auto prefix = contracts::client_prefix(request.client).value_or("");
   Placed placed;
@@ -241,15 +259,7 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
         .member("longitude", place->longitude)
         .end_object();
   w.member("gone", question.gone).member("may_use_origin", request.may_use_origin);
-  w.key("receipts_believed").begin_array();
-  for (const auto node : question.proved) w.value(node);
-  w.end_array().key("receipts_refused").begin_array();
-  if (request.claims) {
-    for (const auto& why : request.claims->refused) w.value(why);
-    for (const auto& proof : request.claims->proofs)
-      if (proof.client_prefix != prefix) w.value("the receipt of " + proof.node + " is another client's");
-  }
-  w.end_array();
+  explain_receipts(w, question, request, prefix);
   w.member("node", choice.node ? choice.node->address->id : "")
       .member("url", choice.node ? choice.node->address->url : "");
   w.member("reason", to_string(choice.reason))
