@@ -10,7 +10,7 @@
 namespace tribune::net {
 namespace {
 
-/// Once for the process, before any thread needs it.
+/// Once per process, before other threads use libcurl.
 void init_curl() {
   static const bool done = [] {
     return curl_global_init_mem(CURL_GLOBAL_DEFAULT, base::patient_malloc, std::free, base::patient_realloc,
@@ -19,7 +19,7 @@ void init_curl() {
   (void)done;
 }
 
-/// The seam between libcurl and us: what cannot be done for want of memory is given up.
+/// The boundary between libcurl and this code: work for which there is no memory is dropped.
 template <class Call>
 void without_throwing(Call call) noexcept {
   try {
@@ -70,7 +70,7 @@ void CurlMulti::unpause(CURL* easy) {
   leave();
 }
 
-void CurlMulti::forget_socket(curl_socket_t fd) { sockets_.erase(fd); }
+void CurlMulti::remove_socket(curl_socket_t fd) { sockets_.erase(fd); }
 
 void CurlMulti::act(curl_socket_t fd, int what) {
   ++depth_;

@@ -1,5 +1,5 @@
 #pragma once
-// libcurl's multi handle driven by a worker's loop: sockets and the one timer that libcurl asks for. Internal to net/.
+// Runs libcurl's multi handle on a worker's event loop: its sockets and its single timer. Internal to net/.
 
 #include <curl/curl.h>
 
@@ -16,8 +16,8 @@ namespace tribune::net {
 /// Owned by one worker.
 class CurlMulti {
  public:
-  /// `on_complete` runs for each finished handle, still added, outside of libcurl. `on_idle` runs whenever the
-  /// outermost call into libcurl has returned: what had to wait for that is done there.
+  /// `on_complete` runs for each finished handle, outside of libcurl; the handle is still added. `on_idle` runs each
+  /// time when the outermost call into libcurl has returned, for work that must not run inside libcurl.
   struct Handlers {
     std::function<void(CURL*, CURLcode)> on_complete;
     std::function<void()> on_idle;
@@ -27,13 +27,13 @@ class CurlMulti {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  /// Whether libcurl is on the stack: then add() and remove() must wait.
+  /// Whether libcurl is on the stack. add() and remove() are not legal then.
   bool is_inside() const { return depth_ != 0; }
   bool add(CURL*);
   void remove(CURL*);
   void unpause(CURL*);
-  /// For CURLOPT_CLOSESOCKETFUNCTION: the loop forgets the descriptor before it may be used again.
-  void forget_socket(curl_socket_t);
+  /// For CURLOPT_CLOSESOCKETFUNCTION: removes the descriptor from the loop before it is reused.
+  void remove_socket(curl_socket_t);
 
  private:
   struct FreeEvent {

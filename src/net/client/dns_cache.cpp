@@ -24,8 +24,8 @@ auto unavailable(std::string text) {
 struct Name {
   DnsCache::Addresses addresses;  // empty: unknown
   base::SteadyTime good_until{};
-  base::SteadyTime used{};  // asked for by a fetch
-  bool is_asking = false;
+  base::SteadyTime used{};  // by a fetch
+  bool is_looking_up = false;
   std::vector<std::weak_ptr<DnsCache::OnFound>> waiting;
 };
 
@@ -45,7 +45,7 @@ base::Result<std::vector<std::string>> look_up_addresses(const std::string& host
     std::array<char, NI_MAXHOST> text{};
     if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
       continue;
-    // A scoped link-local address ("fe80::1%eth0") is no origin.
+    // A scoped link-local address ("fe80::1%eth0") is not supported.
     if (std::find(text.begin(), text.end(), '%') != text.end()) continue;
     if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end())
       addresses.emplace_back(text.data());
@@ -54,50 +54,50 @@ base::Result<std::vector<std::string>> look_up_addresses(const std::string& host
   return addresses;
 }
 
-/// How the threads, which may outlive the book and the loop, get back to them.
-struct Mailbox {
+/// The loop to which the threads post their results. The threads may outlive the cache and the loop.
+struct ResultLoop {
   std::mutex mutex;
-  EventLoop* loop;  // guarded by mutex; nothing once the book is gone
+  EventLoop* loop;  // guarded by mutex; nullptr when the cache is destroyed
 };
 
 struct DnsCache::Inner : std::enable_shared_from_this<Inner> {
   const base::Clock& clock;
-  LookUp ask;
+  LookUp resolve;
   std::chrono::milliseconds fresh_for;
-  std::shared_ptr<Mailbox> mailbox;
+  std::shared_ptr<ResultLoop> result_loop;
   EventLoop& loop;
   std::map<std::string, Name> names;
   int look_ups = 0;
 
   Inner(EventLoop& on, const base::Clock& c, LookUp f, std::chrono::milliseconds fresh)
-      : clock(c), ask(std::move(f)), fresh_for(fresh), mailbox(std::make_shared<Mailbox>()), loop(on) {
-    mailbox->loop = &on;
+      : clock(c), resolve(std::move(f)), fresh_for(fresh), result_loop(std::make_shared<ResultLoop>()), loop(on) {
+    result_loop->loop = &on;
   }
 
-  void start_asking(const std::string& host, Name& name);
-  void on_answer(const std::string& host, base::Result<Addresses> answer);
-  void make_room();
+  void start_look_up(const std::string& host, Name& name);
+  void on_result(const std::string& host, base::Result<Addresses> answer);
+  void remove_unused();
 };
 
-void DnsCache::Inner::start_asking(const std::string& host, Name& name) {
-  if (name.is_asking) return;
-  name.is_asking = true;
+void DnsCache::Inner::start_look_up(const std::string& host, Name& name) {
+  if (name.is_looking_up) return;
+  name.is_looking_up = true;
   ++look_ups;
   const std::weak_ptr<Inner> self = weak_from_this();
-  const auto answered = [self, host](base::Result<Addresses> answer) {
-    if (const auto book = self.lock()) book->on_answer(host, std::move(answer));
+  const auto on_resolved = [self, host](base::Result<Addresses> answer) {
+    if (const auto cache = self.lock()) cache->on_result(host, std::move(answer));
   };
-  const auto fail = [&](std::string text) { loop.post([answered, text] { answered(unavailable(text)); }); };
+  const auto fail = [&](std::string text) { loop.post([on_resolved, text] { on_resolved(unavailable(text)); }); };
   if (look_ups > kMaxLookUps) return fail("too many names are being looked up");
   try {
-    std::thread([answered, host, ask_now = ask, box = mailbox] {
-      const auto tell = [&](base::Result<Addresses> answer) {
-        const std::lock_guard lock(box->mutex);
-        if (box->loop == nullptr) return;
-        box->loop->post([answered, answer = std::move(answer)] { answered(answer); });
+    std::thread([on_resolved, host, resolve_now = resolve, to = result_loop] {
+      const auto post = [&](base::Result<Addresses> answer) {
+        const std::lock_guard lock(to->mutex);
+        if (to->loop == nullptr) return;
+        to->loop->post([on_resolved, answer = std::move(answer)] { on_resolved(answer); });
       };
       try {
-        tell(ask_now(host));
+        post(resolve_now(host));
       } catch (const std::bad_alloc&) {
         base::Memory::of_process().gave_up_work();
       }
@@ -107,12 +107,12 @@ void DnsCache::Inner::start_asking(const std::string& host, Name& name) {
   }
 }
 
-void DnsCache::Inner::on_answer(const std::string& host, base::Result<Addresses> answer) {
+void DnsCache::Inner::on_result(const std::string& host, base::Result<Addresses> answer) {
   --look_ups;
   const auto found = names.find(host);
   if (found == names.end()) return;
   auto& name = found->second;
-  name.is_asking = false;
+  name.is_looking_up = false;
   if (answer && !answer->empty()) {
     name.addresses = *answer;
     name.good_until = clock.steady_now() + fresh_for;
@@ -123,47 +123,48 @@ void DnsCache::Inner::on_answer(const std::string& host, base::Result<Addresses>
   }
 }
 
-/// The name that no fetch wanted for longest goes; those that are being looked up stay.
-void DnsCache::Inner::make_room() {
+/// Removes the least recently used names until one more fits. Names that are being looked up stay.
+void DnsCache::Inner::remove_unused() {
   while (names.size() >= kMaxNames) {
     auto idle = names.end();
     for (auto it = names.begin(); it != names.end(); ++it)
-      if (!it->second.is_asking && (idle == names.end() || it->second.used < idle->second.used)) idle = it;
+      if (!it->second.is_looking_up && (idle == names.end() || it->second.used < idle->second.used)) idle = it;
     if (idle == names.end()) return;
     names.erase(idle);
   }
 }
 
-DnsCache::DnsCache(EventLoop& loop, const base::Clock& clock, LookUp ask, std::chrono::milliseconds fresh_for)
-    : inner_(std::make_shared<Inner>(loop, clock, ask ? std::move(ask) : LookUp(look_up_addresses), fresh_for)) {}
+DnsCache::DnsCache(EventLoop& loop, const base::Clock& clock, LookUp resolve, std::chrono::milliseconds fresh_for)
+    : inner_(
+          std::make_shared<Inner>(loop, clock, resolve ? std::move(resolve) : LookUp(look_up_addresses), fresh_for)) {}
 
 DnsCache::~DnsCache() {
-  const std::lock_guard lock(inner_->mailbox->mutex);
-  inner_->mailbox->loop = nullptr;
+  const std::lock_guard lock(inner_->result_loop->mutex);
+  inner_->result_loop->loop = nullptr;
 }
 
 std::optional<DnsCache::Addresses> DnsCache::find(const std::string& host) {
   const auto found = inner_->names.find(host);
   if (found == inner_->names.end() || found->second.addresses.empty()) return std::nullopt;
   found->second.used = inner_->clock.steady_now();
-  if (found->second.used >= found->second.good_until) inner_->start_asking(host, found->second);
+  if (found->second.used >= found->second.good_until) inner_->start_look_up(host, found->second);
   return found->second.addresses;
 }
 
 DnsCache::Wait DnsCache::look_up(const std::string& host, OnFound on_found) {
-  if (!inner_->names.contains(host)) inner_->make_room();
+  if (!inner_->names.contains(host)) inner_->remove_unused();
   auto& name = inner_->names[host];
   name.used = inner_->clock.steady_now();
   std::erase_if(name.waiting, [](const auto& weak) { return weak.expired(); });
   auto call = std::make_shared<OnFound>(std::move(on_found));
   name.waiting.push_back(call);
-  inner_->start_asking(host, name);
+  inner_->start_look_up(host, name);
   return Wait(std::move(call));
 }
 
-void DnsCache::doubt(const std::string& host) {
+void DnsCache::refresh(const std::string& host) {
   const auto found = inner_->names.find(host);
-  if (found != inner_->names.end()) inner_->start_asking(host, found->second);
+  if (found != inner_->names.end()) inner_->start_look_up(host, found->second);
 }
 
 }  // namespace tribune::net

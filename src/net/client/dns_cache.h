@@ -1,11 +1,12 @@
 #pragma once
-// The addresses of host names, so that no fetch waits for DNS twice and none fails because DNS does. A name is looked
-// up on a thread of its own, once at a time, whoever asks. What was good last stays in use when DNS fails or hangs.
+// Caches the addresses of host names, so that only the first fetch from a host waits for DNS, and later fetches do not
+// fail when DNS fails. Each look-up runs on its own thread; concurrent requests for one name share a look-up. When DNS
+// fails or does not respond, the last good addresses stay in use.
 //
-// Lifetime of a name
-//   unknown   nobody got an answer yet: who asks waits, as long as the asker likes
-//   fresh     answered within `fresh_for`: used at once
-//   stale     used at once, and looked up again beside; a failed look-up changes nothing
+// States of a name
+//   unknown   no look-up has succeeded: callers wait for the result             (look_up)
+//   fresh     looked up within `fresh_for`: used at once                        (the look-up's thread)
+//   stale     used at once, and looked up again in the background; a failed look-up keeps the addresses (time)
 
 #include <chrono>
 #include <cstdint>
@@ -32,16 +33,16 @@ class DnsCache {
   using Addresses = std::vector<std::string>;
   using OnFound = std::function<void(base::Result<Addresses>)>;
 
-  static constexpr std::size_t kMaxNames = 256;  // beyond, the one that was not used for longest is forgotten
+  static constexpr std::size_t kMaxNames = 256;  // beyond it, the least recently used name is removed
   static constexpr int kMaxLookUps = 16;         // threads at once, for one worker
 
   DnsCache(EventLoop&, const base::Clock&, LookUp, std::chrono::milliseconds fresh_for);
   ~DnsCache();
 
-  /// What is known of the host, fresh or stale; nothing when it is unknown.
+  /// The addresses of the host, fresh or stale; nullopt when it is unknown.
   std::optional<Addresses> find(const std::string& host);
 
-  /// A wait that ends when the token is destroyed. `on_found` runs on the loop, never inside this call.
+  /// Destroying it cancels the wait. `on_found` runs on the loop, never inside look_up().
   class Wait {
    public:
     Wait() = default;
@@ -52,8 +53,8 @@ class DnsCache {
   };
   [[nodiscard]] Wait look_up(const std::string& host, OnFound on_found);
 
-  /// The known addresses did not answer: asks again beside, whatever their age.
-  void doubt(const std::string& host);
+  /// Looks the host up again in the background, whatever the age of its addresses: connecting to them failed.
+  void refresh(const std::string& host);
 
  private:
   struct Inner;

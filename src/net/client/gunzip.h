@@ -1,6 +1,6 @@
 #pragma once
-// Undoes gzip (RFC 1952) piece by piece, so that a small body never becomes a large one in memory: the caller takes one
-// bounded piece of output at a time and stops when it has had enough. zlib stays in gunzip.cpp.
+// Decompresses gzip (RFC 1952) in pieces, so that a small body cannot expand to a large one in memory: the caller takes
+// one bounded piece of output at a time and may stop at any time. zlib is used in gunzip.cpp only.
 
 #include <memory>
 #include <string>
@@ -20,10 +20,10 @@ class Gunzip {
 
   /// Adds bytes of the coded body; they are copied.
   void feed(std::string_view coded);
-  /// The next piece, at most 32 KiB; empty when more input is needed. The view holds until the next call. Errors:
+  /// The next piece, at most 32 KiB; empty when more input is needed. The view is valid until the next call. Errors:
   /// protocol, fault origin.
   base::Result<std::string_view> next();
-  /// Whether the stream ended where it should: after the last member's checksum.
+  /// Whether the input ended after the checksum of a member.
   bool is_complete() const;
 
  private:

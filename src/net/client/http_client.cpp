@@ -7,7 +7,7 @@
 namespace tribune::net {
 namespace {
 
-/// Collects one answer. Destroying it cancels the fetch inside.
+/// Collects one response in memory. Destroying it cancels the fetch.
 class WholeFetch final : public Fetch {
  public:
   using OnDone = std::function<void(base::Result<WholeAnswer>)>;
@@ -23,10 +23,10 @@ class WholeFetch final : public Fetch {
       return Flow::go_on;
     };
     handlers.on_done = [this](base::Result<void> result) {
-      // The caller may destroy this object, so nothing of it is touched after the call.
-      const auto tell = std::move(on_done_);
-      if (!result) return tell(tl::unexpected(std::move(result.error())));
-      tell(std::move(answer_));
+      // The caller may destroy this object, so no member is used after the call.
+      const auto callback = std::move(on_done_);
+      if (!result) return callback(tl::unexpected(std::move(result.error())));
+      callback(std::move(answer_));
     };
     fetch_ = client.start(std::move(request), std::move(handlers));
   }
@@ -34,7 +34,7 @@ class WholeFetch final : public Fetch {
   void resume() override { fetch_->resume(); }
 
  private:
-  /// What is announced is not always sent.
+  /// An origin may announce more than it sends.
   static constexpr std::uint64_t kMaxReserved = 1 << 20;
 
   OnDone on_done_;

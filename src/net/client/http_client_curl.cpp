@@ -57,13 +57,13 @@ std::unique_ptr<Fetch> CurlClient::start(FetchRequest request, FetchHandlers han
 void CurlClient::enqueue(Transfer& transfer) {
   transfer.origin_ = transfer.uri_.origin();
   origins_[transfer.origin_].waiting.push_back(&transfer);
-  pump();
+  start_queued();
 }
 
-void CurlClient::pump() {
+void CurlClient::start_queued() {
   if (multi_.is_inside()) return;
-  // Once around, beginning after the origin that was served last; then again while anything could be started.
-  auto it = origins_.upper_bound(served_last_);
+  // Round robin, beginning after the origin that was served last, until no transfer can be started.
+  auto it = origins_.upper_bound(last_served_origin_);
   for (std::size_t idle = 0; idle < origins_.size() && active_total_ < settings.max_connections; ++it) {
     if (it == origins_.end()) it = origins_.begin();
     auto& [name, origin] = *it;
@@ -75,14 +75,14 @@ void CurlClient::pump() {
     auto& transfer = *origin.waiting.front();
     origin.waiting.pop_front();
     ++origin.active;
-    served_last_ = name;
+    last_served_origin_ = name;
     launch(transfer);
   }
 }
 
 void CurlClient::launch(Transfer& transfer) {
   ++active_total_;
-  transfer.takes_a_place_ = true;
+  transfer.holds_slot_ = true;
   auto* easy = transfer.make_easy();
   transfer.is_added_ = easy != nullptr && multi_.add(easy);
   if (!transfer.is_added_) {
@@ -96,7 +96,7 @@ void CurlClient::detach(Transfer& transfer) {
   const auto found = origins_.find(transfer.origin_);
   if (found == origins_.end()) return;
   auto& origin = found->second;
-  if (std::exchange(transfer.takes_a_place_, false)) {
+  if (std::exchange(transfer.holds_slot_, false)) {
     --origin.active;
     --active_total_;
   } else if (transfer.state_ == Transfer::State::queued) {
@@ -110,7 +110,7 @@ void CurlClient::finish(Transfer& transfer, base::Result<void> result) {
   if (log.wants(base::LogLevel::debug)) {
     log.debug("net", result ? "fetch_answered" : "fetch_failed",
               {{"url", transfer.uri_.origin() + transfer.uri_.path},
-               {"status", transfer.guard_.status()},
+               {"status", transfer.validator_.status()},
                {"bytes", transfer.delivered_bytes_},
                {"error", result ? std::string() : result.error().text}});
   }
@@ -120,29 +120,29 @@ void CurlClient::finish(Transfer& transfer, base::Result<void> result) {
   const auto node = transfers_.extract(&transfer);
   const auto on_done = std::move(transfer.handlers_.on_done);
   if (on_done) on_done(std::move(result));
-  pump();
+  start_queued();
 }
 
 void CurlClient::cancel(Transfer& transfer) {
   transfer.token_ = nullptr;
-  transfer.is_dead_ = true;
+  transfer.is_cancelled_ = true;
   if (!transfer.is_added_) detach(transfer);
-  if (multi_.is_inside() || calling_ != 0) {
-    dead_.push_back(&transfer);
+  if (multi_.is_inside() || callback_depth_ != 0) {
+    cancelled_.push_back(&transfer);
     return;
   }
   detach(transfer);
   transfers_.erase(&transfer);
-  pump();
+  start_queued();
 }
 
 void CurlClient::sweep() {
-  if (calling_ != 0) return;
-  for (auto* transfer : std::exchange(dead_, {})) {
+  if (callback_depth_ != 0) return;
+  for (auto* transfer : std::exchange(cancelled_, {})) {
     detach(*transfer);
     transfers_.erase(transfer);
   }
-  pump();
+  start_queued();
 }
 
 void CurlClient::on_complete(CURL* easy, CURLcode code) {

@@ -1,6 +1,5 @@
 #pragma once
-// The client's side that all its transfers share: libcurl, the address book, the places for connections, the counters.
-// Internal to net/.
+// What all transfers of a client share: libcurl, the DNS cache, the connection slots, the counters. Internal to net/.
 
 #include <deque>
 #include <map>
@@ -36,22 +35,22 @@ class CurlClient final : public HttpClient {
 
   // For the transfers.
   void enqueue(Transfer&);
-  /// Tells the outcome; the transfer is gone when this returns.
+  /// Calls on_done with the result. The transfer is destroyed on return.
   void finish(Transfer&, base::Result<void>);
-  /// The caller lost interest; now, or once libcurl has returned.
+  /// The caller destroyed its Fetch. The transfer is destroyed now, or when libcurl has returned.
   void cancel(Transfer&);
-  /// Takes the transfer's handle out of libcurl and frees its place.
+  /// Removes the transfer's handle from libcurl and releases its connection slot.
   void detach(Transfer&);
 
-  /// While one stands, handlers run and cancelled transfers stay in memory.
-  class Calling {
+  /// While one exists, callbacks run and cancelled transfers are not destroyed.
+  class CallbackScope {
    public:
-    explicit Calling(CurlClient& client) : client_(client) { ++client_.calling_; }
-    ~Calling() {
-      if (--client_.calling_ == 0 && !client_.multi_.is_inside()) client_.sweep();
+    explicit CallbackScope(CurlClient& client) : client_(client) { ++client_.callback_depth_; }
+    ~CallbackScope() {
+      if (--client_.callback_depth_ == 0 && !client_.multi_.is_inside()) client_.sweep();
     }
-    Calling(const Calling&) = delete;
-    Calling& operator=(const Calling&) = delete;
+    CallbackScope(const CallbackScope&) = delete;
+    CallbackScope& operator=(const CallbackScope&) = delete;
 
    private:
     CurlClient& client_;
@@ -69,19 +68,19 @@ class CurlClient final : public HttpClient {
   friend class Transfer;
   void on_complete(CURL*, CURLcode);
   void sweep();
-  void pump();
+  void start_queued();
   void launch(Transfer&);
 
   std::unordered_map<Transfer*, std::unique_ptr<Transfer>> transfers_;
   struct Origin {
-    std::int64_t active = 0;        // transfers that have a place
-    std::deque<Transfer*> waiting;  // first come, first served
+    std::int64_t active = 0;        // transfers that hold a slot
+    std::deque<Transfer*> waiting;  // in the order of arrival
   };
   std::map<std::string, Origin> origins_;
-  std::string served_last_;  // so that origins take turns when all places are taken
+  std::string last_served_origin_;  // round robin over the origins when all slots are in use
   std::int64_t active_total_ = 0;
-  std::vector<Transfer*> dead_;
-  int calling_ = 0;
+  std::vector<Transfer*> cancelled_;  // destroyed by sweep()
+  int callback_depth_ = 0;
   CurlMulti multi_;
 };
 

@@ -1,4 +1,4 @@
-// How a transfer meets libcurl: the options of its handle, and the C callbacks.
+// Transfer: the options of its libcurl handle, and the C callbacks.
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 namespace tribune::net {
 namespace {
 
-/// What libcurl and this client say themselves.
+/// Fields that libcurl and this client set themselves.
 constexpr std::array<std::string_view, 6> kOwnFields{"Host",   "Connection", "Content-Length", "Transfer-Encoding",
                                                      "Expect", "TE"};
 
@@ -23,7 +23,7 @@ bool is_own_field(std::string_view name) {
                      [&](std::string_view own) { return http::equals_ignoring_case(own, name); });
 }
 
-bool breaks_a_line(std::string_view text) {
+bool has_line_break(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
@@ -37,13 +37,13 @@ CURL* Transfer::make_easy() {
   raw_body_bytes_ = 0;
   has_excess_bytes_ = false;
   fd_ = -1;
-  knows_version_ = false;
+  is_version_known_ = false;
   sent_line_.clear();
   curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl_easy_setopt(easy, CURLOPT_URL, uri_.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  if (redirects_ == 0 && !request_.target.empty() && !breaks_a_line(request_.target))
+  if (redirects_ == 0 && !request_.target.empty() && !has_line_break(request_.target))
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request_.target.c_str());
   else if (uri_.empty_query)
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, uri_.target().c_str());
@@ -51,11 +51,11 @@ CURL* Transfer::make_easy() {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  // WHY: libcurl would take a proxy from the environment, and the proxy would do the resolving.
+  // WHY: libcurl would use a proxy from the environment, and the proxy would resolve the names.
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "tribune");
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
-  const auto connect = std::max(request_.deadlines.connect - naming_took_, std::chrono::milliseconds{1});
+  const auto connect = std::max(request_.deadlines.connect - resolving_took_, std::chrono::milliseconds{1});
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect.count()));
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
                    static_cast<long>(std::chrono::ceil<std::chrono::seconds>(client_.settings.keep_idle).count()));
@@ -92,7 +92,7 @@ void Transfer::set_method(CURL* easy) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
   }
   if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_word().c_str());
-  // libcurl sends anything again when a kept connection turns out to be dead; here that needs leave.
+  // libcurl repeats any request when a kept connection has ended. Here that must be allowed by the caller.
   if (!request_.may_repeat) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -102,7 +102,7 @@ void Transfer::set_fields(CURL* easy) {
     if (auto* longer = curl_slist_append(list, line.c_str())) list = longer;
   };
   for (const auto& [name, value] : request_.headers.all()) {
-    if (is_own_field(name) || breaks_a_line(name) || breaks_a_line(value)) continue;
+    if (is_own_field(name) || has_line_break(name) || has_line_break(value)) continue;
     if (request_.accept_gzip && http::equals_ignoring_case(name, "Accept-Encoding")) continue;
     append(value.empty() ? name + ';' : name + ": " + value);
   }
@@ -136,7 +136,7 @@ void Transfer::set_callbacks(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &client_);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready_to_send);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
-  // WHY: the only place where libcurl shows body bytes beyond the announced length before it drops them.
+  // WHY: only the debug callback receives body bytes beyond the announced length, before libcurl drops them.
   curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
   curl_easy_setopt(easy, CURLOPT_DEBUGDATA, this);
   curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
@@ -144,12 +144,12 @@ void Transfer::set_callbacks(CURL* easy) {
 
 std::size_t Transfer::on_header(char* data, std::size_t, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (transfer.is_dead_ || transfer.refusal_) return 0;
-  return transfer.unless_memory_ends(std::size_t{0}, [&] { return transfer.take_line({data, count}); });
+  if (transfer.is_cancelled_ || transfer.refusal_) return 0;
+  return transfer.or_out_of_memory(std::size_t{0}, [&] { return transfer.take_line({data, count}); });
 }
 
 std::size_t Transfer::take_line(std::string_view line) {
-  const auto seen = guard_.line(line);
+  const auto seen = validator_.line(line);
   if (!seen) {
     refusal_ = error(seen.error().kind, seen.error().may_retry, seen.error().text);
     return 0;
@@ -164,12 +164,12 @@ std::size_t Transfer::take_line(std::string_view line) {
 
 std::size_t Transfer::on_body(char* data, std::size_t, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  return transfer.unless_memory_ends(std::size_t{0}, [&] { return transfer.take_body({data, count}); });
+  return transfer.or_out_of_memory(std::size_t{0}, [&] { return transfer.take_body({data, count}); });
 }
 
 curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  return transfer.unless_memory_ends(CURL_SOCKET_BAD, [&] { return transfer.open_socket(*address); });
+  return transfer.or_out_of_memory(CURL_SOCKET_BAD, [&] { return transfer.open_socket(*address); });
 }
 
 curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
@@ -183,7 +183,7 @@ curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
   if (state_ != State::connecting) {
     state_ = State::connecting;
     const auto& connect = request_.deadlines.connect;
-    arm(std::max(connect - naming_took_, std::chrono::milliseconds{1}),
+    arm(std::max(connect - resolving_took_, std::chrono::milliseconds{1}),
         "no connection within " + std::to_string(connect.count()) + " ms");
   }
   const int fd = ::socket(address.family, address.socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.protocol);
@@ -195,7 +195,7 @@ curl_socket_t Transfer::open_socket(const curl_sockaddr& address) {
 
 int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
   auto& owner = *static_cast<CurlClient*>(client);
-  owner.multi_.forget_socket(fd);
+  owner.multi_.remove_socket(fd);
   owner.sockets.remove(fd);
   ListeningSockets::of_process().remove(fd);
   return ::close(fd);
@@ -203,12 +203,12 @@ int Transfer::on_close_socket(void* client, curl_socket_t fd) noexcept {
 
 int Transfer::on_ready_to_send(void* self, char* remote, char*, int remote_port, int local_port) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  return transfer.unless_memory_ends(CURL_PREREQFUNC_ABORT,
-                                     [&] { return transfer.ready_to_send(remote, remote_port, local_port); });
+  return transfer.or_out_of_memory(CURL_PREREQFUNC_ABORT,
+                                   [&] { return transfer.ready_to_send(remote, remote_port, local_port); });
 }
 
 int Transfer::ready_to_send(const char* remote, int remote_port, int local_port) {
-  // A kept connection may have been opened under another policy.
+  // A kept connection may have been opened for a request with another policy.
   if (auto allowed = check_address(request_.destinations, uri_, remote); !allowed) {
     refusal_ = std::move(allowed.error());
     return CURL_PREREQFUNC_ABORT;
@@ -216,10 +216,10 @@ int Transfer::ready_to_send(const char* remote, int remote_port, int local_port)
   refusal_.reset();
   if (state_ == State::connecting) client_.metrics.connections.add();
   state_ = State::sent;
-  knows_version_ = false;
+  is_version_known_ = false;
   sent_line_.clear();
   fd_ = client_.sockets.find(remote, remote_port, local_port);
-  if (!leaves_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
+  if (!avoid_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
   sent_at_ = client_.clock.steady_now();
   const auto& first_byte = request_.deadlines.first_byte;
   arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
@@ -228,30 +228,30 @@ int Transfer::ready_to_send(const char* remote, int remote_port, int local_port)
 
 void Transfer::note_sent(std::string_view bytes) {
   constexpr std::string_view kHttp2 = " HTTP/2";
-  if (knows_version_) return;
+  if (is_version_known_) return;
   const auto end = bytes.find("\r\n");
   sent_line_.append(bytes.substr(0, end));
   if (sent_line_.size() > kHttp2.size()) sent_line_.erase(0, sent_line_.size() - kHttp2.size());
-  knows_version_ = end != std::string_view::npos;
-  guard_.over_http2(sent_line_ == kHttp2);
+  is_version_known_ = end != std::string_view::npos;
+  validator_.over_http2(sent_line_ == kHttp2);
 }
 
 int Transfer::on_debug(CURL*, curl_infotype type, char* data, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  // After an answer without body, or the last chunk, libcurl drops the surplus and only mentions it.
+  // After a response without a body, or after the last chunk, libcurl drops further bytes and only logs them.
   const std::string_view said(data, count);
   if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking")))
     transfer.on_excess();
-  if (type == CURLINFO_HEADER_OUT && !transfer.knows_version_) {
-    return transfer.unless_memory_ends(0, [&] {
+  if (type == CURLINFO_HEADER_OUT && !transfer.is_version_known_) {
+    return transfer.or_out_of_memory(0, [&] {
       transfer.note_sent(said);
       return 0;
     });
   }
   if (type != CURLINFO_DATA_IN) return 0;
   transfer.raw_body_bytes_ += count;
-  const auto length = transfer.guard_.content_length();
-  if (length && transfer.raw_body_bytes_ >= *length) transfer.look_for_excess();
+  const auto length = transfer.validator_.content_length();
+  if (length && transfer.raw_body_bytes_ >= *length) transfer.check_for_excess();
   return 0;
 }
 

@@ -15,7 +15,7 @@ namespace {
 using base::ErrorKind;
 using base::Fault;
 
-/// A redirect's body is read to the end so that the connection lives on, up to this.
+/// The body of a redirect is read to its end, so that the connection can be kept, up to this size.
 constexpr std::uint64_t kMaxRedirectBodyBytes = 64 * 1024;
 
 bool is_redirect(int status) {
@@ -24,7 +24,7 @@ bool is_redirect(int status) {
 
 bool is_get_or_head(http::Method method) { return method == http::Method::get || method == http::Method::head; }
 
-/// Errors: forbidden for a scheme that is never fetched, otherwise as parsing says.
+/// Errors: forbidden for a scheme other than http and https, otherwise those of the parser.
 base::Result<http::Uri> destination(const http::Uri* from, std::string_view text) {
   const auto scheme = http::scheme_of(text);
   if (scheme && *scheme != "http" && *scheme != "https") {
@@ -33,7 +33,7 @@ base::Result<http::Uri> destination(const http::Uri* from, std::string_view text
   return from != nullptr ? http::resolve_as_written(*from, text) : http::parse_as_written(text);
 }
 
-/// Whether libcurl met the end of the connection, rather than something it did not like.
+/// Whether libcurl reports the end of the connection, not an invalid response.
 bool is_end_of_connection(CURLcode code) {
   return code == CURLE_OK || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE;
 }
@@ -64,9 +64,9 @@ void Transfer::begin() {
 
 void Transfer::go_to(const http::Uri& uri) {
   uri_ = uri;
-  state_ = State::naming;
-  guard_ = ResponseFramingValidator(request_.method);
-  naming_began_ = client_.clock.steady_now();
+  state_ = State::resolving;
+  validator_ = ResponseFramingValidator(request_.method);
+  resolving_began_ = client_.clock.steady_now();
   if (auto allowed = check_origin(request_.destinations, uri_); !allowed) return fail_soon(std::move(allowed.error()));
   if (is_literal_address(uri_.host)) {
     if (auto allowed = check_address(request_.destinations, uri_, uri_.host); !allowed)
@@ -75,7 +75,7 @@ void Transfer::go_to(const http::Uri& uri) {
   }
   if (const auto known = client_.addresses.find(uri_.host)) return on_addresses(*known);
   arm(request_.deadlines.connect, "its name was not resolved within " + milliseconds_text(request_.deadlines.connect));
-  naming_ = client_.addresses.look_up(uri_.host, [this](const base::Result<DnsCache::Addresses>& found) {
+  look_up_ = client_.addresses.look_up(uri_.host, [this](const base::Result<DnsCache::Addresses>& found) {
     if (found) return on_addresses(*found);
     fail(error(found.error().kind, true, found.error().text));
   });
@@ -89,7 +89,8 @@ void Transfer::on_addresses(const DnsCache::Addresses& found) {
     if (allowed) addresses_.push_back(address);
   }
   if (addresses_.empty() && !found.empty()) return fail_soon(std::move(allowed.error()));
-  naming_took_ = std::chrono::duration_cast<std::chrono::milliseconds>(client_.clock.steady_now() - naming_began_);
+  resolving_took_ =
+      std::chrono::duration_cast<std::chrono::milliseconds>(client_.clock.steady_now() - resolving_began_);
   state_ = State::queued;
   arm(request_.deadlines.first_byte,
       "no connection was free within " + milliseconds_text(request_.deadlines.first_byte));
@@ -101,7 +102,7 @@ void Transfer::fail_soon(base::Error why) {
 }
 
 void Transfer::fail(base::Error why) {
-  if (state_ == State::connecting) client_.addresses.doubt(uri_.host);
+  if (state_ == State::connecting) client_.addresses.refresh(uri_.host);
   client_.finish(*this, tl::unexpected(std::move(why)));
 }
 
@@ -138,43 +139,43 @@ bool Transfer::is_safe_to_repeat() const {
 
 base::Status Transfer::take_head() {
   client_.metrics.first_byte.observe(std::chrono::duration<double>(client_.clock.steady_now() - sent_at_).count());
-  if (!guard_.has_body() || guard_.content_length() == 0U) look_for_excess();
+  if (!validator_.has_body() || validator_.content_length() == 0U) check_for_excess();
   const auto redirects = take_redirect();
   if (!redirects) return tl::unexpected(redirects.error());
   if (*redirects) return {};
   if (auto decoder = choose_decoder(); !decoder) return decoder;
-  const auto length = guard_.content_length();
-  if (guard_.has_body() && length && *length > request_.max_body_bytes) {
+  const auto length = validator_.content_length();
+  if (validator_.has_body() && length && *length > request_.max_body_bytes) {
     return tl::unexpected(error(ErrorKind::too_large, false,
                                 "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
-  state_ = State::answering;
+  state_ = State::receiving;
   watch_speed();
   watch_stall();
-  FetchHead head{guard_.status(), guard_.headers(), uri_, length, guard_.ends_with_connection()};
+  FetchHead head{validator_.status(), validator_.headers(), uri_, length, validator_.ends_with_connection()};
   if (gunzip_) {
     head.content_length.reset();
     head.headers.remove("Content-Encoding");
     head.headers.remove("Content-Length");
   }
-  const CurlClient::Calling calling(client_);
+  const CurlClient::CallbackScope scope(client_);
   if (handlers_.on_head) handlers_.on_head(head);
-  if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
+  if (is_cancelled_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
   return {};
 }
 
 base::Status Transfer::take_interim() {
-  if (!handlers_.on_interim || guard_.interim_status() == 100)
-    return {};  // 100 answers an expectation, and none is sent
-  const CurlClient::Calling calling(client_);
-  handlers_.on_interim(guard_.interim_status(), guard_.interim_fields());
-  if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
+  if (!handlers_.on_interim || validator_.interim_status() == 100)
+    return {};  // 100 is a response to Expect, which is not sent
+  const CurlClient::CallbackScope scope(client_);
+  handlers_.on_interim(validator_.interim_status(), validator_.interim_fields());
+  if (is_cancelled_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
   return {};
 }
 
 base::Result<bool> Transfer::take_redirect() {
-  const auto location = guard_.headers().first("Location");
-  if (request_.max_redirects <= 0 || !is_redirect(guard_.status()) || !location || !is_get_or_head(request_.method))
+  const auto location = validator_.headers().first("Location");
+  if (request_.max_redirects <= 0 || !is_redirect(validator_.status()) || !location || !is_get_or_head(request_.method))
     return false;
   if (++redirects_ > request_.max_redirects) {
     return tl::unexpected(
@@ -201,8 +202,8 @@ void Transfer::follow_redirect() {
 }
 
 base::Status Transfer::choose_decoder() {
-  if (!request_.accept_gzip || !guard_.has_body()) return {};
-  const auto coding = guard_.headers().joined("Content-Encoding").value_or("identity");
+  if (!request_.accept_gzip || !validator_.has_body()) return {};
+  const auto coding = validator_.headers().joined("Content-Encoding").value_or("identity");
   if (http::equals_ignoring_case(coding, "identity") || coding.empty()) return {};
   if (!http::equals_ignoring_case(coding, "gzip") && !http::equals_ignoring_case(coding, "x-gzip")) {
     return tl::unexpected(error(ErrorKind::protocol, false, "the answer has a content coding that nobody asked for"));
@@ -214,8 +215,8 @@ base::Status Transfer::choose_decoder() {
 // The body.
 
 std::size_t Transfer::take_body(std::string_view bytes) {
-  if (is_dead_ || refusal_) return 0;
-  if (!guard_.has_whole_head()) {
+  if (is_cancelled_ || refusal_) return 0;
+  if (!validator_.has_whole_head()) {
     refusal_ = error(ErrorKind::protocol, false, "a body without a head");
     return 0;
   }
@@ -232,7 +233,7 @@ std::size_t Transfer::take_body(std::string_view bytes) {
 }
 
 std::size_t Transfer::take_gzip(std::string_view bytes) {
-  // libcurl keeps what is not taken, so decoded bytes in memory are never more than one piece.
+  // libcurl keeps the bytes that are not accepted, so that at most one decoded piece is in memory.
   if (is_paused_) return CURL_WRITEFUNC_PAUSE;
   gunzip_->feed(bytes);
   const auto flow = deliver_decoded();
@@ -260,12 +261,12 @@ base::Result<Flow> Transfer::deliver(std::string_view bytes) {
     return tl::unexpected(error(ErrorKind::too_large, false,
                                 "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
-  const CurlClient::Calling calling(client_);
+  const CurlClient::CallbackScope scope(client_);
   const auto flow = handlers_.on_body ? handlers_.on_body(bytes) : Flow::go_on;
-  if (is_dead_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
+  if (is_cancelled_) return tl::unexpected(error(ErrorKind::cancelled, true, "cancelled"));
   if (flow == Flow::pause) {
     is_paused_ = true;
-    deadline_.cancel();  // how long the reader needs is not the origin's speed
+    deadline_.cancel();  // the reader's time does not count against the origin
     stall_.cancel();
     return flow;
   }
@@ -277,22 +278,22 @@ base::Result<Flow> Transfer::deliver(std::string_view bytes) {
 }
 
 void Transfer::resume() {
-  // Also from inside on_body, before it has returned `pause`.
+  // May be called inside on_body, before it has returned `pause`.
   resume_ = client_.loop.after(std::chrono::milliseconds{0}, [this] { on_resume(); });
 }
 
 void Transfer::on_resume() {
   if (!std::exchange(is_paused_, false)) return;
-  if (state_ == State::answering) {
+  if (state_ == State::receiving) {
     watch_speed();
     watch_stall();
   }
   if (gunzip_) {
     base::Result<Flow> flow = Flow::go_on;
     {
-      const CurlClient::Calling calling(client_);
+      const CurlClient::CallbackScope scope(client_);
       flow = deliver_decoded();
-      if (is_dead_) return;
+      if (is_cancelled_) return;
     }
     if (!flow) return fail(flow.error());
     if (*flow == Flow::pause) return;
@@ -304,9 +305,9 @@ void Transfer::on_resume() {
 // The end.
 
 void Transfer::on_complete(CURLcode code) {
-  if (redirect_to_ && guard_.has_whole_head()) return follow_redirect();
+  if (redirect_to_ && validator_.has_whole_head()) return follow_redirect();
   if (auto ok = verdict(code); !ok) {
-    if (state_ == State::connecting) client_.addresses.doubt(uri_.host);
+    if (state_ == State::connecting) client_.addresses.refresh(uri_.host);
     return client_.finish(*this, std::move(ok));
   }
   if (gunzip_ && is_paused_) {
@@ -323,33 +324,33 @@ base::Status Transfer::decoded_whole() const {
 
 base::Status Transfer::verdict(CURLcode code) {
   if (refusal_) return tl::unexpected(*refusal_);
-  const bool is_head_cut = guard_.has_begun() && !guard_.has_whole_head() && is_end_of_connection(code);
+  const bool is_head_cut = validator_.has_begun() && !validator_.has_whole_head() && is_end_of_connection(code);
   if (is_head_cut) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the answer's head was cut"));
   if (code != CURLE_OK) return tl::unexpected(error_of(code));
-  if (!guard_.has_whole_head())
+  if (!validator_.has_whole_head())
     return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
   if (has_excess_bytes_ && !request_.drops_surplus)
     return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
   return {};
 }
 
-void Transfer::look_for_excess() {
-  if (!guard_.is_http1() || has_excess_bytes_) return;
-  const bool is_beyond = guard_.has_body() && raw_body_bytes_ > guard_.content_length().value_or(0);
-  // libcurl reads no further than the announced length, so the rest of a longer body is still in the kernel.
+void Transfer::check_for_excess() {
+  if (!validator_.is_http1() || has_excess_bytes_) return;
+  const bool is_beyond = validator_.has_body() && raw_body_bytes_ > validator_.content_length().value_or(0);
+  // libcurl reads up to the announced length only, so that the rest of a longer body is still in the kernel.
   if (is_beyond || has_unread_bytes()) on_excess();
 }
 
 bool Transfer::has_unread_bytes() const {
-  // With TLS other records than data may wait.
+  // With TLS the bytes may be other records than data.
   char byte = 0;
   return uri_.scheme == "http" && fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-bool Transfer::leaves_connection_with_unread_bytes() {
+bool Transfer::avoid_connection_with_unread_bytes() {
   if (!has_unread_bytes()) return true;
-  // What came unasked would be read as this request's answer. Once it is dropped and the socket is shut, sending fails,
-  // and libcurl takes a fresh connection.
+  // Bytes that the origin sent before the request would be read as its response. When they are dropped and the socket
+  // is shut down, sending fails and libcurl uses a new connection.
   constexpr int kMostReads = 64;
   std::array<char, 16 * 1024> dropped;
   ::shutdown(fd_, SHUT_RDWR);
@@ -361,7 +362,7 @@ bool Transfer::leaves_connection_with_unread_bytes() {
 
 void Transfer::on_excess() {
   has_excess_bytes_ = true;
-  if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);  // this connection must not serve again
+  if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);  // the connection must not be used again
 }
 
 base::Error Transfer::error_of(CURLcode code) const {
@@ -369,7 +370,7 @@ base::Error Transfer::error_of(CURLcode code) const {
   long os_error = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_error);
   std::string cause = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
-  // A broken chunk has the same codes as a reset; only the words tell.
+  // A malformed chunk has the same codes as a reset; only the text differs.
   if (cause.find("chunk") != std::string::npos) return error(ErrorKind::protocol, false, cause);
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST: return error(ErrorKind::unavailable, true, cause);
@@ -381,7 +382,7 @@ base::Error Transfer::error_of(CURLcode code) const {
     case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the answer's body was cut");
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-      // A reset after the request went out is an answer that broke off, however little of it came.
+      // A reset after the request was sent is a truncated response, even when no byte of it arrived.
       return error(state_ >= State::sent ? ErrorKind::protocol : ErrorKind::unavailable, may_retry, cause);
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM: return error(ErrorKind::protocol, may_retry, cause);
@@ -390,7 +391,7 @@ base::Error Transfer::error_of(CURLcode code) const {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR: return error(ErrorKind::protocol, false, cause);
     case CURLE_OUT_OF_MEMORY:
-      // libcurl's word for a header line over 100 KiB, too.
+      // libcurl also returns this for a header line over 100 KiB.
       if (state_ == State::sent) return error(ErrorKind::protocol, false, "a field of the answer is over its bound");
       [[fallthrough]];
     case CURLE_FAILED_INIT: return {ErrorKind::internal, Fault::tribune, true, cause};

@@ -1,14 +1,14 @@
 #pragma once
-// One fetch of the client, from its URL to its last byte: what libcurl calls back into. Internal to net/.
+// One fetch of the client, from its URL to its last byte; it receives libcurl's callbacks. Internal to net/.
 //
-// Lifetime
-//   naming      waits for the host's addresses                          (address book)
-//   queued      waits for a free connection                             (client)
-//   connecting  libcurl opens a connection                              (libcurl)
-//   sent        the request goes out; the head is awaited               (libcurl)
-//   answering   on_head ran; the body arrives, or is paused             (libcurl, resume)
-//   draining    libcurl is done; decoded bytes wait for resume()        (libcurl)
-// A redirect leads from `sent` back to `naming`. Any deadline, refusal or cancel ends it from every state.
+// States
+//   resolving   waits for the host's addresses                              (go_to)
+//   queued      waits for a free connection                                 (DnsCache)
+//   connecting  libcurl opens a connection                                  (libcurl)
+//   sent        the request is sent; waits for the head                     (libcurl)
+//   receiving   on_head ran; the body arrives, or is paused                 (libcurl, resume)
+//   draining    libcurl is done; decoded bytes wait for resume()            (libcurl)
+// A redirect leads from `sent` back to `resolving`. A deadline, an error or a cancellation ends the fetch in any state.
 
 #include <curl/curl.h>
 
@@ -29,7 +29,7 @@ namespace tribune::net {
 class CurlClient;
 class Transfer;
 
-/// What the caller holds. Owned by one worker.
+/// The caller's handle of a transfer. Owned by one worker.
 class FetchToken final : public Fetch {
  public:
   explicit FetchToken(Transfer* transfer) : transfer_(transfer) {}
@@ -38,7 +38,7 @@ class FetchToken final : public Fetch {
 
  private:
   friend class CurlClient;
-  Transfer* transfer_;  // nothing once it is over
+  Transfer* transfer_;  // nullptr when it has ended
 };
 
 struct FreeEasy {
@@ -48,17 +48,17 @@ struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
-/// Owned by one worker.
+/// Owned by one worker; its owner is CurlClient.
 class Transfer {
  public:
-  enum class State { naming, queued, connecting, sent, answering, draining };
+  enum class State { resolving, queued, connecting, sent, receiving, draining };
 
   Transfer(CurlClient& client, FetchRequest request, FetchHandlers handlers)
-      : client_(client), request_(std::move(request)), handlers_(std::move(handlers)), guard_(request_.method) {}
+      : client_(client), request_(std::move(request)), handlers_(std::move(handlers)), validator_(request_.method) {}
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  /// Takes the URL apart, checks it against the policy and asks for addresses.
+  /// Parses the URL, checks it against the policy and resolves its host.
   void begin();
   /// Makes the libcurl handle for this hop; the client adds it.
   CURL* make_easy();
@@ -85,16 +85,16 @@ class Transfer {
   void set_addresses(CURL*);
   void set_callbacks(CURL*);
 
-  // From libcurl. Each returns what libcurl's callback shall return.
+  // libcurl's callbacks.
   static std::size_t on_header(char* data, std::size_t, std::size_t count, void* self) noexcept;
   static std::size_t on_body(char* data, std::size_t, std::size_t count, void* self) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr*) noexcept;
   static int on_close_socket(void* client, curl_socket_t) noexcept;
   static int on_ready_to_send(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
   static int on_debug(CURL*, curl_infotype, char*, std::size_t count, void* self) noexcept;
-  /// `call`, or what stands for failure where memory ends: nothing throws through libcurl.
+  /// The result of `call`, or `failed` when memory is exhausted: nothing may throw through libcurl.
   template <class Value, class Call>
-  Value unless_memory_ends(Value failed, Call call) noexcept {
+  Value or_out_of_memory(Value failed, Call call) noexcept {
     try {
       return call();
     } catch (const std::bad_alloc&) {
@@ -110,23 +110,24 @@ class Transfer {
   base::Status choose_decoder();
   std::size_t take_body(std::string_view bytes);
   std::size_t take_gzip(std::string_view bytes);
-  /// Gives decoded pieces to the handler until it pauses, the input ends or something is wrong.
+  /// Delivers decoded pieces until the callback pauses, the input ends or an error occurs.
   base::Result<Flow> deliver_decoded();
   base::Result<Flow> deliver(std::string_view bytes);
 
   base::Status verdict(CURLcode);
   base::Error error_of(CURLcode) const;
-  /// Looks for bytes beyond the announced end, read or still in the kernel; called once the last body byte is there.
-  void look_for_excess();
+  /// Checks for bytes beyond the announced length, received or in the kernel. Called when the last body byte has
+  /// arrived.
+  void check_for_excess();
   void on_excess();
   bool has_unread_bytes() const;
   void watch_stall();
-  /// From the request line that libcurl sends: which HTTP version this connection speaks.
+  /// Reads the HTTP version of the connection from the request line that libcurl sends.
   void note_sent(std::string_view bytes);
   base::Status take_interim();
-  /// Makes libcurl take another connection when this one brought bytes before anything was asked on it. False, and
-  /// refused, when more comes than can be dropped here.
-  bool leaves_connection_with_unread_bytes();
+  /// Makes libcurl use another connection when the origin has sent bytes on this one before the request. False, with
+  /// refusal_ set, when there is more than is dropped here.
+  bool avoid_connection_with_unread_bytes();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;
   bool is_safe_to_repeat() const;
@@ -135,42 +136,42 @@ class Transfer {
   FetchRequest request_;
   FetchHandlers handlers_;
   FetchToken* token_ = nullptr;
-  State state_ = State::naming;
-  bool is_dead_ = false;  // cancelled inside libcurl; swept when it has returned
+  State state_ = State::resolving;
+  bool is_cancelled_ = false;  // inside libcurl; destroyed when libcurl has returned
   bool is_added_ = false;
-  bool takes_a_place_ = false;  // counts against the connection limits
+  bool holds_slot_ = false;  // counts against the connection limits
 
   http::Uri uri_;
-  std::string origin_;  // under which the client counts it
+  std::string origin_;  // the client counts the transfer for it
   int redirects_ = 0;
-  DnsCache::Wait naming_;
+  DnsCache::Wait look_up_;
   DnsCache::Addresses addresses_;
 
   std::unique_ptr<CURL, FreeEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> fields_;
   std::unique_ptr<curl_slist, FreeList> resolve_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  ResponseFramingValidator guard_;
-  std::optional<base::Error> refusal_;  // said inside a callback, told at the end
+  ResponseFramingValidator validator_;
+  std::optional<base::Error> refusal_;  // set inside a callback, reported at the end
   std::optional<http::Uri> redirect_to_;
   std::optional<Gunzip> gunzip_;
-  std::string undelivered_;  // a decoded piece that the handler did not take
+  std::string undelivered_;  // a decoded piece that the callback did not accept
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t raw_body_bytes_ = 0;
   int fd_ = -1;  // libcurl owns it
   bool has_excess_bytes_ = false;
-  std::string sent_line_;       // the request line so far, or its end
-  bool knows_version_ = false;  // the request line was seen whole
+  std::string sent_line_;          // the end of the request line, as far as it is sent
+  bool is_version_known_ = false;  // the whole request line was sent
   bool is_paused_ = false;
   std::uint64_t window_bytes_ = 0;  // since the low-speed window began
 
-  Timer deadline_;  // of the present state
+  Timer deadline_;  // of the current state
   Timer stall_;
   Timer total_;
-  Timer soon_;  // what must not run inside the caller's call
+  Timer soon_;  // for errors that must not be reported inside the caller's call
   Timer resume_;
-  std::chrono::milliseconds naming_took_{0};
-  base::SteadyTime naming_began_{};
+  std::chrono::milliseconds resolving_took_{0};
+  base::SteadyTime resolving_began_{};
   base::SteadyTime sent_at_{};
 };
 

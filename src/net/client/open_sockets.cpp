@@ -24,7 +24,7 @@ std::string text_of(const sockaddr_storage& address) {
 
 }  // namespace
 
-bool OpenSockets::learn(int fd, Ends& ends) {
+bool OpenSockets::read_endpoints(int fd, Endpoints& ends) {
   if (ends.local_port != 0) return true;
   sockaddr_storage local{}, remote{};
   socklen_t local_length = sizeof local, remote_length = sizeof remote;
@@ -35,8 +35,9 @@ bool OpenSockets::learn(int fd, Ends& ends) {
 }
 
 int OpenSockets::find(std::string_view remote, int remote_port, int local_port) {
-  for (auto& [fd, ends] : ends_) {
-    if (learn(fd, ends) && ends.local_port == local_port && ends.remote_port == remote_port && ends.remote == remote)
+  for (auto& [fd, ends] : sockets_) {
+    if (read_endpoints(fd, ends) && ends.local_port == local_port && ends.remote_port == remote_port &&
+        ends.remote == remote)
       return fd;
   }
   return -1;

@@ -1,11 +1,11 @@
 #pragma once
-// Looks at the raw lines of an answer's head and refuses what libcurl lets through: contradictory or malformed framing,
-// bytes that no head may hold, heads without bound. Knows nothing of sockets.
+// Validates the raw lines of a response's head and refuses what libcurl accepts: contradictory or malformed framing,
+// invalid bytes, heads without a limit. Does not use sockets.
 //
-// Lifetime
-//   status    the next line must be a status line; again after each interim (1xx) head
-//   fields    field lines, up to the empty line
-//   complete  the final head was seen; further lines are trailers, checked and dropped
+// States
+//   status    the next line must be a status line; again after each interim (1xx) head      (constructor, line)
+//   fields    field lines, up to the empty line                                             (line)
+//   complete  the final head was read; further lines are trailers, validated and dropped    (line)
 
 #include <cstdint>
 #include <optional>
@@ -25,7 +25,7 @@ class ResponseFramingValidator {
   static constexpr std::size_t kMaxFields = 200;
   static constexpr int kMaxInterimHeads = 8;
 
-  /// The method of the request: an answer to HEAD has no body whatever its head says.
+  /// The method of the request: a response to HEAD has no body, whatever its head says.
   explicit ResponseFramingValidator(http::Method method) : method_(method) {}
 
   enum class Seen { more, interim_head, whole_head };
@@ -33,22 +33,22 @@ class ResponseFramingValidator {
   /// of a 1xx head. Errors: protocol, fault origin; the connection must not be used again.
   base::Result<Seen> line(std::string_view raw);
 
-  /// Which HTTP version the connection speaks; HTTP/1 until this is said. An answer must not name the other one.
+  /// Whether the connection uses HTTP/2; false until this is called. A response with the other version is refused.
   void over_http2(bool is) { over_http2_ = is; }
 
-  // Of the last interim head, right after it was seen.
+  // The last interim head. Legal directly after `interim_head`.
   int interim_status() const { return interim_status_; }
   const http::Headers& interim_fields() const { return interim_fields_; }
 
   bool has_whole_head() const { return state_ == State::complete; }
   bool has_begun() const { return bytes_ != 0; }
 
-  // What follows is of the final head, once it is whole.
+  // The final head. Legal when it is complete.
   int status() const { return status_; }
   const http::Headers& headers() const { return headers_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   bool has_body() const;
-  /// Neither a length nor chunks nor frames say where the body ends.
+  /// The end of the connection ends the body: there is no length, no chunks and no frames.
   bool ends_with_connection() const;
   bool is_http1() const { return version_ == Version::http10 || version_ == Version::http11; }
 

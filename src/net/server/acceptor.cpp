@@ -19,35 +19,35 @@
 namespace tribune::net {
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel takes the least of this and somaxconn
+constexpr int kBacklog = 4096;  // the kernel uses the smaller of this and somaxconn
 
-// WHY: a registry of the process: evconnlistener hands its error callback the argument that evhttp_bind_listener set,
-// which is evhttp's own, and neither has a place for ours. It is asked only when descriptors run out.
-class Gates {
+// WHY: a registry of the process. evconnlistener calls its error callback with the argument that evhttp_bind_listener
+// set, which is evhttp's own, and neither has a field for another one. It is used only when descriptors are exhausted.
+class AcceptorRegistry {
  public:
-  static Gates& all() {
-    static Gates gates;
-    return gates;
+  static AcceptorRegistry& of_process() {
+    static AcceptorRegistry registry;
+    return registry;
   }
-  void add(evconnlistener* listener, Acceptor* gate) {
+  void add(evconnlistener* listener, Acceptor* acceptor) {
     const std::lock_guard lock(mutex_);
-    gates_.emplace_back(listener, gate);
+    acceptors_.emplace_back(listener, acceptor);
   }
-  void remove(Acceptor* gate) {
+  void remove(Acceptor* acceptor) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(gates_, [gate](const auto& entry) { return entry.second == gate; });
+    std::erase_if(acceptors_, [acceptor](const auto& entry) { return entry.second == acceptor; });
   }
-  /// The gate is used on its own loop only, where it is also destroyed: it cannot vanish after the look.
-  Acceptor* of(evconnlistener* listener) {
+  /// An acceptor is used and destroyed on its own loop only, so it exists while the caller on that loop uses it.
+  Acceptor* find(evconnlistener* listener) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [known, gate] : gates_)
-      if (known == listener) return gate;
+    for (const auto& [known, acceptor] : acceptors_)
+      if (known == listener) return acceptor;
     return nullptr;
   }
 
  private:
   std::mutex mutex_;
-  std::vector<std::pair<evconnlistener*, Acceptor*>> gates_;  // guarded by mutex_
+  std::vector<std::pair<evconnlistener*, Acceptor*>> acceptors_;  // guarded by mutex_
 };
 
 struct Address {
@@ -88,7 +88,7 @@ base::Result<Address> parse_address(const std::string& text) {
   return address;
 }
 
-/// A bound, not yet listening socket; the error text says what failed.
+/// A socket that is bound and not yet listening. The error names the call that failed.
 base::Result<int> bind_socket(const Address& address, const std::string& text, bool shared) {
   const auto failed = [&text](const char* what, int fd) {
     const std::string reason = std::strerror(errno);
@@ -100,7 +100,7 @@ base::Result<int> bind_socket(const Address& address, const std::string& text, b
   if (fd < 0) return failed("cannot make a socket for", fd);
   const int on = 1;
   const auto set = [&](int level, int option) { return ::setsockopt(fd, level, option, &on, sizeof on) == 0; };
-  // Accepted sockets take TCP_NODELAY and SO_KEEPALIVE over from the listening one.
+  // Accepted sockets inherit TCP_NODELAY and SO_KEEPALIVE from the listening one.
   const bool ready = set(SOL_SOCKET, SO_REUSEADDR) && set(SOL_SOCKET, SO_KEEPALIVE) && set(IPPROTO_TCP, TCP_NODELAY) &&
                      (!shared || set(SOL_SOCKET, SO_REUSEPORT)) &&
                      (address.storage.ss_family != AF_INET6 || set(IPPROTO_IPV6, IPV6_V6ONLY));
@@ -141,7 +141,7 @@ base::Status Acceptor::listen(const std::string& text, bool is_first) {
     return failed(-1);
   }
   evconnlistener_set_error_cb(listener, on_error);
-  Gates::all().add(listener, this);
+  AcceptorRegistry::of_process().add(listener, this);
   listeners_.push_back({listener, socket});
   return {};
 }
@@ -172,19 +172,19 @@ void Acceptor::resume() {
 }
 
 void Acceptor::close() {
-  Gates::all().remove(this);
+  AcceptorRegistry::of_process().remove(this);
   for (const auto& entry : listeners_) evhttp_del_accept_socket(http_, entry.socket);
   listeners_.clear();
 }
 
 void Acceptor::on_error(evconnlistener* listener, void*) noexcept {
   const int error = errno;
-  if (auto* gate = Gates::all().of(listener)) {
-    gate->pause();
-    gate->on_exhausted_(error);
+  if (auto* acceptor = AcceptorRegistry::of_process().find(listener)) {
+    acceptor->pause();
+    acceptor->on_exhausted_(error);
     return;
   }
-  evconnlistener_disable(listener);  // nobody knows it: at least it must not spin
+  evconnlistener_disable(listener);  // not registered: disabled, so that the loop does not report it again at once
 }
 
 }  // namespace tribune::net

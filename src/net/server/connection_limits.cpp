@@ -6,16 +6,17 @@
 
 namespace tribune::net {
 
-std::shared_ptr<ConnectionLimits::Shelf> ConnectionLimits::join(EventLoop& loop, std::function<void()> evict) {
-  auto shelf = std::make_shared<Shelf>(loop, std::move(evict));
+std::shared_ptr<ConnectionLimits::WorkerEntry> ConnectionLimits::add_worker(EventLoop& loop,
+                                                                            std::function<void()> evict) {
+  auto worker = std::make_shared<WorkerEntry>(loop, std::move(evict));
   const std::lock_guard lock(mutex_);
-  shelves_.push_back(shelf);
-  return shelf;
+  workers_.push_back(worker);
+  return worker;
 }
 
-void ConnectionLimits::leave(const std::shared_ptr<Shelf>& shelf) {
+void ConnectionLimits::remove_worker(const std::shared_ptr<WorkerEntry>& worker) {
   const std::lock_guard lock(mutex_);
-  std::erase(shelves_, shelf);
+  std::erase(workers_, worker);
 }
 
 ConnectionLimits::Part& ConnectionLimits::part_of(const IpAddress& address) {
@@ -40,18 +41,19 @@ void ConnectionLimits::leave(const IpAddress& address) {
   if (at != part.count.end() && --at->second == 0) part.count.erase(at);
 }
 
-bool ConnectionLimits::evict_longest_idle(const std::shared_ptr<Shelf>& own) {
-  std::shared_ptr<Shelf> chosen;
+bool ConnectionLimits::evict_longest_idle(const std::shared_ptr<WorkerEntry>& own) {
+  std::shared_ptr<WorkerEntry> chosen;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& shelf : shelves_)
-      if (shelf->idle_since_ != Shelf::kNever && (!chosen || shelf->idle_since_ < chosen->idle_since_)) chosen = shelf;
+    for (const auto& worker : workers_)
+      if (worker->idle_since_ != WorkerEntry::kNever && (!chosen || worker->idle_since_ < chosen->idle_since_))
+        chosen = worker;
     if (!chosen) return false;
-    // Posting under the lock: a server leaves the book before its loop ends, so the loop still stands here. The call
-    // holds the shelf weakly, for the server may be gone when it runs.
+    // Posting under the lock: a server removes its worker before the loop ends, so the loop exists here. The call
+    // holds the worker weakly, because the server may be destroyed when it runs.
     if (chosen != own) {
-      chosen->loop_.post([weak = std::weak_ptr<Shelf>(chosen)] {
-        if (const auto shelf = weak.lock()) shelf->evict_();
+      chosen->loop_.post([weak = std::weak_ptr<WorkerEntry>(chosen)] {
+        if (const auto worker = weak.lock()) worker->evict_();
       });
       return true;
     }

@@ -1,6 +1,6 @@
 #pragma once
-// What all workers' servers of one listener know together: how many connections stand, how many each address has, and
-// who has been idle longest. Any thread; locks inside.
+// The state that the servers of one listener on all workers share: the number of open connections, the number per
+// client address, and the connection that has been idle for longest. Any thread; locks inside.
 
 #include <atomic>
 #include <chrono>
@@ -22,38 +22,39 @@ namespace tribune::net {
 
 class ConnectionLimits {
  public:
-  /// One worker's share: since when its longest idle connection has been idle, and how to close that one.
-  class Shelf {
+  /// What one worker publishes: since when its longest idle connection has been idle, and how to close that one.
+  class WorkerEntry {
    public:
-    Shelf(EventLoop& loop, std::function<void()> evict) : loop_(loop), evict_(std::move(evict)) {}
-    void none_idle() { idle_since_ = kNever; }
-    void longest_idle_since(base::SteadyTime t) { idle_since_ = t.time_since_epoch().count(); }
+    WorkerEntry(EventLoop& loop, std::function<void()> evict) : loop_(loop), evict_(std::move(evict)) {}
+    void set_none_idle() { idle_since_ = kNever; }
+    void set_longest_idle_since(base::SteadyTime t) { idle_since_ = t.time_since_epoch().count(); }
 
    private:
     friend class ConnectionLimits;
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
     EventLoop& loop_;
-    std::function<void()> evict_;  // on the shelf's loop only
+    std::function<void()> evict_;  // on this worker's loop only
     std::atomic<std::int64_t> idle_since_ = kNever;
   };
 
-  /// A worker's server comes and, before its loop ends, goes.
-  std::shared_ptr<Shelf> join(EventLoop& loop, std::function<void()> evict);
-  void leave(const std::shared_ptr<Shelf>&);
+  std::shared_ptr<WorkerEntry> add_worker(EventLoop& loop, std::function<void()> evict);
+  /// Before the worker's loop ends.
+  void remove_worker(const std::shared_ptr<WorkerEntry>&);
 
-  /// One connection more; how many there are now.
+  /// Adds a connection; returns how many there are now.
   std::int64_t open() { return ++total_; }
   void close() { --total_; }
   std::int64_t total() const { return total_; }
 
-  /// Counts one for the address (its /64 for IPv6), unless it has `most` already.
+  /// Counts a connection of the address (its /64 for IPv6). False when it has `most` already.
   bool enter(const IpAddress&, std::int64_t most);
   void leave(const IpAddress&);
 
-  /// Asks the worker with the longest idle connection to close it. At once when that is `own`; false when all are busy.
-  bool evict_longest_idle(const std::shared_ptr<Shelf>& own);
+  /// Makes the worker with the longest idle connection close it: at once when that worker is `own`, else on its loop.
+  /// False when no connection is idle.
+  bool evict_longest_idle(const std::shared_ptr<WorkerEntry>& own);
 
-  /// True for the first who asks for this listening address.
+  /// True for the first call with this listening address.
   bool claim(const std::string& address);
 
  private:
@@ -68,8 +69,8 @@ class ConnectionLimits {
   Part parts_[kParts];
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Shelf>> shelves_;  // guarded by mutex_
-  std::unordered_set<std::string> claimed_;      // guarded by mutex_
+  std::vector<std::shared_ptr<WorkerEntry>> workers_;  // guarded by mutex_
+  std::unordered_set<std::string> claimed_;            // guarded by mutex_
 };
 
 }  // namespace tribune::net

@@ -11,7 +11,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// The text up to the next CRLF, which is taken off with it.
+/// Removes the text up to and including the next CRLF, and returns it without the CRLF.
 std::string_view take_line(std::string_view& text) {
   const auto end = text.find("\r\n");
   const auto line = text.substr(0, end);

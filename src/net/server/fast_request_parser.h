@@ -1,6 +1,6 @@
 #pragma once
-// The head of a request as nearly every player sends it: a GET over HTTP/1.1 without a body, which says nothing of the
-// connection but that it is kept. Pure functions over bytes that the RequestFramingValidator approves of.
+// Parses a plain request head, as nearly every player sends it: a GET over HTTP/1.1 without a body, whose Connection
+// field, if any, is keep-alive. Pure functions over bytes that the RequestFramingValidator accepts.
 
 #include <optional>
 #include <string_view>
@@ -9,13 +9,13 @@
 
 namespace tribune::net {
 
-/// Whether the bytes look like one such head, the whole of it and nothing behind it. Worth a closer look then; most of
-/// it is not judged yet.
+/// Whether the bytes look like exactly one such head: they begin with "GET /", and the first empty line ends them. The
+/// rest is not checked.
 bool looks_like_plain_head(std::string_view bytes);
 
-/// Puts method and fields into `request`, and returns the target. Legal for bytes that look so and that a guard has
-/// taken as one complete message. Nothing when the head is not plain after all (another version, or "Connection:
-/// close"); `request` is of no use then.
+/// Sets method and fields of `request` and returns the target. Legal for bytes that look like a plain head and that the
+/// validator has accepted as one complete message. nullopt when the head is not plain after all (another version, or
+/// "Connection: close"); `request` must not be used then.
 std::optional<std::string_view> read_plain_head(std::string_view head, http::Request& request);
 
 }  // namespace tribune::net

@@ -1,5 +1,11 @@
 #pragma once
-// One server: a worker's evhttp with its listeners, connections by phase, deadlines and counts. Owned by one worker.
+// One server: a worker's evhttp with its listening sockets, its connections by phase, their deadlines, and the
+// counters. Owned by one worker.
+//
+// States
+//   listening  accepts connections                                             (listen)
+//   paused     accepts none, because descriptors or memory are exhausted       (pause_accepting, resume_accepting)
+//   draining   accepts none; each connection closes after its response         (drain)
 
 #include <array>
 #include <chrono>
@@ -23,22 +29,22 @@ struct evhttp;
 
 namespace tribune::net {
 
-/// Lets one line a second through and counts the others. Owned by one worker.
-class LineLimit {
+/// Limits a log event to one line per second and counts the suppressed ones. Owned by one worker.
+class LogLineLimit {
  public:
-  /// How many lines were held back since the last one that may be written; nothing when this one is held back too.
+  /// The number of lines suppressed since the last one that was written; nullopt when this one is suppressed too.
   std::optional<std::int64_t> allow(base::SteadyTime now) {
     if (written_ && now - *written_ < std::chrono::seconds{1}) {
-      ++held_back_;
+      ++suppressed_;
       return std::nullopt;
     }
     written_ = now;
-    return std::exchange(held_back_, 0);
+    return std::exchange(suppressed_, 0);
   }
 
  private:
   std::optional<base::SteadyTime> written_;
-  std::int64_t held_back_ = 0;
+  std::int64_t suppressed_ = 0;
 };
 
 struct ServerMetrics {
@@ -49,7 +55,7 @@ struct ServerMetrics {
   base::Counter slow_readers;
   base::Counter evicted;
   base::Counter accept_pauses;
-  std::vector<base::Counter> rejected;  // by Refusal
+  std::vector<base::Counter> rejected;  // by RejectReason
 
  private:
   static base::Counter timeouts(base::Metrics&, const std::string& listener, std::string_view kind);
@@ -63,66 +69,67 @@ class ServerCore final : public HttpServer {
   ServerCore& operator=(const ServerCore&) = delete;
 
   base::Status listen(const ServerSettings&);
-  std::vector<std::string> bound() const override { return gate_->bound(); }
+  std::vector<std::string> bound() const override { return acceptor_->bound(); }
   void reconfigure(const ServerSettings&) override;
   void drain() override;
-  std::size_t connections() const override { return connections_.size() + fresh_.size(); }
+  std::size_t connections() const override { return connections_.size() + accepted_.size(); }
   void close_all() override;
 
   // For the connections.
   const HttpServerContext& context() const { return context_; }
   const ServerLimits& limits() const { return limits_; }
-  const RequestFramingLimits& guard_limits() const { return guard_limits_; }
+  const RequestFramingLimits& framing_limits() const { return framing_limits_; }
   const PrefixList& trusted() const { return trusted_; }
-  bool wants_proxy_header() const { return proxy_protocol_; }
+  bool requires_proxy_header() const { return requires_proxy_header_; }
   bool is_draining() const { return draining_; }
-  ResponseHead& answer_head() { return answer_head_; }
+  ResponseHead& response_head() { return response_head_; }
   RequestIds& request_ids() { return request_ids_; }
-  /// Where connections read what arrives while they are idle; good until the next one reads.
-  auto& express_room() { return express_room_; }
-  ConnectionLimits& book() { return *book_; }
+  /// For the fast path of the connections; valid until the next connection reads.
+  auto& fast_read_buffer() { return fast_read_buffer_; }
+  ConnectionLimits& connection_limits() { return *connection_limits_; }
   base::SteadyTime now() const { return context_.clock.steady_now(); }
-  void joined(HttpConnection&, ConnectionPhase);
-  void moved(HttpConnection&, ConnectionPhase from, ConnectionPhase to);
+  void add(HttpConnection&);
+  void on_phase_changed(HttpConnection&, ConnectionPhase from, ConnectionPhase to);
+  /// Checks the send rate of the connection until its writer ends the watch.
   void watch(HttpConnection&);
-  /// Counts a refusal and says it in the log.
-  void rejected(RejectReason, const std::string& client);
-  /// Takes a closed connection out; it is destroyed with the result.
-  std::unique_ptr<HttpConnection> take_out(HttpConnection&);
+  /// Counts and logs a rejected request or connection.
+  void count_rejection(RejectReason, const std::string& client);
+  /// Removes a closed connection; it is destroyed with the result.
+  std::unique_ptr<HttpConnection> remove(HttpConnection&);
 
  private:
   static bufferevent* on_new_buffer(event_base*, void*) noexcept;
   static void on_adopt(int, short, void*) noexcept;
   static void on_request(evhttp_request*, void*) noexcept;
 
-  void welcome(bufferevent*);
-  void adopt_fresh();
+  void accept(bufferevent*);
+  void adopt_accepted();
   void evict_longest_idle();
   void pause_accepting(const char* reason, int error);
-  void try_to_accept_again();
+  void retry_accepting();
   void resume_accepting();
   HttpConnection* longest_idle();
   void publish_idle();
   void sweep();
   void expire(ConnectionPhase, std::chrono::milliseconds after, std::optional<base::Counter>);
   void cut_slow_readers();
-  void left(HttpConnection&);
+  void remove_from_lists(HttpConnection&);
   std::list<HttpConnection*>& list(ConnectionPhase phase) { return by_phase_[static_cast<std::size_t>(phase)]; }
 
   HttpServerContext context_;
-  std::shared_ptr<ConnectionLimits> book_;
-  std::shared_ptr<ConnectionLimits::Shelf> shelf_;
+  std::shared_ptr<ConnectionLimits> connection_limits_;
+  std::shared_ptr<ConnectionLimits::WorkerEntry> limits_worker_;
   ServerMetrics metrics_;
-  ResponseHead answer_head_;
+  ResponseHead response_head_;
   RequestIds request_ids_;
-  std::array<char, 16 * 1024> express_room_;
+  std::array<char, 16 * 1024> fast_read_buffer_;
   ServerLimits limits_;
-  RequestFramingLimits guard_limits_;
+  RequestFramingLimits framing_limits_;
   PrefixList trusted_;
-  bool proxy_protocol_ = false;
+  bool requires_proxy_header_ = false;
   bool draining_ = false;
   std::int64_t descriptor_budget_ = 0;
-  base::SteadyTime watched_at_{};
+  base::SteadyTime rates_checked_at_{};
 
   struct FreeHttp {
     void operator()(evhttp*) const;
@@ -132,16 +139,16 @@ class ServerCore final : public HttpServer {
   };
   std::unique_ptr<evhttp, FreeHttp> http_;
   std::unique_ptr<event, FreeEvent> adopt_event_;
-  std::unique_ptr<Acceptor> gate_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::array<std::list<HttpConnection*>, static_cast<std::size_t>(ConnectionPhase::count_)> by_phase_;
   std::list<HttpConnection*> watched_;
-  struct Newcomer {
+  struct AcceptedConnection {
     std::unique_ptr<HttpConnection> connection;
-    bool refused;
+    bool is_over_limit;
   };
-  std::vector<Newcomer> fresh_;  // accepted in this turn, not adopted yet
+  std::vector<AcceptedConnection> accepted_;  // in this iteration of the loop, not adopted yet
   std::unordered_map<evhttp_connection*, std::unique_ptr<HttpConnection>> connections_;
-  LineLimit rejected_lines_, slow_lines_, pause_lines_, resume_lines_, evicted_lines_;
+  LogLineLimit rejected_lines_, slow_lines_, pause_lines_, resume_lines_, evicted_lines_;
   Timer sweep_timer_;
   Timer accept_timer_;
 };

@@ -72,7 +72,7 @@ ProxyHeader read_version_2(std::string_view bytes) {
     header.client = source;
     header.client_port = word(48);
   }
-  return header;  // another family says nothing that we can use
+  return header;  // other families name no IP address
 }
 
 bool may_begin(std::string_view bytes, std::string_view signature) {

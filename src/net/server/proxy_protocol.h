@@ -1,5 +1,6 @@
 #pragma once
-// The PROXY header, versions 1 and 2, that a trusted proxy puts before the first byte of a connection. Pure functions.
+// Parses the PROXY header, version 1 or 2, that a trusted proxy sends before the first byte of a connection. Pure
+// functions.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,14 +11,14 @@
 
 namespace tribune::net {
 
-/// No header is longer: version 1 has at most 107 bytes, a version 2 header with more than this is refused.
+/// The longest header that is accepted. Version 1 has at most 107 bytes; a longer header of version 2 is invalid.
 inline constexpr std::size_t kMaxProxyHeaderBytes = 16 + 2048;
 
 struct ProxyHeader {
   enum class State { incomplete, invalid, complete };
   State state = State::invalid;
   std::size_t length = 0;           // of the header in bytes, when complete
-  std::optional<IpAddress> client;  // nothing for LOCAL and UNKNOWN: the peer speaks for itself
+  std::optional<IpAddress> client;  // nullopt for LOCAL and UNKNOWN: the peer is the client
   std::uint16_t client_port = 0;
 };
 

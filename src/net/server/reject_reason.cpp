@@ -9,7 +9,7 @@ namespace tribune::net {
 namespace {
 
 struct RejectReasonRow {
-  RejectReason refusal;
+  RejectReason reason;
   std::string_view word;
   const http::ProblemType* type;
   std::string_view detail;
@@ -70,14 +70,14 @@ const std::array<RejectReasonRow, static_cast<std::size_t>(RejectReason::count_)
     {RejectReason::framing_disagreement, "framing_disagreement", &bad_request, "The request could not be framed."},
 }};
 
-const RejectReasonRow& entry(RejectReason refusal) { return kEntries[static_cast<std::size_t>(refusal)]; }
+const RejectReasonRow& entry(RejectReason reason) { return kEntries[static_cast<std::size_t>(reason)]; }
 
 }  // namespace
 
-std::string_view to_string(RejectReason refusal) { return entry(refusal).word; }
-int status_of(RejectReason refusal) { return entry(refusal).type->status; }
-http::Response refusal_response(RejectReason refusal) {
-  return http::problem(*entry(refusal).type, entry(refusal).detail);
+std::string_view to_string(RejectReason reason) { return entry(reason).word; }
+int status_of(RejectReason reason) { return entry(reason).type->status; }
+http::Response refusal_response(RejectReason reason) {
+  return http::problem(*entry(reason).type, entry(reason).detail);
 }
 
 }  // namespace tribune::net

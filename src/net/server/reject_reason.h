@@ -1,6 +1,6 @@
 #pragma once
-// Why the front door refuses a request before any handler sees it: one word for the log and the metrics, one status,
-// one problem document. Pure functions.
+// Why the server rejects a request before a handler receives it. Each reason has a word for the log and the metrics, a
+// status and a problem document. Pure functions.
 
 #include <cstdint>
 #include <string_view>
@@ -45,7 +45,7 @@ enum class RejectReason : std::uint8_t {
   chunk_end_missing,
   chunk_extension_too_long,
   chunk_extension_invalid,
-  // What the connection met
+  // The connection, its limits and its deadlines
   path_invalid,
   proxy_header_invalid,
   head_timeout,

@@ -1,4 +1,5 @@
-// What the request line and the fields that frame a message must say (RFC 9112 sections 3 and 6).
+// RequestFramingValidator: the rules for the request line and for the fields that frame a message (RFC 9112 sections 3
+// and 6).
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -43,7 +44,7 @@ bool is_valid_ipv6(std::string_view text) {
 
 bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
 
-/// unreserved / sub-delims / percent-encoded, as a registered name has them (RFC 3986 section 3.2.2).
+/// A registered name: unreserved, sub-delims and percent-encoded characters (RFC 3986 section 3.2.2).
 bool is_valid_name(std::string_view name) {
   for (std::size_t at = 0; at < name.size(); ++at) {
     const char c = name[at];
@@ -59,7 +60,7 @@ bool is_valid_name(std::string_view name) {
 }
 
 /// The host of a valid authority, and its port.
-std::pair<std::string_view, int> parted(std::string_view authority, int default_port) {
+std::pair<std::string_view, int> split_authority(std::string_view authority, int default_port) {
   const auto bracket = authority.rfind(']');
   const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   if (colon == std::string_view::npos || colon + 1 == authority.size())
@@ -69,10 +70,10 @@ std::pair<std::string_view, int> parted(std::string_view authority, int default_
   return {authority.substr(0, colon), port};
 }
 
-/// RFC 9110 section 4.2.3: an empty port and the scheme's own are the same.
+/// RFC 9110 section 4.2.3: an empty port is equal to the default port of the scheme.
 bool is_same_authority(std::string_view a, std::string_view b, int default_port) {
-  const auto [host_a, port_a] = parted(a, default_port);
-  const auto [host_b, port_b] = parted(b, default_port);
+  const auto [host_a, port_a] = split_authority(a, default_port);
+  const auto [host_b, port_b] = split_authority(b, default_port);
   return port_a == port_b && host_a.size() == host_b.size() &&
          std::equal(host_a.begin(), host_a.end(), host_b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
@@ -100,17 +101,18 @@ bool is_valid_authority(std::string_view text) {
 }
 
 bool RequestFramingValidator::end_method() {
-  if (kept_.empty()) return refuse(RejectReason::request_line_invalid);
+  if (text_.empty()) return refuse(RejectReason::request_line_invalid);
   static constexpr std::array<std::string_view, 7> kKnown{"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"};
-  // An unknown method is told apart from a broken line at the end of the head only: what follows may be worse.
-  const bool known = std::find(kKnown.begin(), kKnown.end(), kept_) != kKnown.end();
-  const bool passes = limits_->any_method && kept_ != "TRACE";
-  if (!known && passes) other_method_ = kept_;
+  // An unknown method is refused at the end of the head only, because the rest of the head may be malformed, which is
+  // the more important reason.
+  const bool known = std::find(kKnown.begin(), kKnown.end(), text_) != kKnown.end();
+  const bool passes = limits_->any_method && text_ != "TRACE";
+  if (!known && passes) other_method_ = text_;
   if (!known && !passes) refusal_ = RejectReason::method_unknown;
-  if (kept_ == "CONNECT") return refuse(RejectReason::method_unknown);  // its target has a form of its own
-  may_have_body_ = kept_ != "HEAD";
-  is_options_ = kept_ == "OPTIONS";
-  kept_.clear();
+  if (text_ == "CONNECT") return refuse(RejectReason::method_unknown);  // its target has another form
+  may_have_body_ = text_ != "HEAD";
+  is_options_ = text_ == "OPTIONS";
+  text_.clear();
   return go(State::target);
 }
 
@@ -125,7 +127,7 @@ bool RequestFramingValidator::first_of_target(char c) {
   }
   if (lower(c) != 'h') return refuse(RejectReason::target_invalid);
   target_form_ = TargetForm::scheme;
-  kept_ = 'h';
+  text_ = 'h';
   return true;
 }
 
@@ -133,18 +135,18 @@ bool RequestFramingValidator::end_target() {
   if (target_bytes_ == 0 || target_form_ == TargetForm::scheme) return refuse(RejectReason::target_invalid);
   if (target_form_ == TargetForm::authority || target_form_ == TargetForm::absolute_path)
     if (!is_valid_authority(authority_)) return refuse(RejectReason::target_invalid);
-  kept_.clear();
+  text_.clear();
   return go(State::version);
 }
 
 bool RequestFramingValidator::end_version() {
-  const std::string_view version = kept_;
+  const std::string_view version = text_;
   if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
       !is_digit(version[7]))
     return refuse(RejectReason::version_invalid);
   if (version[5] != '1') return refuse(RejectReason::version_unsupported);
   is_http_1_0_ = version[7] == '0';
-  kept_.clear();
+  text_.clear();
   return go(State::version_lf);
 }
 
@@ -159,7 +161,7 @@ RequestFramingValidator::Field RequestFramingValidator::field_of_name() const {
 }
 
 bool RequestFramingValidator::end_field() {
-  const auto value = trimmed(kept_);
+  const auto value = trimmed(text_);
   switch (field_) {
     case Field::host: return end_host();
     case Field::length: return end_length();
@@ -173,15 +175,15 @@ bool RequestFramingValidator::end_field() {
 bool RequestFramingValidator::end_host() {
   if (has_host_) return refuse(RejectReason::host_repeated);
   has_host_ = true;
-  host_ = trimmed(kept_);
+  host_ = trimmed(text_);
   return is_valid_authority(host_) || refuse(RejectReason::host_invalid);
 }
 
 bool RequestFramingValidator::end_length() {
-  const auto digits = trimmed(kept_);
+  const auto digits = trimmed(text_);
   if (has_length_) return refuse(RejectReason::length_repeated);
   has_length_ = true;
-  // A comma is a list of lengths: the repeated field in one line.
+  // A list of lengths is a repeated field in one line.
   if (digits.find(',') != std::string_view::npos) return refuse(RejectReason::length_repeated);
   if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit))
     return refuse(RejectReason::length_invalid);
@@ -194,11 +196,11 @@ bool RequestFramingValidator::end_length() {
 }
 
 bool RequestFramingValidator::end_coding() {
-  const auto value = trimmed(kept_);
+  const auto value = trimmed(text_);
   if (has_coding_) return refuse(RejectReason::coding_invalid);
   has_coding_ = true;
   if (equals_without_case(value, "chunked")) return true;
-  // RFC 9112 section 6.1: 501 for a coding that is not understood, but only where the framing itself is sound.
+  // RFC 9112 section 6.1: 501 for a coding that is not implemented, but only when the framing itself is valid.
   const auto comma = value.rfind(',');
   const bool ends_in_chunked =
       comma != std::string_view::npos && equals_without_case(trimmed(value.substr(comma + 1)), "chunked");
@@ -223,7 +225,7 @@ bool RequestFramingValidator::end_head() {
   if (has_coding_ && is_http_1_0_) return refuse(RejectReason::coding_in_http_1_0);
   if ((has_coding_ || left_ > 0) && !may_have_body_) return refuse(RejectReason::body_not_allowed);
   if (!has_coding_ && left_ > limits_->max_body_bytes) return refuse(RejectReason::body_too_large);
-  kept_.clear();
+  text_.clear();
   if (!has_coding_) return go(left_ == 0 ? State::complete : State::body);
   left_ = 0;
   return go(State::chunk_size);

@@ -8,7 +8,7 @@ namespace tribune::net {
 namespace {
 
 constexpr std::uint32_t kMaxExtensionBytes =
-    4 * 1024;  // of all chunks of a body (RFC 9112 section 7.1.1 asks for a bound)
+    4 * 1024;  // of all chunks of a body (RFC 9112 section 7.1.1 requires a limit)
 constexpr std::size_t kMaxMethodBytes = 32;
 
 enum Class : unsigned char { kToken = 1, kTarget = 2, kValue = 4 };
@@ -20,7 +20,7 @@ constexpr std::array<unsigned char, 256> make_classes() {
     unsigned char& classes = table[static_cast<std::size_t>(c)];
     if (alnum || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos)
       classes = static_cast<unsigned char>(classes | kToken);
-    // RFC 3986 leaves out more, but players send raw quotes and brackets in queries. '#' never belongs in a target.
+    // RFC 3986 excludes more, but players send raw quotes and brackets in queries. '#' is never valid in a target.
     if (c > 0x20 && c < 0x7f && c != '#') classes = static_cast<unsigned char>(classes | kTarget);
     if ((c >= 0x20 && c != 0x7f) || c == '\t') classes = static_cast<unsigned char>(classes | kValue);
   }
@@ -31,8 +31,8 @@ constexpr auto kClasses = make_classes();
 bool is(char c, Class wanted) { return (kClasses[static_cast<unsigned char>(c)] & wanted) != 0; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-/// What a byte that has no place in a line is called.
-RejectReason misplaced(char c, RejectReason otherwise) {
+/// The reason for a byte that is not valid in a line.
+RejectReason reason_of(char c, RejectReason otherwise) {
   const auto byte = static_cast<unsigned char>(c);
   if (c == '\n') return RejectReason::bare_line_feed;
   if (c == '\r') return RejectReason::bare_carriage_return;
@@ -48,8 +48,8 @@ int hex_value(char c) {
 
 }  // namespace
 
-bool RequestFramingValidator::refuse(RejectReason refusal) {
-  refusal_ = refusal;
+bool RequestFramingValidator::refuse(RejectReason reason) {
+  refusal_ = reason;
   state_ = State::refused;
   return false;
 }
@@ -66,15 +66,15 @@ bool RequestFramingValidator::count_line_bytes(std::uint64_t bytes) {
 
 void RequestFramingValidator::next() {
   const auto* limits = limits_;
-  // The strings keep their room for the next head; everything else begins anew.
-  auto authority = std::move(authority_), host = std::move(host_), kept = std::move(kept_);
+  // The strings keep their memory for the next head. All other members are reset.
+  auto authority = std::move(authority_), host = std::move(host_), text = std::move(text_);
   *this = RequestFramingValidator(*limits);
   authority.clear();
   host.clear();
-  kept.clear();
+  text.clear();
   authority_ = std::move(authority);
   host_ = std::move(host);
-  kept_ = std::move(kept);
+  text_ = std::move(text);
 }
 
 RequestFramingValidator::Progress RequestFramingValidator::feed(char* bytes, std::size_t size) {
@@ -116,7 +116,7 @@ std::size_t RequestFramingValidator::pass_run(const char* bytes, std::size_t siz
   return run;
 }
 
-/// A quarter of a player's head is names: in a run they cost a third of what they cost byte by byte.
+/// A quarter of a player's head is field names. Read in a run they cost a third of what they cost byte by byte.
 std::size_t RequestFramingValidator::pass_name(const char* bytes, std::size_t most) {
   std::size_t run = 0;
   for (; run < most && is(bytes[run], kToken); ++run) {
@@ -173,24 +173,24 @@ bool RequestFramingValidator::take_first(char c) {
     empty_line_seen_ = true;
     return go(State::start_lf);
   }
-  if (!is(c, kToken)) return refuse(misplaced(c, RejectReason::request_line_invalid));
+  if (!is(c, kToken)) return refuse(reason_of(c, RejectReason::request_line_invalid));
   state_ = State::method;
   return count_line_bytes(1) && take_method(c);
 }
 
 bool RequestFramingValidator::take_method(char c) {
   if (c == ' ') return end_method();
-  if (!is(c, kToken) || kept_.size() == kMaxMethodBytes)
-    return refuse(misplaced(c, RejectReason::request_line_invalid));
-  kept_ += c;
+  if (!is(c, kToken) || text_.size() == kMaxMethodBytes)
+    return refuse(reason_of(c, RejectReason::request_line_invalid));
+  text_ += c;
   return true;
 }
 
 bool RequestFramingValidator::take_target(char c) {
   if (c == ' ') return count_line_bytes(1) && end_target();
   if (!is(c, kTarget)) {
-    // "GET /" and a line end is HTTP/0.9, which has no version.
-    return refuse(c == '\r' ? RejectReason::request_line_invalid : misplaced(c, RejectReason::target_invalid));
+    // A request line without a version is HTTP/0.9.
+    return refuse(c == '\r' ? RejectReason::request_line_invalid : reason_of(c, RejectReason::target_invalid));
   }
   if (target_bytes_ == limits_->max_target_bytes) return refuse(RejectReason::target_too_long);
   if (!count_line_bytes(1)) return false;
@@ -198,10 +198,10 @@ bool RequestFramingValidator::take_target(char c) {
   switch (target_form_) {
     case TargetForm::asterisk: return refuse(RejectReason::target_invalid);
     case TargetForm::scheme:
-      kept_ += lower(c);
-      is_https_target_ = kept_ == "https://";
-      if (kept_ == "http://" || is_https_target_) target_form_ = TargetForm::authority;
-      return kept_.size() < 8 || target_form_ == TargetForm::authority || refuse(RejectReason::target_invalid);
+      text_ += lower(c);
+      is_https_target_ = text_ == "https://";
+      if (text_ == "http://" || is_https_target_) target_form_ = TargetForm::authority;
+      return text_.size() < 8 || target_form_ == TargetForm::authority || refuse(RejectReason::target_invalid);
     case TargetForm::authority:
       if (c == '/' || c == '?')
         target_form_ = TargetForm::absolute_path;
@@ -218,8 +218,8 @@ bool RequestFramingValidator::take_target(char c) {
 
 bool RequestFramingValidator::take_version(char c) {
   if (c == '\r') return end_version();
-  if (!is(c, kTarget) || kept_.size() == 16) return refuse(misplaced(c, RejectReason::version_invalid));
-  kept_ += c;
+  if (!is(c, kTarget) || text_.size() == 16) return refuse(reason_of(c, RejectReason::version_invalid));
+  text_ += c;
   return true;
 }
 
@@ -240,16 +240,16 @@ bool RequestFramingValidator::take_name(char c, bool trailer) {
     return true;
   }
   if (c == ' ' || c == '\t') return refuse(RejectReason::space_before_colon);
-  if (c != ':' || name_length_ == 0) return refuse(misplaced(c, RejectReason::field_name_invalid));
+  if (c != ':' || name_length_ == 0) return refuse(reason_of(c, RejectReason::field_name_invalid));
   field_ = trailer ? Field::other : field_of_name();
-  kept_.clear();
+  text_.clear();
   return go(trailer ? State::trailer_before_value : State::before_value);
 }
 
 bool RequestFramingValidator::take_before_value(char& c, bool trailer) {
   if (c == ' ') return true;
   if (c == '\t') {
-    c = ' ';  // evhttp strips spaces only and would read "Content-Length:<tab>5" as another number
+    c = ' ';  // evhttp strips spaces only and would parse "Content-Length:<tab>5" as another number
     return true;
   }
   state_ = trailer ? State::trailer_value : State::value;
@@ -261,22 +261,22 @@ bool RequestFramingValidator::take_value(char c, bool trailer) {
     state_ = trailer ? State::trailer_value_lf : State::value_lf;
     return field_ == Field::other || end_field();
   }
-  if (!is(c, kValue)) return refuse(misplaced(c, RejectReason::control_byte));
+  if (!is(c, kValue)) return refuse(reason_of(c, RejectReason::control_byte));
   if (field_ == Field::other) return true;
-  if (kept_.size() == 512) {
+  if (text_.size() == 512) {
     if (field_ == Field::host) return refuse(RejectReason::host_invalid);
     return refuse(field_ == Field::length   ? RejectReason::length_invalid
                   : field_ == Field::coding ? RejectReason::coding_invalid
                                             : RejectReason::expectation_unknown);
   }
-  kept_ += c;
+  text_ += c;
   return true;
 }
 
-/// Whether the byte may stand here; extension_ says what comes next.
+/// Whether the byte is valid at this position; sets extension_ for the next byte.
 bool RequestFramingValidator::is_next_in_extension(char c) {
-  const auto next = [this](Extension place) {
-    extension_ = place;
+  const auto next = [this](Extension position) {
+    extension_ = position;
     return true;
   };
   const bool is_space = c == ' ' || c == '\t';
@@ -312,31 +312,31 @@ bool RequestFramingValidator::take_chunk_extension(char& c) {
         extension_ == Extension::name || extension_ == Extension::token || extension_ == Extension::after_quoted;
     return is_whole ? go(State::chunk_size_lf) : refuse(RejectReason::chunk_extension_invalid);
   }
-  if (!is(c, kValue)) return refuse(misplaced(c, RejectReason::chunk_extension_invalid));
+  if (!is(c, kValue)) return refuse(reason_of(c, RejectReason::chunk_extension_invalid));
   if (++extension_bytes_ > kMaxExtensionBytes) return refuse(RejectReason::chunk_extension_too_long);
   if (!is_next_in_extension(c)) return refuse(RejectReason::chunk_extension_invalid);
-  c = ' ';  // evhttp refuses extensions; RFC 9112 section 7.1.1 says to ignore them
+  c = ' ';  // evhttp refuses extensions, which a recipient must ignore (RFC 9112 section 7.1.1)
   return true;
 }
 
 bool RequestFramingValidator::take_chunk_size(char& c) {
   if (state_ == State::chunk_extension) return take_chunk_extension(c);
   if (const int digit = hex_value(c); digit >= 0) {
-    if (kept_.size() == 16) return refuse(RejectReason::chunk_size_invalid);
-    kept_ += c;
+    if (text_.size() == 16) return refuse(RejectReason::chunk_size_invalid);
+    text_ += c;
     left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
     return true;
   }
-  if (kept_.empty()) return refuse(misplaced(c, RejectReason::chunk_size_invalid));
+  if (text_.empty()) return refuse(reason_of(c, RejectReason::chunk_size_invalid));
   if (c == '\r') return go(State::chunk_size_lf);
-  if (c != ';') return refuse(misplaced(c, RejectReason::chunk_size_invalid));
+  if (c != ';') return refuse(reason_of(c, RejectReason::chunk_size_invalid));
   c = ' ';
   extension_ = Extension::before_name;
   return go(State::chunk_extension);
 }
 
 bool RequestFramingValidator::end_chunk_size() {
-  kept_.clear();
+  text_.clear();
   if (left_ == 0) {
     line_bytes_ = 0;
     return go(State::trailer_line);

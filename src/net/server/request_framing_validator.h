@@ -1,14 +1,13 @@
 #pragma once
-// The strict reader in front of the lenient one: follows HTTP/1 framing (RFC 9112) over the raw bytes of one connection
-// and refuses what evhttp would let through (FAULTS rows 1 to 3). It judges and counts; it keeps no message. Owned by
-// one worker.
+// Validates HTTP/1 framing (RFC 9112) over the raw bytes of one connection, and refuses the malformed requests that
+// evhttp accepts. It counts bytes and fields, and stores no message. Owned by one worker; its owner is RequestReader.
 //
-// Lifetime of one message
-//   waiting     nothing of it arrived; one empty line may come first     (next())
-//   head        its request line or fields are arriving                  (feed)
-//   body        the head was fine, its body or chunks are arriving       (feed)
-//   complete    its last byte was seen; feed takes nothing more          (feed)
-//   refused     it broke a rule; nothing after it can be trusted         (feed)
+// States of one message
+//   waiting     no byte of it has arrived; one empty line may precede it      (next)
+//   head        its request line or fields are arriving                       (feed)
+//   body        the head is valid, its body or chunks are arriving            (feed)
+//   complete    its last byte was read; feed accepts no more bytes            (feed)
+//   refused     it is invalid; where the next message begins is unknown       (feed)
 
 #include <cstddef>
 #include <cstdint>
@@ -21,18 +20,18 @@
 namespace tribune::net {
 
 struct RequestFramingLimits {
-  std::uint64_t max_head_bytes = 16 * 1024;  // request line and fields; trailers again as much
+  std::uint64_t max_head_bytes = 16 * 1024;  // of request line and fields; the same limit applies to trailers
   std::uint64_t max_target_bytes = 8 * 1024;
   std::uint64_t max_fields = 100;
   std::uint64_t max_body_bytes = 1024 * 1024;
-  bool any_method = false;  // methods that are not known here may come, but for CONNECT and TRACE
+  bool any_method = false;  // unknown methods are valid, except CONNECT and TRACE
 };
 
 class RequestFramingValidator {
  public:
   enum class Step : std::uint8_t {
-    more,        // all bytes were taken, the message goes on
-    empty_line,  // an empty line before the request ends here: drop everything up to here
+    more,        // all bytes were accepted, and the message continues
+    empty_line,  // an empty line before the request ends here: the caller drops everything up to here
     complete,    // the message ends here
     refused,
   };
@@ -41,22 +40,22 @@ class RequestFramingValidator {
     Step step;
   };
 
-  /// The limits are looked up as bytes arrive and must outlive the guard.
+  /// The limits are read as bytes arrive and must outlive the validator.
   explicit RequestFramingValidator(const RequestFramingLimits& limits) : limits_(&limits) {}
 
-  /// Judges the next bytes, in order. It rewrites in place what is legal and evhttp misreads: a tab before a field's
-  /// value and chunk extensions become spaces.
+  /// Validates the next bytes. Replaces in place what is valid and evhttp parses wrongly: a tab before a field's value,
+  /// and chunk extensions, become spaces.
   Progress feed(char* bytes, std::size_t size);
 
-  /// Makes ready for the next message of the connection; legal once complete.
+  /// Prepares for the next message of the connection. Legal when complete.
   void next();
 
   RejectReason refusal() const { return refusal_; }
   bool begun() const { return state_ != State::start; }
   bool in_body() const { return state_ >= State::body && state_ < State::complete; }
   bool complete() const { return state_ == State::complete; }
-  /// The word of a method that is not known here but may come (RequestFramingLimits::any_method); once, from the end of
-  /// the word on. It stands at the beginning of the message.
+  /// An unknown method that is valid (RequestFramingLimits::any_method). It is returned once, as soon as it was read
+  /// completely. It begins the message.
   std::string take_other_method() { return std::exchange(other_method_, {}); }
   /// Field lines of the head, trailers not counted. Legal in body and complete.
   std::size_t fields() const { return fields_; }
@@ -75,7 +74,7 @@ class RequestFramingValidator {
     value,
     value_lf,
     head_lf,
-    // From here on the body; the order is meant (in_body()).
+    // The states of the body begin here; in_body() depends on the order.
     body,
     chunk_size,
     chunk_extension,
@@ -93,7 +92,7 @@ class RequestFramingValidator {
     refused,
   };
   enum class Field : std::uint8_t { other, host, length, coding, expect };
-  /// Where in a chunk extension the next byte stands (RFC 9112 section 7.1.1).
+  /// The position of the next byte in a chunk extension (RFC 9112 section 7.1.1).
   enum class Extension : std::uint8_t {
     before_name,
     name,
@@ -107,7 +106,7 @@ class RequestFramingValidator {
   };
   enum class TargetForm : std::uint8_t { origin, asterisk, scheme, authority, absolute_path };
 
-  // One byte each; false when it was refused. The state says what comes next.
+  // Each validates one byte and sets the state; false when the byte was refused.
   bool take(char& c);
   bool take_first(char c);
   bool take_method(char c);
@@ -121,7 +120,7 @@ class RequestFramingValidator {
   bool take_chunk_extension(char& c);
   bool is_next_in_extension(char c);
   bool expect(char c, char wanted, State next, RejectReason otherwise);
-  // Whole runs of bytes that need no look at each one; how many were passed.
+  // Runs of bytes that are validated together; the number of bytes.
   std::size_t pass_run(const char* bytes, std::size_t size);
   std::size_t pass_name(const char* bytes, std::size_t most);
 
@@ -150,7 +149,7 @@ class RequestFramingValidator {
   std::string authority_;         // of an absolute-form target
   std::string host_;
   std::string other_method_;
-  std::string kept_;  // the word or the value that is being read and will be looked at
+  std::string text_;  // the word or the value that is being read, where it matters
   std::uint32_t fields_ = 0;
   std::uint32_t trailer_fields_ = 0;
   std::uint32_t extension_bytes_ = 0;

@@ -7,12 +7,12 @@
 namespace tribune::net {
 
 namespace {
-constexpr std::size_t kLongest = 64;
+constexpr std::size_t kMaxLength = 64;
 constexpr std::size_t kDigits = 16;
 }  // namespace
 
 bool is_request_id(std::string_view text) {
-  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && text.size() <= kMaxLength && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-';
   });
@@ -20,7 +20,7 @@ bool is_request_id(std::string_view text) {
 
 RequestIds::RequestIds() : state_(base::random_u64()) {}
 
-/// splitmix64: each state once before any comes again.
+/// splitmix64: no state repeats before all 2^64 were used.
 std::string RequestIds::next() {
   auto x = state_ += 0x9e3779b97f4a7c15ull;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
@@ -31,9 +31,9 @@ std::string RequestIds::next() {
   return text;
 }
 
-void settle_request_id(http::Request& request, bool believed, RequestIds& ids) {
+void settle_request_id(http::Request& request, bool is_trusted, RequestIds& ids) {
   const auto given = request.headers.first(kRequestIdField);
-  if (given && believed && is_request_id(*given) && request.headers.count(kRequestIdField) == 1) return;
+  if (given && is_trusted && is_request_id(*given) && request.headers.count(kRequestIdField) == 1) return;
   if (given) request.headers.remove(kRequestIdField);
   request.headers.add(kRequestIdField, ids.next());
 }

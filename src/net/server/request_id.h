@@ -1,6 +1,6 @@
 #pragma once
-// The id of a request: in the line of the log, in the answer, and in what a plain cache asks its origin. One that a
-// trusted proxy gave is kept, when it is well-formed; otherwise it is made here.
+// The id of a request, which appears in the access log, in the response, and in the requests that a plain cache sends
+// to its origin. The id of a trusted proxy is kept when it is well-formed; otherwise the server generates one.
 
 #include <cstdint>
 #include <string>
@@ -12,10 +12,10 @@ namespace tribune::net {
 
 inline constexpr std::string_view kRequestIdField = "X-Request-Id";
 
-/// 1 to 64 of A-Z a-z 0-9 . _ - : what may stand in a log and in a field without a second look.
+/// 1 to 64 of A-Z a-z 0-9 . _ - : characters that are safe in a log and in a field.
 bool is_request_id(std::string_view text);
 
-/// Makes ids: 16 hexadecimal digits that no other source of ids is likely to make. Owned by one worker.
+/// Generates ids of 16 hexadecimal digits, which other generators are unlikely to repeat. Owned by one worker.
 class RequestIds {
  public:
   RequestIds();
@@ -25,8 +25,7 @@ class RequestIds {
   std::uint64_t state_;
 };
 
-/// The request has exactly one X-Request-Id from then on: the one that it brought, if `believed` and well-formed, else
-/// a new one.
-void settle_request_id(http::Request&, bool believed, RequestIds&);
+/// Gives the request exactly one X-Request-Id: its own if `is_trusted` and well-formed, else a new one.
+void settle_request_id(http::Request&, bool is_trusted, RequestIds&);
 
 }  // namespace tribune::net

@@ -15,26 +15,26 @@ void append_number(std::string& text, std::uint64_t number) {
   text.append(digits, end);
 }
 
-enum class Own { no, date, server, cors, framing };
+enum class OwnField { no, date, server, cors, framing };
 
-/// Fields that are the server's business, whatever a handler or an origin said.
-Own ownership(std::string_view name) {
+/// Whether the server sets this field itself, whatever value a handler or an origin gave.
+OwnField ownership(std::string_view name) {
   const auto is = [name](std::string_view other) { return http::equals_ignoring_case(name, other); };
   switch (name.size()) {
-    case 4: return is("date") ? Own::date : Own::no;
-    case 6: return is("server") ? Own::server : Own::no;
-    case 7: return is("trailer") || is("upgrade") ? Own::framing : Own::no;
-    case 10: return is("connection") || is("keep-alive") ? Own::framing : Own::no;
-    case 14: return is("content-length") ? Own::framing : Own::no;
-    case 16: return is("proxy-connection") ? Own::framing : Own::no;
-    case 17: return is("transfer-encoding") ? Own::framing : Own::no;
-    case 27: return is("access-control-allow-origin") ? Own::cors : Own::no;
-    case 29: return is("access-control-expose-headers") ? Own::cors : Own::no;
-    default: return Own::no;
+    case 4: return is("date") ? OwnField::date : OwnField::no;
+    case 6: return is("server") ? OwnField::server : OwnField::no;
+    case 7: return is("trailer") || is("upgrade") ? OwnField::framing : OwnField::no;
+    case 10: return is("connection") || is("keep-alive") ? OwnField::framing : OwnField::no;
+    case 14: return is("content-length") ? OwnField::framing : OwnField::no;
+    case 16: return is("proxy-connection") ? OwnField::framing : OwnField::no;
+    case 17: return is("transfer-encoding") ? OwnField::framing : OwnField::no;
+    case 27: return is("access-control-allow-origin") ? OwnField::cors : OwnField::no;
+    case 29: return is("access-control-expose-headers") ? OwnField::cors : OwnField::no;
+    default: return OwnField::no;
   }
 }
 
-/// A value with a line end in it would let its author write fields, or a second answer.
+/// A line end in a value would let its author add fields or a second response.
 bool is_safe(const http::Header& field) {
   const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
   return !field.name.empty() &&
@@ -58,7 +58,7 @@ const std::string& ResponseHead::write_interim(int status, const http::Headers& 
   append_number(text_, static_cast<std::uint64_t>(std::clamp(status, 102, 199)));
   text_.append(" ").append(http::reason_phrase(status)).append("\r\n");
   for (const auto& field : headers.all())
-    if (ownership(field.name) != Own::framing && is_safe(field))
+    if (ownership(field.name) != OwnField::framing && is_safe(field))
       text_.append(field.name).append(": ").append(field.value).append("\r\n");
   text_ += "\r\n";
   return text_;
@@ -74,9 +74,9 @@ const std::string& ResponseHead::write(int status, const http::Headers& headers,
   bool has_date = false, has_server = false;
   for (const auto& field : headers.all()) {
     const auto own = ownership(field.name);
-    if (own == Own::framing || (own == Own::cors && adds_cors_fields_) || !is_safe(field)) continue;
-    has_date = has_date || own == Own::date;
-    has_server = has_server || own == Own::server;
+    if (own == OwnField::framing || (own == OwnField::cors && adds_cors_fields_) || !is_safe(field)) continue;
+    has_date = has_date || own == OwnField::date;
+    has_server = has_server || own == OwnField::server;
     text_ += field.name;
     text_ += ": ";
     text_ += field.value;

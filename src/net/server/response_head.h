@@ -1,6 +1,6 @@
 #pragma once
-// The text of an HTTP/1.1 answer's head: status line, the handler's fields, and those that are the server's own on
-// every answer (Date, CORS, framing). Owned by one worker.
+// Writes the head of an HTTP/1.1 response: the status line, the handler's fields, and the server's own fields (Date,
+// Server, CORS, framing). Owned by one worker; its owner is ServerCore.
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace tribune::net {
 
-/// Fields that let every web player read every answer, errors and 304 included.
+/// Fields that let every web player read every response, errors and 304 included.
 inline constexpr std::string_view kCorsFields =
     "Access-Control-Allow-Origin: *\r\n"
     "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, "
@@ -34,9 +34,9 @@ class ResponseHead {
   explicit ResponseHead(const base::Clock& clock, bool adds_cors_fields = true)
       : clock_(clock), adds_cors_fields_(adds_cors_fields) {}
 
-  /// The reference is good until the next call. Fields that would break the framing or the head are left out.
+  /// The reference is valid until the next call. Fields that would break the framing or the head are omitted.
   const std::string& write(int status, const http::Headers&, const Framing&);
-  /// A 1xx head: the status line and the given fields. The reference is good until the next call of either.
+  /// A 1xx head: the status line and the given fields. The reference is valid until the next call of either function.
   const std::string& write_interim(int status, const http::Headers&);
 
  private:

@@ -1,6 +1,10 @@
 #pragma once
-// Whether a client takes what it is sent fast enough: bytes that left the kernel's queue in a window of time. Owned by
-// one worker; the caller brings the clock and the figures.
+// Measures whether a client receives fast enough: the bytes that it acknowledges in a window of time. The caller passes
+// the time and the counts. Owned by one worker; its owner is ResponseWriter.
+//
+// States
+//   stopped   no bytes were waiting at the last check       (constructor, reset, is_too_slow)
+//   running   a window has begun                            (is_too_slow)
 
 #include <chrono>
 #include <cstdint>
@@ -10,37 +14,37 @@
 namespace tribune::net {
 
 struct SendRate {
-  std::uint64_t min_bits_per_second = 0;  // 0: any rate will do
+  std::uint64_t min_bits_per_second = 0;  // 0: unlimited
   std::chrono::milliseconds window{10'000};
 };
 
 class SendRateWatch {
  public:
-  /// `taken`: bytes that the client has acknowledged since the connection began; `waiting`: bytes that it has not. A
-  /// window in which nothing waited at a look begins anew: then it was we who had nothing to send. True when a whole
-  /// window passed below the rate.
-  bool is_too_slow(base::SteadyTime now, std::uint64_t taken, std::uint64_t waiting, const SendRate& rate) {
+  /// `acknowledged`: bytes that the client has acknowledged since the connection began; `waiting`: bytes that it has
+  /// not. When nothing is waiting at a check, the window starts again, because the server had nothing to send. True
+  /// when the rate of a whole window was below the minimum.
+  bool is_too_slow(base::SteadyTime now, std::uint64_t acknowledged, std::uint64_t waiting, const SendRate& rate) {
     if (!running_ || waiting == 0) {
-      begin(now, taken);
+      begin(now, acknowledged);
       running_ = waiting != 0;
       return false;
     }
     if (now - began_ < rate.window) return false;
     const auto ms =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count());
-    const bool slow = (taken - taken_at_begin_) * 8 * 1000 < rate.min_bits_per_second * ms;
-    begin(now, taken);
+    const bool slow = (acknowledged - acknowledged_at_begin_) * 8 * 1000 < rate.min_bits_per_second * ms;
+    begin(now, acknowledged);
     return slow;
   }
   void reset() { running_ = false; }
 
  private:
-  void begin(base::SteadyTime now, std::uint64_t taken) {
+  void begin(base::SteadyTime now, std::uint64_t acknowledged) {
     began_ = now;
-    taken_at_begin_ = taken;
+    acknowledged_at_begin_ = acknowledged;
   }
   base::SteadyTime began_{};
-  std::uint64_t taken_at_begin_ = 0;
+  std::uint64_t acknowledged_at_begin_ = 0;
   bool running_ = false;
 };
 

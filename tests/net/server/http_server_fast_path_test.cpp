@@ -1,4 +1,4 @@
-// What the express lane must not change: each kind of request and answer, alone and after one another on a single
+// What the fast path must not change: each kind of request and response, alone and one after another on a single
 // connection.
 #include <doctest/doctest.h>
 

@@ -155,25 +155,25 @@ TEST_CASE("the worker with the longest idle connection is asked to close it") {
   ConnectionLimits book;
   EventLoop mine, other;
   int closed_mine = 0, closed_other = 0;
-  const auto own = book.join(mine, [&] { ++closed_mine; });
-  const auto theirs = book.join(other, [&] {
+  const auto own = book.add_worker(mine, [&] { ++closed_mine; });
+  const auto theirs = book.add_worker(other, [&] {
     ++closed_other;
     other.stop();
   });
   CHECK_FALSE(book.evict_longest_idle(own));
-  own->longest_idle_since(base::SteadyTime{2s});
+  own->set_longest_idle_since(base::SteadyTime{2s});
   CHECK(book.evict_longest_idle(own));
   CHECK(closed_mine == 1);
-  theirs->longest_idle_since(base::SteadyTime{1s});
+  theirs->set_longest_idle_since(base::SteadyTime{1s});
   CHECK(book.evict_longest_idle(own));
   CHECK(closed_other == 0);
   other.run();
   CHECK(closed_other == 1);
-  theirs->none_idle();
+  theirs->set_none_idle();
   CHECK(book.evict_longest_idle(own));
   CHECK(closed_mine == 2);
-  book.leave(own);
-  book.leave(theirs);
+  book.remove_worker(own);
+  book.remove_worker(theirs);
 }
 
 TEST_CASE("the settings of a server are read with their bounds") {
