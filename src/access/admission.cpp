@@ -187,7 +187,7 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
     inner.uncounted.add();
     return Renewal::uncounted;
   }
-  if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
+  if (inner.has_node_limits && visitor.node.empty()) return Renewal::unplaced;
   const auto set = inner.way_back(queue, inner.places_of(visitor));
   if (!set || inner.full_account(visitor)) return Renewal::lapsed;
   switch (inner.sessions.renew(id, visitor.channel, idle)) {
@@ -212,7 +212,7 @@ bool Admission::is_waiting(std::string_view channel, const TicketClaim& ticket) 
   return entry->state == TicketState::unknown || entry->session == ticket.session;
 }
 
-bool Admission::move(SessionId id, const AccountPlace& place, bool must) {
+bool Admission::move(SessionId id, const NodeRef& place, bool must) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   inner.catch_up();
@@ -220,8 +220,8 @@ bool Admission::move(SessionId id, const AccountPlace& place, bool must) {
                     must);
 }
 
-std::shared_ptr<const AccountSessionLimits> Admission::place_limits() const {
-  return inner_->has_place_limits.load(std::memory_order_relaxed) ? inner_->place_limits.get() : nullptr;
+std::shared_ptr<const NodeLimits> Admission::node_limits() const {
+  return inner_->has_node_limits.load(std::memory_order_relaxed) ? inner_->node_limits.get() : nullptr;
 }
 
 bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {

@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "access/access_settings.h"
-#include "access/account_sessions.h"
 #include "access/limits.h"
+#include "access/node_limits.h"
 #include "access/past_sessions.h"
 #include "access/queue_status.h"
 #include "access/session_record.h"
@@ -51,7 +51,7 @@ struct Visitor {
   std::string_view node{};
   std::int64_t opened =
       0;  // when its session began, in unix seconds: the account's oldest is the one that began first. 0: not told
-  std::span<const AccountPlace> others{};  // where it may watch when that one is full, in this order
+  std::span<const NodeRef> others{};  // where it may watch when that one is full, in this order
 };
 
 /// What a verified ticket says. `contracts::Ticket` has the same members, signed.
@@ -168,9 +168,9 @@ class Admission {
 
   /// The session watches at another place from now on. Unless it `must`, for it cannot stay where it is, it may not
   /// where there is no room: false then, and nothing is changed. A session that is not counted may always.
-  bool move(SessionId, const AccountPlace&, bool must);
+  bool move(SessionId, const NodeRef&, bool must);
   /// Null while no group and no node has a limit.
-  std::shared_ptr<const AccountSessionLimits> place_limits() const;
+  std::shared_ptr<const NodeLimits> node_limits() const;
 
   /// Who waits and leaves gives the place up. False: it was none.
   bool cancel(std::string_view channel, const TicketClaim&);

@@ -30,17 +30,17 @@ bool ChannelQueue::has_waiting() const {
   return std::any_of(lanes.begin(), lanes.end(), [](const auto& lane) { return lane->line.has_head(); });
 }
 
-AccountSessionList Admission::Inner::places_of(const Visitor& visitor) {
-  AccountSessionList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
+NodeScopesList Admission::Inner::places_of(const Visitor& visitor) {
+  NodeScopesList places{{scopes.at(ScopeKind::group, visitor.group), scopes.at(ScopeKind::node, visitor.node)}};
   for (const auto& other : visitor.others) {
-    const AccountSessionScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
-    if (places.size() < kMostPlaces && std::find(places.begin(), places.end(), place) == places.end())
+    const NodeScopes place{scopes.at(ScopeKind::group, other.group), scopes.at(ScopeKind::node, other.node)};
+    if (places.size() < kMaxNodeChoices && std::find(places.begin(), places.end(), place) == places.end())
       places.push_back(place);
   }
   return places;
 }
 
-ScopeSet Admission::Inner::scopes_at(const ChannelQueue& queue, const AccountSessionScopes& place) {
+ScopeSet Admission::Inner::scopes_at(const ChannelQueue& queue, const NodeScopes& place) {
   return {&scopes.global(), queue.scope, place.group, place.node};
 }
 
@@ -346,7 +346,7 @@ void Admission::Inner::age() {
 
 /// What who chooses nodes should know of their limits.
 void Admission::Inner::tell_places() {
-  auto now = std::make_shared<AccountSessionLimits>();
+  auto now = std::make_shared<NodeLimits>();
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   for (const auto& [id, queue] : channels) least = std::min(least, queue->kbps);
   scopes.each([&](const Scope& scope) {
@@ -357,13 +357,13 @@ void Admission::Inner::tell_places() {
       (is_group ? now->full_groups : now->full_nodes).insert(scope.id);
   });
   const bool has_any = !now->empty();
-  if (!has_any && !has_place_limits) return;
-  if (has_any) place_limits.publish(std::move(now));
-  has_place_limits = has_any;
+  if (!has_any && !has_node_limits) return;
+  if (has_any) node_limits.publish(std::move(now));
+  has_node_limits = has_any;
 }
 
 void Admission::Inner::forget_lists() {
-  if (lists.size() < kMostLists / 2) return;
+  if (lists.size() < kMaxNodeLists / 2) return;
   const auto is_idle = [](const auto& lane) { return lane->line.in_line() == 0 && lane->calls.empty(); };
   for (const auto& [id, queue] : channels)
     if (!queue->passed.empty() || !std::all_of(queue->lanes.begin(), queue->lanes.end(), is_idle)) return;

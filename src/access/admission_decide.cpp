@@ -86,7 +86,7 @@ Refused too_many_sessions() { return {DenyReason::too_many_sessions, {}, 60s}; }
 
 }  // namespace
 
-std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const AccountSessionList& places) {
+std::optional<ScopeSet> Admission::Inner::entrance(const ChannelQueue& queue, const NodeScopesList& places) {
   for (const auto& place : places)
     if (const auto set = scopes_at(queue, place); may_enter(queue, set)) return set;
   return std::nullopt;
@@ -106,8 +106,8 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
     // by it.
     const auto oldest = account->devices.front().session;
     const auto held = holdings.at(oldest).scopes;
-    const bool is_same = held.channel == queue.scope &&
-                         std::count(places.begin(), places.end(), AccountSessionScopes{held.group, held.node}) > 0;
+    const bool is_same =
+        held.channel == queue.scope && std::count(places.begin(), places.end(), NodeScopes{held.group, held.node}) > 0;
     set = is_same ? held : entrance(queue, places);
     if (!set) return join(queue, visitor, places);
     end(oldest);
@@ -123,7 +123,7 @@ Decision Admission::Inner::newcomer(ChannelQueue& queue, const Visitor& visitor,
   return result;
 }
 
-Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const AccountSessionList& places) {
+Decision Admission::Inner::join(ChannelQueue& queue, const Visitor& visitor, const NodeScopesList& places) {
   Lane* lane = queue.lanes.front().get();
   for (const auto& candidate : queue.lanes)
     if (candidate->name == visitor.lane) lane = candidate.get();

@@ -134,7 +134,7 @@ bool Admission::Inner::is_expired(SessionId id, std::int64_t issued) const {
 
 /// Where a session that is not known may go on. While a former process's sessions are taken over no newcomer is let in,
 /// and there is room beside all of those that were written down.
-std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, const AccountSessionList& places) {
+std::optional<ScopeSet> Admission::Inner::way_back(const ChannelQueue& queue, const NodeScopesList& places) {
   if (!is_in_grace(clock.steady_now())) return entrance(queue, places);
   if (sessions.is_full()) return std::nullopt;
   for (const auto& place : places)
@@ -224,7 +224,7 @@ void Admission::Inner::take_back(SessionId id) {
   drop(id);
 }
 
-bool Admission::Inner::move(SessionId id, const AccountSessionScopes& to, bool must) {
+bool Admission::Inner::move(SessionId id, const NodeScopes& to, bool must) {
   const auto found = holdings.find(id);
   if (found == holdings.end()) return true;
   auto& holding = found->second;

@@ -19,8 +19,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "access/account_sessions.h"
 #include "access/admission.h"
+#include "access/node_limits.h"
 #include "access/past_sessions.h"
 #include "access/scope.h"
 #include "access/session_record.h"
@@ -128,11 +128,11 @@ struct Admission::Inner {
   Decision spent(ChannelQueue&, const Visitor&, const TicketClaim&, bool was_claimed, std::chrono::milliseconds idle);
   Decision claim(ChannelQueue&, Lane&, const Visitor&, const TicketClaim&, TicketEntry&,
                  std::chrono::milliseconds idle);
-  Decision join(ChannelQueue&, const Visitor&, const AccountSessionList&);
+  Decision join(ChannelQueue&, const Visitor&, const NodeScopesList&);
   Queued queued(const ChannelQueue&, Lane&, const TicketClaim&, bool is_new);
   bool may_enter(const ChannelQueue&, const ScopeSet&) const;
   /// The first place where a newcomer may watch at once.
-  std::optional<ScopeSet> entrance(const ChannelQueue&, const AccountSessionList&);
+  std::optional<ScopeSet> entrance(const ChannelQueue&, const NodeScopesList&);
   bool may_claim(const ScopeSet&) const;
   void hear(Lane&, const Visitor&, const TicketClaim&, TicketEntry&);
   /// The account's devices, when one more would be too many.
@@ -156,22 +156,22 @@ struct Admission::Inner {
   /// The session is asked for from a network: why it is not answered, if it is not.
   std::optional<Renewal> hear_network(SessionId, const Visitor&);
   bool is_expired(SessionId, std::int64_t issued) const;
-  std::optional<ScopeSet> way_back(const ChannelQueue&, const AccountSessionList&);
+  std::optional<ScopeSet> way_back(const ChannelQueue&, const NodeScopesList&);
   /// The event log of the limits: with level "debug", a line for each change of the number of sessions.
   void record(std::string_view event, const ScopeSet&);
   bool drop(SessionId);
   void lapse(SessionId);
   void end(SessionId);
   void take_back(SessionId);
-  bool move(SessionId, const AccountSessionScopes&, bool must);
+  bool move(SessionId, const NodeScopes&, bool must);
   std::int64_t lifetime_seconds() const {
     return std::chrono::ceil<std::chrono::seconds>(settings.token_lifetime).count();
   }
 
   // admission_calls.cpp
   ChannelQueue& channel(std::string_view id);
-  AccountSessionList places_of(const Visitor&);
-  ScopeSet scopes_at(const ChannelQueue&, const AccountSessionScopes&);
+  NodeScopesList places_of(const Visitor&);
+  ScopeSet scopes_at(const ChannelQueue&, const NodeScopes&);
   /// Of a called ticket, which has one place.
   ScopeSet scopes_of(const ChannelQueue& queue, const TicketEntry& entry) {
     return scopes_at(queue, lists.at(entry.place).front());
@@ -229,7 +229,7 @@ struct Admission::Inner {
   AccessLimits limits;
   bool limits_are_live = false;  // changed while running, or so by a former run
   Scopes scopes;
-  AccountSessionLists lists;
+  NodeListIndex lists;
   std::map<std::string, std::unique_ptr<ChannelQueue>, std::less<>> channels;
   std::unordered_map<SessionId, SessionHolding> holdings;
   std::deque<std::pair<base::SteadyTime, SessionId>> young;
@@ -256,9 +256,9 @@ struct Admission::Inner {
   std::atomic<SharingRule> sharing_rule{SharingRule::log};
   std::atomic<std::int64_t> unsaved{0};  // sessions on their way to the disk; the store's thread counts down
 
-  std::atomic<bool> has_place_limits{false};
-  base::Published<AccountSessionLimits> place_limits{
-      nullptr};  // as it was last, null at first; of no meaning while has_place_limits is false
+  std::atomic<bool> has_node_limits{false};
+  base::Published<NodeLimits> node_limits{
+      nullptr};  // as it was last, null at first; of no meaning while has_node_limits is false
 };
 
 }  // namespace tribune::access

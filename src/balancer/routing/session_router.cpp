@@ -39,7 +39,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
   learn(placed, request, prefix);
   const auto choice = choose(*nodes, *view, question_of(placed, request, prefix), request.session);
   if (choice.stays && (!placed.node || placed.group != group_of(choice))) {  // not counted there yet
-    admission_.move(request.session, place_of(*choice.node), true);
+    admission_.move(request.session, node_ref(*choice.node), true);
     placed.group = group_of(choice);
   }
   settle(placed, request, choice, prefix);
@@ -54,14 +54,14 @@ void SessionRouter::hear_gone(const RoutingRequest& request, const std::string& 
 /// the other.
 RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question,
                                     access::SessionId session) {
-  const auto limits = admission_.place_limits();
+  const auto limits = admission_.node_limits();
   question.limits = limits.get();
-  access::AccountSessionLimits known;
+  access::NodeLimits known;
   for (;;) {
     const auto choice = choose_node(nodes, view, question);
     if (choice.stays || (!choice.node && question.current.empty())) return choice;
     const bool must = !limits || !choice.node || choice.is_full || choice.reason == RoutingReason::least_bad;
-    if (admission_.move(session, choice.node ? place_of(*choice.node) : access::AccountPlace{}, must)) return choice;
+    if (admission_.move(session, choice.node ? node_ref(*choice.node) : access::NodeRef{}, must)) return choice;
     if (question.limits != &known) known = *question.limits;
     known.full_nodes.insert(choice.node->address->id);
     question.limits = &known;
@@ -85,7 +85,7 @@ Placing SessionRouter::placing(const RoutingRequest& request) {
   known.node = nullptr;
   const auto view = files_.view();
   auto question = question_of(known, request, prefix);
-  const auto limits = admission_.place_limits();
+  const auto limits = admission_.node_limits();
   question.limits = limits.get();
   Placing made{nodes_.table(), {}, {}};
   made.choice = choose_node(*made.nodes, *view, question);
@@ -107,7 +107,7 @@ Standings SessionRouter::standings(const RoutingRequest& request, std::size_t mo
   learn(known, request, prefix);
   const auto view = files_.view();
   auto question = question_of(known, request, prefix);
-  const auto limits = admission_.place_limits();
+  const auto limits = admission_.node_limits();
   question.limits = limits.get();
   Standings made{nodes_.table(), {}};
   made.groups = rank_groups(*made.nodes, *view, question, most);
@@ -130,8 +130,8 @@ void SessionRouter::placed(const RoutingRequest& request, const Placing& placing
 
 RoutingReason Placing::rank_of(std::string_view node) const {
   if (choice.node && choice.node->address->id == node) return choice.reason;
-  for (std::size_t i = 0; i < others.places.size(); ++i)
-    if (others.places[i].node == node) return others.ranks[i];
+  for (std::size_t i = 0; i < others.nodes.size(); ++i)
+    if (others.nodes[i].node == node) return others.ranks[i];
   return RoutingReason::default_group;
 }
 
@@ -223,10 +223,10 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   const auto nodes = nodes_.table();
   const auto view = files_.view();
   auto question = question_of(placed, request, prefix);
-  const auto limits = admission_.place_limits();
+  const auto limits = admission_.node_limits();
   question.limits = limits.get();
   SelectionTrace seen;
-  const auto choice = choose_node(*nodes, *view, question, &seen);
+  const auto choice = trace_choice(*nodes, *view, question, seen);
   const auto match = view->zones && question.client ? view->zones->find(*question.client) : Zones::Match{};
   w.begin_object()
       .member("client", request.client)

@@ -5,13 +5,13 @@
 namespace tribune::balancer {
 namespace {
 
-void name_places(access::Visitor& visitor, const Placing& placing) {
+void set_nodes(access::Visitor& visitor, const Placing& placing) {
   if (placing.choice.node) {
-    const auto place = place_of(*placing.choice.node);
-    visitor.group = place.group;
-    visitor.node = place.node;
+    const auto node = node_ref(*placing.choice.node);
+    visitor.group = node.group;
+    visitor.node = node.node;
   }
-  visitor.others = placing.others.places;
+  visitor.others = placing.others.nodes;
 }
 
 }  // namespace
@@ -20,7 +20,7 @@ access::Decision decide(access::Admission& admission, SessionRouter& router, acc
                         RoutingRequest asked, const access::TicketClaim* ticket, std::chrono::milliseconds idle) {
   asked.session = ticket ? ticket->session : 0;
   const auto placing = router.placing(asked);
-  name_places(visitor, placing);
+  set_nodes(visitor, placing);
   auto decision = admission.decide(visitor, ticket, idle);
   if (const auto* granted = std::get_if<access::Granted>(&decision)) {
     asked.session = granted->session;
@@ -35,7 +35,7 @@ access::Decision decide(access::Admission& admission, SessionRouter& router, acc
 access::Admission::Renewal renew_placed(access::Admission& admission, SessionRouter& router, access::Visitor visitor,
                                         const RoutingRequest& asked, std::chrono::milliseconds idle) {
   const auto placing = router.placing(asked);
-  name_places(visitor, placing);
+  set_nodes(visitor, placing);
   return admission.renew(asked.session, visitor, idle);
 }
 
