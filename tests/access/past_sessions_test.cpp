@@ -15,7 +15,7 @@ using access::Admission;
 using access::PastSessions;
 using access::SessionRecord;
 
-TEST_CASE("A session that is over is remembered until its time, and a little longer") {
+TEST_CASE("A session that is over is kept until its time, and an hour longer") {
   base::Metrics metrics;
   PastSessions past(metrics);
   past.add_ended(1, 10'000);
@@ -34,7 +34,7 @@ TEST_CASE("A session that is over is remembered until its time, and a little lon
   CHECK(past.size() == 0);
 }
 
-TEST_CASE("At the bound those whose time ends first are forgotten, and counted") {
+TEST_CASE("At the bound the entries whose time ends first are removed, and counted") {
   base::Metrics metrics;
   PastSessions past(metrics, 3);
   for (access::SessionId id = 1; id <= 5; ++id) past.add_ended(id, static_cast<std::int64_t>(100 * id));
@@ -46,7 +46,7 @@ TEST_CASE("At the bound those whose time ends first are forgotten, and counted")
   CHECK(past.size() == 3);
 }
 
-TEST_CASE("What is over stays so over a restart, and damaged records do no harm") {
+TEST_CASE("Past sessions survive a restart, and damaged records are dropped") {
   const auto directory = std::filesystem::temp_directory_path() / ("tribune-past-" + base::random_id(12));
   base::Log log{quiet()};
   const auto open = [&] {

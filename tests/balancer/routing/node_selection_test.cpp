@@ -227,7 +227,7 @@ TEST_CASE(
 TEST_CASE("Who came since the last heartbeat counts as load before the next one says so") {
   auto busy = in_group("a", "g");
   busy.last.sent_mbps = 500;
-  busy.viewers->count = busy.viewers_then = 100;
+  busy.viewers->count = busy.viewers_at_heartbeat = 100;
   CHECK(busy.utilisation() == doctest::Approx(0.5));
   busy.viewers->count = 190;
   CHECK(busy.utilisation() == doctest::Approx(0.95));
