@@ -109,7 +109,7 @@ struct Environment {
       h.sent_unix_ms = 1;
       h.sent_mbps =
           counts.empty() ? 0 : static_cast<double>(counts[static_cast<std::size_t>(i)]->count.load()) * kViewerMbps;
-      registry.heard(h);
+      registry.record_heartbeat(h);
     }
   }
 

@@ -16,7 +16,7 @@ namespace tribune::access {
 
 inline constexpr std::int64_t kNoLimit = -1;
 
-/// A channel, a group of nodes or a node, with its limits; -1 is none.
+/// A channel, a group of nodes or a node, with its limits; -1 is unlimited.
 struct NamedLimitSettings {
   std::string id;
   std::int64_t max_sessions = kNoLimit;

@@ -5,97 +5,45 @@
 #include <utility>
 
 #include "access/admission_inner.h"
-#include "base/ids.h"
 
 namespace tribune::access {
 namespace {
-
-const std::vector<double>& wait_buckets() {
-  static const std::vector<double> buckets{1, 5, 10, 20, 30, 60, 120, 300, 600, 1'200, 1'800, 3'600, 7'200};
-  return buckets;
-}
-
-base::Counter decisions(base::Metrics& metrics, std::string_view outcome) {
-  return metrics.counter("tribune_access_decisions_total",
-                         "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
-}
 
 std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000)); }
 
 }  // namespace
 
-Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view id, std::string_view channel,
-           std::uint32_t queue, base::Metrics& metrics)
-    : index(i),
-      name(settings.name),
-      share(settings.share),
-      line(queue),
-      waiting(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.",
-                            {{"channel", channel}, {"lane", name}})),
-      called(metrics.counter("tribune_access_tickets_called_total",
-                             "Tickets whose turn came and for which room is kept: the outflow.",
-                             {{"channel", channel}, {"lane", name}})),
-      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that became sessions.",
-                              {{"channel", channel}, {"lane", name}})),
-      abandoned(metrics.counter("tribune_access_tickets_abandoned_total",
-                                "Tickets that were not heard for the lease when their turn came.",
-                                {{"channel", channel}, {"lane", name}})),
-      unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total",
-                                "Called tickets that were not claimed in time.",
-                                {{"channel", channel}, {"lane", name}})),
-      waited(metrics.histogram("tribune_access_wait_seconds", "From the ticket to the session, all channels together.",
-                               wait_buckets(), {{"lane", name}})) {
-  disk.key = std::string(id) + "/" + name;
-}
-
 Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s,
-                        std::size_t max_known, ChannelLabelsPtr cl)
+                        std::size_t max_known, const ChannelLabelsPtr& labels)
     : clock(c),
       log(l),
-      metrics(m),
-      labels(std::move(cl)),
-      sessions(c, m, max_known, labels),
       settings(s),
-      granted(decisions(m, "granted")),
-      queued_new(decisions(m, "queued")),
-      refused(decisions(m, "refused")),
-      past(m, std::max(kMostPastSessions, max_known)),
+      sessions(c, m, max_known, labels),
+      sharing(l, m, sessions),
+      capacity(c, sessions),
+      store(l, m, mutex),
+      queues(m, settings, labels, capacity, store),
+      admitted(c, l, m, settings, std::max(kMostPastSessions, max_known), sessions, capacity, store),
+      scheduler(c, l, settings, capacity, queues, ticket_addresses),
+      decider(c, l, m, {settings, capacity, queues, admitted, scheduler, store, ticket_addresses}),
+      refused(m.counter("tribune_access_decisions_total",
+                        "Decisions about newcomers and tickets that changed something.", {{"outcome", "refused"}})),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
                           "Renewals of sessions that are served and not counted, because as many as may be are known "
-                          "and nothing is limited.")),
-      unwritten(
-          m.counter("tribune_access_sessions_unwritten_total",
-                    "Sessions that the disk refused to take: after a restart they go on only where there is room.")),
-      address_full(m.counter("tribune_access_address_full_total",
-                             "Newcomers, and sessions that would come back, that were not let in because their address "
-                             "had max_sessions_per_address.")),
-      shared(m.counter("tribune_access_shared_requests_total",
-                       "Requests for a session that came from more networks than max_networks_per_session.")) {
+                          "and nothing is limited.")) {
   set_limits(settings.limits());
-  set_sharing();
+  sharing.configure(settings);
 }
 
-/// Made when it is new.
-ChannelQueue& Admission::Inner::channel(std::string_view id) {
-  if (const auto found = channels.find(id); found != channels.end()) return *found->second;
-  auto queue = std::make_unique<ChannelQueue>();
-  queue->scope = scopes.at(ScopeKind::channel, id);
-  auto lanes = settings.lanes;
-  if (lanes.empty()) lanes.push_back({"general", 1});
-  for (const auto& lane : lanes) {
-    const auto number = static_cast<std::uint32_t>(base::random_u64());
-    queue->lanes.push_back(std::make_unique<Lane>(static_cast<std::uint8_t>(queue->lanes.size()), lane, id,
-                                                  labels ? labels->of(id) : std::string(id), number, metrics));
-    take_up(*queue->lanes.back());
-    write_behind(*queue->lanes.back());
-  }
-  scopes.set(limits);
-  return *channels.emplace(std::string(id), std::move(queue)).first->second;
+void Admission::Inner::set_limits(AccessLimits next) {
+  next.account_rule = settings.account_rule;
+  capacity.set_limits(std::move(next));
+  publish_node_limits();
 }
 
 Admission::Admission(const base::Clock& clock, base::Log& log, base::Metrics& metrics, const AccessSettings& settings,
                      std::size_t max_known, ChannelLabelsPtr labels)
-    : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known, std::move(labels))) {}
+    : inner_(std::make_unique<Inner>(clock, log, metrics, settings, max_known, labels)) {}
 Admission::~Admission() = default;
 
 void Admission::configure(const AccessSettings& settings, const std::vector<ChannelFacts>& facts) {
@@ -105,98 +53,102 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
   next.lanes = inner.settings.lanes;  // fixed at the start: tickets name them by number
   inner.settings = std::move(next);
   if (!inner.limits_are_live) inner.set_limits(inner.settings.limits());
-  inner.limits.account_rule = inner.settings.account_rule;
-  inner.set_sharing();
-  for (auto& [id, queue] : inner.channels) queue->is_configured = false;
+  inner.capacity.set_account_rule(inner.settings.account_rule);
+  inner.sharing.configure(inner.settings);
+  inner.queues.each([](const auto&, ChannelQueue& queue) { queue.is_configured = false; });
   const auto wall = inner.clock.wall_now();
   for (const auto& fact : facts) {
-    auto& queue = inner.channel(fact.id);
+    auto& queue = inner.queues.at(fact.id);
     const bool is_new = !std::exchange(queue.was_configured, true);
     queue.is_configured = true;
     if (is_new) queue.kbps = kbps_of(fact.mbps);
-    const bool was_opened = std::any_of(queue.lanes.begin(), queue.lanes.end(),
-                                        [](const auto& lane) { return lane->line.lottery() != Lottery{}; });
-    if (queue.is_open && (!is_new || was_opened)) continue;
-    // The time until the opening is measured once: a step of the wall clock opens nothing.
-    const bool is_later = fact.opens_at && *fact.opens_at > wall;
-    queue.opens_at.reset();
-    if (is_later) queue.opens_at = inner.clock.steady_now() + (*fact.opens_at - wall);
-    queue.is_open = !is_later;
-    for (auto& lane : queue.lanes) {
-      if (is_later) lane->line.close_until_opening();
-      if (!is_later && lane->line.is_before_opening()) inner.open_queue(queue);
-      inner.write_behind(*lane);
+    if (queue.is_open() && (!is_new || queue.had_lottery())) continue;
+    // The time until the opening is measured once: a step of the wall clock does not open the channel.
+    if (fact.opens_at && *fact.opens_at > wall) {
+      queue.close_until(inner.clock.steady_now() + (*fact.opens_at - wall));
+    } else {
+      queue.open(inner.log);
     }
+    for (auto& lane : queue.lanes) inner.store.save_lane(*lane);
   }
-  inner.has_changed = true;
+  inner.capacity.mark_changed();
 }
 
 void Admission::predict(std::string_view channel, double mbps) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  const auto found = inner.channels.find(channel);
-  if (found == inner.channels.end() || found->second->kbps == kbps_of(mbps)) return;
-  auto& queue = *found->second;
-  const auto former = std::exchange(queue.kbps, kbps_of(mbps));
-  for (auto& lane : queue.lanes)
-    for (const auto& call : lane->calls) {
-      const auto* entry = lane->line.find(call.number);
+  auto* queue = inner.queues.find(channel);
+  if (!queue || queue->kbps == kbps_of(mbps)) return;
+  const auto former = std::exchange(queue->kbps, kbps_of(mbps));
+  for (auto& lane : queue->lanes)
+    for (const auto& reservation : lane->reservations) {
+      const auto* entry = lane->tickets.find(reservation.number);
       if (!entry || entry->state != TicketState::called) continue;
-      inner.keep(inner.scopes_of(queue, *entry), former, -1);
-      inner.keep(inner.scopes_of(queue, *entry), queue.kbps, 1);
+      const auto scopes = inner.capacity.scopes_of_called(queue->scope, entry->node_list);
+      inner.capacity.cancel_reservation(scopes, former);
+      inner.capacity.reserve(scopes, queue->kbps);
     }
+}
+
+std::optional<Admission::Renewal> Admission::Inner::check_sharing(SessionId id, const Visitor& visitor) {
+  switch (sharing.check(id, visitor)) {
+    case SharingCheck::Outcome::serve: return std::nullopt;
+    case SharingCheck::Outcome::refuse: return Renewal::shared;
+    case SharingCheck::Outcome::end: break;
+  }
+  const std::lock_guard lock(mutex);
+  admitted.end(id);
+  return Renewal::ended;
 }
 
 Decision Admission::decide(const Visitor& visitor, const TicketClaim* ticket, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  const auto why_not = ticket ? inner.hear_network(ticket->session, visitor) : std::nullopt;
+  const auto is_watching = [&] { return inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown; };
+  const auto why_not = ticket ? inner.check_sharing(ticket->session, visitor) : std::nullopt;
   if (why_not) return Refused{*why_not == Renewal::shared ? DenyReason::session_shared : DenyReason::ticket_used};
-  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown)
-    return Granted{ticket->session, false};
+  if (ticket && is_watching()) return Granted{ticket->session, false};
   const std::lock_guard lock(inner.mutex);
-  // Another request of the same ticket may have been let in meanwhile.
-  if (ticket && inner.sessions.extend(ticket->session, idle) != Sessions::Extension::unknown)
-    return Granted{ticket->session, false};
-  inner.catch_up();
-  auto& queue = inner.channel(visitor.channel);
-  auto decision = ticket ? inner.holder(queue, visitor, *ticket, idle) : inner.newcomer(queue, visitor, idle);
+  // Another request with the same ticket may have opened the session meanwhile.
+  if (ticket && is_watching()) return Granted{ticket->session, false};
+  inner.scheduler.call_if_changed();
+  auto& queue = inner.queues.at(visitor.channel);
+  auto decision = ticket ? inner.decider.ticket_holder(queue, visitor, *ticket, idle)
+                         : inner.decider.newcomer(queue, visitor, idle);
   if (std::holds_alternative<Refused>(decision)) inner.refused.add();
   return decision;
 }
 
 Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   auto& inner = *inner_;
-  if (const auto why_not = inner.hear_network(id, visitor)) return *why_not;
+  if (const auto why_not = inner.check_sharing(id, visitor)) return *why_not;
   auto extension = inner.sessions.extend(id, idle);
   if (extension == Sessions::Extension::known) return Renewal::known;
   const std::lock_guard lock(inner.mutex);
-  // Another request of the same session may have brought it back meanwhile: what it took does not stand in this one's
-  // way.
+  // Another request of the same session may have readmitted it meanwhile; it must not compete with itself for capacity.
   if (extension == Sessions::Extension::unknown) extension = inner.sessions.extend(id, idle);
-  if (extension == Sessions::Extension::known) return Renewal::known;
-  if (extension == Sessions::Extension::outgrown) {
-    inner.note_end(id, idle);
-    return Renewal::known;
-  }
-  if (inner.past.is_ended(id)) return Renewal::ended;
-  if (inner.is_expired(id, visitor.opened)) return Renewal::expired;
-  inner.catch_up();
-  auto& queue = inner.channel(visitor.channel);
-  if (inner.is_address_full(visitor)) return Renewal::lapsed;
-  if (inner.sessions.is_full() && !inner.has_limits()) {
-    inner.uncounted.add();
+  if (extension == Sessions::Extension::unknown) return inner.readmit(id, visitor, idle);
+  if (extension == Sessions::Extension::save_due) inner.admitted.save_deadline(id, idle);
+  return Renewal::known;
+}
+
+Admission::Renewal Admission::Inner::readmit(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
+  if (admitted.is_ended(id)) return Renewal::ended;
+  if (admitted.is_expired(id, visitor.opened)) return Renewal::expired;
+  scheduler.call_if_changed();
+  auto& queue = queues.at(visitor.channel);
+  if (admitted.is_address_full(visitor)) return Renewal::lapsed;
+  if (sessions.is_full() && !capacity.has_limits()) {
+    uncounted.add();
     return Renewal::uncounted;
   }
-  if (inner.has_place_limits && visitor.node.empty()) return Renewal::unplaced;
-  const auto set = inner.way_back(queue, inner.places_of(visitor));
-  if (!set || inner.full_account(visitor)) return Renewal::lapsed;
-  switch (inner.sessions.renew(id, visitor.channel, idle)) {
-    case Sessions::Renewal::known: return Renewal::known;  // another request of it was faster
+  if (capacity.has_node_limits() && visitor.node.empty()) return Renewal::unplaced;
+  const auto scopes = decider.find_for_returning(queue, capacity.nodes_of(visitor));
+  if (!scopes || admitted.full_account(visitor)) return Renewal::lapsed;
+  switch (admitted.adopt(id, visitor, *scopes, queue.kbps, idle)) {
+    case Sessions::Renewal::known: return Renewal::known;
     case Sessions::Renewal::uncounted: return Renewal::lapsed;
     case Sessions::Renewal::adopted: break;
   }
-  inner.write_down(id, inner.hold(id, visitor, *set, queue.kbps, idle));
-  inner.record("session_adopted", *set);
   return Renewal::adopted;
 }
 
@@ -204,62 +156,51 @@ bool Admission::is_watching(SessionId id) const { return inner_->sessions.contai
 
 bool Admission::is_waiting(std::string_view channel, const TicketClaim& ticket) const {
   const std::lock_guard lock(inner_->mutex);
-  const auto queue = inner_->channels.find(channel);
-  if (queue == inner_->channels.end() || ticket.lane >= queue->second->lanes.size()) return false;
-  auto& line = queue->second->lanes[ticket.lane]->line;
-  const auto* entry = line.queue() == ticket.queue ? line.find(ticket.number) : nullptr;
-  if (!entry || entry->state >= TicketState::done) return false;
-  return entry->state == TicketState::unknown || entry->session == ticket.session;
+  auto* queue = inner_->queues.find(channel);
+  return queue && inner_->decider.is_live(*queue, ticket);
 }
 
-bool Admission::move(SessionId id, const AccountPlace& place, bool must) {
+bool Admission::move(SessionId id, const NodeRef& node, bool must) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  inner.catch_up();
-  return inner.move(id, {inner.scopes.at(ScopeKind::group, place.group), inner.scopes.at(ScopeKind::node, place.node)},
-                    must);
+  inner.scheduler.call_if_changed();
+  auto& scopes = inner.capacity.scopes();
+  return inner.admitted.move(id, {scopes.at(ScopeKind::group, node.group), scopes.at(ScopeKind::node, node.node)},
+                             must);
 }
 
-std::shared_ptr<const AccountSessionLimits> Admission::place_limits() const {
-  return inner_->has_place_limits.load(std::memory_order_relaxed) ? inner_->place_limits.get() : nullptr;
-}
+std::shared_ptr<const NodeLimits> Admission::node_limits() const { return inner_->capacity.node_limits(); }
 
 bool Admission::cancel(std::string_view channel, const TicketClaim& ticket) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  const bool was_live = inner.give_up(channel, ticket);
-  if (was_live) inner.end(ticket.session);
+  const bool was_live = inner.decider.cancel(inner.queues.at(channel), ticket);
+  if (was_live) inner.admitted.end(ticket.session);
   return was_live;
 }
 
 bool Admission::release(SessionId id) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  const bool is_known = inner.holdings.contains(id);
-  if (is_known) inner.end(id);
+  const bool is_known = inner.admitted.contains(id);
+  if (is_known) inner.admitted.end(id);
   return is_known;
 }
 
 void Admission::take_back(SessionId id) {
-  auto& inner = *inner_;
-  const std::lock_guard lock(inner.mutex);
-  inner.take_back(id);
+  const std::lock_guard lock(inner_->mutex);
+  inner_->admitted.discard(id);
 }
 
 void Admission::take_back(std::string_view channel, const TicketClaim& ticket) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
-  if (inner.give_up(channel, ticket)) inner.take_back(ticket.session);
+  if (inner.decider.cancel(inner.queues.at(channel), ticket)) inner.admitted.discard(ticket.session);
 }
 
 bool Admission::leave(SessionId id) {
-  auto& inner = *inner_;
-  const std::lock_guard lock(inner.mutex);
-  const auto held = inner.holdings.find(id);
-  const bool was_long = held != inner.holdings.end() && std::chrono::seconds{held->second.idle_seconds} > kLongIdle;
-  const bool is_known = inner.sessions.shorten(id, kReturnTime);
-  if (is_known && was_long) inner.note_end(id, kReturnTime);
-  return is_known;
+  const std::lock_guard lock(inner_->mutex);
+  return inner_->admitted.shorten(id, kReturnTime);
 }
 
 void Admission::tick(const std::function<void(SessionId)>& on_released) {
@@ -269,7 +210,7 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
     {
       const std::lock_guard lock(inner.mutex);
       is_released = inner.sessions.release_overdue(id);
-      if (is_released) inner.lapse(id);
+      if (is_released) inner.admitted.lapse(id);
     }
     if (is_released && on_released) on_released(id);
   }
@@ -277,39 +218,73 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
   const auto now = inner.clock.steady_now();
   const bool is_second = now - inner.last_second >= std::chrono::seconds{1};
   if (is_second) inner.last_second = now;
-  inner.age();
-  inner.scopes.settle(now);
-  for (auto& [id, queue] : inner.channels) inner.sweep(*queue, is_second);
-  inner.call_next();
-  inner.tell_places();
-  if (is_second) inner.forget_lists();
-  if (is_second) inner.past.sweep(base::unix_seconds(inner.clock.wall_now()));
-  for (auto& [id, queue] : inner.channels)
-    for (auto& lane : queue->lanes) inner.write_behind(*lane);
+  inner.admitted.settle_traffic();
+  inner.capacity.scopes().expire_nodes(now);
+  inner.queues.each([&](const auto&, ChannelQueue& queue) { inner.scheduler.sweep(queue, is_second); });
+  inner.scheduler.call_next();
+  inner.publish_node_limits();
+  if (is_second && inner.capacity.node_lists().size() >= kMaxNodeLists / 2 && inner.queues.is_idle())
+    inner.capacity.node_lists().clear();
+  if (is_second) inner.admitted.sweep_past();
+  inner.queues.save_lanes();
 }
 
 void Admission::measured(const Traffic& traffic) {
   const std::lock_guard lock(inner_->mutex);
-  inner_->scopes.measured(traffic, inner_->clock.steady_now());
-  inner_->has_changed = true;
+  inner_->capacity.scopes().measured(traffic, inner_->clock.steady_now());
+  inner_->capacity.mark_changed();
+}
+
+base::Status Admission::Inner::restore(store::Store& from, AccessStore::FormerRun former) {
+  const auto now = clock.steady_now();
+  const bool had_queues = !former.lanes.empty();
+  store.attach(from, std::move(former.lanes));
+  if (former.limits) {
+    limits_are_live = true;
+    set_limits(std::move(*former.limits));
+  }
+  // Waiting clients poll once in a refresh and a fifth: no ticket is called before all of them could poll.
+  auto grace = settings.restart_grace;
+  if (had_queues) grace = std::max(grace, settings.refresh * 3 / 2);
+  if (former.had_sessions) capacity.set_grace_until(now + grace);
+  scheduler.set_unknown_until(now + settings.lease());
+  if (auto loaded = admitted.load_past(from); !loaded) return loaded;
+  auto loaded = store.load_sessions([this](SessionId id, const SessionRecord& record) {
+    return admitted.restore(id, record, queues.at(record.channel).scope);
+  });
+  if (!loaded) return loaded;
+  queues.each_lane([this](QueueLane& lane) {
+    store.restore_lane(lane);
+    lane.disk.is_dirty = true;
+    store.save_lane(lane);
+  });
+  return {};
+}
+
+base::Status Admission::load(store::Store& store) {
+  auto& inner = *inner_;
+  auto former = inner.store.read(store);
+  if (!former) return tl::unexpected(former.error());
+  {
+    const std::lock_guard lock(inner.mutex);
+    if (auto restored = inner.restore(store, std::move(*former)); !restored) return restored;
+  }
+  return store.flush();
+}
+
+void Admission::stop() {
+  auto& inner = *inner_;
+  const std::lock_guard lock(inner.mutex);
+  if (!inner.store.is_attached()) return;
+  inner.store.begin_stop();
+  inner.queues.each_lane([&](QueueLane& lane) {
+    lane.disk.is_dirty = true;
+    inner.store.save_lane(lane);
+  });
+  inner.store.save_end_of_run(inner.sessions.count() != 0);
 }
 
 std::size_t Admission::sessions() const { return inner_->sessions.count(); }
 std::size_t Admission::sessions(std::string_view channel) const { return inner_->sessions.count(channel); }
-
-std::string_view to_string(DenyReason refusal) {
-  switch (refusal) {
-    case DenyReason::queue_full: return "queue_full";
-    case DenyReason::account_full: return "account_full";
-    case DenyReason::too_many_tickets: return "too_many_tickets";
-    case DenyReason::too_many_sessions: return "too_many_sessions";
-    case DenyReason::session_shared: return "session_shared";
-    case DenyReason::ticket_unknown: return "ticket_unknown";
-    case DenyReason::ticket_expired: return "ticket_expired";
-    case DenyReason::ticket_used: return "ticket_used";
-    case DenyReason::busy: return "busy";
-  }
-  return "";
-}
 
 }  // namespace tribune::access

@@ -1,5 +1,5 @@
 #pragma once
-// How many may watch, and how much traffic they may make. Values and pure functions.
+// Limits of sessions and traffic. Values and pure functions.
 
 #include <cstdint>
 #include <map>
@@ -12,24 +12,25 @@
 
 namespace tribune::access {
 
-/// Of one scope. Nothing: no limit. 0: nobody.
+/// Limit of one scope; nullopt means unlimited, 0 admits no session.
 struct Limit {
   std::optional<std::int64_t> max_sessions;
   std::optional<double> max_traffic_mbps;
   bool operator==(const Limit&) const = default;
 };
 
-/// What a limit holds for: everything, a channel, a group of nodes, or a node.
+/// What a limit applies to: the whole event, a channel, a group of nodes, or a node.
 enum class ScopeKind { global, channel, group, node };
 std::string_view to_string(ScopeKind);
 
-/// What is done when an account would watch on more devices than it may.
+/// What is done when one more device of an account than allowed asks for a session.
 enum class AccountRule { refuse, take_over };
 std::string_view to_string(AccountRule);
 
 using NamedLimits = std::map<std::string, Limit, std::less<>>;
 
-/// A session counts in every scope that it lies in, and is admitted only when all of them have room.
+/// A session counts in the global scope and in those of its channel, group and node, and is admitted only when all of
+/// them have capacity.
 struct AccessLimits {
   Limit global;
   NamedLimits channels, groups, nodes;
@@ -45,8 +46,8 @@ struct AccessLimits {
 /// "nodes" with objects of the first two by id.
 void write_members(base::json::Writer&, const AccessLimits&);
 
-/// Replaces what the document names and leaves the rest; null takes a limit away. Errors: invalid_input for an unknown
-/// member, an id that is none, a number that is negative, no number or beyond 10^9; `limits` is then as before.
+/// Replaces the limits that the document names and keeps the others; null removes a limit. Errors: invalid_input for an
+/// unknown member, an invalid id, or a value that is no number from 0 to 10^9; `limits` is then unchanged.
 base::Status apply_changes(AccessLimits& limits, std::string_view json);
 
 }  // namespace tribune::access

@@ -7,7 +7,7 @@
 namespace tribune::access {
 namespace {
 
-/// Entries are kept so many seconds longer than they must be: a clock that was stepped for a moment brings nobody back.
+/// Entries are kept for so many more seconds: a clock that is stepped for a short time reopens no session.
 constexpr std::int64_t kSlack = 3'600;
 constexpr std::int64_t kLatest = 1'000'000'000'000;
 constexpr int kSweptAtOnce = 5'000;
@@ -50,35 +50,35 @@ base::Status PastSessions::load(store::Store& store, std::int64_t now) {
     const auto until = value.size() > 2 && value[1] == ' ' ? number(value.substr(2)) : std::nullopt;
     const bool is_known = value.starts_with('e') || value.starts_with('a');
     const bool is_useful = id != 0 && until && is_known && *until + kSlack > now;
-    if (!is_useful || !add(id, {value[0] == 'e' ? Kind::ended : Kind::away, *until})) useless.emplace_back(key);
+    if (!is_useful || !add(id, {value[0] == 'e' ? Kind::ended : Kind::lapsed, *until})) useless.emplace_back(key);
     return true;
   });
   if (!scanned) return scanned;
   store_ = &store;
   for (auto& key : useless) store.erase(kPastTable, std::move(key));
-  count();
+  publish_size();
   return {};
 }
 
-void PastSessions::end(SessionId id, std::int64_t until) {
+void PastSessions::add_ended(SessionId id, std::int64_t until) {
   const Entry entry{Kind::ended, until};
   if (add(id, entry)) write(id, entry);
-  count();
+  publish_size();
 }
 
-void PastSessions::away(SessionId id, std::int64_t until) {
-  const Entry entry{Kind::away, until};
+void PastSessions::add_lapsed(SessionId id, std::int64_t until) {
+  const Entry entry{Kind::lapsed, until};
   if (!is_ended(id) && add(id, entry)) write(id, entry);
-  count();
+  publish_size();
 }
 
-void PastSessions::come_back(SessionId id) {
+void PastSessions::remove(SessionId id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   by_end_.erase({found->second.until, id});
   entries_.erase(found);
   if (store_) store_->erase(kPastTable, table_key(id));
-  count();
+  publish_size();
 }
 
 bool PastSessions::is_ended(SessionId id) const {
@@ -86,31 +86,31 @@ bool PastSessions::is_ended(SessionId id) const {
   return found != entries_.end() && found->second.kind == Kind::ended;
 }
 
-bool PastSessions::is_away(SessionId id, std::int64_t now) const {
+bool PastSessions::is_lapsed(SessionId id, std::int64_t now) const {
   const auto found = entries_.find(id);
-  return found != entries_.end() && found->second.kind == Kind::away && now <= found->second.until;
+  return found != entries_.end() && found->second.kind == Kind::lapsed && now <= found->second.until;
 }
 
 void PastSessions::sweep(std::int64_t now) {
-  for (int n = 0; n < kSweptAtOnce && !by_end_.empty() && by_end_.begin()->first + kSlack <= now; ++n) forget_first();
-  count();
+  for (int n = 0; n < kSweptAtOnce && !by_end_.empty() && by_end_.begin()->first + kSlack <= now; ++n) remove_first();
+  publish_size();
 }
 
-/// False when there is no room for it: all others end later.
+/// False at the bound, when all others end later.
 bool PastSessions::add(SessionId id, Entry entry) {
   if (const auto known = entries_.find(id); known != entries_.end()) {
     by_end_.erase({known->second.until, id});
   } else if (entries_.size() >= most_) {
     dropped_.add();
     if (by_end_.empty() || by_end_.begin()->first >= entry.until) return false;
-    forget_first();
+    remove_first();
   }
   entries_.insert_or_assign(id, entry);
   by_end_.emplace(entry.until, id);
   return true;
 }
 
-void PastSessions::forget_first() {
+void PastSessions::remove_first() {
   const auto id = by_end_.begin()->second;
   by_end_.erase(by_end_.begin());
   entries_.erase(id);
@@ -123,6 +123,6 @@ void PastSessions::write(SessionId id, const Entry& entry) {
               std::string(entry.kind == Kind::ended ? "e " : "a ") + std::to_string(entry.until));
 }
 
-void PastSessions::count() { known_.set(static_cast<double>(entries_.size())); }
+void PastSessions::publish_size() { known_.set(static_cast<double>(entries_.size())); }
 
 }  // namespace tribune::access

@@ -1,12 +1,12 @@
 #pragma once
-// What must be known of sessions that are over, beyond what their tokens say.
+// Sessions that are over, as far as their tokens do not tell.
 //
-// An entry
-//   ended   the session was stopped, or another device took its place: its token opens nothing, until the token has
-//   expired   (end) away    the session watched for so long that its token has expired since, and was released because
-//   nobody renewed it: the token
-//           opens it again until the entry ends (away)
-//   gone    its time is over, or, at the bound, its time would have ended first (sweep, end, away)
+// An entry's states
+//   ended    the session was stopped, or another device of the account replaced it: its token is void   (add_ended)
+//   lapsed   the session watched for so long that its token has expired since, and was not renewed in time: the token
+//            opens it again until the entry expires                                                     (add_lapsed)
+//   removed  it watches again, its time is over, or, at the bound, its time would have ended first
+//                                                                        (remove, sweep, add_ended, add_lapsed)
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@
 
 namespace tribune::access {
 
-/// More are not remembered, where no more may watch either: those that end first are forgotten, and counted
+/// The bound, unless more sessions may watch. Beyond it the entries that end first are removed, and counted
 /// (tribune_access_past_sessions_dropped_total). About 100 bytes each.
 inline constexpr std::size_t kMostPastSessions = 500'000;
 
@@ -31,31 +31,31 @@ class PastSessions {
  public:
   explicit PastSessions(base::Metrics&, std::size_t most = kMostPastSessions);
 
-  /// Takes up what a former process wrote; from then on changes are written behind. Damaged records are dropped.
+  /// Restores the entries of a former process; later changes are written behind. Damaged records are dropped.
   base::Status load(store::Store&, std::int64_t now);
 
-  void end(SessionId, std::int64_t until);
-  void away(SessionId, std::int64_t until);
+  void add_ended(SessionId, std::int64_t until);
+  void add_lapsed(SessionId, std::int64_t until);
   /// It watches again.
-  void come_back(SessionId);
+  void remove(SessionId);
 
   bool is_ended(SessionId) const;
-  bool is_away(SessionId, std::int64_t now) const;
+  bool is_lapsed(SessionId, std::int64_t now) const;
 
-  /// Forgets what is over, a few thousand entries at most. Once a second.
+  /// Removes entries whose time is over, at most 5,000. Once a second.
   void sweep(std::int64_t now);
   std::size_t size() const { return entries_.size(); }
 
  private:
-  enum class Kind : std::uint8_t { ended, away };
+  enum class Kind : std::uint8_t { ended, lapsed };
   struct Entry {
     Kind kind;
     std::int64_t until;
   };
   bool add(SessionId, Entry);
   void write(SessionId, const Entry&);
-  void forget_first();
-  void count();
+  void remove_first();
+  void publish_size();
 
   const std::size_t most_;
   std::unordered_map<SessionId, Entry> entries_;
@@ -70,7 +70,7 @@ inline constexpr std::string_view kPastTable = "access_past";
 
 /// The key of a session in tables: 8 bytes, the highest first.
 std::string table_key(SessionId);
-/// 0 for a text that is none.
+/// 0 for a text that is no key.
 SessionId session_from_key(std::string_view key);
 
 }  // namespace tribune::access

@@ -1,5 +1,5 @@
 #pragma once
-// The state of a channel's queue: the same for everybody who waits, and small. Values and pure functions.
+// The state of a channel's queue, the same for all waiting clients. Values and pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace tribune::access {
 
-/// Everybody who came before the opening has got a place by lot: place = first + (multiplier * (number - first) +
+/// The order of all tickets that were issued before the opening: place = first + (multiplier * (number - first) +
 /// offset) mod (end - first). A number outside of [first, end) is its own place.
 struct Lottery {
   std::uint64_t first = 0, end = 0;          // equal: no lottery
@@ -20,13 +20,13 @@ struct Lottery {
   std::uint64_t number_at(std::uint64_t place) const;  // the inverse
 };
 
-/// One lane of one channel: a line of its own, first come, first served. Numbers count from 1.
+/// One lane of one channel, with numbers and an order of its own. Numbers count from 1.
 struct LaneStatus {
   std::string name;
-  std::uint64_t served = 0;                 // every place up to this one was called: "now serving"
+  std::uint64_t served = 0;                 // every place up to this one was called
   std::uint64_t next = 1;                   // the number that the next ticket gets
   std::uint64_t waiting = 0;                // live tickets that were not called
-  std::optional<double> places_per_second;  // how fast `served` has grown lately; nothing: not known yet
+  std::optional<double> places_per_second;  // the growth of `served`; nullopt: not known yet
   Lottery lottery;
   bool operator==(const LaneStatus&) const = default;
 };
@@ -35,15 +35,15 @@ struct QueueStatus {
   std::string channel;
   bool is_open = true;  // false: before the opening
   std::optional<std::chrono::milliseconds> opens_in;
-  bool overload_emulation = false;            // of this channel, or of everything
-  std::chrono::milliseconds refresh{10'000};  // ask again after so long
-  std::chrono::milliseconds lease{36'000};    // show the ticket to the balancer at least so often, or lose the place
+  bool overload_emulation = false;            // of this channel, or of the whole event
+  std::chrono::milliseconds refresh{10'000};  // the interval between two requests of a client
+  std::chrono::milliseconds lease{36'000};    // a ticket that is not presented for this time loses its place
   std::vector<LaneStatus> lanes;
 };
 
 /// {"channel", "open", "opens_in_seconds"?, "refresh_seconds", "lease_seconds", "lanes": [{"name", "served", "next",
-/// "waiting", "rate"?, "lottery"?}]}. With a ticket's lane and number a phone works out its own place: ahead is at most
-/// place - served - 1, and takes ahead / rate seconds.
+/// "waiting", "rate"?, "lottery"?}]}. With a ticket's lane and number a client computes its own place: at most
+/// place - served - 1 tickets are ahead, which takes that number / rate seconds.
 std::string to_json(const QueueStatus&);
 
 }  // namespace tribune::access

@@ -1,5 +1,6 @@
 #pragma once
-// What one limit counts: sessions, room kept for called tickets, and traffic.
+// What counts against one limit: sessions, capacity reserved for called tickets, and traffic. Decides nothing about
+// tickets.
 
 #include <array>
 #include <chrono>
@@ -11,37 +12,37 @@
 #include <string_view>
 #include <vector>
 
-#include "access/admission.h"
+#include "access/admission_types.h"
 #include "access/limits.h"
 #include "base/clock.h"
 
 namespace tribune::access {
 
-/// Everything, a channel, a group or a node. Owned by its Admission, under whose lock it is used. Traffic in whole
-/// kbit/s, so that what was added and taken away again leaves nothing.
+/// The whole event, a channel, a group or a node. Owned by its Admission, under whose lock it is used. Traffic is in
+/// whole kbit/s, so that additions and subtractions cancel exactly.
 struct Scope {
   ScopeKind kind = ScopeKind::global;
   std::string id;
   Limit limit;
-  Drill drill;  // of everything and of channels
+  Drill drill;  // for the global scope and for channels
 
   std::int64_t sessions = 0;
-  std::int64_t kept = 0;  // called tickets
-  std::int64_t kept_kbps = 0;
+  std::int64_t reserved = 0;  // called tickets
+  std::int64_t reserved_kbps = 0;
   std::int64_t predicted_kbps = 0;  // of all sessions
-  std::int64_t young_kbps = 0;      // of those that the nodes' figures do not show yet
+  std::int64_t young_kbps = 0;      // of sessions that the measured traffic does not contain yet
   std::int64_t measured_kbps = 0;
-  bool is_measured = false;   // heard lately
-  bool is_contested = false;  // somebody who came earlier waits for room here
+  bool is_measured = false;   // by heartbeats of the last 5 s
+  bool is_contested = false;  // an earlier ticket waits for capacity here (capacity.h)
 
-  /// What it carries or is about to.
-  std::int64_t load_kbps() const { return (is_measured ? measured_kbps + young_kbps : predicted_kbps) + kept_kbps; }
+  /// The traffic of its sessions and of called tickets.
+  std::int64_t load_kbps() const { return (is_measured ? measured_kbps + young_kbps : predicted_kbps) + reserved_kbps; }
   bool has_limit() const { return limit.max_sessions || limit.max_traffic_mbps; }
-  /// For one more, of so much traffic.
-  bool has_room(std::int64_t kbps) const;
+  /// For one more session of `kbps`.
+  bool has_capacity(std::int64_t kbps) const;
 };
 
-/// The scopes that a session or a ticket lies in; group and node may be null.
+/// The scopes that a session or a ticket counts in; group and node may be null.
 struct ScopeSet {
   Scope* global = nullptr;
   Scope* channel = nullptr;
@@ -53,18 +54,18 @@ struct ScopeSet {
     for (auto* scope : {global, channel, group, node})
       if (scope) f(*scope);
   }
-  /// The first without room, from the widest; null when all have it.
-  Scope* full(std::int64_t kbps) const;
+  /// The first without capacity, from the widest; null when all have it.
+  Scope* first_full(std::int64_t kbps) const;
 };
 
-/// All scopes, and what the nodes measure. Owned by its Admission, under whose lock it is used.
+/// All scopes, and the traffic that the nodes measure. Owned by its Admission, under whose lock it is used.
 class Scopes {
  public:
   Scopes() { global_.id = "global"; }
 
   Scope& global() { return global_; }
   const Scope& global() const { return global_; }
-  /// Made when it is new. Null for an empty id, and beyond 10,000 of a kind.
+  /// Created on first use. Null for an empty id, and beyond 10,000 of a kind.
   Scope* at(ScopeKind, std::string_view id);
   const Scope* find(ScopeKind, std::string_view id) const;
 
@@ -72,8 +73,10 @@ class Scopes {
   bool has_limits() const { return has_limits_; }
 
   void measured(const Traffic&, base::SteadyTime now);
-  /// Leaves out nodes that were silent for 5 s.
-  void settle(base::SteadyTime now);
+  /// Removes nodes without a heartbeat for 5 s.
+  void expire_nodes(base::SteadyTime now);
+
+  void clear_contested();
 
   template <class F>
   void each(F f) const {
@@ -83,7 +86,7 @@ class Scopes {
   }
 
  private:
-  /// Of the last heartbeats: a segment goes out in bursts.
+  /// Over the last 5 heartbeats: a segment goes out in bursts.
   class Mean {
    public:
     void add(std::int64_t kbps);
@@ -96,10 +99,10 @@ class Scopes {
     std::string group;
     Mean all;
     std::map<std::string, Mean, std::less<>> channels;
-    bool tells_channels = false;
-    base::SteadyTime heard;
+    bool reports_channels = false;
+    base::SteadyTime last_heartbeat;
   };
-  void add_up();
+  void sum_up();
 
   Scope global_;
   std::array<std::map<std::string, std::unique_ptr<Scope>, std::less<>>, 4> scopes_;  // by kind

@@ -11,38 +11,38 @@ std::int64_t second_of(base::SteadyTime time) {
 
 }  // namespace
 
-SessionNetworks::Hearing SessionNetworks::hear(std::uint32_t network, base::SteadyTime now, const NetworkRule& rule) {
+SessionNetworks::Usage SessionNetworks::record(std::uint32_t network, base::SteadyTime now, const NetworkRule& rule) {
   const auto second = second_of(now);
   const auto handover = std::chrono::ceil<std::chrono::seconds>(rule.handover).count();
-  const Heard heard{network, static_cast<std::uint32_t>(second)};
+  const LastRequest request{network, static_cast<std::uint32_t>(second)};
   if (first_.network == network && !others_) {
-    first_ = heard;
-    return Hearing::fine;
+    first_ = request;
+    return Usage::allowed;
   }
-  forget_silent(second, handover);
+  remove_silent(second, handover);
   if (first_.network == 0 || first_.network == network) {
-    first_ = heard;
-    return Hearing::fine;
+    first_ = request;
+    return Usage::allowed;
   }
-  if (!others_) others_ = std::make_unique<std::vector<Heard>>();
+  if (!others_) others_ = std::make_unique<std::vector<LastRequest>>();
   for (auto& other : *others_) {
     if (other.network != network) continue;
-    other = heard;
-    return Hearing::fine;
+    other = request;
+    return Usage::allowed;
   }
   if (1 + static_cast<std::int64_t>(others_->size()) < rule.most) {
-    others_->push_back(heard);
-    return Hearing::fine;
+    others_->push_back(request);
+    return Usage::allowed;
   }
   if (others_->empty()) others_.reset();
-  const bool was_told = told_.network != 0 && second - std::int64_t{told_.second} < handover;
-  if (was_told) return Hearing::beyond_again;
-  told_ = heard;
-  return Hearing::beyond;
+  const bool was_reported = reported_.network != 0 && second - std::int64_t{reported_.second} < handover;
+  if (was_reported) return Usage::exceeded_again;
+  reported_ = request;
+  return Usage::exceeded;
 }
 
-void SessionNetworks::forget_silent(std::int64_t now, std::int64_t handover) {
-  const auto is_silent = [&](const Heard& heard) { return now - std::int64_t{heard.second} >= handover; };
+void SessionNetworks::remove_silent(std::int64_t now, std::int64_t handover) {
+  const auto is_silent = [&](const LastRequest& request) { return now - std::int64_t{request.second} >= handover; };
   if (others_) std::erase_if(*others_, is_silent);
   if (others_ && is_silent(first_) && !others_->empty()) {
     first_ = others_->back();

@@ -1,6 +1,6 @@
 #pragma once
-// What is written down of a session that watches, so that it counts from the start of the next process, and what of it
-// counts where. Values and pure functions.
+// The record on disk of a session that watches: the session counts from the start of the next process. Values and pure
+// functions.
 
 #include <chrono>
 #include <cstdint>
@@ -13,13 +13,13 @@ namespace tribune::access {
 /// The table of the balancer's store with one record for each session that watches; the key is table_key().
 inline constexpr std::string_view kSessionsTable = "access_sessions";
 
-/// Sessions with a longer idle time last until a time that is written down; the others are renewed so often that they
-/// last for their idle time.
+/// Sessions with a longer idle time last until the stored deadline after a restart; the others are renewed so often
+/// that they last for their idle time.
 inline constexpr std::chrono::seconds kLongIdle{60};
 
 struct SessionRecord {
   std::string channel, group, node;  // ids; group and node may be empty
-  std::string account, device;       // empty: nobody's
+  std::string account, device;       // empty: none
   std::int64_t opened = 0;           // unix seconds; 0: not known
   std::int64_t until = 0;            // unix seconds: when it is released, if nobody renews it
   std::int64_t idle_seconds = 0;
@@ -30,7 +30,7 @@ struct SessionRecord {
 
 /// "1 {opened} {until} {idle} {kbps} {client} {channel} {group or -} {node or -} {account in hex or -} {device}".
 std::string to_text(const SessionRecord&);
-/// Nothing for a text that is damaged.
+/// nullopt for a damaged text.
 std::optional<SessionRecord> session_record(std::string_view text);
 
 /// How long the session is kept after a restart, without a renewal.

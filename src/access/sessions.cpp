@@ -17,22 +17,22 @@ namespace {
 
 constexpr std::size_t kShards = 64;
 
-struct Watching {
+struct ChannelSessions {
   std::size_t sessions = 0;
   base::Gauge gauge;
 };
-using ByChannel = std::map<std::string, Watching, std::less<>>;
+using ByChannel = std::map<std::string, ChannelSessions, std::less<>>;
 
 struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
-  std::int64_t examined_at;  // the second in whose list the id stands; another list's entry is void
-  base::SteadyTime noted;    // the deadline that its owner has heard of
+  std::int64_t examined_at;  // the second in whose list the id is; entries of other lists are void
+  base::SteadyTime saved_deadline;
   SessionNetworks networks{};
 };
 
-/// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and is put further
-/// back when that second is swept: a session is examined once an idle time, however often it is renewed.
+/// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and moves to a later
+/// list when that second is swept: a session is examined once per idle time, however often it is renewed.
 struct Shard {
   mutable std::mutex mutex;
   std::unordered_map<SessionId, Session> sessions;
@@ -71,7 +71,7 @@ struct Sessions::Inner {
   Shard& shard_of(SessionId id) { return shards[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   /// One more known session, unless the bound is reached.
-  bool take_place() {
+  bool reserve_slot() {
     auto now = known.load(std::memory_order_relaxed);
     while (now < max_known)
       if (known.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
@@ -83,7 +83,7 @@ struct Sessions::Inner {
     if (found == shard.channels.end()) {
       auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.",
                                  {{"channel", labels ? labels->of(name) : std::string(name)}});
-      found = shard.channels.emplace(std::string(name), Watching{0, gauge}).first;
+      found = shard.channels.emplace(std::string(name), ChannelSessions{0, gauge}).first;
     }
     return *found;
   }
@@ -107,7 +107,7 @@ struct Sessions::Inner {
   }
 
   /// The ids of one second that has passed entirely; empty when there is none.
-  std::pair<std::int64_t, std::vector<SessionId>> take_due(Shard& shard, std::int64_t now_second) {
+  std::pair<std::int64_t, std::vector<SessionId>> remove_due(Shard& shard, std::int64_t now_second) {
     const std::lock_guard lock(shard.mutex);
     const auto first = shard.due.begin();
     if (first == shard.due.end() || first->first >= now_second) return {};
@@ -116,17 +116,17 @@ struct Sessions::Inner {
     return taken;
   }
 
-  /// True when the session is overdue: in no list any more, so it is to be released now. Others are put further back.
+  /// True when the session is overdue: it is in no list any more and must be released now. Others move to a later list.
   bool examine(Shard& shard, SessionId id, std::int64_t second, base::SteadyTime now) {
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.sessions.find(id);
     if (found == shard.sessions.end() || found->second.examined_at != second) return false;
     if (found->second.deadline <= now) return true;
-    put_back(shard, found);
+    reschedule(shard, found);
     return false;
   }
 
-  void put_back(Shard& shard, std::unordered_map<SessionId, Session>::iterator found) {
+  void reschedule(Shard& shard, std::unordered_map<SessionId, Session>::iterator found) {
     found->second.examined_at = second_of(found->second.deadline);
     shard.due[found->second.examined_at].push_back(found->first);
   }
@@ -137,14 +137,14 @@ Sessions::Sessions(const base::Clock& clock, base::Metrics& metrics, std::size_t
 Sessions::~Sessions() = default;
 
 std::optional<SessionId> Sessions::open(std::string_view channel, std::chrono::milliseconds idle) {
-  if (!inner_->take_place()) {
+  if (!inner_->reserve_slot()) {
     inner_->refused.add();
     return std::nullopt;
   }
   const auto deadline = inner_->clock.steady_now() + idle;
   for (;;) {
     const auto id = base::random_u64();
-    if (id == 0) continue;  // the id of nobody
+    if (id == 0) continue;  // means no session
     auto& shard = inner_->shard_of(id);
     const std::lock_guard lock(shard.mutex);
     if (shard.sessions.count(id)) continue;
@@ -162,7 +162,7 @@ Sessions::Renewal Sessions::renew(SessionId id, std::string_view channel, std::c
     found->second.deadline = std::max(found->second.deadline, deadline);
     return Renewal::known;
   }
-  if (!inner_->take_place()) return Renewal::uncounted;
+  if (!inner_->reserve_slot()) return Renewal::uncounted;
   inner_->insert(shard, id, channel, deadline);
   inner_->adopted.add();
   return Renewal::adopted;
@@ -178,7 +178,7 @@ bool Sessions::release(SessionId id) {
 }
 
 bool Sessions::insert(SessionId id, std::string_view channel, std::chrono::milliseconds idle) {
-  if (id == 0 || !inner_->take_place()) return false;
+  if (id == 0 || !inner_->reserve_slot()) return false;
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   if (shard.sessions.count(id)) {
@@ -198,17 +198,17 @@ Sessions::Extension Sessions::extend(SessionId id, std::chrono::milliseconds idl
   if (found == shard.sessions.end()) return Extension::unknown;
   auto& session = found->second;
   session.deadline = std::max(session.deadline, deadline);
-  if (idle <= kLongIdle || session.deadline - session.noted < idle / 4) return Extension::known;
-  session.noted = session.deadline;
-  return Extension::outgrown;
+  if (idle <= kLongIdle || session.deadline - session.saved_deadline < idle / 4) return Extension::known;
+  session.saved_deadline = session.deadline;
+  return Extension::save_due;
 }
 
-SessionNetworks::Hearing Sessions::hear(SessionId id, std::uint32_t network, const NetworkRule& rule) {
+SessionNetworks::Usage Sessions::record_network(SessionId id, std::uint32_t network, const NetworkRule& rule) {
   auto& shard = inner_->shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
-  return found == shard.sessions.end() ? SessionNetworks::Hearing::fine
-                                       : found->second.networks.hear(network, inner_->clock.steady_now(), rule);
+  return found == shard.sessions.end() ? SessionNetworks::Usage::allowed
+                                       : found->second.networks.record(network, inner_->clock.steady_now(), rule);
 }
 
 bool Sessions::contains(SessionId id) const {
@@ -224,8 +224,8 @@ bool Sessions::shorten(SessionId id, std::chrono::milliseconds rest) {
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return false;
   if (found->second.deadline <= deadline) return true;
-  found->second.deadline = found->second.noted = deadline;
-  inner_->put_back(shard, found);
+  found->second.deadline = found->second.saved_deadline = deadline;
+  inner_->reschedule(shard, found);
   return true;
 }
 
@@ -247,7 +247,7 @@ bool Sessions::release_overdue(SessionId id) {
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return false;
   if (found->second.deadline > inner_->clock.steady_now()) {  // renewed meanwhile
-    inner_->put_back(shard, found);
+    inner_->reschedule(shard, found);
     return false;
   }
   inner_->remove(shard, found);
@@ -259,7 +259,7 @@ std::vector<SessionId> Sessions::overdue() {
   const auto now = inner_->clock.steady_now();
   for (auto& shard : inner_->shards) {
     for (;;) {
-      const auto [second, ids] = inner_->take_due(shard, second_of(now));
+      const auto [second, ids] = inner_->remove_due(shard, second_of(now));
       if (ids.empty()) break;
       for (const auto id : ids) {
         if (inner_->examine(shard, id, second, now)) overdue.push_back(id);

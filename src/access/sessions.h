@@ -1,12 +1,12 @@
 #pragma once
-// Who is watching. A session is opened once, renewed by every playlist request, and released when it was not renewed
-// for its channel's idle time. Knows no HTTP.
+// The sessions that watch and their deadlines. A session is opened once, renewed by every playlist request, and
+// released when it was not renewed for its channel's idle time. Knows no HTTP and no limits but its own bound.
 //
-// Lifetime
-//   open       open(), or renew() of one that this process does not know   (balancer, api)
-//   renewed    renew() moves its deadline                                  (balancer)
-//   leaving    shorten(): its deadline is near, and a renewal brings it back (the page that closes)
-//   released   release(), or its deadline passed                           (balancer, sweep)
+// A session's states
+//   open       open(), insert(), or renew() of one that this process does not know
+//   renewed    renew() or extend() moved its deadline
+//   leaving    shorten(): its deadline is near, and a renewal moves it back
+//   released   release(), or its deadline passed (sweep, release_overdue)
 
 #include <chrono>
 #include <cstddef>
@@ -25,7 +25,7 @@
 
 namespace tribune::access {
 
-using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // nothing: each channel has its own
+using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // null: each channel has its own
 
 using SessionId = std::uint64_t;
 
@@ -36,37 +36,37 @@ class Sessions {
   Sessions(const base::Clock&, base::Metrics&, std::size_t max_known = 2'000'000, ChannelLabelsPtr = nullptr);
   ~Sessions();
 
-  /// A new session on the channel; its id is random. Nothing when as many as may be are open.
+  /// A new session on the channel; its id is random. nullopt at the bound.
   std::optional<SessionId> open(std::string_view channel, std::chrono::milliseconds idle);
 
-  /// Moves the deadline, never back. A session that this process does not know (it restarted, or the session was
-  /// released a moment ago) is adopted: its token proves that it was admitted. At the bound it is served, but nobody
-  /// can count or release it.
+  /// Moves the deadline, never back. A session that this process does not know (it restarted, or released the session)
+  /// is adopted: its token proves that it was admitted. At the bound it is uncounted: the caller may serve it, but it
+  /// cannot be counted or released.
   enum class Renewal { known, adopted, uncounted };
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
-  /// The steps of the above one by one, for an owner that keeps books of its own. insert(): false at the bound or when
-  /// the id is taken.
+  /// The steps of the above one by one, for an owner that counts sessions itself. insert(): false at the bound or when
+  /// the id is in use.
   bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
-  /// `outgrown`: it is known, its idle time is above kLongIdle, and it lasts a quarter of that longer than was said the
-  /// last time, or at its opening. Who keeps it elsewhere notes it there.
-  enum class Extension { unknown, known, outgrown };
+  /// `save_due`: it is known, its idle time is above kLongIdle, and its deadline is a quarter of the idle time later
+  /// than at its opening or at the last `save_due`. An owner that stores deadlines stores this one.
+  enum class Extension { unknown, known, save_due };
   Extension extend(SessionId, std::chrono::milliseconds idle);
-  /// Which network a session was asked for from; fine for one that is not known.
-  SessionNetworks::Hearing hear(SessionId, std::uint32_t network, const NetworkRule&);
+  /// A request for the session from a network; allowed for a session that is not known.
+  SessionNetworks::Usage record_network(SessionId, std::uint32_t network, const NetworkRule&);
   bool is_full() const;
   bool contains(SessionId) const;
 
   bool release(SessionId);
 
-  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known. Its owner
-  /// notes the new deadline.
+  /// Brings the deadline forward to `rest` from now; a renewal moves it back. False when it is not known. An owner that
+  /// stores deadlines stores the new one.
   bool shorten(SessionId, std::chrono::milliseconds rest);
 
-  /// Releases what is overdue, calling `on_released` for each outside the lock. Called once a second by one worker.
+  /// Releases overdue sessions, calling `on_released` for each outside the lock. Called once a second by one worker.
   std::size_t sweep(const std::function<void(SessionId)>& on_released = {});
 
-  /// The same in two steps: who is overdue (for release_overdue() to look again), and the release of one that still is.
+  /// The same in two steps: the overdue sessions, and the release of one that is still overdue.
   std::vector<SessionId> overdue();
   bool release_overdue(SessionId);
 

@@ -9,11 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostSamples = 300;
-constexpr std::uint64_t kEnoughCalls = 100;  // a rate from so many is good; from fewer, as long a time as there is
-constexpr auto kLeastWindow = 10s;
+constexpr std::size_t kMaxSamples = 300;
+constexpr std::uint64_t kEnoughCalls =
+    100;  // enough for a rate; with fewer calls the whole time that was sampled counts
+constexpr auto kMinWindow = 10s;
 
-/// One of [2, n) without a common divisor, from a random number; 1 when there is none.
+/// A number of [2, n) without a common divisor, from a random number; 1 when there is none.
 std::uint64_t multiplier_for(std::uint64_t n, std::uint64_t random) {
   if (n < 3) return 1;
   // At least one in twenty numbers of this size fits, and n - 1 always does.
@@ -21,7 +22,7 @@ std::uint64_t multiplier_for(std::uint64_t n, std::uint64_t random) {
     if (std::gcd(candidate, n) == 1) return candidate;
 }
 
-bool is_heard_in_line(TicketState state) { return state == TicketState::waiting || state == TicketState::silent; }
+bool is_known_unserved(TicketState state) { return state == TicketState::waiting || state == TicketState::silent; }
 
 }  // namespace
 
@@ -40,7 +41,7 @@ std::string to_text(const TicketQueueRecord& record) {
   return w.end_object().take();
 }
 
-std::optional<TicketQueueRecord> line_record(std::string_view text) {
+std::optional<TicketQueueRecord> parse_ticket_queue_record(std::string_view text) {
   const auto json = base::json::parse(text);
   if (!json || !json->is(base::json::Kind::object)) return std::nullopt;
   TicketQueueRecord record;
@@ -70,10 +71,10 @@ std::int32_t TicketQueue::ticks(base::SteadyTime t) {
                                    100);
 }
 
-void TicketQueue::take_up(const TicketQueueRecord& record) {
+void TicketQueue::restore(const TicketQueueRecord& record) {
   record_ = record;
   record_.next = record.reserved;
-  // Within a lottery numbers are not called in their order: all of it stays.
+  // Within a lottery numbers are not called in their order: all of its entries are kept.
   const bool is_in_lottery = record.served + 1 < record.lottery.end;
   base_ = is_in_lottery ? std::min(record.lottery.first, record.served + 1) : record.served + 1;
   if (base_ == 0) base_ = 1;
@@ -84,12 +85,12 @@ void TicketQueue::take_up(const TicketQueueRecord& record) {
 
 TicketQueueRecord TicketQueue::record() const { return record_; }
 
-std::uint64_t TicketQueue::join(SessionId session, std::uint64_t client, std::uint32_t place, base::SteadyTime now) {
+std::uint64_t TicketQueue::add(SessionId session, std::uint64_t client, std::uint32_t node_list, base::SteadyTime now) {
   const auto number = record_.next++;
-  entries_.push_back({session, client, ticks(now), ticks(now), place, TicketState::waiting});
+  entries_.push_back({session, client, ticks(now), ticks(now), node_list, TicketState::waiting});
   ++waiting_;
-  ++heard_in_line_;
-  count(place_of(number), 1);
+  ++known_unserved_;
+  count_waiting(place_of(number), 1);
   return number;
 }
 
@@ -102,14 +103,14 @@ void TicketQueue::set_state(std::uint64_t number, TicketState state) {
   if (!entry || entry->state == state) return;
   if (entry->state == TicketState::waiting) {
     --waiting_;
-    count(place_of(number), -1);
+    count_waiting(place_of(number), -1);
   }
   if (state == TicketState::waiting) {
     ++waiting_;
-    count(place_of(number), 1);
+    count_waiting(place_of(number), 1);
   }
-  if (is_heard_in_line(entry->state)) --heard_in_line_;
-  if (is_heard_in_line(state)) ++heard_in_line_;
+  if (is_known_unserved(entry->state)) --known_unserved_;
+  if (is_known_unserved(state)) ++known_unserved_;
   entry->state = state;
   if (state >= TicketState::done) trim();
 }
@@ -122,7 +123,7 @@ void TicketQueue::advance() {
 std::uint64_t TicketQueue::ahead_of(std::uint64_t number) {
   const auto place = place_of(number);
   if (place <= record_.served) return 0;
-  // Who was served waits no more, so the counts from the first block on are of those after `served` alone.
+  // Served tickets do not wait, so the counts from the first block on are those of the positions after `served` alone.
   const auto first = first_block_ * kBlock, chunk = (place - std::min(place, first)) / kChunk,
              block = chunk / (kBlock / kChunk);
   std::uint64_t sum = 0;
@@ -137,29 +138,29 @@ std::uint64_t TicketQueue::ahead_of(std::uint64_t number) {
 
 void TicketQueue::open(std::uint64_t random_a, std::uint64_t random_b) {
   record_.is_before_opening = false;
-  const auto count_of_all = in_line();
+  const auto count_of_all = unserved();
   if (count_of_all < 2) return;
   record_.lottery = {record_.served + 1, record_.next, multiplier_for(count_of_all, random_a), random_b % count_of_all};
   chunks_.clear();
   blocks_.clear();
   for (std::uint64_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].state == TicketState::waiting) count(place_of(base_ + i), 1);
+    if (entries_[i].state == TicketState::waiting) count_waiting(place_of(base_ + i), 1);
 }
 
 void TicketQueue::sample(base::SteadyTime now) {
-  if (!has_head()) return samples_.clear();  // what flows while nobody waits says nothing about waiting
+  if (!has_head()) return samples_.clear();  // the flow while no ticket waits does not predict a waiting time
   samples_.push_back({now, record_.served, called_});
-  if (samples_.size() > kMostSamples) samples_.pop_front();
+  if (samples_.size() > kMaxSamples) samples_.pop_front();
 }
 
-/// The newest time that is long enough and has enough calls; else all of it; nothing when it is short or nobody was
-/// called.
+/// The newest window that is long enough and has enough calls; else all samples; nullopt when that is too short or no
+/// ticket was called.
 std::optional<std::pair<const TicketQueue::Sample*, const TicketQueue::Sample*>> TicketQueue::window() const {
   if (samples_.empty()) return std::nullopt;
   const auto& newest = samples_.back();
   const Sample* oldest = nullptr;
   for (auto sample = samples_.rbegin(); sample != samples_.rend(); ++sample) {
-    if (newest.at - sample->at < kLeastWindow) continue;
+    if (newest.at - sample->at < kMinWindow) continue;
     oldest = &*sample;
     if (newest.called - sample->called >= kEnoughCalls) break;
   }
@@ -181,9 +182,9 @@ std::optional<double> TicketQueue::calls_per_second() const {
   return static_cast<double>(span->second->called - span->first->called) / time.count();
 }
 
-void TicketQueue::count(std::uint64_t place, int by) {
+void TicketQueue::count_waiting(std::uint64_t place, int by) {
   if (blocks_.empty()) first_block_ = (record_.served + 1) / kBlock;
-  if (place / kBlock < first_block_) return;  // its turn is long over
+  if (place / kBlock < first_block_) return;  // served, and its block was removed
   const auto block = place / kBlock - first_block_, chunk = (place - first_block_ * kBlock) / kChunk;
   if (block >= blocks_.size()) {
     blocks_.resize(block + 1);

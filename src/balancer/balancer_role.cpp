@@ -177,7 +177,7 @@ class BalancerRole final : public runtime::Role {
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     if (auto loaded = news_.load(order_book_.emplace(*store_, services_.log)); !loaded) return loaded;
-    heartbeats_.leave_out([this](std::string_view node) { return news_.is_behind(node); });
+    heartbeats_.exclude_peers([this](std::string_view node) { return news_.is_behind(node); });
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_, access_settings_, operators_);

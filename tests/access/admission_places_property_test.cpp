@@ -17,13 +17,13 @@
 
 using namespace tribune;
 using namespace tribune::testing;
-using access::AccountPlace;
+using access::NodeRef;
 using access::SessionId;
 using access::TicketClaim;
 
 namespace {
 
-const std::vector<AccountPlace> kPlaces{{"arena", "a"}, {"arena", "b"}, {"city", "c"}};
+const std::vector<NodeRef> kPlaces{{"arena", "a"}, {"arena", "b"}, {"city", "c"}};
 
 /// Viewers of three nodes: "a" for two, "b" for three, four in the group of both; "c" for three.
 struct Nodes {

@@ -307,7 +307,7 @@ TEST_CASE("A viewer who moves counts where the playlists send them now") {
 TEST_CASE("Who finds the first node full watches at the next one with room, and waits only when all are full") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":1}}})"));
-  const std::vector<access::AccountPlace> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
+  const std::vector<access::NodeRef> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
   const access::Visitor visitor{.channel = "main", .group = "stadium", .node = "a", .others = both};
   const auto first = gate.ask(visitor), second = gate.ask(visitor);
   CHECK(std::get<access::Granted>(first).node == "a");
@@ -326,7 +326,7 @@ TEST_CASE("Who finds the first node full watches at the next one with room, and 
 TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it, and no newcomer slips in before") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
-  const std::vector<access::AccountPlace> both{{"", "a"}, {"", "b"}};
+  const std::vector<access::NodeRef> both{{"", "a"}, {"", "b"}};
   const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"},
       anywhere{.channel = "main", .node = "a", .others = both};
   const auto in_a = gate.granted(gate.ask(at_a)), in_b = gate.granted(gate.ask(at_b));
@@ -351,7 +351,7 @@ TEST_CASE("A ticket whose node is gone is called for the node that its holder ma
   const auto before = gate.ticket(gate.ask(at_a));
   gate.pass(1s);  // its turn came, and it stands aside
   CHECK(gate.is_queued(gate.admission->decide(at_b, &before, gate.idle)));
-  const std::vector<access::AccountPlace> also_c{{"", "c"}};
+  const std::vector<access::NodeRef> also_c{{"", "c"}};
   const auto called = gate.admission->decide({.channel = "main", .node = "b", .others = also_c}, &before, gate.idle);
   REQUIRE(gate.is_granted(called));
   CHECK(std::get<access::Granted>(called).node == "c");
@@ -359,7 +359,7 @@ TEST_CASE("A ticket whose node is gone is called for the node that its holder ma
 
 TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes are told to who chooses them") {
   Gate gate(100);
-  CHECK(gate.admission->place_limits() == nullptr);
+  CHECK(gate.admission->node_limits() == nullptr);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":5}}})"));
   const auto at_a = gate.granted(gate.ask({.channel = "main", .node = "a"})),
              in_city = gate.granted(gate.ask({.channel = "main", .group = "city", .node = "b"}));
@@ -367,7 +367,7 @@ TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes a
   CHECK(gate.admission->move(in_city, {.group = "city", .node = "c"},
                              false));  // the group is the same: it needs no more room there
   gate.pass(100ms);
-  const auto limits = gate.admission->place_limits();
+  const auto limits = gate.admission->node_limits();
   REQUIRE(limits);
   CHECK(limits->is_full({"", "a"}));
   CHECK(limits->is_limited({"city", "c"}));
@@ -376,7 +376,7 @@ TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes a
   gate.admission->release(at_a);
   CHECK(gate.is_queued(gate.ask({.channel = "main", .node = "a"})));
   gate.admission->reset_limits();
-  CHECK(gate.admission->place_limits() == nullptr);
+  CHECK(gate.admission->node_limits() == nullptr);
 }
 
 TEST_CASE("A session that was away comes back only where a node has room") {
@@ -388,7 +388,7 @@ TEST_CASE("A session that was away comes back only where a node has room") {
   const auto other = gate.granted(gate.ask(at_a));
   CHECK(gate.admission->renew(away, {.channel = "main"}, gate.idle) == access::Admission::Renewal::unplaced);
   CHECK(gate.admission->renew(away, at_a, gate.idle) == access::Admission::Renewal::lapsed);
-  const std::vector<access::AccountPlace> others{{"", "b"}};
+  const std::vector<access::NodeRef> others{{"", "b"}};
   CHECK(gate.admission->renew(away, {.channel = "main", .node = "a", .others = others}, gate.idle) ==
         access::Admission::Renewal::adopted);
   CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);

@@ -15,7 +15,7 @@ using access::Admission;
 using access::DenyReason;
 using access::SessionNetworks;
 using access::SharingRule;
-using Hearing = access::SessionNetworks::Hearing;
+using Usage = access::SessionNetworks::Usage;
 using Renewal = access::Admission::Renewal;
 
 namespace {
@@ -29,26 +29,26 @@ access::Visitor on(std::uint32_t network) { return {.channel = "main", .client =
 }  // namespace
 
 TEST_CASE("Networks of a session are counted for the length of a hand-over, from a clock that begins at zero") {
-  SessionNetworks heard;
+  SessionNetworks networks;
   const access::NetworkRule rule{2, 60s};
-  CHECK(heard.hear(1, at(0s), rule) == Hearing::fine);
-  CHECK(heard.hear(2, at(1s), rule) == Hearing::fine);
-  CHECK(heard.hear(3, at(2s), rule) == Hearing::beyond);
-  CHECK(heard.hear(4, at(3s), rule) == Hearing::beyond_again);
-  CHECK(heard.hear(1, at(50s), rule) == Hearing::fine);
-  CHECK(heard.hear(3, at(60s), rule) == Hearing::beyond_again);
-  CHECK(heard.hear(3, at(61s), rule) == Hearing::fine);  // 2 was silent for so long
-  CHECK(heard.hear(2, at(62s), rule) == Hearing::beyond);
-  CHECK(heard.hear(3, at(63s), rule) == Hearing::fine);
-  CHECK(heard.hear(2, at(111s), rule) == Hearing::fine);  // 1 was
-  CHECK(heard.hear(1, at(112s), rule) == Hearing::beyond_again);
+  CHECK(networks.record(1, at(0s), rule) == Usage::allowed);
+  CHECK(networks.record(2, at(1s), rule) == Usage::allowed);
+  CHECK(networks.record(3, at(2s), rule) == Usage::exceeded);
+  CHECK(networks.record(4, at(3s), rule) == Usage::exceeded_again);
+  CHECK(networks.record(1, at(50s), rule) == Usage::allowed);
+  CHECK(networks.record(3, at(60s), rule) == Usage::exceeded_again);
+  CHECK(networks.record(3, at(61s), rule) == Usage::allowed);  // 2 was silent for so long
+  CHECK(networks.record(2, at(62s), rule) == Usage::exceeded);
+  CHECK(networks.record(3, at(63s), rule) == Usage::allowed);
+  CHECK(networks.record(2, at(111s), rule) == Usage::allowed);  // 1 was
+  CHECK(networks.record(1, at(112s), rule) == Usage::exceeded_again);
 }
 
 TEST_CASE("A viewer who goes from network to network one after the other is never beyond") {
-  SessionNetworks heard;
+  SessionNetworks networks;
   for (std::uint32_t network = 1; network < 1'000; ++network)
-    CHECK(heard.hear(network, at(network * 30s), {4, 120s}) == Hearing::fine);
-  for (int i = 0; i < 100; ++i) CHECK(heard.hear(999, at(29'970s + i * 1h), {1, 120s}) == Hearing::fine);
+    CHECK(networks.record(network, at(network * 30s), {4, 120s}) == Usage::allowed);
+  for (int i = 0; i < 100; ++i) CHECK(networks.record(999, at(29'970s + i * 1h), {1, 120s}) == Usage::allowed);
 }
 
 TEST_CASE("One address takes no more than its sessions, and others are not kept out") {

@@ -15,38 +15,38 @@ using access::Admission;
 using access::PastSessions;
 using access::SessionRecord;
 
-TEST_CASE("A session that is over is remembered until its time, and a little longer") {
+TEST_CASE("A session that is over is kept until its time, and an hour longer") {
   base::Metrics metrics;
   PastSessions past(metrics);
-  past.end(1, 10'000);
-  past.away(2, 20'000);
-  past.away(1, 30'000);  // it stays ended
+  past.add_ended(1, 10'000);
+  past.add_lapsed(2, 20'000);
+  past.add_lapsed(1, 30'000);  // it stays ended
   CHECK(past.is_ended(1));
-  CHECK_FALSE(past.is_away(1, 5'000));
-  CHECK(past.is_away(2, 20'000));
-  CHECK_FALSE(past.is_away(2, 20'001));
+  CHECK_FALSE(past.is_lapsed(1, 5'000));
+  CHECK(past.is_lapsed(2, 20'000));
+  CHECK_FALSE(past.is_lapsed(2, 20'001));
   CHECK_FALSE(past.is_ended(2));
   past.sweep(13'599);
   CHECK(past.size() == 2);
   past.sweep(13'600);
   CHECK(past.size() == 1);
-  past.come_back(2);
+  past.remove(2);
   CHECK(past.size() == 0);
 }
 
-TEST_CASE("At the bound those whose time ends first are forgotten, and counted") {
+TEST_CASE("At the bound the entries whose time ends first are removed, and counted") {
   base::Metrics metrics;
   PastSessions past(metrics, 3);
-  for (access::SessionId id = 1; id <= 5; ++id) past.end(id, static_cast<std::int64_t>(100 * id));
-  past.end(6, 50);
+  for (access::SessionId id = 1; id <= 5; ++id) past.add_ended(id, static_cast<std::int64_t>(100 * id));
+  past.add_ended(6, 50);
   CHECK(past.size() == 3);
   for (access::SessionId id = 1; id <= 6; ++id) CHECK(past.is_ended(id) == (id >= 3 && id <= 5));
   CHECK(metrics.scrape().find("tribune_access_past_sessions_dropped_total 3") != std::string::npos);
-  for (int i = 0; i < 1'000; ++i) past.end(5, 1'000 + i);
+  for (int i = 0; i < 1'000; ++i) past.add_ended(5, 1'000 + i);
   CHECK(past.size() == 3);
 }
 
-TEST_CASE("What is over stays so over a restart, and damaged records do no harm") {
+TEST_CASE("Past sessions survive a restart, and damaged records are dropped") {
   const auto directory = std::filesystem::temp_directory_path() / ("tribune-past-" + base::random_id(12));
   base::Log log{quiet()};
   const auto open = [&] {
@@ -60,10 +60,10 @@ TEST_CASE("What is over stays so over a restart, and damaged records do no harm"
     base::Metrics metrics;
     PastSessions past(metrics);
     REQUIRE(past.load(*store, 0));
-    past.end(0x0102030405060708, 10'000);
-    past.away(9, 20'000);
-    past.end(10, 20'000);
-    past.come_back(10);
+    past.add_ended(0x0102030405060708, 10'000);
+    past.add_lapsed(9, 20'000);
+    past.add_ended(10, 20'000);
+    past.remove(10);
     for (const auto* damaged : {"", "e", "e ", "e x", "x 20000", "e 99999999999999999999", "e 9999999999999", "e -1"})
       store->put(access::kPastTable, access::table_key(base::random_u64() | 1), damaged);
     store->put(access::kPastTable, "short", "e 20000");
@@ -75,7 +75,7 @@ TEST_CASE("What is over stays so over a restart, and damaged records do no harm"
     REQUIRE(past.load(*store, 0));
     CHECK(past.size() == 2);
     CHECK(past.is_ended(0x0102030405060708));
-    CHECK(past.is_away(9, 20'000));
+    CHECK(past.is_lapsed(9, 20'000));
     past.sweep(100'000);
   }
   {

@@ -209,7 +209,7 @@ struct Stage {
     h.sequence = ++sequence;
     h.sent_unix_ms = 1;
     h.healthy = healthy;
-    CHECK(nodes.heard(h) == balancer::NodeRegistry::Heard::accepted);
+    CHECK(nodes.record_heartbeat(h) == balancer::NodeRegistry::HeartbeatResult::accepted);
   }
   /// The node falls silent, the others beat.
   void lose(const std::string& lost) {

@@ -159,7 +159,7 @@ void NodePushHandler::hold(runtime::Worker& worker, const std::string& node, con
       auto& box = boxes_.find(node)->second;
       if (box.held == gone) box.held.reset();
     }
-    nodes_.hung_up(node);
+    nodes_.connection_lost(node);
     gone->exchange.reset();
   });
   held->patience = worker.loop.after(contracts::kNodePushHold, [this, node, weak = std::weak_ptr<Held>(held)] {

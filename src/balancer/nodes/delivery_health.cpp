@@ -9,20 +9,21 @@ namespace {
 
 using contracts::share;
 
-/// Of viewers' requests: for want of an answer of the origin. A status that it answered speaks against no node.
-std::int64_t lacking_origin(const contracts::NodeExperience& e) {
+/// Viewers' requests that failed because the origin did not answer. An error status of the origin is no fault of the
+/// node.
+std::int64_t failed_without_origin(const contracts::NodeExperience& e) {
   return std::max<std::int64_t>(0, e.failures_by_origin - e.failures_by_origin_status);
 }
 
 bool fails_by_origin(const contracts::NodeExperience& e) {
-  const auto lacking = lacking_origin(e);
+  const auto lacking = failed_without_origin(e);
   return share(lacking, e.requests) >= kFitShare && lacking > 0 && 2 * e.origin_failures >= e.origin_asks &&
          e.origin_failures > 0;
 }
 
-/// What speaks against a node, and how much.
+/// Why a node does not deliver, and how badly.
 struct Finding {
-  std::string why;  // empty: nothing
+  std::string why;  // empty: it delivers
   double weight = 0;
   bool may_be_origin = false;
 };
@@ -30,32 +31,32 @@ struct Finding {
 Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
   const bool is_unfit = !record.unfit.empty();
   const auto& e = last.experience;
-  if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kShortFor))
+  if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kScarceHeartbeats))
     return {"its memory is " + last.memory, 2, false};
   if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
     return {fmt::format("{} of its {} descriptors are open", last.descriptors, last.max_descriptors), 2, false};
   const auto counted = std::max<std::int64_t>(0, e.failures - e.failures_by_origin_status);
   const auto failed = share(counted, e.requests);
-  if (e.requests < kEnoughRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
+  if (e.requests < kMinRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
   auto why = fmt::format("{:.0f} % of its last {} requests failed", failed * 100, e.requests);
   if (e.origin_failures > 0)
     why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
   if (e.peer_failures > 0)
     why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
-  return {std::move(why), failed, share(counted - lacking_origin(e), e.requests) < kUnfitShare};
+  return {std::move(why), failed, share(counted - failed_without_origin(e), e.requests) < kUnfitShare};
 }
 
-std::chrono::seconds term(const DeliveryRecord& record) {
-  return std::min(kFirstTerm * (1 << std::clamp(record.times - 1, 0, 8)), kLongestTerm);
+std::chrono::seconds unfit_time(const DeliveryRecord& record) {
+  return std::min(kMinUnfitTime * (1 << std::clamp(record.times - 1, 0, 8)), kMaxUnfitTime);
 }
 
-void condemn(DeliveryRecord& record, Finding finding, base::SteadyTime now) {
-  const bool is_soon = record.fit_again && now - *record.fit_again < kSoon;
+void mark_unfit(DeliveryRecord& record, Finding finding, base::SteadyTime now) {
+  const bool is_soon = record.fit_again && now - *record.fit_again < kRepeatWindow;
   record.times = is_soon ? record.times + 1 : 1;
   record.unfit_since = now;
   record.unfit = std::move(finding.why);
   record.is_unfit_by_origin = finding.may_be_origin;
-  record.spared.clear();
+  record.degraded.clear();
 }
 
 void release(DeliveryRecord& record, base::SteadyTime now) {
@@ -71,41 +72,42 @@ bool set(std::string& text, std::string next) {
   return true;
 }
 
-using Found = std::pair<Finding, Judged*>;
+using NodeFinding = std::pair<Finding, Judged*>;
 
 constexpr std::string_view kTooFew = "; it is kept because too few other nodes deliver";
 
-/// Of candidates that stay unfit: those that deliver best are taken back while there are more than may be, as when
-/// other nodes are lost.
-void take_back(std::vector<Found>& unfit, std::int64_t most, Judgement& judgement, base::SteadyTime now) {
+/// Releases those of the unfit candidates that deliver best while there are more than allowed, as when other nodes are
+/// lost.
+void release_best(std::vector<NodeFinding>& unfit, std::int64_t most, Judgement& judgement, base::SteadyTime now) {
   std::stable_sort(unfit.begin(), unfit.end(),
                    [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
   while (!unfit.empty() && static_cast<std::int64_t>(unfit.size()) > most) {
     const auto& [finding, node] = unfit.back();
-    node->record->spared = (finding.why.empty() ? node->record->unfit : finding.why) + std::string(kTooFew);
+    node->record->degraded = (finding.why.empty() ? node->record->unfit : finding.why) + std::string(kTooFew);
     release(*node->record, now);
     judgement.has_changed = true;
     unfit.pop_back();
   }
 }
 
-/// The worst become unfit, while that leaves enough others.
-void condemn_worst(std::vector<Found>& failing, std::int64_t room, Judgement& judgement, base::SteadyTime now) {
+/// The worst become unfit, as many as are allowed.
+void mark_worst_unfit(std::vector<NodeFinding>& failing, std::int64_t allowed, Judgement& judgement,
+                      base::SteadyTime now) {
   std::stable_sort(failing.begin(), failing.end(),
                    [](const auto& a, const auto& b) { return a.first.weight > b.first.weight; });
   for (auto& [finding, node] : failing) {
-    if (room-- > 0) {
-      condemn(*node->record, std::move(finding), now);
+    if (allowed-- > 0) {
+      mark_unfit(*node->record, std::move(finding), now);
       judgement.has_changed = true;
     } else {
-      judgement.has_changed |= set(node->record->spared, finding.why + std::string(kTooFew));
+      judgement.has_changed |= set(node->record->degraded, finding.why + std::string(kTooFew));
     }
   }
 }
 
 }  // namespace
 
-void take_heartbeat(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
+void record_experience(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
   const auto& e = heartbeat.experience;
   record.short_of_memory = heartbeat.memory == "scarce" || heartbeat.memory == "spent" ? record.short_of_memory + 1 : 0;
   if (fails_by_origin(e))
@@ -127,15 +129,15 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   judgement.is_origin_to_blame = 2 * failed_by_origin > candidates;
   const auto most_unfit = std::min((candidates + 1) / 2, candidates - 1);
 
-  std::vector<Found> failing, unfit;  // unfit: candidates that are so already, and stay it
+  std::vector<NodeFinding> failing, unfit;  // unfit: candidates that stay unfit
   for (auto& node : nodes) {
     auto& record = *node.record;
     auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
     const bool may_be_origin = finding.why.empty() ? record.is_unfit_by_origin : finding.may_be_origin;
     const bool is_excused = may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
     if (!record.unfit.empty()) {
-      const bool is_over = record.unfit_since && now - *record.unfit_since >= term(record);
-      if (!is_excused && (!finding.why.empty() || !is_over)) {  // what it is told stays the cause
+      const bool is_over = record.unfit_since && now - *record.unfit_since >= unfit_time(record);
+      if (!is_excused && (!finding.why.empty() || !is_over)) {  // the reported cause stays
         if (node.is_candidate) unfit.emplace_back(std::move(finding), &node);
         continue;
       }
@@ -144,13 +146,13 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
     }
     if (finding.why.empty() || is_excused) {
       judgement.has_changed |=
-          set(record.spared, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
+          set(record.degraded, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
       continue;
     }
     failing.emplace_back(std::move(finding), &node);
   }
-  take_back(unfit, most_unfit, judgement, now);
-  condemn_worst(failing, most_unfit - static_cast<std::int64_t>(unfit.size()), judgement, now);
+  release_best(unfit, most_unfit, judgement, now);
+  mark_worst_unfit(failing, most_unfit - static_cast<std::int64_t>(unfit.size()), judgement, now);
   return judgement;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What the members of a large group carry, summed up for many decisions: a decision among 1,000 nodes does not weigh
-// them all anew.
+// The load of the members of a large group, summed up for many selections: a selection among 1,000 nodes does not sum
+// it up again.
 
 #include <algorithm>
 #include <atomic>
@@ -29,7 +29,7 @@ struct GroupLoad {
   base::SteadyTime made{};
   mutable std::atomic<std::size_t> uses{0};
 
-  /// Worked out again after 50 ms, or once an eighth of the members may have got a viewer.
+  /// For 50 ms, and until an eighth of the members may have got a viewer.
   bool is_fresh(base::SteadyTime now) const {
     return now >= made && now - made < std::chrono::milliseconds{50} &&
            uses.fetch_add(1, std::memory_order_relaxed) < std::max<std::size_t>(members.size() / 8, 1);
@@ -41,7 +41,7 @@ class GroupLoads {
  public:
   GroupLoads() : last_(nullptr) {}
 
-  /// The kept one while it is fresh, else what `make` makes.
+  /// The last one while it is fresh, else the result of `make`.
   template <class Make>
   std::shared_ptr<const GroupLoad> get(base::SteadyTime now, const Make& make) {
     auto load = last_.get();

@@ -1,6 +1,6 @@
 #pragma once
-// Which member of a group takes a channel, and who takes over: rendezvous hashing weighted by capacity. An order is
-// worked out once for each channel and kept, for it changes only with the members.
+// The order in which the members of a group serve a channel: rendezvous hashing weighted by capacity. An order is
+// computed once for each channel and kept, because it changes only with the members.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct HashMember {
 /// Any thread; locks inside.
 class HashOrders {
  public:
-  using Order = std::vector<std::uint32_t>;  // places in members(), the first taker first
+  using Order = std::vector<std::uint32_t>;  // indexes of members()
 
   explicit HashOrders(std::vector<HashMember> members) : members_(std::move(members)) {}
 
@@ -30,7 +30,7 @@ class HashOrders {
   std::shared_ptr<const Order> of(std::string_view channel) const;
 
  private:
-  /// Orders kept; a channel beyond them is worked out each time.
+  /// Orders that are kept; the order of a channel beyond them is computed each time.
   static constexpr std::size_t kKept = 4'096;
   struct Hash {
     using is_transparent = void;

@@ -46,12 +46,12 @@ http::Response HeartbeatHandler::answer(std::string_view node, const http::Reque
     return refuse(malformed_, http::problems::bad_request, node, request,
                   "the heartbeat is of another node than the path");
 
-  switch (nodes_.heard(*heartbeat)) {
-    case NodeRegistry::Heard::unknown_node:
+  switch (nodes_.record_heartbeat(*heartbeat)) {
+    case NodeRegistry::HeartbeatResult::unknown_node:
       return refuse(unknown_, http::problems::forbidden, node, request, "no such node is configured");
-    case NodeRegistry::Heard::replayed:
+    case NodeRegistry::HeartbeatResult::replayed:
       return refuse(replayed_, http::problems::forbidden, node, request, "an older heartbeat than the last one");
-    case NodeRegistry::Heard::accepted: break;
+    case NodeRegistry::HeartbeatResult::accepted: break;
   }
   accepted_.add();
   const auto listed = listed_ ? listed_() : nullptr;

@@ -1,6 +1,7 @@
 #pragma once
-// The door for cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is believed when its signature fits, its time is
-// near and it is no replay; the answer is the channel map and the node's live peers, signed the same way.
+// Heartbeats of cache nodes: POST /internal/v1/nodes/{id}. A heartbeat is accepted when its signature is valid, its
+// time is within the clock skew and it is no replay; the response is the channel map and the node's live peers, signed
+// alike.
 
 #include <functional>
 #include <memory>
@@ -20,14 +21,15 @@ namespace tribune::balancer {
 /// Any thread; locks inside.
 class HeartbeatHandler {
  public:
-  /// The parts outlive it. `listed` says which links of each channel are still in use; null while that is not known.
+  /// The parts must outlive it. `listed` says which links of each channel are still in use; null while that is not
+  /// known.
   HeartbeatHandler(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&,
                    std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {});
 
   http::Response answer(std::string_view node, const http::Request&);
 
-  /// Of its group a node is not told those of which this holds. Before the first heartbeat.
-  void leave_out(std::function<bool(std::string_view node)> is_behind) { is_behind_ = std::move(is_behind); }
+  /// Nodes for which `is_behind` holds are not listed as peers. Call it before the first heartbeat.
+  void exclude_peers(std::function<bool(std::string_view node)> is_behind) { is_behind_ = std::move(is_behind); }
 
  private:
   std::vector<contracts::Peer> peers_of(const contracts::Heartbeat&) const;

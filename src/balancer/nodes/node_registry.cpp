@@ -12,7 +12,7 @@ std::string without_slash(std::string url) {
 }
 
 bool is_replayed(const contracts::Heartbeat& last, const contracts::Heartbeat& next) {
-  // A node that counts its heartbeats is believed by the count: its clock may step. Another run has its own count.
+  // The count of heartbeats decides when the node reports one, because its clock may step. Each run has its own count.
   if (last.run == next.run && next.sequence > 0) return next.sequence <= last.sequence;
   return next.sent_unix_ms <= last.sent_unix_ms;
 }
@@ -21,7 +21,7 @@ std::int64_t ms_between(base::SteadyTime from, base::SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
 }
 
-/// Of a node that says nothing of it.
+/// Of a node that does not report it.
 constexpr double kUsualCapacityMbps = 1'000;
 
 double capacity_of(double configured, const contracts::Heartbeat& last) {
@@ -33,7 +33,7 @@ std::string why(const NodeState& node, base::SteadyTime now) {
   if (!node.why_unhealthy.empty()) return node.why_unhealthy;
   if (!node.unfit.empty()) return node.unfit;
   if (!node.last.reason.empty()) return node.last.reason;
-  if (!node.spared.empty()) return node.spared;
+  if (!node.degraded.empty()) return node.degraded;
   if (node.held_until && now < *node.held_until) return "held: it came and went too often";
   return node.draining_since ? "drained" : "";
 }
@@ -110,19 +110,19 @@ void NodeRegistry::configure(const std::vector<NodeSettings>& settings, std::chr
   publish();
 }
 
-NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
+NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::Heartbeat& heartbeat) {
   const std::lock_guard lock(mutex_);
   auto* found = find(heartbeat.node);
-  if (!found) return Heard::unknown_node;
+  if (!found) return HeartbeatResult::unknown_node;
   auto& state = found->state;
-  if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return Heard::replayed;
+  if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return HeartbeatResult::replayed;
 
-  if (state.last.run != heartbeat.run) forget_probes(*found);  // what another process did not answer
+  if (state.last.run != heartbeat.run) reset_probes(*found);  // those of another process
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
-  take_heartbeat(found->delivery, heartbeat, state.last_heard);
+  record_experience(found->delivery, heartbeat, state.last_heard);
   found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
-  state.viewers_then = state.viewers->count.load();
+  state.viewers_at_heartbeat = state.viewers->count.load();
   changed_ = true;
   const auto url = without_slash(found->configured_url.empty() ? heartbeat.public_url : found->configured_url);
   state.capacity_mbps = capacity_of(found->configured_capacity, heartbeat);
@@ -130,35 +130,35 @@ NodeRegistry::Heard NodeRegistry::heard(const contracts::Heartbeat& heartbeat) {
   if (moved) {
     state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
     found->was_reached = false;
-    forget_probes(*found);
+    reset_probes(*found);
   }
   const auto before = state.condition;
   judge(*found);
   if (state.condition != before || moved) publish();
-  return Heard::accepted;
+  return HeartbeatResult::accepted;
 }
 
-void NodeRegistry::forget_probes(Known& known) {
+void NodeRegistry::reset_probes(Known& known) {
   known.failed_probes = known.good_probes = 0;
-  known.hung_up.reset();
+  known.connection_lost_at.reset();
   known.state.why_unhealthy.clear();
 }
 
-/// A node that was heard: how it is by its own account and by that of others.
+/// The condition of a node that sends heartbeats, by its own report, by probes and by its delivery.
 void NodeRegistry::judge(Known& known) {
   auto& state = known.state;
   const bool well = state.last.healthy && state.why_unhealthy.empty() && state.unfit.empty();
   const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
   if (condition == state.condition) return;
   if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy)
-    note_return(known, clock_.steady_now());
+    record_return(known, clock_.steady_now());
   set_condition(known, condition,
                 !state.last.healthy           ? state.last.reason
                 : state.why_unhealthy.empty() ? state.unfit
                                               : state.why_unhealthy);
 }
 
-/// Compares the nodes that talk by what their viewers meet.
+/// Judges the nodes that send heartbeats by the requests of their viewers.
 void NodeRegistry::judge_delivery(base::SteadyTime now) {
   std::vector<Judged> nodes;
   nodes.reserve(known_.size());
@@ -177,17 +177,17 @@ void NodeRegistry::judge_delivery(base::SteadyTime now) {
   changed_ = true;
   for (auto& known : known_) {
     auto& state = known.state;
-    state.spared = known.delivery.spared;
+    state.degraded = known.delivery.degraded;
     if (state.unfit == known.delivery.unfit) continue;
-    if (known.delivery.unfit.empty()) state.returned = now;  // it is tried with few viewers first
+    if (known.delivery.unfit.empty()) state.returned = now;  // it ramps up
     state.unfit = known.delivery.unfit;
     if (state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy) judge(known);
   }
 }
 
-void NodeRegistry::note_return(Known& known, base::SteadyTime now) {
+void NodeRegistry::record_return(Known& known, base::SteadyTime now) {
   auto& state = known.state;
-  // At the start of this balancer all nodes are new, and ramp up only together.
+  // At the start of this balancer all nodes are new: none ramps up.
   const bool is_late = state.condition == NodeCondition::down || now - begun_ > 5 * timeout_;
   if (is_late) state.returned = now;
   std::erase_if(known.losses, [&](base::SteadyTime at) { return now - at > kFlapWindow; });
@@ -213,11 +213,12 @@ void NodeRegistry::probed(std::string_view id, bool answered) {
     ++known->failed_probes;
     // WHY: a node in a network that this balancer never reached is judged by its heartbeats and by clients alone.
     const bool reported = known->reports.size() >= kReporters;
-    const bool hung_up = known->hung_up && clock_.steady_now() - *known->hung_up < kDoubt;
-    if (known->was_reached && known->failed_probes >= (reported || hung_up ? 1 : kFailedProbes))
-      state.why_unhealthy = reported  ? "clients and a probe do not reach it"
-                            : hung_up ? "it hung up, and a probe does not reach it"
-                                      : "probes do not reach it";
+    const bool lost_connection =
+        known->connection_lost_at && clock_.steady_now() - *known->connection_lost_at < kConnectionLossCounts;
+    if (known->was_reached && known->failed_probes >= (reported || lost_connection ? 1 : kFailedProbes))
+      state.why_unhealthy = reported          ? "clients and a probe do not reach it"
+                            : lost_connection ? "it hung up, and a probe does not reach it"
+                                              : "probes do not reach it";
   }
   if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   const auto before = state.condition;
@@ -225,20 +226,20 @@ void NodeRegistry::probed(std::string_view id, bool answered) {
   if (state.condition != before) publish();
 }
 
-void NodeRegistry::hung_up(std::string_view id) {
+void NodeRegistry::connection_lost(std::string_view id) {
   const std::lock_guard lock(mutex_);
   auto* known = find(id);
   if (!known) return;
-  known->hung_up = clock_.steady_now();
-  known->is_doubted = true;
+  known->connection_lost_at = clock_.steady_now();
+  known->is_probe_due = true;
 }
 
-std::vector<std::string> NodeRegistry::take_doubted() {
+std::vector<std::string> NodeRegistry::take_due_probes() {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> doubted;
+  std::vector<std::string> due;
   for (auto& known : known_)
-    if (std::exchange(known.is_doubted, false)) doubted.push_back(known.state.address->id);
-  return doubted;
+    if (std::exchange(known.is_probe_due, false)) due.push_back(known.state.address->id);
+  return due;
 }
 
 void NodeRegistry::reported_gone(std::string_view id, std::string_view client_prefix) {
@@ -273,7 +274,7 @@ void NodeRegistry::check() {
   const auto now = clock_.steady_now();
   const auto slept = now - last_check_;
   last_check_ = now;
-  // HeartbeatHandler wait in the sockets while this process stands still: nobody was silent then.
+  // Heartbeats wait in the sockets while this process is suspended: no node was silent in that time.
   const bool late = slept > timeout_ / 2;
   for (auto& known : known_) {
     known.viewers.set(static_cast<double>(known.state.viewers->count.load()));

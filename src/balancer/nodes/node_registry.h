@@ -1,6 +1,6 @@
 #pragma once
-// Which cache nodes there are, and how they are: configured here, heard by their heartbeats. Publishes an immutable
-// table.
+// The cache nodes and their conditions: configured here, updated by heartbeats, probes and reports of clients.
+// Publishes an immutable table.
 
 #include <chrono>
 #include <cstdint>
@@ -27,24 +27,24 @@ namespace tribune::balancer {
 struct NodeSettings {
   std::string id;
   std::string url;                 // where viewers reach it; empty: what its heartbeat says
-  std::string group = {};          // of nodes that stand for each other; empty: it stands for itself
+  std::string group = {};          // of nodes that replace each other; empty: a group of its own
   std::int64_t capacity_mbps = 0;  // 0: what its heartbeat says
 };
 
-/// When a node that comes and goes is held back: from the second loss within a minute on, doubled with each further
-/// one.
+/// How long a node that returns repeatedly gets no viewers: from the second loss within a minute on, doubled with each
+/// further one.
 inline constexpr std::chrono::seconds kFlapWindow{60};
 inline constexpr std::chrono::seconds kFirstHold{5};
 inline constexpr std::chrono::seconds kLongestHold{60};
 
 /// Probes that must fail in a row before a node that was reached by them counts as unreachable; one is enough while
-/// several clients report it gone. So many must succeed in a row before it is believed again.
+/// several clients report it gone. kGoodProbes must succeed in a row before it counts as reachable again.
 inline constexpr int kFailedProbes = 3;
 inline constexpr int kGoodProbes = 2;
 
-/// One failed probe is enough, too, so long after a node hung up: a process that dies lets go of its connections at
-/// once.
-inline constexpr std::chrono::seconds kDoubt{2};
+/// One failed probe is enough, too, for this time after the node closed its connection: a process that dies closes its
+/// connections at once.
+inline constexpr std::chrono::seconds kConnectionLossCounts{2};
 
 /// Networks of clients that must report a node gone within kReportWindow.
 inline constexpr std::size_t kReporters = 3;
@@ -59,28 +59,29 @@ class NodeRegistry {
   /// `timeout`.
   void configure(const std::vector<NodeSettings>&, std::chrono::milliseconds timeout);
 
-  enum class Heard { accepted, unknown_node, replayed };
+  enum class HeartbeatResult { accepted, unknown_node, replayed };
   /// Records a heartbeat whose signature was verified.
-  Heard heard(const contracts::Heartbeat&);
+  HeartbeatResult record_heartbeat(const contracts::Heartbeat&);
 
   /// What a probe of GET {url}/ping found.
   void probed(std::string_view id, bool answered);
-  /// The connection broke on which the node waited for news.
-  void hung_up(std::string_view id);
-  /// Those that hung up since the last call: to be probed at once.
-  std::vector<std::string> take_doubted();
+  /// The connection over which the balancer pushes to the node was closed.
+  void connection_lost(std::string_view id);
+  /// The nodes that lost their connection since the last call: to be probed at once.
+  std::vector<std::string> take_due_probes();
   /// A client of this network could not reach the node.
   void reported_gone(std::string_view id, std::string_view client_prefix);
-  /// Takes a node's viewers away, or stops doing so. False when there is no such node.
+  /// Begins or ends moving a node's viewers to other nodes. False when there is no such node.
   bool drain(std::string_view id, bool on);
 
-  /// Finds the silent ones. Called every check_period() by one worker; a late call (this process slept) blames no node.
+  /// Marks nodes without a heartbeat within the timeout as down. Called every check_period() by one worker; the time
+  /// that a call is late (this process was suspended) does not count.
   void check();
   std::chrono::milliseconds check_period() const;
 
   std::shared_ptr<const NodeTable> table() const { return table_.get(); }
 
-  /// Why viewers are kept off a node that talks; empty when they are not. Any thread.
+  /// Why a node that sends heartbeats gets no viewers; empty when it gets some. Any thread.
   std::string unfit(std::string_view id) const;
 
   /// "nodes": [{id, url, state, since, …}]. Any thread.
@@ -99,14 +100,14 @@ class NodeRegistry {
     int good_probes = 0, failed_probes = 0;     // in a row
     bool was_reached = false;                   // a probe was answered since its address is known
     std::map<std::string, base::SteadyTime, std::less<>> reports = {};  // by network; bounded by kReporters
-    std::optional<base::SteadyTime> hung_up = {};
-    bool is_doubted = false;  // hung up, and not taken yet
+    std::optional<base::SteadyTime> connection_lost_at = {};
+    bool is_probe_due = false;  // connection lost, and not returned by take_due_probes() yet
   };
   Known* find(std::string_view id);
   void judge(Known&);
   void judge_delivery(base::SteadyTime now);
-  static void forget_probes(Known&);
-  void note_return(Known&, base::SteadyTime now);
+  static void reset_probes(Known&);
+  void record_return(Known&, base::SteadyTime now);
   Known make(const NodeSettings&, base::SteadyTime now);
   void set_condition(Known&, NodeCondition, std::string_view reason);
   void publish();
@@ -123,7 +124,7 @@ class NodeRegistry {
   base::SteadyTime last_check_;
   base::SteadyTime begun_;
   bool is_origin_to_blame_ = false;
-  bool changed_ = false;  // something that the published table does not show
+  bool changed_ = false;  // since the table was published
 };
 
 }  // namespace tribune::balancer

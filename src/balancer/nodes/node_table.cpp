@@ -18,9 +18,9 @@ std::string_view to_string(NodeCondition condition) {
 double NodeState::utilisation() const {
   constexpr std::int64_t kEnoughToTell = 20;
   if (capacity_mbps <= 0) return 0;
-  const auto then = std::max(viewers_then, last.sessions);
+  const auto then = std::max(viewers_at_heartbeat, last.sessions);
   const double each = then >= kEnoughToTell ? last.sent_mbps / static_cast<double>(then) : 0;
-  const auto came = std::max<std::int64_t>(viewers->count.load(std::memory_order_relaxed) - viewers_then, 0);
+  const auto came = std::max<std::int64_t>(viewers->count.load(std::memory_order_relaxed) - viewers_at_heartbeat, 0);
   return (last.sent_mbps + static_cast<double>(came) * each) / capacity_mbps;
 }
 

@@ -1,14 +1,14 @@
 #pragma once
-// The cache nodes as one moment saw them.
+// The cache nodes and their state at one instant.
 //
 // States of a node
-//   unheard     configured, not heard since the start or its configuration; may be alive      (configure)
-//   up          heard within the timeout, and healthy by its own account                     (a heartbeat)
-//   unhealthy   heard within the timeout, not healthy by its own account; or nobody reaches it; or it does not deliver
+//   unheard     configured, no heartbeat since the start or its configuration; may be alive      (configure)
+//   up          a heartbeat within the timeout, and it reports itself healthy                     (a heartbeat)
+//   unhealthy   a heartbeat within the timeout, but it reports itself unhealthy, is unreachable, or does not deliver
 //               (a heartbeat, probes and reports, delivery_health.h)
 //   down        silent for longer than the timeout                                           (the check)
-// Beside its state a node may be held (it came and went too often: no viewers until it stayed) and drained (an operator
-// takes its viewers away).
+// Beside its state a node may be held (it was lost repeatedly: no viewers for a time) and drained (an operator moves
+// its viewers to other nodes).
 
 #include <algorithm>
 #include <atomic>
@@ -35,7 +35,7 @@ std::string_view to_string(NodeCondition);
 /// Where viewers reach a node. Immutable; shared by the tables and the pins that name it.
 struct NodeAddress {
   std::string id;
-  std::string url;  // "http://host:port", without '/' at the end; empty when nobody has said it yet
+  std::string url;  // "http://host:port", without '/' at the end; empty while it is not known
 };
 
 /// The viewers that this balancer has on a node at this instant. Any thread.
@@ -47,36 +47,36 @@ struct NodeState {
   std::shared_ptr<const NodeAddress> address;
   NodeCondition condition = NodeCondition::unheard;
   base::SteadyTime last_heard{};
-  base::WallTime since{};                      // of the condition
-  contracts::Heartbeat last;                   // the last one; empty before the first
-  std::string group{};                         // empty: it stands for itself
-  double capacity_mbps = 0;                    // configured here, else by its heartbeat, else what a node usually has
-  std::optional<base::SteadyTime> returned{};  // came back after others had carried its viewers: it ramps up from then
-  std::optional<base::SteadyTime> held_until{};  // came and went too often
+  base::WallTime since{};                        // of the condition
+  contracts::Heartbeat last;                     // the last one; empty before the first
+  std::string group{};                           // empty: a group of its own
+  double capacity_mbps = 0;                      // configured here, else by its heartbeat, else what a node usually has
+  std::optional<base::SteadyTime> returned{};    // after others had served its viewers: it ramps up from then
+  std::optional<base::SteadyTime> held_until{};  // lost repeatedly: no viewers until then
   std::optional<base::SteadyTime> draining_since{};
-  std::string why_unhealthy{};    // what probes and reports say; its own account is last.reason
-  std::string unfit{};            // why it does not deliver, and gets no viewers (delivery_health.h)
-  std::string spared{};           // why it does not deliver well, and gets viewers all the same
-  std::int64_t viewers_then = 0;  // this balancer's at the last heartbeat
+  std::string why_unhealthy{};            // by probes and reports; its own reason is last.reason
+  std::string unfit{};                    // why it does not deliver, and gets no viewers (delivery_health.h)
+  std::string degraded{};                 // why it does not deliver well, and gets viewers nevertheless
+  std::int64_t viewers_at_heartbeat = 0;  // this balancer's at the last heartbeat
   std::shared_ptr<NodeViewers> viewers = std::make_shared<NodeViewers>();
 
   const std::string& group_id() const { return group.empty() ? address->id : group; }
   /// The group whose limit its viewers count for; empty: none.
   const std::string& limit_group() const { return group.empty() ? last.group : group; }
-  /// Whether new segments may be sent its way: up, or perhaps so.
+  /// Whether segments may be pushed to it: up, or not known to be down.
   bool is_usable() const {
     return (condition == NodeCondition::up || condition == NodeCondition::unheard) && !address->url.empty();
   }
-  /// Of its capacity: what it sent by its last heartbeat, and what those will take who came since; 0 before it said so.
+  /// Of its capacity: the traffic of its last heartbeat, and that of the viewers that came since; 0 before the first.
   double utilisation() const;
   std::int64_t sessions() const { return std::max(viewers->count.load(std::memory_order_relaxed), last.sessions); }
 };
 
-/// Nodes that stand for each other.
+/// Nodes that replace each other.
 struct NodeGroup {
   std::string id;
-  std::vector<std::size_t> members;          // places in `nodes`
-  std::shared_ptr<const HashOrders> orders;  // who takes a channel, kept while members and capacities stay
+  std::vector<std::size_t> members;          // indexes of `nodes`
+  std::shared_ptr<const HashOrders> orders;  // the members by channel, kept while members and capacities stay
   std::shared_ptr<GroupLoads> loads;
 };
 
@@ -85,9 +85,9 @@ struct NodeTable {
   std::vector<NodeState> nodes;
   std::vector<NodeGroup> groups;  // in the order of their first nodes
 
-  /// Fills `groups` and what find() looks into; keeps the orders of `before` that still hold.
+  /// Fills `groups` and the indexes of find(); keeps the orders of `before` that are still valid.
   void index(const NodeTable* before = nullptr);
-  /// Null when there is none.
+  /// nullptr when there is none.
   const NodeState* find(std::string_view id) const;
   const NodeGroup* find_group(std::string_view id) const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// A client's address as a number that prefixes are compared with. Values and pure functions.
+// A client's address as a number that is compared with prefixes. Values and pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,7 @@ struct ClientAddress {
   ClientAddress first(int bits) const;
 };
 
-/// Nothing for what is no address.
+/// nullopt for a text that is no address.
 std::optional<ClientAddress> parse_address(std::string_view text);
 
 struct ClientPrefix {
@@ -26,7 +26,7 @@ struct ClientPrefix {
   int bits = 128;  // of 128: an IPv4 prefix has 96 more
 };
 
-/// "10.0.0.0/8", "2001:db8::/32", or one address. Nothing for anything else, or with bits set behind the prefix.
+/// "10.0.0.0/8", "2001:db8::/32", or one address. nullopt for anything else, or with bits set behind the prefix.
 std::optional<ClientPrefix> parse_prefix(std::string_view text);
 
 }  // namespace tribune::balancer

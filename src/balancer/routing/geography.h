@@ -1,5 +1,5 @@
 #pragma once
-// Where on the earth a client is, by a MaxMind database. libmaxminddb stays inside geography.cpp.
+// The location of a client, by a MaxMind database. libmaxminddb stays inside geography.cpp.
 
 #include <memory>
 #include <optional>
@@ -16,7 +16,7 @@ struct Coordinates {
   double longitude = 0;
 };
 
-/// Along the surface.
+/// Along the surface of the earth.
 double distance_km(const Coordinates&, const Coordinates&);
 
 /// Immutable; const methods from any thread. The file is mapped: replace it by renaming a new one over it.

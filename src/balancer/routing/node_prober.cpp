@@ -25,7 +25,7 @@ void Prober::tick(std::chrono::milliseconds period) {
   const auto table = nodes_.table();
   const auto now = clock_.steady_now();
   std::size_t begun = 0;
-  for (const auto& id : nodes_.take_doubted()) probes_[id].next = {};
+  for (const auto& id : nodes_.take_due_probes()) probes_[id].next = {};
   for (const auto& node : table->nodes) {
     if (node.address->url.empty()) continue;
     auto& probe = probes_[node.address->id];

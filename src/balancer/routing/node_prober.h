@@ -1,5 +1,5 @@
 #pragma once
-// Asks each node's /ping now and then: a second opinion beside its heartbeats.
+// Sends GET /ping to each node periodically: a check that does not depend on its heartbeats.
 
 #include <chrono>
 #include <memory>
@@ -19,7 +19,7 @@ class Prober {
   Prober(const base::Clock& clock, NodeRegistry& nodes, net::HttpClient& client)
       : clock_(clock), nodes_(nodes), client_(client) {}
 
-  /// Begins the probes that are due: of each node once in `period`, and at once of one that hung up. Called often.
+  /// Begins the probes that are due: each node once in `period`, and at once when it lost its connection.
   void tick(std::chrono::milliseconds period);
 
  private:

@@ -9,7 +9,7 @@
 
 namespace tribune::balancer {
 
-/// More are not read, whoever lists them.
+/// Further ones of a list are not read.
 inline constexpr std::size_t kMostPathways = 16;
 
 /// The query key by which a player that cloned a pathway asks for it (URI-REPLACEMENT PARAMS).
@@ -21,10 +21,10 @@ bool is_pathway(std::string_view text);
 /// "~via/{pathway}/"
 std::string pathway_element(std::string_view pathway);
 
-/// Takes the element off a path within a session; empty when there is none.
+/// Removes the element from a path within a session, and returns its pathway; empty when there is none.
 std::string take_pathway(std::string& path);
 
-/// A list with commas; what is no pathway, or stands twice, is passed over.
+/// A list with commas; an entry that is no pathway or a repetition is skipped.
 std::vector<std::string> read_pathways(std::string_view text);
 std::string to_text(const std::vector<std::string>& pathways);
 

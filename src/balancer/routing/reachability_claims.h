@@ -1,5 +1,5 @@
 #pragma once
-// What a playlist request says of the caches that its client reaches.
+// The caches that a client reaches, by its playlist request.
 //
 //   cache=ID       or X-Cache-Id        the cache that it found by pinging
 //   receipt=R,R…   or X-Cache-Receipt   receipts of GET {node}/ping; each may end in ":" and its round trip in

@@ -1,6 +1,6 @@
 #pragma once
-// The files that routing reads, zones and geography: looked at again and again by a thread of their own, and replaced
-// as values. A broken file leaves the last good one in force.
+// The files that routing reads, zones and geography: checked for changes by a thread of their own, and replaced as
+// values. After an invalid file the last valid one stays in use.
 
 #include <sys/stat.h>
 
@@ -24,8 +24,8 @@ class RoutingFiles {
   RoutingFiles(const base::Clock&, base::Log&, base::Metrics&);
   ~RoutingFiles();
 
-  /// Reads the files that are new to it, on the caller's thread, and begins to look. A broken file is said in the log
-  /// and in describe(); the view then goes without it.
+  /// Reads files that were not configured before, on the caller's thread, and begins to check them. An invalid file is
+  /// reported in the log and in describe(); the view is made without it.
   void configure(const RoutingSettings&);
 
   std::shared_ptr<const RoutingView> view() const { return view_.get(); }
@@ -36,10 +36,10 @@ class RoutingFiles {
  private:
   struct Watched {
     std::string path;
-    struct stat seen {};  // as it was when it was last read, well or not
+    struct stat seen {};  // at the last read, valid or not
     bool was_read = false;
-    std::string trouble{};   // why the file, as it is, is not in force
-    base::WallTime since{};  // of what is in force
+    std::string trouble{};   // why the present file is not in use
+    base::WallTime since{};  // of the file in use
   };
   void run();
   void look();  // with mutex_ held

@@ -22,7 +22,7 @@ const config::Section<GroupPlace>& place_section() {
 RoutingRules RoutingSettings::rules() const {
   RoutingRules made;
   made.default_groups = default_groups;
-  for (const auto& place : places) made.places[place.group] = {place.latitude, place.longitude};
+  for (const auto& place : places) made.group_coordinates[place.group] = {place.latitude, place.longitude};
   made.load_factor = load_factor;
   made.overload = overload;
   made.return_below = return_below;

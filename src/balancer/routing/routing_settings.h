@@ -11,7 +11,7 @@
 
 namespace tribune::balancer {
 
-/// Where a group stands.
+/// The location of a group.
 struct GroupPlace {
   std::string group;
   double latitude = 0;

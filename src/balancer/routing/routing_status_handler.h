@@ -1,10 +1,10 @@
 #pragma once
-// The operator's door to routing, on the admin listener:
+// Routing for the operator, on the admin listener:
 //
 //   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R][&gone=ID]    why this node?
 //   POST /nodes/{id}/drain, /nodes/{id}/undrain                     {"node", "draining", "viewers"}
 //
-// What is drained stays so over a restart, and over a kill from the answer on.
+// A drained node stays drained over a restart, and after the response over a kill, too.
 
 #include <string>
 #include <string_view>
@@ -26,13 +26,13 @@ inline constexpr std::string_view kDrainsTable = "drains";
 /// Any thread; locks inside.
 class RoutingStatusHandler {
  public:
-  /// The parts outlive it.
+  /// The parts must outlive it.
   RoutingStatusHandler(const base::Clock& clock, NodeRegistry& nodes, const SessionRouter& router,
                        const PublishedView& view)
       : clock_(clock), nodes_(nodes), router_(router), view_(view) {}
 
-  /// Drains again what was drained. Before the workers run, once the nodes are configured. The store outlives the
-  /// desk's routes.
+  /// Drains the nodes that were drained before the restart. Call it before the workers run, once the nodes are
+  /// configured. The store must outlive the routes of the handler.
   base::Status load(store::Store&);
   std::vector<runtime::Route> routes();
 

@@ -1,6 +1,6 @@
 #pragma once
-// Where each session is served: asks choose_node() with what is known of the client, remembers the answer and what the
-// client proved, counts the viewers of each node, and says each change in the log.
+// The node of each session: calls choose_node() with what is known of the client, keeps the choice and the client's
+// receipts, counts the viewers of each node, and logs each change. Does not decide whether a session is admitted.
 
 #include <array>
 #include <atomic>
@@ -24,13 +24,13 @@
 
 namespace tribune::balancer {
 
-/// A request as routing sees it. Views live as long as the call.
+/// The parts of a request that routing uses. The views must outlive the call.
 struct RoutingRequest {
   std::string_view client;  // address
   std::string_view channel;
-  std::string_view named;                      // the cache that the client names, now or before
+  std::string_view named;                      // the cache that the client names, in this request or before
   const ReachabilityClaims* claims = nullptr;  // of this request
-  std::string_view pinned{};                   // the node of its last pin: a former process sent it there
+  std::string_view pinned{};                   // the node of its last pin, selected by a former process
   access::SessionId session = 0;
   bool is_counted = false;  // the session will be released; others are not remembered
   bool may_use_origin = false;
@@ -49,18 +49,18 @@ struct Routed {
   std::shared_ptr<const NodeTable> nodes;
 };
 
-/// Where a viewer who has no session yet may watch. Keeps what its views live in.
-struct Placing {
+/// Where a viewer without a session may watch, with the table that the views point into.
+struct NodeProposal {
   std::shared_ptr<const NodeTable> nodes;
   RoutingChoice choice;  // the best now
-  Alternatives others;   // when there are limits of nodes: all there are
+  Alternatives others;   // all alternatives, when nodes have limits
   RoutingReason rank_of(std::string_view node) const;
 };
 
 /// Any thread; locks inside, for one session's record, and under it admission's.
 class SessionRouter {
  public:
-  /// The parts outlive it.
+  /// The parts must outlive it.
   SessionRouter(const base::Clock&, base::Log&, NodeRegistry&, const RoutingFiles&, access::Admission&);
   ~SessionRouter();
 
@@ -69,46 +69,46 @@ class SessionRouter {
   /// A session that moves is counted where it goes.
   Routed route(const RoutingRequest&);
 
-  /// For admission to choose from. `session` of the request: of the ticket, or 0.
-  Placing placing(const RoutingRequest&);
-  /// Admission let the session in and counts it at this node; empty: nowhere, or it waits. What the client said is
-  /// remembered.
-  void placed(const RoutingRequest&, const Placing&, std::string_view node);
-  /// How the groups stand for this viewer. `steers`: the player asked for it, so it follows pathways from now on.
+  /// The nodes that admission chooses from. `session` of the request: of the ticket, or 0.
+  NodeProposal propose(const RoutingRequest&);
+  /// Admission admitted the session and counts it at this node; empty: at none, or the visitor waits. Keeps the
+  /// client's claims.
+  void record_admission(const RoutingRequest&, const NodeProposal&, std::string_view node);
+  /// The groups for this viewer. `steers`: the player requested the manifest, so it follows pathways from now on.
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
   /// Whether a group has this name.
   bool knows_group(std::string_view) const;
   void release(access::SessionId);
-  /// Forgets sessions that did not ask for `idle`. For those that end without release().
+  /// Removes sessions without a request for `idle`: those that end without release().
   void sweep(std::chrono::milliseconds idle);
 
-  /// The answer to "why this node?": inputs, what every rank says, the choice. Changes nothing.
+  /// Explains a choice: the inputs, the verdict of every rank, the choice. Changes nothing.
   void explain(const RoutingRequest&, base::json::Writer&) const;
 
  private:
-  struct Placed {
+  struct RoutedSession {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
-    std::size_t group = 0;  // a hash of the one that it counts for: a node may say it late
+    std::size_t group = 0;  // a hash of the group that it counts for: a node may report it late
     std::vector<Proof> proofs;
     std::string named, named_from;  // the cache, and the network from which it was named
     std::string gone;
-    bool steers = false;  // it asks for the steering manifest: the pathway of its URLs is its choice
+    bool steers = false;  // it requests the steering manifest: the pathway of its URLs is its choice
     base::SteadyTime gone_until{};
     base::SteadyTime seen{};
   };
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<access::SessionId, Placed> sessions;
+    std::unordered_map<access::SessionId, RoutedSession> sessions;
   };
   static constexpr std::size_t kShards = 64;
   Shard& shard_of(access::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
-  void learn(Placed&, const RoutingRequest&, const std::string& prefix);
-  RoutingQuestion question_of(const Placed&, const RoutingRequest&, const std::string& prefix) const;
+  void record_claims(RoutedSession&, const RoutingRequest&, const std::string& prefix);
+  RoutingQuestion question_of(const RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
   RoutingChoice choose(const NodeTable&, const RoutingView&, RoutingQuestion, access::SessionId);
-  void settle(Placed&, const RoutingRequest&, const RoutingChoice&, const std::string& prefix);
-  void hear_gone(const RoutingRequest&, const std::string& prefix);
+  void record_choice(RoutedSession&, const RoutingRequest&, const RoutingChoice&, const std::string& prefix);
+  void report_unreachable(const RoutingRequest&, const std::string& prefix);
 
   const base::Clock& clock_;
   base::Log& log_;

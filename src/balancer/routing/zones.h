@@ -4,7 +4,7 @@
 //   {"zones": [{"name": "west stand", "group": "stadium", "prefixes": ["10.1.0.0/16", "2001:db8:1::/48"],
 //               "fallback": ["city"], "deep": true}]}
 //
-// Deep zones (a stadium within a city) are asked before the others. Among those of one depth the longest prefix wins.
+// Deep zones (a stadium within a city) come before the others. Among zones of one depth the longest prefix wins.
 
 #include <array>
 #include <cstddef>
@@ -30,7 +30,7 @@ struct Zone {
 /// Immutable; const methods from any thread.
 class Zones {
  public:
-  /// Errors: invalid_input with line and column, for anything that is not as above.
+  /// Errors: invalid_input with line and column, for a text of another form.
   static base::Result<Zones> parse(std::string_view text);
 
   /// The deep zone of the longest prefix, then the ordinary one; null where there is none.
@@ -42,7 +42,7 @@ class Zones {
 
   const std::vector<Zone>& all() const { return zones_; }
   std::size_t prefixes() const { return prefixes_; }
-  /// Whether a zone is for this group: then it serves only those whom a rule sends there.
+  /// Whether a zone names this group: then the group serves only clients that a rule sends there.
   bool names_group(std::string_view group) const { return groups_.contains(group); }
 
  private:

@@ -5,13 +5,13 @@
 namespace tribune::balancer {
 namespace {
 
-void name_places(access::Visitor& visitor, const Placing& placing) {
-  if (placing.choice.node) {
-    const auto place = place_of(*placing.choice.node);
-    visitor.group = place.group;
-    visitor.node = place.node;
+void set_nodes(access::Visitor& visitor, const NodeProposal& proposal) {
+  if (proposal.choice.node) {
+    const auto node = node_ref(*proposal.choice.node);
+    visitor.group = node.group;
+    visitor.node = node.node;
   }
-  visitor.others = placing.others.places;
+  visitor.others = proposal.others.nodes;
 }
 
 }  // namespace
@@ -19,23 +19,23 @@ void name_places(access::Visitor& visitor, const Placing& placing) {
 access::Decision decide(access::Admission& admission, SessionRouter& router, access::Visitor visitor,
                         RoutingRequest asked, const access::TicketClaim* ticket, std::chrono::milliseconds idle) {
   asked.session = ticket ? ticket->session : 0;
-  const auto placing = router.placing(asked);
-  name_places(visitor, placing);
+  const auto proposal = router.propose(asked);
+  set_nodes(visitor, proposal);
   auto decision = admission.decide(visitor, ticket, idle);
   if (const auto* granted = std::get_if<access::Granted>(&decision)) {
     asked.session = granted->session;
-    router.placed(asked, placing, granted->node);
+    router.record_admission(asked, proposal, granted->node);
   } else if (const auto* queued = std::get_if<access::Queued>(&decision); queued && queued->is_new) {
     asked.session = queued->ticket.session;
-    router.placed(asked, placing, "");
+    router.record_admission(asked, proposal, "");
   }
   return decision;
 }
 
 access::Admission::Renewal renew_placed(access::Admission& admission, SessionRouter& router, access::Visitor visitor,
                                         const RoutingRequest& asked, std::chrono::milliseconds idle) {
-  const auto placing = router.placing(asked);
-  name_places(visitor, placing);
+  const auto proposal = router.propose(asked);
+  set_nodes(visitor, proposal);
   return admission.renew(asked.session, visitor, idle);
 }
 

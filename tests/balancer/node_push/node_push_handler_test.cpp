@@ -41,7 +41,7 @@ struct Server {
       h.run = "r";
       h.sequence = 1;
       h.sent_unix_ms = 1;
-      REQUIRE(nodes.heard(h) == NodeRegistry::Heard::accepted);
+      REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
     }
     desk = std::make_unique<NodePushHandler>(clock, log, metrics, nodes, view, workers);
   }
@@ -301,7 +301,7 @@ TEST_CASE_FIXTURE(Server, "an order that is kept waits for a node that is away, 
   h.run = "r2";
   h.sequence = 1;
   h.sent_unix_ms = 2;
-  REQUIRE(nodes.heard(h) == NodeRegistry::Heard::accepted);
+  REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
   nodes.check();
   CHECK(news(*ask("stadium", 0, "r2")).orders.size() == 1);
 }

@@ -54,7 +54,7 @@ struct Desk {
     h.run = "r";
     h.sequence = 1;
     h.sent_unix_ms = 1;
-    REQUIRE(nodes.heard(h) == NodeRegistry::Heard::accepted);
+    REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
   }
   std::string give(const std::string& node, By by, const std::string& value, bool soft = false) {
     const auto id = desk->new_order_id();

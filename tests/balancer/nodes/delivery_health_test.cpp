@@ -49,7 +49,7 @@ struct Cluster {
       for (auto& [id, h] : says) {
         if (passed.count() % 1000 != 0) continue;
         h.sent_unix_ms = ++h.sequence;
-        CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
+        CHECK(registry.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
       }
       clock.advance(100ms);
       registry.check();
@@ -107,7 +107,7 @@ TEST_CASE("What the origin answers speaks against no node, and what else fails t
   c.says["b"].experience = broken_channel;
   c.pass(5s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
-  CHECK(c.state("a").spared.empty());
+  CHECK(c.state("a").degraded.empty());
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
   c.says["b"].experience.failures += 30;
   c.pass(1s);
@@ -135,7 +135,7 @@ TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
   for (auto& [id, h] : c.says) h.experience = met(50, 50, 50);
   c.pass(20s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
-  CHECK(c.state("a").spared.find("the origin fails") != std::string::npos);
+  CHECK(c.state("a").degraded.find("the origin fails") != std::string::npos);
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 1") != std::string::npos);
   c.says["b"].memory = "scarce";  // its own fault all the same
   c.pass(3s);
@@ -149,7 +149,7 @@ TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
     }();
   c.pass(12s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
-  CHECK(c.state("a").spared.empty());
+  CHECK(c.state("a").degraded.empty());
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
 }
 
@@ -175,13 +175,13 @@ TEST_CASE("Nodes that all fail by themselves are not all emptied") {
   CHECK(c.is_up("b"));
   CHECK_FALSE(c.is_up("c"));
   CHECK_FALSE(c.is_up("d"));
-  CHECK(c.state("a").spared.find("too few other nodes") != std::string::npos);
+  CHECK(c.state("a").degraded.find("too few other nodes") != std::string::npos);
   Cluster lone({"a"});
   lone.says["a"].experience = met(100, 100);
   lone.says["a"].memory = "spent";
   lone.pass(5s);
   CHECK(lone.is_up("a"));
-  CHECK(lone.state("a").spared.find("its memory is spent") == 0);
+  CHECK(lone.state("a").degraded.find("its memory is spent") == 0);
 }
 
 TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewers again") {
@@ -197,7 +197,7 @@ TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewe
   c.pass(5s);
   CHECK(c.is_up("c"));
   CHECK_FALSE(c.is_up("d"));
-  CHECK(c.state("c").spared.find("60 % of its last 100 requests failed; it is kept because too few") == 0);
+  CHECK(c.state("c").degraded.find("60 % of its last 100 requests failed; it is kept because too few") == 0);
 }
 
 TEST_CASE("Want of memory and of descriptors takes a node out, a moment of it does not") {

@@ -115,7 +115,7 @@ TEST_CASE("A node of the group that has not followed the purges it missed is not
   Server h;
   h.nodes.configure({{"stadium", "http://s"}, {"city", "http://c"}}, 1800ms);
   std::string behind = "city";
-  h.heartbeats.leave_out([&](std::string_view node) { return node == behind; });
+  h.heartbeats.exclude_peers([&](std::string_view node) { return node == behind; });
   const auto body_for = [&](const std::string& node, std::int64_t sequence) {
     auto beat = h.beat(node);
     beat.group = "arena";

@@ -32,7 +32,7 @@ struct Server {
     h.run = run;
     h.sequence = ++sequence;
     h.sent_unix_ms = sequence;
-    CHECK(registry.heard(h) == NodeRegistry::Heard::accepted);
+    CHECK(registry.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
   }
   /// Time passes; all beat but `silent`.
   void beat(std::chrono::milliseconds time, const std::string& silent = "") {
@@ -108,9 +108,9 @@ TEST_CASE("Clients of three networks and one failed probe take a node out; clien
 TEST_CASE("One failed probe takes a node out that has just hung up, and the next process is judged anew") {
   Server h;
   h.probe(true);
-  h.registry.hung_up("stadium");
-  CHECK(h.registry.take_doubted() == std::vector<std::string>{"stadium"});
-  CHECK(h.registry.take_doubted().empty());
+  h.registry.connection_lost("stadium");
+  CHECK(h.registry.take_due_probes() == std::vector<std::string>{"stadium"});
+  CHECK(h.registry.take_due_probes().empty());
   CHECK(h.state().condition == NodeCondition::up);
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::unhealthy);
@@ -124,10 +124,10 @@ TEST_CASE("One failed probe takes a node out that has just hung up, and the next
 
 TEST_CASE("A node that hung up and answers a probe stays, and so does one that no probe ever reached") {
   Server h;
-  h.registry.hung_up("stadium");
+  h.registry.connection_lost("stadium");
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::up);
-  h.registry.hung_up("stadium");
+  h.registry.connection_lost("stadium");
   h.probe(true);
   h.beat(3s);
   h.probe(false, 2);

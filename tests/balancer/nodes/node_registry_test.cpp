@@ -28,7 +28,7 @@ struct Server {
     h.sent_unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall_now().time_since_epoch()).count();
     return h;
   }
-  NodeRegistry::Heard hear(const std::string& node) { return registry.heard(heartbeat(node)); }
+  NodeRegistry::HeartbeatResult hear(const std::string& node) { return registry.record_heartbeat(heartbeat(node)); }
 
   /// Time passes as it does for the balancer: with a check every period.
   void pass(std::chrono::milliseconds time) {
@@ -56,7 +56,7 @@ TEST_CASE("After a start configured nodes count as possibly alive, for a while")
 TEST_CASE("A node that beats every second stays up") {
   Server h;
   for (int i = 0; i < 20; ++i) {
-    CHECK(h.hear("stadium") == NodeRegistry::Heard::accepted);
+    CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
     CHECK(h.condition("stadium") == NodeCondition::up);
     h.pass(1000ms);
   }
@@ -83,7 +83,7 @@ TEST_CASE("A node that is not well by its own account is not usable, and not los
   auto beat = h.heartbeat("stadium");
   beat.healthy = false;
   beat.reason = "disk full";
-  h.registry.heard(beat);
+  h.registry.record_heartbeat(beat);
   CHECK(h.condition("stadium") == NodeCondition::unhealthy);
   CHECK_FALSE(h.registry.table()->find("stadium")->is_usable());
   h.hear("stadium");
@@ -92,19 +92,19 @@ TEST_CASE("A node that is not well by its own account is not usable, and not los
 
 TEST_CASE("An unknown node is not taken in") {
   Server h;
-  CHECK(h.hear("nowhere") == NodeRegistry::Heard::unknown_node);
+  CHECK(h.hear("nowhere") == NodeRegistry::HeartbeatResult::unknown_node);
   CHECK(h.registry.table()->nodes.size() == 2);
 }
 
 TEST_CASE("A replayed heartbeat keeps nobody alive") {
   Server h;
   const auto first = h.heartbeat("stadium");
-  h.registry.heard(first);
+  h.registry.record_heartbeat(first);
   h.pass(1000ms);
   h.hear("stadium");
-  CHECK(h.registry.heard(first) == NodeRegistry::Heard::replayed);
+  CHECK(h.registry.record_heartbeat(first) == NodeRegistry::HeartbeatResult::replayed);
   h.pass(1900ms);
-  CHECK(h.registry.heard(first) == NodeRegistry::Heard::replayed);
+  CHECK(h.registry.record_heartbeat(first) == NodeRegistry::HeartbeatResult::replayed);
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("A node whose clock steps back is heard on, and so is a restarted one"
   Server h;
   h.hear("stadium");
   h.clock.step_wall(-20s);
-  CHECK(h.hear("stadium") == NodeRegistry::Heard::accepted);
+  CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
   h.clock.step_wall(20s);
   h.pass(1000ms);
   h.hear("stadium");
@@ -120,17 +120,17 @@ TEST_CASE("A node whose clock steps back is heard on, and so is a restarted one"
   auto restarted = h.heartbeat("stadium");
   restarted.run = "r2";
   restarted.sequence = 1;
-  CHECK(h.registry.heard(restarted) == NodeRegistry::Heard::accepted);
+  CHECK(h.registry.record_heartbeat(restarted) == NodeRegistry::HeartbeatResult::accepted);
 }
 
 TEST_CASE("A node that counts no heartbeats is told from its replay by the time of sending") {
   Server h;
   auto beat = h.heartbeat("stadium");
   beat.sequence = 0;
-  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::accepted);
-  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::replayed);
+  CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::accepted);
+  CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::replayed);
   beat.sent_unix_ms += 1;
-  CHECK(h.registry.heard(beat) == NodeRegistry::Heard::accepted);
+  CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::accepted);
 }
 
 TEST_CASE("Steps of the balancer's wall clock lose no node") {

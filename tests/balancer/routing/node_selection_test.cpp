@@ -220,14 +220,14 @@ TEST_CASE(
     auto question = from("192.0.2.1");
     question.channel = channel;
     question.now = kNow + 1h;  // sums of this moment
-    CHECK(choose_node(nodes, {}, question).node == choose_node(nodes, {}, question, &seen).node);
+    CHECK(choose_node(nodes, {}, question).node == trace_choice(nodes, {}, question, seen).node);
   }
 }
 
 TEST_CASE("Who came since the last heartbeat counts as load before the next one says so") {
   auto busy = in_group("a", "g");
   busy.last.sent_mbps = 500;
-  busy.viewers->count = busy.viewers_then = 100;
+  busy.viewers->count = busy.viewers_at_heartbeat = 100;
   CHECK(busy.utilisation() == doctest::Approx(0.5));
   busy.viewers->count = 190;
   CHECK(busy.utilisation() == doctest::Approx(0.95));
@@ -279,13 +279,13 @@ TEST_CASE("The nearest group serves by distance") {
   CHECK(distance_km({0, 179}, {0, -179}) == doctest::Approx(222).epsilon(0.01));
 }
 
-TEST_CASE("A decision says what every rank thought, and those without a candidate why") {
+TEST_CASE("A trace has the verdict of every rank, and the reason of those without a candidate") {
   const auto view = view_with(kZones);
   SelectionTrace seen;
   auto question = from("10.1.2.3");
   question.named = "nobody";
   const auto nodes = server();
-  choose_node(nodes, view, question, &seen);
+  trace_choice(nodes, view, question, seen);
   std::vector<std::string> said;
   for (const auto& entry : seen)
     said.push_back(std::string(to_string(entry.rank)) + " " + entry.node + ": " + entry.verdict);
@@ -298,10 +298,10 @@ TEST_CASE("A decision says what every rank thought, and those without a candidat
   CHECK(said.back() == "origin : the channel does not allow it");
 }
 
-TEST_CASE("A full node is passed over for the next rank, and only when all are full does one take more") {
+TEST_CASE("A full node is skipped for the next rank, and only when all are full does one take more") {
   const auto view = view_with(kZones);
   const auto nodes = server();
-  access::AccountSessionLimits limits;
+  access::NodeLimits limits;
   limits.limited_nodes = limits.full_nodes = {"s1"};
   auto question = from("10.1.2.3");
   question.limits = &limits;
@@ -317,10 +317,10 @@ TEST_CASE("A full node is passed over for the next rank, and only when all are f
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
 }
 
-TEST_CASE("The places where a viewer may watch are told in the order of the ranks, to the first without a limit") {
+TEST_CASE("The nodes where a viewer may watch are listed in the order of the ranks, to the first without a limit") {
   const auto view = view_with(kZones);
   const auto nodes = server();
-  access::AccountSessionLimits limits;
+  access::NodeLimits limits;
   limits.limited_nodes = {"s1", "n1"};
   limits.full_nodes = {"s1"};
   limits.limited_groups = {"city"};
@@ -328,12 +328,11 @@ TEST_CASE("The places where a viewer may watch are told in the order of the rank
   question.now = kNow;
   question.limits = &limits;
   const auto found = alternatives(nodes, view, question);
-  CHECK(found.places ==
-        std::vector<access::AccountPlace>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
+  CHECK(found.nodes == std::vector<access::NodeRef>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
   CHECK(found.ranks == std::vector<RoutingReason>{RoutingReason::deep_zone, RoutingReason::zone,
                                                   RoutingReason::fallback_group, RoutingReason::fallback_group});
   limits.limited_groups = {};
-  CHECK(alternatives(nodes, view, question).places.size() == 2);
+  CHECK(alternatives(nodes, view, question).nodes.size() == 2);
 }
 
 TEST_CASE("A player that follows a pathway is served by its group, and by the other ranks when that is closed") {

@@ -1,0 +1,81 @@
+#pragma once
+// What Admission keeps on disk: the lanes of the queues, the sessions that watch, limits that were changed while
+// running, and whether the former process ended with sessions. Writes are behind the caller; without attach() nothing
+// is written, and every lane counts as written. Interprets nothing: sessions and limits are restored by their owners.
+// Past sessions have a table of their own (past_sessions.h).
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "access/access_tables.h"
+#include "access/limits.h"
+#include "access/queue_lane.h"
+#include "access/session_record.h"
+#include "access/sessions.h"
+#include "access/ticket_queue.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace tribune::access {
+
+/// Owned by its Admission, whose lock (`mutex`) the caller of every function but read() and unsaved_sessions() holds.
+/// The store's thread takes that lock when a lane was written.
+class AccessStore {
+ public:
+  AccessStore(base::Log&, base::Metrics&, std::mutex& mutex);
+
+  /// What a former run wrote, beside its sessions.
+  struct FormerRun {
+    std::map<std::string, TicketQueueRecord> lanes;
+    std::optional<AccessLimits> limits;  // as they were changed while running
+    bool had_sessions = false;           // at its end, or it was killed
+  };
+  /// Reads it, and marks this run as begun. Without the lock; changes nothing here.
+  base::Result<FormerRun> read(store::Store&) const;
+  /// From now on changes are written to the store. `lanes` are for restore_lane().
+  void attach(store::Store&, std::map<std::string, TicketQueueRecord> lanes);
+  bool is_attached() const { return store_ != nullptr; }
+  /// Passes every session that was written to `restore`, and erases those for which it returns false.
+  base::Status load_sessions(const std::function<bool(SessionId, const SessionRecord&)>& restore);
+
+  /// Continues the lane from the former run, once.
+  void restore_lane(QueueLane&);
+  /// Writes the lane when it is dirty or has few reserved numbers left, unless a write is in flight. The lane must
+  /// outlive the store.
+  void save_lane(QueueLane&);
+
+  void save_session(SessionId, const SessionRecord&);
+  void erase_session(SessionId);
+  /// Session records in flight. Any thread, without the lock.
+  std::int64_t unsaved_sessions() const { return unsaved_.load(); }
+
+  /// nullopt: those of the configuration.
+  void save_limits(const std::optional<AccessLimits>&, store::Store::OnCommitted on_durable);
+
+  /// From now on no number is reserved beyond those that were issued.
+  void begin_stop() { is_stopping_ = true; }
+  bool is_stopping() const { return is_stopping_; }
+  void save_end_of_run(bool has_sessions);
+
+ private:
+  std::uint64_t numbers_to_reserve(const QueueLane&) const;
+  void on_lane_written(QueueLane&, bool is_written);
+
+  base::Log& log_;
+  std::mutex& mutex_;
+  store::Store* store_ = nullptr;
+  bool is_stopping_ = false;
+  std::map<std::string, TicketQueueRecord> lanes_;  // of the former run, until restore_lane() takes them
+  std::atomic<std::int64_t> unsaved_{0};            // the store's thread counts down
+  base::Counter unwritten_;
+};
+
+}  // namespace tribune::access

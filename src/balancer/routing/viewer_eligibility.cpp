@@ -1,0 +1,65 @@
+#include "balancer/routing/viewer_eligibility.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace tribune::balancer {
+namespace {
+
+bool is_named_by(const Zone* zone, std::string_view group) {
+  return zone && (zone->group == group ||
+                  std::find(zone->fallback.begin(), zone->fallback.end(), group) != zone->fallback.end());
+}
+
+}  // namespace
+
+std::string_view unusable_reason(const NodeState& node, base::SteadyTime now) {
+  if (node.address->url.empty()) return "has no address yet";
+  if (node.condition == NodeCondition::down) return "down";
+  if (node.condition == NodeCondition::unhealthy) return "unhealthy";
+  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  return "";
+}
+
+ViewerEligibility::ViewerEligibility(const NodeTable& table, const RoutingView& view, const RoutingQuestion& question)
+    : table_(table), view_(view), question_(question) {
+  if (view.zones && question.client) zones_ = view.zones->find(*question.client);
+  current_ = question.current.empty() ? nullptr : table.find(question.current);
+  keeps_current_ =
+      current_ && unusable_reason(*current_, question.now).empty() && !must_leave(*current_) && !is_gone(*current_);
+}
+
+/// Whether the time has come for this viewer to leave a node that is drained.
+bool ViewerEligibility::must_leave(const NodeState& node) const {
+  if (!node.draining_since) return false;
+  const double share =
+      static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
+  return question_.now - *node.draining_since >=
+         std::chrono::duration_cast<base::SteadyTime::duration>(view_.rules.drain_time * share);
+}
+
+bool ViewerEligibility::may_use(std::string_view group) const {
+  if (!view_.zones || !view_.zones->names_group(group)) return true;
+  const auto& defaults = view_.rules.default_groups;
+  return is_named_by(zones_.deep, group) || is_named_by(zones_.ordinary, group) ||
+         std::find(defaults.begin(), defaults.end(), group) != defaults.end();
+}
+
+std::string_view ViewerEligibility::refusal(const NodeState& node) const {
+  if (const auto why = unusable_reason(node, question_.now); !why.empty()) return why;
+  if (node.draining_since) return "drained";
+  if (is_gone(node)) return "the client says that it is gone";
+  // A viewer with a good node returns to a better one as that node ramps up. A viewer without a node is served wherever
+  // there is capacity.
+  if (keeps_current_ && node.utilisation() >= view_.rules.return_below * ramp(node))
+    return "too busy to take anybody back";
+  if (node.utilisation() >= view_.rules.overload) return "overloaded";
+  return "";
+}
+
+bool ViewerEligibility::takes_viewers(const NodeState& node) const {
+  return unusable_reason(node, question_.now).empty() && !node.draining_since &&
+         node.utilisation() < view_.rules.overload;
+}
+
+}  // namespace tribune::balancer
