@@ -1,5 +1,5 @@
 #pragma once
-// The role that serves playlists and chooses cache nodes. Its line for the table of roles.
+// The role that serves playlists and chooses cache nodes.
 
 #include "runtime/role.h"
 

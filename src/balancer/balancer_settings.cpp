@@ -1,7 +1,11 @@
 #include "balancer/balancer_settings.h"
 
+#include <algorithm>
 #include <set>
 
+#include "access/access_settings.h"
+#include "balancer/access_http/access_wiring.h"
+#include "contracts/event.h"
 #include "runtime/process_settings.h"
 
 namespace tribune::balancer {
@@ -74,6 +78,11 @@ std::string check_nodes(const BalancerSettings& settings) {
 
 }  // namespace
 
+std::size_t BalancerSettings::max_saved_sessions() const {
+  constexpr std::int64_t kAtLeast = 65'536;
+  return static_cast<std::size_t>(std::max(kAtLeast, 2 * max_sessions));
+}
+
 SourceSettings SourceOriginSettings::as_source_settings() const {
   SourceSettings settings;
   settings.deadlines.connect = connect_timeout;
@@ -91,7 +100,7 @@ SourceSettings SourceOriginSettings::as_source_settings() const {
 
 namespace {
 
-/// Which links players get, the waiting rooms, and what operators and shared networks may do.
+/// The links of players, the waiting rooms, operators and shared networks.
 void add_viewer_fields(config::Section<BalancerSettings>& section) {
   section
       .texts("direct_players", &BalancerSettings::direct_players,
@@ -176,6 +185,23 @@ const config::Section<BalancerSettings>& balancer_section() {
     return s;
   }();
   return section;
+}
+
+namespace {
+
+std::string check_signing_keys(const config::Settings& settings) {
+  if (!settings.has("balancer") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty()))
+    return "";
+  return "a balancer signs links and tokens: the section \"event\" must have at least one key";
+}
+
+}  // namespace
+
+void add_balancer_sections(config::Schema& schema) {
+  schema.add(balancer_section(), config::Presence::optional);
+  schema.add(access::access_section(), config::Presence::defaulted);
+  schema.check("balancer", check_signing_keys);
+  schema.check("access", check_access);
 }
 
 }  // namespace tribune::balancer

@@ -13,10 +13,11 @@
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/sources.h"
 #include "config/section.h"
+#include "config/settings.h"
 
 namespace tribune::balancer {
 
-/// How sources are fetched; a flat form of SourceSettings.
+/// The settings of source fetches; a flat form of SourceSettings.
 struct SourceOriginSettings {
   std::chrono::milliseconds connect_timeout = SourceSettings{}.deadlines.connect;
   std::chrono::milliseconds first_byte_timeout = SourceSettings{}.deadlines.first_byte;
@@ -53,8 +54,15 @@ struct BalancerSettings {
   RoutingSettings routing;
   SteeringSettings steering;
   SourceOriginSettings origin;
+
+  /// Sessions whose pins and slate transitions are kept: twice max_sessions, because those of a session that has lapsed
+  /// are kept too, and at least 65,536.
+  std::size_t max_saved_sessions() const;
 };
 
 const config::Section<BalancerSettings>& balancer_section();
+
+/// The sections that the role reads, and the checks between them.
+void add_balancer_sections(config::Schema&);
 
 }  // namespace tribune::balancer

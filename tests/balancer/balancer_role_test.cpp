@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "balancer/stage.h"
+#include "balancer/playlist_flow_fixture.h"
 #include "base/json.h"
 #include "contracts/heartbeat.h"
 
@@ -133,7 +133,7 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("The balancer starts, hears its nodes, and tells of them and its channels") {
+TEST_CASE("The balancer starts, receives heartbeats, and reports its nodes and channels") {
   Server h;
   CHECK(h.role->ready());
   CHECK(h.state() == "unheard");
@@ -149,10 +149,10 @@ TEST_CASE("The balancer starts, hears its nodes, and tells of them and its chann
   CHECK(nodes->find("nodes")->array.at(0).text("id") == "stadium");
 }
 
-TEST_CASE("The balancer's own timers find a silent node and take it back") {
+TEST_CASE("The balancer's timers detect a silent node and its return") {
   Server h;
   CHECK(h.beat(1)->status() == 200);
-  // In steps that a check sees, for one big step looks like a balancer that slept.
+  // In steps that a check sees, because one large step looks like a suspended process.
   for (int i = 0; i < 3; ++i) {
     CHECK(h.state() == "up");
     h.clock.advance(850ms);
@@ -163,7 +163,7 @@ TEST_CASE("The balancer's own timers find a silent node and take it back") {
   CHECK(h.state() == "up");
 }
 
-TEST_CASE("A reload changes channels and nodes, and a broken one changes nothing") {
+TEST_CASE("A reload changes channels and nodes, and an invalid one changes nothing") {
   Server h;
   CHECK(h.beat(1)->status() == 200);
   REQUIRE(h.role->reload(h.settings(R"([{"id":"final","source":"http://127.0.0.1:9/index.m3u8"}])",
@@ -187,7 +187,7 @@ TEST_CASE("A balancer that drains is not ready") {
   CHECK_FALSE(h.role->ready());
 }
 
-TEST_CASE("A balancer without signing keys is refused with its configuration") {
+TEST_CASE("A configuration of a balancer without signing keys is refused") {
   config::Schema schema;
   schema.add(contracts::event_section(), config::Presence::defaulted);
   balancer::role_type().add_section(schema);

@@ -24,7 +24,7 @@ std::string problem_of(const std::string& section) {
 
 }  // namespace
 
-TEST_CASE("A balancer needs a place for its state; the rest has defaults") {
+TEST_CASE("A balancer needs a state directory; other settings have defaults") {
   const auto outcome = read(R"({"state_dir":"s"})");
   REQUIRE(outcome.settings);
   const auto& settings = outcome.settings->get<BalancerSettings>("balancer");
@@ -63,7 +63,7 @@ TEST_CASE("Every setting of the balancer is read") {
   CHECK(source.max_waiting == 6);
 }
 
-TEST_CASE("Wrong balancers are refused with their key") {
+TEST_CASE("Invalid balancer sections are refused with the key") {
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" stands twice") !=
         std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") !=
@@ -72,4 +72,12 @@ TEST_CASE("Wrong balancers are refused with their key") {
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"url":"http://a"}]})").find("balancer.nodes[0]") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","node_timeout":"1ms"})").find("balancer.node_timeout") != std::string::npos);
   CHECK(problem_of(R"({"state_dir":""})").find("balancer.state_dir") != std::string::npos);
+}
+
+TEST_CASE("Records of twice as many sessions as allowed are kept, and of at least 65,536") {
+  BalancerSettings settings;
+  settings.max_sessions = 100'000;
+  CHECK(settings.max_saved_sessions() == 200'000);
+  settings.max_sessions = 10;
+  CHECK(settings.max_saved_sessions() == 65'536);
 }

@@ -69,7 +69,7 @@ AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Met
 
 http::Response AccessHandler::answer(const http::Request& http_request) {
   const auto view = view_.get();
-  if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {  // before anything is computed over it
+  if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {  // checked before the signature is computed
     forged_.add();
     return http::problem(http::problems::body_too_large, "longer than any such request");
   }
@@ -107,7 +107,7 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
       return http::problem(http::problems::ticket_invalid, ticket.error().text);
     }
     claim = claim_of(*ticket);
-    if (owner.account.empty()) owner = std::move(ticket->owner);  // polled by a phone that cannot say whose it is
+    if (owner.account.empty()) owner = std::move(ticket->owner);  // polled by a client that does not know the account
   }
   if (!has_lane(*channel, request.lane))
     return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
@@ -119,12 +119,13 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
                                 .client = client.address,
                                 .network = client.network,
                                 .opened = base::unix_seconds(clock_.wall_now())};
-  RoutingRequest asked;
-  asked.client = request.client;
-  asked.channel = channel->id;
-  if (contracts::is_id(request.cache)) asked.named = request.cache;
-  asked.may_use_origin = channel->fallback == contracts::Fallback::origin;
-  const auto decision = decide(admission_, router_, visitor, asked, claim ? &*claim : nullptr, view.session_idle);
+  RoutingRequest routing_request;
+  routing_request.client = request.client;
+  routing_request.channel = channel->id;
+  if (contracts::is_id(request.cache)) routing_request.named = request.cache;
+  routing_request.may_use_origin = channel->fallback == contracts::Fallback::origin;
+  const auto decision =
+      decide(admission_, router_, visitor, routing_request, claim ? &*claim : nullptr, view.session_idle);
   if (const auto* got_in = std::get_if<access::Granted>(&decision))
     return granted(request, view, *channel, *got_in, owner);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits, owner);
@@ -215,14 +216,14 @@ void AccessHandler::forget(access::SessionId session) {
   router_.release(session);
 }
 
-/// Who leaves may be back in a moment, and has its node then.
+/// A viewer that leaves may return soon, and then gets the same node.
 bool AccessHandler::end(access::SessionId session, AccessRequest::Action how) {
   if (how == AccessRequest::Action::leave) return admission_.leave(session);
   forget(session);
   return admission_.release(session);
 }
 
-/// The channel is signed into a pass, not written in it: the few channels of an event are tried.
+/// A token or ticket is signed for its channel but does not name it, so the channels of the event are tried.
 http::Response AccessHandler::stop(const AccessRequest& request, const EventView& view) {
   const auto now = clock_.wall_now();
   std::optional<bool> was_open;

@@ -1,15 +1,14 @@
 #pragma once
-// The door for apps, as the api hands them on: POST /internal/v1/access. Opens a session or gives a place in the queue,
-// and ends either; hears which caches a client reaches (report_handler.h).
+// POST /internal/v1/access: the requests of apps, as the api role forwards them. It opens a session or queues a ticket,
+// ends either, and accepts reports of reachability (report_handler.h).
 //
 //   {"status":"granted", "session", "playback_url", "channel"}
-//   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: not known),
-//   "retry_after_seconds",
-//    "queue_url", "message"}
+//   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: unknown),
+//    "retry_after_seconds", "queue_url", "message"}
 //   {"status":"full", "channel", "retry_after_seconds", "message"}
 //   {"status":"stopped", "was_open"}
-// all 200, with Retry-After beside where there is something to wait for; what a request is at fault for is a 403 or 429
-// problem.
+//
+// All are 200, with Retry-After where the client should retry. A faulty request gets a 403 or 429 problem.
 
 #include <string>
 #include <string_view>
@@ -46,7 +45,7 @@ class AccessHandler {
   http::Response stop(const contracts::AccessRequest&, const EventView&);
   bool has_lane(const contracts::Channel&, std::string_view name) const;
   bool end(access::SessionId, contracts::AccessRequest::Action how);
-  /// What was kept for a session that has ended.
+  /// Removes the pins and the routing of a session that has ended.
   void forget(access::SessionId);
 
   const base::Clock& clock_;

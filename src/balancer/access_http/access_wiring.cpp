@@ -21,11 +21,12 @@ std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Even
   return facts;
 }
 
-void tell_traffic(access::Admission& admission, const NodeTable& table) {
+void report_traffic(access::Admission& admission, const NodeTable& table) {
   for (const auto& node : table.nodes) {
     if (node.condition != NodeCondition::up) continue;
     access::Traffic traffic{node.limit_group(), node.address->id, node.last.sent_mbps};
-    // A full list may lack some: their viewers count by the prediction then, as do all of a node that names none.
+    // A full list may be incomplete: viewers of channels that it lacks are counted by the prediction, as are all
+    // viewers of a node that reports no channels.
     traffic.tells_channels =
         node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
     if (node.last.channel_mbps) traffic.channel_mbps = *node.last.channel_mbps;
@@ -46,7 +47,7 @@ double largest_mbps(std::string_view text) {
   return static_cast<double>(largest) / 1e6;
 }
 
-OnPlaylist predicting(access::Admission& admission, const PlaylistQuestion& question, OnPlaylist on_answer) {
+OnPlaylist with_prediction(access::Admission& admission, const PlaylistLookup& question, OnPlaylist on_answer) {
   if (question.path != "index.m3u8") return on_answer;
   return [&admission, channel = std::string(question.channel),
           on_answer = std::move(on_answer)](base::Result<PlaylistAnswer> found) {

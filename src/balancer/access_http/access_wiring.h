@@ -1,5 +1,5 @@
 #pragma once
-// What access needs to know of the configuration and of the nodes.
+// The facts of the configuration and of the nodes that admission needs.
 
 #include <string>
 #include <string_view>
@@ -13,21 +13,20 @@
 
 namespace tribune::balancer {
 
-/// The event's channels, with the bandwidth that a viewer is predicted to take and the opening times of section
-/// "access".
+/// The event's channels, with the predicted bandwidth of a viewer and the opening times of section "access".
 std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Event&, const access::AccessSettings&);
 
-/// Tells what each node that is up carries. Called once a second by one worker.
-void tell_traffic(access::Admission&, const NodeTable&);
+/// Reports the traffic of each node that is up. Call it once a second on one worker.
+void report_traffic(access::Admission&, const NodeTable&);
 
-/// `on_answer`, and before it what the answer says of a multivariant playlist: a viewer is predicted to take its
-/// largest BANDWIDTH. The admission outlives the question.
-OnPlaylist predicting(access::Admission&, const PlaylistQuestion&, OnPlaylist on_answer);
+/// `on_answer`, preceded by a prediction from a multivariant playlist: a viewer is predicted to use its largest
+/// BANDWIDTH. The admission outlives the lookup.
+OnPlaylist with_prediction(access::Admission&, const PlaylistLookup&, OnPlaylist on_answer);
 
 /// The largest BANDWIDTH in a multivariant playlist's text (RFC 8216 section 4.3.4.2), in Mbit/s; 0 when it has none.
 double largest_mbps(std::string_view multivariant);
 
-/// What is wrong with section "access" beside section "event": an opening time that is none, a channel that nobody has.
+/// The problem of section "access" with section "event": a malformed opening time, or an unknown channel. Empty: none.
 std::string check_access(const config::Settings&);
 
 }  // namespace tribune::balancer

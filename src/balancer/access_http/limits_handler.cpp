@@ -21,7 +21,7 @@ http::Response json_reply(std::string body) {
   return response;
 }
 
-/// A channel that is not configured, and was not limited before: the limit would hold for nobody. Empty: there is none.
+/// The first channel that is not configured and had no limit before. Empty: none.
 std::string mistyped_channel(const access::AccessLimits& now, const access::AccessLimits& next,
                              const contracts::Event& event) {
   for (const auto& [id, limit] : next.channels)
@@ -29,8 +29,8 @@ std::string mistyped_channel(const access::AccessLimits& now, const access::Acce
   return "";
 }
 
-/// Groups and nodes with limits of which this balancer has not heard. They may come yet, so these are no errors.
-std::vector<std::string> unheard(const access::AccessLimits& limits, const NodeTable& table) {
+/// Groups and nodes with limits that this balancer does not know. They may be added later, so these are no errors.
+std::vector<std::string> unknown_scopes(const access::AccessLimits& limits, const NodeTable& table) {
   std::vector<std::string> names;
   const auto is_group = [&](const std::string& id) {
     return std::any_of(table.nodes.begin(), table.nodes.end(),
@@ -96,7 +96,7 @@ http::Response LimitsHandler::change(const http::Request& request, const runtime
   w.begin_object();
   write_members(w, now);
   w.key("unheard").begin_array();
-  for (const auto& name : unheard(now, *nodes_.table())) w.value(name);
+  for (const auto& name : unknown_scopes(now, *nodes_.table())) w.value(name);
   auto text = w.end_array().end_object().take();
   log_.warning("balancer", "limits_changed", {{"limits", text}, {"client", request.client}});
   return json_reply(std::move(text));

@@ -1,6 +1,6 @@
 #pragma once
-// The operator's side of access, on the admin listener: GET, PUT and DELETE /limits, GET /queues, POST
-// /queues/{channel}/open, POST /drill.
+// Operations of access on the admin listener: GET, PUT and DELETE /limits, GET /queues, POST /queues/{channel}/open,
+// POST /drill.
 
 #include <string_view>
 #include <vector>

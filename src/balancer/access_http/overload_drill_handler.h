@@ -1,7 +1,7 @@
 #pragma once
-// GET /access_queue_switch: the rehearsal of an overload. Without a query it turns the emulation on or off for
-// everything; ?state=on|off sets it; ?sessions=N and ?mbps=N pretend a load instead of closing; ?channel=ID beside them
-// means one channel. HEAD changes nothing. Only for operators (operator_rules.h).
+// GET /access_queue_switch: the simulation of an overload. Without a query it turns the simulation on or off for
+// everything. ?state=on|off sets it; ?sessions=N and ?mbps=N simulate a load instead of closing; ?channel=ID restricts
+// them to one channel. HEAD changes nothing. Only for operators (operator_rules.h).
 
 #include <mutex>
 #include <string>
@@ -16,8 +16,8 @@
 
 namespace tribune::balancer {
 
-/// What the query asks for, on top of what is in force. Errors: invalid_input, fault client, also for a parameter that
-/// is not known, that comes twice, or that does not say what is to be.
+/// The drill that the query requests, given the present one. Errors: invalid_input, fault client, also for an unknown
+/// or repeated parameter and for a query that requests nothing.
 struct DrillOrder {
   std::string channel;  // empty: everything
   access::Drill drill;
@@ -37,7 +37,7 @@ class OverloadDrillHandler {
   access::Admission& admission_;
   const PublishedView& view_;
   base::Counter used_, refused_;
-  std::mutex mutex_;  // of two who toggle, one sees what the other did
+  std::mutex mutex_;  // concurrent toggles see each other's result
 };
 
 }  // namespace tribune::balancer

@@ -11,14 +11,14 @@ http::Response QueueStatusHandler::answer(std::string_view channel) {
   base::SharedBytes text;
   {
     const std::lock_guard lock(mutex_);
-    auto known = notices_.find(channel);
-    if (known == notices_.end() || now - known->second.made >= std::chrono::seconds{1}) {
+    auto known = cached_.find(channel);
+    if (known == cached_.end() || now - known->second.made >= std::chrono::seconds{1}) {
       const auto status = admission_.queue_status(channel);
       if (!status) {
-        if (known != notices_.end()) notices_.erase(known);
+        if (known != cached_.end()) cached_.erase(known);
         return http::problem(http::problems::channel_unknown, "no channel has this id");
       }
-      if (known == notices_.end()) known = notices_.emplace(channel, Notice{}).first;
+      if (known == cached_.end()) known = cached_.emplace(channel, CachedStatus{}).first;
       known->second = {base::share(access::to_json(*status)), now};
     }
     text = known->second.text;

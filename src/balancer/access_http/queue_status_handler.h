@@ -1,6 +1,6 @@
 #pragma once
-// GET /queue/{channel}: how far a channel's queue is, the same small text for everybody. Made once a second at most;
-// who waits works out the own place from it (access/queue_status.h).
+// GET /queue/{channel}: the state of a channel's queue, one short text for all viewers. It is made at most once a
+// second; a client computes its own position from it (access/queue_status.h).
 
 #include <map>
 #include <memory>
@@ -24,15 +24,15 @@ class QueueStatusHandler {
   http::Response answer(std::string_view channel);
 
  private:
-  struct Notice {
+  struct CachedStatus {
     base::SharedBytes text;
     base::SteadyTime made{};
   };
 
   const base::Clock& clock_;
   const access::Admission& admission_;
-  std::mutex mutex_;  // guards the map; held while a notice is made, which is short and happens once a second
-  std::map<std::string, Notice, std::less<>> notices_;  // of configured channels only
+  std::mutex mutex_;  // guards the map; held while a text is made, at most once a second
+  std::map<std::string, CachedStatus, std::less<>> cached_;  // of configured channels only
 };
 
 }  // namespace tribune::balancer

@@ -12,7 +12,7 @@ namespace tribune::balancer {
 
 using Renewal = access::Admission::Renewal;
 
-/// The channel is signed into a pass, not written in it: the few channels of an event are tried.
+/// A token or ticket is signed for its channel but does not name it, so the channels of the event are tried.
 http::Response ReportHandler::answer(const contracts::AccessRequest& request, const EventView& view) {
   const auto now = clock_.wall_now();
   for (const auto& channel : view.event->channels) {
@@ -32,13 +32,13 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   const auto session = token.session;
   const auto claims = claims_of(request.gone, request.receipts, *view.keys,
                                 {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
-  RoutingRequest asked;
-  asked.client = request.client;
-  asked.channel = channel.id;
-  asked.claims = &claims;
-  asked.session = session;
-  asked.may_use_origin = channel.fallback == contracts::Fallback::origin;
-  // Who holds a ticket may not be in yet, and a report lets nobody in: it is answered, and nothing of it is kept.
+  RoutingRequest routing_request;
+  routing_request.client = request.client;
+  routing_request.channel = channel.id;
+  routing_request.claims = &claims;
+  routing_request.session = session;
+  routing_request.may_use_origin = channel.fallback == contracts::Fallback::origin;
+  // A ticket may still wait, and a report admits nobody: the report is answered, and nothing of it is kept.
   auto renewal = Renewal::uncounted;
   if (!waits) {
     const auto client = counted_client(request.client, view.shared_networks);
@@ -49,18 +49,19 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
                                   .network = client.network,
                                   .opened = token.opened};
     renewal = admission_.renew(session, visitor, view.session_idle);
-    if (renewal == Renewal::unplaced) renewal = renew_placed(admission_, router_, visitor, asked, view.session_idle);
+    if (renewal == Renewal::unplaced)
+      renewal = renew_placed(admission_, router_, visitor, routing_request, view.session_idle);
     const bool watches = renewal == Renewal::known || renewal == Renewal::adopted || renewal == Renewal::uncounted;
-    if (!watches) return http::problem(http::problems::session_ended, std::string(why_not(renewal)));
+    if (!watches) return http::problem(http::problems::session_ended, std::string(renewal_detail(renewal)));
   }
-  asked.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
+  routing_request.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   std::string named = contracts::is_id(request.cache) ? request.cache : "";
-  if (asked.is_counted && !named.empty()) pins_.prefer(session, named);
-  if (asked.is_counted && named.empty()) named = pins_.preferred(session);
-  asked.named = named;
-  const auto pinned = asked.is_counted ? pins_.last_node(session) : std::string();
-  asked.pinned = pinned;
-  const auto routed = router_.route(asked);
+  if (routing_request.is_counted && !named.empty()) pins_.prefer(session, named);
+  if (routing_request.is_counted && named.empty()) named = pins_.preferred(session);
+  routing_request.named = named;
+  const auto pinned = routing_request.is_counted ? pins_.last_node(session) : std::string();
+  routing_request.pinned = pinned;
+  const auto routed = router_.route(routing_request);
   const auto* node = routed.choice.node;
   base::json::Writer w;
   w.begin_object()

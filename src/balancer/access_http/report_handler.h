@@ -1,10 +1,10 @@
 #pragma once
-// A client's own report: which cache it cannot reach any more, which ones it reaches. Its session goes elsewhere at
-// once:
+// A client's report of the nodes that it cannot reach any more, and of those that it reaches. Its session is routed
+// anew:
 //
-//   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when none can serve
+//   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when no node can serve
 //
-// With redirect links the next segment comes from there, with direct links the first one that is not listed yet.
+// With redirect links the next segment comes from that node, with direct links the first one that is not listed yet.
 
 #include "access/admission.h"
 #include "balancer/routing/session_router.h"
@@ -24,7 +24,7 @@ class ReportHandler {
   ReportHandler(const base::Clock& clock, access::Admission& admission, SessionPins& pins, SessionRouter& router)
       : clock_(clock), admission_(admission), pins_(pins), router_(router) {}
 
-  /// The request was verified to come from the api. Refuses a pass that is none, and a session that has ended.
+  /// The request was verified to come from the api. Refuses an invalid token or ticket, and a session that has ended.
   http::Response answer(const contracts::AccessRequest&, const EventView&);
 
  private:

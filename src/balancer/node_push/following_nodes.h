@@ -1,5 +1,5 @@
 #pragma once
-// The nodes whose viewers follow one rendition, by the playlists that these viewers fetched.
+// The nodes whose viewers follow one media playlist, as known from the playlists that these viewers fetched.
 
 #include <functional>
 #include <map>
@@ -12,10 +12,10 @@
 
 namespace tribune::balancer {
 
-/// Any thread; locks inside, for one short map: it is bounded by the configured nodes.
+/// Any thread; locks inside. The map is bounded by the number of configured nodes.
 class FollowingNodes {
  public:
-  /// A viewer of that node got the playlist.
+  /// A viewer of that node fetched the playlist.
   void seen(std::string_view node, base::SteadyTime now) {
     const std::lock_guard lock(mutex_);
     if (const auto known = seen_.find(node); known != seen_.end())
@@ -24,7 +24,7 @@ class FollowingNodes {
       seen_.emplace(node, now);
   }
 
-  /// Those seen since then; the others are forgotten.
+  /// The nodes seen since then. The others are removed.
   std::vector<std::string> nodes(base::SteadyTime since) {
     std::vector<std::string> nodes;
     const std::lock_guard lock(mutex_);

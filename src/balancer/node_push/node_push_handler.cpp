@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxNotices = 1'024;  // of one node
-constexpr auto kKept = 10s;                 // what is older is no news at a live edge
-constexpr auto kBetweenQuestions = 500ms;   // a node that listens has asked again by then
+constexpr std::size_t kMaxPendingSegments = 1'024;  // of one node
+constexpr auto kSegmentLifetime = 10s;              // older segments are not at the live edge
+constexpr auto kPollGap = 500ms;                    // a node that listens polls again within this time
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_news_questions_total",
@@ -33,8 +33,8 @@ NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base:
       workers_(workers),
       accepted_(counter(metrics, "accepted")),
       refused_(counter(metrics, "refused")),
-      told_(metrics.counter("tribune_balancer_news_total",
-                            "New segments that cache nodes were told of, once for each node.")),
+      pushed_(metrics.counter("tribune_balancer_news_total",
+                              "New segments that cache nodes were told of, once for each node.")),
       covered_(metrics.counter("tribune_balancer_orders_covered_total",
                                "Purges for absent nodes that a newer one made needless, once for each node.")),
       collapsed_(
@@ -45,17 +45,17 @@ NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base:
       number_(std::chrono::duration_cast<std::chrono::microseconds>(clock.wall_now().time_since_epoch()).count()) {}
 NodePushHandler::~NodePushHandler() = default;
 
-base::Status NodePushHandler::load(OrderStore& book) {
-  auto records = book.load(clock_.wall_now());
+base::Status NodePushHandler::load(OrderStore& store) {
+  auto records = store.load(clock_.wall_now());
   if (!records) return tl::unexpected(records.error());
   const std::lock_guard lock(mutex_);
-  book_ = &book;
-  number_ = std::max(book.first_number(), number_);
+  store_ = &store;
+  number_ = std::max(store.first_number(), number_);
   for (auto& record : *records) {
-    Parcel parcel{++number_,     std::make_shared<const contracts::NodeOrder>(std::move(record.order)),
-                  false,         nullptr,
-                  record.number, true};
-    boxes_[record.node].orders.push_back(std::move(parcel));
+    PendingOrder pending{++number_,     std::make_shared<const contracts::NodeOrder>(std::move(record.order)),
+                         false,         nullptr,
+                         record.number, true};
+    mailboxes_[record.node].orders.push_back(std::move(pending));
   }
   return {};
 }
@@ -63,54 +63,53 @@ base::Status NodePushHandler::load(OrderStore& book) {
 std::chrono::milliseconds NodePushHandler::publish_delay() const { return view_.get()->publish_delay; }
 
 bool NodePushHandler::Mailbox::listens(base::SteadyTime now) const {
-  return held || (answered && now - *answered < kBetweenQuestions);
+  return held || (answered && now - *answered < kPollGap);
 }
 
-// ---- the nodes' side ----
+// ---- polls of nodes ----
 
 void NodePushHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view node) {
-  contracts::NodePushPoll question;
+  contracts::NodePushPoll poll;
   if (is_draining_) return refuse(*exchange, refused_, http::problems::stopping, node, "");
-  if (!believe(*exchange, node, question)) return;
+  if (!authenticate(*exchange, node, poll)) return;
   accepted_.add();
-  const auto held = std::make_shared<Held>();
+  const auto held = std::make_shared<HeldPoll>();
   held->worker = worker.index;
-  std::shared_ptr<Held> former;
-  contracts::NodePush news;
-  Done done;
+  std::shared_ptr<HeldPoll> former;
+  contracts::NodePush push_message;
+  FinishedPushes done;
   Results results;
   {
     const std::lock_guard lock(mutex_);
-    auto& box = boxes_.find(node)->second;
-    take(box, question.acknowledged, done);
-    take_results(question.node, box, std::move(question.results), results);
-    drop(box, clock_.steady_now(), done);
-    former = std::exchange(box.held, nullptr);
-    news = news_of(box);
-    if (news.number == 0) {
+    auto& mailbox = mailboxes_.find(node)->second;
+    acknowledge(mailbox, poll.acknowledged, done);
+    collect_results(poll.node, mailbox, std::move(poll.results), results);
+    drop_expired(mailbox, clock_.steady_now(), done);
+    former = std::exchange(mailbox.held, nullptr);
+    push_message = next_push(mailbox);
+    if (push_message.number == 0) {
       held->exchange = std::move(exchange);
-      box.held = held;
+      mailbox.held = held;
     } else {
-      box.answered = clock_.steady_now();
+      mailbox.answered = clock_.steady_now();
     }
   }
-  if (former) release_later(question.node, std::move(former));
+  if (former) release_later(poll.node, std::move(former));
   if (exchange)
-    reply(*exchange, node, news);
+    reply(*exchange, node, push_message);
   else
-    hold(worker, question.node, held);
-  tell_done(done);
+    hold(worker, poll.node, held);
+  notify(done);
   for (const auto& [on_result, result] : results) {
     if (on_result)
-      on_result(question.node, result);
+      on_result(poll.node, result);
     else
-      log_.info("balancer", "order_followed",
-                {{"order", result.id}, {"node", question.node}, {"problem", result.problem}});
+      log_.info("balancer", "order_followed", {{"order", result.id}, {"node", poll.node}, {"problem", result.problem}});
   }
 }
 
-/// Whether the question may be answered; else it is refused. The mailbox is there afterwards.
-bool NodePushHandler::believe(net::Exchange& exchange, std::string_view node, contracts::NodePushPoll& question) {
+/// Returns whether the poll may be answered; otherwise it was refused. Creates the mailbox.
+bool NodePushHandler::authenticate(net::Exchange& exchange, std::string_view node, contracts::NodePushPoll& poll) {
   const auto view = view_.get();
   const auto& request = exchange.request();
   const auto no = [&](const http::ProblemType& type, std::string_view why) {
@@ -125,75 +124,76 @@ bool NodePushHandler::believe(net::Exchange& exchange, std::string_view node, co
   auto read = contracts::news_question_from_json(request.body);
   if (!read || read->node != node)
     return no(http::problems::bad_request, read ? "the question is of another node than the path" : read.error().text);
-  question = std::move(*read);
+  poll = std::move(*read);
   const auto table = nodes_.table();
   const auto* known = table->find(node);
   if (!known) return no(http::problems::forbidden, "no such node is configured");
-  if (known->last.run != question.run) return no(http::problems::forbidden, "no heartbeat of this run was heard");
+  if (known->last.run != poll.run) return no(http::problems::forbidden, "no heartbeat of this run was heard");
   bool is_new = true;
   {
     const std::lock_guard lock(mutex_);
-    auto& box = boxes_[question.node];
-    if (box.run != question.run) {
-      box.sequence = 0;
-      for (auto& parcel : box.orders) {
-        parcel.number = ++number_;
-        parcel.is_received = false;
+    auto& mailbox = mailboxes_[poll.node];
+    if (mailbox.run != poll.run) {
+      mailbox.sequence = 0;
+      for (auto& pending : mailbox.orders) {
+        pending.number = ++number_;
+        pending.is_received = false;
       }
     }
-    is_new = question.sequence > box.sequence;
+    is_new = poll.sequence > mailbox.sequence;
     if (is_new) {
-      box.run = question.run;
-      box.sequence = question.sequence;
+      mailbox.run = poll.run;
+      mailbox.sequence = poll.sequence;
     }
   }
   return is_new || no(http::problems::forbidden, "an older question than the last one");
 }
 
-void NodePushHandler::hold(runtime::Worker& worker, const std::string& node, const std::shared_ptr<Held>& held) {
-  held->exchange->on_gone([this, node, weak = std::weak_ptr<Held>(held)] {
+void NodePushHandler::hold(runtime::Worker& worker, const std::string& node, const std::shared_ptr<HeldPoll>& held) {
+  held->exchange->on_gone([this, node, weak = std::weak_ptr<HeldPoll>(held)] {
     const auto gone = weak.lock();
     if (!gone) return;
     {
       const std::lock_guard lock(mutex_);
-      auto& box = boxes_.find(node)->second;
-      if (box.held == gone) box.held.reset();
+      auto& mailbox = mailboxes_.find(node)->second;
+      if (mailbox.held == gone) mailbox.held.reset();
     }
     nodes_.connection_lost(node);
     gone->exchange.reset();
   });
-  held->patience = worker.loop.after(contracts::kNodePushHold, [this, node, weak = std::weak_ptr<Held>(held)] {
+  held->timeout = worker.loop.after(contracts::kNodePushHold, [this, node, weak = std::weak_ptr<HeldPoll>(held)] {
     if (const auto waiting = weak.lock()) release(node, waiting);
   });
   if (is_draining_) release(node, held);
 }
 
-/// On the worker of the question.
-void NodePushHandler::release(const std::string& node, const std::shared_ptr<Held>& held) {
-  if (!held->exchange) return;  // answered, or gone
-  contracts::NodePush news;
+/// Runs on the worker of the poll.
+void NodePushHandler::release(const std::string& node, const std::shared_ptr<HeldPoll>& held) {
+  if (!held->exchange) return;  // answered, or the connection is gone
+  contracts::NodePush push_message;
   {
     const std::lock_guard lock(mutex_);
-    auto& box = boxes_.find(node)->second;
-    if (box.held == held) {
-      news = news_of(box);
-      box.held.reset();
-      box.answered = clock_.steady_now();
+    auto& mailbox = mailboxes_.find(node)->second;
+    if (mailbox.held == held) {
+      push_message = next_push(mailbox);
+      mailbox.held.reset();
+      mailbox.answered = clock_.steady_now();
     }
   }
   const auto exchange = std::move(held->exchange);
-  reply(*exchange, node, news);
+  reply(*exchange, node, push_message);
 }
 
-/// The question and its timer are let go of by their worker too.
-void NodePushHandler::release_later(const std::string& node, std::shared_ptr<Held> held) {
+/// The poll and its timer are also released on their worker.
+void NodePushHandler::release_later(const std::string& node, std::shared_ptr<HeldPoll> held) {
   auto& loop = workers_[held->worker]->loop;
   loop.post([this, node, held = std::move(held)] { release(node, held); });
 }
 
-void NodePushHandler::reply(net::Exchange& exchange, std::string_view node, const contracts::NodePush& news) const {
+void NodePushHandler::reply(net::Exchange& exchange, std::string_view node,
+                            const contracts::NodePush& push_message) const {
   const auto view = view_.get();
-  auto body = contracts::to_json(news);
+  auto body = contracts::to_json(push_message);
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.headers.add(contracts::kSignatureHeader,
@@ -210,192 +210,198 @@ void NodePushHandler::refuse(net::Exchange& exchange, base::Counter& counter, co
   exchange.reply(http::problem(type, why));
 }
 
-// ---- the callers' side ----
+// ---- calls of other components ----
 
-std::vector<std::string> NodePushHandler::tell(const std::vector<std::string>& nodes,
-                                               const std::vector<std::string>& targets, const OnTaken& on_taken) {
-  std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
+std::vector<std::string> NodePushHandler::push_segments(const std::vector<std::string>& nodes,
+                                                        const std::vector<std::string>& targets,
+                                                        const OnAcknowledged& on_acknowledged) {
+  std::vector<std::pair<std::string, std::shared_ptr<HeldPoll>>> waiting;
   std::vector<std::string> listening;
-  Done done;
+  FinishedPushes done;
   {
     const std::lock_guard lock(mutex_);
     const auto now = clock_.steady_now();
     for (const auto& node : nodes) {
-      const auto found = boxes_.find(node);
-      if (found == boxes_.end() || !found->second.listens(now)) continue;
-      auto& box = found->second;
+      const auto found = mailboxes_.find(node);
+      if (found == mailboxes_.end() || !found->second.listens(now)) continue;
+      auto& mailbox = found->second;
       listening.push_back(node);
-      const auto telling = std::make_shared<Telling>();
-      telling->node = node;
-      telling->left = targets.size();
-      telling->on_taken = on_taken;
-      for (const auto& target : targets) box.notices.push_back({++number_, target, now, telling});
-      drop(box, now, done);
-      if (box.held) waiting.emplace_back(node, box.held);
+      const auto push = std::make_shared<SegmentPush>();
+      push->node = node;
+      push->left = targets.size();
+      push->on_acknowledged = on_acknowledged;
+      for (const auto& target : targets) mailbox.segments.push_back({++number_, target, now, push});
+      drop_expired(mailbox, now, done);
+      if (mailbox.held) waiting.emplace_back(node, mailbox.held);
     }
   }
-  told_.add(static_cast<double>(listening.size() * targets.size()));
+  pushed_.add(static_cast<double>(listening.size() * targets.size()));
   for (auto& [node, held] : waiting) release_later(node, std::move(held));
-  tell_done(done);
+  notify(done);
   return listening;
 }
 
-bool NodePushHandler::order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>& order,
-                            Retention keep, OnResult on_result) {
-  std::shared_ptr<Held> waiting;
+bool NodePushHandler::push_order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>& order,
+                                 Retention retention, OnResult on_result) {
+  std::shared_ptr<HeldPoll> waiting;
   bool listens = false;
   {
     const std::lock_guard lock(mutex_);
-    auto& box = boxes_[node];
-    listens = box.listens(clock_.steady_now());
-    if (!listens && keep == Retention::no) return false;
+    auto& mailbox = mailboxes_[node];
+    listens = mailbox.listens(clock_.steady_now());
+    if (!listens && retention == Retention::no) return false;
     const auto* purge = std::get_if<contracts::PurgeOrder>(&order->order);
-    if (purge) forget_covered(node, box, *purge);
-    box.orders.push_back({++number_, order, false, std::move(on_result), 0, !listens});
-    if (book_ && purge) book_->keep(node, box.orders.back().kept = number_, *order);
-    bound(node, box);
-    waiting = box.held;
+    if (purge) drop_covered(node, mailbox, *purge);
+    mailbox.orders.push_back({++number_, order, false, std::move(on_result), 0, !listens});
+    if (store_ && purge) store_->save(node, mailbox.orders.back().stored_as = number_, *order);
+    enforce_limits(node, mailbox);
+    waiting = mailbox.held;
   }
   if (waiting) release_later(node, std::move(waiting));
   return listens;
 }
 
-bool NodePushHandler::has_room(const std::vector<std::string>& nodes) const {
+bool NodePushHandler::accepts_purges(const std::vector<std::string>& nodes) const {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.steady_now();
   return std::none_of(nodes.begin(), nodes.end(), [&](const std::string& node) {
-    const auto found = boxes_.find(node);
-    if (found == boxes_.end() || !found->second.listens(now)) return false;
+    const auto found = mailboxes_.find(node);
+    if (found == mailboxes_.end() || !found->second.listens(now)) return false;
     const auto& orders = found->second.orders;
-    return std::count_if(orders.begin(), orders.end(), [](const Parcel& p) { return p.purge() && !p.was_missed; }) >=
-           std::ptrdiff_t{kMostGiven};
+    return std::count_if(orders.begin(), orders.end(), [](const PendingOrder& p) {
+             return p.purge() && !p.was_missed;
+           }) >= std::ptrdiff_t{kMaxPushedPurges};
   });
 }
 
 std::string NodePushHandler::new_order_id() {
   const std::lock_guard lock(mutex_);
-  return book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12);
+  return store_ ? contracts::order_id(store_->issuer(), ++number_) : base::random_id(12);
 }
 
 void NodePushHandler::when_durable(std::function<void()> call) {
-  if (!book_) return call();
-  book_->when_durable(std::move(call));
+  if (!store_) return call();
+  store_->when_durable(std::move(call));
 }
 
-bool NodePushHandler::is_behind(std::string_view node) const {
+bool NodePushHandler::has_missed_purges(std::string_view node) const {
   const std::lock_guard lock(mutex_);
-  const auto box = boxes_.find(node);
-  if (box == boxes_.end()) return false;
-  const auto& orders = box->second.orders;
-  return std::any_of(orders.begin(), orders.end(), [](const Parcel& parcel) { return parcel.is_missed_purge(); });
+  const auto mailbox = mailboxes_.find(node);
+  if (mailbox == mailboxes_.end()) return false;
+  const auto& orders = mailbox->second.orders;
+  return std::any_of(orders.begin(), orders.end(),
+                     [](const PendingOrder& pending) { return pending.is_missed_purge(); });
 }
 
-void NodePushHandler::forget(const std::string& node, const Parcel& parcel) {
-  if (book_ && parcel.kept > 0) book_->forget(node, parcel.kept);
+void NodePushHandler::erase_stored(const std::string& node, const PendingOrder& pending) {
+  if (store_ && pending.stored_as > 0) store_->erase(node, pending.stored_as);
 }
 
-/// Only what the node has not received: of what it has, somebody waits for the result.
-void NodePushHandler::forget_covered(const std::string& node, Mailbox& box, const contracts::PurgeOrder& newer) {
-  std::erase_if(box.orders, [&](const Parcel& parcel) {
-    if (!parcel.was_missed || parcel.is_received || !parcel.purge() || !contracts::covers(newer, *parcel.purge()))
+/// Only orders that the node has not received: for a received one somebody waits for the result.
+void NodePushHandler::drop_covered(const std::string& node, Mailbox& mailbox, const contracts::PurgeOrder& newer) {
+  std::erase_if(mailbox.orders, [&](const PendingOrder& pending) {
+    if (!pending.was_missed || pending.is_received || !pending.purge() || !contracts::covers(newer, *pending.purge()))
       return false;
-    forget(node, parcel);
+    erase_stored(node, pending);
     covered_.add();
     return true;
   });
 }
 
-/// What a node that listens has been given, it follows: only what it missed is made one order to drop everything.
-void NodePushHandler::bound(const std::string& node, Mailbox& box) {
-  const auto others = std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); });
-  if (others > std::ptrdiff_t{kMostOthers}) {
-    box.orders.erase(std::find_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return !p.purge(); }));
+/// A listening node completes what it was given. Only what a node missed is replaced by one order to drop everything.
+void NodePushHandler::enforce_limits(const std::string& node, Mailbox& mailbox) {
+  const auto others =
+      std::count_if(mailbox.orders.begin(), mailbox.orders.end(), [](const PendingOrder& p) { return !p.purge(); });
+  if (others > std::ptrdiff_t{kMaxOtherOrders}) {
+    mailbox.orders.erase(
+        std::find_if(mailbox.orders.begin(), mailbox.orders.end(), [](const PendingOrder& p) { return !p.purge(); }));
     forgotten_.add();
   }
-  const auto missed =
-      std::count_if(box.orders.begin(), box.orders.end(), [](const Parcel& p) { return p.is_missed_purge(); });
-  if (missed <= std::ptrdiff_t{kMostPurges}) return;
+  const auto missed = std::count_if(mailbox.orders.begin(), mailbox.orders.end(),
+                                    [](const PendingOrder& p) { return p.is_missed_purge(); });
+  if (missed <= std::ptrdiff_t{kMaxMissedPurges}) return;
   bool soft = true;
-  std::erase_if(box.orders, [&](const Parcel& parcel) {
-    if (!parcel.is_missed_purge()) return false;
-    soft &= parcel.purge()->soft;
-    forget(node, parcel);
+  std::erase_if(mailbox.orders, [&](const PendingOrder& pending) {
+    if (!pending.is_missed_purge()) return false;
+    soft &= pending.purge()->soft;
+    erase_stored(node, pending);
     return true;
   });
-  contracts::NodeOrder all{book_ ? contracts::order_id(book_->issuer(), ++number_) : base::random_id(12),
+  contracts::NodeOrder all{store_ ? contracts::order_id(store_->issuer(), ++number_) : base::random_id(12),
                            contracts::PurgeOrder{contracts::PurgeOrder::By::all, "*", soft}};
-  box.orders.push_back(
+  mailbox.orders.push_back(
       {++number_, std::make_shared<const contracts::NodeOrder>(std::move(all)), false, nullptr, 0, true});
-  if (book_) book_->keep(node, box.orders.back().kept = number_, *box.orders.back().order);
+  if (store_) store_->save(node, mailbox.orders.back().stored_as = number_, *mailbox.orders.back().order);
   collapsed_.add();
-  log_.warning("balancer", "orders_collapsed", {{"node", node}, {"purges", kMostPurges}});
+  log_.warning("balancer", "orders_collapsed", {{"node", node}, {"purges", kMaxMissedPurges}});
 }
 
 void NodePushHandler::drain() {
   is_draining_ = true;
-  std::vector<std::pair<std::string, std::shared_ptr<Held>>> waiting;
+  std::vector<std::pair<std::string, std::shared_ptr<HeldPoll>>> waiting;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& [node, box] : boxes_)
-      if (box.held) waiting.emplace_back(node, box.held);
+    for (auto& [node, mailbox] : mailboxes_)
+      if (mailbox.held) waiting.emplace_back(node, mailbox.held);
   }
   for (auto& [node, held] : waiting) release_later(node, std::move(held));
 }
 
 // ---- mailboxes ----
 
-contracts::NodePush NodePushHandler::news_of(const Mailbox& box) {
-  contracts::NodePush news;
-  // An acknowledgement covers all smaller numbers, so nothing behind the first that finds no room may go.
+contracts::NodePush NodePushHandler::next_push(const Mailbox& mailbox) {
+  contracts::NodePush push_message;
+  // An acknowledgement covers all smaller numbers, so nothing after the first entry that does not fit may be sent.
   auto end = std::numeric_limits<std::int64_t>::max();
   std::size_t orders = 0;
-  for (const auto& parcel : box.orders)
-    if (!parcel.is_received && ++orders > contracts::kMaxNewsOrders) end = std::min(end, parcel.number);
-  if (box.notices.size() > contracts::kMaxNewsTargets)
-    end = std::min(end, box.notices[contracts::kMaxNewsTargets].number);
-  for (const auto& parcel : box.orders) {
-    if (parcel.is_received || parcel.number >= end) continue;
-    news.orders.push_back(*parcel.order);
-    news.number = std::max(news.number, parcel.number);
+  for (const auto& pending : mailbox.orders)
+    if (!pending.is_received && ++orders > contracts::kMaxNewsOrders) end = std::min(end, pending.number);
+  if (mailbox.segments.size() > contracts::kMaxNewsTargets)
+    end = std::min(end, mailbox.segments[contracts::kMaxNewsTargets].number);
+  for (const auto& pending : mailbox.orders) {
+    if (pending.is_received || pending.number >= end) continue;
+    push_message.orders.push_back(*pending.order);
+    push_message.number = std::max(push_message.number, pending.number);
   }
-  for (const auto& notice : box.notices) {
-    if (notice.number >= end) break;
-    news.targets.push_back(notice.target);
-    news.number = std::max(news.number, notice.number);
+  for (const auto& segment : mailbox.segments) {
+    if (segment.number >= end) break;
+    push_message.targets.push_back(segment.target);
+    push_message.number = std::max(push_message.number, segment.number);
   }
-  return news;
+  return push_message;
 }
 
-void NodePushHandler::take_results(const std::string& node, Mailbox& box, std::vector<contracts::OrderResult> found,
-                                   Results& results) {
+void NodePushHandler::collect_results(const std::string& node, Mailbox& mailbox,
+                                      std::vector<contracts::OrderResult> found, Results& results) {
   for (auto& result : found) {
-    const auto parcel =
-        std::find_if(box.orders.begin(), box.orders.end(), [&](const Parcel& p) { return p.order->id == result.id; });
-    if (parcel == box.orders.end()) continue;  // said twice
-    forget(node, *parcel);
-    results.emplace_back(std::move(parcel->on_result), std::move(result));
-    box.orders.erase(parcel);
+    const auto pending = std::find_if(mailbox.orders.begin(), mailbox.orders.end(),
+                                      [&](const PendingOrder& p) { return p.order->id == result.id; });
+    if (pending == mailbox.orders.end()) continue;  // reported twice
+    erase_stored(node, *pending);
+    results.emplace_back(std::move(pending->on_result), std::move(result));
+    mailbox.orders.erase(pending);
   }
 }
 
-void NodePushHandler::take(Mailbox& box, std::int64_t acknowledged, Done& done) {
-  while (!box.notices.empty() && box.notices.front().number <= acknowledged) {
-    done.push_back(std::move(box.notices.front().telling));
-    box.notices.pop_front();
+void NodePushHandler::acknowledge(Mailbox& mailbox, std::int64_t acknowledged, FinishedPushes& done) {
+  while (!mailbox.segments.empty() && mailbox.segments.front().number <= acknowledged) {
+    done.push_back(std::move(mailbox.segments.front().push));
+    mailbox.segments.pop_front();
   }
-  for (auto& parcel : box.orders) parcel.is_received |= parcel.number <= acknowledged;
+  for (auto& pending : mailbox.orders) pending.is_received |= pending.number <= acknowledged;
 }
 
-void NodePushHandler::drop(Mailbox& box, base::SteadyTime now, Done& done) {
-  while (!box.notices.empty() && (box.notices.size() > kMaxNotices || now - box.notices.front().told > kKept)) {
-    done.push_back(std::move(box.notices.front().telling));
-    box.notices.pop_front();
+void NodePushHandler::drop_expired(Mailbox& mailbox, base::SteadyTime now, FinishedPushes& done) {
+  while (!mailbox.segments.empty() && (mailbox.segments.size() > kMaxPendingSegments ||
+                                       now - mailbox.segments.front().pushed_at > kSegmentLifetime)) {
+    done.push_back(std::move(mailbox.segments.front().push));
+    mailbox.segments.pop_front();
   }
 }
 
-void NodePushHandler::tell_done(const Done& done) {
-  for (const auto& telling : done)
-    if (telling && --telling->left == 0 && telling->on_taken) telling->on_taken(telling->node);
+void NodePushHandler::notify(const FinishedPushes& done) {
+  for (const auto& push : done)
+    if (push && --push->left == 0 && push->on_acknowledged) push->on_acknowledged(push->node);
 }
 
 }  // namespace tribune::balancer

@@ -1,19 +1,19 @@
 #pragma once
-// What cache nodes are told between heartbeats: POST /internal/v1/nodes/{id}/news. A node asks, the desk holds the
-// question until there is news or kNodePushHold is over. Each node has a mailbox; what was told stays in it until the
-// node's next question acknowledges it, so an answer that is lost on its way is told again.
+// POST /internal/v1/nodes/{id}/news: a long poll by which cache nodes receive new segments and orders between
+// heartbeats. The handler holds a poll until there is something to push, or until kNodePushHold is over. Each node has
+// a mailbox; its entries stay until the node's next poll acknowledges them, so that a lost response is sent again.
 //
-// Lifetime of a notice
-//   told        lies in the mailbox of a node that listens                               (tell)
-//   sent        stands in an answer                                                      (answer)
-//   taken       the node's next question acknowledged it: its fill runs, or it is there  (answer)
-//   dropped     too old, or too many came after it                                       (tell)
+// Lifetime of a pending segment
+//   queued        in the mailbox of a node that listens                                       (push_segments)
+//   sent          in a response                                                               (answer)
+//   acknowledged  by the node's next poll: the node fills the segment, or has it              (answer)
+//   dropped       too old, or too many followed it                                            (push_segments)
 //
 // Lifetime of an order
-//   given       lies in a node's mailbox, until the node returns if it is away; a purge lies on disk too   (order)
-//   covered     a purge given to a node that is away goes when a newer one means all that it means         (order)
-//   received    an acknowledged answer brought it; given anew to another run of the node (answer)
-//   followed    a question brought its result                                            (answer)
+//   queued        in the node's mailbox until the node returns; a purge is also on disk       (push_order)
+//   covered       a purge for an absent node is removed when a newer one includes it          (push_order)
+//   received      by an acknowledged response; sent anew to another run of the node           (answer)
+//   completed     a poll brought its result                                                   (answer)
 
 #include <atomic>
 #include <chrono>
@@ -42,7 +42,7 @@
 
 namespace tribune::balancer {
 
-/// Any thread; locks inside, never held while a question is answered or a caller is told. Destroyed after the workers'
+/// Any thread; locks inside. No lock is held while a poll is answered or a callback runs. Destroyed after the workers'
 /// loops have ended.
 class NodePushHandler {
  public:
@@ -52,119 +52,118 @@ class NodePushHandler {
   NodePushHandler(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&, const Workers&);
   ~NodePushHandler();
 
-  /// What nodes have not followed of former runs' orders; from then on, purges are written down. Before the first
-  /// question.
+  /// Loads the orders of former runs that nodes have not completed. From then on purges are saved. Call it before the
+  /// first poll.
   base::Status load(OrderStore&);
 
-  /// A node's question. It is believed when its signature fits, it is of the run that sends the node's heartbeats, and
-  /// no replay.
+  /// Answers a node's poll. A poll is accepted when its signature is valid, it comes from the run that sends the node's
+  /// heartbeats, and it is not a replay.
   void answer(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view node);
 
-  using OnTaken = std::function<void(const std::string& node)>;
-  /// Tells those of the nodes that listen, and returns which these are. `on_taken` runs once for each that has taken
-  /// everything, on any worker's loop.
-  std::vector<std::string> tell(const std::vector<std::string>& nodes, const std::vector<std::string>& targets,
-                                const OnTaken& on_taken);
+  using OnAcknowledged = std::function<void(const std::string& node)>;
+  /// Queues the segments for the nodes that listen, and returns these nodes. `on_acknowledged` runs once for each of
+  /// them, on any worker's loop, when it has acknowledged all segments.
+  std::vector<std::string> push_segments(const std::vector<std::string>& nodes, const std::vector<std::string>& targets,
+                                         const OnAcknowledged& on_acknowledged);
 
   enum class Retention { no, yes };
   using OnResult = std::function<void(const std::string& node, const contracts::OrderResult&)>;
-  /// Gives an order to a node, and says whether the node listens; else it gets the order when it is back, if that is
-  /// kept. `on_result` runs once, on any worker's loop, if the node ever says what became of it.
-  bool order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Retention,
-             OnResult on_result);
+  /// Queues an order for a node, and returns whether the node listens. A node that does not listen receives the order
+  /// when it returns, unless `Retention::no` is given. `on_result` runs at most once, on any worker's loop, when the
+  /// node reports the result.
+  bool push_order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Retention,
+                  OnResult on_result);
 
-  /// Whether each of the nodes that listens may be given another purge; those that are away are bounded by what they
-  /// miss.
-  bool has_room(const std::vector<std::string>& nodes) const;
+  /// Whether another purge may be given to every node that listens. Orders of absent nodes have bounds of their own.
+  bool accepts_purges(const std::vector<std::string>& nodes) const;
 
   /// The id of a new order.
   std::string new_order_id();
-  /// Calls back, on any thread, when the orders given so far are on disk.
+  /// Calls back, on any thread, when the orders queued so far are on disk.
   void when_durable(std::function<void()>);
-  /// Whether the node missed purges that it has not followed yet: what it holds is not for others.
-  bool is_behind(std::string_view node) const;
+  /// Whether the node has purges left that it missed while it was absent. Other nodes must not fill from it.
+  bool has_missed_purges(std::string_view node) const;
 
-  /// What one node missed at most: beyond it, it gets the order to drop all that it holds.
-  static constexpr std::size_t kMostPurges = 256;
-  static constexpr std::size_t kMostGiven =
-      4'096;  // purges that a node heard of, or is about to, and has not followed: no more are given
-  static constexpr std::size_t kMostOthers =
-      64;  // warm-ups and questions; an older one that was not followed is forgotten
+  /// Purges that an absent node may miss. With more, it receives one order to drop everything that it stores.
+  static constexpr std::size_t kMaxMissedPurges = 256;
+  static constexpr std::size_t kMaxPushedPurges =
+      4'096;  // purges that a listening node has not completed; further ones are refused
+  static constexpr std::size_t kMaxOtherOrders = 64;  // warm-ups and progress requests; the oldest is dropped
 
-  /// How long a new segment may be held back for nodes that do not acknowledge it.
+  /// How long a snapshot may be held for nodes that do not acknowledge its segments.
   std::chrono::milliseconds publish_delay() const;
 
-  /// Lets go of all questions, and holds none any more.
+  /// Answers all held polls, and holds none any more.
   void drain();
 
  private:
-  /// What one node is told at a time.
-  struct Telling {
+  /// One call of push_segments() for one node.
+  struct SegmentPush {
     std::string node;
     std::atomic<std::size_t> left{0};
-    OnTaken on_taken;
+    OnAcknowledged on_acknowledged;
   };
-  struct Notice {
+  struct PendingSegment {
     std::int64_t number = 0;
     std::string target;
-    base::SteadyTime told{};
-    std::shared_ptr<Telling> telling;
+    base::SteadyTime pushed_at{};
+    std::shared_ptr<SegmentPush> push;
   };
-  struct Parcel {
+  struct PendingOrder {
     std::int64_t number = 0;
     std::shared_ptr<const contracts::NodeOrder> order;
     bool is_received = false;
     OnResult on_result;
-    std::int64_t kept = 0;    // its number on disk; 0: it is not there
-    bool was_missed = false;  // the node was away when it was given
+    std::int64_t stored_as = 0;  // its number on disk; 0: not stored
+    bool was_missed = false;     // the node was absent when the order was given
     const contracts::PurgeOrder* purge() const { return std::get_if<contracts::PurgeOrder>(&order->order); }
     bool is_missed_purge() const { return was_missed && purge(); }
   };
-  struct Held {
+  struct HeldPoll {
     std::size_t worker = 0;
-    std::unique_ptr<net::Exchange> exchange;  // this and the timer are touched by that worker alone
-    net::Timer patience;
+    std::unique_ptr<net::Exchange> exchange;  // used only by that worker, as is the timer
+    net::Timer timeout;
   };
   struct Mailbox {
     std::string run;
-    std::int64_t sequence = 0;  // of the last question
+    std::int64_t sequence = 0;  // of the last poll
     std::optional<base::SteadyTime> answered;
-    std::deque<Notice> notices;
-    std::deque<Parcel> orders;
-    std::shared_ptr<Held> held;
+    std::deque<PendingSegment> segments;
+    std::deque<PendingOrder> orders;
+    std::shared_ptr<HeldPoll> held;
 
     bool listens(base::SteadyTime now) const;
   };
-  using Done = std::vector<std::shared_ptr<Telling>>;
+  using FinishedPushes = std::vector<std::shared_ptr<SegmentPush>>;
   using Results = std::vector<std::pair<OnResult, contracts::OrderResult>>;
 
-  bool believe(net::Exchange&, std::string_view node, contracts::NodePushPoll&);
-  void hold(runtime::Worker&, const std::string& node, const std::shared_ptr<Held>&);
-  void release(const std::string& node, const std::shared_ptr<Held>&);
-  void release_later(const std::string& node, std::shared_ptr<Held>);
+  bool authenticate(net::Exchange&, std::string_view node, contracts::NodePushPoll&);
+  void hold(runtime::Worker&, const std::string& node, const std::shared_ptr<HeldPoll>&);
+  void release(const std::string& node, const std::shared_ptr<HeldPoll>&);
+  void release_later(const std::string& node, std::shared_ptr<HeldPoll>);
   void reply(net::Exchange&, std::string_view node, const contracts::NodePush&) const;
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view node, std::string_view why);
-  static contracts::NodePush news_of(const Mailbox&);
-  static void take(Mailbox&, std::int64_t acknowledged, Done&);
-  void forget(const std::string& node, const Parcel&);
-  void forget_covered(const std::string& node, Mailbox&, const contracts::PurgeOrder& newer);
-  void bound(const std::string& node, Mailbox&);
-  void take_results(const std::string& node, Mailbox&, std::vector<contracts::OrderResult>, Results&);
-  static void drop(Mailbox&, base::SteadyTime now, Done&);
-  static void tell_done(const Done&);
+  static contracts::NodePush next_push(const Mailbox&);
+  static void acknowledge(Mailbox&, std::int64_t acknowledged, FinishedPushes&);
+  void erase_stored(const std::string& node, const PendingOrder&);
+  void drop_covered(const std::string& node, Mailbox&, const contracts::PurgeOrder& newer);
+  void enforce_limits(const std::string& node, Mailbox&);
+  void collect_results(const std::string& node, Mailbox&, std::vector<contracts::OrderResult>, Results&);
+  static void drop_expired(Mailbox&, base::SteadyTime now, FinishedPushes&);
+  static void notify(const FinishedPushes&);
 
   const base::Clock& clock_;
   base::Log& log_;
   NodeRegistry& nodes_;
   const PublishedView& view_;
   const Workers& workers_;
-  base::Counter accepted_, refused_, told_, covered_, collapsed_, forgotten_;
-  OrderStore* book_ = nullptr;  // set before the first question
+  base::Counter accepted_, refused_, pushed_, covered_, collapsed_, forgotten_;
+  OrderStore* store_ = nullptr;  // set before the first poll
   std::atomic<bool> is_draining_{false};
 
-  mutable std::mutex mutex_;                           // guards what follows
-  std::int64_t number_;                                // of the last notice or order; grows over restarts
-  std::map<std::string, Mailbox, std::less<>> boxes_;  // of configured nodes that asked
+  mutable std::mutex mutex_;                               // guards what follows
+  std::int64_t number_;                                    // of the last segment or order; grows across restarts
+  std::map<std::string, Mailbox, std::less<>> mailboxes_;  // of configured nodes that have polled
 };
 
 }  // namespace tribune::balancer

@@ -15,26 +15,26 @@ namespace {
 
 namespace problems = http::problems;
 
-/// The nodes that ?nodes= names, or all. Errors: the id that is none.
-base::Result<std::vector<std::string>> nodes_meant(const http::Request& request, const NodeTable& table) {
-  std::vector<std::string> meant;
+/// The nodes that ?nodes= names, or all. Errors: an id that no node has.
+base::Result<std::vector<std::string>> selected_nodes(const http::Request& request, const NodeTable& table) {
+  std::vector<std::string> selected;
   const auto named = http::query_decoded(request.query, "nodes").value_or("all");
   if (named == "all") {
-    for (const auto& node : table.nodes) meant.push_back(node.address->id);
-    return meant;
+    for (const auto& node : table.nodes) selected.push_back(node.address->id);
+    return selected;
   }
   for (std::size_t begin = 0; begin <= named.size();) {
     const auto end = std::min(named.find(',', begin), named.size());
-    meant.push_back(named.substr(begin, end - begin));
-    if (!table.find(meant.back()))
+    selected.push_back(named.substr(begin, end - begin));
+    if (!table.find(selected.back()))
       return base::failure(base::ErrorKind::not_found, base::Fault::client,
-                           "no node has the id \"" + meant.back() + "\"");
+                           "no node has the id \"" + selected.back() + "\"");
     begin = end + 1;
   }
-  return meant;
+  return selected;
 }
 
-/// Without queries, which may be secrets.
+/// Without queries, which may contain secrets.
 std::string log_text(const contracts::Order& order) {
   if (const auto* purge = std::get_if<contracts::PurgeOrder>(&order))
     return (purge->soft ? "soft purge of " : "purge of ") + std::string(contracts::to_string(purge->by)) + " " +
@@ -45,8 +45,8 @@ std::string log_text(const contracts::Order& order) {
 
 }  // namespace
 
-/// One order and who answered so far. Owned by the worker of the request.
-struct OrderHandler::Asked {
+/// One order and the nodes' results so far. Owned by the worker of the request.
+struct OrderHandler::OrderRequest {
   struct Answer {
     std::string node;
     bool is_away = false;
@@ -56,18 +56,18 @@ struct OrderHandler::Asked {
   Exchange exchange;
   std::string job;  // of a warm-up
   std::vector<Answer> answers;
-  bool is_kept = false;  // on disk, for those that are away
-  net::Timer patience;
+  bool is_durable = false;  // on disk, for absent nodes
+  net::Timer timeout;
 
   bool is_done() const {
-    return is_kept &&
+    return is_durable &&
            std::all_of(answers.begin(), answers.end(), [](const Answer& a) { return a.result || a.is_away; });
   }
   std::string document() const;
 };
 
 /// {"done": …, "nodes": [{"node", "state": done|failed|away|late, …}]}
-std::string OrderHandler::Asked::document() const {
+std::string OrderHandler::OrderRequest::document() const {
   base::json::Writer w;
   w.begin_object();
   if (!job.empty()) w.member("job", job);
@@ -100,9 +100,9 @@ std::string OrderHandler::Asked::document() const {
   return w.end_array().end_object().take();
 }
 
-OrderHandler::OrderHandler(base::Log& log, NodePushHandler& news, const NodeRegistry& nodes, const PublishedView& view,
-                           std::size_t workers)
-    : log_(log), news_(news), nodes_(nodes), view_(view), asked_(workers) {}
+OrderHandler::OrderHandler(base::Log& log, NodePushHandler& push_handler, const NodeRegistry& nodes,
+                           const PublishedView& view, std::size_t workers)
+    : log_(log), push_handler_(push_handler), nodes_(nodes), view_(view), requests_(workers) {}
 OrderHandler::~OrderHandler() = default;
 
 std::vector<runtime::Route> OrderHandler::routes() {
@@ -113,7 +113,7 @@ std::vector<runtime::Route> OrderHandler::routes() {
        [this](auto& worker, auto exchange, const auto&) {
          const auto order = contracts::purge_order(exchange->request().body);
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
-         give(worker, std::move(exchange), *order, "");
+         push(worker, std::move(exchange), *order, "");
        }},
       {{Method::post},
        "/nodes/warm",
@@ -121,7 +121,7 @@ std::vector<runtime::Route> OrderHandler::routes() {
          const auto job = base::random_id(12);
          const auto order = contracts::warm_order(exchange->request().body, job);
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
-         give(worker, std::move(exchange), *order, job);
+         push(worker, std::move(exchange), *order, job);
        }},
       {{Method::get},
        "/nodes/warm/{job}",
@@ -129,74 +129,80 @@ std::vector<runtime::Route> OrderHandler::routes() {
          const std::string job(parameters["job"]);
          if (!contracts::is_id(job))
            return exchange->reply(http::problem(problems::not_found, "no such warm-up is known"));
-         give(worker, std::move(exchange), contracts::ProgressQuestion{job}, job);
+         push(worker, std::move(exchange), contracts::ProgressQuestion{job}, job);
        }},
   };
 }
 
-void OrderHandler::give(runtime::Worker& worker, Exchange exchange, contracts::Order order, std::string_view job) {
-  const auto nodes = nodes_meant(exchange->request(), *nodes_.table());
+void OrderHandler::push(runtime::Worker& worker, Exchange exchange, contracts::Order order, std::string_view job) {
+  const auto nodes = selected_nodes(exchange->request(), *nodes_.table());
   if (!nodes) return exchange->reply(http::problem(problems::not_found, nodes.error().text));
-  if (std::holds_alternative<contracts::PurgeOrder>(order) && !news_.has_room(*nodes)) {
+  if (std::holds_alternative<contracts::PurgeOrder>(order) && !push_handler_.accepts_purges(*nodes)) {
     auto later = http::problem(problems::overloaded, "a node has too many purges to follow already");
     later.headers.add("Retry-After", "5");
     return exchange->reply(std::move(later));
   }
-  const auto told =
-      std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{news_.new_order_id(), std::move(order)});
-  const bool is_question = std::holds_alternative<contracts::ProgressQuestion>(told->order);
+  const auto node_order =
+      std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{push_handler_.new_order_id(), std::move(order)});
+  const bool is_progress_request = std::holds_alternative<contracts::ProgressQuestion>(node_order->order);
   const auto client = exchange->request().client;
-  const auto asked = std::make_shared<Asked>();
-  asked->worker = worker.index;
-  asked->exchange = std::move(exchange);
-  asked->job = job;
-  for (const auto& node : *nodes) asked->answers.push_back({node, false, std::nullopt});
-  const auto on_result = [this, &log = log_, &loop = worker.loop, told, weak = std::weak_ptr<Asked>(asked)](
-                             const std::string& node, const contracts::OrderResult& result) {
-    log.info("balancer", "order_followed", {{"order", told->id}, {"node", node}, {"problem", result.problem}});
+  const auto request = std::make_shared<OrderRequest>();
+  request->worker = worker.index;
+  request->exchange = std::move(exchange);
+  request->job = job;
+  for (const auto& node : *nodes) request->answers.push_back({node, false, std::nullopt});
+  const auto on_result = [this, &log = log_, &loop = worker.loop, node_order,
+                          weak = std::weak_ptr<OrderRequest>(request)](const std::string& node,
+                                                                       const contracts::OrderResult& result) {
+    log.info("balancer", "order_followed", {{"order", node_order->id}, {"node", node}, {"problem", result.problem}});
     loop.post([this, weak, node, result] {
-      if (const auto waits = weak.lock()) heard(waits, node, result);
+      if (const auto waiting = weak.lock()) add_result(waiting, node, result);
     });
   };
-  for (auto& answer : asked->answers)
-    answer.is_away = !news_.order(
-        answer.node, told, is_question ? NodePushHandler::Retention::no : NodePushHandler::Retention::yes, on_result);
-  if (!is_question)
-    log_.info(
-        "balancer", "order_given",
-        {{"order", told->id}, {"client", client}, {"nodes", asked->answers.size()}, {"text", log_text(told->order)}});
-  asked_[worker.index].insert(asked);
-  asked->exchange->on_gone([this, weak = std::weak_ptr<Asked>(asked)] {
-    if (const auto left = weak.lock()) asked_[left->worker].erase(left);
+  for (auto& answer : request->answers)
+    answer.is_away = !push_handler_.push_order(
+        answer.node, node_order, is_progress_request ? NodePushHandler::Retention::no : NodePushHandler::Retention::yes,
+        on_result);
+  if (!is_progress_request)
+    log_.info("balancer", "order_given",
+              {{"order", node_order->id},
+               {"client", client},
+               {"nodes", request->answers.size()},
+               {"text", log_text(node_order->order)}});
+  requests_[worker.index].insert(request);
+  request->exchange->on_gone([this, weak = std::weak_ptr<OrderRequest>(request)] {
+    if (const auto left = weak.lock()) requests_[left->worker].erase(left);
   });
-  asked->patience = worker.loop.after(view_.get()->order_deadline, [this, weak = std::weak_ptr<Asked>(asked)] {
-    if (const auto late = weak.lock()) finish(late);
-  });
-  if (!std::holds_alternative<contracts::PurgeOrder>(told->order)) return kept(asked);
-  news_.when_durable([this, &loop = worker.loop, weak = std::weak_ptr<Asked>(asked)] {
+  request->timeout =
+      worker.loop.after(view_.get()->order_deadline, [this, weak = std::weak_ptr<OrderRequest>(request)] {
+        if (const auto late = weak.lock()) finish(late);
+      });
+  if (!std::holds_alternative<contracts::PurgeOrder>(node_order->order)) return on_saved(request);
+  push_handler_.when_durable([this, &loop = worker.loop, weak = std::weak_ptr<OrderRequest>(request)] {
     loop.post([this, weak] {
-      if (const auto waits = weak.lock()) kept(waits);
+      if (const auto waiting = weak.lock()) on_saved(waiting);
     });
   });
 }
 
-void OrderHandler::kept(const AskedPtr& asked) {
-  asked->is_kept = true;
-  if (asked->is_done()) finish(asked);
+void OrderHandler::on_saved(const OrderRequestPtr& request) {
+  request->is_durable = true;
+  if (request->is_done()) finish(request);
 }
 
-void OrderHandler::heard(const AskedPtr& asked, const std::string& node, const contracts::OrderResult& result) {
-  for (auto& answer : asked->answers)
+void OrderHandler::add_result(const OrderRequestPtr& request, const std::string& node,
+                              const contracts::OrderResult& result) {
+  for (auto& answer : request->answers)
     if (answer.node == node) answer.result = result;
-  if (asked->is_done()) finish(asked);
+  if (request->is_done()) finish(request);
 }
 
-void OrderHandler::finish(const AskedPtr& asked) {
-  if (asked_[asked->worker].erase(asked) == 0) return;  // answered already
+void OrderHandler::finish(const OrderRequestPtr& request) {
+  if (requests_[request->worker].erase(request) == 0) return;  // answered already
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-  response.body = asked->document();
-  asked->exchange->reply(std::move(response));
+  response.body = request->document();
+  request->exchange->reply(std::move(response));
 }
 
 }  // namespace tribune::balancer

@@ -1,8 +1,8 @@
 #pragma once
-// An operator's orders to all cache nodes, on the balancer's admin listener: purge, warm up, ask how far a warm-up is.
-// The news carry them to the nodes; the answer says for each node what became of the order. It waits for them until
-// order_deadline; a node that is away by then is named, and follows when it is back: a purge whatever becomes of this
-// balancer, a warm-up as long as it runs.
+// Orders of an operator to all cache nodes, on the balancer's admin listener: purge, warm-up, and the progress of a
+// warm-up. The node push delivers them, and the response states the outcome for each node. The response waits for the
+// nodes until order_deadline. A node that is absent by then is named and executes the order when it returns: a purge
+// even after a restart of this balancer, a warm-up while this balancer runs.
 
 #include <memory>
 #include <set>
@@ -30,19 +30,19 @@ class OrderHandler {
 
  private:
   using Exchange = std::unique_ptr<net::Exchange>;
-  struct Asked;
-  using AskedPtr = std::shared_ptr<Asked>;
+  struct OrderRequest;
+  using OrderRequestPtr = std::shared_ptr<OrderRequest>;
 
-  void give(runtime::Worker&, Exchange, contracts::Order, std::string_view job);
-  void heard(const AskedPtr&, const std::string& node, const contracts::OrderResult&);
-  void kept(const AskedPtr&);
-  void finish(const AskedPtr&);
+  void push(runtime::Worker&, Exchange, contracts::Order, std::string_view job);
+  void add_result(const OrderRequestPtr&, const std::string& node, const contracts::OrderResult&);
+  void on_saved(const OrderRequestPtr&);
+  void finish(const OrderRequestPtr&);
 
   base::Log& log_;
-  NodePushHandler& news_;
+  NodePushHandler& push_handler_;
   const NodeRegistry& nodes_;
   const PublishedView& view_;
-  std::vector<std::set<AskedPtr>> asked_;  // by worker, touched by it alone
+  std::vector<std::set<OrderRequestPtr>> requests_;  // by worker; used only by that worker
 };
 
 }  // namespace tribune::balancer

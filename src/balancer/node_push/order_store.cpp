@@ -65,14 +65,14 @@ base::Result<std::vector<OrderStore::Record>> OrderStore::load(base::WallTime no
     issuer_ = base::random_id(12);
     store_.keep(kOrdersTable, std::string(kIssuer), issuer_);
   }
-  // The first number ever is the time, for nodes may remember numbers of a version that began with it.
+  // The very first number is the time, because nodes may remember numbers of a version that began with the time.
   first_ = next > 0 ? next : std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
   for (const auto& record : records) first_ = std::max(first_, record.number + 1);
   store_.keep(kOrdersTable, std::string(kNext), std::to_string(first_ + kReserved));
   return records;
 }
 
-void OrderStore::keep(const std::string& node, std::int64_t number, const contracts::NodeOrder& order) {
+void OrderStore::save(const std::string& node, std::int64_t number, const contracts::NodeOrder& order) {
   json::Writer w;
   w.begin_object().member("id", order.id).key("order").begin_object();
   contracts::write_members(w, order.order);
@@ -80,7 +80,7 @@ void OrderStore::keep(const std::string& node, std::int64_t number, const contra
   store_.keep(kOrdersTable, key_of(node, number), w.take());
 }
 
-void OrderStore::forget(const std::string& node, std::int64_t number) {
+void OrderStore::erase(const std::string& node, std::int64_t number) {
   store_.keep(kOrdersTable, key_of(node, number), std::nullopt);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The purges that nodes have not followed yet, on disk: a node that was away gets them when it is back, whatever became
-// of the balancer meanwhile. Numbers grow over restarts, for each start reserves more than a run can use.
+// The purges that nodes have not completed, on disk: a node that was absent receives them when it returns, also after a
+// restart of the balancer. Numbers grow across restarts, because each start reserves more numbers than a run can use.
 
 #include <cstdint>
 #include <functional>
@@ -18,7 +18,7 @@ namespace tribune::balancer {
 /// Table of the state: "issuer", "next" (number), and "node/{id}/{number}" with an order as JSON.
 inline constexpr std::string_view kOrdersTable = "orders";
 
-/// The desk that it belongs to guards it.
+/// Not synchronized: the NodePushHandler that uses it holds its lock.
 class OrderStore {
  public:
   OrderStore(store::Store&, base::Log&);
@@ -28,16 +28,17 @@ class OrderStore {
     std::int64_t number = 0;
     contracts::NodeOrder order;
   };
-  /// What nodes have not followed, by node, oldest first. The store must be flushed before a number is used.
+  /// The orders that nodes have not completed, by node, oldest first. The store must be flushed before a number is
+  /// used.
   base::Result<std::vector<Record>> load(base::WallTime now);
 
   const std::string& issuer() const { return issuer_; }
   std::int64_t first_number() const { return first_; }
 
-  void keep(const std::string& node, std::int64_t number, const contracts::NodeOrder&);
-  void forget(const std::string& node, std::int64_t number);
-  /// Calls back, on the store's thread, when all that was kept before is on disk, or the disk refused it; then it is
-  /// tried again.
+  void save(const std::string& node, std::int64_t number, const contracts::NodeOrder&);
+  void erase(const std::string& node, std::int64_t number);
+  /// Calls back, on the store's thread, when everything saved before is on disk, or when a write failed, which the
+  /// store repeats.
   void when_durable(std::function<void()>);
 
  private:

@@ -14,60 +14,60 @@ base::Counter counter(base::Metrics& metrics, std::string_view result) {
 
 }  // namespace
 
-SegmentAnnouncer::SegmentAnnouncer(NodePushHandler* desk, net::EventLoop& loop, const base::Clock& clock,
+SegmentAnnouncer::SegmentAnnouncer(NodePushHandler* push_handler, net::EventLoop& loop, const base::Clock& clock,
                                    base::Metrics& metrics)
-    : desk_(desk),
+    : push_handler_(push_handler),
       loop_(loop),
       clock_(clock),
-      taken_(counter(metrics, "taken")),
+      filled_(counter(metrics, "taken")),
       late_(counter(metrics, "late")),
-      unheard_(counter(metrics, "unheard")) {}
+      not_listening_(counter(metrics, "unheard")) {}
 
-// Snapshots know the gate, and what it holds are snapshots.
-SegmentAnnouncer::~SegmentAnnouncer() { gate_->forget(); }
+// A waiting callback holds an answer, and with it the publication.
+SegmentAnnouncer::~SegmentAnnouncer() { publication_->hold.forget(); }
 
 void SegmentAnnouncer::announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle,
                                 SnapshotPtr former) {
   std::vector<std::string> fresh;
   for (const auto& target : newest)
-    if (!told_.count(target)) fresh.push_back(target);
-  told_ = {newest.begin(), newest.end()};
-  const auto nodes =
-      desk_ && !fresh.empty() ? audience_->nodes(clock_.steady_now() - idle) : std::vector<std::string>{};
+    if (!announced_.count(target)) fresh.push_back(target);
+  announced_ = {newest.begin(), newest.end()};
+  const auto nodes = push_handler_ && !fresh.empty() ? publication_->followers.nodes(clock_.steady_now() - idle)
+                                                     : std::vector<std::string>{};
   if (nodes.empty()) return;
   const auto number = ++number_;
-  const auto delay = desk_->publish_delay();
-  const auto listening = desk_->tell(
+  const auto delay = push_handler_->publish_delay();
+  const auto listening = push_handler_->push_segments(
       nodes, fresh, [&loop = loop_, this, number, alive = std::weak_ptr<int>(alive_)](const std::string& node) {
         loop.post([this, number, alive, node] {
-          if (!alive.expired()) taken(number, node);
+          if (!alive.expired()) on_filled(number, node);
         });
       });
-  if (listening.size() < nodes.size()) unheard_.add();
+  if (listening.size() < nodes.size()) not_listening_.add();
   if (listening.empty() || delay.count() == 0 || !former) return;
-  gate_->hold(number, std::move(former), listening);
-  tellings_[number] = {listening.size(), loop_.after(delay, [this, number] { give_up(number); })};
+  publication_->hold.hold(number, std::move(former), listening);
+  pending_[number] = {listening.size(), loop_.after(delay, [this, number] { on_timeout(number); })};
 }
 
-void SegmentAnnouncer::taken(std::int64_t number, std::string_view node) {
-  const auto found = tellings_.find(number);
-  if (found == tellings_.end()) return;  // too late
+void SegmentAnnouncer::on_filled(std::int64_t number, std::string_view node) {
+  const auto found = pending_.find(number);
+  if (found == pending_.end()) return;  // too late
   if (--found->second.left == 0) {
-    taken_.add();
-    tellings_.erase(found);
+    filled_.add();
+    pending_.erase(found);
   }
-  gate_->open(number, node);
+  publication_->hold.open(number, node);
 }
 
-void SegmentAnnouncer::give_up(std::int64_t number) {
+void SegmentAnnouncer::on_timeout(std::int64_t number) {
   late_.add();
-  tellings_.erase(number);
-  gate_->end(number);
+  pending_.erase(number);
+  publication_->hold.end(number);
 }
 
 void SegmentAnnouncer::end() {
-  tellings_.clear();
-  gate_->end();
+  pending_.clear();
+  publication_->hold.end();
 }
 
 }  // namespace tribune::balancer

@@ -16,7 +16,7 @@ void SnapshotHold::hold(std::int64_t number, SnapshotPtr former, const std::vect
 }
 
 void SnapshotHold::open(std::int64_t number, std::string_view node) {
-  Hold over;  // let go of without the lock
+  Hold over;  // destroyed without the lock
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
@@ -68,7 +68,7 @@ void SnapshotHold::forget() {
   holds_any_ = false;
 }
 
-SnapshotPtr SnapshotHold::listed(const SnapshotPtr& newest, std::string_view node, access::SessionId session) {
+SnapshotPtr SnapshotHold::visible(const SnapshotPtr& newest, std::string_view node, access::SessionId session) {
   if (!holds_any_) return newest;
   const std::lock_guard lock(mutex_);
   for (auto& hold : holds_) {

@@ -1,6 +1,6 @@
 #pragma once
-// One decision about a newcomer or a ticket, between routing, which knows the nodes, and access, which counts: both
-// doors ask here.
+// The admission of a new session or a ticket: routing selects the nodes, access counts. The playlist requests and the
+// API use the same functions.
 
 #include <chrono>
 
@@ -9,13 +9,13 @@
 
 namespace tribune::balancer {
 
-/// Decides with the nodes where routing would send the visitor, and tells routing what came of it. `visitor` without
-/// nodes; `asked` without session. Any thread.
-access::Decision decide(access::Admission&, SessionRouter&, access::Visitor visitor, RoutingRequest asked,
+/// Decides with the nodes that routing selects for the visitor, and reports the decision to routing. `visitor` has no
+/// nodes, and `request` has no session. Any thread.
+access::Decision decide(access::Admission&, SessionRouter&, access::Visitor visitor, RoutingRequest request,
                         const access::TicketClaim* ticket, std::chrono::milliseconds idle);
 
 /// The same for a session that admission does not know any more.
 access::Admission::Renewal renew_placed(access::Admission&, SessionRouter&, access::Visitor visitor,
-                                        const RoutingRequest& asked, std::chrono::milliseconds idle);
+                                        const RoutingRequest& request, std::chrono::milliseconds idle);
 
 }  // namespace tribune::balancer

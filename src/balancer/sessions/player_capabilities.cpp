@@ -11,7 +11,7 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 std::vector<std::string> default_direct_players() { return {"videojs-vhs"}; }
 
-bool takes_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players) {
+bool is_direct_player(std::string_view user_agent, const std::vector<std::string>& direct_players) {
   return std::any_of(direct_players.begin(), direct_players.end(), [&](const std::string& part) {
     const auto found = std::search(user_agent.begin(), user_agent.end(), part.begin(), part.end(),
                                    [](char a, char b) { return lower(a) == lower(b); });
@@ -19,15 +19,15 @@ bool takes_rewriting(std::string_view user_agent, const std::vector<std::string>
   });
 }
 
-bool bears_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players) {
+bool accepts_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players) {
   static const std::vector<std::string> media3{"AndroidXMedia3", "ExoPlayer"};
-  return takes_rewriting(user_agent, direct_players) || takes_rewriting(user_agent, media3);
+  return is_direct_player(user_agent, direct_players) || is_direct_player(user_agent, media3);
 }
 
 contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent,
                                const std::vector<std::string>& direct_players) {
   if (channel != contracts::LinksMode::automatic) return channel;
-  return takes_rewriting(user_agent, direct_players) ? contracts::LinksMode::direct : contracts::LinksMode::redirect;
+  return is_direct_player(user_agent, direct_players) ? contracts::LinksMode::direct : contracts::LinksMode::redirect;
 }
 
 }  // namespace tribune::balancer

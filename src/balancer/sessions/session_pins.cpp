@@ -18,26 +18,26 @@ const Address kNoNode;  // redirect links
 
 bool is_same(const Address& a, const Address& b) { return a == b || (a && b && a->id == b->id && a->url == b->url); }
 
-/// Whether nobody answers at a pin's address any more: its node is silent, moved elsewhere or was taken out.
+/// Whether a pin's address is not served any more: its node is down, has another address, or was removed.
 bool is_gone(const NodeAddress& address, const NodeTable& nodes) {
   const auto* state = nodes.find(address.id);
   return !state || state->condition == NodeCondition::down || state->address->url != address.url;
 }
 
-/// Neighbours of one node become one pin.
+/// Adjacent pins of one node become one.
 void merge(std::vector<Pin>& pins) {
   const auto end =
       std::unique(pins.begin(), pins.end(), [](const Pin& a, const Pin& b) { return is_same(a.node, b.node); });
   pins.erase(end, pins.end());
 }
 
-/// What came of a wish for another node.
+/// The result of a change to another node.
 enum class Switch { none, done, full };
 
-/// The last place is for a pin without node, which stands for all further ones.
+/// The last pin is reserved for one without node, which covers everything after it.
 Switch switch_to(std::vector<Pin>& pins, const Address& chosen, std::int64_t from) {
   if (!pins.empty() && is_same(pins.back().node, chosen)) return Switch::none;
-  // A pin from the same MSN has shown nothing yet.
+  // A pin from the same MSN has listed nothing yet.
   const auto before = pins.size();
   while (!pins.empty() && pins.back().first_msn >= from) pins.pop_back();
   const bool is_full = pins.size() + 1 >= kMaxPins;
@@ -47,7 +47,7 @@ Switch switch_to(std::vector<Pin>& pins, const Address& chosen, std::int64_t fro
   return is_full ? Switch::full : Switch::done;
 }
 
-/// Whether anything changed.
+/// Returns whether anything changed.
 bool replace_gone(std::vector<Pin>& pins, const NodeTable& nodes, const Address& chosen) {
   bool changed = false;
   for (auto& pin : pins) {
@@ -89,10 +89,10 @@ std::uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-/// A record is written again when the text is held so much longer than it says.
+/// A record is written again when the playlist is held that much longer than the record states.
 bool is_much_longer(std::chrono::seconds held, std::chrono::seconds written) { return held > written + written / 4; }
 
-/// By so much an unseen rendition may be ahead of the first one that is asked for after a restart.
+/// How far an unseen rendition may be ahead of the first one that is requested after a restart.
 constexpr std::int64_t kUnseenLag = 1;
 
 }  // namespace
@@ -117,7 +117,7 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
   if (version == "2") {
     const auto held = contracts::read_decimal(word());
     if (!held) return std::nullopt;
-    record.held = std::min<std::chrono::seconds>(std::chrono::seconds{*held}, kHoldPinsAtMost);
+    record.held = std::min<std::chrono::seconds>(std::chrono::seconds{*held}, kMaxPinHold);
   } else if (version != "1") {
     return std::nullopt;
   }
@@ -136,27 +136,27 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
 
 SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
-      given_up_(metrics.counter("tribune_balancer_pins_given_up_total",
-                                "Sessions whose pins were forgotten early, the least recently used first, because as "
-                                "many as may be are known.")),
+      max_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      evicted_(metrics.counter("tribune_balancer_pins_given_up_total",
+                               "Sessions whose pins were forgotten early, the least recently used first, because as "
+                               "many as may be are known.")),
       full_(metrics.counter("tribune_balancer_pins_full_total",
                             "Times that a session changed its node more often in one window than pins are kept: its "
                             "further segments have redirect links.")) {}
 
-/// Under which name the pins of a pathway are kept. Names of pathways are those of groups: nobody can make one up that
-/// meets another session's id.
-SessionPins::Place SessionPins::place_of(access::SessionId id, std::string_view pathway) {
-  if (pathway.empty()) return {id, false};  // its own entry says it
-  const auto place = id ^ hash_of(pathway);
+/// The key of the pins of a pathway. Pathways have the names of groups, so a client cannot choose a name whose key is
+/// another session's id.
+SessionPins::PinKey SessionPins::key_of(access::SessionId id, std::string_view pathway) {
+  if (pathway.empty()) return {id, false};  // read from the session's own entry
+  const auto key = id ^ hash_of(pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   auto& known = session.pathways;
-  if (std::find(known.begin(), known.end(), place) != known.end()) return {place, session.was_opened_here};
-  if (known.size() >= kMostPinnedPathways) return {id, session.was_opened_here};
-  known.push_back(place);
-  return {place, session.was_opened_here};
+  if (std::find(known.begin(), known.end(), key) != known.end()) return {key, session.was_opened_here};
+  if (known.size() >= kMaxPinnedPathways) return {id, session.was_opened_here};
+  known.push_back(key);
+  return {key, session.was_opened_here};
 }
 
 void SessionPins::begin(access::SessionId id) {
@@ -166,12 +166,12 @@ void SessionPins::begin(access::SessionId id) {
 }
 
 LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, const NodeTable& nodes,
-                          const std::shared_ptr<const NodeAddress>& chosen, bool takes_rewriting,
+                          const std::shared_ptr<const NodeAddress>& chosen, bool accepts_rewriting,
                           std::string_view pathway, const std::shared_ptr<const NodeAddress>& first) {
   const auto now = clock_.steady_now();
-  const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held),
-                               std::chrono::seconds{kHoldPinsAtLeast}, std::chrono::seconds{kHoldPinsAtMost});
-  const auto [id, was_opened_here] = place_of(session_id, pathway);
+  const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held), std::chrono::seconds{kMinPinHold},
+                               std::chrono::seconds{kMaxPinHold});
+  const auto [id, was_opened_here] = key_of(session_id, pathway);
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
@@ -186,11 +186,11 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
   session.longest = std::max(session.longest, window.next_msn - window.first_msn);
   if (std::exchange(session.is_restored, false)) {
     session.listed_to = window.next_msn + kUnseenLag;
-    // All that was written down was listed by some playlist, which may be longer than this one.
+    // Everything in the record was listed by some playlist, which may be longer than this one.
     if (session.pins.size() > 1)
       session.longest = std::max(session.longest, window.next_msn - session.pins[1].first_msn + 1);
   }
-  const bool replaced = takes_rewriting && replace_gone(session.pins, nodes, chosen);
+  const bool replaced = accepts_rewriting && replace_gone(session.pins, nodes, chosen);
   drop_passed(session.pins, std::min(window.first_msn, window.next_msn - session.longest) - kRenditionLag);
   const auto switched = switch_to(
       session.pins, chosen, session.pins.empty() ? window.first_msn : std::max(session.listed_to, window.first_msn));
@@ -220,7 +220,7 @@ std::string SessionPins::preferred(access::SessionId id) {
 }
 
 std::string SessionPins::last_node(access::SessionId session_id, std::string_view pathway) {
-  const auto id = place_of(session_id, pathway).id;
+  const auto id = key_of(session_id, pathway).id;
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.find(id);
@@ -238,25 +238,25 @@ std::vector<access::SessionId> SessionPins::pathways_of(access::SessionId id) {
 }
 
 void SessionPins::release(access::SessionId id) {
-  for (const auto place : pathways_of(id)) forget(place);
+  for (const auto key : pathways_of(id)) forget(key);
   forget(id);
 }
 
 void SessionPins::lapse(access::SessionId id) {
-  auto places = pathways_of(id);
-  const bool has_pathways = !places.empty();
-  places.push_back(id);
-  for (const auto place : places) {
+  auto keys = pathways_of(id);
+  const bool has_pathways = !keys.empty();
+  keys.push_back(id);
+  for (const auto key : keys) {
     bool is_idle = false;
     {
-      auto& shard = shard_of(place);
+      auto& shard = shard_of(key);
       const std::lock_guard lock(shard.mutex);
-      auto* session = shard.sessions.peek(place);
+      auto* session = shard.sessions.peek(key);
       if (!session) continue;
       session->has_lapsed = true;
-      is_idle = session->pins.empty() && !(place == id && has_pathways);
+      is_idle = session->pins.empty() && !(key == id && has_pathways);
     }
-    if (is_idle) forget(place);
+    if (is_idle) forget(key);
   }
 }
 
@@ -273,22 +273,22 @@ SessionPins::Pinned& SessionPins::find_or_add(Shard& shard, access::SessionId id
   auto [session, is_new] = shard.sessions.try_emplace(id);
   if (is_new) {
     session.held_until = clock_.steady_now();
-    make_room(shard);
+    evict_oldest(shard);
   }
   session.has_lapsed = false;
   return session;
 }
 
-void SessionPins::make_room(Shard& shard) {
-  while (shard.sessions.size() > most_in_shard_) {
+void SessionPins::evict_oldest(Shard& shard) {
+  while (shard.sessions.size() > max_in_shard_) {
     const auto& [id, session] = *shard.sessions.oldest();
     if (session.is_written && store_) store_->erase(kPinsTable, contracts::session_name(id));
     shard.sessions.erase(access::SessionId{id});
-    given_up_.add();
+    evicted_.add();
   }
 }
 
-/// Within the lock, so that a session's records reach the store in their order.
+/// Runs with the lock held, so that a session's records reach the store in order.
 void SessionPins::write(access::SessionId id, Pinned& session, std::chrono::seconds held) {
   if (!store_) return;
   session.is_written = true;
@@ -298,7 +298,7 @@ void SessionPins::write(access::SessionId id, Pinned& session, std::chrono::seco
               [unsaved = unsaved_](base::Status) { unsaved->fetch_sub(1); });
 }
 
-/// As a former process wrote it: nobody has said yet that the session goes on.
+/// Adds the record of a former process. It is not known yet whether the session continues.
 void SessionPins::hold(Shard& shard, access::SessionId id, const PinRecord& record) {
   auto& session = find_or_add(shard, id);
   session.pins = record.pins;
@@ -331,7 +331,7 @@ void SessionPins::sweep() {
     const std::lock_guard lock(shard.mutex);
     shard.sessions.erase_if([&](access::SessionId id, const Pinned& session) {
       const auto since = now - session.held_until;
-      const bool is_held = session.has_lapsed ? since < std::chrono::seconds{0} : since < kForgetPinsAfter;
+      const bool is_held = session.has_lapsed ? since < std::chrono::seconds{0} : since < kPinsIdleLifetime;
       if (!is_held && session.is_written && store_) store_->erase(kPinsTable, contracts::session_name(id));
       return !is_held;
     });

@@ -1,20 +1,20 @@
 #pragma once
-// The pins of every session that gets direct links: which node serves it from which MSN on. What was listed to a
-// session once keeps its text (DESIGN, "Why pins").
+// The pins of every session with direct links: the node that serves it from an MSN on. What was listed to a session
+// keeps its text (docs/routing.md).
 //
 // Lifetime of a pin
-//   set        another node was chosen: from the first MSN not yet listed to this session    (pin)
-//   replaced   its node died, and the player takes a rewritten listed segment                (pin)
-//   dropped    every playlist of the session has left it behind                              (pin)
+//   set        another node was chosen: from the first MSN not yet listed to this session       (pin)
+//   replaced   its node failed, and the player accepts a rewritten listed segment               (pin)
+//   dropped    every playlist of the session has passed it                                      (pin)
 // Lifetime of a session's pins
-//   begun      the session was opened here                                                   (begin)
+//   begun      the session was opened here                                                      (begin)
 //   in use     while the session lasts
-//   held       the session has lapsed: as long as its player may still hold the text         (lapse)
-//   released   the session was ended, or the text is not held any more                       (release, sweep)
-//   given up   as many as may be are known, and these were not used for longest              (make_room; counted)
-//   restored   the process began anew: held, as what it wrote down says                      (load)
-//   recreated  another process, or one without its files: one pin at the node that the session's token names, if it is
-//   there   (pin)
+//   held       the session has lapsed: as long as its player may use the playlist               (lapse)
+//   released   the session was ended, or the hold is over                                       (release, sweep)
+//   evicted    the bound is reached, and these were not used for longest; counted               (evict_oldest)
+//   restored   after a restart: held, for the time in the record                                (load)
+//   recreated  in another process, or without records: one pin at the node that the session's token names, if that
+//              node is available                                                                (pin)
 
 #include <array>
 #include <atomic>
@@ -39,45 +39,45 @@
 namespace tribune::balancer {
 
 /// Pathways of one session that have pins.
-inline constexpr std::size_t kMostPinnedPathways = 8;
+inline constexpr std::size_t kMaxPinnedPathways = 8;
 
-/// From `first_msn` on, this session's segments come from that node; null: from the node of the moment, by redirect
-/// links. The first pin of a session covers all before it, too.
+/// From `first_msn` on, this session's segments come from that node; null: from the node chosen per request, by
+/// redirect links. The first pin of a session also covers everything before it.
 struct Pin {
   std::int64_t first_msn = 0;
   std::shared_ptr<const NodeAddress> node;
 };
 
-/// How long the pins of a session that has lapsed are held at least and at most, whatever its playlist's length.
-inline constexpr std::chrono::minutes kHoldPinsAtLeast{1};
-inline constexpr std::chrono::hours kHoldPinsAtMost{48};
+/// Bounds of the time that the pins of a lapsed session are held, whatever the length of its playlist.
+inline constexpr std::chrono::minutes kMinPinHold{1};
+inline constexpr std::chrono::hours kMaxPinHold{48};
 
-/// What one playlist lists: MSNs in [first_msn, next_msn). `held`: how long a player that does not ask again may use
-/// it.
+/// The MSNs [first_msn, next_msn) of one playlist. `held`: how long a player that sends no further request may use it.
 struct Window {
   std::int64_t first_msn = 0;
   std::int64_t next_msn = 0;
-  std::chrono::milliseconds held{kHoldPinsAtLeast};
+  std::chrono::milliseconds held{kMinPinHold};
 };
 
-/// Pins of one session. The last place is kept for one without node: after so many node changes in one window its
-/// further segments have redirect links, until the window has left some behind. So what was listed keeps its text.
+/// Pins of one session. The last one is reserved for a pin without node: after that many node changes in one window,
+/// further segments have redirect links until the window has passed some pins. What was listed therefore keeps its
+/// text.
 inline constexpr std::size_t kMaxPins = 64;
 
-/// MSNs by which the renditions of a channel may trail each other: a pin is kept until all have passed it.
+/// MSNs by which the renditions of a channel may trail each other. A pin is kept until all have passed it.
 inline constexpr std::int64_t kRenditionLag = 16;
 
 /// The table of the role's store that SessionPins writes.
 inline constexpr std::string_view kPinsTable = "pins";
 
-/// Sessions and pathways that a board knows at most; with more, those that were not used for longest are given up.
-inline constexpr std::size_t kMostPinned = 4'000'000;
+/// The default bound on sessions and pathways. Beyond it the least recently used are evicted.
+inline constexpr std::size_t kMaxPinned = 4'000'000;
 
-/// Nobody who is gone for so long is known to last.
-inline constexpr std::chrono::hours kForgetPinsAfter{49};
+/// A session that sent no request for this time has ended.
+inline constexpr std::chrono::hours kPinsIdleLifetime{49};
 
-/// What is written down of a session: "2 {seconds held} c:{preferred} [{msn} {node} {url}]…", or "- -" for a pin
-/// without node. "1 c:…" of a former version does not say how long.
+/// The record of a session: "2 {seconds held} c:{preferred} [{msn} {node} {url}]…", with "- -" for a pin without node.
+/// "1 c:…" of a former version has no time.
 struct PinRecord {
   std::string preferred;
   std::vector<Pin> pins;
@@ -86,52 +86,51 @@ struct PinRecord {
 std::string to_text(const PinRecord&);
 std::optional<PinRecord> pins_from_text(std::string_view);
 
-/// Any thread; locks inside, for one session's few pins.
+/// Any thread; locks inside, for the pins of one session.
 class SessionPins {
  public:
   /// Both outlive it.
-  SessionPins(const base::Clock&, base::Metrics&, std::size_t most = kMostPinned);
+  SessionPins(const base::Clock&, base::Metrics&, std::size_t most = kMaxPinned);
 
-  /// Before the workers run: what a former process wrote. From then on changes are written behind. The store outlives
-  /// the last call of the others; without load() nothing is kept. Damaged records are dropped.
+  /// Loads the records of a former process, before the workers run. Later changes are written behind. The store
+  /// outlives the last call; without load() nothing is saved. Damaged records are removed.
   base::Status load(store::Store&);
 
-  /// Pins this session for the window that it is about to see, and returns the pins that matter there, in the form that
-  /// is equal for all viewers who see the same text: the first one from MSN 0, none beyond the window. `chosen` serves
-  /// what is not listed yet. `takes_rewriting`: the player bears another URI for a listed segment whose node is gone
-  /// (media3, VHS). `pathway`: the playlist is another one under each pathway, and has pins of its own; empty: under
-  /// none. It must name a group that exists, or the origin; a session has kMostPinnedPathways of them, and further ones
-  /// share the pins of none. `first`: the node that the session was sent to at its opening; whatever was listed to a
-  /// session that this process did not open, and of which nothing was written down, is taken to have come from there,
-  /// unless nobody answers there now.
+  /// Pins this session for the window that it is about to see, and returns the pins of that window in a canonical form,
+  /// which is equal for all viewers with the same text: the first pin from MSN 0, none beyond the window. `chosen`
+  /// serves what is not listed yet. `accepts_rewriting`: the player accepts another URI for a listed segment whose node
+  /// has failed (media3, VHS). `pathway`: a playlist below a pathway is another playlist, with its own pins; empty:
+  /// none. It must name a group that exists, or the origin; a session has at most kMaxPinnedPathways, and further ones
+  /// share the pins without pathway. `first`: the node of the session's opening. A session that this process did not
+  /// open, and of which there is no record, is assumed to have been served from there, unless that node is gone.
   LinkPins pin(access::SessionId, const Window&, const NodeTable&, const std::shared_ptr<const NodeAddress>& chosen,
-               bool takes_rewriting, std::string_view pathway = {},
+               bool accepts_rewriting, std::string_view pathway = {},
                const std::shared_ptr<const NodeAddress>& first = nullptr);
 
-  /// The session is opened here: nothing was listed to it.
+  /// The session is opened by this process: nothing was listed to it.
   void begin(access::SessionId);
-  /// Remembers the cache that the client named; kept to the end of the session.
+  /// Remembers the node that the client named, to the end of the session.
   void prefer(access::SessionId, std::string_view node);
-  /// Empty when the client named none.
+  /// Empty when the client named no node.
   std::string preferred(access::SessionId);
-  /// The node of the last pin that has one; empty when there is none.
+  /// The node of the last pin with a node; empty when there is none.
   std::string last_node(access::SessionId, std::string_view pathway = {});
 
-  /// The session was ended: nothing of it is needed.
+  /// The session was ended: removes everything of it.
   void release(access::SessionId);
-  /// The session has lapsed, and may come back while its player holds what was listed.
+  /// The session has lapsed, and may return while its player uses the playlist.
   void lapse(access::SessionId);
-  /// Forgets what nobody holds any more: an eighth of the board at a time. Every few seconds, by one worker.
+  /// Removes expired pins, in an eighth of the shards per call. Call it every few seconds on one worker.
   void sweep();
   std::size_t size() const;
-  /// Changes on their way to the disk: some 50 ms each. A process that is killed before forgets them.
+  /// Changes that are not on disk yet, each for about 50 ms. A process that is killed loses them.
   std::int64_t unsaved() const { return unsaved_->load(); }
 
  private:
   struct Pinned {
     std::vector<Pin> pins;
     std::int64_t listed_to = 0;  // the first MSN that no rendition has shown to this session
-    std::int64_t longest = 0;    // MSNs in the longest of its playlists: they need not be equally long
+    std::int64_t longest = 0;    // MSNs in the longest of its playlists, which may differ in length
     base::SteadyTime held_until{};
     std::chrono::seconds held_written{0};
     std::string preferred;
@@ -140,35 +139,35 @@ class SessionPins {
     bool is_of_pathway = false;
     bool was_opened_here = false;
     bool has_lapsed = false;
-    std::vector<access::SessionId> pathways;  // where this session's other pins are
+    std::vector<access::SessionId> pathways;  // the keys of this session's other pins
   };
   struct Shard {
     mutable std::mutex mutex;
     base::RecentMap<access::SessionId, Pinned> sessions;
   };
   void forget(access::SessionId);
-  struct Place {
+  struct PinKey {
     access::SessionId id;
     bool was_opened_here;
   };
-  Place place_of(access::SessionId, std::string_view pathway);
+  PinKey key_of(access::SessionId, std::string_view pathway);
   std::vector<access::SessionId> pathways_of(access::SessionId);
   Pinned& find_or_add(Shard&, access::SessionId);  // with the shard's mutex held, like the next three
   void hold(Shard&, access::SessionId, const PinRecord&);
-  void make_room(Shard&);
+  void evict_oldest(Shard&);
   void write(access::SessionId, Pinned&, std::chrono::seconds held);
   static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
   Shard& shard_of(access::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
   const Shard& shard_of(access::SessionId id) const { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
-  const std::size_t most_in_shard_;
-  base::Counter given_up_, full_;
+  const std::size_t max_in_shard_;
+  base::Counter evicted_, full_;
   std::array<Shard, kShards> shards_;
-  std::size_t swept_ = 0;  // touched by sweep() alone
+  std::size_t swept_ = 0;  // used by sweep() only
   store::Store* store_ = nullptr;
   const std::shared_ptr<std::atomic<std::int64_t>> unsaved_ =
-      std::make_shared<std::atomic<std::int64_t>>(0);  // the store's thread counts down
+      std::make_shared<std::atomic<std::int64_t>>(0);  // decremented on the store's thread
 };
 
 }  // namespace tribune::balancer

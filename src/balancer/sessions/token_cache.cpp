@@ -16,7 +16,7 @@ base::Result<contracts::Token> TokenCache::read(const std::shared_ptr<const base
       entry && entry->token.channel == channel && entry->from <= now && now < entry->until)
     return entry->token;
   auto token = contracts::read_token(*ring, channel, text, now, skew);
-  if (token) keep(text, {*token, now, ring->usable_until(text.substr(0, text.find('.')))});
+  if (token) add(text, {*token, now, ring->usable_until(text.substr(0, text.find('.')))});
   return token;
 }
 
@@ -26,12 +26,12 @@ const TokenCache::Entry* TokenCache::find(std::string_view text) {
   if (found == older_.end()) return nullptr;
   auto node = older_.extract(found);
   auto entry = std::move(node.mapped());
-  keep(text, std::move(entry));
+  add(text, std::move(entry));
   return &recent_.find(text)->second;
 }
 
-void TokenCache::keep(std::string_view text, Entry entry) {
-  if (recent_.size() >= kept_) {
+void TokenCache::add(std::string_view text, Entry entry) {
+  if (recent_.size() >= max_tokens_) {
     older_ = std::move(recent_);
     recent_.clear();
   }

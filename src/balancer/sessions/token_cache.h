@@ -1,11 +1,10 @@
 #pragma once
-// The session tokens that one worker verified lately. A viewer shows the same token every few seconds, and reading it
-// anew costs some 13,000 instructions (HMAC, base64), a fifth of a playlist request outside the kernel; a look here
-// costs 300.
+// The session tokens that one worker has verified. A viewer shows the same token every few seconds. Verifying it costs
+// about 13,000 instructions (HMAC, base64), a fifth of a playlist request outside the kernel; a lookup here costs 300.
 //
-// A token is taken from here only under the conditions under which it was verified: by the same ring of keys, for the
-// same channel, before its key ends, and not before the moment at which it was verified (the clock may step back: then
-// it may be from the future).
+// A cached token is used only under the conditions under which it was verified: with the same key ring, for the same
+// channel, before its key ends, and not before the time of the verification (after a step of the clock back it might be
+// from the future).
 
 #include <chrono>
 #include <cstddef>
@@ -21,13 +20,14 @@
 
 namespace tribune::balancer {
 
-/// Owned by one worker. Bounded: at most two generations of `kept` tokens, some 300 bytes each; only good tokens are
-/// kept.
+/// Owned by one worker. Bounded: at most two generations of `max_tokens` tokens, about 300 bytes each. Only valid
+/// tokens are cached.
 class TokenCache {
  public:
-  explicit TokenCache(std::size_t kept = 32'768) : kept_(kept) {}
+  explicit TokenCache(std::size_t max_tokens = 32'768) : max_tokens_(max_tokens) {}
 
-  /// As contracts::read_token() by this ring. Another ring than the last time's forgets everything.
+  /// The result of contracts::read_token() with this key ring. Another ring than that of the last call clears the
+  /// cache.
   base::Result<contracts::Token> read(const std::shared_ptr<const base::KeyRing>& ring, std::string_view channel,
                                       std::string_view text, base::WallTime now, std::chrono::milliseconds skew);
 
@@ -36,7 +36,7 @@ class TokenCache {
  private:
   struct Entry {
     contracts::Token token;
-    base::WallTime from, until;  // when it is as good as verified
+    base::WallTime from, until;  // valid within these bounds
   };
   struct Hash {
     using is_transparent = void;
@@ -45,11 +45,11 @@ class TokenCache {
   using Entries = std::unordered_map<std::string, Entry, Hash, std::equal_to<>>;
 
   const Entry* find(std::string_view text);
-  void keep(std::string_view text, Entry);
+  void add(std::string_view text, Entry);
 
-  std::size_t kept_;
-  std::shared_ptr<const base::KeyRing> ring_;  // held, so that no other ring ever has its address
-  Entries recent_, older_;                     // what was not shown for a whole generation goes
+  std::size_t max_tokens_;
+  std::shared_ptr<const base::KeyRing> ring_;  // held so that no other ring has its address
+  Entries recent_, older_;                     // a token that is not used for a whole generation is dropped
 };
 
 }  // namespace tribune::balancer

@@ -93,7 +93,7 @@ http::Response problem_for(const access::Refused& refused) {
   return problem;
 }
 
-std::string_view why_not(access::Admission::Renewal renewal) {
+std::string_view renewal_detail(access::Admission::Renewal renewal) {
   using Renewal = access::Admission::Renewal;
   switch (renewal) {
     case Renewal::ended: return "it was stopped, or another device took its place";

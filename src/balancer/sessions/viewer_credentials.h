@@ -1,6 +1,6 @@
 #pragma once
-// What a viewer shows to be let in, and what is said to who is not: tickets and refusals between access, which knows no
-// HTTP, and the two doors, playlists and the API. Pure functions.
+// Credentials of viewers and the refusals of admission, for playlist requests and the API: the conversions between
+// access, which has no HTTP, and tokens, tickets and problems. Pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -22,35 +22,34 @@ namespace tribune::balancer {
 
 access::TicketClaim claim_of(const contracts::Ticket&);
 
-/// The ticket of a new place in the queue.
+/// The ticket of a new position in the queue.
 contracts::Ticket ticket_for(std::string_view channel, const access::TicketClaim&, contracts::LinksMode,
                              base::WallTime now, contracts::Owner);
 
-/// A token or ticket that is out of time, for its key has ended or the clock was set back behind its opening, and whose
-/// session is known to watch, or whose ticket is known to wait: a rotation of keys and a step of the clock interrupt
-/// nobody.
+/// A token or ticket that has expired, because its key has ended or the clock was set back before its opening, while
+/// admission counts its session or queues its ticket. A rotation of keys or a step of the clock interrupts no viewer.
 std::optional<contracts::Token> token_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel,
                                              std::string_view text);
 std::optional<contracts::Ticket> ticket_in_use(const base::KeyRing&, const access::Admission&, std::string_view channel,
                                                std::string_view text);
 
-/// As contracts::read_token() and read_ticket(), and those in use.
+/// The results of contracts::read_token() and read_ticket(), and credentials in use.
 base::Result<contracts::Token> read_token(const base::KeyRing&, const access::Admission&, std::string_view channel,
                                           std::string_view text, base::WallTime now, std::chrono::milliseconds skew);
 base::Result<contracts::Ticket> read_ticket(const base::KeyRing&, const access::Admission&, std::string_view channel,
                                             std::string_view text, base::WallTime now, std::chrono::milliseconds skew);
 
-/// The problem of a refusal, and what its detail says.
+/// The problem of a refusal, and the text of its detail.
 const http::ProblemType& problem_of(access::DenyReason);
 std::string detail_of(const access::Refused&);
-/// Both, with Retry-After when it is known when to come back.
+/// The response with both, and with Retry-After when the time is known.
 http::Response problem_for(const access::Refused&);
 
-/// Why a session is not renewed, as its problem's detail says it.
-std::string_view why_not(access::Admission::Renewal);
+/// The detail of the problem of a session that is not renewed.
+std::string_view renewal_detail(access::Admission::Renewal);
 
-/// By what a client's tickets and sessions are counted: its address, its /64 for IPv6; nothing in `shared` networks.
-/// And what stands for its network (IPv4: /24, IPv6: /48).
+/// The identity by which a client's tickets and sessions are counted: its address, for IPv6 its /64; empty in `shared`
+/// networks. `network` identifies its network (IPv4: /24, IPv6: /48).
 struct CountedClient {
   std::string address;
   std::uint32_t network = 0;

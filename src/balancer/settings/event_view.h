@@ -1,5 +1,5 @@
 #pragma once
-// What a request needs of the configuration, as one value that a reload replaces.
+// The configuration that requests read, as one value that a reload replaces.
 
 #include <chrono>
 #include <memory>
@@ -18,7 +18,7 @@ namespace tribune::balancer {
 struct EventView {
   std::shared_ptr<const contracts::Event> event;
   std::shared_ptr<const base::KeyRing> keys;
-  std::string channel_map;  // JSON, as heartbeats are answered
+  std::string channel_map;  // JSON, as in the responses to heartbeats
   std::vector<std::string> direct_players;
   std::chrono::milliseconds session_idle{10'000};
   std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};

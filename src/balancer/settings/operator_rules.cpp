@@ -11,7 +11,7 @@
 namespace tribune::balancer {
 namespace {
 
-/// Fields that proxies add. Clients do not send them of their own accord.
+/// Fields that proxies add and clients do not send by themselves.
 constexpr std::array<std::string_view, 9> kProxyFields{
     "Forwarded",          "Via",       "X-Forwarded-For",  "X-Forwarded-Host", "X-Forwarded-Proto",
     "X-Forwarded-Server", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"};

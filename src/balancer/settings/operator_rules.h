@@ -1,7 +1,7 @@
 #pragma once
-// Who is an operator at the front listener, where everybody else is a viewer: who shows the operator token, or who asks
-// from an operator's network and is neither behind an unknown proxy nor sent by a page of another site. Values; const
-// methods from any thread.
+// The rules that identify an operator at the front listener, which also serves viewers: a request with the operator
+// token, or a request from an operator network that comes neither through an unknown proxy nor from a page of another
+// site. Values; const methods from any thread.
 
 #include <string>
 #include <vector>
@@ -14,17 +14,17 @@
 namespace tribune::balancer {
 
 struct OperatorRules {
-  std::string token;  // empty: no token makes an operator
+  std::string token;  // empty: no token is accepted
   net::PrefixList networks;
   net::PrefixList trusted_proxies;  // of the front listener
   runtime::HostNames hosts =
-      runtime::HostNames::with_any_address({});  // by which operators without a token address the front listener
+      runtime::HostNames::with_any_address({});  // the host names of the front listener for operators without a token
 
-  /// Why the request is no operator's, for the log: a literal. Empty when it is.
+  /// Why the request is not an operator's, for the log: a literal. Empty when it is.
   std::string_view refusal(const http::Request&) const;
 };
 
-/// From the two settings of the balancer and the sections front and admin.
+/// The rules of the two balancer settings and the sections front and admin.
 OperatorRules operator_rules(const std::string& token, const std::vector<std::string>& networks,
                              const config::Settings&);
 

@@ -1,5 +1,5 @@
 #pragma once
-// The section "balancer.steering": how players are steered.
+// The section "balancer.steering": the steering of players.
 
 #include <chrono>
 #include <cstdint>

@@ -15,7 +15,7 @@ tl::unexpected<base::Error> damaged(std::string_view what) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "fragmented MP4: " + std::string(what));
 }
 
-// Big-endian numbers; the caller has made sure that the bytes are there.
+// Big-endian numbers; the caller has checked that the bytes exist.
 std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < width; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
@@ -26,7 +26,7 @@ void put(std::string& bytes, std::size_t at, std::size_t width, std::uint64_t va
   for (std::size_t i = 0; i < width; ++i) bytes[at + i] = static_cast<char>(value >> (8 * (width - 1 - i)) & 0xff);
 }
 
-/// A box as it lies in its file.
+/// A box as it is in its file.
 struct FragmentBox {
   std::string_view type;
   std::string_view whole;
@@ -65,8 +65,7 @@ base::Status each_box(std::string_view bytes, Visit&& visit) {
 
 bool is_at_least(const FragmentBox& box, std::size_t size) { return box.body.size() >= size; }
 
-/// Where a box with a version keeps a number that follows two times, which have 32 bits in version 0 and 64 in
-/// version 1.
+/// The position of a number that follows two times, which have 32 bits in version 0 and 64 in version 1.
 std::size_t after_two_times(const FragmentBox& box) { return box.version() == 0 ? 12 : 20; }
 
 base::Status read_track(std::string_view body, Timescales& into) {
@@ -95,7 +94,7 @@ std::uint64_t in_units(milliseconds time, std::uint64_t timescale) {
   return ms / 1000 * timescale + ms % 1000 * timescale / 1000;
 }
 
-/// 32-bit times in a fragment.
+/// The number of 32-bit times in a fragment.
 base::Result<std::size_t> short_times(const FragmentBox& moof) {
   std::size_t count = 0;
   auto fine = each_box(moof.body, [&](const FragmentBox& traf) -> base::Status {
@@ -110,7 +109,7 @@ base::Result<std::size_t> short_times(const FragmentBox& moof) {
   return count;
 }
 
-/// Writes one segment anew. Lives for one call.
+/// Writes one segment. Lives for one call.
 class Shifting {
  public:
   Shifting(const Timescales& timescales, const FragmentShift& shift) : timescales_(timescales), shift_(shift) {}
@@ -137,7 +136,7 @@ class Shifting {
   }
 
  private:
-  /// A container whose size is known when its content is written.
+  /// A container box, whose size is written after its content.
   template <typename Visit>
   base::Status write_container(const FragmentBox& box, Visit&& visit) {
     const auto begin = out_.size();
@@ -209,7 +208,7 @@ class Shifting {
     out_.replace(begin + 4, 4, "tfdt");
     put(out_, begin + 8, 4, 1ull << 24 | box.flags());
     put(out_, begin + 12, 8, number(box.body, 4, 4) + units);
-    // The rest of a box that was larger than it had to be would make the growth another.
+    // A box that is larger than necessary would change the growth.
     return box.whole.size() == 16 ? base::Status{} : damaged("tfdt is long");
   }
 
@@ -227,12 +226,12 @@ class Shifting {
   base::Status write_sidx(const FragmentBox& box) {
     if (!is_at_least(box, 20)) return damaged("sidx is short");
     const auto units = in_units(shift_.time, number(box.body, 8, 4));
-    if (box.version() == 0) return {};  // 32 bits do not hold it
+    if (box.version() == 0) return {};  // the number does not fit into 32 bits
     write_moved(box, 12, 8, units);
     return {};
   }
 
-  /// A copy whose number of so many bytes, so far behind the head, is larger by `by`.
+  /// Copies the box, with the number of `bytes` bytes at that position increased by `by`.
   void write_moved(const FragmentBox& box, std::size_t at, std::size_t width, std::uint64_t by) {
     const auto begin = out_.size() + box.head();
     out_.append(box.whole);

@@ -42,7 +42,7 @@ std::string_view content_type_of(std::string_view name) {
   return "video/mp4";
 }
 
-/// A name that leads nowhere but into the slate's own folder.
+/// Whether the name stays inside the slate's own folder.
 bool is_plain(std::string_view name) {
   const auto fine = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/';
@@ -66,7 +66,7 @@ base::Result<std::string> read_file(const fs::path& path) {
   return bytes;
 }
 
-/// The path after `~{session}/` of the media playlist that the source names so.
+/// The path after `~{session}/` of the media playlist with that URI at the source.
 std::string path_of(const contracts::Channel& channel, std::string_view named) {
   const auto source = http::parse_uri(channel.source);
   const auto uri = source ? http::resolve(*source, named) : source;
@@ -106,7 +106,7 @@ base::Result<std::shared_ptr<const Slate>> Slate::load(const fs::path& folder, c
   if (auto fine = slate->read_files(folder / channel.id); !fine) return tl::unexpected(fine.error());
   std::string digests = *text;
   for (const auto& [name, file] : slate->files_) digests += file.etag;
-  // What cannot be moved repeats, which most players bear.
+  // A slate that cannot be shifted repeats, which most players support.
   if (auto continuous = slate->find_time_line(); !continuous) slate->fragments_ = 0;
   slate->version_ = base::to_hex(base::sha256(digests)).substr(0, kVersionDigits);
   slate->base_path_ = fmt::format("/slate/{}/{}/", channel.id, slate->version_);
@@ -123,7 +123,7 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
                media = milliseconds{line->whole("media_ms").value_or(-1)};
     if (media.count() < 0 || media > kMaxTime || listed.count() <= 0 || listed > kMaxTime)
       return unfit("time_line must say unix_ms and media_ms");
-    // Who is called in a slot gets the newest segment behind that slot.
+    // A viewer whose ticket is called in a slot gets the newest segment after that slot.
     begin_ = media - (slot_at(slot_, base::WallTime{listed}) + 1) * slot_;
   }
   const auto* renditions = value->find("renditions");
@@ -171,7 +171,7 @@ base::Status Slate::find_time_line() {
     fragments_ = std::max(fragments_, *fragments);
     milliseconds length{0};
     for (const auto& segment : rendition.segments) length += segment.duration;
-    // Sound ends with a whole frame of its own; the picture says how long the loop is.
+    // Audio ends with a whole frame of its own; video determines the length of the loop.
     if (std::chrono::abs(length - slots) >= nearest) continue;
     nearest = std::chrono::abs(length - slots);
     length_ = length;

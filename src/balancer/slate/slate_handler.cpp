@@ -39,7 +39,7 @@ http::Response SlateHandler::answer(std::string_view channel, std::string_view v
   if (url.empty()) return slate_file_reply(request.headers, *file);
   http::Response response;
   response.status = 307;
-  // Long enough that a player which repeats the loop asks the node alone, short enough that a lost node is left soon.
+  // Long enough that a player that repeats the loop requests only the node, short enough to leave a failed node soon.
   response.headers = {{"Location", url}, {"Cache-Control", "private, max-age=10"}};
   return response;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// GET /slate/{channel}/{version}/{path}: a file of a waiting room. With `slate_origin` a viewer is sent on to a cache
-// node, which asks here once, with ?body=1; otherwise, or while no node is usable, the balancer sends the file itself.
+// GET /slate/{channel}/{version}/{path}: a file of a waiting room. With `slate_origin` a viewer is redirected to a
+// cache node, which requests the file here once, with ?body=1. Otherwise, or while no node is usable, the balancer
+// sends the file itself.
 
 #include <string_view>
 
@@ -13,10 +14,10 @@
 
 namespace tribune::balancer {
 
-/// The query by which a cache node asks for the file itself.
+/// The query with which a cache node requests the file itself.
 inline constexpr std::string_view kSlateBody = "body=1";
 
-/// The event as cache nodes hear of it: channels with a slate may be filled from `slate_origin` too.
+/// The event for cache nodes: channels with a slate may also be filled from `slate_origin`.
 contracts::Event with_slate_origin(contracts::Event, const Slates&, const std::string& slate_origin);
 
 /// Any thread. The parts outlive it.
@@ -29,7 +30,7 @@ class SlateHandler {
                         const http::Request&) const;
 
  private:
-  /// The file's URL at a cache node; empty when none can have it.
+  /// The file's URL at a cache node; empty when no node can have it.
   std::string url_at_node(std::string_view channel, const http::Request&) const;
 
   const base::Clock& clock_;

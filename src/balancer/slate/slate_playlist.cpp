@@ -23,7 +23,7 @@ std::int64_t target_of(const Slate& slate) {
   return seconds_up(longest);
 }
 
-/// The discontinuity sequence of a slot: a loop that repeats counts its rounds, a continuous one is `alone`.
+/// The discontinuity sequence of a slot: a repeating loop counts its rounds, a continuous one has `alone`.
 std::int64_t discontinuity_of(const Slate& slate, std::int64_t slot, std::int64_t alone) {
   return slate.is_continuous() ? alone : slot / slate.loop();
 }
@@ -49,14 +49,14 @@ std::string slots_text(const Slate& slate, const SlateRendition& rendition, std:
   return text;
 }
 
-/// A slot of no rendition: what stands before the programme when no slate is left to list.
+/// A slot without rendition: the text before the programme when no slate segment can be listed.
 std::string one_slot_text(std::int64_t slot, std::int64_t discontinuity) {
   return fmt::format(
       "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXTINF:1,\n-\n",
       slot, discontinuity);
 }
 
-/// How much longer the text may become when the keys and init sections that apply are written before each segment.
+/// The additional length when the keys and init sections in force are written before each segment.
 std::uint64_t restated_bytes(std::string_view text, std::uint64_t lines) {
   constexpr std::uint64_t kMostRestatedBytes = 64ull << 20;
   constexpr std::uint64_t kLongestIv = 64;
@@ -71,7 +71,7 @@ std::uint64_t restated_bytes(std::string_view text, std::uint64_t lines) {
   return std::min(lines * longest, kMostRestatedBytes);
 }
 
-/// A text that this balancer made keeps the source's limits but for its length: its links and what was made explicit
+/// A text that this balancer made is subject to the source's limits except for its length: its links and restated tags
 /// are longer than the source's.
 hls::Limits limits_for(std::string_view text, hls::Limits limits) {
   constexpr std::uint64_t kMostSlateBytes = 64 * 1024;
@@ -85,10 +85,10 @@ hls::Limits limits_for(std::string_view text, hls::Limits limits) {
 }
 
 base::Result<std::string> joined_text(std::string_view before, std::int64_t first, const hls::Playlist& programme,
-                                      const Turn& turn, const hls::Limits& limits) {
+                                      const SlateTransition& transition, const hls::Limits& limits) {
   auto slate = hls::parse(before);
   if (!slate) return tl::unexpected(slate.error());
-  const hls::Joint joint{turn.msn_shift(), turn.discontinuity - turn.programme_discontinuity, 1};
+  const hls::Joint joint{transition.msn_shift(), transition.discontinuity - transition.programme_discontinuity, 1};
   const auto joined = hls::join(*slate, first, programme, joint, limits);
   if (!joined) return tl::unexpected(joined.error());
   return hls::write(*joined, {});
@@ -108,53 +108,56 @@ std::string slate_text(const Slate& slate, const SlateRendition& rendition, std:
   return slots_text(slate, rendition, std::max<std::int64_t>(1, end - kSlateWindow), end);
 }
 
-base::Result<Turn> turn_at(const Slate& slate, std::int64_t now, std::string_view text, const hls::Limits& limits) {
+base::Result<SlateTransition> transition_at(const Slate& slate, std::int64_t now, std::string_view text,
+                                            const hls::Limits& limits) {
   const auto programme = hls::parse(text, {limits_for(text, limits), {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   if (programme->segments.empty())
     return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
   const auto& newest = programme->segments.back();
-  Turn turn;
-  turn.slot = now + 1;
-  turn.msn = newest.msn;
-  turn.discontinuity = discontinuity_of(slate, now, 0) + 1;
-  turn.programme_discontinuity = newest.discontinuity_sequence;
-  return turn;
+  SlateTransition transition;
+  transition.slot = now + 1;
+  transition.msn = newest.msn;
+  transition.discontinuity = discontinuity_of(slate, now, 0) + 1;
+  transition.programme_discontinuity = newest.discontinuity_sequence;
+  return transition;
 }
 
-base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn& turn,
-                                      std::string_view text, const hls::Limits& channel) {
+base::Result<std::string> text_after_transition(const Slate* slate, const SlateRendition* rendition,
+                                                const SlateTransition& transition, std::string_view text,
+                                                const hls::Limits& channel) {
   const auto limits = limits_for(text, channel);
   const auto programme = hls::parse(text, {limits, {}, {}});
   if (!programme) return tl::unexpected(programme.error());
-  const auto shown = programme->end_msn() - turn.msn;
-  // A rendition that is behind the one that turned first.
+  const auto shown = programme->end_msn() - transition.msn;
+  // A rendition that is behind the one of the transition.
   if (shown <= 0 && rendition)
-    return slots_text(*slate, *rendition, std::max<std::int64_t>(1, turn.slot - kSlateWindow), turn.slot,
-                      turn.discontinuity - 1);
+    return slots_text(*slate, *rendition, std::max<std::int64_t>(1, transition.slot - kSlateWindow), transition.slot,
+                      transition.discontinuity - 1);
   if (shown <= 0)
     return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others",
                          true);
-  const auto first = std::min(turn.slot, turn.slot - kSlateWindow + shown);
-  if (rendition && first < turn.slot && programme->media_sequence <= turn.msn) {
-    auto both =
-        joined_text(slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), turn.slot, turn.discontinuity - 1),
-                    first, *programme, turn, limits);
+  const auto first = std::min(transition.slot, transition.slot - kSlateWindow + shown);
+  if (rendition && first < transition.slot && programme->media_sequence <= transition.msn) {
+    auto both = joined_text(
+        slots_text(*slate, *rendition, std::max<std::int64_t>(1, first), transition.slot, transition.discontinuity - 1),
+        first, *programme, transition, limits);
     if (both) return both;
   }
-  return joined_text(one_slot_text(turn.slot - 1, turn.discontinuity - 1), turn.slot, *programme, turn, limits);
+  return joined_text(one_slot_text(transition.slot - 1, transition.discontinuity - 1), transition.slot, *programme,
+                     transition, limits);
 }
 
-std::string turned_query(std::string_view query, const Turn& turn) {
+std::string query_after_transition(std::string_view query, const SlateTransition& transition) {
   constexpr std::string_view kMsn = "_HLS_msn=";
   std::string out;
   while (!query.empty()) {
     const auto pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     if (!out.empty()) out += '&';
-    const auto asked = pair.starts_with(kMsn) ? contracts::read_decimal(pair.substr(kMsn.size())) : std::nullopt;
-    if (asked)
-      out.append(kMsn).append(std::to_string(std::max<std::int64_t>(0, *asked - turn.msn_shift())));
+    const auto requested = pair.starts_with(kMsn) ? contracts::read_decimal(pair.substr(kMsn.size())) : std::nullopt;
+    if (requested)
+      out.append(kMsn).append(std::to_string(std::max<std::int64_t>(0, *requested - transition.msn_shift())));
     else
       out += pair;
   }

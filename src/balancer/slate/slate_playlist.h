@@ -1,15 +1,15 @@
 #pragma once
-// The text of a playlist whose viewer waits, and of one whose viewer was called. Pure functions.
+// The text of the playlist of a waiting viewer, and of a viewer whose ticket was called. Pure functions.
 //
-// Time is cut into slots of the slate's segment duration; the number of a slot is the MSN of its segment, for every
-// viewer and every balancer with the same clock. So a million who wait share one text, and nothing about them must be
-// remembered.
+// Time is divided into slots of the slate's segment duration. The number of a slot is the MSN of its segment, for every
+// viewer and every balancer with the same clock. All waiting viewers therefore share one text, and no state of them is
+// kept.
 //
-//   waits    … | slate 7 | slate 8 | slate 9 |
-//   turned   … | slate 8 | slate 9 | EXT-X-DISCONTINUITY | programme 5031 as MSN 10 | 5032 as 11 …
+//   waiting            … | slate 7 | slate 8 | slate 9 |
+//   after transition   … | slate 8 | slate 9 | EXT-X-DISCONTINUITY | programme 5031 as MSN 10 | 5032 as 11 …
 //
-// A turn fixes which slot the programme's first segment takes the place of. From then on this viewer's numbers are the
-// programme's, shifted. The last slate segments leave the playlist one by one as the programme's come.
+// A transition fixes the slot of the programme's first segment. From then on this viewer's numbers are the programme's,
+// shifted. The last slate segments leave the playlist as programme segments are added.
 
 #include <chrono>
 #include <cstdint>
@@ -23,38 +23,41 @@
 
 namespace tribune::balancer {
 
-/// Segments that a waiting viewer's playlist lists.
+/// Segments in the playlist of a waiting viewer.
 inline constexpr std::int64_t kSlateWindow = 6;
 
-/// The slot of a time; slot 0 began in 2024, which keeps the numbers below 2^31 for decades.
+/// The slot of a time. Slot 0 began in 2024, which keeps the numbers below 2^31 for decades.
 std::int64_t slot_at(std::chrono::milliseconds slot, base::WallTime);
 base::WallTime begin_of_slot(std::chrono::milliseconds slot, std::int64_t number);
 
-/// How one viewer's playlists turned into the programme; the same for all renditions, for ever.
-struct Turn {
+/// The change of one viewer's playlists from the slate to the programme; the same for all renditions, and permanent.
+struct SlateTransition {
   std::int64_t slot = 0;                     // the viewer's MSN of the programme's first segment; slate before it
   std::int64_t msn = 0;                      // the programme's MSN of that segment
   std::int64_t discontinuity = 0;            // the viewer's discontinuity sequence of that segment
   std::int64_t programme_discontinuity = 0;  // the programme's
 
   std::int64_t msn_shift() const { return slot - msn; }
-  bool operator==(const Turn&) const = default;
+  bool operator==(const SlateTransition&) const = default;
 };
 
-/// What is listed in slots [end - kSlateWindow, end).
+/// The playlist of the slots [end - kSlateWindow, end).
 std::string slate_text(const Slate&, const SlateRendition&, std::int64_t end);
 
-/// A turn at a moment whose slot is `now`, into a programme as its media playlist's text tells it: it begins with the
-/// newest segment there, so that the distance to the live edge stays what it was. The limits are the channel's, for its
-/// source; the text, which this balancer made of it, may be longer for its links. Errors: a text without segments.
-base::Result<Turn> turn_at(const Slate&, std::int64_t now, std::string_view programme, const hls::Limits& = {});
+/// A transition at slot `now` to the programme whose media playlist is `programme`. It begins with the newest segment,
+/// which keeps the distance to the live edge. `limits` are the channel's limits of its source; the text, which this
+/// balancer made, may be longer because of its links. Errors: a text without segments.
+base::Result<SlateTransition> transition_at(const Slate&, std::int64_t now, std::string_view programme,
+                                            const hls::Limits& = {});
 
-/// The playlist of a viewer who turned. `slate` and `rendition` may be null: then the slate's last segments are left
-/// out. Errors: a programme that cannot be read.
-base::Result<std::string> turned_text(const Slate* slate, const SlateRendition* rendition, const Turn&,
-                                      std::string_view programme, const hls::Limits& = {});
+/// The playlist after a transition. Without `slate` and `rendition` the last slate segments are left out. Errors: a
+/// programme that cannot be parsed.
+base::Result<std::string> text_after_transition(const Slate* slate, const SlateRendition* rendition,
+                                                const SlateTransition&, std::string_view programme,
+                                                const hls::Limits& = {});
 
-/// The query of a viewer who turned, as the programme's numbering has it: _HLS_msn is shifted, the rest stays.
-std::string turned_query(std::string_view query, const Turn&);
+/// The query of a viewer after a transition in the programme's numbering: _HLS_msn is shifted, other keys are
+/// unchanged.
+std::string query_after_transition(std::string_view query, const SlateTransition&);
 
 }  // namespace tribune::balancer

@@ -37,12 +37,13 @@ std::optional<contracts::SessionId> session_of(std::string_view name) {
 }  // namespace
 
 std::string to_text(const SlateTransitionRecord& record) {
-  const auto& turn = record.turn;
-  return fmt::format("1 {} {} {} {} {}", turn.slot, turn.msn, turn.discontinuity, turn.programme_discontinuity,
+  const auto& transition = record.transition;
+  return fmt::format("1 {} {} {} {} {}", transition.slot, transition.msn, transition.discontinuity,
+                     transition.programme_discontinuity,
                      record.links == contracts::LinksMode::direct ? "direct" : "redirect");
 }
 
-std::optional<SlateTransitionRecord> turn_from_text(std::string_view text) {
+std::optional<SlateTransitionRecord> transition_from_text(std::string_view text) {
   const auto parts = contracts::split_exactly<6>(text, ' ');
   if (!parts || (*parts)[0] != "1") return std::nullopt;
   const auto slot = number((*parts)[1]), msn = number((*parts)[2]), discontinuity = number((*parts)[3]),
@@ -54,30 +55,30 @@ std::optional<SlateTransitionRecord> turn_from_text(std::string_view text) {
 
 SlateTransitions::SlateTransitions(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
-      given_up_(metrics.counter("tribune_balancer_turns_given_up_total",
-                                "Viewers whose way through the waiting room was forgotten early, the least recently "
-                                "seen first, because as many as may be are known.")) {}
+      max_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      evicted_(metrics.counter("tribune_balancer_turns_given_up_total",
+                               "Viewers whose way through the waiting room was forgotten early, the least recently "
+                               "seen first, because as many as may be are known.")) {}
 
 base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& store) {
   store_ = &store;
   const auto now = clock_.steady_now();
   std::optional<SlateTime> reached;
-  const auto scanned = store.scan(kTurnsTable, [&](std::string_view key, std::string_view value) {
+  const auto scanned = store.scan(kTransitionsTable, [&](std::string_view key, std::string_view value) {
     if (key == kTimeKey) {
       reached = time_from_text(value);
       return true;
     }
     const auto id = session_of(key);
-    const auto record = turn_from_text(value);
+    const auto record = transition_from_text(value);
     if (!id || !record) {
-      store.erase(kTurnsTable, std::string(key));
+      store.erase(kTransitionsTable, std::string(key));
       return true;
     }
     auto& shard = shard_of(*id);
     const std::lock_guard lock(shard.mutex);
-    shard.turns.try_emplace(*id, Entry{*record, std::make_shared<std::atomic<bool>>(true), now});
-    make_room(shard);
+    shard.transitions.try_emplace(*id, Entry{*record, std::make_shared<std::atomic<bool>>(true), now});
+    evict_oldest(shard);
     return true;
   });
   if (!scanned) return tl::unexpected(scanned.error());
@@ -87,18 +88,18 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
 std::optional<SlateTransitions::Found> SlateTransitions::find(contracts::SessionId id) {
   auto& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  auto* found = shard.turns.find(id);
+  auto* found = shard.transitions.find(id);
   if (!found) return std::nullopt;
   found->seen = clock_.steady_now();
   return Found{found->record, found->saved->load()};
 }
 
-void SlateTransitions::make_room(Shard& shard) {
-  while (shard.turns.size() > most_in_shard_) {
-    const contracts::SessionId id = shard.turns.oldest()->first;
-    shard.turns.erase(id);
-    if (store_) store_->erase(kTurnsTable, contracts::session_name(id));
-    given_up_.add();
+void SlateTransitions::evict_oldest(Shard& shard) {
+  while (shard.transitions.size() > max_in_shard_) {
+    const contracts::SessionId id = shard.transitions.oldest()->first;
+    shard.transitions.erase(id);
+    if (store_) store_->erase(kTransitionsTable, contracts::session_name(id));
+    evicted_.add();
   }
 }
 
@@ -107,14 +108,14 @@ SlateTransitions::Found SlateTransitions::begin(contracts::SessionId id, const S
   auto& shard = shard_of(id);
   {
     const std::lock_guard lock(shard.mutex);
-    const auto [entry, is_new] = shard.turns.try_emplace(id, Entry{record, saved, clock_.steady_now()});
+    const auto [entry, is_new] = shard.transitions.try_emplace(id, Entry{record, saved, clock_.steady_now()});
     if (!is_new) return Found{entry.record, entry.saved->load()};
-    make_room(shard);
+    evict_oldest(shard);
   }
-  // A disk that fails costs those who are called now their place in the numbering at a restart, not their place in the
-  // event.
+  // When the disk fails, viewers called now lose their numbering at a restart, but not their session.
   if (store_)
-    store_->put(kTurnsTable, contracts::session_name(id), to_text(record), [saved](base::Status) { *saved = true; });
+    store_->put(kTransitionsTable, contracts::session_name(id), to_text(record),
+                [saved](base::Status) { *saved = true; });
   return Found{record, saved->load()};
 }
 
@@ -124,17 +125,17 @@ void SlateTransitions::sweep(const SlateTime& time) {
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
     auto& shard = shards_[swept_++ % kShards];
     const std::lock_guard lock(shard.mutex);
-    while (const auto* oldest = shard.turns.oldest()) {  // those seen last stand last
-      if (now - oldest->second.seen < kForgetTurnAfter) break;
+    while (const auto* oldest = shard.transitions.oldest()) {  // the most recently seen last
+      if (now - oldest->second.seen < kTransitionLifetime) break;
       gone.push_back(oldest->first);
-      shard.turns.erase(contracts::SessionId{oldest->first});
+      shard.transitions.erase(contracts::SessionId{oldest->first});
     }
   }
   if (!store_) return;
-  for (const auto id : gone) store_->erase(kTurnsTable, contracts::session_name(id));
-  if (noted_ && now - *noted_ < kNoteTimeEvery) return;
-  noted_ = now;
-  store_->put(kTurnsTable, std::string(kTimeKey),
+  for (const auto id : gone) store_->erase(kTransitionsTable, contracts::session_name(id));
+  if (time_saved_at_ && now - *time_saved_at_ < kSlateTimeSavePeriod) return;
+  time_saved_at_ = now;
+  store_->put(kTransitionsTable, std::string(kTimeKey),
               fmt::format("{} {}", contracts::unix_ms(time.time), time.ahead.count()));
 }
 
@@ -142,7 +143,7 @@ std::size_t SlateTransitions::size() const {
   std::size_t sum = 0;
   for (const auto& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    sum += shard.turns.size();
+    sum += shard.transitions.size();
   }
   return sum;
 }

@@ -1,12 +1,13 @@
 #pragma once
-// Who came through a waiting room, and how their playlists turned into the programme. The viewer's URL still names the
-// ticket, so this is the one thing about a viewer that no token says: it is kept on disk until the viewer is gone.
+// The viewers that came through a waiting room, and the transitions of their playlists from the slate to the programme.
+// Such a viewer's URL still names the ticket, and no token carries the transition, so it is kept on disk until the
+// viewer is gone.
 //
-// Lifetime of a turn
-//   written    begin(): the viewer still sees the slate, up to the slot of the turn      (request flow)
-//   in force   it is on disk: the programme follows                                      (the store's thread)
-//   forgotten  nobody asked for kForgetTurnAfter                                         (sweep)
-//   given up   as many as may be are known, and this one was not asked for longest       (begin, load; counted)
+// Lifetime of a transition
+//   saving     begin(): the viewer sees the slate, up to the slot of the transition         (request flow)
+//   in force   it is on disk: the programme follows                                         (the store's thread)
+//   forgotten  not requested for kTransitionLifetime                                        (sweep)
+//   evicted    the bound is reached, and it is the least recently used; counted             (begin, load)
 
 #include <array>
 #include <atomic>
@@ -30,55 +31,55 @@
 namespace tribune::balancer {
 
 /// The table of the role's store that SlateTransitions writes.
-inline constexpr std::string_view kTurnsTable = "turns";
+inline constexpr std::string_view kTransitionsTable = "turns";
 
-/// Longer than any session lasts without a request (balancer.session_idle, ended_session_idle) and than any text is
-/// held: a viewer who turned anew would see MSNs again that were listed. After a restart it begins anew.
-inline constexpr std::chrono::hours kForgetTurnAfter{49};
+/// Longer than any session lasts without a request (balancer.session_idle, ended_session_idle), and than any playlist
+/// is used: a second transition would list MSNs again. After a restart the time begins anew.
+inline constexpr std::chrono::hours kTransitionLifetime{49};
 
-/// Turns that a book knows at most, some 250 bytes each.
-inline constexpr std::size_t kMostTurns = 4'000'000;
+/// The default bound. A transition needs about 250 bytes.
+inline constexpr std::size_t kMaxTransitions = 4'000'000;
 
-/// The slates' time is written down so often.
-inline constexpr std::chrono::seconds kNoteTimeEvery{10};
+/// The period in which the slates' time is saved.
+inline constexpr std::chrono::seconds kSlateTimeSavePeriod{10};
 
-/// How far the slates had come when it was written down, at most kNoteTimeEvery before the end.
+/// The time of the slates when it was saved, at most kSlateTimeSavePeriod before the process ended.
 struct SlateTime {
   base::WallTime time;
-  std::chrono::milliseconds ahead{0};  // of the wall clock
+  std::chrono::milliseconds ahead{0};  // how far it was ahead of the wall clock
 };
 
-/// A viewer's way into the programme.
+/// A transition as it is saved.
 struct SlateTransitionRecord {
-  Turn turn;
+  SlateTransition transition;
   contracts::LinksMode links = contracts::LinksMode::redirect;
   bool operator==(const SlateTransitionRecord&) const = default;
 };
 
 std::string to_text(const SlateTransitionRecord&);
-std::optional<SlateTransitionRecord> turn_from_text(std::string_view);
+std::optional<SlateTransitionRecord> transition_from_text(std::string_view);
 
-/// Any thread; locks inside, held for a look-up.
+/// Any thread; locks inside, held for a lookup.
 class SlateTransitions {
  public:
   /// Both outlive it.
-  SlateTransitions(const base::Clock&, base::Metrics&, std::size_t most = kMostTurns);
+  SlateTransitions(const base::Clock&, base::Metrics&, std::size_t most = kMaxTransitions);
 
-  /// Before the workers run: what a former process wrote. The store must outlive the last begin(); damaged records are
-  /// dropped.
+  /// Loads the records of a former process, before the workers run. The store must outlive the last begin(). Damaged
+  /// records are removed.
   base::Result<std::optional<SlateTime>> load(store::Store&);
 
-  /// `is_in_force`: the programme may be shown.
+  /// `is_in_force`: the programme may be listed.
   struct Found {
     SlateTransitionRecord record;
     bool is_in_force = false;
   };
   std::optional<Found> find(contracts::SessionId);
-  /// The first one stands: another rendition's request may have been earlier.
+  /// Returns the existing transition if there is one, because another rendition's request may have been first.
   Found begin(contracts::SessionId, const SlateTransitionRecord&);
 
-  /// Writes down how far the slates' time has come; forgets who is gone, in an eighth of the book at a time. Every few
-  /// seconds, by one worker.
+  /// Saves the slates' time, and removes expired transitions, in an eighth of the shards per call. Call it every few
+  /// seconds on one worker.
   void sweep(const SlateTime&);
 
   std::size_t size() const;
@@ -91,18 +92,18 @@ class SlateTransitions {
   };
   struct Shard {
     mutable std::mutex mutex;
-    base::RecentMap<contracts::SessionId, Entry> turns;
+    base::RecentMap<contracts::SessionId, Entry> transitions;
   };
   static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
-  void make_room(Shard&);  // with its mutex held
+  void evict_oldest(Shard&);  // with its mutex held
   Shard& shard_of(contracts::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
-  const std::size_t most_in_shard_;
-  base::Counter given_up_;
-  store::Store* store_ = nullptr;  // null: nothing is kept
+  const std::size_t max_in_shard_;
+  base::Counter evicted_;
+  store::Store* store_ = nullptr;  // null: nothing is saved
   std::array<Shard, kShards> shards_;
-  std::optional<base::SteadyTime> noted_;  // touched by sweep() alone, like the next
+  std::optional<base::SteadyTime> time_saved_at_;  // used by sweep() only, as is the next
   std::size_t swept_ = 0;
 };
 

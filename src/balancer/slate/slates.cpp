@@ -11,11 +11,11 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::int64_t kSlotsServed = 100;        // before this moment; more than any playlist lists
-constexpr std::chrono::seconds kStep{1};          // less is a clock that is corrected bit by bit
-constexpr std::chrono::seconds kNoteTimeLate{2};  // the time is looked at so often, to be noted
+constexpr std::int64_t kSlotsServed = 100;              // before the current one; more than any playlist lists
+constexpr std::chrono::seconds kStep{1};                // smaller differences are gradual corrections of the clock
+constexpr std::chrono::seconds kSlateTimeSaveDelay{2};  // sweep() runs in this period
 
-/// The wall clock is read first: what passes in between makes the lead smaller, never larger.
+/// The wall clock is read first: time that passes between the two readings makes the lead smaller, never larger.
 std::chrono::nanoseconds lead_of(const base::Clock& clock) {
   const auto wall = clock.wall_now().time_since_epoch();
   return wall - clock.steady_now().time_since_epoch();
@@ -84,9 +84,9 @@ std::chrono::milliseconds Slates::ahead() const {
 
 void Slates::continue_from(const SlateTime& reached) {
   const auto wall = now();
-  const auto most_shown = reached.time + kNoteTimeEvery + kNoteTimeLate;
-  // It was ahead of the clock by so much; the clock gained on it while the process was down, unless it was set back
-  // then.
+  const auto most_shown = reached.time + kSlateTimeSavePeriod + kSlateTimeSaveDelay;
+  // The slates' time was ahead of the clock by `ahead`. The clock continued while the process was down, unless it was
+  // set back.
   const auto went_on = wall + reached.ahead;
   const auto time = went_on < reached.time
                         ? most_shown
@@ -94,28 +94,30 @@ void Slates::continue_from(const SlateTime& reached) {
   former_lead_ = lead_ = lead_.load() + (time - wall);
 }
 
-std::shared_ptr<const Rendered> Slates::kept(const std::string& key, const std::function<std::string()>& make) const {
+std::shared_ptr<const Rendered> Slates::cached(const std::string& key, const std::function<std::string()>& make) const {
   return texts_->get(owner_, key, [&] {
     renders_.add();
     return rendered(make());
   });
 }
 
-std::shared_ptr<const Rendered> Slates::waiting(const Slate& slate, const SlateRendition& rendition,
-                                                std::int64_t end) const {
-  return kept(fmt::format("{}{} {}", slate.base_path(), rendition.path, end),
-              [&] { return slate_text(slate, rendition, end); });
+std::shared_ptr<const Rendered> Slates::waiting_playlist(const Slate& slate, const SlateRendition& rendition,
+                                                         std::int64_t end) const {
+  return cached(fmt::format("{}{} {}", slate.base_path(), rendition.path, end),
+                [&] { return slate_text(slate, rendition, end); });
 }
 
-base::Result<std::shared_ptr<const Rendered>> Slates::turned(const Slate* slate, const SlateRendition* rendition,
-                                                             const Turn& turn, const Rendered& programme,
-                                                             const hls::Limits& limits) const {
+base::Result<std::shared_ptr<const Rendered>> Slates::playlist_after_transition(const Slate* slate,
+                                                                                const SlateRendition* rendition,
+                                                                                const SlateTransition& transition,
+                                                                                const Rendered& programme,
+                                                                                const hls::Limits& limits) const {
   const auto key =
-      fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "", turn.slot,
-                  turn.msn, turn.discontinuity, turn.programme_discontinuity);
+      fmt::format("{} {} {} {} {} {}", programme.etag, rendition ? slate->base_path() + rendition->path : "",
+                  transition.slot, transition.msn, transition.discontinuity, transition.programme_discontinuity);
   std::optional<base::Error> failed;
   auto text = texts_->get(owner_, key, [&]() -> std::shared_ptr<const Rendered> {
-    auto made = turned_text(slate, rendition, turn, *programme.body, limits);
+    auto made = text_after_transition(slate, rendition, transition, *programme.body, limits);
     if (made) {
       renders_.add();
       return rendered(std::move(*made));

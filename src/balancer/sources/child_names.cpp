@@ -22,7 +22,7 @@ std::vector<std::string_view> pairs_of(std::string_view query) {
   return pairs;
 }
 
-/// How many pairs two queries share; nothing when their keys differ.
+/// The number of pairs that two queries share; nullopt when their keys differ.
 std::optional<std::size_t> shared_pairs(const std::vector<std::string_view>& left,
                                         const std::vector<std::string_view>& right) {
   if (left.size() != right.size()) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<std::size_t> shared_pairs(const std::vector<std::string_view>& lef
   return shared;
 }
 
-/// Playlists of one path whose queries are all new, beside as many known ones: which is which.
+/// Matches playlists of one path whose queries are all new with as many known ones.
 class PathMatch {
  public:
   struct One {
@@ -46,23 +46,23 @@ class PathMatch {
   void add_fresh(std::uint64_t attributes, std::string_view query) { fresh_.push_back({attributes, query}); }
   void add_known(std::uint64_t attributes, std::string_view query) { known_.push_back({attributes, query}); }
 
-  /// What tells most first. The result's `other` is the place among the known ones.
+  /// Applies the most significant criterion first. The result's `other` is the index among the known ones.
   const std::vector<One>& match() {
     by_attributes();
-    if (fresh_.size() <= kMostCompared) by_query();
+    if (fresh_.size() <= kMaxCompared) by_query();
     by_order();
     return fresh_;
   }
 
  private:
-  static constexpr std::size_t kMostCompared = 64;  // each with each
+  static constexpr std::size_t kMaxCompared = 64;  // pairs are compared, so the cost is quadratic
 
   void pair(std::size_t fresh, std::size_t known) {
     fresh_[fresh].other = known;
     known_[known].other = fresh;
   }
 
-  /// The only one with these attributes, then and now.
+  /// Matches a playlist that is the only one with its attributes on both sides.
   void by_attributes() {
     std::map<std::uint64_t, std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> alike;
     for (std::size_t i = 0; i < fresh_.size(); ++i) alike[fresh_[i].attributes].first.push_back(i);
@@ -71,7 +71,7 @@ class PathMatch {
       if (both.first.size() == 1 && both.second.size() == 1) pair(both.first.front(), both.second.front());
   }
 
-  /// Each is the one that shares most of the other's query.
+  /// Matches two playlists each of which shares more of the other's query than any third one.
   void by_query() {
     struct Best {
       std::size_t shared = 0, place = 0;
@@ -102,7 +102,7 @@ class PathMatch {
     }
   }
 
-  /// The rest, where nothing speaks against it; the last one is what no other is.
+  /// Matches the rest in order, unless the attributes contradict; a single remaining pair is matched.
   void by_order() {
     const auto is_open = [](const One& one) { return !one.other; };
     const bool is_last = std::count_if(fresh_.begin(), fresh_.end(), is_open) == 1;
@@ -121,14 +121,14 @@ class PathMatch {
 
 }  // namespace
 
-/// Sets `known` of each: the index of the name under which it was listed.
+/// Sets `known` of each: the index of its name in names_.
 void ChildNames::match(std::vector<Fresh>& fresh) const {
-  std::vector<bool> taken(names_.size(), false);
+  std::vector<bool> matched(names_.size(), false);
   const auto match_one = [&](Fresh& one, std::size_t known) {
     one.known = known;
-    taken[known] = true;
+    matched[known] = true;
   };
-  // By the URI.
+  // By URI.
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> by_last, by_first;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     by_last.emplace(std::pair<std::string_view, std::string_view>(names_[i].last_path, names_[i].last_query), i);
@@ -137,15 +137,15 @@ void ChildNames::match(std::vector<Fresh>& fresh) const {
   for (const auto* table : {&by_last, &by_first})
     for (auto& one : fresh)
       if (const auto found = table->find({one.path, one.query});
-          !one.known && found != table->end() && !taken[found->second])
+          !one.known && found != table->end() && !matched[found->second])
         match_one(one, found->second);
-  // By the path.
+  // By path.
   std::map<std::pair<hls::UriKind, std::string_view>, std::pair<std::vector<std::size_t>, std::vector<std::size_t>>>
-      by_path;  // those that came, those that went
+      by_path;  // the playlists that arrived and those that left
   for (std::size_t i = 0; i < fresh.size(); ++i)
     if (!fresh[i].known) by_path[{fresh[i].kind, fresh[i].path}].first.push_back(i);
   for (std::size_t i = 0; i < names_.size(); ++i)
-    if (!taken[i]) by_path[{names_[i].kind, names_[i].last_path}].second.push_back(i);
+    if (!matched[i]) by_path[{names_[i].kind, names_[i].last_path}].second.push_back(i);
   for (const auto& [place, both] : by_path)
     if (both.first.size() == both.second.size()) {
       PathMatch same_path;
@@ -155,9 +155,10 @@ void ChildNames::match(std::vector<Fresh>& fresh) const {
       for (std::size_t i = 0; i < found.size(); ++i)
         if (found[i].other) match_one(fresh[both.first[i]], both.second[*found[i].other]);
     }
-  // By place and attributes.
+  // By position and attributes.
   for (std::size_t i = 0; fresh.size() == names_.size() && i < fresh.size(); ++i)
-    if (!fresh[i].known && !taken[i] && fresh[i].kind == names_[i].kind && fresh[i].attributes == names_[i].attributes)
+    if (!fresh[i].known && !matched[i] && fresh[i].kind == names_[i].kind &&
+        fresh[i].attributes == names_[i].attributes)
       match_one(fresh[i], i);
 }
 
@@ -181,7 +182,7 @@ bool ChildNames::recognise(std::vector<NamedPlaylist>& named) {
     is_unique = used.emplace(name.path, name.query).second && is_unique;
     names.push_back(std::move(name));
   }
-  // A new playlist has a URI under which another one is known: each has its own, then.
+  // A new playlist has the URI under which another one is known: from then on each has its own name.
   for (auto& name : names) {
     if (is_unique) break;
     name.path = name.last_path;
@@ -233,16 +234,16 @@ void ChildNames::load(std::string_view record, std::string_view source) {
   }
 }
 
-const std::string* closest_playlist(std::string_view asked, const std::vector<const std::string*>& known) {
-  const auto mark = asked.find('?');
+const std::string* closest_playlist(std::string_view requested, const std::vector<const std::string*>& known) {
+  const auto mark = requested.find('?');
   if (mark == std::string_view::npos) return nullptr;
-  const auto wanted = pairs_of(asked.substr(mark + 1));
+  const auto wanted = pairs_of(requested.substr(mark + 1));
   const std::string* best = nullptr;
   std::size_t most = 0;
   bool is_only = false;
   for (const auto* key : known) {
     const std::string_view other(*key);
-    if (other.size() <= mark || other.substr(0, mark + 1) != asked.substr(0, mark + 1)) continue;
+    if (other.size() <= mark || other.substr(0, mark + 1) != requested.substr(0, mark + 1)) continue;
     const auto shared = shared_pairs(wanted, pairs_of(other.substr(mark + 1)));
     if (!shared) continue;
     if (!best || *shared > most) {

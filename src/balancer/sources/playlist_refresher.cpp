@@ -14,9 +14,10 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kMaxHops = 5;
-constexpr int kDeepest = 3;  // an interstitial's multivariant playlist, named by a media playlist, and its children
+constexpr int kDeepest =
+    3;  // a media playlist, the multivariant playlist of an interstitial that it names, and the children of that
 
-/// The segments, parts and hints at the end of a playlist, and what they need, as targets at a node, the oldest first.
+/// The segments, parts and hints at the end of a playlist and what they need, as targets at a node, oldest first.
 std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links) {
   std::vector<std::string> newest;
   for (auto i = playlist.uris.size(); i-- > 0 && newest.size() < kMaxAnnounced;) {
@@ -34,11 +35,11 @@ base::Error refused(std::string text) {
 
 }  // namespace
 
-PlaylistRefresher::PlaylistRefresher(SourceChannel& channel, FeedIdentity identity)
+PlaylistRefresher::PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity)
     : channel_(channel),
       identity_(std::move(identity)),
       media_(channel.worker().client, channel.worker().loop),
-      announcer_(channel.news(), channel.worker().loop, channel.services().clock, channel.services().metrics),
+      announcer_(channel.push_handler(), channel.worker().loop, channel.services().clock, channel.services().metrics),
       source_(*this, slot_, channel.settings()) {}
 
 PlaylistRefresher::~PlaylistRefresher() = default;
@@ -47,21 +48,22 @@ std::string PlaylistRefresher::track() const {
   return identity_.query.empty() ? identity_.path : identity_.path + "?" + identity_.query;
 }
 
-// A playlist that does not change any more is read again in time. Links of a live one are made as its segments come.
+// A playlist that does not change any more is parsed again before its links expire. The links of a live playlist are
+// made as its segments arrive.
 bool PlaylistRefresher::needs_new_links() const {
   const auto state = slot_->state.get();
   return state->snapshot && (state->facts.is_multivariant || state->facts.ended) &&
          renew_at_ <= base::unix_seconds(channel_.services().clock.wall_now());
 }
 
-/// Of links that are made now, for what lasts so long and is loaded once.
+/// The expiry of links made now for content of that duration that a player loads once.
 std::int64_t PlaylistRefresher::expiry(std::chrono::milliseconds span) const {
   return contracts::link_expiry(channel_.services().clock.wall_now() + span, channel_.config().link_lifetime);
 }
 
-// Who loads an ended playlist does not load it again, so its links must last as long as it does: new ones are made when
-// the old ones would last too briefly for a newcomer. Who saw it live may load it once more at its end, and must find
-// what was listed; that viewer is gone before.
+// A player loads an ended playlist once, so its links must last as long as its content: they are renewed when they
+// would expire too early for a new viewer. A viewer who saw the playlist live may load it once more at its end and must
+// find what was listed; that viewer has finished by then.
 void PlaylistRefresher::renew_links_of_ended() {
   const auto& config = channel_.config();
   const auto& clock = channel_.services().clock;
@@ -78,12 +80,12 @@ void PlaylistRefresher::renew_links_of_ended() {
   };
   renew_at_ = due(*links);
   if (renew_at_ > wall) return;
-  channel_.holds().keep(links->oldest, clock.steady_now() + used_for);
+  channel_.holds().add(links->oldest, clock.steady_now() + used_for);
   channel_.timeline().renew(track(), expiry(links->span), pace_kbps());
   renew_at_ = due(*channel_.timeline().links(track()));
 }
 
-/// Rounded up: a small bandwidth is paced, too.
+/// Rounded up, so that a small bandwidth is paced, too.
 std::int64_t PlaylistRefresher::pace_kbps() const {
   return static_cast<std::int64_t>(
       std::ceil(channel_.config().pace_factor * static_cast<double>(identity_.bandwidth_bps) / 1'000));
@@ -125,61 +127,61 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
                                                      std::function<void(base::Result<net::WholeAnswer>)> on_done) {
   auto& origins = channel_.origins();
   if (const auto due = origins.probe_due(now())) probe(*due);
-  asked_ = origins.choice();
-  auto request = request_at(asked_);
-  // Equal text would be answered with 304, and the links of the last reading would go on to their end.
+  request_origin_ = origins.choice();
+  auto request = request_at(request_origin_);
+  // Equal text would be answered with 304, and the links of the last refresh would expire.
   if (needs_new_links())
     last_text_.clear();
-  else if (read_from_ == asked_)
-    request.headers = validators;  // another origin's dates and tags mean nothing here
+  else if (text_origin_ == request_origin_)
+    request.headers = validators;  // the validators of another origin do not apply
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
 }
 
-// Whether an origin that was left is well again is found out beside what viewers wait for.
+// An origin that was left is probed beside the fetches that viewers wait for.
 void PlaylistRefresher::probe(std::size_t origin) {
   probe_ =
       channel_.worker().client.get_whole(request_at(origin), [this, origin](base::Result<net::WholeAnswer> answer) {
         const auto finished = std::move(probe_);
-        if (!answer) return origin_failed(origin, SourceOrigins::How::at_once, answer.error().text);
+        if (!answer) return origin_failed(origin, SourceOrigins::Failure::immediate, answer.error().text);
         if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
-          return origin_failed(origin, SourceOrigins::How::at_once, "it answers, but with no playlist");
-        const auto frozen = frozen_.find(origin);
-        if (frozen != frozen_.end() && frozen->second == answer->body)
-          return origin_failed(origin, SourceOrigins::How::slowly, "its playlist stands still");
-        frozen_.erase(origin);
+          return origin_failed(origin, SourceOrigins::Failure::immediate, "it answers, but with no playlist");
+        const auto stalled = stalled_texts_.find(origin);
+        if (stalled != stalled_texts_.end() && stalled->second == answer->body)
+          return origin_failed(origin, SourceOrigins::Failure::delayed, "its playlist stands still");
+        stalled_texts_.erase(origin);
         if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
       });
 }
 
-void PlaylistRefresher::origin_failed(std::size_t origin, SourceOrigins::How how, std::string_view why) {
-  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, how, now()))
+void PlaylistRefresher::origin_failed(std::size_t origin, SourceOrigins::Failure failure, std::string_view why) {
+  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, failure, now()))
     channel_.on_origin_changed(origin, false, why);
 }
 
-void PlaylistRefresher::read(net::WholeAnswer answer, std::function<void(base::Result<Source::Reading>)> on_read) {
+void PlaylistRefresher::parse(net::WholeAnswer answer, std::function<void(base::Result<Source::Refresh>)> on_parsed) {
   if (slot_->state.get()->snapshot && answer.body == last_text_)
-    return on_read(Source::Reading{nullptr, {}, "unchanged"});
-  const bool was_looking = media_.is_looking();
-  auto reading = understand(answer);
-  if (reading && reading->snapshot) {
+    return on_parsed(Source::Refresh{nullptr, {}, "unchanged"});
+  const bool was_probing = media_.is_probing();
+  auto refresh = parse_playlist(answer);
+  if (refresh && refresh->snapshot) {
     last_text_ = std::move(answer.body);
-    read_from_ = asked_;
+    text_origin_ = request_origin_;
   }
-  const bool is_held = reading && reading->snapshot && !was_looking && media_.is_looking() && media_.is_first_look();
-  if (!is_held) return finish_reading(std::move(reading), std::move(on_read));
-  held_ = [this, reading = std::move(reading), on_read = std::move(on_read)]() mutable {
-    reading->snapshot = only_media_snapshot();
-    finish_reading(std::move(reading), std::move(on_read));
+  const bool is_held = refresh && refresh->snapshot && !was_probing && media_.is_probing() && media_.is_first_probe();
+  if (!is_held) return finish_refresh(std::move(refresh), std::move(on_parsed));
+  held_refresh_ = [this, refresh = std::move(refresh), on_parsed = std::move(on_parsed)]() mutable {
+    refresh->snapshot = only_media_snapshot();
+    finish_refresh(std::move(refresh), std::move(on_parsed));
   };
-  hold_over_ = channel_.worker().loop.after(channel_.settings().media_look, [this] { release_reading(); });
+  hold_timer_ = channel_.worker().loop.after(channel_.settings().media_look, [this] { release_held_refresh(); });
 }
 
-void PlaylistRefresher::finish_reading(base::Result<Source::Reading> reading,
-                                       std::function<void(base::Result<Source::Reading>)> on_read) {
-  const bool is_saved = !reading || channel_.is_generation_saved();
-  const auto finish = [this, reading = std::move(reading), on_read = std::move(on_read)] {
-    announce(reading);
-    on_read(reading);
+void PlaylistRefresher::finish_refresh(base::Result<Source::Refresh> refresh,
+                                       std::function<void(base::Result<Source::Refresh>)> on_parsed) {
+  const bool is_saved = !refresh || channel_.is_generation_saved();
+  const auto finish = [this, refresh = std::move(refresh), on_parsed = std::move(on_parsed)] {
+    announce(refresh);
+    on_parsed(refresh);
   };
   if (is_saved) return finish();
   channel_.save_generation([finish, alive = std::weak_ptr<int>(alive_)] {
@@ -187,16 +189,16 @@ void PlaylistRefresher::finish_reading(base::Result<Source::Reading> reading,
   });
 }
 
-void PlaylistRefresher::release_reading() {
-  hold_over_ = {};
-  if (const auto held = std::exchange(held_, nullptr)) held();
+void PlaylistRefresher::release_held_refresh() {
+  hold_timer_ = {};
+  if (const auto held = std::exchange(held_refresh_, nullptr)) held();
 }
 
-/// New segments are listed for a node's viewers once it fills them, or after a while.
-void PlaylistRefresher::announce(const base::Result<Source::Reading>& reading) {
-  if (!reading || !reading->snapshot || reading->facts.is_multivariant) return;
+/// New segments are listed for a node's viewers once the node fills them, or after publish_delay.
+void PlaylistRefresher::announce(const base::Result<Source::Refresh>& refresh) {
+  if (!refresh || !refresh->snapshot || refresh->facts.is_multivariant) return;
   const auto idle =
-      std::max<std::chrono::milliseconds>(3 * reading->facts.target_duration, std::chrono::milliseconds{3'000});
+      std::max<std::chrono::milliseconds>(3 * refresh->facts.target_duration, std::chrono::milliseconds{3'000});
   announcer_.announce(newest_, idle, slot_->state.get()->snapshot);
 }
 
@@ -208,12 +210,12 @@ void PlaylistRefresher::drain() {
 void PlaylistRefresher::close(const base::Error& error) {
   announcer_.end();
   media_.end();
-  held_ = nullptr;
-  hold_over_ = {};
+  held_refresh_ = nullptr;
+  hold_timer_ = {};
   source_.close(error);
 }
 
-base::Result<Source::Reading> PlaylistRefresher::understand(const net::WholeAnswer& answer) {
+base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::WholeAnswer& answer) {
   hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query,
                        channel_.config().strict};
   auto playlist = hls::parse(answer.body, context);
@@ -228,27 +230,27 @@ base::Result<Source::Reading> PlaylistRefresher::understand(const net::WholeAnsw
       channel_.config().blocking_reload && !playlist->can_block_reload && !playlist->ended && !playlist->vod;
   if (is_to_offer) {
     auto offering = hls::parse(hls::write(*playlist, {}, {.offer_blocking_reload = true}), context);
-    if (offering) playlist = std::move(offering);  // else that line was too much for the limits
+    if (offering) playlist = std::move(offering);  // otherwise the added line exceeds the limits
   }
   return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri)
                                 : read_only_media(*playlist, answer.head.final_uri);
 }
 
-base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist& source, const http::Uri& base) {
+base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist& source, const http::Uri& base) {
   const auto& clock = channel_.services().clock;
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine)
     return tl::unexpected(fine.error());
   auto seen = channel_.timeline().observe(track(), source, expiry(source.ended ? span_of(source) : 0ms),
-                                          clock.steady_now(), config.playlist_limits, asked_, pace_kbps());
+                                          clock.steady_now(), config.playlist_limits, request_origin_, pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist)
-    return Source::Reading{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
+    return Source::Refresh{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
   const auto& shown = *seen->playlist;
   auto& timeline = channel_.timeline();
-  // While the origins name alike, all links are those of the first one: a cache node finds its own way to a backup.
+  // While all origins use the same names, all links name the first one: a cache node finds a backup itself.
   const bool names_alike = timeline.generation(shown.segments.back().generation).origin == 0;
   const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
   if (shown.ended) renew_links_of_ended();
@@ -258,16 +260,16 @@ base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist&
   }
   const LinkPlace place{identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits};
   auto named = links_.named(shown, channel_.making(), place);
-  if (identity_.depth < kDeepest) channel_.name_playlists(track(), named, identity_.depth + 1, source.variables);
+  if (identity_.depth < kDeepest) channel_.register_playlists(track(), named, identity_.depth + 1, source.variables);
   auto linked = links_.link(shown, channel_.making(), place, named);
   if (!linked) return tl::unexpected(linked.error());
   channel_.save_track(track());
   newest_ = newest_targets(shown, *linked);
-  Source::Reading reading;
-  reading.snapshot =
-      std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall, channel_.metrics().renders,
-                                      channel_.settings().texts, announcer_.audience(), announcer_.gate());
-  auto& facts = reading.facts;
+  Source::Refresh refresh;
+  refresh.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall,
+                                                     channel_.metrics().renders, channel_.settings().rendered);
+  refresh.publication = announcer_.publication();
+  auto& facts = refresh.facts;
   facts.target_duration = shown.target_duration;
   facts.part_target =
       std::chrono::ceil<std::chrono::milliseconds>(shown.part_target.value_or(std::chrono::microseconds{0}));
@@ -276,11 +278,11 @@ base::Result<Source::Reading> PlaylistRefresher::read_media(const hls::Playlist&
   facts.end_msn = shown.end_msn();
   facts.trailing_parts = shown.trailing_parts;
   facts.epoch = channel_.timeline().generation(shown.segments.back().generation).epoch;
-  reading.word = seen->verdict == Timeline::Verdict::restarted ? "restarted" : "new";
-  return reading;
+  refresh.result = seen->verdict == Timeline::Verdict::restarted ? "restarted" : "new";
+  return refresh;
 }
 
-base::Result<Source::Reading> PlaylistRefresher::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
+base::Result<Source::Refresh> PlaylistRefresher::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
   const LinkPlace place{identity_.path,
                         "",
@@ -291,78 +293,79 @@ base::Result<Source::Reading> PlaylistRefresher::read_multivariant(const hls::Pl
                         wall,
                         channel_.config().playlist_limits};
   auto named = links_.named(source, channel_.making(), place);
-  channel_.name_playlists(track(), named, identity_.depth + 1, source.variables);
+  channel_.register_playlists(track(), named, identity_.depth + 1, source.variables);
   auto linked = links_.link(source, channel_.making(), place, named);
   if (!linked) return tl::unexpected(linked.error());
   renew_at_ = place.expires - std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
-  Source::Reading reading;
-  reading.snapshot = std::make_shared<MultivariantSnapshot>(source, *linked, wall);
-  reading.facts.is_multivariant = true;
-  reading.word = "new";
-  return reading;
+  Source::Refresh refresh;
+  refresh.snapshot = std::make_shared<MultivariantSnapshot>(source, *linked, wall);
+  refresh.facts.is_multivariant = true;
+  refresh.result = "new";
+  return refresh;
 }
 
-// The source is a media playlist: viewers get a multivariant playlist of one, which names it.
-base::Result<Source::Reading> PlaylistRefresher::read_only_media(const hls::Playlist& source, const http::Uri& base) {
-  const auto wall = channel_.services().clock.wall_now();
+// The source is a media playlist: viewers get a multivariant playlist that names it.
+base::Result<Source::Refresh> PlaylistRefresher::read_only_media(const hls::Playlist& source, const http::Uri& base) {
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine)
     return tl::unexpected(fine.error());
   renew_at_ = std::numeric_limits<std::int64_t>::max();  // it has no links
-  if (channel_.settings().media_look > 0ms) look_into_media(source, base);
-  channel_.name_only_media(source.variables, said_variant().bandwidth_bps);
-  Source::Reading reading;
-  reading.snapshot = only_media_snapshot();
-  reading.facts.is_multivariant = true;
-  reading.word = "new";
-  return reading;
+  if (channel_.settings().media_look > 0ms) probe_media(source, base);
+  channel_.register_only_media(source.variables, announced_variant().bandwidth_bps);
+  Source::Refresh refresh;
+  refresh.snapshot = only_media_snapshot();
+  refresh.facts.is_multivariant = true;
+  refresh.result = "new";
+  return refresh;
 }
 
-OnlyVariant PlaylistRefresher::said_variant() const {
-  const auto said = channel_.config().bandwidth_bps, unsaid = contracts::Channel{}.bandwidth_bps;
-  return media_.variant(said == unsaid ? std::nullopt : std::optional(said), unsaid);
+OnlyVariant PlaylistRefresher::announced_variant() const {
+  const auto configured = channel_.config().bandwidth_bps, default_bps = contracts::Channel{}.bandwidth_bps;
+  return media_.variant(configured == default_bps ? std::nullopt : std::optional(configured), default_bps);
 }
 
 SnapshotPtr PlaylistRefresher::only_media_snapshot() const {
-  return std::make_shared<MultivariantSnapshot>(said_variant(), channel_.services().clock.wall_now());
+  return std::make_shared<MultivariantSnapshot>(announced_variant(), channel_.services().clock.wall_now());
 }
 
-// Segments lie at known origins only (check()), and the request's destinations are those of every fetch.
-void PlaylistRefresher::look_into_media(const hls::Playlist& source, const http::Uri& base) {
-  media_.look(channel_.epoch(), source, base, request_to(""), now(),
-              [this](KnownMedia::Result result, const std::optional<base::Error>& error) { on_looked(result, error); });
-  if (const auto next = media_.next_look_in())
+// check() ensures that segments are at known origins, and the request has the destinations of every fetch.
+void PlaylistRefresher::probe_media(const hls::Playlist& source, const http::Uri& base) {
+  media_.probe_if_due(
+      channel_.epoch(), source, base, request_to(""), now(),
+      [this](KnownMedia::Result result, const std::optional<base::Error>& error) { on_media_probed(result, error); });
+  if (const auto next = media_.next_probe_in())
     renew_at_ = base::unix_seconds(channel_.services().clock.wall_now()) + next->count();
 }
 
-void PlaylistRefresher::on_looked(KnownMedia::Result result, const std::optional<base::Error>& error) {
+void PlaylistRefresher::on_media_probed(KnownMedia::Result result, const std::optional<base::Error>& error) {
   static constexpr std::string_view kWords[] = {"found", "not_understood", "failed"};
   const auto word = kWords[static_cast<std::size_t>(result)];
-  channel_.metrics().looked_into_media(word);
+  channel_.metrics().media_probed(word);
   if (result != KnownMedia::Result::found && std::exchange(media_generation_, channel_.epoch()) != channel_.epoch())
     channel_.services().log.warning("balancer", "source_media_unknown",
                                     {{"channel", channel_.config().id},
                                      {"result", word},
                                      {"error", error ? error->text : "its codecs are not understood"}});
-  if (held_) return release_reading();
+  if (held_refresh_) return release_held_refresh();
   if (result != KnownMedia::Result::failed)
-    renew_at_ = 0;  // the next refresh says it, also when the source's text stays
+    renew_at_ = 0;  // the next refresh states it, even when the source's text is unchanged
 }
 
-void PlaylistRefresher::on_refreshed(std::string_view word) {
-  channel_.metrics().refreshed(word);
-  if (channel_.origins().succeeded(asked_)) channel_.on_origin_changed(asked_, true, "");
+void PlaylistRefresher::on_refreshed(std::string_view result) {
+  channel_.metrics().refreshed(result);
+  if (channel_.origins().succeeded(request_origin_)) channel_.on_origin_changed(request_origin_, true, "");
 }
 
 void PlaylistRefresher::on_failed(const base::Error& error, std::int64_t in_a_row) {
   channel_.metrics().refreshed("failed");
   channel_.metrics().failed(error);
-  origin_failed(asked_,
-                error.kind == base::ErrorKind::timeout ? SourceOrigins::How::slowly : SourceOrigins::How::at_once,
-                error.text);
-  // One line when it begins and then one in a while: a source that is away for an hour does not fill the log.
-  constexpr std::int64_t kEvery = 60;
+  origin_failed(
+      request_origin_,
+      error.kind == base::ErrorKind::timeout ? SourceOrigins::Failure::delayed : SourceOrigins::Failure::immediate,
+      error.text);
+  // One line at the first failure and one for every 60 that follow, so that a long outage does not fill the log.
+  constexpr std::int64_t kLogEvery = 60;
   const bool by_origin = error.fault == base::Fault::origin;
-  if (in_a_row % kEvery == 1)
+  if (in_a_row % kLogEvery == 1)
     channel_.services().log.warning("balancer", "source_failed",
                                     {{"channel", channel_.config().id},
                                      {"path", identity_.path},
@@ -379,8 +382,8 @@ void PlaylistRefresher::on_recovered(std::int64_t failures) {
 
 void PlaylistRefresher::on_stalled(std::chrono::milliseconds unchanged) {
   channel_.metrics().refreshed("stalled");
-  if (channel_.origins().count() > 1) frozen_[asked_] = last_text_;
-  origin_failed(asked_, SourceOrigins::How::slowly, "its playlist stands still");
+  if (channel_.origins().count() > 1) stalled_texts_[request_origin_] = last_text_;
+  origin_failed(request_origin_, SourceOrigins::Failure::delayed, "its playlist stands still");
   channel_.services().log.warning(
       "balancer", "source_stalled",
       {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});

@@ -1,6 +1,5 @@
 #pragma once
-// The surroundings of one source playlist in a running balancer: its fetches, and how an answer becomes a snapshot.
-// Owned by one worker.
+// Refreshes one source playlist: its fetches, and the step from a response to a snapshot. Owned by one worker.
 
 #include <map>
 #include <memory>
@@ -21,79 +20,80 @@ namespace tribune::balancer {
 
 class SourceChannel;
 
-/// Which playlist a feed fetches.
-struct FeedIdentity {
+/// The playlist that a refresher fetches.
+struct PlaylistIdentity {
   std::string path;   // after `~{session}/`
   std::string query;  // the origin's own
   std::string url;
   bool may_be_multivariant = false;
   bool may_be_media = true;
-  int depth = 0;                                               // how many playlists lead to it
+  int depth = 0;  // the number of playlists between this one and the channel's own
   std::vector<std::pair<std::string, std::string>> variables;  // of the playlist that names it
-  std::int64_t bandwidth_bps = 0;                              // as that playlist says; 0: it does not
+  std::int64_t bandwidth_bps = 0;                              // as that playlist states; 0: not stated
 };
 
 class PlaylistRefresher final : public Source::Environment {
  public:
-  PlaylistRefresher(SourceChannel& channel, FeedIdentity identity);
+  PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity);
   ~PlaylistRefresher() override;
 
   Source& source() { return source_; }
   void drain();
   void close(const base::Error&);
-  /// Equal text of a playlist that does not change any more gets new links, too.
-  void make_links_anew() { renew_at_ = 0; }
+  /// Gives equal text of a playlist that does not change any more new links, too.
+  void renew_links() { renew_at_ = 0; }
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
-  FeedIdentity& identity() { return identity_; }
+  PlaylistIdentity& identity() { return identity_; }
 
   base::SteadyTime now() const override;
   std::chrono::milliseconds stale_time() const override;
   void schedule(base::SteadyTime) override;
   std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
                                     std::function<void(base::Result<net::WholeAnswer>)>) override;
-  void read(net::WholeAnswer, std::function<void(base::Result<Source::Reading>)>) override;
-  void on_refreshed(std::string_view word) override;
+  void parse(net::WholeAnswer, std::function<void(base::Result<Source::Refresh>)>) override;
+  void on_refreshed(std::string_view result) override;
   void on_failed(const base::Error&, std::int64_t in_a_row) override;
   void on_recovered(std::int64_t failures) override;
   void on_stalled(std::chrono::milliseconds unchanged) override;
 
  private:
-  void announce(const base::Result<Source::Reading>&);
-  base::Result<Source::Reading> understand(const net::WholeAnswer&);
-  base::Result<Source::Reading> read_media(const hls::Playlist&, const http::Uri& base);
-  base::Result<Source::Reading> read_multivariant(const hls::Playlist&, const http::Uri& base);
-  base::Result<Source::Reading> read_only_media(const hls::Playlist&, const http::Uri& base);
-  OnlyVariant said_variant() const;
+  void announce(const base::Result<Source::Refresh>&);
+  base::Result<Source::Refresh> parse_playlist(const net::WholeAnswer&);
+  base::Result<Source::Refresh> read_media(const hls::Playlist&, const http::Uri& base);
+  base::Result<Source::Refresh> read_multivariant(const hls::Playlist&, const http::Uri& base);
+  base::Result<Source::Refresh> read_only_media(const hls::Playlist&, const http::Uri& base);
+  OnlyVariant announced_variant() const;
   SnapshotPtr only_media_snapshot() const;
-  void look_into_media(const hls::Playlist&, const http::Uri& base);
-  void on_looked(KnownMedia::Result, const std::optional<base::Error>&);
-  void finish_reading(base::Result<Source::Reading>, std::function<void(base::Result<Source::Reading>)> on_read);
-  void release_reading();
+  void probe_media(const hls::Playlist&, const http::Uri& base);
+  void on_media_probed(KnownMedia::Result, const std::optional<base::Error>&);
+  void finish_refresh(base::Result<Source::Refresh>, std::function<void(base::Result<Source::Refresh>)> on_parsed);
+  void release_held_refresh();
   std::string track() const;
   net::FetchRequest request_to(std::string url) const;
   net::FetchRequest request_at(std::size_t origin) const;
   void probe(std::size_t origin);
-  void origin_failed(std::size_t origin, SourceOrigins::How, std::string_view why);
+  void origin_failed(std::size_t origin, SourceOrigins::Failure, std::string_view why);
   bool needs_new_links() const;
   std::int64_t expiry(std::chrono::milliseconds span) const;
   void renew_links_of_ended();
   std::int64_t pace_kbps() const;
 
   SourceChannel& channel_;
-  FeedIdentity identity_;
+  PlaylistIdentity identity_;
   SourceLinks links_;
-  std::string last_text_;                      // of the snapshot: equal text means equal snapshot
-  std::int64_t renew_at_ = 0;                  // when the links are to be made anew, in unix seconds
-  std::size_t asked_ = 0;                      // the origin of the last fetch, as in SourceOrigins
-  std::optional<std::size_t> read_from_;       // the origin of last_text_, whose validators are known
-  std::map<std::size_t, std::string> frozen_;  // what origins that were left for standing still go on saying
+  std::string last_text_;                   // of the snapshot: equal text means equal snapshot
+  std::int64_t renew_at_ = 0;               // when the links are made anew, in unix seconds
+  std::size_t request_origin_ = 0;          // the origin of the last fetch, as in SourceOrigins
+  std::optional<std::size_t> text_origin_;  // the origin of last_text_, whose validators are known
+  std::map<std::size_t, std::string>
+      stalled_texts_;  // by origin: the unchanged text of an origin that was left because its playlist stalled
   std::unique_ptr<net::Fetch> probe_;
-  std::vector<std::string> newest_;  // what the last reading of a media playlist ends with, as targets at a node
-  // Of a source without a multivariant playlist:
+  std::vector<std::string> newest_;  // the link targets at a node that the last refresh of a media playlist ends with
+  // Members for a source without a multivariant playlist:
   KnownMedia media_;
-  std::string media_generation_;  // the one whose failed look is in the log
-  std::function<void()> held_;    // a reading that waits for a look
-  net::Timer hold_over_;
+  std::string media_generation_;        // the generation whose failed probe was logged
+  std::function<void()> held_refresh_;  // a refresh that waits for a probe
+  net::Timer hold_timer_;
   SegmentAnnouncer announcer_;
   std::shared_ptr<SourceSlot> slot_ = std::make_shared<SourceSlot>();
   net::Timer timer_;

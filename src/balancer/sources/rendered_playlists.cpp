@@ -5,7 +5,7 @@
 namespace tribune::balancer {
 namespace {
 
-/// What an entry costs beside its text: list, maps, pins.
+/// The memory of an entry beside its text: list, maps, pins.
 constexpr std::uint64_t kEntryBytes = 512;
 
 std::uint64_t size_of(const Rendered& rendered, const LinkPins& pins) {
@@ -24,45 +24,47 @@ std::size_t RenderedPlaylists::Hash::operator()(const KeyView& key) const {
   return hash;
 }
 
-RenderedPlaylists::RenderedPlaylists(const base::Clock& clock, base::Metrics& metrics, std::uint64_t most)
+RenderedPlaylists::RenderedPlaylists(const base::Clock& clock, base::Metrics& metrics, std::uint64_t max_bytes)
     : clock_(clock),
-      given_up_(metrics.counter("tribune_balancer_rendered_given_up_total",
-                                "Rendered playlists that gave way to others, or to scarce memory; who asks for one "
-                                "again has it rendered again.")),
-      kept_(metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")),
-      most_(most) {}
+      evicted_(metrics.counter("tribune_balancer_rendered_given_up_total",
+                               "Rendered playlists that gave way to others, or to scarce memory; who asks for one "
+                               "again has it rendered again.")),
+      bytes_gauge_(
+          metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")),
+      max_bytes_(max_bytes) {}
 RenderedPlaylists::~RenderedPlaylists() = default;
 
-RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const LinkPins& pins, const Make& make) {
-  return get(owner, KeyView{&pins, {}}, make);
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const LinkPins& pins, const Render& render) {
+  return get(owner, KeyView{&pins, {}}, render);
 }
 
-RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, std::string_view name, const Make& make) {
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, std::string_view name,
+                                                      const Render& render) {
   static const LinkPins kNoPins;
-  return get(owner, KeyView{&kNoPins, name}, make);
+  return get(owner, KeyView{&kNoPins, name}, render);
 }
 
-RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const KeyView& key, const Make& make) {
+RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const KeyView& key, const Render& render) {
   auto& shard = shard_of(owner);
-  std::shared_ptr<Making> making;
+  std::shared_ptr<Build> build;
   {
     const std::lock_guard lock(shard.mutex);
     const auto item = find_or_add(shard, owner, key);
-    making = item->making;
+    build = item->build;
   }
   bool is_mine = false;
-  std::call_once(making->once, [&] {
-    making->rendered = make();
+  std::call_once(build->once, [&] {
+    build->rendered = render();
     is_mine = true;
   });
-  if (!is_mine) return making->rendered;
+  if (!is_mine) return build->rendered;
   Items dropped;
   {
     const std::lock_guard lock(shard.mutex);
-    count(shard, owner, key, making, dropped);
+    count(shard, owner, key, build, dropped);
   }
-  if (bytes() > most()) shrink(most());
-  return making->rendered;
+  if (bytes() > max_bytes()) shrink(max_bytes());
+  return build->rendered;
 }
 
 RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, std::uint64_t owner,
@@ -70,7 +72,7 @@ RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, 
   auto& owned = shard.owners[owner];
   auto found = owned.find(key);
   if (found == owned.end()) {
-    shard.items.push_back({owner, nullptr, std::make_shared<Making>(), 0, {}});
+    shard.items.push_back({owner, nullptr, std::make_shared<Build>(), 0, {}});
     found = owned.emplace(Key{*key.pins, std::string(key.name)}, std::prev(shard.items.end())).first;
     found->second->key = &found->first;
   }
@@ -81,16 +83,16 @@ RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, 
   return item;
 }
 
-/// From now on its bytes count, unless it was given up meanwhile. What could not be made is not kept.
+/// From now on its bytes count, unless it was evicted meanwhile. An entry that could not be rendered is removed.
 void RenderedPlaylists::count(Shard& shard, std::uint64_t owner, const KeyView& key,
-                              const std::shared_ptr<Making>& making, Items& dropped) {
+                              const std::shared_ptr<Build>& build, Items& dropped) {
   const auto owned = shard.owners.find(owner);
   if (owned == shard.owners.end()) return;
   const auto found = owned->second.find(key);
-  if (found == owned->second.end() || found->second->making != making) return;
-  if (!making->rendered) return drop(shard, found->second, dropped);
-  found->second->bytes = size_of(*making->rendered, *key.pins);
-  kept_.set(static_cast<double>(bytes_ += found->second->bytes));
+  if (found == owned->second.end() || found->second->build != build) return;
+  if (!build->rendered) return drop(shard, found->second, dropped);
+  found->second->bytes = size_of(*build->rendered, *key.pins);
+  bytes_gauge_.set(static_cast<double>(bytes_ += found->second->bytes));
 }
 
 void RenderedPlaylists::drop(Shard& shard, Items::iterator item, Items& dropped) {
@@ -120,9 +122,9 @@ RenderedPlaylists::Shard* RenderedPlaylists::shard_of_oldest() {
   return found;
 }
 
-void RenderedPlaylists::configure(std::uint64_t most) {
-  most_ = most;
-  shrink(most);
+void RenderedPlaylists::configure(std::uint64_t max_bytes) {
+  max_bytes_ = max_bytes;
+  shrink(max_bytes);
 }
 
 void RenderedPlaylists::shrink(std::uint64_t left) {
@@ -133,11 +135,15 @@ void RenderedPlaylists::shrink(std::uint64_t left) {
     {
       const std::lock_guard lock(shard->mutex);
       if (shard->items.empty()) continue;
-      if (shard->items.front().bytes > 0) given_up_.add();
+      if (shard->items.front().bytes > 0) evicted_.add();
       drop(*shard, shard->items.begin(), dropped);
     }
   }
-  kept_.set(static_cast<double>(bytes()));
+  bytes_gauge_.set(static_cast<double>(bytes()));
+}
+
+void RenderedPlaylists::shrink_for(base::MemoryLevel level) {
+  if (level != base::MemoryLevel::plenty) shrink(level == base::MemoryLevel::scarce ? bytes() / 2 : 0);
 }
 
 void RenderedPlaylists::sweep() {
@@ -145,10 +151,10 @@ void RenderedPlaylists::sweep() {
   for (auto& shard : shards_) {
     Items dropped;
     const std::lock_guard lock(shard.mutex);
-    while (!shard.items.empty() && now - shard.items.front().used >= kForgetTextAfter)
+    while (!shard.items.empty() && now - shard.items.front().used >= kRenderedIdleLifetime)
       drop(shard, shard.items.begin(), dropped);
   }
-  kept_.set(static_cast<double>(bytes()));
+  bytes_gauge_.set(static_cast<double>(bytes()));
 }
 
 void RenderedPlaylists::forget(std::uint64_t owner) {

@@ -11,7 +11,7 @@
 namespace tribune::balancer {
 namespace {
 
-// Stands in a text before each reference into the session; no playlist can hold it (RFC 8216bis section 4.1).
+// Marks each reference into the session. No playlist can contain this character (RFC 8216bis section 4.1).
 constexpr char kMark = '\x01';
 
 const std::string& node_url(const LinkPins& pins, std::int64_t msn) {
@@ -78,16 +78,13 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
 
 MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links,
                              base::WallTime confirmed_at, base::Counter renders,
-                             std::shared_ptr<RenderedPlaylists> texts, std::shared_ptr<FollowingNodes> audience,
-                             std::shared_ptr<SnapshotHold> gate)
+                             std::shared_ptr<RenderedPlaylists> texts)
     : playlist_(std::move(playlist)),
       links_(std::move(links)),
       confirmed_at_(confirmed_at),
       renders_(renders),
       texts_(std::move(texts)),
-      owner_(texts_->new_owner()),
-      audience_(std::move(audience)),
-      gate_(std::move(gate)) {}
+      owner_(texts_->new_owner()) {}
 
 MediaSnapshot::~MediaSnapshot() { texts_->forget(owner_); }
 
@@ -100,7 +97,7 @@ std::shared_ptr<const Rendered> MediaSnapshot::render(const LinkPins& pins) cons
   return texts_->get(owner_, pins, [&] { return build(pins); });
 }
 
-// Only a multivariant playlist opens a session, so nobody sees this.
+// Not used: only a multivariant playlist opens a session.
 std::string MediaSnapshot::text_for_bare_url(std::string_view) const { return *render({})->body; }
 
 MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links,

@@ -1,5 +1,5 @@
 #pragma once
-// Playlists as viewers get them: the text with its links, compressed once, with its ETag.
+// Playlists as viewers receive them: the text with its links, compressed once, with its ETag.
 
 #include <cstdint>
 #include <memory>
@@ -16,18 +16,17 @@
 
 namespace tribune::balancer {
 
-/// The text of a media playlist for viewers with these pins: links of segments lead to the node of their MSN's pin.
+/// The text of a media playlist for viewers with these pins: the link of a segment names the node of its MSN's pin.
 std::string media_text(const hls::Playlist&, const std::vector<SourceLinkPtr>&, const LinkPins&);
 
 /// A body with its compressed form and their ETags.
 std::shared_ptr<const Rendered> rendered(std::string text);
 
-/// A media playlist; its renderings are kept with all others. Immutable; const methods from any thread.
+/// A media playlist whose rendered texts are cached in RenderedPlaylists. Immutable; const methods from any thread.
 class MediaSnapshot final : public SourceSnapshot {
  public:
   MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at,
-                base::Counter renders, std::shared_ptr<RenderedPlaylists> texts,
-                std::shared_ptr<FollowingNodes> audience = nullptr, std::shared_ptr<SnapshotHold> gate = nullptr);
+                base::Counter renders, std::shared_ptr<RenderedPlaylists> texts);
   ~MediaSnapshot() override;
 
   bool is_multivariant() const override { return false; }
@@ -41,8 +40,6 @@ class MediaSnapshot final : public SourceSnapshot {
   bool lists(const BlockingReload& want) const override {
     return playlist_->ended || want.is_in(playlist_->end_msn(), playlist_->trailing_parts);
   }
-  FollowingNodes* audience() const override { return audience_.get(); }
-  SnapshotHold* gate() const override { return gate_.get(); }
 
  private:
   std::shared_ptr<const Rendered> build(const LinkPins&) const;
@@ -52,14 +49,12 @@ class MediaSnapshot final : public SourceSnapshot {
   base::WallTime confirmed_at_;
   mutable base::Counter renders_;
   std::shared_ptr<RenderedPlaylists> texts_;
-  std::uint64_t owner_;  // there
-  std::shared_ptr<FollowingNodes> audience_;
-  std::shared_ptr<SnapshotHold> gate_;
+  std::uint64_t owner_;  // of its entries in texts_
 };
 
-/// What a source that has no multivariant playlist is announced as. Numbers that are not known are 0.
+/// The variant that stands for a source without a multivariant playlist. Unknown numbers are 0.
 struct OnlyVariant {
-  std::int64_t bandwidth_bps = 0;  // always known
+  std::int64_t bandwidth_bps = 0;  // never 0
   std::int64_t average_bandwidth_bps = 0;
   hls::MediaFacts media = {};
 };
@@ -68,7 +63,7 @@ struct OnlyVariant {
 class MultivariantSnapshot final : public SourceSnapshot {
  public:
   MultivariantSnapshot(const hls::Playlist&, const std::vector<SourceLinkPtr>&, base::WallTime confirmed_at);
-  /// Of a source that has none: one variant, whose playlist is at kOnlyMediaPath.
+  /// For a source without a multivariant playlist: one variant, whose playlist is at kOnlyMediaPath.
   MultivariantSnapshot(const OnlyVariant&, base::WallTime confirmed_at);
 
   bool is_multivariant() const override { return true; }
@@ -81,7 +76,7 @@ class MultivariantSnapshot final : public SourceSnapshot {
   std::string text_for_bare_url(std::string_view token) const override;
 
  private:
-  std::vector<std::string> pieces_;  // of the text, cut before each reference into the session
+  std::vector<std::string> pieces_;  // of the text, split before each reference into the session
   base::WallTime confirmed_at_;
   std::shared_ptr<const Rendered> rendered_;
 };

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestInterval{100};
 constexpr milliseconds kLongestInterval{10'000};
-constexpr milliseconds kRetryAfter{1'000};  // the longest wait between two tries of a failing source
+constexpr milliseconds kRetryAfter{1'000};  // the longest wait between two fetches of a failing source
 constexpr milliseconds kFirstRetryAfter{250};
 constexpr auto kForever = base::SteadyTime::max();
 
@@ -24,8 +24,8 @@ base::SteadyTime after(base::SteadyTime t, Duration d) {
 
 bool SourceFacts::contains(const BlockingReload& want) const { return ended || want.is_in(end_msn, trailing_parts); }
 
-Source::Source(Environment& world, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
-    : world_(world), slot_(std::move(slot)), settings_(settings) {}
+Source::Source(Environment& environment, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
+    : environment_(environment), slot_(std::move(slot)), settings_(settings) {}
 
 Source::~Source() = default;
 
@@ -35,7 +35,7 @@ milliseconds Source::interval() const {
     const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kRetryAfter;
     return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kRetryAfter);
   }
-  if (!now_.snapshot) return kRetryAfter;  // what came is not shown yet
+  if (!now_.snapshot) return kRetryAfter;  // the response is not published yet
   if (facts.is_multivariant) return settings_.multivariant_age;
   if (facts.ended) return kLongestInterval;
   const bool by_parts = facts.part_target.count() > 0 && facts.can_block_reload;
@@ -47,13 +47,17 @@ milliseconds Source::idle_bound() const {
   return std::max<milliseconds>(3 * now_.facts.target_duration, milliseconds{3'000});
 }
 
-bool Source::is_wanted() const {
-  return !waiters_.empty() || slot_->last_asked() >= fetch_started_ ||
-         world_.now() - slot_->last_asked() <= idle_bound();
+PlaylistAnswer Source::answer(bool stale, bool waited, std::optional<BlockingReload> want) const {
+  return {now_.snapshot, stale, waited, want, now_.publication};
 }
 
-void Source::ask(Waiter waiter) {
-  const auto now = world_.now();
+bool Source::is_wanted() const {
+  return !waiters_.empty() || slot_->last_requested() >= fetch_started_ ||
+         environment_.now() - slot_->last_requested() <= idle_bound();
+}
+
+void Source::request(Waiter waiter) {
+  const auto now = environment_.now();
   if (is_closed_)
     return waiter.deliver(
         base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "the source is closed", true));
@@ -61,9 +65,8 @@ void Source::ask(Waiter waiter) {
   const bool is_good = now_.snapshot && now < now_.good_until;
   if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_)
     return waiter.deliver(tl::unexpected(*now_.error));
-  if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want)
-    return waiter.deliver(PlaylistAnswer{now_.snapshot, true, false});
-  if (waiter.want && !now_.snapshot) waiter.want.reset();  // its first playlist, whatever it holds
+  if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want) return waiter.deliver(answer(true, false));
+  if (waiter.want && !now_.snapshot) waiter.want.reset();  // the first playlist, whatever it contains
   waiters_.push_back(std::move(waiter));
   wake();
   tick();
@@ -73,8 +76,8 @@ void Source::wake() {
   if (is_awake_ || is_closed_) return;
   is_awake_ = true;
   was_last_ = false;
-  // What was fetched a moment ago is not fetched again at once.
-  due_ = now_.snapshot || now_.is_failing ? after(fetch_started_, interval()) : world_.now();
+  // A playlist that was fetched within its interval is not fetched again at once.
+  due_ = now_.snapshot || now_.is_failing ? after(fetch_started_, interval()) : environment_.now();
   publish();
   plan();
 }
@@ -82,7 +85,7 @@ void Source::wake() {
 void Source::tick() {
   expire_waiters();
   answer_waiters();
-  const auto now = world_.now();
+  const auto now = environment_.now();
   if (is_awake_ && !is_busy_ && now >= due_) {
     if (is_wanted() || (!was_last_ && !now_.facts.is_multivariant && now_.snapshot)) {
       was_last_ = !is_wanted();
@@ -98,13 +101,14 @@ void Source::tick() {
 void Source::plan() {
   auto next = is_awake_ && !is_busy_ ? due_ : kForever;
   for (const auto& waiter : waiters_) next = std::min(next, waiter.deadline);
-  if (next != kForever) world_.schedule(next);
+  if (next != kForever) environment_.schedule(next);
 }
 
 void Source::start_fetch() {
   is_busy_ = true;
-  fetch_started_ = world_.now();
-  fetch_ = world_.fetch(validators_, [this](base::Result<net::WholeAnswer> answer) { on_answer(std::move(answer)); });
+  fetch_started_ = environment_.now();
+  fetch_ =
+      environment_.fetch(validators_, [this](base::Result<net::WholeAnswer> answer) { on_answer(std::move(answer)); });
 }
 
 void Source::on_answer(base::Result<net::WholeAnswer> answer) {
@@ -120,39 +124,40 @@ void Source::on_answer(base::Result<net::WholeAnswer> answer) {
   http::Headers validators;
   if (const auto etag = answer->head.headers.first("ETag")) validators.add("If-None-Match", *etag);
   if (const auto modified = answer->head.headers.first("Last-Modified")) validators.add("If-Modified-Since", *modified);
-  world_.read(std::move(*answer), [this, validators = std::move(validators),
-                                   alive = std::weak_ptr<int>(alive_)](base::Result<Reading> reading) {
-    if (!alive.expired()) on_read(std::move(reading), validators);
+  environment_.parse(std::move(*answer), [this, validators = std::move(validators),
+                                          alive = std::weak_ptr<int>(alive_)](base::Result<Refresh> refresh) {
+    if (!alive.expired()) on_parsed(std::move(refresh), validators);
   });
 }
 
-void Source::on_read(base::Result<Reading> reading, http::Headers validators) {
-  if (!reading) return fail(std::move(reading.error()));
-  if (reading->snapshot) {
-    now_.snapshot = std::move(reading->snapshot);
-    now_.facts = std::move(reading->facts);
-    changed_ = world_.now();
-    stall_told_ = false;
+void Source::on_parsed(base::Result<Refresh> refresh, http::Headers validators) {
+  if (!refresh) return fail(std::move(refresh.error()));
+  if (refresh->snapshot) {
+    now_.snapshot = std::move(refresh->snapshot);
+    now_.publication = std::move(refresh->publication);
+    now_.facts = std::move(refresh->facts);
+    changed_ = environment_.now();
+    stall_reported_ = false;
     validators_ = std::move(validators);
   }
-  confirm(reading->word);
+  confirm(refresh->result);
 }
 
-void Source::confirm(std::string_view word) {
-  const auto now = world_.now();
+void Source::confirm(std::string_view result) {
+  const auto now = environment_.now();
   is_busy_ = false;
-  if (now_.is_failing) world_.on_recovered(now_.failures);
+  if (now_.is_failing) environment_.on_recovered(now_.failures);
   now_.is_failing = false;
   now_.failures = 0;
   now_.error.reset();
   now_.confirmed = now;
-  world_.on_refreshed(word);
+  environment_.on_refreshed(result);
   const auto& facts = now_.facts;
   const auto unchanged = std::chrono::duration_cast<milliseconds>(now - changed_);
-  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_told_ &&
+  if (now_.snapshot && !facts.is_multivariant && !facts.ended && !stall_reported_ &&
       unchanged > facts.target_duration * 5 / 2) {
-    stall_told_ = true;
-    world_.on_stalled(unchanged);
+    stall_reported_ = true;
+    environment_.on_stalled(unchanged);
   }
   due_ = std::max(after(fetch_started_, interval()), after(now, kShortestInterval / 2));
   publish();
@@ -161,20 +166,20 @@ void Source::confirm(std::string_view word) {
 }
 
 void Source::fail(base::Error error) {
-  const auto now = world_.now();
+  const auto now = environment_.now();
   is_busy_ = false;
   now_.is_failing = true;
   ++now_.failures;
-  world_.on_failed(error, now_.failures);
+  environment_.on_failed(error, now_.failures);
   now_.error = std::move(error);
   now_.retry_at = due_ = after(now, interval());
   publish();
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
     if (waiter.want && is_good)
-      waiters_.push_back(std::move(waiter));  // the origin has until the deadline
+      waiters_.push_back(std::move(waiter));  // the origin may recover until the deadline
     else if (is_good)
-      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+      waiter.deliver(answer(true, true));
     else
       waiter.deliver(tl::unexpected(*now_.error));
   }
@@ -189,8 +194,9 @@ void Source::publish() {
     now_.usable_until = after(now_.confirmed, 3 * age);
     now_.good_until = kForever;
   } else {
-    now_.good_until =
-        facts.ended ? kForever : after(now_.confirmed, std::max(world_.stale_time(), facts.target_duration * 3 / 2));
+    now_.good_until = facts.ended
+                          ? kForever
+                          : after(now_.confirmed, std::max(environment_.stale_time(), facts.target_duration * 3 / 2));
     now_.fresh_until = now_.usable_until =
         is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
     if (!is_awake_) now_.fresh_until = base::SteadyTime::min();  // an answer from memory wakes the source
@@ -200,31 +206,31 @@ void Source::publish() {
 
 void Source::answer_waiters() {
   if (waiters_.empty() || !now_.snapshot) return;
-  const auto now = world_.now();
-  // Whoever came to wait found the memory too old: only a refresh since then counts.
+  const auto now = environment_.now();
+  // A request waits because the snapshot in memory was too old, so only a later refresh answers it.
   const bool is_current = now <= now_.usable_until && !now_.is_failing;
   for (auto& waiter : take_waiters()) {
     const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
     if (is_current && is_there)
-      waiter.deliver(PlaylistAnswer{now_.snapshot, false, true, waiter.want});
+      waiter.deliver(answer(false, true, waiter.want));
     else
       waiters_.push_back(std::move(waiter));
   }
 }
 
 void Source::expire_waiters() {
-  const auto now = world_.now();
+  const auto now = environment_.now();
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
     if (now < waiter.deadline)
       waiters_.push_back(std::move(waiter));
     else if (is_good && now_.is_failing)
-      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+      waiter.deliver(answer(true, true));
     else if (waiter.want)
       waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin,
                                    "the awaited segment did not come in time", true));
     else if (is_good)
-      waiter.deliver(PlaylistAnswer{now_.snapshot, true, true});
+      waiter.deliver(answer(true, true));
     else
       waiter.deliver(
           base::failure(base::ErrorKind::timeout, base::Fault::origin, "the origin did not answer in time", true));

@@ -1,19 +1,21 @@
 #pragma once
-// One source playlist: when it is fetched, how long the last good one may be served, and who waits for it.
+// One source playlist: when it is fetched, how long the last good snapshot may be served, and the requests that wait
+// for it.
 //
 // States
-//   asleep      nobody asked lately: not fetched                              (tick; ask() wakes it)
-//   due         to be fetched at a time                                       (ask, a finished fetch)
-//   fetching    one request at the origin is under way, for all who wait      (tick)
-//   judging     the answer is being read; a new epoch is being saved          (the fetch)
-// A media playlist is fetched every half target duration (half a part's, if it has parts and the origin blocks reloads)
-// while somebody asks, once more after nobody did for three target durations, and then it falls asleep. A multivariant
-// playlist is fetched when somebody asks and the last one is older than its age.
+//   asleep      no viewer requested it; it is not fetched                         (tick; request() and wake() end it)
+//   due         it will be fetched at a set time                                  (request, a finished fetch)
+//   fetching    one request to the origin is running for all waiting requests     (tick)
+//   parsing     the response is parsed; a new epoch is saved                      (the fetch)
+// A media playlist is fetched every half target duration (every half part target, if it has parts and the origin
+// supports blocking reloads) while viewers request it. After three target durations without a request it is fetched
+// once more and falls asleep. A multivariant playlist is fetched when a viewer requests it and the last one is older
+// than multivariant_age.
 //
-// How long the last good media playlist is served when the origin fails: the channel's stale_time after it was last
-// confirmed, and at least 1.5 target durations. A blocking reload is held meanwhile, up to its deadline, and then
-// answered with it. A playlist that the origin confirms and does not change is served on: it is what the source says,
-// and a player that waits goes on by itself when the source does. A playlist with EXT-X-ENDLIST never grows old.
+// When the origin fails, the last good media playlist is served for the channel's stale_time after it was last
+// confirmed, and for at least 1.5 target durations. A blocking reload is held up to its deadline and then answered with
+// that playlist. A playlist that the origin confirms without a change is served on, because it is what the source
+// states, and a waiting player continues when the source does. A playlist with EXT-X-ENDLIST does not expire.
 
 #include <atomic>
 #include <chrono>
@@ -36,7 +38,7 @@
 
 namespace tribune::balancer {
 
-/// What was found out about a playlist by its last good refresh.
+/// The properties of a playlist as of its last good refresh.
 struct SourceFacts {
   bool is_multivariant = false;
   std::chrono::milliseconds target_duration{0};
@@ -50,67 +52,71 @@ struct SourceFacts {
   bool contains(const BlockingReload&) const;
 };
 
-/// The present of one source playlist, for any worker. Immutable.
+/// The current state of one source playlist, for any worker. Immutable.
 struct SourceState {
-  SnapshotPtr snapshot;  // null before the first good one
+  SnapshotPtr snapshot;                // null before the first good refresh
+  PlaylistPublicationPtr publication;  // null for a multivariant playlist
   SourceFacts facts;
   base::SteadyTime confirmed{};
-  base::SteadyTime fresh_until{};   // answered from memory
-  base::SteadyTime usable_until{};  // answered from memory, and the owner is woken
-  base::SteadyTime good_until{};    // answered when the origin fails
+  base::SteadyTime fresh_until{};   // until then it is served from memory
+  base::SteadyTime usable_until{};  // until then it is served from memory, and the owner is woken
+  base::SteadyTime good_until{};    // until then it is served when the origin fails
   bool is_failing = false;
   std::int64_t failures = 0;         // in a row
   std::optional<base::Error> error;  // of the last refresh
-  base::SteadyTime retry_at{};       // no fetch before that
+  base::SteadyTime retry_at{};       // no fetch before this time
 };
 
 inline constexpr std::int64_t kNoLink = std::numeric_limits<std::int64_t>::max();
 
-/// What any worker sees of a source. Any thread.
+/// What any worker reads of a source. Any thread.
 struct SourceSlot {
   base::Published<SourceState> state{std::make_shared<const SourceState>()};
-  std::atomic<std::int64_t> last_asked_ns{0};
+  std::atomic<std::int64_t> last_requested_ns{0};
   std::atomic<std::int64_t> oldest_link{kNoLink};  // the expiry of the oldest link that it lists, in unix seconds
-  std::atomic<std::int64_t> used_for_ms{0};        // for how long a viewer who loaded it may use its links
+  std::atomic<std::int64_t> used_for_ms{0};        // how long a viewer who loaded it may use its links
 
-  void touch(base::SteadyTime now) { last_asked_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed); }
-  base::SteadyTime last_asked() const {
-    return base::SteadyTime{std::chrono::nanoseconds{last_asked_ns.load(std::memory_order_relaxed)}};
+  void touch(base::SteadyTime now) {
+    last_requested_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  base::SteadyTime last_requested() const {
+    return base::SteadyTime{std::chrono::nanoseconds{last_requested_ns.load(std::memory_order_relaxed)}};
   }
 };
 
 /// Owned by one worker.
 class Source {
  public:
-  /// The reading of a good answer. No snapshot: nothing newer in it, the last one stays.
-  struct Reading {
+  /// The result of a good response. Without a snapshot the response has nothing newer, and the last snapshot stays.
+  struct Refresh {
     SnapshotPtr snapshot;
     SourceFacts facts;
-    std::string_view word;  // "new", "unchanged", "older_copy", "unconfirmed", "restarted": a literal
+    std::string_view result{};             // "new", "unchanged", "older_copy", "unconfirmed", "restarted": a literal
+    PlaylistPublicationPtr publication{};  // of a media playlist with a snapshot
   };
 
-  /// What a source needs of its surroundings; all calls on its worker.
+  /// The environment of a source. All calls are made on its worker.
   class Environment {
    public:
     virtual ~Environment() = default;
     virtual base::SteadyTime now() const = 0;
-    /// How long a media playlist that the origin no longer confirms is served.
+    /// How long a media playlist is served that the origin no longer confirms.
     virtual std::chrono::milliseconds stale_time() const = 0;
-    /// tick() is to be called at that time; replaces the former wish.
+    /// Requests a call of tick() at that time. Replaces the former request.
     virtual void schedule(base::SteadyTime) = 0;
     virtual std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
                                               std::function<void(base::Result<net::WholeAnswer>)>) = 0;
-    /// May answer later, on the same worker.
-    virtual void read(net::WholeAnswer, std::function<void(base::Result<Reading>)>) = 0;
+    /// Calls back at once or later, on the same worker.
+    virtual void parse(net::WholeAnswer, std::function<void(base::Result<Refresh>)>) = 0;
 
     // For counters and the log:
-    virtual void on_refreshed(std::string_view word) = 0;
+    virtual void on_refreshed(std::string_view result) = 0;
     virtual void on_failed(const base::Error&, std::int64_t in_a_row) = 0;
     virtual void on_recovered(std::int64_t failures) = 0;
     virtual void on_stalled(std::chrono::milliseconds unchanged) = 0;
   };
 
-  /// Someone who waits; `deliver` is called once.
+  /// A request that waits. `deliver` is called once.
   struct Waiter {
     std::optional<BlockingReload> want;
     base::SteadyTime deadline{};
@@ -118,14 +124,14 @@ class Source {
   };
 
   Source(Environment&, std::shared_ptr<SourceSlot>, const SourceSettings&);
-  ~Source();  // forgets who waits
+  ~Source();  // drops the waiting requests
 
-  void ask(Waiter);
+  void request(Waiter);
   void wake();
   void tick();
-  /// Blocking reloads, waiting and to come, are answered as others are.
+  /// From now on, and for requests that wait, a blocking reload is answered like any other request.
   void drain();
-  /// Ends every wait and fetches no more.
+  /// Ends every wait, and fetches no more.
   void close(const base::Error&);
 
   const SourceSlot& slot() const { return *slot_; }
@@ -133,19 +139,20 @@ class Source {
  private:
   void start_fetch();
   void on_answer(base::Result<net::WholeAnswer>);
-  void on_read(base::Result<Reading>, http::Headers validators);
-  void confirm(std::string_view word);
+  void on_parsed(base::Result<Refresh>, http::Headers validators);
+  void confirm(std::string_view result);
   void fail(base::Error);
   void publish();
   void answer_waiters();
   std::vector<Waiter> take_waiters();
   void expire_waiters();
   void plan();
+  PlaylistAnswer answer(bool stale, bool waited, std::optional<BlockingReload> want = {}) const;
   bool is_wanted() const;
   std::chrono::milliseconds interval() const;
   std::chrono::milliseconds idle_bound() const;
 
-  Environment& world_;
+  Environment& environment_;
   std::shared_ptr<SourceSlot> slot_;
   const SourceSettings settings_;
   SourceState now_;
@@ -153,11 +160,11 @@ class Source {
   std::unique_ptr<net::Fetch> fetch_;
   http::Headers validators_;
   bool is_awake_ = false;
-  bool is_busy_ = false;   // fetching or judging
-  bool was_last_ = false;  // fetched once more although nobody asked
+  bool is_busy_ = false;   // fetching or parsing
+  bool was_last_ = false;  // fetched once more without a request
   bool is_draining_ = false;
   bool is_closed_ = false;
-  bool stall_told_ = false;
+  bool stall_reported_ = false;
   base::SteadyTime due_{};
   base::SteadyTime fetch_started_{};
   base::SteadyTime changed_{};

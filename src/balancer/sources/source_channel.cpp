@@ -10,10 +10,9 @@ namespace {
 
 constexpr std::size_t kEpochCharacters = 8;
 constexpr std::chrono::seconds kSweepPeriod{10};
-constexpr std::string_view kChildrenMark =
-    "\x01";  // before the key of the playlist whose children's names are saved; no path begins with it
-constexpr std::chrono::seconds kFreshEnough{
-    2};  // an unknown path does not fetch the multivariant playlist again so soon
+constexpr std::string_view kChildrenMark = "\x01";  // prefix of the key of saved child names; no path begins with it
+constexpr std::chrono::seconds kRefetchAfter{
+    2};  // an unknown path fetches the multivariant playlist again only after this time
 
 base::Error unknown_playlist() {
   return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"};
@@ -28,13 +27,13 @@ std::string playlist_key(std::string_view path, std::string_view query) {
 }
 
 std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
-  constexpr std::int64_t kBeforehandSeconds = 60;  // nodes are told before a link's time is over
+  constexpr std::int64_t kBeforehandSeconds = 60;  // nodes are notified before a link expires
   auto oldest = holds.oldest(now).value_or(kNoLink);
   const auto known = playlists.get();
   for (const auto& [key, playlist] : *known) {
     const auto from = playlist->oldest_link.load(std::memory_order_relaxed);
-    if (from < oldest &&
-        now - playlist->last_asked() < std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)})
+    if (from < oldest && now - playlist->last_requested() <
+                             std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)})
       oldest = from;
   }
   if (oldest >= base::unix_seconds(wall) + kBeforehandSeconds) return std::nullopt;
@@ -42,13 +41,14 @@ std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base:
 }
 
 SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worker, store::Store& store,
-                             const SourceSettings& settings, std::shared_ptr<ChannelSlot> slot, NodePushHandler* news)
+                             const SourceSettings& settings, std::shared_ptr<ChannelSlot> slot,
+                             NodePushHandler* push_handler)
     : services_(services),
       worker_(worker),
       store_(store),
       settings_(settings),
       slot_(std::move(slot)),
-      news_(news),
+      push_handler_(push_handler),
       metrics_(services.metrics, slot_->label),
       timeline_([] { return base::random_id(kEpochCharacters); }) {}
 
@@ -68,7 +68,7 @@ void SourceChannel::load(const TimelineRecords& records) {
   saved_epoch_ = timeline_.current().epoch;
 }
 
-TimelineRecords SourceChannel::leave() {
+TimelineRecords SourceChannel::export_records() {
   const auto now = services_.clock.steady_now();
   const auto wall = services_.clock.wall_now();
   TimelineRecords records;
@@ -88,7 +88,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
                            config.backup_origins == config_.backup_origins;
   const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;
   if (serves_documents != making_.serves_documents)
-    for (auto& [key, entry] : playlists_) feed_of(entry).make_links_anew();
+    for (auto& [key, entry] : playlists_) refresher_of(entry).renew_links();
   config_ = config;
   making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
   making_.origins.backups = config.backup_origins;
@@ -97,28 +97,28 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   if (!same_source) logged_flaws_.clear();
   slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
   if (!slot_->is_loaded) hold_links_of_former_process();
-  if (!same_source || playlists_.empty()) begin_anew();
+  if (!same_source || playlists_.empty()) reset();
 }
 
-/// How many viewers still use what a former process had listed, nobody knows: as if all had loaded it just now.
+/// The viewers of what a former process listed are not known, so all are assumed to have loaded it just now.
 void SourceChannel::hold_links_of_former_process() {
   for (const auto& track : timeline_.tracks())
     if (const auto links = timeline_.links(track))
-      slot_->holds.keep(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
+      slot_->holds.add(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
   slot_->is_loaded = true;
 }
 
-void SourceChannel::begin_anew() {
+void SourceChannel::reset() {
   documents_.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
   assets_.clear();
   for (auto& [key, entry] : playlists_) {
-    if (!entry.feed) continue;
+    if (!entry.refresher) continue;
     hold_links(key, entry);
-    entry.feed->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
-    discard(std::move(entry.feed));
+    entry.refresher->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
+    discard(std::move(entry.refresher));
   }
   playlists_.clear();
-  FeedIdentity root;
+  PlaylistIdentity root;
   root.path = kIndexPath;
   root.url = config_.source;
   root.may_be_multivariant = true;
@@ -127,26 +127,26 @@ void SourceChannel::begin_anew() {
   publish();
 }
 
-// WHY: not destroyed at once, for this may run inside a callback of the feed itself.
-void SourceChannel::discard(std::unique_ptr<PlaylistRefresher> feed) {
-  discarded_.push_back(std::move(feed));
+// WHY: not destroyed at once, because this may run inside a callback of the refresher itself.
+void SourceChannel::discard(std::unique_ptr<PlaylistRefresher> refresher) {
+  discarded_.push_back(std::move(refresher));
   worker_.loop.post([this, alive = std::weak_ptr<int>(alive_)] {
     if (!alive.expired()) discarded_.clear();
   });
 }
 
-SourceChannel::Entry& SourceChannel::add(const std::string& key, FeedIdentity identity) {
+SourceChannel::Entry& SourceChannel::add(const std::string& key, PlaylistIdentity identity) {
   auto& entry = playlists_[key];
   entry.identity = std::move(identity);
-  entry.last_named = services_.clock.steady_now();
-  if (entry.feed) entry.feed->identity() = entry.identity;
-  feed_of(entry);
+  entry.last_referenced = services_.clock.steady_now();
+  if (entry.refresher) entry.refresher->identity() = entry.identity;
+  refresher_of(entry);
   return entry;
 }
 
-PlaylistRefresher& SourceChannel::feed_of(Entry& entry) {
-  if (!entry.feed) entry.feed = std::make_unique<PlaylistRefresher>(*this, entry.identity);
-  return *entry.feed;
+PlaylistRefresher& SourceChannel::refresher_of(Entry& entry) {
+  if (!entry.refresher) entry.refresher = std::make_unique<PlaylistRefresher>(*this, entry.identity);
+  return *entry.refresher;
 }
 
 void SourceChannel::recognise(const std::string& namer, Entry& entry, std::vector<NamedPlaylist>& named) {
@@ -166,7 +166,7 @@ void SourceChannel::recognise(const std::string& namer, Entry& entry, std::vecto
       reported_[origin_keys[i]] = key;
 }
 
-/// A report names a sibling, or its own playlist, as the origin does.
+/// A rendition report names a sibling, or its own playlist, by the origin's name.
 void SourceChannel::recognise_report(const Entry& namer, NamedPlaylist& report) const {
   if (const auto known = reported_.find(playlist_key(report.path, report.query)); known != reported_.end()) {
     const auto mark = known->second.find('?');
@@ -179,15 +179,15 @@ void SourceChannel::recognise_report(const Entry& namer, NamedPlaylist& report) 
   }
 }
 
-void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPlaylist>& named, int depth,
-                                   const std::vector<std::pair<std::string, std::string>>& variables) {
+void SourceChannel::register_playlists(const std::string& namer, std::vector<NamedPlaylist>& named, int depth,
+                                       const std::vector<std::pair<std::string, std::string>>& variables) {
   const auto from = playlists_.find(namer);
   if (from == playlists_.end()) return;
   const bool is_multivariant = std::any_of(named.begin(), named.end(), [](const NamedPlaylist& playlist) {
     return playlist.kind != hls::UriKind::asset_uri && playlist.kind != hls::UriKind::rendition_report;
   });
   if (is_multivariant) recognise(namer, from->second, named);
-  // A source without a multivariant playlist has siblings that only reports name.
+  // A source without a multivariant playlist has siblings that only rendition reports name.
   const bool reports_name = namer == kOnlyMediaPath;
   std::map<std::string, std::int64_t> bandwidths;  // a playlist of several variants has the largest one
   std::vector<std::string> names;
@@ -200,7 +200,7 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
     if (!is_report || reports_name) names.push_back(key);
   }
   from->second.names = std::move(names);
-  // A report names a sibling that the multivariant playlist names too, or that no viewer can know of.
+  // Otherwise a report names a sibling that the multivariant playlist names too, or that no viewer knows.
   const auto may_name = [&](const NamedPlaylist& playlist) {
     return playlist.kind != hls::UriKind::rendition_report || reports_name;
   };
@@ -208,21 +208,21 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   for (const auto& playlist : named)
     if (const auto key = playlist_key(playlist.path, playlist.query); may_name(playlist) && playlists_.count(key) == 0)
       fresh.insert(key);
-  auto room = make_room(fresh.size());
+  auto capacity = reserve_capacity(fresh.size());
   bool changed = false;
   for (auto& playlist : named) {
     const auto key = playlist_key(playlist.path, playlist.query);
     const bool is_report = playlist.kind == hls::UriKind::rendition_report;
     if (const auto known = playlists_.find(key); known != playlists_.end()) {
       if (is_report) continue;
-      auto& identity = known->second.feed->identity();
+      auto& identity = known->second.refresher->identity();
       identity.url = playlist.uri.text();
       identity.variables = variables;
       identity.bandwidth_bps = bandwidths[key];
       continue;
     }
-    if (!may_name(playlist) || room == 0) continue;
-    --room;
+    if (!may_name(playlist) || capacity == 0) continue;
+    --capacity;
     add(key, {playlist.path, playlist.query, playlist.uri.text(), leads_to_multivariant(playlist.kind), true, depth,
               variables, bandwidths[key]});
     changed = true;
@@ -232,8 +232,8 @@ void SourceChannel::name_playlists(const std::string& namer, std::vector<NamedPl
   if (changed || playlists_.size() != before) publish();
 }
 
-void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std::string>>& variables,
-                                    std::int64_t bandwidth_bps) {
+void SourceChannel::register_only_media(const std::vector<std::pair<std::string, std::string>>& variables,
+                                        std::int64_t bandwidth_bps) {
   const std::string key(kOnlyMediaPath);
   const bool is_new = !playlists_.count(key);
   add(key, {key, "", config_.source, false, true, 1, variables, std::max(config_.bandwidth_bps, bandwidth_bps)});
@@ -241,20 +241,20 @@ void SourceChannel::name_only_media(const std::vector<std::pair<std::string, std
   if (is_new) publish();
 }
 
-void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
-  constexpr int kDepth = 2;  // as if a media playlist named them
+void SourceChannel::register_assets(const std::vector<NamedPlaylist>& assets) {
+  constexpr int kDepth = 2;  // the depth of a playlist that a media playlist names
   const auto now = services_.clock.steady_now();
   std::set<std::string> fresh;
   for (const auto& asset : assets)
     if (auto key = playlist_key(asset.path, asset.query); playlists_.count(key) == 0) fresh.insert(std::move(key));
-  auto room = fresh.empty() ? 0 : make_room(fresh.size());
+  auto capacity = fresh.empty() ? 0 : reserve_capacity(fresh.size());
   bool changed = false;
   for (const auto& asset : assets) {
     const auto key = playlist_key(asset.path, asset.query);
     auto found = playlists_.find(key);
     if (found == playlists_.end()) {
-      if (room == 0) continue;
-      --room;
+      if (capacity == 0) continue;
+      --capacity;
       add(key, {asset.path, asset.query, asset.uri.text(), true, true, kDepth, {}, 0});
       found = playlists_.find(key);
       changed = true;
@@ -268,8 +268,8 @@ void SourceChannel::name_assets(const std::vector<NamedPlaylist>& assets) {
   if (changed) publish();
 }
 
-/// Renews what can be reached from the channel's own playlist, and what asset lists named.
-void SourceChannel::note_named() {
+/// Updates last_referenced of the playlists that are reachable from the channel's own playlist or from an asset list.
+void SourceChannel::mark_reachable() {
   const auto now = services_.clock.steady_now();
   std::vector<const std::string*> open;
   std::set<std::string_view> reached;
@@ -281,50 +281,51 @@ void SourceChannel::note_named() {
     const auto found = playlists_.find(*open.back());
     open.pop_back();
     if (found == playlists_.end() || !reached.insert(found->first).second) continue;
-    found->second.last_named = now;
+    found->second.last_referenced = now;
     for (const auto& name : found->second.names) open.push_back(&name);
   }
 }
 
-/// How many of so many further playlists may be known: those that nothing names any more make room for them.
-std::size_t SourceChannel::make_room(std::size_t wanted) {
-  const auto room = kMaxPlaylists - std::min(kMaxPlaylists, playlists_.size());
-  if (wanted <= room) {
-    refusal_told_ = refusal_told_ && wanted == 0;
+/// Failure many of `wanted` further playlists may be registered. Playlists that are no longer named are removed for
+/// them.
+std::size_t SourceChannel::reserve_capacity(std::size_t wanted) {
+  const auto capacity = kMaxPlaylists - std::min(kMaxPlaylists, playlists_.size());
+  if (wanted <= capacity) {
+    refusal_logged_ = refusal_logged_ && wanted == 0;
     return wanted;
   }
-  note_named();
+  mark_reachable();
   const auto now = services_.clock.steady_now();
-  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;  // the one that was asked for last at the end
+  std::vector<std::pair<base::SteadyTime, std::string>> unnamed;  // the most recently requested one last
   for (const auto& [key, entry] : playlists_)
-    if (entry.last_named != now) unnamed.emplace_back(entry.feed->slot()->last_asked(), key);
+    if (entry.last_referenced != now) unnamed.emplace_back(entry.refresher->slot()->last_requested(), key);
   std::sort(unnamed.begin(), unnamed.end());
-  unnamed.resize(std::min(unnamed.size(), wanted - room));
-  for (const auto& [asked, key] : unnamed) forget(key);
-  const auto granted = room + unnamed.size();
+  unnamed.resize(std::min(unnamed.size(), wanted - capacity));
+  for (const auto& [requested, key] : unnamed) forget(key);
+  const auto granted = capacity + unnamed.size();
   metrics_.playlists_left_out(unnamed.size() + wanted - granted);
-  if (!refusal_told_)
+  if (!refusal_logged_)
     services_.log.warning("balancer", "too_many_playlists",
                           {{"channel", config_.id},
                            {"known", playlists_.size()},
                            {"forgotten", unnamed.size()},
                            {"refused", wanted - granted}});
-  refusal_told_ = true;
+  refusal_logged_ = true;
   return granted;
 }
 
-/// What a playlist has listed is good for as long as those who loaded it last may use it.
+/// Links of a playlist stay valid as long as its last viewers may use them.
 void SourceChannel::hold_links(const std::string& key, const Entry& entry) {
   if (const auto links = timeline_.links(key))
-    slot_->holds.keep(links->oldest, entry.feed->slot()->last_asked() + links_used_for(links->span));
+    slot_->holds.add(links->oldest, entry.refresher->slot()->last_requested() + links_used_for(links->span));
 }
 
 void SourceChannel::forget(const std::string& key) {
   const auto found = playlists_.find(key);
   hold_links(key, found->second);
   forget_track(key);
-  found->second.feed->close(unknown_playlist());
-  discard(std::move(found->second.feed));
+  found->second.refresher->close(unknown_playlist());
+  discard(std::move(found->second.refresher));
   playlists_.erase(found);
 }
 
@@ -332,10 +333,10 @@ void SourceChannel::forget_old() {
   const auto now = services_.clock.steady_now();
   if (now < next_sweep_) return;
   next_sweep_ = now + kSweepPeriod;
-  note_named();
+  mark_reachable();
   std::vector<std::string> old;
   for (const auto& [key, entry] : playlists_)
-    if (now - entry.last_named > kForgetAfter && now - entry.feed->slot()->last_asked() > kForgetAfter)
+    if (now - entry.last_referenced > kForgetAfter && now - entry.refresher->slot()->last_requested() > kForgetAfter)
       old.push_back(key);
   for (const auto& key : old) forget(key);
 }
@@ -349,47 +350,48 @@ const std::string* SourceChannel::find_closest(const std::string& key) const {
 
 void SourceChannel::publish() {
   auto known = std::make_shared<KnownPlaylists>();
-  for (const auto& [key, entry] : playlists_) known->emplace(key, entry.feed->slot());
+  for (const auto& [key, entry] : playlists_) known->emplace(key, entry.refresher->slot());
   slot_->playlists.publish(std::move(known));
 }
 
-void SourceChannel::ask(const std::string& key, Source::Waiter waiter) {
+void SourceChannel::request(const std::string& key, Source::Waiter waiter) {
   if (const auto found = playlists_.find(key); found != playlists_.end())
-    return feed_of(found->second).source().ask(std::move(waiter));
-  auto& root = *playlists_.find(kIndexPath)->second.feed;
+    return refresher_of(found->second).source().request(std::move(waiter));
+  auto& root = *playlists_.find(kIndexPath)->second.refresher;
   const auto state = root.slot()->state.get();
-  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kFreshEnough)
-    return ask_closest(key, std::move(waiter));
-  // After a restart a player asks for a playlist that only the multivariant one can vouch for.
+  if (state->snapshot && services_.clock.steady_now() - state->confirmed < kRefetchAfter)
+    return request_closest(key, std::move(waiter));
+  // After a restart a player may request a playlist before the multivariant playlist that names it was fetched.
   auto deadline = waiter.deadline;
   root.slot()->touch(services_.clock.steady_now());
-  root.source().ask({std::nullopt, deadline,
-                     [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
-                       if (!answer) return waiter.deliver(std::move(answer));
-                       if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
-                       ask_closest(key, std::move(waiter));
-                     }});
+  root.source().request(
+      {std::nullopt, deadline,
+       [this, key, waiter = std::move(waiter), alive = std::weak_ptr<int>(alive_)](auto answer) mutable {
+         if (!answer) return waiter.deliver(std::move(answer));
+         if (alive.expired()) return waiter.deliver(tl::unexpected(unknown_playlist()));
+         request_closest(key, std::move(waiter));
+       }});
 }
 
-void SourceChannel::ask_closest(const std::string& key, Source::Waiter waiter) {
+void SourceChannel::request_closest(const std::string& key, Source::Waiter waiter) {
   const auto* known = playlists_.count(key) != 0 ? &key : find_closest(key);
   if (!known) return waiter.deliver(tl::unexpected(unknown_playlist()));
-  auto& feed = *playlists_.find(*known)->second.feed;
-  feed.slot()->touch(services_.clock.steady_now());
-  feed.source().ask(std::move(waiter));
+  auto& refresher = *playlists_.find(*known)->second.refresher;
+  refresher.slot()->touch(services_.clock.steady_now());
+  refresher.source().request(std::move(waiter));
 }
 
 void SourceChannel::wake(const std::string& key) {
-  if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.feed->source().wake();
+  if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.refresher->source().wake();
 }
 
 void SourceChannel::drain() {
-  for (auto& [key, entry] : playlists_) entry.feed->drain();
+  for (auto& [key, entry] : playlists_) entry.refresher->drain();
 }
 
 void SourceChannel::close(const base::Error& error) {
   documents_.close(error);
-  for (auto& [key, entry] : playlists_) entry.feed->close(error);
+  for (auto& [key, entry] : playlists_) entry.refresher->close(error);
 }
 
 const std::string& SourceChannel::epoch() {
@@ -423,23 +425,21 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
   };
   store_.put(kTimelinesTable, config_.id + "\n", std::move(record),
              [&loop, &log, finish, channel = config_.id](base::Status status) {
-               // WHY: viewers are served all the same; only a restart of this process would then change the links that
-               // are listed.
+               // WHY: viewers are served anyway. Only a restart of this process would then change the listed links.
                if (!status)
                  log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
                loop.post(finish);
              });
 }
 
-void SourceChannel::on_origin_changed(std::size_t origin, bool is_well, std::string_view why) {
+void SourceChannel::on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why) {
   const auto& url = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
-  const auto name =
-      std::string_view(url).substr(0, url.find('?'));  // the query may hold what the origin lets its clients in by
-  if (is_well)
+  const auto name = std::string_view(url).substr(0, url.find('?'));  // the query may contain the origin's credentials
+  if (is_healthy)
     services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
   else
     services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
-  if (!is_well) metrics_.origin_left();
+  if (!is_healthy) metrics_.origin_left();
 }
 
 void SourceChannel::on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>& flaws) {

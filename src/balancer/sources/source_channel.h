@@ -1,13 +1,13 @@
 #pragma once
-// One channel's source: its multivariant playlist, the playlists that this one names, and the timeline that they share.
+// One channel's source: its multivariant playlist, the playlists that it names, and the timeline that they share.
 //
-// Lifetime of a playlist that is named
-//   named       the last good multivariant playlist names it, or what leads there from it      (name_playlists)
-//   an asset    a list of interstitials' assets named it within kAssetNamedFor                 (name_assets)
-//   asked       a viewer wants it: its feed wakes                                               (ask)
-//   forgotten   neither named nor asked for kForgetAfter, or sooner when kMaxPlaylists stand    (name_playlists)
-//   refused     kMaxPlaylists stand, and all of them are named: a counter and a line in the log (name_playlists)
-// Nothing else at the origin can be asked for. A playlist whose URI changes with every response is one playlist
+// Lifetime of a named playlist
+//   named       the last good multivariant playlist, or one that it leads to, names it          (register_playlists)
+//   asset       an asset list of interstitials named it within kAssetNamedFor                   (register_assets)
+//   requested   a viewer requests it: its refresher wakes                                       (request)
+//   forgotten   neither named nor requested for kForgetAfter, or evicted at kMaxPlaylists       (register_playlists)
+//   refused     there are kMaxPlaylists, and all are named; counted and logged                  (register_playlists)
+// Nothing else at the origin can be requested. A playlist whose URI changes with every response is one playlist
 // (child_names.h).
 
 #include <atomic>
@@ -38,30 +38,31 @@ namespace tribune::balancer {
 inline constexpr std::chrono::minutes kForgetAfter{10};
 inline constexpr std::size_t kMaxPlaylists = 4'000;  // of one channel
 inline constexpr std::chrono::hours kAssetNamedFor{1};
-inline constexpr std::size_t kMaxAssetPlaylists = 200;  // named by lists; those named first give way
+inline constexpr std::size_t kMaxAssetPlaylists = 200;  // named by asset lists; the oldest are dropped
 
-/// The playlists that may be asked for, by path, and by "path?query" where the origin needs the query. Immutable.
+/// The playlists that may be requested, by path, and by "path?query" where the origin needs the query. Immutable.
 using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
 
-/// What any worker sees of a channel. Any thread.
+/// What any worker reads of a channel. Any thread.
 struct ChannelSlot {
   std::string id;
-  std::string label = {};  // in the metrics; several channels may share one
+  std::string label = {};  // in the metrics; several channels may share it
   std::size_t worker = 0;
   base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
   LinkHolds holds;
   std::atomic<std::int64_t> link_lifetime_s{0};
-  std::atomic<bool> is_loaded{false};  // what a former process had listed is among the holds
+  std::atomic<bool> is_loaded{false};  // the links that a former process listed are among the holds
 
-  /// Links that expire at that time, in unix seconds, or later are accepted although their time is over; nothing while
-  /// all that a viewer may use are young. What left a playlist is accepted for at least a link's lifetime more.
+  /// Links that expire at that time, in unix seconds, or later are accepted after their expiry. Nullopt while every
+  /// link that a viewer may use is valid. A link that left its playlist is accepted for at least one more link
+  /// lifetime.
   std::optional<std::int64_t> listed_from(base::SteadyTime now, base::WallTime wall);
 };
 
-/// The key of a playlist among the known ones.
+/// The key of a playlist in KnownPlaylists.
 std::string playlist_key(std::string_view path, std::string_view query);
 
-/// Records that a former process left: by the key in the store, without the channel's id.
+/// Records of a former process, by their key in the store without the channel's id.
 using TimelineRecords = std::map<std::string, std::string>;
 
 /// Owned by one worker.
@@ -71,21 +72,21 @@ class SourceChannel {
                 std::shared_ptr<ChannelSlot>, NodePushHandler* = nullptr);
   ~SourceChannel();
 
-  /// Once, before the first configure().
+  /// Call it once, before the first configure().
   void load(const TimelineRecords&);
-  /// What a channel of this id that is made later is to load; the newest generation is on disk, too.
-  TimelineRecords leave();
-  /// Another source or other origins begin anew, on the same timeline.
+  /// The records for a later channel with this id. The newest generation is also on disk.
+  TimelineRecords export_records();
+  /// Another source or other origins start with new playlists, on the same timeline.
   void configure(const contracts::Channel&, std::shared_ptr<const base::KeyRing>);
 
-  /// Answers from the playlist of that key, once the multivariant playlist has named it.
-  void ask(const std::string& key, Source::Waiter);
+  /// Delivers the playlist of that key, once the multivariant playlist has named it.
+  void request(const std::string& key, Source::Waiter);
   void wake(const std::string& key);
   ChannelDocuments& documents() { return documents_; }
   void drain();
   void close(const base::Error&);
 
-  // For its feeds:
+  // For its refreshers:
   runtime::Services& services() const { return services_; }
   runtime::Worker& worker() const { return worker_; }
   const SourceSettings& settings() const { return settings_; }
@@ -93,20 +94,22 @@ class SourceChannel {
   const LinkMaking& making() const { return making_; }
   Timeline& timeline() { return timeline_; }
   SourceMetrics& metrics() { return metrics_; }
-  /// Where new segments are announced; null when nobody is to be told.
-  NodePushHandler* news() const { return news_; }
-  /// Which of the origins is well; shared by all playlists of the channel.
+  /// Announces new segments; null when no node is notified.
+  NodePushHandler* push_handler() const { return push_handler_; }
+  /// The health of the origins, shared by all playlists of the channel.
   SourceOrigins& origins() { return source_origins_; }
-  void on_origin_changed(std::size_t origin, bool is_well, std::string_view why);
-  /// The epoch of what was listed last, or that of the first generation to come.
+  void on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why);
+  /// The epoch of the links listed last, or that of the first generation.
   const std::string& epoch();
-  /// What the playlist of that key names; each gets the path and query under which viewers know it.
-  void name_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth,
-                      const std::vector<std::pair<std::string, std::string>>& variables);
-  void name_only_media(const std::vector<std::pair<std::string, std::string>>& variables, std::int64_t bandwidth_bps);
-  /// What an asset list names: whoever was given it may ask for the playlists for a while.
-  void name_assets(const std::vector<NamedPlaylist>&);
-  /// Viewers may use what a text listed for so long after they loaded it.
+  /// Registers the playlists that the playlist of key `namer` names, and gives each the path and query under which
+  /// viewers know it.
+  void register_playlists(const std::string& namer, std::vector<NamedPlaylist>&, int depth,
+                          const std::vector<std::pair<std::string, std::string>>& variables);
+  void register_only_media(const std::vector<std::pair<std::string, std::string>>& variables,
+                           std::int64_t bandwidth_bps);
+  /// Registers the playlists of an asset list. Viewers may request them for kAssetNamedFor.
+  void register_assets(const std::vector<NamedPlaylist>&);
+  /// Failure long viewers may use the links of a playlist of that duration after they loaded it.
   std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const {
     return span + config_.link_lifetime;
   }
@@ -114,35 +117,35 @@ class SourceChannel {
   void save_track(const std::string& track);
   void forget_track(const std::string& track);
   bool is_generation_saved() const;
-  /// Calls back on this worker once the generations are on disk, or could not be written.
+  /// Calls back on this worker when the generations are on disk, or when they could not be written.
   void save_generation(std::function<void()> on_saved);
   void on_restarted(std::string_view path);
-  /// Of a playlist that was read for all that: counted, and the first of each kind is logged.
+  /// Flaws of a playlist that was accepted: counted, and the first of each kind is logged.
   void on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>&);
 
  private:
   struct Entry {
-    FeedIdentity identity;
-    std::unique_ptr<PlaylistRefresher> feed;
-    base::SteadyTime last_named{};
+    PlaylistIdentity identity;
+    std::unique_ptr<PlaylistRefresher> refresher;
+    base::SteadyTime last_referenced{};
     std::optional<base::SteadyTime> asset_until = {};
-    std::vector<std::string> names;  // the playlists that it names, as it was read last
+    std::vector<std::string> names;  // the playlists that it names, as of its last refresh
     ChildNames children;             // of a multivariant playlist
   };
-  PlaylistRefresher& feed_of(Entry&);
-  Entry& add(const std::string& key, FeedIdentity);
+  PlaylistRefresher& refresher_of(Entry&);
+  Entry& add(const std::string& key, PlaylistIdentity);
   void recognise(const std::string& namer, Entry&, std::vector<NamedPlaylist>&);
   void recognise_report(const Entry& namer, NamedPlaylist&) const;
-  std::size_t make_room(std::size_t wanted);
+  std::size_t reserve_capacity(std::size_t wanted);
   void forget_old();
-  void note_named();
+  void mark_reachable();
   void forget(const std::string& key);
   void hold_links(const std::string& key, const Entry&);
   void hold_links_of_former_process();
   const std::string* find_closest(const std::string& key) const;
-  void ask_closest(const std::string& key, Source::Waiter);
+  void request_closest(const std::string& key, Source::Waiter);
   void publish();
-  void begin_anew();
+  void reset();
   void discard(std::unique_ptr<PlaylistRefresher>);
 
   runtime::Services& services_;
@@ -150,7 +153,7 @@ class SourceChannel {
   store::Store& store_;
   const SourceSettings settings_;
   std::shared_ptr<ChannelSlot> slot_;
-  NodePushHandler* const news_;
+  NodePushHandler* const push_handler_;
   contracts::Channel config_;
   LinkMaking making_;
   SourceOrigins source_origins_{1};
@@ -159,14 +162,13 @@ class SourceChannel {
   std::string saved_epoch_;
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
-  std::map<std::string, std::string, std::less<>>
-      reported_;                    // the origin's names of this reading's playlists: those that viewers know
-  std::deque<std::string> assets_;  // keys of what asset lists named, the first one first
-  std::map<std::string, std::string> saved_children_;  // records of a former process, by the key of the playlist
+  std::map<std::string, std::string, std::less<>> reported_;  // by the origin's name: the name that viewers know
+  std::deque<std::string> assets_;                            // keys of the playlists of asset lists, the oldest first
+  std::map<std::string, std::string> saved_children_;         // records of a former process, by the key of the playlist
   base::SteadyTime next_sweep_{};
-  bool refusal_told_ = false;
+  bool refusal_logged_ = false;
   ChannelDocuments documents_{*this};
-  std::vector<std::unique_ptr<PlaylistRefresher>> discarded_;  // until the loop comes round
+  std::vector<std::unique_ptr<PlaylistRefresher>> discarded_;  // destroyed on the next turn of the loop
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

@@ -22,12 +22,12 @@ bool is_signed(UriKind kind) {
 }
 bool must_be_known(UriKind kind) { return goes_to_node(kind) || kind == UriKind::map; }
 
-// Both stand under the same directory of a session, whose name does not matter.
+// Both are below the same session directory, whose name does not matter.
 std::string reference_between(std::string_view from, std::string_view to) {
   return http::relative_reference("/s/" + std::string(from), "/s/" + std::string(to));
 }
 
-// ".ts", for players that go by it; empty when there is none.
+// ".ts", for players that depend on it; empty when there is none.
 std::string_view suffix_of(std::string_view uri) {
   constexpr std::size_t kLongest = 5;
   uri = uri.substr(0, uri.find_first_of("?#"));
@@ -38,7 +38,7 @@ std::string_view suffix_of(std::string_view uri) {
                                                                                               : std::string_view{};
 }
 
-// What the tag of a playlist's URI says beside it.
+// A hash of the attributes of a playlist's tag, without its URI.
 std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& use) {
   constexpr std::string_view kTag = "#EXT-X-STREAM-INF";
   std::string text;
@@ -50,7 +50,7 @@ std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& us
     text = playlist.lines[use.line].text;
     text.erase(use.begin, use.length);
   }
-  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a: the same in every process, for it is saved
+  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a: equal in every process, because it is saved
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
 }
@@ -101,7 +101,7 @@ struct SourceLinks::Work {
   const LinkMaking& making;
   const LinkPlace& place;
   const std::vector<NamedPlaylist>& named;
-  SourceLinks& book;
+  SourceLinks& links;
   std::unordered_map<std::string, SourceLinkPtr> listed{};
   std::vector<SourceLinkPtr> out{};
   std::size_t next_named = 0;
@@ -116,9 +116,9 @@ struct SourceLinks::Work {
   const std::string& epoch(const hls::UriUse& use) const {
     return place.timeline ? place.timeline->generation(use.generation).epoch : place.epoch;
   }
-  // A segment or part is known by its number and the expiry that was fixed with it, other things by their URI and by
-  // what their link says. A hint is a guess: it is known by its URI too, and becomes the part's link only when the part
-  // has that URI. A gap is known apart from what fills it later.
+  // A segment or part is identified by its number and the expiry that was fixed with it, other URIs by the URI and by
+  // what their link contains. A hint is also identified by its URI, and becomes the part's link only when the part has
+  // that URI. A gap is distinct from the segment that replaces it later.
   std::string key_of(const hls::UriUse& use) const {
     if (use.kind == UriKind::preload_hint) return hint_key(use);
     if (use.kind == UriKind::segment) return fmt::format("s {} {} {}", use.generation, use.msn, expiry(use));
@@ -134,29 +134,29 @@ struct SourceLinks::Work {
 
   SourceLinkPtr remembered(const std::string& key) const {
     if (const auto found = listed.find(key); found != listed.end()) return found->second;
-    const auto found = book.listed_.find(key);
-    return found == book.listed_.end() ? nullptr : found->second;
+    const auto found = links.listed_.find(key);
+    return found == links.listed_.end() ? nullptr : found->second;
   }
 
   base::Status add(const hls::UriUse& use) {
     auto key = key_of(use);
-    // Playlists are named again with every refresh, so that they stay known.
+    // Playlists are registered again with every refresh, so that they stay known.
     const bool is_renewed =
         playlist.multivariant && document_of(playlist, use);  // with another key, long before the old one ends
     if (!hls::leads_to_playlist(use.kind) && !is_renewed) {
-      if (auto link = remembered(key)) return keep(key, std::move(link));
+      if (auto link = remembered(key)) return add_link(key, std::move(link));
       const bool is_gap = playlist.is_gap(use);
       if (is_gap) key += " gap";
       const auto& other_name = use.kind == UriKind::part && !is_gap ? hint_key(use) : key;
-      if (auto link = remembered(other_name)) return keep(key, std::move(link));
+      if (auto link = remembered(other_name)) return add_link(key, std::move(link));
     }
     auto made = make(use);
     if (!made) return tl::unexpected(made.error());
-    return keep(key, std::move(*made));
+    return add_link(key, std::move(*made));
   }
 
-  // What the links are in the text: at the node's URL, or relative.
-  base::Status keep(const std::string& key, SourceLinkPtr link) {
+  // Adds a link, and counts its length in the text: with the node's URL, or relative.
+  base::Status add_link(const std::string& key, SourceLinkPtr link) {
     constexpr std::uint64_t kNodeUrl = 128;
     if (link) bytes += std::max<std::uint64_t>(link->reference.size(), link->target.size() + kNodeUrl);
     if (bytes > place.limits.max_rewritten_bytes)
@@ -175,7 +175,7 @@ struct SourceLinks::Work {
       if (must_be_known(use.kind)) return foreign(use);
       return SourceLinkPtr{};
     }
-    const auto uri = http::resolve_as_written(book.base_of(use, place), use.uri, place.limits.max_uri_bytes);
+    const auto uri = http::resolve_as_written(links.base_of(use, place), use.uri, place.limits.max_uri_bytes);
     if (!uri && (must_be_known(use.kind) || uri.error().kind == base::ErrorKind::too_large))
       return unusable(use, uri.error().text, uri.error().kind);
     if (!uri) return SourceLinkPtr{};

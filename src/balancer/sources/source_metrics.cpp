@@ -40,7 +40,7 @@ void SourceMetrics::flawed(std::string_view flaw, std::int64_t lines) {
   found->second.add(static_cast<double>(lines));
 }
 
-void SourceMetrics::looked_into_media(std::string_view result) {
+void SourceMetrics::media_probed(std::string_view result) {
   auto found = looks_.find(result);
   if (found == looks_.end())
     found = looks_

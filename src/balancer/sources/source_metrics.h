@@ -19,7 +19,7 @@ class SourceMetrics {
   void flawed(std::string_view flaw, std::int64_t lines);
   /// Asset lists, session data, steering manifests.
   void fetched_document(std::string_view kind, std::string_view result);
-  void looked_into_media(std::string_view result);
+  void media_probed(std::string_view result);
   void origin_left() { origins_left_.add(); }
   void playlists_left_out(std::size_t count) { playlists_left_out_.add(count); }
 

@@ -1,13 +1,13 @@
 #pragma once
-// Which of a channel's origins its playlists are fetched from: the first in the order of preference that is well. Pure;
-// the times are given. Owned by one worker.
+// The choice of the origin that a channel's playlists are fetched from: the first healthy one in the order of
+// preference. Pure; times are passed in. Owned by one worker.
 //
 // States of an origin
-//   well       may be asked                                                           (succeeded)
-//   resting    failed twice in a row, or once by keeping us waiting: not asked        (failed)
-//   due        its rest is over: one probe asks it, beside what viewers wait for      (probe_due; it ends with
-//   succeeded or failed)
-// When none is well, the one that rested longest is asked.
+//   healthy      is requested                                                         (succeeded)
+//   backing off  failed twice in a row, or once by a timeout or a stalled playlist    (failed)
+//   due          its back-off is over: one probe requests it, beside the requests that viewers wait for
+//                                                                                     (probe_due; ended by the result)
+// When no origin is healthy, the one that has backed off longest is requested.
 
 #include <chrono>
 #include <cstddef>
@@ -25,24 +25,24 @@ class SourceOrigins {
 
   std::size_t count() const { return origins_.size(); }
   std::size_t choice() const;
-  bool is_well(std::size_t origin) const { return origins_[origin].well; }
+  bool is_healthy(std::size_t origin) const { return origins_[origin].healthy; }
 
-  /// Whether it began to be well, or to rest: worth a line in the log.
+  /// Each returns whether the origin changed between healthy and backing off, which is worth a line in the log.
   bool succeeded(std::size_t origin);
-  enum class How { at_once, slowly };
-  bool failed(std::size_t origin, How, base::SteadyTime now);
+  enum class Failure { immediate, delayed };
+  bool failed(std::size_t origin, Failure, base::SteadyTime now);
 
-  /// A resting origin, preferred to the present choice, whose rest is over; it counts as probed from then on.
+  /// An origin that is preferred to the present choice and whose back-off is over. It counts as probed from then on.
   std::optional<std::size_t> probe_due(base::SteadyTime now);
 
-  static constexpr std::chrono::seconds kFirstRest{5};
-  static constexpr std::chrono::seconds kLongestRest{60};
+  static constexpr std::chrono::seconds kFirstBackOff{5};
+  static constexpr std::chrono::seconds kMaxBackOff{60};
 
  private:
   struct Origin {
-    bool well = true;
+    bool healthy = true;
     int failures = 0;  // in a row
-    std::chrono::seconds rest{0};
+    std::chrono::seconds back_off{0};
     base::SteadyTime next_try{};
   };
   std::vector<Origin> origins_;

@@ -9,8 +9,8 @@
 
 namespace tribune::balancer {
 
-/// Who waits. The asker's worker alone touches the callback, so that it is also destroyed there.
-struct Asking::Inner {
+/// The callbacks of one lookup. Only the worker that called look_up() uses them, so that they are also destroyed there.
+struct PendingLookup::Inner {
   OnPlaylist on_answer = {};
   OnDocument on_document = {};
 
@@ -20,11 +20,11 @@ struct Asking::Inner {
   }
 };
 
-Asking::~Asking() {
+PendingLookup::~PendingLookup() {
   if (inner_) inner_->forget();
 }
 
-Asking& Asking::operator=(Asking&& other) noexcept {
+PendingLookup& PendingLookup::operator=(PendingLookup&& other) noexcept {
   if (this == &other) return *this;
   if (inner_) inner_->forget();
   inner_ = std::move(other.inner_);
@@ -36,9 +36,9 @@ using OwnedChannels = std::map<std::string, std::unique_ptr<SourceChannel>, std:
 
 namespace {
 
-SourceSettings with_texts(SourceSettings settings, runtime::Services& services) {
-  if (!settings.texts)
-    settings.texts = std::make_shared<RenderedPlaylists>(services.clock, services.metrics, kRenderedBytes);
+SourceSettings with_rendered(SourceSettings settings, runtime::Services& services) {
+  if (!settings.rendered)
+    settings.rendered = std::make_shared<RenderedPlaylists>(services.clock, services.metrics, kRenderedBytes);
   return settings;
 }
 
@@ -49,8 +49,8 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
         std::shared_ptr<base::ChannelLabels> l)
       : services(s),
         store(st),
-        settings(with_texts(se, s)),
-        news(n),
+        settings(with_rendered(se, s)),
+        push_handler(n),
         labels(std::move(l)),
         owned(s.workers.size()),
         left(s.workers.size()) {}
@@ -58,13 +58,13 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   runtime::Services& services;
   store::Store& store;
   const SourceSettings settings;
-  NodePushHandler* const news;
+  NodePushHandler* const push_handler;
   const std::shared_ptr<base::ChannelLabels> labels;
   std::map<std::string, TimelineRecords> records;  // by channel; written by load(), before the workers run
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
-  std::vector<OwnedChannels> owned;  // each worker touches its own
+  std::vector<OwnedChannels> owned;  // each used by its worker only
   std::vector<std::map<std::string, TimelineRecords>>
-      left;  // in the same way: of channels that a reload took away, for when another brings them back
+      left;  // likewise by worker: channels that a reload removed, in case another one adds them again
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
   std::atomic<bool> configured{false};
@@ -78,7 +78,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
     return found == owned[worker].end() ? nullptr : found->second.get();
   }
 
-  /// What the channel had listed when it was there last, in this process or a former one; null for one that is new.
+  /// What the channel had listed when it last existed, in this process or a former one; null for a new channel.
   const TimelineRecords* records_of(std::size_t worker, const std::string& id) const {
     if (const auto here = left[worker].find(id); here != left[worker].end()) return &here->second;
     const auto former = records.find(id);
@@ -94,18 +94,18 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
 
   std::optional<base::Result<PlaylistAnswer>> from_memory(const std::shared_ptr<ChannelSlot>&, const std::string& key,
                                                           SourceSlot&, const std::optional<BlockingReload>&);
-  void wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>&, const std::string& key, Source::Waiter,
-            const std::shared_ptr<Asking::Inner>&);
+  void wait(runtime::Worker& worker, const std::shared_ptr<ChannelSlot>&, const std::string& key, Source::Waiter,
+            const std::shared_ptr<PendingLookup::Inner>&);
   void set_ages();
 
   std::mutex listed_mutex;
-  std::shared_ptr<const contracts::ListedLinks> listed;  // as it was a moment ago, for all nodes that ask
+  std::shared_ptr<const contracts::ListedLinks> listed;  // cached for all nodes that request it
   base::SteadyTime listed_at{};
 };
 
 Sources::Sources(runtime::Services& services, store::Store& store, const SourceSettings& settings,
-                 NodePushHandler* news, std::shared_ptr<base::ChannelLabels> labels)
-    : inner_(std::make_shared<Inner>(services, store, settings, news, std::move(labels))) {
+                 NodePushHandler* push_handler, std::shared_ptr<base::ChannelLabels> labels)
+    : inner_(std::make_shared<Inner>(services, store, settings, push_handler, std::move(labels))) {
   services.metrics.before_scrape([inner = std::weak_ptr<Inner>(inner_)] {
     if (const auto alive = inner.lock()) alive->set_ages();
   });
@@ -140,7 +140,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       auto& owned = inner->owned[slot->worker][id];
       if (!owned) {
         owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store,
-                                                inner->settings, slot, inner->news);
+                                                inner->settings, slot, inner->push_handler);
         if (const auto* records = inner->records_of(slot->worker, id)) owned->load(*records);
       }
       owned->configure(*event->find(id), keys);
@@ -151,7 +151,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
       inner_->services.workers[slot->worker]->loop.post([inner = inner_, slot = slot] {
         auto& owned = inner->owned[slot->worker];
         if (const auto gone = owned.find(slot->id); gone != owned.end()) {
-          if (auto records = gone->second->leave(); !records.empty())
+          if (auto records = gone->second->export_records(); !records.empty())
             inner->left[slot->worker][slot->id] = std::move(records);
           gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
           owned.erase(gone);
@@ -165,7 +165,7 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
                                                                         const std::string& key, SourceSlot& slot,
                                                                         const std::optional<BlockingReload>& want) {
   const auto now = services.clock.steady_now();
-  const auto state = slot.state.get();
+  auto state = slot.state.get();
   slot.touch(now);
   const bool is_good = state->snapshot && now < state->good_until;
   if (state->is_failing && !is_good && now < state->retry_at)
@@ -183,44 +183,47 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
       if (owner) owner->wake(key);
     });
   }
-  return base::Result<PlaylistAnswer>(
-      PlaylistAnswer{state->snapshot, state->is_failing, false, blocks ? want : std::nullopt});
+  PlaylistAnswer answer{state->snapshot, state->is_failing, false, blocks ? want : std::nullopt};
+  // WHY: the answer takes over this reference to the state, which needs no further atomic operation.
+  auto* publication = state->publication.get();
+  answer.publication = PlaylistPublicationPtr(std::move(state), publication);
+  return base::Result<PlaylistAnswer>(std::move(answer));
 }
 
-void Sources::Inner::wait(runtime::Worker& asker, const std::shared_ptr<ChannelSlot>& channel, const std::string& key,
-                          Source::Waiter waiter, const std::shared_ptr<Asking::Inner>& asking) {
+void Sources::Inner::wait(runtime::Worker& worker, const std::shared_ptr<ChannelSlot>& channel, const std::string& key,
+                          Source::Waiter waiter, const std::shared_ptr<PendingLookup::Inner>& pending) {
   ++waiting;
-  waiter.deliver = [self = shared_from_this(), &loop = asker.loop, asking](base::Result<PlaylistAnswer> answer) {
+  waiter.deliver = [self = shared_from_this(), &loop = worker.loop, pending](base::Result<PlaylistAnswer> answer) {
     --self->waiting;
-    loop.post([asking, answer = std::move(answer)]() mutable {
-      const auto on_answer = std::exchange(asking->on_answer, nullptr);
+    loop.post([pending, answer = std::move(answer)]() mutable {
+      const auto on_answer = std::exchange(pending->on_answer, nullptr);
       if (on_answer) on_answer(std::move(answer));
     });
   };
   post(channel, [key, waiter = std::move(waiter)](SourceChannel* owner) mutable {
-    if (owner) return owner->ask(key, std::move(waiter));
+    if (owner) return owner->request(key, std::move(waiter));
     waiter.deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel is gone"));
   });
 }
 
-Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, OnPlaylist on_answer) {
+PendingLookup Sources::look_up(runtime::Worker& worker, const PlaylistLookup& lookup, OnPlaylist on_answer) {
   const auto channels = inner_->channels.get();
-  const auto channel = channels->find(question.channel);
+  const auto channel = channels->find(lookup.channel);
   if (channel == channels->end()) {
     on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no channel has this id"));
     return {};
   }
-  auto want = blocking_reload(question.query);
+  auto want = blocking_reload(lookup.query);
   if (!want) {
     on_answer(tl::unexpected(want.error()));
     return {};
   }
   if (inner_->draining) want->reset();
   const auto known = channel->second->playlists.get();
-  auto found = known->find(playlist_key(question.path, origin_query(question.query)));
-  if (found == known->end()) found = known->find(question.path);
-  const auto key = found == known->end() ? playlist_key(question.path, origin_query(question.query)) : found->first;
-  auto patience = inner_->settings.first_answer;
+  auto found = known->find(playlist_key(lookup.path, origin_query(lookup.query)));
+  if (found == known->end()) found = known->find(lookup.path);
+  const auto key = found == known->end() ? playlist_key(lookup.path, origin_query(lookup.query)) : found->first;
+  auto timeout = inner_->settings.first_answer;
   Source::Waiter waiter;
   if (found != known->end()) {
     if (auto answer = inner_->from_memory(channel->second, key, *found->second, *want)) {
@@ -230,7 +233,7 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
     const auto state = found->second->state.get();
     if (*want && state->facts.can_block_reload) {
       waiter.want = **want;
-      patience = std::clamp<std::chrono::milliseconds>(
+      timeout = std::clamp<std::chrono::milliseconds>(
           3 * state->facts.target_duration, std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000});
     }
   }
@@ -238,33 +241,33 @@ Asking Sources::ask(runtime::Worker& asker, const PlaylistQuestion& question, On
     on_answer(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
     return {};
   }
-  waiter.deadline = inner_->services.clock.steady_now() + patience;
-  const auto asking = std::make_shared<Asking::Inner>(Asking::Inner{std::move(on_answer)});
-  inner_->wait(asker, channel->second, key, std::move(waiter), asking);
-  return Asking(asking);
+  waiter.deadline = inner_->services.clock.steady_now() + timeout;
+  const auto pending = std::make_shared<PendingLookup::Inner>(PendingLookup::Inner{std::move(on_answer)});
+  inner_->wait(worker, channel->second, key, std::move(waiter), pending);
+  return PendingLookup(pending);
 }
 
-Asking Sources::ask_document(runtime::Worker& asker, const DocumentQuestion& question, OnDocument on_document) {
-  const auto asking = std::make_shared<Asking::Inner>(Asking::Inner{{}, std::move(on_document)});
-  const auto deliver = [self = inner_, &loop = asker.loop, asking](base::Result<DocumentPtr> document) {
+PendingLookup Sources::look_up_document(runtime::Worker& worker, const DocumentLookup& lookup, OnDocument on_document) {
+  const auto pending = std::make_shared<PendingLookup::Inner>(PendingLookup::Inner{{}, std::move(on_document)});
+  const auto deliver = [self = inner_, &loop = worker.loop, pending](base::Result<DocumentPtr> document) {
     --self->waiting;
-    loop.post([asking, document = std::move(document)]() mutable {
-      const auto on_document = std::exchange(asking->on_document, nullptr);
-      if (on_document) on_document(std::move(document));
+    loop.post([pending, document = std::move(document)]() mutable {
+      const auto deliver_to = std::exchange(pending->on_document, nullptr);
+      if (deliver_to) deliver_to(std::move(document));
     });
   };
   const auto channels = inner_->channels.get();
-  const auto channel = channels->find(question.channel);
+  const auto channel = channels->find(lookup.channel);
   if (++inner_->waiting > inner_->settings.max_waiting)
     deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
   else if (channel == channels->end())
     deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "no channel has this id"));
   else
-    inner_->post(channel->second, [deliver, name = question.name, query = question.query](SourceChannel* owner) {
-      if (owner) return owner->documents().ask(name, query, deliver);
+    inner_->post(channel->second, [deliver, name = lookup.name, query = lookup.query](SourceChannel* owner) {
+      if (owner) return owner->documents().request(name, query, deliver);
       deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel is gone"));
     });
-  return Asking(asking);
+  return PendingLookup(pending);
 }
 
 std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
@@ -301,7 +304,7 @@ void Sources::Inner::set_ages() {
     for (const auto& [path, slot] : *channel->playlists.get()) {
       const auto state = slot->state.get();
       const bool is_watched =
-          now - slot->last_asked() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
+          now - slot->last_requested() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
       if (state->snapshot && !state->facts.is_multivariant && !state->facts.ended && is_watched)
         age = std::max<std::chrono::duration<double>>(age, now - state->confirmed);
     }

@@ -1,15 +1,15 @@
 #pragma once
-// The source playlists of all channels: each is fetched once for all viewers of this process, kept as a snapshot, and
-// answered from memory.
+// The source playlists of all channels. Each is fetched once for all viewers of this process, kept as a snapshot, and
+// served from memory.
 //
-// The journey of a playlist
-//   asked       ask(): a good snapshot answers at once, inside the call            (any worker)
-//   waiting     none yet, or a blocking reload: posted to the channel's worker     (any worker → owner)
-//   fetched     one conditional GET for all who wait                               (owner, playlist_refresher.h)
-//   judged      parsed; damaged, older or unchanged copies do not replace the last good one   (owner, source.h)
-//   continued   numbering goes on across restarts of the source                    (owner, timeline.h)
-//   published   a new immutable snapshot; waiters' answers posted to their loops   (owner)
-//   rendered    once for each list of pins                                         (any worker, rendering.h)
+// Life of a playlist request
+//   requested   look_up(): a good snapshot is delivered at once, inside the call             (any worker)
+//   waiting     there is none, or a blocking reload waits: posted to the channel's worker    (any worker → owner)
+//   fetched     by one conditional GET for all that wait                      (owner, playlist_refresher.h)
+//   parsed      a damaged, older or unchanged copy does not replace the last good snapshot   (owner, source.h)
+//   continued   the numbering continues across restarts of the source                        (owner, timeline.h)
+//   published   as a new immutable snapshot; answers are posted to the waiting workers       (owner)
+//   rendered    once for each list of pins                                                   (any worker, rendering.h)
 //
 // A channel belongs to one worker: its playlists see one order of events, and its timeline needs no lock.
 
@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "balancer/node_push/playlist_publication.h"
 #include "balancer/sources/documents/document.h"
 #include "balancer/sources/source_snapshot.h"
 #include "base/channel_labels.h"
@@ -42,32 +43,33 @@ class RenderedPlaylists;
 /// The table of the role's store that Sources writes.
 inline constexpr std::string_view kTimelinesTable = "timelines";
 
-/// Settings of the balancer that concern sources; a section of its own may read them.
+/// The balancer's settings of sources.
 struct SourceSettings {
   net::FetchDeadlines deadlines{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{2'000},
                                 std::chrono::milliseconds{3'000}, 1'024, std::chrono::milliseconds{5'000}};
-  bool allow_special_addresses = true;                 // of names that a configured origin resolves to
+  bool allow_special_addresses = true;                 // of the names that a configured origin resolves to
   std::chrono::milliseconds first_answer{8'000};       // how long a first viewer waits for a playlist
-  std::chrono::milliseconds multivariant_age{10'000};  // refetched when older, while asked for
+  std::chrono::milliseconds multivariant_age{10'000};  // when older, it is fetched again on a request
   std::chrono::milliseconds media_look{
-      500};  // how long a first viewer waits for what a source's media says; 0: it is not looked into
-  std::int64_t max_waiting = 20'000;           // viewers waiting in this process; more get 503
-  std::shared_ptr<RenderedPlaylists> texts{};  // where rendered playlists are kept; null: for Sources to make
+      500};  // how long a first viewer waits for the probe of a source's media; 0: media is not probed
+  std::int64_t max_waiting = 20'000;              // requests that wait in this process; further ones get a 503
+  std::shared_ptr<RenderedPlaylists> rendered{};  // the cache of rendered playlists; null: Sources makes one
 };
 
-/// Which playlist a viewer asks for.
-struct PlaylistQuestion {
+/// The playlist that a viewer requests.
+struct PlaylistLookup {
   std::string_view channel;
   std::string_view path;   // after `~{session}/`, percent-encoded; "index.m3u8" is the multivariant playlist
-  std::string_view query;  // of the request: _HLS_msn, _HLS_part and the origin's own keys are taken from it
+  std::string_view query;  // of the request; _HLS_msn, _HLS_part and the origin's own keys are read from it
 };
 
-/// `stale`: the origin fails or stands still; the last good playlist is served within its bound.
+/// `stale`: the origin fails or its playlist has stalled, and the last good playlist is served within its bound.
 struct PlaylistAnswer {
   SnapshotPtr snapshot;
   bool stale = false;
   bool waited = false;
-  std::optional<BlockingReload> want{};  // of a reload that waits for it; the snapshot has it
+  std::optional<BlockingReload> want{};  // of a blocking reload that waited; the snapshot satisfies it
+  PlaylistPublicationPtr publication{};  // null for a multivariant playlist
 };
 
 /// Errors: not_found "channel" or "playlist"; invalid_input with fault client for bad _HLS_ keys; timeout, unavailable,
@@ -76,52 +78,53 @@ using OnPlaylist = std::function<void(base::Result<PlaylistAnswer>)>;
 
 /// The problem that a viewer gets for such an error.
 const http::ProblemType& problem_of(const base::Error&);
-/// What it says to a viewer: of what went wrong at the origin or here no more than the kind. The log has the error.
+/// The detail of that problem: only the kind of a failure at the origin or in this process. The log has the error.
 std::string_view detail_for_viewers(const base::Error&);
 
-/// Someone waiting for an answer. Destroying it cancels: the callback will not run. Owned by one worker, the asker's.
-class Asking {
+/// A lookup that waits. Destroying it cancels it: the callback does not run. Owned by the worker that called look_up().
+class PendingLookup {
  public:
-  Asking() = default;
-  ~Asking();
-  Asking(Asking&&) noexcept = default;
-  Asking& operator=(Asking&&) noexcept;
+  PendingLookup() = default;
+  ~PendingLookup();
+  PendingLookup(PendingLookup&&) noexcept = default;
+  PendingLookup& operator=(PendingLookup&&) noexcept;
 
  private:
   friend class Sources;
   struct Inner;
-  explicit Asking(std::shared_ptr<Inner> inner) : inner_(std::move(inner)) {}
+  explicit PendingLookup(std::shared_ptr<Inner> inner) : inner_(std::move(inner)) {}
   std::shared_ptr<Inner> inner_;
 };
 
 /// Any thread; locks inside.
 class Sources {
  public:
-  /// `services`, `store` and `news` outlive it. The store has kTimelinesTable. Without `news` no node is told of new
-  /// segments.
-  Sources(runtime::Services& services, store::Store& store, const SourceSettings&, NodePushHandler* news = nullptr,
-          std::shared_ptr<base::ChannelLabels> = nullptr);
-  ~Sources();  // after the workers' loops have ended
+  /// `services`, `store` and `push_handler` outlive it. The store has kTimelinesTable. Without `push_handler` no node
+  /// is notified of new segments.
+  Sources(runtime::Services& services, store::Store& store, const SourceSettings&,
+          NodePushHandler* push_handler = nullptr, std::shared_ptr<base::ChannelLabels> = nullptr);
+  ~Sources();  // call it after the workers' loops have ended
 
-  /// Reads the timelines that a former process left. Before the workers run; may read the disk.
+  /// Reads the timelines of a former process. Call it before the workers run; it may read the disk.
   base::Status load();
 
-  /// The event's channels and keys, at start and at each reload. Channels that keep their id and source keep their
-  /// snapshots; links already listed keep their text.
+  /// Applies the event's channels and keys, at the start and at each reload. Channels that keep their id and source
+  /// keep their snapshots; listed links keep their text.
   void configure(std::shared_ptr<const contracts::Event>, std::shared_ptr<const base::KeyRing>);
 
-  /// `on_answer` runs once: inside ask() when memory answers, else later on the asker's loop. Every wait has an end.
-  [[nodiscard]] Asking ask(runtime::Worker& asker, const PlaylistQuestion&, OnPlaylist on_answer);
+  /// `on_answer` runs once: inside look_up() when the answer is in memory, otherwise later on the worker's loop. Every
+  /// wait has a deadline.
+  [[nodiscard]] PendingLookup look_up(runtime::Worker& worker, const PlaylistLookup&, OnPlaylist on_answer);
 
-  /// The same for a document that a playlist of the channel named; `on_document` runs later, on the asker's loop.
-  [[nodiscard]] Asking ask_document(runtime::Worker& asker, const DocumentQuestion&, OnDocument on_document);
+  /// The same for a document that a playlist of the channel names. `on_document` runs later, on the worker's loop.
+  [[nodiscard]] PendingLookup look_up_document(runtime::Worker& worker, const DocumentLookup&, OnDocument on_document);
 
-  /// By channel: links that expire from then on are accepted although their time is over, for playlists list them or
-  /// viewers may still use them. Nothing while it is not known what a former process had listed. Any thread.
+  /// By channel: links that expire at that time or later are accepted after their expiry, because playlists list them
+  /// or viewers may still use them. Null while the links that a former process listed are not known. Any thread.
   std::shared_ptr<const contracts::ListedLinks> listed_links() const;
 
-  /// Holds no reload back any more: who waits for a segment to come gets the playlist as it is. Everything else goes
-  /// on, for players are served until the front door closes. Any thread; the loops still run.
+  /// Holds no blocking reload any more: it is answered with the present playlist. Other requests are served until the
+  /// listeners close. Any thread, while the loops run.
   void drain();
 
   /// "sources": [{channel, path, age_ms, msn, epoch, failures, …}] of /status. Any thread.

@@ -17,10 +17,10 @@ constexpr std::string_view kVariant = "#EXT-X-STREAM-INF:", kIframes = "#EXT-X-I
                            kMedia = "#EXT-X-MEDIA:";
 constexpr std::size_t kStableBytes = 9;
 
-/// A tag that is repeated, with the URI line of a variant.
+/// A tag that is repeated for each pathway, with the URI line of a variant.
 struct SteeredEntry {
   std::string_view tag;  // without its line end
-  std::string_view uri;  // the line after it; empty for tags that have theirs as an attribute
+  std::string_view uri;  // the line after it; empty for tags with a URI attribute
 };
 
 struct PlaylistParts {
@@ -38,7 +38,7 @@ std::string_view next_line(std::string_view& text) {
 
 bool is_captions(std::string_view tag) {
   std::vector<hls::Attribute> attributes;
-  if (hls::read_attributes(tag, kMedia.size(), attributes)) return true;  // not to be understood: left alone
+  if (hls::read_attributes(tag, kMedia.size(), attributes)) return true;  // malformed: left unchanged
   const auto* type = hls::find(attributes, "TYPE");
   return !type || type->value == "CLOSED-CAPTIONS";
 }
@@ -92,13 +92,13 @@ class Pathway {
       written += fmt::format(",{}=\"{}\"", stable, stable_id(identity(entry, attributes)));
     if (!hls::find(attributes, "PATHWAY-ID")) written += fmt::format(",PATHWAY-ID=\"{}\"", id_);
     out.append(written).append("\n");
-    if (!entry.uri.empty()) out.append(led(entry.uri)).append("\n");
+    if (!entry.uri.empty()) out.append(below_pathway(entry.uri)).append("\n");
   }
 
  private:
   std::optional<std::string> value_of(const hls::Attribute& attribute) const {
     if (!attribute.quoted) return std::nullopt;
-    if (attribute.name == "URI") return led(attribute.value);
+    if (attribute.name == "URI") return below_pathway(attribute.value);
     if (attribute.name == "PATHWAY-ID") return std::string(id_);
     const bool is_group = attribute.name == "GROUP-ID" || attribute.name == "AUDIO" || attribute.name == "VIDEO" ||
                           attribute.name == "SUBTITLES";
@@ -106,7 +106,7 @@ class Pathway {
     return fmt::format("{}@{}", attribute.value, id_);
   }
 
-  /// What names the variant or rendition in all pathways, and in every session's playlist.
+  /// The text that identifies the variant or rendition in all pathways and in every session's playlist.
   std::string identity(const SteeredEntry& entry, const std::vector<hls::Attribute>& attributes) const {
     std::string made;
     for (const std::string_view name : {"TYPE", "GROUP-ID", "NAME", "LANGUAGE", "URI"})
@@ -119,7 +119,7 @@ class Pathway {
     return !under_.empty() && uri.starts_with(under_) ? uri.substr(under_.size()) : uri;
   }
 
-  std::string led(std::string_view uri) const {
+  std::string below_pathway(std::string_view uri) const {
     const bool stays = !uri.starts_with(under_) || http::scheme_of(uri) || uri.starts_with('/');
     return stays ? std::string(uri) : std::string(under_).append(element_).append(uri.substr(under_.size()));
   }

@@ -41,59 +41,59 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   const auto* known = view->event->find(channel);
   if (!known) return http::problem(http::problems::channel_unknown, "no channel has this id");
   if (!known->steering) return http::problem(http::problems::not_found, "this channel does not steer");
-  const auto question = read_steering_question(request.query);
-  const auto session = session_of(question, *known, *view);
+  const auto query = parse_steering_query(request.query);
+  const auto session = session_of(query, *known, *view);
   const auto claims = read_claims(request.headers, request.query, *view->keys,
                                   {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto pinned = session != 0 ? pins_.last_node(session) : std::string();
-  RoutingRequest asked;
-  asked.client = request.client;
-  asked.channel = known->id;
-  asked.claims = &claims;
-  asked.pinned = pinned;
-  asked.session = session;
-  asked.may_use_origin = known->fallback == contracts::Fallback::origin;
-  const auto standings = router_.standings(asked, kMostPathways, session != 0);
+  RoutingRequest routing_request;
+  routing_request.client = request.client;
+  routing_request.channel = known->id;
+  routing_request.claims = &claims;
+  routing_request.pinned = pinned;
+  routing_request.session = session;
+  routing_request.may_use_origin = known->fallback == contracts::Fallback::origin;
+  const auto standings = router_.standings(routing_request, kMostPathways, session != 0);
 
-  auto manifest = manifest_for(question, order_of(standings.groups, asked.may_use_origin));
-  const bool is_urgent = is_under_pressure(standings.groups, manifest.priority, question.pathway);
+  auto manifest = manifest_for(query, order_of(standings.groups, routing_request.may_use_origin));
+  const bool is_urgent = is_under_pressure(standings.groups, manifest.priority, query.pathway);
   manifest.ttl =
       std::chrono::ceil<std::chrono::seconds>(is_urgent ? view->steering.ttl_under_pressure : view->steering.ttl);
-  // WHY: Shaka 5.2 ends its steering at a RELOAD-URI without a host, which this balancer does not know. Without one
-  // players ask as they did.
-  if (session == 0 && !question.session.empty()) manifest.reload_uri = steering_uri(known->id, "", question.listed);
-  count(question, knows(question.pathway));
+  // WHY: Shaka 5.2 ends its steering at a RELOAD-URI without a host, which this balancer does not know. Without a
+  // RELOAD-URI players repeat their request.
+  if (session == 0 && !query.session.empty()) manifest.reload_uri = steering_uri(known->id, "", query.listed);
+  count(query, knows(query.pathway));
   http::Response response;
   response.headers = {{"Content-Type", std::string(kManifestType)}, {"Cache-Control", "no-store"}};
   response.body = to_json(manifest);
   return response;
 }
 
-/// 0 for a pass that is none: such a viewer is steered by what the request itself says.
-access::SessionId SteeringHandler::session_of(const SteeringQuestion& question, const contracts::Channel& channel,
+/// 0 for an invalid token or ticket: such a viewer is steered by the request alone.
+access::SessionId SteeringHandler::session_of(const SteeringQuery& query, const contracts::Channel& channel,
                                               const EventView& view) const {
   const auto now = clock_.wall_now();
-  if (contracts::looks_like_ticket(question.session)) {
-    const auto ticket = read_ticket(*view.keys, admission_, channel.id, question.session, now, view.event->clock_skew);
+  if (contracts::looks_like_ticket(query.session)) {
+    const auto ticket = read_ticket(*view.keys, admission_, channel.id, query.session, now, view.event->clock_skew);
     return ticket ? ticket->session : 0;
   }
-  const auto token = read_token(*view.keys, admission_, channel.id, question.session, now, view.event->clock_skew);
+  const auto token = read_token(*view.keys, admission_, channel.id, query.session, now, view.event->clock_skew);
   return token ? token->session : 0;
 }
 
-/// By where players are; only groups that exist are labels.
-void SteeringHandler::count(const SteeringQuestion& question, bool is_known) {
-  const std::string_view pathway = is_known ? std::string_view(question.pathway) : "";
+/// By the present pathway of the player. Only groups that exist are labels.
+void SteeringHandler::count(const SteeringQuery& query, bool is_known) {
+  const std::string_view pathway = is_known ? std::string_view(query.pathway) : "";
   metrics_
       .counter("tribune_balancer_steering_requests_total",
                "Steering manifests, by the pathway that the player was on; empty when it did not say.",
                {{"pathway", pathway}})
       .add();
-  if (!question.throughput_bps) return;
+  if (!query.throughput_bps) return;
   metrics_
       .histogram("tribune_balancer_steering_throughput_mbps", "What players measured on their pathway, in Mbit/s.",
                  throughput_buckets(), {{"pathway", pathway}})
-      .observe(static_cast<double>(*question.throughput_bps) / 1e6);
+      .observe(static_cast<double>(*query.throughput_bps) / 1e6);
 }
 
 std::string SteeringHandler::playlist(std::string_view text, std::string_view under, std::string_view pass,

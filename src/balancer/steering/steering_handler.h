@@ -1,6 +1,6 @@
 #pragma once
-// HLS Content Steering: GET /steering/{channel}, and the pathways of multivariant playlists. Says what routing says, in
-// words of pathways; decides nothing itself, and never answers 429: hls.js would not ask again.
+// HLS Content Steering: GET /steering/{channel}, and the pathways of multivariant playlists. It expresses the order of
+// routing as pathways. It never responds with 429, after which hls.js would not repeat its request.
 
 #include <string>
 #include <string_view>
@@ -21,20 +21,19 @@ class SteeringHandler {
   SteeringHandler(const base::Clock&, base::Metrics&, SessionRouter&, SessionPins&, const access::Admission&,
                   const PublishedView&);
 
-  /// 404 for an unknown channel, and for one without steering; else a manifest, whatever the query says.
+  /// 404 for an unknown channel and for one without steering; otherwise a manifest, whatever the query contains.
   http::Response answer(std::string_view channel, const http::Request&);
 
-  /// The multivariant playlist with its pathways. `under`: as for steered(). `pass`: the token or ticket that the
-  /// player travels with.
+  /// The multivariant playlist with its pathways. `under`: as for steered(). `pass`: the token or ticket of the player.
   std::string playlist(std::string_view text, std::string_view under, std::string_view pass, const RoutingRequest&,
                        const SteeringSettings&);
 
-  /// Whether the balancer knows a group of this name, or it is the origin's.
+  /// Whether a group has this name, or it is the name of the origin's pathway.
   bool knows(std::string_view pathway) const;
 
  private:
-  access::SessionId session_of(const SteeringQuestion&, const contracts::Channel&, const EventView&) const;
-  void count(const SteeringQuestion&, bool is_known);
+  access::SessionId session_of(const SteeringQuery&, const contracts::Channel&, const EventView&) const;
+  void count(const SteeringQuery&, bool is_known);
 
   const base::Clock& clock_;
   base::Metrics& metrics_;

@@ -10,10 +10,10 @@
 namespace tribune::balancer {
 namespace {
 
-/// Nobody receives faster; a player that says so is wrong.
-constexpr std::int64_t kMostBitsPerSecond = 1'000'000'000'000;
+/// A larger throughput is a mistake of the player.
+constexpr std::int64_t kMaxBitsPerSecond = 1'000'000'000'000;
 
-constexpr std::size_t kMostClones = 2;
+constexpr std::size_t kMaxClones = 2;
 
 bool has(const std::vector<std::string>& list, std::string_view one) {
   return std::find(list.begin(), list.end(), one) != list.end();
@@ -26,15 +26,15 @@ std::string unquoted(std::string text) {
 
 }  // namespace
 
-SteeringQuestion read_steering_question(std::string_view query) {
-  SteeringQuestion question;
-  question.session = http::query_decoded(query, "session").value_or("");
-  question.listed = read_pathways(http::query_decoded(query, "pathways").value_or(""));
-  auto pathway = unquoted(http::query_decoded(query, "_HLS_pathway").value_or(""));
-  if (is_pathway(pathway)) question.pathway = std::move(pathway);
-  const auto throughput = contracts::read_decimal(http::query_decoded(query, "_HLS_throughput").value_or(""));
-  if (throughput && *throughput <= kMostBitsPerSecond) question.throughput_bps = *throughput;
-  return question;
+SteeringQuery parse_steering_query(std::string_view text) {
+  SteeringQuery query;
+  query.session = http::query_decoded(text, "session").value_or("");
+  query.listed = read_pathways(http::query_decoded(text, "pathways").value_or(""));
+  auto pathway = unquoted(http::query_decoded(text, "_HLS_pathway").value_or(""));
+  if (is_pathway(pathway)) query.pathway = std::move(pathway);
+  const auto throughput = contracts::read_decimal(http::query_decoded(text, "_HLS_throughput").value_or(""));
+  if (throughput && *throughput <= kMaxBitsPerSecond) query.throughput_bps = *throughput;
+  return query;
 }
 
 std::vector<std::string> order_of(const std::vector<GroupStanding>& standings, bool may_use_origin) {
@@ -62,24 +62,24 @@ bool is_under_pressure(const std::vector<GroupStanding>& standings, const std::v
   return !pathway.empty() && !order.empty() && pathway != order.front();
 }
 
-SteeringManifest manifest_for(const SteeringQuestion& question, std::vector<std::string> order) {
+SteeringManifest manifest_for(const SteeringQuery& query, std::vector<std::string> order) {
   SteeringManifest made;
-  if (question.listed.empty()) {
+  if (query.listed.empty()) {
     made.priority = std::move(order);
   } else {
-    made.base = question.listed.front();
+    made.base = query.listed.front();
     bool met_listed = false;
     for (auto& pathway : order) {
-      const bool is_listed = has(question.listed, pathway);
+      const bool is_listed = has(query.listed, pathway);
       met_listed |= is_listed;
-      if (!is_listed && (met_listed || made.clones.size() >= kMostClones)) continue;
+      if (!is_listed && (met_listed || made.clones.size() >= kMaxClones)) continue;
       if (!is_listed) made.clones.push_back(pathway);
       made.priority.push_back(std::move(pathway));
     }
-    for (const auto& pathway : question.listed)
+    for (const auto& pathway : query.listed)
       if (!has(made.priority, pathway)) made.priority.push_back(pathway);
   }
-  if (made.priority.empty()) made.priority.emplace_back(".");  // the pathway of variants that name none
+  if (made.priority.empty()) made.priority.emplace_back(".");  // the pathway of variants without PATHWAY-ID
   return made;
 }
 

@@ -1,4 +1,4 @@
-// Whether a playlist of another origin shows the same media under other numbers.
+// Detects whether a playlist of another origin has the same media under other numbers.
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,7 +13,7 @@
 namespace tribune::balancer {
 namespace {
 
-/// Votes for an offset; the one that most segments speak for wins when nothing like as many contradict it.
+/// Votes of segments for an offset. An offset wins with more than half of the votes.
 class Votes {
  public:
   void add(std::int64_t offset) { ++votes_[offset]; }
@@ -35,16 +35,17 @@ class Votes {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-/// Old segments that stay listed before a hole, so that a player who is some of them behind the end finds where it is.
-constexpr std::int64_t kKeptBeforeHole = 3;
+/// Old segments that stay listed before a gap, so that a player that is some segments behind the end finds its
+/// position.
+constexpr std::int64_t kKeptBeforeGap = 3;
 
 std::int64_t date_of(const hls::Segment& segment) {
   const auto date = hls::read_date(segment.program_date_time);
   return date ? date->time_since_epoch().count() : 0;
 }
 
-/// How many segments of one name or date are looked at: more are no help, and would make the comparison slow.
-constexpr std::size_t kMostAlike = 4;
+/// Segments of one name or date that are compared; more would make the comparison slow.
+constexpr std::size_t kMaxAlike = 4;
 
 /// When a segment begins.
 struct Begin {
@@ -53,13 +54,13 @@ struct Begin {
   std::int64_t msn = 0;
 };
 
-/// For the segments that begin when this one does: within half of the shorter one's duration, so that each has one
-/// counterpart at most.
+/// Votes for the segments that begin when this one does, within half of the shorter one's duration, so that each has at
+/// most one counterpart.
 void vote(const Begin& here, const std::vector<Begin>& seen, Votes& votes) {
   const auto next = std::lower_bound(seen.begin(), seen.end(), here.date_us,
                                      [](const Begin& b, std::int64_t date) { return b.date_us < date; });
-  const auto before = std::min<std::ptrdiff_t>(kMostAlike / 2, next - seen.begin());
-  const auto after = std::min<std::ptrdiff_t>(kMostAlike / 2, seen.end() - next);
+  const auto before = std::min<std::ptrdiff_t>(kMaxAlike / 2, next - seen.begin());
+  const auto after = std::min<std::ptrdiff_t>(kMaxAlike / 2, seen.end() - next);
   for (auto at = next - before; at != next + after; ++at) {
     const auto apart_us = here.date_us - at->date_us;
     const auto allowed_us = std::min(here.duration_us, at->duration_us) / 2;
@@ -67,7 +68,7 @@ void vote(const Begin& here, const std::vector<Begin>& seen, Votes& votes) {
   }
 }
 
-// When the playlist begins, by the first date in it; 0 without one.
+// The begin of the playlist, by its first date; 0 without one.
 std::int64_t begin_ms(const hls::Playlist& playlist) {
   microseconds before{0};
   for (const auto& segment : playlist.segments) {
@@ -77,7 +78,7 @@ std::int64_t begin_ms(const hls::Playlist& playlist) {
   return 0;
 }
 
-// When its last segment ends, by the last date in it; 0 without one.
+// The end of its last segment, by its last date; 0 without one.
 std::int64_t end_ms(const hls::Playlist& playlist) {
   microseconds after{0};
   for (auto segment = playlist.segments.rbegin(); segment != playlist.segments.rend(); ++segment) {
@@ -87,7 +88,7 @@ std::int64_t end_ms(const hls::Playlist& playlist) {
   return 0;
 }
 
-// How long each of the missing segments lasts; 0 when the dates do not say it.
+// The duration of each missing segment; 0 when the dates do not determine it.
 microseconds missing_each(const hls::Playlist& before, const hls::Playlist& after, std::int64_t count) {
   const auto end = end_ms(before), begin = begin_ms(after);
   if (count <= 0 || end == 0 || begin <= end) return microseconds{0};
@@ -95,18 +96,18 @@ microseconds missing_each(const hls::Playlist& before, const hls::Playlist& afte
   return each <= after.target_duration ? each : microseconds{0};
 }
 
-// How many segments fill a hole of this length, each no longer than the target duration.
-std::int64_t missing_in(milliseconds hole, microseconds usual, milliseconds target) {
+// The number of segments that fill a gap of this length, each no longer than the target duration.
+std::int64_t missing_in(milliseconds gap, microseconds usual, milliseconds target) {
   if (usual.count() <= 0 || target.count() <= 0) return 0;
-  const auto by_usual = (microseconds{hole} + usual / 2) / usual;
-  return std::max<std::int64_t>({1, by_usual, (hole + target - milliseconds{1}) / target});
+  const auto by_usual = (microseconds{gap} + usual / 2) / usual;
+  return std::max<std::int64_t>({1, by_usual, (gap + target - milliseconds{1}) / target});
 }
 
 }  // namespace
 
-// Dates tell how long the hole is. Without them, the name tells how many: that of the first segment, counted back, is
-// the name of the last one seen.
-std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const hls::Playlist& source) {
+// The dates determine the length of the gap. Without dates, the name determines the number of missing segments: the
+// name of the first segment, counted back, is that of the last one seen.
+std::optional<std::int64_t> Timeline::offset_over_gap(const Track& track, const hls::Playlist& source) {
   const auto& first = source.segments.front();
   std::int64_t end = 0;
   microseconds all{0};
@@ -128,44 +129,44 @@ std::optional<std::int64_t> Timeline::offset_over_hole(const Track& track, const
   return track.seen_end() + missing - first.msn;
 }
 
-std::shared_ptr<const hls::Playlist> Timeline::behind_tail(Track& track, const hls::Playlist& source, hls::Joint joint,
-                                                           const hls::Limits& limits) const {
+std::shared_ptr<const hls::Playlist> Timeline::append_to_tail(Track& track, const hls::Playlist& source,
+                                                              hls::Joint joint, const hls::Limits& limits) const {
   const auto begins = source.media_sequence + joint.msn_shift;
-  // What left the source's window stays as it was listed; it is no hole.
+  // Segments that left the source's window stay as they were listed; they are no gap.
   if (begins > track.tail->end_msn() && track.last && track.last->end_msn() > track.tail->end_msn())
     track.tail = std::make_shared<const hls::Playlist>(hls::cut(*track.last, begins));
   const auto& tail = *track.tail;
-  const auto hole = begins - tail.end_msn();
+  const auto gap = begins - tail.end_msn();
   if (track.tail_window == 0) {
     track.tail_window = static_cast<std::int64_t>(tail.segments.size());
-    if (joint.goes_on && hole > 0)
+    if (joint.goes_on && gap > 0)
       track.tail_window =
-          hole + std::max(track.tail_window, static_cast<std::int64_t>(source.segments.size()) + kKeptBeforeHole);
+          gap + std::max(track.tail_window, static_cast<std::int64_t>(source.segments.size()) + kKeptBeforeGap);
   }
   const auto is_new = [&](const hls::Segment& segment) { return segment.generation == track.generation; };
   const auto own = std::find_if(tail.segments.begin(), tail.segments.end(), is_new);
   const auto first = std::max(tail.media_sequence, source.end_msn() + joint.msn_shift - track.tail_window);
   if (first >= (own == tail.segments.end() ? tail.end_msn() : own->msn)) return nullptr;
   joint.goes_on = joint.goes_on || own != tail.segments.end();
-  joint.missing_each = missing_each(tail, source, hole);
+  joint.missing_each = missing_each(tail, source, gap);
   auto joined = hls::join(tail, first, source, joint, limits);
   return joined ? std::make_shared<const hls::Playlist>(std::move(*joined)) : nullptr;
 }
 
 std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source) {
   const auto tolerance_us = std::max<std::int64_t>(1, microseconds{source.target_duration}.count() / 4);
-  std::vector<Begin> begins;  // of what was seen, by date
+  std::vector<Begin> begins;  // of the segments seen, by date
   std::unordered_map<std::uint64_t, std::vector<std::size_t>> names;
-  std::int64_t seen_date_us = 0;  // given, or carried on from the one before
+  std::int64_t seen_date_us = 0;  // given, or continued from the segment before
   for (std::size_t i = 0; i < track.seen.size(); ++i) {
     const auto& seen = track.seen[i];
     if (seen.date_ms != 0) seen_date_us = seen.date_ms * 1000;
     if (seen_date_us != 0)
       begins.push_back({seen_date_us, seen.duration_us, track.seen_first + static_cast<std::int64_t>(i)});
-    if (auto& alike = names[seen.name]; alike.size() < kMostAlike) alike.push_back(i);
+    if (auto& alike = names[seen.name]; alike.size() < kMaxAlike) alike.push_back(i);
     if (seen_date_us != 0) seen_date_us += seen.duration_us;
   }
-  // The segment that follows the last one seen at once meets it too.
+  // The segment that directly follows the last one seen also meets it.
   if (seen_date_us != 0) begins.push_back({seen_date_us, track.seen.back().duration_us, track.seen_end()});
   std::stable_sort(begins.begin(), begins.end(), [](const Begin& a, const Begin& b) { return a.date_us < b.date_us; });
   Votes by_date, by_name;
@@ -186,26 +187,26 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
   const auto dated = by_date.winner();
   if (dated) return dated;
   const auto named = by_name.winner();
-  return named ? named : offset_over_hole(track, source);
+  return named ? named : offset_over_gap(track, source);
 }
 
-void Timeline::go_on(const Track& track, const hls::Playlist& source, Generation& opened) const {
+void Timeline::continue_numbering(const Track& track, const hls::Playlist& source, Generation& opened) const {
   const auto offset = offset_to(track, source);
   if (!offset) return;
   const auto& before = generation(track.generation);
-  // The numbers meet at `met`, in the source's own count; discontinuities are counted on from there.
-  const auto* met = &source.segments.front();
+  // The numbers meet at `meeting`, in the source's numbering; discontinuities are counted from there.
+  const auto* meeting = &source.segments.front();
   const Seen* seen = nullptr;
   for (const auto& segment : source.segments) {
     seen = track.find(segment.msn + *offset);
-    met = &segment;
+    meeting = &segment;
     if (seen) break;
   }
   const auto last = track.seen.back().discontinuity;
   const auto discontinuity = seen ? seen->discontinuity : last + source.segments.front().discontinuities;
-  if (!seen) met = &source.segments.front();
+  if (!seen) meeting = &source.segments.front();
   opened.msn_shift = before.msn_shift + *offset;
-  opened.discontinuity_shift = discontinuity - met->discontinuity_sequence;
+  opened.discontinuity_shift = discontinuity - meeting->discontinuity_sequence;
   opened.goes_on = true;
 }
 

@@ -1,4 +1,4 @@
-// What a refresh is: the same timeline, an older copy of it, or another one.
+// Classifies a refresh: the same timeline, an older copy of it, or another one.
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 namespace tribune::balancer {
 namespace {
 
-// The part of a segment's URI that names it: packagers and CDNs vary host and query from one refresh to the next.
+// The part of a segment's URI that identifies it: packagers and CDNs change host and query between refreshes.
 std::string_view name_of(std::string_view uri) {
   uri = uri.substr(0, uri.find_first_of("?#"));
   const auto scheme = uri.find("://");
@@ -21,7 +21,7 @@ std::string_view name_of(std::string_view uri) {
   return path == std::string_view::npos ? std::string_view{} : uri.substr(path);
 }
 
-// FNV-1a: the same in every process, for it is saved.
+// FNV-1a: equal in every process, because it is saved.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = 14695981039346656037ull;
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
@@ -66,7 +66,7 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
     if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{} || number < back)
       continue;
     const auto before = name.substr(0, begin), after = name.substr(end);
-    // 100 follows 99, or 099.
+    // 100 follows 99 or 099.
     if (seen.name == hash(fmt::format("{}{}{}", before, number - back, after))) return true;
     if (seen.name == hash(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
   }
@@ -74,19 +74,19 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
 }
 
 bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::SteadyTime now) {
-  constexpr std::int64_t kFurther = 16;  // what may be missing between the two
+  constexpr std::int64_t kFurther = 16;  // segments that may be missing between the two
   auto& jump = track.jump;
   const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther &&
                      source.end_msn() >= jump->end;
-  // A copy of the same mistake from a cache on the way is no second opinion; a playlist that stands still is one in
-  // time.
+  // A copy of the same mistake from an intermediate cache is no confirmation. An unchanged playlist is one after a
+  // target duration.
   const bool says_it_again = meets && (source.end_msn() > jump->end || now - jump->at >= source.target_duration);
   if (!meets) jump = Jump{source.media_sequence, source.end_msn(), now};
   return says_it_again;
 }
 
-Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, base::SteadyTime now,
-                                  std::size_t origin) const {
+Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, base::SteadyTime now,
+                                     std::size_t origin) const {
   const bool is_first = !track.known || track.seen.empty();
   if (is_first && is_out_of_range(source))
     return is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
@@ -102,15 +102,15 @@ Timeline::Verdict Timeline::judge(Track& track, const hls::Playlist& source, bas
                                                                                : Verdict::older_copy;
   }
   track.only_older_since.reset();
-  // Another origin's numbers say nothing until they meet what is known.
+  // The numbers of another origin mean nothing until they meet known ones.
   if (source.media_sequence >= end && has_moved) return Verdict::restarted;
   if (source.media_sequence >= end) {
     if (!jumped_too_far(track, source, now) && !is_out_of_range(source)) return Verdict::newer;
-    // Another track saw this jump twice already.
+    // Another track has confirmed this jump already.
     const bool is_known = track.generation < generations_.rbegin()->first;
     return is_known || is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
   }
-  // Names that change with every refresh would otherwise restart the channel with every refresh.
+  // Names that change with every refresh would otherwise restart the channel each time.
   const bool just_opened =
       !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
   return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;

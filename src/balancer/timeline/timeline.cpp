@@ -79,11 +79,11 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   begin(now);
   auto& track = tracks_[name];
   const auto newest = generations_.rbegin()->first;
-  outcome.verdict = judge(track, source, now, origin);
+  outcome.verdict = classify(track, source, now, origin);
   if (outcome.verdict == Verdict::unconfirmed) return outcome;
   track.jump.reset();
   if (track.known && track.generation < newest) {
-    // Another track saw a restart. This one may still show the old run for a moment, not for longer.
+    // Another track saw a restart. This one may still receive the old run for a short time.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
       outcome.verdict = lags_behind(track, source, current()) ? Verdict::older_copy : Verdict::restarted;
       if (outcome.verdict == Verdict::restarted) enter_generation(track);
@@ -112,7 +112,7 @@ void Timeline::begin(base::SteadyTime now) {
   if (generations_.empty()) generations_[0] = Generation{new_epoch_(), 0, 0, now};
 }
 
-// The new run's first segment follows everything that any track has listed.
+// The first segment of the new run follows everything that any track has listed.
 Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause,
                                      std::size_t origin) const {
   auto next = forgotten_to_;
@@ -126,11 +126,11 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
   const bool has_moved = origin != cause.origin;
   Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now,
                     has_moved ? origin : current().origin};
-  if (next == 0) {  // nothing was listed yet: every balancer counts alike
+  if (next == 0) {  // nothing was listed yet: all balancers begin with the same number
     opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
     opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
   }
-  if (has_moved && !cause.seen.empty()) go_on(cause, source, opened);
+  if (has_moved && !cause.seen.empty()) continue_numbering(cause, source, opened);
   return opened;
 }
 
@@ -146,7 +146,7 @@ void Timeline::enter_generation(Track& track) {
   track.generation = index;
   track.discontinuity_shift = generation.discontinuity_shift;
   track.floor = track.listed_to;
-  // Who saw the end of a playlist does not load it again, and an interstitial is not shown twice.
+  // A player that saw the end of a playlist does not load it again, and an interstitial is not played twice.
   track.tail = track.last && !track.last->ended ? track.last : nullptr;
   track.tail_window = 0;
   track.seen.clear();
@@ -157,7 +157,7 @@ void Timeline::enter_generation(Track& track) {
 
 base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& track, const hls::Playlist& source,
                                                                          const hls::Limits& limits) {
-  // A source that forgets to count the discontinuities which left its window is put right by what was listed before.
+  // A source that does not count the discontinuities that left its window is corrected by what was listed before.
   for (const auto& segment : source.segments) {
     const auto* seen = track.find(segment.msn);
     if (!seen) continue;
@@ -168,7 +168,7 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
   const auto shift = present.msn_shift;
   const hls::Joint joint{shift, track.discontinuity_shift, track.generation, present.goes_on};
   if (track.tail) {
-    if (auto joined = behind_tail(track, source, joint, limits)) return joined;
+    if (auto joined = append_to_tail(track, source, joint, limits)) return joined;
     track.tail.reset();
   }
   const auto floor = std::max(track.floor, track.first);

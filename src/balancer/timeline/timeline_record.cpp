@@ -1,4 +1,4 @@
-// Timelines as records of the store. Steady times are saved as wall times and read back relative to now.
+// Timelines as records of the store. Steady times are saved as wall times and converted back relative to now.
 
 #include <algorithm>
 
@@ -13,23 +13,23 @@ using base::json::Kind;
 using base::json::Value;
 constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
-constexpr std::chrono::hours kTrackKept{168};  // as long as a link may live
+constexpr std::chrono::hours kTrackKept{168};  // the longest lifetime of a link
 
-// A record whose numbers leave no room above them is none: nothing could be listed after it.
+// A record is damaged when no larger number could be listed after its numbers.
 constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
 
 std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
   return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
 }
 
-// Never in the future, whatever the wall clock did meanwhile.
+// Never in the future, even when the wall clock was set back.
 base::SteadyTime to_steady(std::int64_t wall_ms, base::SteadyTime now, base::WallTime wall) {
   const auto age =
       std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
   return now - std::clamp<std::chrono::milliseconds>(age, std::chrono::milliseconds{0}, std::chrono::hours{24 * 3650});
 }
 
-// The integers of an array; empty when it holds anything else.
+// The integers of an array; empty when it contains anything else.
 std::vector<std::int64_t> integers(const Value* value) {
   std::vector<std::int64_t> out;
   if (!value || !value->is(Kind::array)) return out;
@@ -115,7 +115,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
   if (!value || !value->is(Kind::object) || generations_.empty()) return;
   const auto seen = integers(value->find("seen"));
   const auto expiries = integers(value->find("expiries"));
-  const auto paces = integers(value->find("paces"));  // none in a record of a version that did not pace
+  const auto paces = integers(value->find("paces"));  // empty in a record of a version without pacing
   const auto index = value->whole("generation").value_or(-1);
   if (seen.empty() || seen.size() % kNumbersPerSeen != 0 || expiries.size() % 2 != 0) return;
   if (index < 0 || !generations_.count(static_cast<std::uint32_t>(index))) return;

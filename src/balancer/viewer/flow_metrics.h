@@ -9,11 +9,11 @@
 
 namespace tribune::balancer {
 
-/// What was asked for.
+/// The kind of a request.
 enum class FlowKind { session, multivariant, media, segment, document };
 
-/// What became of it. `waiting`: the waiting room's playlist; `queued`: a 403 instead of it; `refused`: by the queue's
-/// rules.
+/// The result of a request. `waiting`: a playlist of the slate; `queued`: a 403 instead of it; `refused`: by the rules
+/// of the queue.
 enum class FlowResult {
   ok,
   not_modified,
@@ -34,7 +34,7 @@ enum class FlowResult {
   session_ended
 };
 
-/// The result as the metrics and the access log print it; a literal.
+/// The result in the metrics and the access log; a literal.
 std::string_view to_string(FlowResult);
 
 /// Any thread.

@@ -1,5 +1,5 @@
 #pragma once
-// One viewer's request on its way through the flow. Only for request_flow*.cpp.
+// The state of one viewer's request on its way through the request flow. Only for playlist_request_*.cpp.
 
 #include <memory>
 #include <optional>
@@ -14,7 +14,7 @@
 
 namespace tribune::balancer {
 
-/// One request on its way.
+/// One request. Owned by the worker that received it.
 struct PlaylistRequestFlow::Viewer {
   FlowKind kind;
   std::unique_ptr<net::Exchange> exchange;
@@ -22,25 +22,24 @@ struct PlaylistRequestFlow::Viewer {
   contracts::Token token;                       // its channel is the one that the path names
   std::string path;                             // after `~{session}/`
   const contracts::Channel* channel = nullptr;  // of the view
-  std::string token_text{};                     // where the answer names it
+  std::string token_text{};                     // set when the response names the token or ticket
   std::string pathway{};                        // that the playlist's URL names; empty: none
-  std::shared_ptr<const NodeAddress> first{};   // of its token, while nothing is known of its pins here
-  std::string preferred{};                      // the cache that the client named, now or before
-  ReachabilityClaims claims{};                  // what it says of caches in this request
-  std::optional<contracts::Ticket> ticket{};    // shown instead of a token
-  std::optional<Turn> turn{};                   // how the ticket's playlists turned into the programme
-  bool is_new = false;                          // this request opened the session, or the place in the queue
-  bool is_counted = false;                      // Sessions knows it, and will say when it is released
-  Asking asking{};
-  std::optional<CountedClient> client{};  // read once, by counted()
-  bool is_network_heard = false;          // a request speaks for its network once
+  std::shared_ptr<const NodeAddress> first{};   // the node that the token names, while the session has no pins here
+  std::string preferred{};                      // the node that the client named, in this request or before
+  ReachabilityClaims claims{};                  // which nodes the client reaches, as this request states
+  std::optional<contracts::Ticket> ticket{};    // set when the URL names a ticket instead of a token
+  std::optional<SlateTransition> transition{};  // from the slate to the programme, for a ticket that was admitted
+  bool is_new = false;                          // this request opened the session, or took the position in the queue
+  bool is_counted = false;                      // admission counts the session and reports its release
+  PendingLookup lookup{};
+  std::optional<CountedClient> client{};  // computed once, by visitor()
+  bool is_network_counted = false;        // a request counts for its client's network once
 
   const http::Request& request() const { return exchange->request(); }
-  /// Who asks, as admission counts; its address lives as long as this. The network is named to the first who asks for
-  /// it.
+  /// The viewer as admission counts it. The views live as long as this. Only the first call names the network.
   access::Visitor visitor() {
     if (!client) client = counted_client(request().client, view->shared_networks);
-    const auto network = std::exchange(is_network_heard, true) ? 0 : client->network;
+    const auto network = std::exchange(is_network_counted, true) ? 0 : client->network;
     return {.channel = channel->id,
             .account = token.owner.account,
             .device = token.owner.device,
@@ -48,8 +47,8 @@ struct PlaylistRequestFlow::Viewer {
             .network = network,
             .opened = token.opened};
   }
-  /// What says which player asks: the User-Agent, and "player" of the query, for a browser does not say which player
-  /// runs in it.
+  /// The text that identifies the player: the User-Agent, and the query's "player", because the User-Agent of a browser
+  /// does not name the player that runs in it.
   std::string player() const {
     std::string text(request().headers.first("User-Agent").value_or(""));
     return text.append(" ").append(http::query_value(request().query, "player").value_or(""));

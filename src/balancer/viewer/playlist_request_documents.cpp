@@ -11,10 +11,10 @@
 namespace tribune::balancer {
 namespace {
 
-/// What leads into the viewer's session. A page of another site gets an absolute URI: hls.js takes those in an asset
-/// list relative to the page.
-std::string way_in(const http::Request& request, std::string_view channel, std::string_view pass,
-                   std::string_view pathway) {
+/// The URL prefix of the viewer's session. A page of another site gets an absolute URI: hls.js resolves the URIs of an
+/// asset list against the page.
+std::string session_prefix(const http::Request& request, std::string_view channel, std::string_view pass,
+                           std::string_view pathway) {
   const bool is_foreign_page = request.headers.first("Origin") && !request.host.empty();
   const auto host =
       is_foreign_page ? fmt::format("{}//{}", request.secure ? "https:" : "", request.host) : std::string();
@@ -24,26 +24,26 @@ std::string way_in(const http::Request& request, std::string_view channel, std::
 
 }  // namespace
 
-void PlaylistRequestFlow::ask_document(runtime::Worker& worker, Viewer viewer) {
+void PlaylistRequestFlow::look_up_document(runtime::Worker& worker, Viewer viewer) {
   const auto& request = viewer.request();
   const auto name =
       verify_document(*viewer.view->keys, viewer.channel->id, viewer.path, request.query, parts_.clock.wall_now());
   if (!name) return refuse(viewer, http::problems::link_invalid, name.error().text, FlowResult::link_invalid);
   const auto channel = viewer.channel->id;
   const auto query = query_for_origin(name->kind, request.query);
-  auto& desk = desks_[worker.index];
-  const auto place = desk.next_place++;
-  wait(desk, place, std::move(viewer));
-  auto asking =
-      parts_.ask_document(worker, {channel, *name, query}, [this, &desk, place](base::Result<DocumentPtr> document) {
-        auto waited = desk.waiting.extract(place);
-        if (waited) answer_document(waited.mapped(), std::move(document));
+  auto& state = workers_[worker.index];
+  const auto id = state.next_id++;
+  suspend(state, id, std::move(viewer));
+  auto pending =
+      parts_.look_up_document(worker, {channel, *name, query}, [this, &state, id](base::Result<DocumentPtr> document) {
+        auto resumed = state.suspended.extract(id);
+        if (resumed) on_document(resumed.mapped(), std::move(document));
       });
-  if (const auto waits = desk.waiting.find(place); waits != desk.waiting.end())
-    waits->second.asking = std::move(asking);
+  if (const auto suspended = state.suspended.find(id); suspended != state.suspended.end())
+    suspended->second.lookup = std::move(pending);
 }
 
-void PlaylistRequestFlow::answer_document(Viewer& viewer, base::Result<DocumentPtr> document) {
+void PlaylistRequestFlow::on_document(Viewer& viewer, base::Result<DocumentPtr> document) {
   if (!document)
     return refuse(viewer, problem_of(document.error()), detail_for_viewers(document.error()),
                   FlowResult::source_failed);
@@ -51,7 +51,8 @@ void PlaylistRequestFlow::answer_document(Viewer& viewer, base::Result<DocumentP
   response.headers = {{"Content-Type", std::string((*document)->content_type)},
                       {"Cache-Control", "no-store"},
                       {"X-Content-Type-Options", "nosniff"}};
-  response.body = (*document)->text(way_in(viewer.request(), viewer.channel->id, viewer.token_text, viewer.pathway));
+  response.body =
+      (*document)->text(session_prefix(viewer.request(), viewer.channel->id, viewer.token_text, viewer.pathway));
   reply(viewer, std::move(response), FlowResult::ok);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The journey of a viewer's request; its steps stand at the head of media_request_flow.cpp in the order in which they
-// happen.
+// The request flow of viewers: playlists, redirected segments and documents of the source. The steps of a request stand
+// at the beginning of playlist_request_flow.cpp in their order.
 
 #include <chrono>
 #include <cstdint>
@@ -32,10 +32,10 @@
 
 namespace tribune::balancer {
 
-/// What the flow needs of the house; all outlive it.
+/// The parts that the flow uses; all outlive it.
 struct PlaylistFlowParts {
-  using Ask = std::function<Asking(runtime::Worker&, const PlaylistQuestion&, OnPlaylist)>;
-  using AskDocument = std::function<Asking(runtime::Worker&, const DocumentQuestion&, OnDocument)>;
+  using LookUpPlaylist = std::function<PendingLookup(runtime::Worker&, const PlaylistLookup&, OnPlaylist)>;
+  using LookUpDocument = std::function<PendingLookup(runtime::Worker&, const DocumentLookup&, OnDocument)>;
 
   const base::Clock& clock;
   base::Metrics& metrics;
@@ -45,12 +45,12 @@ struct PlaylistFlowParts {
   SessionPins& pins;
   SessionRouter& router;
   const Slates& slates;
-  SlateTransitions& turns;
+  SlateTransitions& transitions;
   SteeringHandler& steering;
-  Ask ask;
-  /// Of which links the time is over and viewers may still use them; null while that is not known.
-  std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {};
-  AskDocument ask_document = {};
+  LookUpPlaylist look_up_playlist;
+  /// The links of each channel that are accepted after their expiry; null while they are not known.
+  std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_links = {};
+  LookUpDocument look_up_document = {};
 };
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
@@ -59,73 +59,81 @@ class PlaylistRequestFlow {
   PlaylistRequestFlow(PlaylistFlowParts, std::size_t workers);
   ~PlaylistRequestFlow();
 
-  /// GET /live/{channel}/index.m3u8
+  /// GET /live/{channel}/index.m3u8: opens a session, or continues the one that the query names.
   void open(runtime::Worker&, std::unique_ptr<net::Exchange>, const http::PathParameters&);
   /// GET /live/{channel}/~{session}/{path...}
   void within(runtime::Worker&, std::unique_ptr<net::Exchange>, const http::PathParameters&);
 
  private:
   struct Viewer;
-  using Waiting = std::unordered_map<std::uint64_t, Viewer>;
 
+  /// The state of one worker. Used by that worker only.
+  struct WorkerState {
+    TokenCache tokens;
+    std::unordered_map<std::uint64_t, Viewer> suspended;  // requests that wait for a lookup or a hold
+    std::uint64_t next_id = 0;
+    struct {
+      std::uint64_t id = 0;
+      Viewer* viewer = nullptr;
+    } in_call;  // the request whose lookup is being made; null once it was answered
+  };
+
+  static FlowKind kind_of(std::string_view path, std::string_view query);
   bool find_channel(Viewer&);
-  bool authenticate(runtime::Worker&, Viewer&, std::string_view text);
-  bool take_token(runtime::Worker&, Viewer&, std::string_view text);
-  bool renew(Viewer&, std::chrono::milliseconds idle);
-  static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);
-  static std::chrono::milliseconds held_for(const SourceSnapshot&);
-  bool renew_for(Viewer&, const PlaylistAnswer&);
-  bool admit(Viewer&);
-  void read_client_hints(Viewer&);
-  void keep_cache(Viewer&);
-  void ask(runtime::Worker&, Viewer);
-  void answer(runtime::Worker&, Viewer&, base::Result<PlaylistAnswer>);
-  void answer_session(Viewer&, const PlaylistAnswer&);
-  void answer_playlist(runtime::Worker&, Viewer&, const PlaylistAnswer&);
-  SnapshotPtr listed(runtime::Worker&, Viewer&, const PlaylistAnswer&, const RoutingChoice&);
-  LinkPins pin(Viewer&, const Routed&, const SourceSnapshot&);
-  bool lead_to_clone(Viewer&, std::string_view session);
   bool offers_pathways(const Viewer&) const;
-  void redirect(Viewer&);
-  std::optional<std::int64_t> listed_from(const Viewer&) const;
-  void answer_gap(Viewer&);
-  void redirect_to_origin(Viewer&, const contracts::Link&);
-  Routed route(Viewer&);
-  std::shared_ptr<const NodeAddress> first_node(const Viewer&) const;
-  RoutingRequest asked_of(const Viewer&) const;
+  void look_up_playlist(runtime::Worker&, Viewer);
+  void on_playlist(runtime::Worker&, Viewer&, base::Result<PlaylistAnswer>);
+  void respond_with_session_playlist(Viewer&, const PlaylistAnswer&);
+  void respond_with_multivariant(Viewer&, const PlaylistAnswer&);
+  void respond_with_media_playlist(runtime::Worker&, Viewer&, const PlaylistAnswer&);
+  void suspend(WorkerState&, std::uint64_t id, Viewer);
+  void reply_with_playlist(Viewer&, const Rendered&, bool is_stale);
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
 
-  // playlist_request_documents.cpp
-  void ask_document(runtime::Worker&, Viewer);
-  void answer_document(Viewer&, base::Result<DocumentPtr>);
+  // playlist_request_session.cpp
+  bool authenticate(runtime::Worker&, Viewer&, std::string_view text);
+  bool authenticate_token(runtime::Worker&, Viewer&, std::string_view text);
+  bool renew(Viewer&, std::chrono::milliseconds idle);
+  bool renew_for_playlist(Viewer&, const PlaylistAnswer&);
+  static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);
+  bool admit(Viewer&);
+  void read_client_hints(Viewer&);
+  void apply_preferred_node(Viewer&);
 
-  // playlist_request_waiting.cpp: viewers who wait, or waited
+  // playlist_request_routing.cpp
+  RoutingRequest routing_request(const Viewer&) const;
+  Routed route(Viewer&);
+  std::shared_ptr<const NodeAddress> node_of_token(const Viewer&) const;
+  SnapshotPtr visible_snapshot(runtime::Worker&, Viewer&, const PlaylistAnswer&, const RoutingChoice&);
+  static std::chrono::milliseconds usable_for(const SourceSnapshot&);
+  LinkPins pin(Viewer&, const Routed&, const SourceSnapshot&);
+
+  // playlist_request_redirects.cpp
+  void redirect_segment(Viewer&);
+  void redirect_to_origin(Viewer&, const contracts::Link&);
+  std::optional<std::int64_t> oldest_listed_link(const Viewer&) const;
+  bool redirect_to_clone(Viewer&, std::string_view session);
+  void respond_to_gap(Viewer&);
+  void redirect(Viewer&, std::string location);
+
+  // playlist_request_documents.cpp
+  void look_up_document(runtime::Worker&, Viewer);
+  void on_document(Viewer&, base::Result<DocumentPtr>);
+
+  // playlist_request_waiting.cpp
   access::Decision decide_on(Viewer&, const access::TicketClaim*);
-  bool queue(Viewer&, const access::Queued&);
-  bool turn_away(Viewer&, const access::Refused&);
-  void give_back(Viewer&);
-  bool take_ticket(Viewer&, std::string_view text);
-  bool enter(Viewer&);
+  bool enqueue(Viewer&, const access::Queued&);
+  bool refuse_admission(Viewer&, const access::Refused&);
+  void release_new_session(Viewer&);
+  bool authenticate_ticket(Viewer&, std::string_view text);
+  bool admit_ticket(Viewer&);
   void show_slate(Viewer&, std::optional<std::int64_t> end);
-  std::shared_ptr<const Rendered> turned(Viewer&, const Rendered& programme);
+  std::shared_ptr<const Rendered> continue_after_slate(Viewer&, const Rendered& programme);
 
   PlaylistFlowParts parts_;
   FlowMetrics metrics_;
-
-  /// What one worker has of its own.
-  struct Desk {
-    TokenCache tokens;
-    Waiting waiting;
-    std::uint64_t next_place = 0;
-    struct {
-      std::uint64_t place = 0;
-      Viewer* viewer = nullptr;
-    } asking;  // who asks just now; nobody when it was answered
-  };
-  void wait(Desk&, std::uint64_t place, Viewer);
-
-  std::vector<Desk> desks_;  // one for each worker, touched by it alone
+  std::vector<WorkerState> workers_;  // by worker index
 };
 
 }  // namespace tribune::balancer

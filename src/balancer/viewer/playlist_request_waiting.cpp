@@ -1,10 +1,10 @@
-// The part of the journey that a viewer takes who must wait: the URL names the ticket, to the end. Its media playlists
-// show the waiting room until the ticket is called, and from then on the programme under numbers that go on.
+// Requests with a ticket. The URL names the ticket to the end: its media playlists show the slate until the ticket is
+// called, and from then on the programme, whose numbers continue those of the slate.
 //
-//   opens, and all is full   → a ticket; the multivariant playlist names its children under it       queue()
-//   asks, and waits          → the slate                                                              enter(),
-//   show_slate() asks, and is called      → a turn is fixed and written down; the slate stays until it is on disk
-//   turned() asks, and turned before  → the programme, renumbered                                              turned()
+//   enqueue()               without capacity: a new ticket, named in the URLs of the media playlists
+//   admit_ticket()          while the ticket waits: the slate (show_slate)
+//   continue_after_slate()  when it is called: the transition is fixed and saved; the slate until it is on disk
+//   continue_after_slate()  once the transition is on disk: the programme, renumbered
 
 #include <fmt/format.h>
 
@@ -21,38 +21,39 @@
 namespace tribune::balancer {
 
 access::Decision PlaylistRequestFlow::decide_on(Viewer& viewer, const access::TicketClaim* ticket) {
-  return decide(parts_.admission, parts_.router, viewer.visitor(), asked_of(viewer), ticket, viewer.view->session_idle);
+  return decide(parts_.admission, parts_.router, viewer.visitor(), routing_request(viewer), ticket,
+                viewer.view->session_idle);
 }
 
-bool PlaylistRequestFlow::queue(Viewer& viewer, const access::Queued& queued) {
+bool PlaylistRequestFlow::enqueue(Viewer& viewer, const access::Queued& queued) {
   const auto now = parts_.clock.wall_now();
   viewer.ticket = ticket_for(viewer.channel->id, queued.ticket, viewer.token.links, now, {});
   viewer.token.session = queued.ticket.session;
   viewer.is_new = true;
   viewer.exchange->note.session = contracts::session_name(queued.ticket.session);
-  const bool has_room =
+  const bool has_slate =
       viewer.channel->waiting_room == contracts::WaitingRoom::slate && parts_.slates.find(viewer.channel->id);
-  if (!has_room) {
-    // WHY: a bare player cannot show a ticket, so its place would only make the queue look longer.
-    give_back(viewer);
+  if (!has_slate) {
+    // WHY: a bare player cannot use a ticket without a slate, so its position would only lengthen the queue.
+    release_new_session(viewer);
     refuse(viewer, http::problems::access_queued,
            fmt::format("{} wait; ask POST /api/v1/access for a place", queued.ahead), FlowResult::queued);
     return false;
   }
   viewer.token_text = contracts::write_ticket(*viewer.view->keys, *viewer.ticket, now);
   if (!viewer.token_text.empty()) return true;
-  give_back(viewer);
+  release_new_session(viewer);
   refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
   return false;
 }
 
-bool PlaylistRequestFlow::turn_away(Viewer& viewer, const access::Refused& refused) {
+bool PlaylistRequestFlow::refuse_admission(Viewer& viewer, const access::Refused& refused) {
   viewer.exchange->note.reason = to_string(FlowResult::refused);
   reply(viewer, problem_for(refused), FlowResult::refused);
   return false;
 }
 
-void PlaylistRequestFlow::give_back(Viewer& viewer) {
+void PlaylistRequestFlow::release_new_session(Viewer& viewer) {
   if (!viewer.is_new) return;
   if (viewer.ticket)
     parts_.admission.take_back(viewer.channel->id, claim_of(*viewer.ticket));
@@ -62,7 +63,7 @@ void PlaylistRequestFlow::give_back(Viewer& viewer) {
   parts_.router.release(viewer.token.session);
 }
 
-bool PlaylistRequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
+bool PlaylistRequestFlow::authenticate_ticket(Viewer& viewer, std::string_view text) {
   const auto& view = *viewer.view;
   auto ticket = read_ticket(*view.keys, parts_.admission, viewer.channel->id, text, parts_.clock.wall_now(),
                             view.event->clock_skew);
@@ -80,19 +81,19 @@ bool PlaylistRequestFlow::take_ticket(Viewer& viewer, std::string_view text) {
   return true;
 }
 
-/// Whether the programme may be asked for; else the answer was given.
-bool PlaylistRequestFlow::enter(Viewer& viewer) {
-  const auto known = parts_.turns.find(viewer.token.session);
+/// Returns whether the programme may be looked up; otherwise the response was sent.
+bool PlaylistRequestFlow::admit_ticket(Viewer& viewer) {
+  const auto known = parts_.transitions.find(viewer.token.session);
   if (known) {
-    viewer.turn = known->record.turn;
+    viewer.transition = known->record.transition;
     viewer.token.links = known->record.links;
     if (known->is_in_force) return renew(viewer, viewer.view->session_idle);
-    show_slate(viewer, viewer.turn->slot);
+    show_slate(viewer, viewer.transition->slot);
     return false;
   }
   const auto claim = claim_of(*viewer.ticket);
   const auto decision = decide_on(viewer, &claim);
-  if (const auto* refused = std::get_if<access::Refused>(&decision)) return turn_away(viewer, *refused);
+  if (const auto* refused = std::get_if<access::Refused>(&decision)) return refuse_admission(viewer, *refused);
   if (std::holds_alternative<access::Queued>(decision)) {
     show_slate(viewer, std::nullopt);
     return false;
@@ -101,7 +102,7 @@ bool PlaylistRequestFlow::enter(Viewer& viewer) {
   return true;
 }
 
-/// Up to the slot before `end`; up to this moment's without one.
+/// Lists the slate up to the slot before `end`; without `end` up to the current slot.
 void PlaylistRequestFlow::show_slate(Viewer& viewer, std::optional<std::int64_t> end) {
   const auto* slate = parts_.slates.find(viewer.channel->id);
   if (!slate)
@@ -111,33 +112,35 @@ void PlaylistRequestFlow::show_slate(Viewer& viewer, std::optional<std::int64_t>
   if (!rendition)
     return refuse(viewer, http::problems::not_found, "the waiting room has no such playlist", FlowResult::queued);
   viewer.exchange->note.cache = "slate";
-  const auto text = parts_.slates.waiting(*slate, *rendition, end ? *end : parts_.slates.slot(*slate) + 1);
+  const auto text = parts_.slates.waiting_playlist(*slate, *rendition, end ? *end : parts_.slates.slot(*slate) + 1);
   reply(viewer, playlist_reply(viewer.request().headers, *text), FlowResult::waiting);
 }
 
-/// Null when the answer was given.
-std::shared_ptr<const Rendered> PlaylistRequestFlow::turned(Viewer& viewer, const Rendered& programme) {
+/// The programme with the numbers that follow the slate. Null when the response was sent instead.
+std::shared_ptr<const Rendered> PlaylistRequestFlow::continue_after_slate(Viewer& viewer, const Rendered& programme) {
   const auto* slate = parts_.slates.find(viewer.channel->id);
-  if (!viewer.turn) {
+  if (!viewer.transition) {
     if (!slate) {
       refuse(viewer, http::problems::session_ended, "this channel has no waiting room any more",
              FlowResult::session_ended);
       return nullptr;
     }
-    const auto turn = turn_at(*slate, parts_.slates.slot(*slate), *programme.body, viewer.channel->playlist_limits);
-    if (!turn) {
-      refuse(viewer, http::problems::origin_unavailable, turn.error().text, FlowResult::source_failed);
+    const auto transition =
+        transition_at(*slate, parts_.slates.slot(*slate), *programme.body, viewer.channel->playlist_limits);
+    if (!transition) {
+      refuse(viewer, http::problems::origin_unavailable, transition.error().text, FlowResult::source_failed);
       return nullptr;
     }
-    const auto begun = parts_.turns.begin(viewer.token.session, {*turn, viewer.token.links});
-    viewer.turn = begun.record.turn;
+    const auto begun = parts_.transitions.begin(viewer.token.session, {*transition, viewer.token.links});
+    viewer.transition = begun.record.transition;
     if (!begun.is_in_force) {
-      show_slate(viewer, viewer.turn->slot);
+      show_slate(viewer, viewer.transition->slot);
       return nullptr;
     }
   }
   const auto* rendition = slate ? slate->rendition(viewer.path) : nullptr;
-  const auto text = parts_.slates.turned(slate, rendition, *viewer.turn, programme, viewer.channel->playlist_limits);
+  const auto text = parts_.slates.playlist_after_transition(slate, rendition, *viewer.transition, programme,
+                                                            viewer.channel->playlist_limits);
   if (text) return *text;
   refuse(viewer, http::problems::origin_unavailable, text.error().text, FlowResult::source_failed);
   return nullptr;

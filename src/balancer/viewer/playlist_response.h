@@ -1,5 +1,5 @@
 #pragma once
-// A rendered playlist as the answer to one request: coding, validators, 304. Pure functions.
+// The response with a rendered playlist: content coding, validators, 304. Pure functions.
 
 #include <string>
 
@@ -8,10 +8,10 @@
 
 namespace tribune::balancer {
 
-/// 200, or 304 when the client's copy of the chosen representation is still good. The body is shared, not copied.
+/// 200, or 304 when the client has the chosen representation. The body is shared, not copied.
 http::Response playlist_reply(const http::Headers& request, const Rendered&);
 
-/// The multivariant playlist that names one session: for one client, kept nowhere.
+/// The multivariant playlist of one session, which no cache may store.
 http::Response session_playlist_reply(std::string text);
 
 }  // namespace tribune::balancer

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "balancer/node_push/node_push_handler.h"
-#include "balancer/stage.h"
+#include "balancer/playlist_flow_fixture.h"
 #include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
 
@@ -18,8 +18,8 @@ using By = contracts::PurgeOrder::By;
 
 namespace {
 
-/// A balancer's desk over a folder; built again, it is the one after a restart.
-struct Desk {
+/// A balancer's handler over a folder; made anew, it is the handler after a restart.
+struct RestartableHandler {
   base::ManualClock clock;
   base::Log log{silent()};
   base::Metrics metrics;
@@ -30,10 +30,10 @@ struct Desk {
   PublishedView view{nullptr};
   std::unique_ptr<store::Store> store;
   std::optional<OrderStore> book;
-  std::optional<NodePushHandler> desk;
+  std::optional<NodePushHandler> handler;
   std::int64_t sequence = 0;
 
-  explicit Desk(const std::filesystem::path& folder, base::WallTime now = kNow) : clock(now) {
+  explicit RestartableHandler(const std::filesystem::path& folder, base::WallTime now = kNow) : clock(now) {
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
     auto made = std::make_shared<EventView>();
     made->event = std::make_shared<contracts::Event>();
@@ -43,8 +43,8 @@ struct Desk {
     REQUIRE(opened.has_value());
     store = std::move(*opened);
     book.emplace(*store, log);
-    desk.emplace(clock, log, metrics, nodes, view, workers);
-    REQUIRE(desk->load(*book).has_value());
+    handler.emplace(clock, log, metrics, nodes, view, workers);
+    REQUIRE(handler->load(*book).has_value());
     REQUIRE(store->flush().has_value());
   }
   void hear(const std::vector<NodeSettings>& addresses, const std::string& node) {
@@ -57,15 +57,15 @@ struct Desk {
     REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
   }
   std::string give(const std::string& node, By by, const std::string& value, bool soft = false) {
-    const auto id = desk->new_order_id();
-    desk->order(
+    const auto id = handler->new_order_id();
+    handler->push_order(
         node, std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::PurgeOrder{by, value, soft}}),
         NodePushHandler::Retention::yes, {});
     return id;
   }
-  /// What the node's next question brings.
-  contracts::NodePush ask(const std::string& node, std::int64_t acknowledged = 0,
-                          const std::vector<contracts::OrderResult>& results = {}) {
+  /// The response to the node's next poll.
+  contracts::NodePush poll(const std::string& node, std::int64_t acknowledged = 0,
+                           const std::vector<contracts::OrderResult>& results = {}) {
     const auto body = contracts::to_json(contracts::NodePushPoll{node, "r", ++sequence, acknowledged, results});
     http::Request request;
     request.method = http::Method::post;
@@ -74,7 +74,7 @@ struct Desk {
     request.headers.add(contracts::kSignatureHeader,
                         contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, clock.wall_now()));
     const auto outcome = std::make_shared<Outcome>();
-    desk->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
+    handler->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
     if (!outcome->response) return {};
     return contracts::news_from_json(outcome->body()).value();
   }
@@ -99,85 +99,86 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a purge for a node that is away outlives the balancer, until the node has followed it") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a purge for an absent node survives a restart of the balancer until the node has completed it") {
   std::string id;
   {
-    Desk desk(folder);
-    id = desk.give("stadium", By::url, "demo/e/a?x=1");
-    CHECK(desk.desk->is_behind("stadium"));
-    CHECK(desk.on_disk() == 1);
+    RestartableHandler handler(folder);
+    id = handler.give("stadium", By::url, "demo/e/a?x=1");
+    CHECK(handler.handler->has_missed_purges("stadium"));
+    CHECK(handler.on_disk() == 1);
   }
   {
-    Desk desk(folder);
-    desk.hear(stadium, "stadium");
-    CHECK(desk.desk->is_behind("stadium"));
-    const auto news = desk.ask("stadium");
-    REQUIRE(news.orders.size() == 1);
-    CHECK(news.orders[0] == contracts::NodeOrder{id, contracts::PurgeOrder{By::url, "demo/e/a?x=1", false}});
-    CHECK(desk.on_disk() == 1);  // it may be killed before it follows
-    desk.ask("stadium", news.number, {{id, "", 1, {}}});
-    CHECK_FALSE(desk.desk->is_behind("stadium"));
-    CHECK(desk.on_disk() == 0);
+    RestartableHandler handler(folder);
+    handler.hear(stadium, "stadium");
+    CHECK(handler.handler->has_missed_purges("stadium"));
+    const auto pushed = handler.poll("stadium");
+    REQUIRE(pushed.orders.size() == 1);
+    CHECK(pushed.orders[0] == contracts::NodeOrder{id, contracts::PurgeOrder{By::url, "demo/e/a?x=1", false}});
+    CHECK(handler.on_disk() == 1);  // the node may be killed before it completes the purge
+    handler.poll("stadium", pushed.number, {{id, "", 1, {}}});
+    CHECK_FALSE(handler.handler->has_missed_purges("stadium"));
+    CHECK(handler.on_disk() == 0);
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "numbers grow over restarts, also when the wall clock steps back") {
+TEST_CASE_FIXTURE(Fixture, "numbers grow across restarts, even when the wall clock steps back") {
   std::int64_t last = 0;
   std::string id;
   for (const auto now : {kNow, kNow - 24h, kNow - 48h}) {
-    Desk desk(folder, now);
-    desk.hear(stadium, "stadium");
-    const auto other = desk.give("stadium", By::url, "demo/e/" + std::to_string(last));
+    RestartableHandler handler(folder, now);
+    handler.hear(stadium, "stadium");
+    const auto other = handler.give("stadium", By::url, "demo/e/" + std::to_string(last));
     if (!id.empty()) {
       CHECK(contracts::order_name(other).issuer == contracts::order_name(id).issuer);
       CHECK(contracts::order_name(other).number > contracts::order_name(id).number);
     }
     id = other;
-    // The node acknowledges what a former run told it: nothing of this run.
-    const auto news = desk.ask("stadium", last);
-    CHECK(news.number > last);
-    REQUIRE_FALSE(news.orders.empty());
-    last = news.number;
+    // The node acknowledges a push of a former run, which covers nothing of this run.
+    const auto pushed = handler.poll("stadium", last);
+    CHECK(pushed.number > last);
+    REQUIRE_FALSE(pushed.orders.empty());
+    last = pushed.number;
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a newer purge takes the place of older ones that it covers") {
-  Desk desk(folder);
-  for (int i = 0; i < 100; ++i) desk.give("stadium", By::url, "demo/e/" + std::to_string(i));
-  desk.give("stadium", By::tag, "match");
-  CHECK(desk.on_disk() == 101);
-  desk.give("stadium", By::channel, "demo", true);
-  CHECK(desk.on_disk() == 102);  // a soft one is less than a hard one
-  desk.give("stadium", By::channel, "demo");
-  CHECK(desk.on_disk() == 2);
+TEST_CASE_FIXTURE(Fixture, "a newer purge replaces the older ones that it covers") {
+  RestartableHandler handler(folder);
+  for (int i = 0; i < 100; ++i) handler.give("stadium", By::url, "demo/e/" + std::to_string(i));
+  handler.give("stadium", By::tag, "match");
+  CHECK(handler.on_disk() == 101);
+  handler.give("stadium", By::channel, "demo", true);
+  CHECK(handler.on_disk() == 102);  // a soft one is less than a hard one
+  handler.give("stadium", By::channel, "demo");
+  CHECK(handler.on_disk() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node that missed too many purges is told to drop all that it holds") {
+TEST_CASE_FIXTURE(Fixture, "a node that missed too many purges is ordered to drop everything") {
   {
-    Desk desk(folder);
-    for (std::size_t i = 0; i <= NodePushHandler::kMostPurges; ++i)
-      desk.give("stadium", By::url, "demo/e/" + std::to_string(i));
-    CHECK(desk.on_disk() == 1);
-    desk.give("stadium", By::url, "demo/e/after");
+    RestartableHandler handler(folder);
+    for (std::size_t i = 0; i <= NodePushHandler::kMaxMissedPurges; ++i)
+      handler.give("stadium", By::url, "demo/e/" + std::to_string(i));
+    CHECK(handler.on_disk() == 1);
+    handler.give("stadium", By::url, "demo/e/after");
   }
-  Desk desk(folder);
-  desk.hear(stadium, "stadium");
-  const auto news = desk.ask("stadium");
-  REQUIRE(news.orders.size() == 2);
-  CHECK(news.orders[0].order == contracts::Order(contracts::PurgeOrder{By::all, "*", false}));
-  CHECK(news.orders[1].order == contracts::Order(contracts::PurgeOrder{By::url, "demo/e/after", false}));
+  RestartableHandler handler(folder);
+  handler.hear(stadium, "stadium");
+  const auto pushed = handler.poll("stadium");
+  REQUIRE(pushed.orders.size() == 2);
+  CHECK(pushed.orders[0].order == contracts::Order(contracts::PurgeOrder{By::all, "*", false}));
+  CHECK(pushed.orders[1].order == contracts::Order(contracts::PurgeOrder{By::url, "demo/e/after", false}));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a purge for a thousand nodes is read back for each") {
+TEST_CASE_FIXTURE(Fixture, "a purge for a thousand nodes is loaded for each") {
   const std::string value = "demo/e/" + std::string(2'000, 'x') + "?token=1";
   {
-    Desk desk(folder);
-    const auto told = std::make_shared<contracts::NodeOrder>(
-        contracts::NodeOrder{desk.desk->new_order_id(), contracts::PurgeOrder{By::url, value, false}});
+    RestartableHandler handler(folder);
+    const auto node_order = std::make_shared<contracts::NodeOrder>(
+        contracts::NodeOrder{handler.handler->new_order_id(), contracts::PurgeOrder{By::url, value, false}});
     for (int i = 0; i < 1'000; ++i)
-      desk.desk->order("node-" + std::to_string(i), told, NodePushHandler::Retention::yes, {});
-    CHECK(desk.on_disk() == 1'000);
+      handler.handler->push_order("node-" + std::to_string(i), node_order, NodePushHandler::Retention::yes, {});
+    CHECK(handler.on_disk() == 1'000);
   }
-  Desk desk(folder);
-  for (int i = 0; i < 1'000; ++i) CHECK(desk.desk->is_behind("node-" + std::to_string(i)));
+  RestartableHandler handler(folder);
+  for (int i = 0; i < 1'000; ++i) CHECK(handler.handler->has_missed_purges("node-" + std::to_string(i)));
 }

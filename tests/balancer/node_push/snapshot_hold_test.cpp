@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "balancer/stage.h"
+#include "balancer/playlist_flow_fixture.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -13,72 +13,72 @@ SnapshotPtr reading(std::int64_t msn) { return std::make_shared<test::FakeSnapsh
 
 }  // namespace
 
-TEST_CASE("A node's viewers see a reading when the node fills it, the others at once") {
-  SnapshotHold gate;
+TEST_CASE("A node's viewers see a snapshot when the node fills it, other viewers at once") {
+  SnapshotHold hold;
   const auto one = reading(1), two = reading(2);
-  CHECK(gate.listed(one, "a", 1) == one);
-  gate.hold(1, one, {"a", "b"});
-  CHECK(gate.listed(two, "a", 1) == one);
-  CHECK(gate.listed(two, "c", 3) == two);
-  CHECK(gate.listed(two, "", 4) == two);
-  gate.open(1, "a");
-  CHECK(gate.listed(two, "a", 1) == two);
-  CHECK(gate.listed(two, "b", 2) == one);
-  gate.open(1, "nobody");
-  gate.open(2, "b");
-  CHECK(gate.listed(two, "b", 2) == one);
-  gate.end(1);
-  CHECK(gate.listed(two, "b", 2) == two);
+  CHECK(hold.visible(one, "a", 1) == one);
+  hold.hold(1, one, {"a", "b"});
+  CHECK(hold.visible(two, "a", 1) == one);
+  CHECK(hold.visible(two, "c", 3) == two);
+  CHECK(hold.visible(two, "", 4) == two);
+  hold.open(1, "a");
+  CHECK(hold.visible(two, "a", 1) == two);
+  CHECK(hold.visible(two, "b", 2) == one);
+  hold.open(1, "nobody");
+  hold.open(2, "b");
+  CHECK(hold.visible(two, "b", 2) == one);
+  hold.end(1);
+  CHECK(hold.visible(two, "b", 2) == two);
 }
 
-TEST_CASE("Who saw a reading does not see an older one at another node") {
-  SnapshotHold gate;
+TEST_CASE("A session that saw a snapshot does not see an older one at another node") {
+  SnapshotHold hold;
   const auto one = reading(1), two = reading(2), three = reading(3);
-  gate.hold(1, one, {"slow"});
-  CHECK(gate.listed(two, "quick", 1) == two);
-  CHECK(gate.listed(two, "slow", 1) == two);
-  CHECK(gate.listed(two, "slow", 2) == one);
-  gate.hold(2, two, {"slow"});
-  CHECK(gate.listed(three, "slow", 1) == two);
-  CHECK(gate.listed(three, "slow", 2) == one);
-  CHECK(gate.listed(three, "quick", 1) == three);
-  CHECK(gate.listed(three, "slow", 1) == three);
+  hold.hold(1, one, {"slow"});
+  CHECK(hold.visible(two, "quick", 1) == two);
+  CHECK(hold.visible(two, "slow", 1) == two);
+  CHECK(hold.visible(two, "slow", 2) == one);
+  hold.hold(2, two, {"slow"});
+  CHECK(hold.visible(three, "slow", 1) == two);
+  CHECK(hold.visible(three, "slow", 2) == one);
+  CHECK(hold.visible(three, "quick", 1) == three);
+  CHECK(hold.visible(three, "slow", 1) == three);
 }
 
-TEST_CASE("Readings that are held back one after the other open in their order") {
-  SnapshotHold gate;
+TEST_CASE("Snapshots that are held one after the other open in their order") {
+  SnapshotHold hold;
   const auto one = reading(1), two = reading(2), three = reading(3), four = reading(4);
-  gate.hold(1, one, {"a"});
-  gate.hold(2, two, {"a"});
-  CHECK(gate.listed(four, "a", 1) == one);  // the fourth said nothing new
-  gate.open(1, "a");
-  CHECK(gate.listed(four, "a", 1) == two);
-  gate.open(2, "a");
-  CHECK(gate.listed(four, "a", 1) == four);
+  hold.hold(1, one, {"a"});
+  hold.hold(2, two, {"a"});
+  CHECK(hold.visible(four, "a", 1) == one);  // the fourth has no new segment
+  hold.open(1, "a");
+  CHECK(hold.visible(four, "a", 1) == two);
+  hold.open(2, "a");
+  CHECK(hold.visible(four, "a", 1) == four);
 }
 
-TEST_CASE("A wait ends once, when the session's node opens, or all is over") {
-  SnapshotHold gate;
+TEST_CASE("A wait ends once, when the session's node opens or all holds end") {
+  SnapshotHold hold;
   int a = 0, b = 0;
-  CHECK_FALSE(gate.wait("a", 1, [&] { ++a; }));
-  gate.hold(1, reading(1), {"a", "b"});
-  CHECK_FALSE(gate.wait("c", 1, [&] { ++a; }));
-  CHECK(gate.wait("a", 1, [&] { ++a; }));
-  CHECK(gate.wait("b", 2, [&] { ++b; }));
-  gate.open(1, "a");
+  CHECK_FALSE(hold.wait("a", 1, [&] { ++a; }));
+  hold.hold(1, reading(1), {"a", "b"});
+  CHECK_FALSE(hold.wait("c", 1, [&] { ++a; }));
+  CHECK(hold.wait("a", 1, [&] { ++a; }));
+  CHECK(hold.wait("b", 2, [&] { ++b; }));
+  hold.open(1, "a");
   CHECK(a == 1);
   CHECK(b == 0);
-  gate.end();
+  hold.end();
   CHECK(a == 1);
   CHECK(b == 1);
 }
 
-TEST_CASE("A gate that is left forgets what it held and tells nobody") {
-  SnapshotHold gate;
+TEST_CASE("A hold that is forgotten releases its snapshots and calls nobody back") {
+  SnapshotHold hold;
   auto former = reading(1);
-  gate.hold(1, former, {"a"});
-  CHECK(gate.wait("a", 1, [] { FAIL("nobody is told"); }));
-  gate.forget();
+  hold.hold(1, former, {"a"});
+  CHECK(hold.wait("a", 1, [] { FAIL("nobody is told"); }));
+  hold.forget();
   CHECK(former.use_count() == 1);
-  CHECK(gate.listed(reading(2), "a", 1)->first_msn() == 2);
+  CHECK(hold.visible(reading(2), "a", 1)->first_msn() == 2);
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr access::SessionId kViewer = 0xfedcba9876543210ull;
 
-/// A board over a store that outlives it, as a restart has it.
+/// Pins over a store that outlives them, as at a restart.
 struct Disk {
   std::filesystem::path folder =
       std::filesystem::temp_directory_path() / fmt::format("pin_records_test_{}", ::getpid());
@@ -28,30 +28,30 @@ struct Disk {
   base::Metrics metrics;
   NodeTable nodes = table({node("a"), node("b")});
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<SessionPins> board;
+  std::unique_ptr<SessionPins> session_pins;
 
   Disk() { restart(); }
   ~Disk() {
-    board.reset();
+    session_pins.reset();
     store.reset();
     std::filesystem::remove_all(folder);
   }
   void restart() {
-    board.reset();
+    session_pins.reset();
     store.reset();  // commits what is queued
     auto opened = store::Store::open({folder.string(), {std::string(kPinsTable)}, 1 << 24, 1ms, "test 1"}, log);
     REQUIRE(opened);
     store = std::move(*opened);
-    board = std::make_unique<SessionPins>(clock, metrics);
-    REQUIRE(board->load(*store));
+    session_pins = std::make_unique<SessionPins>(clock, metrics);
+    REQUIRE(session_pins->load(*store));
   }
   void sweep() {
-    for (int i = 0; i < 8; ++i) board->sweep();
+    for (int i = 0; i < 8; ++i) session_pins->sweep();
   }
   std::string see(const std::string& chosen, std::int64_t first, std::int64_t next,
                   std::chrono::milliseconds held = 1min) {
     std::string out;
-    for (const auto& pin : board->pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
+    for (const auto& pin : session_pins->pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
       out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
     return out;
   }
@@ -65,7 +65,7 @@ struct Disk {
 
 }  // namespace
 
-TEST_CASE("Pins are read as they were written, and nothing else is") {
+TEST_CASE("Pin records are read as they were written, and malformed ones are refused") {
   const PinRecord record{"city", {{100, node("a").address}, {106, node("b").address}, {110, nullptr}}, 90s};
   CHECK(to_text(record) == "2 90 c:city 100 a http://a 106 b http://b 110 - -");
   for (const auto& text :
@@ -84,14 +84,14 @@ TEST_CASE("After a restart a session's listed segments keep their nodes") {
   Disk disk;
   disk.see("a", 100, 106);
   CHECK(disk.see("b", 101, 107) == "0=a 106=b");
-  disk.board->prefer(kViewer, "b");
+  disk.session_pins->prefer(kViewer, "b");
   disk.restart();
-  CHECK(disk.board->last_node(kViewer) == "b");
-  CHECK(disk.board->preferred(kViewer) == "b");
+  CHECK(disk.session_pins->last_node(kViewer) == "b");
+  CHECK(disk.session_pins->preferred(kViewer) == "b");
   CHECK(disk.see("b", 102, 108) == "0=a 106=b");
 }
 
-TEST_CASE("A change after a restart begins behind what any rendition may have listed") {
+TEST_CASE("A change after a restart begins after everything that any rendition may have listed") {
   Disk disk;
   disk.see("a", 100, 106);
   disk.restart();
@@ -99,12 +99,12 @@ TEST_CASE("A change after a restart begins behind what any rendition may have li
   CHECK(disk.see("b", 103, 109) == "0=a 107=b");
 }
 
-TEST_CASE("What is written of a session goes with it, or when it does not come back") {
+TEST_CASE("The record of a session is removed with it, or when it does not return") {
   Disk disk;
   disk.see("a", 100, 106);
   CHECK(disk.records() == 1);
-  CHECK(disk.board->unsaved() == 0);
-  disk.board->release(kViewer);
+  CHECK(disk.session_pins->unsaved() == 0);
+  disk.session_pins->release(kViewer);
   CHECK(disk.records() == 0);
   disk.see("a", 100, 106);
   disk.restart();
@@ -116,7 +116,7 @@ TEST_CASE("What is written of a session goes with it, or when it does not come b
   CHECK(disk.records() == 0);
 }
 
-TEST_CASE("After a restart the pins of a long window are held as long as without") {
+TEST_CASE("After a restart the pins of a long window are held as long as without one") {
   Disk disk;
   disk.see("a", 100, 106, 4h);
   disk.see("b", 101, 107, 4h);
@@ -124,14 +124,14 @@ TEST_CASE("After a restart the pins of a long window are held as long as without
   disk.clock.advance(4h - 1s);
   disk.sweep();
   CHECK(disk.see("b", 101, 107, 4h) == "0=a 106=b");
-  disk.see("b", 102, 108, 5h + 1min);  // written again, for the window has grown
+  disk.see("b", 102, 108, 5h + 1min);  // written again, because the window has grown
   disk.restart();
   disk.clock.advance(5h);
   disk.sweep();
   CHECK(disk.see("b", 102, 108, 5h) == "0=a 106=b");
 }
 
-TEST_CASE("A session that came back stays when the others are forgotten") {
+TEST_CASE("A session that returned stays when the others are removed") {
   Disk disk;
   disk.see("a", 100, 106);
   disk.restart();
@@ -139,5 +139,5 @@ TEST_CASE("A session that came back stays when the others are forgotten") {
   disk.clock.advance(10min);
   disk.sweep();
   CHECK(disk.records() == 1);
-  CHECK(disk.board->last_node(kViewer) == "a");
+  CHECK(disk.session_pins->last_node(kViewer) == "a");
 }

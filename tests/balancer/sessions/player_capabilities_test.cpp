@@ -6,8 +6,7 @@ using namespace tribune;
 using namespace tribune::balancer;
 using contracts::LinksMode;
 
-TEST_CASE(
-    "The mode auto is direct for players that try a listed segment again at its new URI, redirect for all others") {
+TEST_CASE("The mode auto is direct for players that retry a listed segment at its new URI, redirect for all others") {
   const auto players = default_direct_players();
   for (const std::string agent : {"videojs-vhs", "VideoJS-VHS/3"})
     CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::direct);
@@ -17,20 +16,20 @@ TEST_CASE(
     CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::redirect);
 }
 
-TEST_CASE("A channel's own mode is not changed by the player") {
+TEST_CASE("The player does not change a channel's fixed mode") {
   CHECK(links_for(LinksMode::direct, "curl", default_direct_players()) == LinksMode::direct);
   CHECK(links_for(LinksMode::redirect, "ExoPlayer", default_direct_players()) == LinksMode::redirect);
 }
 
-TEST_CASE("A listed segment of a dead node may get another URI for players with direct links, and for media3") {
+TEST_CASE("A listed segment of a failed node may get another URI for players with direct links, and for media3") {
   for (const std::string agent : {"VideoJS-VHS/3", "Demo/1.0 AndroidXMedia3/1.4.1", "exoplayer"})
-    CHECK(bears_rewriting(agent, default_direct_players()));
-  CHECK(bears_rewriting("MyPlayer/1", {"myplayer"}));
-  CHECK_FALSE(bears_rewriting("Mozilla/5.0 Chrome/120", default_direct_players()));
+    CHECK(accepts_rewriting(agent, default_direct_players()));
+  CHECK(accepts_rewriting("MyPlayer/1", {"myplayer"}));
+  CHECK_FALSE(accepts_rewriting("Mozilla/5.0 Chrome/120", default_direct_players()));
 }
 
-TEST_CASE("The table of players is configuration") {
+TEST_CASE("The list of direct players is configurable") {
   CHECK(links_for(LinksMode::automatic, "MyPlayer/1", {"myplayer"}) == LinksMode::direct);
   CHECK(links_for(LinksMode::automatic, "ExoPlayer", {}) == LinksMode::redirect);
-  CHECK_FALSE(takes_rewriting("anything", {""}));
+  CHECK_FALSE(is_direct_player("anything", {""}));
 }

@@ -29,25 +29,25 @@ std::string text(const LinkPins& pins) {
   return out;
 }
 
-struct Scene {
+struct PinsFixture {
   NodeTable nodes = table({node("a"), node("b"), node("c")});
   base::ManualClock clock;
   base::Metrics metrics;
-  SessionPins board{clock, metrics};
+  SessionPins session_pins{clock, metrics};
 
-  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool takes_rewriting = false,
+  std::string see(const std::string& chosen, std::int64_t first, std::int64_t next, bool is_direct_player = false,
                   access::SessionId viewer = kViewer) {
-    return text(board.pin(viewer, {first, next}, nodes, nodes.find(chosen)->address, takes_rewriting));
+    return text(session_pins.pin(viewer, {first, next}, nodes, nodes.find(chosen)->address, is_direct_player));
   }
-  /// A live window of 30 s that the viewer's player may hold for a minute.
+  /// A live window of 30 s that the viewer's player may use for a minute.
   std::string see_held(const std::string& chosen, std::int64_t first, std::int64_t next, std::chrono::milliseconds held,
                        const std::string& token_node = "") {
     const auto* named = token_node.empty() ? nullptr : nodes.find(token_node);
-    return text(board.pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false, {},
-                          named ? named->address : nullptr));
+    return text(session_pins.pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false, {},
+                                 named ? named->address : nullptr));
   }
   void sweep() {
-    for (int i = 0; i < 8; ++i) board.sweep();
+    for (int i = 0; i < 8; ++i) session_pins.sweep();
   }
   double metric(const std::string& name) {
     const auto scraped = metrics.scrape();
@@ -62,29 +62,29 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("A viewer of one node has one pin, equal for all whenever they came") {
-  Scene s;
+TEST_CASE("All viewers of one node have one equal pin, whenever they came") {
+  PinsFixture s;
   CHECK(s.see("a", 100, 106) == "0=a");
   CHECK(s.see("a", 104, 110) == "0=a");
   CHECK(s.see("a", 104, 110, false, 8) == "0=a");
 }
 
 TEST_CASE("Another node begins at the first MSN not yet listed") {
-  Scene s;
+  PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
   CHECK(s.see("b", 103, 109) == "0=a 106=b");
 }
 
-TEST_CASE("A change that nothing new shows does not change the text") {
-  Scene s;
+TEST_CASE("A change without a new segment does not change the text") {
+  PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 100, 106) == "0=a");
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
 TEST_CASE("All renditions change at the same MSN") {
-  Scene s;
+  PinsFixture s;
   s.see("a", 100, 106);                  // video
   s.see("a", 99, 105);                   // audio trails
   CHECK(s.see("b", 100, 106) == "0=a");  // decided here
@@ -94,16 +94,16 @@ TEST_CASE("All renditions change at the same MSN") {
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
-TEST_CASE("A rendition that is ahead is not cut back by one that trails") {
-  Scene s;
+TEST_CASE("A rendition that is ahead is not limited by one that trails") {
+  PinsFixture s;
   s.see("a", 100, 106);
   s.see("a", 102, 108);  // another rendition listed two more
   CHECK(s.see("b", 101, 107) == "0=a");
   CHECK(s.see("b", 103, 109) == "0=a 108=b");
 }
 
-TEST_CASE("A change that was taken back before it showed leaves no trace") {
-  Scene s;
+TEST_CASE("A change that was reverted before it was listed leaves no trace") {
+  PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 100, 106) == "0=a");
   CHECK(s.see("a", 101, 107) == "0=a");
@@ -111,24 +111,24 @@ TEST_CASE("A change that was taken back before it showed leaves no trace") {
   CHECK(s.see("c", 102, 108) == "0=a 107=c");
 }
 
-TEST_CASE("Pins are dropped when the window has left them, after the slowest rendition") {
-  Scene s;
+TEST_CASE("Pins are dropped when the window has passed them, after the slowest rendition") {
+  PinsFixture s;
   s.see("a", 100, 106);
   s.see("b", 101, 107);
   CHECK(s.see("b", 106, 112) == "0=b");
-  CHECK(s.see("b", 105, 111) == "0=a 106=b");  // a rendition that trails still shows the old text
+  CHECK(s.see("b", 105, 111) == "0=a 106=b");  // a rendition that trails still has the old text
   CHECK(s.see("b", 200, 206) == "0=b");
   CHECK(s.see("b", 105, 111) == "0=b");
 }
 
 TEST_CASE("However often a session changes its node, no listed segment gets another one") {
-  Scene s;
+  PinsFixture s;
   std::int64_t next = 106;
   std::map<std::int64_t, std::string> listed;
   int changed = 0;
   bool has_redirects = false;
   const auto look = [&](const std::string& chosen) {
-    const auto pins = s.board.pin(kViewer, {0, next}, s.nodes, s.nodes.find(chosen)->address, false);
+    const auto pins = s.session_pins.pin(kViewer, {0, next}, s.nodes, s.nodes.find(chosen)->address, false);
     CHECK(pins.size() <= kMaxPins);
     for (std::int64_t msn = 0; msn < next; ++msn) {
       std::string url = pins.front().node_url;
@@ -146,51 +146,51 @@ TEST_CASE("However often a session changes its node, no listed segment gets anot
   CHECK(changed == 0);
   CHECK(has_redirects);  // of the segments after the last pin that was kept
   CHECK(s.metric("tribune_balancer_pins_full_total") == 1);
-  CHECK(!s.board.last_node(kViewer).empty());
-  CHECK(s.see("c", 400, 406) == "0=c");  // the window has left them all behind
+  CHECK(!s.session_pins.last_node(kViewer).empty());
+  CHECK(s.see("c", 400, 406) == "0=c");  // the window has passed them all
 }
 
 TEST_CASE("A short rendition does not make a long one forget its nodes") {
-  Scene s;
+  PinsFixture s;
   s.see("a", 0, 1000);  // hours of video
   CHECK(s.see("b", 1, 1001) == "0=a 1000=b");
   CHECK(s.see("b", 1100, 1106) == "0=b");  // subtitles of a minute
   CHECK(s.see("b", 101, 1106) == "0=a 1000=b");
 }
 
-TEST_CASE("Pins outlast their session while its player may hold what was listed") {
-  Scene s;
+TEST_CASE("Pins outlast their session while its player may use what was listed") {
+  PinsFixture s;
   s.see_held("a", 100, 106, 10min);
   CHECK(s.see_held("b", 101, 107, 10min) == "0=a 106=b");
-  s.board.lapse(kViewer);
+  s.session_pins.lapse(kViewer);
   s.clock.advance(9min);
   s.sweep();
   CHECK(s.see_held("b", 101, 107, 10min, "a") == "0=a 106=b");
-  s.board.lapse(kViewer);
+  s.session_pins.lapse(kViewer);
   s.clock.advance(10min);
   s.sweep();
-  CHECK(s.board.size() == 0);
+  CHECK(s.session_pins.size() == 0);
 }
 
-TEST_CASE("Pins of a session that lasts are not swept, however long nobody asks for its playlist") {
-  Scene s;
+TEST_CASE("Pins of a session that lasts are not removed, however long its playlist is not requested") {
+  PinsFixture s;
   s.see_held("a", 100, 106, 1min);
   s.clock.advance(24h);
   s.sweep();
-  CHECK(s.board.last_node(kViewer) == "a");
-  s.clock.advance(kForgetPinsAfter);
+  CHECK(s.session_pins.last_node(kViewer) == "a");
+  s.clock.advance(kPinsIdleLifetime);
   s.sweep();
-  CHECK(s.board.size() == 0);  // nobody said that it has lapsed, but none lasts for so long
+  CHECK(s.session_pins.size() == 0);  // no lapse was reported, but no session lasts that long
 }
 
-TEST_CASE("A session whose first node is gone gets no links to it when its pins are made anew") {
-  Scene s;
+TEST_CASE("A session whose first node is gone gets no links to it when its pins are recreated") {
+  PinsFixture s;
   s.kill("a");
   CHECK(s.see_held("b", 100, 106, 1min, "a") == "0=b");
 }
 
-TEST_CASE("The board is bounded: who was not seen for longest is given up, and counted") {
-  Scene s;
+TEST_CASE("The number of sessions is bounded: the least recently seen is evicted, and counted") {
+  PinsFixture s;
   SessionPins small(s.clock, s.metrics, 128);
   for (access::SessionId viewer = 1; viewer <= 10'000; ++viewer) {
     small.pin(viewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false);
@@ -203,16 +203,16 @@ TEST_CASE("The board is bounded: who was not seen for longest is given up, and c
         doctest::Approx(10'000 - static_cast<double>(small.size())));
 }
 
-TEST_CASE("Listed links of a dead node go to the new one for players that bear it") {
-  Scene s;
+TEST_CASE("Listed links of a failed node change to the new one for players that accept it") {
+  PinsFixture s;
   s.see("a", 100, 106, true);
   s.kill("a");
   CHECK(s.see("b", 100, 106, true) == "0=b");
   CHECK(s.see("b", 101, 107, true) == "0=b");
 }
 
-TEST_CASE("A dead node that returns does not get its old links back") {
-  Scene s;
+TEST_CASE("A failed node that returns does not get its old links back") {
+  PinsFixture s;
   s.see("a", 100, 106, true);
   s.kill("a");
   s.see("b", 101, 107, true);
@@ -220,15 +220,15 @@ TEST_CASE("A dead node that returns does not get its old links back") {
   CHECK(s.see("a", 102, 108, true) == "0=b 107=a");
 }
 
-TEST_CASE("Listed links of a dead node keep their text for all other players") {
-  Scene s;
+TEST_CASE("Listed links of a failed node keep their text for all other players") {
+  PinsFixture s;
   s.see("a", 100, 106);
   s.kill("a");
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
-TEST_CASE("A node that left the configuration or moved counts as gone") {
-  Scene s;
+TEST_CASE("A node that left the configuration or changed its address counts as gone") {
+  PinsFixture s;
   s.see("a", 100, 106, true);
   s.nodes = table({node("b")});
   CHECK(s.see("b", 101, 107, true) == "0=b");
@@ -237,34 +237,34 @@ TEST_CASE("A node that left the configuration or moved counts as gone") {
 }
 
 TEST_CASE("Sessions do not share pins, and a released one is forgotten") {
-  Scene s;
+  PinsFixture s;
   s.see("a", 100, 106);
   s.see("b", 100, 106, false, 8);
-  CHECK(s.board.size() == 2);
-  s.board.prefer(kViewer, "city");
-  CHECK(s.board.preferred(kViewer) == "city");
-  CHECK(s.board.preferred(8).empty());
-  s.board.release(kViewer);
-  s.board.release(8);
-  CHECK(s.board.size() == 0);
-  CHECK(s.board.preferred(kViewer).empty());
+  CHECK(s.session_pins.size() == 2);
+  s.session_pins.prefer(kViewer, "city");
+  CHECK(s.session_pins.preferred(kViewer) == "city");
+  CHECK(s.session_pins.preferred(8).empty());
+  s.session_pins.release(kViewer);
+  s.session_pins.release(8);
+  CHECK(s.session_pins.size() == 0);
+  CHECK(s.session_pins.preferred(kViewer).empty());
 }
 
-TEST_CASE("An empty window is pinned without harm") {
-  Scene s;
+TEST_CASE("An empty window can be pinned") {
+  PinsFixture s;
   CHECK(s.see("a", 0, 0) == "0=a");
   CHECK(s.see("b", 0, 0) == "0=b");
   CHECK(s.see("c", 0, 3) == "0=c");
 }
 
 TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
-  Scene s;
-  std::int64_t live = 106;  // moves while all threads wait
+  PinsFixture s;
+  std::int64_t live = 106;  // changes while all threads wait
   std::mt19937 pace(1);
   std::barrier together(4, [&]() noexcept { live += pace() % 2; });
   std::mutex mutex;
   std::map<std::int64_t, std::string> listed;  // guarded by mutex
-  int changed = 0;                             // likewise
+  int changed = 0;                             // guarded by mutex
   const std::array<std::string, 3> names{"a", "b", "c"};
 
   const auto watch = [&](unsigned seed) {
@@ -272,7 +272,7 @@ TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
     for (int i = 0; i < 1'000; ++i) {
       const auto next = live - static_cast<std::int64_t>(random() % 3), first = next - 6;  // renditions trail
       const auto& chosen = names[static_cast<std::size_t>(live / 4) % names.size()];
-      const auto pins = s.board.pin(kViewer, {first, next}, s.nodes, s.nodes.find(chosen)->address, false);
+      const auto pins = s.session_pins.pin(kViewer, {first, next}, s.nodes, s.nodes.find(chosen)->address, false);
       {
         const std::lock_guard lock(mutex);
         for (auto msn = first; msn < next; ++msn) {
@@ -293,46 +293,47 @@ TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
   CHECK(listed.size() > 300);
 }
 
-TEST_CASE("Each pathway's playlist has pins of its own, which go with their session") {
-  Scene s;
+TEST_CASE("The playlist below each pathway has its own pins, which are removed with their session") {
+  PinsFixture s;
   const auto see = [&](const std::string& chosen, std::int64_t first, std::string_view pathway) {
-    return text(s.board.pin(kViewer, {first, first + 6}, s.nodes, s.nodes.find(chosen)->address, false, pathway));
+    return text(
+        s.session_pins.pin(kViewer, {first, first + 6}, s.nodes, s.nodes.find(chosen)->address, false, pathway));
   };
   CHECK(see("a", 100, "near") == "0=a");
   CHECK(see("b", 101, "far") == "0=b");
   CHECK(see("c", 102, "near") == "0=a 106=c");
   CHECK(see("b", 103, "far") == "0=b");
   CHECK(see("a", 103, "") == "0=a");
-  CHECK(s.board.last_node(kViewer, "near") == "c");
-  CHECK(s.board.size() == 1);
-  s.board.release(kViewer);
-  CHECK(s.board.last_node(kViewer, "near").empty());
+  CHECK(s.session_pins.last_node(kViewer, "near") == "c");
+  CHECK(s.session_pins.size() == 1);
+  s.session_pins.release(kViewer);
+  CHECK(s.session_pins.last_node(kViewer, "near").empty());
   CHECK(see("b", 103, "near") == "0=b");
 }
 
-TEST_CASE("A session has pins for a few pathways; further ones share those of none") {
-  Scene s;
+TEST_CASE("A session has pins for a bounded number of pathways; further ones share the pins without pathway") {
+  PinsFixture s;
   const auto see = [&](const std::string& pathway) {
-    return text(s.board.pin(kViewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false, pathway));
+    return text(s.session_pins.pin(kViewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false, pathway));
   };
-  for (std::size_t i = 0; i < 4 * kMostPinnedPathways; ++i) CHECK(see("g" + std::to_string(i)) == "0=a");
-  s.board.release(kViewer);
-  CHECK(s.board.size() == 0);
+  for (std::size_t i = 0; i < 4 * kMaxPinnedPathways; ++i) CHECK(see("g" + std::to_string(i)) == "0=a");
+  s.session_pins.release(kViewer);
+  CHECK(s.session_pins.size() == 0);
 }
 
-TEST_CASE("A session that another process opened has listed all from the node of its token") {
-  Scene s;
+TEST_CASE("For a session that another process opened, everything is assumed to be listed from the node of its token") {
+  PinsFixture s;
   const auto see = [&](access::SessionId viewer, std::int64_t first, std::string_view pathway = "") {
-    return text(s.board.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway,
-                            s.nodes.find("a")->address));
+    return text(s.session_pins.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway,
+                                   s.nodes.find("a")->address));
   };
   CHECK(see(1, 100) == "0=a");
-  CHECK(see(1, 101) == "0=a");  // one that is unseen may be ahead
+  CHECK(see(1, 101) == "0=a");  // an unseen one may be ahead
   CHECK(see(1, 102) == "0=a 107=b");
   CHECK(see(1, 100, "near") == "0=a");
-  s.board.begin(2);
+  s.session_pins.begin(2);
   CHECK(see(2, 100) == "0=b");  // opened here: nothing was listed before
   CHECK(see(2, 100, "near") == "0=b");
-  s.board.prefer(3, "b");  // what it names says nothing of what was listed
+  s.session_pins.prefer(3, "b");  // the preferred node does not state what was listed
   CHECK(see(3, 100) == "0=a");
 }

@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-#include "balancer/stage.h"
+#include "balancer/playlist_flow_fixture.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A stage whose first key ends, and whose second one stays.
-struct Rotation : test::Stage {
+/// A fixture whose first key ends, and whose second one stays.
+struct Rotation : test::PlaylistFlowFixture {
   Rotation() { use(kFirstAndSecond); }
 
   void use(int which) {
@@ -31,8 +31,7 @@ struct Rotation : test::Stage {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(
-    Rotation, "A session that watches outlives the key of its token, and one that lapsed does not come back by it") {
+TEST_CASE_FIXTURE(Rotation, "An active session outlives the key of its token, and a lapsed one is not restored by it") {
   const auto watches = open("demo"), lapses = open("demo");
   REQUIRE(watches.find("~k1.") != std::string::npos);
   for (int i = 0; i < 20; ++i) {
@@ -45,12 +44,12 @@ TEST_CASE_FIXTURE(
   CHECK(refused->status() == 403);
   CHECK(refused->note.reason == "session_invalid");
   CHECK(open("demo").find("~k2.") != std::string::npos);
-  use(kSecond);  // nothing can be verified by a key that is not there
+  use(kSecond);  // nothing can be verified by a key that does not exist
   CHECK(get(watches + "v.m3u8")->status() == 403);
 }
 
 TEST_CASE_FIXTURE(Rotation,
-                  "A step of the wall clock ends no session that watches, and tokens go by the clock as it is") {
+                  "A step of the wall clock ends no active session, and tokens are checked against the present clock") {
   const auto before = open("demo");
   clock.step_wall(-1h);
   CHECK(get(before + "v.m3u8")->status() == 200);
@@ -66,8 +65,7 @@ TEST_CASE_FIXTURE(Rotation,
   CHECK(get(after + "v.m3u8")->status() == 200);
 }
 
-TEST_CASE_FIXTURE(Rotation,
-                  "After a step forward the tokens of another balancer, which are as new as that clock, are good") {
+TEST_CASE_FIXTURE(Rotation, "After a step forward the new tokens of another balancer are valid") {
   clock.step_wall(10min);
   contracts::Token token{.channel = "demo",
                          .session = 77,
@@ -77,7 +75,7 @@ TEST_CASE_FIXTURE(Rotation,
   CHECK(get("/live/demo/~" + text + "/v.m3u8")->status() == 200);
 }
 
-TEST_CASE_FIXTURE(Rotation, "A ticket that waits, and one whose session watches, outlive their key") {
+TEST_CASE_FIXTURE(Rotation, "A waiting ticket, and a ticket with an active session, outlive their key") {
   REQUIRE(admission.change_limits(R"({"max_sessions":0})"));
   const access::Visitor visitor{.channel = "demo"};
   const auto decision = admission.decide(visitor, nullptr, 10s);
@@ -106,7 +104,7 @@ TEST_CASE_FIXTURE(Rotation, "A ticket that waits, and one whose session watches,
   CHECK_FALSE(read(text));
 }
 
-TEST_CASE("A client counts by its address, its /64 for IPv6, unless its network is one of many people") {
+TEST_CASE("A client is counted by its address, or its /64 for IPv6, unless its network is shared") {
   const auto shared = net::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
   REQUIRE(shared);
   const auto counted = [&](std::string_view address) { return counted_client(address, *shared); };

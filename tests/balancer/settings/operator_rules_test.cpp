@@ -41,7 +41,7 @@ TEST_CASE("without a configured network and a token nobody is an operator, not e
         "not_from_an_operator_network");
 }
 
-TEST_CASE("the token makes an operator from anywhere") {
+TEST_CASE("the token identifies an operator from anywhere") {
   const http::Headers token{{"Authorization", std::string("Bearer ") + kToken},
                             {"X-Forwarded-For", "1.2.3.4"},
                             {"Origin", "https://desk.example"}};
@@ -50,7 +50,7 @@ TEST_CASE("the token makes an operator from anywhere") {
         "not_from_an_operator_network");
 }
 
-TEST_CASE("an operator's network counts by the address that a trusted proxy names") {
+TEST_CASE("an operator network is compared with the address that a trusted proxy names") {
   CHECK(rules()
             .refusal(asked("10.1.2.3", kNamedByProxy, {{"X-Forwarded-For", "10.1.2.3"}, {"Via", "1.1 edge"}}))
             .empty());
@@ -59,7 +59,7 @@ TEST_CASE("an operator's network counts by the address that a trusted proxy name
   CHECK(rules().refusal(asked("10.1.2.3", 4711)) == "a_proxy_named_nobody");
 }
 
-TEST_CASE("a proxy that nobody trusts makes nobody an operator") {
+TEST_CASE("a request through an untrusted proxy is not an operator's") {
   CHECK(rules().refusal(asked("127.0.0.1", 4711)).empty());
   for (const auto* field : {"Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP",
                             "CF-Connecting-IP", "True-Client-IP"})
@@ -67,7 +67,7 @@ TEST_CASE("a proxy that nobody trusts makes nobody an operator") {
                   field);
 }
 
-TEST_CASE("a page of another site makes nobody an operator through the operator's browser") {
+TEST_CASE("a request that a page of another site causes is not an operator's") {
   for (const auto& field : {http::Header{"Sec-Fetch-Site", "cross-site"},
                             {"Sec-Fetch-Site", "same-site"},
                             {"Origin", "http://evil.example"},
@@ -82,7 +82,7 @@ TEST_CASE("a page of another site makes nobody an operator through the operator'
             .empty());
 }
 
-TEST_CASE("a name that points here by its owner's will makes nobody an operator") {
+TEST_CASE("a request with a foreign host name that resolves to this server is not an operator's") {
   CHECK(rules().refusal(asked("127.0.0.1", 4711, {}, "rebound.evil.example:8080")) == "foreign_host");
   for (const auto* host : {"localhost:8080", "127.0.0.1:8080", "192.0.2.4", "[2001:db8::1]:8080", "ops.example"})
     CHECK_MESSAGE(rules().refusal(asked("127.0.0.1", 4711, {}, host)).empty(), host);

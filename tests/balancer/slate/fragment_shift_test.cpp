@@ -67,7 +67,7 @@ TEST_CASE("The timescales of an init section are those of its tracks") {
   CHECK_FALSE(timescales_of(box("moov", track(1, 0, 0))));
 }
 
-TEST_CASE("All tracks of a segment move by the same time, and its fragments' numbers go on") {
+TEST_CASE("All tracks of a segment are shifted by the same time, and its fragments' numbers continue") {
   const auto made = [](std::uint64_t by_ms, std::uint32_t by_fragments) {
     return box("styp", "msdh") + sidx(1, 512 + by_ms * 12'800 / 1000) +
            moof(1 + by_fragments,
@@ -80,7 +80,7 @@ TEST_CASE("All tracks of a segment move by the same time, and its fragments' num
   CHECK(fragments_in(made(0, 0)).value() == 2);
 }
 
-TEST_CASE("Times of 32 bits become such of 64, and the samples are found behind them") {
+TEST_CASE("32-bit times become 64-bit times, and the offsets of the samples are adjusted") {
   const auto before =
       sidx(0, 0) + moof(1, traf(1, tfdt(0, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
   const auto by = static_cast<std::uint64_t>(kFar.count());
@@ -90,7 +90,7 @@ TEST_CASE("Times of 32 bits become such of 64, and the samples are found behind 
   CHECK(shifted(before, kTimescales, {kFar, 7}).value() == after);
 }
 
-TEST_CASE("What cannot be moved in time is said") {
+TEST_CASE("A segment that cannot be shifted is reported") {
   const auto fails = [](const std::string& segment) { return !shifted(segment, kTimescales, {12s, 1}).has_value(); };
   CHECK(fails(moof(1, traf(3, tfdt(1, 0)))));
   CHECK(fails(moof(1, traf(1, ""))));

@@ -101,7 +101,7 @@ std::map<std::int64_t, std::string> listed(const hls::Playlist& playlist) {
   return out;
 }
 
-/// What a player may see after `before`: numbers that do not go back, and the same text for the same number.
+/// Checks what a player may see after `before`: numbers that do not go back, and the same text for the same number.
 void check_continues(const hls::Playlist& before, const hls::Playlist& after) {
   CHECK(after.media_sequence >= before.media_sequence);
   CHECK(after.end_msn() >= before.end_msn());
@@ -113,14 +113,14 @@ void check_continues(const hls::Playlist& before, const hls::Playlist& after) {
 
 }  // namespace
 
-TEST_CASE("Slots count with the time, and each begins where the one before ends") {
+TEST_CASE("Slots follow the time, and each begins where the previous one ends") {
   const auto t = begin_of_slot(2s, 1'000);
   CHECK(slot_at(2s, t) == 1'000);
   CHECK(slot_at(2s, t - 1ms) == 999);
   CHECK(slot_at(2s, t + 1'999ms) == 1'000);
 }
 
-TEST_CASE("Those who wait see a live playlist that only grows, with a discontinuity where the loop begins again") {
+TEST_CASE("Waiting viewers see a live playlist that only grows, with a discontinuity where the loop restarts") {
   const auto slate = made_slate();
   REQUIRE(slate);
   auto before = parsed(slate_text(*slate, slate->renditions()[0], 1'000));
@@ -140,8 +140,8 @@ TEST_CASE("Those who wait see a live playlist that only grows, with a discontinu
 }
 
 TEST_CASE(
-    "A slate of fragmented MP4 is one time line: each slot has a URL and a time of its own, and nothing leaps where "
-    "the loop begins again") {
+    "A slate of fragmented MP4 is one timeline: each slot has its own URL and time, and no time stamp jumps where the "
+    "loop restarts") {
   const auto slate = fragmented_slate();
   REQUIRE(slate);
   REQUIRE(slate->is_continuous());
@@ -165,7 +165,7 @@ TEST_CASE(
     CHECK_FALSE(read_slot_path(bad));
 }
 
-TEST_CASE("With the programme's time line the slate ends about where the programme's newest segment begins") {
+TEST_CASE("With the programme's timeline the slate ends near the begin of the programme's newest segment") {
   const auto listed = begin_of_slot(2s, 1'000) + 700ms;
   const auto slate = fragmented_slate(
       fmt::format(R"("time_line":{{"unix_ms":{},"media_ms":50000}},)",
@@ -173,75 +173,73 @@ TEST_CASE("With the programme's time line the slate ends about where the program
   REQUIRE(slate);
   CHECK(*slate->file_in(1'001, "2.m4s")->body == fragment(1'002, 50'000));
   CHECK(*slate->file_in(1'002, "0.m4s")->body == fragment(1'003, 52'000));
-  // Before the programme began there is no time.
+  // Before the begin of the programme there is no time.
   CHECK(*slate->file_in(0, "0.m4s")->body == fragment(1, 0));
   CHECK_FALSE(fragmented_slate(R"("time_line":{"unix_ms":1},)"));
   CHECK_FALSE(fragmented_slate(R"("time_line":{"unix_ms":1,"media_ms":-1},)"));
 }
 
-TEST_CASE("A continuous slate turns with the one discontinuity that leads into the programme") {
+TEST_CASE("A continuous slate has one discontinuity, which leads into the programme") {
   const auto slate = fragmented_slate();
   const auto& rendition = slate->renditions()[0];
   auto before = parsed(slate_text(*slate, rendition, 1'001));
-  const auto turn = turn_at(*slate, 1'000, programme(500, 506));
-  REQUIRE(turn);
-  CHECK(turn->discontinuity == 1);
+  const auto transition = transition_at(*slate, 1'000, programme(500, 506));
+  REQUIRE(transition);
+  CHECK(transition->discontinuity == 1);
   for (std::int64_t end = 506; end < 516; ++end) {
-    const auto text = turned_text(slate.get(), &rendition, *turn, programme(end - 6, end));
+    const auto text = text_after_transition(slate.get(), &rendition, *transition, programme(end - 6, end));
     REQUIRE(text);
     auto after = parsed(*text);
     check_continues(before, after);
     for (const auto& segment : after.segments)
-      CHECK(segment.discontinuity_sequence == (segment.msn < turn->slot ? 0 : 1));
+      CHECK(segment.discontinuity_sequence == (segment.msn < transition->slot ? 0 : 1));
     before = std::move(after);
   }
 }
 
-TEST_CASE(
-    "A called viewer's playlist turns into the programme without a number that goes back, until only the programme is "
-    "left") {
+TEST_CASE("The playlist of a called viewer changes to the programme, and no number goes back") {
   const auto slate = made_slate();
   const auto& rendition = slate->renditions()[0];
   for (const std::int64_t start : {1'000, 1'001, 1'002}) {
     auto before = parsed(slate_text(*slate, rendition, start + 1));
-    const auto turn = turn_at(*slate, start, programme(500, 506));
-    REQUIRE(turn);
-    CHECK(turn->msn == 505);
-    CHECK(turn->slot == start + 1);
+    const auto transition = transition_at(*slate, start, programme(500, 506));
+    REQUIRE(transition);
+    CHECK(transition->msn == 505);
+    CHECK(transition->slot == start + 1);
     for (std::int64_t end = 506; end < 530; ++end) {
-      const auto text = turned_text(slate.get(), &rendition, *turn, programme(end - 6, end));
+      const auto text = text_after_transition(slate.get(), &rendition, *transition, programme(end - 6, end));
       REQUIRE(text);
       auto after = parsed(*text);
       check_continues(before, after);
-      CHECK(after.end_msn() == end + turn->msn_shift());
+      CHECK(after.end_msn() == end + transition->msn_shift());
       CHECK(after.target_duration == 2s);
       CHECK(after.segments.size() == kSlateWindow);
       for (const auto& segment : after.segments) {
         const auto& uri = after.uris[segment.uri_use].uri;
-        if (segment.msn < turn->slot)
+        if (segment.msn < transition->slot)
           CHECK(uri.find("/slate/demo/") == 0);
         else
-          CHECK(uri == fmt::format("seg{}.m4s", segment.msn - turn->msn_shift()));
-        if (segment.msn == turn->slot && segment.msn != after.media_sequence) CHECK(segment.discontinuities == 1);
+          CHECK(uri == fmt::format("seg{}.m4s", segment.msn - transition->msn_shift()));
+        if (segment.msn == transition->slot && segment.msn != after.media_sequence) CHECK(segment.discontinuities == 1);
       }
       before = std::move(after);
     }
-    for (const auto& segment : before.segments) CHECK(segment.discontinuity_sequence == turn->discontinuity);
+    for (const auto& segment : before.segments) CHECK(segment.discontinuity_sequence == transition->discontinuity);
   }
 }
 
-TEST_CASE("A rendition that is behind the one that turned shows the slate to its end") {
+TEST_CASE("A rendition that is behind that of the transition shows the slate to its end") {
   const auto slate = made_slate();
-  const Turn turn{1'001, 505, 334, 0};
-  const auto text = turned_text(slate.get(), &slate->renditions()[1], turn, programme(499, 505));
+  const SlateTransition transition{1'001, 505, 334, 0};
+  const auto text = text_after_transition(slate.get(), &slate->renditions()[1], transition, programme(499, 505));
   REQUIRE(text);
   CHECK(*text == slate_text(*slate, slate->renditions()[1], 1'001));
 }
 
-TEST_CASE("A programme with a long window shows nothing from before the turn") {
+TEST_CASE("A programme with a long window shows nothing from before the transition") {
   const auto slate = made_slate();
-  const Turn turn{1'001, 505, 334, 0};
-  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn, programme(100, 600));
+  const SlateTransition transition{1'001, 505, 334, 0};
+  const auto text = text_after_transition(slate.get(), &slate->renditions()[0], transition, programme(100, 600));
   REQUIRE(text);
   const auto playlist = parsed(*text);
   CHECK(playlist.media_sequence == 1'001);
@@ -249,11 +247,11 @@ TEST_CASE("A programme with a long window shows nothing from before the turn") {
   CHECK(text->find("/slate/") == std::string::npos);
 }
 
-TEST_CASE("The programme's own discontinuities and key IVs keep their meaning under the new numbers") {
+TEST_CASE("The programme's discontinuities and key IVs keep their meaning under the new numbers") {
   const auto slate = made_slate();
-  const Turn turn{1'001, 505, 334, 7};
-  const auto text = turned_text(slate.get(), &slate->renditions()[0], turn,
-                                programme(505, 530, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 7));
+  const SlateTransition transition{1'001, 505, 334, 7};
+  const auto text = text_after_transition(slate.get(), &slate->renditions()[0], transition,
+                                          programme(505, 530, "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", 7));
   REQUIRE(text);
   const auto playlist = parsed(*text);
   CHECK(playlist.media_sequence == 1'001);
@@ -261,37 +259,37 @@ TEST_CASE("The programme's own discontinuities and key IVs keep their meaning un
   CHECK(text->find(fmt::format("IV=0x{:032x}", 505)) != std::string::npos);
 }
 
-TEST_CASE("Without a slate, as after its folder was emptied, who turned keeps the numbers") {
-  const Turn turn{1'001, 505, 334, 0};
-  const auto text = turned_text(nullptr, nullptr, turn, programme(505, 511));
+TEST_CASE("Without a slate, as after its folder was emptied, a viewer keeps the numbers of the transition") {
+  const SlateTransition transition{1'001, 505, 334, 0};
+  const auto text = text_after_transition(nullptr, nullptr, transition, programme(505, 511));
   REQUIRE(text);
   const auto playlist = parsed(*text);
   CHECK(playlist.media_sequence == 1'001);
   CHECK(playlist.segments.size() == 6);
 }
 
-TEST_CASE("A slate of MPEG-TS turns into a programme of MPEG-TS") {
+TEST_CASE("A slate of MPEG-TS precedes a programme of MPEG-TS") {
   const auto slate = made_slate(false);
-  const Turn turn{1'001, 505, 334, 0};
+  const SlateTransition transition{1'001, 505, 334, 0};
   auto text = programme(500, 506);
   text.erase(text.find("#EXT-X-MAP"), std::string_view("#EXT-X-MAP:URI=\"init.mp4\"\n").size());
-  const auto turned = turned_text(slate.get(), &slate->renditions()[0], turn, text);
-  REQUIRE(turned);
-  CHECK(turned->find("EXT-X-MAP") == std::string::npos);
-  CHECK(parsed(*turned).segments.size() == kSlateWindow);
+  const auto after = text_after_transition(slate.get(), &slate->renditions()[0], transition, text);
+  REQUIRE(after);
+  CHECK(after->find("EXT-X-MAP") == std::string::npos);
+  CHECK(parsed(*after).segments.size() == kSlateWindow);
 }
 
-TEST_CASE("A slate of another format than the programme leaves at the turn") {
+TEST_CASE("A slate of another format than the programme is dropped at the transition") {
   const auto slate = made_slate(true);
-  const Turn turn{1'001, 505, 334, 0};
+  const SlateTransition transition{1'001, 505, 334, 0};
   auto text = programme(500, 506);
   text.erase(text.find("#EXT-X-MAP"), std::string_view("#EXT-X-MAP:URI=\"init.mp4\"\n").size());
-  const auto turned = turned_text(slate.get(), &slate->renditions()[0], turn, text);
-  REQUIRE(turned);
-  CHECK(parsed(*turned).media_sequence == 1'001);
+  const auto after = text_after_transition(slate.get(), &slate->renditions()[0], transition, text);
+  REQUIRE(after);
+  CHECK(parsed(*after).media_sequence == 1'001);
 }
 
-TEST_CASE("What was listed before a step of the clock is served after it, and no slot that nobody listed") {
+TEST_CASE("Slots listed before a step of the clock are served after it, and slots never listed are not") {
   const auto slate = made_slate();
   base::ManualClock clock{base::WallTime{1'750'000'000s}};
   base::LogSettings quiet;
@@ -307,38 +305,38 @@ TEST_CASE("What was listed before a step of the clock is served after it, and no
   for (const auto never : {before - 200, (before + after) / 2, after + 2}) CHECK_FALSE(slates.is_listed(*slate, never));
 }
 
-TEST_CASE("A programme that its channel's limits allow turns, however long its links made it") {
+TEST_CASE("A programme within its channel's limits is accepted, however long its links made it") {
   const auto slate = made_slate();
   const auto text = programme(1, 110'000);
   hls::Limits limits;
   limits.max_lines = 300'000;
   limits.max_bytes = text.size() / 2;  // of the source; links are longer
-  const auto turn = turn_at(*slate, 1'000, text, limits);
-  REQUIRE(turn);
-  CHECK(turn->msn == 109'999);
-  const auto turned = turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
-  REQUIRE(turned);
-  CHECK(turned->find("seg109999.m4s") != std::string::npos);
+  const auto transition = transition_at(*slate, 1'000, text, limits);
+  REQUIRE(transition);
+  CHECK(transition->msn == 109'999);
+  const auto after = text_after_transition(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
+  REQUIRE(after);
+  CHECK(after->find("seg109999.m4s") != std::string::npos);
   limits.max_rewritten_bytes = 64 * 1024;
-  CHECK(turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits));
+  CHECK(text_after_transition(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits));
 }
 
-TEST_CASE("A programme with a long key turns, however often the key is written out") {
+TEST_CASE("A programme with a long key is accepted, however often the key is restated") {
   const auto slate = made_slate();
   auto text = programme(1, 2'000);
   text.insert(text.find("#EXTINF"), "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(800, 'k') + "\"\n");
   hls::Limits limits;
   limits.max_rewritten_bytes = 64 * 1024;
-  const auto turned = turned_text(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
-  REQUIRE(turned);
-  CHECK(turned->find("seg1999.m4s") != std::string::npos);
+  const auto after = text_after_transition(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits);
+  REQUIRE(after);
+  CHECK(after->find("seg1999.m4s") != std::string::npos);
 }
 
-TEST_CASE("A blocking reload asks in the viewer's numbers") {
-  const Turn turn{1'001, 505, 334, 0};
-  CHECK(turned_query("_HLS_msn=1003&_HLS_part=1&a=b", turn) == "_HLS_msn=507&_HLS_part=1&a=b");
-  CHECK(turned_query("_HLS_msn=x", turn) == "_HLS_msn=x");
-  CHECK(turned_query("", turn) == "");
+TEST_CASE("A blocking reload uses the viewer's numbers") {
+  const SlateTransition transition{1'001, 505, 334, 0};
+  CHECK(query_after_transition("_HLS_msn=1003&_HLS_part=1&a=b", transition) == "_HLS_msn=507&_HLS_part=1&a=b");
+  CHECK(query_after_transition("_HLS_msn=x", transition) == "_HLS_msn=x");
+  CHECK(query_after_transition("", transition) == "");
 }
 
 TEST_CASE("A slate whose renditions differ in length, or that names files elsewhere, is refused") {

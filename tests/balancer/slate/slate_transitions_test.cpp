@@ -22,7 +22,7 @@ struct Disk {
   base::Metrics metrics;
   ~Disk() { std::filesystem::remove_all(folder); }
   std::unique_ptr<store::Store> open() {
-    auto store = store::Store::open({folder.string(), {std::string(kTurnsTable)}, 1 << 24, 1ms, "test 1"}, log);
+    auto store = store::Store::open({folder.string(), {std::string(kTransitionsTable)}, 1 << 24, 1ms, "test 1"}, log);
     REQUIRE(store);
     return std::move(*store);
   }
@@ -32,13 +32,13 @@ const SlateTransitionRecord kRecord{{1'001, 505, 334, 7}, contracts::LinksMode::
 
 }  // namespace
 
-TEST_CASE("A turn is read as it was written, and nothing else is") {
-  CHECK(turn_from_text(to_text(kRecord)) == kRecord);
+TEST_CASE("A transition is read as it was written, and a malformed one is refused") {
+  CHECK(transition_from_text(to_text(kRecord)) == kRecord);
   for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"})
-    CHECK_FALSE(turn_from_text(bad));
+    CHECK_FALSE(transition_from_text(bad));
 }
 
-TEST_CASE("The first turn of a viewer stands, and is in force once it is on disk") {
+TEST_CASE("The first transition of a viewer is kept, and is in force once it is on disk") {
   Disk disk;
   base::ManualClock clock;
   auto store = disk.open();
@@ -53,7 +53,7 @@ TEST_CASE("The first turn of a viewer stands, and is in force once it is on disk
   CHECK(book.find(7)->record == kRecord);
 }
 
-TEST_CASE("Turns outlive the process, until their viewers are gone") {
+TEST_CASE("Transitions survive the process until their viewers are gone") {
   Disk disk;
   base::ManualClock clock;
   {
@@ -70,7 +70,7 @@ TEST_CASE("Turns outlive the process, until their viewers are gone") {
     CHECK(book.size() == 2);
     REQUIRE(book.find(7));
     CHECK(book.find(7)->is_in_force);
-    clock.advance(kForgetTurnAfter - 1s);
+    clock.advance(kTransitionLifetime - 1s);
     CHECK(book.find(7));
     clock.advance(1s);
     for (int i = 0; i < 8; ++i) book.sweep({});
@@ -83,7 +83,7 @@ TEST_CASE("Turns outlive the process, until their viewers are gone") {
   CHECK_FALSE(book.find(8));
 }
 
-TEST_CASE("A turn is remembered for as long as its viewer's session can last, through a restart in between") {
+TEST_CASE("A transition is kept as long as its viewer's session can last, also across a restart") {
   Disk disk;
   base::ManualClock clock;
   const auto sweep = [](SlateTransitions& book) {
@@ -107,7 +107,7 @@ TEST_CASE("A turn is remembered for as long as its viewer's session can last, th
   CHECK(book.find(7)->record == kRecord);
 }
 
-TEST_CASE("The book is bounded: who was not seen for longest is given up, on disk too, and counted") {
+TEST_CASE("The number of transitions is bounded: the least recently seen is evicted, on disk too, and counted") {
   Disk disk;
   base::ManualClock clock;
   std::size_t left = 0;
@@ -132,7 +132,7 @@ TEST_CASE("The book is bounded: who was not seen for longest is given up, on dis
   CHECK(book.size() == left);
 }
 
-TEST_CASE("The slates' time follows the wall clock forward, never goes back, and a restart does not take it back") {
+TEST_CASE("The slates' time follows the wall clock forward and never goes back, not even at a restart") {
   Disk disk;
   base::ManualClock clock;
   base::Metrics metrics;
@@ -143,7 +143,7 @@ TEST_CASE("The slates' time follows the wall clock forward, never goes back, and
   clock.advance(5s);
   CHECK(before.now() == start + 5s);
   CHECK(before.ahead() == 1h);
-  clock.step_wall(1h + 60s);  // as the other balancers have it
+  clock.step_wall(1h + 60s);  // as on other balancers
   CHECK(before.now() == clock.wall_now());
   CHECK(before.ahead() == 0s);
   clock.step_wall(-1min);

@@ -22,7 +22,7 @@ using Texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a playlist is known by its first name while its query changes, also beside others of its path") {
+TEST_CASE("a playlist keeps its first name while its query changes, also beside others of its path") {
   ChildNames names;
   CHECK(recognised(names, {named("a", "t=1", 1), named("b", "t=1", 2), named("a", "t=1", 1)}) ==
         Texts{"a?t=1", "b?t=1", "a?t=1"});
@@ -33,7 +33,7 @@ TEST_CASE("a playlist is known by its first name while its query changes, also b
 }
 
 TEST_CASE("playlists of one path keep their names when the origin lists them in another order with new tokens") {
-  for (const std::uint64_t lo : {1, 2}) {  // the attributes say it, or the queries alone do
+  for (const std::uint64_t lo : {1, 2}) {  // by the attributes, or by the queries alone
     CAPTURE(lo);
     ChildNames names;
     recognised(names, {named("v", "id=hi&t=1", 1), named("v", "id=lo&t=1", lo)});
@@ -50,7 +50,7 @@ TEST_CASE("playlists of one path keep their names when the origin lists them in 
   CHECK(recognised(alike, {named("v", "t=5", 8), named("v", "t=6", 9)}) == Texts{"v?t=5", "v?t=6"});
 }
 
-TEST_CASE("a playlist whose path changes is known by its place and attributes, and not when these changed too") {
+TEST_CASE("a playlist whose path changes is recognised by position and attributes, unless these changed too") {
   ChildNames names;
   recognised(names, {named("1/a", "", 1), named("1/b", "", 2)});
   CHECK(recognised(names, {named("2/a", "", 1), named("2/b", "", 2)}) == Texts{"1/a?", "1/b?"});
@@ -64,7 +64,7 @@ TEST_CASE("two playlists never share a name") {
   CHECK(recognised(names, {named("x", "t=2", 1), named("x", "t=1", 2)}) == Texts{"x?t=2", "x?t=1"});
 }
 
-TEST_CASE("names survive a restart, of their own source only, and damage does no harm") {
+TEST_CASE("names survive a restart for their own source only, and damaged records are ignored") {
   ChildNames names;
   recognised(names, {named("a", "t=1", 1), named("b", "t=1", 1ull << 63)});
   const auto record = names.save("http://o/main");
@@ -84,7 +84,7 @@ TEST_CASE("names survive a restart, of their own source only, and damage does no
   }
 }
 
-TEST_CASE("a URL with another balancer's token leads to the only playlist that it can mean") {
+TEST_CASE("a URL with another balancer's token leads to the only playlist that matches") {
   const std::string one = "v.m3u8?v=1&t=x", two = "v.m3u8?v=2&t=x", alone = "a.m3u8?t=x";
   const std::vector<const std::string*> known{&one, &two, &alone};
   CHECK(closest_playlist("v.m3u8?t=y&v=2", known) == &two);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kText = 1 << 20;
 
-struct Scene {
+struct CacheFixture {
   base::ManualClock clock;
   base::Metrics metrics;
   RenderedPlaylists texts{clock, metrics, 8 * kText + kText / 2};
@@ -34,8 +34,8 @@ LinkPins at(int node) { return {{0, "http://n" + std::to_string(node)}}; }
 
 }  // namespace
 
-TEST_CASE("One text is made for all who ask for the same one") {
-  Scene s;
+TEST_CASE("One text is rendered for all callers with the same key") {
+  CacheFixture s;
   const auto owner = s.texts.new_owner();
   const auto first = s.get(owner, at(1));
   CHECK(s.get(owner, at(1)) == first);
@@ -46,8 +46,8 @@ TEST_CASE("One text is made for all who ask for the same one") {
   CHECK(s.texts.get(owner, "name", [&]() -> RenderedPlaylists::RenderedPtr { return nullptr; }) == first);
 }
 
-TEST_CASE("The bytes of all owners together are bounded, and the least recently used goes first") {
-  Scene s;
+TEST_CASE("The bytes of all owners together are bounded, and the least recently used is evicted first") {
+  CacheFixture s;
   std::vector<std::uint64_t> owners;
   for (int i = 0; i < 8; ++i) owners.push_back(s.texts.new_owner());
   for (int i = 0; i < 8; ++i) s.get(owners[static_cast<std::size_t>(i)], at(i));
@@ -56,16 +56,16 @@ TEST_CASE("The bytes of all owners together are bounded, and the least recently 
   s.get(owners[0], at(0));  // used again
   s.get(s.texts.new_owner(), at(9));
   CHECK(s.given_up() == 1);
-  CHECK(s.texts.bytes() <= s.texts.most());
+  CHECK(s.texts.bytes() <= s.texts.max_bytes());
   s.get(owners[0], at(0));
   s.get(owners[2], at(2));
   CHECK(s.made == 9);
-  s.get(owners[1], at(1));  // the one that went
+  s.get(owners[1], at(1));  // the evicted one
   CHECK(s.made == 10);
 }
 
-TEST_CASE("A smaller bound, scarce memory and time make room; an owner's texts go with it") {
-  Scene s;
+TEST_CASE("A smaller bound, scarce memory and time free bytes; an owner's texts are removed with it") {
+  CacheFixture s;
   const auto a = s.texts.new_owner(), b = s.texts.new_owner();
   for (int i = 0; i < 4; ++i) s.get(a, at(i));
   s.texts.configure(2 * kText + kText / 2);
@@ -77,28 +77,28 @@ TEST_CASE("A smaller bound, scarce memory and time make room; an owner's texts g
   s.get(b, at(1));
   s.texts.forget(a);
   CHECK(s.texts.bytes() < 2 * kText);
-  CHECK(s.given_up() == 4);  // nobody can ask for what is forgotten
-  s.clock.advance(kForgetTextAfter);
+  CHECK(s.given_up() == 4);  // a removed entry cannot be requested
+  s.clock.advance(kRenderedIdleLifetime);
   s.texts.sweep();
   CHECK(s.texts.bytes() == 0);
 }
 
-TEST_CASE("A text larger than the bound is given, and not kept") {
-  Scene s;
+TEST_CASE("A text larger than the bound is returned, and not cached") {
+  CacheFixture s;
   const auto owner = s.texts.new_owner();
   CHECK(s.get(owner, at(1), 9 * kText)->body->size() == 9 * kText);
   CHECK(s.texts.bytes() == 0);
 }
 
-TEST_CASE("What cannot be made is not kept: the next one tries again") {
-  Scene s;
+TEST_CASE("A failed rendering is not cached: the next call tries again") {
+  CacheFixture s;
   const auto owner = s.texts.new_owner();
   CHECK_FALSE(s.texts.get(owner, "late", [&]() -> RenderedPlaylists::RenderedPtr { return nullptr; }));
   CHECK(s.texts.get(owner, "late", [&] { return std::make_shared<Rendered>(); }));
 }
 
-TEST_CASE("Threads that make, forget and shrink leave no bytes behind") {
-  Scene s;
+TEST_CASE("Threads that render, forget and shrink leave no bytes behind") {
+  CacheFixture s;
   const auto work = [&s](unsigned seed) {
     for (int i = 0; i < 2'000; ++i) {
       const auto owner = s.texts.new_owner();
@@ -115,5 +115,18 @@ TEST_CASE("Threads that make, forget and shrink leave no bytes behind") {
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 4; ++t) threads.emplace_back(work, t);
   for (auto& thread : threads) thread.join();
+  CHECK(s.texts.bytes() == 0);
+}
+
+TEST_CASE("Scarce memory evicts half of the rendered bytes, spent memory all") {
+  CacheFixture s;
+  const auto owner = s.texts.new_owner();
+  for (int i = 0; i < 8; ++i) s.get(owner, at(i));
+  const auto bytes = s.texts.bytes();
+  s.texts.shrink_for(base::MemoryLevel::plenty);
+  CHECK(s.texts.bytes() == bytes);
+  s.texts.shrink_for(base::MemoryLevel::scarce);
+  CHECK(s.texts.bytes() == bytes / 2);
+  s.texts.shrink_for(base::MemoryLevel::spent);
   CHECK(s.texts.bytes() == 0);
 }

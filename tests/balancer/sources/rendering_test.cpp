@@ -18,7 +18,7 @@ std::shared_ptr<base::KeyRing> ring(const std::string& id = "k1") {
   return std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{id, "0123456789abcdef", std::nullopt}});
 }
 
-struct Scene {
+struct RenderingFixture {
   LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}), ring()};
   Timeline timeline{[] { return std::string("ep1"); }};
   SourceLinks book;
@@ -70,13 +70,13 @@ std::vector<std::string> uris(const std::string& text) {
 }  // namespace
 
 TEST_CASE("redirect links are relative to the playlist and signed") {
-  Scene s;
+  RenderingFixture s;
   const auto found = uris(s.text(live_text(5, 7)));
   CHECK(found == std::vector<std::string>{"seg5.ts?" + s.query("720p/seg5.ts"), "seg6.ts?" + s.query("720p/seg6.ts")});
 }
 
-TEST_CASE("direct links lead to the node of their number's pin; init sections and keys do not") {
-  Scene s;
+TEST_CASE("direct links name the node of their number's pin; init sections and keys do not") {
+  RenderingFixture s;
   const auto found = uris(
       s.text(live_text(5, 8, "seg", "#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/k\",IV=0x1\n#EXT-X-MAP:URI=\"init.mp4\"\n"),
              {{0, "http://a:1"}, {7, "http://b:2"}}));
@@ -88,8 +88,8 @@ TEST_CASE("direct links lead to the node of their number's pin; init sections an
   CHECK(found[4] == "http://b:2/media/demo/ep1/720p/seg7.ts?" + s.query("720p/seg7.ts"));
 }
 
-TEST_CASE("other schemes stay as they are, foreign keys become absolute, dates lead to the origin") {
-  Scene s;
+TEST_CASE("other schemes are unchanged, foreign keys become absolute, dates are at the origin") {
+  RenderingFixture s;
   const auto found =
       uris(s.text(live_text(5, 6, "seg",
                             "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://id\",KEYFORMAT=\"f\"\n"
@@ -100,15 +100,17 @@ TEST_CASE("other schemes stay as they are, foreign keys become absolute, dates l
   CHECK(found[2] == "http://origin/live/demo/720p/l.json");
 }
 
-TEST_CASE("documents at the channel's origins lead to this balancer, others are absolute, and a setting leaves all") {
-  Scene s;
+TEST_CASE(
+    "documents at the channel's origins are served by this balancer, others are absolute, and a setting leaves all "
+    "unchanged") {
+  RenderingFixture s;
   const std::string list = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=";
   const auto text = live_text(
       5, 6, "seg",
       list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
   const auto found = uris(s.text(text));
   CHECK(found[0].starts_with(
-      "../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // a=%2f, which does not arrive as it is
+      "../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // a=%2f, which does not arrive unchanged
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
   s.making.keys = ring("k2");
@@ -117,8 +119,8 @@ TEST_CASE("documents at the channel's origins lead to this balancer, others are 
   CHECK(uris(s.text(text))[0] == "http://origin/live/demo/720p/l.json?a=%2f");
 }
 
-TEST_CASE("session data and the source's steering manifest of a multivariant playlist lead to this balancer") {
-  Scene s;
+TEST_CASE("session data and the source's steering manifest of a multivariant playlist are served by this balancer") {
+  RenderingFixture s;
   s.path = "index.m3u8";
   s.base = "http://origin/live/demo/main.m3u8";
   const auto linked = s.linked_of(
@@ -137,7 +139,7 @@ TEST_CASE("session data and the source's steering manifest of a multivariant pla
 }
 
 TEST_CASE("a segment or init section of an unknown origin makes the playlist unusable") {
-  Scene s;
+  RenderingFixture s;
   for (const std::string bad :
        {"http://other/", "file:///etc/passwd#", "data:video/mp4,", "https://origin/live/demo/"}) {
     CAPTURE(bad);
@@ -151,8 +153,8 @@ TEST_CASE("a segment or init section of an unknown origin makes the playlist unu
   CHECK(SourceLinks::check(live(5, 6, "https://ads/x/"), s.making.origins, *http::parse_uri(s.base)));
 }
 
-TEST_CASE("what was listed keeps its text: other key, other host after a redirect, later expiry") {
-  Scene s;
+TEST_CASE("a listed link keeps its text: another key, another host after a redirect, a later expiry") {
+  RenderingFixture s;
   const LinkPins pins{{0, "http://a:1"}};
   const auto before = uris(s.text(live_text(5, 8), pins));
   s.making.keys = ring("k2");
@@ -166,7 +168,7 @@ TEST_CASE("what was listed keeps its text: other key, other host after a redirec
 }
 
 TEST_CASE("a hint keeps its text when it becomes a part") {
-  Scene s;
+  RenderingFixture s;
   const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
   const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p1\"\n", {{0, "http://a"}}));
   s.making.keys = ring("k2");
@@ -174,8 +176,8 @@ TEST_CASE("a hint keeps its text when it becomes a part") {
   CHECK(hinted[2] == listed[2]);
 }
 
-TEST_CASE("a part has its own link when the hint before it does not come true") {
-  Scene s;
+TEST_CASE("a part has its own link when it differs from the hint before it") {
+  RenderingFixture s;
   const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
   const LinkPins pins{{0, "http://a"}};
   const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"programme1\"\n", pins));
@@ -191,8 +193,8 @@ TEST_CASE("a part has its own link when the hint before it does not come true") 
         listed[2]);  // what was listed keeps its text
 }
 
-TEST_CASE("a part of another byte range than its hint says so in the same link") {
-  Scene s;
+TEST_CASE("a part of another byte range than its hint has the same link with that range") {
+  RenderingFixture s;
   const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p\",BYTERANGE=\"10@0\"\n";
   const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\",BYTERANGE-START=10\n"));
   const auto text = s.text(head + "#EXT-X-PART:DURATION=1,URI=\"p\",BYTERANGE=\"5@20\"\n");
@@ -200,8 +202,8 @@ TEST_CASE("a part of another byte range than its hint says so in the same link")
   CHECK(text.find("BYTERANGE=\"5@20\"") != std::string::npos);
 }
 
-TEST_CASE("a gap that is filled later has the link of what fills it") {
-  Scene s;
+TEST_CASE("a gap that is filled later gets the link of the segment") {
+  RenderingFixture s;
   const auto gaps = uris(
       s.text(live_text(5, 6) + "#EXT-X-GAP\n#EXTINF:2.0,\nseg6.ts\n#EXT-X-PART:DURATION=1,URI=\"p0.mp4\", GAP=YES\n"));
   CHECK(gaps[1] == "../~gap/6.ts");
@@ -215,8 +217,8 @@ TEST_CASE("a gap that is filled later has the link of what fills it") {
   CHECK(lost[2] == filled[2]);
 }
 
-TEST_CASE("links that are longer than the bound end where they reach it") {
-  Scene s;
+TEST_CASE("links that exceed the bound end where they reach it") {
+  RenderingFixture s;
   auto playlist = live(5, 2'005);
   for (auto& use : playlist.uris) use.uri += "?" + std::string(1'000, 'q');
   const auto place = [&](std::uint64_t bytes) {
@@ -231,7 +233,7 @@ TEST_CASE("links that are longer than the bound end where they reach it") {
 }
 
 TEST_CASE("a new pin changes the text from its number on, and the ETag with it") {
-  Scene s;
+  RenderingFixture s;
   const auto snapshot = s.snapshot(live_text(5, 8));
   const auto one = snapshot->render({{0, "http://a"}});
   const auto two = snapshot->render({{0, "http://a"}, {7, "http://b"}});
@@ -241,8 +243,8 @@ TEST_CASE("a new pin changes the text from its number on, and the ETag with it")
   CHECK(one->gzip_etag != one->etag);
 }
 
-TEST_CASE("viewers with equal pins share one rendering, however many pin lists there are") {
-  Scene s;
+TEST_CASE("viewers with equal pins share one rendered text, however many pin lists there are") {
+  RenderingFixture s;
   const auto snapshot = s.snapshot(live_text(5, 8));
   const auto first = snapshot->render({{0, "http://a"}});
   for (int i = 0; i < 1'000; ++i) snapshot->render({{0, "http://n" + std::to_string(i)}});
@@ -251,8 +253,8 @@ TEST_CASE("viewers with equal pins share one rendering, however many pin lists t
   CHECK(s.metrics.counter("renders", "r").value() == 1'001);
 }
 
-TEST_CASE("what is kept of a snapshot goes with it") {
-  Scene s;
+TEST_CASE("the cached texts of a snapshot are removed with it") {
+  RenderingFixture s;
   auto snapshot = s.snapshot(live_text(5, 8));
   snapshot->render({});
   CHECK(s.texts->bytes() > 0);
@@ -260,15 +262,15 @@ TEST_CASE("what is kept of a snapshot goes with it") {
   CHECK(s.texts->bytes() == 0);
 }
 
-TEST_CASE("behind a pin without node, links are relative to the balancer") {
-  Scene s;
+TEST_CASE("after a pin without node, links are relative to the balancer") {
+  RenderingFixture s;
   const auto found = uris(s.text(live_text(5, 8), {{0, "http://a"}, {7, ""}}));
   CHECK(found[1].starts_with("http://a/media/"));
   CHECK(found[2] == "seg7.ts?" + s.query("720p/seg7.ts"));
 }
 
 TEST_CASE("the compressed body is the same text") {
-  Scene s;
+  RenderingFixture s;
   const auto rendering = s.snapshot(live_text(5, 40))->render({});
   REQUIRE(rendering->gzip);
   CHECK(rendering->gzip->size() < rendering->body->size());
@@ -280,8 +282,8 @@ TEST_CASE("the compressed body is the same text") {
   CHECK(text == *rendering->body);
 }
 
-TEST_CASE("children of a multivariant playlist are named under the session at the bare URL") {
-  Scene s;
+TEST_CASE("children of a multivariant playlist are below the session at the bare URL") {
+  RenderingFixture s;
   s.making.serves_documents = false;
   s.path = "index.m3u8";
   s.base = "http://origin/live/demo/main.m3u8";
@@ -306,13 +308,13 @@ TEST_CASE("children of a multivariant playlist are named under the session at th
   CHECK(linked->playlists[1].uri.text() == "http://origin/live/demo/index.m3u8");
 }
 
-TEST_CASE("a source without variants gets a multivariant playlist of one") {
+TEST_CASE("a source without variants gets a multivariant playlist with one variant") {
   const MultivariantSnapshot snapshot(OnlyVariant{3'000'000}, kWall);
   CHECK(*snapshot.render({})->body == "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000\n~media.m3u8\n");
   CHECK(snapshot.text_for_bare_url("t") == "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000\n~t/~media.m3u8\n");
 }
 
-TEST_CASE("a source without variants is announced with what is known of its media") {
+TEST_CASE("the variant of a source without variants has the known properties of its media") {
   OnlyVariant variant{3'000'000, 2'400'000, {{"avc1.64001f", "mp4a.40.2"}, 1280, 720, 30'000 / 1001.0}};
   CHECK(*MultivariantSnapshot(variant, kWall).render({})->body ==
         "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2400000,CODECS=\"avc1.64001f,mp4a.40.2\","

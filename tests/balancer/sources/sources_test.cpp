@@ -4,16 +4,16 @@
 
 #include <fmt/format.h>
 
-#include "balancer/sources_scene.h"
+#include "balancer/sources_fixture.h"
 
 using namespace tribune;
 using namespace tribune::test;
-using namespace tribune::test::sources_scene;
+using namespace tribune::test::sources_fixture;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
 
 TEST_CASE("playlists that the multivariant one names are served, from memory after the first time, on every worker") {
-  Scene s;
+  SourcesFixture s;
   publish(s.origin);
   for (const std::string id : {"a", "b", "c", "d"}) s.add(id, "http://o/live/main.m3u8");
   s.configure();
@@ -27,8 +27,8 @@ TEST_CASE("playlists that the multivariant one names are served, from memory aft
   CHECK(s.origin.count("http://o/live/v/a.m3u8") == 4);
 }
 
-TEST_CASE("a media playlist can be asked for first, and what nobody names is unknown") {
-  Scene s;
+TEST_CASE("a media playlist can be requested first, and one that is not named is unknown") {
+  SourcesFixture s;
   publish(s.origin);
   s.origin.set("http://o/live/secret.m3u8", live_text(1, 2));
   s.add("demo", "http://o/live/main.m3u8");
@@ -46,8 +46,8 @@ TEST_CASE("a media playlist can be asked for first, and what nobody names is unk
   CHECK(problem_of(s.get("none", "index.m3u8").error()).status == 404);
 }
 
-TEST_CASE("a source without a multivariant playlist is served under one") {
-  Scene s;
+TEST_CASE("a source without a multivariant playlist is served below a generated one") {
+  SourcesFixture s;
   s.origin.set("http://o/live/index.m3u8", live_text(5, 8));
   s.add("demo", "http://o/live/index.m3u8");
   s.configure();
@@ -55,8 +55,8 @@ TEST_CASE("a source without a multivariant playlist is served under one") {
   CHECK(s.text("demo", "~media.m3u8").find("seg5.ts?tl=") != std::string::npos);
 }
 
-TEST_CASE("the text of what is listed outlives the process, a rotated key, and another day") {
-  Scene s;
+TEST_CASE("listed links keep their text across a restart, a key rotation and another day") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -71,7 +71,7 @@ TEST_CASE("the text of what is listed outlives the process, a rotated key, and a
 }
 
 TEST_CASE("an ended playlist gets new links before the old ones expire") {
-  Scene s;
+  SourcesFixture s;
   publish(s.origin);
   s.origin.set("http://o/live/v/a.m3u8", live_text(0, 2, "end") + "#EXT-X-ENDLIST\n");
   s.add("demo", "http://o/live/main.m3u8");
@@ -88,7 +88,7 @@ TEST_CASE("an ended playlist gets new links before the old ones expire") {
 
 namespace {
 
-/// An event playlist of 2 s segments: nothing leaves it.
+/// An event playlist of 2 s segments: no segment leaves it.
 std::string event_text(std::int64_t end, const std::string& tail = "") {
   return live_text(0, end, "seg", "#EXT-X-PLAYLIST-TYPE:EVENT\n") + tail;
 }
@@ -99,10 +99,10 @@ std::int64_t first_expiry(const std::string& text) {
   return std::stoll(text.substr(from));
 }
 
-std::int64_t unix_now(const Scene& s) { return base::unix_seconds(s.clock.wall_now()); }
+std::int64_t unix_now(const SourcesFixture& s) { return base::unix_seconds(s.clock.wall_now()); }
 
 /// Whether a link of that expiry is accepted now.
-bool is_accepted(Scene& s, std::int64_t expiry) {
+bool is_accepted(SourcesFixture& s, std::int64_t expiry) {
   const auto listed = s.sources->listed_links();
   if (!listed || expiry >= unix_now(s)) return true;
   const auto from = listed->find("demo");
@@ -114,7 +114,7 @@ bool is_accepted(Scene& s, std::int64_t expiry) {
 TEST_CASE(
     "links of a long event keep their text and are accepted for as long as they are listed, also after the balancer "
     "was killed") {
-  Scene s;
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.channels.front().link_lifetime = 1min;
@@ -122,7 +122,7 @@ TEST_CASE(
   s.origin.set("http://o/live/v/a.m3u8", event_text(3));
   const auto first = s.text("demo", "v/a.m3u8");
   const auto expiry = first_expiry(first);
-  CHECK(s.sources->listed_links()->empty());  // all are young
+  CHECK(s.sources->listed_links()->empty());  // all are valid
   for (int minute = 1; minute <= 30; ++minute) {
     s.clock.advance(1min);
     s.origin.set("http://o/live/v/a.m3u8", event_text(3 + minute));
@@ -133,19 +133,19 @@ TEST_CASE(
   CHECK(expiry < unix_now(s));
   s.end();
   s.begin();
-  CHECK(s.sources->listed_links() == nullptr);  // or nodes would be told that nothing is listed
+  CHECK(s.sources->listed_links() == nullptr);  // otherwise nodes would learn that nothing is listed
   s.configure();
   s.text("demo", "v/a.m3u8", "q=2");
   CHECK(is_accepted(s, expiry));
   CHECK(s.text("demo", "v/a.m3u8").starts_with(first));
-  // Its end: what was listed stays, and the links live on for whoever watches it from the beginning now.
+  // The end: what was listed stays, and the links are valid for a viewer who watches it from the beginning now.
   s.origin.set("http://o/live/v/a.m3u8", event_text(34, "#EXT-X-ENDLIST\n"));
   s.clock.advance(10s);
   CHECK(s.text("demo", "v/a.m3u8").starts_with(first));
   s.clock.advance(50s);
   CHECK(is_accepted(s, expiry));
-  // When all who saw it live are gone, newcomers get young links, and those who hold the old ones keep them for the
-  // playlist's length.
+  // When all who saw it live are gone, new viewers get new links, and the old links stay valid for the playlist's
+  // length.
   s.clock.advance(2min);
   s.end();
   s.begin();
@@ -158,8 +158,8 @@ TEST_CASE(
   CHECK_FALSE(is_accepted(s, expiry));
 }
 
-TEST_CASE("links of a recording outlast it for whoever loads it, whenever that is") {
-  Scene s;
+TEST_CASE("links of a recording outlast it for every viewer, whenever they load it") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.channels.front().link_lifetime = 1min;
@@ -176,8 +176,8 @@ TEST_CASE("links of a recording outlast it for whoever loads it, whenever that i
   }
 }
 
-TEST_CASE("a link is accepted for its lifetime after its segment left a long window, and then no more") {
-  Scene s;
+TEST_CASE("a link is accepted for its lifetime after its segment left a long window, and then no longer") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.channels.front().link_lifetime = 1min;
@@ -201,7 +201,7 @@ TEST_CASE("a link is accepted for its lifetime after its segment left a long win
 TEST_CASE(
     "the links of a long window are accepted after the channel got another source, for as long as viewers may use "
     "them") {
-  Scene s;
+  SourcesFixture s;
   publish(s.origin);
   publish(s.origin, "http://p/tv/");
   s.add("demo", "http://o/live/main.m3u8");
@@ -221,8 +221,8 @@ TEST_CASE(
   CHECK_FALSE(is_accepted(s, expiry));
 }
 
-TEST_CASE("a restart of the source while the balancer is away opens a new epoch above the old numbers") {
-  Scene s;
+TEST_CASE("a restart of the source while the balancer is down opens a new epoch above the old numbers") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -236,8 +236,8 @@ TEST_CASE("a restart of the source while the balancer is away opens a new epoch 
   CHECK(text.find("#EXT-X-DISCONTINUITY-SEQUENCE:1\n") != std::string::npos);
 }
 
-TEST_CASE("a channel with a new source begins anew, one that is gone is unknown") {
-  Scene s;
+TEST_CASE("a channel with a new source starts anew, and one that was removed is unknown") {
+  SourcesFixture s;
   publish(s.origin);
   publish(s.origin, "http://p/tv/");
   s.add("demo", "http://o/live/main.m3u8");
@@ -247,14 +247,14 @@ TEST_CASE("a channel with a new source begins anew, one that is gone is unknown"
   s.channels = {};
   s.add("demo", "http://p/tv/main.m3u8");
   s.configure();
-  CHECK_FALSE(s.get("demo", "unknown.m3u8"));  // asks the owner, so the new source is in force now
+  CHECK_FALSE(s.get("demo", "unknown.m3u8"));  // reaches the owner, so the new source is in force now
   CHECK(s.text("demo", "index.m3u8") == kMain);
   CHECK(s.origin.count("http://p/tv/main.m3u8") == 1);
   CHECK(problem_of(s.get("gone", "index.m3u8").error()).status == 404);
 }
 
-TEST_CASE("a channel that one reload takes away and a later one brings back goes on with its numbers and links") {
-  Scene s;
+TEST_CASE("a channel that one reload removes and a later one adds again continues its numbers and links") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -274,14 +274,14 @@ TEST_CASE("a channel that one reload takes away and a later one brings back goes
   }
 }
 
-TEST_CASE("who stops waiting is not called, and a drain refuses nobody") {
-  Scene s;
+TEST_CASE("a cancelled lookup is not called back, and a drain refuses no request") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
   int called = 0;
   {
-    const auto asking = s.sources->ask(*s.workers[0], {"demo", "index.m3u8", ""}, [&](auto) { ++called; });
+    const auto pending = s.sources->look_up(*s.workers[0], {"demo", "index.m3u8", ""}, [&](auto) { ++called; });
   }
   s.sources->drain();
   CHECK(s.get("demo", "v/a.m3u8"));
@@ -290,16 +290,16 @@ TEST_CASE("who stops waiting is not called, and a drain refuses nobody") {
   CHECK(called == 0);
 }
 
-TEST_CASE("bad reload directives are the client's fault") {
-  Scene s;
+TEST_CASE("malformed reload directives are the client's fault") {
+  SourcesFixture s;
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
   CHECK(problem_of(s.get("demo", "index.m3u8", "_HLS_part=1").error()).status == 400);
 }
 
-TEST_CASE("a channel that holds reloads offers it, and reads what they name; an ended playlist has nothing to hold") {
+TEST_CASE("a channel with blocking reloads offers them and reads what they name; an ended playlist offers none") {
   const std::string offer = "#EXTM3U\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n";
-  Scene s;
+  SourcesFixture s;
   publish(s.origin);
   s.origin.set("http://o/live/v/a.m3u8?q=2", live_text(5, 8, "two") + "#EXT-X-ENDLIST\n");
   for (const std::string id : {"held", "plain"}) s.add(id, "http://o/live/main.m3u8");
@@ -313,8 +313,8 @@ TEST_CASE("a channel that holds reloads offers it, and reads what they name; an 
   CHECK(s.get("plain", "v/a.m3u8", "_HLS_msn=10"));
 }
 
-TEST_CASE("the status names every playlist that was asked for") {
-  Scene s;
+TEST_CASE("the status lists every playlist that was requested") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -331,8 +331,8 @@ TEST_CASE("the status names every playlist that was asked for") {
   CHECK(s.metrics.scrape().find("tribune_balancer_source_age_seconds{channel=\"demo\"} 0") != std::string::npos);
 }
 
-TEST_CASE("a rendition that nobody watches stays known for as long as the multivariant playlist names it") {
-  Scene s;
+TEST_CASE("a rendition without viewers stays known as long as the multivariant playlist names it") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -351,8 +351,8 @@ TEST_CASE("a rendition that nobody watches stays known for as long as the multiv
   CHECK(s.get("demo", "v/a.m3u8", "q=2"));
 }
 
-TEST_CASE("a rendition that is neither named nor asked for is forgotten") {
-  Scene s;
+TEST_CASE("a rendition that is neither named nor requested is forgotten") {
+  SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
   s.configure();
@@ -361,7 +361,7 @@ TEST_CASE("a rendition that is neither named nor asked for is forgotten") {
   s.origin.set("http://o/live/w/b.m3u8", live_text(5, 8, "two"));
   s.clock.advance(1min);
   s.text("demo", "index.m3u8");
-  CHECK(s.get("demo", "v/a.m3u8", "q=2"));  // somebody may still watch it
+  CHECK(s.get("demo", "v/a.m3u8", "q=2"));  // a viewer may still watch it
   s.clock.advance(11min);
   s.origin.set("http://o/live/w/b.m3u8", live_text(9, 12, "two"));
   s.text("demo", "w/b.m3u8");
@@ -382,9 +382,9 @@ void publish_with_token(Origin& origin, int token, const std::string& pattern) {
   origin.set("http://o/live/main.m3u8", main);
 }
 
-/// Whether the playlist comes to list the segment. Its feed loads it by timers of the real clock, too: such a load may
-/// come just before a new URI is known.
-bool comes_to_list(Scene& s, const std::string& path, const std::string& query, const std::string& segment) {
+/// Whether the playlist lists the segment eventually. Its refresher also uses timers of the real clock: such a refresh
+/// may come just before a new URI is known.
+bool comes_to_list(SourcesFixture& s, const std::string& path, const std::string& query, const std::string& segment) {
   for (int load = 0; load < 10; ++load) {
     if (s.text("demo", path, query).find(segment) != std::string::npos) return true;
     s.clock.advance(2s);
@@ -405,7 +405,7 @@ TEST_CASE(
     "after a restart") {
   for (const std::string pattern : {"v{v}.m3u8?token={t}", "list.m3u8?v={v}&token={t}", "t/{t}/v{v}.m3u8"}) {
     CAPTURE(pattern);
-    Scene s;
+    SourcesFixture s;
     publish_with_token(s.origin, 1, pattern);
     s.add("demo", "http://o/live/main.m3u8");
     s.configure();
@@ -430,8 +430,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("more playlists than a channel may have are left out with a counter, and what is named stays") {
-  Scene s;
+TEST_CASE("playlists beyond a channel's bound are left out and counted, and named ones stay") {
+  SourcesFixture s;
   std::string main = "#EXTM3U\n";
   for (std::size_t i = 0; i < kMaxPlaylists + 10; ++i)
     main += fmt::format("#EXT-X-STREAM-INF:BANDWIDTH=1\nv{}.m3u8\n", i);
@@ -445,8 +445,8 @@ TEST_CASE("more playlists than a channel may have are left out with a counter, a
   CHECK(s.metrics.scrape().find("playlists_left_out_total{channel=\"demo\"} 11") != std::string::npos);
 }
 
-TEST_CASE("reports of a source without a multivariant playlist lead to playlists that are served") {
-  Scene s;
+TEST_CASE("rendition reports of a source without a multivariant playlist name playlists that are served") {
+  SourcesFixture s;
   const std::string reports =
       "#EXT-X-RENDITION-REPORT:URI=\"index.m3u8\",LAST-MSN=7\n#EXT-X-RENDITION-REPORT:URI=\"low.m3u8\",LAST-MSN=7\n";
   s.origin.set("http://o/live/index.m3u8", live_text(5, 8) + reports);
@@ -460,8 +460,8 @@ TEST_CASE("reports of a source without a multivariant playlist lead to playlists
   CHECK(s.text("demo", "low.m3u8").find("low5.ts") != std::string::npos);
 }
 
-TEST_CASE("a playlist whose own query has a key that means something in our URLs is served") {
-  Scene s;
+TEST_CASE("a playlist whose own query has a key with a meaning in the balancer's URLs is served") {
+  SourcesFixture s;
   const auto asset =
       "#EXT-X-DATERANGE:ID=\"ad\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-URI="
       "\"ad.m3u8?_HLS_x=1&ad=7\"\n";
@@ -478,7 +478,7 @@ TEST_CASE("a playlist whose own query has a key that means something in our URLs
 TEST_CASE(
     "a variable from the query of the source's URL is defined in the text, with its value where something but our "
     "links needs it") {
-  Scene s;
+  SourcesFixture s;
   s.origin.set(
       "http://o/live/main.m3u8?token=ab&name=x%22y",
       "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"name\"\n"
@@ -494,4 +494,24 @@ TEST_CASE(
   CHECK(text.find("\nv.m3u8?t=ab\n") != std::string::npos);
   CHECK(s.text("demo", "v.m3u8", "t=ab")
             .find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"ab\"\n") != std::string::npos);
+}
+
+TEST_CASE("All answers of a media playlist share one publication; a multivariant playlist has none") {
+  SourcesFixture s;
+  publish(s.origin);
+  s.add("demo", "http://o/live/main.m3u8");
+  s.configure();
+  CHECK_FALSE(s.get("demo", "index.m3u8")->publication);
+  const auto waited = s.get("demo", "v/a.m3u8"), from_memory = s.get("demo", "v/a.m3u8");
+  REQUIRE(waited);
+  REQUIRE(from_memory);
+  REQUIRE(waited->publication);
+  CHECK(from_memory->publication == waited->publication);
+  s.origin.set("http://o/live/v/a.m3u8", live_text(6, 9, "one"));
+  s.clock.advance(10s);
+  const auto newer = s.get("demo", "v/a.m3u8");
+  REQUIRE(newer);
+  CHECK(newer->snapshot != waited->snapshot);
+  CHECK(newer->publication == waited->publication);
+  CHECK(s.get("demo", "v/a.m3u8", "q=2")->publication != waited->publication);
 }

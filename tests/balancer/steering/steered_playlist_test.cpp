@@ -26,7 +26,7 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("Every variant and rendition stands once for each pathway, and the best pathway is the initial one") {
+TEST_CASE("Every variant and rendition is listed once for each pathway, and the best pathway is the initial one") {
   const auto text = steered(kSource, "~t/", {"/steering/demo?session=t", {"stadium", "ORIGIN"}});
   CHECK(text.starts_with("#EXTM3U\n#EXT-X-VERSION:6\n"));
   CHECK(has(text, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"/steering/demo?session=t\",PATHWAY-ID=\"stadium\"\n"));
@@ -58,7 +58,7 @@ TEST_CASE("A stable id is the same in every pathway and in every session's playl
   CHECK(id(first) == id(steered(other, "~uu/", {"/s", {"c"}})));
 }
 
-TEST_CASE("What leads out of the session stays where it leads, in every pathway") {
+TEST_CASE("A URI outside the session is unchanged in every pathway") {
   const auto text =
       steered("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://cdn/v.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv.m3u8\n", "",
               {"/s", {"a", "b"}});
@@ -67,14 +67,14 @@ TEST_CASE("What leads out of the session stays where it leads, in every pathway"
   CHECK(has(text, "\n~via/b/v.m3u8\n"));
 }
 
-TEST_CASE("A source that steers by itself, and a playlist without pathways, stay as they are") {
+TEST_CASE("A source with its own steering, and a playlist without pathways, are unchanged") {
   const std::string own =
       "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://o/s\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
   CHECK(steered(own, "", {"/s", {"a"}}) == own);
   CHECK(steered(kSource, "~t/", {"/s", {}}) == kSource);
 }
 
-TEST_CASE("Carriage returns and comments between a variant and its URI do no harm") {
+TEST_CASE("Carriage returns and comments between a variant and its URI are ignored") {
   const auto text = steered("#EXTM3U\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n# word\r\n\r\nv.m3u8\r\n", "", {"/s", {"a"}});
   CHECK(has(text, "PATHWAY-ID=\"a\"\n~via/a/v.m3u8\n"));
   CHECK(hls::parse(text));

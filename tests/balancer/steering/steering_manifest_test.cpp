@@ -9,27 +9,27 @@ using namespace tribune::balancer;
 using namespace std::chrono_literals;
 using Names = std::vector<std::string>;
 
-TEST_CASE("A query's values are read where they are well formed, and unsaid where not") {
+TEST_CASE("Well-formed values of a query are read, and others are treated as absent") {
   const auto said =
-      read_steering_question("session=k1.abc&pathways=city,ORIGIN&_HLS_pathway=%22city%22&_HLS_throughput=5140000");
+      parse_steering_query("session=k1.abc&pathways=city,ORIGIN&_HLS_pathway=%22city%22&_HLS_throughput=5140000");
   CHECK(said.session == "k1.abc");
   CHECK(said.listed == Names{"city", "ORIGIN"});
   CHECK(said.pathway == "city");
   CHECK(said.throughput_bps == 5'140'000);
-  CHECK(read_steering_question("_HLS_pathway=city").pathway == "city");
+  CHECK(parse_steering_query("_HLS_pathway=city").pathway == "city");
   for (const std::string_view bad :
        {"_HLS_pathway=%22&_HLS_throughput=", "_HLS_pathway=..%2f&_HLS_throughput=-5",
         "_HLS_pathway=A%0d%0a&_HLS_throughput=1e9", "pathways=%2c%2c,../,A&_HLS_throughput=99999999999999999999",
         "_HLS_pathway=%zz&_HLS_throughput=NaN&pathways=%"}) {
     CAPTURE(bad);
-    const auto unsaid = read_steering_question(bad);
+    const auto unsaid = parse_steering_query(bad);
     CHECK(unsaid.pathway.empty());
     CHECK(unsaid.listed.empty());
     CHECK_FALSE(unsaid.throughput_bps);
   }
 }
 
-TEST_CASE("Open groups come first, then the origin, then what is closed") {
+TEST_CASE("Open groups come first, then the origin, then closed groups") {
   const std::vector<GroupStanding> standings{{"stadium", RoutingReason::deep_zone, false, true},
                                              {"city", RoutingReason::fallback_group, true, false}};
   CHECK(order_of(standings, true) == Names{"city", "ORIGIN", "stadium"});
@@ -37,7 +37,8 @@ TEST_CASE("Open groups come first, then the origin, then what is closed") {
   CHECK(order_of({}, false).empty());
 }
 
-TEST_CASE("Players ask again soon while the best group is closed or strained, or they are elsewhere") {
+TEST_CASE(
+    "Players repeat their request soon while the best group is closed or strained, or they are on another pathway") {
   const std::vector<GroupStanding> well{{"stadium", RoutingReason::deep_zone, true, false},
                                         {"city", RoutingReason::fallback_group, false, true}};
   const auto order = order_of(well, false);
@@ -49,7 +50,7 @@ TEST_CASE("Players ask again soon while the best group is closed or strained, or
   CHECK(is_under_pressure({}, {}, ""));
 }
 
-TEST_CASE("A playlist lists the best groups, and one that is open if there is any") {
+TEST_CASE("A playlist lists the best groups, with an open one if there is any") {
   const std::vector<GroupStanding> standings{{"a", RoutingReason::zone, false, true},
                                              {"b", RoutingReason::zone, false, true},
                                              {"c", RoutingReason::zone, true, false}};
@@ -60,9 +61,9 @@ TEST_CASE("A playlist lists the best groups, and one that is open if there is an
 }
 
 TEST_CASE(
-    "A group that the player's playlist does not list becomes a clone if it is better, and what it lists is never left "
+    "A group that the player's playlist does not list becomes a clone if it is better, and listed ones are never left "
     "out") {
-  SteeringQuestion question;
+  SteeringQuery question;
   question.listed = {"city", "far"};
   const auto manifest = manifest_for(question, {"stadium", "city", "near"});
   CHECK(manifest.priority == Names{"stadium", "city", "far"});
@@ -73,7 +74,7 @@ TEST_CASE(
       std::string::npos);
 }
 
-TEST_CASE("A manifest says version, time and priority, and clones only where there are some") {
+TEST_CASE("A manifest has version, time and priority, and clones only where there are some") {
   auto manifest = manifest_for({}, {"city", "ORIGIN"});
   manifest.ttl = 60s;
   CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"PATHWAY-PRIORITY":["city","ORIGIN"]})");

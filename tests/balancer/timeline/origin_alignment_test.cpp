@@ -27,7 +27,7 @@ hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std:
   return playlist_of(text);
 }
 
-struct Scene {
+struct TimelineFixture {
   base::ManualClock clock;
   int epochs = 0;
   Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
@@ -38,7 +38,7 @@ struct Scene {
     clock.advance(2s);
     return *outcome;
   }
-  /// A process that starts with what this one kept. Keeping it once more changes nothing.
+  /// A process that starts with what this one saved. Saving it once more changes nothing.
   void restart() {
     const auto now = clock.steady_now();
     const auto wall = clock.wall_now();
@@ -58,7 +58,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("an origin with the same names and numbers is the same timeline") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(10, 15), 0);
   const auto shown = s.see(live(11, 16), 1);
   CHECK(shown.verdict == Verdict::newer);
@@ -66,8 +66,8 @@ TEST_CASE("an origin with the same names and numbers is the same timeline") {
   CHECK(s.timeline.current().origin == 0);
 }
 
-TEST_CASE("an origin with other numbers and names goes on by its dates, without a discontinuity") {
-  Scene s;
+TEST_CASE("an origin with other numbers and names continues by its dates, without a discontinuity") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);                  // 12:00:00 to 12:00:10
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);  // 12:00:04 to 12:00:14
   REQUIRE(shown.playlist);
@@ -94,9 +94,7 @@ TEST_CASE("an origin with other numbers and names goes on by its dates, without 
   }
 }
 
-TEST_CASE(
-    "dates of two origins that differ by some milliseconds, or are written another way, are those of the same "
-    "segments") {
+TEST_CASE("dates of two origins that differ by milliseconds, or in notation, are those of the same segments") {
   const auto at = [](std::int64_t first, const std::string& name, const std::vector<std::string>& dates) {
     std::string text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
     for (std::size_t i = 0; i < dates.size(); ++i)
@@ -104,7 +102,7 @@ TEST_CASE(
               std::to_string(first + static_cast<std::int64_t>(i)) + ".ts\n";
     return playlist_of(text);
   };
-  Scene s;
+  TimelineFixture s;
   s.see(at(100, "a", {"12:00:00.995Z", "12:00:02.995Z", "12:00:04.995Z"}), 0);
   const auto shown = s.see(at(7, "b", {"14:00:03.0051234+0200", "14:00:05.005+02", "14:00:07.005+02:00"}), 1);
   REQUIRE(shown.playlist);
@@ -113,16 +111,16 @@ TEST_CASE(
 }
 
 TEST_CASE("a segment that begins half a segment later is that segment, not the next") {
-  Scene s;
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
-  const auto shown = s.see(dated(7, 13, 1, "b"), 1);  // from 12:00:01, which both of two segments are equally near
+  const auto shown = s.see(dated(7, 13, 1, "b"), 1);  // from 12:00:01, which is equally near to both of two segments
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 106);
   CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
 }
 
 TEST_CASE("two origins with long windows are compared in time that grows with their length") {
-  Scene s;
+  TimelineFixture s;
   std::string tags = "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:00.000Z\n";
   const auto first = playlist_of(live_text(0, 40'000, "a", tags));
   const auto second = playlist_of(live_text(50'000, 90'001, "b", tags));
@@ -134,8 +132,8 @@ TEST_CASE("two origins with long windows are compared in time that grows with th
   CHECK(shown.playlist->end_msn() == 40'001);
 }
 
-TEST_CASE("an origin whose first segment follows the last one seen at once goes on too") {
-  Scene s;
+TEST_CASE("an origin whose first segment directly follows the last one seen also continues") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(0, 5, 10, "b"), 1);
   REQUIRE(shown.playlist);
@@ -143,11 +141,11 @@ TEST_CASE("an origin whose first segment follows the last one seen at once goes 
   CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
 }
 
-TEST_CASE("without dates, names and durations tell the numbers") {
-  Scene s;
+TEST_CASE("without dates, names and durations determine the numbers") {
+  TimelineFixture s;
   s.see(live(100, 105), 0);
   auto text = live_text(102, 107);
-  text.replace(text.find("SEQUENCE:102"), 12, "SEQUENCE:2");  // the same files, counted from elsewhere
+  text.replace(text.find("SEQUENCE:102"), 12, "SEQUENCE:2");  // the same files with other numbers
   const auto shown = s.see(playlist_of(text), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 107);
@@ -155,8 +153,8 @@ TEST_CASE("without dates, names and durations tell the numbers") {
   CHECK(s.uri(*shown.playlist, 4) == "seg106.ts");
 }
 
-TEST_CASE("an origin that is behind shows nothing until it has something new") {
-  Scene s;
+TEST_CASE("an origin that is behind shows nothing until it has a new segment") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   CHECK(s.see(dated(0, 5, 0, "b"), 1).verdict == Verdict::older_copy);
   CHECK(s.epochs == 1);
@@ -166,8 +164,8 @@ TEST_CASE("an origin that is behind shows nothing until it has something new") {
   CHECK(s.uri(*shown.playlist, shown.playlist->segments.size() - 1) == "b5.ts");
 }
 
-TEST_CASE("a hole of a few segments between two origins is listed as gaps, and the media goes on behind it") {
-  Scene s;
+TEST_CASE("a gap of a few segments between two origins is listed as gaps, and the media continues after it") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);  // to 12:00:10
   const auto text = [](const Timeline::Outcome& o) { return hls::write(*o.playlist, {}); };
   const auto shown = s.see(dated(7, 11, 14, "b"), 1);  // from 12:00:14
@@ -219,8 +217,8 @@ TEST_CASE("a hole of a few segments between two origins is listed as gaps, and t
   }
 }
 
-TEST_CASE("a hole that is no multiple of a segment is shared by its gaps, none longer than the target duration") {
-  Scene s;
+TEST_CASE("a gap that is no multiple of a segment is divided into gaps no longer than the target duration") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(7, 11, 15, "b"), 1);  // 5 s are missing
   REQUIRE(shown.playlist);
@@ -228,8 +226,8 @@ TEST_CASE("a hole that is no multiple of a segment is shared by its gaps, none l
   CHECK(hls::write(*shown.playlist, {}).find("#EXT-X-GAP\n#EXTINF:1.666666,\n") != std::string::npos);
 }
 
-TEST_CASE("without dates a name that counts on tells how many segments are missing") {
-  Scene s;
+TEST_CASE("without dates a name with a counter determines how many segments are missing") {
+  TimelineFixture s;
   s.see(live(98, 103, "v1/seg"), 0);  // seg102 is the last one
   auto text = live_text(105, 109, "v1/seg");
   SUBCASE("under the same numbers") {}
@@ -243,9 +241,9 @@ TEST_CASE("without dates a name that counts on tells how many segments are missi
                   "seg102.ts\n#EXTINF:2.0,\nv1/seg105.ts\n") != std::string::npos);
 }
 
-TEST_CASE("a hole of more than kMaxHole segments is another timeline") {
+TEST_CASE("a gap of more than kMaxHole segments is another timeline") {
   for (const auto& [missing, discontinuity] : {std::pair{hls::kMaxHole, 0}, {hls::kMaxHole + 1, 1}}) {
-    Scene s, t;
+    TimelineFixture s, t;
     s.see(dated(100, 105, 0, "a"), 0);
     CHECK(s.see(dated(7, 11, 10 + 2 * static_cast<int>(missing), "b"), 1)
               .playlist->segments.back()
@@ -255,8 +253,8 @@ TEST_CASE("a hole of more than kMaxHole segments is another timeline") {
   }
 }
 
-TEST_CASE("what a short window of the source has passed is no gap while the old tail is listed") {
-  Scene s;
+TEST_CASE("segments that a short window has passed are no gap while the old tail is listed") {
+  TimelineFixture s;
   s.see(dated(100, 110, 0, "a"), 0);  // ten segments, to 12:00:20
   s.see(dated(0, 3, 20, "b"), 1);     // three of the other origin's
   const auto shown = s.see(dated(1, 4, 22, "b"), 1);
@@ -267,7 +265,7 @@ TEST_CASE("what a short window of the source has passed is no gap while the old 
 }
 
 TEST_CASE("media that does not meet what was listed begins after a discontinuity") {
-  Scene s;
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(0, 5, 60, "b"), 1);
   REQUIRE(shown.playlist);
@@ -276,8 +274,8 @@ TEST_CASE("media that does not meet what was listed begins after a discontinuity
   CHECK(shown.playlist->end_msn() == 110);
 }
 
-TEST_CASE("a restart of the process between two origins forgets nothing") {
-  Scene s;
+TEST_CASE("a restart of the process between two origins loses no state") {
+  TimelineFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   s.restart();
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);

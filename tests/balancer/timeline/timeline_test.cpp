@@ -13,7 +13,7 @@ using Verdict = Timeline::Verdict;
 
 namespace {
 
-struct Scene {
+struct TimelineFixture {
   base::ManualClock clock;
   int epochs = 0;
   std::int64_t expires = 1000;
@@ -42,8 +42,8 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("a source that goes on is shown as it is, in one epoch") {
-  Scene s;
+TEST_CASE("a source that continues is shown unchanged, in one epoch") {
+  TimelineFixture s;
   const auto first = live(10, 15);
   const auto shown = s.see(first);
   CHECK(shown.verdict == Verdict::first);
@@ -53,8 +53,8 @@ TEST_CASE("a source that goes on is shown as it is, in one epoch") {
   CHECK(s.epochs == 1);
 }
 
-TEST_CASE("a source that restarts goes on above what was listed, in a new epoch, with the old tail before it") {
-  Scene s;
+TEST_CASE("a source that restarts continues above what was listed, in a new epoch, after the old tail") {
+  TimelineFixture s;
   s.see(live(100, 105));
   s.clock.advance(2s);
   const auto shown = s.see(live(0, 2));
@@ -74,8 +74,8 @@ TEST_CASE("a source that restarts goes on above what was listed, in a new epoch,
   CHECK(s.epochs == 2);
 }
 
-TEST_CASE("numbers never go back over many restarts") {
-  Scene s;
+TEST_CASE("numbers never go back across many restarts") {
+  TimelineFixture s;
   std::int64_t listed_to = 0, first = 0, discontinuity = 0;
   for (int run = 0; run < 20; ++run) {
     for (int end = 1; end < 12; ++end) {
@@ -92,8 +92,8 @@ TEST_CASE("numbers never go back over many restarts") {
   CHECK(s.epochs == 20);
 }
 
-TEST_CASE("an older copy of the playlist is passed over, and is no restart") {
-  Scene s;
+TEST_CASE("an older copy of the playlist is ignored, and is no restart") {
+  TimelineFixture s;
   s.see(live(10, 15));
   const auto older = s.see(live(8, 13));
   CHECK(older.verdict == Verdict::older_copy);
@@ -104,16 +104,16 @@ TEST_CASE("an older copy of the playlist is passed over, and is no restart") {
 }
 
 TEST_CASE("a few numbers back with other names is a restart") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(0, 5, "monday"));
   CHECK(s.see(live(0, 3, "tuesday")).verdict == Verdict::restarted);
 }
 
 TEST_CASE("reused names are a restart when the end goes back by more than a copy can lack, or for longer") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(0, 10));
   CHECK(s.see(live(0, 3)).verdict == Verdict::restarted);
-  Scene t;
+  TimelineFixture t;
   t.see(live(0, 5));
   CHECK(t.see(live(0, 3)).verdict == Verdict::older_copy);
   t.clock.advance(5s);
@@ -127,16 +127,16 @@ TEST_CASE("the same names and numbers at another date are a restart") {
     return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PROGRAM-DATE-TIME:" + date +
                        "\n#EXTINF:2,\na0.ts\n");
   };
-  Scene s;
+  TimelineFixture s;
   s.see(dated("2026-01-01T12:00:00Z"));
   CHECK(s.see(dated("2026-01-01T12:00:01Z")).verdict == Verdict::newer);
   CHECK(s.see(dated("2026-01-02T12:00:00Z")).verdict == Verdict::restarted);
 }
 
 TEST_CASE(
-    "a jump ahead that time does not allow is a restart once a second playlist confirms it, and none after a long "
+    "a jump ahead by more than time allows is a restart once a second playlist confirms it, and none after a long "
     "sleep") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(10, 15));
   s.clock.advance(2s);
   CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
@@ -145,14 +145,14 @@ TEST_CASE(
   const auto shown = s.see(live(5001, 5006));
   CHECK(shown.verdict == Verdict::restarted);
   CHECK(shown.playlist->end_msn() == 20);
-  Scene t;
+  TimelineFixture t;
   t.see(live(10, 15));
   t.clock.advance(3h);
   CHECK(t.see(live(5000, 5005)).verdict == Verdict::newer);
 }
 
-TEST_CASE("a jump ahead while the balancer was away is no error, and shown once a second playlist confirms it") {
-  Scene s;
+TEST_CASE("a jump ahead while the balancer was down is no error, and is shown once a second playlist confirms it") {
+  TimelineFixture s;
   s.see(live(10, 15));
   s.restart_process();
   const auto outcome = s.see(live(5000, 5005));
@@ -165,17 +165,17 @@ TEST_CASE("a jump ahead while the balancer was away is no error, and shown once 
   CHECK(shown.playlist->media_sequence >= 15);
 }
 
-TEST_CASE("a jump ahead that stands still is believed in time") {
-  Scene s;
+TEST_CASE("a jump ahead to an unchanged playlist is confirmed by time") {
+  TimelineFixture s;
   s.see(live(10, 15));
   CHECK(s.see(live(5000, 5005)).verdict == Verdict::unconfirmed);
   s.clock.advance(2s);
   CHECK(s.see(live(5000, 5005)).verdict == Verdict::restarted);
 }
 
-TEST_CASE("numbers that were once enormous are never listed, and the channel goes on with its own") {
+TEST_CASE("numbers that were enormous once are never listed, and the channel continues its own") {
   const auto enormous = live((std::int64_t{1} << 60) - 6, (std::int64_t{1} << 60) - 1);
-  Scene s;
+  TimelineFixture s;
   SUBCASE("at the very first") { CHECK_FALSE(s.see(enormous).playlist); }
   SUBCASE("later") {
     s.see(live(9, 14));
@@ -203,8 +203,8 @@ TEST_CASE("numbers that were once enormous are never listed, and the channel goe
   CHECK(s.see(live(0, 2)).playlist->end_msn() == 18);
 }
 
-TEST_CASE("a discontinuity sequence that was once enormous is never listed") {
-  Scene s;
+TEST_CASE("a discontinuity sequence that was enormous once is never listed") {
+  TimelineFixture s;
   s.see(live(9, 14));
   s.clock.advance(3h);
   const auto huge = "#EXT-X-DISCONTINUITY-SEQUENCE:" + std::to_string((std::int64_t{1} << 60) - 1) + "\n";
@@ -215,9 +215,10 @@ TEST_CASE("a discontinuity sequence that was once enormous is never listed") {
   CHECK(shown.playlist->discontinuity_sequence == 0);
 }
 
-TEST_CASE("enormous numbers that stay are counted from below, alike in every process, and leave room above them") {
+TEST_CASE(
+    "numbers that stay enormous are renumbered from small ones, alike in every process, with larger numbers left") {
   const std::int64_t clock_ns = 1'100'000'000'123'456'789;
-  Scene s, other;
+  TimelineFixture s, other;
   for (auto* scene : {&s, &other}) {
     CHECK_FALSE(scene->see(live(clock_ns, clock_ns + 5)).playlist);
     scene->clock.advance(2s);
@@ -229,8 +230,8 @@ TEST_CASE("enormous numbers that stay are counted from below, alike in every pro
   CHECK(s.see(live(clock_ns + 3, clock_ns + 8)).playlist->end_msn() == 123'456'797);
 }
 
-TEST_CASE("a record that leaves no room for numbers above it is no record") {
-  Scene s;
+TEST_CASE("a record without larger numbers left is ignored") {
+  TimelineFixture s;
   s.see(live(9, 14));
   auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
   auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
@@ -248,7 +249,7 @@ TEST_CASE("a record that leaves no room for numbers above it is no record") {
 }
 
 TEST_CASE("names that change with every refresh do not restart the channel every time") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(0, 5, "a"));
   for (int i = 1; i < 5; ++i) {
     s.clock.advance(1s);
@@ -258,7 +259,7 @@ TEST_CASE("names that change with every refresh do not restart the channel every
 }
 
 TEST_CASE("all tracks of a channel restart into one epoch with equal numbers for equal moments") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(100, 105, "v"), "v");
   s.see(live(100, 106, "a"), "a");
   s.clock.advance(2s);
@@ -275,8 +276,8 @@ TEST_CASE("all tracks of a channel restart into one epoch with equal numbers for
   CHECK(video->segments[video->segments.size() - 3].gap);  // 105, which only the audio had
 }
 
-TEST_CASE("a track that slept through a restart joins the new epoch even when its numbers look well") {
-  Scene s;
+TEST_CASE("a track that slept through a restart joins the new epoch even when its numbers match") {
+  TimelineFixture s;
   s.see(live(10, 15, "v"), "v");
   s.see(live(10, 15, "a"), "a");
   s.clock.advance(2s);
@@ -287,8 +288,8 @@ TEST_CASE("a track that slept through a restart joins the new epoch even when it
   CHECK(audio->segments.back().msn == 15 + 24);
 }
 
-TEST_CASE("a source that does not count the discontinuities it drops is counted for") {
-  Scene s;
+TEST_CASE("discontinuities that a source drops without counting are counted") {
+  TimelineFixture s;
   const auto text = [](std::int64_t first, bool marked) {
     return playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n" +
                        (marked ? "#EXT-X-DISCONTINUITY\n" : "") + "#EXTINF:2,\ns" + std::to_string(first) +
@@ -301,13 +302,13 @@ TEST_CASE("a source that does not count the discontinuities it drops is counted 
 }
 
 TEST_CASE("a window that grows backwards is cut where it began") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(10, 15));
   CHECK(s.see(live(8, 16)).playlist->media_sequence == 10);
 }
 
 TEST_CASE("after a restart of the balancer the numbering, the epoch and the expiries are the same") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(100, 105));
   s.clock.advance(2s);
   s.see(live(0, 2));
@@ -328,8 +329,8 @@ TEST_CASE("after a restart of the balancer the numbering, the epoch and the expi
   CHECK(s.epochs == 2);
 }
 
-TEST_CASE("a source that restarted while the balancer was down is noticed") {
-  Scene s;
+TEST_CASE("a source that restarted while the balancer was down is detected") {
+  TimelineFixture s;
   s.see(live(100, 105));
   s.restart_process();
   s.clock.advance(30s);
@@ -341,7 +342,7 @@ TEST_CASE("a source that restarted while the balancer was down is noticed") {
 }
 
 TEST_CASE("a track that is forgotten keeps later numbers above its own, in this process and the next") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(100, 105, "old"), "old");
   s.see(live(0, 5, "v"), "v");
   s.timeline.forget("old");
@@ -351,7 +352,7 @@ TEST_CASE("a track that is forgotten keeps later numbers above its own, in this 
 }
 
 TEST_CASE("after the end of a playlist nothing of it is joined to the next run") {
-  Scene s;
+  TimelineFixture s;
   const std::string end = "#EXT-X-ENDLIST\n";
   s.see(playlist_of(live_text(0, 5, "monday") + end));
   s.clock.advance(1h);
@@ -362,15 +363,15 @@ TEST_CASE("after the end of a playlist nothing of it is joined to the next run")
 }
 
 TEST_CASE("an ended track can get a new expiry") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(10, 15));
   CHECK(s.timeline.expiry("v", 12) == 1000);
   s.timeline.renew("v", 5000);
   CHECK(s.timeline.expiry("v", 10) == 5000);
 }
 
-TEST_CASE("the pace of a segment's links is fixed when it is listed, over a restart of the balancer too") {
-  Scene s;
+TEST_CASE("the pace of a segment's links is fixed when it is listed, also across a restart of the balancer") {
+  TimelineFixture s;
   s.see(live(10, 15));
   s.pace = 4'000;
   s.see(live(11, 16));
@@ -384,7 +385,7 @@ TEST_CASE("the pace of a segment's links is fixed when it is listed, over a rest
 }
 
 TEST_CASE("damaged records are ignored") {
-  Scene s;
+  TimelineFixture s;
   s.see(live(100, 105));
   const auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
   const auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
@@ -397,15 +398,15 @@ TEST_CASE("damaged records are ignored") {
 }
 
 TEST_CASE("parts that vanish are an older copy") {
-  Scene s;
+  TimelineFixture s;
   const std::string parts = "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
   s.see(playlist_of(live_text(10, 15) + parts));
   CHECK(s.see(live(10, 15)).verdict == Verdict::older_copy);
   CHECK(s.see(live(10, 16)).verdict == Verdict::newer);
 }
 
-TEST_CASE("a playlist without segments says nothing") {
-  Scene s;
+TEST_CASE("a playlist without segments is an error") {
+  TimelineFixture s;
   const auto outcome =
       s.timeline.observe("v", playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"), 1, s.clock.steady_now());
   REQUIRE_FALSE(outcome);

@@ -1,12 +1,12 @@
 #include "balancer/viewer/playlist_request_flow.h"
 
-#include "balancer/stage.h"
+#include "balancer/playlist_flow_fixture.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
 using test::kVhs;
-using test::Stage;
+using test::PlaylistFlowFixture;
 
 namespace {
 
@@ -14,7 +14,7 @@ std::string token_in(const std::string& base) {
   return base.substr(base.find('~') + 1, base.rfind('/') - base.find('~') - 1);
 }
 
-std::string link_query(Stage& s, const std::string& channel, const std::string& path = "v/seg1.ts") {
+std::string link_query(PlaylistFlowFixture& s, const std::string& channel, const std::string& path = "v/seg1.ts") {
   return contracts::signed_query(s.keys, {channel, "e1", path, "", base::unix_seconds(s.clock.wall_now()) + 3600},
                                  s.clock.wall_now());
 }
@@ -22,7 +22,7 @@ std::string link_query(Stage& s, const std::string& channel, const std::string& 
 }  // namespace
 
 TEST_CASE("The bare URL opens a session and names it in every child") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto outcome = s.get("/live/demo/index.m3u8");
   REQUIRE(outcome->status() == 200);
   CHECK(outcome->header("Cache-Control") == "no-store");
@@ -34,22 +34,22 @@ TEST_CASE("The bare URL opens a session and names it in every child") {
   CHECK_FALSE(outcome->is_open);
 }
 
-TEST_CASE("The bare URL with a token goes on with that session") {
-  Stage s;
+TEST_CASE("The bare URL with a token continues that session") {
+  PlaylistFlowFixture s;
   const auto token = token_in(s.open("demo"));
   const auto again = s.get("/live/demo/index.m3u8?session=" + token);
   CHECK(again->body() == "under ~" + token + "/");
   CHECK(s.admission.sessions() == 1);
 }
 
-TEST_CASE("HEAD of the bare URL takes no place") {
-  Stage s;
+TEST_CASE("HEAD of the bare URL opens no counted session") {
+  PlaylistFlowFixture s;
   CHECK(s.get("/live/demo/index.m3u8", {}, http::Method::head)->status() == 200);
   CHECK(s.admission.sessions() == 0);
 }
 
 TEST_CASE("An unknown channel, a forged token and another channel's token are refused with their reason") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto base = s.open("demo");
   CHECK(s.get("/live/none/index.m3u8")->status() == 404);
   CHECK(s.get("/live/none/index.m3u8")->body().find("/problems/channel-unknown") != std::string::npos);
@@ -67,33 +67,33 @@ TEST_CASE("An unknown channel, a forged token and another channel's token are re
 }
 
 TEST_CASE("A media playlist is rendered by the session's pins and can be revalidated") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto base = s.open("direct");
   const auto outcome = s.get(base + "v.m3u8?CMCD=bl%3D1");
   CHECK(outcome->body() == "media 0=http://s:81");
   CHECK(outcome->note.node == "stadium");
   CHECK(outcome->note.reason == "default_group");
   CHECK(outcome->note.cache == "hit");
-  CHECK(s.asked.back() == "direct v.m3u8?CMCD=bl%3D1");
+  CHECK(s.lookups.back() == "direct v.m3u8?CMCD=bl%3D1");
   CHECK(s.get(base + "v.m3u8", {{"If-None-Match", outcome->header("ETag")}})->status() == 304);
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"ok\"}") == 1);
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"not_modified\"}") == 1);
 }
 
 TEST_CASE("The multivariant playlist within a session is the shared one") {
-  Stage s;
+  PlaylistFlowFixture s;
   CHECK(s.get(s.open("direct") + "index.m3u8")->body() == "multivariant");
 }
 
-TEST_CASE("The player decides the links mode when the session is opened, and keeps it") {
-  Stage s;
+TEST_CASE("The player determines the links mode when the session is opened, and the session keeps it") {
+  PlaylistFlowFixture s;
   const auto vhs = s.open("demo", kVhs), browser = s.open("demo", {{"User-Agent", "Mozilla/5.0 Chrome/120"}});
   CHECK(s.get(vhs + "v.m3u8")->body() == "media 0=http://s:81");
   CHECK(s.get(browser + "v.m3u8", kVhs)->body() == "media");
 }
 
-TEST_CASE("When the node dies, new segments come from another and listed text stays") {
-  Stage s;
+TEST_CASE("When the node fails, new segments come from another one and listed text stays") {
+  PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");
@@ -105,8 +105,8 @@ TEST_CASE("When the node dies, new segments come from another and listed text st
   CHECK(s.get(base + "a.m3u8")->body() == "media 0=http://s:81 106=http://c:82");
 }
 
-TEST_CASE("When the node dies, players that bear it get all links from another") {
-  Stage s;
+TEST_CASE("When the node fails, players that accept it get all links from another one") {
+  PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("demo", kVhs);
   s.get(base + "v.m3u8", kVhs);
@@ -114,8 +114,8 @@ TEST_CASE("When the node dies, players that bear it get all links from another")
   CHECK(s.get(base + "v.m3u8", kVhs)->body() == "media 0=http://c:82");
 }
 
-TEST_CASE("The cache that the client named serves it, from the next segment on, and to the end of the session") {
-  Stage s;
+TEST_CASE("The node that the client named serves it, from the next segment on, to the end of the session") {
+  PlaylistFlowFixture s;
   const auto base = s.open("direct", {}, "?cache=city");
   CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://c:82");
   const auto moved = s.get(base + "v.m3u8", {{"X-Cache-Id", "stadium"}});
@@ -125,8 +125,8 @@ TEST_CASE("The cache that the client named serves it, from the next segment on, 
   CHECK(s.get(base + "v.m3u8?cache=nowhere")->body() == "media 0=http://c:82 106=http://s:81");
 }
 
-TEST_CASE("A segment in redirect mode goes to the session's node of this moment") {
-  Stage s;
+TEST_CASE("A segment in redirect mode is redirected to the session's present node") {
+  PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("redirect");
   const auto query = link_query(s, "redirect");
@@ -138,11 +138,11 @@ TEST_CASE("A segment in redirect mode goes to the session's node of this moment"
   s.lose("stadium");
   CHECK(s.get(base + "v/seg1.ts?" + query)->header("Location").starts_with("http://c:82/"));
   CHECK(s.metric("tribune_balancer_redirects_total{result=\"ok\"}") == 2);
-  CHECK(s.asked.size() == 1);
+  CHECK(s.lookups.size() == 1);
 }
 
 TEST_CASE("Forged and expired links are not redirected") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto base = s.open("redirect");
   const auto query = link_query(s, "redirect");
   CHECK(s.get(base + "v/seg2.ts?" + query)->status() == 403);
@@ -153,8 +153,8 @@ TEST_CASE("Forged and expired links are not redirected") {
   CHECK(late->body().find("/problems/link-expired") != std::string::npos);
 }
 
-TEST_CASE("If every node is silent the last one heard serves anyway") {
-  Stage s;
+TEST_CASE("If every node is silent the one with the last heartbeat serves") {
+  PlaylistFlowFixture s;
   s.hear("stadium");
   s.lose("stadium");
   s.lose("city");
@@ -169,7 +169,7 @@ TEST_CASE("If every node is silent the last one heard serves anyway") {
 }
 
 TEST_CASE("Without any node playlists name the balancer, and segments get a problem") {
-  Stage s;
+  PlaylistFlowFixture s;
   s.nodes.configure({}, 1800ms);
   const auto base = s.open("direct");
   CHECK(s.get(base + "v.m3u8")->body() == "media");
@@ -178,12 +178,12 @@ TEST_CASE("Without any node playlists name the balancer, and segments get a prob
   CHECK(outcome->body().find("/problems/node-unavailable") != std::string::npos);
 }
 
-TEST_CASE("A viewer waits for a playlist that is not there yet") {
-  Stage s;
+TEST_CASE("A request waits for a playlist that is not available yet") {
+  PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.playlists["late.m3u8"] = nullptr;
   const auto outcome = s.get(base + "late.m3u8?_HLS_msn=107&_HLS_part=1");
-  CHECK(s.asked.back() == "direct late.m3u8?_HLS_msn=107&_HLS_part=1");
+  CHECK(s.lookups.back() == "direct late.m3u8?_HLS_msn=107&_HLS_part=1");
   CHECK(outcome->status() == 0);
   CHECK(outcome->is_open);
   REQUIRE(s.waiting.size() == 1);
@@ -193,8 +193,8 @@ TEST_CASE("A viewer waits for a playlist that is not there yet") {
   CHECK_FALSE(outcome->is_open);
 }
 
-TEST_CASE("A viewer who leaves while waiting is forgotten, and its answer harms nobody") {
-  Stage s;
+TEST_CASE("A waiting request whose client leaves is dropped, and its answer affects no other") {
+  PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.playlists["late.m3u8"] = nullptr;
   const auto leaves = s.get(base + "late.m3u8"), stays = s.get(base + "late.m3u8");
@@ -207,8 +207,8 @@ TEST_CASE("A viewer who leaves while waiting is forgotten, and its answer harms 
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"gone\"}") == 1);
 }
 
-TEST_CASE("A source that fails gives a problem, and no session is held for it") {
-  Stage s;
+TEST_CASE("A source that fails gives a problem, and no session is kept for it") {
+  PlaylistFlowFixture s;
   s.playlists.erase("index.m3u8");
   const auto outcome = s.get("/live/demo/index.m3u8");
   CHECK(outcome->status() == 404);
@@ -217,8 +217,8 @@ TEST_CASE("A source that fails gives a problem, and no session is held for it") 
   CHECK(s.admission.sessions() == 0);
 }
 
-TEST_CASE("A stale playlist says so in the log and the metrics") {
-  Stage s;
+TEST_CASE("A stale playlist is reported in the log and the metrics") {
+  PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.is_stale = true;
   CHECK(s.get(base + "v.m3u8")->note.cache == "stale");
@@ -226,7 +226,7 @@ TEST_CASE("A stale playlist says so in the log and the metrics") {
 }
 
 TEST_CASE("A session lives for three target durations after its last playlist") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");
   CHECK(s.pins.size() == 1);
@@ -243,7 +243,7 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
 }
 
 TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
-  Stage s;
+  PlaylistFlowFixture s;
   s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);  // 1,000 segments of 6 s
   SUBCASE("as long as its segments") {}
   SUBCASE("as the bound says") { s.ended_session_idle = 95min; }
@@ -265,8 +265,8 @@ TEST_CASE("A session whose playlist has ended lasts as long as its segments, and
   CHECK(s.admission.sessions() == 0);
 }
 
-TEST_CASE("A request speaks for its client's network once, however often it renews the session") {
-  Stage s;
+TEST_CASE("A request counts for its client's network once, however often it renews the session") {
+  PlaylistFlowFixture s;
   access::AccessSettings settings;
   settings.max_networks_per_session = 1;
   s.admission.configure(settings, {{"direct", 5}});
@@ -280,9 +280,9 @@ TEST_CASE("A request speaks for its client's network once, however often it rene
   CHECK(s.metric("tribune_access_shared_requests_total") == 1);
 }
 
-TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown out") {
-  Stage s;
-  Stage former;
+TEST_CASE("At the bound no new session is opened, and no active one is ended") {
+  PlaylistFlowFixture s;
+  PlaylistFlowFixture former;
   const auto foreign = former.open("direct");
   const auto base = s.open("direct");
   s.open("direct");
@@ -296,7 +296,7 @@ TEST_CASE("Beyond the bound nobody new gets in, and nobody who watches is thrown
 }
 
 TEST_CASE("A new configuration is in force for the next request, and sessions stay") {
-  Stage s;
+  PlaylistFlowFixture s;
   const auto base = s.open("demo");
   auto next = std::make_shared<EventView>(*s.view.get());
   auto event = std::make_shared<contracts::Event>(*next->event);
@@ -309,24 +309,22 @@ TEST_CASE("A new configuration is in force for the next request, and sessions st
 
 namespace {
 
-/// Two viewers, one at each node, and a reading that ends with MSN 106 and that "stadium" does not fill yet.
-struct Gated : Stage {
-  std::shared_ptr<SnapshotHold> gate = std::make_shared<SnapshotHold>();
+/// Two viewers, one at each node, and a snapshot that ends with MSN 106 and that "stadium" does not fill yet.
+struct HeldSnapshot : PlaylistFlowFixture {
   std::string slow, quick;
 
-  Gated() {
+  HeldSnapshot() {
     hear("stadium");
     hear("city");
     slow = open("direct", {}, "?cache=stadium");
     quick = open("direct", {}, "?cache=city");
     const auto former = std::make_shared<test::FakeSnapshot>(false, 100, 106);
-    former->set_gate(gate);
     const auto newest = std::make_shared<test::FakeSnapshot>(false, 101, 107);
-    newest->set_gate(gate);
     playlists["v.m3u8"] = newest;
-    gate->hold(1, former, {"stadium"});
+    publication = std::make_shared<PlaylistPublication>();
+    publication->hold.hold(1, former, {"stadium"});
   }
-  ~Gated() { gate->forget(); }
+  ~HeldSnapshot() { publication->hold.forget(); }
   void turn() {
     loop.post([this] { loop.stop(); });
     loop.run();
@@ -335,19 +333,21 @@ struct Gated : Stage {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Gated, "What a node does not fill yet is kept from its viewers alone") {
+TEST_CASE_FIXTURE(HeldSnapshot, "A segment that a node does not fill yet is held from its viewers only") {
   get(quick + "v.m3u8");
   get(slow + "v.m3u8");
-  // Pins tell what was listed: who moves now gets the other node from the first segment on that he has not seen.
+  // Pins record what was listed: a viewer that moves now gets the other node from the first segment on that it has not
+  // seen.
   const auto moved = get(quick + "v.m3u8?cache=stadium");
   CHECK(moved->body() == "media 0=http://c:82");
-  gate->open(1, "stadium");
+  publication->hold.open(1, "stadium");
   playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 101, 108);
   CHECK(get(quick + "v.m3u8")->body() == "media 0=http://c:82 107=http://s:81");
   CHECK(get(slow + "v.m3u8?cache=city")->body() == "media 0=http://s:81 106=http://c:82");
 }
 
-TEST_CASE_FIXTURE(Gated, "A reload that waits for what its node does not fill yet is answered once it does") {
+TEST_CASE_FIXTURE(HeldSnapshot,
+                  "A blocking reload for a segment that its node does not fill yet is answered once it does") {
   want = BlockingReload{106, std::nullopt};
   CHECK(get(quick + "v.m3u8?_HLS_msn=106")->status() == 200);
   const auto held = get(slow + "v.m3u8?_HLS_msn=106");
@@ -356,7 +356,7 @@ TEST_CASE_FIXTURE(Gated, "A reload that waits for what its node does not fill ye
   CHECK_FALSE(held->response);
   left->gone();
   CHECK_FALSE(left->is_open);
-  gate->open(1, "stadium");
+  publication->hold.open(1, "stadium");
   CHECK_FALSE(held->response);  // on its own loop
   turn();
   CHECK(held->status() == 200);

@@ -15,20 +15,20 @@ using namespace std::chrono_literals;
 
 constexpr int kMaxHops = 5;
 constexpr std::chrono::seconds kRetryAfter{1};
-constexpr std::chrono::seconds kUsualFresh{2};  // where the origin says nothing
-constexpr std::chrono::seconds kLongestFresh{60};
-constexpr std::chrono::seconds kLongestFreshSteering{5};  // it is what moves viewers
-constexpr std::chrono::seconds kTellEvery{10};
-constexpr std::chrono::seconds kNameEvery{10};
+constexpr std::chrono::seconds kDefaultFreshness{2};  // where the origin states nothing
+constexpr std::chrono::seconds kMaxFreshness{60};
+constexpr std::chrono::seconds kMaxSteeringFreshness{5};  // short, because the manifest moves viewers
+constexpr std::chrono::seconds kLogPeriod{10};
+constexpr std::chrono::seconds kRegisterPeriod{10};
 
-/// 0: for nobody but who waits for it.
+/// 0: only for the requests that wait for it.
 std::chrono::seconds fresh_for(DocumentKind kind, const http::Headers& headers,
                                std::optional<std::chrono::seconds> ttl) {
   const auto control = http::cache_control_of(headers);
   if (control.no_store || control.is_private || control.no_cache) return 0s;
-  auto longest = kind == DocumentKind::steering ? kLongestFreshSteering : kLongestFresh;
+  auto longest = kind == DocumentKind::steering ? kMaxSteeringFreshness : kMaxFreshness;
   if (ttl) longest = std::min(longest, *ttl);
-  return std::min(control.s_maxage.value_or(control.max_age.value_or(kUsualFresh)), longest);
+  return std::min(control.s_maxage.value_or(control.max_age.value_or(kDefaultFreshness)), longest);
 }
 
 std::string_view type_of(DocumentKind kind) {
@@ -51,11 +51,11 @@ base::Error error_of(int status) {
 
 base::SteadyTime ChannelDocuments::now() const { return channel_.services().clock.steady_now(); }
 
-void ChannelDocuments::ask(const DocumentName& name, const std::string& query, OnDocument on_document) {
+void ChannelDocuments::request(const DocumentName& name, const std::string& query, OnDocument on_document) {
   const auto key = document_path(name) + "\n" + query;
   auto found = entries_.find(key);
   if (found == entries_.end()) {
-    if (!make_room())
+    if (!evict())
       return on_document(
           base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many documents are fetched", true));
     found = entries_.try_emplace(key).first;
@@ -64,12 +64,12 @@ void ChannelDocuments::ask(const DocumentName& name, const std::string& query, O
   }
   auto& entry = found->second;
   const auto at = now();
-  entry.asked = at;
+  entry.last_requested = at;
   entry.waiting.push_back(std::move(on_document));
   if (entry.fetch) return;
   const bool is_fresh = entry.document && !entry.error && at < entry.fresh_until;
-  const bool is_resting = entry.error && at < entry.retry_at;
-  if (is_fresh || is_resting) return answer(entry);
+  const bool is_backing_off = entry.error && at < entry.retry_at;
+  if (is_fresh || is_backing_off) return answer(entry);
   const auto running =
       std::count_if(entries_.begin(), entries_.end(), [](const auto& other) { return other.second.fetch != nullptr; });
   const auto most = entry.query.empty() ? kMaxDocumentFetches : kMaxDocumentFetches - kFetchesForAll;
@@ -78,19 +78,20 @@ void ChannelDocuments::ask(const DocumentName& name, const std::string& query, O
   start(key, entry);
 }
 
-/// For one more. What a fetch is under way for stays.
-bool ChannelDocuments::make_room() {
+/// Makes room for one more document. Documents that are being fetched stay.
+bool ChannelDocuments::evict() {
   const auto at = now();
   std::size_t bytes = 0;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
-    const bool is_old = !entry->second.fetch && at - entry->second.asked > kForgetDocumentAfter;
+    const bool is_old = !entry->second.fetch && at - entry->second.last_requested > kForgetDocumentAfter;
     if (!is_old && entry->second.document) bytes += entry->second.document->bytes();
     entry = is_old ? entries_.erase(entry) : std::next(entry);
   }
   while (entries_.size() >= kMaxDocuments || bytes > kMaxDocumentsBytes) {
     auto oldest = entries_.end();
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry)
-      if (!entry->second.fetch && (oldest == entries_.end() || entry->second.asked < oldest->second.asked))
+      if (!entry->second.fetch &&
+          (oldest == entries_.end() || entry->second.last_requested < oldest->second.last_requested))
         oldest = entry;
     if (oldest == entries_.end()) return false;
     if (oldest->second.document) bytes -= oldest->second.document->bytes();
@@ -99,7 +100,7 @@ bool ChannelDocuments::make_room() {
   return true;
 }
 
-/// The destination is what the channel's origins make of the name that a playlist gave; of the player's query only
+/// The URL is made of the channel's origins and the name that a playlist gave. Of the player's query only
 /// query_for_origin() is added.
 base::Result<std::string> ChannelDocuments::url_of(const Entry& entry) const {
   const auto& origins = channel_.making().origins;
@@ -136,12 +137,12 @@ void ChannelDocuments::on_answer(const std::string& key, base::Result<net::Whole
   const auto finished = std::move(entry.fetch);  // may be destroyed inside its own callback
   if (!whole) return fail(entry, std::move(whole.error()));
   if (whole->head.status != 200) return fail(entry, error_of(whole->head.status));
-  if (auto taken = take(entry, *whole); !taken) return fail(entry, taken.error());
+  if (auto accepted = accept(entry, *whole); !accepted) return fail(entry, accepted.error());
   entry.error.reset();
   answer(entry);
 }
 
-base::Result<DocumentText> ChannelDocuments::understand(const Entry& entry, const net::WholeAnswer& whole) {
+base::Result<DocumentText> ChannelDocuments::parse(const Entry& entry, const net::WholeAnswer& whole) {
   const auto wall = channel_.services().clock.wall_now();
   const auto base = contracts::at_first_origin(channel_.making().origins, whole.head.final_uri);
   const DocumentMaking making{channel_.making(), base, channel_.epoch(),
@@ -153,28 +154,27 @@ base::Result<DocumentText> ChannelDocuments::understand(const Entry& entry, cons
   }
 }
 
-base::Status ChannelDocuments::take(Entry& entry, const net::WholeAnswer& whole) {
-  auto text = understand(entry, whole);
+base::Status ChannelDocuments::accept(Entry& entry, const net::WholeAnswer& whole) {
+  auto text = parse(entry, whole);
   if (!text) return tl::unexpected(text.error());
   entry.document = std::make_shared<const Document>(Document{type_of(entry.name.kind), std::move(text->pieces)});
   entry.playlists = std::move(text->playlists);
   entry.reload = std::move(text->reload);
-  entry.named_at.reset();
+  entry.registered_at.reset();
   entry.fresh_until = now() + fresh_for(entry.name.kind, whole.head.headers, text->ttl);
   entry.good_until = now() + channel_.config().stale_time;
   channel_.metrics().fetched_document(to_string(entry.name.kind), "ok");
   return {};
 }
 
-/// Where the origin wanted to be asked may have lost its meaning, so that the next fetch begins at what the playlist
-/// names.
+/// The origin's RELOAD-URI may be invalid by now, so the next fetch uses the URI of the playlist.
 void ChannelDocuments::fail(Entry& entry, base::Error error) {
   const auto at = now();
   entry.reload.reset();
   entry.retry_at = at + kRetryAfter;
   channel_.metrics().fetched_document(to_string(entry.name.kind), "failed");
-  if (!told_at_ || at - *told_at_ >= kTellEvery) {
-    told_at_ = at;
+  if (!logged_at_ || at - *logged_at_ >= kLogPeriod) {
+    logged_at_ = at;
     channel_.services().log.warning("balancer", "source_document_failed",
                                     {{"channel", channel_.config().id},
                                      {"kind", to_string(entry.name.kind)},
@@ -186,15 +186,15 @@ void ChannelDocuments::fail(Entry& entry, base::Error error) {
   answer(entry);
 }
 
-/// Not with every answer, of which a crowd asks thousands a second.
-void ChannelDocuments::name_playlists(Entry& entry) {
-  if (entry.playlists.empty() || (entry.named_at && now() - *entry.named_at < kNameEvery)) return;
-  entry.named_at = now();
-  channel_.name_assets(entry.playlists);
+/// At most once per kRegisterPeriod, because there may be thousands of requests a second.
+void ChannelDocuments::register_playlists(Entry& entry) {
+  if (entry.playlists.empty() || (entry.registered_at && now() - *entry.registered_at < kRegisterPeriod)) return;
+  entry.registered_at = now();
+  channel_.register_assets(entry.playlists);
 }
 
 void ChannelDocuments::answer(Entry& entry) {
-  name_playlists(entry);
+  register_playlists(entry);
   const bool is_good = entry.document && (!entry.error || now() < entry.good_until);
   for (auto& on_document : std::exchange(entry.waiting, {})) {
     if (is_good)

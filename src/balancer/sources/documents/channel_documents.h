@@ -1,13 +1,12 @@
 #pragma once
-// The documents of one channel's source as viewers ask for them: each is fetched once for all who wait, and kept for a
-// few seconds.
+// The documents of one channel's source. Each is fetched once for all concurrent requests, and cached for a few
+// seconds.
 //
 // States of a document
-//   fetched    one request at the origin is under way, for all who ask meanwhile                        (ask)
-//   fresh      answered from memory, for as long as the origin's Cache-Control says, within kLongestFresh  (on_answer)
-//   failing    the origin has failed: asked again after kRetryAfter; the last good one is served for the channel's
-//   stale_time  (on_answer) forgotten  not asked for within kForgetDocumentAfter, or the least recently used of too
-//   many         (make_room)
+//   fetching   one request to the origin is running for all that wait                                  (request)
+//   fresh      served from memory, as long as the origin's Cache-Control allows, within kMaxFreshness  (on_answer)
+//   failing    fetched again after kRetryAfter; the last good one is served for stale_time             (on_answer)
+//   removed    not requested within kForgetDocumentAfter, or the least recently used of too many       (evict)
 
 #include <chrono>
 #include <cstddef>
@@ -26,9 +25,10 @@ namespace tribune::balancer {
 
 class SourceChannel;
 
-inline constexpr std::size_t kMaxDocuments = 64;            // of one channel, with what players ask differently
+inline constexpr std::size_t kMaxDocuments =
+    64;  // of one channel; a document with different player queries counts for each
 inline constexpr std::size_t kMaxDocumentFetches = 8;       // of one channel at a time
-inline constexpr std::size_t kFetchesForAll = 2;            // of those: for documents that no player asked differently
+inline constexpr std::size_t kFetchesForAll = 2;            // of those: reserved for documents without a player's query
 inline constexpr std::size_t kMaxDocumentsBytes = 4 << 20;  // of one channel
 inline constexpr std::chrono::minutes kForgetDocumentAfter{10};
 
@@ -37,11 +37,11 @@ class ChannelDocuments {
  public:
   explicit ChannelDocuments(SourceChannel& channel) : channel_(channel) {}
 
-  /// `on_document` runs once, at the latest when the origin's deadlines are over. Errors: as Sources::ask(); not_found
+  /// `on_document` runs once, at the latest at the origin's deadlines. Errors: those of Sources::look_up(); not_found
   /// with fault client for a document that the origin does not have; unavailable with fault tribune when too many are
-  /// fetched.
-  void ask(const DocumentName&, const std::string& query, OnDocument on_document);
-  /// Ends every wait and forgets all.
+  /// being fetched.
+  void request(const DocumentName&, const std::string& query, OnDocument on_document);
+  /// Ends every wait and removes all documents.
   void close(const base::Error&);
 
  private:
@@ -49,28 +49,28 @@ class ChannelDocuments {
     DocumentName name;
     std::string query;
     DocumentPtr document;
-    std::vector<NamedPlaylist> playlists;  // of an asset list: known for as long as it is asked for
-    std::optional<std::string> reload;     // where the origin wants to be asked next
+    std::vector<NamedPlaylist> playlists;  // of an asset list: registered while the list is requested
+    std::optional<std::string> reload;     // the URI at which the origin wants the next request
     std::optional<base::Error> error;
     std::vector<OnDocument> waiting;
     std::unique_ptr<net::Fetch> fetch;
-    base::SteadyTime asked{}, fresh_until{}, good_until{}, retry_at{};
-    std::optional<base::SteadyTime> named_at;  // when the playlists were last told of
+    base::SteadyTime last_requested{}, fresh_until{}, good_until{}, retry_at{};
+    std::optional<base::SteadyTime> registered_at;  // when the playlists were last registered
   };
-  bool make_room();
+  bool evict();
   void start(const std::string& key, Entry&);
   void on_answer(const std::string& key, base::Result<net::WholeAnswer>);
-  base::Status take(Entry&, const net::WholeAnswer&);
-  base::Result<DocumentText> understand(const Entry&, const net::WholeAnswer&);
+  base::Status accept(Entry&, const net::WholeAnswer&);
+  base::Result<DocumentText> parse(const Entry&, const net::WholeAnswer&);
   base::Result<std::string> url_of(const Entry&) const;
   void fail(Entry&, base::Error);
   void answer(Entry&);
-  void name_playlists(Entry&);
+  void register_playlists(Entry&);
   base::SteadyTime now() const;
 
   SourceChannel& channel_;
   std::map<std::string, Entry> entries_;  // by path and query
-  std::optional<base::SteadyTime> told_at_;
+  std::optional<base::SteadyTime> logged_at_;
 };
 
 }  // namespace tribune::balancer

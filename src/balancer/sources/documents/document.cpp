@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kWords{"assets", "steering", "json", "raw"};
 constexpr std::string_view kNoQuery = "-";
-constexpr std::string_view kEpoch = "doc";  // of no timeline: what the document says may change, its name does not
+constexpr std::string_view kEpoch = "doc";  // of no timeline: the content of a document may change, its name does not
 
-/// "12.345", as players write a time; cut to milliseconds. Nothing for what is no time within a day.
+/// "12.345", as players write a time; truncated to milliseconds. Nullopt for anything but a time within a day.
 std::optional<std::string> seconds_of(std::string_view text) {
   constexpr double kLongest = 86'400;
   double value = 0;
@@ -27,7 +27,7 @@ std::optional<std::string> seconds_of(std::string_view text) {
   return fmt::format("{}", std::floor(value * 1'000) / 1'000);
 }
 
-/// A pathway's id, in quotes or without (RFC 8216bis section 7.1).
+/// A pathway's id, quoted or unquoted (RFC 8216bis section 7.1).
 bool is_pathway_id(std::string_view text) {
   constexpr std::size_t kLongest = 64;
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);

@@ -29,7 +29,7 @@ base::Result<Value> object_of(std::string_view json) {
   return std::move(*value);
 }
 
-/// Whose file the URI names, going by its name: what is no media file is taken for a playlist.
+/// Whether the name is that of a media file. Any other file is treated as a playlist.
 bool is_media_file(std::string_view path) {
   constexpr std::array<std::string_view, 13> kSuffixes{".mp4", ".m4s", ".m4v", ".m4a", ".cmfv", ".cmfa", ".mov",
                                                        ".ts",  ".aac", ".mp3", ".ac3", ".ec3",  ".vtt"};
@@ -37,7 +37,7 @@ bool is_media_file(std::string_view path) {
                      [&](std::string_view suffix) { return path.ends_with(suffix); });
 }
 
-/// After the closing quote of the string that begins at `from`.
+/// The position after the closing quote of the string that begins at `from`.
 std::size_t end_of_string(std::string_view json, std::size_t from) {
   for (auto at = from + 1; at < json.size(); ++at) {
     if (json[at] == '\\')
@@ -48,9 +48,9 @@ std::size_t end_of_string(std::string_view json, std::size_t from) {
   return json.size();
 }
 
-/// The reference into the session for an asset's URI; nothing for a URI that stays as it is.
-std::optional<std::string> led(const std::string& written, const DocumentMaking& making,
-                               std::vector<NamedPlaylist>& playlists) {
+/// The reference into the session for an asset's URI; nullopt for a URI that is unchanged.
+std::optional<std::string> session_reference(const std::string& written, const DocumentMaking& making,
+                                             std::vector<NamedPlaylist>& playlists) {
   const auto scheme = http::scheme_of(written);
   if (written.empty() || (scheme && *scheme != "http" && *scheme != "https")) return std::nullopt;
   const auto uri = http::resolve_as_written(making.base, written);
@@ -66,7 +66,7 @@ std::optional<std::string> led(const std::string& written, const DocumentMaking&
   return reference;
 }
 
-/// The members of the object, each as it stands in the text.
+/// The members of the object, as substrings of the text.
 std::vector<std::string_view> members_of(std::string_view json, const Value& object) {
   constexpr std::string_view kBlank = " \t\r\n";
   std::vector<std::string_view> members;
@@ -96,7 +96,7 @@ base::Result<DocumentText> asset_list_text(std::string_view json, const Document
   for (const auto& asset : assets->array) {
     const auto* written = asset.is(Kind::object) ? asset.find("URI") : nullptr;
     if (!written || !written->is(Kind::string)) continue;
-    const auto reference = led(written->string, making, made.playlists);
+    const auto reference = session_reference(written->string, making, made.playlists);
     if (!reference) continue;
     piece.append(json.substr(done, written->offset - done)).append("\"");
     made.pieces.push_back(std::move(piece));
@@ -117,7 +117,7 @@ base::Result<DocumentText> steering_text(std::string_view json, const DocumentMa
   std::string text = "{";
   for (std::size_t i = 0; i < members.size(); ++i) {
     const auto& member = root->object[i];
-    std::string kept(members[i]);
+    std::string written(members[i]);
     if (member.name == "PATHWAY-CLONES") continue;
     if (member.name == "RELOAD-URI" && member.value.is(Kind::string)) {
       const auto uri = http::resolve_as_written(making.base, member.value.string);
@@ -125,9 +125,9 @@ base::Result<DocumentText> steering_text(std::string_view json, const DocumentMa
       const auto origin = contracts::to_origin_path(making.links.origins, *uri);
       if (origin) made.reload = uri->text();
       if (origin) continue;
-      kept = "\"RELOAD-URI\":\"" + base::json::escape(uri->text()) + "\"";
+      written = "\"RELOAD-URI\":\"" + base::json::escape(uri->text()) + "\"";
     }
-    text.append(text.size() > 1 ? "," : "").append(kept);
+    text.append(text.size() > 1 ? "," : "").append(written);
   }
   made.pieces.push_back(text + "}");
   return made;

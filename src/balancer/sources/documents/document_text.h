@@ -1,13 +1,12 @@
 #pragma once
-// What viewers get of a document of the source. Members that are not named here keep their bytes. Pure functions.
+// The text that viewers get of a document of the source. Members that are not named here are unchanged. Pure functions.
 //
-//   asset list   URIs of ASSETS at the channel's origins: a media file becomes a signed link, anything else a playlist
-//   of this balancer;
-//                other URIs stay
-//   steering     no PATHWAY-CLONES, which name hosts of the origin's choice; no RELOAD-URI at the channel's origins:
-//   players ask again as they did, and
-//                this balancer asks the origin there. Another RELOAD-URI becomes absolute
-//   session data as it is
+//   asset list    URIs of ASSETS at the channel's origins: a media file becomes a signed link, anything else a playlist
+//                 of this balancer. Other URIs are unchanged
+//   steering      PATHWAY-CLONES are removed, because they name hosts of the origin's choice. A RELOAD-URI at the
+//                 channel's origins is removed: players repeat their request, and this balancer requests that URI from
+//                 the origin. Another RELOAD-URI becomes absolute
+//   session data  unchanged
 
 #include <chrono>
 #include <cstdint>
@@ -26,10 +25,10 @@ namespace tribune::balancer {
 inline constexpr std::uint64_t kMaxDocumentBytes = 256 * 1024;
 inline constexpr std::size_t kMaxAssets = 100;  // of one list
 
-/// With what, and where from.
+/// The inputs of the links in a document.
 struct DocumentMaking {
   const LinkMaking& links;
-  http::Uri base;     // it was fetched from
+  http::Uri base;     // the URL that it was fetched from
   std::string epoch;  // of media files
   std::int64_t expires = 0;
   base::WallTime now;

@@ -5,13 +5,13 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::chrono::seconds kLookAgainAfter{30};
+constexpr std::chrono::seconds kRetryAfter{30};
 
 }  // namespace
 
-void KnownMedia::look(const std::string& generation, const hls::Playlist& playlist, const http::Uri& base,
-                      const net::FetchRequest& like, base::SteadyTime now,
-                      std::function<void(Result, const std::optional<base::Error>&)> on_looked) {
+void KnownMedia::probe_if_due(const std::string& generation, const hls::Playlist& playlist, const http::Uri& base,
+                              const net::FetchRequest& like, base::SteadyTime now,
+                              std::function<void(Result, const std::optional<base::Error>&)> on_media_probed) {
   if (!has_begun_ || generation != generation_) {
     probe_.cancel();
     has_begun_ = true;
@@ -20,11 +20,11 @@ void KnownMedia::look(const std::string& generation, const hls::Playlist& playli
     generation_ = generation;
     found_ = {};
   }
-  if (is_known_ || probe_.is_looking() || (failures_ > 0 && now < next_)) return;
-  const auto question = probe_question(playlist, base);
-  if (!question) return;
-  next_ = now + kLookAgainAfter;
-  probe_.begin(*question, like, [this, on_looked = std::move(on_looked)](ProbeResult result) {
+  if (is_known_ || probe_.is_probing() || (failures_ > 0 && now < next_)) return;
+  const auto target = probe_target(playlist, base);
+  if (!target) return;
+  next_ = now + kRetryAfter;
+  probe_.begin(*target, like, [this, on_media_probed = std::move(on_media_probed)](ProbeResult result) {
     is_known_ = !result.facts.codecs.empty() || !result.error;
     if (!is_known_) ++failures_;
     const auto what = !result.facts.codecs.empty() ? Result::found
@@ -32,22 +32,22 @@ void KnownMedia::look(const std::string& generation, const hls::Playlist& playli
                                                    : Result::failed;
     const auto error = result.error;
     if (is_known_) found_ = std::move(result);
-    on_looked(what, error);
+    on_media_probed(what, error);
   });
 }
 
-std::optional<std::chrono::seconds> KnownMedia::next_look_in() const {
-  return is_known_ ? std::nullopt : std::optional(kLookAgainAfter);
+std::optional<std::chrono::seconds> KnownMedia::next_probe_in() const {
+  return is_known_ ? std::nullopt : std::optional(kRetryAfter);
 }
 
-OnlyVariant KnownMedia::variant(std::optional<std::int64_t> said_bps, std::int64_t otherwise_bps) const {
+OnlyVariant KnownMedia::variant(std::optional<std::int64_t> configured_bps, std::int64_t default_bps) const {
   const auto measured = found_.bandwidth_bps;
   OnlyVariant variant;
   variant.media = found_.facts;
   variant.average_bandwidth_bps = measured;
-  // Of one segment; others may be larger.
-  const auto peak = measured > 0 ? measured + measured / 4 : otherwise_bps;
-  variant.bandwidth_bps = std::max(said_bps.value_or(peak), measured);
+  // The measured segment may not be the largest one.
+  const auto peak = measured > 0 ? measured + measured / 4 : default_bps;
+  variant.bandwidth_bps = std::max(configured_bps.value_or(peak), measured);
   return variant;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
-// What is known of the media of a source that has no multivariant playlist. Once a generation of the source was looked
-// into, it stays as it was found; a look that failed is made again after a while. Owned by one worker.
+// The known properties of the media of a source that has no multivariant playlist. A generation of the source is probed
+// once; a failed probe is repeated after kRetryAfter. Owned by one worker.
 //
-// States, of the present generation
-//   unknown    not looked into: there is no segment, or a look failed and its time has not come     (look)
-//   looking    the first viewers wait, for the bounded time that the caller gives them              (look)
-//   known      found, or what is there cannot be understood                                         (on_looked)
+// States of the present generation
+//   unknown    not probed: there is no segment, or a probe failed and its retry is not due       (probe_if_due)
+//   probing    the first viewers wait, for the time that the caller sets                         (probe_if_due)
+//   known      probed: the properties were found, or the media is not understood                 (on_media_probed)
 
 #include <chrono>
 #include <cstdint>
@@ -21,23 +21,25 @@ namespace tribune::balancer {
 
 class KnownMedia {
  public:
-  /// What a look came to, for the log and the counters.
+  /// The result of a probe, for the log and the counters.
   enum class Result { found, not_understood, failed };
 
   KnownMedia(net::HttpClient& client, net::EventLoop& loop) : probe_(client, loop) {}
 
-  /// Begins a look when one is due. `on_looked` is called later, on the loop.
-  void look(const std::string& generation, const hls::Playlist&, const http::Uri& base, const net::FetchRequest& like,
-            base::SteadyTime now, std::function<void(Result, const std::optional<base::Error>&)> on_looked);
-  bool is_looking() const { return probe_.is_looking(); }
-  /// Whether it is the generation's first look.
-  bool is_first_look() const { return failures_ == 0; }
-  /// For how long nothing more will be found out; nothing: for ever.
-  std::optional<std::chrono::seconds> next_look_in() const;
+  /// Begins a probe when one is due. `on_media_probed` is called later, on the loop.
+  void probe_if_due(const std::string& generation, const hls::Playlist&, const http::Uri& base,
+                    const net::FetchRequest& like, base::SteadyTime now,
+                    std::function<void(Result, const std::optional<base::Error>&)> on_media_probed);
+  bool is_probing() const { return probe_.is_probing(); }
+  /// Whether the generation has no failed probe.
+  bool is_first_probe() const { return failures_ == 0; }
+  /// The time to the next probe; nullopt when none will follow.
+  std::optional<std::chrono::seconds> next_probe_in() const;
   void end() { probe_.cancel(); }
 
-  /// `said_bps`: what the configuration announces; nothing: it leaves that to the media, or else to `otherwise_bps`.
-  OnlyVariant variant(std::optional<std::int64_t> said_bps, std::int64_t otherwise_bps) const;
+  /// `configured_bps`: the bandwidth of the configuration. Nullopt: the bandwidth of the media, or `default_bps` while
+  /// that is unknown.
+  OnlyVariant variant(std::optional<std::int64_t> configured_bps, std::int64_t default_bps) const;
 
  private:
   SourceProbe probe_;

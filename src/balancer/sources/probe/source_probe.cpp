@@ -15,9 +15,9 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{5'000};
+constexpr std::chrono::milliseconds kTimeout{5'000};
 
-/// The BYTERANGE of an EXT-X-MAP; nothing without one that can be read.
+/// The BYTERANGE of an EXT-X-MAP; nullopt without a valid one.
 std::optional<hls::SubRange> range_of_map(std::string_view line) {
   std::vector<hls::Attribute> attributes;
   const auto colon = line.find(':');
@@ -34,7 +34,7 @@ std::optional<hls::SubRange> range_of_map(std::string_view line) {
   return offset.ec == std::errc{} && offset.ptr == end && sub.offset >= 0 ? std::optional(sub) : std::nullopt;
 }
 
-const hls::Segment* segment_to_look_at(const hls::Playlist& playlist) {
+const hls::Segment* segment_to_probe(const hls::Playlist& playlist) {
   const auto is_there = [](const hls::Segment& segment) { return !segment.gap; };
   const auto& segments = playlist.segments;
   if (playlist.ended || playlist.vod) {
@@ -45,62 +45,62 @@ const hls::Segment* segment_to_look_at(const hls::Playlist& playlist) {
   return last == segments.rend() ? nullptr : &*last;
 }
 
-std::int64_t offset_of(const ProbeQuestion::File& file) { return file.range ? file.range->offset : 0; }
+std::int64_t offset_of(const ProbeTarget::File& file) { return file.range ? file.range->offset : 0; }
 
 }  // namespace
 
-std::optional<ProbeQuestion> probe_question(const hls::Playlist& playlist, const http::Uri& base) {
-  const auto* segment = segment_to_look_at(playlist);
+std::optional<ProbeTarget> probe_target(const hls::Playlist& playlist, const http::Uri& base) {
+  const auto* segment = segment_to_probe(playlist);
   if (!segment || segment->uri_use >= playlist.uris.size()) return std::nullopt;
   const auto url_of = [&](const hls::UriUse& use) {
     const auto uri = http::resolve_as_written(base, use.uri);
     return uri ? uri->text() : std::string();
   };
-  ProbeQuestion question;
-  question.segment = {url_of(playlist.uris[segment->uri_use]), segment->byterange};
-  question.duration = segment->duration;
+  ProbeTarget target;
+  target.segment = {url_of(playlist.uris[segment->uri_use]), segment->byterange};
+  target.duration = segment->duration;
   const hls::UriUse* map = nullptr;
   for (const auto& use : playlist.uris)
     if (use.kind == hls::UriKind::map && use.line < segment->end_line) map = &use;
-  if (map) question.init = {url_of(*map), range_of_map(playlist.lines[map->line].text)};
-  if (question.segment.url.empty() || (map && question.init.url.empty())) return std::nullopt;
-  return question;
+  if (map) target.init = {url_of(*map), range_of_map(playlist.lines[map->line].text)};
+  if (target.segment.url.empty() || (map && target.init.url.empty())) return std::nullopt;
+  return target;
 }
 
-void SourceProbe::begin(const ProbeQuestion& question, const net::FetchRequest& like,
+void SourceProbe::begin(const ProbeTarget& target, const net::FetchRequest& like,
                         std::function<void(ProbeResult)> on_found) {
   on_found_ = std::move(on_found);
-  is_looking_ = true;
+  is_probing_ = true;
   init_ = {};
   segment_ = {};
-  duration_ = question.duration;
-  deadline_ = loop_.after(std::min(kPatience, like.deadlines.total), [this] {
+  duration_ = target.duration;
+  deadline_ = loop_.after(std::min(kTimeout, like.deadlines.total), [this] {
     const base::Error late{base::ErrorKind::timeout, base::Fault::origin, true, "the media did not come in time"};
     if (!init_.is_done) init_.error = late;
     if (!segment_.is_done) segment_.error = late;
     end();
   });
-  if (question.init.url.empty())
+  if (target.init.url.empty())
     init_.is_done = true;
   else
-    fetch(init_, question.init, like);
-  fetch(segment_, question.segment, like);
+    fetch(init_, target.init, like);
+  fetch(segment_, target.segment, like);
 }
 
 void SourceProbe::cancel() {
-  is_looking_ = false;
+  is_probing_ = false;
   deadline_ = {};
   init_ = {};
   segment_ = {};
   on_found_ = nullptr;
 }
 
-void SourceProbe::fetch(Part& part, const ProbeQuestion::File& file, net::FetchRequest request) {
+void SourceProbe::fetch(Part& part, const ProbeTarget::File& file, net::FetchRequest request) {
   request.url = file.url;
   request.headers = {};
   request.accept_gzip = false;
-  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // an origin that knows no ranges sends all; the
-                                                                      // fetch is dropped before
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // an origin without range support sends the whole
+                                                                      // file, and the fetch is dropped before its end
   const auto length = std::min(kProbeBytes, file.range ? file.range->length : kProbeBytes);
   if (offset_of(file) > std::numeric_limits<std::int64_t>::max() - length)
     return finish(part,
@@ -123,12 +123,12 @@ void SourceProbe::fetch(Part& part, const ProbeQuestion::File& file, net::FetchR
   part.fetch = client_.start(std::move(request), std::move(handlers));
 }
 
-void SourceProbe::on_head(Part& part, const ProbeQuestion::File& file, const net::FetchHead& head) {
+void SourceProbe::on_head(Part& part, const ProbeTarget::File& file, const net::FetchHead& head) {
   if (part.is_done) return;
   const auto given = head.status == 206 ? head.headers.first("Content-Range") : std::nullopt;
   const auto range = given ? http::parse_content_range(*given) : std::nullopt;
   const bool is_elsewhere = range && range->range.first != static_cast<std::uint64_t>(offset_of(file));
-  // Whoever knows no ranges sends the file from its beginning.
+  // An origin without range support sends the file from its beginning.
   const bool is_usable = (head.status == 206 && !is_elsewhere) || (head.status == 200 && offset_of(file) == 0);
   if (!is_usable)
     return finish(part, base::Error{base::ErrorKind::unavailable, base::Fault::origin, true,
@@ -140,19 +140,19 @@ void SourceProbe::on_head(Part& part, const ProbeQuestion::File& file, const net
     part.whole_bytes = head.content_length;
 }
 
-// A fetch is dropped outside its own callback.
+// A fetch must not be dropped inside its own callback.
 void SourceProbe::finish(Part& part, std::optional<base::Error> error) {
   if (std::exchange(part.is_done, true)) return;
   part.error = std::move(error);
   loop_.post([this, &part, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.expired() || !is_looking_ || !part.is_done) return;
+    if (alive.expired() || !is_probing_ || !part.is_done) return;
     part.fetch.reset();
     if (init_.is_done && segment_.is_done) end();
   });
 }
 
 void SourceProbe::end() {
-  if (!is_looking_) return;
+  if (!is_probing_) return;
   constexpr std::uint64_t kLargestFile = 1ull << 40;
   ProbeResult result;
   result.error = init_.error ? init_.error : segment_.error;

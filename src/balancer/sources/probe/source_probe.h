@@ -1,12 +1,12 @@
 #pragma once
-// Looks into the media of a source that has no multivariant playlist, so that the one that viewers get can say codecs,
-// picture and bandwidth: the init section and the beginning of one segment, fetched beside everything else. Owned by
+// Probes the media of a source that has no multivariant playlist, so that the generated one states codecs, resolution
+// and bandwidth. It fetches the init section and the beginning of one segment, beside the playlist fetches. Owned by
 // one worker.
 //
 // States
-//   idle       nothing was asked, or all was told                                                   (begin)
-//   looking    the fetches are under way, with a deadline                                           (begin)
-// From looking to idle, with what was found: both fetches are done, or the deadline has passed     (end)
+//   idle       no probe is running                                                    (end, cancel)
+//   probing    the fetches are running, with a deadline                               (begin)
+// A probe ends with what was found when both fetches are done, or when the deadline has passed.
 
 #include <chrono>
 #include <cstdint>
@@ -23,11 +23,11 @@
 
 namespace tribune::balancer {
 
-/// What is looked at, of each file.
+/// Bytes fetched of each file.
 inline constexpr std::int64_t kProbeBytes = 512 * 1024;
 
-/// Where the media of a playlist lies.
-struct ProbeQuestion {
+/// The files to probe.
+struct ProbeTarget {
   struct File {
     std::string url;  // empty: there is none
     std::optional<hls::SubRange> range;
@@ -37,24 +37,24 @@ struct ProbeQuestion {
   std::chrono::microseconds duration{0};  // of the segment
 };
 
-/// The newest segment of a live playlist, the first one of another, and its init section; as the playlist at `base`
-/// names them. Nothing without a complete segment that is there.
-std::optional<ProbeQuestion> probe_question(const hls::Playlist&, const http::Uri& base);
+/// The newest segment of a live playlist, or the first one of another, with its init section, relative to the playlist
+/// at `base`. Nullopt without a complete segment that is no gap.
+std::optional<ProbeTarget> probe_target(const hls::Playlist&, const http::Uri& base);
 
 struct ProbeResult {
   hls::MediaFacts facts;
-  std::int64_t bandwidth_bps = 0;    // of the segment; 0: not known
-  std::optional<base::Error> error;  // why a fetch brought nothing
+  std::int64_t bandwidth_bps = 0;    // of the segment; 0: unknown
+  std::optional<base::Error> error;  // the failure of a fetch
 };
 
 class SourceProbe {
  public:
   SourceProbe(net::HttpClient& client, net::EventLoop& loop) : client_(client), loop_(loop) {}
 
-  /// `like`: a request for anything of the source, with its destinations and deadlines. Calls back once, later, on the
-  /// loop, and never after it is destroyed or cancelled. Not while it is looking.
-  void begin(const ProbeQuestion&, const net::FetchRequest& like, std::function<void(ProbeResult)>);
-  bool is_looking() const { return is_looking_; }
+  /// `like`: a request to the source, for its destinations and deadlines. `on_found` runs once, later, on the loop, and
+  /// never after cancel() or the destructor. Must not be called while a probe is running.
+  void begin(const ProbeTarget&, const net::FetchRequest& like, std::function<void(ProbeResult)>);
+  bool is_probing() const { return is_probing_; }
   void cancel();
 
  private:
@@ -65,8 +65,8 @@ class SourceProbe {
     bool is_done = false;
     std::optional<base::Error> error;
   };
-  void fetch(Part&, const ProbeQuestion::File&, net::FetchRequest);
-  void on_head(Part&, const ProbeQuestion::File&, const net::FetchHead&);
+  void fetch(Part&, const ProbeTarget::File&, net::FetchRequest);
+  void on_head(Part&, const ProbeTarget::File&, const net::FetchHead&);
   void finish(Part&, std::optional<base::Error>);
   void end();
 
@@ -74,7 +74,7 @@ class SourceProbe {
   net::EventLoop& loop_;
   Part init_, segment_;
   std::chrono::microseconds duration_{0};
-  bool is_looking_ = false;
+  bool is_probing_ = false;
   std::function<void(ProbeResult)> on_found_;
   net::Timer deadline_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Answers at once or when the test says so.
+/// Responds at once or when the test decides.
 class ScriptedClient final : public net::HttpClient {
  public:
   struct Page {
@@ -64,7 +64,7 @@ class ScriptedClient final : public net::HttpClient {
   net::EventLoop& loop_;
 };
 
-struct Scene {
+struct DocumentsFixture {
   std::filesystem::path folder = std::filesystem::temp_directory_path() / ("documents-" + base::random_id(8));
   base::ManualClock clock;
   base::Log log{silent()};
@@ -78,7 +78,7 @@ struct Scene {
   std::unique_ptr<SourceChannel> channel;
   contracts::Channel config;
 
-  Scene() {
+  DocumentsFixture() {
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
     services = std::make_unique<runtime::Services>(runtime::Services{clock, log, metrics, workers});
     store::StoreOptions options;
@@ -92,11 +92,11 @@ struct Scene {
     config.source = "http://o/live/main.m3u8";
     config.extra_origins = {"http://steer"};
     SourceSettings settings;
-    settings.texts = std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes);
+    settings.rendered = std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes);
     channel = std::make_unique<SourceChannel>(*services, *workers[0], *store, settings, slot);
     configure();
   }
-  ~Scene() {
+  ~DocumentsFixture() {
     channel.reset();
     store.reset();
     std::filesystem::remove_all(folder);
@@ -110,7 +110,7 @@ struct Scene {
   /// The text, or "{kind} {fault}" of the error.
   std::string get(const DocumentName& name, const std::string& query = "") {
     std::string said = "nothing";
-    channel->documents().ask(name, query, [&](base::Result<DocumentPtr> document) {
+    channel->documents().request(name, query, [&](base::Result<DocumentPtr> document) {
       said = document ? (*document)->text(">") : word_of(document.error());
     });
     run();
@@ -129,12 +129,12 @@ const std::string kAssets = R"({"ASSETS":[{"URI":"ad/main.m3u8"}]})";
 
 }  // namespace
 
-TEST_CASE("all who wait for a document share one fetch, and memory answers for a while") {
-  Scene s;
+TEST_CASE("concurrent requests of a document share one fetch, and later ones are served from memory") {
+  DocumentsFixture s;
   s.client.pages["http://o/live/l.json"] = {200, kAssets};
   int answered = 0;
   for (int i = 0; i < 50; ++i)
-    s.channel->documents().ask(kList, "", [&](auto document) { answered += document ? 1 : 0; });
+    s.channel->documents().request(kList, "", [&](auto document) { answered += document ? 1 : 0; });
   s.run();
   CHECK(answered == 50);
   CHECK(s.get(kList) == R"({"ASSETS":[{"URI":">ad/main.m3u8"}]})");
@@ -144,7 +144,7 @@ TEST_CASE("all who wait for a document share one fetch, and memory answers for a
   CHECK(s.fetches() == 2);
 }
 
-TEST_CASE("the origin says how long a document is kept, within a bound for each kind") {
+TEST_CASE("the origin determines how long a document is cached, within a bound for each kind") {
   struct Row {
     DocumentName name;
     std::string control;
@@ -156,7 +156,7 @@ TEST_CASE("the origin says how long a document is kept, within a bound for each 
       {kData, "s-maxage=10, max-age=1", 9s, 11s}};
   for (const auto& row : table) {
     CAPTURE(row.control);
-    Scene s;
+    DocumentsFixture s;
     for (const std::string url : {"http://o/live/l.json", "http://steer/s?a=1", "http://o/live/d.bin"})
       s.client.pages[url] = {200, R"({"ASSETS":[],"TTL":300})", {{"Cache-Control", row.control}}};
     s.get(row.name);
@@ -171,16 +171,16 @@ TEST_CASE("the origin says how long a document is kept, within a bound for each 
   }
 }
 
-TEST_CASE("what the origin needs of a player's query reaches it, and each value is a document of its own") {
-  Scene s;
+TEST_CASE("the keys that the origin needs of a player's query are forwarded, and each value is a document of its own") {
+  DocumentsFixture s;
   s.client.pages["http://steer/s?a=1&_HLS_pathway=A"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["A"]})"};
   s.client.pages["http://steer/s?a=1&_HLS_pathway=B"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["B"]})"};
   CHECK(s.get(kSteering, "_HLS_pathway=A") == R"({"VERSION":1,"PATHWAY-PRIORITY":["A"]})");
   CHECK(s.get(kSteering, "_HLS_pathway=B") == R"({"VERSION":1,"PATHWAY-PRIORITY":["B"]})");
 }
 
-TEST_CASE("the origin is asked at its RELOAD-URI, and at the playlist's URI again when that fails") {
-  Scene s;
+TEST_CASE("the RELOAD-URI is requested, and the playlist's URI again when that fails") {
+  DocumentsFixture s;
   s.client.pages["http://steer/s?a=1"] = {200, R"({"VERSION":1,"TTL":1,"RELOAD-URI":"/next?n=2"})"};
   s.client.pages["http://steer/next?n=2"] = {200, R"({"VERSION":1,"TTL":1,"X":2,"RELOAD-URI":"/gone"})"};
   CHECK(s.get(kSteering) == R"({"VERSION":1,"TTL":1})");
@@ -194,8 +194,8 @@ TEST_CASE("the origin is asked at its RELOAD-URI, and at the playlist's URI agai
                                                    "http://steer/s?a=1"});
 }
 
-TEST_CASE("a failing origin is not asked again at once, and the last good document is served for the stale time") {
-  Scene s;
+TEST_CASE("a failing origin is not requested again at once, and the last good document is served for the stale time") {
+  DocumentsFixture s;
   s.config.stale_time = 1min;
   s.configure();
   s.client.pages["http://o/live/l.json"] = {500, "down"};
@@ -218,10 +218,8 @@ TEST_CASE("a failing origin is not asked again at once, and the last good docume
   CHECK(s.get(kList) == "invalid_input 2");
 }
 
-TEST_CASE(
-    "the playlists that an asset list names may be asked for, for as long as viewers may hold the list, and no "
-    "others") {
-  Scene s;
+TEST_CASE("the playlists of an asset list can be requested as long as viewers may use the list, and no others") {
+  DocumentsFixture s;
   s.client.pages["http://o/live/main.m3u8"] = {200, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"};
   s.client.pages["http://o/live/l.json"] = {200, kAssets};
   const auto knows = [&](const std::string& key) { return s.slot->playlists.get()->count(key) == 1; };
@@ -230,30 +228,30 @@ TEST_CASE(
   CHECK(knows("ad/main.m3u8"));
   for (int i = 0; i < 5; ++i) {
     s.clock.advance(11min);
-    s.channel->name_assets({});
+    s.channel->register_assets({});
     std::vector<NamedPlaylist> none;
-    s.channel->name_playlists("index.m3u8", none, 1, {});  // forgets what is old
+    s.channel->register_playlists("index.m3u8", none, 1, {});  // removes old playlists
     CHECK(knows("ad/main.m3u8"));
   }
   s.clock.advance(20min);
   std::vector<NamedPlaylist> none;
-  s.channel->name_playlists("index.m3u8", none, 1, {});
+  s.channel->register_playlists("index.m3u8", none, 1, {});
   s.clock.advance(20min);
-  s.channel->name_playlists("index.m3u8", none, 1, {});
+  s.channel->register_playlists("index.m3u8", none, 1, {});
   CHECK_FALSE(knows("ad/main.m3u8"));
 }
 
-TEST_CASE("asset lists that name ever other playlists crowd nothing out") {
-  Scene s;
+TEST_CASE("asset lists with ever new playlists evict no other playlists") {
+  DocumentsFixture s;
   std::vector<NamedPlaylist> own;
   for (int i = 0; i < 100; ++i)
     own.push_back({fmt::format("v{}.m3u8", i), "", *http::parse_uri(fmt::format("http://o/live/v{}.m3u8", i)),
                    hls::UriKind::variant});
-  s.channel->name_playlists("index.m3u8", own, 1, {});
+  s.channel->register_playlists("index.m3u8", own, 1, {});
   for (int i = 0; i < 6'000; ++i) {
     const auto path = fmt::format("ad{}.m3u8", i);
     s.clock.advance(1ms);
-    s.channel->name_assets({{path, "", *http::parse_uri("http://o/live/" + path), hls::UriKind::asset_uri}});
+    s.channel->register_assets({{path, "", *http::parse_uri("http://o/live/" + path), hls::UriKind::asset_uri}});
   }
   const auto known = s.slot->playlists.get();
   CHECK(known->size() <= kMaxPlaylists);
@@ -261,8 +259,8 @@ TEST_CASE("asset lists that name ever other playlists crowd nothing out") {
   CHECK(known->count("ad5999.m3u8") == 1);
 }
 
-TEST_CASE("the documents of a channel, and the fetches of them, are bounded") {
-  Scene s;
+TEST_CASE("the documents of a channel and their fetches are bounded") {
+  DocumentsFixture s;
   for (std::size_t i = 0; i < 3 * kMaxDocuments; ++i) {
     s.client.pages[fmt::format("http://o/live/d{}.bin", i)] = {200, "x", {{"Cache-Control", "max-age=60"}}};
     CHECK(s.get({DocumentKind::raw, {fmt::format("d{}.bin", i), ""}}) == "x");
@@ -270,22 +268,22 @@ TEST_CASE("the documents of a channel, and the fetches of them, are bounded") {
   const auto before = s.fetches();
   s.get({DocumentKind::raw, {fmt::format("d{}.bin", 3 * kMaxDocuments - 1), ""}});
   CHECK(s.fetches() == before);
-  s.get({DocumentKind::raw, {"d0.bin", ""}});  // gave way
+  s.get({DocumentKind::raw, {"d0.bin", ""}});  // was evicted
   CHECK(s.fetches() == before + 1);
 
   s.client.holds = true;
   std::vector<std::string> said;
   for (std::size_t i = 0; i < kMaxDocumentFetches + 1; ++i)
-    s.channel->documents().ask({DocumentKind::raw, {fmt::format("held{}", i), ""}}, "", [&](auto document) {
-      said.push_back(document ? "" : Scene::word_of(document.error()));
+    s.channel->documents().request({DocumentKind::raw, {fmt::format("held{}", i), ""}}, "", [&](auto document) {
+      said.push_back(document ? "" : DocumentsFixture::word_of(document.error()));
     });
   CHECK(said == std::vector<std::string>{"unavailable 3"});
   s.channel->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "closed"});
   CHECK(said.size() == kMaxDocumentFetches + 1);
 }
 
-TEST_CASE("a new source answers who waits and forgets the documents of the old one") {
-  Scene s;
+TEST_CASE("a new source answers waiting requests and drops the documents of the old one") {
+  DocumentsFixture s;
   s.client.pages["http://o/live/d.bin"] = {200, "old", {{"Cache-Control", "max-age=60"}}};
   s.client.pages["http://p/d.bin"] = {200, "new"};
   CHECK(s.get(kData) == "old");

@@ -42,7 +42,7 @@ TEST_CASE("the path of a document names its kind, its path at the origin and the
   }
 }
 
-TEST_CASE("only a signed document is taken, at any age and with the keys that players add") {
+TEST_CASE("only a signed document is accepted, at any age and with the keys that players add") {
   const auto keys = ring();
   const DocumentName name{DocumentKind::asset_list, {"ads/l.json", "a=1"}};
   const auto [path, query] = cut(signed_document(keys, "demo", name, kNow));
@@ -66,7 +66,7 @@ TEST_CASE("only a signed document is taken, at any age and with the keys that pl
   CHECK_FALSE(verify("other", path, query));
 }
 
-TEST_CASE("the link of a segment opens no document") {
+TEST_CASE("the link of a segment is not valid for a document") {
   const auto keys = ring();
   for (const std::string path : {"ads/l.json", "~doc/assets/-/ads/l.json"}) {
     const contracts::Link link{"demo", "ep1", path, "", base::unix_seconds(kNow) + 60, 0};

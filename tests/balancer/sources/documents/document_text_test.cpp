@@ -13,13 +13,13 @@ namespace {
 
 const base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
 
-struct Scene {
+struct DocumentFixture {
   LinkMaking links{
       "demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
       std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}})};
   DocumentMaking making{links, *http::parse_uri("http://origin/live/demo/lists/l.json"), "ep1", 1'700'100'000, kNow};
 
-  /// '>' stands for what leads into the session.
+  /// '>' stands for the prefix of the session.
   static std::string text(const base::Result<DocumentText>& made) {
     if (!made) return made.error().text;
     return Document{"", made->pieces}.text(">");
@@ -31,7 +31,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("of an asset list only the URIs at the channel's origins change") {
-  Scene s;
+  DocumentFixture s;
   const std::vector<std::pair<std::string, std::string>> table{
       {R"({"ASSETS":[{"URI":"ad.m3u8","DURATION":10.50}]})",
        R"({"ASSETS":[{"URI":">lists/ad.m3u8","DURATION":10.50}]})"},
@@ -50,8 +50,8 @@ TEST_CASE("of an asset list only the URIs at the channel's origins change") {
   }
 }
 
-TEST_CASE("an asset that is a media file is a signed link, one that is a playlist is named") {
-  Scene s;
+TEST_CASE("an asset that is a media file gets a signed link, and one that is a playlist is registered") {
+  DocumentFixture s;
   const auto made = asset_list_text(R"({"ASSETS":[{"URI":"ad.mp4?x=1"},{"URI":"b.m3u8?q=2"}]})", s.making);
   REQUIRE(made);
   CHECK(made->pieces.size() == 3);
@@ -65,8 +65,8 @@ TEST_CASE("an asset that is a media file is a signed link, one that is a playlis
   CHECK(made->playlists[0].uri.text() == "http://origin/live/demo/lists/b.m3u8?q=2");
 }
 
-TEST_CASE("what is no asset list is refused, and so is one beyond the bounds") {
-  Scene s;
+TEST_CASE("a malformed asset list is refused, and so is one beyond the bounds") {
+  DocumentFixture s;
   std::string many = "{\"ASSETS\":[", deep = "{\"ASSETS\":[],\"A\":";
   for (std::size_t i = 0; i <= kMaxAssets; ++i) many += fmt::format("{}{{\"URI\":\"{}\"}}", i == 0 ? "" : ",", i);
   for (int i = 0; i < 100; ++i) deep += "[";
@@ -81,7 +81,7 @@ TEST_CASE("what is no asset list is refused, and so is one beyond the bounds") {
 }
 
 TEST_CASE("a steering manifest keeps its order and TTL, and names no host of the origin") {
-  Scene s;
+  DocumentFixture s;
   const std::vector<std::pair<std::string, std::string>> table{
       {R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})",
        R"({"VERSION":1,"TTL":300,"PATHWAY-PRIORITY":["A","B"]})"},

@@ -81,60 +81,59 @@ std::string init_section(std::string_view codec = "ac-3") {
 const http::Uri kBase = *http::parse_uri("http://o/live/index.m3u8?t=1");
 const std::string kMap = "#EXT-X-MAP:URI=\"init.mp4\"\n";
 
-struct Scene {
+struct ProbeFixture {
   net::EventLoop loop;
   ScriptedClient client{loop};
   SourceProbe probe{client, loop};
   net::FetchRequest like;
 
-  Scene() {
+  ProbeFixture() {
     like.destinations.allowed_origins = {"http://o"};
     like.headers.add("If-None-Match", "\"x\"");
   }
-  ProbeResult look(const hls::Playlist& playlist) {
-    const auto question = probe_question(playlist, kBase);
-    REQUIRE(question);
+  ProbeResult probe_if_due(const hls::Playlist& playlist) {
+    const auto target = probe_target(playlist, kBase);
+    REQUIRE(target);
     std::optional<ProbeResult> result;
-    probe.begin(*question, like, [&](ProbeResult found) {
+    probe.begin(*target, like, [&](ProbeResult found) {
       result = std::move(found);
       loop.stop();
     });
     loop.run();
     REQUIRE(result);
-    CHECK_FALSE(probe.is_looking());
+    CHECK_FALSE(probe.is_probing());
     return *result;
   }
 };
 
 }  // namespace
 
-TEST_CASE("the newest segment of a live playlist is looked at, the first one of an ended playlist, and no gap") {
-  CHECK(probe_question(live(5, 8), kBase)->segment.url == "http://o/live/seg7.ts");
-  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-ENDLIST\n"), kBase)->segment.url ==
-        "http://o/live/seg5.ts");
-  CHECK(probe_question(playlist_of(live_text(5, 8) + "#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase)->segment.url ==
+TEST_CASE("the newest segment of a live playlist is probed, the first one of an ended playlist, and no gap") {
+  CHECK(probe_target(live(5, 8), kBase)->segment.url == "http://o/live/seg7.ts");
+  CHECK(probe_target(playlist_of(live_text(5, 8) + "#EXT-X-ENDLIST\n"), kBase)->segment.url == "http://o/live/seg5.ts");
+  CHECK(probe_target(playlist_of(live_text(5, 8) + "#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase)->segment.url ==
         "http://o/live/seg7.ts");
-  CHECK(probe_question(live(5, 8), kBase)->duration == 2s);
-  CHECK_FALSE(probe_question(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase));
+  CHECK(probe_target(live(5, 8), kBase)->duration == 2s);
+  CHECK_FALSE(probe_target(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-GAP\n#EXTINF:2,\ngap.ts\n"), kBase));
 }
 
-TEST_CASE("the init section is the one that holds for the segment, with its byte range") {
-  const auto question = probe_question(
+TEST_CASE("the init section is the one in force for the segment, with its byte range") {
+  const auto target = probe_target(
       playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:2,\na.m4s\n"
                   "#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"
                   "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"next.mp4\"\n"),
       kBase);
-  REQUIRE(question);
-  CHECK(question->init.url == "http://o/live/all.mp4");
-  CHECK(question->init.range == hls::SubRange{700, 10});
-  CHECK(question->segment.range == hls::SubRange{5'000, 710});
+  REQUIRE(target);
+  CHECK(target->init.url == "http://o/live/all.mp4");
+  CHECK(target->init.range == hls::SubRange{700, 10});
+  CHECK(target->segment.range == hls::SubRange{5'000, 710});
 }
 
-TEST_CASE("only the beginning is asked for, of known destinations, and the whole length gives the bandwidth") {
-  Scene s;
+TEST_CASE("only the beginning is requested, from known destinations, and the whole length gives the bandwidth") {
+  ProbeFixture s;
   s.client.answers["http://o/live/init.mp4"] = {206, "bytes 0-99/100", init_section()};
   s.client.answers["http://o/live/seg7.ts"] = {206, "bytes 0-524287/1000000", std::string(524'288, 'x')};
-  const auto result = s.look(live(5, 8, "seg", kMap));
+  const auto result = s.probe_if_due(live(5, 8, "seg", kMap));
   CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
   CHECK(result.bandwidth_bps == 4'000'000);
   CHECK_FALSE(result.error);
@@ -145,76 +144,76 @@ TEST_CASE("only the beginning is asked for, of known destinations, and the whole
   }
 }
 
-TEST_CASE("an origin that knows no ranges is read no further than needed") {
-  Scene s;
+TEST_CASE("an origin without range support is read no further than needed") {
+  ProbeFixture s;
   s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
   s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(2'000'000, 'x'), 2'000'000};
-  CHECK(s.look(live(5, 8, "seg", kMap)).bandwidth_bps == 8'000'000);
+  CHECK(s.probe_if_due(live(5, 8, "seg", kMap)).bandwidth_bps == 8'000'000);
 }
 
-TEST_CASE("what comes from elsewhere in the file, or not at all, is an error that leaves what the other file says") {
+TEST_CASE("a response for another part of the file, or none, is an error that keeps the result of the other file") {
   for (const auto& bad : std::vector<ScriptedClient::Answer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
     CAPTURE(bad.status);
-    Scene s;
+    ProbeFixture s;
     s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
     s.client.answers["http://o/live/seg7.ts"] = bad;
-    const auto result = s.look(live(5, 8, "seg", kMap));
+    const auto result = s.probe_if_due(live(5, 8, "seg", kMap));
     CHECK(result.error);
     CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
     CHECK(result.bandwidth_bps == 0);
   }
 }
 
-TEST_CASE("a byte range that an origin ignores is not taken for the file's beginning") {
-  Scene s;
+TEST_CASE("a response that ignores the byte range is not used as the beginning of the file") {
+  ProbeFixture s;
   s.client.answers["http://o/live/all.mp4"] = {200, "", init_section(), 100};
-  const auto result =
-      s.look(playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,"
-                         "\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
+  const auto result = s.probe_if_due(
+      playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,"
+                  "\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
   CHECK(result.facts.empty());
   CHECK(result.error);
 }
 
-TEST_CASE("a silent origin ends the look at its deadline") {
-  Scene s;
+TEST_CASE("a probe of a silent origin ends at its deadline") {
+  ProbeFixture s;
   s.like.deadlines.total = 20ms;
-  const auto result = s.look(live(5, 8));
+  const auto result = s.probe_if_due(live(5, 8));
   REQUIRE(result.error);
   CHECK(result.error->kind == base::ErrorKind::timeout);
 }
 
 TEST_CASE(
-    "what a generation's media says is kept; a failed look is made again later, another generation is looked at anew") {
-  Scene s;
+    "the media of a generation is probed once; a failed probe is repeated later, another generation is probed anew") {
+  ProbeFixture s;
   KnownMedia media(s.client, s.loop);
   base::SteadyTime now{};
   std::vector<KnownMedia::Result> results;
-  const auto look = [&](const std::string& generation) {
-    media.look(generation, live(5, 8, "seg", kMap), kBase, s.like, now,
-               [&](KnownMedia::Result result, const std::optional<base::Error>&) {
-                 results.push_back(result);
-                 s.loop.stop();
-               });
-    if (media.is_looking()) s.loop.run();
+  const auto probe_if_due = [&](const std::string& generation) {
+    media.probe_if_due(generation, live(5, 8, "seg", kMap), kBase, s.like, now,
+                       [&](KnownMedia::Result result, const std::optional<base::Error>&) {
+                         results.push_back(result);
+                         s.loop.stop();
+                       });
+    if (media.is_probing()) s.loop.run();
   };
   s.client.answers["http://o/live/init.mp4"] = {404};
   s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(1'000, 'x')};
-  look("a");
+  probe_if_due("a");
   CHECK(media.variant(std::nullopt, 5'000'000).bandwidth_bps == 5'000'000);
   s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
-  look("a");
+  probe_if_due("a");
   CHECK(results == std::vector{KnownMedia::Result::failed});
   now += 31s;
-  look("a");
+  probe_if_due("a");
   CHECK(media.variant(std::nullopt, 5'000'000).bandwidth_bps == 5'000);
   CHECK(media.variant(std::nullopt, 5'000'000).average_bandwidth_bps == 4'000);
   CHECK(media.variant(7'000, 5'000'000).bandwidth_bps == 7'000);
   CHECK(media.variant(1'000, 5'000'000).bandwidth_bps == 4'000);
   s.client.answers["http://o/live/init.mp4"] = {200, "", init_section("ec-3")};
   now += 1h;
-  look("a");
+  probe_if_due("a");
   CHECK(media.variant(std::nullopt, 1).media.codecs == std::vector<std::string>{"ac-3"});
-  look("b");
+  probe_if_due("b");
   CHECK(media.variant(std::nullopt, 1).media.codecs == std::vector<std::string>{"ec-3"});
   CHECK(results == std::vector{KnownMedia::Result::failed, KnownMedia::Result::found, KnownMedia::Result::found});
 }

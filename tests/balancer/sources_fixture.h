@@ -1,5 +1,5 @@
 #pragma once
-// Sources on two workers, with an origin whose pages a test writes.
+// Sources on two workers, with an origin whose responses a test writes.
 
 #include <doctest/doctest.h>
 
@@ -14,16 +14,16 @@
 #include "balancer/tables.h"
 #include "base/ids.h"
 
-namespace tribune::test::sources_scene {
+namespace tribune::test::sources_fixture {
 
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
 
-/// What the origin says, and what it was asked. Any thread.
+/// The pages of the origin, and the requests that it received. Any thread.
 struct Origin {
   std::mutex mutex;
   std::map<std::string, std::string> pages;
-  std::map<std::string, int> asked;
+  std::map<std::string, int> requests;
 
   void set(const std::string& url, const std::string& body) {
     const std::lock_guard lock(mutex);
@@ -31,7 +31,7 @@ struct Origin {
   }
   int count(const std::string& url) {
     const std::lock_guard lock(mutex);
-    return asked[url];
+    return requests[url];
   }
 };
 
@@ -50,7 +50,7 @@ class ScriptedClient final : public net::HttpClient {
     std::optional<std::string> body;
     {
       const std::lock_guard lock(origin_.mutex);
-      ++origin_.asked[request.url];
+      ++origin_.requests[request.url];
       if (const auto found = origin_.pages.find(request.url); found != origin_.pages.end()) body = found->second;
     }
     loop_.post([handlers = running->handlers, url = request.url, body] {
@@ -71,34 +71,34 @@ class ScriptedClient final : public net::HttpClient {
   Origin& origin_;
 };
 
-struct Machine {
+struct WorkerLoop {
   net::EventLoop loop;
   ScriptedClient client;
-  explicit Machine(Origin& origin) : client(loop, origin) {}
+  explicit WorkerLoop(Origin& origin) : client(loop, origin) {}
 };
 
-/// Two workers: the test asks from the first, the second runs on its own thread.
-struct Scene {
+/// Two workers: the test looks up from the first one, the second one runs on its own thread.
+struct SourcesFixture {
   std::filesystem::path folder;
   base::ManualClock clock;
   base::Log log{silent()};
   base::Metrics metrics;
   Origin origin;
-  Machine first{origin}, second{origin};
+  WorkerLoop first{origin}, second{origin};
   std::vector<std::unique_ptr<runtime::Worker>> workers;
   std::unique_ptr<runtime::Services> services;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Sources> sources;
   std::thread thread;
 
-  explicit Scene(const std::string& id = base::random_id(8))
+  explicit SourcesFixture(const std::string& id = base::random_id(8))
       : folder(std::filesystem::temp_directory_path() / ("sources-" + id)) {
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, first.loop, first.client}));
     workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{1, second.loop, second.client}));
     services = std::make_unique<runtime::Services>(runtime::Services{clock, log, metrics, workers});
     begin();
   }
-  ~Scene() {
+  ~SourcesFixture() {
     end();
     std::filesystem::remove_all(folder);
   }
@@ -127,7 +127,7 @@ struct Scene {
     contracts::Channel channel;
     channel.id = id;
     channel.source = source;
-    channel.stale_time = 0ms;  // what is old is fetched again inside get()
+    channel.stale_time = 0ms;  // an old playlist is fetched again inside get()
     channels.push_back(channel);
   }
   void configure(const std::string& key = "k1") {
@@ -136,10 +136,10 @@ struct Scene {
     sources->configure(
         event, std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{key, "0123456789abcdef", std::nullopt}}));
   }
-  /// The answer, however long it takes; the deadlines of sources stand still with the clock.
+  /// The answer, however long it takes; the deadlines of sources do not pass while the clock stands still.
   base::Result<PlaylistAnswer> get(const std::string& channel, const std::string& path, const std::string& query = "") {
     std::optional<base::Result<PlaylistAnswer>> answer;
-    const auto asking = sources->ask(*workers[0], {channel, path, query}, [&](auto found) {
+    const auto pending = sources->look_up(*workers[0], {channel, path, query}, [&](auto found) {
       answer = std::move(found);
       first.loop.post([this] { first.loop.stop(); });
     });
@@ -163,4 +163,4 @@ inline void publish(Origin& origin, const std::string& base = "http://o/live/") 
   origin.set(base + "v/a.m3u8?q=2", live_text(5, 8, "two"));
 }
 
-}  // namespace tribune::test::sources_scene
+}  // namespace tribune::test::sources_fixture

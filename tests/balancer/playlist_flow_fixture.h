@@ -1,5 +1,5 @@
 #pragma once
-// A request flow with scripted sources, and requests whose answers a test reads.
+// A request flow with scripted sources, and requests whose responses a test reads.
 
 #include <map>
 #include <memory>
@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "balancer/node_push/snapshot_hold.h"
+#include "balancer/node_push/playlist_publication.h"
 #include "balancer/sessions/player_capabilities.h"
 #include "balancer/tables.h"
 #include "balancer/viewer/playlist_request_flow.h"
@@ -17,7 +17,7 @@
 
 namespace tribune::test {
 
-/// What became of one request; outlives its exchange.
+/// The outcome of one request; outlives its exchange.
 struct Outcome {
   std::optional<http::Response> response;
   net::AccessLogNote note;
@@ -59,7 +59,7 @@ class FakeExchange final : public net::Exchange {
   std::shared_ptr<Outcome> outcome_;
 };
 
-/// A media playlist of MSNs [first, next) whose text says which pins it was rendered with.
+/// A media playlist of MSNs [first, next) whose text states the pins that it was rendered with.
 class FakeSnapshot final : public balancer::SourceSnapshot {
  public:
   FakeSnapshot(bool multivariant, std::int64_t first, std::int64_t next, bool ended = false)
@@ -82,11 +82,8 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
   }
   std::string text_for_bare_url(std::string_view token) const override { return "under ~" + std::string(token) + "/"; }
   bool lists(const balancer::BlockingReload& want) const override { return want.is_in(next_, 0); }
-  balancer::SnapshotHold* gate() const override { return gate_.get(); }
-  void set_gate(std::shared_ptr<balancer::SnapshotHold> gate) { gate_ = std::move(gate); }
 
  private:
-  std::shared_ptr<balancer::SnapshotHold> gate_;
   bool multivariant_, ended_;
   std::int64_t first_, next_;
 };
@@ -97,7 +94,7 @@ class NoClient final : public net::HttpClient {
 };
 
 /// One worker, two nodes "stadium" and "city", channels "demo" (auto), "direct" and "redirect".
-struct Stage {
+struct PlaylistFlowFixture {
   base::ManualClock clock{kNow};
   base::Log log{silent()};
   base::Metrics metrics;
@@ -113,24 +110,25 @@ struct Stage {
   std::shared_ptr<balancer::RenderedPlaylists> texts =
       std::make_shared<balancer::RenderedPlaylists>(clock, metrics, balancer::kRenderedBytes);
   balancer::Slates slates{clock, log, metrics, texts};
-  balancer::SlateTransitions turns{clock, metrics};
+  balancer::SlateTransitions transitions{clock, metrics};
   balancer::SteeringHandler steering{clock, metrics, router, pins, admission, view};
   base::KeyRing keys = one_key();
 
-  // What the sources say; a playlist that is not here is unknown, one that is null waits for later.
+  // The playlists of the sources: an absent one is unknown, one that is null is delivered later.
   std::map<std::string, balancer::SnapshotPtr> playlists;
   std::vector<balancer::OnPlaylist> waiting;
-  std::vector<std::string> asked;  // "channel path?query"
+  std::vector<std::string> lookups;              // "channel path?query"
+  balancer::PlaylistPublicationPtr publication;  // of every lookup that is answered
   bool is_stale = false;
   std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};  // of the next publish()
-  std::optional<balancer::BlockingReload> want;                         // of every question that is answered
+  std::optional<balancer::BlockingReload> want;                         // of every lookup that is answered
 
   balancer::PlaylistRequestFlow flow{
-      {clock, metrics, view, nodes, admission, pins, router, slates, turns, steering,
-       [this](auto& w, const auto& question, auto on_answer) { return ask(w, question, std::move(on_answer)); }},
+      {clock, metrics, view, nodes, admission, pins, router, slates, transitions, steering,
+       [this](auto& w, const auto& lookup, auto on_answer) { return look_up(w, lookup, std::move(on_answer)); }},
       1};
 
-  Stage() {
+  PlaylistFlowFixture() {
     nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, std::chrono::milliseconds{1'800});
     publish();
     playlists["index.m3u8"] = std::make_shared<FakeSnapshot>(true, 0, 0);
@@ -156,16 +154,16 @@ struct Stage {
     view.publish(std::move(made));
   }
 
-  balancer::Asking ask(runtime::Worker&, const balancer::PlaylistQuestion& question, balancer::OnPlaylist on_answer) {
-    asked.push_back(std::string(question.channel) + " " + std::string(question.path) + "?" +
-                    std::string(question.query));
-    const auto found = playlists.find(std::string(question.path));
+  balancer::PendingLookup look_up(runtime::Worker&, const balancer::PlaylistLookup& lookup,
+                                  balancer::OnPlaylist on_answer) {
+    lookups.push_back(std::string(lookup.channel) + " " + std::string(lookup.path) + "?" + std::string(lookup.query));
+    const auto found = playlists.find(std::string(lookup.path));
     if (found == playlists.end())
       on_answer(base::failure(base::ErrorKind::not_found, base::Fault::client, "no such playlist"));
     else if (!found->second)
       waiting.push_back(std::move(on_answer));
     else
-      on_answer(balancer::PlaylistAnswer{found->second, is_stale, false, want});
+      on_answer(balancer::PlaylistAnswer{found->second, is_stale, false, want, publication});
     return {};
   }
 
@@ -195,7 +193,7 @@ struct Stage {
     return outcome;
   }
 
-  /// Opens a session; the path under which it lives, "/live/{channel}/~{token}/".
+  /// Opens a session; returns its path prefix, "/live/{channel}/~{token}/".
   std::string open(const std::string& channel, const http::Headers& headers = {}, const std::string& query = "") {
     const auto outcome = get("/live/" + channel + "/index.m3u8" + query, headers);
     REQUIRE(outcome->status() == 200);
@@ -211,7 +209,7 @@ struct Stage {
     h.healthy = healthy;
     CHECK(nodes.record_heartbeat(h) == balancer::NodeRegistry::HeartbeatResult::accepted);
   }
-  /// The node falls silent, the others beat.
+  /// The node falls silent, and the others send heartbeats.
   void lose(const std::string& lost) {
     for (int i = 0; i < 20; ++i) {
       clock.advance(std::chrono::milliseconds{100});
@@ -226,7 +224,7 @@ struct Stage {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 2));
   }
   std::int64_t sequence = 0;
-  std::string address;  // of who asks
+  std::string address;  // of the client
 };
 
 inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};  // gets direct links

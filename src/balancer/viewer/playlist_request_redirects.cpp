@@ -1,0 +1,84 @@
+// Requests of segments that reach the balancer, and of pathway clones: redirects to a node, the origin or another path.
+
+#include "balancer/routing/pathways.h"
+#include "balancer/viewer/playlist_request.h"
+#include "balancer/viewer/playlist_request_flow.h"
+#include "contracts/link.h"
+#include "contracts/origin_path.h"
+#include "http/problem.h"
+#include "http/uri.h"
+
+namespace tribune::balancer {
+
+void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
+  const auto& view = *viewer.view;
+  const auto& query = viewer.request().query;
+  const auto verify = [&](std::optional<std::int64_t> listed_from) {
+    return contracts::verify_link(*view.keys, viewer.channel->id, viewer.path, query, parts_.clock.wall_now(),
+                                  view.event->clock_skew, listed_from);
+  };
+  auto link = verify(std::nullopt);
+  if (!link && link.error().kind == base::ErrorKind::timeout) link = verify(oldest_listed_link(viewer));
+  if (!link) {
+    const bool expired = link.error().kind == base::ErrorKind::timeout;
+    return refuse(viewer, expired ? http::problems::link_expired : http::problems::link_invalid, link.error().text,
+                  expired ? FlowResult::link_expired : FlowResult::link_invalid);
+  }
+  const auto routed = route(viewer);
+  const auto& choice = routed.choice;
+  if (choice.reason == RoutingReason::origin) return redirect_to_origin(viewer, *link);
+  if (!choice.node)
+    return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
+  redirect(viewer, choice.node->address->url + contracts::media_target(*link, query));
+}
+
+void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
+  auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
+  const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
+  if (!uri)
+    return refuse(viewer, http::problems::node_unavailable, "the channel has no such origin", FlowResult::no_node);
+  redirect(viewer, uri->text());
+}
+
+/// The oldest expiry, in unix seconds, of a link that is still accepted after its expiry. 0, which accepts every link
+/// with a valid signature, while the links that a former process listed are not known.
+std::optional<std::int64_t> PlaylistRequestFlow::oldest_listed_link(const Viewer& viewer) const {
+  if (!parts_.listed_links) return std::nullopt;
+  const auto listed = parts_.listed_links();
+  if (!listed) return 0;
+  const auto found = listed->find(viewer.channel->id);
+  if (found == listed->end()) return std::nullopt;
+  return found->second;
+}
+
+/// The URL of a clone is that of its base with the clone's name in the query; its own playlist is below the clone's
+/// path. Returns whether the response was sent.
+bool PlaylistRequestFlow::redirect_to_clone(Viewer& viewer, std::string_view session) {
+  const auto named =
+      viewer.kind == FlowKind::media ? http::query_value(viewer.request().query, kCloneKey) : std::nullopt;
+  if (!named || *named == viewer.pathway || !viewer.channel->steering || !parts_.steering.knows(*named)) return false;
+  const auto query = http::query_without(viewer.request().query, [](std::string_view key) { return key == kCloneKey; });
+  const auto target =
+      "/live/" + viewer.channel->id + "/~" + std::string(session) + "/" + pathway_element(*named) + viewer.path;
+  redirect(viewer, http::relative_reference(viewer.request().path, target) + (query.empty() ? "" : "?" + query));
+  return true;
+}
+
+/// An empty 200 for a player that requests a segment listed as a gap: an error would end its playback, and it plays on
+/// after an empty segment.
+void PlaylistRequestFlow::respond_to_gap(Viewer& viewer) {
+  viewer.kind = FlowKind::segment;
+  http::Response response;
+  response.headers = {{"Content-Type", viewer.path.ends_with(".ts") ? "video/mp2t" : "video/mp4"},
+                      {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
+}
+
+void PlaylistRequestFlow::redirect(Viewer& viewer, std::string location) {
+  http::Response response;
+  response.status = 307;
+  response.headers = {{"Location", std::move(location)}, {"Cache-Control", "no-store"}};
+  reply(viewer, std::move(response), FlowResult::ok);
+}
+
+}  // namespace tribune::balancer
