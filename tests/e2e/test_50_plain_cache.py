@@ -247,10 +247,9 @@ def test_listener_and_origin_of_the_plain_cache_need_a_restart_and_limits_of_the
     origin.on("/a", ok(b"hello", fields=FRESH))
     cache = programs(alone(origin))
     address = cache.bound("http_cache")
-    cache.reload({**alone(origin, listen=["127.0.0.2:0"]), "front": {"listen": [], "limits": {"max_target_bytes": 256}}})
-    assert cache.wait_log("restart_needed", key="http_cache.listen")
-    cache.reload({**alone(origin, origin="http://127.0.0.1:1"), "front": {"listen": [], "limits": {"max_target_bytes": 256}}})
-    assert cache.wait_log("restart_needed", key="http_cache.origin")
+    for key, value in (("listen", ["127.0.0.2:0"]), ("origin", "http://127.0.0.1:1")):
+        cache.reload(merged(alone(origin), {"http_cache": {key: value}, "front": {"listen": [], "limits": {"max_target_bytes": 256}}}))
+        cache.wait_log("restart_needed", key=f"http_cache.{key}")
     assert fetch(f"http://{address}/a").body == b"hello"
     assert fetch(f"http://{address}/a?{'x' * 300}").status == 414
 
