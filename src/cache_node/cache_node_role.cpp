@@ -146,7 +146,8 @@ class CacheNodeRole final : public runtime::Role {
 
   base::Status reload(const config::Settings& settings) override {
     const auto& event = settings.get<contracts::Event>("event");
-    const auto& next = settings.get<CacheNodeSettings>("cache_node");
+    auto next = settings.get<CacheNodeSettings>("cache_node");
+    next.store = settings_.store;  // read at the start
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     ram_.ask(ram_wanted(next));
