@@ -22,7 +22,8 @@ constexpr const char* kAllInOne = R"({
     "store_dir": "/var/lib/tribune/all-in-one/store"
   },
   "api": {},
-  "web": {"folder": "/usr/share/tribune/web"}
+  "web": {"folder": "/usr/share/tribune/web"},
+  "http_cache": {"listen": ["0.0.0.0:8090"], "origin": "http://origin.example.com"}
 })";
 
 constexpr const char* kBalancer = R"({

@@ -6,9 +6,9 @@
 #include "app/roles.h"
 #include "base/clock.h"
 #include "base/text_file.h"
-#include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
+#include "http_cache/http_cache_settings.h"
 #include "net/client/http_client.h"
 #include "net/server/http_server.h"
 #include "runtime/process_settings.h"
@@ -30,8 +30,8 @@ Listeners listeners(const config::Settings& settings) {
   };
   add("front.listen", settings.get<net::ServerSettings>(runtime::kFrontSection).listen);
   add("admin.listen", settings.get<runtime::AdminSettings>(runtime::admin_section().name()).listen);
-  if (settings.has("cache_node"))
-    add("cache_node.proxy.listen", settings.get<cache_node::CacheNodeSettings>("cache_node").proxy.listen);
+  if (settings.has("http_cache"))
+    add("http_cache.listen", settings.get<http_cache::HttpCacheSettings>("http_cache").listen);
   return found;
 }
 
@@ -75,10 +75,20 @@ std::string some_role(const config::Settings& settings) {
   return "no role is configured: give at least one of the sections " + names;
 }
 
+/// A process without a role that serves at the front listener needs no section "front".
+std::string has_front(const config::Settings& settings) {
+  if (!settings.get<net::ServerSettings>(runtime::kFrontSection).listen.empty()) return "";
+  std::string names;
+  for (const auto& type : role_types())
+    if (type.needs_front && settings.has(type.name)) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  return names.empty() ? ""
+                       : "is required by " + names + " with an address: \"front\": { \"listen\": [\"0.0.0.0:8080\"] }";
+}
+
 config::Schema build() {
   using config::Presence;
   config::Schema made;
-  made.add(runtime::kFrontSection, net::server_section(), Presence::required);
+  made.add(runtime::kFrontSection, net::server_section(), Presence::defaulted);
   made.add(runtime::admin_section(), Presence::defaulted);
   made.add(runtime::log_section(), Presence::defaulted);
   made.add(runtime::process_section(), Presence::defaulted);
@@ -86,6 +96,7 @@ config::Schema build() {
   made.add(contracts::event_section(), Presence::defaulted);
   for (const auto& type : role_types()) type.add_section(made);
   made.check(some_role);
+  made.check(runtime::kFrontSection, has_front);
   made.check(no_address_twice);
   made.check("event", has_a_key_that_signs);
   return made;

@@ -9,6 +9,7 @@
 #include "balancer/balancer_settings.h"
 #include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
+#include "http_cache/http_cache_settings.h"
 #include "net/server/http_server.h"
 #include "runtime/process_settings.h"
 #include "runtime/server.h"
@@ -71,8 +72,9 @@ std::string trust_report(const config::Settings& settings) {
   if (settings.has("cache_node")) {
     const auto& node = settings.get<cache_node::CacheNodeSettings>("cache_node");
     add(report, "channel map, peers and orders", listed(node.balancers) + ", signed with the event's keys");
-    if (!node.proxy.listen.empty()) add(report, "origin of the plain cache", node.proxy.origin);
   }
+  if (settings.has("http_cache"))
+    add(report, "origin of the plain cache", settings.get<http_cache::HttpCacheSettings>("http_cache").origin);
   return report;
 }
 

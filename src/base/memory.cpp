@@ -106,6 +106,12 @@ void on_new_failed() {
 
 std::uint64_t memory_margin(std::uint64_t bound) { return std::clamp<std::uint64_t>(bound / 8, 24 * kMiB, 64 * kMiB); }
 
+std::uint64_t memory_missing(const MemoryUse& use) {
+  const auto margin = memory_margin(use.bound);
+  const auto aim = margin + margin / 2;
+  return aim > use.left() ? aim - use.left() : 0;
+}
+
 MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin) {
   if (left < margin / 4) return MemoryLevel::spent;
   const auto enough = before == MemoryLevel::plenty ? margin : margin + margin / 4;
@@ -187,7 +193,8 @@ void Memory::on_look(OnLook look) {
 
 void Memory::tell(const MemoryUse& use) {
   const std::lock_guard lock(told_mutex_);
-  for (const auto& look : told_) look(level(), use);
+  auto left_to_free = use;
+  for (const auto& look : told_) look(level(), left_to_free);
 }
 
 bool Memory::give_way() noexcept {

@@ -34,10 +34,14 @@ struct MemoryUse {
   std::uint64_t used = 0;     // bytes; what the heap could use again is not in it
 
   std::uint64_t left() const { return bound - (used < bound ? used : bound); }
+  /// So many bytes are not used any more.
+  void give_back(std::uint64_t bytes) { used -= bytes < used ? bytes : used; }
 };
 
 /// The room that is kept free of what can be refused, for a bound of so many bytes.
 std::uint64_t memory_margin(std::uint64_t bound);
+/// Bytes that must be freed before the level is "plenty" again: up to one and a half margins.
+std::uint64_t memory_missing(const MemoryUse&);
 /// The level that follows `before`. It takes a quarter of the margin more to leave "scarce" than to enter it.
 MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin);
 
@@ -78,9 +82,11 @@ class Memory {
   void gave_up_work() { given_up_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t work_given_up() const { return given_up_.load(std::memory_order_relaxed); }
 
-  /// Calls `look` with each figure that the keeper gets, on its thread: who holds much shrinks it when the level says
-  /// so. For good; it must hold what may end before the process weakly.
-  using OnLook = std::function<void(MemoryLevel, const MemoryUse&)>;
+  /// Calls `look` with each figure that the monitor reads, on its thread, so that a component which stores much evicts
+  /// when memory is scarce. It subtracts what it evicts from the figure, and the next component evicts only the rest.
+  /// Components are called in the order of registration, until the process ends: `look` holds what may end before that
+  /// weakly.
+  using OnLook = std::function<void(MemoryLevel, MemoryUse&)>;
   void on_look(OnLook look);
   void tell(const MemoryUse&);
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/memory_budget.h"
 #include "cache_node/balancer_link/channel_map_store.h"
 #include "cache_node/balancer_link/heartbeat_sender.h"
 #include "cache_node/balancer_link/node_push_client.h"
@@ -21,7 +22,6 @@
 #include "cache_node/objects/fill_memory.h"
 #include "cache_node/objects/object_index.h"
 #include "cache_node/orders/orders_handler.h"
-#include "cache_node/proxy/proxy.h"
 #include "cache_node/settings/cache_node_settings.h"
 #include "cache_node/settings/node_view.h"
 #include "contracts/event.h"
@@ -41,11 +41,10 @@ class CacheNodeRole final : public runtime::Role {
  public:
   CacheNodeRole(const config::Settings& settings, runtime::Services& services)
       : services_(services),
-        allowance_(ram_allowance(base::Memory::of_process().look())),
-        settings_(fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services.log)),
+        settings_(settings.get<CacheNodeSettings>("cache_node")),
         event_(settings.get<contracts::Event>("event")),
         view_(nullptr),
-        memory_(std::make_shared<FillMemory>(memory_bound(settings_))),
+        memory_(std::make_shared<FillMemory>(ram_wanted(settings_))),
         index_(std::make_shared<ObjectIndex>(settings_.max_bytes, object_memory(settings_), memory_)),
         shrinker_(std::make_shared<RamShrinker>(index_, services.log)),
         files_(settings_.store_dir),
@@ -95,23 +94,17 @@ class CacheNodeRole final : public runtime::Role {
             [this](std::string_view channel) {
               const auto map = channels_.map();
               return map && map->find(channel);
-            }),
-        front_(settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{}),
-        proxy_(settings_.proxy, settings_.id, services) {
+            }) {
+    ram_.ask(ram_wanted(settings_));
     show_totals();
-    shrinker_->set_configured(object_memory(settings_));
-    shrinker_->set_also([this](std::uint64_t bytes) { proxy_.shrink(bytes); });
     base::Memory::of_process().on_look([weak = std::weak_ptr<RamShrinker>(shrinker_), &clock = services.clock](
-                                           base::MemoryLevel level, const base::MemoryUse& use) {
+                                           base::MemoryLevel level, base::MemoryUse& use) {
       if (const auto shrinker = weak.lock()) shrinker->looked(level, use, clock.steady_now());
     });
   }
 
   /// Also where it never came to stop(): queued work uses parts that go before the thread does.
-  ~CacheNodeRole() override {
-    shrinker_->set_also({});
-    disk_maintenance_.finish_queued();
-  }
+  ~CacheNodeRole() override { disk_maintenance_.finish_queued(); }
 
   std::string_view name() const override { return "cache_node"; }
 
@@ -139,27 +132,28 @@ class CacheNodeRole final : public runtime::Role {
   base::Status start() override {
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
-    publish(event_, std::move(*keys), settings_);
-    if (auto opened = settings_.is_memory_only() ? use_memory() : open_disk(); !opened) return opened;
+    const auto node = fitted(settings_, ram_.grant(), services_.log);
+    publish(event_, std::move(*keys), node);
+    set_ram_bounds(node);
+    if (auto opened = settings_.is_memory_only() ? use_memory(node.max_bytes) : open_disk(); !opened) return opened;
     services_.workers.front()->loop.post([this] {
       heartbeats_.start();
       news_.start();
     });
-    if (auto opened = proxy_.open(front_); !opened) return opened;
     is_serving_ = true;
     return {};
   }
 
   base::Status reload(const config::Settings& settings) override {
     const auto& event = settings.get<contracts::Event>("event");
-    const auto node = fitted(settings.get<CacheNodeSettings>("cache_node"), allowance_, services_.log);
+    auto next = settings.get<CacheNodeSettings>("cache_node");
+    next.store = settings_.store;  // read at the start
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
+    ram_.ask(ram_wanted(next));
+    const auto node = fitted(next, ram_.grant(), services_.log);
     publish(event, std::move(*keys), node);
-    if (settings.has("front")) proxy_.reconfigure(node.proxy, settings.get<net::ServerSettings>("front"));
-    memory_->set_bound(memory_bound(node));
-    if (settings_.is_memory_only()) index_->set_max_memory_bytes(node.max_bytes);
-    shrinker_->set_configured(object_memory(node));
+    set_ram_bounds(node);
     set_bounds(node);
     return {};
   }
@@ -219,9 +213,6 @@ class CacheNodeRole final : public runtime::Role {
     });
   }
 
-  void close_listeners() override { proxy_.drain(); }
-  bool is_drained() const override { return proxy_.is_drained(); }
-
   /// A purge that is queued uses the writer, and itself: it ends while both are there.
   void stop() override {
     disk_maintenance_.finish_queued();
@@ -229,16 +220,14 @@ class CacheNodeRole final : public runtime::Role {
   }
 
  private:
-  /// RAM for fills that run, and for complete objects beside them: all there are, or those that the disk did not take.
-  static std::uint64_t memory_bound(const CacheNodeSettings& s) {
-    return s.fill_buffer_bytes + (s.is_memory_only() ? s.max_bytes : 0);
-  }
+  /// RAM for complete objects: all of a store in memory, otherwise those that the disk did not take.
   static std::uint64_t object_memory(const CacheNodeSettings& s) {
     return s.is_memory_only() ? s.max_bytes : s.fill_buffer_bytes / 2;
   }
 
-  base::Status use_memory() {
+  base::Status use_memory(std::uint64_t max_bytes) {
     disk_.use_memory_only();
+    disk_maintenance_.evicted(index_->set_max_bytes(max_bytes, now_unix()));
     return {};
   }
 
@@ -251,6 +240,13 @@ class CacheNodeRole final : public runtime::Role {
     known_purges_.load(settings_.store_dir + "/purges.json");
     disk_maintenance_.start_sweep();
     return {};
+  }
+
+  /// At the start and at a reload. The settings are fitted().
+  void set_ram_bounds(const CacheNodeSettings& settings) {
+    memory_->set_bound(ram_wanted(settings));
+    index_->set_max_memory_bytes(object_memory(settings));
+    shrinker_->set_configured(object_memory(settings));
   }
 
   void set_bounds(const CacheNodeSettings& settings) {
@@ -397,9 +393,9 @@ class CacheNodeRole final : public runtime::Role {
   }
 
   runtime::Services& services_;
-  const std::optional<std::uint64_t> allowance_;  // of RAM, as at the start
-  const CacheNodeSettings settings_;              // likewise
-  const contracts::Event event_;                  // likewise
+  const CacheNodeSettings settings_;  // as at the start
+  const contracts::Event event_;      // likewise
+  base::MemoryBudget::Part ram_{base::MemoryBudget::of_process()};
   std::atomic<bool> is_serving_{false};
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "cache_node"};
   PublishedNodeView view_;
@@ -434,9 +430,6 @@ class CacheNodeRole final : public runtime::Role {
   WarmUp warm_up_;
   OrdersHandler orders_;
   QueueRelayHandler queues_;
-
-  const net::ServerSettings front_;
-  Proxy proxy_;
 
   std::optional<base::SteadyTime> last_state_;  // of the first worker, as are the two below
   ViewerExperienceWindow window_;               // likewise

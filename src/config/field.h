@@ -29,6 +29,12 @@ class Problems {
   std::vector<Problem> all_;
 };
 
+/// A key of a former version. It is an error that names its new place; no reference page or sample shows it.
+struct MovedKey {
+  std::string name;
+  std::string now;  // "the section http_cache", "\"max_bytes\""
+};
+
 /// The untyped half of a section: what the reference page prints.
 struct FieldDoc {
   std::string name;

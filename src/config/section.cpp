@@ -21,6 +21,7 @@ std::string joined(std::string_view key, std::string_view name) {
 }  // namespace
 
 void read_object(const base::json::Value& object, std::string_view key, const std::vector<FieldDoc>& fields,
+                 const std::vector<MovedKey>& moved,
                  const std::function<void(std::size_t field, const base::json::Value&)>& read, Problems& problems) {
   if (!object.is(base::json::Kind::object)) {
     problems.add(object.offset, key, "must be an object: { \"key\": value, … }");
@@ -34,8 +35,11 @@ void read_object(const base::json::Value& object, std::string_view key, const st
       continue;
     }
     const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == member.name; });
+    const auto former = std::find_if(moved.begin(), moved.end(), [&](const auto& m) { return m.name == member.name; });
     if (field != fields.end())
       read(static_cast<std::size_t>(field - fields.begin()), member.value);
+    else if (former != moved.end())
+      problems.add(member.name_offset, member_key, "is now " + former->now);
     else
       problems.add(member.name_offset, member_key, unknown_key_text(member.name, names_of(fields)));
   }

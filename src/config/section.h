@@ -61,9 +61,10 @@ std::string check_prefix(const std::string&);  // "10.0.0.0/8", "::1", "fd00::/8
 std::string check_id(const std::string&);      // 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit
 std::string check_not_empty(const std::string&);
 
-/// Reads the keys of one object: unknown ones are refused with the nearest known key, duplicates and missing required
-/// ones named. `read` is called for each known key.
+/// Reads the keys of one object: moved ones are refused with what they are called now, unknown ones with the nearest
+/// known key; duplicates and missing required ones are named. `read` is called for each known key.
 void read_object(const base::json::Value& object, std::string_view key, const std::vector<FieldDoc>& fields,
+                 const std::vector<MovedKey>& moved,
                  const std::function<void(std::size_t field, const base::json::Value&)>& read, Problems&);
 
 template <class T>
@@ -116,6 +117,11 @@ class Section {
     fields_.back().sample = std::move(json);
     return *this;
   }
+  /// A key that a former version read here. `now`: what it is called, completing "is now …".
+  Section& moved(std::string name, std::string now) {
+    moved_.push_back({std::move(name), std::move(now)});
+    return *this;
+  }
   /// A rule over the whole struct, run when its fields are fine. Return what is wrong, or an empty text.
   Section& check(std::function<std::string(const T&)> rule) {
     rules_.push_back(std::move(rule));
@@ -142,6 +148,7 @@ class Section {
   std::string name_;
   std::string doc_;
   std::vector<FieldDoc> fields_;
+  std::vector<MovedKey> moved_;
   std::vector<Reader> readers_;
   std::vector<std::function<std::string(const T&)>> rules_;
 };
@@ -211,7 +218,7 @@ template <class T>
 void Section<T>::read(const base::json::Value& value, std::string_view key, T& out, Problems& problems) const {
   const auto before = problems.all().size();
   read_object(
-      value, key, fields_,
+      value, key, fields_, moved_,
       [&](std::size_t i, const base::json::Value& v) {
         const auto inner_key = key.empty() ? fields_[i].name : std::string(key) + "." + fields_[i].name;
         readers_[i](out, v, inner_key, problems);

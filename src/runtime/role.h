@@ -93,6 +93,7 @@ struct RoleType {
   std::string_view name;  // also the name of its section
   void (*add_section)(config::Schema&);
   std::unique_ptr<Role> (*make)(const config::Settings&, Services&);
+  bool needs_front = true;  // false: it has no routes at the front listener
 };
 
 }  // namespace tribune::runtime

@@ -25,7 +25,7 @@ std::string problems_of(const std::string& text) {
 TEST_CASE("the table names every role once") {
   std::vector<std::string_view> names;
   for (const auto& type : role_types()) names.push_back(type.name);
-  CHECK(names == std::vector<std::string_view>{"balancer", "cache_node", "api", "web"});
+  CHECK(names == std::vector<std::string_view>{"balancer", "cache_node", "api", "web", "http_cache"});
 }
 
 TEST_CASE("every sample passes the check and keeps its roles") {
@@ -44,11 +44,33 @@ TEST_CASE("a sample that nobody knows is empty") { CHECK(sample_text("nothing").
 TEST_CASE("a configuration without a role is refused with the names of the roles") {
   const auto problems = problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}})");
   CHECK(problems.find("no role is configured") != std::string::npos);
-  CHECK(problems.find("balancer, cache_node, api, web") != std::string::npos);
+  CHECK(problems.find("balancer, cache_node, api, web, http_cache") != std::string::npos);
 }
 
-TEST_CASE("the front door is required") {
-  CHECK(problems_of(R"({"api": {}})").find("front: is required") != std::string::npos);
+TEST_CASE("the front listener is required for the roles that serve there") {
+  CHECK(problems_of(R"({"api": {}})").find("front: is required by api") != std::string::npos);
+  CHECK(problems_of(R"({"api": {}, "front": {"listen": []}})").find("front: is required by api") != std::string::npos);
+}
+
+TEST_CASE("the role http_cache runs alone") {
+  const std::string cache = R"("http_cache": {"listen": ["127.0.0.1:0"], "origin": "http://origin.test"})";
+  CHECK(problems_of("{" + cache + "}") == "");
+  CHECK(problems_of("{" + cache + R"(, "front": {"listen": [], "trusted_proxies": ["10.0.0.0/8"]}})") == "");
+  CHECK(problems_of(R"({"http_cache": {"listen": [], "origin": "http://origin.test"}})")
+            .find("http_cache: \"listen\" must have at least one address") != std::string::npos);
+}
+
+TEST_CASE("the listeners of the roles are compared with those of the process") {
+  CHECK(problems_of(R"({"http_cache": {"listen": ["0.0.0.0:9080"], "origin": "http://origin.test"}})")
+            .find("http_cache.listen[0] (0.0.0.0:9080) are one port") != std::string::npos);
+}
+
+TEST_CASE("the plain cache of a former version is reported with what it is called now") {
+  const auto problems = problems_of(
+      "{\"front\": {\"listen\": [\"127.0.0.1:0\"]}, \"cache_node\": {\n"
+      "  \"id\": \"a\", \"public_url\": \"http://a\", \"store_dir\": \"s\",\n"
+      "  \"proxy\": {\"listen\": [\"127.0.0.1:0\"], \"origin\": \"http://o\"}}}");
+  CHECK(problems == "f:3:3: cache_node.proxy: is now the section http_cache\n");
 }
 
 TEST_CASE("a misspelt section is answered with the one that was meant") {

@@ -32,6 +32,13 @@ TEST_CASE("the report names nobody where nobody is trusted") {
   CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: whoever holds the event's keys k1"));
 }
 
+TEST_CASE("the report names the origin of the plain cache") {
+  const auto settings =
+      settings_of({"f", R"({"http_cache": {"listen": ["127.0.0.1:0"], "origin": "http://origin.test"}})"});
+  REQUIRE_MESSAGE(settings, settings.error());
+  CHECK(says(trust_report(*settings), "origin of the plain cache: http://origin.test"));
+}
+
 TEST_CASE("the report names proxies, networks and tokens, and shows no secret") {
   const auto report = report_of(R"(, "operator_networks": ["10.1.0.0/16"], "operator_token": "secret-of-operators"},
       "front": {"listen": ["0.0.0.0:80"], "trusted_proxies": ["10.0.0.0/8"], "proxy_protocol": true},

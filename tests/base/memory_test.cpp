@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 using namespace tribune::base;
 
@@ -57,6 +58,26 @@ TEST_CASE("memory that stays scarce, and that nobody can give back, is worked wi
 TEST_CASE("a bound that is passed leaves nothing") {
   const MemoryUse use{kAddressBound, 100, 120};
   CHECK(use.left() == 0);
+}
+
+TEST_CASE("what is missing reaches from the margin to one and a half of it") {
+  CHECK(memory_missing({kAddressBound, 800 * kMiB, 780 * kMiB}) == 76 * kMiB);
+  CHECK(memory_missing({kAddressBound, 800 * kMiB, 704 * kMiB}) == 0);
+  CHECK(memory_missing({kAddressBound, 800 * kMiB, 100 * kMiB}) == 0);
+}
+
+TEST_CASE("what one component gives back, the next one need not give") {
+  auto& memory = Memory::of_process();
+  const auto is_on = std::make_shared<bool>(true);  // the process keeps the callbacks
+  std::vector<std::uint64_t> seen;
+  for (int i = 0; i < 2; ++i)
+    memory.on_look([weak = std::weak_ptr<bool>(is_on), &seen](MemoryLevel, MemoryUse& use) {
+      if (!weak.lock()) return;
+      seen.push_back(memory_missing(use));
+      use.give_back(70 * kMiB);
+    });
+  memory.tell({kAddressBound, 800 * kMiB, 780 * kMiB});
+  CHECK(seen == std::vector<std::uint64_t>{76 * kMiB, 6 * kMiB});
 }
 
 TEST_CASE("what C libraries are given for malloc behaves like it") {

@@ -9,9 +9,11 @@
 #include "cache_node/disk/disk_writer.h"
 #include "cache_node/media_request_flow.h"
 #include "contracts/link.h"
-#include "cache_node/scripted.h"
+#include "support/scripted.h"
 
 namespace tribune::cache_node::testing {
+
+using namespace tribune::testing;
 
 inline const base::KeyRing& keys() {
   static const base::KeyRing ring({{"k1", "a secret of sixteen bytes", std::nullopt}});

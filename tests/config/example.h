@@ -68,6 +68,7 @@ inline const config::Section<Server>& server_section() {
           .choice<Colour>("colour", &Server::colour, {{"red", Colour::red}, {"blue", Colour::blue}}, "Its colour.")
           .section("limits", &Server::limits, limits_section(), "Bounds.")
           .sections("nodes", &Server::nodes, node_section(), "The nodes.")
+          .moved("spares", "the section spare")
           .check([](const Server& server) {
             return server.open || server.nodes.empty() ? std::string() : std::string("a closed house has no nodes");
           });

@@ -27,6 +27,12 @@ TEST_CASE("nested sections stand under headings of their own, linked from their 
   CHECK(contains(page, "| [`limits`](#houselimits) | section |"));
 }
 
+TEST_CASE("neither the reference nor a sample shows a key of a former version") {
+  const auto schema = example::schema();
+  CHECK_FALSE(contains(schema.reference(), "spares"));
+  CHECK_FALSE(contains(schema.sample({"", R"({"house": {}})", true}), "spares"));
+}
+
 TEST_CASE("a bar in a text does not break the table") {
   CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |"));
 }

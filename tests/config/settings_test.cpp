@@ -69,6 +69,17 @@ TEST_CASE("all problems are listed at once, each with file, line, column and key
         "f:7:3: hose: is not a known key; did you mean \"house\"?\n");
 }
 
+TEST_CASE("a key of a former version is refused with what it is called now") {
+  CHECK(problems_of("{\"house\": {\"listen\": [],\n  \"spares\": {\"anything\": 1}}}") ==
+        "f:2:3: house.spares: is now the section spare\n");
+}
+
+TEST_CASE("a key of a former version is not proposed for a misspelt one") {
+  const auto problems = problems_of(in_house(R"("sparez": 1)"));
+  CHECK(contains(problems, "house.sparez: is not a known key"));
+  CHECK_FALSE(contains(problems, "spares"));
+}
+
 TEST_CASE("a missing required section is named") {
   CHECK(problems_of("{}") == "f:1:1: house: is required and missing; it is a section: \"house\": { … }\n");
 }

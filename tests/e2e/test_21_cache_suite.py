@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.event import KEYS, house, merged
+from harness.event import house, merged
 from harness.waiting import IS_RELEASE, wait_until
 
 SUITE = Path(__file__).parent / "cache_suite"
@@ -50,17 +50,15 @@ def judge(cache, origin):
     return json.loads(ran.stdout)
 
 
-def test_the_plain_cache_passes_the_public_suite_but_for_the_named_checks(programs, folder, suite_origin):
+def test_the_plain_cache_passes_the_public_suite_but_for_the_named_checks(programs, suite_origin):
     cache = programs(merged(house(), {
-        "event": {"keys": KEYS},
-        "cache_node": {"id": "plain", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store"),
-                       "proxy": {"listen": ["127.0.0.1:0"], "origin": suite_origin, "pass_fields": SUITES_OWN_FIELDS, "keep_errors": "1min"}},
+        "http_cache": {"id": "plain", "listen": ["127.0.0.1:0"], "origin": suite_origin, "pass_fields": SUITES_OWN_FIELDS, "keep_errors": "1min"},
     }))
     # The suite waits in whole seconds: on a busy machine a check may miss its moment. What fails, fails in each of three runs.
     failed = {"required": None, "optional": None}
     known = {"required": FAILING, "optional": FAILING_OPTIONAL}
     for _ in range(3):
-        results = judge("http://" + cache.bound("proxy"), suite_origin)
+        results = judge("http://" + cache.bound("http_cache"), suite_origin)
         for kind in failed:
             now = results[kind]["failed"]
             failed[kind] = now if failed[kind] is None else {name: why for name, why in failed[kind].items() if name in now}

@@ -1,27 +1,29 @@
 """The plain cache between clients and an origin that it does not know: what is forwarded, what is kept, and what a broken origin looks like."""
+import json
 import re
+import subprocess
 import threading
 from urllib.parse import urljoin
 
 import pytest
 from harness.event import KEYS, house, merged
 from harness.origin import head, held, in_turn, ok, raw, status
+from harness.program import BINARY
+from harness.waiting import stretched
 from harness.wire import Connection, fetch, request_bytes
 
 
 @pytest.fixture
-def plain(programs, folder, origin):
+def plain(programs, origin):
     """Makes a plain cache in front of the origin; gives its address."""
 
     def make(front=None, **settings):
         cache = programs(merged(house(), {
             "process": {"workers": 1},
             "front": front or {},
-            "event": {"keys": KEYS},
-            "cache_node": {"id": "plain", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store"),
-                           "proxy": {"listen": ["127.0.0.1:0"], "origin": origin.url, **settings}},
+            "http_cache": {"id": "plain", "listen": ["127.0.0.1:0"], "origin": origin.url, **settings},
         }))
-        return cache.bound("proxy")
+        return cache.bound("http_cache")
 
     return make
 
@@ -215,6 +217,65 @@ def test_a_stale_answer_is_renewed_by_one_request_however_many_ask(plain, origin
             assert connection.request("/a").body == b"hello"
     assert origin.wait_for("/a", 2) and origin.count("/a") == 2
     gate.open()
+
+
+def alone(origin, **settings):
+    """A configuration with this role and without the section front."""
+    config = house(changes={"http_cache": {"listen": ["127.0.0.1:0"], "origin": origin.url, **settings}})
+    del config["front"]
+    return config
+
+
+def test_a_process_may_have_this_role_alone(programs, origin):
+    origin.on("/a", ok(b"hello", fields=FRESH))
+    cache = programs(alone(origin))
+    url = f"http://{cache.bound('http_cache')}/a"
+    for said in ("tribune; fwd=uri-miss; fwd-status=200; stored", "tribune; hit; ttl="):
+        answer = fetch(url)
+        assert answer.body == b"hello" and answer.header("Cache-Status").startswith(said)
+    assert cache.is_ready() and not cache.logged("listening", listener="front")
+    state = cache.admin("/status").json["http_cache"]
+    assert state["responses"] == 1 and state["stored_bytes"] > 5 and state["max_bytes"] == 256 << 20
+    assert cache.metric("tribune_http_requests_total", listener="http_cache", status="2xx") == 2
+    cache.reload(alone(origin, id="other", max_bytes="1MiB", max_object_bytes="1MiB"))
+    assert fetch(url).header("Cache-Status").startswith("other; hit")
+    assert cache.admin("/status").json["http_cache"]["max_bytes"] == 1 << 20
+    assert cache.terminate() == 0
+
+
+def test_listener_and_origin_of_the_plain_cache_need_a_restart_and_limits_of_the_front_apply(programs, origin):
+    origin.on("/a", ok(b"hello", fields=FRESH))
+    cache = programs(alone(origin))
+    address = cache.bound("http_cache")
+    for key, value in (("listen", ["127.0.0.2:0"]), ("origin", "http://127.0.0.1:1")):
+        cache.reload(merged(alone(origin), {"http_cache": {key: value}, "front": {"listen": [], "limits": {"max_target_bytes": 256}}}))
+        cache.wait_log("restart_needed", key=f"http_cache.{key}")
+    assert fetch(f"http://{address}/a").body == b"hello"
+    assert fetch(f"http://{address}/a?{'x' * 300}").status == 414
+
+
+def test_the_settings_of_a_plain_cache_and_a_node_in_memory_fit_into_one_bound(programs, origin):
+    both = programs(merged(alone(origin, max_bytes="1GiB"), {
+        "front": {"listen": ["127.0.0.1:0"]},
+        "event": {"keys": KEYS},
+        "cache_node": {"id": "stadium", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store": "memory", "max_bytes": "1GiB"},
+    }), wrapper=["prlimit", f"--as={500 << 20}"])
+    node, cache = (both.wait_log("ram_bounds_lowered", component=role)[0] for role in ("cache_node", "http_cache"))
+    assert cache["max_bytes"] == cache["allowed"] and node["objects"] + node["fill_buffer_bytes"] <= node["allowed"]
+    assert cache["allowed"] + node["allowed"] < 500 << 20
+    assert abs(cache["allowed"] / node["allowed"] - cache["wanted"] / node["wanted"]) < 0.01, "in proportion to what they ask for"
+
+
+def test_the_key_of_the_former_version_is_an_error_that_names_the_section(programs, folder, origin):
+    config = house(changes={"event": {"keys": KEYS}, "cache_node": {
+        "id": "plain", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store"),
+        "proxy": {"listen": ["127.0.0.1:0"], "origin": origin.url}}})
+    program = programs(config, start=False)
+    line = 1 + next(i for i, text in enumerate(json.dumps(config, indent=1).splitlines()) if '"proxy"' in text)
+    for command in ("check", "serve"):
+        ran = subprocess.run([BINARY, command, program.config_file], capture_output=True, text=True, timeout=stretched(10))
+        assert ran.returncode == 1
+        assert ran.stderr == f"{program.config_file}:{line}:3: cache_node.proxy: is now the section http_cache\n"
 
 
 def stand_with_thing(event, uri="thing.bin"):

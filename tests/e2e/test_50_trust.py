@@ -3,7 +3,7 @@ import signal
 import socket
 
 import pytest
-from harness.event import KEYS, house, merged
+from harness.event import house, merged
 from harness.origin import ok
 from harness.waiting import Stopwatch, stretched, wait_until
 from harness.wire import Connection, fetch
@@ -165,9 +165,8 @@ def test_a_refused_reload_opens_the_log_anew_all_the_same(event):
 def plain_cache(event):
     def start(**process):
         return event.programs(merged(house(), {
-            "event": {"keys": KEYS}, "process": {"stop_deadline": "8s", **process},
-            "cache_node": {"id": "plain", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(event.folder / "plain"),
-                           "proxy": {"listen": ["127.0.0.1:0"], "origin": event.origin.url}},
+            "process": {"stop_deadline": "8s", **process},
+            "http_cache": {"id": "plain", "listen": ["127.0.0.1:0"], "origin": event.origin.url},
         }), "plain")
     return start
 
@@ -176,10 +175,10 @@ def test_sigterm_lets_downloads_of_the_plain_cache_end(event, plain_cache):
     body = bytes(range(256)) * 16384
     event.origin.on("/big", ok(body, fields={"Cache-Control": "max-age=100"}))
     cache = plain_cache()
-    slow = Connection(cache.bound("proxy"), receive_buffer=16384)
+    slow = Connection(cache.bound("http_cache"), receive_buffer=16384)
     slow.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
     answer = slow.read_head()
-    idle = Connection(cache.bound("proxy"))
+    idle = Connection(cache.bound("http_cache"))
     assert idle.request("/big").status == 200
     cache.signal(signal.SIGTERM)
     wait_until(idle.is_closed, 3, "idle connections are closed")
@@ -197,5 +196,5 @@ def test_the_plain_cache_serves_newcomers_until_the_stop_delay_is_over(event, pl
     cache = plain_cache(stop_delay="2s", stop_deadline="1s")
     cache.signal(signal.SIGTERM)
     wait_until(lambda: cache.admin("/readyz").status == 503, 2)
-    assert fetch("http://" + cache.bound("proxy") + "/small").body == b"small"
+    assert fetch("http://" + cache.bound("http_cache") + "/small").body == b"small"
     assert cache.wait_end(8) == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 # From the top down. A library includes only libraries on lower lines, never one on its own line.
 LAYERS = [
     ["app"],
-    ["balancer", "cache_node", "api", "web"],
+    ["balancer", "cache_node", "api", "web", "http_cache"],
     ["access", "runtime", "contracts"],
     ["net", "store"],
     ["http", "hls", "config"],

@@ -1,11 +1,10 @@
 #pragma once
-// What the settings promise of RAM, fitted to what the process may have, at the start and while it runs.
+// The RAM of objects and fills, fitted to what the process may have: at the start, at a reload, and while memory is
+// scarce.
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "base/clock.h"
@@ -16,24 +15,21 @@
 
 namespace tribune::cache_node {
 
-/// Bytes for objects and running fills, of what the process's bound leaves now; nothing when there is no bound. Some is
-/// left for connections, and for what the heap wastes.
-std::optional<std::uint64_t> ram_allowance(const std::optional<base::MemoryUse>&);
+/// Bytes that the settings keep in RAM: running fills, and the objects of a store in memory.
+std::uint64_t ram_wanted(const CacheNodeSettings&);
 
-/// The settings with all that they would keep in RAM scaled down to the allowance, which the log says.
+/// The settings with ram_wanted() scaled down to the allowance; logged as ram_bounds_lowered. Nullopt: no bound.
 CacheNodeSettings fitted(CacheNodeSettings, std::optional<std::uint64_t> allowance, base::Log&);
 
-/// Takes objects out of RAM while memory is scarce, and lets the store grow again when it has long been plentiful. The
-/// memory's keeper calls it from its thread.
+/// Evicts objects from RAM while memory is scarce, and lets the store grow again after 30 s of plenty. Called by the
+/// memory monitor on its thread.
 class RamShrinker {
  public:
   RamShrinker(std::weak_ptr<ObjectIndex> index, base::Log& log) : index_(std::move(index)), log_(log) {}
-  void looked(base::MemoryLevel, const base::MemoryUse&, base::SteadyTime now);
+  /// Subtracts what it evicts from `use`.
+  void looked(base::MemoryLevel, base::MemoryUse& use, base::SteadyTime now);
   /// The bound that the settings give; it holds from now on. Any thread.
   void set_configured(std::uint64_t bytes) { configured_ = bytes; }
-  /// Who else holds bytes that it can do without: told how many are wanted once there are no objects left to take. Any
-  /// thread; nothing: nobody.
-  void set_also(std::function<void(std::uint64_t)>);
 
  private:
   const std::weak_ptr<ObjectIndex> index_;
@@ -42,8 +38,6 @@ class RamShrinker {
   std::optional<base::SteadyTime> changed_;
   std::uint64_t too_many_ = 0;                   // so many bytes of objects were too many …
   std::optional<base::SteadyTime> too_many_at_;  // … then
-  std::mutex mutex_;
-  std::function<void(std::uint64_t)> also_;  // guarded by mutex_
 };
 
 }  // namespace tribune::cache_node

@@ -250,9 +250,8 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                  "asked first.",
                  config::check_http_origin, "http(s)://host[:port]")
           .section("peers", &CacheNodeSettings::peers, peers_section(), "How other cache nodes are asked.")
-          .section("proxy", &CacheNodeSettings::proxy, proxy_section(),
-                   "A plain HTTP cache in front of one origin, with a listener of its own.")
-          .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.");
+          .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.")
+          .moved("proxy", "the section http_cache");
   return section;
 }
 

@@ -9,7 +9,6 @@
 #include "cache_node/policy/query_rules.h"
 #include "cache_node/policy/retention_rules.h"
 #include "cache_node/policy/vary_rules.h"
-#include "cache_node/proxy/proxy_settings.h"
 #include "cache_node/settings/fill_settings.h"
 #include "config/section.h"
 
@@ -69,7 +68,6 @@ struct CacheNodeSettings {
   std::vector<std::string> fill{"peers", "parent", "origin"};
   std::vector<std::string> parents;
   PeerSettings peers;
-  ProxySettings proxy;
 
   FillSettings fill_settings() const;
   RetentionRules retention_rules() const;

@@ -59,7 +59,9 @@ const config::Section<ServerLimits>& limits_section() {
 
 const config::Section<ServerSettings>& server_section() {
   static const auto section =
-      config::Section<ServerSettings>("server", "A listener: where it listens, whom it believes, what it allows.")
+      config::Section<ServerSettings>("server",
+                                      "A listener: where it listens, whom it believes, what it allows. "
+                                      "Required unless no role of the process serves at it.")
           .texts(
               "listen", &ServerSettings::listen,
               "Addresses with ports; port 0 takes a free one. Every worker listens on each. A change needs a restart.",

@@ -20,16 +20,10 @@ base::Log& quiet() {
 }  // namespace
 
 TEST_CASE("without a bound nothing is fitted") {
-  CHECK_FALSE(ram_allowance(std::nullopt));
   CacheNodeSettings settings;
   settings.store = "memory";
   settings.max_bytes = 1000 * kMiB;
   CHECK(fitted(settings, std::nullopt, quiet()).max_bytes == 1000 * kMiB);
-}
-
-TEST_CASE("the allowance is three quarters of what is left beyond the margin") {
-  CHECK(*ram_allowance(base::MemoryUse{base::kAddressBound, 400 * kMiB, 150 * kMiB}) == 150 * kMiB);
-  CHECK(*ram_allowance(base::MemoryUse{base::kAddressBound, 400 * kMiB, 390 * kMiB}) == 0);
 }
 
 TEST_CASE("objects and fills in memory are scaled down together") {
@@ -51,22 +45,18 @@ TEST_CASE("objects on disk take nothing of the allowance") {
   CHECK(fit.fill_buffer_bytes == 50 * kMiB);
 }
 
-TEST_CASE("without objects to take, others are asked for what is wanted") {
+TEST_CASE("without objects to evict nothing is given back, and the bound stays") {
   const auto memory = std::make_shared<FillMemory>(1000 * kMiB);
   const auto index = std::make_shared<ObjectIndex>(0, 800 * kMiB, memory);
   RamShrinker shrinker(index, quiet());
   shrinker.set_configured(800 * kMiB);
-  std::uint64_t wanted = 0;
-  shrinker.set_also([&](std::uint64_t bytes) { wanted = bytes; });
   base::SteadyTime now{};
   using base::MemoryLevel;
-  const base::MemoryUse scarce{base::kAddressBound, 800 * kMiB, 780 * kMiB},
+  base::MemoryUse scarce{base::kAddressBound, 800 * kMiB, 780 * kMiB},
       plenty{base::kAddressBound, 800 * kMiB, 100 * kMiB};
   shrinker.looked(MemoryLevel::scarce, scarce, now);
-  CHECK(wanted == 76 * kMiB);  // there are no objects: what else holds bytes gives them
+  CHECK(scarce.used == 780 * kMiB);  // what is missing is left to the next component
   CHECK(index->max_memory_bytes() == 800 * kMiB);
-  shrinker.set_also({});
-  shrinker.looked(MemoryLevel::scarce, scarce, now);
   now += std::chrono::minutes(1);
   shrinker.looked(MemoryLevel::plenty, plenty, now);
   CHECK(index->max_memory_bytes() == 800 * kMiB);

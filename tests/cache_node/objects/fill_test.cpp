@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
-#include "cache_node/scripted.h"
+#include "support/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

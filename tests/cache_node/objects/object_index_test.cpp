@@ -5,7 +5,7 @@
 #include <atomic>
 #include <thread>
 
-#include "cache_node/scripted.h"
+#include "support/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

@@ -2,11 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include "cache_node/scripted.h"
+#include "support/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::testing;
 
 namespace {
 

@@ -1,5 +1,5 @@
 #pragma once
-// The section "cache_node.proxy": a listener of its own that caches one origin under RFC 9111.
+// The section "http_cache": a cache in front of one origin, under RFC 9111.
 
 #include <chrono>
 #include <cstdint>
@@ -8,14 +8,15 @@
 
 #include "config/section.h"
 
-namespace tribune::cache_node {
+namespace tribune::http_cache {
 
 /// Values; immutable once read.
-struct ProxySettings {
-  std::vector<std::string> listen;  // empty: no proxy
+struct HttpCacheSettings {
+  std::string id = "tribune";  // in Via and Cache-Status
+  std::vector<std::string> listen;
   std::string origin;
   std::vector<std::string> hosts;        // empty: any
-  std::vector<std::string> pass_fields;  // of requests, beside those that always go to the origin
+  std::vector<std::string> pass_fields;  // of requests, in addition to those that are always forwarded
   bool keep_forwarded_for = false;
   std::uint64_t max_bytes = 256ull << 20;
   std::uint64_t max_object_bytes = 16ull << 20;
@@ -31,6 +32,6 @@ struct ProxySettings {
   std::chrono::milliseconds stale_if_error{600'000};
 };
 
-const config::Section<ProxySettings>& proxy_section();
+const config::Section<HttpCacheSettings>& http_cache_section();
 
-}  // namespace tribune::cache_node
+}  // namespace tribune::http_cache

@@ -1,6 +1,6 @@
-// What the plain cache makes of a request: its key, and the request as the origin gets it. The property test asks of
-// many random requests whether two parties could understand one of them differently.
-#include "cache_node/proxy/proxy_question.h"
+// The key of a request and the request that the origin receives. The property test checks with many random requests
+// that two parties cannot understand one of them differently.
+#include "http_cache/origin_request.h"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@
 #include "http/vary.h"
 
 using namespace tribune;
-using namespace tribune::cache_node;
+using namespace tribune::http_cache;
 
 namespace {
 
@@ -29,18 +29,18 @@ http::Request request_for(std::string host, std::string path, std::string query 
 const net::Arrival kFromClient{"192.0.2.1", false, false};
 const net::Arrival kFromProxy{"10.0.0.9", true, false};
 
-std::string joined(const ProxyQuestion& question, std::string_view name) {
-  return question.request.headers.joined(name).value_or("-");
+std::string joined(const OriginRequest& made, std::string_view name) {
+  return made.request.headers.joined(name).value_or("-");
 }
 
 }  // namespace
 
 TEST_CASE("the key holds scheme, host and target, the host in one spelling") {
-  const ProxySettings settings;
+  const HttpCacheSettings settings;
   const auto key = [&](std::string host, bool secure = false) {
     auto request = request_for(std::move(host), "/a", "b=1");
     request.secure = secure;
-    return question_of(std::move(request), kFromClient, settings).key;
+    return to_origin_request(std::move(request), kFromClient, settings).key;
   };
   CHECK(key("Example.ORG") == "http://example.org/a?b=1");
   CHECK(key("example.org:80") == "http://example.org/a?b=1");
@@ -53,18 +53,18 @@ TEST_CASE("the key holds scheme, host and target, the host in one spelling") {
 }
 
 TEST_CASE("the target goes on as it came, an empty query and broken escapes included") {
-  const ProxySettings settings;
-  CHECK(question_of(request_for("h", "/a", "x=%zz&y=%"), kFromClient, settings).target == "/a?x=%zz&y=%");
-  CHECK(question_of(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).target == "/a?");
-  CHECK(question_of(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).key !=
-        question_of(request_for("h", "/a"), kFromClient, settings).key);
+  const HttpCacheSettings settings;
+  CHECK(to_origin_request(request_for("h", "/a", "x=%zz&y=%"), kFromClient, settings).target == "/a?x=%zz&y=%");
+  CHECK(to_origin_request(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).target == "/a?");
+  CHECK(to_origin_request(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).key !=
+        to_origin_request(request_for("h", "/a"), kFromClient, settings).key);
 }
 
 TEST_CASE("a host outside the list is not served") {
-  ProxySettings settings;
+  HttpCacheSettings settings;
   settings.hosts = {"Example.org", "other.org:8080", "[::1]"};
   const auto served = [&](std::string host) {
-    return question_of(request_for(std::move(host), "/"), kFromClient, settings).is_host_served;
+    return to_origin_request(request_for(std::move(host), "/"), kFromClient, settings).is_host_served;
   };
   for (const auto* host : {"example.org", "EXAMPLE.org:8080", "other.org:8080", "[::1]:80", "[::1]"})
     CHECK_MESSAGE(served(host), host);
@@ -73,7 +73,7 @@ TEST_CASE("a host outside the list is not served") {
 }
 
 TEST_CASE("only known fields and those that the operator names go to the origin") {
-  ProxySettings settings;
+  HttpCacheSettings settings;
   const http::Headers sent{{"Accept-Language", "en"},
                            {"X-Original-URL", "/admin"},
                            {"X-HTTP-Method-Override", "DELETE"},
@@ -81,16 +81,16 @@ TEST_CASE("only known fields and those that the operator names go to the origin"
                            {"X-Tenant", "1"},
                            {"X-Forwarded-Host", "evil"},
                            {"X-Forwarded-Proto", "https"}};
-  auto question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
-  CHECK(joined(question, "Accept-Language") == "en");
+  auto made = to_origin_request(request_for("h", "/", "", sent), kFromClient, settings);
+  CHECK(joined(made, "Accept-Language") == "en");
   for (const auto* name : {"X-Original-URL", "X-HTTP-Method-Override", "Forwarded", "X-Tenant"})
-    CHECK_MESSAGE(joined(question, name) == "-", name);
-  CHECK(joined(question, "X-Forwarded-Host") == "h");
-  CHECK(joined(question, "X-Forwarded-Proto") == "http");
+    CHECK_MESSAGE(joined(made, name) == "-", name);
+  CHECK(joined(made, "X-Forwarded-Host") == "h");
+  CHECK(joined(made, "X-Forwarded-Proto") == "http");
   settings.pass_fields = {"x-tenant", "X-Forwarded-Host"};
-  question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
-  CHECK(joined(question, "X-Tenant") == "1");
-  CHECK(joined(question, "X-Forwarded-Host") == "h");
+  made = to_origin_request(request_for("h", "/", "", sent), kFromClient, settings);
+  CHECK(joined(made, "X-Tenant") == "1");
+  CHECK(joined(made, "X-Forwarded-Host") == "h");
   CHECK_FALSE(may_be_passed("X-Forwarded-Host"));
   CHECK_FALSE(may_be_passed("Transfer-Encoding"));
   CHECK_FALSE(may_be_passed("a b"));
@@ -98,50 +98,50 @@ TEST_CASE("only known fields and those that the operator names go to the origin"
 }
 
 TEST_CASE("a field that Connection names is neither forwarded nor part of the variant") {
-  ProxySettings settings;
+  HttpCacheSettings settings;
   settings.pass_fields = {"X-Tenant"};
   const http::Headers response{{"Vary", "X-Tenant, Accept-Language"}};
-  const auto hidden = question_of(
+  const auto hidden = to_origin_request(
       request_for("h", "/", "",
                   {{"X-Tenant", "1"}, {"Accept-Language", "de"}, {"Connection", "x-tenant, accept-language"}}),
       kFromClient, settings);
-  const auto plain = question_of(request_for("h", "/"), kFromClient, settings);
-  const auto named =
-      question_of(request_for("h", "/", "", {{"X-Tenant", "1"}, {"Accept-Language", "de"}}), kFromClient, settings);
+  const auto plain = to_origin_request(request_for("h", "/"), kFromClient, settings);
+  const auto named = to_origin_request(request_for("h", "/", "", {{"X-Tenant", "1"}, {"Accept-Language", "de"}}),
+                                       kFromClient, settings);
   CHECK(joined(hidden, "X-Tenant") == "-");
   CHECK(http::variant_key(response, hidden.request.headers) == http::variant_key(response, plain.request.headers));
   CHECK(http::variant_key(response, hidden.request.headers) != http::variant_key(response, named.request.headers));
 }
 
 TEST_CASE("X-Forwarded-For is one list that ends with the last hop") {
-  ProxySettings settings;
+  HttpCacheSettings settings;
   const http::Headers sent{{"X-Forwarded-For", "203.0.113.7"}, {"X-Forwarded-For", "198.51.100.2"}};
-  auto question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
-  CHECK(question.request.headers.count("X-Forwarded-For") == 1);
-  CHECK(joined(question, "X-Forwarded-For") == "192.0.2.1");
-  CHECK(joined(question_of(request_for("h", "/", "", sent), kFromProxy, settings), "X-Forwarded-For") ==
+  auto made = to_origin_request(request_for("h", "/", "", sent), kFromClient, settings);
+  CHECK(made.request.headers.count("X-Forwarded-For") == 1);
+  CHECK(joined(made, "X-Forwarded-For") == "192.0.2.1");
+  CHECK(joined(to_origin_request(request_for("h", "/", "", sent), kFromProxy, settings), "X-Forwarded-For") ==
         "203.0.113.7, 198.51.100.2, 10.0.0.9");
   settings.keep_forwarded_for = true;
-  question = question_of(request_for("h", "/", "", sent), kFromClient, settings);
-  CHECK(question.request.headers.count("X-Forwarded-For") == 1);
-  CHECK(joined(question, "X-Forwarded-For") == "203.0.113.7, 198.51.100.2, 192.0.2.1");
+  made = to_origin_request(request_for("h", "/", "", sent), kFromClient, settings);
+  CHECK(made.request.headers.count("X-Forwarded-For") == 1);
+  CHECK(joined(made, "X-Forwarded-For") == "203.0.113.7, 198.51.100.2, 192.0.2.1");
 }
 
 TEST_CASE("Max-Forwards counts for OPTIONS and TRACE, and for nothing else") {
-  const ProxySettings settings;
+  const HttpCacheSettings settings;
   const auto asked = [&](http::Method method, std::string hops, std::string word = "") {
     auto request = request_for("h", "/", "", {{"Max-Forwards", std::move(hops)}});
     request.method = method;
     request.other_method = std::move(word);
-    return question_of(std::move(request), kFromClient, settings);
+    return to_origin_request(std::move(request), kFromClient, settings);
   };
-  CHECK_FALSE(asked(http::Method::options, "0").may_go_on);
-  CHECK_FALSE(asked(http::Method::other, "0", "TRACE").may_go_on);
-  CHECK(asked(http::Method::options, "1").may_go_on);
+  CHECK_FALSE(asked(http::Method::options, "0").may_be_forwarded);
+  CHECK_FALSE(asked(http::Method::other, "0", "TRACE").may_be_forwarded);
+  CHECK(asked(http::Method::options, "1").may_be_forwarded);
   CHECK(joined(asked(http::Method::options, "1"), "Max-Forwards") == "0");
   CHECK(joined(asked(http::Method::options, "10"), "Max-Forwards") == "9");
   CHECK(joined(asked(http::Method::options, "x"), "Max-Forwards") == "x");
-  CHECK(asked(http::Method::get, "0").may_go_on);
+  CHECK(asked(http::Method::get, "0").may_be_forwarded);
   CHECK(joined(asked(http::Method::get, "0"), "Max-Forwards") == "0");
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("requests with one key reach the origin as one request, but for fields
   std::map<std::string, std::array<std::string, 3>> sent_by_key;
   const std::set<std::string> never{"Connection", "Host", "Transfer-Encoding", "Expect", "x-original-url"};
   for (int i = 0; i < 20'000; ++i) {
-    ProxySettings settings;
+    HttpCacheSettings settings;
     if (random() % 2 != 0) settings.pass_fields = {"X-Tenant", "X-Forwarded-Host", "Host"};
     settings.keep_forwarded_for = random() % 2 != 0;
     auto request = request_for(one_of(kHosts), one_of(kPaths), one_of(kQueries));
@@ -180,22 +180,22 @@ TEST_CASE("requests with one key reach the origin as one request, but for fields
     const auto listed = http::field_name_list(request.headers.joined("Connection").value_or(""));
     const net::Arrival arrival{random() % 2 != 0 ? "192.0.2.1" : "10.0.0.9", random() % 2 != 0,
                                random() % 4 == 0 && request.query.empty()};
-    const auto question = question_of(request, arrival, settings);
-    const std::array<std::string, 3> line{question.target, joined(question, "X-Forwarded-Host"),
-                                          joined(question, "X-Forwarded-Proto")};
-    const auto known = sent_by_key.try_emplace(question.key, line).first;
+    const auto made = to_origin_request(request, arrival, settings);
+    const std::array<std::string, 3> line{made.target, joined(made, "X-Forwarded-Host"),
+                                          joined(made, "X-Forwarded-Proto")};
+    const auto known = sent_by_key.try_emplace(made.key, line).first;
     REQUIRE(known->second == line);
-    REQUIRE(question.request.headers.count("X-Forwarded-Host") == 1);
-    REQUIRE(question.request.headers.count("X-Forwarded-For") == 1);
-    REQUIRE(joined(question, "X-Forwarded-For").ends_with(arrival.peer));
-    for (const auto& field : question.request.headers.all()) {
+    REQUIRE(made.request.headers.count("X-Forwarded-Host") == 1);
+    REQUIRE(made.request.headers.count("X-Forwarded-For") == 1);
+    REQUIRE(joined(made, "X-Forwarded-For").ends_with(arrival.peer));
+    for (const auto& field : made.request.headers.all()) {
       REQUIRE_FALSE(never.contains(field.name));
       const bool written_here =
           field.name.starts_with("X-Forwarded-") || field.name == "Accept" || field.name == "User-Agent";
       for (const auto& name : listed) REQUIRE((written_here || !http::equals_ignoring_case(name, field.name)));
     }
   }
-  // One line of what goes out belongs to one key: nobody is answered from what another question brought.
+  // One line of what goes out belongs to one key: no client is answered from what another request fetched.
   std::set<std::array<std::string, 3>> lines;
   for (const auto& [key, line] : sent_by_key) REQUIRE(lines.insert(line).second);
 }

@@ -1,4 +1,4 @@
-#include "cache_node/proxy/proxy_question.h"
+#include "http_cache/origin_request.h"
 
 #include <algorithm>
 #include <array>
@@ -10,11 +10,11 @@
 #include "http/uri.h"
 #include "http/uri_bytes.h"
 
-namespace tribune::cache_node {
+namespace tribune::http_cache {
 namespace {
 
-/// What goes to the origin whatever pass_fields says: fields that HTTP itself defines for requests, and what browsers
-/// send with each.
+/// Forwarded to the origin regardless of pass_fields: fields that HTTP defines for requests, and fields that browsers
+/// send with every request.
 constexpr std::array<std::string_view, 50> kPassed{"Accept",
                                                    "Accept-Charset",
                                                    "Accept-Encoding",
@@ -66,7 +66,7 @@ constexpr std::array<std::string_view, 50> kPassed{"Accept",
                                                    "X-Requested-With",
                                                    "Content-MD5"};
 
-/// What the cache, or the client below it, writes itself.
+/// Written by the cache or by its HTTP client.
 constexpr std::array<std::string_view, 7> kOwn{
     "Host", "Content-Length", "Expect", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Connection"};
 
@@ -85,16 +85,16 @@ struct HostAndPort {
   std::string_view host, port;
 };
 
-HostAndPort parted(std::string_view authority) {
+HostAndPort split_authority(std::string_view authority) {
   const auto bracket = authority.rfind(']');
   const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   if (colon == std::string_view::npos) return {authority, {}};
   return {authority.substr(0, colon), authority.substr(colon + 1)};
 }
 
-/// In lower case, without the port that the scheme has anyway, and without zeros before another one.
-std::string one_spelling(std::string_view authority, bool secure) {
-  auto [host, port] = parted(authority);
+/// In lower case, without the default port of the scheme and without leading zeros of another port.
+std::string normalized(std::string_view authority, bool secure) {
+  auto [host, port] = split_authority(authority);
   while (port.size() > 1 && port.front() == '0') port.remove_prefix(1);
   auto text = lower(host);
   if (!port.empty() && port != (secure ? "443" : "80")) text.append(":").append(port);
@@ -103,12 +103,12 @@ std::string one_spelling(std::string_view authority, bool secure) {
 
 bool is_served(const std::vector<std::string>& hosts, const std::string& host, bool secure) {
   return hosts.empty() || std::any_of(hosts.begin(), hosts.end(), [&](const std::string& entry) {
-           const auto [name, port] = parted(entry);
-           return port.empty() ? lower(name) == parted(host).host : one_spelling(entry, secure) == host;
+           const auto [name, port] = split_authority(entry);
+           return port.empty() ? lower(name) == split_authority(host).host : normalized(entry, secure) == host;
          });
 }
 
-/// RFC 9110 section 7.6.2: how many further hops may see the request. Nothing where it does not say, or says no number.
+/// Max-Forwards (RFC 9110 section 7.6.2); nullopt where it does not apply, is absent, or is not a number.
 std::optional<std::uint64_t> hops_left(const http::Request& request) {
   const bool counts = request.method == http::Method::options || request.other_method == "TRACE";
   const auto field = request.headers.first("Max-Forwards");
@@ -119,21 +119,21 @@ std::optional<std::uint64_t> hops_left(const http::Request& request) {
   return hops;
 }
 
-/// One list, the last hop at its end. What others wrote before it counts where the last hop is trusted, or the operator
-/// says so.
-std::string forwarded_for(const http::Headers& sent, const net::Arrival& arrival, const ProxySettings& settings) {
+/// One list that ends with the last hop. What the last hop sent precedes it if that hop is trusted or
+/// keep_forwarded_for is set.
+std::string forwarded_for(const http::Headers& sent, const net::Arrival& arrival, const HttpCacheSettings& settings) {
   auto list =
       arrival.is_trusted || settings.keep_forwarded_for ? sent.joined("X-Forwarded-For").value_or("") : std::string();
   if (!list.empty()) list += ", ";
   return list + arrival.peer;
 }
 
-http::Headers passed_fields(const http::Headers& sent, const ProxySettings& settings) {
+http::Headers passed_fields(const http::Headers& sent, const HttpCacheSettings& settings) {
   http::Headers passed;
   for (const auto& field : sent.all())
     if (names(kPassed, field.name) || (may_be_passed(field.name) && names(settings.pass_fields, field.name)))
       passed.add(field.name, field.value);
-  // libcurl says these where nobody does; Vary must see them.
+  // libcurl adds these where they are absent; Vary must take them into account.
   if (!passed.first("User-Agent")) passed.add("User-Agent", "tribune");
   if (!passed.first("Accept")) passed.add("Accept", "*/*");
   return passed;
@@ -141,25 +141,25 @@ http::Headers passed_fields(const http::Headers& sent, const ProxySettings& sett
 
 }  // namespace
 
-ProxyQuestion question_of(http::Request request, const net::Arrival& arrival, const ProxySettings& settings) {
-  ProxyQuestion question;
-  request.host = one_spelling(request.host, request.secure);
-  question.is_host_served = is_served(settings.hosts, request.host, request.secure);
+OriginRequest to_origin_request(http::Request request, const net::Arrival& arrival, const HttpCacheSettings& settings) {
+  OriginRequest made;
+  request.host = normalized(request.host, request.secure);
+  made.is_host_served = is_served(settings.hosts, request.host, request.secure);
   request.headers = http::without_connection_fields(request.headers);
   auto fields = passed_fields(request.headers, settings);
   if (const auto hops = hops_left(request)) {
-    question.may_go_on = *hops > 0;
+    made.may_be_forwarded = *hops > 0;
     if (*hops > 0) fields.set("Max-Forwards", std::to_string(*hops - 1));
   }
   fields.add("X-Forwarded-For", forwarded_for(request.headers, arrival, settings));
   fields.add("X-Forwarded-Host", request.host);
   fields.add("X-Forwarded-Proto", request.secure ? "https" : "http");
   request.headers = std::move(fields);
-  question.target = request.path;
-  if (!request.query.empty() || arrival.empty_query) question.target.append("?").append(request.query);
-  question.key = key_at(request.secure ? "https" : "http", request.host, question.target);
-  question.request = std::move(request);
-  return question;
+  made.target = request.path;
+  if (!request.query.empty() || arrival.empty_query) made.target.append("?").append(request.query);
+  made.key = key_at(request.secure ? "https" : "http", request.host, made.target);
+  made.request = std::move(request);
+  return made;
 }
 
 std::string key_at(std::string_view scheme, std::string_view host, std::string_view target) {
@@ -168,7 +168,7 @@ std::string key_at(std::string_view scheme, std::string_view host, std::string_v
 }
 
 bool is_host_entry(std::string_view text) {
-  const auto [host, port] = parted(text);
+  const auto [host, port] = split_authority(text);
   const bool has_empty_port = text.ends_with(':');
   return !has_empty_port && text.find_first_of("/?#@") == std::string_view::npos &&
          http::parse_uri("http://" + std::string(text) + "/").has_value() && !host.empty();
@@ -183,4 +183,4 @@ bool may_be_passed(std::string_view name) {
          !http::is_connection_field({}, name);
 }
 
-}  // namespace tribune::cache_node
+}  // namespace tribune::http_cache

@@ -1,14 +1,14 @@
 // One request's way through the plain cache, with a scripted origin.
-#include "cache_node/proxy/proxy_request.h"
+#include "http_cache/cache_request.h"
 
 #include <doctest/doctest.h>
 
 #include "runtime/task_set.h"
-#include "cache_node/scripted.h"
+#include "support/scripted.h"
 
 using namespace tribune;
-using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::http_cache;
+using namespace tribune::testing;
 
 namespace {
 
@@ -16,8 +16,8 @@ const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "te
 
 /// One worker's plain cache.
 struct PlainCache {
-  explicit PlainCache(ProxySettings of)
-      : settings(std::make_shared<const ProxySettings>(std::move(of))), requests(workers.worker().loop) {}
+  explicit PlainCache(HttpCacheSettings of)
+      : settings(std::make_shared<const HttpCacheSettings>(std::move(of))), requests(workers.worker().loop) {}
   ~PlainCache() { workers.stop(); }
 
   std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false,
@@ -33,19 +33,20 @@ struct PlainCache {
       request.client = "192.0.2.1";
       auto exchange = std::make_unique<FakeExchange>(workers.worker().loop, request, seen, slow);
       if (out) *out = exchange.get();
-      auto question = question_of(std::move(request), exchange->arrival(), *settings);
-      const auto renew = [this](ProxyQuestion asked, ProxyEntryPtr entry) {
-        make(std::move(asked), nullptr).revalidate(std::move(entry));
+      auto made = to_origin_request(std::move(request), exchange->arrival(), *settings);
+      const auto revalidate = [this](OriginRequest asked, StoredResponsePtr stored) {
+        make(std::move(asked), nullptr).revalidate(std::move(stored));
       };
-      make(std::move(question), std::move(exchange), renew).begin();
+      make(std::move(made), std::move(exchange), revalidate).begin();
     });
     return seen;
   }
-  ProxyRequest& make(ProxyQuestion question, std::unique_ptr<net::Exchange> exchange,
-                     std::function<void(ProxyQuestion, ProxyEntryPtr)> renew = {}) {
-    const ProxyTools tools{clock, workers.worker().loop, workers.client(), store, coalescer, "plain", std::move(renew)};
+  CacheRequest& make(OriginRequest asked, std::unique_ptr<net::Exchange> exchange,
+                     std::function<void(OriginRequest, StoredResponsePtr)> revalidate = {}) {
+    const CacheRequestContext context{clock,     workers.worker().loop, workers.client(), store,
+                                      coalescer, std::move(revalidate)};
     return requests.add([&](std::function<void()> on_over) {
-      return std::make_unique<ProxyRequest>(tools, settings, std::move(question), std::move(exchange),
+      return std::make_unique<CacheRequest>(context, settings, std::move(asked), std::move(exchange),
                                             std::move(on_over));
     });
   }
@@ -71,14 +72,15 @@ struct PlainCache {
 
   base::ManualClock clock;
   Workers workers{1};
-  ProxyStore store{64 << 20};
+  ResponseStore store{64 << 20};
   RequestCoalescer coalescer;
-  std::shared_ptr<const ProxySettings> settings;
-  runtime::TaskSet<ProxyRequest> requests;
+  std::shared_ptr<const HttpCacheSettings> settings;
+  runtime::TaskSet<CacheRequest> requests;
 };
 
-ProxySettings one_origin() {
-  ProxySettings settings;
+HttpCacheSettings one_origin() {
+  HttpCacheSettings settings;
+  settings.id = "plain";
   settings.origin = "http://origin.test";
   return settings;
 }

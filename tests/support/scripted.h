@@ -1,6 +1,6 @@
 #pragma once
-// What tests of the cache node put in the place of the world: loops that run on threads of their own, an origin that
-// does what the test says, and exchanges that remember what they were told.
+// Fakes for tests of roles: event loops on threads of their own, an HTTP client whose responses the test scripts, and
+// exchanges that record what was sent to the client.
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@
 #include "net/server/exchange.h"
 #include "runtime/role.h"
 
-namespace tribune::cache_node::testing {
+namespace tribune::testing {
 
 class Folder {
  public:
@@ -366,4 +366,4 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace tribune::cache_node::testing
+}  // namespace tribune::testing

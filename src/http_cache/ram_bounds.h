@@ -1,0 +1,22 @@
+#pragma once
+// The RAM of stored responses, fitted to what the process may have: at the start, at a reload, and while memory is
+// scarce.
+
+#include <cstdint>
+#include <optional>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "http_cache/http_cache_settings.h"
+#include "http_cache/response_store.h"
+
+namespace tribune::http_cache {
+
+/// The settings with max_bytes lowered to the allowance, and max_object_bytes with it; logged as ram_bounds_lowered.
+/// Nullopt: no bound.
+HttpCacheSettings fitted(HttpCacheSettings, std::optional<std::uint64_t> allowance, base::Log&);
+
+/// Evicts what is missing at this level and subtracts it from `use`. The store's bound stays: the store may grow again.
+void evict_while_scarce(ResponseStore&, base::MemoryLevel, base::MemoryUse& use);
+
+}  // namespace tribune::http_cache

@@ -1,0 +1,73 @@
+#pragma once
+// The stored responses of the plain cache, in RAM: for each URI one response per variant.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/sieve.h"
+#include "http_cache/stored_response.h"
+
+namespace tribune::http_cache {
+
+/// Any thread; locks inside.
+class ResponseStore {
+ public:
+  explicit ResponseStore(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
+  ~ResponseStore();
+
+  /// The newest response for this URI that a request with these fields selects. `others_exist` is set where only other
+  /// variants are stored.
+  StoredResponsePtr find(const std::string& key, const http::Headers& request, bool& others_exist);
+  /// Replaces what was stored for the same variant.
+  void put(const std::string& key, StoredResponsePtr);
+  /// Removes all variants.
+  void invalidate(const std::string& key);
+  /// Evicts responses (SIEVE) until at most this many bytes are stored. From then on this is the bound.
+  void set_max_bytes(std::uint64_t);
+  /// Evicts responses of at least so many bytes, or all. The bound stays. Returns the bytes that were evicted.
+  std::uint64_t evict(std::uint64_t bytes);
+
+  struct Totals {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+  };
+  Totals totals() const;
+  std::uint64_t max_bytes() const;
+
+  /// Whether no revalidation of this response is running yet. If so, the caller runs it, until end_revalidation().
+  bool begin_revalidation(const StoredResponsePtr&);
+  void end_revalidation(const StoredResponsePtr&);
+
+  /// Reserves bytes for a body that is being received; false if more than `bound` would be reserved by all of them.
+  bool reserve_filling(std::uint64_t bytes, std::uint64_t bound);
+  void release_filling(std::uint64_t bytes) { filling_ -= bytes; }
+  std::uint64_t filling_bytes() const { return filling_; }
+
+ private:
+  struct Slot : base::SieveLink {
+    const std::string* key;  // of the map's node
+    StoredResponsePtr response;
+    std::uint64_t bytes;
+  };
+  using Slots = std::vector<std::unique_ptr<Slot>>;  // newest first
+
+  // With the lock held. The caller destroys what they remove, after it has released the lock.
+  void remove(Slots&, std::size_t at, std::vector<StoredResponsePtr>& removed);
+  void evict_to(std::uint64_t max_bytes, std::vector<StoredResponsePtr>& removed);
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Slots> uris_;
+  std::unordered_set<StoredResponsePtr> revalidations_;  // in the background; one for each request to the origin
+  base::Sieve sieve_;
+  std::uint64_t max_bytes_;
+  Totals totals_;
+  std::atomic<std::uint64_t> filling_{0};
+};
+
+}  // namespace tribune::http_cache

@@ -1,0 +1,74 @@
+#include "http_cache/ram_bounds.h"
+
+#include <doctest/doctest.h>
+
+#include "support/scripted.h"
+
+using namespace tribune;
+using namespace tribune::http_cache;
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+void put(ResponseStore& store, const std::string& key, std::uint64_t bytes) {
+  auto response = std::make_shared<StoredResponse>();
+  response->body = base::share(std::string(bytes, 'x'));
+  store.put(key, std::move(response));
+}
+
+bool holds(ResponseStore& store, const std::string& key) {
+  bool others_exist = false;
+  return store.find(key, {}, others_exist) != nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("the bounds are lowered to the allowance, and an object is never larger than the store") {
+  base::Log log(testing::silent());
+  HttpCacheSettings settings;
+  settings.max_bytes = 256 * kMiB;
+  settings.max_object_bytes = 16 * kMiB;
+  CHECK(fitted(settings, std::nullopt, log).max_bytes == 256 * kMiB);
+  CHECK(fitted(settings, 256 * kMiB, log).max_bytes == 256 * kMiB);
+  CHECK(fitted(settings, 100 * kMiB, log).max_bytes == 100 * kMiB);
+  CHECK(fitted(settings, 100 * kMiB, log).max_object_bytes == 16 * kMiB);
+  CHECK(fitted(settings, 10 * kMiB, log).max_object_bytes == 10 * kMiB);
+  CHECK(fitted(settings, 0, log).max_bytes == 1 * kMiB);
+}
+
+TEST_CASE("while memory is scarce, what is missing is evicted, and the bound stays") {
+  ResponseStore store(800 * kMiB);
+  for (const auto* key : {"a", "b", "c"}) put(store, key, 2 * kMiB);
+  CHECK(holds(store, "a"));  // SIEVE keeps what was used
+  const auto before = store.totals().bytes;
+  // 3 MiB are missing to one and a half margins.
+  base::MemoryUse use{base::kAddressBound, 800 * kMiB, 707 * kMiB};
+  SUBCASE("plenty evicts nothing") {
+    evict_while_scarce(store, base::MemoryLevel::plenty, use);
+    CHECK(store.totals().bytes == before);
+    CHECK(use.used == 707 * kMiB);
+  }
+  SUBCASE("scarce evicts what is missing") {
+    evict_while_scarce(store, base::MemoryLevel::scarce, use);
+    CHECK(store.totals().entries == 1);
+    CHECK(holds(store, "a"));
+    CHECK(use.used == 707 * kMiB - (before - store.totals().bytes));
+  }
+  SUBCASE("spent evicts, too") {
+    evict_while_scarce(store, base::MemoryLevel::spent, use);
+    CHECK(store.totals().entries == 1);
+  }
+  SUBCASE("nothing is missing once another component gave back enough") {
+    use.give_back(3 * kMiB);
+    evict_while_scarce(store, base::MemoryLevel::scarce, use);
+    CHECK(store.totals().bytes == before);
+  }
+  SUBCASE("more than all cannot be evicted") {
+    use.used = 799 * kMiB;
+    evict_while_scarce(store, base::MemoryLevel::scarce, use);
+    CHECK(store.totals().entries == 0);
+    CHECK(use.used == 799 * kMiB - before);
+  }
+  CHECK(store.max_bytes() == 800 * kMiB);
+}
