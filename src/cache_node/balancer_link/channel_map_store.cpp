@@ -10,7 +10,7 @@ namespace tribune::cache_node {
 
 namespace {
 /// What its playlists listed is old by then, and nobody can ask it for another.
-constexpr auto kBelieved = std::chrono::hours(24);
+constexpr auto kReportLifetime = std::chrono::hours(24);
 }  // namespace
 
 ChannelMapStore::ChannelMapStore(std::string store_dir, DiskMaintenance& disk_maintenance, base::Log& log)
@@ -49,15 +49,15 @@ bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::stri
     if (entry.first == balancer) return false;
     const bool is_unknown =
         !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
-    return entry.first.empty() || is_unknown || now - entry.second.heard > kBelieved;
+    return entry.first.empty() || is_unknown || now - entry.second.received_at > kReportLifetime;
   };
-  const auto ended = std::erase_if(said_, is_over);
-  const auto known = said_.find(balancer);
-  const bool is_same = known != said_.end() && known->second.links == listed;
-  said_[balancer] = {std::move(listed), now};
+  const auto ended = std::erase_if(reports_, is_over);
+  const auto known = reports_.find(balancer);
+  const bool is_same = known != reports_.end() && known->second.links == listed;
+  reports_[balancer] = {std::move(listed), now};
   if (is_same && ended == 0) return false;
   auto oldest = std::make_shared<contracts::ListedLinks>();
-  for (const auto& [name, one] : said_)
+  for (const auto& [name, one] : reports_)
     for (const auto& [channel, from] : one.links) {
       const auto [entry, is_new] = oldest->emplace(channel, from);
       if (!is_new) entry->second = std::min(entry->second, from);

@@ -38,9 +38,9 @@ class ChannelMapStore {
   std::optional<std::int64_t> listed_from(std::string_view channel) const;
 
  private:
-  struct Said {
+  struct ListedReport {
     contracts::ListedLinks links;
-    base::SteadyTime heard{};
+    base::SteadyTime received_at{};
   };
   bool take_listed(contracts::ListedLinks, const std::string& balancer, base::SteadyTime now,
                    const std::vector<std::string>& configured);
@@ -50,7 +50,7 @@ class ChannelMapStore {
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
   std::mutex mutex_;
-  std::map<std::string, Said> said_;  // by balancer; "": what was kept on disk, until one speaks
+  std::map<std::string, ListedReport> reports_;  // by balancer; "": what was kept on disk, until one speaks
   base::Published<contracts::ListedLinks> listed_{
       std::make_shared<const contracts::ListedLinks>()};  // the oldest of all
 };

@@ -27,19 +27,19 @@ HeartbeatSender::HeartbeatSender(HeartbeatParts parts, runtime::Worker& worker)
       run_(base::random_id(12)) {}
 
 void HeartbeatSender::start() {
-  timer_ = worker_.loop.every(parts_.view.get()->settings.heartbeat_interval, [this] { beat(false); });
-  beat(false);
+  timer_ = worker_.loop.every(parts_.view.get()->settings.heartbeat_interval, [this] { send_all(false); });
+  send_all(false);
 }
 
-void HeartbeatSender::say_goodbye() {
+void HeartbeatSender::stop() {
   if (stopped_) return;
   stopped_ = true;
   timer_.cancel();
   for (auto& balancer : balancers_) balancer->fetch.reset();
-  beat(true);
+  send_all(true);
 }
 
-void HeartbeatSender::beat(bool stopping) {
+void HeartbeatSender::send_all(bool stopping) {
   const auto view = parts_.view.get();
   ++unanswered_;
   auto state = parts_.state();
@@ -85,15 +85,15 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
   request.may_repeat = true;
   balancer->fetch = worker_.client.get_whole(
       std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-        const auto heard = weak.lock();
-        if (!heard) return;
-        const auto done = std::move(heard->fetch);
-        answered(*heard, result);
+        const auto balancer_state = weak.lock();
+        if (!balancer_state) return;
+        const auto done = std::move(balancer_state->fetch);
+        on_response(*balancer_state, result);
       });
 }
 
-void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
-  const auto wrong = result ? refusal(balancer, *result) : result.error().text;
+void HeartbeatSender::on_response(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
+  const auto wrong = result ? rejection(balancer, *result) : result.error().text;
   if (!wrong.empty()) balancer.unfit.clear();  // what it said is old
   publish_unfit();
   if (wrong.empty()) {
@@ -124,7 +124,7 @@ std::string HeartbeatSender::unfit() const {
 }
 
 /// Why the answer cannot be believed; empty when its map was taken.
-std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer& answer) {
+std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");

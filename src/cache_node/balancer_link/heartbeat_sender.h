@@ -31,7 +31,7 @@ struct HeartbeatParts {
   std::function<contracts::Heartbeat()> state;  // all but node, run, sequence and time
 };
 
-/// Owned by one worker, apart from is_heard().
+/// Owned by one worker, apart from has_balancer().
 class HeartbeatSender {
  public:
   HeartbeatSender(HeartbeatParts, runtime::Worker&);
@@ -39,11 +39,11 @@ class HeartbeatSender {
   /// Sends one and goes on every interval.
   void start();
   /// A last one that says the node stops; no more after it.
-  void say_goodbye();
+  void stop();
   /// Names this run of the node, in everything that it tells balancers.
   const std::string& run() const { return run_; }
   /// Whether a balancer answered the last heartbeat but at most two. Any thread.
-  bool is_heard() const { return unanswered_ <= 2; }
+  bool has_balancer() const { return unanswered_ <= 2; }
   /// Why a balancer sends no viewers here; empty when all that answer do. Any thread.
   std::string unfit() const;
 
@@ -54,10 +54,10 @@ class HeartbeatSender {
     bool failing = false;
     std::string unfit = {};
   };
-  void beat(bool stopping);
+  void send_all(bool stopping);
   void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
-  void answered(Balancer&, const base::Result<net::WholeAnswer>&);
-  std::string refusal(Balancer&, const net::WholeAnswer&);
+  void on_response(Balancer&, const base::Result<net::WholeAnswer>&);
+  std::string rejection(Balancer&, const net::WholeAnswer&);
   void publish_unfit();
 
   const HeartbeatParts parts_;

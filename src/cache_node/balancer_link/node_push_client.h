@@ -27,9 +27,9 @@ struct NodePushClientParts {
   const PublishedNodeView& view;
   const std::string& run;  // as in heartbeats
   /// Begins the fills of these links' targets unless they are here or under way, then calls back on this worker.
-  std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin;
+  std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin_fills;
   /// Follows an order and calls back once, on any thread.
-  std::function<void(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result)> follow;
+  std::function<void(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result)> execute;
 };
 
 /// Owned by one worker.
@@ -47,19 +47,19 @@ class NodePushClient {
     std::int64_t acknowledged = 0;
     std::unique_ptr<net::Fetch> fetch;
     net::Timer retry;
-    base::SteadyTime asked{};
+    base::SteadyTime requested_at{};
     bool is_busy = false;                        // asking, or beginning fills
     std::deque<contracts::OrderResult> results;  // not known to be heard yet
-    std::size_t results_told = 0;                // of them, in the question that is under way
+    std::size_t results_sent = 0;                // of them, in the question that is under way
   };
   using BalancerPtr = std::shared_ptr<Balancer>;
 
-  void tend();
-  void ask(const BalancerPtr&);
-  void ask_later(const BalancerPtr&, std::chrono::milliseconds);
-  void follow(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
-  void followed(const BalancerPtr&, contracts::OrderResult);
-  void answered(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
+  void update_balancers();
+  void request(const BalancerPtr&);
+  void request_later(const BalancerPtr&, std::chrono::milliseconds);
+  void execute(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
+  void on_executed(const BalancerPtr&, contracts::OrderResult);
+  void on_response(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
   base::Result<contracts::NodePush> read(const net::WholeAnswer&) const;
 
   const NodePushClientParts parts_;

@@ -43,28 +43,28 @@ class QueueRelayHandler {
     std::size_t worker;
     std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has gone
   };
-  struct Notice {
+  struct QueueStatus {
     base::SharedBytes text;
     base::SteadyTime fetched{};
     std::optional<base::SteadyTime> failed;
-    bool is_asking = false;
+    bool is_fetching = false;
     std::vector<Waiter> waiters;
     std::unique_ptr<net::Fetch> fetch;  // of the first worker
   };
 
   void fetch(const std::string& channel, std::size_t balancer);
   void fetched(const std::string& channel, std::size_t balancer, const base::Result<net::WholeAnswer>&);
-  http::Response text_of(const Notice&) const;
-  bool is_servable(const Notice&) const;
+  http::Response response_of(const QueueStatus&) const;
+  bool is_servable(const QueueStatus&) const;
 
   const base::Clock& clock_;
   const std::vector<std::unique_ptr<runtime::Worker>>& workers_;
   const std::function<std::vector<std::string>()> balancers_;
   const std::function<bool(std::string_view)> is_known_;
-  base::Counter asked_, failed_, served_;
+  base::Counter requests_, failed_, served_;
 
-  std::mutex mutex_;                                    // guards what follows
-  std::map<std::string, Notice, std::less<>> notices_;  // of channels that the node carries
+  std::mutex mutex_;                                          // guards what follows
+  std::map<std::string, QueueStatus, std::less<>> statuses_;  // of channels that the node carries
 };
 
 }  // namespace tribune::cache_node

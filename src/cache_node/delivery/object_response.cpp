@@ -22,17 +22,18 @@ http::Validators validators_of(const ObjectHead& head) {
 /// What viewers and their caches are told: the origin's own words where they count. Otherwise the bytes behind a link
 /// never change where no rule says so: they may be kept as long as the link lives, counted from their age.
 void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts, std::int64_t age) {
-  const auto& keep = facts.keep;
-  if (keep.asks_origin() && (facts.for_node || keep.by == Retention::By::origin || !head.terms.empty())) {
+  const auto& retention = facts.retention;
+  if (retention.asks_origin() && (facts.for_node || retention.by == Retention::By::origin || !head.terms.empty())) {
     if (!head.terms.cache_control.empty()) headers.add("Cache-Control", head.terms.cache_control);
     if (!head.terms.cdn_cache_control.empty()) headers.add("CDN-Cache-Control", head.terms.cdn_cache_control);
     return;
   }
   const auto life = std::max<std::int64_t>(facts.link_life, 0) + age;
-  headers.add("Cache-Control", keep.by != Retention::By::time ? fmt::format("public, max-age={}, immutable", life)
-                               : keep.time.count() == 0       ? std::string("no-cache")
-                                                              : fmt::format("public, max-age={}",
-                                                                            std::min(life, std::int64_t{keep.time.count()})));
+  headers.add("Cache-Control",
+              retention.by != Retention::By::time ? fmt::format("public, max-age={}, immutable", life)
+              : retention.time.count() == 0
+                  ? std::string("no-cache")
+                  : fmt::format("public, max-age={}", std::min(life, std::int64_t{retention.time.count()})));
 }
 
 /// The fields that a 200, a 206 and a 304 share (RFC 9110 section 15.4.5).

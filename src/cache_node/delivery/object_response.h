@@ -22,7 +22,7 @@ struct AnswerFacts {
   http::CacheStatus cache;
   std::int64_t age = 0;        // seconds since the object was complete; -1: it is not complete yet
   std::int64_t link_life = 0;  // seconds until the link expires
-  Retention keep;
+  Retention retention;
   bool for_node = false;  // another node asks: it hears what the origin said, and nothing beyond
   std::string vary;       // the fields that choose the object's variant
 };

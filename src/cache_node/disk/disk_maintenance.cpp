@@ -19,7 +19,7 @@ DiskMaintenance::DiskMaintenance(const ObjectFiles& files, OpenFiles& open_files
 void DiskMaintenance::check(const ObjectPtr& object, net::EventLoop& loop, std::function<void()> on_checked) {
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, is_first] = asking_.try_emplace(object->id);
+    const auto [at, is_first] = check_waiters_.try_emplace(object->id);
     at->second.push_back({&loop, std::move(on_checked)});
     if (!is_first) return;
   }
@@ -33,10 +33,10 @@ void DiskMaintenance::check_now(const ObjectPtr& object) {
   } else if (sound.error().kind != base::ErrorKind::unavailable) {
     damaged(object, sound.error().text);
   }
-  std::vector<Asking> asking;
+  std::vector<CheckWaiter> asking;
   {
     const std::lock_guard lock(mutex_);
-    auto node = asking_.extract(object->id);
+    auto node = check_waiters_.extract(object->id);
     asking = std::move(node.mapped());
   }
   for (auto& a : asking) a.loop->post(std::move(a.on_checked));

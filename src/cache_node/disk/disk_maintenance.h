@@ -46,7 +46,7 @@ class DiskMaintenance {
   void finish_queued();
 
  private:
-  struct Asking {
+  struct CheckWaiter {
     net::EventLoop* loop;
     std::function<void()> on_checked;
   };
@@ -60,7 +60,7 @@ class DiskMaintenance {
   base::Log& log_;
   base::Counter evictions_, damaged_, swept_;
   std::mutex mutex_;
-  std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;  // guarded by mutex_
+  std::unordered_map<ObjectId, std::vector<CheckWaiter>, ObjectIdHash> check_waiters_;  // guarded by mutex_
   std::atomic<bool> is_ending_{false};
   WorkThread thread_;
 };

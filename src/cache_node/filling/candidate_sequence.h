@@ -20,14 +20,16 @@ namespace tribune::cache_node {
 /// Owned by one worker. Keeps references to all that it is made of.
 class CandidateSequence {
  public:
-  CandidateSequence(const std::vector<FillCandidate>& places, Circuits&, const base::Clock&, const FillSettings&);
+  CandidateSequence(const std::vector<FillCandidate>& candidates, Circuits&, const base::Clock&, const FillSettings&);
 
-  const FillCandidate& place() const { return places_[turn_]; }
+  const FillCandidate& current() const { return candidates_[position_]; }
   /// From 0 on; of the same fill the same number is the same place.
-  std::size_t number() const { return turn_; }
-  bool has_next() const { return turn_ + 1 < places_.size() && (last_resort_ || !places_[turn_ + 1].is_last_resort); }
-  void next() { ++turn_; }
-  void begin_again() { turn_ = 0; }
+  std::size_t number() const { return position_; }
+  bool has_next() const {
+    return position_ + 1 < candidates_.size() && (last_resort_ || !candidates_[position_ + 1].is_last_resort);
+  }
+  void next() { ++position_; }
+  void restart() { position_ = 0; }
 
   /// Nobody here can speak for the origin: from now on those who stand behind it are asked as well. False: there is
   /// none, or they were.
@@ -36,18 +38,18 @@ class CandidateSequence {
 
   /// Goes on to the first from here that is not left alone, in the last resort when all others are. False: the last one
   /// is left alone too.
-  bool find_one_to_ask();
-  /// What became of the question to place(), for all fills to know.
-  void answered() { circuits_.succeeded(place().name); }
+  bool skip_open_circuits();
+  /// What became of the question to current(), for all fills to know.
+  void answered() { circuits_.succeeded(current().name); }
   void failed(std::string_view why, bool badly = false) {
-    circuits_.failed(place().name, place().circuit, clock_.steady_now(), why, badly);
+    circuits_.failed(current().name, current().circuit, clock_.steady_now(), why, badly);
   }
-  /// Whether place(), or the origin before it where that is a node, was there when it failed, and gave what cannot be
+  /// Whether current(), or the origin before it where that is a node, was there when it failed, and gave what cannot be
   /// used.
   bool answers_badly() const;
 
   /// How long to wait before all are asked again, each time twice as long. Nothing: it was waited for long enough.
-  std::optional<std::chrono::milliseconds> next_pause();
+  std::optional<std::chrono::milliseconds> next_retry_delay();
   /// Whether a node that waits itself is asked once more.
   bool waits_for_node() const;
   /// Once for each fill.
@@ -56,13 +58,13 @@ class CandidateSequence {
   base::SteadyTime started() const { return started_; }
 
  private:
-  const std::vector<FillCandidate>& places_;
+  const std::vector<FillCandidate>& candidates_;
   Circuits& circuits_;
   const base::Clock& clock_;
   const FillSettings& settings_;
   const base::SteadyTime started_;
   std::chrono::milliseconds pause_;
-  std::size_t turn_ = 0;
+  std::size_t position_ = 0;
   bool retried_ = false;
   bool last_resort_ = false;
 };

@@ -8,7 +8,7 @@ Circuits::Circuits(base::Log& log, base::Metrics& metrics)
                               "Times that an origin or another node failed so often in a row that it was left alone.")),
       open_(metrics.gauge("tribune_cache_circuits_open", "Origins and other nodes that are left alone now.")) {}
 
-bool Circuits::may_ask(std::string_view name, base::SteadyTime now) {
+bool Circuits::may_request(std::string_view name, base::SteadyTime now) {
   const std::lock_guard lock(mutex_);
   const auto found = circuits_.find(name);
   if (found == circuits_.end() || !found->second.open) return true;

@@ -28,7 +28,7 @@ class Circuits {
   Circuits(base::Log& log, base::Metrics& metrics);
 
   /// Whether a fill may ask there now. True makes the caller the one who asks when the circuit is half-open.
-  bool may_ask(std::string_view name, base::SteadyTime now);
+  bool may_request(std::string_view name, base::SteadyTime now);
   void succeeded(std::string_view name);
   /// `badly`: it was there and gave what cannot be used, as opposed to nothing.
   void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why,

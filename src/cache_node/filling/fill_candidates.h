@@ -74,11 +74,11 @@ struct Signing {
 
 /// Where an object comes from: only ever made from the channel map, the group and the configuration.
 struct FillSource {
-  std::vector<FillCandidate> places;  // never empty
-  Retention keep;                     // of the object
-  SlicedFilePtr file = {};            // whose slice is wanted, if one is
-  http::ByteRange slice = {};         // of that file
-  Variant variant = {};               // that is wanted: each place is asked with its fields
+  std::vector<FillCandidate> candidates;  // never empty
+  Retention retention;                    // of the object
+  SlicedFilePtr file = {};                // whose slice is wanted, if one is
+  http::ByteRange slice = {};             // of that file
+  Variant variant = {};                   // that is wanted: each place is asked with its fields
   Signing signing;
 };
 

@@ -54,9 +54,9 @@ struct Received {
   std::string_view etag;
 };
 /// A 206 that goes on where the body broke.
-bool goes_on(const Received&, const net::FetchHead&);
-/// A 200 that begins anew and may be the same body. Its tag decides when it is `same_place` that sent the first one:
-/// another place may tag the same bytes otherwise.
-bool may_repeat(const Received&, bool same_place, const net::FetchHead&);
+bool continues_body(const Received&, const net::FetchHead&);
+/// A 200 that begins anew and may be the same body. Its tag decides when it is `same_candidate` that sent the first
+/// one: another place may tag the same bytes otherwise.
+bool may_repeat(const Received&, bool same_candidate, const net::FetchHead&);
 
 }  // namespace tribune::cache_node

@@ -31,7 +31,7 @@ KnownPurges::KnownPurges(const base::Clock& clock, base::Log& log, base::Metrics
       forgotten_(metrics.counter("tribune_cache_purges_forgotten_total",
                                  "Purges of the last hour that were forgotten because there were too many: other nodes "
                                  "are not told of them.")),
-      untold_(metrics.counter(
+      unreported_(metrics.counter(
           "tribune_cache_purges_untold_total",
           "Fills that asked no other node, because more purges cover their object than can be told.")) {}
 
@@ -41,10 +41,10 @@ const KnownPurges::Entry* KnownPurges::find(const contracts::NamedPurge& purge) 
   return &*found->second;
 }
 
-KnownPurges::Standing KnownPurges::standing(const contracts::NamedPurge& purge) const {
+KnownPurges::Status KnownPurges::status(const contracts::NamedPurge& purge) const {
   const std::lock_guard lock(mutex_);
   const auto* entry = find(purge);
-  return entry ? entry->standing : Standing::unknown;
+  return entry ? entry->status : Status::unknown;
 }
 
 std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
@@ -73,7 +73,7 @@ void KnownPurges::begin(const contracts::NamedPurge& purge) {
     if (known == number_of(purge)) begun = std::min(begun, found->second->begun);
     forget(found->second);
   }
-  add({purge, Standing::running, 0, begun});
+  add({purge, Status::running, 0, begun});
 }
 
 /// Null when a newer one runs.
@@ -86,13 +86,13 @@ void KnownPurges::end(const contracts::NamedPurge& purge, std::uint64_t taken) {
   const std::lock_guard lock(mutex_);
   auto* entry = find_exactly(purge);
   if (!entry) return;
-  entry->standing = Standing::done;
+  entry->status = Status::done;
   entry->taken = taken;
 }
 
 void KnownPurges::fail(const contracts::NamedPurge& purge) {
   const std::lock_guard lock(mutex_);
-  if (auto* entry = find_exactly(purge)) entry->standing = Standing::told;
+  if (auto* entry = find_exactly(purge)) entry->status = Status::pending;
 }
 
 KnownPurges::ByValue& KnownPurges::table(By by) {
@@ -145,7 +145,7 @@ void KnownPurges::forget(At at) {
 bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) const {
   const auto mark = contracts::purge_mark({entry.purge.id, entry.purge.order, age_of(entry)});
   if (++count > contracts::kMaxPurgeMarks || covering.marks.size() + 1 + mark.size() > contracts::kMaxPurgeMarkBytes) {
-    covering.is_too_much = true;
+    covering.exceeds_limit = true;
     return false;
   }
   if (!covering.marks.empty()) covering.marks += ' ';
@@ -165,16 +165,16 @@ KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
   const std::lock_guard lock(mutex_);
   forget_old();
   auto covering = collect(text);
-  if (covering.is_too_much) say_too_much();
+  if (covering.exceeds_limit) log_limit();
   return covering;
 }
 
 /// Each fill is counted, and the log hears of it once in a while.
-void KnownPurges::say_too_much() {
-  untold_.add();
+void KnownPurges::log_limit() {
+  unreported_.add();
   const auto now = clock_.steady_now();
-  if (untold_logged_ && now - *untold_logged_ < kUntoldPeriod) return;
-  untold_logged_ = now;
+  if (unreported_logged_ && now - *unreported_logged_ < kUntoldPeriod) return;
+  unreported_logged_ = now;
   log_.warning("cache_node", "purges_too_many_to_tell",
                {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
 }
@@ -221,10 +221,10 @@ void KnownPurges::load(const json::Value& one) {
   contracts::NamedPurge named{std::string(id), *purge, std::chrono::seconds(now - std::min(begun->integer, now))};
   if (by_name_.contains(name_of(named))) return;
   const auto when = begun_of(named);
-  add({std::move(named), one.flag("done").value_or(false) ? Standing::done : Standing::told, 0, when});
+  add({std::move(named), one.flag("done").value_or(false) ? Status::done : Status::pending, 0, when});
 }
 
-void KnownPurges::keep() const {
+void KnownPurges::save() const {
   if (path_.empty()) return;
   const auto now = base::unix_seconds(clock_.wall_now());
   json::Writer w;
@@ -236,7 +236,7 @@ void KnownPurges::keep() const {
     for (; at != entries_.end(); ++at) {
       w.begin_object()
           .member("id", at->purge.id)
-          .member("done", at->standing == Standing::done)
+          .member("done", at->status == Status::done)
           .member("begun", now - age_of(*at).count())
           .key("order")
           .begin_object();

@@ -32,14 +32,14 @@ class KnownPurges {
  public:
   KnownPurges(const base::Clock&, base::Log&, base::Metrics&);
 
-  enum class Standing { unknown, told, running, done };
-  Standing standing(const contracts::NamedPurge&) const;
+  enum class Status { unknown, pending, running, done };
+  Status status(const contracts::NamedPurge&) const;
   /// How many objects it took, when it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
   /// Told by another node so late that those who know it forget it in a moment. Nobody takes it up anew: they would
   /// hear of it again from here.
-  static bool is_fading(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
+  static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
 
   /// As old as it says.
   void begin(const contracts::NamedPurge&);
@@ -49,14 +49,14 @@ class KnownPurges {
 
   /// Those that cover the object of this key; of those by tag all, for nobody knows the tags of what is not here.
   struct Covering {
-    std::string marks;         // for the field: those that find room; empty where there is none
-    bool is_too_much = false;  // not all find room: other nodes should not be asked
+    std::string marks;           // for the field: those that find room; empty where there is none
+    bool exceeds_limit = false;  // not all find room: other nodes should not be asked
   };
   Covering covering(std::string_view key_text);
 
   /// From the file and into it; blocks. A damaged file is told in the log and passed over.
   void load(std::string path);
-  void keep() const;
+  void save() const;
 
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostKept = 1'000;  // in the file: the newest
@@ -66,7 +66,7 @@ class KnownPurges {
  private:
   struct Entry {
     contracts::NamedPurge purge;
-    Standing standing = Standing::running;
+    Status status = Status::running;
     std::uint64_t taken = 0;
     base::SteadyTime begun{};
   };
@@ -81,7 +81,7 @@ class KnownPurges {
   void load(const base::json::Value&);
   void add(Entry);
   void forget_old();
-  void say_too_much();
+  void log_limit();
   void forget(At);
   ByValue& table(contracts::PurgeOrder::By);
   Covering collect(const std::string& text) const;
@@ -90,11 +90,11 @@ class KnownPurges {
 
   const base::Clock& clock_;
   base::Log& log_;
-  base::Counter forgotten_, untold_;
+  base::Counter forgotten_, unreported_;
   std::string path_;  // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;  // guards what follows
-  std::optional<base::SteadyTime> untold_logged_;
+  std::optional<base::SteadyTime> unreported_logged_;
   Entries entries_;
   std::unordered_map<std::string, At> by_name_;  // issuer, kind and value
   ByValue urls_, prefixes_, channels_, tags_;

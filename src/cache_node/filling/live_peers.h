@@ -26,14 +26,14 @@ class LivePeers {
   std::shared_ptr<const Peers> peers() const { return peers_.get(); }
 
  private:
-  struct Word {
+  struct Report {
     Peers peers;
-    bool is_heard = true;
+    bool is_current = true;
   };
   void publish();
 
-  std::mutex mutex_;                   // guards words_
-  std::map<std::string, Word> words_;  // by balancer
+  std::mutex mutex_;                       // guards words_
+  std::map<std::string, Report> reports_;  // by balancer
   base::Published<Peers> peers_;
 };
 

@@ -54,8 +54,8 @@ struct FillMetrics {
                      {{"place", place}, {"result", result}});
   }
   /// What came of a question to an origin or another node.
-  void asked_in_vain(bool is_node, bool in_vain) {
-    (is_node ? in_vain ? node_failed : node_answered : in_vain ? origin_failed : origin_answered).add();
+  void count_result(bool is_node, bool has_failed) {
+    (is_node ? has_failed ? node_failed : node_answered : has_failed ? origin_failed : origin_answered).add();
   }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;

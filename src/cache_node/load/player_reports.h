@@ -28,14 +28,14 @@ class PlayerReports {
         bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).",
                              {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
 
-  void take(const http::Cmcd& said) {
+  void add(const http::Cmcd& said) {
     reports_.add();
     if (said.starved) starved_.add();
     if (said.names_next) next_named_.add();
     if (said.throughput_kbps) throughput_.observe(*said.throughput_kbps / 1e3);
     if (said.buffer_ms) buffer_.observe(*said.buffer_ms / 1e3);
     if (said.bitrate_kbps) bitrate_.observe(*said.bitrate_kbps / 1e3);
-    if (!said.session.empty()) sessions_.seen(said.session, 0);
+    if (!said.session.empty()) sessions_.add(said.session, 0);
     auto& window = windows_[current_.load(std::memory_order_relaxed)];
     window.reports.fetch_add(1, std::memory_order_relaxed);
     if (said.starved) window.starved.fetch_add(1, std::memory_order_relaxed);
@@ -45,21 +45,21 @@ class PlayerReports {
   }
 
   /// Begins a new window; call every few seconds, from one thread.
-  void turn() {
+  void start_window() {
     const auto next = 1 - current_.load();
     for (auto* sum : windows_[next].all()) sum->store(0, std::memory_order_relaxed);
     current_.store(next);
-    sessions_.turn();
+    sessions_.start_window();
   }
 
   /// Of this window and the last.
-  struct Lately {
+  struct Recent {
     std::int64_t reports = 0;
     std::int64_t sessions = 0;   // about
     double rebuffer_ratio = 0;   // the share of reports whose player had run out of buffer
     double throughput_mbps = 0;  // the mean of what players measured; 0 when none did
   };
-  Lately lately() const {
+  Recent recent() const {
     std::int64_t reports = 0, starved = 0, measured = 0, kbps = 0;
     for (const auto& window : windows_) {
       reports += window.reports.load(std::memory_order_relaxed);

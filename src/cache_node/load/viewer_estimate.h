@@ -16,7 +16,7 @@ namespace tribune::cache_node {
 /// Any thread; const methods too.
 class ViewerEstimate {
  public:
-  void seen(std::string_view client, std::uint16_t port) {
+  void add(std::string_view client, std::uint16_t port) {
     const auto hash = (std::hash<std::string_view>{}(client) ^ (std::uint64_t{port} * 0x9E3779B185EBCA87ULL)) *
                           0xC2B2AE3D27D4EB4FULL >>
                       48;
@@ -26,7 +26,7 @@ class ViewerEstimate {
   }
 
   /// Begins a new window; call every few seconds, from one thread.
-  void turn() {
+  void start_window() {
     const auto next = 1 - current_.load();
     for (auto& word : windows_[next]) word.store(0, std::memory_order_relaxed);
     current_.store(next);

@@ -4,7 +4,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-constexpr std::size_t kMostLooks = 120;
+constexpr std::size_t kMaxSamples = 120;
 
 std::int64_t whole(const base::Counter& counter) { return static_cast<std::int64_t>(counter.value()); }
 
@@ -42,10 +42,12 @@ contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const
   return e;
 }
 
-contracts::NodeExperience ViewerExperienceWindow::turn(base::SteadyTime now, const contracts::NodeExperience& so_far) {
-  looks_.push_back({now, so_far});
-  while (looks_.size() > kMostLooks || (looks_.size() > 2 && now - looks_[1].at >= kLength)) looks_.pop_front();
-  return since(looks_.front().counted, so_far);
+contracts::NodeExperience ViewerExperienceWindow::advance(base::SteadyTime now,
+                                                          const contracts::NodeExperience& so_far) {
+  samples_.push_back({now, so_far});
+  while (samples_.size() > kMaxSamples || (samples_.size() > 2 && now - samples_[1].at >= kLength))
+    samples_.pop_front();
+  return since(samples_.front().counted, so_far);
 }
 
 ViewerExperienceGauges::ViewerExperienceGauges(base::Metrics& m)

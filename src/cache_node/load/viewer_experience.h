@@ -22,14 +22,14 @@ class ViewerExperienceWindow {
   static constexpr std::chrono::seconds kLength{10};
 
   /// Adds what the counters say now, and returns what they grew by within the window. Call it every second or so.
-  contracts::NodeExperience turn(base::SteadyTime now, const contracts::NodeExperience& so_far);
+  contracts::NodeExperience advance(base::SteadyTime now, const contracts::NodeExperience& so_far);
 
  private:
-  struct Look {
+  struct Sample {
     base::SteadyTime at;
     contracts::NodeExperience counted;
   };
-  std::deque<Look> looks_;  // the oldest first: one from before the window, and those within it; a bounded number
+  std::deque<Sample> samples_;  // the oldest first: one from before the window, and those within it; a bounded number
 };
 
 /// The window's shares as gauges.

@@ -37,11 +37,11 @@ namespace tribune::cache_node {
 /// Why there is no object, as viewers are told and the log says.
 struct FillFailure {
   const http::ProblemType* problem = nullptr;
-  std::string detail;       // for viewers: no host, no path of this machine, no system's error
-  std::string_view reason;  // one word, a literal
-  bool look_again = false;  // a stale object that the fill would have replaced is there again, and may serve
-  int status = 0;           // that the origin answered, as this node or another one heard it; 0: nobody heard it
-  std::string cause = {};   // for the log, where it says more than `detail`
+  std::string detail;         // for viewers: no host, no path of this machine, no system's error
+  std::string_view reason;    // one word, a literal
+  bool stale_usable = false;  // a stale object that the fill would have replaced is there again, and may serve
+  int status = 0;             // that the origin answered, as this node or another one heard it; 0: nobody heard it
+  std::string cause = {};     // for the log, where it says more than `detail`
   const std::string& for_log() const { return cause.empty() ? detail : cause; }
   bool is_gone() const { return status == 404 || status == 410; }
 };
@@ -106,7 +106,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Keeping keeping() const;
 
   /// The node that fills does not reach the origin: other nodes must not wait for it.
-  void lose_origin() { lost_origin_ = true; }
+  void mark_origin_lost() { lost_origin_ = true; }
   bool lost_origin() const { return lost_origin_; }
 
   /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes came or the phase changed.
@@ -115,15 +115,15 @@ class Fill : public std::enable_shared_from_this<Fill> {
 
  private:
   friend class FillReader;
-  struct Seat {
+  struct ReaderState {
     net::EventLoop* loop = nullptr;
     std::function<void()> on_progress;
     std::uint64_t position = 0;  // guarded by the fill's mutex
     bool left = false;           // touched on the loop's thread only
   };
-  struct Row {  // the readers of one loop
+  struct LoopReaders {  // the readers of one loop
     net::EventLoop* loop = nullptr;
-    std::vector<std::shared_ptr<Seat>> seats;
+    std::vector<std::shared_ptr<ReaderState>> readers;
     bool woken = false;  // a call is queued
   };
   struct Chunk {
@@ -132,9 +132,9 @@ class Fill : public std::enable_shared_from_this<Fill> {
   };
 
   void wake(std::unique_lock<std::mutex>& lock);  // unlocks
-  void wake_row(net::EventLoop* loop);
+  void wake_loop(net::EventLoop* loop);
   void trim();
-  void leave(const std::shared_ptr<Seat>& seat);
+  void leave(const std::shared_ptr<ReaderState>& state);
 
   const ObjectKey key_;
   const std::uint32_t generation_;
@@ -157,16 +157,16 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::uint64_t written_ = 0;
   std::shared_ptr<const base::File> file_;
   bool disk_works_ = false;  // queued at the disk thread, or in its hands
-  bool disk_told_end_ = false;
-  std::vector<Row> rows_;
+  bool disk_knows_end_ = false;
+  std::vector<LoopReaders> loops_;
 };
 
 /// One viewer's place in a fill. Owned by one worker.
 class FillReader {
  public:
-  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::Seat> seat)
-      : fill_(std::move(fill)), seat_(std::move(seat)) {}
-  ~FillReader() { fill_->leave(seat_); }
+  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::ReaderState> state)
+      : fill_(std::move(fill)), state_(std::move(state)) {}
+  ~FillReader() { fill_->leave(state_); }
   FillReader(const FillReader&) = delete;
   FillReader& operator=(const FillReader&) = delete;
 
@@ -184,7 +184,7 @@ class FillReader {
 
  private:
   std::shared_ptr<Fill> fill_;
-  std::shared_ptr<Fill::Seat> seat_;
+  std::shared_ptr<Fill::ReaderState> state_;
 };
 
 }  // namespace tribune::cache_node

@@ -35,7 +35,7 @@ base::SharedBytes FillMemory::chunk(std::string_view bytes) {
 
 void FillMemory::release(std::uint64_t bytes) {
   used_ -= bytes;
-  if (!anyone_waits_ || !has_room()) return;
+  if (!anyone_waits_ || !is_available()) return;
   std::vector<Waiting> woken;
   {
     const std::lock_guard lock(mutex_);
@@ -45,7 +45,7 @@ void FillMemory::release(std::uint64_t bytes) {
   for (auto& w : woken) w.loop->post(std::move(w.call));
 }
 
-void FillMemory::when_room(net::EventLoop& loop, std::function<void()> call) {
+void FillMemory::when_available(net::EventLoop& loop, std::function<void()> call) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back({&loop, std::move(call)});

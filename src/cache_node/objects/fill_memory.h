@@ -28,12 +28,12 @@ class FillMemory : public std::enable_shared_from_this<FillMemory> {
   void set_bound(std::uint64_t bytes) { bound_ = bytes; }
 
   /// Posts `call` to the loop once there is room again: three quarters of the bound. At once when there is.
-  void when_room(net::EventLoop& loop, std::function<void()> call);
+  void when_available(net::EventLoop& loop, std::function<void()> call);
 
  private:
   struct Counted;
   void release(std::uint64_t bytes);
-  bool has_room() const { return used() <= bound_.load() / 4 * 3; }
+  bool is_available() const { return used() <= bound_.load() / 4 * 3; }
 
   struct Waiting {
     net::EventLoop* loop;

@@ -190,12 +190,12 @@ bool ObjectIndex::knows(const ObjectId& id, std::uint32_t generation) const {
   return false;
 }
 
-ObjectIndex::Standing ObjectIndex::standing(const ObjectId& id) const {
+ObjectIndex::Status ObjectIndex::status(const ObjectId& id) const {
   const std::lock_guard lock(mutex_);
   const Entry* entry = find(id);
-  if (!entry) return Standing::nothing;
-  if (std::holds_alternative<std::shared_ptr<Fill>>(entry->is)) return Standing::filling;
-  return std::holds_alternative<std::unique_ptr<Failure>>(entry->is) ? Standing::failed : Standing::held;
+  if (!entry) return Status::nothing;
+  if (std::holds_alternative<std::shared_ptr<Fill>>(entry->is)) return Status::filling;
+  return std::holds_alternative<std::unique_ptr<Failure>>(entry->is) ? Status::failed : Status::held;
 }
 
 std::vector<std::shared_ptr<Fill>> ObjectIndex::unrecorded() const {

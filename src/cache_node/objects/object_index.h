@@ -87,8 +87,8 @@ class ObjectIndex {
   /// Whether a file of this generation belongs to an object or a running fill.
   bool knows(const ObjectId&, std::uint32_t generation) const;
 
-  enum class Standing { nothing, filling, held, failed };
-  Standing standing(const ObjectId&) const;
+  enum class Status { nothing, filling, held, failed };
+  Status status(const ObjectId&) const;
 
   /// One key's entry. Hard: whatever is there goes, and a running fill will not be stored. Soft: it becomes stale.
   struct Purged {

@@ -63,10 +63,10 @@ class SlicedFiles {
   /// Told of each file that becomes known, and without one when it is forgotten, in the order in which that happens;
   /// with the lock held, so it must not wait. Before the first fill.
   using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
-  void on_changed(OnChanged told) { on_changed_ = std::move(told); }
+  void on_changed(OnChanged call) { on_changed_ = std::move(call); }
 
  private:
-  void tell(const ObjectId& id, const SlicedFile* file) const {
+  void notify(const ObjectId& id, const SlicedFile* file) const {
     if (on_changed_) on_changed_(id, file);
   }
 

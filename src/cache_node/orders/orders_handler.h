@@ -24,10 +24,10 @@ class OrdersHandler {
   OrdersHandler(const base::Clock&, const PublishedNodeView&, Purge&, KnownPurges&, WarmUp&);
 
   /// What a balancer's news bring. `on_result` runs once, on any thread.
-  void follow(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
+  void execute(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
 
   /// What another node tells with its question. True: all of it is carried out here. What is not begins now.
-  bool keeps_up(std::string_view purge_marks);
+  bool ensure_executed(std::string_view purge_marks);
 
   /// POST /cache/purge, POST /cache/warm, GET /cache/warm/{job}
   std::vector<runtime::Route> admin_routes();
@@ -39,11 +39,11 @@ class OrdersHandler {
   using Finish = std::function<http::Response(std::string body)>;
 
   void internal(runtime::Worker&, Exchange, std::string_view node);
-  void follow(runtime::Worker&, Exchange, const contracts::Order&, Finish);
-  contracts::PurgeOrder named(contracts::PurgeOrder) const;
+  void execute(runtime::Worker&, Exchange, const contracts::Order&, Finish);
+  contracts::PurgeOrder with_stored_key(contracts::PurgeOrder) const;
   bool may_vary(const contracts::PurgeOrder&) const;
   void purge(runtime::Worker&, Exchange, const contracts::PurgeOrder&, Finish);
-  void carry_out(const contracts::NamedPurge&, std::function<void(base::Result<std::uint64_t>)> on_done);
+  void run_purge(const contracts::NamedPurge&, std::function<void(base::Result<std::uint64_t>)> on_done);
 
   const base::Clock& clock_;
   const PublishedNodeView& view_;

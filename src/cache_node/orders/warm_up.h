@@ -47,18 +47,18 @@ class WarmUp {
     std::optional<ObjectKey> slice_key;  // of the slice whose fill was begun last
     std::uint64_t next_slice = 0;
   };
-  enum class Stand { runs, stored, failed };
+  enum class FillState { runs, stored, failed };
   struct Job {
     std::string id;
     std::deque<std::string> left;
     std::vector<Running> running;
     std::uint64_t total = 0, stored = 0, failed = 0;
-    bool told = false;
+    bool is_logged = false;
     Progress progress() const;
   };
   void work();
-  void take_stock(Job&);
-  Stand stand(Running&);
+  void count_finished(Job&);
+  FillState fill_state(Running&);
   void begin_more(Job&);
 
   net::EventLoop& loop_;

@@ -48,12 +48,12 @@ std::optional<Retention> parse_keep(std::string_view word) {
 RetentionRules parse_keep_rules(std::string_view text) {
   const auto last = text.rfind(' ');
   if (last == std::string_view::npos) return {};
-  const auto keep = parse_keep(text.substr(last + 1));
+  const auto retention = parse_keep(text.substr(last + 1));
   RetentionRules rules;
-  for (std::size_t begin = 0; keep && begin <= last;) {
+  for (std::size_t begin = 0; retention && begin <= last;) {
     const auto end = text.find(' ', begin);
     if (end == begin) return {};
-    rules.push_back({std::string(text.substr(begin, end - begin)), *keep});
+    rules.push_back({std::string(text.substr(begin, end - begin)), *retention});
     begin = end + 1;
   }
   return rules;
@@ -75,15 +75,15 @@ bool fits_path(std::string_view pattern, std::string_view channel, std::string_v
   return fits(pattern, std::string(channel).append("/").append(path));
 }
 
-Retention keep_of(const RetentionRules& rules, std::string_view channel, std::string_view path) {
+Retention retention_of(const RetentionRules& rules, std::string_view channel, std::string_view path) {
   std::string text;  // made when a pattern wants more than the path's end
   for (const auto& rule : rules) {
     if (is_suffix(rule.pattern)) {
-      if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.keep;
+      if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.retention;
       continue;
     }
     if (text.empty()) text.append(channel).append("/").append(path);
-    if (fits(rule.pattern, text)) return rule.keep;
+    if (fits(rule.pattern, text)) return rule.retention;
   }
   return {};
 }

@@ -26,7 +26,7 @@ struct Retention {
 
 struct RetentionRule {
   std::string pattern;  // of "{channel}/{path}"; * stands for any run of bytes, slashes included
-  Retention keep;
+  Retention retention;
 };
 using RetentionRules = std::vector<RetentionRule>;
 
@@ -41,6 +41,6 @@ const RetentionRules& built_in_keep_rules();
 /// Whether "{channel}/{path}" fits the pattern.
 bool fits_path(std::string_view pattern, std::string_view channel, std::string_view path);
 
-Retention keep_of(const RetentionRules&, std::string_view channel, std::string_view path);
+Retention retention_of(const RetentionRules&, std::string_view channel, std::string_view path);
 
 }  // namespace tribune::cache_node

@@ -16,7 +16,7 @@ namespace tribune::cache_node {
 /// `age`: seconds since the object was complete, or the origin last said that nothing changed. `listed_for`: for so
 /// long playlists may list what they once listed.
 struct HeldObject {
-  Retention keep;
+  Retention retention;
   const ObjectHead& head;
   std::int64_t age = 0;
   std::chrono::seconds listed_for{0};

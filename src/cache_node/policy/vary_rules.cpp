@@ -100,7 +100,7 @@ bool has_variants(const VaryRules& rules, std::string_view object) {
   return rule_of(rules, object.substr(0, channel), path.substr(0, path.find('?'))) != nullptr;
 }
 
-std::vector<std::string> untold_fields(const http::Headers& response, const Variant& variant) {
+std::vector<std::string> unlisted_fields(const http::Headers& response, const Variant& variant) {
   auto names = http::field_name_list(response.joined("Vary").value_or(""));
   std::erase_if(names,
                 [&](const std::string& name) { return is_one_of(kHarmless, name) || is_one_of(variant.names, name); });

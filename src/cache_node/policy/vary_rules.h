@@ -43,6 +43,6 @@ bool has_variants(const VaryRules&, std::string_view object);
 
 /// The fields on which an origin's answer depends and that tell no objects apart. Not those that every node sends
 /// alike, and not those of CORS, which a node answers itself.
-std::vector<std::string> untold_fields(const http::Headers& response, const Variant&);
+std::vector<std::string> unlisted_fields(const http::Headers& response, const Variant&);
 
 }  // namespace tribune::cache_node

@@ -207,6 +207,6 @@ TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dr
   in_ram("b");
   in_ram("c");
   CHECK(index.totals().memory_bytes == 800);
-  CHECK(index.standing(object_key("a").id) == ObjectIndex::Standing::held);
-  CHECK(index.standing(object_key("b").id) == ObjectIndex::Standing::nothing);
+  CHECK(index.status(object_key("a").id) == ObjectIndex::Status::held);
+  CHECK(index.status(object_key("b").id) == ObjectIndex::Status::nothing);
 }

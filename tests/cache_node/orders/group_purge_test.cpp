@@ -29,7 +29,7 @@ struct Fixture {
   const contracts::NamedPurge order{"balancer-7", {By::channel, "demo", false}};
 
   Fixture() {
-    node.keeps_up = [this](std::string_view marks) { return orders.keeps_up(marks); };
+    node.ensure_executed = [this](std::string_view marks) { return orders.ensure_executed(marks); };
   }
   std::uint64_t follow() {
     std::promise<contracts::OrderResult> done;
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is kn
     REQUIRE(seen->wait_end());
     CHECK(seen->body == "old");
   }
-  CHECK(node.known_purges.standing(order) == KnownPurges::Standing::unknown);
+  CHECK(node.known_purges.status(order) == KnownPurges::Status::unknown);
   const auto younger = ask_as_peer("seg1.ts", std::chrono::minutes(30));
   REQUIRE(younger->wait_end());
   CHECK(younger->response.status == 503);

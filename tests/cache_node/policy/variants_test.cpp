@@ -13,8 +13,8 @@ namespace {
 struct Variants {
   static NodeUnderTest::Options options() {
     NodeUnderTest::Options options;
-    options.keep = parse_keep_rules("*.by *.told origin");
-    options.vary = {parse_vary_rule("*.told Accept-Language")};
+    options.retention_rules = parse_keep_rules("*.by *.told origin");
+    options.vary_rules = {parse_vary_rule("*.told Accept-Language")};
     return options;
   }
   Folder folder;

@@ -1,0 +1,35 @@
+#include "cache_node/disk/storage_limits.h"
+
+namespace tribune::cache_node {
+
+std::uint64_t memory_limit(const CacheNodeSettings& settings) {
+  return settings.fill_buffer_bytes + (settings.is_memory_only() ? settings.max_bytes : 0);
+}
+
+std::uint64_t object_memory_limit(const CacheNodeSettings& settings) {
+  return settings.is_memory_only() ? settings.max_bytes : settings.fill_buffer_bytes / 2;
+}
+
+StorageLimits::StorageLimits(bool is_memory_only, FillMemory& memory, ObjectIndex& index, RamShrinker& shrinker,
+                             DiskWriter& writer, DiskMaintenance& maintenance, const base::Clock& clock)
+    : is_memory_only_(is_memory_only),
+      memory_(memory),
+      index_(index),
+      shrinker_(shrinker),
+      writer_(writer),
+      maintenance_(maintenance),
+      clock_(clock) {}
+
+void StorageLimits::set_memory(const CacheNodeSettings& settings) {
+  memory_.set_bound(memory_limit(settings));
+  if (is_memory_only_) index_.set_max_memory_bytes(settings.max_bytes);
+  shrinker_.set_configured(object_memory_limit(settings));
+}
+
+void StorageLimits::set_disk(const CacheNodeSettings& settings) {
+  index_.set_min_age(std::chrono::duration_cast<std::chrono::seconds>(settings.min_age));
+  writer_.set_min_free_bytes(settings.min_free_bytes);
+  maintenance_.evicted(index_.set_max_bytes(settings.max_bytes, base::unix_seconds(clock_.wall_now())));
+}
+
+}  // namespace tribune::cache_node
