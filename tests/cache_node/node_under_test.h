@@ -76,7 +76,8 @@ class NodeUnderTest {
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
     REQUIRE(
         channels
-            .take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})")
+            .update(
+                R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})")
             .has_value());
   }
   ~NodeUnderTest() {

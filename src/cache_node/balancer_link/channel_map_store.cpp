@@ -9,7 +9,7 @@
 namespace tribune::cache_node {
 
 namespace {
-/// What its playlists listed is old by then, and nobody can ask it for another.
+/// After this time the links that its playlists listed are old, and no client can get another one from it.
 constexpr auto kReportLifetime = std::chrono::hours(24);
 }  // namespace
 
@@ -41,7 +41,7 @@ std::optional<std::int64_t> ChannelMapStore::listed_from(std::string_view channe
   return found->second;
 }
 
-/// Whether anything changed.
+/// Returns whether the result changed.
 bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now,
                                   const std::vector<std::string>& configured) {
   const std::lock_guard lock(mutex_);
@@ -66,8 +66,8 @@ bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::stri
   return true;
 }
 
-base::Status ChannelMapStore::take(const std::string& json, const std::string& balancer, base::SteadyTime now,
-                                   const std::vector<std::string>& configured) {
+base::Status ChannelMapStore::update(const std::string& json, const std::string& balancer, base::SteadyTime now,
+                                     const std::vector<std::string>& configured) {
   auto map = contracts::channel_map_from_json(json);
   if (!map) return tl::unexpected(map.error());
   auto listed = contracts::listed_from_answer(json);
@@ -81,7 +81,7 @@ base::Status ChannelMapStore::take(const std::string& json, const std::string& b
     map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
   }
   if (path_.empty()) return {};
-  // Without `this`: the disk_maintenance finishes its work after the keeper is gone.
+  // Does not capture `this`: the maintenance thread finishes its work after this object is destroyed.
   disk_maintenance_.add([path = path_, &log = log_, json] {
     if (const auto kept = base::replace_file(path, json); !kept)
       log.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});

@@ -94,7 +94,7 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
 
 void HeartbeatSender::on_response(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
   const auto wrong = result ? rejection(balancer, *result) : result.error().text;
-  if (!wrong.empty()) balancer.unfit.clear();  // what it said is old
+  if (!wrong.empty()) balancer.unfit.clear();  // its last verdict is out of date
   publish_unfit();
   if (wrong.empty()) {
     unanswered_ = 0;
@@ -104,7 +104,7 @@ void HeartbeatSender::on_response(Balancer& balancer, const base::Result<net::Wh
     return;
   }
   failed_.add();
-  parts_.peers.lost(balancer.url);
+  parts_.peers.mark_unreachable(balancer.url);
   if (!std::exchange(balancer.failing, true))
     parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
 }
@@ -123,7 +123,7 @@ std::string HeartbeatSender::unfit() const {
   return unfit_;
 }
 
-/// Why the answer cannot be believed; empty when its map was taken.
+/// Why the response is rejected; empty when its map was accepted.
 std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();
@@ -134,12 +134,12 @@ std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswe
       !verified)
     return "its answer: " + verified.error().text;
   if (const auto taken =
-          parts_.channels.take(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
+          parts_.channels.update(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
       !taken)
     return taken.error().text;
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
-  parts_.peers.take(balancer.url, std::move(*peers));
+  parts_.peers.update(balancer.url, std::move(*peers));
   return "";
 }
 

@@ -14,7 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kRetry{500};
-constexpr std::chrono::milliseconds kRetryUnknown{10'000};  // a balancer of a version without news answers 404
+constexpr std::chrono::milliseconds kRetryUnknown{
+    10'000};  // a balancer of a version without pushed messages answers 404
 constexpr auto kTooSoon = 1s;
 constexpr auto kTend = 1s;  // a reload may change the list of balancers
 
@@ -44,8 +45,7 @@ void NodePushClient::update_balancers() {
   const auto view = parts_.view.get();
   std::vector<BalancerPtr> balancers;
   for (const auto& url : view->settings.balancers) {
-    const auto known =
-        std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
+    const auto known = std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
     balancers.push_back(known != balancers_.end() ? *known : std::make_shared<Balancer>());
     balancers.back()->url = url;
   }
@@ -93,7 +93,7 @@ void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result
   auto news = result ? read(*result) : tl::unexpected(result.error());
   balancer->is_busy = news.has_value();
   if (!news) {
-    // Whether the balancer is there at all, heartbeats say in the log.
+    // HeartbeatSender logs whether the balancer answers.
     failed_.add();
     parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", news.error().text}});
     return request_later(balancer, result && result->head.status == 404 ? kRetryUnknown : kRetry);
@@ -105,13 +105,13 @@ void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result
   execute(balancer, news->orders);
   if (news->targets.empty() && news->number > 0) return request(balancer);
   if (news->targets.empty()) {
-    // Another question took this one's place: two of the URLs may lead to one balancer.
+    // Another request has replaced this one: two of the URLs may lead to one balancer.
     balancer->is_busy = false;
     return parts_.clock.steady_now() - balancer->requested_at < kTooSoon ? request_later(balancer, kRetry)
                                                                          : request(balancer);
   }
   parts_.begin_fills(std::move(news->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
-    if (const auto told = weak.lock(); told && !is_stopped_) request(told);
+    if (const auto balancer_state = weak.lock(); balancer_state && !is_stopped_) request(balancer_state);
   });
 }
 
@@ -120,15 +120,16 @@ void NodePushClient::execute(const BalancerPtr& balancer, const std::vector<cont
     parts_.execute(
         order, [this, &loop = worker_.loop, weak = std::weak_ptr<Balancer>(balancer)](contracts::OrderResult result) {
           loop.post([this, weak, result = std::move(result)]() mutable {
-            if (const auto told = weak.lock(); told && !is_stopped_) on_executed(told, std::move(result));
+            if (const auto balancer_state = weak.lock(); balancer_state && !is_stopped_)
+              on_executed(balancer_state, std::move(result));
           });
         });
 }
 
-/// Somebody waits for it: the question that is held does not.
+/// Sends the result at once: the held request would return later.
 void NodePushClient::on_executed(const BalancerPtr& balancer, contracts::OrderResult result) {
   balancer->results.push_back(std::move(result));
-  if (balancer->is_busy && !balancer->fetch) return;  // fills begin; the next question comes after them
+  if (balancer->is_busy && !balancer->fetch) return;  // fills are being begun; the next request follows them
   balancer->retry.cancel();
   balancer->fetch.reset();
   request(balancer);

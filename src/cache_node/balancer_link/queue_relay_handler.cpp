@@ -94,7 +94,7 @@ void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) 
 void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer,
                                 const base::Result<net::WholeAnswer>& result) {
   const bool is_good = result && result->head.status == 200 && base::json::parse(result->body);
-  std::unique_ptr<net::Fetch> done;  // destroyed outside the lock, as the last thing here
+  std::unique_ptr<net::Fetch> done;  // destroyed last, outside the lock
   if (!is_good) {
     failed_.add();
     if (balancer < balancers_().size()) return fetch(channel, balancer + 1);

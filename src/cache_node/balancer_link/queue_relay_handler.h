@@ -1,7 +1,7 @@
 #pragma once
-// GET /queue/{channel} on a cache node: what the balancer says of a channel's queue, for the crowd that asks here.
-// Fresh to a second; the balancer is asked once a second at most, by one worker, however many wait. While no balancer
-// answers, the last text is served for a minute, with its Age.
+// GET /queue/{channel} on a cache node: the balancer's status of a channel's queue, for many waiting clients. At most
+// 1 s old; one worker requests it from the balancer at most once per second, however many clients wait. While no
+// balancer answers, the last text is served for a minute, with its Age.
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +30,7 @@ inline constexpr std::size_t kMaxQueueWaiters = 50'000;
 /// Any thread; locks inside, never held while a request is answered. Destroyed after the workers' loops have ended.
 class QueueRelayHandler {
  public:
-  /// `balancers`: their URLs at this moment. `is_known`: whether the node carries a channel.
+  /// `balancers`: their current URLs. `is_known`: whether the node has a channel.
   QueueRelayHandler(const base::Clock&, base::Metrics&, const std::vector<std::unique_ptr<runtime::Worker>>&,
                     std::function<std::vector<std::string>()> balancers,
                     std::function<bool(std::string_view)> is_known);
@@ -41,7 +41,7 @@ class QueueRelayHandler {
  private:
   struct Waiter {
     std::size_t worker;
-    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has gone
+    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has left
   };
   struct QueueStatus {
     base::SharedBytes text;
@@ -64,7 +64,7 @@ class QueueRelayHandler {
   base::Counter requests_, failed_, served_;
 
   std::mutex mutex_;                                          // guards what follows
-  std::map<std::string, QueueStatus, std::less<>> statuses_;  // of channels that the node carries
+  std::map<std::string, QueueStatus, std::less<>> statuses_;  // of channels that the node has
 };
 
 }  // namespace tribune::cache_node

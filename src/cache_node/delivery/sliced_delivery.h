@@ -4,8 +4,8 @@
 //
 // Lifetime
 //   waiting     nothing was sent; a failure is a problem document, a changed file is looked up anew   (next_slice)
-//   streaming   the response has begun; a failure or a changed file cuts the connection               (next_slice,
-//   send) ended       finished, cut, given back, or the client left; on_over ran         (next_slice, send, on_gone)
+//   streaming   the response has begun; a failure or a changed file cuts the connection          (next_slice, send)
+//   ended       finished, cut, given back, or the client left; on_over ran              (next_slice, send, on_gone)
 
 #include <cstdint>
 #include <functional>

@@ -63,14 +63,16 @@ void DiskMaintenance::stored(const Object& object, std::string_view key_text, co
 
 void DiskMaintenance::revalidated(const ObjectPtr& object) {
   thread_.add([this, object] {
-    // Evicted meanwhile, its record is on the way out: written again it would stay without a file.
+    // When the object was evicted meanwhile, its record is being removed; written again, it would remain without a
+    // file.
     if (index_.knows(object->id, object->generation)) journal_.write_again(*object);
   });
 }
 
 void DiskMaintenance::remove(const ObjectPtr& object) {
   open_files_.forget(object->id);
-  // The record's end is queued at once, before a refilled object can queue its own under the same key.
+  // The removal of the record is queued at once, before a refilled object can queue its own record under the same
+  // key.
   const auto remove_file = [&files = files_, object] { files.remove(*object); };
   if (!journal_.gone(*object, remove_file)) thread_.add(remove_file);
 }

@@ -9,14 +9,14 @@
 namespace tribune::cache_node {
 namespace {
 
-/// For a while at least: a viewer's link may end while the node that was asked still looks at its clock.
+/// The least validity of a link to another node: the client's link may expire while the other node still verifies it.
 constexpr std::int64_t kLeastLinkSeconds = 60;
-/// Each of them asks an origin that may be down for all.
+/// Each of them asks an origin that may be unreachable for all.
 constexpr std::ptrdiff_t kMostLastResorts = 2;
 
 struct Making {
   const NodeView& view;
-  const std::string& target;  // of the link that another node is asked with
+  const std::string& target;  // of the link in requests to other nodes
   std::vector<FillCandidate>& candidates;
 };
 
@@ -36,7 +36,7 @@ FillCandidate node_candidate(const Making& m, FillCandidate::Kind kind, std::str
   return candidate;
 }
 
-/// The peers before this node in the object's line, and a few of those behind it.
+/// The peers before this node in the object's order, and at most kMostLastResorts of those after it.
 struct Neighbours {
   std::vector<FillCandidate> before, behind;
 };
@@ -127,7 +127,7 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
   source.retention = retention_of(view.retention_rules, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
   auto asked_with = link;
-  asked_with.pace_kbps = 0;  // of viewers
+  asked_with.pace_kbps = 0;  // applies to viewers only
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
   if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty())
@@ -137,8 +137,8 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
   const auto has_step = [&](std::string_view step) {
     return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end();
   };
-  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but
-  // for the only way to the origin.
+  // Without a signing key no other node would accept the request. Nodes are left out when the purges exceed the limit
+  // of a request, except when they are the only way to the origin.
   const bool can_ask = !target.empty();
   const bool asks_peers = can_ask && !purges.exceeds_limit && has_step("peers");
   const bool asks_parents =

@@ -15,7 +15,8 @@ namespace tribune::cache_node {
 namespace problems = http::problems;
 
 namespace {
-// The disk's thread is called for so much at once, or for less after so long: each call is two changes of threads.
+// The disk thread is notified of this many bytes at once, or of fewer after kMaxNotifyDelay: each notification costs
+// two thread switches.
 constexpr std::uint64_t kNotifyBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kMaxNotifyDelay{20};
 }  // namespace
@@ -38,7 +39,7 @@ FillRunner::~FillRunner() {
   parts_.disk.changed(fill_);
 }
 
-/// What ends for want of memory ends the fill: half of it must not be taken for whole.
+/// A failed allocation fails the fill, so that a partial body is never taken for a whole one.
 template <class Call>
 void FillRunner::guard_memory(Call call) {
   try {
@@ -53,7 +54,7 @@ void FillRunner::start() {
   guard_memory([this] { request(); });
 }
 
-/// Asks the first place from here on that is not left alone.
+/// Sends a request to the first candidate from here whose circuit admits one.
 void FillRunner::request() {
   unusable_head_.reset();
   prefix_.reset();
@@ -84,7 +85,7 @@ void FillRunner::send(const FillCandidate& to) {
   request.destinations.allow_special_addresses = to.allow_special_addresses;
   request.deadlines = to.deadlines;
   request.max_redirects = to.is_node() ? 0 : static_cast<int>(settings_.max_redirects);
-  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // looked at with the head, and as bytes come
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // checked with the head, and as bytes arrive
   if (source_.file || (feeding_ && is_strong(etag_))) {
     add_range(request.headers);
   } else if (!feeding_ && fill_->previous()) {
@@ -107,7 +108,7 @@ void FillRunner::send(const FillCandidate& to) {
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
 }
 
-/// The slice, or what is missing of a body.
+/// The range of the slice, or of the missing part of a body.
 void FillRunner::add_range(http::Headers& headers) const {
   const auto have = sum_.length();
   const auto& slice = source_.slice;
@@ -116,12 +117,13 @@ void FillRunner::add_range(http::Headers& headers) const {
   headers.add("If-Range", source_.file ? source_.file->validator() : etag_);
 }
 
-/// From inside a callback of the fetch, which ends here.
+/// Called inside a callback of the fetch, which must return first.
 void FillRunner::request_soon() {
   request_timer_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { guard_memory([this] { request(); }); });
 }
 
-/// This place does not have it: the next one may. After the last, who is to failure is told, or all are asked again.
+/// This candidate does not have the object; the next one may. After the last one the origin's failure is reported, or
+/// all are asked again.
 void FillRunner::try_next(FillFailure failure) {
   if (!candidates_.has_next()) return origin_failure_ ? give_up() : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
@@ -141,7 +143,7 @@ void FillRunner::mark_origin_lost(const FillFailure& why) {
   parts_.metrics.lost_origins.add();
 }
 
-/// Nobody of the last resort had it either. An origin that is only left alone may be asked again in a moment.
+/// No last-resort candidate had it either. An origin with an open circuit may be asked again after its rest.
 void FillRunner::give_up() {
   const auto failure = *origin_failure_;
   failure.reason == "circuit_open" ? hold_or_fail(failure) : fail(failure, true);
@@ -157,8 +159,8 @@ net::Flow FillRunner::on_body(std::string_view bytes) {
     fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
     return net::Flow::go_on;
   }
-  const auto room = length_.value_or(settings_.max_object_bytes);
-  if (sum_.length() + bytes.size() > room) {
+  const auto limit = length_.value_or(settings_.max_object_bytes);
+  if (sum_.length() + bytes.size() > limit) {
     fail({&problems::origin_broken,
           length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes",
           "origin_broken"},
@@ -185,7 +187,7 @@ void FillRunner::notify_disk() {
   parts_.disk.changed(fill_);
 }
 
-/// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
+/// Removes from `bytes` the part that repeats the received bytes; false when it differs from them.
 bool FillRunner::matches_prefix(std::string_view& bytes) {
   const auto repeated =
       static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), sum_.length() - prefix_->length()));
@@ -197,8 +199,8 @@ bool FillRunner::matches_prefix(std::string_view& bytes) {
   return same;
 }
 
-/// The buffers are full: the origin waits. When the disk does not make room in time, this object is passed through, and
-/// what its readers have taken is freed.
+/// The buffers are full: reading from the origin pauses. When the disk does not free memory in time, the object is
+/// passed through: bytes that its readers have taken are freed.
 void FillRunner::pause() {
   paused_ = true;
   notify_disk();
@@ -225,7 +227,7 @@ void FillRunner::resume() {
 void FillRunner::on_done(base::Result<void> result) {
   if (is_over_) return;
   if (!result) {
-    // A node that cuts a body may only hand on what its origin did.
+    // A node that interrupts a body may only forward the fault of its origin.
     const auto kind = result.error().kind;
     if (!has_head_) parts_.metrics.count_result(candidate().is_node(), true);
     if (kind == base::ErrorKind::timeout || (!has_head_ && kind != base::ErrorKind::forbidden))
@@ -255,12 +257,12 @@ void FillRunner::on_done(base::Result<void> result) {
 void FillRunner::on_broken_body(const base::Error& error) {
   const auto have = sum_.length();
   const bool got_further = have > received_at_resume_;
-  const bool elsewhere = candidates_.has_next();             // a body that broke off at one place may go on at the next
-  const bool nothing_missing = length_ && have >= *length_;  // it went on beyond its end: there is nothing to ask for
+  const bool elsewhere = candidates_.has_next();             // the next candidate may continue the body
+  const bool nothing_missing = length_ && have >= *length_;  // the body was too long: there is nothing to request
   if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden ||
       resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(candidates_.number()) ||
       (!got_further && !elsewhere)) {
-    // Nothing went out yet where nothing came in: the next request may try at once.
+    // Without a received byte nothing was sent to clients: the next request may try at once.
     return fail(failure_of(error), have == 0);
   }
   ++resumes_;
@@ -273,7 +275,7 @@ void FillRunner::on_broken_body(const base::Error& error) {
   request_soon();
 }
 
-/// Nobody has it yet: all are asked again while it is worth waiting.
+/// No candidate has it yet: all are asked again until the hold ends.
 void FillRunner::hold_or_fail(FillFailure failure) {
   candidates_.restart();
   const auto pause = candidates_.next_retry_delay();

@@ -1,16 +1,15 @@
 #pragma once
-// Runs one fill: asks one after the other who may have the object (filling/fill_candidates.h), feeds the Fill, holds
-// and retries what is about to exist, resumes what broke off, and says what became of it. Uses net::HttpClient on one
-// worker.
+// Runs one fill: asks the candidates in order (filling/fill_candidates.h), passes the body to the Fill, holds and
+// retries a request for an object that does not exist yet, resumes an interrupted body, and reports the result. Uses
+// net::HttpClient on one worker.
 //
 // Lifetime
-//   asking     a place was asked; nothing of the body came yet              (start, pass_over, hold, one retry)
-//   feeding    body bytes go into the fill                                   (on_body)
-//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes, there or
-//   at
-//              the next place                                                (on_done)
-//   over       the fill is complete or failed; on_over ran                   (finish, fail)
-// Destroyed before `end`, the fill fails: a forgotten writer aborts.
+//   asking     a request was sent; no byte of the body has arrived            (start, try_next, hold, one retry)
+//   feeding    body bytes are passed to the fill                              (on_body)
+//   resuming   the body was interrupted: a Range request, or a second whole body that must begin with the same bytes,
+//              to this candidate or the next one                              (on_done)
+//   over       the fill is complete or failed; on_over ran                    (complete, fail)
+// Destroyed before `over`, the fill fails.
 
 #include <functional>
 #include <memory>
@@ -35,7 +34,7 @@
 
 namespace tribune::cache_node {
 
-/// What every runner uses; outlives them.
+/// What every runner uses; outlives the runners.
 struct FillParts {
   const base::Clock& clock;
   base::Log& log;
@@ -108,28 +107,28 @@ class FillRunner {
   CandidateSequence candidates_;
 
   std::unique_ptr<net::Fetch> fetch_;
-  net::Timer timer_;          // hold, or patience with the disk
-  net::Timer request_timer_;  // the next question
-  net::Timer notify_timer_;   // when the disk hears of the bytes that it was not told of
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by calls that were posted
+  net::Timer timer_;                                                  // the hold, or disk_patience
+  net::Timer request_timer_;                                          // sends the next request
+  net::Timer notify_timer_;                                           // notifies the disk thread of unannounced_bytes_
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by posted calls
 
-  std::uint64_t unannounced_bytes_ = 0;  // bytes that came since the disk was told
-  bool feeding_ = false;                 // head and length are settled
+  std::uint64_t unannounced_bytes_ = 0;  // bytes since the disk thread was last notified
+  bool feeding_ = false;                 // head and length are known
   bool is_over_ = false;
   bool paused_ = false;
-  bool has_head_ = false;              // the head of this question's answer came
-  bool is_conditional_ = false;        // this question asks whether the stale object is still right
-  base::WallTime requested_at_{};      // this question
-  std::size_t feeding_candidate_ = 0;  // who sent the head
+  bool has_head_ = false;              // this request's response head has arrived
+  bool is_conditional_ = false;        // this request revalidates the stale object
+  base::WallTime requested_at_{};      // of this request
+  std::size_t feeding_candidate_ = 0;  // that sent the head
   std::int64_t age_ = 0;               // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;
   std::optional<std::uint64_t> length_;
   std::string etag_;                           // the origin's
-  Checksum sum_;                               // of all that went into the fill
-  std::optional<Checksum> prefix_;             // while a second whole body repeats what is here already
-  std::optional<FillFailure> origin_failure_;  // why the origin was not reached; of the last resort
-  std::optional<FillFailure> unusable_head_;   // a head that cannot be used; its body is not read
+  Checksum sum_;                               // of all bytes passed to the fill
+  std::optional<Checksum> prefix_;             // while a second whole body repeats the received bytes
+  std::optional<FillFailure> origin_failure_;  // why the origin was not reached; set in the last resort
+  std::optional<FillFailure> unusable_head_;   // the failure of an unusable head; its body is not read
 };
 
 }  // namespace tribune::cache_node

@@ -1,4 +1,4 @@
-// What the head of an answer makes of the fill: it goes on, ends, or the next place is asked.
+// How a response head changes the fill: it continues, ends, or the next candidate is asked.
 #include <fmt/format.h>
 
 #include <utility>
@@ -18,20 +18,20 @@ constexpr http::FreshnessRules kNoGuesses{std::chrono::seconds(0), std::chrono::
 
 void FillRunner::on_head(const net::FetchHead& head) {
   has_head_ = true;
-  // An origin that breaks down says 5xx; a node that says anything is there.
+  // A failing origin sends 5xx; a node that sends any response is alive.
   if (candidate().is_node() || head.status < 500)
     candidates_.answered();
   else
     candidates_.failed(fmt::format("it answered {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
-  // What the origin itself answers says nothing against this node's way to it.
+  // The origin's own status is no sign of a broken route from this node.
   if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);
   const bool declined = candidate().is_node() && node_declined(head);
   if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
   if (unusable_head_) fetch_.reset();
 }
 
-/// What another node says beside a body. True when it was no answer to go on with.
+/// Reads another node's verdict. True when the response cannot be used.
 bool FillRunner::node_declined(const net::FetchHead& head) {
   if (head.status == 200 || ((feeding_ || source_.file) && head.status == 206) ||
       (source_.file && head.status == 416) || (is_conditional_ && head.status == 304))
@@ -50,14 +50,14 @@ bool FillRunner::node_declined(const net::FetchHead& head) {
     parts_.metrics.waits.add();
     request_soon();
   } else if (status && !feeding_) {
-    fail(*unusable_head_, true);  // it asked the origin, and held and retried as we would
+    fail(*unusable_head_, true);  // the node asked the origin, with the same hold and retries as this one
   } else {
-    try_next(*unusable_head_);  // what it could not get says nothing of what the next one can
+    try_next(*unusable_head_);  // the next candidate may still have it
   }
   return true;
 }
 
-/// The stale object, which the fill would have replaced, is right after all.
+/// The origin revalidated the stale object that the fill would have replaced.
 void FillRunner::confirm_previous(const net::FetchHead& head) {
   auto terms = fill_->previous()->terms;
   if (source_.retention.asks_origin()) terms = http::updated(terms, stored_head(head));
@@ -74,8 +74,7 @@ void FillRunner::confirm_previous(const net::FetchHead& head) {
   end();
 }
 
-/// Where the origin's word counts to the letter, an answer for requests that this node does not tell apart matches no
-/// later one.
+/// Under retention "origin", a response that varies by fields which no rule names matches no later request.
 http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const {
   http::StoredHead stored{head.status, head.headers, requested_at_, parts_.clock.wall_now()};
   if (source_.retention.by == Retention::By::origin && !unlisted_fields(head.headers, source_.variant).empty())
@@ -83,8 +82,7 @@ http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const {
   return stored;
 }
 
-/// That its viewers may get what was meant for others is the operator's to know, and to say what tells them apart
-/// (vary_on).
+/// Warns the operator that viewers may get a response meant for others, and which fields vary_on should name.
 void FillRunner::note_variants(const net::FetchHead& head) {
   if (candidate().is_node()) return;
   const auto fields = unlisted_fields(head.headers, source_.variant);
@@ -100,15 +98,16 @@ void FillRunner::note_variants(const net::FetchHead& head) {
                       {"kept", source_.retention.by != Retention::By::origin}});
 }
 
-/// What the origin tells caches stays with the object where it counts.
+/// Stores the origin's terms with the object when the retention rule uses them.
 void FillRunner::take_terms(ObjectHead& object, const net::FetchHead& head) const {
   if (!source_.retention.asks_origin()) return;
   object.terms = http::terms_of(stored_head(head));
-  if (candidate().is_node()) object.terms.age = std::chrono::seconds(0);  // in the time at which it was complete
+  if (candidate().is_node())
+    object.terms.age = std::chrono::seconds(0);  // included in the time at which it was complete
 }
 
-/// Where the origin's word counts to the letter, what it wants kept by nobody goes to those who wait, and what was
-/// there before is no longer right either.
+/// Under retention "origin", an object that the origin forbids caches to store is sent only to the waiting requests,
+/// and the previous object is dropped.
 void FillRunner::keep_as_allowed(const net::FetchHead& head) {
   if (source_.retention.by != Retention::By::origin) return;
   const auto storing = http::decide_storing(http::Method::get, {}, stored_head(head), kNoGuesses);
@@ -145,7 +144,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
   keep_as_allowed(head);
 }
 
-/// A body so large, and an origin that hands out parts of it.
+/// Whether the body is large enough for slices and the origin supports ranges.
 bool FillRunner::is_for_slices(const net::FetchHead& head) const {
   if (settings_.slice_bytes == 0 || head.content_length.value_or(0) <= settings_.slice_above) return false;
   if (!offers_parts(head)) return false;
@@ -153,7 +152,7 @@ bool FillRunner::is_for_slices(const net::FetchHead& head) const {
          http::decide_storing(http::Method::get, {}, stored_head(head), kNoGuesses) == http::Storing::yes;
 }
 
-/// What is known of the file is enough: its body is not read, and whoever waits looks it up again.
+/// The file's head is enough: its body is not read, and the waiting requests are looked up again.
 void FillRunner::switch_to_slices(const net::FetchHead& head, std::uint64_t size) {
   auto file = std::make_shared<SlicedFile>();
   file->key = fill_->key();
@@ -179,12 +178,12 @@ void FillRunner::slice_head(const net::FetchHead& head) {
     etag_ = source_.file->head.etag;
     feeding_candidate_ = candidates_.number();
     auto object = source_.file->head;
-    object.terms = {};  // the file's, and it is the file that is asked about
+    object.terms = {};  // the file has them, and the file is what is revalidated
     return fill_->begin(std::move(object), length_);
   }
   unusable_head_ = failure_of_status(head.status);
   if (head.status < 300 || head.status == 416) {
-    // Another node may hold another version for its own reasons: the origin says which one is right.
+    // Another node may have another version for reasons of its own: the origin decides which one is current.
     return candidate().is_node() && candidates_.has_next() ? try_next(*unusable_head_) : file_changed();
   }
   if (is_about_to_exist(head.status))
@@ -192,7 +191,7 @@ void FillRunner::slice_head(const net::FetchHead& head) {
   fail(*unusable_head_, !feeding_);
 }
 
-/// No bytes of another version come into the slice, and nobody takes the file for what it was.
+/// Keeps bytes of another version out of the slice, and forgets the file.
 void FillRunner::file_changed() {
   parts_.index.sliced().forget(source_.file);
   unusable_head_ =
@@ -200,8 +199,7 @@ void FillRunner::file_changed() {
   fail(*unusable_head_, false);
 }
 
-/// The second answer for a body that broke off. 206 goes on where it broke; 200 begins anew and must repeat what is
-/// here.
+/// The response to a resumed body. A 206 continues it; a 200 starts again and must repeat the received bytes.
 void FillRunner::resumed_head(const net::FetchHead& head) {
   const Received here{sum_.length(), length_, etag_};
   const bool begins_anew = head.status == 200 && unusable_body(head).empty();
@@ -212,7 +210,7 @@ void FillRunner::resumed_head(const net::FetchHead& head) {
     return fail(*unusable_head_, false);
   }
   if (head.status == 206) return;
-  if (begins_anew) {  // the bytes decide, and what comes out is that place's whole body
+  if (begins_anew) {  // the bytes are compared, and the result is that candidate's whole body
     prefix_.emplace();
     return;
   }

@@ -31,7 +31,7 @@ base::Gauge gauge(base::Metrics& m, std::string_view of) {
 contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics& fills) {
   contracts::NodeExperience e;
   const auto& v = of_viewers;
-  e.failures_by_origin_status = whole(v.broken_by_status);  // before those that it is of
+  e.failures_by_origin_status = whole(v.broken_by_status);  // before failures_by_origin, which includes it
   e.failures_by_origin = whole(v.broken_by_origin);
   e.failures = whole(v.broken) + e.failures_by_origin;
   e.requests = whole(v.hits) + whole(v.misses) + whole(v.waited) + whole(v.refused) + whole(v.failed);

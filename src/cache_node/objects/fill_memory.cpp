@@ -7,10 +7,10 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr std::uint64_t kLookBytes = 1 << 20;  // so many later, the process's memory is looked at
+constexpr std::uint64_t kLookBytes = 1 << 20;  // the process's memory is checked after this many bytes
 }
 
-/// A chunk's bytes and the account they stand on.
+/// A chunk's bytes and the account that counts them.
 struct FillMemory::Counted {
   Counted(std::string_view b, std::shared_ptr<FillMemory> m) : bytes(b), memory(std::move(m)) {
     memory->used_ += bytes.size();

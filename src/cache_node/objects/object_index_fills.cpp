@@ -1,4 +1,4 @@
-// What becomes of a fill: an object, bytes in RAM, a failure, or what it would have replaced.
+// The end of a fill: an object, bytes in RAM, a failure, or what it would have replaced.
 #include "cache_node/objects/object_index.h"
 
 namespace tribune::cache_node {
@@ -56,7 +56,7 @@ ObjectIndex::Completed ObjectIndex::complete(const Fill& fill, ObjectPtr object)
   if (!entry) return completed;
   completed.accepted = true;
   completed.replaced = forget_replaced(object->id);
-  // Room first, so that the newcomer is not the one to go.
+  // Evicts first, so that the new object is not the one to be evicted.
   evict_above(max_bytes_ > object->size ? max_bytes_ - object->size : 0, object->stored, completed.evicted);
   end_fill(object->id);
   ++totals_.objects;
@@ -81,7 +81,7 @@ ObjectPtr ObjectIndex::keep_in_memory(const std::shared_ptr<Fill>& fill) {
   unrecorded_.insert(fill->key().id);
   totals_.memory_bytes += bytes;
   ++totals_.memory_objects;
-  drop_old_memory();
+  trim_memory();
   memory_sieve_.add(*entry);
   return replaced;
 }
@@ -108,7 +108,7 @@ bool ObjectIndex::abandon(const Fill& fill, FillFailure failure, base::SteadyTim
   }
   entry->is = std::make_unique<Failure>(Failure{id, std::move(failure), until});
   failures_.emplace_back(until, id);
-  // A failure is remembered for a second at most, so those in front are over when newer ones come.
+  // A failure is remembered for one second at most, so the front ones have ended when newer ones are added.
   forget_failures(until - std::chrono::seconds(1));
   return false;
 }
@@ -145,7 +145,7 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http
   auto& object = std::get<ObjectPtr>(entry->is);
   if (auto head = object->head(); head.terms != terms) {
     head.terms = std::move(terms);
-    object = object->with_head(head);  // readers have the old one
+    object = object->with_head(head);  // readers keep the old one
   }
   object->stale = false;
   object->stored = static_cast<std::uint32_t>(now_unix);

@@ -127,7 +127,7 @@ void OrdersHandler::execute(runtime::Worker& worker, Exchange exchange, const co
   exchange->reply(finish(body_of(job, *progress)));
 }
 
-/// What is meant by URL, as its key says it.
+/// For a purge by URL: the URL in the form of the object's key.
 contracts::PurgeOrder OrdersHandler::with_stored_key(contracts::PurgeOrder order) const {
   if (order.by == contracts::PurgeOrder::By::url) order.value = object_of(view_.get()->query_rules, order.value);
   return order;
@@ -139,7 +139,7 @@ bool OrdersHandler::may_vary(const contracts::PurgeOrder& order) const {
 
 void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order,
                           Finish finish) {
-  // std::function wants what it holds to be copyable.
+  // std::function requires a copyable capture.
   auto held = std::make_shared<Exchange>(std::move(exchange));
   run_purge({contracts::order_id(issuer_, ++number_), with_stored_key(order)},
             [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
@@ -152,13 +152,14 @@ void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const cont
             });
 }
 
-/// Known before it runs: what is fetched from then on is asked for with it. On disk before it is said to be done.
+/// It is known before it runs, so that fills which begin from then on list it. It is on disk before it is reported as
+/// done.
 void OrdersHandler::run_purge(const contracts::NamedPurge& purge,
                               std::function<void(base::Result<std::uint64_t>)> on_done) {
-  // For this node alone: what it missed, the others have not.
+  // A purge of all applies to this node alone, so other nodes need not list it.
   if (purge.order.by == contracts::PurgeOrder::By::all) return purge_.run(purge.order, std::move(on_done));
   if (known_.status(purge) == KnownPurges::Status::done)
-    return on_done(known_.taken(purge));  // told twice, or by another node before
+    return on_done(known_.taken(purge));  // received twice, or from another node before
   known_.begin(purge);
   purge_.run(
       purge.order,

@@ -7,7 +7,7 @@ namespace tribune::cache_node {
 namespace {
 constexpr std::size_t kAtOnce = 8;
 constexpr std::size_t kMaxJobs = 16;
-constexpr std::chrono::milliseconds kPeriod{20};  // fills say to their readers how they end; a job only counts
+constexpr std::chrono::milliseconds kPeriod{20};  // fills notify only their readers; a job polls the index
 }  // namespace
 
 WarmUp::WarmUp(net::EventLoop& loop, const base::Clock& clock, base::Log& log, ObjectIndex& index, BeginFill begin_fill)
@@ -66,7 +66,7 @@ void WarmUp::count_finished(Job& job) {
   });
 }
 
-/// Where an object is that was begun. What its fill found to be a file for slices goes on with its slices.
+/// The state of an object that was begun. A file whose fill switched to slices continues with its slices.
 WarmUp::FillState WarmUp::fill_state(Running& running) {
   const auto status = index_.status((running.slice_key ? *running.slice_key : running.key).id);
   if (status == ObjectIndex::Status::filling) return FillState::runs;

@@ -9,7 +9,8 @@ namespace {
 
 using std::chrono::seconds;
 
-/// No guesses: they would outlive the segment. An origin that is away ends nothing that it did not forbid.
+/// No heuristic freshness: it would exceed the life of a segment. An origin that fails does not end the use of an
+/// object unless it forbade that.
 const http::FreshnessRules kRules{seconds(0), std::chrono::hours(24 * 366)};
 constexpr base::WallTime kStored{};
 
@@ -21,7 +22,7 @@ bool may_be_listed(const HeldObject& h) {
 }
 base::WallTime now(const HeldObject& h) { return kStored + seconds(h.age); }
 
-/// What the origin wants kept by nobody is kept only while playlists may list it.
+/// An object that the origin forbids caches to store is used only while playlists may list it.
 bool is_kept_unwanted(const http::StoredHead& head) {
   const auto control = http::governing_directives(head.headers).control;
   return (control.no_store && !control.must_understand) || control.is_private;

@@ -86,7 +86,7 @@ std::string field_list(const Variant& variant) {
 
 ObjectKey object_key(ObjectKey object, const Variant& variant) {
   if (variant.key.empty()) return object;
-  // WHY a digest: what a viewer sends may be long, and must not be able to be taken for what another one sends.
+  // WHY a digest: a client's value may be long, and must not be able to equal the key of another value.
   const auto digest = base::sha256(variant.key);
   return object_key(object.text + std::string(kVariantMark) +
                     base::to_hex(std::string_view(digest).substr(0, kDigestBytes)));

@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 namespace {
 
 FillCandidate named(std::string name) {
-  FillCandidate current;
-  current.name = std::move(name);
-  return current;
+  FillCandidate candidate;
+  candidate.name = std::move(name);
+  return candidate;
 }
 
 struct Fixture {
@@ -25,9 +25,9 @@ struct Fixture {
   const std::vector<FillCandidate> candidates{named("peer a"), named("peer b"), named("http://origin")};
   CandidateSequence sequence{candidates, circuits, clock, settings};
 
-  void open(const FillCandidate& current) {
-    for (int i = 0; i < current.circuit.failures; ++i)
-      circuits.failed(current.name, current.circuit, clock.steady_now(), "refused");
+  void open(const FillCandidate& candidate) {
+    for (int i = 0; i < candidate.circuit.failures; ++i)
+      circuits.failed(candidate.name, candidate.circuit, clock.steady_now(), "refused");
   }
 };
 

@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(Fixture,
                   "when it is declined") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
-  node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
+  node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
   int declined = 0;
   node.workers.client().on_asked = [&](const std::shared_ptr<Asked>& asked) {
     const bool is_origin = asked->request.url.starts_with("http://origin.test");
