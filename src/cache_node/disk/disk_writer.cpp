@@ -47,8 +47,8 @@ DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, DiskMainten
     : files_(files), index_(index), disk_maintenance_(disk_maintenance), health_(health), clock_(clock) {}
 
 void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
-  if (memory_only_) fill->keep_less(Fill::Keeping::memory);
-  if (fill->claim_disk_work()) thread_.add([this, fill] { serve(fill); });
+  if (memory_only_) fill->reduce_keeping(Fill::Keeping::memory);
+  if (fill->claim_disk_work()) thread_.add([this, fill] { process(fill); });
 }
 
 void DiskWriter::finish_queued() {
@@ -57,18 +57,19 @@ void DiskWriter::finish_queued() {
   done.get_future().wait();
 }
 
-void DiskWriter::serve(const std::shared_ptr<Fill>& fill) {
+void DiskWriter::process(const std::shared_ptr<Fill>& fill) {
   while (true) {
     const auto unwritten = fill->take_unwritten(kBatchBytes);
     if (unwritten.chunks.empty()) {
       if (unwritten.phase == Fill::Phase::complete) {
-        settle(fill);
+        store_complete(fill);
       } else if (unwritten.phase == Fill::Phase::failed && writing_.erase(fill.get()) > 0) {
         files_.remove_unfinished(fill->key().id, fill->generation());
       }
       return;
     }
-    if (const auto wrote = write(*fill, writing_[fill.get()], unwritten); !wrote) give_up(fill, wrote.error());
+    if (const auto wrote = write(*fill, writing_[fill.get()], unwritten); !wrote)
+      continue_in_memory(fill, wrote.error());
   }
 }
 
@@ -93,9 +94,9 @@ base::Status DiskWriter::write(Fill& fill, OpenFile& file, const Fill::Unwritten
 }
 
 /// The fill continues in RAM. Bytes that are in the file stay readable through its descriptor.
-void DiskWriter::give_up(const std::shared_ptr<Fill>& fill, const base::Error& error) {
+void DiskWriter::continue_in_memory(const std::shared_ptr<Fill>& fill, const base::Error& error) {
   health_.failed(error.text);
-  fill->keep_less(Fill::Keeping::memory);
+  fill->reduce_keeping(Fill::Keeping::memory);
   if (writing_.erase(fill.get()) > 0) files_.remove_unfinished(fill->key().id, fill->generation());
   if (error.kind == base::ErrorKind::too_large) evict_bytes(kMinEvictedBytes);
 }
@@ -129,7 +130,7 @@ void DiskWriter::probe() {
   });
 }
 
-void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
+void DiskWriter::store_complete(const std::shared_ptr<Fill>& fill) {
   const auto view = fill->view();
   auto writing = writing_.extract(fill.get());
   if (fill->keeping() != Fill::Keeping::disk) {
@@ -154,7 +155,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   if (!visible) {
     health_.failed(visible.error().text);
     files_.remove_unfinished(object->id, object->generation);
-    fill->keep_less(Fill::Keeping::memory);
+    fill->reduce_keeping(Fill::Keeping::memory);
     if (const auto replaced = index_.keep_in_memory(fill)) disk_maintenance_.purged({replaced});
     return;
   }

@@ -39,10 +39,10 @@ class DiskWriter {
 
  private:
   using OpenFile = std::shared_ptr<const base::File>;
-  void serve(const std::shared_ptr<Fill>&);
+  void process(const std::shared_ptr<Fill>&);
   base::Status write(Fill&, OpenFile&, const Fill::Unwritten&);
-  void give_up(const std::shared_ptr<Fill>&, const base::Error&);
-  void settle(const std::shared_ptr<Fill>&);
+  void continue_in_memory(const std::shared_ptr<Fill>&, const base::Error&);
+  void store_complete(const std::shared_ptr<Fill>&);
   void evict_bytes(std::uint64_t least);
   base::Status check_free_bytes();
 

@@ -26,10 +26,10 @@ bool CandidateSequence::skip_open_circuits() {
   return true;
 }
 
-bool CandidateSequence::answers_badly() const {
+bool CandidateSequence::sent_unusable_response() const {
   for (auto i = position_ + 1; i-- > 0;)
-    if (!candidates_[i].is_node()) return circuits_.answers_badly(candidates_[i].name);
-  return circuits_.answers_badly(current().name);
+    if (!candidates_[i].is_node()) return circuits_.sent_unusable_response(candidates_[i].name);
+  return circuits_.sent_unusable_response(current().name);
 }
 
 std::optional<std::chrono::milliseconds> CandidateSequence::next_retry_delay() {

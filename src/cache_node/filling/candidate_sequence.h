@@ -41,12 +41,12 @@ class CandidateSequence {
   bool skip_open_circuits();
   /// The result of the request to current(), for the circuit that all fills share.
   void answered() { circuits_.succeeded(current().name); }
-  void failed(std::string_view why, bool badly = false) {
-    circuits_.failed(current().name, current().circuit, clock_.steady_now(), why, badly);
+  void failed(std::string_view why, bool is_unusable = false) {
+    circuits_.failed(current().name, current().circuit, clock_.steady_now(), why, is_unusable);
   }
   /// Whether the last failure of current(), or of the origin before it when current() is a node, was an unusable
   /// response rather than none.
-  bool answers_badly() const;
+  bool sent_unusable_response() const;
 
   /// The delay before all are asked again, doubled each time. Nothing when the total wait is used up.
   std::optional<std::chrono::milliseconds> next_retry_delay();

@@ -30,11 +30,11 @@ class Circuits {
   /// Whether a fill may send a request now. On a half-open circuit, true makes the caller the one that tests it.
   bool may_request(std::string_view name, base::SteadyTime now);
   void succeeded(std::string_view name);
-  /// `badly`: it sent an unusable response, as opposed to none.
+  /// `is_unusable`: it sent an unusable response, as opposed to none.
   void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why,
-              bool badly = false);
+              bool is_unusable = false);
   /// Whether its last failure was an unusable response.
-  bool answers_badly(std::string_view name) const;
+  bool sent_unusable_response(std::string_view name) const;
 
   /// For tests and status pages.
   bool is_open(std::string_view name) const;
@@ -46,7 +46,7 @@ class Circuits {
   struct Circuit {
     std::int64_t failures = 0;  // in a row
     bool open = false;
-    bool badly = false;
+    bool is_unusable = false;
     std::chrono::milliseconds rest{};
     base::SteadyTime next_try{};  // when open
   };

@@ -59,14 +59,15 @@ void FillRunner::request() {
   unusable_head_.reset();
   prefix_.reset();
   const bool found = candidates_.skip_open_circuits();
-  FillFailure left_alone{candidates_.answers_badly() ? &problems::origin_broken : &problems::origin_unavailable,
-                         "the origin failed too often and is left alone for a moment", "circuit_open"};
+  FillFailure left_alone{
+      candidates_.sent_unusable_response() ? &problems::origin_broken : &problems::origin_unavailable,
+      "the origin failed too often and is left alone for a moment", "circuit_open"};
   if (!candidates_.is_last_resort())
     left_alone.cause = candidate().name + " failed too often and is left alone for a moment";
   if (candidates_.is_last_resort()) mark_origin_lost(left_alone);
   if (found) return send(candidate());
   parts_.metrics.count_result(!candidates_.is_last_resort() && candidate().is_node(), true);
-  origin_failure_ ? give_up() : hold_or_fail(std::move(left_alone));
+  origin_failure_ ? report_origin_failure() : hold_or_fail(std::move(left_alone));
 }
 
 void FillRunner::send(const FillCandidate& to) {
@@ -125,7 +126,7 @@ void FillRunner::request_soon() {
 /// This candidate does not have the object; the next one may. After the last one the origin's failure is reported, or
 /// all are asked again.
 void FillRunner::try_next(FillFailure failure) {
-  if (!candidates_.has_next()) return origin_failure_ ? give_up() : hold_or_fail(std::move(failure));
+  if (!candidates_.has_next()) return origin_failure_ ? report_origin_failure() : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
   parts_.log.debug("cache_node", "fill_passes_over",
                    {{"object", loggable(fill_->key())},
@@ -144,7 +145,7 @@ void FillRunner::mark_origin_lost(const FillFailure& why) {
 }
 
 /// No last-resort candidate had it either. An origin with an open circuit may be asked again after its rest.
-void FillRunner::give_up() {
+void FillRunner::report_origin_failure() {
   const auto failure = *origin_failure_;
   failure.reason == "circuit_open" ? hold_or_fail(failure) : fail(failure, true);
 }
@@ -208,7 +209,7 @@ void FillRunner::pause() {
   if (fill_->keeping() != Fill::Keeping::nothing) {
     timer_ = worker_.loop.after(settings_.disk_patience, [this] {
       parts_.index.abandon(*fill_);
-      fill_->keep_less(Fill::Keeping::nothing);
+      fill_->reduce_keeping(Fill::Keeping::nothing);
       parts_.metrics.passed_through.add();
     });
   }
@@ -239,7 +240,7 @@ void FillRunner::on_done(base::Result<void> result) {
       mark_origin_lost(failure);
       return try_next(failure);
     }
-    if (origin_failure_) return give_up();
+    if (origin_failure_) return report_origin_failure();
     if (result.error().may_retry && candidates_.may_retry()) {
       parts_.metrics.retries.add();
       candidates_.restart();

@@ -67,7 +67,7 @@ class FillRunner {
   void request_soon();
   void try_next(FillFailure);
   void mark_origin_lost(const FillFailure& why);
-  void give_up();
+  void report_origin_failure();
   void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
 
@@ -79,11 +79,11 @@ class FillRunner {
   bool is_for_slices(const net::FetchHead&) const;
   void switch_to_slices(const net::FetchHead&, std::uint64_t size);
   void slice_head(const net::FetchHead&);
-  void file_changed();
+  void on_file_changed();
   void confirm_previous(const net::FetchHead&);
   http::StoredHead stored_head(const net::FetchHead&) const;
   void take_terms(ObjectHead&, const net::FetchHead&) const;
-  void keep_as_allowed(const net::FetchHead&);
+  void apply_storing_rules(const net::FetchHead&);
   void resumed_head(const net::FetchHead&);
 
   net::Flow on_body(std::string_view);

@@ -108,7 +108,7 @@ void FillRunner::take_terms(ObjectHead& object, const net::FetchHead& head) cons
 
 /// Under retention "origin", an object that the origin forbids caches to store is sent only to the waiting requests,
 /// and the previous object is dropped.
-void FillRunner::keep_as_allowed(const net::FetchHead& head) {
+void FillRunner::apply_storing_rules(const net::FetchHead& head) {
   if (source_.retention.by != Retention::By::origin) return;
   const auto storing = http::decide_storing(http::Method::get, {}, stored_head(head), kNoGuesses);
   if (storing == http::Storing::yes) return;
@@ -141,7 +141,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
   auto object = head_of(head.headers);
   take_terms(object, head);
   fill_->begin(std::move(object), length_);
-  keep_as_allowed(head);
+  apply_storing_rules(head);
 }
 
 /// Whether the body is large enough for slices and the origin supports ranges.
@@ -184,7 +184,7 @@ void FillRunner::slice_head(const net::FetchHead& head) {
   unusable_head_ = failure_of_status(head.status);
   if (head.status < 300 || head.status == 416) {
     // Another node may have another version for reasons of its own: the origin decides which one is current.
-    return candidate().is_node() && candidates_.has_next() ? try_next(*unusable_head_) : file_changed();
+    return candidate().is_node() && candidates_.has_next() ? try_next(*unusable_head_) : on_file_changed();
   }
   if (is_about_to_exist(head.status))
     return feeding_ && !candidates_.has_next() ? fail(*unusable_head_, false) : try_next(*unusable_head_);
@@ -192,7 +192,7 @@ void FillRunner::slice_head(const net::FetchHead& head) {
 }
 
 /// Keeps bytes of another version out of the slice, and forgets the file.
-void FillRunner::file_changed() {
+void FillRunner::on_file_changed() {
   parts_.index.sliced().forget(source_.file);
   unusable_head_ =
       FillFailure{&problems::origin_broken, "the origin changed the file between its slices", "origin_changed"};

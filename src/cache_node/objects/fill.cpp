@@ -67,7 +67,7 @@ void Fill::keep_nothing(std::string_view why) {
     const std::lock_guard lock(mutex_);
     not_kept_ = why;
   }
-  keep_less(Keeping::nothing);
+  reduce_keeping(Keeping::nothing);
 }
 
 void Fill::fail(FillFailure failure) {
@@ -122,7 +122,7 @@ void Fill::written(std::uint64_t bytes) {
   }
 }
 
-void Fill::keep_less(Keeping keeping) {
+void Fill::reduce_keeping(Keeping keeping) {
   std::unique_lock lock(mutex_);
   if (keeping <= keeping_) return;
   keeping_ = keeping;

@@ -101,7 +101,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void opened(std::shared_ptr<const base::File> file);
   void written(std::uint64_t bytes);
   /// Only from disk to memory to nothing, never back.
-  void keep_less(Keeping keeping);
+  void reduce_keeping(Keeping keeping);
   Keeping keeping() const;
 
   /// The node cannot reach the origin: other nodes must not wait for this fill.

@@ -27,13 +27,13 @@ ObjectIndex::Entry* ObjectIndex::find(const ObjectId& id) {
 
 void ObjectIndex::erase(Entry& entry) { entries_.erase(entries_.find(entry.id())); }
 
-ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now, bool takes_stale) {
+ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now, bool accepts_stale) {
   const std::lock_guard lock(mutex_);
   Entry* entry = find(key.id);
   if (!entry) return begin(nullptr, key);
   if (const auto* object = std::get_if<ObjectPtr>(&entry->is)) {
     entry->marked = true;
-    if (!(*object)->stale || takes_stale || serves_stale(key.id, now)) return *object;
+    if (!(*object)->stale || accepts_stale || serves_stale(key.id, now)) return *object;
     return renew(*entry, key);
   }
   if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) {
@@ -48,7 +48,7 @@ ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::Steady
   }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     entry->marked = true;
-    if (!(*memory)->stale || takes_stale || serves_stale(key.id, now))
+    if (!(*memory)->stale || accepts_stale || serves_stale(key.id, now))
       return Joined{(*memory)->fill, false, (*memory)->stale, nullptr, nullptr, nullptr};
     return renew(*entry, key);
   }

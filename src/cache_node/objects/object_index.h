@@ -49,8 +49,8 @@ class ObjectIndex {
     ObjectPtr gone;  // replaced and no longer usable; the caller removes its file and record
   };
   using Found = std::variant<ObjectPtr, Joined, FillFailure>;
-  /// `takes_stale`: for a caller whose fill has just failed to replace a stale object.
-  Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool takes_stale = false);
+  /// `accepts_stale`: for a caller whose fill has just failed to replace a stale object.
+  Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool accepts_stale = false);
   /// For a caller that found a complete entry which is too old: the entry becomes stale, and a fill begins. When the
   /// entry has changed meanwhile, the result is that of find_or_begin().
   Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
@@ -166,7 +166,7 @@ class ObjectIndex {
 
   // object_index_fills.cpp
   Entry* entry_of(const Fill&);
-  bool put_back(Entry&);
+  bool restore_replaced(Entry&);
   void end_fill(const ObjectId&);
   ObjectPtr forget_replaced(const ObjectId&);
   void forget_failures(base::SteadyTime now);

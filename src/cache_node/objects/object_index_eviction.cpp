@@ -113,7 +113,7 @@ ObjectIndex::Purged ObjectIndex::purge(const ObjectId& id, bool soft) {
     // Its readers continue; its bytes date from before the purge and are not kept.
     end_fill(id);
     if (!soft) purged.gone = forget_replaced(id);
-    if (!soft || !put_back(*entry)) erase(*entry);
+    if (!soft || !restore_replaced(*entry)) erase(*entry);
     return purged;
   }
   serving_stale_.erase(id);

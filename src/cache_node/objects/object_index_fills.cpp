@@ -33,7 +33,7 @@ ObjectPtr ObjectIndex::forget_replaced(const ObjectId& id) {
   return object;
 }
 
-bool ObjectIndex::put_back(Entry& entry) {
+bool ObjectIndex::restore_replaced(Entry& entry) {
   const auto id = entry.id();
   const auto found = replaced_.find(id);
   if (found == replaced_.end()) return false;
@@ -91,7 +91,7 @@ bool ObjectIndex::abandon(const Fill& fill) {
   Entry* entry = entry_of(fill);
   if (!entry) return false;
   end_fill(fill.key().id);
-  if (put_back(*entry)) return true;
+  if (restore_replaced(*entry)) return true;
   erase(*entry);
   return false;
 }
@@ -102,7 +102,7 @@ bool ObjectIndex::abandon(const Fill& fill, FillFailure failure, base::SteadyTim
   if (!entry) return false;
   const auto id = fill.key().id;
   end_fill(id);
-  if (put_back(*entry)) {
+  if (restore_replaced(*entry)) {
     serving_stale_[id] = until;
     return true;
   }
@@ -133,7 +133,7 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http
   Entry* entry = entry_of(fill);
   if (!entry) return nullptr;
   end_fill(fill.key().id);
-  if (!put_back(*entry)) {
+  if (!restore_replaced(*entry)) {
     erase(*entry);
     return nullptr;
   }

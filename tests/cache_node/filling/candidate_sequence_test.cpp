@@ -95,9 +95,9 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(Fixture,
                   "what is told of a place that is left alone is what it did last: nothing, or what cannot be used") {
   sequence.failed("refused");
-  CHECK_FALSE(sequence.answers_badly());
+  CHECK_FALSE(sequence.sent_unusable_response());
   sequence.failed("the head was cut", true);
-  CHECK(sequence.answers_badly());
+  CHECK(sequence.sent_unusable_response());
   sequence.failed("refused");
-  CHECK_FALSE(sequence.answers_badly());
+  CHECK_FALSE(sequence.sent_unusable_response());
 }

@@ -174,7 +174,7 @@ TEST_CASE_FIXTURE(Fixture, "passed through: bytes go when every reader has taken
     auto slow = fill->join(workers.worker().loop, [] {});
     fill->append(std::string(1000, 'a'), clock.steady_now());
     fill->append(std::string(1000, 'b'), clock.steady_now());
-    fill->keep_less(Fill::Keeping::nothing);
+    fill->reduce_keeping(Fill::Keeping::nothing);
     CHECK(fill->join(workers.worker().loop, [] {}) == nullptr);
     CHECK(fast->take(1000).length == 1000);
     CHECK(fast->take(1000).length == 1000);
