@@ -404,12 +404,12 @@ TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists 
 TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)
-    for (std::uint16_t port = 1; port <= 3000; ++port) viewers.seen("192.0.2.7", port);
+    for (std::uint16_t port = 1; port <= 3000; ++port) viewers.add("192.0.2.7", port);
   CHECK(viewers.viewers() > 2800);
   CHECK(viewers.viewers() < 3200);
-  viewers.turn();
+  viewers.start_window();
   CHECK(viewers.viewers() > 2800);
-  viewers.turn();
+  viewers.start_window();
   CHECK(viewers.viewers() == 0);
 }
 

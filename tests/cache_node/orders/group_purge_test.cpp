@@ -33,7 +33,7 @@ struct Fixture {
   }
   std::uint64_t follow() {
     std::promise<contracts::OrderResult> done;
-    orders.follow({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
+    orders.execute({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
     return done.get_future().get().purged;
   }
   /// As another node that knows the order.
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are
   std::promise<void> begun;
   std::atomic<int> told = 0;
   node.disk_maintenance.add([&] { begun.get_future().wait(); });
-  orders.follow({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
+  orders.execute({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
   begun.set_value();
   node.disk_maintenance.finish_queued();
   node.disk.finish_queued();
@@ -127,7 +127,7 @@ TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known 
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;
-  orders.follow({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
+  orders.execute({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
                 [&](contracts::OrderResult) { done.set_value(); });
   done.get_future().wait();
   node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
