@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "base/json.h"
+#include "cache_node/node_under_test.h"
 #include "contracts/receipt.h"
-#include "node_under_test.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -12,8 +12,8 @@ using namespace tribune::cache_node::testing;
 
 TEST_CASE("a ping is answered with a signed receipt of the client's prefix, which no cache keeps") {
   const base::ManualClock clock;
-  PublishedNodeView view(
-      make_node_view(base::KeyRing({{"k1", "a secret of sixteen bytes", std::nullopt}}), std::chrono::seconds(30), {}, "stadium"));
+  PublishedNodeView view(make_node_view(base::KeyRing({{"k1", "a secret of sixteen bytes", std::nullopt}}),
+                                        std::chrono::seconds(30), {}, "stadium"));
   http::Request request;
   request.client = "192.0.2.77";
   const auto response = PingHandler(clock, view).answer(request);

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/objects/object_key.h"
-#include "scripted.h"
+#include "cache_node/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

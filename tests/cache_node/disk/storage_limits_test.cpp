@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "node_under_test.h"
+#include "cache_node/node_under_test.h"
 
 using namespace tribune::cache_node;
 using namespace tribune::cache_node::testing;

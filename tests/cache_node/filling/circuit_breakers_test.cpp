@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "../scripted.h"
+#include "cache_node/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

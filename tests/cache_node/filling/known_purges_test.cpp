@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "../scripted.h"
+#include "cache_node/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

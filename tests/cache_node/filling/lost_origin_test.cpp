@@ -1,7 +1,7 @@
 // A member of a group that does not reach the origin: it says so, and stops nobody.
 #include <doctest/doctest.h>
 
-#include "../node_under_test.h"
+#include "cache_node/node_under_test.h"
 #include "contracts/peer_mark.h"
 #include "http/range.h"
 

@@ -2,7 +2,7 @@
 // reached.
 #include <doctest/doctest.h>
 
-#include "../node_under_test.h"
+#include "cache_node/node_under_test.h"
 #include "cache_node/orders/orders_handler.h"
 #include "contracts/peer_mark.h"
 
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known 
   const auto asked = node.origin();
   std::promise<void> done;
   orders.execute({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
-                [&](contracts::OrderResult) { done.set_value(); });
+                 [&](contracts::OrderResult) { done.set_value(); });
   done.get_future().wait();
   node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
   REQUIRE(seen->wait_end());

@@ -1,8 +1,8 @@
 // Objects whose origin says that its answers depend on request fields (vary_rules.h).
 #include <doctest/doctest.h>
 
-#include "cache_node/orders/purge.h"
 #include "cache_node/node_under_test.h"
+#include "cache_node/orders/purge.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
