@@ -42,20 +42,20 @@ void HeartbeatSender::stop() {
 void HeartbeatSender::send_all(bool stopping) {
   const auto view = parts_.view.get();
   ++unanswered_;
-  auto state = parts_.state();
-  state.node = view->settings.id;
-  state.public_url = view->settings.public_url;
-  state.group = view->settings.group;
-  state.peer_url = view->settings.peer_url;
-  state.run = run_;
-  state.sequence = ++sequence_;
-  state.sent_unix_ms =
+  auto heartbeat = parts_.next_heartbeat();
+  heartbeat.node = view->settings.id;
+  heartbeat.public_url = view->settings.public_url;
+  heartbeat.group = view->settings.group;
+  heartbeat.peer_url = view->settings.peer_url;
+  heartbeat.run = run_;
+  heartbeat.sequence = ++sequence_;
+  heartbeat.sent_unix_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
   if (stopping) {
-    state.healthy = false;
-    state.reason = "stopping";
+    heartbeat.healthy = false;
+    heartbeat.reason = "stopping";
   }
-  const auto body = contracts::to_json(state);
+  const auto body = contracts::to_json(heartbeat);
 
   // A reload may have changed the list.
   std::vector<std::shared_ptr<Balancer>> balancers;
@@ -85,10 +85,10 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
   request.may_repeat = true;
   balancer->fetch = worker_.client.get_whole(
       std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-        const auto balancer_state = weak.lock();
-        if (!balancer_state) return;
-        const auto done = std::move(balancer_state->fetch);
-        on_response(*balancer_state, result);
+        const auto state = weak.lock();
+        if (!state) return;
+        const auto done = std::move(state->fetch);
+        on_response(*state, result);
       });
 }
 

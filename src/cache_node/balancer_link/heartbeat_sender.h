@@ -28,7 +28,7 @@ struct HeartbeatParts {
   const PublishedNodeView& view;
   ChannelMapStore& channels;
   LivePeers& peers;
-  std::function<contracts::Heartbeat()> state;  // all fields except node, run, sequence and time
+  std::function<contracts::Heartbeat()> next_heartbeat;  // all fields except node, run, sequence and time
 };
 
 /// Owned by one worker, apart from has_balancer() and unfit().

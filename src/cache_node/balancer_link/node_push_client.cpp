@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kRetry{500};
 constexpr std::chrono::milliseconds kRetryUnknown{
     10'000};  // a balancer of a version without pushed messages answers 404
 constexpr auto kTooSoon = 1s;
-constexpr auto kTend = 1s;  // a reload may change the list of balancers
+constexpr auto kBalancerListCheck = 1s;  // a reload may change the list of balancers
 
 }  // namespace
 
@@ -31,7 +31,7 @@ NodePushClient::NodePushClient(NodePushClientParts parts, runtime::Worker& worke
 NodePushClient::~NodePushClient() = default;
 
 void NodePushClient::start() {
-  timer_ = worker_.loop.every(kTend, [this] { update_balancers(); });
+  timer_ = worker_.loop.every(kBalancerListCheck, [this] { update_balancers(); });
   update_balancers();
 }
 
@@ -60,11 +60,11 @@ void NodePushClient::request(const BalancerPtr& balancer) {
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = balancer->url + path;
-  contracts::NodePushPoll question{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
+  contracts::NodePushPoll poll{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
   balancer->results_sent = std::min(balancer->results.size(), contracts::kMaxQuestionResults);
-  question.results.assign(balancer->results.begin(),
-                          balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
-  request.body = contracts::to_json(question);
+  poll.results.assign(balancer->results.begin(),
+                      balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
+  request.body = contracts::to_json(poll);
   request.headers = {{"Content-Type", "application/json"}};
   request.headers.add(contracts::kSignatureHeader,
                       contracts::sign_body(*view->keys, "POST " + path, request.body, parts_.clock.wall_now()));
@@ -76,42 +76,42 @@ void NodePushClient::request(const BalancerPtr& balancer) {
   balancer->requested_at = parts_.clock.steady_now();
   balancer->fetch = worker_.client.get_whole(
       std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-        const auto requested_at = weak.lock();
-        if (!requested_at) return;
-        const auto done = std::move(requested_at->fetch);
-        on_response(requested_at, result);
+        const auto state = weak.lock();
+        if (!state) return;
+        const auto done = std::move(state->fetch);
+        on_response(state, result);
       });
 }
 
 void NodePushClient::request_later(const BalancerPtr& balancer, std::chrono::milliseconds delay) {
   balancer->retry = worker_.loop.after(delay, [this, weak = std::weak_ptr<Balancer>(balancer)] {
-    if (const auto again = weak.lock(); again && !again->is_busy) request(again);
+    if (const auto state = weak.lock(); state && !state->is_busy) request(state);
   });
 }
 
 void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result<net::WholeAnswer>& result) {
-  auto news = result ? read(*result) : tl::unexpected(result.error());
-  balancer->is_busy = news.has_value();
-  if (!news) {
+  auto push = result ? read(*result) : tl::unexpected(result.error());
+  balancer->is_busy = push.has_value();
+  if (!push) {
     // HeartbeatSender logs whether the balancer answers.
     failed_.add();
-    parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", news.error().text}});
+    parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", push.error().text}});
     return request_later(balancer, result && result->head.status == 404 ? kRetryUnknown : kRetry);
   }
   balancer->results.erase(balancer->results.begin(),
                           balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
-  taken_.add(static_cast<double>(news->targets.size()));
-  if (news->number > 0) balancer->acknowledged = news->number;
-  execute(balancer, news->orders);
-  if (news->targets.empty() && news->number > 0) return request(balancer);
-  if (news->targets.empty()) {
+  taken_.add(static_cast<double>(push->targets.size()));
+  if (push->number > 0) balancer->acknowledged = push->number;
+  execute(balancer, push->orders);
+  if (push->targets.empty() && push->number > 0) return request(balancer);
+  if (push->targets.empty()) {
     // Another request has replaced this one: two of the URLs may lead to one balancer.
     balancer->is_busy = false;
     return parts_.clock.steady_now() - balancer->requested_at < kTooSoon ? request_later(balancer, kRetry)
                                                                          : request(balancer);
   }
-  parts_.begin_fills(std::move(news->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
-    if (const auto balancer_state = weak.lock(); balancer_state && !is_stopped_) request(balancer_state);
+  parts_.begin_fills(std::move(push->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
+    if (const auto state = weak.lock(); state && !is_stopped_) request(state);
   });
 }
 
@@ -120,8 +120,7 @@ void NodePushClient::execute(const BalancerPtr& balancer, const std::vector<cont
     parts_.execute(
         order, [this, &loop = worker_.loop, weak = std::weak_ptr<Balancer>(balancer)](contracts::OrderResult result) {
           loop.post([this, weak, result = std::move(result)]() mutable {
-            if (const auto balancer_state = weak.lock(); balancer_state && !is_stopped_)
-              on_executed(balancer_state, std::move(result));
+            if (const auto state = weak.lock(); state && !is_stopped_) on_executed(state, std::move(result));
           });
         });
 }
