@@ -327,7 +327,7 @@ TEST_CASE_FIXTURE(Fixture, "the channel map is kept for the next start, and a da
   ChannelMapStore damaged(folder.path(), node.disk_maintenance, node.log);
   damaged.load();
   CHECK_FALSE(damaged.map());
-  CHECK_FALSE(damaged.take("[]").has_value());
+  CHECK_FALSE(damaged.update("[]").has_value());
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -339,22 +339,22 @@ TEST_CASE_FIXTURE(Fixture,
   };
   ChannelMapStore keeper(folder.path(), node.disk_maintenance, node.log);
   CHECK_FALSE(keeper.listed_from("demo"));
-  REQUIRE(keeper.take(answer(R"({"demo":700})"), "http://b1"));
-  REQUIRE(keeper.take(answer(R"({"demo":500})"), "http://b2"));
+  REQUIRE(keeper.update(answer(R"({"demo":700})"), "http://b1"));
+  REQUIRE(keeper.update(answer(R"({"demo":500})"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 500);
   CHECK_FALSE(keeper.listed_from("other"));
-  REQUIRE(keeper.take(answer(""), "http://b2"));  // it has just begun and does not know
+  REQUIRE(keeper.update(answer(""), "http://b2"));  // it has just begun and does not know
   CHECK(keeper.listed_from("demo") == 500);
-  REQUIRE(keeper.take(answer("{}"), "http://b2"));
+  REQUIRE(keeper.update(answer("{}"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 700);
-  CHECK_FALSE(keeper.take(answer("[]"), "http://b1"));
+  CHECK_FALSE(keeper.update(answer("[]"), "http://b1"));
   CHECK(keeper.listed_from("demo") == 700);
-  REQUIRE(keeper.take(answer(R"({"demo":600})"), "http://b1"));
+  REQUIRE(keeper.update(answer(R"({"demo":600})"), "http://b1"));
   node.settle();
   ChannelMapStore later(folder.path(), node.disk_maintenance, node.log);
   later.load();
   CHECK(later.listed_from("demo") == 600);
-  REQUIRE(later.take(answer("{}"), "http://b1"));
+  REQUIRE(later.update(answer("{}"), "http://b1"));
   CHECK_FALSE(later.listed_from("demo"));
 }
 
@@ -368,19 +368,19 @@ TEST_CASE_FIXTURE(Fixture,
   const std::vector<std::string> both{"http://b1", "http://b2"};
   const base::SteadyTime begin{std::chrono::hours(1)};
   ChannelMapStore keeper("", node.disk_maintenance, node.log);
-  REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
-  REQUIRE(keeper.take(answer(700), "http://b2", begin, both));
+  REQUIRE(keeper.update(answer(500), "http://b1", begin, both));
+  REQUIRE(keeper.update(answer(700), "http://b2", begin, both));
   CHECK(keeper.listed_from("demo") == 500);
-  REQUIRE(keeper.take(answer(700), "http://b2", begin, {"http://b2"}));  // says the same, but is alone now
+  REQUIRE(keeper.update(answer(700), "http://b2", begin, {"http://b2"}));  // says the same, but is alone now
   CHECK(keeper.listed_from("demo") == 700);
 
-  REQUIRE(keeper.take(answer(500), "http://b1", begin, both));
-  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(24), both));
+  REQUIRE(keeper.update(answer(500), "http://b1", begin, both));
+  REQUIRE(keeper.update(answer(700), "http://b2", begin + std::chrono::hours(24), both));
   CHECK(keeper.listed_from("demo") == 500);
-  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(25), both));
+  REQUIRE(keeper.update(answer(700), "http://b2", begin + std::chrono::hours(25), both));
   CHECK(keeper.listed_from("demo") == 700);
-  REQUIRE(keeper.take(answer(700), "http://b2", begin + std::chrono::hours(60),
-                      both));  // nobody else speaks: it is believed
+  REQUIRE(keeper.update(answer(700), "http://b2", begin + std::chrono::hours(60),
+                        both));  // nobody else speaks: it is believed
   CHECK(keeper.listed_from("demo") == 700);
 }
 
@@ -390,7 +390,7 @@ TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists 
   link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now());
   CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->note.reason == "link_expired");
-  REQUIRE(node.channels.take(
+  REQUIRE(node.channels.update(
       R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
           std::to_string(link.expires) + "}}",
       "http://b1"));
@@ -404,12 +404,12 @@ TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists 
 TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)
-    for (std::uint16_t port = 1; port <= 3000; ++port) viewers.seen("192.0.2.7", port);
+    for (std::uint16_t port = 1; port <= 3000; ++port) viewers.add("192.0.2.7", port);
   CHECK(viewers.viewers() > 2800);
   CHECK(viewers.viewers() < 3200);
-  viewers.turn();
+  viewers.start_window();
   CHECK(viewers.viewers() > 2800);
-  viewers.turn();
+  viewers.start_window();
   CHECK(viewers.viewers() == 0);
 }
 

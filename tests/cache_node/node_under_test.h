@@ -27,8 +27,8 @@ class NodeUnderTest {
     std::uint64_t fill_buffer_bytes = 16 << 20;
     std::size_t workers = 2;
     FillSettings fill = quick();
-    RetentionRules keep = {};
-    VaryRules vary = {};
+    RetentionRules retention_rules = {};
+    VaryRules vary_rules = {};
     std::string group = {};
   };
   static FillSettings quick() {
@@ -72,13 +72,14 @@ class NodeUnderTest {
                            duress,
                            {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
                            known_purges,
-                           [this](std::string_view marks) { return !keeps_up || keeps_up(marks); }},
+                           [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
     REQUIRE(
         channels
-            .take(R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})")
+            .update(
+                R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}]})")
             .has_value());
   }
   ~NodeUnderTest() {
@@ -175,7 +176,7 @@ class NodeUnderTest {
   ViewerEstimate viewers;
   Duress duress;
   ChannelTraffic traffic;
-  std::function<bool(std::string_view)> keeps_up;  // set before the first request
+  std::function<bool(std::string_view)> ensure_executed;  // set before the first request
   std::unique_ptr<MediaRequestFlow> flow;
 
  private:
@@ -186,8 +187,8 @@ class NodeUnderTest {
     made->settings.id = "stadium";
     made->settings.group = options.group;
     made->fill = options.fill;
-    made->keep = options.keep;
-    made->vary = options.vary;
+    made->retention_rules = options.retention_rules;
+    made->vary_rules = options.vary_rules;
     return made;
   }
 };

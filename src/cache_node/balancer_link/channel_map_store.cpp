@@ -9,8 +9,8 @@
 namespace tribune::cache_node {
 
 namespace {
-/// What its playlists listed is old by then, and nobody can ask it for another.
-constexpr auto kBelieved = std::chrono::hours(24);
+/// After this time the links that its playlists listed are old, and no client can get another one from it.
+constexpr auto kReportLifetime = std::chrono::hours(24);
 }  // namespace
 
 ChannelMapStore::ChannelMapStore(std::string store_dir, DiskMaintenance& disk_maintenance, base::Log& log)
@@ -41,7 +41,7 @@ std::optional<std::int64_t> ChannelMapStore::listed_from(std::string_view channe
   return found->second;
 }
 
-/// Whether anything changed.
+/// Returns whether the result changed.
 bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::string& balancer, base::SteadyTime now,
                                   const std::vector<std::string>& configured) {
   const std::lock_guard lock(mutex_);
@@ -49,15 +49,15 @@ bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::stri
     if (entry.first == balancer) return false;
     const bool is_unknown =
         !configured.empty() && std::find(configured.begin(), configured.end(), entry.first) == configured.end();
-    return entry.first.empty() || is_unknown || now - entry.second.heard > kBelieved;
+    return entry.first.empty() || is_unknown || now - entry.second.received_at > kReportLifetime;
   };
-  const auto ended = std::erase_if(said_, is_over);
-  const auto known = said_.find(balancer);
-  const bool is_same = known != said_.end() && known->second.links == listed;
-  said_[balancer] = {std::move(listed), now};
+  const auto ended = std::erase_if(reports_, is_over);
+  const auto known = reports_.find(balancer);
+  const bool is_same = known != reports_.end() && known->second.links == listed;
+  reports_[balancer] = {std::move(listed), now};
   if (is_same && ended == 0) return false;
   auto oldest = std::make_shared<contracts::ListedLinks>();
-  for (const auto& [name, one] : said_)
+  for (const auto& [name, one] : reports_)
     for (const auto& [channel, from] : one.links) {
       const auto [entry, is_new] = oldest->emplace(channel, from);
       if (!is_new) entry->second = std::min(entry->second, from);
@@ -66,8 +66,8 @@ bool ChannelMapStore::take_listed(contracts::ListedLinks listed, const std::stri
   return true;
 }
 
-base::Status ChannelMapStore::take(const std::string& json, const std::string& balancer, base::SteadyTime now,
-                                   const std::vector<std::string>& configured) {
+base::Status ChannelMapStore::update(const std::string& json, const std::string& balancer, base::SteadyTime now,
+                                     const std::vector<std::string>& configured) {
   auto map = contracts::channel_map_from_json(json);
   if (!map) return tl::unexpected(map.error());
   auto listed = contracts::listed_from_answer(json);
@@ -81,7 +81,7 @@ base::Status ChannelMapStore::take(const std::string& json, const std::string& b
     map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
   }
   if (path_.empty()) return {};
-  // Without `this`: the disk_maintenance finishes its work after the keeper is gone.
+  // Does not capture `this`: the maintenance thread finishes its work after this object is destroyed.
   disk_maintenance_.add([path = path_, &log = log_, json] {
     if (const auto kept = base::replace_file(path, json); !kept)
       log.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});

@@ -1,6 +1,6 @@
 #pragma once
-// The channel map as the balancer told it last, kept on disk so that the node starts and works while the balancer is
-// away.
+// The channel map of the balancer's last heartbeat response, stored on disk so that the node starts and works without
+// a balancer.
 
 #include <cstdint>
 #include <map>
@@ -22,25 +22,25 @@ namespace tribune::cache_node {
 /// Any thread; locks inside.
 class ChannelMapStore {
  public:
-  /// Without a folder it is kept in RAM only.
+  /// Without a folder the map is kept in RAM only.
   ChannelMapStore(std::string store_dir, DiskMaintenance&, base::Log&);
 
-  /// Reads the map that was kept; a damaged one is told in the log and passed over.
+  /// Reads the stored map; a damaged one is logged and ignored.
   void load();
-  /// From that balancer's verified answer, `now`. A changed map is used at once and kept soon. What balancers said that
-  /// are not among the `configured` ones counts no longer; where these are not told, all are.
-  base::Status take(const std::string& json, const std::string& balancer = "", base::SteadyTime now = {},
-                    const std::vector<std::string>& configured = {});
-  /// Null while none is known.
+  /// Takes a balancer's verified response. A changed map is used at once and stored soon. Reports of balancers that
+  /// are not in `configured` are dropped; an empty `configured` keeps all.
+  base::Status update(const std::string& json, const std::string& balancer = "", base::SteadyTime now = {},
+                      const std::vector<std::string>& configured = {});
+  /// Null while there is none.
   std::shared_ptr<const contracts::ChannelMap> map() const { return map_.get(); }
-  /// The expiry of the oldest link that any balancer's playlists still list, as they said last; nothing when all are
-  /// young. While another one speaks, a balancer that is away is believed for a day.
+  /// The expiry of the oldest link that any balancer's playlists still list, by their last reports; nothing when
+  /// there is no such link. While another balancer answers, the report of one that does not is used for a day.
   std::optional<std::int64_t> listed_from(std::string_view channel) const;
 
  private:
-  struct Said {
+  struct ListedReport {
     contracts::ListedLinks links;
-    base::SteadyTime heard{};
+    base::SteadyTime received_at{};
   };
   bool take_listed(contracts::ListedLinks, const std::string& balancer, base::SteadyTime now,
                    const std::vector<std::string>& configured);
@@ -50,9 +50,9 @@ class ChannelMapStore {
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
   std::mutex mutex_;
-  std::map<std::string, Said> said_;  // by balancer; "": what was kept on disk, until one speaks
+  std::map<std::string, ListedReport> reports_;  // by balancer; "": as stored on disk, until a balancer reports
   base::Published<contracts::ListedLinks> listed_{
-      std::make_shared<const contracts::ListedLinks>()};  // the oldest of all
+      std::make_shared<const contracts::ListedLinks>()};  // the oldest of all reports
 };
 
 }  // namespace tribune::cache_node

@@ -27,35 +27,35 @@ HeartbeatSender::HeartbeatSender(HeartbeatParts parts, runtime::Worker& worker)
       run_(base::random_id(12)) {}
 
 void HeartbeatSender::start() {
-  timer_ = worker_.loop.every(parts_.view.get()->settings.heartbeat_interval, [this] { beat(false); });
-  beat(false);
+  timer_ = worker_.loop.every(parts_.view.get()->settings.heartbeat_interval, [this] { send_all(false); });
+  send_all(false);
 }
 
-void HeartbeatSender::say_goodbye() {
+void HeartbeatSender::stop() {
   if (stopped_) return;
   stopped_ = true;
   timer_.cancel();
   for (auto& balancer : balancers_) balancer->fetch.reset();
-  beat(true);
+  send_all(true);
 }
 
-void HeartbeatSender::beat(bool stopping) {
+void HeartbeatSender::send_all(bool stopping) {
   const auto view = parts_.view.get();
   ++unanswered_;
-  auto state = parts_.state();
-  state.node = view->settings.id;
-  state.public_url = view->settings.public_url;
-  state.group = view->settings.group;
-  state.peer_url = view->settings.peer_url;
-  state.run = run_;
-  state.sequence = ++sequence_;
-  state.sent_unix_ms =
+  auto heartbeat = parts_.next_heartbeat();
+  heartbeat.node = view->settings.id;
+  heartbeat.public_url = view->settings.public_url;
+  heartbeat.group = view->settings.group;
+  heartbeat.peer_url = view->settings.peer_url;
+  heartbeat.run = run_;
+  heartbeat.sequence = ++sequence_;
+  heartbeat.sent_unix_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
   if (stopping) {
-    state.healthy = false;
-    state.reason = "stopping";
+    heartbeat.healthy = false;
+    heartbeat.reason = "stopping";
   }
-  const auto body = contracts::to_json(state);
+  const auto body = contracts::to_json(heartbeat);
 
   // A reload may have changed the list.
   std::vector<std::shared_ptr<Balancer>> balancers;
@@ -85,16 +85,16 @@ void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std:
   request.may_repeat = true;
   balancer->fetch = worker_.client.get_whole(
       std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-        const auto heard = weak.lock();
-        if (!heard) return;
-        const auto done = std::move(heard->fetch);
-        answered(*heard, result);
+        const auto state = weak.lock();
+        if (!state) return;
+        const auto done = std::move(state->fetch);
+        on_response(*state, result);
       });
 }
 
-void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
-  const auto wrong = result ? refusal(balancer, *result) : result.error().text;
-  if (!wrong.empty()) balancer.unfit.clear();  // what it said is old
+void HeartbeatSender::on_response(Balancer& balancer, const base::Result<net::WholeAnswer>& result) {
+  const auto wrong = result ? rejection(balancer, *result) : result.error().text;
+  if (!wrong.empty()) balancer.unfit.clear();  // its last verdict is out of date
   publish_unfit();
   if (wrong.empty()) {
     unanswered_ = 0;
@@ -104,7 +104,7 @@ void HeartbeatSender::answered(Balancer& balancer, const base::Result<net::Whole
     return;
   }
   failed_.add();
-  parts_.peers.lost(balancer.url);
+  parts_.peers.mark_unreachable(balancer.url);
   if (!std::exchange(balancer.failing, true))
     parts_.log.warning("cache_node", "balancer_away", {{"balancer", balancer.url}, {"error", wrong}});
 }
@@ -123,8 +123,8 @@ std::string HeartbeatSender::unfit() const {
   return unfit_;
 }
 
-/// Why the answer cannot be believed; empty when its map was taken.
-std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer& answer) {
+/// Why the response is rejected; empty when its map was accepted.
+std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
@@ -134,12 +134,12 @@ std::string HeartbeatSender::refusal(Balancer& balancer, const net::WholeAnswer&
       !verified)
     return "its answer: " + verified.error().text;
   if (const auto taken =
-          parts_.channels.take(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
+          parts_.channels.update(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
       !taken)
     return taken.error().text;
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
-  parts_.peers.take(balancer.url, std::move(*peers));
+  parts_.peers.update(balancer.url, std::move(*peers));
   return "";
 }
 

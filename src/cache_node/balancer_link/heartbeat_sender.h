@@ -1,6 +1,6 @@
 #pragma once
-// Tells every balancer each second how this node is, and hears the channel map and the peers in return. A balancer that
-// is away changes nothing: the node goes on with the map it has.
+// Sends every balancer a heartbeat each second, and receives the channel map and the peers in the response. A
+// balancer that does not answer changes nothing: the node continues with the map it has.
 
 #include <atomic>
 #include <functional>
@@ -20,7 +20,7 @@
 
 namespace tribune::cache_node {
 
-/// What it needs of the world; outlives it.
+/// What it uses; outlives it.
 struct HeartbeatParts {
   const base::Clock& clock;
   base::Log& log;
@@ -28,22 +28,22 @@ struct HeartbeatParts {
   const PublishedNodeView& view;
   ChannelMapStore& channels;
   LivePeers& peers;
-  std::function<contracts::Heartbeat()> state;  // all but node, run, sequence and time
+  std::function<contracts::Heartbeat()> next_heartbeat;  // all fields except node, run, sequence and time
 };
 
-/// Owned by one worker, apart from is_heard().
+/// Owned by one worker, apart from has_balancer() and unfit().
 class HeartbeatSender {
  public:
   HeartbeatSender(HeartbeatParts, runtime::Worker&);
 
-  /// Sends one and goes on every interval.
+  /// Sends one now and one every interval.
   void start();
-  /// A last one that says the node stops; no more after it.
-  void say_goodbye();
-  /// Names this run of the node, in everything that it tells balancers.
+  /// Sends a last one that reports the stop; none after it.
+  void stop();
+  /// Identifies this run of the node in all its messages to balancers.
   const std::string& run() const { return run_; }
-  /// Whether a balancer answered the last heartbeat but at most two. Any thread.
-  bool is_heard() const { return unanswered_ <= 2; }
+  /// Whether a balancer answered one of the last three heartbeats. Any thread.
+  bool has_balancer() const { return unanswered_ <= 2; }
   /// Why a balancer sends no viewers here; empty when all that answer do. Any thread.
   std::string unfit() const;
 
@@ -54,10 +54,10 @@ class HeartbeatSender {
     bool failing = false;
     std::string unfit = {};
   };
-  void beat(bool stopping);
+  void send_all(bool stopping);
   void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
-  void answered(Balancer&, const base::Result<net::WholeAnswer>&);
-  std::string refusal(Balancer&, const net::WholeAnswer&);
+  void on_response(Balancer&, const base::Result<net::WholeAnswer>&);
+  std::string rejection(Balancer&, const net::WholeAnswer&);
   void publish_unfit();
 
   const HeartbeatParts parts_;

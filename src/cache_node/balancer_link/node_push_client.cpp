@@ -14,9 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kRetry{500};
-constexpr std::chrono::milliseconds kRetryUnknown{10'000};  // a balancer of a version without news answers 404
+constexpr std::chrono::milliseconds kRetryUnknown{
+    10'000};  // a balancer of a version without pushed messages answers 404
 constexpr auto kTooSoon = 1s;
-constexpr auto kTend = 1s;  // a reload may change the list of balancers
+constexpr auto kBalancerListCheck = 1s;  // a reload may change the list of balancers
 
 }  // namespace
 
@@ -30,8 +31,8 @@ NodePushClient::NodePushClient(NodePushClientParts parts, runtime::Worker& worke
 NodePushClient::~NodePushClient() = default;
 
 void NodePushClient::start() {
-  timer_ = worker_.loop.every(kTend, [this] { tend(); });
-  tend();
+  timer_ = worker_.loop.every(kBalancerListCheck, [this] { update_balancers(); });
+  update_balancers();
 }
 
 void NodePushClient::stop() {
@@ -40,7 +41,7 @@ void NodePushClient::stop() {
   balancers_.clear();
 }
 
-void NodePushClient::tend() {
+void NodePushClient::update_balancers() {
   const auto view = parts_.view.get();
   std::vector<BalancerPtr> balancers;
   for (const auto& url : view->settings.balancers) {
@@ -50,20 +51,20 @@ void NodePushClient::tend() {
   }
   balancers_ = std::move(balancers);
   for (const auto& balancer : balancers_)
-    if (!balancer->is_busy && !balancer->retry.pending()) ask(balancer);
+    if (!balancer->is_busy && !balancer->retry.pending()) request(balancer);
 }
 
-void NodePushClient::ask(const BalancerPtr& balancer) {
+void NodePushClient::request(const BalancerPtr& balancer) {
   const auto view = parts_.view.get();
   const auto path = contracts::news_path(view->settings.id);
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = balancer->url + path;
-  contracts::NodePushPoll question{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
-  balancer->results_told = std::min(balancer->results.size(), contracts::kMaxQuestionResults);
-  question.results.assign(balancer->results.begin(),
-                          balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_told));
-  request.body = contracts::to_json(question);
+  contracts::NodePushPoll poll{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
+  balancer->results_sent = std::min(balancer->results.size(), contracts::kMaxQuestionResults);
+  poll.results.assign(balancer->results.begin(),
+                      balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
+  request.body = contracts::to_json(poll);
   request.headers = {{"Content-Type", "application/json"}};
   request.headers.add(contracts::kSignatureHeader,
                       contracts::sign_body(*view->keys, "POST " + path, request.body, parts_.clock.wall_now()));
@@ -72,64 +73,65 @@ void NodePushClient::ask(const BalancerPtr& balancer) {
   request.deadlines = {500ms, contracts::kNodePushHold + 1s, 2s, 1, contracts::kNodePushHold + 3s};
   request.max_body_bytes = 4 << 20;
   balancer->is_busy = true;
-  balancer->asked = parts_.clock.steady_now();
+  balancer->requested_at = parts_.clock.steady_now();
   balancer->fetch = worker_.client.get_whole(
       std::move(request), [this, weak = std::weak_ptr<Balancer>(balancer)](base::Result<net::WholeAnswer> result) {
-        const auto asked = weak.lock();
-        if (!asked) return;
-        const auto done = std::move(asked->fetch);
-        answered(asked, result);
+        const auto state = weak.lock();
+        if (!state) return;
+        const auto done = std::move(state->fetch);
+        on_response(state, result);
       });
 }
 
-void NodePushClient::ask_later(const BalancerPtr& balancer, std::chrono::milliseconds delay) {
+void NodePushClient::request_later(const BalancerPtr& balancer, std::chrono::milliseconds delay) {
   balancer->retry = worker_.loop.after(delay, [this, weak = std::weak_ptr<Balancer>(balancer)] {
-    if (const auto again = weak.lock(); again && !again->is_busy) ask(again);
+    if (const auto state = weak.lock(); state && !state->is_busy) request(state);
   });
 }
 
-void NodePushClient::answered(const BalancerPtr& balancer, const base::Result<net::WholeAnswer>& result) {
-  auto news = result ? read(*result) : tl::unexpected(result.error());
-  balancer->is_busy = news.has_value();
-  if (!news) {
-    // Whether the balancer is there at all, heartbeats say in the log.
+void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result<net::WholeAnswer>& result) {
+  auto push = result ? read(*result) : tl::unexpected(result.error());
+  balancer->is_busy = push.has_value();
+  if (!push) {
+    // HeartbeatSender logs whether the balancer answers.
     failed_.add();
-    parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", news.error().text}});
-    return ask_later(balancer, result && result->head.status == 404 ? kRetryUnknown : kRetry);
+    parts_.log.debug("cache_node", "no_news", {{"balancer", balancer->url}, {"error", push.error().text}});
+    return request_later(balancer, result && result->head.status == 404 ? kRetryUnknown : kRetry);
   }
   balancer->results.erase(balancer->results.begin(),
-                          balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_told));
-  taken_.add(static_cast<double>(news->targets.size()));
-  if (news->number > 0) balancer->acknowledged = news->number;
-  follow(balancer, news->orders);
-  if (news->targets.empty() && news->number > 0) return ask(balancer);
-  if (news->targets.empty()) {
-    // Another question took this one's place: two of the URLs may lead to one balancer.
+                          balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
+  taken_.add(static_cast<double>(push->targets.size()));
+  if (push->number > 0) balancer->acknowledged = push->number;
+  execute(balancer, push->orders);
+  if (push->targets.empty() && push->number > 0) return request(balancer);
+  if (push->targets.empty()) {
+    // Another request has replaced this one: two of the URLs may lead to one balancer.
     balancer->is_busy = false;
-    return parts_.clock.steady_now() - balancer->asked < kTooSoon ? ask_later(balancer, kRetry) : ask(balancer);
+    return parts_.clock.steady_now() - balancer->requested_at < kTooSoon ? request_later(balancer, kRetry)
+                                                                         : request(balancer);
   }
-  parts_.begin(std::move(news->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
-    if (const auto told = weak.lock(); told && !is_stopped_) ask(told);
+  parts_.begin_fills(std::move(push->targets), [this, weak = std::weak_ptr<Balancer>(balancer)] {
+    if (const auto state = weak.lock(); state && !is_stopped_) request(state);
   });
 }
 
-void NodePushClient::follow(const BalancerPtr& balancer, const std::vector<contracts::NodeOrder>& orders) {
+void NodePushClient::execute(const BalancerPtr& balancer, const std::vector<contracts::NodeOrder>& orders) {
   for (const auto& order : orders)
-    parts_.follow(
+    parts_.execute(
         order, [this, &loop = worker_.loop, weak = std::weak_ptr<Balancer>(balancer)](contracts::OrderResult result) {
           loop.post([this, weak, result = std::move(result)]() mutable {
-            if (const auto told = weak.lock(); told && !is_stopped_) followed(told, std::move(result));
+            if (const auto state = weak.lock(); state && !is_stopped_) on_executed(state, std::move(result));
           });
         });
 }
 
-/// Somebody waits for it: the question that is held does not.
-void NodePushClient::followed(const BalancerPtr& balancer, contracts::OrderResult result) {
+/// Sends the result at once: the held request would return later.
+void NodePushClient::on_executed(const BalancerPtr& balancer, contracts::OrderResult result) {
   balancer->results.push_back(std::move(result));
-  if (balancer->is_busy && !balancer->fetch) return;  // fills begin; the next question comes after them
+  if (balancer->is_busy && !balancer->fetch) return;  // fills are being begun; the next request follows them
   balancer->retry.cancel();
   balancer->fetch.reset();
-  ask(balancer);
+  request(balancer);
 }
 
 base::Result<contracts::NodePush> NodePushClient::read(const net::WholeAnswer& answer) const {

@@ -1,7 +1,7 @@
 #pragma once
-// Asks every balancer for news: segments that this node's viewers are about to ask for. The question is held at the
-// balancer until there is news; the next one acknowledges what the last answer told, once its fills run. News bring an
-// operator's orders too; how they ended is said at once, by a new question.
+// Polls every balancer for messages: announced segments that this node's viewers will request next, and an operator's
+// orders. The balancer holds the request until it has a message; the next request acknowledges the last message once
+// its fills run. Results of orders are sent at once, by a new request.
 
 #include <deque>
 #include <functional>
@@ -19,17 +19,17 @@
 
 namespace tribune::cache_node {
 
-/// What it needs of the world; outlives it.
+/// What it uses; outlives it.
 struct NodePushClientParts {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
   const PublishedNodeView& view;
   const std::string& run;  // as in heartbeats
-  /// Begins the fills of these links' targets unless they are here or under way, then calls back on this worker.
-  std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin;
-  /// Follows an order and calls back once, on any thread.
-  std::function<void(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result)> follow;
+  /// Begins the fills of these links' targets unless they are stored or being filled, then calls back on this worker.
+  std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin_fills;
+  /// Executes an order and calls back once, on any thread.
+  std::function<void(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result)> execute;
 };
 
 /// Owned by one worker.
@@ -47,19 +47,19 @@ class NodePushClient {
     std::int64_t acknowledged = 0;
     std::unique_ptr<net::Fetch> fetch;
     net::Timer retry;
-    base::SteadyTime asked{};
-    bool is_busy = false;                        // asking, or beginning fills
-    std::deque<contracts::OrderResult> results;  // not known to be heard yet
-    std::size_t results_told = 0;                // of them, in the question that is under way
+    base::SteadyTime requested_at{};
+    bool is_busy = false;                        // a request is in progress, or fills are being begun
+    std::deque<contracts::OrderResult> results;  // not acknowledged yet
+    std::size_t results_sent = 0;                // number of them in the current request
   };
   using BalancerPtr = std::shared_ptr<Balancer>;
 
-  void tend();
-  void ask(const BalancerPtr&);
-  void ask_later(const BalancerPtr&, std::chrono::milliseconds);
-  void follow(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
-  void followed(const BalancerPtr&, contracts::OrderResult);
-  void answered(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
+  void update_balancers();
+  void request(const BalancerPtr&);
+  void request_later(const BalancerPtr&, std::chrono::milliseconds);
+  void execute(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
+  void on_executed(const BalancerPtr&, contracts::OrderResult);
+  void on_response(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
   base::Result<contracts::NodePush> read(const net::WholeAnswer&) const;
 
   const NodePushClientParts parts_;

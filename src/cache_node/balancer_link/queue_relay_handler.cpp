@@ -24,21 +24,21 @@ QueueRelayHandler::QueueRelayHandler(const base::Clock& clock, base::Metrics& me
       workers_(workers),
       balancers_(std::move(balancers)),
       is_known_(std::move(is_known)),
-      asked_(metrics.counter("tribune_cache_queue_fills_total", "Times a balancer was asked for a queue's state.")),
+      requests_(metrics.counter("tribune_cache_queue_fills_total", "Times a balancer was asked for a queue's state.")),
       failed_(metrics.counter("tribune_cache_queue_fill_failures_total", "Times it did not answer well.")),
       served_(metrics.counter("tribune_cache_queue_answers_total", "Answers about a queue to those who wait.")) {}
 QueueRelayHandler::~QueueRelayHandler() = default;
 
-bool QueueRelayHandler::is_servable(const Notice& notice) const {
-  return notice.text && clock_.steady_now() - notice.fetched < kQueueKept;
+bool QueueRelayHandler::is_servable(const QueueStatus& status) const {
+  return status.text && clock_.steady_now() - status.fetched < kQueueKept;
 }
 
-http::Response QueueRelayHandler::text_of(const Notice& notice) const {
-  const auto age = std::chrono::floor<std::chrono::seconds>(clock_.steady_now() - notice.fetched).count();
+http::Response QueueRelayHandler::response_of(const QueueStatus& status) const {
+  const auto age = std::chrono::floor<std::chrono::seconds>(clock_.steady_now() - status.fetched).count();
   http::Response response;
   response.headers = {
       {"Content-Type", "application/json"}, {"Cache-Control", "public, max-age=1"}, {"Age", std::to_string(age)}};
-  response.body = base::BytesSlice{notice.text, 0, notice.text->size()};
+  response.body = base::BytesSlice{status.text, 0, status.text->size()};
   return response;
 }
 
@@ -52,19 +52,19 @@ void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exc
   std::string id(channel);
   {
     const std::lock_guard lock(mutex_);
-    auto& notice = notices_[id];
+    auto& status = statuses_[id];
     const auto now = clock_.steady_now();
-    const bool is_fresh = notice.text && now - notice.fetched < kQueueFresh;
-    const bool is_resting = !notice.is_asking && notice.failed && now - *notice.failed < kRetryAfterFailure;
-    if (is_fresh || (is_resting && is_servable(notice))) {
-      response = text_of(notice);
-    } else if (is_resting || notice.waiters.size() >= kMaxQueueWaiters) {
+    const bool is_fresh = status.text && now - status.fetched < kQueueFresh;
+    const bool is_resting = !status.is_fetching && status.failed && now - *status.failed < kRetryAfterFailure;
+    if (is_fresh || (is_resting && is_servable(status))) {
+      response = response_of(status);
+    } else if (is_resting || status.waiters.size() >= kMaxQueueWaiters) {
       response = http::problem(http::problems::not_ready, "no balancer says how far the queue is");
     } else {
       const auto held = std::make_shared<std::unique_ptr<net::Exchange>>(std::move(exchange));
       (*held)->on_gone([held] { held->reset(); });
-      notice.waiters.push_back({worker.index, held});
-      must_fetch = !std::exchange(notice.is_asking, true);
+      status.waiters.push_back({worker.index, held});
+      must_fetch = !std::exchange(status.is_fetching, true);
     }
   }
   if (must_fetch) workers_.front()->loop.post([this, id = std::move(id)] { fetch(id, 0); });
@@ -83,18 +83,18 @@ void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) 
   request.destinations = {{uri ? uri->origin() : urls[balancer]}, true};
   request.deadlines = {500ms, 1s, 1s, 1, 2s};
   request.max_body_bytes = kMaxTextBytes;
-  asked_.add();
+  requests_.add();
   auto fetch = workers_.front()->client.get_whole(
       std::move(request),
       [this, channel, balancer](base::Result<net::WholeAnswer> result) { fetched(channel, balancer, result); });
   const std::lock_guard lock(mutex_);
-  notices_[channel].fetch = std::move(fetch);
+  statuses_[channel].fetch = std::move(fetch);
 }
 
 void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer,
                                 const base::Result<net::WholeAnswer>& result) {
   const bool is_good = result && result->head.status == 200 && base::json::parse(result->body);
-  std::unique_ptr<net::Fetch> done;  // destroyed outside the lock, as the last thing here
+  std::unique_ptr<net::Fetch> done;  // destroyed last, outside the lock
   if (!is_good) {
     failed_.add();
     if (balancer < balancers_().size()) return fetch(channel, balancer + 1);
@@ -103,17 +103,17 @@ void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer
   http::Response response;
   {
     const std::lock_guard lock(mutex_);
-    auto& notice = notices_[channel];
-    done = std::move(notice.fetch);
-    notice.is_asking = false;
-    waiters.swap(notice.waiters);
+    auto& status = statuses_[channel];
+    done = std::move(status.fetch);
+    status.is_fetching = false;
+    waiters.swap(status.waiters);
     if (is_good) {
-      notice.text = base::share(std::string(result->body));
-      notice.fetched = clock_.steady_now();
+      status.text = base::share(std::string(result->body));
+      status.fetched = clock_.steady_now();
     } else {
-      notice.failed = clock_.steady_now();
+      status.failed = clock_.steady_now();
     }
-    response = is_servable(notice) ? text_of(notice)
+    response = is_servable(status) ? response_of(status)
                                    : http::problem(http::problems::not_ready, "no balancer says how far the queue is");
   }
   std::vector<std::vector<std::shared_ptr<std::unique_ptr<net::Exchange>>>> by_worker(workers_.size());

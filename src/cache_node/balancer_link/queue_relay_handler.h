@@ -1,7 +1,7 @@
 #pragma once
-// GET /queue/{channel} on a cache node: what the balancer says of a channel's queue, for the crowd that asks here.
-// Fresh to a second; the balancer is asked once a second at most, by one worker, however many wait. While no balancer
-// answers, the last text is served for a minute, with its Age.
+// GET /queue/{channel} on a cache node: the balancer's status of a channel's queue, for many waiting clients. At most
+// 1 s old; one worker requests it from the balancer at most once per second, however many clients wait. While no
+// balancer answers, the last text is served for a minute, with its Age.
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +30,7 @@ inline constexpr std::size_t kMaxQueueWaiters = 50'000;
 /// Any thread; locks inside, never held while a request is answered. Destroyed after the workers' loops have ended.
 class QueueRelayHandler {
  public:
-  /// `balancers`: their URLs at this moment. `is_known`: whether the node carries a channel.
+  /// `balancers`: their current URLs. `is_known`: whether the node has a channel.
   QueueRelayHandler(const base::Clock&, base::Metrics&, const std::vector<std::unique_ptr<runtime::Worker>>&,
                     std::function<std::vector<std::string>()> balancers,
                     std::function<bool(std::string_view)> is_known);
@@ -41,30 +41,30 @@ class QueueRelayHandler {
  private:
   struct Waiter {
     std::size_t worker;
-    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has gone
+    std::shared_ptr<std::unique_ptr<net::Exchange>> exchange;  // emptied by the worker when the client has left
   };
-  struct Notice {
+  struct QueueStatus {
     base::SharedBytes text;
     base::SteadyTime fetched{};
     std::optional<base::SteadyTime> failed;
-    bool is_asking = false;
+    bool is_fetching = false;
     std::vector<Waiter> waiters;
     std::unique_ptr<net::Fetch> fetch;  // of the first worker
   };
 
   void fetch(const std::string& channel, std::size_t balancer);
   void fetched(const std::string& channel, std::size_t balancer, const base::Result<net::WholeAnswer>&);
-  http::Response text_of(const Notice&) const;
-  bool is_servable(const Notice&) const;
+  http::Response response_of(const QueueStatus&) const;
+  bool is_servable(const QueueStatus&) const;
 
   const base::Clock& clock_;
   const std::vector<std::unique_ptr<runtime::Worker>>& workers_;
   const std::function<std::vector<std::string>()> balancers_;
   const std::function<bool(std::string_view)> is_known_;
-  base::Counter asked_, failed_, served_;
+  base::Counter requests_, failed_, served_;
 
-  std::mutex mutex_;                                    // guards what follows
-  std::map<std::string, Notice, std::less<>> notices_;  // of channels that the node carries
+  std::mutex mutex_;                                          // guards what follows
+  std::map<std::string, QueueStatus, std::less<>> statuses_;  // of channels that the node has
 };
 
 }  // namespace tribune::cache_node

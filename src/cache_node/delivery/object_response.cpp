@@ -19,20 +19,21 @@ http::Validators validators_of(const ObjectHead& head) {
   return validators;
 }
 
-/// What viewers and their caches are told: the origin's own words where they count. Otherwise the bytes behind a link
-/// never change where no rule says so: they may be kept as long as the link lives, counted from their age.
+/// Cache-Control and its variants: the origin's own when the retention rule uses them. Otherwise, without a rule, the
+/// bytes of a link never change: they may be stored while the link is valid, counted from their age.
 void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts, std::int64_t age) {
-  const auto& keep = facts.keep;
-  if (keep.asks_origin() && (facts.for_node || keep.by == Retention::By::origin || !head.terms.empty())) {
+  const auto& retention = facts.retention;
+  if (retention.asks_origin() && (facts.for_node || retention.by == Retention::By::origin || !head.terms.empty())) {
     if (!head.terms.cache_control.empty()) headers.add("Cache-Control", head.terms.cache_control);
     if (!head.terms.cdn_cache_control.empty()) headers.add("CDN-Cache-Control", head.terms.cdn_cache_control);
     return;
   }
   const auto life = std::max<std::int64_t>(facts.link_life, 0) + age;
-  headers.add("Cache-Control", keep.by != Retention::By::time ? fmt::format("public, max-age={}, immutable", life)
-                               : keep.time.count() == 0       ? std::string("no-cache")
-                                                              : fmt::format("public, max-age={}",
-                                                                            std::min(life, std::int64_t{keep.time.count()})));
+  headers.add("Cache-Control",
+              retention.by != Retention::By::time ? fmt::format("public, max-age={}, immutable", life)
+              : retention.time.count() == 0
+                  ? std::string("no-cache")
+                  : fmt::format("public, max-age={}", std::min(life, std::int64_t{retention.time.count()})));
 }
 
 /// The fields that a 200, a 206 and a 304 share (RFC 9110 section 15.4.5).
@@ -44,8 +45,9 @@ void add_shared_fields(http::Headers& headers, const ObjectHead& head, const Ans
   if (!head.etag.empty()) headers.add("ETag", head.etag);
   if (!facts.vary.empty()) headers.add("Vary", facts.vary);
   if (facts.for_node && !head.tags.empty())
-    headers.add("Surrogate-Key",
-                std::string_view(head.tags).substr(1));  // without them its copy would outlive a purge by tag
+    headers.add(
+        "Surrogate-Key",
+        std::string_view(head.tags).substr(1));  // without them the other node's copy would survive a purge by tag
 }
 
 void add_body_fields(http::Headers& headers, const ObjectHead& head) {
@@ -116,7 +118,7 @@ http::Response answer_while_waiting() {
 
 bool needs_length(const http::Request& request, const ObjectHead& head) {
   if (request.method == http::Method::head) return true;
-  // Validators first: a 304 or 412 needs no length, a tag that is only known at the end does.
+  // Validators first: a 304 or 412 needs no length; an ETag that is only known at the end does.
   for (const char* name : {"If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "If-Unmodified-Since"})
     if (request.headers.first(name)) return head.etag.empty() || request.headers.first("Range").has_value();
   const auto range = request.headers.first("Range");

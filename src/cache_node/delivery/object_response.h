@@ -1,6 +1,6 @@
 #pragma once
-// What a request gets of an object whose head and length are known: status, part, and the fields of the answer. Pure
-// functions (RFC 9110 sections 13 and 14, RFC 9211).
+// The response to a request for an object whose head and length are known: status, part, and fields. Pure functions
+// (RFC 9110 sections 13 and 14, RFC 9211).
 
 #include <chrono>
 #include <cstdint>
@@ -16,15 +16,15 @@
 
 namespace tribune::cache_node {
 
-/// What the fields say beside the object's own head.
+/// Input for the response's fields beside the object's own head.
 struct AnswerFacts {
   std::string_view node;
   http::CacheStatus cache;
   std::int64_t age = 0;        // seconds since the object was complete; -1: it is not complete yet
   std::int64_t link_life = 0;  // seconds until the link expires
-  Retention keep;
-  bool for_node = false;  // another node asks: it hears what the origin said, and nothing beyond
-  std::string vary;       // the fields that choose the object's variant
+  Retention retention;
+  bool for_node = false;  // another node sent the request: it gets the origin's fields only
+  std::string vary;       // the request fields that select the object's variant
 };
 
 struct Choice {
@@ -36,16 +36,16 @@ struct Choice {
 /// For GET and HEAD.
 Choice choose(const http::Request&, const ObjectHead&, std::uint64_t length);
 
-/// The answer without its body. `length`: of the whole object.
+/// The response without its body. `length`: of the whole object.
 http::Response answer(const Choice&, const ObjectHead&, std::uint64_t length, const AnswerFacts&);
 
 /// The head of a whole body whose length is not known yet.
 http::Response answer_of_unknown_length(const ObjectHead&, const AnswerFacts&);
 
-/// To another node, when the fill has no first byte yet: it goes on along its line, and may come back.
+/// For another node while the fill has no first byte: that node asks its next candidate, and may return.
 http::Response answer_while_waiting();
 
-/// Whether what the request asks can only be said once the length is known.
+/// Whether the response depends on the length.
 bool needs_length(const http::Request&, const ObjectHead&);
 
 }  // namespace tribune::cache_node

@@ -1,32 +1,36 @@
 #pragma once
-// One viewer of a file that is kept in slices: the slices of what was asked for, one after the other, each from its
-// file or along with its fill. Holds no copy of the body.
+// One response whose body is a file stored in slices: the requested slices in order, each from its stored object or
+// from its running fill. The body pump limits how much is queued. Holds no copy of the body.
 //
 // Lifetime
-//   waiting     nothing went out; a failure is a problem document, a file that changed is looked up anew     (next)
-//   streaming   the answer has begun; a failure, or a file that changed, cuts the connection                 (next,
-//   pump) over        finished, cut, given back, or the viewer left; on_over ran (next, pump, on_gone)
+//   waiting     nothing was sent; a failure is a problem document, a changed file is looked up anew   (next_slice)
+//   streaming   the response has begun; a failure or a changed file cuts the connection          (next_slice, send)
+//   ended       finished, cut, given back, or the client left; on_over ran              (next_slice, send, on_gone)
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 
-#include "cache_node/delivery/fill_delivery.h"
+#include "cache_node/delivery/body_pump.h"
+#include "cache_node/delivery/delivery_facts.h"
+#include "cache_node/delivery/object_response.h"
 #include "cache_node/disk/disk_maintenance.h"
 #include "cache_node/disk/open_files.h"
 #include "cache_node/objects/object_index.h"
 #include "cache_node/objects/sliced_files.h"
+#include "net/event_loop.h"
 
 namespace tribune::cache_node {
 
-/// What it needs; outlives it.
+/// What it uses; outlives it.
 struct SlicedDeliveryContext {
   net::EventLoop& loop;
   const base::Clock& clock;
   NodeMetrics& metrics;
   DiskMaintenance& disk_maintenance;
   OpenFiles& open_files;
-  std::function<ObjectIndex::Found(std::uint64_t slice)> find;  // begins and runs its fill where there is neither
+  /// Finds the slice; when it is neither stored nor being filled, begins and runs its fill.
+  std::function<ObjectIndex::Found(std::uint64_t slice)> find;
   std::function<void(std::unique_ptr<net::Exchange>)> on_changed;
 };
 
@@ -43,40 +47,37 @@ class SlicedDelivery {
   void start();
 
  private:
-  void go_on();
-  void next();
-  void take_object(const ObjectPtr&);
+  void advance();
+  void next_slice();
+  void send_stored(const ObjectPtr&);
   void join(const ObjectIndex::Joined&);
-  void pump();
-  enum class From { held, own_fill, others_fill };
-  void begin(From);
-  void sent(std::uint64_t bytes);
-  AnswerFacts facts() const;
+  void send();
+  void begin_response(CacheOutcome);
+  std::uint64_t position() const;
+  http::ByteRange current_slice() const;
+  AnswerFacts answer_facts() const;
   void wait_for_socket();
-  void failed(const FillFailure&);
-  void say_waiting();
-  void say_sliced();
+  void fail(const FillFailure&);
+  void reply_waiting();
+  void reply_sliced();
   void leave_fill();
-  void over();
+  void finish();
+  void end();
 
-  const SlicedDeliveryContext tools_;
+  const SlicedDeliveryContext context_;
   const DeliveryFacts facts_;
   const SlicedFilePtr file_;
-  std::unique_ptr<net::Exchange> exchange_;
   const std::function<void()> on_over_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by calls of other threads
 
+  BodyPump pump_;
   std::unique_ptr<FillReader> reader_;
   std::shared_ptr<Fill> fill_;  // that reader_ reads
-  net::Timer patience_;         // of another node, before the first byte
+  net::Timer waiting_timer_;    // for a request of another node: runs until the first byte
   Choice choice_;
-  std::uint64_t position_ = 0;  // in the file
-  std::uint64_t left_ = 0;      // bytes to send
-  int tries_ = 0;               // of this slice
-  bool began_ = false;          // this viewer began fill_
-  bool streaming_ = false;
-  bool is_over_ = false;
-  bool waits_for_socket_ = false;
+  int attempts_ = 0;         // to find the current slice
+  bool began_fill_ = false;  // this request began fill_
+  bool is_streaming_ = false;
 };
 
 }  // namespace tribune::cache_node

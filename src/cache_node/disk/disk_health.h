@@ -1,5 +1,6 @@
 #pragma once
-// Whether the disk takes what it is given. One failed write makes it degraded, one that works makes it well again.
+// Whether writes to the disk succeed. One failed write makes it degraded, one successful write makes it healthy
+// again.
 
 #include <mutex>
 #include <string>
@@ -36,7 +37,7 @@ class DiskHealth {
     log_.info("cache_node", "disk_recovered");
   }
 
-  /// Empty while all is well.
+  /// Why writes fail; empty while they succeed.
   std::string reason() const {
     const std::lock_guard lock(mutex_);
     return reason_;

@@ -19,7 +19,7 @@ DiskMaintenance::DiskMaintenance(const ObjectFiles& files, OpenFiles& open_files
 void DiskMaintenance::check(const ObjectPtr& object, net::EventLoop& loop, std::function<void()> on_checked) {
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, is_first] = asking_.try_emplace(object->id);
+    const auto [at, is_first] = check_waiters_.try_emplace(object->id);
     at->second.push_back({&loop, std::move(on_checked)});
     if (!is_first) return;
   }
@@ -33,10 +33,10 @@ void DiskMaintenance::check_now(const ObjectPtr& object) {
   } else if (sound.error().kind != base::ErrorKind::unavailable) {
     damaged(object, sound.error().text);
   }
-  std::vector<Asking> asking;
+  std::vector<CheckWaiter> asking;
   {
     const std::lock_guard lock(mutex_);
-    auto node = asking_.extract(object->id);
+    auto node = check_waiters_.extract(object->id);
     asking = std::move(node.mapped());
   }
   for (auto& a : asking) a.loop->post(std::move(a.on_checked));
@@ -63,14 +63,16 @@ void DiskMaintenance::stored(const Object& object, std::string_view key_text, co
 
 void DiskMaintenance::revalidated(const ObjectPtr& object) {
   thread_.add([this, object] {
-    // Evicted meanwhile, its record is on the way out: written again it would stay without a file.
+    // When the object was evicted meanwhile, its record is being removed; written again, it would remain without a
+    // file.
     if (index_.knows(object->id, object->generation)) journal_.write_again(*object);
   });
 }
 
 void DiskMaintenance::remove(const ObjectPtr& object) {
   open_files_.forget(object->id);
-  // The record's end is queued at once, before a refilled object can queue its own under the same key.
+  // The removal of the record is queued at once, before a refilled object can queue its own record under the same
+  // key.
   const auto remove_file = [&files = files_, object] { files.remove(*object); };
   if (!journal_.gone(*object, remove_file)) thread_.add(remove_file);
 }

@@ -1,8 +1,8 @@
 #pragma once
-// What happens to files beside writing them: checking those of the last run before their first use, removing what was
-// evicted, and sweeping away files that no record names. One thread of its own, so that a check waits for no write. A
-// file goes when the disk knows that its record is gone: killed in between, the next run sweeps the file away, and has
-// no record without a file.
+// Work on files other than writing them: verifying those of an earlier run before their first use, removing evicted
+// ones, and sweeping files without a record. It has a thread of its own, so that a verification does not wait for
+// writes. A file is removed after its record has been removed from the disk: if the process is killed in between, the
+// next run sweeps the file, and no record is without a file.
 
 #include <atomic>
 #include <functional>
@@ -27,26 +27,26 @@ class DiskMaintenance {
  public:
   DiskMaintenance(const ObjectFiles&, OpenFiles&, ObjectIndex&, IndexJournal&, base::Log&, base::Metrics&);
 
-  /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many ask meanwhile.
-  /// Afterwards the object is verified, or out of the index.
+  /// Reads the whole file; `on_checked` then runs on the loop. One check per object, however many callers wait for
+  /// it. Afterwards the object is verified, or out of the index.
   void check(const ObjectPtr&, net::EventLoop& loop, std::function<void()> on_checked);
-  /// Out of the index already, to make room: removes files and records.
+  /// Removes files and records of evicted objects, which are already out of the index.
   void evicted(std::vector<ObjectPtr>);
-  /// Out of the index already, by order.
+  /// The same for purged objects.
   void purged(std::vector<ObjectPtr>);
-  /// Complete and in the index by now: writes its record, and removes what had its key before, if anything had.
+  /// For an object that is complete and in the index: writes its record, and removes what had its key before.
   void stored(const Object&, std::string_view key_text, const ObjectPtr& replaced);
-  /// Fresh again: its record says so soon.
+  /// For an object that was revalidated: its record is written again soon.
   void revalidated(const ObjectPtr&);
-  /// Found damaged by a reader: drops it from the index, then as evicted.
+  /// For an object that a reader found damaged: removes it from the index, its file and its record.
   void damaged(const ObjectPtr&, std::string_view why);
   void start_sweep();
   void add(std::function<void()> work) { thread_.add(std::move(work)); }
-  /// Before the end: waits until all that was queued is done, while what it uses is still there. A sweep is cut short.
+  /// Waits until all queued work is done, while the parts that it uses still exist. Stops a sweep.
   void finish_queued();
 
  private:
-  struct Asking {
+  struct CheckWaiter {
     net::EventLoop* loop;
     std::function<void()> on_checked;
   };
@@ -60,7 +60,7 @@ class DiskMaintenance {
   base::Log& log_;
   base::Counter evictions_, damaged_, swept_;
   std::mutex mutex_;
-  std::unordered_map<ObjectId, std::vector<Asking>, ObjectIdHash> asking_;  // guarded by mutex_
+  std::unordered_map<ObjectId, std::vector<CheckWaiter>, ObjectIdHash> check_waiters_;  // guarded by mutex_
   std::atomic<bool> is_ending_{false};
   WorkThread thread_;
 };

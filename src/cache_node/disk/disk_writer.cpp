@@ -13,10 +13,10 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr std::uint64_t kBatchBytes = 1 << 20;
-constexpr std::size_t kMaxParts = 256;             // of one pwritev; IOV_MAX is 1024
-constexpr std::uint64_t kLeastRoom = 16ull << 20;  // evicted when the disk is full
+constexpr std::size_t kMaxParts = 256;                   // of one pwritev; IOV_MAX is 1024
+constexpr std::uint64_t kMinEvictedBytes = 16ull << 20;  // bytes that are evicted at least when the disk is full
 
-/// All of it, or why not.
+/// Writes all of it, or returns the error.
 base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
   std::size_t first = 0;
   while (first < parts.size()) {
@@ -47,8 +47,8 @@ DiskWriter::DiskWriter(const ObjectFiles& files, ObjectIndex& index, DiskMainten
     : files_(files), index_(index), disk_maintenance_(disk_maintenance), health_(health), clock_(clock) {}
 
 void DiskWriter::changed(const std::shared_ptr<Fill>& fill) {
-  if (memory_only_) fill->keep_less(Fill::Keeping::memory);
-  if (fill->claim_disk_work()) thread_.add([this, fill] { serve(fill); });
+  if (memory_only_) fill->reduce_keeping(Fill::Keeping::memory);
+  if (fill->claim_disk_work()) thread_.add([this, fill] { process(fill); });
 }
 
 void DiskWriter::finish_queued() {
@@ -57,24 +57,25 @@ void DiskWriter::finish_queued() {
   done.get_future().wait();
 }
 
-void DiskWriter::serve(const std::shared_ptr<Fill>& fill) {
+void DiskWriter::process(const std::shared_ptr<Fill>& fill) {
   while (true) {
     const auto unwritten = fill->take_unwritten(kBatchBytes);
     if (unwritten.chunks.empty()) {
       if (unwritten.phase == Fill::Phase::complete) {
-        settle(fill);
+        store_complete(fill);
       } else if (unwritten.phase == Fill::Phase::failed && writing_.erase(fill.get()) > 0) {
         files_.remove_unfinished(fill->key().id, fill->generation());
       }
       return;
     }
-    if (const auto wrote = write(*fill, writing_[fill.get()], unwritten); !wrote) give_up(fill, wrote.error());
+    if (const auto wrote = write(*fill, writing_[fill.get()], unwritten); !wrote)
+      continue_in_memory(fill, wrote.error());
   }
 }
 
 base::Status DiskWriter::write(Fill& fill, OpenFile& file, const Fill::Unwritten& unwritten) {
   if (!file) {
-    if (auto room = check_free_bytes(); !room) return room;
+    if (auto space = check_free_bytes(); !space) return space;
     auto begun = files_.begin(fill.key().id, fill.generation());
     if (!begun) return tl::unexpected(begun.error());
     file = std::move(*begun);
@@ -92,12 +93,12 @@ base::Status DiskWriter::write(Fill& fill, OpenFile& file, const Fill::Unwritten
   return {};
 }
 
-/// The fill goes on from RAM. What is in the file already stays readable through its descriptor.
-void DiskWriter::give_up(const std::shared_ptr<Fill>& fill, const base::Error& error) {
+/// The fill continues in RAM. Bytes that are in the file stay readable through its descriptor.
+void DiskWriter::continue_in_memory(const std::shared_ptr<Fill>& fill, const base::Error& error) {
   health_.failed(error.text);
-  fill->keep_less(Fill::Keeping::memory);
+  fill->reduce_keeping(Fill::Keeping::memory);
   if (writing_.erase(fill.get()) > 0) files_.remove_unfinished(fill->key().id, fill->generation());
-  if (error.kind == base::ErrorKind::too_large) make_room(kLeastRoom);
+  if (error.kind == base::ErrorKind::too_large) evict_bytes(kMinEvictedBytes);
 }
 
 base::Status DiskWriter::check_free_bytes() {
@@ -106,18 +107,18 @@ base::Status DiskWriter::check_free_bytes() {
   if (floor == 0) return {};
   const auto free = files_.free_bytes();
   if (free >= floor) return {};
-  make_room(floor - free + kLeastRoom);
+  evict_bytes(floor - free + kMinEvictedBytes);
   if (free >= floor / 2) return {};
   return base::failure(base::ErrorKind::too_large, base::Fault::tribune,
                        fmt::format("the disk has {} free bytes left, less than half of min_free_bytes", free), true);
 }
 
-void DiskWriter::make_room(std::uint64_t least) {
+void DiskWriter::evict_bytes(std::uint64_t least) {
   const auto now = clock_.steady_now();
-  if (made_room_ && now - *made_room_ < std::chrono::seconds(1)) return;
-  made_room_ = now;
+  if (last_eviction_ && now - *last_eviction_ < std::chrono::seconds(1)) return;
+  last_eviction_ = now;
   disk_maintenance_.evicted(
-      index_.make_room(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
+      index_.evict_bytes(std::max(least, index_.totals().bytes / 16), base::unix_seconds(clock_.wall_now())));
 }
 
 void DiskWriter::probe() {
@@ -129,7 +130,7 @@ void DiskWriter::probe() {
   });
 }
 
-void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
+void DiskWriter::store_complete(const std::shared_ptr<Fill>& fill) {
   const auto view = fill->view();
   auto writing = writing_.extract(fill.get());
   if (fill->keeping() != Fill::Keeping::disk) {
@@ -154,7 +155,7 @@ void DiskWriter::settle(const std::shared_ptr<Fill>& fill) {
   if (!visible) {
     health_.failed(visible.error().text);
     files_.remove_unfinished(object->id, object->generation);
-    fill->keep_less(Fill::Keeping::memory);
+    fill->reduce_keeping(Fill::Keeping::memory);
     if (const auto replaced = index_.keep_in_memory(fill)) disk_maintenance_.purged({replaced});
     return;
   }

@@ -1,7 +1,7 @@
 #pragma once
-// The thread that writes running fills to their files and makes complete ones visible. No fsync: length and checksum
-// are checked before the first use after a restart, and what is lost is filled again. A failed write moves the fill to
-// RAM.
+// The thread that writes running fills to their files and gives complete ones their final names. No fsync: length and
+// checksum are verified before the first use after a restart, and lost objects are filled again. After a failed write
+// the fill continues in RAM.
 
 #include <atomic>
 #include <memory>
@@ -23,27 +23,27 @@ class DiskWriter {
  public:
   DiskWriter(const ObjectFiles&, ObjectIndex&, DiskMaintenance&, DiskHealth&, const base::Clock&);
 
-  /// The fill got bytes or ended. Cheap when the thread knows already.
+  /// The fill has new bytes or has ended. Cheap when its work is already queued.
   void changed(const std::shared_ptr<Fill>&);
-  /// Waits until all that was queued is done.
+  /// Waits until all queued work is done.
   void finish_queued();
-  /// Objects stay in RAM from now on, and nothing is written. Before the first fill.
+  /// Keeps objects in RAM and writes nothing from now on. Before the first fill.
   void use_memory_only() { memory_only_ = true; }
-  /// Below so many free bytes of the disk objects are evicted; below half of them nothing more is written.
+  /// Below this many free bytes of the disk objects are evicted; below half of it nothing is written.
   void set_min_free_bytes(std::uint64_t bytes) { min_free_bytes_ = bytes; }
-  /// Tries whether the disk that failed takes writes again. Cheap while all is well.
+  /// Tests whether a failed disk accepts writes again. Cheap while the disk is healthy.
   void probe();
-  /// Out of the index already, because the origin does not stand by it.
+  /// For an object that is out of the index because the origin no longer has it.
   void discard(const ObjectPtr& object) { disk_maintenance_.purged({object}); }
   void revalidated(const ObjectPtr& object) { disk_maintenance_.revalidated(object); }
 
  private:
   using OpenFile = std::shared_ptr<const base::File>;
-  void serve(const std::shared_ptr<Fill>&);
+  void process(const std::shared_ptr<Fill>&);
   base::Status write(Fill&, OpenFile&, const Fill::Unwritten&);
-  void give_up(const std::shared_ptr<Fill>&, const base::Error&);
-  void settle(const std::shared_ptr<Fill>&);
-  void make_room(std::uint64_t least);
+  void continue_in_memory(const std::shared_ptr<Fill>&, const base::Error&);
+  void store_complete(const std::shared_ptr<Fill>&);
+  void evict_bytes(std::uint64_t least);
   base::Status check_free_bytes();
 
   const ObjectFiles& files_;
@@ -52,7 +52,7 @@ class DiskWriter {
   DiskHealth& health_;
   const base::Clock& clock_;
   std::unordered_map<const Fill*, OpenFile> writing_;  // of the thread
-  std::optional<base::SteadyTime> made_room_;          // of the thread
+  std::optional<base::SteadyTime> last_eviction_;      // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};
   WorkThread thread_;  // last: its work uses all of the above

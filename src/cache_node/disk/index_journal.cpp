@@ -72,7 +72,7 @@ std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
   return loaded.damaged.size();
 }
 
-/// Their slices are in the index, or are found when they are.
+/// Their slices are in the index, or are added when they are found.
 std::size_t IndexJournal::restore_files(store::Store& store, SlicedFiles& files) {
   std::vector<SlicedFilePtr> known;
   std::vector<std::string> damaged;

@@ -1,6 +1,7 @@
 #pragma once
-// The durable half of the index: a record per complete object and per file that is kept in slices, written in batches
-// off the loops. A node without it (disk full at the start) serves all the same and forgets at its end.
+// The durable part of the index: a record per complete object and per file that is stored in slices, written in
+// batches off the loops. A node that cannot open it (disk full at the start) serves, and loses its index when it
+// stops.
 
 #include <atomic>
 #include <cstdint>
@@ -25,27 +26,27 @@ class IndexJournal {
  public:
   IndexJournal(base::Log&, base::Metrics&);
 
-  /// Opens the records and restores them into the index, oldest object first; from here on it writes down which files
-  /// are kept in slices, and must outlive the fills that tell the index. Errors: conflict when another process has the
-  /// folder; any other trouble is told in the log, and the node goes on without records.
+  /// Opens the records and restores them into the index, oldest object first. From then on it records which files are
+  /// stored in slices, and must outlive the fills that change the index. Errors: conflict when another process uses
+  /// the folder; any other failure is logged, and the node continues without records.
   base::Status load(const std::string& store_dir, std::uint64_t max_index_bytes, ObjectIndex&);
-  /// Tries once more to open what could not be opened, if anything. Blocks on the disk.
+  /// Tries again to open records that could not be opened. Blocks on the disk.
   void retry();
 
-  /// `on_settled`, of both, runs on the store's thread once the disk has the change or has refused it. False when there
-  /// are no records: then it does not run.
+  /// For both functions: `on_settled` runs on the store's thread once the disk has the change or has refused it.
+  /// False when there are no records; it then does not run.
   using OnSettled = std::function<void()>;
   bool stored(const Object&, std::string_view key_text, OnSettled on_settled = {});
   bool gone(const Object&, OnSettled on_settled = {});
-  /// Writes the record again with the flags that the object has now. Blocks on the disk.
+  /// Writes the record again with the object's current flags. Blocks on the disk.
   void write_again(const Object&);
-  /// Visits every record on disk. Blocks on the disk. Errors: unavailable when there are no records to be read.
+  /// Visits every record on disk. Blocks on the disk. Errors: unavailable when no records can be read.
   base::Status each(const std::function<void(const ReadRecord&)>& visit) const;
-  /// Stored objects whose record could not be written: nobody wrote down what they are.
+  /// Stored objects whose record could not be written.
   std::vector<ObjectId> without_record() const;
-  /// Waits for the disk.
+  /// Waits until the disk has all changes.
   void flush();
-  /// Why records are not written; empty while all is well.
+  /// Why records are not written; empty while they are.
   std::string trouble() const;
 
  private:

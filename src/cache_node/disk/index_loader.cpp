@@ -19,17 +19,17 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr std::size_t kBatchBytes = 512 * 1024;
-constexpr std::size_t kMostBatches = 16;  // that wait: whoever finds so many works on one
+constexpr std::size_t kMostBatches = 16;  // in the queue: a thread that finds this many decodes one itself
 constexpr unsigned kMostThreads = 3;
 
 struct LoadedRecord {
-  std::uint32_t stored = 0;  // beside the pointer: putting a million in order must not look at each object
+  std::uint32_t stored = 0;  // beside the pointer: sorting a million must not read each object
   ObjectPtr object;
 };
 
 bool is_older(const LoadedRecord& a, const LoadedRecord& b) { return a.stored < b.stored; }
 
-/// Copies of records: those in the store's map are there for as long as the walk stands on them.
+/// Copies of records: those in the store's map are valid only during the iteration step.
 class Batch {
  public:
   void add(std::string_view key, std::string_view value) {
@@ -52,7 +52,7 @@ class Batch {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> sizes_;
 };
 
-/// What one thread made of its share.
+/// The result of one thread's share.
 struct Share {
   std::vector<LoadedRecord> objects;
   std::vector<std::string> damaged;
@@ -73,7 +73,7 @@ struct Share {
 /// Any thread; locks inside.
 class Batches {
  public:
-  /// False when too many wait already: then it is the caller's still.
+  /// False when the queue is full; the caller keeps the batch.
   bool put(Batch& batch) {
     {
       const std::lock_guard lock(mutex_);
@@ -83,7 +83,7 @@ class Batches {
     changed_.notify_one();
     return true;
   }
-  /// Waits for one; nothing when there will be none.
+  /// Waits for a batch; nothing when the queue has been closed.
   std::optional<Batch> take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
@@ -114,7 +114,7 @@ Share work_through(Batches& batches) {
   return share;
 }
 
-/// The threads beside the one that walks. Its destructor waits for their end.
+/// The further threads. Its destructor waits for their end.
 class Others {
  public:
   ~Others() { batches.close(); }  // before the futures wait for their threads
@@ -125,7 +125,7 @@ class Others {
       while (shares.size() < std::min(cores - 1, kMostThreads))
         shares.push_back(std::async(std::launch::async, [this] { return work_through(batches); }));
     } catch (const std::system_error&) {
-      // No further thread is to be had: those that are there, and the one that walks, do the work.
+      // No further thread can be started: the existing ones do the work.
     }
   }
 

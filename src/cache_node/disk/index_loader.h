@@ -1,6 +1,6 @@
 #pragma once
-// Reads the index's records at the start. One thread walks the store's table and hands what it finds to others, one for
-// each further core, who take the records apart and bring their share in order. A small index is read without them.
+// Reads the index's records at the start. One thread iterates over the store's table and passes batches of records to
+// the others, one per further core, which decode them and sort their share. A small index is read by one thread.
 
 #include <string>
 #include <vector>
@@ -13,11 +13,11 @@ namespace tribune::cache_node {
 
 struct LoadedIndex {
   std::vector<ObjectPtr> objects;    // oldest first
-  std::vector<std::string> damaged;  // keys of records that are none
-  base::Status status;               // of the walk; what it found until then counts
+  std::vector<std::string> damaged;  // keys of invalid records
+  base::Status status;               // of the iteration; records read before an error are valid
 };
 
-/// Blocks on the disk. Throws what a lack of memory throws, once all its threads have ended.
+/// Blocks on the disk. Throws std::bad_alloc when memory is short, after all its threads have ended.
 LoadedIndex load_records(const store::Store&);
 
 }  // namespace tribune::cache_node

@@ -9,8 +9,8 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr char kVersion = 2;
-constexpr char kVersionWithTerms = 3;  // the same, and the origin's terms behind the tags
-constexpr char kFileVersion = 1;       // of the records of files that are kept in slices
+constexpr char kVersionWithTerms = 3;  // the same, with the origin's terms after the tags
+constexpr char kFileVersion = 1;       // of the records of files in slices
 
 template <class N>
 void add(std::string& out, N number) {
@@ -24,7 +24,7 @@ void add_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-/// Takes fields from the front; once one is missing, all that follow are.
+/// Reads fields from the front; after a missing field all further ones are missing.
 class RecordReader {
  public:
   explicit RecordReader(std::string_view left) : left_(left) {}
@@ -56,7 +56,7 @@ class RecordReader {
   bool failed_ = false;
 };
 
-/// The record without the checksum at its end; nothing when that does not fit.
+/// The record without its checksum; nothing when the checksum does not match.
 std::optional<std::string_view> sound_part(std::string_view record) {
   if (record.size() < sizeof(std::uint64_t)) return std::nullopt;
   const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));

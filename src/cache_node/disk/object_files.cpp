@@ -155,7 +155,7 @@ std::size_t ObjectFiles::sweep(const std::function<bool(const ObjectId&, std::ui
     if (parsed && wanted(parsed->id, parsed->generation)) {
       if (at.depth() > 1)
         fs::rename(at->path(), path(parsed->id, parsed->generation),
-                   ignored);  // a store of before had folders in folders
+                   ignored);  // an earlier version of the store had nested folders
       continue;
     }
     removed += fs::remove(at->path(), ignored);

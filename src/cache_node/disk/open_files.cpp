@@ -4,7 +4,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-/// Ties a descriptor to its object: the index takes an object for unused only when nobody holds one of these.
+/// Binds a descriptor to its object: the index treats an object as unused only when there is no such binding.
 struct Lease {
   ObjectPtr object;
   std::shared_ptr<const base::File> file;
@@ -31,7 +31,7 @@ base::Result<std::shared_ptr<const base::File>> OpenFiles::open(const ObjectPtr&
   }
   auto opened = files_.open(*object);
   if (!opened) return opened;
-  std::list<Kept> closing;  // closed after the lock is gone
+  std::list<Kept> closing;  // closed after the lock is released
   const std::lock_guard lock(mutex_);
   if (const auto found = kept_.find(object->id); found != kept_.end()) {
     closing.splice(closing.end(), by_use_, found->second);

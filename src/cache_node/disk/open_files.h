@@ -1,6 +1,6 @@
 #pragma once
-// Descriptors of hot objects, kept open up to a bound; the least recently used one closes first. What a viewer is being
-// sent stays open until it is sent.
+// Open descriptors of frequently used objects, up to a bound; the least recently used one is closed first. A file
+// that is being sent stays open until it is sent.
 
 #include <list>
 #include <memory>
@@ -19,7 +19,7 @@ class OpenFiles {
  public:
   OpenFiles(const ObjectFiles& files, std::size_t bound) : files_(files), bound_(bound) {}
 
-  /// The object's file; whoever holds it keeps the object from being evicted. Errors: as ObjectFiles::open().
+  /// The object's file; while the pointer is held, the object is not evicted. Errors: as ObjectFiles::open().
   base::Result<std::shared_ptr<const base::File>> open(const ObjectPtr&);
   void forget(const ObjectId&);
 

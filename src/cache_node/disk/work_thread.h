@@ -1,5 +1,5 @@
 #pragma once
-// A thread that does queued work in order, for what must not happen on a loop.
+// A thread that runs queued work in order, for work that must not block a loop.
 
 #include <condition_variable>
 #include <deque>
@@ -9,7 +9,7 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; locks inside. Its destructor finishes what is queued.
+/// Any thread; locks inside. Its destructor finishes the queued work.
 class WorkThread {
  public:
   WorkThread();
@@ -19,7 +19,7 @@ class WorkThread {
 
   void add(std::function<void()> work);
   std::size_t queued() const;
-  /// Whether the destructor waits: long work should cut itself short.
+  /// Whether the destructor is waiting: long work should end early.
   bool is_stopping() const;
 
  private:

@@ -2,9 +2,9 @@
 
 namespace tribune::cache_node {
 
-CandidateSequence::CandidateSequence(const std::vector<FillCandidate>& places, Circuits& circuits,
+CandidateSequence::CandidateSequence(const std::vector<FillCandidate>& candidates, Circuits& circuits,
                                      const base::Clock& clock, const FillSettings& settings)
-    : places_(places),
+    : candidates_(candidates),
       circuits_(circuits),
       clock_(clock),
       settings_(settings),
@@ -12,27 +12,27 @@ CandidateSequence::CandidateSequence(const std::vector<FillCandidate>& places, C
       pause_(settings.hold_retry) {}
 
 bool CandidateSequence::begin_last_resort() {
-  if (last_resort_ || turn_ + 1 >= places_.size()) return false;
+  if (last_resort_ || position_ + 1 >= candidates_.size()) return false;
   last_resort_ = true;
   return true;
 }
 
-bool CandidateSequence::find_one_to_ask() {
+bool CandidateSequence::skip_open_circuits() {
   const auto now = clock_.steady_now();
-  while (!circuits_.may_ask(place().name, now)) {
+  while (!circuits_.may_request(current().name, now)) {
     if (!has_next() && !begin_last_resort()) return false;
     next();
   }
   return true;
 }
 
-bool CandidateSequence::answers_badly() const {
-  for (auto i = turn_ + 1; i-- > 0;)
-    if (!places_[i].is_node()) return circuits_.answers_badly(places_[i].name);
-  return circuits_.answers_badly(place().name);
+bool CandidateSequence::sent_unusable_response() const {
+  for (auto i = position_ + 1; i-- > 0;)
+    if (!candidates_[i].is_node()) return circuits_.sent_unusable_response(candidates_[i].name);
+  return circuits_.sent_unusable_response(current().name);
 }
 
-std::optional<std::chrono::milliseconds> CandidateSequence::next_pause() {
+std::optional<std::chrono::milliseconds> CandidateSequence::next_retry_delay() {
   const auto pause = pause_;
   if (clock_.steady_now() - started_ + pause > settings_.hold) return std::nullopt;
   pause_ *= 2;

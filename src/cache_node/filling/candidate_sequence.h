@@ -1,6 +1,6 @@
 #pragma once
-// Whose turn it is in a fill's line of places (fill_candidates.h): who is asked now, who comes next, and for how long
-// all of them are asked again about what is about to exist. Asks nobody.
+// The position in a fill's list of candidates (fill_candidates.h): which one is asked now, which one is next, and how
+// long all of them are asked again for an object that does not exist yet. It sends no request itself.
 
 #include <chrono>
 #include <cstddef>
@@ -17,52 +17,54 @@
 
 namespace tribune::cache_node {
 
-/// Owned by one worker. Keeps references to all that it is made of.
+/// Owned by one worker. Keeps references to its arguments.
 class CandidateSequence {
  public:
-  CandidateSequence(const std::vector<FillCandidate>& places, Circuits&, const base::Clock&, const FillSettings&);
+  CandidateSequence(const std::vector<FillCandidate>& candidates, Circuits&, const base::Clock&, const FillSettings&);
 
-  const FillCandidate& place() const { return places_[turn_]; }
-  /// From 0 on; of the same fill the same number is the same place.
-  std::size_t number() const { return turn_; }
-  bool has_next() const { return turn_ + 1 < places_.size() && (last_resort_ || !places_[turn_ + 1].is_last_resort); }
-  void next() { ++turn_; }
-  void begin_again() { turn_ = 0; }
+  const FillCandidate& current() const { return candidates_[position_]; }
+  /// From 0; within a fill the same number is the same candidate.
+  std::size_t number() const { return position_; }
+  bool has_next() const {
+    return position_ + 1 < candidates_.size() && (last_resort_ || !candidates_[position_ + 1].is_last_resort);
+  }
+  void next() { ++position_; }
+  void restart() { position_ = 0; }
 
-  /// Nobody here can speak for the origin: from now on those who stand behind it are asked as well. False: there is
-  /// none, or they were.
+  /// The origin cannot be reached: from now on the last-resort candidates after it are asked as well. False when
+  /// there is none, or when they have been asked.
   bool begin_last_resort();
   bool is_last_resort() const { return last_resort_; }
 
-  /// Goes on to the first from here that is not left alone, in the last resort when all others are. False: the last one
-  /// is left alone too.
-  bool find_one_to_ask();
-  /// What became of the question to place(), for all fills to know.
-  void answered() { circuits_.succeeded(place().name); }
-  void failed(std::string_view why, bool badly = false) {
-    circuits_.failed(place().name, place().circuit, clock_.steady_now(), why, badly);
+  /// Moves to the first candidate from here whose circuit admits a request; in the last resort when all others are
+  /// open. False when the last one is open as well.
+  bool skip_open_circuits();
+  /// The result of the request to current(), for the circuit that all fills share.
+  void answered() { circuits_.succeeded(current().name); }
+  void failed(std::string_view why, bool is_unusable = false) {
+    circuits_.failed(current().name, current().circuit, clock_.steady_now(), why, is_unusable);
   }
-  /// Whether place(), or the origin before it where that is a node, was there when it failed, and gave what cannot be
-  /// used.
-  bool answers_badly() const;
+  /// Whether the last failure of current(), or of the origin before it when current() is a node, was an unusable
+  /// response rather than none.
+  bool sent_unusable_response() const;
 
-  /// How long to wait before all are asked again, each time twice as long. Nothing: it was waited for long enough.
-  std::optional<std::chrono::milliseconds> next_pause();
-  /// Whether a node that waits itself is asked once more.
+  /// The delay before all are asked again, doubled each time. Nothing when the total wait is used up.
+  std::optional<std::chrono::milliseconds> next_retry_delay();
+  /// Whether a node that itself waits for the origin is asked once more.
   bool waits_for_node() const;
-  /// Once for each fill.
+  /// True once per fill.
   bool may_retry() { return !std::exchange(retried_, true); }
 
   base::SteadyTime started() const { return started_; }
 
  private:
-  const std::vector<FillCandidate>& places_;
+  const std::vector<FillCandidate>& candidates_;
   Circuits& circuits_;
   const base::Clock& clock_;
   const FillSettings& settings_;
   const base::SteadyTime started_;
   std::chrono::milliseconds pause_;
-  std::size_t turn_ = 0;
+  std::size_t position_ = 0;
   bool retried_ = false;
   bool last_resort_ = false;
 };

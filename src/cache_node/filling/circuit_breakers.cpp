@@ -8,7 +8,7 @@ Circuits::Circuits(base::Log& log, base::Metrics& metrics)
                               "Times that an origin or another node failed so often in a row that it was left alone.")),
       open_(metrics.gauge("tribune_cache_circuits_open", "Origins and other nodes that are left alone now.")) {}
 
-bool Circuits::may_ask(std::string_view name, base::SteadyTime now) {
+bool Circuits::may_request(std::string_view name, base::SteadyTime now) {
   const std::lock_guard lock(mutex_);
   const auto found = circuits_.find(name);
   if (found == circuits_.end() || !found->second.open) return true;
@@ -32,7 +32,7 @@ void Circuits::succeeded(std::string_view name) {
 }
 
 void Circuits::failed(std::string_view name, const CircuitSettings& settings, base::SteadyTime now,
-                      std::string_view why, bool badly) {
+                      std::string_view why, bool is_unusable) {
   {
     const std::lock_guard lock(mutex_);
     auto found = circuits_.find(name);
@@ -42,7 +42,7 @@ void Circuits::failed(std::string_view name, const CircuitSettings& settings, ba
     }
     auto& circuit = found->second;
     circuit.rest = settings.rest;
-    circuit.badly = badly;
+    circuit.is_unusable = is_unusable;
     if (circuit.open) {
       circuit.next_try = now + circuit.rest;
       return;
@@ -56,10 +56,10 @@ void Circuits::failed(std::string_view name, const CircuitSettings& settings, ba
   log_.warning("cache_node", "circuit_opened", {{"place", name}, {"error", why}});
 }
 
-bool Circuits::answers_badly(std::string_view name) const {
+bool Circuits::sent_unusable_response(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = circuits_.find(name);
-  return found != circuits_.end() && found->second.badly;
+  return found != circuits_.end() && found->second.is_unusable;
 }
 
 bool Circuits::is_open(std::string_view name) const {

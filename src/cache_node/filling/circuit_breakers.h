@@ -1,12 +1,12 @@
 #pragma once
-// A circuit breaker for each origin and each other node that fills come from: who fails again and again is left alone
-// for a while, then asked by one fill before all ask again.
+// A circuit breaker for each origin and each node that fills use: after repeated failures it receives no requests for
+// a while, then one request before all others.
 //
 // States of a circuit
-//   closed      asked by every fill                                                             (succeeded)
-//   open        failed so often in a row: asked by none until its rest is over                  (failed)
-//   half-open   the rest is over: one fill asks. What it finds closes the circuit, or opens it again; a fill that says
-//               nothing within another rest is forgotten, and the next one asks                 (may_ask)
+//   closed      receives every request                                                          (succeeded)
+//   open        has failed the configured number of times in a row; receives no request         (failed)
+//   half-open   the rest has passed: one fill sends a request. Its result closes or opens the circuit; a fill without a
+//               result within another rest is ignored, and the next one sends a request         (may_request)
 
 #include <chrono>
 #include <cstdint>
@@ -27,26 +27,26 @@ class Circuits {
  public:
   Circuits(base::Log& log, base::Metrics& metrics);
 
-  /// Whether a fill may ask there now. True makes the caller the one who asks when the circuit is half-open.
-  bool may_ask(std::string_view name, base::SteadyTime now);
+  /// Whether a fill may send a request now. On a half-open circuit, true makes the caller the one that tests it.
+  bool may_request(std::string_view name, base::SteadyTime now);
   void succeeded(std::string_view name);
-  /// `badly`: it was there and gave what cannot be used, as opposed to nothing.
+  /// `is_unusable`: it sent an unusable response, as opposed to none.
   void failed(std::string_view name, const CircuitSettings&, base::SteadyTime now, std::string_view why,
-              bool badly = false);
-  /// What it did the last time that it failed.
-  bool answers_badly(std::string_view name) const;
+              bool is_unusable = false);
+  /// Whether its last failure was an unusable response.
+  bool sent_unusable_response(std::string_view name) const;
 
-  /// Of those that are known; for tests and status pages.
+  /// For tests and status pages.
   bool is_open(std::string_view name) const;
 
-  /// Names beyond this are not watched: they come from configurations, so there are few.
+  /// Further names have no circuit. Names come from configurations, so there are few.
   static constexpr std::size_t kMaxNames = 4'096;
 
  private:
   struct Circuit {
     std::int64_t failures = 0;  // in a row
     bool open = false;
-    bool badly = false;
+    bool is_unusable = false;
     std::chrono::milliseconds rest{};
     base::SteadyTime next_try{};  // when open
   };

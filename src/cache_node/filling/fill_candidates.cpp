@@ -9,34 +9,34 @@
 namespace tribune::cache_node {
 namespace {
 
-/// For a while at least: a viewer's link may end while the node that was asked still looks at its clock.
+/// The least validity of a link to another node: the client's link may expire while the other node still verifies it.
 constexpr std::int64_t kLeastLinkSeconds = 60;
-/// Each of them asks an origin that may be down for all.
+/// Each of them asks an origin that may be unreachable for all.
 constexpr std::ptrdiff_t kMostLastResorts = 2;
 
 struct Making {
   const NodeView& view;
-  const std::string& target;  // of the link that another node is asked with
-  std::vector<FillCandidate>& places;
+  const std::string& target;  // of the link in requests to other nodes
+  std::vector<FillCandidate>& candidates;
 };
 
-FillCandidate node_place(const Making& m, FillCandidate::Kind kind, std::string name, const std::string& url) {
-  FillCandidate place;
-  place.kind = kind;
-  place.name = std::move(name);
-  place.url = url + m.target;
+FillCandidate node_candidate(const Making& m, FillCandidate::Kind kind, std::string name, const std::string& url) {
+  FillCandidate candidate;
+  candidate.kind = kind;
+  candidate.name = std::move(name);
+  candidate.url = url + m.target;
   const auto uri = http::parse_uri(url);
-  place.allowed_origins = {uri ? uri->origin() : url};
-  place.deadlines = m.view.fill.deadlines;
-  place.deadlines.connect = m.view.settings.peers.connect_timeout;
-  place.deadlines.first_byte = m.view.settings.peers.answer_timeout;
-  place.deadlines.low_speed_window = m.view.settings.peers.low_speed_window;
-  place.allow_special_addresses = true;
-  place.circuit = {1, m.view.settings.peers.rest};
-  return place;
+  candidate.allowed_origins = {uri ? uri->origin() : url};
+  candidate.deadlines = m.view.fill.deadlines;
+  candidate.deadlines.connect = m.view.settings.peers.connect_timeout;
+  candidate.deadlines.first_byte = m.view.settings.peers.answer_timeout;
+  candidate.deadlines.low_speed_window = m.view.settings.peers.low_speed_window;
+  candidate.allow_special_addresses = true;
+  candidate.circuit = {1, m.view.settings.peers.rest};
+  return candidate;
 }
 
-/// The peers before this node in the object's line, and a few of those behind it.
+/// The peers before this node in the object's order, and at most kMostLastResorts of those after it.
 struct Neighbours {
   std::vector<FillCandidate> before, behind;
 };
@@ -58,15 +58,15 @@ Neighbours neighbours(const Making& m, const Peers& peers, const ObjectKey& key)
     if (std::ssize(found.behind) == kMostLastResorts) break;
     const auto peer =
         std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return p.id == candidates[at].id; });
-    auto place = node_place(m, FillCandidate::Kind::peer, "peer " + peer->id, peer->url);
-    place.is_last_resort = is_behind;
-    (is_behind ? found.behind : found.before).push_back(std::move(place));
+    auto candidate = node_candidate(m, FillCandidate::Kind::peer, "peer " + peer->id, peer->url);
+    candidate.is_last_resort = is_behind;
+    (is_behind ? found.behind : found.before).push_back(std::move(candidate));
   }
   return found;
 }
 
-void add(std::vector<FillCandidate>& places, std::vector<FillCandidate> more) {
-  places.insert(places.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+void add(std::vector<FillCandidate>& candidates, std::vector<FillCandidate> more) {
+  candidates.insert(candidates.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 void add_parents(const Making& m, const ObjectKey& key) {
@@ -74,25 +74,25 @@ void add_parents(const Making& m, const ObjectKey& key) {
   for (const auto& parent : m.view.settings.parents) candidates.push_back({parent});
   for (const auto at : base::rendezvous_order(candidates, key.text)) {
     const auto& url = m.view.settings.parents[at];
-    m.places.push_back(node_place(m, FillCandidate::Kind::parent, "parent " + url, url));
+    m.candidates.push_back(node_candidate(m, FillCandidate::Kind::parent, "parent " + url, url));
   }
 }
 
 void add_origins(const Making& m, const contracts::ChannelEntry& channel, const http::Uri& uri) {
-  FillCandidate place;
-  place.name = uri.origin();
-  place.url = uri.text();
-  place.allowed_origins = contracts::allowed_origins(channel.origins);
-  place.deadlines = m.view.fill.deadlines;
-  place.allow_special_addresses = m.view.fill.allow_special_addresses;
-  place.circuit = m.view.fill.circuit;
-  m.places.push_back(place);
+  FillCandidate candidate;
+  candidate.name = uri.origin();
+  candidate.url = uri.text();
+  candidate.allowed_origins = contracts::allowed_origins(channel.origins);
+  candidate.deadlines = m.view.fill.deadlines;
+  candidate.allow_special_addresses = m.view.fill.allow_special_addresses;
+  candidate.circuit = m.view.fill.circuit;
+  m.candidates.push_back(candidate);
   for (const auto& backup : contracts::backup_uris(channel.origins, uri)) {
-    auto other = place;
+    auto other = candidate;
     other.name = backup.origin();
     other.url = backup.text();
     other.allowed_origins.push_back(backup.origin());
-    m.places.push_back(std::move(other));
+    m.candidates.push_back(std::move(other));
   }
 }
 
@@ -124,35 +124,35 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
   const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
-  source.keep = keep_of(view.keep, link.channel, link.path);
+  source.retention = retention_of(view.retention_rules, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
   auto asked_with = link;
-  asked_with.pace_kbps = 0;  // of viewers
+  asked_with.pace_kbps = 0;  // applies to viewers only
   asked_with.expires = std::max(link.expires, base::unix_seconds(now) + kLeastLinkSeconds);
   std::string target;
   if (const auto query = contracts::signed_query(*view.keys, asked_with, now); !query.empty())
     target = contracts::media_target(asked_with, query);
-  const Making making{view, target, source.places};
+  const Making making{view, target, source.candidates};
   const bool is_peers = asker.kind == Asker::Kind::peer || asker.kind == Asker::Kind::stranded;
   const auto has_step = [&](std::string_view step) {
     return std::find(view.settings.fill.begin(), view.settings.fill.end(), step) != view.settings.fill.end();
   };
-  // Where no key can sign, nobody else would believe us. Nodes that cannot be told all that is purged are left out, but
-  // for the only way to the origin.
+  // Without a signing key no other node would accept the request. Nodes are left out when the purges exceed the limit
+  // of a request, except when they are the only way to the origin.
   const bool can_ask = !target.empty();
-  const bool asks_peers = can_ask && !purges.is_too_much && has_step("peers");
+  const bool asks_peers = can_ask && !purges.exceeds_limit && has_step("peers");
   const bool asks_parents =
-      can_ask && (!purges.is_too_much || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
+      can_ask && (!purges.exceeds_limit || !has_step("origin")) && asker.tiers < contracts::kMaxTiers;
   Neighbours near;
   if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded)
     near = neighbours(making, peers, key);
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
-    if (step == "peers" && !is_peers) add(source.places, std::move(near.before));
+    if (step == "peers" && !is_peers) add(source.candidates, std::move(near.before));
     if (step == "parent" && asks_parents) add_parents(making, key);
   }
-  if (source.places.empty()) add_origins(making, channel, *uri);
-  add(source.places, std::move(near.behind));
+  if (source.candidates.empty()) add_origins(making, channel, *uri);
+  add(source.candidates, std::move(near.behind));
   return source;
 }
 

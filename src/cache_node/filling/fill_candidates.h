@@ -1,16 +1,17 @@
 #pragma once
-// Whom a fill asks, one after the other: the nodes of the group that come before this one for that object, the tier
-// above, then the origin and its backups. Rendezvous hashing over the group's live nodes makes the line, so all nodes
-// agree about it.
+// The candidates of a fill, in the order in which it asks them: the nodes of the group that precede this one for that
+// object, the tier above, then the origin and its backups. Rendezvous hashing over the group's live nodes gives the
+// order, so all nodes agree on it.
 //
-// A node asks only nodes that stand before it in the object's line, and the order of two nodes depends on their ids
-// alone: however different the nodes' knowledge of who lives, fills that wait for each other never go round in a ring.
-// A peer's question begins at the parents or the origin: it is never handed on to a peer.
+// A node asks only nodes that precede it in the object's order, and the order of two nodes depends on their ids
+// alone. However different the nodes' lists of live nodes are, fills that wait for each other therefore never form a
+// cycle. A request of a peer continues at the parents or the origin: it is never forwarded to a peer.
 //
-// Behind the origin stand a few of the nodes that come after this one, as the last resort of a node that does not reach
-// the origin. Nobody waits for a node that asks them (Fill::lost_origin), so they close no ring; what they ask for has
-// no last resort of its own. WHY: no weights here: the order of two nodes must not depend on what one has heard of the
-// other.
+// After the origin come some of the nodes that follow this one, as the last resort of a node that cannot reach the
+// origin. No node waits for a node that asks them (Fill::lost_origin), so they close no cycle; their own requests
+// have no last resort.
+//
+// WHY no weights here: the order of two nodes must not depend on what one knows of the other.
 //
 // Pure functions.
 
@@ -38,14 +39,14 @@
 
 namespace tribune::cache_node {
 
-/// Who wants an object.
+/// The sender of a request for an object.
 struct Asker {
   enum class Kind { viewer, peer, child, stranded };
   Kind kind = Kind::viewer;
-  std::int64_t tiers = 0;  // of parents that led here; a viewer's: 0
+  std::int64_t tiers = 0;  // number of child tiers on the way here; 0 for a viewer
 };
 
-/// One that may have the object.
+/// A node or origin that may have the object.
 struct FillCandidate {
   enum class Kind { peer, parent, origin };
   Kind kind = Kind::origin;
@@ -55,35 +56,35 @@ struct FillCandidate {
   net::FetchDeadlines deadlines;
   bool allow_special_addresses = false;
   CircuitSettings circuit;
-  bool is_last_resort = false;  // behind all others
+  bool is_last_resort = false;  // after all others
 
   bool is_node() const { return kind != Kind::origin; }
 };
 
 std::string_view to_string(FillCandidate::Kind);
 
-/// How a question to another node is signed.
+/// How a request to another node is signed.
 struct Signing {
   std::shared_ptr<const base::KeyRing> keys;
   std::string node;    // this one
-  std::string object;  // the link's text: the key may say less of it, or more
+  std::string object;  // the link's text, which may differ from the key
   std::int64_t tiers = 0;
-  std::string purges = {};  // that cover the object, as they are told (contracts/purge_mark.h)
+  std::string purges = {};  // that cover the object, in their wire format (contracts/purge_mark.h)
   http::Headers fields(const FillCandidate&, base::WallTime now) const;
 };
 
-/// Where an object comes from: only ever made from the channel map, the group and the configuration.
+/// The sources of an object: made only from the channel map, the group and the configuration.
 struct FillSource {
-  std::vector<FillCandidate> places;  // never empty
-  Retention keep;                     // of the object
-  SlicedFilePtr file = {};            // whose slice is wanted, if one is
-  http::ByteRange slice = {};         // of that file
-  Variant variant = {};               // that is wanted: each place is asked with its fields
+  std::vector<FillCandidate> candidates;  // never empty
+  Retention retention;                    // of the object
+  SlicedFilePtr file = {};                // when a slice is requested: its file
+  http::ByteRange slice = {};             // of that file
+  Variant variant = {};                   // that is requested: each request has its fields
   Signing signing;
 };
 
-/// `purges`: those that cover the object; where they are too many to be told, no other node is asked, unless the
-/// configuration knows no origin. Errors: invalid_input for a path that names nothing at the channel's origins.
+/// `purges`: those that cover the object. When they exceed the limit of a request, no other node is asked, unless the
+/// configuration has no origin. Errors: invalid_input for a path that does not exist at the channel's origins.
 base::Result<FillSource> fill_candidates(const NodeView&, const Peers&, const contracts::ChannelEntry&,
                                          const contracts::Link&, const ObjectKey&, Asker, base::WallTime now,
                                          KnownPurges::Covering purges = {});

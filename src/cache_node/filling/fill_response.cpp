@@ -112,7 +112,7 @@ bool is_part_of(const SlicedFile& file, http::ByteRange wanted, const net::Fetch
                                 : now.etag == file.head.etag;
 }
 
-bool goes_on(const Received& here, const net::FetchHead& head) {
+bool continues_body(const Received& here, const net::FetchHead& head) {
   const auto etag = head.headers.first("ETag").value_or("");
   const auto range = head.headers.first("Content-Range").value_or("");
   if (!range.starts_with(fmt::format("bytes {}-", here.bytes)) || (!etag.empty() && etag != here.etag)) return false;
@@ -121,9 +121,9 @@ bool goes_on(const Received& here, const net::FetchHead& head) {
   return range.ends_with(fmt::format("/{}", *here.length)) && head.content_length.value_or(missing) == missing;
 }
 
-bool may_repeat(const Received& here, bool same_place, const net::FetchHead& head) {
+bool may_repeat(const Received& here, bool same_candidate, const net::FetchHead& head) {
   const auto etag = head.headers.first("ETag").value_or("");
-  if (same_place && !etag.empty() && !here.etag.empty() && etag != here.etag) return false;
+  if (same_candidate && !etag.empty() && !here.etag.empty() && etag != here.etag) return false;
   return !here.length || !head.content_length || *head.content_length == *here.length;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What the head of one answer to a fill says: whether it can be used, what it makes of the object, and what it is to a
-// viewer when it cannot. The fill's state is the runner's (fill_runner.h). Pure functions.
+// What the head of one response to a fill means: whether it is usable, which object it describes, and which failure
+// it is otherwise. FillRunner has the fill's state. Pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -17,46 +17,46 @@
 
 namespace tribune::cache_node {
 
-/// What a failed fetch is to a viewer.
+/// The failure for a failed fetch.
 FillFailure failure_of(const base::Error&);
 FillFailure failure_of_status(int status);
 
-/// The origin's own status in another node's answer; nothing when the node does not say what the origin said.
+/// The origin's status in another node's response; nothing when the response does not have it.
 std::optional<int> origin_status_of(const http::Headers&);
-/// What another node's answer is that says nothing of the origin.
+/// The failure for another node's response without the origin's status.
 FillFailure failure_of_node(std::string_view name, int status);
-/// What another node hears beside a problem document.
+/// Adds the fields that another node reads beside a problem document.
 void add_verdict(http::Headers&, const FillFailure&);
 
-/// A segment that is listed may be there in a moment.
+/// Whether a listed segment with this status may soon exist.
 bool is_about_to_exist(int status);
 bool is_strong(std::string_view etag);
 
-/// Of the object that the answer brings; without the terms, which count only where the origin is asked about them.
+/// The head of the object in the response, without the terms, which are used only when the retention rule uses them.
 ObjectHead head_of(const http::Headers&);
 
-/// By which a place may say that the stale object is still right. Tags that are our own say nothing to an origin.
+/// The fields that revalidate the stale object. ETags that this node made mean nothing to an origin.
 http::Headers conditions_of(const ObjectHead& previous, bool for_node);
 
-/// Why the body of a 200 is nothing to keep or hand on, whatever its length; empty when it is.
+/// Why the body of a 200 must not be stored or forwarded, whatever its length; empty when it may be.
 std::string_view unusable_body(const net::FetchHead&);
 
-/// Whether its sender hands out parts of the file and says which version they are of.
+/// Whether the sender supports ranges and identifies the file's version.
 bool offers_parts(const net::FetchHead&);
 
-/// Exactly `wanted`, of the version that the file is known by.
+/// Whether it is exactly the range `wanted` of the known version of the file.
 bool is_part_of(const SlicedFile&, http::ByteRange wanted, const net::FetchHead&);
 
-/// What is here already of a body that broke off.
+/// The part of an interrupted body that has been received.
 struct Received {
   std::uint64_t bytes = 0;
   std::optional<std::uint64_t> length;  // of the whole, as announced
   std::string_view etag;
 };
-/// A 206 that goes on where the body broke.
-bool goes_on(const Received&, const net::FetchHead&);
-/// A 200 that begins anew and may be the same body. Its tag decides when it is `same_place` that sent the first one:
-/// another place may tag the same bytes otherwise.
-bool may_repeat(const Received&, bool same_place, const net::FetchHead&);
+/// A 206 that continues the body where it was interrupted.
+bool continues_body(const Received&, const net::FetchHead&);
+/// A 200 that starts again and may be the same body. Its ETag decides when the same candidate sent the first
+/// response: another candidate may tag the same bytes differently.
+bool may_repeat(const Received&, bool same_candidate, const net::FetchHead&);
 
 }  // namespace tribune::cache_node

@@ -15,9 +15,10 @@ namespace tribune::cache_node {
 namespace problems = http::problems;
 
 namespace {
-// The disk's thread is called for so much at once, or for less after so long: each call is two changes of threads.
-constexpr std::uint64_t kWorthWriting = 256 * 1024;
-constexpr std::chrono::milliseconds kUntoldFor{20};
+// The disk thread is notified of this many bytes at once, or of fewer after kMaxNotifyDelay: each notification costs
+// two thread switches.
+constexpr std::uint64_t kNotifyBytes = 256 * 1024;
+constexpr std::chrono::milliseconds kMaxNotifyDelay{20};
 }  // namespace
 
 FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source,
@@ -28,7 +29,7 @@ FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSett
       source_(std::move(source)),
       fill_(std::move(fill)),
       on_over_(std::move(on_over)),
-      turns_(source_.places, parts.circuits, parts.clock, settings_) {}
+      candidates_(source_.candidates, parts.circuits, parts.clock, settings_) {}
 
 FillRunner::~FillRunner() {
   if (is_over_) return;
@@ -38,9 +39,9 @@ FillRunner::~FillRunner() {
   parts_.disk.changed(fill_);
 }
 
-/// What ends for want of memory ends the fill: half of it must not be taken for whole.
+/// A failed allocation fails the fill, so that a partial body is never taken for a whole one.
 template <class Call>
-void FillRunner::as_memory_lasts(Call call) {
+void FillRunner::guard_memory(Call call) {
   try {
     call();
   } catch (const std::bad_alloc&) {
@@ -50,27 +51,29 @@ void FillRunner::as_memory_lasts(Call call) {
 }
 
 void FillRunner::start() {
-  as_memory_lasts([this] { ask(); });
+  guard_memory([this] { request(); });
 }
 
-/// Asks the first place from here on that is not left alone.
-void FillRunner::ask() {
-  refusal_.reset();
+/// Sends a request to the first candidate from here whose circuit admits one.
+void FillRunner::request() {
+  unusable_head_.reset();
   prefix_.reset();
-  const bool found = turns_.find_one_to_ask();
-  FillFailure left_alone{turns_.answers_badly() ? &problems::origin_broken : &problems::origin_unavailable,
-                         "the origin failed too often and is left alone for a moment", "circuit_open"};
-  if (!turns_.is_last_resort()) left_alone.cause = place().name + " failed too often and is left alone for a moment";
-  if (turns_.is_last_resort()) note_lost_origin(left_alone);
-  if (found) return send(place());
-  parts_.metrics.asked_in_vain(!turns_.is_last_resort() && place().is_node(), true);
-  blame_ ? give_up() : hold_or_fail(std::move(left_alone));
+  const bool found = candidates_.skip_open_circuits();
+  FillFailure left_alone{
+      candidates_.sent_unusable_response() ? &problems::origin_broken : &problems::origin_unavailable,
+      "the origin failed too often and is left alone for a moment", "circuit_open"};
+  if (!candidates_.is_last_resort())
+    left_alone.cause = candidate().name + " failed too often and is left alone for a moment";
+  if (candidates_.is_last_resort()) mark_origin_lost(left_alone);
+  if (found) return send(candidate());
+  parts_.metrics.count_result(!candidates_.is_last_resort() && candidate().is_node(), true);
+  origin_failure_ ? report_origin_failure() : hold_or_fail(std::move(left_alone));
 }
 
 void FillRunner::send(const FillCandidate& to) {
-  answers_ = false;
+  has_head_ = false;
   is_conditional_ = false;
-  asked_ = parts_.clock.wall_now();
+  requested_at_ = parts_.clock.wall_now();
   net::FetchRequest request;
   request.url = to.url;
   request.headers = {{"Accept-Encoding", "identity"}};
@@ -83,7 +86,7 @@ void FillRunner::send(const FillCandidate& to) {
   request.destinations.allow_special_addresses = to.allow_special_addresses;
   request.deadlines = to.deadlines;
   request.max_redirects = to.is_node() ? 0 : static_cast<int>(settings_.max_redirects);
-  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // looked at with the head, and as bytes come
+  request.max_body_bytes = std::numeric_limits<std::int64_t>::max();  // checked with the head, and as bytes arrive
   if (source_.file || (feeding_ && is_strong(etag_))) {
     add_range(request.headers);
   } else if (!feeding_ && fill_->previous()) {
@@ -92,13 +95,13 @@ void FillRunner::send(const FillCandidate& to) {
     for (const auto& field : conditions.all()) request.headers.add(field.name, field.value);
   }
   net::FetchHandlers handlers;
-  handlers.on_head = [this](const net::FetchHead& head) { as_memory_lasts([&] { head_came(head); }); };
+  handlers.on_head = [this](const net::FetchHead& head) { guard_memory([&] { on_head(head); }); };
   handlers.on_body = [this](std::string_view bytes) {
     auto flow = net::Flow::go_on;
-    as_memory_lasts([&] { flow = bytes_came(bytes); });
+    guard_memory([&] { flow = on_body(bytes); });
     return flow;
   };
-  handlers.on_done = [this](base::Result<void> result) { as_memory_lasts([&] { ended(std::move(result)); }); };
+  handlers.on_done = [this](base::Result<void> result) { guard_memory([&] { on_done(std::move(result)); }); };
   (to.kind == FillCandidate::Kind::peer ? parts_.metrics.asked_peers
    : to.is_node()                       ? parts_.metrics.asked_parents
                                         : parts_.metrics.asked_origins)
@@ -106,7 +109,7 @@ void FillRunner::send(const FillCandidate& to) {
   fetch_ = worker_.client.start(std::move(request), std::move(handlers));
 }
 
-/// The slice, or what is missing of a body.
+/// The range of the slice, or of the missing part of a body.
 void FillRunner::add_range(http::Headers& headers) const {
   const auto have = sum_.length();
   const auto& slice = source_.slice;
@@ -115,48 +118,50 @@ void FillRunner::add_range(http::Headers& headers) const {
   headers.add("If-Range", source_.file ? source_.file->validator() : etag_);
 }
 
-/// From inside a callback of the fetch, which ends here.
-void FillRunner::ask_soon() {
-  again_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { as_memory_lasts([this] { ask(); }); });
+/// Called inside a callback of the fetch, which must return first.
+void FillRunner::request_soon() {
+  request_timer_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { guard_memory([this] { request(); }); });
 }
 
-/// This place does not have it: the next one may. After the last, who is to blame is told, or all are asked again.
-void FillRunner::pass_over(FillFailure failure) {
-  if (!turns_.has_next()) return blame_ ? give_up() : hold_or_fail(std::move(failure));
+/// This candidate does not have the object; the next one may. After the last one the origin's failure is reported, or
+/// all are asked again.
+void FillRunner::try_next(FillFailure failure) {
+  if (!candidates_.has_next()) return origin_failure_ ? report_origin_failure() : hold_or_fail(std::move(failure));
   parts_.metrics.passed_over.add();
   parts_.log.debug("cache_node", "fill_passes_over",
                    {{"object", loggable(fill_->key())},
-                    {"place", place().name},
+                    {"place", candidate().name},
                     {"reason", failure.reason},
                     {"error", failure.for_log()}});
-  turns_.next();
-  ask_soon();
+  candidates_.next();
+  request_soon();
 }
 
-void FillRunner::note_lost_origin(const FillFailure& why) {
-  if (blame_) return;
-  blame_ = why;
-  fill_->lose_origin();
+void FillRunner::mark_origin_lost(const FillFailure& why) {
+  if (origin_failure_) return;
+  origin_failure_ = why;
+  fill_->mark_origin_lost();
   parts_.metrics.lost_origins.add();
 }
 
-/// Nobody of the last resort had it either. An origin that is only left alone may be asked again in a moment.
-void FillRunner::give_up() {
-  const auto blame = *blame_;
-  blame.reason == "circuit_open" ? hold_or_fail(blame) : fail(blame, true);
+/// No last-resort candidate had it either. An origin with an open circuit may be asked again after its rest.
+void FillRunner::report_origin_failure() {
+  const auto failure = *origin_failure_;
+  failure.reason == "circuit_open" ? hold_or_fail(failure) : fail(failure, true);
 }
 
-net::Flow FillRunner::bytes_came(std::string_view bytes) {
-  if (is_over_ || refusal_) return net::Flow::go_on;
+net::Flow FillRunner::on_body(std::string_view bytes) {
+  if (is_over_ || unusable_head_) return net::Flow::go_on;
   if (!paused_ && parts_.memory.is_full()) pause();
   if (paused_) return net::Flow::pause;
-  (place().is_node() ? parts_.metrics.node_bytes : parts_.metrics.origin_bytes).add(static_cast<double>(bytes.size()));
+  (candidate().is_node() ? parts_.metrics.node_bytes : parts_.metrics.origin_bytes)
+      .add(static_cast<double>(bytes.size()));
   if (prefix_ && !matches_prefix(bytes)) {
     fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
     return net::Flow::go_on;
   }
-  const auto room = length_.value_or(settings_.max_object_bytes);
-  if (sum_.length() + bytes.size() > room) {
+  const auto limit = length_.value_or(settings_.max_object_bytes);
+  if (sum_.length() + bytes.size() > limit) {
     fail({&problems::origin_broken,
           length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes",
           "origin_broken"},
@@ -165,25 +170,25 @@ net::Flow FillRunner::bytes_came(std::string_view bytes) {
   }
   sum_.add(bytes);
   fill_->append(bytes, parts_.clock.steady_now());
-  tell_disk_sometimes(bytes.size());
+  notify_disk_in_batches(bytes.size());
   return net::Flow::go_on;
 }
 
-void FillRunner::tell_disk_sometimes(std::uint64_t bytes) {
-  untold_ += bytes;
-  if (untold_ >= kWorthWriting) return tell_disk();
-  if (!tell_.pending())
-    tell_ = worker_.loop.after(kUntoldFor, [this] {
-      if (untold_ > 0) tell_disk();
+void FillRunner::notify_disk_in_batches(std::uint64_t bytes) {
+  unannounced_bytes_ += bytes;
+  if (unannounced_bytes_ >= kNotifyBytes) return notify_disk();
+  if (!notify_timer_.pending())
+    notify_timer_ = worker_.loop.after(kMaxNotifyDelay, [this] {
+      if (unannounced_bytes_ > 0) notify_disk();
     });
 }
 
-void FillRunner::tell_disk() {
-  untold_ = 0;
+void FillRunner::notify_disk() {
+  unannounced_bytes_ = 0;
   parts_.disk.changed(fill_);
 }
 
-/// Takes from `bytes` what repeats the bytes that are here; false when it does not repeat them.
+/// Removes from `bytes` the part that repeats the received bytes; false when it differs from them.
 bool FillRunner::matches_prefix(std::string_view& bytes) {
   const auto repeated =
       static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), sum_.length() - prefix_->length()));
@@ -195,69 +200,70 @@ bool FillRunner::matches_prefix(std::string_view& bytes) {
   return same;
 }
 
-/// The buffers are full: the origin waits. When the disk does not make room in time, this object is passed through, and
-/// what its readers have taken is freed.
+/// The buffers are full: reading from the origin pauses. When the disk does not free memory in time, the object is
+/// passed through: bytes that its readers have taken are freed.
 void FillRunner::pause() {
   paused_ = true;
-  tell_disk();
+  notify_disk();
   parts_.metrics.pauses.add();
   if (fill_->keeping() != Fill::Keeping::nothing) {
     timer_ = worker_.loop.after(settings_.disk_patience, [this] {
       parts_.index.abandon(*fill_);
-      fill_->keep_less(Fill::Keeping::nothing);
+      fill_->reduce_keeping(Fill::Keeping::nothing);
       parts_.metrics.passed_through.add();
     });
   }
-  parts_.memory.when_room(worker_.loop, [this, alive = std::weak_ptr<bool>(alive_)] {
-    if (alive.lock()) go_on();
+  parts_.memory.when_available(worker_.loop, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.lock()) resume();
   });
 }
 
-void FillRunner::go_on() {
+void FillRunner::resume() {
   if (!paused_ || is_over_) return;
   paused_ = false;
   timer_.cancel();
   if (fetch_) fetch_->resume();
 }
 
-void FillRunner::ended(base::Result<void> result) {
+void FillRunner::on_done(base::Result<void> result) {
   if (is_over_) return;
   if (!result) {
-    // A node that cuts a body may only hand on what its origin did.
+    // A node that interrupts a body may only forward the fault of its origin.
     const auto kind = result.error().kind;
-    if (!answers_) parts_.metrics.asked_in_vain(place().is_node(), true);
-    if (kind == base::ErrorKind::timeout || (!answers_ && kind != base::ErrorKind::forbidden))
-      turns_.failed(result.error().text, kind == base::ErrorKind::protocol);
-    if (feeding_) return broke_off(result.error());
+    if (!has_head_) parts_.metrics.count_result(candidate().is_node(), true);
+    if (kind == base::ErrorKind::timeout || (!has_head_ && kind != base::ErrorKind::forbidden))
+      candidates_.failed(result.error().text, kind == base::ErrorKind::protocol);
+    if (feeding_) return on_broken_body(result.error());
     const auto failure = failure_of(result.error());
-    if (turns_.has_next()) return pass_over(failure);
-    if (!answers_ && turns_.begin_last_resort()) {
-      note_lost_origin(failure);
-      return pass_over(failure);
+    if (candidates_.has_next()) return try_next(failure);
+    if (!has_head_ && candidates_.begin_last_resort()) {
+      mark_origin_lost(failure);
+      return try_next(failure);
     }
-    if (blame_) return give_up();
-    if (result.error().may_retry && turns_.may_retry()) {
+    if (origin_failure_) return report_origin_failure();
+    if (result.error().may_retry && candidates_.may_retry()) {
       parts_.metrics.retries.add();
-      turns_.begin_again();
-      return ask_soon();
+      candidates_.restart();
+      return request_soon();
     }
     return fail(failure, true);
   }
   if (!feeding_) return;
   if (prefix_ || (length_ && sum_.length() != *length_))
-    return broke_off(
+    return on_broken_body(
         {base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its announced length"});
   complete();
 }
 
-void FillRunner::broke_off(const base::Error& error) {
+void FillRunner::on_broken_body(const base::Error& error) {
   const auto have = sum_.length();
   const bool got_further = have > received_at_resume_;
-  const bool elsewhere = turns_.has_next();                  // a body that broke off at one place may go on at the next
-  const bool nothing_missing = length_ && have >= *length_;  // it went on beyond its end: there is nothing to ask for
+  const bool elsewhere = candidates_.has_next();             // the next candidate may continue the body
+  const bool nothing_missing = length_ && have >= *length_;  // the body was too long: there is nothing to request
   if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden ||
-      resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(turns_.number()) || (!got_further && !elsewhere)) {
-    // Nothing went out yet where nothing came in: the next request may try at once.
+      resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(candidates_.number()) ||
+      (!got_further && !elsewhere)) {
+    // Without a received byte nothing was sent to clients: the next request may try at once.
     return fail(failure_of(error), have == 0);
   }
   ++resumes_;
@@ -265,29 +271,29 @@ void FillRunner::broke_off(const base::Error& error) {
   parts_.metrics.resumes.add();
   parts_.log.info(
       "cache_node", "fill_resumed",
-      {{"object", loggable(fill_->key())}, {"received", have}, {"place", place().name}, {"error", error.text}});
-  if (elsewhere) turns_.next();
-  ask_soon();
+      {{"object", loggable(fill_->key())}, {"received", have}, {"place", candidate().name}, {"error", error.text}});
+  if (elsewhere) candidates_.next();
+  request_soon();
 }
 
-/// Nobody has it yet: all are asked again while it is worth waiting.
+/// No candidate has it yet: all are asked again until the hold ends.
 void FillRunner::hold_or_fail(FillFailure failure) {
-  turns_.begin_again();
-  const auto pause = turns_.next_pause();
+  candidates_.restart();
+  const auto pause = candidates_.next_retry_delay();
   if (!pause) return fail(std::move(failure), true);
   timer_ = worker_.loop.after(*pause, [this] {
     parts_.metrics.retries.add();
-    as_memory_lasts([this] { ask(); });
+    guard_memory([this] { request(); });
   });
 }
 
 void FillRunner::complete() {
   const auto now = parts_.clock.steady_now();
   parts_.metrics.stored.add();
-  parts_.metrics.seconds.observe(std::chrono::duration<double>(now - turns_.started()).count());
+  parts_.metrics.seconds.observe(std::chrono::duration<double>(now - candidates_.started()).count());
   fill_->finish(etag_of_body(sum_.value(), sum_.length()), base::unix_seconds(parts_.clock.wall_now()) - age_,
                 sum_.value());
-  over();
+  end();
 }
 
 void FillRunner::fail(FillFailure failure, bool remember) {
@@ -299,19 +305,19 @@ void FillRunner::fail(FillFailure failure, bool remember) {
                       {"error", failure.for_log()},
                       {"received", sum_.length()},
                       {"waiters", fill_->readers()}});
-  failure.look_again = remember
-                           ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
-                           : parts_.index.abandon(*fill_);
-  if (parts_.index.sliced().find(fill_->key().id)) failure.look_again = true;
+  failure.stale_usable = remember
+                             ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
+                             : parts_.index.abandon(*fill_);
+  if (parts_.index.sliced().find(fill_->key().id)) failure.stale_usable = true;
   fill_->fail(std::move(failure));
-  over();
+  end();
 }
 
-void FillRunner::over() {
+void FillRunner::end() {
   is_over_ = true;
   timer_.cancel();
-  again_.cancel();
-  tell_.cancel();
+  request_timer_.cancel();
+  notify_timer_.cancel();
   parts_.disk.changed(fill_);
   on_over_();
 }

@@ -1,16 +1,15 @@
 #pragma once
-// Runs one fill: asks one after the other who may have the object (filling/fill_candidates.h), feeds the Fill, holds
-// and retries what is about to exist, resumes what broke off, and says what became of it. Uses net::HttpClient on one
-// worker.
+// Runs one fill: asks the candidates in order (filling/fill_candidates.h), passes the body to the Fill, holds and
+// retries a request for an object that does not exist yet, resumes an interrupted body, and reports the result. Uses
+// net::HttpClient on one worker.
 //
 // Lifetime
-//   asking     a place was asked; nothing of the body came yet              (start, pass_over, hold, one retry)
-//   feeding    body bytes go into the fill                                   (on_body)
-//   resuming   the body broke off; a Range request or a second whole body that must begin with the same bytes, there or
-//   at
-//              the next place                                                (on_done)
-//   over       the fill is complete or failed; on_over ran                   (finish, fail)
-// Destroyed before `over`, the fill fails: a forgotten writer aborts.
+//   asking     a request was sent; no byte of the body has arrived            (start, try_next, hold, one retry)
+//   feeding    body bytes are passed to the fill                              (on_body)
+//   resuming   the body was interrupted: a Range request, or a second whole body that must begin with the same bytes,
+//              to this candidate or the next one                              (on_done)
+//   over       the fill is complete or failed; on_over ran                    (complete, fail)
+// Destroyed before `over`, the fill fails.
 
 #include <functional>
 #include <memory>
@@ -35,7 +34,7 @@
 
 namespace tribune::cache_node {
 
-/// What every runner uses; outlives them.
+/// What every runner uses; outlives the runners.
 struct FillParts {
   const base::Clock& clock;
   base::Log& log;
@@ -60,44 +59,44 @@ class FillRunner {
   void start();
 
  private:
-  const FillCandidate& place() const { return turns_.place(); }
+  const FillCandidate& candidate() const { return candidates_.current(); }
   template <class Call>
-  void as_memory_lasts(Call);
-  void ask();
+  void guard_memory(Call);
+  void request();
   void send(const FillCandidate&);
-  void ask_soon();
-  void pass_over(FillFailure);
-  void note_lost_origin(const FillFailure& why);
-  void give_up();
+  void request_soon();
+  void try_next(FillFailure);
+  void mark_origin_lost(const FillFailure& why);
+  void report_origin_failure();
   void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
 
   // fill_runner_heads.cpp
-  void head_came(const net::FetchHead&);
+  void on_head(const net::FetchHead&);
   bool node_declined(const net::FetchHead&);
   void first_head(const net::FetchHead&);
   void note_variants(const net::FetchHead&);
   bool is_for_slices(const net::FetchHead&) const;
-  void go_in_slices(const net::FetchHead&, std::uint64_t size);
+  void switch_to_slices(const net::FetchHead&, std::uint64_t size);
   void slice_head(const net::FetchHead&);
-  void file_changed();
-  void nothing_changed(const net::FetchHead&);
+  void on_file_changed();
+  void confirm_previous(const net::FetchHead&);
   http::StoredHead stored_head(const net::FetchHead&) const;
   void take_terms(ObjectHead&, const net::FetchHead&) const;
-  void keep_as_allowed(const net::FetchHead&);
+  void apply_storing_rules(const net::FetchHead&);
   void resumed_head(const net::FetchHead&);
 
-  net::Flow bytes_came(std::string_view);
+  net::Flow on_body(std::string_view);
   bool matches_prefix(std::string_view& bytes);
-  void tell_disk_sometimes(std::uint64_t bytes);
-  void tell_disk();
-  void ended(base::Result<void>);
-  void broke_off(const base::Error&);
+  void notify_disk_in_batches(std::uint64_t bytes);
+  void notify_disk();
+  void on_done(base::Result<void>);
+  void on_broken_body(const base::Error&);
   void pause();
-  void go_on();
+  void resume();
   void complete();
   void fail(FillFailure, bool remember);
-  void over();
+  void end();
 
   const FillParts parts_;
   runtime::Worker& worker_;
@@ -105,31 +104,31 @@ class FillRunner {
   const FillSource source_;
   const std::shared_ptr<Fill> fill_;
   const std::function<void()> on_over_;
-  CandidateSequence turns_;
+  CandidateSequence candidates_;
 
   std::unique_ptr<net::Fetch> fetch_;
-  net::Timer timer_;  // hold, or patience with the disk
-  net::Timer again_;  // the next question
-  net::Timer tell_;   // when the disk hears of the bytes that it was not told of
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by calls that were posted
+  net::Timer timer_;                                                  // the hold, or disk_patience
+  net::Timer request_timer_;                                          // sends the next request
+  net::Timer notify_timer_;                                           // notifies the disk thread of unannounced_bytes_
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by posted calls
 
-  std::uint64_t untold_ = 0;  // bytes that came since the disk was told
-  bool feeding_ = false;      // head and length are settled
+  std::uint64_t unannounced_bytes_ = 0;  // bytes since the disk thread was last notified
+  bool feeding_ = false;                 // head and length are known
   bool is_over_ = false;
   bool paused_ = false;
-  bool answers_ = false;           // the head of this question's answer came
-  bool is_conditional_ = false;    // this question asks whether the stale object is still right
-  base::WallTime asked_{};         // this question
-  std::size_t feeding_place_ = 0;  // who sent the head
-  std::int64_t age_ = 0;           // seconds that the object had spent in other caches
+  bool has_head_ = false;              // this request's response head has arrived
+  bool is_conditional_ = false;        // this request revalidates the stale object
+  base::WallTime requested_at_{};      // of this request
+  std::size_t feeding_candidate_ = 0;  // that sent the head
+  std::int64_t age_ = 0;               // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;
   std::optional<std::uint64_t> length_;
-  std::string etag_;                    // the origin's
-  Checksum sum_;                        // of all that went into the fill
-  std::optional<Checksum> prefix_;      // while a second whole body repeats what is here already
-  std::optional<FillFailure> blame_;    // why the origin was not reached; of the last resort
-  std::optional<FillFailure> refusal_;  // a head that cannot be used; its body is not read
+  std::string etag_;                           // the origin's
+  Checksum sum_;                               // of all bytes passed to the fill
+  std::optional<Checksum> prefix_;             // while a second whole body repeats the received bytes
+  std::optional<FillFailure> origin_failure_;  // why the origin was not reached; set in the last resort
+  std::optional<FillFailure> unusable_head_;   // the failure of an unusable head; its body is not read
 };
 
 }  // namespace tribune::cache_node

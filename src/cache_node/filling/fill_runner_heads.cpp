@@ -1,4 +1,4 @@
-// What the head of an answer makes of the fill: it goes on, ends, or the next place is asked.
+// How a response head changes the fill: it continues, ends, or the next candidate is asked.
 #include <fmt/format.h>
 
 #include <utility>
@@ -16,77 +16,76 @@ namespace problems = http::problems;
 constexpr http::FreshnessRules kNoGuesses{std::chrono::seconds(0), std::chrono::seconds(0)};
 }  // namespace
 
-void FillRunner::head_came(const net::FetchHead& head) {
-  answers_ = true;
-  // An origin that breaks down says 5xx; a node that says anything is there.
-  if (place().is_node() || head.status < 500)
-    turns_.answered();
+void FillRunner::on_head(const net::FetchHead& head) {
+  has_head_ = true;
+  // A failing origin sends 5xx; a node that sends any response is alive.
+  if (candidate().is_node() || head.status < 500)
+    candidates_.answered();
   else
-    turns_.failed(fmt::format("it answered {}", head.status));
+    candidates_.failed(fmt::format("it answered {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
-  // What the origin itself answers says nothing against this node's way to it.
-  if (!waits) parts_.metrics.asked_in_vain(place().is_node(), place().is_node() && head.status >= 500);
-  const bool declined = place().is_node() && node_declined(head);
+  // The origin's own status is no sign of a broken route from this node.
+  if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);
+  const bool declined = candidate().is_node() && node_declined(head);
   if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
-  if (refusal_) fetch_.reset();
+  if (unusable_head_) fetch_.reset();
 }
 
-/// What another node says beside a body. True when it was no answer to go on with.
+/// Reads another node's verdict. True when the response cannot be used.
 bool FillRunner::node_declined(const net::FetchHead& head) {
   if (head.status == 200 || ((feeding_ || source_.file) && head.status == 206) ||
       (source_.file && head.status == 416) || (is_conditional_ && head.status == 304))
     return false;
   const auto verdict = head.headers.first(contracts::kVerdictHeader).value_or("");
   const auto status = origin_status_of(head.headers);
-  refusal_ = status ? failure_of_status(*status) : failure_of_node(place().name, head.status);
+  unusable_head_ = status ? failure_of_status(*status) : failure_of_node(candidate().name, head.status);
   const auto sliced = verdict == kVerdictSliced
                           ? contracts::read_decimal(head.headers.first(kSlicedLength).value_or(""))
                           : std::nullopt;
   if (sliced && *sliced > 0 && settings_.slice_bytes > 0 && !source_.file && !feeding_) {
-    go_in_slices(head, static_cast<std::uint64_t>(*sliced));
+    switch_to_slices(head, static_cast<std::uint64_t>(*sliced));
     return true;
   }
-  if (verdict == contracts::kVerdictWaiting && turns_.waits_for_node()) {
+  if (verdict == contracts::kVerdictWaiting && candidates_.waits_for_node()) {
     parts_.metrics.waits.add();
-    ask_soon();
+    request_soon();
   } else if (status && !feeding_) {
-    fail(*refusal_, true);  // it asked the origin, and held and retried as we would
+    fail(*unusable_head_, true);  // the node asked the origin, with the same hold and retries as this one
   } else {
-    pass_over(*refusal_);  // what it could not get says nothing of what the next one can
+    try_next(*unusable_head_);  // the next candidate may still have it
   }
   return true;
 }
 
-/// The stale object, which the fill would have replaced, is right after all.
-void FillRunner::nothing_changed(const net::FetchHead& head) {
+/// The origin revalidated the stale object that the fill would have replaced.
+void FillRunner::confirm_previous(const net::FetchHead& head) {
   auto terms = fill_->previous()->terms;
-  if (source_.keep.asks_origin()) terms = http::updated(terms, stored_head(head));
-  if (place().is_node()) terms.age = std::chrono::seconds(0);
-  const auto age = place().is_node() ? http::age_of(head.headers).count() : 0;
+  if (source_.retention.asks_origin()) terms = http::updated(terms, stored_head(head));
+  if (candidate().is_node()) terms.age = std::chrono::seconds(0);
+  const auto age = candidate().is_node() ? http::age_of(head.headers).count() : 0;
   if (const auto object =
           parts_.index.revalidated(*fill_, base::unix_seconds(parts_.clock.wall_now()) - age, std::move(terms)))
     parts_.disk.revalidated(object);
   parts_.metrics.revalidated.add();
-  refusal_ = FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone",
-                         "revalidated", true, 304};
-  fill_->fail(*refusal_);
-  over();
+  unusable_head_ =
+      FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone",
+                  "revalidated", true, 304};
+  fill_->fail(*unusable_head_);
+  end();
 }
 
-/// Where the origin's word counts to the letter, an answer for requests that this node does not tell apart matches no
-/// later one.
+/// Under retention "origin", a response that varies by fields which no rule names matches no later request.
 http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const {
-  http::StoredHead stored{head.status, head.headers, asked_, parts_.clock.wall_now()};
-  if (source_.keep.by == Retention::By::origin && !untold_fields(head.headers, source_.variant).empty())
+  http::StoredHead stored{head.status, head.headers, requested_at_, parts_.clock.wall_now()};
+  if (source_.retention.by == Retention::By::origin && !unlisted_fields(head.headers, source_.variant).empty())
     stored.headers.set("Vary", "*");
   return stored;
 }
 
-/// That its viewers may get what was meant for others is the operator's to know, and to say what tells them apart
-/// (vary_on).
+/// Warns the operator that viewers may get a response meant for others, and which fields vary_on should name.
 void FillRunner::note_variants(const net::FetchHead& head) {
-  if (place().is_node()) return;
-  const auto fields = untold_fields(head.headers, source_.variant);
+  if (candidate().is_node()) return;
+  const auto fields = unlisted_fields(head.headers, source_.variant);
   if (fields.empty()) return;
   parts_.metrics.varied.add();
   const auto object = loggable(fill_->key());
@@ -96,20 +95,21 @@ void FillRunner::note_variants(const net::FetchHead& head) {
                      {{"channel", channel},
                       {"object", object},
                       {"fields", fmt::format("{}", fmt::join(fields, ", "))},
-                      {"kept", source_.keep.by != Retention::By::origin}});
+                      {"kept", source_.retention.by != Retention::By::origin}});
 }
 
-/// What the origin tells caches stays with the object where it counts.
+/// Stores the origin's terms with the object when the retention rule uses them.
 void FillRunner::take_terms(ObjectHead& object, const net::FetchHead& head) const {
-  if (!source_.keep.asks_origin()) return;
+  if (!source_.retention.asks_origin()) return;
   object.terms = http::terms_of(stored_head(head));
-  if (place().is_node()) object.terms.age = std::chrono::seconds(0);  // in the time at which it was complete
+  if (candidate().is_node())
+    object.terms.age = std::chrono::seconds(0);  // included in the time at which it was complete
 }
 
-/// Where the origin's word counts to the letter, what it wants kept by nobody goes to those who wait, and what was
-/// there before is no longer right either.
-void FillRunner::keep_as_allowed(const net::FetchHead& head) {
-  if (source_.keep.by != Retention::By::origin) return;
+/// Under retention "origin", an object that the origin forbids caches to store is sent only to the waiting requests,
+/// and the previous object is dropped.
+void FillRunner::apply_storing_rules(const net::FetchHead& head) {
+  if (source_.retention.by != Retention::By::origin) return;
   const auto storing = http::decide_storing(http::Method::get, {}, stored_head(head), kNoGuesses);
   if (storing == http::Storing::yes) return;
   if (const auto gone = parts_.index.forget_previous(*fill_)) parts_.disk.discard(gone);
@@ -118,42 +118,42 @@ void FillRunner::keep_as_allowed(const net::FetchHead& head) {
 }
 
 void FillRunner::first_head(const net::FetchHead& head) {
-  if (head.status == 304 && is_conditional_) return nothing_changed(head);
+  if (head.status == 304 && is_conditional_) return confirm_previous(head);
   if (head.status != 200) {
-    refusal_ = failure_of_status(head.status);
-    if (is_about_to_exist(head.status)) return pass_over(*refusal_);
-    return fail(*refusal_, true);
+    unusable_head_ = failure_of_status(head.status);
+    if (is_about_to_exist(head.status)) return try_next(*unusable_head_);
+    return fail(*unusable_head_, true);
   }
   const auto broken = [this, &head](std::string detail) {
-    refusal_ = FillFailure{&problems::origin_broken, std::move(detail), "origin_broken", false, head.status};
-    fail(*refusal_, true);
+    unusable_head_ = FillFailure{&problems::origin_broken, std::move(detail), "origin_broken", false, head.status};
+    fail(*unusable_head_, true);
   };
   if (const auto why = unusable_body(head); !why.empty()) return broken(std::string(why));
   note_variants(head);
-  if (is_for_slices(head)) return go_in_slices(head, *head.content_length);
+  if (is_for_slices(head)) return switch_to_slices(head, *head.content_length);
   if (head.content_length && *head.content_length > settings_.max_object_bytes)
     return broken("the object is larger than max_object_bytes");
   length_ = head.content_length;
   etag_ = head.headers.first("ETag").value_or("");
   feeding_ = true;
-  feeding_place_ = turns_.number();
-  if (place().is_node()) age_ = http::age_of(head.headers).count();
+  feeding_candidate_ = candidates_.number();
+  if (candidate().is_node()) age_ = http::age_of(head.headers).count();
   auto object = head_of(head.headers);
   take_terms(object, head);
   fill_->begin(std::move(object), length_);
-  keep_as_allowed(head);
+  apply_storing_rules(head);
 }
 
-/// A body so large, and an origin that hands out parts of it.
+/// Whether the body is large enough for slices and the origin supports ranges.
 bool FillRunner::is_for_slices(const net::FetchHead& head) const {
   if (settings_.slice_bytes == 0 || head.content_length.value_or(0) <= settings_.slice_above) return false;
   if (!offers_parts(head)) return false;
-  return source_.keep.by != Retention::By::origin ||
+  return source_.retention.by != Retention::By::origin ||
          http::decide_storing(http::Method::get, {}, stored_head(head), kNoGuesses) == http::Storing::yes;
 }
 
-/// What is known of the file is enough: its body is not read, and whoever waits looks it up again.
-void FillRunner::go_in_slices(const net::FetchHead& head, std::uint64_t size) {
+/// The file's head is enough: its body is not read, and the waiting requests are looked up again.
+void FillRunner::switch_to_slices(const net::FetchHead& head, std::uint64_t size) {
   auto file = std::make_shared<SlicedFile>();
   file->key = fill_->key();
   file->head = head_of(head.headers);
@@ -161,13 +161,13 @@ void FillRunner::go_in_slices(const net::FetchHead& head, std::uint64_t size) {
   file->size = size;
   file->slice_bytes = settings_.slice_bytes;
   file->seen =
-      base::unix_seconds(parts_.clock.wall_now()) - (place().is_node() ? http::age_of(head.headers).count() : 0);
+      base::unix_seconds(parts_.clock.wall_now()) - (candidate().is_node() ? http::age_of(head.headers).count() : 0);
   parts_.index.sliced().put(std::move(file));
   if (const auto gone = parts_.index.forget_previous(*fill_)) parts_.disk.discard(gone);
   parts_.index.abandon(*fill_);
-  refusal_ = FillFailure{&problems::origin_unavailable, "it is kept in slices", "sliced", true, head.status};
-  fill_->fail(*refusal_);
-  over();
+  unusable_head_ = FillFailure{&problems::origin_unavailable, "it is kept in slices", "sliced", true, head.status};
+  fill_->fail(*unusable_head_);
+  end();
 }
 
 void FillRunner::slice_head(const net::FetchHead& head) {
@@ -176,46 +176,47 @@ void FillRunner::slice_head(const net::FetchHead& head) {
     if (std::exchange(feeding_, true)) return;
     length_ = slice.length();
     etag_ = source_.file->head.etag;
-    feeding_place_ = turns_.number();
+    feeding_candidate_ = candidates_.number();
     auto object = source_.file->head;
-    object.terms = {};  // the file's, and it is the file that is asked about
+    object.terms = {};  // the file has them, and the file is what is revalidated
     return fill_->begin(std::move(object), length_);
   }
-  refusal_ = failure_of_status(head.status);
+  unusable_head_ = failure_of_status(head.status);
   if (head.status < 300 || head.status == 416) {
-    // Another node may hold another version for its own reasons: the origin says which one is right.
-    return place().is_node() && turns_.has_next() ? pass_over(*refusal_) : file_changed();
+    // Another node may have another version for reasons of its own: the origin decides which one is current.
+    return candidate().is_node() && candidates_.has_next() ? try_next(*unusable_head_) : on_file_changed();
   }
   if (is_about_to_exist(head.status))
-    return feeding_ && !turns_.has_next() ? fail(*refusal_, false) : pass_over(*refusal_);
-  fail(*refusal_, !feeding_);
+    return feeding_ && !candidates_.has_next() ? fail(*unusable_head_, false) : try_next(*unusable_head_);
+  fail(*unusable_head_, !feeding_);
 }
 
-/// No bytes of another version come into the slice, and nobody takes the file for what it was.
-void FillRunner::file_changed() {
+/// Keeps bytes of another version out of the slice, and forgets the file.
+void FillRunner::on_file_changed() {
   parts_.index.sliced().forget(source_.file);
-  refusal_ = FillFailure{&problems::origin_broken, "the origin changed the file between its slices", "origin_changed"};
-  fail(*refusal_, false);
+  unusable_head_ =
+      FillFailure{&problems::origin_broken, "the origin changed the file between its slices", "origin_changed"};
+  fail(*unusable_head_, false);
 }
 
-/// The second answer for a body that broke off. 206 goes on where it broke; 200 begins anew and must repeat what is
-/// here.
+/// The response to a resumed body. A 206 continues it; a 200 starts again and must repeat the received bytes.
 void FillRunner::resumed_head(const net::FetchHead& head) {
   const Received here{sum_.length(), length_, etag_};
   const bool begins_anew = head.status == 200 && unusable_body(head).empty();
-  if (head.status == 206 ? !goes_on(here, head)
-                         : begins_anew && !may_repeat(here, turns_.number() == feeding_place_, head)) {
-    refusal_ = FillFailure{&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"};
-    return fail(*refusal_, false);
+  if (head.status == 206 ? !continues_body(here, head)
+                         : begins_anew && !may_repeat(here, candidates_.number() == feeding_candidate_, head)) {
+    unusable_head_ =
+        FillFailure{&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"};
+    return fail(*unusable_head_, false);
   }
   if (head.status == 206) return;
-  if (begins_anew) {  // the bytes decide, and what comes out is that place's whole body
+  if (begins_anew) {  // the bytes are compared, and the result is that candidate's whole body
     prefix_.emplace();
     return;
   }
-  refusal_ = failure_of_status(head.status);
-  if (turns_.has_next()) return pass_over(*refusal_);
-  fail(*refusal_, false);
+  unusable_head_ = failure_of_status(head.status);
+  if (candidates_.has_next()) return try_next(*unusable_head_);
+  fail(*unusable_head_, false);
 }
 
 }  // namespace tribune::cache_node

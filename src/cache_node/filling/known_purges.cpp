@@ -15,7 +15,7 @@ using By = contracts::PurgeOrder::By;
 
 constexpr auto kUntoldPeriod = std::chrono::minutes(5);
 
-/// Equal for purges of which the newest stands for all.
+/// Equal for purges of which the newest replaces the others.
 std::string name_of(const contracts::NamedPurge& purge) {
   return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::to_string(purge.order.by)) +
          (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
@@ -31,7 +31,7 @@ KnownPurges::KnownPurges(const base::Clock& clock, base::Log& log, base::Metrics
       forgotten_(metrics.counter("tribune_cache_purges_forgotten_total",
                                  "Purges of the last hour that were forgotten because there were too many: other nodes "
                                  "are not told of them.")),
-      untold_(metrics.counter(
+      unreported_(metrics.counter(
           "tribune_cache_purges_untold_total",
           "Fills that asked no other node, because more purges cover their object than can be told.")) {}
 
@@ -41,10 +41,10 @@ const KnownPurges::Entry* KnownPurges::find(const contracts::NamedPurge& purge) 
   return &*found->second;
 }
 
-KnownPurges::Standing KnownPurges::standing(const contracts::NamedPurge& purge) const {
+KnownPurges::Status KnownPurges::status(const contracts::NamedPurge& purge) const {
   const std::lock_guard lock(mutex_);
   const auto* entry = find(purge);
-  return entry ? entry->standing : Standing::unknown;
+  return entry ? entry->status : Status::unknown;
 }
 
 std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
@@ -53,12 +53,12 @@ std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
   return entry ? entry->taken : 0;
 }
 
-/// Steady time may begin with the machine: what is told may be older.
+/// Steady time may start with the machine, after the purge.
 base::SteadyTime KnownPurges::begun_of(const contracts::NamedPurge& purge) const {
   return clock_.steady_now() - std::clamp<std::chrono::nanoseconds>(purge.age, std::chrono::seconds(0), kRemembered);
 }
 
-/// Rounded up: told from node to node, a purge must not become younger.
+/// Rounded up: a purge must not become younger on its way from node to node.
 std::chrono::seconds KnownPurges::age_of(const Entry& entry) const {
   return std::max(std::chrono::ceil<std::chrono::seconds>(clock_.steady_now() - entry.begun), std::chrono::seconds(0));
 }
@@ -73,10 +73,10 @@ void KnownPurges::begin(const contracts::NamedPurge& purge) {
     if (known == number_of(purge)) begun = std::min(begun, found->second->begun);
     forget(found->second);
   }
-  add({purge, Standing::running, 0, begun});
+  add({purge, Status::running, 0, begun});
 }
 
-/// Null when a newer one runs.
+/// Null when a newer one is running.
 KnownPurges::Entry* KnownPurges::find_exactly(const contracts::NamedPurge& purge) {
   const auto found = by_name_.find(name_of(purge));
   return found == by_name_.end() || number_of(found->second->purge) != number_of(purge) ? nullptr : &*found->second;
@@ -86,13 +86,13 @@ void KnownPurges::end(const contracts::NamedPurge& purge, std::uint64_t taken) {
   const std::lock_guard lock(mutex_);
   auto* entry = find_exactly(purge);
   if (!entry) return;
-  entry->standing = Standing::done;
+  entry->status = Status::done;
   entry->taken = taken;
 }
 
 void KnownPurges::fail(const contracts::NamedPurge& purge) {
   const std::lock_guard lock(mutex_);
-  if (auto* entry = find_exactly(purge)) entry->standing = Standing::told;
+  if (auto* entry = find_exactly(purge)) entry->status = Status::pending;
 }
 
 KnownPurges::ByValue& KnownPurges::table(By by) {
@@ -101,7 +101,7 @@ KnownPurges::ByValue& KnownPurges::table(By by) {
     case By::prefix: return prefixes_;
     case By::channel: return channels_;
     case By::tag:
-    case By::all: break;  // of all: not known here (Orders)
+    case By::all: break;  // not recorded (OrdersHandler)
   }
   return tags_;
 }
@@ -141,11 +141,11 @@ void KnownPurges::forget(At at) {
   count_ = entries_.size();
 }
 
-/// False when there is no room.
+/// False when it does not fit.
 bool KnownPurges::add_mark(Covering& covering, const Entry& entry, std::size_t& count) const {
   const auto mark = contracts::purge_mark({entry.purge.id, entry.purge.order, age_of(entry)});
   if (++count > contracts::kMaxPurgeMarks || covering.marks.size() + 1 + mark.size() > contracts::kMaxPurgeMarkBytes) {
-    covering.is_too_much = true;
+    covering.exceeds_limit = true;
     return false;
   }
   if (!covering.marks.empty()) covering.marks += ' ';
@@ -161,20 +161,20 @@ bool KnownPurges::add_marks(Covering& covering, const ByValue& table, const std:
 
 KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
   if (count_ == 0) return {};
-  const std::string text(key_text.substr(0, key_text.find('#')));  // of a slice or a variant: the object's own
+  const std::string text(key_text.substr(0, key_text.find('#')));  // the object's own text, without slice and variant
   const std::lock_guard lock(mutex_);
   forget_old();
   auto covering = collect(text);
-  if (covering.is_too_much) say_too_much();
+  if (covering.exceeds_limit) log_limit();
   return covering;
 }
 
-/// Each fill is counted, and the log hears of it once in a while.
-void KnownPurges::say_too_much() {
-  untold_.add();
+/// Counts each fill; logs at intervals.
+void KnownPurges::log_limit() {
+  unreported_.add();
   const auto now = clock_.steady_now();
-  if (untold_logged_ && now - *untold_logged_ < kUntoldPeriod) return;
-  untold_logged_ = now;
+  if (unreported_logged_ && now - *unreported_logged_ < kUntoldPeriod) return;
+  unreported_logged_ = now;
   log_.warning("cache_node", "purges_too_many_to_tell",
                {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});
 }
@@ -206,7 +206,7 @@ void KnownPurges::load(std::string path) {
     if (one.is(json::Kind::object)) load(one);
 }
 
-/// What is older than an hour by now is passed over, and so is what says no time.
+/// Skips purges that are older than an hour, and those without a time.
 void KnownPurges::load(const json::Value& one) {
   const auto* inner = one.find("order");
   const auto* begun = one.find("begun");
@@ -217,14 +217,14 @@ void KnownPurges::load(const json::Value& one) {
   const auto now = base::unix_seconds(clock_.wall_now());
   const auto oldest = now - std::chrono::seconds(kRemembered).count();
   if (!purge || id.empty() || begun->integer < oldest) return;
-  // Begun in the future, by a clock that was set since: as old as it may be thought at least.
+  // A time in the future comes from a clock that was set back: the purge gets the greatest possible age.
   contracts::NamedPurge named{std::string(id), *purge, std::chrono::seconds(now - std::min(begun->integer, now))};
   if (by_name_.contains(name_of(named))) return;
   const auto when = begun_of(named);
-  add({std::move(named), one.flag("done").value_or(false) ? Standing::done : Standing::told, 0, when});
+  add({std::move(named), one.flag("done").value_or(false) ? Status::done : Status::pending, 0, when});
 }
 
-void KnownPurges::keep() const {
+void KnownPurges::save() const {
   if (path_.empty()) return;
   const auto now = base::unix_seconds(clock_.wall_now());
   json::Writer w;
@@ -236,7 +236,7 @@ void KnownPurges::keep() const {
     for (; at != entries_.end(); ++at) {
       w.begin_object()
           .member("id", at->purge.id)
-          .member("done", at->standing == Standing::done)
+          .member("done", at->status == Status::done)
           .member("begun", now - age_of(*at).count())
           .key("order")
           .begin_object();

@@ -1,13 +1,13 @@
 #pragma once
-// The purges of the last hour. A node that asks another for an object tells it those that cover the object; a node that
-// has not carried one of them out declines, and carries it out. So what a purge took does not come back from a node of
-// the group, or of the tier above, that the order has not reached.
+// The purges of the last hour. A node that requests an object from another node lists those that cover the object; a
+// node that has not executed one of them refuses the request, and executes it. So a purged object does not return
+// from a node of the group, or of the tier above, that the order has not reached.
 //
 // States of a purge
-//   told      not carried out: the store failed, or the run ended before                          (fail, load)
-//   running   fills that begin from here on tell it                                              (begin)
-//   done      nothing that was fetched before it is held                                         (end)
-//   unknown   older than an hour, or one of too many (counted)                                   (begin)
+//   pending   not executed: the store failed, or the run ended before            (fail, load)
+//   running   fills that begin from here on list it                              (begin)
+//   done      no object that was fetched before it is stored                     (end)
+//   unknown   older than an hour, or beyond the maximum number (counted)         (begin)
 
 #include <atomic>
 #include <cstdint>
@@ -27,46 +27,47 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; locks inside, for a few look-ups.
+/// Any thread; locks inside, for some look-ups.
 class KnownPurges {
  public:
   KnownPurges(const base::Clock&, base::Log&, base::Metrics&);
 
-  enum class Standing { unknown, told, running, done };
-  Standing standing(const contracts::NamedPurge&) const;
-  /// How many objects it took, when it is done.
+  enum class Status { unknown, pending, running, done };
+  Status status(const contracts::NamedPurge&) const;
+  /// The number of purged objects, when it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
-  /// Told by another node so late that those who know it forget it in a moment. Nobody takes it up anew: they would
-  /// hear of it again from here.
-  static bool is_fading(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
+  /// Whether a purge from another node is about to expire at the nodes that know it. It is not accepted anew, since
+  /// those nodes would then receive it again from here.
+  static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
 
-  /// As old as it says.
+  /// With the age that it has.
   void begin(const contracts::NamedPurge&);
   void end(const contracts::NamedPurge&, std::uint64_t taken);
-  /// It may be begun again.
+  /// It may begin again.
   void fail(const contracts::NamedPurge&);
 
-  /// Those that cover the object of this key; of those by tag all, for nobody knows the tags of what is not here.
+  /// The purges that cover the object of this key; of those by tag all, because the tags of an object that is not
+  /// stored are unknown.
   struct Covering {
-    std::string marks;         // for the field: those that find room; empty where there is none
-    bool is_too_much = false;  // not all find room: other nodes should not be asked
+    std::string marks;           // the field's value: the purges that fit; empty when there is none
+    bool exceeds_limit = false;  // not all fit: other nodes should not be asked
   };
   Covering covering(std::string_view key_text);
 
-  /// From the file and into it; blocks. A damaged file is told in the log and passed over.
+  /// Reads and writes the file; blocks. A damaged file is logged and ignored.
   void load(std::string path);
-  void keep() const;
+  void save() const;
 
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostKept = 1'000;  // in the file: the newest
   static constexpr auto kRemembered = std::chrono::hours(1);
-  static constexpr auto kFading = std::chrono::minutes(1);  // far longer than a question is on its way
+  static constexpr auto kFading = std::chrono::minutes(1);  // far longer than a request takes
 
  private:
   struct Entry {
     contracts::NamedPurge purge;
-    Standing standing = Standing::running;
+    Status status = Status::running;
     std::uint64_t taken = 0;
     base::SteadyTime begun{};
   };
@@ -81,7 +82,7 @@ class KnownPurges {
   void load(const base::json::Value&);
   void add(Entry);
   void forget_old();
-  void say_too_much();
+  void log_limit();
   void forget(At);
   ByValue& table(contracts::PurgeOrder::By);
   Covering collect(const std::string& text) const;
@@ -90,15 +91,15 @@ class KnownPurges {
 
   const base::Clock& clock_;
   base::Log& log_;
-  base::Counter forgotten_, untold_;
+  base::Counter forgotten_, unreported_;
   std::string path_;  // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;  // guards what follows
-  std::optional<base::SteadyTime> untold_logged_;
+  std::optional<base::SteadyTime> unreported_logged_;
   Entries entries_;
   std::unordered_map<std::string, At> by_name_;  // issuer, kind and value
   ByValue urls_, prefixes_, channels_, tags_;
-  std::map<std::size_t, std::size_t> prefix_lengths_;  // and how many have it
+  std::map<std::size_t, std::size_t> prefix_lengths_;  // and their number of purges
 };
 
 }  // namespace tribune::cache_node

@@ -1,6 +1,6 @@
 #pragma once
-// The nodes of this node's group that are up, as the balancers said last. A balancer that is away changes nothing while
-// no other one is heard; one that is heard replaces the word of those that are not.
+// The live nodes of this node's group, as the balancers last reported them. A balancer that does not answer changes
+// nothing while no other one answers; a balancer that answers replaces the reports of those that do not.
 
 #include <map>
 #include <memory>
@@ -20,20 +20,20 @@ class LivePeers {
  public:
   LivePeers() : peers_(std::make_shared<const Peers>()) {}
 
-  void take(const std::string& balancer, Peers said);
-  /// Its word counts no longer, if there is another's.
-  void lost(const std::string& balancer);
+  void update(const std::string& balancer, Peers reported);
+  /// Its report is ignored while another balancer's is current.
+  void mark_unreachable(const std::string& balancer);
   std::shared_ptr<const Peers> peers() const { return peers_.get(); }
 
  private:
-  struct Word {
+  struct Report {
     Peers peers;
-    bool is_heard = true;
+    bool is_current = true;
   };
   void publish();
 
-  std::mutex mutex_;                   // guards words_
-  std::map<std::string, Word> words_;  // by balancer
+  std::mutex mutex_;                       // guards reports_
+  std::map<std::string, Report> reports_;  // by balancer
   base::Published<Peers> peers_;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// How much of each channel goes out: for the balancer, whose limits of a channel's traffic live by it.
+// The traffic of each channel, for the balancer's traffic limits per channel.
 
 #include <atomic>
 #include <cstdint>
@@ -13,16 +13,16 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; locks inside, for one look into a map.
+/// Any thread; locks inside, for one look-up in a map.
 class ChannelTraffic {
  public:
   using Bytes = std::atomic<std::uint64_t>;
 
-  /// Where the bytes of a channel are added; stays to the end. Call it for channels of the channel map alone.
+  /// The byte counter of a channel; valid until destruction. Only for channels of the channel map.
   Bytes& of(std::string_view channel);
 
-  /// Since the last call, in Mbit/s: of the busiest channels, at most `most`, those without traffic left out. One
-  /// thread.
+  /// Mbit/s since the last call, of the busiest channels, at most `most`; channels without traffic are left out.
+  /// Called from one thread.
   std::vector<std::pair<std::string, double>> take(double seconds, std::size_t most);
 
  private:

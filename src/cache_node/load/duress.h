@@ -1,6 +1,6 @@
 #pragma once
-// Whether this node is near what it can send, and what each of its viewers may take then: for players that heed Common
-// Media Server Data (http/cmsd.h). They choose a lower variant, and the node needs to refuse nobody.
+// Whether this node is close to its capacity, and the rate that each viewer may use then: for players that support
+// Common Media Server Data (http/cmsd.h). They select a lower variant, and the node need not refuse any viewer.
 
 #include <algorithm>
 #include <atomic>
@@ -20,7 +20,7 @@ class Duress {
   static constexpr std::chrono::seconds kCalm{
       10};  // … for so long: players that go up again all at once would bring it back
 
-  /// What was sent lately, to about so many viewers. Call it every second or so.
+  /// The current rate and the estimated number of viewers. Call it every second or so.
   void update(double sent_mbps, double capacity_mbps, std::int64_t viewers, base::SteadyTime now) {
     const bool is_high = sent_mbps >= capacity_mbps * (is_on_ ? kEnds : kBegins);
     if (is_high) high_at_ = now;
@@ -29,7 +29,7 @@ class Duress {
     fair_kbps_ = is_on_ ? static_cast<std::uint32_t>(std::clamp(fair, 1.0, 4e9)) : 0;
   }
 
-  /// While it is on: the capacity, shared out evenly among the viewers, in kbit/s; at least 1.
+  /// During duress: the capacity divided evenly among the viewers, in kbit/s; at least 1.
   std::optional<std::uint32_t> fair_kbps() const {
     const auto fair = fair_kbps_.load(std::memory_order_relaxed);
     return fair > 0 ? std::optional(fair) : std::nullopt;

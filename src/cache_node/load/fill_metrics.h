@@ -1,5 +1,5 @@
 #pragma once
-// What is counted about fills. Handles; any thread.
+// The metrics of fills. Handles; any thread.
 
 #include "base/metrics.h"
 
@@ -53,9 +53,9 @@ struct FillMetrics {
                      "Questions of fills that came to an end, by whom they asked; failed: no answer, or a node's 5xx.",
                      {{"place", place}, {"result", result}});
   }
-  /// What came of a question to an origin or another node.
-  void asked_in_vain(bool is_node, bool in_vain) {
-    (is_node ? in_vain ? node_failed : node_answered : in_vain ? origin_failed : origin_answered).add();
+  /// Counts the result of a request to an origin or another node.
+  void count_result(bool is_node, bool has_failed) {
+    (is_node ? has_failed ? node_failed : node_answered : has_failed ? origin_failed : origin_answered).add();
   }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;

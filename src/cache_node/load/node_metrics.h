@@ -1,5 +1,5 @@
 #pragma once
-// What is counted about viewers' requests. Handles; any thread.
+// The metrics of requests for objects. Handles; any thread.
 
 #include <string_view>
 
@@ -58,7 +58,7 @@ struct NodeMetrics {
     return m.counter("tribune_cache_failures_by_status_total",
                      "Of viewers' requests that failed by the origin's fault: those for a status that it answered.");
   }
-  /// A request that got this instead of the object. `status`: what the origin answered; 0 when nobody heard it.
+  /// Counts a request that got this problem instead of the object. `status`: of the origin's response; 0 without one.
   void refused_with(const http::ProblemType& problem, int status = 0) {
     using namespace http;
     if (problem.status < 500) return;

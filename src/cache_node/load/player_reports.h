@@ -1,5 +1,5 @@
 #pragma once
-// What players say of how it goes (http/cmcd.h), added up for this node.
+// The sums of what players report about playback (CMCD, http/cmcd.h).
 
 #include <array>
 #include <atomic>
@@ -28,38 +28,38 @@ class PlayerReports {
         bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).",
                              {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
 
-  void take(const http::Cmcd& said) {
+  void add(const http::Cmcd& report) {
     reports_.add();
-    if (said.starved) starved_.add();
-    if (said.names_next) next_named_.add();
-    if (said.throughput_kbps) throughput_.observe(*said.throughput_kbps / 1e3);
-    if (said.buffer_ms) buffer_.observe(*said.buffer_ms / 1e3);
-    if (said.bitrate_kbps) bitrate_.observe(*said.bitrate_kbps / 1e3);
-    if (!said.session.empty()) sessions_.seen(said.session, 0);
+    if (report.starved) starved_.add();
+    if (report.names_next) next_named_.add();
+    if (report.throughput_kbps) throughput_.observe(*report.throughput_kbps / 1e3);
+    if (report.buffer_ms) buffer_.observe(*report.buffer_ms / 1e3);
+    if (report.bitrate_kbps) bitrate_.observe(*report.bitrate_kbps / 1e3);
+    if (!report.session.empty()) sessions_.add(report.session, 0);
     auto& window = windows_[current_.load(std::memory_order_relaxed)];
     window.reports.fetch_add(1, std::memory_order_relaxed);
-    if (said.starved) window.starved.fetch_add(1, std::memory_order_relaxed);
-    if (!said.throughput_kbps) return;
+    if (report.starved) window.starved.fetch_add(1, std::memory_order_relaxed);
+    if (!report.throughput_kbps) return;
     window.measured.fetch_add(1, std::memory_order_relaxed);
-    window.throughput_kbps.fetch_add(*said.throughput_kbps, std::memory_order_relaxed);
+    window.throughput_kbps.fetch_add(*report.throughput_kbps, std::memory_order_relaxed);
   }
 
   /// Begins a new window; call every few seconds, from one thread.
-  void turn() {
+  void start_window() {
     const auto next = 1 - current_.load();
     for (auto* sum : windows_[next].all()) sum->store(0, std::memory_order_relaxed);
     current_.store(next);
-    sessions_.turn();
+    sessions_.start_window();
   }
 
-  /// Of this window and the last.
-  struct Lately {
+  /// Of the current window and the one before.
+  struct Recent {
     std::int64_t reports = 0;
-    std::int64_t sessions = 0;   // about
+    std::int64_t sessions = 0;   // estimated
     double rebuffer_ratio = 0;   // the share of reports whose player had run out of buffer
     double throughput_mbps = 0;  // the mean of what players measured; 0 when none did
   };
-  Lately lately() const {
+  Recent recent() const {
     std::int64_t reports = 0, starved = 0, measured = 0, kbps = 0;
     for (const auto& window : windows_) {
       reports += window.reports.load(std::memory_order_relaxed);

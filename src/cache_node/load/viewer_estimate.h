@@ -1,5 +1,5 @@
 #pragma once
-// About how many viewers were here lately, in a fixed 8 KiB each for this window and the last: linear counting (Whang,
+// An estimate of the number of recent viewers, in a fixed 8 KiB for each of two windows: linear counting (Whang,
 // Vander-Zanden, Taylor, 1990). A viewer is a client address and port.
 
 #include <array>
@@ -16,23 +16,23 @@ namespace tribune::cache_node {
 /// Any thread; const methods too.
 class ViewerEstimate {
  public:
-  void seen(std::string_view client, std::uint16_t port) {
+  void add(std::string_view client, std::uint16_t port) {
     const auto hash = (std::hash<std::string_view>{}(client) ^ (std::uint64_t{port} * 0x9E3779B185EBCA87ULL)) *
                           0xC2B2AE3D27D4EB4FULL >>
                       48;
-    auto& word = windows_[current_.load(std::memory_order_relaxed)][hash / 64];
+    auto& bits = windows_[current_.load(std::memory_order_relaxed)][hash / 64];
     const auto bit = std::uint64_t{1} << (hash % 64);
-    if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+    if ((bits.load(std::memory_order_relaxed) & bit) == 0) bits.fetch_or(bit, std::memory_order_relaxed);
   }
 
   /// Begins a new window; call every few seconds, from one thread.
-  void turn() {
+  void start_window() {
     const auto next = 1 - current_.load();
-    for (auto& word : windows_[next]) word.store(0, std::memory_order_relaxed);
+    for (auto& bits : windows_[next]) bits.store(0, std::memory_order_relaxed);
     current_.store(next);
   }
 
-  /// Viewers of this window or the last, whichever saw more.
+  /// The viewers of the current window or the one before, whichever is larger.
   std::int64_t viewers() const { return std::max(count(0), count(1)); }
 
  private:
@@ -41,7 +41,7 @@ class ViewerEstimate {
 
   std::int64_t count(std::size_t window) const {
     std::int64_t empty = 0;
-    for (const auto& word : windows_[window]) empty += 64 - __builtin_popcountll(word.load(std::memory_order_relaxed));
+    for (const auto& bits : windows_[window]) empty += 64 - __builtin_popcountll(bits.load(std::memory_order_relaxed));
     if (empty == 0) empty = 1;
     return std::llround(-static_cast<double>(kBits) * std::log(static_cast<double>(empty) / kBits));
   }

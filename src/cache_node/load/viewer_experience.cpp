@@ -4,7 +4,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-constexpr std::size_t kMostLooks = 120;
+constexpr std::size_t kMaxSamples = 120;
 
 std::int64_t whole(const base::Counter& counter) { return static_cast<std::int64_t>(counter.value()); }
 
@@ -31,7 +31,7 @@ base::Gauge gauge(base::Metrics& m, std::string_view of) {
 contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics& fills) {
   contracts::NodeExperience e;
   const auto& v = of_viewers;
-  e.failures_by_origin_status = whole(v.broken_by_status);  // before those that it is of
+  e.failures_by_origin_status = whole(v.broken_by_status);  // before failures_by_origin, which includes it
   e.failures_by_origin = whole(v.broken_by_origin);
   e.failures = whole(v.broken) + e.failures_by_origin;
   e.requests = whole(v.hits) + whole(v.misses) + whole(v.waited) + whole(v.refused) + whole(v.failed);
@@ -42,10 +42,12 @@ contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const
   return e;
 }
 
-contracts::NodeExperience ViewerExperienceWindow::turn(base::SteadyTime now, const contracts::NodeExperience& so_far) {
-  looks_.push_back({now, so_far});
-  while (looks_.size() > kMostLooks || (looks_.size() > 2 && now - looks_[1].at >= kLength)) looks_.pop_front();
-  return since(looks_.front().counted, so_far);
+contracts::NodeExperience ViewerExperienceWindow::advance(base::SteadyTime now,
+                                                          const contracts::NodeExperience& so_far) {
+  samples_.push_back({now, so_far});
+  while (samples_.size() > kMaxSamples || (samples_.size() > 2 && now - samples_[1].at >= kLength))
+    samples_.pop_front();
+  return since(samples_.front().counted, so_far);
 }
 
 ViewerExperienceGauges::ViewerExperienceGauges(base::Metrics& m)

@@ -1,5 +1,5 @@
 #pragma once
-// What viewers and fills met on this node within its last seconds, from counters that only grow.
+// The results of viewers' requests and of fills in a sliding window, from counters that only grow.
 
 #include <chrono>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace tribune::cache_node {
 
-/// The counters as they stand now, since the start of the process.
+/// The counters since the start of the process.
 contracts::NodeExperience experience_so_far(const NodeMetrics& of_viewers, const FillMetrics&);
 
 /// Owned by one worker.
@@ -21,15 +21,16 @@ class ViewerExperienceWindow {
  public:
   static constexpr std::chrono::seconds kLength{10};
 
-  /// Adds what the counters say now, and returns what they grew by within the window. Call it every second or so.
-  contracts::NodeExperience turn(base::SteadyTime now, const contracts::NodeExperience& so_far);
+  /// Adds a sample of the counters, and returns their growth within the window. Call it every second or so.
+  contracts::NodeExperience advance(base::SteadyTime now, const contracts::NodeExperience& so_far);
 
  private:
-  struct Look {
+  struct Sample {
     base::SteadyTime at;
     contracts::NodeExperience counted;
   };
-  std::deque<Look> looks_;  // the oldest first: one from before the window, and those within it; a bounded number
+  std::deque<Sample>
+      samples_;  // the oldest first: one from before the window, then those within it; at most kMaxSamples
 };
 
 /// The window's shares as gauges.

@@ -32,8 +32,7 @@ std::uint64_t merge(std::uint64_t hash, std::uint64_t lane) { return (hash ^ rou
 
 }  // namespace
 
-/// Whole stripes only. The lanes are variables of their own: as members the compiler would store and load them at each
-/// step.
+/// Whole stripes only. The lanes are local variables: the compiler would store and load members at each step.
 void Checksum::stripes(const char* at, std::size_t bytes) {
   auto [a, b, c, d] = lanes_;
   for (const char* end = at + bytes; at != end; at += kStripeBytes) {

@@ -1,6 +1,6 @@
 #pragma once
-// XXH64 (Yann Collet's xxHash, 64-bit variant, seed 0): finds what disks and crashes do to a file. No defence against a
-// forger; the store's folder is trusted.
+// XXH64 (Yann Collet's xxHash, 64-bit variant, seed 0): detects files that a disk or a crash has damaged. It is no
+// defence against forgery; the store's folder is trusted.
 
 #include <array>
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace tribune::cache_node {
 
-/// Owned by whoever feeds it; copyable, so that a prefix's sum can be taken in passing.
+/// Owned by its user; copyable, so that the sum of a prefix can be taken.
 class Checksum {
  public:
   void add(std::string_view bytes);

@@ -17,7 +17,7 @@ std::uint64_t Fill::received() const {
 std::size_t Fill::readers() const {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
-  for (const auto& row : rows_) count += row.seats.size();
+  for (const auto& group : loops_) count += group.readers.size();
   return count;
 }
 
@@ -67,7 +67,7 @@ void Fill::keep_nothing(std::string_view why) {
     const std::lock_guard lock(mutex_);
     not_kept_ = why;
   }
-  keep_less(Keeping::nothing);
+  reduce_keeping(Keeping::nothing);
 }
 
 void Fill::fail(FillFailure failure) {
@@ -84,7 +84,7 @@ bool Fill::claim_disk_work() {
   if (disk_works_) return false;
   const bool is_over = phase_ == Phase::complete || phase_ == Phase::failed;
   const bool has_bytes = keeping_ == Keeping::disk && received_ > written_ && phase_ != Phase::failed;
-  if (!has_bytes && !(is_over && !disk_told_end_)) return false;
+  if (!has_bytes && !(is_over && !disk_knows_end_)) return false;
   disk_works_ = true;
   return true;
 }
@@ -102,7 +102,7 @@ Fill::Unwritten Fill::take_unwritten(std::uint64_t max_bytes) {
   }
   if (unwritten.chunks.empty()) {
     disk_works_ = false;
-    disk_told_end_ = phase_ == Phase::complete || phase_ == Phase::failed;
+    disk_knows_end_ = phase_ == Phase::complete || phase_ == Phase::failed;
   }
   return unwritten;
 }
@@ -122,7 +122,7 @@ void Fill::written(std::uint64_t bytes) {
   }
 }
 
-void Fill::keep_less(Keeping keeping) {
+void Fill::reduce_keeping(Keeping keeping) {
   std::unique_lock lock(mutex_);
   if (keeping <= keeping_) return;
   keeping_ = keeping;
@@ -132,64 +132,64 @@ void Fill::keep_less(Keeping keeping) {
 
 void Fill::trim() {
   std::uint64_t needed = received_;
-  for (const auto& row : rows_)
-    for (const auto& seat : row.seats) needed = std::min(needed, seat->position);
+  for (const auto& group : loops_)
+    for (const auto& state : group.readers) needed = std::min(needed, state->position);
   while (!chunks_.empty() && chunks_.front().offset + chunks_.front().bytes->size() <= needed) chunks_.pop_front();
 }
 
 std::unique_ptr<FillReader> Fill::join(net::EventLoop& loop, std::function<void()> on_progress) {
-  auto seat = std::make_shared<Seat>();
-  seat->loop = &loop;
-  seat->on_progress = std::move(on_progress);
+  auto state = std::make_shared<ReaderState>();
+  state->loop = &loop;
+  state->on_progress = std::move(on_progress);
   const std::lock_guard lock(mutex_);
   if (keeping_ == Keeping::nothing) return nullptr;
-  auto row = std::find_if(rows_.begin(), rows_.end(), [&](const Row& r) { return r.loop == &loop; });
-  if (row == rows_.end()) row = rows_.insert(rows_.end(), Row{&loop, {}, false});
-  row->seats.push_back(seat);
-  return std::make_unique<FillReader>(shared_from_this(), std::move(seat));
+  auto group = std::find_if(loops_.begin(), loops_.end(), [&](const LoopReaders& r) { return r.loop == &loop; });
+  if (group == loops_.end()) group = loops_.insert(loops_.end(), LoopReaders{&loop, {}, false});
+  group->readers.push_back(state);
+  return std::make_unique<FillReader>(shared_from_this(), std::move(state));
 }
 
-void Fill::leave(const std::shared_ptr<Seat>& seat) {
-  seat->left = true;
+void Fill::leave(const std::shared_ptr<ReaderState>& state) {
+  state->left = true;
   const std::lock_guard lock(mutex_);
-  for (auto& row : rows_) {
-    if (row.loop != seat->loop) continue;
-    const auto at = std::find(row.seats.begin(), row.seats.end(), seat);
-    if (at == row.seats.end()) continue;
-    *at = std::move(row.seats.back());
-    row.seats.pop_back();
+  for (auto& group : loops_) {
+    if (group.loop != state->loop) continue;
+    const auto at = std::find(group.readers.begin(), group.readers.end(), state);
+    if (at == group.readers.end()) continue;
+    *at = std::move(group.readers.back());
+    group.readers.pop_back();
   }
   if (keeping_ == Keeping::nothing) trim();
 }
 
 void Fill::wake(std::unique_lock<std::mutex>& lock) {
   std::vector<net::EventLoop*> loops;
-  for (auto& row : rows_) {
-    if (row.woken || row.seats.empty()) continue;
-    row.woken = true;
-    loops.push_back(row.loop);
+  for (auto& group : loops_) {
+    if (group.woken || group.readers.empty()) continue;
+    group.woken = true;
+    loops.push_back(group.loop);
   }
   lock.unlock();
-  for (auto* loop : loops) loop->post([self = shared_from_this(), loop] { self->wake_row(loop); });
+  for (auto* loop : loops) loop->post([self = shared_from_this(), loop] { self->wake_loop(loop); });
 }
 
-void Fill::wake_row(net::EventLoop* loop) {
-  std::vector<std::shared_ptr<Seat>> seats;
+void Fill::wake_loop(net::EventLoop* loop) {
+  std::vector<std::shared_ptr<ReaderState>> readers;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& row : rows_) {
-      if (row.loop != loop) continue;
-      row.woken = false;
-      seats = row.seats;
+    for (auto& group : loops_) {
+      if (group.loop != loop) continue;
+      group.woken = false;
+      readers = group.readers;
     }
   }
-  for (const auto& seat : seats)
-    if (!seat->left) seat->on_progress();
+  for (const auto& state : readers)
+    if (!state->left) state->on_progress();
 }
 
 void FillReader::skip_to(std::uint64_t position) {
   const std::lock_guard lock(fill_->mutex_);
-  seat_->position = std::max(seat_->position, position);
+  state_->position = std::max(state_->position, position);
   if (fill_->keeping_ == Fill::Keeping::nothing) fill_->trim();
 }
 
@@ -197,9 +197,9 @@ FillReader::Piece FillReader::take(std::uint64_t max) {
   const std::lock_guard lock(fill_->mutex_);
   Piece piece;
   piece.phase = fill_->phase_;
-  auto& position = seat_->position;
-  // The last announced byte waits for the origin's word that it was the last: a body that goes on is broken, and must
-  // not have looked whole.
+  auto& position = state_->position;
+  // The last announced byte is held back until the fill is complete: a body that continues beyond it is broken, and
+  // no reader may take it for whole.
   auto given = fill_->received_;
   if (piece.phase == Fill::Phase::arriving && fill_->length_ && given >= *fill_->length_ && given > 0)
     given = *fill_->length_ - 1;

@@ -1,17 +1,16 @@
 #pragma once
-// One fill: the bytes of an object while they arrive, shared by the worker that fetches, the disk thread that writes
-// and every viewer that reads along. Viewers are woken by a call on their own loop, once for all that came meanwhile.
+// One fill: the bytes of an object while they arrive. The worker that fetches, the disk thread that writes and every
+// reader share it. Readers are notified by one call per loop for all bytes that have arrived since the last call.
 //
 // Lifetime
-//   asking     the origin was asked, nothing of the body is here                          (FillRunner)
+//   asking     the origin was asked; no byte of the body is here                           (FillRunner)
 //   arriving   head and first bytes are known; readers follow                              (FillRunner)
-//   complete   the whole body was seen; readers finish, the disk thread stores the object  (FillRunner)
-//   failed     readers are told; what they hold is no whole body                           (FillRunner, or its
-//   destructor)
+//   complete   the whole body has arrived; readers finish, the disk thread stores it       (FillRunner)
+//   failed     readers are notified; their part of the body is incomplete         (FillRunner, its destructor)
 // Keeping, beside that
 //   disk       chunks leave RAM once they are in the file                                  (at the beginning)
 //   memory     the disk failed: chunks stay in RAM, the object is not stored               (DiskWriter)
-//   nothing    RAM is short as well: chunks go when every reader has passed; no newcomers  (FillRunner)
+//   nothing    RAM is full as well: chunks leave after the last reader; no new readers     (FillRunner)
 
 #include <atomic>
 #include <cstdint>
@@ -34,14 +33,14 @@
 
 namespace tribune::cache_node {
 
-/// Why there is no object, as viewers are told and the log says.
+/// Why there is no object, for the response and the log.
 struct FillFailure {
   const http::ProblemType* problem = nullptr;
-  std::string detail;       // for viewers: no host, no path of this machine, no system's error
-  std::string_view reason;  // one word, a literal
-  bool look_again = false;  // a stale object that the fill would have replaced is there again, and may serve
-  int status = 0;           // that the origin answered, as this node or another one heard it; 0: nobody heard it
-  std::string cause = {};   // for the log, where it says more than `detail`
+  std::string detail;         // for clients: no host, no path of this machine, no system error
+  std::string_view reason;    // one word, a literal
+  bool stale_usable = false;  // the stale object that the fill would have replaced is in the index again
+  int status = 0;             // of the origin's response to this node or another one; 0: no response
+  std::string cause = {};     // for the log, when it has more than `detail`
   const std::string& for_log() const { return cause.empty() ? detail : cause; }
   bool is_gone() const { return status == 404 || status == 410; }
 };
@@ -54,7 +53,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   enum class Phase { asking, arriving, complete, failed };
   enum class Keeping { disk, memory, nothing };
 
-  /// `previous`: the head of the stale object that it replaces, if any.
+  /// `previous`: the head of the stale object that it replaces.
   Fill(ObjectKey key, std::uint32_t generation, std::shared_ptr<FillMemory> memory,
        std::optional<ObjectHead> previous = {})
       : key_(std::move(key)), generation_(generation), memory_(std::move(memory)), previous_(std::move(previous)) {}
@@ -66,12 +65,12 @@ class Fill : public std::enable_shared_from_this<Fill> {
   struct View {
     Phase phase = Phase::asking;
     ObjectHead head;
-    std::optional<std::uint64_t> length;  // as announced; when complete, as it is
+    std::optional<std::uint64_t> length;  // as announced; of a complete fill the real length
     std::uint64_t received = 0;
     std::int64_t stored = 0;     // unix seconds; when complete
     std::uint64_t checksum = 0;  // of the whole body; when complete
     FillFailure failure;         // when failed
-    std::string_view not_kept;   // one word, a literal: why the origin wants it kept by nobody
+    std::string_view not_kept;   // one word, a literal: why the origin forbids caches to store it
     base::SteadyTime first_byte{};
   };
   View view() const;
@@ -81,19 +80,19 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // The worker that fetches.
   void begin(ObjectHead head, std::optional<std::uint64_t> length);
   void append(std::string_view bytes, base::SteadyTime now);
-  /// `etag` stands in where the origin sent none.
+  /// `etag` is used when the origin sent none.
   void finish(std::string etag, std::int64_t stored, std::uint64_t checksum);
   void fail(FillFailure failure);
-  /// Of a complete one: the origin said now that nothing changed, and its terms.
+  /// For a complete fill that the origin has just revalidated, with the terms of its 304.
   void renew(std::int64_t now_unix, http::Terms);
-  /// The origin wants it kept by nobody: those who wait share it, and nobody joins from here on.
+  /// The origin forbids caches to store it: current readers share it, and no reader joins from here on.
   void keep_nothing(std::string_view why);
 
-  // The disk thread, and who wakes it.
-  /// Whether there is work for the disk thread that it does not know of yet; then the caller must queue this fill.
+  // The disk thread, and the callers that queue work for it.
+  /// Whether there is work for the disk thread that is not queued yet; the caller must then queue this fill.
   bool claim_disk_work();
   struct Unwritten {
-    std::vector<base::SharedBytes> chunks;  // empty: nothing to write, and claim_disk_work() may be true again
+    std::vector<base::SharedBytes> chunks;  // empty: nothing to write; claim_disk_work() may return true again
     std::uint64_t offset = 0;
     Phase phase = Phase::asking;
     Keeping keeping = Keeping::disk;
@@ -101,29 +100,29 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Unwritten take_unwritten(std::uint64_t max_bytes);
   void opened(std::shared_ptr<const base::File> file);
   void written(std::uint64_t bytes);
-  /// From disk to memory to nothing, never back.
-  void keep_less(Keeping keeping);
+  /// Only from disk to memory to nothing, never back.
+  void reduce_keeping(Keeping keeping);
   Keeping keeping() const;
 
-  /// The node that fills does not reach the origin: other nodes must not wait for it.
-  void lose_origin() { lost_origin_ = true; }
+  /// The node cannot reach the origin: other nodes must not wait for this fill.
+  void mark_origin_lost() { lost_origin_ = true; }
   bool lost_origin() const { return lost_origin_; }
 
-  /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes came or the phase changed.
-  /// Nothing when the beginning is gone already (keeping nothing).
+  /// `on_progress` runs on `loop`, which must be the calling thread's: whenever bytes have arrived or the phase has
+  /// changed. Null when the beginning of the body is gone (keeping nothing).
   std::unique_ptr<FillReader> join(net::EventLoop& loop, std::function<void()> on_progress);
 
  private:
   friend class FillReader;
-  struct Seat {
+  struct ReaderState {
     net::EventLoop* loop = nullptr;
     std::function<void()> on_progress;
     std::uint64_t position = 0;  // guarded by the fill's mutex
     bool left = false;           // touched on the loop's thread only
   };
-  struct Row {  // the readers of one loop
+  struct LoopReaders {  // the readers of one loop
     net::EventLoop* loop = nullptr;
-    std::vector<std::shared_ptr<Seat>> seats;
+    std::vector<std::shared_ptr<ReaderState>> readers;
     bool woken = false;  // a call is queued
   };
   struct Chunk {
@@ -132,9 +131,9 @@ class Fill : public std::enable_shared_from_this<Fill> {
   };
 
   void wake(std::unique_lock<std::mutex>& lock);  // unlocks
-  void wake_row(net::EventLoop* loop);
+  void wake_loop(net::EventLoop* loop);
   void trim();
-  void leave(const std::shared_ptr<Seat>& seat);
+  void leave(const std::shared_ptr<ReaderState>& state);
 
   const ObjectKey key_;
   const std::uint32_t generation_;
@@ -156,17 +155,17 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::uint64_t received_ = 0;
   std::uint64_t written_ = 0;
   std::shared_ptr<const base::File> file_;
-  bool disk_works_ = false;  // queued at the disk thread, or in its hands
-  bool disk_told_end_ = false;
-  std::vector<Row> rows_;
+  bool disk_works_ = false;  // queued at the disk thread, or being written
+  bool disk_knows_end_ = false;
+  std::vector<LoopReaders> loops_;
 };
 
-/// One viewer's place in a fill. Owned by one worker.
+/// The position of one reader in a fill. Owned by one worker.
 class FillReader {
  public:
-  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::Seat> seat)
-      : fill_(std::move(fill)), seat_(std::move(seat)) {}
-  ~FillReader() { fill_->leave(seat_); }
+  FillReader(std::shared_ptr<Fill> fill, std::shared_ptr<Fill::ReaderState> state)
+      : fill_(std::move(fill)), state_(std::move(state)) {}
+  ~FillReader() { fill_->leave(state_); }
   FillReader(const FillReader&) = delete;
   FillReader& operator=(const FillReader&) = delete;
 
@@ -174,17 +173,17 @@ class FillReader {
   void skip_to(std::uint64_t position);
 
   struct Piece {
-    http::Body body;  // monostate: nothing yet, or nothing more
+    http::Body body;  // monostate: no bytes now
     std::uint64_t length = 0;
     Fill::Phase phase = Fill::Phase::asking;
     bool lost = false;  // the bytes are in neither RAM nor file: the reader must be cut
   };
-  /// The next bytes, at most `max`, of whatever lies together. The last announced byte only when the fill is complete.
+  /// The next contiguous bytes, at most `max`. The last announced byte is returned only when the fill is complete.
   Piece take(std::uint64_t max);
 
  private:
   std::shared_ptr<Fill> fill_;
-  std::shared_ptr<Fill::Seat> seat_;
+  std::shared_ptr<Fill::ReaderState> state_;
 };
 
 }  // namespace tribune::cache_node

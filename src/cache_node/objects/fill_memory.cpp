@@ -7,10 +7,10 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr std::uint64_t kLookBytes = 1 << 20;  // so many later, the process's memory is looked at
+constexpr std::uint64_t kLookBytes = 1 << 20;  // the process's memory is checked after this many bytes
 }
 
-/// A chunk's bytes and the account they stand on.
+/// A chunk's bytes and the account that counts them.
 struct FillMemory::Counted {
   Counted(std::string_view b, std::shared_ptr<FillMemory> m) : bytes(b), memory(std::move(m)) {
     memory->used_ += bytes.size();
@@ -35,7 +35,7 @@ base::SharedBytes FillMemory::chunk(std::string_view bytes) {
 
 void FillMemory::release(std::uint64_t bytes) {
   used_ -= bytes;
-  if (!anyone_waits_ || !has_room()) return;
+  if (!anyone_waits_ || !is_available()) return;
   std::vector<Waiting> woken;
   {
     const std::lock_guard lock(mutex_);
@@ -45,7 +45,7 @@ void FillMemory::release(std::uint64_t bytes) {
   for (auto& w : woken) w.loop->post(std::move(w.call));
 }
 
-void FillMemory::when_room(net::EventLoop& loop, std::function<void()> call) {
+void FillMemory::when_available(net::EventLoop& loop, std::function<void()> call) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back({&loop, std::move(call)});

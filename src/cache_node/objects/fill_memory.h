@@ -1,6 +1,6 @@
 #pragma once
-// The bytes of running fills that are in RAM, all fills together, and the bound on them. A chunk counts until its last
-// holder lets go: the fill that has not written it yet, and the viewers whose sockets have not taken it yet.
+// The bytes of all running fills in RAM, and the bound on them. A chunk counts until its last holder releases it: the
+// fill that has not written it yet, and the connections that have not sent it yet.
 
 #include <atomic>
 #include <cstdint>
@@ -20,20 +20,21 @@ class FillMemory : public std::enable_shared_from_this<FillMemory> {
  public:
   explicit FillMemory(std::uint64_t bound_bytes) : bound_(bound_bytes) {}
 
-  /// A counted copy. Never refused: the one piece that crosses the bound is the piece in hand.
+  /// A counted copy. Never refused: the piece at hand may exceed the bound.
   base::SharedBytes chunk(std::string_view bytes);
 
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   bool is_full() const { return used() >= bound_.load(std::memory_order_relaxed); }
   void set_bound(std::uint64_t bytes) { bound_ = bytes; }
 
-  /// Posts `call` to the loop once there is room again: three quarters of the bound. At once when there is.
-  void when_room(net::EventLoop& loop, std::function<void()> call);
+  /// Posts `call` to the loop once usage has fallen to three quarters of the bound; at once when it is below that
+  /// now.
+  void when_available(net::EventLoop& loop, std::function<void()> call);
 
  private:
   struct Counted;
   void release(std::uint64_t bytes);
-  bool has_room() const { return used() <= bound_.load() / 4 * 3; }
+  bool is_available() const { return used() <= bound_.load() / 4 * 3; }
 
   struct Waiting {
     net::EventLoop* loop;
@@ -41,7 +42,7 @@ class FillMemory : public std::enable_shared_from_this<FillMemory> {
   };
   std::atomic<std::uint64_t> bound_;
   std::atomic<std::uint64_t> used_{0};
-  std::atomic<std::uint64_t> allocated_{0};  // since the last look, about
+  std::atomic<std::uint64_t> allocated_{0};  // approximately, since the last check of the process's memory
   std::mutex mutex_;
   std::vector<Waiting> waiting_;  // guarded by mutex_
   std::atomic<bool> anyone_waits_{false};

@@ -12,7 +12,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-/// Those that packagers send; the first stands for "spelled out".
+/// The media types that packagers send; the first one stands for a type that is written out.
 constexpr std::array<std::string_view, 12> kMediaTypes = {"",
                                                           "video/mp2t",
                                                           "video/mp4",
@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 12> kMediaTypes = {"",
                                                           "image/jpeg"};
 
 constexpr std::string_view kMadeEtag =
-    "\"t-";  // looked at first: writing one to compare costs more than the rest of a record
+    "\"t-";  // compared first: formatting a whole tag costs more than the rest of a record
 
 std::uint8_t known_type(std::string_view type) {
   const auto found = std::find(kMediaTypes.begin() + 1, kMediaTypes.end(), type);

@@ -1,14 +1,14 @@
 #pragma once
-// One object of the cache: what is known of its bytes, which lie in a file of their own (object_files.h).
+// One object of the cache: what is known of its bytes, which are in a file of their own (object_files.h).
 //
 // Lifetime
-//   filling      a Fill holds its bytes; the index names the fill                       (FillRunner)
-//   stored       renamed into place, the index names the object, a record is queued     (DiskWriter)
-//   unverified   known from a record after a restart; its first reader checks the file  (ObjectIndex::restore)
-//   verified     length and checksum fit, or written by this run                        (DiskWriter, DiskMaintenance)
-//   stale        purged softly: the next request fills it again, and it serves if that fails   (Purge)
-//   gone         evicted, purged or found damaged: out of the index, then file and record go   (ObjectIndex,
-//   DiskMaintenance)
+//   filling      a Fill has its bytes; the index names the fill                                 (FillRunner)
+//   stored       renamed to its final name, the index names the object, a record is queued     (DiskWriter)
+//   unverified   known from a record after a restart; its first request checks the file        (ObjectIndex::restore)
+//   verified     length and checksum match, or this run wrote the file         (DiskWriter, DiskMaintenance)
+//   stale        purged softly: the next request fills it again; it is served if that fails    (Purge)
+//   gone         evicted, purged or damaged: out of the index, then file and record are removed
+//                                                                               (ObjectIndex, DiskMaintenance)
 // A file that is being sent stays readable until the last reader closes it.
 
 #include <atomic>
@@ -21,18 +21,18 @@
 
 namespace tribune::cache_node {
 
-/// What the origin said of the body, and viewers are told.
+/// The origin's fields that describe the body, as sent to clients.
 struct ObjectHead {
   std::string content_type;
-  std::string etag;                 // as sent, with quotes and W/; made from the checksum where the origin sent none
-  std::int64_t last_modified = -1;  // unix seconds; -1: not said
-  std::string tags = {};            // of Surrogate-Key and Cache-Tag, each behind a space: purged by
-  http::Terms terms = {};           // what the origin tells caches; only where that counts (retention_rules.h)
+  std::string etag;                 // as sent, with quotes and W/; made from the checksum when the origin sent none
+  std::int64_t last_modified = -1;  // unix seconds; -1: absent
+  std::string tags = {};            // of Surrogate-Key and Cache-Tag, each after a space; purges by tag use them
+  http::Terms terms = {};  // the origin's cache directives; only when the retention rule uses them (retention_rules.h)
   bool operator==(const ObjectHead&) const = default;
 };
 
-/// Immutable but for the atomic members; any thread. There may be a million of these: it says in 56 bytes what it can,
-/// and only an ETag of the origin's own, tags or a rare media type cost a piece of memory more.
+/// Immutable except for the atomic members; any thread. A node may have a million of these: an object takes 56 bytes,
+/// and only an ETag of the origin, tags or a rare media type cost a further allocation.
 struct Object {
   ObjectId id;
   std::uint64_t size = 0;
@@ -44,24 +44,24 @@ struct Object {
   std::atomic<bool> stale{false};
 
   ObjectHead head() const;
-  /// Whether the head has terms: a look at a bit.
+  /// Whether the head has terms; reads one bit.
   bool has_terms() const { return has_terms_; }
-  /// After size and checksum are set: an ETag made from them is not kept a second time. Texts are cut at 64 KiB.
+  /// After size and checksum are set: an ETag made from them is not stored again. Texts are cut at 64 KiB.
   void set_head(const ObjectHead&);
-  /// The same bytes, of which the origin says something else by now.
+  /// The same bytes with another head.
   std::shared_ptr<Object> with_head(const ObjectHead&) const;
 
  private:
-  std::uint8_t media_type_ : 6 = 0;  // which known one; 0: it stands in texts_
+  std::uint8_t media_type_ : 6 = 0;  // number of a known media type; 0: it is in texts_
   bool made_etag_ : 1 = false;
   bool has_tags_ : 1 = false;
   bool has_terms_ = false;
-  std::uint32_t last_modified_ = 0;      // unix seconds; 0: not said, or before 1970 or after 2106
-  std::unique_ptr<const char[]> texts_;  // ETag, tags, terms, an unknown media type, each behind its length
+  std::uint32_t last_modified_ = 0;      // unix seconds; 0: absent, or before 1970 or after 2106
+  std::unique_ptr<const char[]> texts_;  // ETag, tags, terms, an unknown media type, each after its length
 };
 using ObjectPtr = std::shared_ptr<Object>;
 
-/// The ETag of a body whose origin sent none: equal bytes, equal tag.
+/// The ETag of a body whose origin sent none: equal bytes have equal tags.
 std::string etag_of_body(std::uint64_t checksum, std::uint64_t size);
 
 }  // namespace tribune::cache_node

@@ -21,19 +21,19 @@ ObjectIndex::~ObjectIndex() = default;
 
 ObjectIndex::Entry* ObjectIndex::find(const ObjectId& id) {
   const auto found = entries_.find(id);
-  // The set's elements are const for the sake of their ids, which stay as they are.
+  // The elements of a set are const because of their ids, which do not change.
   return found == entries_.end() ? nullptr : const_cast<Entry*>(&*found);
 }
 
 void ObjectIndex::erase(Entry& entry) { entries_.erase(entries_.find(entry.id())); }
 
-ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now, bool takes_stale) {
+ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::SteadyTime now, bool accepts_stale) {
   const std::lock_guard lock(mutex_);
   Entry* entry = find(key.id);
   if (!entry) return begin(nullptr, key);
   if (const auto* object = std::get_if<ObjectPtr>(&entry->is)) {
     entry->marked = true;
-    if (!(*object)->stale || takes_stale || serves_stale(key.id, now)) return *object;
+    if (!(*object)->stale || accepts_stale || serves_stale(key.id, now)) return *object;
     return renew(*entry, key);
   }
   if (const auto* fill = std::get_if<std::shared_ptr<Fill>>(&entry->is)) {
@@ -48,7 +48,7 @@ ObjectIndex::Found ObjectIndex::find_or_begin(const ObjectKey& key, base::Steady
   }
   if (auto* memory = std::get_if<std::unique_ptr<InMemory>>(&entry->is)) {
     entry->marked = true;
-    if (!(*memory)->stale || takes_stale || serves_stale(key.id, now))
+    if (!(*memory)->stale || accepts_stale || serves_stale(key.id, now))
       return Joined{(*memory)->fill, false, (*memory)->stale, nullptr, nullptr, nullptr};
     return renew(*entry, key);
   }
@@ -75,8 +75,8 @@ ObjectIndex::Found ObjectIndex::find_or_renew(const ObjectKey& key, base::Steady
     }
     const auto* ended = entry ? std::get_if<std::shared_ptr<Fill>>(&entry->is) : nullptr;
     if (ended && joined && *ended == joined->fill) {
-      // It is whole, and the disk thread has not made an object of it yet. It stays until the new fill has ended: what
-      // the disk thread makes of it finds no place, and its bytes are in RAM or in a file that is open.
+      // The fill is complete, and the disk thread has not made an object of it yet. It stays until the new fill has
+      // ended: the disk thread's object will not be accepted, and its bytes are in RAM or in an open file.
       end_fill(key.id);
       auto gone = forget_replaced(key.id);
       const auto bytes = (*ended)->received();
@@ -91,7 +91,7 @@ ObjectIndex::Found ObjectIndex::find_or_renew(const ObjectKey& key, base::Steady
   return find_or_begin(key, now);
 }
 
-/// With a stale object in the entry, which makes room for a fill.
+/// For an entry with a stale object, which the fill replaces.
 ObjectIndex::Found ObjectIndex::renew(Entry& entry, const ObjectKey& key) {
   auto& replaced = replaced_[key.id];
   if (auto* object = std::get_if<ObjectPtr>(&entry.is)) {
@@ -100,7 +100,7 @@ ObjectIndex::Found ObjectIndex::renew(Entry& entry, const ObjectKey& key) {
   } else {
     memory_sieve_.remove(entry);
     replaced.memory = std::move(std::get<std::unique_ptr<InMemory>>(entry.is));
-    entry.is = replaced.memory->fill;  // an id to be found by until begin() is done
+    entry.is = replaced.memory->fill;  // keeps the entry's id valid until begin() has returned
   }
   return begin(&entry, key);
 }
@@ -148,22 +148,22 @@ void ObjectIndex::restore(std::vector<ObjectPtr> objects) {
   for (std::size_t at = 0; at < objects.size(); at += kAtOnce) {
     for (const auto* next = place(at + kAtOnce); next != place(at + 2 * kAtOnce); ++next)
       __builtin_prefetch(next->get());
-    look_ahead(place(at), place(at + kAtOnce));
+    prefetch(place(at), place(at + kAtOnce));
     for (auto* object = place(at); object != place(at + kAtOnce); ++object) add(std::move(*object));
   }
 }
 
-/// Touches what adding these will touch. Objects and entries lie anywhere: memory fetches them for many at once, not
-/// one after the other, and that is most of the time that a million take.
-void ObjectIndex::look_ahead(const ObjectPtr* begin, const ObjectPtr* end) const {
+/// Prefetches the memory that adding these objects reads. Objects and entries have scattered addresses: prefetching
+/// loads many of them in parallel, which saves most of the time that adding a million objects takes.
+void ObjectIndex::prefetch(const ObjectPtr* begin, const ObjectPtr* end) const {
   for (const auto* object = begin; object != end; ++object) {
     const auto bucket = ObjectIdHash()((*object)->id) % entries_.bucket_count();
     if (const auto first = entries_.begin(bucket); first != entries_.end(bucket)) __builtin_prefetch(&*first);
   }
   for (const auto* object = begin; object != end; ++object) {
     const auto bucket = ObjectIdHash()((*object)->id) % entries_.bucket_count();
-    // A step looks at the id of the next entry, which may be the first of another bucket: so will the search for a
-    // place.
+    // Each step reads the id of the next entry, which may be the first of another bucket; so does the search for a
+    // bucket.
     for (auto held = entries_.begin(bucket); held != entries_.end(bucket); ++held)
       if (const auto* other = std::get_if<ObjectPtr>(&held->is)) __builtin_prefetch(other->get());
   }
@@ -190,12 +190,12 @@ bool ObjectIndex::knows(const ObjectId& id, std::uint32_t generation) const {
   return false;
 }
 
-ObjectIndex::Standing ObjectIndex::standing(const ObjectId& id) const {
+ObjectIndex::Status ObjectIndex::status(const ObjectId& id) const {
   const std::lock_guard lock(mutex_);
   const Entry* entry = find(id);
-  if (!entry) return Standing::nothing;
-  if (std::holds_alternative<std::shared_ptr<Fill>>(entry->is)) return Standing::filling;
-  return std::holds_alternative<std::unique_ptr<Failure>>(entry->is) ? Standing::failed : Standing::held;
+  if (!entry) return Status::nothing;
+  if (std::holds_alternative<std::shared_ptr<Fill>>(entry->is)) return Status::filling;
+  return std::holds_alternative<std::unique_ptr<Failure>>(entry->is) ? Status::failed : Status::held;
 }
 
 std::vector<std::shared_ptr<Fill>> ObjectIndex::unrecorded() const {

@@ -1,14 +1,18 @@
 #pragma once
-// Which objects there are: complete ones, running fills, and failures that are remembered for a moment. One entry per
-// key, so that there is one fill per object whoever asks. It holds no bytes and touches no file.
+// The complete objects, the running fills, and the remembered failures. One entry per key, so that each object has
+// one fill at most, whichever client requests it. It has no bytes and opens no file.
 //
-// What an entry is, and what may follow
-//   fill       find_or_begin() made it, and the caller runs it        → object, memory, failure, nothing; what it
-//   replaces memory     a complete fill whose bytes stay in RAM                 → fill when stale; nothing when RAM is
-//   wanted object     complete, in a file                                      → fill when stale; nothing: evicted,
-//   purged or damaged failure    remembered until its time is over                        → fill
-// A stale object (purged softly) is replaced by the fill that the next request begins. When that fill fails, the object
-// is back and serves for as long as the failure would have been remembered.
+// An entry's state, and the states that may follow
+//   fill      find_or_begin() made it, and the caller runs it
+//             -> object, memory, failure, nothing, or the entry that it replaces
+//   memory    a complete fill whose bytes stay in RAM
+//             -> fill when stale; nothing when RAM is needed
+//   object    complete, in a file
+//             -> fill when stale; nothing when evicted, purged or damaged
+//   failure   remembered until its time ends
+//             -> fill
+// A stale object (purged softly) is replaced by the fill that the next request begins. When that fill fails, the
+// object returns and is served for as long as the failure would have been remembered.
 
 #include <cstdint>
 #include <deque>
@@ -38,69 +42,71 @@ class ObjectIndex {
 
   struct Joined {
     std::shared_ptr<Fill> fill;
-    bool began = false;     // the caller must see that the fill is run, or abandon it
-    bool is_stale = false;  // complete, and used although it is stale: a new fill failed a moment ago
-    ObjectPtr previous;     // what the fill replaces: the one, the other or neither
+    bool began = false;     // the caller must run the fill or abandon it
+    bool is_stale = false;  // complete, and used although it is stale: its new fill has failed
+    ObjectPtr previous;     // what the fill replaces: this, previous_in_memory or neither
     std::shared_ptr<Fill> previous_in_memory;
-    ObjectPtr gone;  // what is of use to nobody from here on; file and record are the caller's to remove
+    ObjectPtr gone;  // replaced and no longer usable; the caller removes its file and record
   };
   using Found = std::variant<ObjectPtr, Joined, FillFailure>;
-  /// `takes_stale`: for whoever has just seen a fill fail that would have replaced a stale object.
-  Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool takes_stale = false);
-  /// For whoever found something complete and too old: it becomes stale, and a fill is begun in its place. When it is
-  /// not there any more, somebody was faster, and the answer is find_or_begin()'s.
+  /// `accepts_stale`: for a caller whose fill has just failed to replace a stale object.
+  Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool accepts_stale = false);
+  /// For a caller that found a complete entry which is too old: the entry becomes stale, and a fill begins. When the
+  /// entry has changed meanwhile, the result is that of find_or_begin().
   Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
 
   struct Completed {
-    bool accepted = false;           // false: the fill's place was not its own any more
-    std::vector<ObjectPtr> evicted;  // to make room; their files and records are the caller's to remove
-    ObjectPtr replaced;              // its file is the caller's to remove; its record has the key of the new one
+    bool accepted = false;           // false: the entry no longer belongs to the fill
+    std::vector<ObjectPtr> evicted;  // the caller removes their files and records
+    ObjectPtr replaced;              // the caller removes its file; its record has the key of the new one
   };
   /// The fill became this object.
   Completed complete(const Fill&, ObjectPtr);
   /// The fill is complete and its bytes stay in RAM, bounded by max_memory_bytes. Returns what it replaced.
   ObjectPtr keep_in_memory(const std::shared_ptr<Fill>&);
-  /// The fill's place becomes free at once, or tells `failure` until then. True when it replaced a stale object, which
-  /// is there again: asking the index anew finds it.
+  /// The fill's entry ends, or holds `failure` until then. True when it had replaced a stale object, which is now in
+  /// the index again.
   bool abandon(const Fill&);
   bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
-  /// The origin said that what the fill would have replaced is still right, and its terms: it is there again, and no
+  /// The origin has revalidated what the fill would have replaced, with these terms: it is in the index again and no
   /// longer stale.
   ObjectPtr revalidated(const Fill&, std::int64_t now_unix, http::Terms);
-  /// What the fill would replace goes whatever becomes of the fill. File and record are the caller's to remove.
+  /// Removes what the fill would replace, whatever the fill's result. The caller removes file and record.
   ObjectPtr forget_previous(const Fill&);
 
   /// From a record, before the first request, oldest first.
   void restore(ObjectPtr);
   void restore(std::vector<ObjectPtr>);
-  /// Damaged, or gone at the origin: whether it was still the object of its key.
+  /// Removes an object that is damaged, or gone at the origin. True when it was still the object of its key.
   bool drop(const ObjectPtr&);
   bool drop(const std::shared_ptr<Fill>& in_memory);
-  /// Frees about so many bytes for the disk.
-  std::vector<ObjectPtr> make_room(std::uint64_t bytes, std::int64_t now_unix);
+  /// Evicts objects of about this many bytes of disk.
+  std::vector<ObjectPtr> evict_bytes(std::uint64_t bytes, std::int64_t now_unix);
   std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
   void set_max_memory_bytes(std::uint64_t bytes);
-  /// The bound on objects in RAM that holds now.
+  /// The current bound on objects in RAM.
   std::uint64_t max_memory_bytes() const;
-  /// Younger objects are never evicted: playlists may still list them. The bound on bytes is passed rather.
+  /// Objects younger than this are not evicted, because playlists may still list them; the bound on bytes is exceeded
+  /// instead.
   void set_min_age(std::chrono::seconds);
   /// Whether a file of this generation belongs to an object or a running fill.
   bool knows(const ObjectId&, std::uint32_t generation) const;
 
-  enum class Standing { nothing, filling, held, failed };
-  Standing standing(const ObjectId&) const;
+  enum class Status { nothing, filling, held, failed };
+  Status status(const ObjectId&) const;
 
-  /// One key's entry. Hard: whatever is there goes, and a running fill will not be stored. Soft: it becomes stale.
+  /// Purges one key's entry. Hard: whatever it is, it is removed, and a running fill will not be stored. Soft: it
+  /// becomes stale.
   struct Purged {
     bool found = false;
-    ObjectPtr gone;   // file and record are the caller's to remove
-    ObjectPtr stale;  // its record is the caller's to write anew
+    ObjectPtr gone;   // the caller removes its file and record
+    ObjectPtr stale;  // the caller writes its record again
   };
   Purged purge(const ObjectId&, bool soft);
-  /// What has no record: fills that run, and complete ones in RAM.
+  /// Entries without a record: running fills, and complete ones in RAM.
   std::vector<std::shared_ptr<Fill>> unrecorded() const;
 
-  /// Those that are kept in slices; each slice is an entry of its own here.
+  /// The files that are stored in slices; each slice has an entry of its own here.
   SlicedFiles& sliced() { return sliced_; }
 
   struct Totals {
@@ -130,7 +136,7 @@ class ObjectIndex {
   struct Entry : base::SieveLink {
     explicit Entry(State s) : is(std::move(s)) {}
     const ObjectId& id() const;
-    State is;  // changes, but never to what has another id
+    State is;  // changes, but never to a state with another id
   };
   struct Hash {
     using is_transparent = void;
@@ -143,7 +149,7 @@ class ObjectIndex {
     bool operator()(const ObjectId& a, const Entry& b) const noexcept { return a == b.id(); }
     bool operator()(const Entry& a, const ObjectId& b) const noexcept { return a.id() == b; }
   };
-  /// A stale thing whose place a fill has taken.
+  /// A stale entry that a fill has replaced.
   struct Replaced {
     ObjectPtr object;
     std::unique_ptr<InMemory> memory;
@@ -153,23 +159,23 @@ class ObjectIndex {
   const Entry* find(const ObjectId& id) const { return const_cast<ObjectIndex*>(this)->find(id); }
   void erase(Entry&);
   void add(ObjectPtr);
-  void look_ahead(const ObjectPtr* begin, const ObjectPtr* end) const;
+  void prefetch(const ObjectPtr* begin, const ObjectPtr* end) const;
   Found begin(Entry*, const ObjectKey&);
   Found renew(Entry&, const ObjectKey&);
   bool serves_stale(const ObjectId&, base::SteadyTime now);
 
   // object_index_fills.cpp
   Entry* entry_of(const Fill&);
-  bool put_back(Entry&);
+  bool restore_replaced(Entry&);
   void end_fill(const ObjectId&);
   ObjectPtr forget_replaced(const ObjectId&);
   void forget_failures(base::SteadyTime now);
 
   // object_index_eviction.cpp
   void evict_above(std::uint64_t bytes, std::int64_t now_unix, std::vector<ObjectPtr>& evicted);
-  void take_out(Entry&);
-  void take_out_of_memory(Entry&);
-  void drop_old_memory();
+  void evict_entry(Entry&);
+  void evict_from_memory(Entry&);
+  void trim_memory();
 
   SlicedFiles sliced_;
   mutable std::mutex mutex_;  // guards all that follows
@@ -180,7 +186,7 @@ class ObjectIndex {
   std::unordered_set<ObjectId, ObjectIdHash> unrecorded_;  // running fills, and complete ones in RAM
   std::unordered_map<ObjectId, Replaced, ObjectIdHash> replaced_;
   std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;  // until then
-  std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;                  // in the order of their end, about
+  std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;  // approximately in the order of their end
   std::uint64_t max_bytes_;
   std::uint64_t max_memory_bytes_;
   std::int64_t min_age_seconds_ = 0;

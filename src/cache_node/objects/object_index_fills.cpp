@@ -1,4 +1,4 @@
-// What becomes of a fill: an object, bytes in RAM, a failure, or what it would have replaced.
+// The end of a fill: an object, bytes in RAM, a failure, or what it would have replaced.
 #include "cache_node/objects/object_index.h"
 
 namespace tribune::cache_node {
@@ -33,7 +33,7 @@ ObjectPtr ObjectIndex::forget_replaced(const ObjectId& id) {
   return object;
 }
 
-bool ObjectIndex::put_back(Entry& entry) {
+bool ObjectIndex::restore_replaced(Entry& entry) {
   const auto id = entry.id();
   const auto found = replaced_.find(id);
   if (found == replaced_.end()) return false;
@@ -56,7 +56,7 @@ ObjectIndex::Completed ObjectIndex::complete(const Fill& fill, ObjectPtr object)
   if (!entry) return completed;
   completed.accepted = true;
   completed.replaced = forget_replaced(object->id);
-  // Room first, so that the newcomer is not the one to go.
+  // Evicts first, so that the new object is not the one to be evicted.
   evict_above(max_bytes_ > object->size ? max_bytes_ - object->size : 0, object->stored, completed.evicted);
   end_fill(object->id);
   ++totals_.objects;
@@ -81,7 +81,7 @@ ObjectPtr ObjectIndex::keep_in_memory(const std::shared_ptr<Fill>& fill) {
   unrecorded_.insert(fill->key().id);
   totals_.memory_bytes += bytes;
   ++totals_.memory_objects;
-  drop_old_memory();
+  trim_memory();
   memory_sieve_.add(*entry);
   return replaced;
 }
@@ -91,7 +91,7 @@ bool ObjectIndex::abandon(const Fill& fill) {
   Entry* entry = entry_of(fill);
   if (!entry) return false;
   end_fill(fill.key().id);
-  if (put_back(*entry)) return true;
+  if (restore_replaced(*entry)) return true;
   erase(*entry);
   return false;
 }
@@ -102,13 +102,13 @@ bool ObjectIndex::abandon(const Fill& fill, FillFailure failure, base::SteadyTim
   if (!entry) return false;
   const auto id = fill.key().id;
   end_fill(id);
-  if (put_back(*entry)) {
+  if (restore_replaced(*entry)) {
     serving_stale_[id] = until;
     return true;
   }
   entry->is = std::make_unique<Failure>(Failure{id, std::move(failure), until});
   failures_.emplace_back(until, id);
-  // A failure is remembered for a second at most, so those in front are over when newer ones come.
+  // A failure is remembered for one second at most, so the front ones have ended when newer ones are added.
   forget_failures(until - std::chrono::seconds(1));
   return false;
 }
@@ -133,7 +133,7 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http
   Entry* entry = entry_of(fill);
   if (!entry) return nullptr;
   end_fill(fill.key().id);
-  if (!put_back(*entry)) {
+  if (!restore_replaced(*entry)) {
     erase(*entry);
     return nullptr;
   }
@@ -145,7 +145,7 @@ ObjectPtr ObjectIndex::revalidated(const Fill& fill, std::int64_t now_unix, http
   auto& object = std::get<ObjectPtr>(entry->is);
   if (auto head = object->head(); head.terms != terms) {
     head.terms = std::move(terms);
-    object = object->with_head(head);  // readers have the old one
+    object = object->with_head(head);  // readers keep the old one
   }
   object->stale = false;
   object->stored = static_cast<std::uint32_t>(now_unix);

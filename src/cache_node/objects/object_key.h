@@ -1,7 +1,7 @@
 #pragma once
-// What an object is known by: channel, event epoch, origin path and the origin's own query. Nothing else of a request
-// enters the key, so CMCD and made-up query keys cannot multiply objects; but for fields that a rule names
-// (vary_rules.h).
+// The key of an object: channel, event epoch, origin path and the origin's own query. No other part of a request
+// enters the key, except the fields that a rule names (vary_rules.h), so CMCD and invented query keys cannot multiply
+// objects.
 
 #include <array>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace tribune::cache_node {
 
-/// The first 128 bits of the key's SHA-256: how the index, the files and the records name an object.
+/// The first 128 bits of the key's SHA-256: the name of an object in the index, the files and the records.
 struct ObjectId {
   std::array<char, 16> bytes{};
 
@@ -23,7 +23,7 @@ struct ObjectId {
   std::string hex() const;
 };
 
-/// The bytes are a hash already.
+/// The bytes are already a hash.
 struct ObjectIdHash {
   std::size_t operator()(const ObjectId& id) const noexcept {
     std::uint64_t first = 0;
@@ -34,17 +34,17 @@ struct ObjectIdHash {
 
 /// Immutable; const methods from any thread.
 struct ObjectKey {
-  std::string text;  // "channel/epoch/path[?query]": for records and purging by prefix
+  std::string text;  // "channel/epoch/path[?query]": for records and purges by prefix
   ObjectId id;
 };
 
-/// Without the query, which may hold what the origin lets its clients in by. Good as long as the key.
+/// For the log: without the query, which may hold the origin's access credentials. Valid as long as the key.
 inline std::string_view loggable(const ObjectKey& key) {
   return std::string_view(key.text).substr(0, key.text.find('?'));
 }
 
 ObjectKey object_key(std::string_view text);
-/// The whole query counts (query_rules.h).
+/// With the whole query (query_rules.h).
 ObjectKey object_key(const contracts::Link&);
 std::string object_text(const contracts::Link&);
 

@@ -43,13 +43,13 @@ void SlicedFiles::put(SlicedFilePtr file) {
     by_use_.splice(by_use_.end(), by_use_, known->second.use);
   }
   count_ = files_.size();
-  tell(id, file.get());
+  notify(id, file.get());
   if (files_.size() <= kMost) return;
   const auto idle = by_use_.front();
   files_.erase(idle);
   by_use_.pop_front();
   count_ = files_.size();
-  tell(idle, nullptr);
+  notify(idle, nullptr);
 }
 
 void SlicedFiles::forget(const SlicedFilePtr& file) {
@@ -62,7 +62,7 @@ std::size_t SlicedFiles::forget_if(const std::function<bool(const SlicedFile&)>&
   const auto gone = std::erase_if(files_, [&](const auto& entry) {
     if (!is_meant(*entry.second.file)) return false;
     by_use_.erase(entry.second.use);
-    tell(entry.first, nullptr);
+    notify(entry.first, nullptr);
     return true;
   });
   count_ = files_.size();

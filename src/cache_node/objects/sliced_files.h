@@ -1,12 +1,11 @@
 #pragma once
-// Files that are too large to be kept whole: which of them the origin has, as it last said, and what their slices are
-// called. A slice is an object of its own with a fill of its own. Its key holds the file's validator, so bytes of two
-// versions never meet: a file that changed has other slices, and the old ones are evicted in their time.
+// Files that are too large to be stored whole: which of them the origin has, and the keys of their slices. A slice is
+// an object of its own with a fill of its own. Its key has the file's validator, so bytes of two versions never mix:
+// a changed file has other slices, and the old ones are evicted in time.
 //
-//   unknown   nobody asked yet                                → known: a fill saw its head and ended (FillRunner), or
-//   it was
-//                                                               written down before the restart (IndexJournal)
-//   known     requests are answered slice by slice            → unknown: a slice's answer did not fit, or it was purged
+//   unknown   not requested yet                        -> known: a fill saw the file's head and ended (FillRunner), or
+//                                                         its record was loaded after a restart (IndexJournal)
+//   known     requests are answered slice by slice     -> unknown: a slice's response did not match, or it was purged
 
 #include <atomic>
 #include <cstdint>
@@ -29,21 +28,22 @@ struct SlicedFile {
   ObjectHead head;
   std::uint64_t size = 0;
   std::uint64_t slice_bytes = 0;
-  std::int64_t seen = 0;  // unix seconds: when the origin said this
+  std::int64_t seen = 0;  // unix seconds: when the origin sent this
 
   std::uint64_t slice_at(std::uint64_t position) const { return position / slice_bytes; }
   http::ByteRange slice(std::uint64_t number) const;
   ObjectKey slice_key(std::uint64_t number) const;
-  /// For If-Range: the ETag, or the date where there is none.
+  /// For If-Range: the ETag, or the date when there is none.
   std::string validator() const;
 };
 using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
 
-/// What the key of a slice has and no other key: '#' is in no path and no query.
+/// Marks the key of a slice: '#' is in no path and no query.
 inline constexpr char kSliceMark = '#';
 
-/// What another node hears that asks for the whole of such a file, beside its fields: a 503 with this verdict
-/// (contracts/peer_mark.h) and the file's length. It asks for slices then, each where it lies.
+/// The response to another node that requests the whole of such a file, beside its fields: a 503 with this verdict
+/// (contracts/peer_mark.h) and the file's length. The other node then requests slices, each from the node that is
+/// responsible for it.
 inline constexpr std::string_view kVerdictSliced = "sliced";
 inline constexpr std::string_view kSlicedLength = "X-Tribune-Length";
 
@@ -52,21 +52,21 @@ class SlicedFiles {
  public:
   static constexpr std::size_t kMost = 10'000;
 
-  /// Who asks uses it.
+  /// Marks the file as used.
   SlicedFilePtr find(const ObjectId&);
-  /// Of too many the one that was not used for longest is forgotten.
+  /// Beyond kMost the least recently used file is forgotten.
   void put(SlicedFilePtr);
-  /// Unless it is another one by now.
+  /// Does nothing when the key has another file by now.
   void forget(const SlicedFilePtr&);
   std::size_t forget_if(const std::function<bool(const SlicedFile&)>& is_meant);
 
-  /// Told of each file that becomes known, and without one when it is forgotten, in the order in which that happens;
-  /// with the lock held, so it must not wait. Before the first fill.
+  /// Called with each file that becomes known, and with null when it is forgotten, in the order of the changes. It is
+  /// called with the lock held, so it must not block. Set it before the first fill.
   using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
-  void on_changed(OnChanged told) { on_changed_ = std::move(told); }
+  void on_changed(OnChanged call) { on_changed_ = std::move(call); }
 
  private:
-  void tell(const ObjectId& id, const SlicedFile* file) const {
+  void notify(const ObjectId& id, const SlicedFile* file) const {
     if (on_changed_) on_changed_(id, file);
   }
 
@@ -77,7 +77,7 @@ class SlicedFiles {
   };
   std::mutex mutex_;  // guards what follows
   std::unordered_map<ObjectId, Known, ObjectIdHash> files_;
-  std::list<ObjectId> by_use_;         // the one used last at the end
+  std::list<ObjectId> by_use_;         // the most recently used one at the end
   std::atomic<std::size_t> count_{0};  // written with the lock held
 };
 

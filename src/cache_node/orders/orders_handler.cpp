@@ -38,19 +38,19 @@ std::vector<runtime::Route> OrdersHandler::admin_routes() {
        [this](auto& worker, auto exchange, const auto&) {
          const auto order = contracts::purge_order(exchange->request().body);
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
-         follow(worker, std::move(exchange), *order, document);
+         execute(worker, std::move(exchange), *order, document);
        }},
       {{Method::post},
        "/cache/warm",
        [this](auto& worker, auto exchange, const auto&) {
          const auto order = contracts::warm_order(exchange->request().body, base::random_id(12));
          if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
-         follow(worker, std::move(exchange), *order, document);
+         execute(worker, std::move(exchange), *order, document);
        }},
       {{Method::get},
        "/cache/warm/{job}",
        [this](auto& worker, auto exchange, const auto& parameters) {
-         follow(worker, std::move(exchange), contracts::ProgressQuestion{std::string(parameters["job"])}, document);
+         execute(worker, std::move(exchange), contracts::ProgressQuestion{std::string(parameters["job"])}, document);
        }},
   };
 }
@@ -76,7 +76,7 @@ void OrdersHandler::internal(runtime::Worker& worker, Exchange exchange, std::st
   if (!verified) return exchange->reply(http::problem(problems::forbidden, verified.error().text));
   const auto order = contracts::order_from_json(request.body);
   if (!order) return exchange->reply(http::problem(problems::bad_request, order.error().text));
-  follow(worker, std::move(exchange), *order, [this, view, path](std::string body) {
+  execute(worker, std::move(exchange), *order, [this, view, path](std::string body) {
     const auto answer_signature = contracts::sign_body(*view->keys, "200 " + path, body, clock_.wall_now());
     auto response = document(std::move(body));
     response.headers.add(contracts::kSignatureHeader, answer_signature);
@@ -84,11 +84,12 @@ void OrdersHandler::internal(runtime::Worker& worker, Exchange exchange, std::st
   });
 }
 
-void OrdersHandler::follow(const contracts::NodeOrder& told, std::function<void(contracts::OrderResult)> on_result) {
+void OrdersHandler::execute(const contracts::NodeOrder& pending,
+                            std::function<void(contracts::OrderResult)> on_result) {
   contracts::OrderResult result;
-  result.id = told.id;
-  if (const auto* order = std::get_if<contracts::PurgeOrder>(&told.order))
-    return carry_out({told.id, named(*order)},
+  result.id = pending.id;
+  if (const auto* order = std::get_if<contracts::PurgeOrder>(&pending.order))
+    return run_purge({pending.id, with_stored_key(*order)},
                      [result, on_result = std::move(on_result)](const base::Result<std::uint64_t>& purged) mutable {
                        if (purged)
                          result.purged = *purged;
@@ -96,14 +97,14 @@ void OrdersHandler::follow(const contracts::NodeOrder& told, std::function<void(
                          result.problem = purged.error().text;
                        on_result(std::move(result));
                      });
-  if (const auto* warm = std::get_if<contracts::WarmOrder>(&told.order)) {
+  if (const auto* warm = std::get_if<contracts::WarmOrder>(&pending.order)) {
     const auto begun = warm_up_.begin(*warm);
     if (begun)
       result.progress = *begun;
     else
       result.problem = begun.error().text;
   } else {
-    const auto progress = warm_up_.progress(std::get<contracts::ProgressQuestion>(told.order).job);
+    const auto progress = warm_up_.progress(std::get<contracts::ProgressQuestion>(pending.order).job);
     if (progress)
       result.progress = *progress;
     else
@@ -112,7 +113,7 @@ void OrdersHandler::follow(const contracts::NodeOrder& told, std::function<void(
   on_result(std::move(result));
 }
 
-void OrdersHandler::follow(runtime::Worker& worker, Exchange exchange, const contracts::Order& order, Finish finish) {
+void OrdersHandler::execute(runtime::Worker& worker, Exchange exchange, const contracts::Order& order, Finish finish) {
   if (const auto* purge_order = std::get_if<contracts::PurgeOrder>(&order))
     return purge(worker, std::move(exchange), *purge_order, std::move(finish));
   if (const auto* warm = std::get_if<contracts::WarmOrder>(&order)) {
@@ -126,21 +127,21 @@ void OrdersHandler::follow(runtime::Worker& worker, Exchange exchange, const con
   exchange->reply(finish(body_of(job, *progress)));
 }
 
-/// What is meant by URL, as its key says it.
-contracts::PurgeOrder OrdersHandler::named(contracts::PurgeOrder order) const {
-  if (order.by == contracts::PurgeOrder::By::url) order.value = object_of(view_.get()->query, order.value);
+/// For a purge by URL: the URL in the form of the object's key.
+contracts::PurgeOrder OrdersHandler::with_stored_key(contracts::PurgeOrder order) const {
+  if (order.by == contracts::PurgeOrder::By::url) order.value = object_of(view_.get()->query_rules, order.value);
   return order;
 }
 
 bool OrdersHandler::may_vary(const contracts::PurgeOrder& order) const {
-  return order.by == contracts::PurgeOrder::By::url && has_variants(view_.get()->vary, order.value);
+  return order.by == contracts::PurgeOrder::By::url && has_variants(view_.get()->vary_rules, order.value);
 }
 
 void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const contracts::PurgeOrder& order,
                           Finish finish) {
-  // std::function wants what it holds to be copyable.
+  // std::function requires a copyable capture.
   auto held = std::make_shared<Exchange>(std::move(exchange));
-  carry_out({contracts::order_id(issuer_, ++number_), named(order)},
+  run_purge({contracts::order_id(issuer_, ++number_), with_stored_key(order)},
             [&loop = worker.loop, held, finish = std::move(finish)](const base::Result<std::uint64_t>& purged) mutable {
               loop.post([held = std::move(held), finish = std::move(finish), purged] {
                 if (!purged) return (*held)->reply(http::problem(problems::internal, purged.error().text));
@@ -151,34 +152,35 @@ void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const cont
             });
 }
 
-/// Known before it runs: what is fetched from then on is asked for with it. On disk before it is said to be done.
-void OrdersHandler::carry_out(const contracts::NamedPurge& purge,
+/// It is known before it runs, so that fills which begin from then on list it. It is on disk before it is reported as
+/// done.
+void OrdersHandler::run_purge(const contracts::NamedPurge& purge,
                               std::function<void(base::Result<std::uint64_t>)> on_done) {
-  // For this node alone: what it missed, the others have not.
+  // A purge of all applies to this node alone, so other nodes need not list it.
   if (purge.order.by == contracts::PurgeOrder::By::all) return purge_.run(purge.order, std::move(on_done));
-  if (known_.standing(purge) == KnownPurges::Standing::done)
-    return on_done(known_.taken(purge));  // told twice, or by another node before
+  if (known_.status(purge) == KnownPurges::Status::done)
+    return on_done(known_.taken(purge));  // received twice, or from another node before
   known_.begin(purge);
   purge_.run(
       purge.order,
       [&known = known_, purge, on_done = std::move(on_done)](const base::Result<std::uint64_t>& purged) {
         purged ? known.end(purge, *purged) : known.fail(purge);
-        known.keep();
+        known.save();
         on_done(purged);
       },
       may_vary(purge.order));
 }
 
-bool OrdersHandler::keeps_up(std::string_view purge_marks) {
+bool OrdersHandler::ensure_executed(std::string_view purge_marks) {
   const auto purges = contracts::read_purge_marks(purge_marks);
   if (!purges) return false;
   bool all = true;
   for (const auto& purge : *purges) {
-    if (KnownPurges::is_fading(purge)) continue;
-    const auto standing = known_.standing(purge);
-    all &= standing == KnownPurges::Standing::done;
-    if (standing == KnownPurges::Standing::unknown || standing == KnownPurges::Standing::told)
-      carry_out(purge, [](const base::Result<std::uint64_t>&) {});
+    if (KnownPurges::expires_soon(purge)) continue;
+    const auto status = known_.status(purge);
+    all &= status == KnownPurges::Status::done;
+    if (status == KnownPurges::Status::unknown || status == KnownPurges::Status::pending)
+      run_purge(purge, [](const base::Result<std::uint64_t>&) {});
   }
   return all;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// The node's doors for orders: its admin listener, signed ones on the front, and those that news bring.
+// The interfaces for orders: the admin listener, signed requests on the front listener, and messages pushed by
+// balancers.
 
 #include <atomic>
 #include <functional>
@@ -20,14 +21,15 @@ namespace tribune::cache_node {
 /// Any thread; locks inside.
 class OrdersHandler {
  public:
-  /// The parts outlive it, the known purges the disk_maintenance's thread too.
+  /// The parts outlive it; KnownPurges also outlives the maintenance thread.
   OrdersHandler(const base::Clock&, const PublishedNodeView&, Purge&, KnownPurges&, WarmUp&);
 
-  /// What a balancer's news bring. `on_result` runs once, on any thread.
-  void follow(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
+  /// An order that a balancer pushed. `on_result` runs once, on any thread.
+  void execute(const contracts::NodeOrder&, std::function<void(contracts::OrderResult)> on_result);
 
-  /// What another node tells with its question. True: all of it is carried out here. What is not begins now.
-  bool keeps_up(std::string_view purge_marks);
+  /// The purges that another node lists in its request. True when all have been executed here. Those that have not
+  /// begin now.
+  bool ensure_executed(std::string_view purge_marks);
 
   /// POST /cache/purge, POST /cache/warm, GET /cache/warm/{job}
   std::vector<runtime::Route> admin_routes();
@@ -39,18 +41,18 @@ class OrdersHandler {
   using Finish = std::function<http::Response(std::string body)>;
 
   void internal(runtime::Worker&, Exchange, std::string_view node);
-  void follow(runtime::Worker&, Exchange, const contracts::Order&, Finish);
-  contracts::PurgeOrder named(contracts::PurgeOrder) const;
+  void execute(runtime::Worker&, Exchange, const contracts::Order&, Finish);
+  contracts::PurgeOrder with_stored_key(contracts::PurgeOrder) const;
   bool may_vary(const contracts::PurgeOrder&) const;
   void purge(runtime::Worker&, Exchange, const contracts::PurgeOrder&, Finish);
-  void carry_out(const contracts::NamedPurge&, std::function<void(base::Result<std::uint64_t>)> on_done);
+  void run_purge(const contracts::NamedPurge&, std::function<void(base::Result<std::uint64_t>)> on_done);
 
   const base::Clock& clock_;
   const PublishedNodeView& view_;
   Purge& purge_;
   KnownPurges& known_;
   WarmUp& warm_up_;
-  const std::string issuer_;             // of the orders that come from no balancer
+  const std::string issuer_;             // of orders that do not come from a balancer
   std::atomic<std::int64_t> number_{0};  // of the last one of them
 };
 

@@ -54,7 +54,7 @@ base::Result<std::uint64_t> Purge::by_url(const contracts::PurgeOrder& order) {
   if (file) index_.sliced().forget(file);
   journal_.flush();
   if (!file) return std::uint64_t{found};
-  // The slices of a file that is stale are right as long as its validator is.
+  // The slices of a stale file stay valid as long as its validator does.
   return order.soft ? base::Result<std::uint64_t>(1)
                     : all({contracts::PurgeOrder::By::prefix, order.value + kSliceMark, false});
 }
@@ -67,26 +67,27 @@ base::Result<std::uint64_t> Purge::by_others(const contracts::PurgeOrder& order)
 
 base::Result<std::uint64_t> Purge::all(const contracts::PurgeOrder& order) {
   auto count = unrecorded(order);
-  // Fills that end from here on have lost their place; what ended before has its record on disk after these two.
+  // Fills that end from here on are no longer accepted; objects that were complete before have their records on disk
+  // after these two calls.
   disk_.finish_queued();
   journal_.flush();
-  std::vector<ObjectId> meant = journal_.without_record();  // nobody knows what they are: rather one too many
+  std::vector<ObjectId> meant = journal_.without_record();  // their keys are unknown, so all of them are purged
   const auto read = journal_.each([&](const ReadRecord& record) {
     if (contracts::is_meant(order, record.key_text, record.object->head().tags)) meant.push_back(record.object->id);
   });
   for (const auto& id : meant) count += one(id, order.soft);
   journal_.flush();
-  // Without records, those without a record are all there are.
+  // Without records, the objects without a record are all objects.
   if (!read && read.error().kind != base::ErrorKind::unavailable) return tl::unexpected(read.error());
   return count;
 }
 
-/// Fills that run, and complete ones in RAM, know their keys.
+/// Running fills, and complete ones in RAM, have their keys.
 std::uint64_t Purge::unrecorded(const contracts::PurgeOrder& order) {
   std::uint64_t count = 0;
   for (const auto& fill : index_.unrecorded()) {
     const auto view = fill->view();
-    // The tags of what has no head yet are not known: rather one too many.
+    // The tags of a fill without a head are unknown, so it is purged.
     const bool may_be_meant = order.by == contracts::PurgeOrder::By::tag && view.phase == Fill::Phase::asking;
     if (may_be_meant || contracts::is_meant(order, fill->key().text, view.head.tags))
       count += one(fill->key().id, order.soft);

@@ -1,6 +1,6 @@
 #pragma once
-// Takes objects out of the cache by order: stored ones, those in RAM, and fills that run, whose bytes are of before the
-// order. When it says that it is done, neither a request nor a restart brings an object back that was there when it
+// Removes objects from the cache by order: stored ones, those in RAM, and running fills, whose bytes date from before
+// the order. Once it reports that it is done, neither a request nor a restart returns an object that existed when it
 // began.
 
 #include <functional>
@@ -21,8 +21,8 @@ class Purge {
  public:
   Purge(ObjectIndex&, IndexJournal&, DiskMaintenance&, DiskWriter&, base::Log&, base::Metrics&);
 
-  /// `on_done` runs on the disk_maintenance's thread, with how many objects were meant. Errors: unavailable when keys
-  /// cannot be read. `with_variants`: what is meant by URL may have variants (vary_rules.h), which go too.
+  /// `on_done` runs on the maintenance thread, with the number of purged objects. Errors: unavailable when keys
+  /// cannot be read. `with_variants`: an object purged by URL may have variants (vary_rules.h), which are purged too.
   void run(const contracts::PurgeOrder&, std::function<void(base::Result<std::uint64_t>)> on_done,
            bool with_variants = false);
 

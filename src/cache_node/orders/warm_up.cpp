@@ -7,7 +7,7 @@ namespace tribune::cache_node {
 namespace {
 constexpr std::size_t kAtOnce = 8;
 constexpr std::size_t kMaxJobs = 16;
-constexpr std::chrono::milliseconds kPeriod{20};  // fills say to their readers how they end; a job only counts
+constexpr std::chrono::milliseconds kPeriod{20};  // fills notify only their readers; a job polls the index
 }  // namespace
 
 WarmUp::WarmUp(net::EventLoop& loop, const base::Clock& clock, base::Log& log, ObjectIndex& index, BeginFill begin_fill)
@@ -46,37 +46,37 @@ void WarmUp::work() {
   {
     const std::lock_guard lock(mutex_);
     for (auto& job : jobs_) {
-      take_stock(job);
+      count_finished(job);
       begin_more(job);
       any_left |= !job.progress().is_done();
-      if (job.told || !job.progress().is_done()) continue;
-      job.told = true;
+      if (job.is_logged || !job.progress().is_done()) continue;
+      job.is_logged = true;
       log_.info("cache_node", "warmed_up", {{"job", job.id}, {"stored", job.stored}, {"failed", job.failed}});
     }
   }
   if (any_left) timer_ = loop_.after(kPeriod, [this] { work(); });
 }
 
-void WarmUp::take_stock(Job& job) {
+void WarmUp::count_finished(Job& job) {
   std::erase_if(job.running, [&](Running& running) {
-    const auto stand = this->stand(running);
-    if (stand == Stand::runs) return false;
-    ++(stand == Stand::stored ? job.stored : job.failed);
+    const auto fill_state = this->fill_state(running);
+    if (fill_state == FillState::runs) return false;
+    ++(fill_state == FillState::stored ? job.stored : job.failed);
     return true;
   });
 }
 
-/// Where an object is that was begun. What its fill found to be a file for slices goes on with its slices.
-WarmUp::Stand WarmUp::stand(Running& running) {
-  const auto standing = index_.standing((running.slice_key ? *running.slice_key : running.key).id);
-  if (standing == ObjectIndex::Standing::filling) return Stand::runs;
-  const bool is_held = standing == ObjectIndex::Standing::held;
+/// The state of an object that was begun. A file whose fill switched to slices continues with its slices.
+WarmUp::FillState WarmUp::fill_state(Running& running) {
+  const auto status = index_.status((running.slice_key ? *running.slice_key : running.key).id);
+  if (status == ObjectIndex::Status::filling) return FillState::runs;
+  const bool is_held = status == ObjectIndex::Status::held;
   const auto file = index_.sliced().find(running.key.id);
-  if (!file) return is_held && !running.slice_key ? Stand::stored : Stand::failed;
-  if (running.slice_key && !is_held) return Stand::failed;
-  if (running.next_slice * file->slice_bytes >= file->size) return Stand::stored;
+  if (!file) return is_held && !running.slice_key ? FillState::stored : FillState::failed;
+  if (running.slice_key && !is_held) return FillState::failed;
+  if (running.next_slice * file->slice_bytes >= file->size) return FillState::stored;
   running.slice_key = begin_fill_(running.object, running.next_slice++);
-  return running.slice_key ? Stand::runs : Stand::failed;
+  return running.slice_key ? FillState::runs : FillState::failed;
 }
 
 void WarmUp::begin_more(Job& job) {

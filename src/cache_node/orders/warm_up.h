@@ -1,10 +1,10 @@
 #pragma once
-// Fetches lists of objects before anybody asks for them, a few at a time, and says how far it is.
+// Fetches lists of objects before they are requested, some at a time, and reports the progress.
 //
 // A job's objects
 //   left       not begun
-//   running    its fill runs; of a file that is kept in slices, the fill of one slice after the other
-//   stored     it is here, or was already
+//   running    its fill runs; of a file in slices, the fill of one slice after the other
+//   stored     it is stored, or was already
 //   failed     its fill ended without an object, or no origin is known for it
 
 #include <cstdint>
@@ -24,12 +24,12 @@
 
 namespace tribune::cache_node {
 
-/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is here or under
-/// way, and says its key; nothing when nobody can.
+/// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is stored or being
+/// filled. Returns its key; nothing when no fill can begin.
 using BeginFill =
     std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
 
-/// Any thread; locks inside. Its work is done on the loop, which ends before it is destroyed.
+/// Any thread; locks inside. It works on the loop, which ends before it is destroyed.
 class WarmUp {
  public:
   WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
@@ -47,18 +47,18 @@ class WarmUp {
     std::optional<ObjectKey> slice_key;  // of the slice whose fill was begun last
     std::uint64_t next_slice = 0;
   };
-  enum class Stand { runs, stored, failed };
+  enum class FillState { runs, stored, failed };
   struct Job {
     std::string id;
     std::deque<std::string> left;
     std::vector<Running> running;
     std::uint64_t total = 0, stored = 0, failed = 0;
-    bool told = false;
+    bool is_logged = false;
     Progress progress() const;
   };
   void work();
-  void take_stock(Job&);
-  Stand stand(Running&);
+  void count_finished(Job&);
+  FillState fill_state(Running&);
   void begin_more(Job&);
 
   net::EventLoop& loop_;

@@ -1,7 +1,7 @@
 #pragma once
-// Which keys of a link's own query tell objects apart. The query is the source playlist's, and signed; what a player
-// adds behind the signature never counts, nor do CMCD and _HLS_… wherever they stand. The origin is asked with the
-// whole of it. Pure functions.
+// Which keys of a link's own query tell objects apart. The query is the source playlist's, and signed; keys that a
+// player adds after the signature never count, nor do CMCD and _HLS_… keys anywhere. The origin gets the whole query.
+// Pure functions.
 
 #include <string>
 #include <string_view>
@@ -17,12 +17,12 @@ struct QueryRule {
 };
 using QueryRules = std::vector<QueryRule>;
 
-/// "demo/* v n": a pattern and the keys that count, perhaps none. A rule without a pattern for any other text.
+/// "demo/* v n": a pattern and the keys that count, possibly none. A rule without a pattern for any other text.
 QueryRule parse_query_rule(std::string_view text);
 
-/// By the first rule that fits; all keys count where none does.
+/// By the first rule that matches; without one all keys count.
 ObjectKey object_key(const QueryRules&, const contracts::Link&);
-/// The same for a text "channel/epoch/path?query".
+/// The same for the text "channel/epoch/path?query".
 std::string object_of(const QueryRules&, std::string_view text);
 
 }  // namespace tribune::cache_node

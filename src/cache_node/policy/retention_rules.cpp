@@ -11,7 +11,7 @@ constexpr std::chrono::hours kLongest{24 * 366};
 
 bool fits(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
-  std::optional<std::size_t> star;  // the last * that was met, and how far the text had come: it may take one byte more
+  std::optional<std::size_t> star;  // the last * in the pattern, and the text position that it has matched up to
   std::size_t taken = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
@@ -30,15 +30,15 @@ bool fits(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-/// "*.ts": whoever has a long list of these should not pay for it with each request.
+/// "*.ts": a suffix pattern is compared directly, so that a long list of them stays cheap per request.
 bool is_suffix(std::string_view pattern) {
   return pattern.starts_with('*') && pattern.find_first_of("*/", 1) == std::string_view::npos;
 }
 
-std::optional<Retention> parse_keep(std::string_view word) {
-  if (word == "life") return Retention{Retention::By::life, {}};
-  if (word == "origin") return Retention{Retention::By::origin, {}};
-  const auto time = config::parse_duration(word);
+std::optional<Retention> parse_retention(std::string_view text) {
+  if (text == "life") return Retention{Retention::By::life, {}};
+  if (text == "origin") return Retention{Retention::By::origin, {}};
+  const auto time = config::parse_duration(text);
   if (!time || *time > kLongest || time->count() % 1000 != 0) return std::nullopt;
   return Retention{Retention::By::time, std::chrono::duration_cast<std::chrono::seconds>(*time)};
 }
@@ -48,12 +48,12 @@ std::optional<Retention> parse_keep(std::string_view word) {
 RetentionRules parse_keep_rules(std::string_view text) {
   const auto last = text.rfind(' ');
   if (last == std::string_view::npos) return {};
-  const auto keep = parse_keep(text.substr(last + 1));
+  const auto retention = parse_retention(text.substr(last + 1));
   RetentionRules rules;
-  for (std::size_t begin = 0; keep && begin <= last;) {
+  for (std::size_t begin = 0; retention && begin <= last;) {
     const auto end = text.find(' ', begin);
     if (end == begin) return {};
-    rules.push_back({std::string(text.substr(begin, end - begin)), *keep});
+    rules.push_back({std::string(text.substr(begin, end - begin)), *retention});
     begin = end + 1;
   }
   return rules;
@@ -75,15 +75,15 @@ bool fits_path(std::string_view pattern, std::string_view channel, std::string_v
   return fits(pattern, std::string(channel).append("/").append(path));
 }
 
-Retention keep_of(const RetentionRules& rules, std::string_view channel, std::string_view path) {
-  std::string text;  // made when a pattern wants more than the path's end
+Retention retention_of(const RetentionRules& rules, std::string_view channel, std::string_view path) {
+  std::string text;  // made when a pattern needs more than the path's suffix
   for (const auto& rule : rules) {
     if (is_suffix(rule.pattern)) {
-      if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.keep;
+      if (path.ends_with(std::string_view(rule.pattern).substr(1))) return rule.retention;
       continue;
     }
     if (text.empty()) text.append(channel).append("/").append(path);
-    if (fits(rule.pattern, text)) return rule.keep;
+    if (fits(rule.pattern, text)) return rule.retention;
   }
   return {};
 }

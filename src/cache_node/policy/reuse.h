@@ -1,7 +1,7 @@
 #pragma once
-// Whether an object may answer as it is: by its rule (retention_rules.h), and by the origin's own words where the rule
-// leaves it to them, under RFC 9111 and RFC 5861 as http/freshness.h has them. Viewers' own Cache-Control does not
-// count: no viewer makes the origin be asked. Pure functions.
+// Whether an object may be served without revalidation: by its retention rule, and by the origin's header fields when
+// the rule leaves it to them, under RFC 9111 and RFC 5861 as implemented in http/freshness.h. Clients' own
+// Cache-Control is ignored: no client can force a request to the origin. Pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -13,19 +13,19 @@
 
 namespace tribune::cache_node {
 
-/// `age`: seconds since the object was complete, or the origin last said that nothing changed. `listed_for`: for so
-/// long playlists may list what they once listed.
+/// `age`: seconds since the object was complete, or was last revalidated. `listed_for`: how long playlists may list
+/// an object after they first listed it.
 struct HeldObject {
-  Retention keep;
+  Retention retention;
   const ObjectHead& head;
   std::int64_t age = 0;
   std::chrono::seconds listed_for{0};
 };
 
 http::Reuse decide_reuse(const HeldObject&);
-/// Whether it may answer for an origin that fails, or that says that it is gone.
+/// Whether it may be served while the origin fails, or after the origin answered that it is gone.
 bool may_stand_in(const HeldObject&, bool is_gone);
-/// Seconds for which it is fresh yet; negative for a stale one, nothing for what never changes.
+/// The seconds that it stays fresh; negative for a stale object, nothing for one that never changes.
 std::optional<std::int64_t> fresh_for(const HeldObject&);
 
 }  // namespace tribune::cache_node

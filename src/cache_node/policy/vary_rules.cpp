@@ -86,7 +86,7 @@ std::string field_list(const Variant& variant) {
 
 ObjectKey object_key(ObjectKey object, const Variant& variant) {
   if (variant.key.empty()) return object;
-  // WHY a digest: what a viewer sends may be long, and must not be able to be taken for what another one sends.
+  // WHY a digest: a client's value may be long, and must not be able to equal the key of another value.
   const auto digest = base::sha256(variant.key);
   return object_key(object.text + std::string(kVariantMark) +
                     base::to_hex(std::string_view(digest).substr(0, kDigestBytes)));
@@ -100,7 +100,7 @@ bool has_variants(const VaryRules& rules, std::string_view object) {
   return rule_of(rules, object.substr(0, channel), path.substr(0, path.find('?'))) != nullptr;
 }
 
-std::vector<std::string> untold_fields(const http::Headers& response, const Variant& variant) {
+std::vector<std::string> unlisted_fields(const http::Headers& response, const Variant& variant) {
   auto names = http::field_name_list(response.joined("Vary").value_or(""));
   std::erase_if(names,
                 [&](const std::string& name) { return is_one_of(kHarmless, name) || is_one_of(variant.names, name); });

@@ -1,7 +1,7 @@
 #pragma once
-// Which request fields tell objects apart, where an origin sends other bytes for other values of them (Vary, RFC 9111
-// section 4.1). Only fields that a rule names are sent to the origin. Without one an object is one for everybody. Pure
-// functions.
+// Which request fields tell objects apart, when an origin sends different bytes for different values of them (Vary,
+// RFC 9111 section 4.1). Only fields that a rule names are sent to the origin. Without a rule all requests share one
+// object. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -18,31 +18,31 @@ struct VaryRule {
 };
 using VaryRules = std::vector<VaryRule>;
 
-/// "demo/* Accept-Language": a pattern and fields, at least one. A rule without a pattern for any other text, and for
-/// fields that say how a message travels, which part of an object is wanted, or who asks this node.
+/// "demo/* Accept-Language": a pattern and at least one field. A rule without a pattern for any other text, and for
+/// fields that describe the transfer, the requested range, or the client of this node.
 VaryRule parse_vary_rule(std::string_view text);
 
-/// What one request says in the fields of the first rule that fits its object.
+/// The values of one request for the fields of the first rule that matches its object.
 struct Variant {
-  std::vector<std::string> names;  // that the rule has; empty where none fits
-  http::Headers fields;            // those of the request, a line each
-  std::string key;                 // equal for requests that mean the same; empty where the request has none of them
+  std::vector<std::string> names;  // of the rule's fields; empty when no rule matches
+  http::Headers fields;            // of the request, one line each
+  std::string key;                 // equal for equivalent requests; empty when the request has none of the fields
 };
-/// The names as Vary has them.
+/// The names in the form of a Vary field.
 std::string field_list(const Variant&);
 Variant variant_of(const VaryRules&, const contracts::Link&, const http::Headers& request);
 
-/// What the key of an object's variant has behind the object's own text, and no other key has.
+/// Separates the variant from the object's own text in a key; no other key contains it.
 inline constexpr std::string_view kVariantMark = "#v";
 
-/// The object's own key where the variant has none.
+/// The object's own key when the variant is empty.
 ObjectKey object_key(ObjectKey object, const Variant&);
 
 /// Whether requests for the object ("channel/epoch/path[?query]") may have variants.
 bool has_variants(const VaryRules&, std::string_view object);
 
-/// The fields on which an origin's answer depends and that tell no objects apart. Not those that every node sends
-/// alike, and not those of CORS, which a node answers itself.
-std::vector<std::string> untold_fields(const http::Headers& response, const Variant&);
+/// The fields of the origin's Vary that no rule names. Excludes fields that every node sends alike, and those of
+/// CORS, which a node answers itself.
+std::vector<std::string> unlisted_fields(const http::Headers& response, const Variant&);
 
 }  // namespace tribune::cache_node

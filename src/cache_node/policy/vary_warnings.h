@@ -1,6 +1,6 @@
 #pragma once
-// Which channels' origins were seen to send answers that depend on request fields which tell no objects apart: the log
-// says it once for each channel.
+// The channels whose origins sent responses that vary by request fields which no rule names: the log has one line for
+// each channel.
 
 #include <cstddef>
 #include <mutex>
@@ -13,7 +13,7 @@ namespace tribune::cache_node {
 /// Any thread; locks inside.
 class VaryWarnings {
  public:
-  /// Whether it is the first time for the channel. Of very many channels the later ones are passed over.
+  /// True on the first call for a channel. Beyond a maximum number of channels further ones are ignored.
   bool is_first(std::string_view channel) {
     const std::lock_guard lock(mutex_);
     return known_.size() < kMost && known_.emplace(channel).second;

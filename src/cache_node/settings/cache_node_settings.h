@@ -31,7 +31,7 @@ struct NodeOriginSettings {
   std::chrono::milliseconds circuit_rest = CircuitSettings{}.rest;
 };
 
-/// How other nodes are asked.
+/// How requests to other nodes are made.
 struct PeerSettings {
   std::chrono::milliseconds connect_timeout{500};
   std::chrono::milliseconds answer_timeout{1'500};

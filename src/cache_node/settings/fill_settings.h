@@ -1,5 +1,5 @@
 #pragma once
-// How fills behave towards origins.
+// How fills treat origins.
 
 #include <chrono>
 #include <cstdint>
@@ -21,12 +21,13 @@ struct FillSettings {
   std::uint64_t max_object_bytes = 256ull << 20;
   std::uint64_t slice_bytes = 0;  // of objects above slice_above; 0: no slices
   std::uint64_t slice_above = 64ull << 20;
-  std::chrono::milliseconds hold{1'000};       // for a segment that is listed and answered 404, 403 or 5xx
+  std::chrono::milliseconds hold{1'000};       // for a listed segment that the origin answers with 404, 403 or 5xx
   std::chrono::milliseconds hold_retry{100};   // the first pause in it; each further one is twice as long
   std::chrono::milliseconds keep_errors{500};  // at most a second
   std::int64_t max_resumes = 2;
-  CircuitSettings circuit;                       // of an origin
-  std::chrono::milliseconds disk_patience{500};  // with fill buffers full, before an object is passed through unstored
+  CircuitSettings circuit;  // of an origin
+  std::chrono::milliseconds disk_patience{
+      500};  // with full fill buffers, before an object is passed through without being stored
 };
 
 }  // namespace tribune::cache_node

@@ -1,8 +1,9 @@
 #pragma once
-// What a request needs of the configuration, as one value that a reload replaces.
+// The configuration that requests read, as one value that a reload replaces.
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "base/published.h"
 #include "base/signing.h"
@@ -17,10 +18,14 @@ struct NodeView {
   std::chrono::milliseconds clock_skew{};
   CacheNodeSettings settings;
   FillSettings fill;
-  RetentionRules keep;
-  QueryRules query;
-  VaryRules vary;
+  RetentionRules retention_rules;
+  QueryRules query_rules;
+  VaryRules vary_rules;
 };
 using PublishedNodeView = base::Published<NodeView>;
+
+/// `id`: the node's id at its start; a reload does not change it.
+std::shared_ptr<const NodeView> make_node_view(base::KeyRing, std::chrono::milliseconds clock_skew,
+                                               const CacheNodeSettings&, const std::string& id);
 
 }  // namespace tribune::cache_node

@@ -63,9 +63,9 @@ TEST_CASE_FIXTURE(Fixture, "a heartbeat is signed for its path, counted, and bri
   CHECK(heartbeat->node == "stadium");
   CHECK(heartbeat->sequence == 1);
   CHECK(heartbeat->healthy);
-  CHECK_FALSE(sender->is_heard());
+  CHECK_FALSE(sender->has_balancer());
   answer(first, 200, kMap, sign("200 /internal/v1/nodes/stadium", kMap));
-  CHECK(sender->is_heard());
+  CHECK(sender->has_balancer());
   CHECK(node.channels.map()->find("new"));
   const auto second = contracts::heartbeat_from_json(node.origin(1)->request.body);
   REQUIRE(second);
@@ -80,18 +80,18 @@ TEST_CASE_FIXTURE(Fixture, "an answer that is unsigned, signed for another path 
   answer(node.origin(2), 403, kMap, sign("200 /internal/v1/nodes/stadium", kMap));
   CHECK(node.channels.map()->find("demo"));
   CHECK_FALSE(node.channels.map()->find("new"));
-  CHECK_FALSE(sender->is_heard());
+  CHECK_FALSE(sender->has_balancer());
 }
 
 TEST_CASE_FIXTURE(Fixture, "the last heartbeat says that the node stops, and none follows") {
   node.workers.on(0, [&] {
     sender->start();
-    sender->say_goodbye();
+    sender->stop();
   });
   const auto goodbye = contracts::heartbeat_from_json(node.origin(1)->request.body);
   REQUIRE(goodbye);
   CHECK_FALSE(goodbye->healthy);
   CHECK(goodbye->reason == "stopping");
-  node.workers.on(0, [&] { sender->say_goodbye(); });
+  node.workers.on(0, [&] { sender->stop(); });
   CHECK(node.workers.asked() == 2);
 }

@@ -1,8 +1,8 @@
 // Files that are kept in slices, before and after a restart.
 #include <doctest/doctest.h>
 
-#include "http/range.h"
 #include "cache_node/node_under_test.h"
+#include "http/range.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

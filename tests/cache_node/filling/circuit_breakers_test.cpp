@@ -28,30 +28,30 @@ TEST_CASE_FIXTURE(Fixture, "failures in a row open a circuit, others do not") {
   fail(2);
   circuits.succeeded("http://origin");
   fail(2);
-  CHECK(circuits.may_ask("http://origin", now));
+  CHECK(circuits.may_request("http://origin", now));
   fail(1);
   CHECK(circuits.is_open("http://origin"));
-  CHECK_FALSE(circuits.may_ask("http://origin", now + 999ms));
-  CHECK(circuits.may_ask("http://other", now));
+  CHECK_FALSE(circuits.may_request("http://origin", now + 999ms));
+  CHECK(circuits.may_request("http://other", now));
 }
 
 TEST_CASE_FIXTURE(Fixture, "after its rest one asks, and what it finds decides") {
   fail(3);
   now += 1'000ms;
-  CHECK(circuits.may_ask("http://origin", now));
-  CHECK_FALSE(circuits.may_ask("http://origin", now));
+  CHECK(circuits.may_request("http://origin", now));
+  CHECK_FALSE(circuits.may_request("http://origin", now));
   fail(1);
-  CHECK_FALSE(circuits.may_ask("http://origin", now + 999ms));
+  CHECK_FALSE(circuits.may_request("http://origin", now + 999ms));
   now += 1'000ms;
-  CHECK(circuits.may_ask("http://origin", now));
+  CHECK(circuits.may_request("http://origin", now));
   circuits.succeeded("http://origin");
-  CHECK(circuits.may_ask("http://origin", now));
+  CHECK(circuits.may_request("http://origin", now));
   CHECK_FALSE(circuits.is_open("http://origin"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "one who asks and says nothing does not keep the circuit open for ever") {
   fail(3);
-  CHECK(circuits.may_ask("http://origin", now + 1'000ms));
-  CHECK_FALSE(circuits.may_ask("http://origin", now + 1'999ms));
-  CHECK(circuits.may_ask("http://origin", now + 2'000ms));
+  CHECK(circuits.may_request("http://origin", now + 1'000ms));
+  CHECK_FALSE(circuits.may_request("http://origin", now + 1'999ms));
+  CHECK(circuits.may_request("http://origin", now + 2'000ms));
 }

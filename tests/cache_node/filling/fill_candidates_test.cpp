@@ -31,14 +31,14 @@ struct Fixture {
   /// Those that are asked while the origin can be reached.
   static std::vector<std::string> names(const FillSource& source) {
     std::vector<std::string> out;
-    for (const auto& place : source.places)
-      if (!place.is_last_resort) out.push_back(place.name);
+    for (const auto& candidate : source.candidates)
+      if (!candidate.is_last_resort) out.push_back(candidate.name);
     return out;
   }
   static std::vector<std::string> last_resorts(const FillSource& source) {
     std::vector<std::string> out;
-    for (const auto& place : source.places)
-      if (place.is_last_resort) out.push_back(place.name);
+    for (const auto& candidate : source.candidates)
+      if (candidate.is_last_resort) out.push_back(candidate.name);
     return out;
   }
   contracts::ChannelEntry channel;
@@ -93,7 +93,7 @@ TEST_CASE_FIXTURE(
   peers.clear();
   const auto source = line("a");
   REQUIRE(names(source) == std::vector<std::string>{"parent http://up.test", "http://origin.test"});
-  const auto& parent = source.places[0];
+  const auto& parent = source.candidates[0];
   CHECK(parent.allowed_origins == std::vector<std::string>{"http://up.test"});
   CHECK(parent.url.starts_with("http://up.test/media/demo/e1/seg1.ts?tl="));
   const auto mark = contracts::read_mark(*view.keys, source.signing.fields(parent, kNow), "demo/e1/seg1.ts", kNow,
@@ -110,7 +110,7 @@ TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without
   channel.origins.backups = {"http://backup.test"};
   const auto source = line("a");
   REQUIRE(names(source) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
-  CHECK(source.places[1].url == "http://backup.test/live/seg1.ts");
+  CHECK(source.candidates[1].url == "http://backup.test/live/seg1.ts");
   view.settings.fill = {"parent"};
   CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
 }
@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(Fixture,
     const auto source = line("a", segment, {}, too_much);
     REQUIRE(names(source) == std::vector<std::string>{"parent http://up.test"});
     CHECK(last_resorts(source).empty());
-    CHECK(source.signing.fields(source.places[0], kNow).first(contracts::kPurgesHeader) == too_much.marks);
+    CHECK(source.signing.fields(source.candidates[0], kNow).first(contracts::kPurgesHeader) == too_much.marks);
   }
 }
 
@@ -166,14 +166,14 @@ TEST_CASE_FIXTURE(Fixture, "peers that the order of the steps does not name are 
 TEST_CASE_FIXTURE(Fixture, "a last resort is asked as one who is stranded") {
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
-    for (const auto& place : source.places) {
-      if (!place.is_node()) continue;
+    for (const auto& candidate : source.candidates) {
+      if (!candidate.is_node()) continue;
       const auto object = "demo/e1/seg" + std::to_string(segment) + ".ts";
-      const auto mark =
-          contracts::read_mark(*view.keys, source.signing.fields(place, kNow), object, kNow, std::chrono::seconds(1));
+      const auto mark = contracts::read_mark(*view.keys, source.signing.fields(candidate, kNow), object, kNow,
+                                             std::chrono::seconds(1));
       REQUIRE(mark);
       CHECK(mark->kind ==
-            (place.is_last_resort ? contracts::PeerMark::Kind::stranded : contracts::PeerMark::Kind::peer));
+            (candidate.is_last_resort ? contracts::PeerMark::Kind::stranded : contracts::PeerMark::Kind::peer));
     }
   }
 }

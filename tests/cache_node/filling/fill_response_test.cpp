@@ -19,14 +19,14 @@ net::FetchHead head(int status, http::Headers headers, std::optional<std::uint64
 
 TEST_CASE("a 206 goes on only where the body broke, with the same length and tag") {
   const Received here{100, 1'000, "\"one\""};
-  CHECK(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"one\""}}, 900)));
-  CHECK(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}})));
-  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 101-999/1000"}})));
-  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-998/999"}})));
-  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 899)));
-  CHECK_FALSE(goes_on(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"two\""}})));
-  CHECK_FALSE(goes_on(here, head(206, {})));
-  CHECK(goes_on({100, {}, ""}, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 900)));
+  CHECK(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"one\""}}, 900)));
+  CHECK(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}})));
+  CHECK_FALSE(continues_body(here, head(206, {{"Content-Range", "bytes 101-999/1000"}})));
+  CHECK_FALSE(continues_body(here, head(206, {{"Content-Range", "bytes 100-998/999"}})));
+  CHECK_FALSE(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 899)));
+  CHECK_FALSE(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"two\""}})));
+  CHECK_FALSE(continues_body(here, head(206, {})));
+  CHECK(continues_body({100, {}, ""}, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 900)));
 }
 
 TEST_CASE("a second whole body may repeat the first unless its length, or its sender's own tag, says otherwise") {

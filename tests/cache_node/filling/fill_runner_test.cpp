@@ -236,7 +236,7 @@ TEST_CASE_FIXTURE(
     REQUIRE(next->wait_end());
     CHECK(next->body == other);
     node.settle();
-    node.index.make_room(1 << 20, 0);
+    node.index.evict_bytes(1 << 20, 0);
   }
   CHECK(folder.files("tmp").empty());
 }

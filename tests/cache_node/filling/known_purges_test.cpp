@@ -10,7 +10,7 @@ using namespace tribune;
 using namespace tribune::cache_node;
 using contracts::NamedPurge;
 using By = contracts::PurgeOrder::By;
-using Standing = KnownPurges::Standing;
+using Status = KnownPurges::Status;
 
 namespace {
 
@@ -24,7 +24,7 @@ struct Fixture {
     return {std::move(id), {by, std::move(value), soft}};
   }
   /// The ids that are told with a question for the object.
-  std::vector<std::string> told(std::string_view key) {
+  std::vector<std::string> pending(std::string_view key) {
     std::vector<std::string> ids;
     const auto marks = contracts::read_purge_marks(known.covering(key).marks);
     REQUIRE(marks);
@@ -38,19 +38,19 @@ using Ids = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever they are by, and no other") {
-  CHECK(told("demo/e1/v1/seg1.ts").empty());
+  CHECK(pending("demo/e1/v1/seg1.ts").empty());
   known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
   known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
   known.begin(purge("a-3", By::prefix, "demo/e1/v1/seg"));
   known.begin(purge("a-4", By::channel, "demo"));
   known.begin(purge("a-5", By::channel, "dem"));
   known.begin(purge("a-6", By::url, "demo/e1/v1/seg2.ts"));
-  CHECK(told("demo/e1/v1/seg1.ts") == Ids{"a-1", "a-2", "a-3", "a-4"});
-  CHECK(told("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});  // a slice of it
-  CHECK(told("demo/e1/v2/x.ts") == Ids{"a-4"});
-  CHECK(told("other/e1/v1/seg1.ts").empty());
+  CHECK(pending("demo/e1/v1/seg1.ts") == Ids{"a-1", "a-2", "a-3", "a-4"});
+  CHECK(pending("demo/e1/v1/seg1.ts#6b.12.3") == Ids{"a-1", "a-2", "a-3", "a-4"});  // a slice of it
+  CHECK(pending("demo/e1/v2/x.ts") == Ids{"a-4"});
+  CHECK(pending("other/e1/v1/seg1.ts").empty());
   known.begin(purge("a-7", By::tag, "match"));
-  CHECK(told("other/e1/v1/seg1.ts") == Ids{"a-7"});  // nobody knows its tags yet
+  CHECK(pending("other/e1/v1/seg1.ts") == Ids{"a-7"});  // nobody knows its tags yet
 }
 
 TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for all, in whatever order they come") {
@@ -59,17 +59,17 @@ TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for a
   known.begin(second);
   known.begin(first);
   known.end(first, 5);
-  CHECK(known.standing(second) == Standing::running);
-  CHECK(known.standing(first) == Standing::running);
+  CHECK(known.status(second) == Status::running);
+  CHECK(known.status(first) == Status::running);
   known.end(second, 7);
-  CHECK(known.standing(first) == Standing::done);
+  CHECK(known.status(first) == Status::done);
   CHECK(known.taken(second) == 7);
   known.begin(other);
   known.fail(other);
-  CHECK(known.standing(other) == Standing::told);
-  CHECK(told("demo/e1/x") == Ids{"a-2", "b-1"});
-  CHECK(known.standing(purge("a-3", By::channel, "demo")) == Standing::unknown);
-  CHECK(known.standing(purge("a-2", By::channel, "demo", true)) == Standing::unknown);  // a soft one is another
+  CHECK(known.status(other) == Status::pending);
+  CHECK(pending("demo/e1/x") == Ids{"a-2", "b-1"});
+  CHECK(known.status(purge("a-3", By::channel, "demo")) == Status::unknown);
+  CHECK(known.status(purge("a-2", By::channel, "demo", true)) == Status::unknown);  // a soft one is another
 }
 
 TEST_CASE_FIXTURE(
@@ -77,27 +77,27 @@ TEST_CASE_FIXTURE(
     "purges that find no room in a question mean that no other node is asked, which takes more than a hundred tags") {
   for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i)
     known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
-  CHECK_FALSE(known.covering("demo/e1/x").is_too_much);
+  CHECK_FALSE(known.covering("demo/e1/x").exceeds_limit);
   known.begin(purge("b-1", By::channel, "demo"));
-  CHECK(known.covering("demo/e1/x").is_too_much);
-  CHECK(told("demo/e1/x").size() ==
+  CHECK(known.covering("demo/e1/x").exceeds_limit);
+  CHECK(pending("demo/e1/x").size() ==
         contracts::kMaxPurgeMarks);  // as many as find room, those first that are of few objects
   CHECK(contracts::read_purge_marks(known.covering("demo/e1/x").marks)->at(0).id == "b-1");
-  CHECK_FALSE(known.covering("other/e1/x").is_too_much);
+  CHECK_FALSE(known.covering("other/e1/x").exceeds_limit);
   known.begin(purge("b-2", By::url, "other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')));
-  CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).is_too_much);
+  CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).exceeds_limit);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest of too many at once") {
   known.begin(purge("a-1", By::channel, "demo"));
   clock.advance(KnownPurges::kRemembered);
-  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  CHECK(pending("demo/e1/x") == Ids{"a-1"});
   clock.advance(std::chrono::seconds(1));
-  CHECK(told("demo/e1/x").empty());
+  CHECK(pending("demo/e1/x").empty());
   for (std::size_t i = 0; i <= KnownPurges::kMost; ++i)
     known.begin(purge("a-2", By::url, "demo/e1/" + std::to_string(i)));
-  CHECK(told("demo/e1/0").empty());
-  CHECK(told("demo/e1/1") == Ids{"a-2"});
+  CHECK(pending("demo/e1/0").empty());
+  CHECK(pending("demo/e1/1") == Ids{"a-2"});
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -111,7 +111,7 @@ TEST_CASE_FIXTURE(Fixture,
     const auto marks = contracts::read_purge_marks(teller.covering("demo/e1/x").marks);
     REQUIRE(marks);
     for (const auto& one : *marks) {
-      if (KnownPurges::is_fading(one) || hearer.standing(one) != Standing::unknown) continue;
+      if (KnownPurges::expires_soon(one) || hearer.status(one) != Status::unknown) continue;
       hearer.begin(one);
       hearer.end(one, 1);
       ++carried_out;
@@ -133,7 +133,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
   CHECK(carried_out == 1);
   CHECK(known.covering("demo/e1/x").marks.empty());
-  CHECK(known.standing(order) == Standing::unknown);
+  CHECK(known.status(order) == Status::unknown);
   CHECK(other.covering("demo/e1/x").marks.empty());
 }
 
@@ -147,9 +147,9 @@ TEST_CASE_FIXTURE(
   known.begin(late);
   known.begin(purge("b-1", By::channel, "demo"));  // again, as if it were new: it stays as old as it is
   clock.advance(std::chrono::minutes(21));
-  CHECK(told("demo/e1/x") == Ids{"a-1"});
+  CHECK(pending("demo/e1/x") == Ids{"a-1"});
   clock.advance(std::chrono::minutes(30));
-  CHECK(told("demo/e1/x").empty());
+  CHECK(pending("demo/e1/x").empty());
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -160,17 +160,17 @@ TEST_CASE_FIXTURE(Fixture,
   known.begin(done);
   known.end(done, 1);
   known.begin(running);
-  known.keep();
+  known.save();
   KnownPurges again(clock, log, metrics);
   again.load(folder / "purges.json");
-  CHECK(again.standing(done) == Standing::done);
-  CHECK(again.standing(running) == Standing::told);
+  CHECK(again.status(done) == Status::done);
+  CHECK(again.status(running) == Status::pending);
   CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
 
   base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));  // the steady time begins anew
   KnownPurges later(booted, log, metrics);
   later.load(folder / "purges.json");
-  CHECK(later.standing(done) == Standing::done);
+  CHECK(later.status(done) == Status::done);
   CHECK(contracts::read_purge_marks(later.covering("demo/e1/a?x=1").marks)->at(0).age == std::chrono::minutes(30));
   booted.advance(std::chrono::minutes(30) + std::chrono::seconds(1));
   CHECK(later.covering("demo/e1/a?x=1").marks.empty());
@@ -178,7 +178,7 @@ TEST_CASE_FIXTURE(Fixture,
   booted.advance(std::chrono::hours(1));
   KnownPurges too_late(booted, log, metrics);
   too_late.load(folder / "purges.json");
-  CHECK(too_late.standing(done) == Standing::unknown);
+  CHECK(too_late.status(done) == Status::unknown);
   CHECK(too_late.covering("demo/e1/a?x=1").marks.empty());
 
   std::ofstream(folder / "damaged.json") << "{\"purges\": [1, {}, {\"id\": 5}, {\"id\": \"a\", \"order\": {}}]}";

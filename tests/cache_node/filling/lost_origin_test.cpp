@@ -1,7 +1,7 @@
 // A member of a group that does not reach the origin: it says so, and stops nobody.
 #include <doctest/doctest.h>
 
-#include "../node_under_test.h"
+#include "cache_node/node_under_test.h"
 #include "contracts/peer_mark.h"
 #include "http/range.h"
 
@@ -27,7 +27,7 @@ struct Fixture {
   const std::string body = body_of(10'000);
   std::atomic<int> peers_asked = 0, origins_asked = 0;
 
-  Fixture() { node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
+  Fixture() { node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
 
   /// Of the first worker's questions.
   void on_question(std::function<void(const AskedPtr&)> peer, std::function<void(const AskedPtr&)> origin) {

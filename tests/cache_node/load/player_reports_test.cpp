@@ -21,17 +21,17 @@ TEST_CASE("The share of starved players and their mean throughput are of this wi
   base::Metrics metrics;
   PlayerReports reports(metrics);
   for (int i = 0; i < 4; ++i)
-    reports.take(said(i % 2 ? "a" : "b", i == 0, 10'000 + 1'000 * static_cast<std::uint32_t>(i)));
-  CHECK(reports.lately().reports == 4);
-  CHECK(reports.lately().rebuffer_ratio == doctest::Approx(0.25));
-  CHECK(reports.lately().throughput_mbps == doctest::Approx(11.5));
-  CHECK(reports.lately().sessions == 2);
-  reports.turn();
-  CHECK(reports.lately().reports == 4);
-  reports.take(said("c", false, std::nullopt));
-  reports.turn();
-  CHECK(reports.lately().reports == 1);
-  CHECK(reports.lately().rebuffer_ratio == 0);
-  CHECK(reports.lately().throughput_mbps == 0);
+    reports.add(said(i % 2 ? "a" : "b", i == 0, 10'000 + 1'000 * static_cast<std::uint32_t>(i)));
+  CHECK(reports.recent().reports == 4);
+  CHECK(reports.recent().rebuffer_ratio == doctest::Approx(0.25));
+  CHECK(reports.recent().throughput_mbps == doctest::Approx(11.5));
+  CHECK(reports.recent().sessions == 2);
+  reports.start_window();
+  CHECK(reports.recent().reports == 4);
+  reports.add(said("c", false, std::nullopt));
+  reports.start_window();
+  CHECK(reports.recent().reports == 1);
+  CHECK(reports.recent().rebuffer_ratio == 0);
+  CHECK(reports.recent().throughput_mbps == 0);
   CHECK(metrics.scrape().find("tribune_cache_player_starved_total 1") != std::string::npos);
 }

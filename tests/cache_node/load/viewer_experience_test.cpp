@@ -13,19 +13,19 @@ TEST_CASE("A window holds what was counted within its last ten seconds") {
   ViewerExperienceWindow window;
   base::SteadyTime now{};
   contracts::NodeExperience counted;
-  CHECK(window.turn(now, counted).requests == 0);
+  CHECK(window.advance(now, counted).requests == 0);
   for (int second = 1; second <= 30; ++second) {
     counted.requests += 10;
     counted.failures += second <= 5 ? 4 : 0;
     now += 1s;
-    const auto met = window.turn(now, counted);
+    const auto met = window.advance(now, counted);
     if (second == 5) CHECK(met.failures == 20);
     if (second >= 10) CHECK(met.requests == 100);
     if (second == 12) CHECK(met.failures == 12);
     if (second >= 15) CHECK(met.failures == 0);
   }
   now += 60s;  // the process stood still
-  CHECK(window.turn(now, counted).failures == 0);
+  CHECK(window.advance(now, counted).failures == 0);
 }
 
 TEST_CASE("What viewers meet is counted by whose fault it was, and other nodes' requests are not viewers'") {

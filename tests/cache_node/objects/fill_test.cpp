@@ -174,7 +174,7 @@ TEST_CASE_FIXTURE(Fixture, "passed through: bytes go when every reader has taken
     auto slow = fill->join(workers.worker().loop, [] {});
     fill->append(std::string(1000, 'a'), clock.steady_now());
     fill->append(std::string(1000, 'b'), clock.steady_now());
-    fill->keep_less(Fill::Keeping::nothing);
+    fill->reduce_keeping(Fill::Keeping::nothing);
     CHECK(fill->join(workers.worker().loop, [] {}) == nullptr);
     CHECK(fast->take(1000).length == 1000);
     CHECK(fast->take(1000).length == 1000);
@@ -195,7 +195,7 @@ TEST_CASE("buffers that are full call those who wait when there is room again") 
   auto more = memory->chunk(std::string(600, 'x'));
   CHECK(memory->is_full());
   std::promise<void> called;
-  memory->when_room(workers.worker().loop, [&] { called.set_value(); });
+  memory->when_available(workers.worker().loop, [&] { called.set_value(); });
   auto waiting = called.get_future();
   workers.on(0, [] {});
   CHECK(waiting.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);

@@ -143,7 +143,7 @@ TEST_CASE_FIXTURE(Fixture, "many threads that store, find and drop keep the book
   const auto before = index.totals();
   CHECK(before.fills == 0);
   CHECK(before.bytes <= 1000);
-  index.make_room(1000, 0);
+  index.evict_bytes(1000, 0);
   CHECK(index.totals().bytes == 0);
   CHECK(index.totals().objects == 0);
 }
@@ -187,11 +187,11 @@ TEST_CASE_FIXTURE(Fixture, "what playlists may still list is not evicted: the bo
   // At 1060 a is old enough, b and c are not.
   CHECK(store_at("d", 1060) == 1);
   CHECK_FALSE(holds("a"));
-  CHECK(index.make_room(10'000, 1089).empty());
-  CHECK(index.make_room(400, 1090).size() == 1);
+  CHECK(index.evict_bytes(10'000, 1089).empty());
+  CHECK(index.evict_bytes(400, 1090).size() == 1);
   CHECK_FALSE(holds("b"));
   // The clock went back an hour: what seems to be of the future is not kept for it.
-  CHECK(index.make_room(800, 0).size() == 2);
+  CHECK(index.evict_bytes(800, 0).size() == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dropped") {
@@ -207,6 +207,6 @@ TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dr
   in_ram("b");
   in_ram("c");
   CHECK(index.totals().memory_bytes == 800);
-  CHECK(index.standing(object_key("a").id) == ObjectIndex::Standing::held);
-  CHECK(index.standing(object_key("b").id) == ObjectIndex::Standing::nothing);
+  CHECK(index.status(object_key("a").id) == ObjectIndex::Status::held);
+  CHECK(index.status(object_key("b").id) == ObjectIndex::Status::nothing);
 }

@@ -55,22 +55,22 @@ TEST_CASE("a file is known until it is forgotten, and a newer version is not for
 
 TEST_CASE("whoever writes the files down is told of each change, and of the one that goes when there are too many") {
   SlicedFiles files;
-  std::string told;
+  std::string call;
   files.on_changed([&](const ObjectId& id, const SlicedFile* f) {
-    told += f ? "+" + f->key.text + " " : id == object_key("0").id ? "-0 " : "-? ";
+    call += f ? "+" + f->key.text + " " : id == object_key("0").id ? "-0 " : "-? ";
   });
   const auto first = file("0"), changed = file("0", "\"b\"");
   files.put(first);
   files.put(changed);
   files.forget(first);
-  CHECK(told == "+0 +0 ");
+  CHECK(call == "+0 +0 ");
   files.forget(changed);
-  CHECK(told == "+0 +0 -0 ");
+  CHECK(call == "+0 +0 -0 ");
   for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
-  CHECK(told.find('-', std::string("+0 +0 -0 ").size()) == std::string::npos);
-  told.clear();
+  CHECK(call.find('-', std::string("+0 +0 -0 ").size()) == std::string::npos);
+  call.clear();
   files.put(file("one more"));
-  CHECK(told == "+one more -0 ");
+  CHECK(call == "+one more -0 ");
   CHECK_FALSE(files.find(object_key("0").id));
 }
 

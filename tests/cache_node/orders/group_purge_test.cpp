@@ -2,7 +2,7 @@
 // reached.
 #include <doctest/doctest.h>
 
-#include "../node_under_test.h"
+#include "cache_node/node_under_test.h"
 #include "cache_node/orders/orders_handler.h"
 #include "contracts/peer_mark.h"
 
@@ -29,11 +29,11 @@ struct Fixture {
   const contracts::NamedPurge order{"balancer-7", {By::channel, "demo", false}};
 
   Fixture() {
-    node.keeps_up = [this](std::string_view marks) { return orders.keeps_up(marks); };
+    node.ensure_executed = [this](std::string_view marks) { return orders.ensure_executed(marks); };
   }
   std::uint64_t follow() {
     std::promise<contracts::OrderResult> done;
-    orders.follow({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
+    orders.execute({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
     return done.get_future().get().purged;
   }
   /// As another node that knows the order.
@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(Fixture,
                   "when it is declined") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
-  node.peers.take("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
+  node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
   int declined = 0;
   node.workers.client().on_asked = [&](const std::shared_ptr<Asked>& asked) {
     const bool is_origin = asked->request.url.starts_with("http://origin.test");
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is kn
     REQUIRE(seen->wait_end());
     CHECK(seen->body == "old");
   }
-  CHECK(node.known_purges.standing(order) == KnownPurges::Standing::unknown);
+  CHECK(node.known_purges.status(order) == KnownPurges::Status::unknown);
   const auto younger = ask_as_peer("seg1.ts", std::chrono::minutes(30));
   REQUIRE(younger->wait_end());
   CHECK(younger->response.status == 503);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are
   std::promise<void> begun;
   std::atomic<int> told = 0;
   node.disk_maintenance.add([&] { begun.get_future().wait(); });
-  orders.follow({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
+  orders.execute({order.id, order.order}, [&](const contracts::OrderResult& result) { told += result.purged == 1; });
   begun.set_value();
   node.disk_maintenance.finish_queued();
   node.disk.finish_queued();
@@ -127,8 +127,8 @@ TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known 
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;
-  orders.follow({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
-                [&](contracts::OrderResult) { done.set_value(); });
+  orders.execute({"balancer-8", contracts::PurgeOrder{By::tag, "match", false}},
+                 [&](contracts::OrderResult) { done.set_value(); });
   done.get_future().wait();
   node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
   REQUIRE(seen->wait_end());

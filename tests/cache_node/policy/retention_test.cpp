@@ -15,7 +15,7 @@ struct Keeping {
     options.fill.keep_errors = std::chrono::minutes(1);  // however slowly the test runs
     for (const char* rule : {"*.key 1h", "*.m3u8 0s", "*.vod origin"}) {
       const auto rules = parse_keep_rules(rule);
-      options.keep.insert(options.keep.end(), rules.begin(), rules.end());
+      options.retention_rules.insert(options.retention_rules.end(), rules.begin(), rules.end());
     }
     return options;
   }

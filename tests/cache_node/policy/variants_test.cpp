@@ -1,8 +1,8 @@
 // Objects whose origin says that its answers depend on request fields (vary_rules.h).
 #include <doctest/doctest.h>
 
-#include "cache_node/orders/purge.h"
 #include "cache_node/node_under_test.h"
+#include "cache_node/orders/purge.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -13,8 +13,8 @@ namespace {
 struct Variants {
   static NodeUnderTest::Options options() {
     NodeUnderTest::Options options;
-    options.keep = parse_keep_rules("*.by *.told origin");
-    options.vary = {parse_vary_rule("*.told Accept-Language")};
+    options.retention_rules = parse_keep_rules("*.by *.told origin");
+    options.vary_rules = {parse_vary_rule("*.told Accept-Language")};
     return options;
   }
   Folder folder;

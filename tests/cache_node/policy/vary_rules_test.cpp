@@ -53,13 +53,13 @@ TEST_CASE("only the fields of the first rule that fits are taken from a request"
 }
 
 TEST_CASE("what an answer depends on is told apart, harmless, or neither") {
-  const auto untold = [](const char* vary) { return untold_fields({{"Vary", vary}}, variant({})); };
+  const auto untold = [](const char* vary) { return unlisted_fields({{"Vary", vary}}, variant({})); };
   for (const char* harmless :
        {"", "Accept-Encoding", "origin", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         "ACCEPT-LANGUAGE, Accept-Encoding"})
     CHECK(untold(harmless).empty());
   CHECK(untold("Origin, User-Agent, Cookie") == std::vector<std::string>{"User-Agent", "Cookie"});
   CHECK(untold("*") == std::vector<std::string>{"*"});
-  CHECK(untold_fields({{"Vary", "Accept-Encoding"}, {"Vary", "Accept-Language"}}, {}) ==
+  CHECK(unlisted_fields({{"Vary", "Accept-Encoding"}, {"Vary", "Accept-Language"}}, {}) ==
         std::vector<std::string>{"Accept-Language"});
 }

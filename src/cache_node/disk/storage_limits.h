@@ -1,0 +1,41 @@
+#pragma once
+// The limits on RAM and disk that the settings give, and their use by the store.
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "cache_node/disk/disk_maintenance.h"
+#include "cache_node/disk/disk_writer.h"
+#include "cache_node/load/ram_bounds.h"
+#include "cache_node/objects/fill_memory.h"
+#include "cache_node/objects/object_index.h"
+#include "cache_node/settings/cache_node_settings.h"
+
+namespace tribune::cache_node {
+
+/// Bytes of RAM for complete objects: all of them on a node without a disk, else those that the disk did not take.
+std::uint64_t object_memory_limit(const CacheNodeSettings&);
+
+/// The main thread. The parts outlive it.
+class StorageLimits {
+ public:
+  StorageLimits(FillMemory&, ObjectIndex&, RamShrinker&, DiskWriter&, DiskMaintenance&, const base::Clock&);
+
+  /// Sets the limits on RAM. The settings are fitted().
+  void set_memory(const CacheNodeSettings&);
+  /// Sets the limits on the disk, and evicts what exceeds them. After the index has been loaded.
+  void set_disk(const CacheNodeSettings&);
+
+  /// Sets the bound on stored bytes alone.
+  void set_max_bytes(const CacheNodeSettings&);
+
+ private:
+  FillMemory& memory_;
+  ObjectIndex& index_;
+  RamShrinker& shrinker_;
+  DiskWriter& writer_;
+  DiskMaintenance& maintenance_;
+  const base::Clock& clock_;
+};
+
+}  // namespace tribune::cache_node

@@ -1,0 +1,57 @@
+#pragma once
+// How a fill begins: requests for one object share one fill (coalescing), warm-ups begin fills before a request comes,
+// and each fill gets the list of nodes and origins that it asks (candidates).
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache_node/request/media_flow_parts.h"
+#include "cache_node/request/media_request_reader.h"
+#include "runtime/role.h"
+#include "runtime/task_set.h"
+
+namespace tribune::cache_node {
+
+/// Any thread; a fill that runs belongs to the worker that began it.
+class FillStarter {
+ public:
+  /// The arguments outlive it.
+  FillStarter(const MediaFlowParts&, const MediaRequestReader&, const std::vector<std::unique_ptr<runtime::Worker>>&);
+
+  /// The key of the object's variant.
+  ObjectKey key_of(const MediaRequest&) const;
+  /// The index's entry of the key. When there is none, or it is complete and not fresh, a fill begins.
+  ObjectIndex::Found find_or_fill(runtime::Worker&, const contracts::ChannelEntry&, const MediaRequest&,
+                                  const ObjectKey&);
+  /// The same for one slice of a file.
+  ObjectIndex::Found find_or_fill_slice(runtime::Worker&, const MediaRequest&, const SlicedFilePtr&,
+                                        std::uint64_t number);
+  /// Whether memory is scarce and the object would need a new fill; counts the refusal. Stored objects are still
+  /// served.
+  bool lacks_memory(const ObjectKey&);
+
+  /// Begins the fill of a link's object ("/media/…?…") unless it is stored or being filled. On the worker's loop.
+  enum class WarmResult { began, known, refused };
+  WarmResult warm(runtime::Worker&, std::string_view target);
+  /// The same for an object ("channel/epoch/path[?query]") or one of its slices, with a link that the node signs for
+  /// itself. Returns the key; nothing when no fill can begin.
+  std::optional<ObjectKey> warm_object(runtime::Worker&, const std::string& object, std::optional<std::uint64_t> slice);
+
+ private:
+  ObjectIndex::Found find(const ObjectKey&, const MediaRequest&);
+  bool is_usable(const ObjectIndex::Found&, const MediaRequest&) const;
+  bool needs_new_fill(const ObjectKey&) const;
+  std::optional<ObjectKey> warm_slice(runtime::Worker&, std::string_view target, std::uint64_t number);
+  void start(runtime::Worker&, const contracts::ChannelEntry&, const MediaRequest&, const std::shared_ptr<Fill>&,
+             const SlicedFilePtr& = nullptr, std::uint64_t slice = 0);
+
+  const MediaFlowParts& parts_;
+  const MediaRequestReader& reader_;
+  std::vector<std::unique_ptr<runtime::TaskSet<FillRunner>>> running_;  // by worker
+};
+
+}  // namespace tribune::cache_node
