@@ -11,9 +11,6 @@ namespace tribune::base {
 
 std::string_view to_string(LogLevel);
 
-/// 2026-11-21T09:30:00.123Z
-std::string rfc3339(WallTime);
-
 /// With a line end. Control bytes and quotes in values are escaped: one event is one line, whatever a client sends.
 std::string format_line(LogFormat, WallTime, LogLevel, std::string_view component, std::string_view event, LogFields);
 

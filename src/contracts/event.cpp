@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/rfc3339.h"
 #include "base/text_file.h"
 
 namespace tribune::contracts {
@@ -22,7 +23,7 @@ std::string check_key_id(const std::string& id) {
 }
 
 std::string check_time(const std::string& text) {
-  if (text.empty() || parse_rfc3339(text)) return "";
+  if (text.empty() || base::parse_rfc3339(text)) return "";
   return "must be a time as in RFC 3339 between 1970 and 2261, for example 2026-06-01T20:00:00Z";
 }
 
@@ -205,26 +206,6 @@ base::Result<std::string> secret_of(const KeySettings& key) {
   return secret;
 }
 
-std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
-  if (text.size() < at + count) return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(at, count)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  return value;
-}
-
-/// "Z", "+02:00", "-05:30": how far local time is ahead of UTC.
-std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
-  if (text == "Z" || text == "z") return 0min;
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
-  const auto hours = digits(text, 1, 2), minutes = digits(text, 4, 2);
-  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const auto ahead = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
-  return text[0] == '-' ? -ahead : ahead;
-}
-
 }  // namespace
 
 std::string_view to_string(LinksMode mode) {
@@ -268,7 +249,7 @@ base::Result<base::KeyRing> key_ring(const Event& event) {
     }
     base::SigningKey key{settings.id, std::move(*secret), std::nullopt};
     if (!settings.not_after.empty()) {
-      key.not_after = parse_rfc3339(settings.not_after);
+      key.not_after = base::parse_rfc3339(settings.not_after);
       if (!key.not_after)
         return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune,
                              "key " + settings.id + ": " + check_time(settings.not_after));
@@ -276,30 +257,6 @@ base::Result<base::KeyRing> key_ring(const Event& event) {
     keys.push_back(std::move(key));
   }
   return base::KeyRing(std::move(keys));
-}
-
-std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
-  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
-  const auto hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const bool marks =
-      text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
-  if (!marks || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  // The wall clock counts nanoseconds from 1970 in 64 bits: it ends in 2262.
-  if (*year < 1970 || *year > 2261) return std::nullopt;
-  const auto date = std::chrono::year{*year} / *month / *day;
-  if (!date.ok()) return std::nullopt;
-
-  auto rest = text.substr(19);
-  if (rest.starts_with('.')) {
-    const auto end = rest.find_first_not_of("0123456789", 1);
-    if (end == 1 || end == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(end);
-  }
-  const auto ahead = parse_offset(rest);
-  if (!ahead) return std::nullopt;
-  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
-         std::chrono::seconds{*second} - *ahead;
 }
 
 }  // namespace tribune::contracts

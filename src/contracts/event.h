@@ -72,7 +72,4 @@ const config::Section<Event>& event_section();
 /// secret that is too short; the secret itself is never in the text.
 base::Result<base::KeyRing> key_ring(const Event&);
 
-/// "2026-06-01T20:00:00Z", with a fraction or an offset if need be (RFC 3339 section 5.6); nothing for anything else.
-std::optional<base::WallTime> parse_rfc3339(std::string_view text);
-
 }  // namespace tribune::contracts

@@ -18,10 +18,6 @@ std::optional<std::int64_t> read_integer(std::string_view text);
 /// decimal-floating-point seconds, rounded to the microsecond; nothing for signs, exponents or a billion seconds.
 std::optional<std::chrono::microseconds> read_seconds(std::string_view text);
 
-/// EXT-X-PROGRAM-DATE-TIME as packagers write it: "2026-06-01T20:00:00.1234567Z", an offset of "+0100", "+01:00" or
-/// "+01", none for UTC. Cut to the millisecond; nothing for anything else.
-std::optional<std::chrono::sys_time<std::chrono::milliseconds>> read_date(std::string_view text);
-
 /// "seconds.microseconds" without trailing zeros.
 std::string seconds_text(std::chrono::microseconds);
 
