@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "access/admission_inner.h"
+#include "base/hash.h"
 #include "base/ids.h"
 
 namespace tribune::access {
@@ -17,7 +18,7 @@ constexpr std::uint64_t kMostUnknown = 4'000'000;  // numbers of former runs tha
 
 /// The interval and up to a fifth of it, so that those who came together do not ask together for ever.
 std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64_t number) {
-  return interval + interval * static_cast<std::int64_t>((number * 0x9e3779b97f4a7c15ull >> 32) % 201) / 1'000;
+  return interval + interval * static_cast<std::int64_t>((base::multiplicative_hash(number) >> 32) % 201) / 1'000;
 }
 
 }  // namespace

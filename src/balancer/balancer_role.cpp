@@ -31,6 +31,7 @@
 #include "balancer/sources/sources.h"
 #include "balancer/steering/steering_handler.h"
 #include "balancer/viewer/playlist_request_flow.h"
+#include "base/ip_address.h"
 #include "base/memory.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
@@ -250,7 +251,7 @@ class BalancerRole final : public runtime::Role {
         contracts::to_json(contracts::channel_map(with_slate_origin(event, slates_, settings.slate_origin)));
     view->slate_origin = settings.slate_origin;
     view->operators = operators;
-    if (auto networks = net::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
+    if (auto networks = base::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
     view->direct_players = settings.direct_players;
     view->steering = settings.steering;
     view->session_idle = settings.session_idle;

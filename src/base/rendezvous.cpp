@@ -4,31 +4,14 @@
 #include <cmath>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace tribune::base {
-namespace {
 
-// FNV-1a, and the finalizer of splitmix64 behind it: FNV alone leaves the high bits of short texts alike.
-std::uint64_t fnv(std::uint64_t hash, std::string_view text) {
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ull;
-  }
-  return hash;
-}
-
-std::uint64_t mix(std::uint64_t x) {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9ull;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
-
+// FNV-1a leaves the high bits of short texts alike; mixed_hash spreads them.
 std::uint64_t rendezvous_hash(std::string_view id, std::string_view key) {
-  const auto separated = fnv(fnv(0xcbf29ce484222325ull, id), std::string_view("\0", 1));
-  return mix(fnv(mix(separated), key));
+  const auto separated = fnv1a(std::string_view("\0", 1), fnv1a(id));
+  return mixed_hash(fnv1a(key, mixed_hash(separated)));
 }
 
 double rendezvous_score(const RendezvousCandidate& candidate, std::string_view key) {

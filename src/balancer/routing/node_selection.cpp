@@ -8,6 +8,7 @@
 
 #include "balancer/nodes/group_load.h"
 #include "balancer/nodes/hash_orders.h"
+#include "base/hash.h"
 
 namespace tribune::balancer {
 namespace {
@@ -127,7 +128,7 @@ class Decision {
   bool must_leave(const NodeState& node) const {
     if (!node.draining_since) return false;
     const double share =
-        static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
+        static_cast<double>(base::multiplicative_hash(question_.session) >> 11) / static_cast<double>(1ull << 53);
     return question_.now - *node.draining_since >=
            std::chrono::duration_cast<base::SteadyTime::duration>(rules_.drain_time * share);
   }

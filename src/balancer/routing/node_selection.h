@@ -29,9 +29,9 @@
 
 #include "access/account_sessions.h"
 #include "balancer/nodes/node_table.h"
-#include "balancer/routing/client_address.h"
 #include "balancer/routing/geography.h"
 #include "balancer/routing/zones.h"
+#include "base/ip_address.h"
 
 namespace tribune::balancer {
 
@@ -80,7 +80,7 @@ struct RoutingView {
 
 /// What is known of the one who asks. Views live as long as the question.
 struct RoutingQuestion {
-  std::optional<ClientAddress> client{};
+  std::optional<base::IpAddress> client{};
   std::string_view channel{};
   std::vector<std::string_view> proved{};  // nodes of believed receipts, the nearest first
   std::string_view named{};                // the cache that the client names; empty: none

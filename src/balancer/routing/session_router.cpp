@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/ip_address.h"
 #include "contracts/receipt.h"
 #include "contracts/token.h"
 
@@ -33,7 +34,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
     const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
     return {choice, std::move(nodes)};
   }
-  auto& shard = shard_of(request.session);
+  auto& shard = shards_.of(request.session);
   const std::lock_guard lock(shard.mutex);
   auto& placed = shard.sessions[request.session];
   learn(placed, request, prefix);
@@ -73,7 +74,7 @@ Placing SessionRouter::placing(const RoutingRequest& request) {
   hear_gone(request, prefix);
   Placed known;
   if (request.session != 0) {
-    auto& shard = shard_of(request.session);
+    auto& shard = shards_.of(request.session);
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.sessions.find(request.session);
     if (found != shard.sessions.end()) {
@@ -97,7 +98,7 @@ Standings SessionRouter::standings(const RoutingRequest& request, std::size_t mo
   const auto prefix = contracts::client_prefix(request.client).value_or("");
   Placed known;
   if (request.session != 0) {
-    auto& shard = shard_of(request.session);
+    auto& shard = shards_.of(request.session);
     const std::lock_guard lock(shard.mutex);
     const auto [found, is_new] = shard.sessions.try_emplace(request.session);
     if (is_new) found->second.seen = clock_.steady_now();
@@ -121,7 +122,7 @@ void SessionRouter::placed(const RoutingRequest& request, const Placing& placing
   const bool says_something = !request.named.empty() || (request.claims && !request.claims->empty());
   if (!state && !says_something) return;
   const auto prefix = contracts::client_prefix(request.client).value_or("");
-  auto& shard = shard_of(request.session);
+  auto& shard = shards_.of(request.session);
   const std::lock_guard lock(shard.mutex);
   auto& placed = shard.sessions[request.session];
   learn(placed, request, prefix);
@@ -153,7 +154,7 @@ void SessionRouter::learn(Placed& placed, const RoutingRequest& request, const s
 RoutingQuestion SessionRouter::question_of(const Placed& placed, const RoutingRequest& request,
                                            const std::string& prefix) const {
   RoutingQuestion question;
-  question.client = parse_address(request.client);
+  question.client = base::parse_ip(request.client);
   question.channel = request.channel;
   question.proved = believed(placed.proofs, prefix, clock_.wall_now());
   // Who comes from another network now must find a cache there.
@@ -189,7 +190,7 @@ void SessionRouter::settle(Placed& placed, const RoutingRequest& request, const 
 }
 
 void SessionRouter::release(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return;

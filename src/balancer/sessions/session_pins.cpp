@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/sharded.h"
 #include "contracts/canonical.h"
 #include "contracts/token.h"
 
@@ -136,7 +137,7 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
 
 SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      most_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       given_up_(metrics.counter("tribune_balancer_pins_given_up_total",
                                 "Sessions whose pins were forgotten early, the least recently used first, because as "
                                 "many as may be are known.")),
@@ -149,7 +150,7 @@ SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::
 SessionPins::Place SessionPins::place_of(access::SessionId id, std::string_view pathway) {
   if (pathway.empty()) return {id, false};  // its own entry says it
   const auto place = id ^ hash_of(pathway);
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   auto& known = session.pathways;
@@ -160,7 +161,7 @@ SessionPins::Place SessionPins::place_of(access::SessionId id, std::string_view 
 }
 
 void SessionPins::begin(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   find_or_add(shard, id).was_opened_here = true;
 }
@@ -172,7 +173,7 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
   const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held),
                                std::chrono::seconds{kHoldPinsAtLeast}, std::chrono::seconds{kHoldPinsAtMost});
   const auto [id, was_opened_here] = place_of(session_id, pathway);
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   session.is_of_pathway = id != session_id;
@@ -202,7 +203,7 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
 }
 
 void SessionPins::prefer(access::SessionId id, std::string_view node) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   if (session.preferred == node) return;
@@ -211,7 +212,7 @@ void SessionPins::prefer(access::SessionId id, std::string_view node) {
 }
 
 std::string SessionPins::preferred(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto* session = shard.sessions.find(id);
   if (!session) return {};
@@ -221,7 +222,7 @@ std::string SessionPins::preferred(access::SessionId id) {
 
 std::string SessionPins::last_node(access::SessionId session_id, std::string_view pathway) {
   const auto id = place_of(session_id, pathway).id;
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.find(id);
   if (!session) return {};
@@ -231,7 +232,7 @@ std::string SessionPins::last_node(access::SessionId session_id, std::string_vie
 }
 
 std::vector<access::SessionId> SessionPins::pathways_of(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.peek(id);
   return session ? session->pathways : std::vector<access::SessionId>();
@@ -249,7 +250,7 @@ void SessionPins::lapse(access::SessionId id) {
   for (const auto place : places) {
     bool is_idle = false;
     {
-      auto& shard = shard_of(place);
+      auto& shard = shards_.of(place);
       const std::lock_guard lock(shard.mutex);
       auto* session = shard.sessions.peek(place);
       if (!session) continue;
@@ -261,7 +262,7 @@ void SessionPins::lapse(access::SessionId id) {
 }
 
 void SessionPins::forget(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.peek(id);
   if (!session) return;
@@ -314,7 +315,7 @@ base::Status SessionPins::load(store::Store& store) {
     const auto id = session_of(key);
     const auto record = pins_from_text(value);
     if (id && record) {
-      auto& shard = shard_of(*id);
+      auto& shard = shards_.of(*id);
       const std::lock_guard lock(shard.mutex);
       hold(shard, *id, *record);
     } else {
@@ -327,7 +328,7 @@ base::Status SessionPins::load(store::Store& store) {
 void SessionPins::sweep() {
   const auto now = clock_.steady_now();
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
-    auto& shard = shards_[swept_++ % kShards];
+    auto& shard = shards_[swept_++];
     const std::lock_guard lock(shard.mutex);
     shard.sessions.erase_if([&](access::SessionId id, const Pinned& session) {
       const auto since = now - session.held_until;

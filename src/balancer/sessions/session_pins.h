@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/recent_map.h"
+#include "base/sharded.h"
 #include "store/store.h"
 
 namespace tribune::balancer {
@@ -157,14 +158,12 @@ class SessionPins {
   void hold(Shard&, access::SessionId, const PinRecord&);
   void make_room(Shard&);
   void write(access::SessionId, Pinned&, std::chrono::seconds held);
-  static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
-  Shard& shard_of(access::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
-  const Shard& shard_of(access::SessionId id) const { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
   const std::size_t most_in_shard_;
   base::Counter given_up_, full_;
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard> shards_;
+  static constexpr std::size_t kSweptAtOnce = base::Sharded<Shard>::size() / 8;
   std::size_t swept_ = 0;  // touched by sweep() alone
   store::Store* store_ = nullptr;
   const std::shared_ptr<std::atomic<std::int64_t>> unsaved_ =

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sharded.h"
 #include "contracts/canonical.h"
 
 namespace tribune::balancer {
@@ -54,7 +55,7 @@ std::optional<SlateTransitionRecord> turn_from_text(std::string_view text) {
 
 SlateTransitions::SlateTransitions(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      most_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      most_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       given_up_(metrics.counter("tribune_balancer_turns_given_up_total",
                                 "Viewers whose way through the waiting room was forgotten early, the least recently "
                                 "seen first, because as many as may be are known.")) {}
@@ -74,7 +75,7 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
       store.erase(kTurnsTable, std::string(key));
       return true;
     }
-    auto& shard = shard_of(*id);
+    auto& shard = shards_.of(*id);
     const std::lock_guard lock(shard.mutex);
     shard.turns.try_emplace(*id, Entry{*record, std::make_shared<std::atomic<bool>>(true), now});
     make_room(shard);
@@ -85,7 +86,7 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
 }
 
 std::optional<SlateTransitions::Found> SlateTransitions::find(contracts::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto* found = shard.turns.find(id);
   if (!found) return std::nullopt;
@@ -104,7 +105,7 @@ void SlateTransitions::make_room(Shard& shard) {
 
 SlateTransitions::Found SlateTransitions::begin(contracts::SessionId id, const SlateTransitionRecord& record) {
   auto saved = std::make_shared<std::atomic<bool>>(store_ == nullptr);
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   {
     const std::lock_guard lock(shard.mutex);
     const auto [entry, is_new] = shard.turns.try_emplace(id, Entry{record, saved, clock_.steady_now()});
@@ -122,7 +123,7 @@ void SlateTransitions::sweep(const SlateTime& time) {
   const auto now = clock_.steady_now();
   std::vector<contracts::SessionId> gone;
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
-    auto& shard = shards_[swept_++ % kShards];
+    auto& shard = shards_[swept_++];
     const std::lock_guard lock(shard.mutex);
     while (const auto* oldest = shard.turns.oldest()) {  // those seen last stand last
       if (now - oldest->second.seen < kForgetTurnAfter) break;

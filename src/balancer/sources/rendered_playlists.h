@@ -24,6 +24,7 @@
 #include "balancer/sources/source_snapshot.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/sharded.h"
 
 namespace tribune::balancer {
 
@@ -103,9 +104,7 @@ class RenderedPlaylists {
     std::unordered_map<std::uint64_t, Owned> owners;
     std::atomic<std::int64_t> oldest{kNothing};  // steady ns of the first item's last use
   };
-  static constexpr std::size_t kShards = 16;
   static constexpr std::int64_t kNothing = INT64_MAX;
-  Shard& shard_of(std::uint64_t owner) { return shards_[owner % kShards]; }
 
   RenderedPtr get(std::uint64_t owner, const KeyView&, const Make&);
   Items::iterator find_or_add(Shard&, std::uint64_t owner,
@@ -121,7 +120,7 @@ class RenderedPlaylists {
   std::atomic<std::uint64_t> most_;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> next_owner_{1};
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard, 16> shards_;
 };
 
 }  // namespace tribune::balancer

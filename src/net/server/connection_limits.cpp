@@ -18,13 +18,9 @@ void ConnectionLimits::leave(const std::shared_ptr<Shelf>& shelf) {
   std::erase(shelves_, shelf);
 }
 
-ConnectionLimits::Part& ConnectionLimits::part_of(const IpAddress& address) {
-  return parts_[IpAddressHash{}(address) % kParts];
-}
-
 bool ConnectionLimits::enter(const IpAddress& address, std::int64_t most) {
   const auto counted = address.counted();
-  auto& part = part_of(counted);
+  auto& part = parts_.of(IpAddressHash{}(counted));
   const std::lock_guard lock(part.mutex);
   auto& count = part.count[counted];
   if (count >= most) return false;
@@ -34,7 +30,7 @@ bool ConnectionLimits::enter(const IpAddress& address, std::int64_t most) {
 
 void ConnectionLimits::leave(const IpAddress& address) {
   const auto counted = address.counted();
-  auto& part = part_of(counted);
+  auto& part = parts_.of(IpAddressHash{}(counted));
   const std::lock_guard lock(part.mutex);
   const auto at = part.count.find(counted);
   if (at != part.count.end() && --at->second == 0) part.count.erase(at);

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "balancer/stage.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -107,7 +108,7 @@ TEST_CASE_FIXTURE(Rotation, "A ticket that waits, and one whose session watches,
 }
 
 TEST_CASE("A client counts by its address, its /64 for IPv6, unless its network is one of many people") {
-  const auto shared = net::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
+  const auto shared = base::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
   REQUIRE(shared);
   const auto counted = [&](std::string_view address) { return counted_client(address, *shared); };
   CHECK(counted("192.0.2.1").address == "192.0.2.1");
