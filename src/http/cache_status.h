@@ -25,7 +25,7 @@ struct CacheStatus {
   std::string detail = {};
 };
 
-/// "stadium; fwd=miss; fwd-status=200; stored": an RFC 8941 item with parameters. `cache` is the node's id.
+/// "stadium; fwd=miss; fwd-status=200; stored": an RFC 9651 item with parameters. `cache` is the node's id.
 std::string cache_status(std::string_view cache, const CacheStatus&);
 
 }  // namespace tribune::http

@@ -1,6 +1,6 @@
 #pragma once
 // What a server says of itself and of an object beside its answer: Common Media Server Data (CTA-5006), in the fields
-// CMSD-Static and CMSD-Dynamic, which are structured fields (RFC 8941). Pure functions.
+// CMSD-Static and CMSD-Dynamic, which are structured fields (RFC 9651). Pure functions.
 
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,5 @@
 #pragma once
-// CDN-Cache-Control, the targeted field for shared caches (RFC 9213): a structured dictionary (RFC 8941) of
+// CDN-Cache-Control, the targeted field for shared caches (RFC 9213): a structured dictionary (RFC 9651) of
 // Cache-Control directives that, when valid, governs alone. Pure functions.
 
 #include <optional>
