@@ -9,7 +9,7 @@
 #include "base/ip_address.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
-#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 #include "contracts/ticket.h"
 #include "http/problem.h"
 #include "http/uri.h"

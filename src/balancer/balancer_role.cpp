@@ -33,6 +33,7 @@
 #include "balancer/viewer/playlist_request_flow.h"
 #include "base/ip_address.h"
 #include "base/memory.h"
+#include "contracts/channel_map.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
 #include "contracts/key_watch.h"

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "contracts/canonical.h"
-#include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
+#include "contracts/signed_body.h"
 
 namespace tribune::contracts {
 namespace {

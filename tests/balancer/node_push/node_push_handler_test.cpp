@@ -5,6 +5,7 @@
 #include "balancer/node_push/segment_announcer.h"
 #include "balancer/stage.h"
 #include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace tribune::test;

@@ -9,6 +9,7 @@
 #include "balancer/stage.h"
 #include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace tribune::test;
