@@ -38,7 +38,7 @@ std::size_t IpAddressHash::operator()(const IpAddress& address) const {
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
-  if (text.empty() || text.size() >= buffer.size()) return std::nullopt;
+  if (text.empty() || text.size() >= buffer.size() || text.find('\0') != std::string_view::npos) return std::nullopt;
   text.copy(buffer.data(), text.size());
   std::array<std::uint8_t, 4> four;
   if (::inet_pton(AF_INET, buffer.data(), four.data()) == 1) return IpAddress::ipv4(four);
@@ -57,9 +57,10 @@ std::optional<IpPrefix> parse_ip_prefix(std::string_view text) {
   if (!address) return std::nullopt;
   if (slash == std::string_view::npos) return IpPrefix{*address};
   const auto digits = text.substr(slash + 1);
-  int bits = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (error != std::errc{} || end != digits.data() + digits.size() || bits < 0 || bits > 128) return std::nullopt;
+  unsigned length = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  if (error != std::errc{} || end != digits.data() + digits.size() || length > 128) return std::nullopt;
+  const int bits = static_cast<int>(length);
   if (!address->is_ipv4()) return IpPrefix{*address, bits};
   if (bits <= 32) return IpPrefix{*address, bits + 96};
   const bool is_written_as_ipv6 = text.find(':') != std::string_view::npos;

@@ -16,7 +16,7 @@ std::uint64_t rendezvous_hash(std::string_view id, std::string_view key) {
 
 double rendezvous_score(const RendezvousCandidate& candidate, std::string_view key) {
   if (!(candidate.weight > 0)) return 0;
-  // In (0, 1): 53 bits, and half a step up so that neither end is met.
+  // In the open interval (0, 1): 53 bits, plus half a step.
   const auto draw = (static_cast<double>(rendezvous_hash(candidate.id, key) >> 11) + 0.5) / 9007199254740992.0;
   return candidate.weight / -std::log(draw);
 }

@@ -55,6 +55,8 @@ TEST_CASE("a prefix is one address, or an address and a length") {
   CHECK(parse_ip_prefix("10.0.0.0/8")->bits == 104);
   CHECK_FALSE(parse_ip_prefix("10.0.0.0/"));
   CHECK_FALSE(parse_ip_prefix("stadium"));
+  CHECK_FALSE(parse_ip_prefix("10.0.0.0/-0"));
+  CHECK_FALSE(parse_ip(std::string_view("10.0.0.1\0", 9)));
   CHECK(parse_ip_prefix("10.0.0.0/8")->is_network());
   CHECK_FALSE(parse_ip_prefix("10.0.0.1/8")->is_network());
   CHECK(parse_ip_prefix("10.0.0.0/8")->text() == "10.0.0.0/8");
