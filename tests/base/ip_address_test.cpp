@@ -2,23 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include "support/ip_texts.h"
+
 using namespace tribune::base;
-
-namespace {
-
-IpAddress ip(std::string_view text) {
-  const auto address = parse_ip(text);
-  REQUIRE(address.has_value());
-  return *address;
-}
-
-PrefixList prefixes(const std::vector<std::string>& texts) {
-  auto list = PrefixList::parse(texts);
-  REQUIRE(list.has_value());
-  return *list;
-}
-
-}  // namespace
+using tribune::test::ip;
+using tribune::test::prefixes;
 
 TEST_CASE("addresses are read and written, mapped IPv4 is IPv4") {
   CHECK(ip("192.0.2.1").text() == "192.0.2.1");

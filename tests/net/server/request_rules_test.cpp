@@ -8,27 +8,14 @@
 #include "net/server/http_server.h"
 #include "net/server/proxy_protocol.h"
 #include "net/server/send_rate_watch.h"
+#include "support/ip_texts.h"
 
 using namespace tribune;
 using namespace tribune::net;
+using tribune::test::ip;
+using tribune::test::prefixes;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-
-namespace {
-
-IpAddress ip(std::string_view text) {
-  const auto address = parse_ip(text);
-  REQUIRE(address.has_value());
-  return *address;
-}
-
-PrefixList prefixes(const std::vector<std::string>& texts) {
-  auto list = PrefixList::parse(texts);
-  REQUIRE(list.has_value());
-  return *list;
-}
-
-}  // namespace
 
 TEST_CASE("the client is the rightmost address that no trusted proxy has") {
   const auto trusted = prefixes({"10.0.0.0/8"});
