@@ -62,8 +62,8 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
       continue;
     const auto before = name.substr(0, begin), after = name.substr(end);
     // 100 follows 99, or 099.
-    if (seen.name == hash(fmt::format("{}{}{}", before, number - back, after))) return true;
-    if (seen.name == hash(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
+    if (seen.name == base::fnv1a(fmt::format("{}{}{}", before, number - back, after))) return true;
+    if (seen.name == base::fnv1a(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
   }
   return false;
 }
