@@ -79,7 +79,7 @@ const config::Section<KeySettings>& key_section() {
   return section;
 }
 
-/// How fast and for how long the segments of a channel can be had.
+/// The rate and the validity of a channel's segments.
 void add_delivery_fields(config::Section<Channel>& section) {
   section
       .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},

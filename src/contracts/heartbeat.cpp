@@ -15,7 +15,7 @@ tl::unexpected<base::Error> malformed(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::node, std::move(text));
 }
 
-/// Reads members of one object; the first that is wrong is remembered, absent ones keep their default.
+/// Reads the members of one object. Records the first invalid one; absent ones keep their defaults.
 class Members {
  public:
   explicit Members(const json::Value& object) : object_(object) {}

@@ -8,7 +8,7 @@
 namespace tribune::contracts {
 namespace {
 
-/// How near the end is: 0 not yet, 4 it is over.
+/// The stage of the alarms: 0 none yet, 4 the keys have ended.
 int alarm(std::optional<base::WallTime> ends, base::WallTime now) {
   if (!ends) return 0;
   if (now >= *ends) return 4;
