@@ -109,6 +109,38 @@ void add_delivery_fields(config::Section<Channel>& section) {
                 "durations. See docs/routing.md.");
 }
 
+/// The content of playlists and the responses to players.
+void add_playlist_fields(config::Section<Channel>& s) {
+  s.choice("origin_documents", &Channel::origin_documents,
+           config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
+           "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with "
+           "a URI) and the steering manifest of a "
+           "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches "
+           "each once for all viewers, so that the "
+           "origin may be private; leave writes their absolute URIs, for origins that answer each viewer "
+           "differently. See docs/playlists.md.")
+      .flag("steering", &Channel::steering,
+            "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and "
+            "one for the origin where fallback "
+            "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
+      .flag("blocking_reload", &Channel::blocking_reload,
+            "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player "
+            "that knows it names the segment "
+            "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist "
+            "in vain. Shaka Player needs it to "
+            "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which "
+            "balancer.origin.max_waiting bounds.")
+      .flag("strict", &Channel::strict,
+            "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one "
+            "stays, instead of repaired. "
+            "docs/playlists.md lists the flaws and what becomes of each.")
+      .choice("waiting_room", &Channel::waiting_room,
+              config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
+              "What a player that opens the channel without an app gets while it must wait: slate plays a prepared "
+              "loop that turns into the "
+              "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
+}
+
 const config::Section<Channel>& channel_section() {
   static const auto section = [] {
     auto s = config::Section<Channel>("channels", "A channel: one live programme.");
@@ -138,35 +170,8 @@ const config::Section<Channel>& channel_section() {
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
                 "Where viewers go while no cache node may take them: origin sends them to the source itself, none to "
-                "the node that looks least bad.")
-        .choice("origin_documents", &Channel::origin_documents,
-                config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
-                "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with "
-                "a URI) and the steering manifest of a "
-                "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches "
-                "each once for all viewers, so that the "
-                "origin may be private; leave writes their absolute URIs, for origins that answer each viewer "
-                "differently. See docs/playlists.md.")
-        .flag("steering", &Channel::steering,
-              "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and "
-              "one for the origin where fallback "
-              "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
-        .flag("blocking_reload", &Channel::blocking_reload,
-              "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player "
-              "that knows it names the segment "
-              "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist "
-              "in vain. Shaka Player needs it to "
-              "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which "
-              "balancer.origin.max_waiting bounds.")
-        .flag("strict", &Channel::strict,
-              "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one "
-              "stays, instead of repaired. "
-              "docs/playlists.md lists the flaws and what becomes of each.")
-        .choice("waiting_room", &Channel::waiting_room,
-                config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
-                "What a player that opens the channel without an app gets while it must wait: slate plays a prepared "
-                "loop that turns into the "
-                "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
+                "the node that looks least bad.");
+    add_playlist_fields(s);
     add_delivery_fields(s);
     s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
     return s;
