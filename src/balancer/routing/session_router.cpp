@@ -210,6 +210,22 @@ void SessionRouter::sweep(std::chrono::milliseconds idle) {
   }
 }
 
+namespace {
+
+void write_trace(base::json::Writer& w, const SelectionTrace& seen) {
+  w.key("considered").begin_array();
+  for (const auto& entry : seen)
+    w.begin_object()
+        .member("rank", to_string(entry.rank))
+        .member("group", entry.group)
+        .member("node", entry.node)
+        .member("verdict", entry.verdict)
+        .end_object();
+  w.end_array();
+}
+
+}  // namespace
+
 void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w) const {
   const auto prefix = contracts::client_prefix(request.client).value_or("");
   Placed placed;
@@ -256,15 +272,8 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   w.member("reason", to_string(choice.reason))
       .member("because", because(choice.reason))
       .member("group", choice.node ? choice.node->group_id() : "");
-  w.key("considered").begin_array();
-  for (const auto& entry : seen)
-    w.begin_object()
-        .member("rank", to_string(entry.rank))
-        .member("group", entry.group)
-        .member("node", entry.node)
-        .member("verdict", entry.verdict)
-        .end_object();
-  w.end_array().end_object();
+  write_trace(w, seen);
+  w.end_object();
 }
 
 }  // namespace tribune::balancer
