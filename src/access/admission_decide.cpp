@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace tribune::access {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::uint64_t kMaxUnknown = 4'000'000;  // numbers of former runs that
 
 /// The interval plus up to a fifth of it, so that clients that came together do not keep polling together.
 std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64_t number) {
-  return interval + interval * static_cast<std::int64_t>((number * 0x9e3779b97f4a7c15ull >> 32) % 201) / 1'000;
+  return interval + interval * static_cast<std::int64_t>((base::multiplicative_hash(number) >> 32) % 201) / 1'000;
 }
 
 Refused account_full(const Account& account) {

@@ -1,7 +1,6 @@
 #include "access/sessions.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -11,11 +10,10 @@
 
 #include "access/session_record.h"
 #include "base/ids.h"
+#include "base/sharded.h"
 
 namespace tribune::access {
 namespace {
-
-constexpr std::size_t kShards = 64;
 
 struct ChannelSessions {
   std::size_t sessions = 0;
@@ -53,7 +51,7 @@ struct Sessions::Inner {
   const ChannelLabelsPtr labels;
   base::Counter opened, adopted, refused, released;
   std::atomic<std::size_t> known{0};
-  std::array<Shard, kShards> shards;
+  base::Sharded<Shard> shards;
 
   Inner(const base::Clock& c, base::Metrics& m, std::size_t bound, ChannelLabelsPtr l)
       : clock(c),
@@ -68,7 +66,7 @@ struct Sessions::Inner {
         released(m.counter("tribune_access_sessions_released_total",
                            "Sessions released: stopped, or not renewed in time.")) {}
 
-  Shard& shard_of(SessionId id) { return shards[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
+  Shard& shard_of(SessionId id) { return shards.of(id); }
 
   /// One more known session, unless the bound is reached.
   bool reserve_slot() {

@@ -6,13 +6,13 @@
 #include <array>
 #include <utility>
 
+#include "base/ip_address.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
-#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 #include "contracts/ticket.h"
 #include "http/problem.h"
 #include "http/uri.h"
-#include "net/client_address.h"
 #include "runtime/admin.h"
 
 namespace tribune::api {
@@ -82,7 +82,7 @@ base::Result<AccessRequest> access_request(const http::Request& request, const B
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
   if (made.account.empty() && !made.device.empty()) return wrong("a device without its account");
-  if (is_for_account && !net::parse_ip(made.client)) return wrong("\"client\" must be the viewer's address");
+  if (is_for_account && !base::parse_ip(made.client)) return wrong("\"client\" must be the viewer's address");
   made.user_agent = std::string(request.headers.first("User-Agent").value_or("").substr(0, 512));
   made.playback_base = road.playback_base;
   return made;

@@ -58,11 +58,8 @@ void write_stop(Writer& w, std::string_view path, std::string_view method, std::
   w.end_object().end_object();
 }
 
-void write_access_paths(Writer& w) {
-  w.key("/api/v1/access").begin_object().key("post").begin_object().member("operationId", "access");
-  w.member("summary",
-           "Asks to watch. Granted: play playback_url. Queued: ask again with the ticket after retry_after_seconds; "
-           "queue_url tells in between how far the queue is.");
+/// A required JSON body of this schema.
+void write_request_body(Writer& w, std::string_view schema) {
   w.key("requestBody")
       .begin_object()
       .member("required", true)
@@ -72,11 +69,19 @@ void write_access_paths(Writer& w) {
       .begin_object();
   w.key("schema")
       .begin_object()
-      .member("$ref", "#/components/schemas/AccessRequest")
+      .member("$ref", "#/components/schemas/" + std::string(schema))
       .end_object()
       .end_object()
       .end_object()
       .end_object();
+}
+
+void write_access_paths(Writer& w) {
+  w.key("/api/v1/access").begin_object().key("post").begin_object().member("operationId", "access");
+  w.member("summary",
+           "Asks to watch. Granted: play playback_url. Queued: ask again with the ticket after retry_after_seconds; "
+           "queue_url tells in between how far the queue is.");
+  write_request_body(w, "AccessRequest");
   write_responses(w, "Granted, queued or full; Retry-After stands beside where there is something to wait for.",
                   "Access");
   w.end_object().end_object();
@@ -92,20 +97,7 @@ void write_report_path(Writer& w) {
       "summary",
       "Says which cache this client cannot reach any more, and which it reaches: the session goes elsewhere at once.");
   write_parameter(w, "session", "The session of a granted answer, or the element after ~ of the playlists' URLs.");
-  w.key("requestBody")
-      .begin_object()
-      .member("required", true)
-      .key("content")
-      .begin_object()
-      .key("application/json")
-      .begin_object();
-  w.key("schema")
-      .begin_object()
-      .member("$ref", "#/components/schemas/Report")
-      .end_object()
-      .end_object()
-      .end_object()
-      .end_object();
+  write_request_body(w, "Report");
   write_responses(w, "Where the session's segments come from now.", "Routed");
   w.end_object().end_object();
 }

@@ -12,6 +12,7 @@
 #include "balancer/balancer_settings.h"
 #include "balancer/routing/zones.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/text_file.h"
 #include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
@@ -128,7 +129,7 @@ Findings look_at_keys(const config::Settings& settings, base::WallTime now) {
   bool lasts = event.keys.empty();
   for (std::size_t i = 0; i < event.keys.size(); ++i) {
     const auto& key = event.keys[i];
-    const auto ends = contracts::parse_rfc3339(key.not_after);
+    const auto ends = base::parse_rfc3339(key.not_after);
     lasts = lasts || !ends || *ends - now > contracts::KeyWatch::kFirstAlarm;
     if (ends && *ends <= now)
       add(found.warnings, "event.keys[" + std::to_string(i) + "]",

@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "balancer/slate/slate_handler.h"
-#include "contracts/heartbeat.h"
+#include "base/ip_address.h"
+#include "contracts/channel_map.h"
 
 namespace tribune::balancer {
 
@@ -17,7 +18,7 @@ std::shared_ptr<EventView> build_event_view(const contracts::Event& event, base:
       contracts::to_json(contracts::channel_map(with_slate_origin(event, slates, settings.slate_origin)));
   view->slate_origin = settings.slate_origin;
   view->operators = operators;
-  if (auto networks = net::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
+  if (auto networks = base::PrefixList::parse(settings.shared_networks)) view->shared_networks = std::move(*networks);
   view->direct_players = settings.direct_players;
   view->steering = settings.steering;
   view->session_idle = settings.session_idle;

@@ -1,5 +1,5 @@
 #pragma once
-// Bytes that many requests share, and descriptors that close themselves.
+// Byte buffers that requests share, and file descriptors with automatic close.
 
 #include <atomic>
 #include <cstdint>
@@ -15,7 +15,7 @@ using SharedBytes = std::shared_ptr<const std::string>;
 
 inline SharedBytes share(std::string bytes) { return std::make_shared<const std::string>(std::move(bytes)); }
 
-/// Owns one descriptor, which closes with the last reference. Const methods from any thread.
+/// Owns one descriptor and closes it with the last reference. Const methods from any thread.
 class File {
  public:
   explicit File(int fd) : fd_(fd) {}
@@ -24,7 +24,7 @@ class File {
   File& operator=(const File&) = delete;
   int fd() const { return fd_; }
 
-  /// The disk could not give its bytes. Whoever keeps the file asks before using it again.
+  /// Records that a read from disk failed. A caller that keeps the file checks is_unreadable() before it uses it again.
   void report_unreadable() const { unreadable_ = true; }
   bool is_unreadable() const { return unreadable_; }
 

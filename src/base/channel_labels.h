@@ -1,6 +1,6 @@
 #pragma once
-// The values of the metrics' label "channel": an event of thousands of channels must not make as many series of each
-// metric.
+// Values of the label "channel" of metrics. They are bounded, so that an event with thousands of channels does not
+// create as many series of each metric.
 
 #include <cstddef>
 #include <functional>
@@ -16,8 +16,8 @@ class ChannelLabels {
  public:
   explicit ChannelLabels(std::size_t most) : most_(most) {}
 
-  /// The channel itself for the first so many channels that are asked about, "other" for all further ones: counters and
-  /// differences add up there.
+  /// The channel itself for the first channels up to the bound, "other" for all further ones. Counters and differences
+  /// of those add up under "other".
   std::string of(std::string_view channel) {
     const std::lock_guard lock(mutex_);
     if (known_.find(channel) != known_.end()) return std::string(channel);

@@ -1,6 +1,6 @@
 #pragma once
-// The two times: a steady one for every timer and deadline, a wall one for what leaves the process (expiry in links,
-// Date, logs). Passed in, so that a test moves it by hand.
+// Two clocks: a steady one for every timer and deadline, and a wall clock for times that leave the process (expiry in
+// links, Date, logs). Clocks are passed in, so that tests can set them.
 
 #include <atomic>
 #include <chrono>
@@ -25,8 +25,8 @@ class SystemClock final : public Clock {
   WallTime wall_now() const override { return std::chrono::system_clock::now(); }
 };
 
-/// For tests and simulations: stands still until moved. The steady time begins at zero, as on a machine that has just
-/// started. Any thread.
+/// For tests and simulations: advances only by advance() and step_wall(). The steady time begins at zero, as on a
+/// machine that has just started. Any thread.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(WallTime start = WallTime{std::chrono::seconds{1'700'000'000}})

@@ -37,7 +37,7 @@ std::string to_base64url(std::string_view bytes) {
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {
-  // WHY: libsodium reads some bytes from 128 on as if they were letters.
+  // WHY: libsodium reads some bytes above 127 as letters.
   if (std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; }))
     return std::nullopt;
   std::string bytes(text.size() * 3 / 4 + 1, '\0');
@@ -47,8 +47,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
                                        text.size(), nullptr, &length, &end, kVariant);
   if (failed != 0 || end != text.data() + text.size()) return std::nullopt;
   bytes.resize(length);
-  return bytes;  // libsodium refuses left-over bits that are not zero, padding and foreign characters: one text per
-                 // value
+  return bytes;  // libsodium rejects unused bits that are not zero, padding and other characters: one text per value
 }
 
 }  // namespace tribune::base

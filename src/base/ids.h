@@ -1,5 +1,5 @@
 #pragma once
-// Identifiers that nobody can guess, from the kernel's random source. Any thread.
+// Unguessable identifiers from the kernel's random source. Any thread.
 
 #include <cstdint>
 #include <string>

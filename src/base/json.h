@@ -1,6 +1,6 @@
 #pragma once
-// JSON (RFC 8259) as a value that knows where in the text each part stood, and a writer. RapidJSON stays inside its
-// .cpp files.
+// A parser and a writer of JSON (RFC 8259). Parsed values keep their offset in the text. Only the .cpp files include
+// RapidJSON.
 
 #include <cstdint>
 #include <optional>
@@ -25,12 +25,12 @@ struct Value {
   double number = 0;
   std::string string;
   std::vector<Value> array;
-  std::vector<Member> object;  // in the order of the text; duplicate names are refused by parse()
+  std::vector<Member> object;  // in the order of the text; parse() rejects duplicate names
   std::size_t offset = 0;      // where the value begins in the text, in bytes
 
   bool is(Kind k) const { return kind == k; }
   const Value* find(std::string_view name) const;
-  // What contracts and API bodies ask for most; nothing when absent or of another kind.
+  // Members by name and kind; nullopt when absent or of another kind.
   std::optional<std::string_view> text(std::string_view name) const;
   std::optional<std::int64_t> whole(std::string_view name) const;
   std::optional<double> real(std::string_view name) const;
@@ -44,13 +44,13 @@ struct Member {
 };
 
 struct ParseLimits {
-  bool comments = false;  // as in configuration files: // and /* */, and a comma behind the last member
+  bool comments = false;  // as in configuration files: // and /* */, and a trailing comma
   std::size_t max_depth = 32;
   std::size_t max_bytes = 1 << 20;
   std::size_t max_values = 200'000;
 };
 
-/// A syntax error with its place.
+/// A syntax error with its position.
 struct SyntaxError {
   std::size_t offset = 0;
   std::string text;
@@ -65,7 +65,7 @@ struct TextPosition {
 };
 TextPosition position_of(std::string_view text, std::size_t offset);
 
-/// Writes compact JSON; commas and escapes are its business. Balanced calls are the caller's.
+/// Writes compact JSON with commas and escapes. The caller must balance begin and end calls.
 class Writer {
  public:
   Writer& begin_object();
@@ -96,7 +96,7 @@ class Writer {
   bool need_comma_ = false;
 };
 
-/// `text` as the inside of a JSON string, without the quotes.
+/// `text` escaped for a JSON string, without the quotes.
 std::string escape(std::string_view text);
 
 }  // namespace tribune::base::json

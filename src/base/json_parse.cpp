@@ -1,4 +1,4 @@
-// RapidJSON stays inside this file.
+// The only file that includes RapidJSON's reader.
 #include "base/json.h"
 
 #define RAPIDJSON_HAS_STDSTRING 1
@@ -35,8 +35,8 @@ std::size_t token_start(std::string_view text, std::size_t from) {
   return from;
 }
 
-/// Builds the tree from RapidJSON's events. Returns false from an event to stop at a bound. RapidJSON tells no offsets,
-/// so each event looks up where its token began: behind the end of the one before.
+/// Builds the tree from RapidJSON's events. An event handler returns false to stop at a bound. RapidJSON does not
+/// report offsets, so each event finds the beginning of its token: after the end of the previous one.
 class Builder {
  public:
   Builder(std::string_view text, const Stream& stream, const ParseLimits& limits)
@@ -46,8 +46,8 @@ class Builder {
   bool Bool(bool b) {
     return add(scalar(Kind::boolean, [&](Value& v) { v.boolean = b; }));
   }
-  /// Every number comes here as its text, a valid one. WHY: RapidJSON 1.1.0 reads beyond its table of powers when it
-  /// makes a double of a long number with a large exponent.
+  /// Receives every number as valid text. WHY: RapidJSON 1.1.0 reads beyond its table of powers when it converts a long
+  /// number with a large exponent.
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
     const auto* end = text + length;
     std::int64_t whole = 0;
@@ -59,12 +59,12 @@ class Builder {
     }
     double real = 0;
     if (std::from_chars(text, end, real).ec == std::errc::result_out_of_range) {
-      real = std::strtod(std::string(text, end).c_str(), nullptr);  // says which of too big and too small it is
+      real = std::strtod(std::string(text, end).c_str(), nullptr);  // tells overflow from underflow
       if (std::isinf(real)) return stop(scalar_offset(), "a number that is too big for a double");
     }
     return add(scalar(Kind::number, [&](Value& v) { v.number = real; }));
   }
-  // Of RapidJSON's interface; never called, for every number is raw.
+  // Required by RapidJSON's interface; not called, because every number is raw.
   bool Int(int) { return false; }
   bool Uint(unsigned) { return false; }
   bool Int64(std::int64_t) { return false; }
@@ -108,7 +108,7 @@ class Builder {
     error = {offset, std::move(text)};
     return false;
   }
-  /// The token that RapidJSON has just read whole.
+  /// The token that RapidJSON has just read completely.
   std::size_t scalar_offset() {
     const auto offset = token_start(text_, token_end_);
     token_end_ = stream_.Tell();

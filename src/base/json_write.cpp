@@ -45,7 +45,7 @@ std::string escape(std::string_view text) {
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else if (length == 0) {
-      out += "\\ufffd";  // a byte that is not UTF-8 would make the whole text unreadable
+      out += "\\ufffd";  // a byte that is not UTF-8 would make the whole text invalid
     } else {
       out.append(text, i, length);
     }
@@ -122,7 +122,7 @@ Writer& Writer::value(std::uint64_t u) {
 
 Writer& Writer::value(double d) {
   before_value();
-  text_ += std::isfinite(d) ? fmt::format("{}", d) : std::string("null");  // JSON has no infinities
+  text_ += std::isfinite(d) ? fmt::format("{}", d) : std::string("null");  // JSON does not have infinities
   return *this;
 }
 

@@ -1,4 +1,4 @@
-// spdlog stays inside this file: its bounded queue and its thread carry the lines.
+// The only file that includes spdlog; its bounded queue and its thread carry the lines.
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kQueuedLines = 8192;
 constexpr int kStuckPipeMs = 200;
 
-/// Writes lines to a descriptor. A full disk or a reader that stopped reading costs lines, counted, and nothing else.
-/// Written by the log's thread; reopen() from any thread, locks inside.
+/// Writes lines to a descriptor. With a full disk, or a reader that stopped reading, lines are dropped and counted. The
+/// log's thread writes; reopen() from any thread, locks inside.
 class DescriptorSink final : public spdlog::sinks::sink {
  public:
   explicit DescriptorSink(const std::string& file) { reopen(file); }
@@ -31,7 +31,7 @@ class DescriptorSink final : public spdlog::sinks::sink {
     const int fd = file.empty() ? STDOUT_FILENO : ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     const std::lock_guard lock(mutex_);
     if (fd < 0) {
-      if (fd_ < 0) fd_ = STDOUT_FILENO;  // nothing else to write to; a reload keeps what was open
+      if (fd_ < 0) fd_ = STDOUT_FILENO;  // no other target at the start; a reload keeps the open file
       return;
     }
     close_own();
@@ -71,7 +71,7 @@ class DescriptorSink final : public spdlog::sinks::sink {
 
   std::mutex mutex_;  // guards fd_ and stuck_
   int fd_ = -1;
-  bool stuck_ = false;  // nobody reads: do not wait for each line anew
+  bool stuck_ = false;  // the pipe is not read: do not wait again for each line
   std::atomic<std::uint64_t> lost_{0};
 };
 
@@ -106,8 +106,8 @@ struct Log::Inner {
 Log::Log(const LogSettings& settings) : inner_(std::make_unique<Inner>(settings)) {}
 
 Log::~Log() {
-  // The pool's end writes what is queued; a stuck reader costs kStuckPipeMs once. The logger, which queued lines refer
-  // to, goes after it: on this thread, not on the pool's.
+  // Destroying the pool writes the queued lines; a stuck reader delays it by kStuckPipeMs once. The logger, which
+  // queued lines refer to, is destroyed after it, on this thread and not on the pool's.
   inner_->pool.reset();
   inner_->logger.reset();
 }

@@ -1,7 +1,7 @@
 #pragma once
-// The log: one line an event, as text or JSON. A line is an event name and fields, so that machines read what people
-// read. Writing never blocks the caller: lines go through a bounded queue to one thread, and what cannot be written
-// (full disk, closed pipe, full queue) is dropped and counted.
+// The log: one line per event, as text or JSON, with the event's name and fields. Writing never blocks the caller:
+// lines pass through a bounded queue to one thread, and lines that cannot be written (full disk, closed pipe, full
+// queue) are dropped and counted.
 
 #include <cstdint>
 #include <initializer_list>
@@ -21,7 +21,7 @@ struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   std::string file;    // empty: standard output
-  bool access = true;  // a line per request
+  bool access = true;  // one line per request
 };
 
 struct LogField {
@@ -44,11 +44,11 @@ using LogFields = std::initializer_list<LogField>;
 class Log {
  public:
   explicit Log(const LogSettings&);
-  ~Log();  // writes what is queued, for at most a second
+  ~Log();  // writes the queued lines, for at most one second
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// `event` is a snake_case past event or state ("node_lost"); `component` the library that logs ("balancer").
+  /// `event` is a past event or state in snake_case ("node_lost"); `component` is the library that logs ("balancer").
   void write(LogLevel, std::string_view component, std::string_view event, LogFields fields = {});
 
   void debug(std::string_view component, std::string_view event, LogFields f = {}) {
@@ -66,7 +66,7 @@ class Log {
 
   bool wants(LogLevel) const;
   bool wants_access() const;
-  /// Changes level, format and access at once; a changed file is opened anew (log rotation by reload).
+  /// Changes level, format and access immediately; a changed file is reopened (log rotation by reload).
   void reconfigure(const LogSettings&);
   std::uint64_t dropped_lines() const;
 

@@ -1,9 +1,9 @@
 #include "base/log_line.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/rfc3339.h"
 
 namespace tribune::base {
 
@@ -16,13 +16,6 @@ std::string_view to_string(LogLevel level) {
     case LogLevel::off: return "off";
   }
   return "off";
-}
-
-std::string rfc3339(WallTime time) {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time);
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(ms);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
-                     (ms - seconds).count());
 }
 
 namespace {

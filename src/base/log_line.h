@@ -1,5 +1,5 @@
 #pragma once
-// How one log line looks, as text or JSON. Pure functions.
+// The format of one log line, as text or JSON. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -11,10 +11,7 @@ namespace tribune::base {
 
 std::string_view to_string(LogLevel);
 
-/// 2026-11-21T09:30:00.123Z
-std::string rfc3339(WallTime);
-
-/// With a line end. Control bytes and quotes in values are escaped: one event is one line, whatever a client sends.
+/// Ends with a newline. Control characters and quotes in values are escaped, so that one event is always one line.
 std::string format_line(LogFormat, WallTime, LogLevel, std::string_view component, std::string_view event, LogFields);
 
 }  // namespace tribune::base

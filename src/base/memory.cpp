@@ -21,10 +21,10 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kReserve = 16 * kMiB;
-constexpr std::int64_t kPatienceMs = 250;  // for what others give back
+constexpr std::int64_t kPatienceMs = 250;  // for memory that other threads free
 constexpr std::int64_t kLookPeriodMs = 20;
 constexpr std::uint64_t kSmall =
-    2048 * kMiB;  // below it, one heap for all threads: each further one takes 64 MiB of addresses
+    2048 * kMiB;  // below it, one heap for all threads: each further heap takes 64 MiB of addresses
 
 std::int64_t now_ms() noexcept {
   timespec now{};
@@ -32,7 +32,7 @@ std::int64_t now_ms() noexcept {
   return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
-/// The beginning of a small file of the kernel's, without the heap.
+/// The beginning of a small file of the kernel, read without allocating.
 std::string_view read_small(const char* path, std::array<char, 4096>& room) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return {};
@@ -47,7 +47,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-/// The figure after "name " at the beginning of a line.
+/// The number after "name " at the beginning of a line.
 std::uint64_t figure(std::string_view text, std::string_view name) {
   for (std::size_t at = 0; at < text.size();) {
     const auto line = text.substr(at, text.find('\n', at) - at);
@@ -66,8 +66,7 @@ std::optional<MemoryUse> of_addresses() {
   return MemoryUse{kAddressBound, limit.rlim_cur, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
 }
 
-/// The tightest memory.max from the process's cgroup (v2) up. Pages of files that can be dropped are not counted as
-/// used.
+/// The tightest memory.max from the process's cgroup (v2) up. Clean page cache is not counted as used.
 std::optional<MemoryUse> of_cgroup() {
   constexpr std::string_view kRoot = "/sys/fs/cgroup";
   std::array<char, 4096> room;
@@ -129,7 +128,7 @@ MemoryLevel MemoryMargin::judge(MemoryLevel before, std::uint64_t left, std::uin
     scarce_since_.reset();
     return level;
   }
-  if (!scarce_since_ || left < least_left_ - std::min(least_left_, whole / 16)) {  // it is still being taken
+  if (!scarce_since_ || left < least_left_ - std::min(least_left_, whole / 16)) {  // use still grows
     scarce_since_ = now_ms;
     least_left_ = left;
   }
@@ -159,7 +158,7 @@ std::optional<MemoryUse> Memory::look() {
   if (auto group = of_cgroup(); group && (!use || group->left() < use->left())) use = group;
   const auto margin = use ? memory_margin(use->bound) : 0;
   if (use && use->left() < 2 * margin) {
-    // What the heap holds and nobody uses counts as free, most of it: it is in pieces.
+    // Most of the free memory inside the heap counts as free; not all, because it is fragmented.
     const auto unused = static_cast<std::uint64_t>(::mallinfo2().fordblks);
     use->used -= std::min(use->used, unused - unused / 4);
   }
@@ -177,24 +176,24 @@ void Memory::look_sometimes() {
   look();
 }
 
-/// Maps it, or again after it was given up, once there is room for it and for some more.
+/// Maps the reserve, also again after it was released, once enough memory for it and a margin is left.
 void Memory::keep_reserve(std::uint64_t left) {
   if (reserve_ != nullptr || left < 2 * kReserve || now_ms() - given_way_at_ < 2 * kPatienceMs) return;
-  // Addresses only: what is short under RLIMIT_AS. Under a cgroup's bound the margin is the reserve, for there no
-  // allocation fails.
+  // The reserve holds addresses only, which RLIMIT_AS bounds. Under a cgroup's bound the margin is the reserve, because
+  // allocations do not fail there.
   auto* pages = ::mmap(nullptr, kReserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages != MAP_FAILED) reserve_ = pages;
 }
 
 void Memory::on_look(OnLook look) {
-  const std::lock_guard lock(told_mutex_);
-  told_.push_back(std::move(look));
+  const std::lock_guard lock(callbacks_mutex_);
+  callbacks_.push_back(std::move(look));
 }
 
 void Memory::tell(const MemoryUse& use) {
-  const std::lock_guard lock(told_mutex_);
+  const std::lock_guard lock(callbacks_mutex_);
   auto left_to_free = use;
-  for (const auto& look : told_) look(level(), left_to_free);
+  for (const auto& look : callbacks_) look(level(), left_to_free);
 }
 
 bool Memory::give_way() noexcept {
@@ -216,7 +215,7 @@ bool Memory::give_way() noexcept {
 }
 
 void out_of_memory() {
-  throw std::bad_alloc();  // WHY: what operator new itself throws; every seam to C code catches it
+  throw std::bad_alloc();  // WHY: operator new throws it too; every boundary to C code catches it
 }
 
 void* patient_malloc(std::size_t size) noexcept {

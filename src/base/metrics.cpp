@@ -1,4 +1,4 @@
-// prometheus-cpp stays inside this file.
+// The only file that includes prometheus-cpp.
 #include "base/metrics.h"
 
 #include <prometheus/counter.h>

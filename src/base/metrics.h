@@ -1,7 +1,7 @@
 #pragma once
-// Counters, gauges and histograms, as Prometheus text. Whoever counts asks the registry once, at construction, and
-// keeps the handle. Names follow Prometheus: `tribune_<room>_<what>_<unit>[_total]`; labels have few values, never a
-// client's.
+// Counters, gauges and histograms, exported as Prometheus text. A user obtains a handle from the registry once, at
+// construction. Names follow Prometheus: `tribune_<component>_<what>_<unit>[_total]`; labels have few values and never
+// one that a client chooses.
 
 #include <cstdint>
 #include <functional>
@@ -55,7 +55,7 @@ class Histogram {
 
 using MetricLabels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-/// Any thread; locks inside. Asking twice for one name and labels gives the same metric.
+/// Any thread; locks inside. The same name and labels return the same metric.
 class Metrics {
  public:
   Metrics();
@@ -65,8 +65,8 @@ class Metrics {
   Histogram histogram(std::string_view name, std::string_view help, const std::vector<double>& upper_bounds,
                       MetricLabels labels = {});
 
-  /// Called before each scrape, to set gauges that are cheaper to read than to keep. Never removed: capture what lives
-  /// as long as the registry.
+  /// Called before each scrape, to set gauges that are cheaper to read than to maintain. Callbacks are never removed:
+  /// capture only objects that live as long as the registry.
   void before_scrape(std::function<void()> refresh);
 
   /// The exposition text (content type `text/plain; version=0.0.4`).

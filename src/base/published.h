@@ -1,5 +1,6 @@
 #pragma once
-// A value that many workers read and few replace: readers keep what they took, a change publishes a new one.
+// A value that many threads read and few replace. Readers keep the version that they loaded; a change publishes a new
+// version.
 
 #include <memory>
 #include <mutex>

@@ -1,6 +1,6 @@
 #pragma once
-// A hash map that knows in which order its entries were used, for tables that give up what was not used for longest.
-// Owned by whoever guards it: no lock inside.
+// A hash map in least-recently-used order, for tables that evict their oldest entries. Not synchronised: the owner
+// locks.
 
 #include <cstddef>
 #include <functional>
@@ -12,21 +12,21 @@
 
 namespace tribune::base {
 
-/// References to values stay good until their entry goes. A key is kept twice; it should be small.
+/// References to values stay valid until their entry is erased. Keys are stored twice and should be small.
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class RecentMap {
  public:
   using Entry = std::pair<const Key, Value>;
   using Entries = std::list<Entry>;
 
-  /// Null when there is none; what is found becomes the newest.
+  /// Null when absent; a found entry becomes the newest.
   Value* find(const Key& key) {
     const auto found = places_.find(key);
     if (found == places_.end()) return nullptr;
     entries_.splice(entries_.end(), entries_, found->second);
     return &found->second->second;
   }
-  /// Null when there is none; the order stays.
+  /// Null when absent; the order does not change.
   Value* peek(const Key& key) {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : &found->second->second;
@@ -35,7 +35,7 @@ class RecentMap {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : &found->second->second;
   }
-  /// The value of that key, made of `parts` when it is new; it becomes the newest.
+  /// The value of the key, constructed from `parts` when absent; it becomes the newest.
   template <typename... Parts>
   std::pair<Value&, bool> try_emplace(const Key& key, Parts&&... parts) {
     if (auto* known = find(key)) return {*known, false};
@@ -54,10 +54,10 @@ class RecentMap {
     places_.erase(found);
     return true;
   }
-  /// What was not used for longest; null when it is empty.
+  /// The least recently used entry; null when the map is empty.
   const Entry* oldest() const { return entries_.empty() ? nullptr : &entries_.front(); }
   Entry* oldest() { return entries_.empty() ? nullptr : &entries_.front(); }
-  /// Erases what `is_to_go(key, value)` says.
+  /// Erases entries for which `is_to_go(key, value)` is true.
   template <typename Predicate>
   void erase_if(Predicate is_to_go) {
     for (auto entry = entries_.begin(); entry != entries_.end();) {

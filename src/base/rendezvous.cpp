@@ -4,36 +4,19 @@
 #include <cmath>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace tribune::base {
-namespace {
 
-// FNV-1a, and the finalizer of splitmix64 behind it: FNV alone leaves the high bits of short texts alike.
-std::uint64_t fnv(std::uint64_t hash, std::string_view text) {
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ull;
-  }
-  return hash;
-}
-
-std::uint64_t mix(std::uint64_t x) {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9ull;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
-
+// FNV-1a leaves the high bits of short texts alike; mixed_hash spreads them.
 std::uint64_t rendezvous_hash(std::string_view id, std::string_view key) {
-  const auto separated = fnv(fnv(0xcbf29ce484222325ull, id), std::string_view("\0", 1));
-  return mix(fnv(mix(separated), key));
+  const auto separated = fnv1a(std::string_view("\0", 1), fnv1a(id));
+  return mixed_hash(fnv1a(key, mixed_hash(separated)));
 }
 
 double rendezvous_score(const RendezvousCandidate& candidate, std::string_view key) {
   if (!(candidate.weight > 0)) return 0;
-  // In (0, 1): 53 bits, and half a step up so that neither end is met.
+  // In the open interval (0, 1): 53 bits, plus half a step.
   const auto draw = (static_cast<double>(rendezvous_hash(candidate.id, key) >> 11) + 0.5) / 9007199254740992.0;
   return candidate.weight / -std::log(draw);
 }

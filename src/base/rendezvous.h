@@ -1,8 +1,8 @@
 #pragma once
-// Rendezvous hashing: who of many is responsible for a key, so that everybody who knows the same candidates names the
-// same one without asking, and a candidate that comes or goes moves only its own keys. Thaler and Ravishankar, "Using
-// name-based mappings to increase hit rates", 1998; the weights after Schindler and Schomaker, "Weighted distributed
-// hash tables", 2005. Pure functions; the same on every machine and in every version.
+// Rendezvous hashing: assigns each key to one of several candidates. All processes with the same candidates choose the
+// same one without communication, and a candidate that joins or leaves moves only its own keys. Thaler and Ravishankar,
+// "Using name-based mappings to increase hit rates", 1998; the weights after Schindler and Schomaker, "Weighted
+// distributed hash tables", 2005. Pure functions; the same on every machine and in every version.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,17 +13,18 @@ namespace tribune::base {
 
 struct RendezvousCandidate {
   std::string_view id;
-  double weight = 1;  // its share of the keys, relative to the others'; none for 0 and below
+  double weight = 1;  // its share of the keys, relative to the others; 0 and below: no share
 };
 
-/// The draw of one candidate for one key: even over all 64 bits.
+/// The hash of one candidate and one key, uniform over 64 bits.
 std::uint64_t rendezvous_hash(std::string_view id, std::string_view key);
 
-/// The candidate with the highest score is responsible. 0 for a candidate without weight, else above 0.
+/// The candidate with the highest score is responsible for the key. 0 for a candidate without weight, otherwise above
+/// 0.
 double rendezvous_score(const RendezvousCandidate&, std::string_view key);
 
-/// Places in `candidates`, the responsible one first, then who takes over for it, and so on. Without those of no
-/// weight.
+/// Indexes into `candidates` by descending score: the responsible one first, then its successors. Candidates without
+/// weight are left out.
 std::vector<std::size_t> rendezvous_order(const std::vector<RendezvousCandidate>& candidates, std::string_view key);
 
 }  // namespace tribune::base

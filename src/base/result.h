@@ -1,5 +1,5 @@
 #pragma once
-// What a fallible function returns. Nothing here throws: C callbacks stand under nearly every frame.
+// The return type of fallible functions. They do not throw, because nearly every call stack contains C callbacks.
 
 #include <string>
 #include <string_view>
@@ -22,7 +22,7 @@ enum class ErrorKind {
   internal,
 };
 
-/// Who has to change something so that it works: the party that sent the input, or we.
+/// The party that has to change something: the sender of the input, or this program.
 enum class Fault { client, node, origin, tribune };
 
 struct Error {

@@ -1,13 +1,13 @@
 #pragma once
-// Which object goes when room is needed: SIEVE (Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key
-// Eviction Algorithm for Web Caches", NSDI 2024). One queue in order of arrival; a hit sets a mark; a hand moves from
-// the oldest towards the newest, takes away marks, and stops at the first object without one.
+// SIEVE eviction (Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction Algorithm for Web Caches",
+// NSDI 2024). One queue in order of arrival; a hit sets a mark; a hand moves from the oldest towards the newest, clears
+// marks, and stops at the first object without one.
 
 #include <cstddef>
 
 namespace tribune::base {
 
-/// Part of what is queued; queued at most once.
+/// Base of queued objects; in at most one queue.
 struct SieveLink {
   SieveLink* older = nullptr;
   SieveLink* newer = nullptr;
@@ -15,7 +15,7 @@ struct SieveLink {
   bool marked = false;
 };
 
-/// Guarded by its owner. Links must be removed before they are destroyed.
+/// Not synchronised: the owner locks. Links must be removed before they are destroyed.
 class Sieve {
  public:
   void add(SieveLink& link) {
@@ -35,12 +35,14 @@ class Sieve {
     link.queued = false;
   }
 
-  /// The next to go, still queued; null when everything looked at is in use. `is_young` is true for none, or from some
-  /// object on to the newest: the hand turns back there. Takes at most `max_steps` marks away, then anything not in use
-  /// goes, and it gives up after as many more: the index is locked meanwhile.
+  /// The next object to evict, still queued; null when all examined objects are in use. `is_young` is false for all
+  /// objects, or true from one object on to the newest; the hand turns back there. Clears at most `max_steps` marks,
+  /// then accepts any object that is not in use, and stops after as many further steps, because the index is locked
+  /// during the call.
   template <class InUse, class IsYoung>
   SieveLink* candidate(InUse in_use, IsYoung is_young, std::size_t max_steps) {
-    // From the middle to the end, round without marks, and round once more: further objects in use stay so meanwhile.
+    // From the middle to the end, one round without marks, and one more round: objects in use stay in use during the
+    // call.
     int turns = 0;
     for (std::size_t steps = 0; steps < 2 * max_steps; ++steps) {
       if (!hand_ || is_young(*hand_)) {

@@ -27,7 +27,7 @@ using Key = std::array<unsigned char, crypto_auth_hmacsha256_BYTES>;
 using Nonce = std::array<unsigned char, crypto_stream_xchacha20_NONCEBYTES>;
 static_assert(std::tuple_size_v<Key> == crypto_stream_xchacha20_KEYBYTES && kMacBytes <= std::tuple_size_v<Nonce>);
 
-/// A purpose's own key is HMAC(secret, use purpose), as HKDF-Expand makes one (RFC 5869 section 2.3).
+/// The key of a purpose is HMAC(secret, use purpose), as HKDF-Expand derives it (RFC 5869 section 2.3).
 Key derived_key(std::string_view secret, std::string_view use, std::string_view purpose) {
   State state;
   Key derived;
@@ -59,7 +59,7 @@ struct KeyRing::Prepared {
 };
 
 KeyRing::KeyRing(std::vector<SigningKey> keys) {
-  if (sodium_init() < 0) std::abort();  // no random source: nothing here could be trusted
+  if (sodium_init() < 0) std::abort();  // without a random source no signature is safe
   for (auto& key : keys) {
     Prepared prepared{key.id, key.not_after, {}, {}};
     for (std::size_t i = 0; i < kPurposes.size(); ++i) {

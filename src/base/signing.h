@@ -1,7 +1,7 @@
 #pragma once
-// HMAC-SHA256 (RFC 2104) with key ids, so that keys rotate without a break: the first usable key signs, every key that
-// has not ended verifies. Each purpose ("link", "token" …) has its own derived key: a signature made for one is worth
-// nothing for another.
+// HMAC-SHA256 (RFC 2104) with key ids, so that keys rotate without interruption: the first usable key signs, every key
+// that has not ended verifies. Each purpose ("link", "token" …) has its own derived key, so that a signature for one
+// purpose does not verify for another.
 
 #include <array>
 #include <memory>
@@ -17,7 +17,7 @@ namespace tribune::base {
 struct SigningKey {
   std::string id;                     // 1 to 16 of a-z 0-9
   std::string secret;                 // at least 16 bytes
-  std::optional<WallTime> not_after;  // from then on it neither signs nor verifies
+  std::optional<WallTime> not_after;  // the key neither signs nor verifies from this time on
 };
 
 struct Signature {
@@ -28,8 +28,8 @@ struct Signature {
 /// The leftmost 128 bits of HMAC-SHA256 (RFC 2104 section 5 allows at least half of the output).
 inline constexpr std::size_t kMacBytes = 16;
 
-/// Immutable. Const methods from any thread. Costs well under 2 µs a call for messages of a link's size: the two key
-/// blocks of each purpose are hashed once.
+/// Immutable. Const methods from any thread. A call takes well under 2 µs for messages of a link's size, because the
+/// two key blocks of each purpose are hashed once.
 class KeyRing {
  public:
   enum class Purpose { link, token, receipt, heartbeat, ticket, peer };
@@ -42,21 +42,20 @@ class KeyRing {
 
   bool empty() const;
 
-  /// With the first key that has not ended at `now`; nothing when there is none.
+  /// Signs with the first key that has not ended at `now`; nullopt when there is none.
   std::optional<Signature> sign(Purpose, std::string_view message, WallTime now) const;
 
   /// Constant time in the MAC; false for an unknown or ended key.
   bool verify(Purpose, std::string_view message, std::string_view key_id, std::string_view mac, WallTime now) const;
 
-  /// `text` made unreadable for who has no key, and by the same call readable again: XORed with a stream (XChaCha20)
-  /// that only the purpose's key and the MAC give. The MAC must be that of a message with the readable text in it, so
-  /// that no two texts ever meet the same stream (a synthetic IV, as in RFC 5297). Nothing for an unknown or ended key,
-  /// or a MAC of another length.
+  /// Encrypts `text`, and decrypts it by the same call: XORed with an XChaCha20 stream derived from the purpose's key
+  /// and the MAC. The MAC must be that of a message that contains the plain text, so that two texts never share a
+  /// stream (a synthetic IV, as in RFC 5297). nullopt for an unknown or ended key, or a MAC of another length.
   std::optional<std::string> masked(Purpose, std::string_view text, std::string_view key_id, std::string_view mac,
                                     WallTime now) const;
 
-  /// From when on the key verifies nothing any more: never, at its end, or ever since for a key that is not of the
-  /// ring.
+  /// The time from which the key no longer verifies: never, its end, or the beginning of time for a key that is not in
+  /// the ring.
   WallTime usable_until(std::string_view key_id) const;
 
  private:

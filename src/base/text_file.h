@@ -1,6 +1,6 @@
 #pragma once
-// A small file, read or written whole: regular files, and pipes whose writer hurries (`<(command)` of a shell). Never
-// waits for long.
+// Reads and writes small files as a whole: regular files, and pipes that are written within two seconds (`<(command)`
+// of a shell).
 
 #include <cstddef>
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace tribune::base {
 
-/// At most max_bytes + 1 of its bytes, so that a longer one can be told. Errors: io, whose text is the reason without
-/// the path: a folder, no permission, a pipe that nobody wrote to within two seconds.
+/// Returns at most max_bytes + 1 bytes, so that the caller detects a longer file. Errors: io, whose text is the reason
+/// without the path: a folder, no permission, a pipe without a writer for two seconds.
 Result<std::string> read_text_file(const std::string& path, std::size_t max_bytes);
 
-/// Writes a file so that readers see the old or the new content, never a part, and it survives a power cut. Blocks.
+/// Writes a file atomically: readers see the old or the new content, and the content survives a power failure. Blocks.
 /// Errors: io.
 Status replace_file(const std::string& path, std::string_view content);
 

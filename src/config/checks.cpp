@@ -1,19 +1,16 @@
-// Checks that several sections share. Each returns what is allowed, or nothing when the text is fine.
-
-#include <arpa/inet.h>
+// Checks that several sections share. Each returns the allowed values, or an empty text when the text is valid.
 
 #include <charconv>
 #include <optional>
 
+#include "base/ip_address.h"
 #include "config/section.h"
 
 namespace tribune::config {
 namespace {
 
-bool is_address(const std::string& text, int family) {
-  in6_addr storage;
-  return inet_pton(family, text.c_str(), &storage) == 1 && text.find('\0') == std::string::npos;
-}
+bool is_ipv6(std::string_view text) { return text.find(':') != std::string_view::npos && base::parse_ip(text); }
+bool is_ipv4(std::string_view text) { return text.find(':') == std::string_view::npos && base::parse_ip(text); }
 
 std::optional<unsigned> whole_number(std::string_view text, unsigned most) {
   unsigned number = 0;
@@ -34,7 +31,7 @@ bool is_authority(std::string_view text) {
   std::string_view rest;
   if (text.starts_with('[')) {
     const auto close = text.find(']');
-    if (close == std::string_view::npos || !is_address(std::string(text.substr(1, close - 1)), AF_INET6)) return false;
+    if (close == std::string_view::npos || !is_ipv6(text.substr(1, close - 1))) return false;
     rest = text.substr(close + 1);
   } else {
     std::size_t end = 0;
@@ -48,7 +45,7 @@ bool is_authority(std::string_view text) {
   return port && *port != 0;
 }
 
-/// The text behind "http://" or "https://".
+/// The text after "http://" or "https://".
 std::optional<std::string_view> after_scheme(std::string_view text) {
   for (const std::string_view scheme : {"http://", "https://"})
     if (text.starts_with(scheme)) return text.substr(scheme.size());
@@ -68,10 +65,10 @@ std::string check_listen_address(const std::string& text) {
       "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 takes a free one";
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || !whole_number(std::string_view(text).substr(colon + 1), 65535)) return allowed;
-  const auto host = text.substr(0, colon);
+  const auto host = std::string_view(text).substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    return is_address(host.substr(1, host.size() - 2), AF_INET6) ? "" : allowed;
-  return is_address(host, AF_INET) ? "" : allowed;
+    return is_ipv6(host.substr(1, host.size() - 2)) ? "" : allowed;
+  return is_ipv4(host) ? "" : allowed;
 }
 
 std::string check_http_url(const std::string& text) {
@@ -104,12 +101,7 @@ std::string check_http_base(const std::string& text) {
 
 std::string check_prefix(const std::string& text) {
   const std::string allowed = "an address or a prefix: \"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\"";
-  const auto slash = text.find('/');
-  const auto address = text.substr(0, slash);
-  const bool v4 = is_address(address, AF_INET);
-  if (!v4 && !is_address(address, AF_INET6)) return allowed;
-  if (slash == std::string::npos) return "";
-  return whole_number(std::string_view(text).substr(slash + 1), v4 ? 32 : 128) ? "" : allowed;
+  return base::parse_ip_prefix(text) ? "" : allowed;
 }
 
 std::string check_id(const std::string& text) {

@@ -11,14 +11,14 @@
 
 namespace tribune::config {
 
-/// What is wrong with a configuration, and where.
+/// An error in a configuration, and its position.
 struct Problem {
   std::size_t offset = 0;  // into the text
   std::string key;         // dotted, with indexes: "event.channels[2].source"
-  std::string text;        // what is wrong and what is allowed
+  std::string text;        // the error, and the allowed values
 };
 
-/// Collects problems while a document is read; the whole list is shown at once.
+/// Collects problems while a document is read, so that all of them are reported together.
 class Problems {
  public:
   void add(std::size_t offset, std::string_view key, std::string text);
@@ -35,7 +35,7 @@ struct MovedKey {
   std::string now;  // "the section http_cache", "\"max_bytes\""
 };
 
-/// The untyped half of a section: what the reference page prints.
+/// The untyped description of a field, as the reference page prints it.
 struct FieldDoc {
   std::string name;
   std::string type;             // "duration", "bytes", "text", "list of text", "section", "list of sections" …

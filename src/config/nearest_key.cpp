@@ -5,7 +5,7 @@
 namespace tribune::config {
 namespace {
 
-constexpr std::size_t kLongestKey = 64;  // longer ones are no misspelling, and the table stays small
+constexpr std::size_t kLongestKey = 64;  // longer keys are not misspellings; bounds the table
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 

@@ -1,4 +1,4 @@
-// The readers of single values. A problem says what stands there and what is allowed.
+// The readers of single values. A problem contains the value and the allowed values.
 
 #include <cmath>
 #include <string>
@@ -20,7 +20,7 @@ bool is_secret(std::string_view key) {
   return false;
 }
 
-/// What stands in the file, for the message; never a secret, and never more than a line of it.
+/// The value in the file, for the message; never a secret, and at most one line.
 std::string shown(const Value& value, std::string_view key) {
   switch (value.kind) {
     case Kind::null: return "null";
@@ -34,18 +34,18 @@ std::string shown(const Value& value, std::string_view key) {
   if (is_secret(key)) return "this text";
   if (value.string.size() <= kLongestQuote) return "\"" + base::json::escape(value.string) + "\"";
   auto end = kLongestQuote;
-  while (end > 0 && (static_cast<unsigned char>(value.string[end]) & 0xC0) == 0x80) --end;  // not amid a character
+  while (end > 0 && (static_cast<unsigned char>(value.string[end]) & 0xC0) == 0x80) --end;  // not inside a character
   return "\"" + base::json::escape(value.string.substr(0, end)) + "…\"";
 }
 
-/// "1e3" and "5.0" are whole numbers, too, written as no whole number is.
+/// "1e3" and "5.0" are whole numbers too, in an unusual notation.
 std::string as_whole(const Value& value) {
   constexpr double kMost = 9e15;
   if (!value.is(Kind::number) || std::floor(value.number) != value.number || std::abs(value.number) > kMost) return "";
   return "; write it without a point and an exponent: " + std::to_string(static_cast<std::int64_t>(value.number));
 }
 
-/// "${NAME}", which some tools replace, and this program does not.
+/// "${NAME}", which some tools substitute; this program does not.
 std::string variable_in(const std::string& text) {
   const auto begin = text.find("${");
   const auto end = begin == std::string::npos ? begin : text.find('}', begin);
@@ -56,7 +56,7 @@ std::string variable_in(const std::string& text) {
 }
 
 bool refuse(const Value& value, std::string_view key, std::string_view allowed, Problems& problems) {
-  // A check's text is either what is allowed ("1 to 9") or a sentence about it ("must be 1 to 9").
+  // The text of a check is either the allowed values ("1 to 9") or a sentence ("must be 1 to 9").
   const std::string_view verb = allowed.starts_with("must ") || allowed.starts_with("allowed ") ? "" : "allowed is ";
   problems.add(value.offset, key, shown(value, key) + " is not allowed; " + std::string(verb) + std::string(allowed));
   return false;

@@ -1,4 +1,4 @@
-// docs/configuration.md, from the tables that parse the file.
+// Generates docs/configuration.md from the tables that parse the file.
 
 #include <string>
 #include <vector>
@@ -31,7 +31,7 @@ std::string_view presence_text(Presence presence) {
   return "";
 }
 
-/// Text that may stand in a cell of a Markdown table.
+/// Escapes a text for a cell of a Markdown table.
 std::string cell(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -41,7 +41,7 @@ std::string cell(std::string_view text) {
   return out;
 }
 
-/// The fragment that Markdown viewers give to a heading which is this dotted key.
+/// The fragment that Markdown viewers assign to a heading that consists of this dotted key.
 std::string anchor(std::string_view key) {
   std::string out;
   for (const char c : key)

@@ -1,4 +1,4 @@
-// Commented configuration files, from the tables that parse them.
+// Generates commented configuration files from the tables that parse them.
 
 #include <algorithm>
 #include <string>
@@ -16,7 +16,7 @@ constexpr std::size_t kWidth = 110;
 
 std::string quoted(std::string_view text) { return "\"" + base::json::escape(text) + "\""; }
 
-/// The text of one object, written member by member: where commas stand depends on which member is the last.
+/// Writes the text of one object member by member. The commas depend on which member is the last.
 class ObjectText {
  public:
   ObjectText(std::string& out, std::size_t indent) : out_(out), pad_(indent, ' ') { out_ += "{\n"; }
@@ -35,12 +35,12 @@ class ObjectText {
     }
     if (!line.empty()) flush();
   }
-  /// The member before is not the last: another follows, be it as a comment that waits to be made a member.
+  /// The member before is not the last: another one follows, also when it is a comment that can be made a member.
   void end_line() {
     if (comma_at_) out_.insert(*comma_at_, ",");
     comma_at_.reset();
   }
-  /// Ends the member before, and begins the next one: its value is the caller's to append, then ended().
+  /// Ends the member before and begins the next one. The caller appends its value and calls ended().
   void begin(std::string_view name, const std::vector<std::string>& comments) {
     end_line();
     for (const auto& text : comments) comment(text);
@@ -68,7 +68,7 @@ class Renderer {
     if (given)
       for (const auto& member : given->object)
         if (std::none_of(fields.begin(), fields.end(), [&](const auto& f) { return f.name == member.name; })) {
-          text.begin(member.name, {});  // not known: written all the same, so that the check of the sample finds it
+          text.begin(member.name, {});  // not known: written nevertheless, so that the check of the sample reports it
           value(member.value, {}, indent, false);
           text.ended();
         }
@@ -125,7 +125,7 @@ class Renderer {
     out_ += "[";
     for (std::size_t i = 0; i < list.array.size(); ++i) {
       if (i > 0) out_ += ", ";
-      value(list.array[i], inner, indent, commented && i == 0);  // one explanation is enough for all of a list
+      value(list.array[i], inner, indent, commented && i == 0);  // the entries of a list have one explanation
     }
     out_ += "]";
   }

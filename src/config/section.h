@@ -35,10 +35,10 @@ struct Between {
 template <class E>
 using Words = std::vector<std::pair<std::string, E>>;
 
-/// Refuses a value after parsing, with what is allowed; empty text means it is fine.
+/// Checks a value after parsing; returns the allowed values for an invalid one, and an empty text for a valid one.
 using Check = std::function<std::string(const std::string&)>;
 
-// Readers of single values; each adds a problem and returns false when the value is not allowed.
+// Readers of single values; each adds a problem and returns false for an invalid value.
 bool read_flag(const base::json::Value&, std::string_view key, bool& out, Problems&);
 bool read_whole(const base::json::Value&, std::string_view key, Between<std::int64_t>, std::int64_t& out, Problems&);
 bool read_real(const base::json::Value&, std::string_view key, Between<double>, double& out, Problems&);
@@ -61,8 +61,8 @@ std::string check_prefix(const std::string&);  // "10.0.0.0/8", "::1", "fd00::/8
 std::string check_id(const std::string&);      // 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit
 std::string check_not_empty(const std::string&);
 
-/// Reads the keys of one object: moved ones are refused with what they are called now, unknown ones with the nearest
-/// known key; duplicates and missing required ones are named. `read` is called for each known key.
+/// Reads the keys of one object and calls `read` for each known key. Moved keys are rejected with their new name,
+/// unknown keys with the nearest known key; duplicate and missing required keys are reported.
 void read_object(const base::json::Value& object, std::string_view key, const std::vector<FieldDoc>& fields,
                  const std::vector<MovedKey>& moved,
                  const std::function<void(std::size_t field, const base::json::Value&)>& read, Problems&);
@@ -108,7 +108,7 @@ class Section {
   template <class U>
   Section& sections(std::string name, std::vector<U> T::*member, const Section<U>& inner, std::string doc);
 
-  /// The field added last must be given (its default is not printed), or shows this JSON in the sample.
+  /// Makes the field added last required (its default is not printed), or sets its JSON in the sample.
   Section& required() {
     fields_.back().default_text.clear();
     return *this;
@@ -122,7 +122,7 @@ class Section {
     moved_.push_back({std::move(name), std::move(now)});
     return *this;
   }
-  /// A rule over the whole struct, run when its fields are fine. Return what is wrong, or an empty text.
+  /// A rule over the whole struct, run when all its fields are valid. Returns the error, or an empty text.
   Section& check(std::function<std::string(const T&)> rule) {
     rules_.push_back(std::move(rule));
     return *this;

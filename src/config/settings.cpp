@@ -10,7 +10,7 @@ namespace tribune::config {
 
 namespace {
 
-/// What the text is instead of JSON; empty when nothing is known.
+/// The format of a text that is not JSON; empty when it is not recognised.
 std::string other_form(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf"))
     return "the file begins with a byte order mark (BOM): save it as UTF-8 without one";
@@ -27,7 +27,7 @@ std::string other_form(std::string_view text) {
   return is_yaml ? "the file looks like YAML; a configuration is JSON: { \"front\": { … }, … }" : "";
 }
 
-/// Past a text in quotes, or a comment, that begins here; npos when it does not end.
+/// The position after the quoted text or comment that begins here; npos when it does not end.
 std::size_t past_text(std::string_view text, std::size_t at) {
   if (text[at] == '"') {
     for (++at; at < text.size(); ++at)
@@ -41,7 +41,7 @@ std::size_t past_text(std::string_view text, std::size_t at) {
   return end == std::string_view::npos ? end : end + 2 - (text[at + 1] == '/');
 }
 
-/// "front.listen[1]": the key of the value that stands at this offset of a text that may be broken there.
+/// "front.listen[1]": the key of the value at this offset of a text that may be malformed there.
 std::string key_at(std::string_view text, std::size_t offset) {
   struct Frame {
     bool is_list;
@@ -79,7 +79,7 @@ std::string key_at(std::string_view text, std::size_t offset) {
   return key;
 }
 
-/// The entries of a list of objects that have an "id" must differ in it; the problem stands at the second one.
+/// Entries of a list of objects with an "id" must have different ones; the problem is reported at the second one.
 void refuse_twins(const base::json::Value& value, const std::string& key, Problems& problems) {
   for (const auto& member : value.object)
     refuse_twins(member.value, key.empty() ? member.name : key + "." + member.name, problems);

@@ -13,12 +13,12 @@
 
 namespace tribune::config {
 
-/// What was read. Immutable; const methods from any thread. A section that the text does not name is absent.
+/// The settings of a configuration. Immutable; const methods from any thread. A section that the text does not contain
+/// is absent.
 class Settings {
  public:
   bool has(std::string_view section) const;
-  /// The section's struct; asking for an absent section or by the wrong type is a broken invariant and ends the
-  /// process.
+  /// The section's struct. Terminates the process when the section is absent or has another type.
   template <class T>
   const T& get(std::string_view section) const {
     return *std::any_cast<T>(&stored(section));
@@ -32,22 +32,22 @@ class Settings {
 
 enum class Presence { optional, required, defaulted };  // defaulted: absent means all defaults
 
-/// What a sample file shows.
+/// The content of a sample file.
 struct Sample {
   std::string title;       // sentences at the head of the file
   std::string values;      // JSON
-  bool every_key = false;  // also those left at their defaults, as comments
+  bool every_key = false;  // also keys left at their defaults, as comments
 };
 
 /// The sections that a configuration may have. Built once by app from the table of roles.
 class Schema {
  public:
-  /// `section` is kept by reference: a function's static, as section.h shows.
+  /// `section` is stored by reference; it must be a function's static, as section.h shows.
   template <class T>
   void add(const Section<T>& section, Presence presence) {
     add(section.name(), section, presence);
   }
-  /// The same under another name than the section's own.
+  /// The same under another name.
   template <class T>
   void add(const std::string& name, const Section<T>& section, Presence presence) {
     entries_.push_back({name, section.doc(), &section.fields(), presence,
@@ -57,15 +57,15 @@ class Schema {
                           return out;
                         }});
   }
-  /// A rule over the whole, run when every section is fine: return what is wrong, or an empty text. The problem is
-  /// shown at the section of that name.
+  /// A rule over the whole configuration, run when every section is valid. Returns the error, or an empty text. The
+  /// problem is reported at the section of that name.
   void check(std::string section, std::function<std::string(const Settings&)> rule) {
     rules_.push_back({std::move(section), std::move(rule)});
   }
   void check(std::function<std::string(const Settings&)> rule) { check("", std::move(rule)); }
 
   struct Outcome {
-    std::optional<Settings> settings;  // nothing when there are problems
+    std::optional<Settings> settings;  // nullopt when there are problems
     std::vector<Problem> problems;
   };
   Outcome read(std::string_view text) const;
@@ -73,8 +73,8 @@ class Schema {
   /// docs/configuration.md
   std::string reference() const;
 
-  /// A commented configuration file with these values; the comments are the tables' own words. A required key that is
-  /// not given gets its table's sample value. Values must be a JSON object; it is not checked here.
+  /// A commented configuration file with these values; the comments are the tables' descriptions. A required key
+  /// without a value gets its table's sample value. The values must be a JSON object, which is not checked here.
   std::string sample(const Sample&) const;
 
  private:

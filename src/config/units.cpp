@@ -15,7 +15,7 @@ struct Unit {
   std::uint64_t factor;
 };
 
-// From the largest on: the first that divides a value without remainder writes it.
+// In descending order: the first unit that divides a value without remainder is used to write it.
 constexpr std::array<Unit, 4> kDurationUnits{{{"h", 3'600'000}, {"min", 60'000}, {"s", 1'000}, {"ms", 1}}};
 constexpr std::array<Unit, 5> kByteUnits{
     {{"TiB", 1ull << 40}, {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}}};

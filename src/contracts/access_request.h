@@ -1,6 +1,7 @@
 #pragma once
-// What the api asks the balancer when an app wants to watch, or says which caches it reaches: POST /internal/v1/access,
-// JSON, signed as heartbeats are. The answer is what the app gets, word for word. Values and pure functions.
+// The request of the api role to the balancer, when an app wants to watch or reports which caches it reaches: POST
+// /internal/v1/access, JSON, signed as heartbeats are. The response is forwarded to the app unchanged. Values and pure
+// functions.
 
 #include <string>
 #include <string_view>
@@ -16,12 +17,12 @@ struct AccessRequest {
   std::string channel;  // of `open`
   std::string pass;     // a ticket to `open` with, or empty; a session token or ticket to `stop`, `leave` or `report`
   std::string client;   // the app's address
-  std::string user_agent;     // it decides what links the player gets
+  std::string user_agent;     // it decides which kind of links the player gets
   std::string cache;          // the cache that the app found by pinging, or empty
-  std::string gone;           // of `report`: the cache that the client cannot reach any more, or empty
+  std::string gone;           // of `report`: the cache that the client can no longer reach, or empty
   std::string receipts;       // of `report`: receipts of caches that it reaches, as in receipt= of a playlist request
-  std::string playback_base;  // "https://balancer", what playback URLs begin with; empty: they are paths
-  // Of who is known to the api; empty for everybody else:
+  std::string playback_base;  // "https://balancer", the beginning of playback URLs; empty: they are paths
+  // Of requests that the api has authenticated; otherwise empty:
   std::string account;
   std::string device;
   std::string lane;
@@ -29,11 +30,11 @@ struct AccessRequest {
 };
 
 inline constexpr std::string_view kAccessPath = "/internal/v1/access";
-/// No request is longer.
+/// The maximum size of a request.
 inline constexpr std::size_t kMaxAccessRequestBytes = 16 * 1024;
 
 std::string to_json(const AccessRequest&);
-/// Errors: invalid_input for what is malformed or too long.
+/// Errors: invalid_input for a text that is malformed or too long.
 base::Result<AccessRequest> access_request_from_json(std::string_view text);
 
 }  // namespace tribune::contracts

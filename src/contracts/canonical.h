@@ -1,5 +1,5 @@
 #pragma once
-// Spellings that have one text per value, shared by the signed contracts. Pure functions.
+// Canonical spellings (one text per value), shared by the signed contracts. Pure functions.
 
 #include <array>
 #include <chrono>
@@ -26,11 +26,10 @@ bool is_short_id(std::string_view text);
 /// 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit: channels and nodes, as config::check_id has it.
 bool is_id(std::string_view text);
 
-/// Whether the text has only characters that a URL shows as they are: nothing that could end a line of a signed
-/// message.
+/// Whether the text consists of visible ASCII, so that it cannot end a line of a signed message.
 bool is_visible_ascii(std::string_view text);
 
-/// The parts between exactly N - 1 separators; nothing for another number of them.
+/// The parts between exactly N - 1 separators; nullopt for any other number of separators.
 template <std::size_t N>
 std::optional<std::array<std::string_view, N>> split_exactly(std::string_view text, char separator) {
   std::array<std::string_view, N> parts;

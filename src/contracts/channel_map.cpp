@@ -1,10 +1,11 @@
+#include "contracts/channel_map.h"
+
 #include <algorithm>
 
 #include "base/encoding.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "contracts/event.h"
-#include "contracts/heartbeat.h"
 #include "http/uri.h"
 
 namespace tribune::contracts {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/rfc3339.h"
 #include "base/text_file.h"
 
 namespace tribune::contracts {
@@ -22,7 +23,7 @@ std::string check_key_id(const std::string& id) {
 }
 
 std::string check_time(const std::string& text) {
-  if (text.empty() || parse_rfc3339(text)) return "";
+  if (text.empty() || base::parse_rfc3339(text)) return "";
   return "must be a time as in RFC 3339 between 1970 and 2261, for example 2026-06-01T20:00:00Z";
 }
 
@@ -78,7 +79,7 @@ const config::Section<KeySettings>& key_section() {
   return section;
 }
 
-/// How fast and for how long the segments of a channel can be had.
+/// The rate and the validity of a channel's segments.
 void add_delivery_fields(config::Section<Channel>& section) {
   section
       .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
@@ -106,6 +107,38 @@ void add_delivery_fields(config::Section<Channel>& section) {
       .duration("stale_time", &Channel::stale_time, {0ms, 24h},
                 "How long a live media playlist that the origin fails to renew is served on; at least 1.5 target "
                 "durations. See docs/routing.md.");
+}
+
+/// The content of playlists and the responses to players.
+void add_playlist_fields(config::Section<Channel>& s) {
+  s.choice("origin_documents", &Channel::origin_documents,
+           config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
+           "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with "
+           "a URI) and the steering manifest of a "
+           "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches "
+           "each once for all viewers, so that the "
+           "origin may be private; leave writes their absolute URIs, for origins that answer each viewer "
+           "differently. See docs/playlists.md.")
+      .flag("steering", &Channel::steering,
+            "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and "
+            "one for the origin where fallback "
+            "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
+      .flag("blocking_reload", &Channel::blocking_reload,
+            "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player "
+            "that knows it names the segment "
+            "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist "
+            "in vain. Shaka Player needs it to "
+            "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which "
+            "balancer.origin.max_waiting bounds.")
+      .flag("strict", &Channel::strict,
+            "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one "
+            "stays, instead of repaired. "
+            "docs/playlists.md lists the flaws and what becomes of each.")
+      .choice("waiting_room", &Channel::waiting_room,
+              config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
+              "What a player that opens the channel without an app gets while it must wait: slate plays a prepared "
+              "loop that turns into the "
+              "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
 }
 
 const config::Section<Channel>& channel_section() {
@@ -137,35 +170,8 @@ const config::Section<Channel>& channel_section() {
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
                 "Where viewers go while no cache node may take them: origin sends them to the source itself, none to "
-                "the node that looks least bad.")
-        .choice("origin_documents", &Channel::origin_documents,
-                config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
-                "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with "
-                "a URI) and the steering manifest of a "
-                "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches "
-                "each once for all viewers, so that the "
-                "origin may be private; leave writes their absolute URIs, for origins that answer each viewer "
-                "differently. See docs/playlists.md.")
-        .flag("steering", &Channel::steering,
-              "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and "
-              "one for the origin where fallback "
-              "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
-        .flag("blocking_reload", &Channel::blocking_reload,
-              "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player "
-              "that knows it names the segment "
-              "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist "
-              "in vain. Shaka Player needs it to "
-              "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which "
-              "balancer.origin.max_waiting bounds.")
-        .flag("strict", &Channel::strict,
-              "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one "
-              "stays, instead of repaired. "
-              "docs/playlists.md lists the flaws and what becomes of each.")
-        .choice("waiting_room", &Channel::waiting_room,
-                config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
-                "What a player that opens the channel without an app gets while it must wait: slate plays a prepared "
-                "loop that turns into the "
-                "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
+                "the node that looks least bad.");
+    add_playlist_fields(s);
     add_delivery_fields(s);
     s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
     return s;
@@ -203,26 +209,6 @@ base::Result<std::string> secret_of(const KeySettings& key) {
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
   return secret;
-}
-
-std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
-  if (text.size() < at + count) return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(at, count)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  return value;
-}
-
-/// "Z", "+02:00", "-05:30": how far local time is ahead of UTC.
-std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
-  if (text == "Z" || text == "z") return 0min;
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
-  const auto hours = digits(text, 1, 2), minutes = digits(text, 4, 2);
-  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const auto ahead = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
-  return text[0] == '-' ? -ahead : ahead;
 }
 
 }  // namespace
@@ -268,7 +254,7 @@ base::Result<base::KeyRing> key_ring(const Event& event) {
     }
     base::SigningKey key{settings.id, std::move(*secret), std::nullopt};
     if (!settings.not_after.empty()) {
-      key.not_after = parse_rfc3339(settings.not_after);
+      key.not_after = base::parse_rfc3339(settings.not_after);
       if (!key.not_after)
         return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune,
                              "key " + settings.id + ": " + check_time(settings.not_after));
@@ -276,30 +262,6 @@ base::Result<base::KeyRing> key_ring(const Event& event) {
     keys.push_back(std::move(key));
   }
   return base::KeyRing(std::move(keys));
-}
-
-std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
-  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
-  const auto hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const bool marks =
-      text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
-  if (!marks || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  // The wall clock counts nanoseconds from 1970 in 64 bits: it ends in 2262.
-  if (*year < 1970 || *year > 2261) return std::nullopt;
-  const auto date = std::chrono::year{*year} / *month / *day;
-  if (!date.ok()) return std::nullopt;
-
-  auto rest = text.substr(19);
-  if (rest.starts_with('.')) {
-    const auto end = rest.find_first_not_of("0123456789", 1);
-    if (end == 1 || end == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(end);
-  }
-  const auto ahead = parse_offset(rest);
-  if (!ahead) return std::nullopt;
-  return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
-         std::chrono::seconds{*second} - *ahead;
 }
 
 }  // namespace tribune::contracts

@@ -1,5 +1,5 @@
 #pragma once
-// What every role of one event must agree on: its channels and its signing keys. The section "event" of a
+// The settings that all roles of one event share: channels and signing keys. The section "event" of a
 // configuration. Values; immutable once read.
 
 #include <chrono>
@@ -21,13 +21,14 @@ enum class LinksMode { direct, redirect, automatic };
 
 std::string_view to_string(LinksMode);
 
-/// What a bare player in the queue gets: a playlist of the waiting room, or a 403.
+/// The response to a player without an app in the queue: a playlist of the waiting room, or a 403.
 enum class WaitingRoom { slate, reject };
 
-/// What serves a viewer for whom no cache node looks well.
+/// What serves a viewer when no cache node is healthy.
 enum class Fallback { none, origin };
 
-/// How viewers reach what the source's playlists name beside media: through this balancer, or at its own URL.
+/// How viewers reach the documents that the source's playlists name beside media: through this balancer, or at their
+/// own URLs.
 enum class OriginDocuments { serve, leave };
 
 struct Channel {
@@ -35,25 +36,24 @@ struct Channel {
   std::string title;
   std::string source;                       // the origin's playlist, multivariant or media
   std::vector<std::string> extra_origins;   // further origins ("https://host[:port]") that its URIs may name
-  std::vector<std::string> backup_origins;  // stand in for the source's own, with the same paths
+  std::vector<std::string> backup_origins;  // used when the source's origin fails, with the same paths
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;
   OriginDocuments origin_documents = OriginDocuments::serve;
-  bool steering = false;         // HLS Content Steering: a pathway for each group of nodes
-  bool strict = false;           // flaws of the source's playlists refuse them
-  bool blocking_reload = false;  // live playlists offer to hold a reload until there is news (CAN-BLOCK-RELOAD)
+  bool steering = false;                   // HLS Content Steering: a pathway for each group of nodes
+  bool strict = false;                     // playlists with defects are rejected
+  bool blocking_reload = false;            // live playlists offer blocking reload (CAN-BLOCK-RELOAD)
   std::int64_t bandwidth_bps = 5'000'000;  // announced for a source without variants
-  double pace_factor = 0;  // viewers are sent at most so many times the variant's bandwidth; 0: no bound
+  double pace_factor = 0;  // the maximum rate to a viewer, as a multiple of the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
-  std::chrono::milliseconds stale_time{
-      300'000};  // a live playlist that the origin no longer renews is served for so long
+  std::chrono::milliseconds stale_time{300'000};  // how long a live playlist is served that the origin no longer renews
   hls::Limits playlist_limits;
 };
 
 struct KeySettings {
   std::string id;
-  std::string secret;       // text of at least 16 bytes, used as it stands
+  std::string secret;       // text of at least 16 bytes, used unchanged
   std::string secret_file;  // instead of `secret`: read at start and reload
   std::string not_after;    // RFC 3339 time, or empty
 };
@@ -61,18 +61,15 @@ struct KeySettings {
 struct Event {
   std::vector<KeySettings> keys;
   std::vector<Channel> channels;
-  std::chrono::milliseconds clock_skew{30'000};  // tolerated between the machines of an event
+  std::chrono::milliseconds clock_skew{30'000};  // tolerated between the clocks of an event's machines
 
   const Channel* find(std::string_view id) const;
 };
 
 const config::Section<Event>& event_section();
 
-/// The ring for the event's keys. Reads secret files: not for a loop. Errors: a secret file that cannot be read, or a
-/// secret that is too short; the secret itself is never in the text.
+/// The ring for the event's keys. Reads secret files and blocks: do not call it on an event loop. Errors: a secret file
+/// that cannot be read, or a secret that is too short; the secret itself is never in the text.
 base::Result<base::KeyRing> key_ring(const Event&);
-
-/// "2026-06-01T20:00:00Z", with a fraction or an offset if need be (RFC 3339 section 5.6); nothing for anything else.
-std::optional<base::WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace tribune::contracts

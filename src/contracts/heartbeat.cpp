@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "base/encoding.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
 #include "http/uri.h"
@@ -10,18 +9,13 @@
 namespace tribune::contracts {
 namespace {
 
-using base::KeyRing;
 namespace json = base::json;
 
 tl::unexpected<base::Error> malformed(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::node, std::move(text));
 }
 
-tl::unexpected<base::Error> forbidden(std::string text) {
-  return base::failure(base::ErrorKind::forbidden, base::Fault::node, std::move(text));
-}
-
-/// Reads members of one object; the first that is wrong is remembered, absent ones keep their default.
+/// Reads the members of one object. Records the first invalid one; absent ones keep their defaults.
 class Members {
  public:
   explicit Members(const json::Value& object) : object_(object) {}
@@ -81,14 +75,6 @@ bool read_channels(const json::Value& heartbeat, std::optional<std::vector<std::
     out->emplace_back(member.name, value.number);
   }
   return true;
-}
-
-std::string message_of(std::string_view context, std::string_view time, std::string_view body) {
-  std::string message;
-  message.reserve(context.size() + time.size() + body.size() + 2);
-  message.append(context).push_back('\n');
-  message.append(time).push_back('\n');
-  return message.append(body);
 }
 
 }  // namespace
@@ -260,29 +246,5 @@ base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::
 }
 
 std::string heartbeat_path(std::string_view node) { return "/internal/v1/nodes/" + std::string(node); }
-
-std::string sign_body(const KeyRing& ring, std::string_view context, std::string_view body, base::WallTime now) {
-  const auto time = std::to_string(unix_ms(now));
-  const auto signature = ring.sign(KeyRing::Purpose::heartbeat, message_of(context, time, body), now);
-  if (!signature) return "";
-  return signature->key_id + "." + time + "." + base::to_base64url(signature->mac);
-}
-
-base::Status verify_body(const KeyRing& ring, std::string_view context, std::string_view body, std::string_view header,
-                         base::WallTime now, std::chrono::milliseconds skew) {
-  const auto parts = split_exactly<3>(header, '.');
-  if (!parts) return forbidden("the signature is missing or malformed");
-  const auto [key_id, time_text, mac_text] = *parts;
-  const auto time = read_decimal(time_text);
-  const auto mac = base::from_base64url(mac_text);
-  if (!is_short_id(key_id) || !time || !mac || mac->size() != base::kMacBytes)
-    return forbidden("the signature is missing or malformed");
-  if (!ring.verify(KeyRing::Purpose::heartbeat, message_of(context, time_text, body), key_id, *mac, now)) {
-    return forbidden("the signature does not fit");
-  }
-  if (std::abs(*time - unix_ms(now)) > skew.count())
-    return forbidden("the signature's time differs by more than the clock skew");
-  return {};
-}
 
 }  // namespace tribune::contracts

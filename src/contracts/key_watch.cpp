@@ -1,13 +1,14 @@
 #include "contracts/key_watch.h"
 
 #include <limits>
+#include "base/rfc3339.h"
 #include "contracts/event.h"
 #include "http/date.h"
 
 namespace tribune::contracts {
 namespace {
 
-/// How near the end is: 0 not yet, 4 it is over.
+/// The stage of the alarms: 0 none yet, 4 the keys have ended.
 int alarm(std::optional<base::WallTime> ends, base::WallTime now) {
   if (!ends) return 0;
   if (now >= *ends) return 4;
@@ -20,7 +21,7 @@ int alarm(std::optional<base::WallTime> ends, base::WallTime now) {
 std::optional<base::WallTime> signing_ends(const Event& event) {
   std::optional<base::WallTime> last;
   for (const auto& key : event.keys) {
-    const auto ends = parse_rfc3339(key.not_after);
+    const auto ends = base::parse_rfc3339(key.not_after);
     if (!ends) return std::nullopt;
     if (!last || *last < *ends) last = ends;
   }

@@ -1,10 +1,10 @@
 #pragma once
-// Says in good time that the signing keys end: in the log, as a metric, and to whoever asks how the role is.
+// Warns before the signing keys end: in the log, as a metric, and in the status of the role.
 //
-// Standing of the keys
+// States of the keys
 //   lasting      a key signs for longer than kFirstAlarm                          (look)
 //   ends_soon    the last one ends within kFirstAlarm, kSecondAlarm, kLastAlarm: a line of the log at each (look)
-//   ended        none signs: no new viewer can be served                          (look)
+//   ended        no key signs: new viewers cannot be served                          (look)
 
 #include <chrono>
 #include <mutex>
@@ -21,9 +21,9 @@ namespace tribune::contracts {
 
 struct Event;
 
-/// From when on no key of the event signs; nothing when one has no end, or there is none at all.
+/// The time from which no key of the event signs; nullopt when one has no end, or when there are no keys.
 std::optional<base::WallTime> signing_ends(const Event&);
-/// Why no key of the event signs at `now`; empty when one does, or there is none at all.
+/// The reason why no key of the event signs at `now`; empty when one does, or when there are no keys.
 std::string no_key_signs(const Event&, base::WallTime now);
 
 /// Any thread; locks inside.
@@ -33,17 +33,17 @@ class KeyWatch {
   static constexpr std::chrono::hours kSecondAlarm{24};
   static constexpr std::chrono::hours kLastAlarm{1};
 
-  /// `role`: names it in the log and the metric.
+  /// `role` is its name in the log and the metric.
   KeyWatch(const base::Clock&, base::Log&, base::Metrics&, std::string_view role);
 
-  /// The keys of this event, from now on.
+  /// Replaces the watched keys by those of this event.
   void watch(const Event&);
-  /// To be called every second or so.
+  /// Call it about once a second.
   void look();
 
-  /// That no key signs; empty while one does.
+  /// The error that no key signs; empty while one does.
   std::string trouble() const;
-  /// "keys": "ok", or what is about to happen.
+  /// "keys": "ok", or the warning.
   void describe(base::json::Writer&) const;
 
  private:
@@ -53,9 +53,9 @@ class KeyWatch {
   base::Log& log_;
   const std::string role_;
   base::Gauge seconds_left_;
-  mutable std::mutex mutex_;            // guards what follows
-  std::optional<base::WallTime> ends_;  // from when on no key signs; nothing: never, or there are none
-  int said_ = 0;                        // alarms of these keys
+  mutable std::mutex mutex_;            // guards the members below
+  std::optional<base::WallTime> ends_;  // the time from which no key signs; nullopt: never, or no keys
+  int said_ = 0;                        // alarms logged for these keys
 };
 
 }  // namespace tribune::contracts

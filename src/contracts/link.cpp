@@ -11,7 +11,7 @@ namespace {
 
 using base::KeyRing;
 
-/// Where the last signature of a query stands: the origin's query before it, and its value.
+/// The last signature of a query: the origin's query before it, and its value.
 struct Found {
   std::string_view origin_query;
   std::string_view value;
@@ -25,7 +25,7 @@ std::optional<Found> find_signature(std::string_view query) {
     if (pair.size() > kLinkKey.size() && pair.starts_with(kLinkKey) && pair[kLinkKey.size()] == '=' &&
         std::count(pair.begin(), pair.end(), '.') == 3) {
       found = Found{query.substr(0, begin == 0 ? 0 : begin - 1), pair.substr(kLinkKey.size() + 1)};
-      if (begin == 1) return std::nullopt;  // "&tl=": an empty key before it is another spelling
+      if (begin == 1) return std::nullopt;  // "&tl=": an empty key before it is not canonical
     }
     begin = end + 1;
   }
@@ -46,14 +46,14 @@ bool can_be_written(const Link& link) {
          is_visible_ascii(link.origin_query);
 }
 
-/// "{expires}[-{pace}]": what the link allows.
+/// "{expires}[-{pace}]": the terms of the link.
 std::string terms_of(const Link& link) {
   auto terms = std::to_string(link.expires);
   if (link.pace_kbps > 0) terms.append("-").append(std::to_string(link.pace_kbps));
   return terms;
 }
 
-/// False for another spelling than terms_of() has.
+/// False for a spelling that differs from terms_of().
 bool read_terms(std::string_view terms, Link& link) {
   const auto dash = terms.find('-');
   const auto expires = read_decimal(terms.substr(0, dash));

@@ -1,12 +1,12 @@
 #pragma once
-// A link: a segment URL that a cache node accepts without asking anyone (DESIGN, invariant 4). Values and pure
+// A link: a segment URL that a cache node verifies by itself. Values and pure
 // functions.
 //
 //   http://NODE/media/{channel}/{epoch}/{path}?[{origin query}&]tl={epoch}.{expires}[-{pace}].{key id}.{mac}
 //
 // `path` is an origin path (origin_path.h). The MAC covers channel, epoch, path, origin query, expiry and pace, and
-// every part has one spelling only, so one changed bit is refused. The same path and query, relative to the balancer's
-// playlist, make a redirect link.
+// every part has exactly one spelling, so that every changed bit is rejected. The same path and query, relative to the
+// balancer's playlist, form a redirect link.
 
 #include <chrono>
 #include <cstdint>
@@ -23,41 +23,41 @@ struct Link {
   std::string channel;
   std::string epoch;           // 1 to 16 of a-z 0-9
   std::string path;            // origin path, percent-encoded, without leading '/'
-  std::string origin_query;    // the origin's own query as origin_path.h spells it, "" when there is none
+  std::string origin_query;    // the origin's own query as origin_path.h spells it; "" when there is none
   std::int64_t expires = 0;    // unix seconds
-  std::int64_t pace_kbps = 0;  // kilobits a second at which it is sent to viewers at most; 0: nothing is said
+  std::int64_t pace_kbps = 0;  // maximum rate to a viewer in kbit/s; 0: not limited by the link
   bool operator==(const Link&) const = default;
 };
 
 inline constexpr std::string_view kLinkKey = "tl";
 
 /// "[{origin query}&]tl=…": the query of the link. Empty when the ring cannot sign, or for a link that cannot be
-/// written (an epoch or path of other characters). Whoever must keep a listed link's text keeps this query: another key
-/// signs otherwise.
+/// written (an epoch or path of other characters). To reproduce a listed link, store this query: another key signs
+/// differently.
 std::string signed_query(const base::KeyRing&, const Link&, base::WallTime now);
 
 /// "/media/{channel}/{epoch}/{path}?{signed query}"
 std::string media_target(const Link&, std::string_view signed_query);
 
-/// The link that a request's path and query stand for. `listed_from`: playlists still list links that expire from then
-/// on, in unix seconds, so these are accepted although their time is over; nothing: none. Errors: kind forbidden for
-/// anything forged, damaged or of another channel; kind timeout when only its time is over by more than `skew`. Query
-/// keys after the signature (CMCD and the like) are dropped; they are not part of the link.
+/// The link of a request's path and query. `listed_from`: playlists still list links whose expiry, in Unix seconds, is
+/// not before it, so these are accepted after their expiry; nullopt: none. Errors: kind forbidden for anything forged,
+/// damaged or of another channel; kind timeout when the link is valid except that it expired more than `skew` ago.
+/// Query keys after the signature (CMCD and the like) are dropped; they are not part of the link.
 base::Result<Link> verify_link(const base::KeyRing&, std::string_view channel, std::string_view path,
                                std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
                                std::optional<std::int64_t> listed_from = std::nullopt);
 
-/// The same for a path of a cache node, which names the epoch too: another epoch than the signed one is forbidden.
+/// The same for a path of a cache node, which contains the epoch: it must be the signed one.
 base::Result<Link> verify_media_link(const base::KeyRing&, std::string_view channel, std::string_view epoch,
                                      std::string_view path, std::string_view query, base::WallTime now,
                                      std::chrono::milliseconds skew,
                                      std::optional<std::int64_t> listed_from = std::nullopt);
 
-/// Whether a query carries a link's signature at all: how the balancer tells a segment from a playlist.
+/// Whether a query has a link's signature, by which the balancer distinguishes segments from playlists.
 bool has_link(std::string_view query);
 
-/// The expiry for something first listed at `now`: `lifetime` later, rounded up to a whole `lifetime`, so that every
-/// balancer, and the same one after a restart, writes the same text.
+/// The expiry of a link that is first listed at `now`: `lifetime` later, rounded up to a whole `lifetime`, so that
+/// every balancer, and the same one after a restart, writes the same text.
 std::int64_t link_expiry(base::WallTime now, std::chrono::milliseconds lifetime);
 
 }  // namespace tribune::contracts

@@ -1,8 +1,8 @@
 #pragma once
-// What the balancer tells a cache node between heartbeats: segments that viewers of that node are about to ask for. The
-// node asks (POST /internal/v1/nodes/{id}/news, signed as heartbeats are) and the balancer holds the request until
-// there is news, so it works for a node behind NAT. It carries an operator's orders too. The next question acknowledges
-// what the last answer told. Values and pure functions.
+// Messages that the balancer pushes to a cache node between heartbeats: segments that viewers of that node will request
+// next, and orders of operators. The node polls (POST /internal/v1/nodes/{id}/news, signed as heartbeats are), and the
+// balancer holds the request until there are messages (long polling), so that it works for a node behind NAT. The next
+// poll acknowledges the last response. Values and pure functions.
 
 #include <chrono>
 #include <cstdint>
@@ -15,10 +15,10 @@
 
 namespace tribune::contracts {
 
-/// The balancer answers at the latest after this.
+/// The balancer responds at the latest after this time.
 inline constexpr std::chrono::milliseconds kNodePushHold{5'000};
 
-/// No answer names more; what is left comes with the next.
+/// The maximum of targets in one response; the rest follows in the next one.
 inline constexpr std::size_t kMaxNewsTargets = 256;
 inline constexpr std::size_t kMaxNewsOrders = 2;
 inline constexpr std::size_t kMaxQuestionResults = 64;
@@ -28,14 +28,14 @@ inline constexpr std::size_t kMaxQuestionBytes = 64 * 1024;
 
 struct NodePushPoll {
   std::string node;
-  std::string run;                   // as in heartbeats
-  std::int64_t sequence = 0;         // counts a run's questions from 1
-  std::int64_t acknowledged = 0;     // the last answer whose fills run and whose orders are begun; 0 for none
-  std::vector<OrderResult> results;  // of orders that are followed since the last question
+  std::string run;                // as in heartbeats
+  std::int64_t sequence = 0;      // counts a run's polls from 1
+  std::int64_t acknowledged = 0;  // the last response whose fills have started and whose orders have begun; 0 for none
+  std::vector<OrderResult> results;  // of orders that were carried out since the last poll
   bool operator==(const NodePushPoll&) const = default;
 };
 
-/// An order on its way; the node names it in its result. Told again, it is the same order.
+/// A pushed order; the node names it in its result. An order with the same id is the same order.
 struct NodeOrder {
   std::string id;
   Order order;
@@ -43,7 +43,7 @@ struct NodeOrder {
 };
 
 struct NodePush {
-  std::int64_t number = 0;           // to be acknowledged; grows, even over a restart of the balancer
+  std::int64_t number = 0;           // to be acknowledged; increases, also across restarts of the balancer
   std::vector<std::string> targets;  // of links: "/media/{channel}/{epoch}/{path}?{signed query}"
   std::vector<NodeOrder> orders;     // of an operator
   bool operator==(const NodePush&) const = default;

@@ -151,7 +151,7 @@ std::string object_of_url(std::string_view url) {
   while (url.starts_with('/')) url.remove_prefix(1);
   const auto mark = url.find('?');
   if (mark == std::string_view::npos) return std::string(url);
-  // What stands from the signature on is no part of the key.
+  // The signature and the text after it are not part of the key.
   auto query = url.substr(mark + 1);
   for (std::size_t begin = 0; begin < query.size();) {
     const auto end = std::min(query.find('&', begin), query.size());

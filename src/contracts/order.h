@@ -1,7 +1,7 @@
 #pragma once
-// What an operator tells cache nodes to do: purge, warm up, say how far they are. A node hears it on its admin
-// listener, or from the balancer: POST /internal/v1/nodes/{id}/orders, signed as heartbeats are. Values, their JSON and
-// pure functions.
+// Orders of an operator to cache nodes: purge, warm up, report progress. A node receives them on its admin listener, or
+// from the balancer: POST /internal/v1/nodes/{id}/orders, signed as heartbeats are. Values, their JSON and pure
+// functions.
 
 #include <cstdint>
 #include <string>
@@ -14,8 +14,8 @@
 
 namespace tribune::contracts {
 
-/// Which objects go. Hard: they are gone. Soft: they are stale, so the next request asks the origin again, and they
-/// serve if that fails.
+/// The objects to purge. Hard: they are removed. Soft: they become stale, so that the next request asks the origin
+/// again, and they are served when that fails.
 struct PurgeOrder {
   enum class By { url, prefix, channel, tag, all };
   By by = By::url;
@@ -26,9 +26,9 @@ struct PurgeOrder {
 };
 std::string_view to_string(PurgeOrder::By);
 
-/// Objects to be fetched before anybody asks.
+/// Objects to be fetched before viewers request them.
 struct WarmOrder {
-  std::string job;                   // an id; its progress is asked by it
+  std::string job;                   // an id, by which the progress is requested
   std::vector<std::string> objects;  // "channel/epoch/path[?query]"
   bool operator==(const WarmOrder&) const = default;
 };
@@ -40,18 +40,18 @@ struct ProgressQuestion {
 
 using Order = std::variant<PurgeOrder, WarmOrder, ProgressQuestion>;
 
-/// How far a warm-up is: objects not begun, under way, here, and not to be had.
+/// The progress of a warm-up: objects not begun, running, stored, and failed.
 struct WarmProgress {
   std::uint64_t total = 0, left = 0, running = 0, stored = 0, failed = 0;
   bool is_done() const { return left == 0 && running == 0; }
   bool operator==(const WarmProgress&) const = default;
 };
 
-/// What became of an order on one node.
+/// The outcome of an order on one node.
 struct OrderResult {
   std::string id;            // of the order
-  std::string problem;       // why it was not followed; empty: it was
-  std::uint64_t purged = 0;  // objects that were meant
+  std::string problem;       // why it was not carried out; empty: it was
+  std::uint64_t purged = 0;  // objects that matched
   WarmProgress progress;     // of a warm-up
   bool operator==(const OrderResult&) const = default;
 };
@@ -64,7 +64,7 @@ inline constexpr std::size_t kMaxWarmObjects = 10'000;
 std::string to_json(const Order&);
 /// Errors: invalid_input.
 base::Result<Order> order_from_json(std::string_view text);
-/// The object's members, into an object that is open.
+/// Writes the members of the order into the open object.
 void write_members(base::json::Writer&, const Order&);
 base::Result<Order> order_from_value(const base::json::Value&);
 
@@ -76,22 +76,23 @@ base::Result<OrderResult> order_result(const base::json::Value&);
 base::Result<PurgeOrder> purge_order(std::string_view text);
 base::Result<WarmOrder> warm_order(std::string_view text, std::string_view job);
 
-/// The key's text of what an operator may write as a URL: "http://node/media/c/e/p?tl=…", "/media/c/e/p", "c/e/p".
+/// The text of the key for each form of URL that an operator may write: "http://node/media/c/e/p?tl=…", "/media/c/e/p",
+/// "c/e/p".
 std::string object_of_url(std::string_view url);
 
-/// Whether all that the older one means, the newer one means too.
+/// Whether the newer purge matches all objects that the older one matches.
 bool covers(const PurgeOrder& newer, const PurgeOrder& older);
 
-/// What the log says of it: a query may be a secret of the origin's, and is left out.
+/// The text for the log. It leaves out queries, which may contain secrets of the origin.
 std::string log_text(const PurgeOrder&);
 
-/// Whether an object of this key and these tags (each behind a space) is meant.
+/// Whether the purge matches an object of this key and these tags (each after a space).
 bool is_meant(const PurgeOrder&, std::string_view key, std::string_view tags);
 
-/// The tags of an origin's answer, each behind a space: words of Surrogate-Key, comma-separated ones of Cache-Tag.
+/// The tags of an origin's response, each after a space: words of Surrogate-Key, comma-separated ones of Cache-Tag.
 std::string tags_of(std::string_view surrogate_key, std::string_view cache_tag);
 
-/// "/internal/v1/nodes/{id}/orders"; contexts of the signatures are made of it as for heartbeats.
+/// "/internal/v1/nodes/{id}/orders"; the contexts of the signatures are derived from it as for heartbeats.
 std::string orders_path(std::string_view node);
 
 }  // namespace tribune::contracts

@@ -52,11 +52,12 @@ std::string respell(std::string_view text, std::string_view plain) {
   return out;
 }
 
-/// What browsers leave alone in a path (RFC 3986 pchar) and in a query (without the apostrophe, which they escape).
+/// Characters that browsers do not escape in a path (RFC 3986 pchar) and in a query (without the apostrophe, which they
+/// escape).
 constexpr std::string_view kPlainInPath = "/!$&'()*+,;=:@";
 constexpr std::string_view kPlainInQuery = "/?!$&()*+,;=:@";
 
-/// `path` begins with '/'. Nothing when the front door would refuse it.
+/// `path` begins with '/'. nullopt when the server would reject it.
 std::optional<std::string> canonical(std::string_view path) {
   auto found = http::canonical_path(respell(path, kPlainInPath));
   if (!found) return std::nullopt;
@@ -113,7 +114,7 @@ base::Result<std::string> origin_at(const OriginSet& set, std::size_t index) {
   return origin;
 }
 
-/// Whether a path or query of the origin arrives as it is.
+/// Whether a path or query of the origin arrives unchanged.
 bool is_plain_path(std::string_view path) {
   const auto found = canonical(path);
   return found && *found == path && path != "/";
@@ -122,7 +123,7 @@ bool is_plain_query(std::string_view query) {
   return canonical_query(query) == query && !query.starts_with(kEncodedQuery);
 }
 
-/// ".ts": players go by it.
+/// ".ts": players use it.
 std::string_view suffix_of(std::string_view path) {
   constexpr std::size_t kLongest = 5;
   const auto dot = path.find_last_of("./");
@@ -158,7 +159,7 @@ base::Result<std::string> unmark(const Marked& marked) {
   return std::move(*path);
 }
 
-/// Links that were signed before the suffix was written behind the encoded path name the same object without it.
+/// Links of former versions name the same object without the suffix after the encoded path.
 bool is_former_spelling(std::string_view path, const OriginPath& named, std::string_view at_origin) {
   const auto marked = named.path.starts_with(kMark) ? parse_mark(named.path) : std::nullopt;
   return marked && marked->encoded && named.path == std::string(path).append(suffix_of(at_origin));

@@ -5,9 +5,7 @@
 namespace tribune::contracts {
 namespace {
 
-bool goes_on(char c) {
-  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}  // a character of UTF-8 that began before
+bool goes_on(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }  // a byte inside a UTF-8 character
 
 }  // namespace
 

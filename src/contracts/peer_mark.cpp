@@ -4,8 +4,8 @@
 #include <array>
 
 #include "contracts/canonical.h"
-#include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
+#include "contracts/signed_body.h"
 
 namespace tribune::contracts {
 namespace {
@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 3> kKinds = {"peer", "child", "stranded"}
 
 std::string context_of(std::string_view object) { return "GET " + std::string(object); }
 
-/// What is signed: the mark as it ever was, where no purge is told.
+/// The signed text: without purges it is the same as in former versions.
 std::string signed_text(std::string_view mark, std::string_view purges) {
   std::string text(mark);
   if (!purges.empty()) text.append("\n").append(purges);

@@ -1,20 +1,21 @@
 #pragma once
-// How one cache node asks another for an object: a GET of the object's link with two more fields, which say who asks
-// and are signed. A request without them is a viewer's; one with them that do not fit is refused. Values and pure
-// functions.
+// The request of one cache node to another for an object: a GET of the object's link with further fields, which name
+// the asking node and are signed. A request without them is a viewer's; one with invalid fields is rejected. Values and
+// pure functions.
 //
-//   X-Tribune-Peer: peer stadium-2 0       a node of the same group: answered from here or the origin, never from
-//   another peer X-Tribune-Peer: stranded stadium-2 0   as peer, of a node that does not reach the origin itself
-//   X-Tribune-Peer: child stadium-2 1      a node of the tier below, so many tiers down
-//   X-Tribune-Purges: …                    that the node knows and that cover the object (purge_mark.h); absent where
-//   there is none X-Tribune-Signature: …                 over "GET {object}" and the fields above (sign_body)
+//   X-Tribune-Peer: peer stadium-2 0       a node of the same group: served from here or the origin, never from another
+//                                          peer
+//   X-Tribune-Peer: stranded stadium-2 0   as peer, of a node that cannot reach the origin itself
+//   X-Tribune-Peer: child stadium-2 1      a node of the tier below, with the number of tiers
+//   X-Tribune-Purges: …                    purges that the node knows and that match the object (purge_mark.h);
+//                                          absent when there are none
+//   X-Tribune-Signature: …                 over "GET {object}" and the fields above (sign_body)
 //
-// What such a request gets beside a viewer's answers
-//   X-Tribune-Verdict: waiting             503: the fill runs and nothing of it came yet; ask again at once
-//   X-Tribune-Verdict: {reason}            why there is no object
-//   X-Tribune-Origin-Status: 404           beside it: the origin's own answer, found by the node that asked it: no need
-//   to ask it again.
-//                                          Without this field the failure is the asked node's own, and says nothing of
+// Additional responses to such a request
+//   X-Tribune-Verdict: waiting             503: the fill runs and has no bytes yet; retry at once
+//   X-Tribune-Verdict: {reason}            the reason why there is no object
+//   X-Tribune-Origin-Status: 404           in addition: the status of the origin, which need not be asked again.
+//                                          Without this field the failure is the node's own and does not concern
 //                                          the origin.
 
 #include <chrono>
@@ -33,14 +34,14 @@ inline constexpr std::string_view kVerdictHeader = "X-Tribune-Verdict";
 inline constexpr std::string_view kVerdictWaiting = "waiting";
 inline constexpr std::string_view kOriginStatusHeader = "X-Tribune-Origin-Status";
 
-/// A node that asks from further down than this is refused: tiers that name each other in a ring end here.
+/// Requests from further down are rejected, which ends loops of tiers.
 inline constexpr std::int64_t kMaxTiers = 4;
 
 struct PeerMark {
   enum class Kind { peer, child, stranded };
   Kind kind = Kind::peer;
-  std::string node;         // who asks
-  std::int64_t tiers = 0;   // parents that were asked on the way, this one included
+  std::string node;         // the asking node
+  std::int64_t tiers = 0;   // parents on the way, this one included
   std::string purges = {};  // as purge_mark.h writes them
   bool operator==(const PeerMark&) const = default;
 };

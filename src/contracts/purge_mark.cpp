@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::array kBy = {PurgeOrder::By::url, PurgeOrder::By::prefix, PurgeOrder::By::channel, PurgeOrder::By::tag};
 
-constexpr std::int64_t kMaxPurgeAge = 1'000'000'000;  // seconds: no sum of times overflows
+constexpr std::int64_t kMaxPurgeAge = 1'000'000'000;  // seconds: so that sums of times do not overflow
 
-/// Takes what stands before the next ';'.
+/// Takes the text before the next ';'.
 std::string_view take(std::string_view& text) {
   const auto end = std::min(text.find(';'), text.size());
   const auto part = text.substr(0, end);

@@ -1,13 +1,14 @@
 #pragma once
-// The purges that one cache node tells another when it asks for an object: those that it knows and that cover the
-// object. A node that has not carried one of them out does not answer with what it holds. Values and pure functions.
+// The purges that a cache node sends with its request for an object to another node: those that it knows and that match
+// the object. A node that has not carried out one of them does not serve its stored object. Values and pure functions.
 //
 //   X-Tribune-Purges: k3x9-12;channel;hard;40;demo k3x9-14;url;soft;0;demo/e1/a.m3u8
 //
-// The number before the value is the purge's age in seconds, rounded up: whoever learns of it forgets it when the
-// teller does. Otherwise nodes would tell it each other for ever.
+// The number before the value is the purge's age in seconds, rounded up: the receiver forgets it at the same time as
+// the sender. Otherwise nodes would exchange it for ever.
 //
-// An id is "{issuer}-{number}": an issuer's numbers grow, so the newer one of two equal purges stands for both.
+// An id is "{issuer}-{number}": an issuer's numbers increase, so that the newer one of two equal purges replaces the
+// older one.
 
 #include <chrono>
 #include <cstdint>
@@ -22,15 +23,15 @@ namespace tribune::contracts {
 
 inline constexpr std::string_view kPurgesHeader = "X-Tribune-Purges";
 
-/// What finds no room here cannot be told: such an object is fetched from the origin. Half of what a node's front takes
-/// for a head by itself.
+/// The maximum length; an object with more purges is fetched from the origin. Half of the default bound on a request
+/// head.
 inline constexpr std::size_t kMaxPurgeMarks = 128;
 inline constexpr std::size_t kMaxPurgeMarkBytes = 8'192;
 
 struct NamedPurge {
   std::string id;
   PurgeOrder order;
-  std::chrono::seconds age{0};  // since the first node that knew of it began it
+  std::chrono::seconds age{0};  // since the first node began it
   bool operator==(const NamedPurge&) const = default;
 };
 

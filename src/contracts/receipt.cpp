@@ -1,11 +1,7 @@
 #include "contracts/receipt.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
-#include <array>
-
 #include "base/encoding.h"
+#include "base/ip_address.h"
 #include "contracts/canonical.h"
 
 namespace tribune::contracts {
@@ -33,21 +29,10 @@ bool is_prefix(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> client_prefix(std::string_view address) {
-  if (address.size() >= INET6_ADDRSTRLEN) return std::nullopt;
-  const std::string text(address);
-  std::array<unsigned char, 16> bytes{};
-  std::array<char, INET6_ADDRSTRLEN> written{};
-  constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-  // Most clients' by far: its spelling is canonical already (inet_pton takes no leading zeros), and inet_ntop costs
-  // 2,000 instructions.
-  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return text.substr(0, text.rfind('.')) + ".0/24";
-  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return std::nullopt;
-  const bool v4 = std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
-  if (v4) std::copy(bytes.begin() + 12, bytes.end(), bytes.begin());
-  std::fill(bytes.begin() + (v4 ? 3 : 6), bytes.end(), 0);
-  inet_ntop(v4 ? AF_INET : AF_INET6, bytes.data(), written.data(), written.size());
-  return std::string(written.data()) + (v4 ? "/24" : "/48");
+  const auto ip = base::parse_ip(address);
+  if (!ip) return std::nullopt;
+  const int bits = ip->is_ipv4() ? 96 + 24 : 48;
+  return base::IpPrefix{ip->network(bits), bits}.text();
 }
 
 std::string write_receipt(const KeyRing& ring, const Receipt& receipt, base::WallTime now) {

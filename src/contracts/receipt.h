@@ -1,6 +1,6 @@
 #pragma once
-// What GET /ping on a cache node proves: this client reached that node at that time. The app hands it to the api or the
-// balancer as `receipt=`. Values and pure functions.
+// A receipt of GET /ping on a cache node: proves that a client reached that node at that time. The app sends it to the
+// api or the balancer as `receipt=`. Values and pure functions.
 //
 //   {unix seconds}.{base64url of: node, client prefix}.{key id}.{mac}
 
@@ -22,15 +22,15 @@ struct Receipt {
   bool operator==(const Receipt&) const = default;
 };
 
-/// What a client's address says of where it stands: "10.1.2.0/24", "2001:db8:1::/48"; IPv4 inside IPv6 counts as IPv4.
-/// Nothing for what is not an address.
+/// The network of a client's address: "10.1.2.0/24", "2001:db8:1::/48"; IPv4-mapped IPv6 counts as IPv4. nullopt for a
+/// text that is not an address.
 std::optional<std::string> client_prefix(std::string_view address);
 
-/// Safe in a query as it stands. Empty when the ring cannot sign or the value cannot be written.
+/// Needs no escaping in a query. Empty when the ring cannot sign or the value cannot be written.
 std::string write_receipt(const base::KeyRing&, const Receipt&, base::WallTime now);
 
 /// Errors: forbidden for a forged or damaged receipt, or one from the future by more than `skew`; timeout when it was
-/// issued more than `lifetime` and `skew` ago. Whether prefix and client agree is the caller's to compare.
+/// issued more than `lifetime` and `skew` ago. The caller compares the prefix with the client.
 base::Result<Receipt> read_receipt(const base::KeyRing&, std::string_view text, base::WallTime now,
                                    std::chrono::milliseconds lifetime, std::chrono::milliseconds skew);
 

@@ -98,7 +98,7 @@ base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const Payload
   if (version->has_owner) {
     const auto masked = std::string_view(*bytes).substr(shown.size(), bytes->size() - shown.size() - base::kMacBytes);
     owner = ring.masked(kind.purpose, masked, key_id, mac, now)
-                .value_or(std::string(masked));  // of a key that is none, it does not fit
+                .value_or(std::string(masked));  // with an unknown key the MAC does not match
   }
   if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now))
     return forbidden(kind, "'s signature does not fit");

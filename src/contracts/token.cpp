@@ -15,9 +15,8 @@ constexpr std::size_t kOpenedBytes = 4, kSessionBytes = 8, kMarkBytes = 3;
 constexpr std::uint32_t kMarkBits = 0xffffff;
 constexpr PayloadVersion kNobodys{2, kOpenedBytes + kSessionBytes + kMarkBytes};
 constexpr PayloadVersion kSomebodys{3, kNobodys.field_bytes, true};
-constexpr std::array kVersions{
-    PayloadVersion{1, kOpenedBytes + kSessionBytes},  // of a balancer that was not replaced yet
-    kNobodys, kSomebodys};
+constexpr std::array kVersions{PayloadVersion{1, kOpenedBytes + kSessionBytes},  // of a balancer of a former version
+                               kNobodys, kSomebodys};
 constexpr PayloadKind kKind{KeyRing::Purpose::token, "session token", kVersions};
 static_assert(kMaxTokenCharacters == most_characters(kSomebodys));
 
@@ -63,7 +62,7 @@ std::uint32_t node_mark(std::string_view id) {
 }
 
 std::string session_name(SessionId id) {
-  // Not to_hex(), which takes the same time for every byte, as secrets want it: this one is no secret.
+  // Not to_hex(), whose constant time is for secrets; this is not a secret.
   std::string name(16, '0');
   for (std::size_t i = 0; i < name.size(); ++i) name[i] = "0123456789abcdef"[id >> (60 - 4 * i) & 0xf];
   return name;

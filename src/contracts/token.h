@@ -1,6 +1,6 @@
 #pragma once
-// A session token: the element `~{token}` of playlist paths. Self-contained, so that a restarted balancer believes it.
-// Values and pure functions.
+// A session token: the element `~{token}` of playlist paths. Self-contained, so that it stays valid after a restart of
+// the balancer. Values and pure functions.
 //
 //   {key id}.{base64url of: version and links mode, opened, session, mark of the first node, owner, MAC}
 //   (signed_payload.h)
@@ -24,9 +24,8 @@ struct Token {
   SessionId session = 0;
   std::int64_t opened = 0;                // unix seconds, to 2106
   LinksMode links = LinksMode::redirect;  // resolved at opening, never `automatic`
-  std::uint32_t first_node =
-      0;          // node_mark() of the node that it was sent to at its opening; 0: none, or of a former version
-  Owner owner{};  // nobody's for who came without an account: the text is the shorter for it
+  std::uint32_t first_node = 0;           // node_mark() of the session's first node; 0: none, or of a former version
+  Owner owner{};                          // empty without an account, which makes the text shorter
   bool operator==(const Token&) const = default;
 };
 
@@ -35,20 +34,20 @@ inline constexpr std::size_t kMaxTokenCharacters = 135;
 /// 24 bits of a node's id, never 0; 0 for none.
 std::uint32_t node_mark(std::string_view id);
 
-/// At most kMaxTokenCharacters of base64url and '.', 60 for nobody's; the channel is signed, not written. Empty when
-/// the ring cannot sign or the value cannot be written.
+/// At most kMaxTokenCharacters of base64url and '.', 60 without an account; the channel is signed and not contained.
+/// Empty when the ring cannot sign or the value cannot be written.
 std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 
-/// Whatever its age, as with tickets. Errors: forbidden for a forged, damaged or other channel's token, or one from the
-/// future by more than `skew`.
+/// Independent of its age, as for tickets. Errors: forbidden for a forged, damaged or other channel's token, or one
+/// from the future by more than `skew`.
 base::Result<Token> read_token(const base::KeyRing&, std::string_view channel, std::string_view text,
                                base::WallTime now, std::chrono::milliseconds skew);
 
-/// As before, but also after the end of its key, and when it is from the future: for who knows otherwise that it is in
-/// use.
+/// As before, but also after the end of its key, and when it is from the future: for callers that know otherwise that
+/// it is in use.
 base::Result<Token> read_token_out_of_time(const base::KeyRing&, std::string_view channel, std::string_view text);
 
-/// How a session is named in logs: 16 hex digits.
+/// The text of a session id in logs: 16 hex digits.
 std::string session_name(SessionId);
 
 }  // namespace tribune::contracts

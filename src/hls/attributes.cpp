@@ -54,7 +54,7 @@ std::string salvaged_attributes(std::string_view line, std::size_t from) {
   std::string kept;
   std::vector<Attribute> one;
   std::size_t count = 0;
-  bool is_quoted_on = true;  // whether a quote is left to end with
+  bool is_quoted_on = true;  // whether a closing quote follows
   while (!text.empty() && count < kMaxAttributes) {
     const auto comma = std::min(text.find(','), text.size());
     const auto equals = text.substr(0, comma).find('=');

@@ -18,14 +18,14 @@ struct Attribute {
   std::uint32_t end = 0;         // after the value and its quote
 };
 
-/// Beyond so many in one list it is an error: nobody writes them, and looking for one costs as much as there are.
+/// The maximum of attributes in a list; a longer list is an error, because a lookup is linear.
 inline constexpr std::size_t kMaxAttributes = 1'000;
 
-/// The list that begins at `from` in `line`, into `out`. Returns what is wrong with it, or nothing. Lenient about
+/// The list that begins at `from` in `line`, into `out`. Returns the error, or nullopt. Lenient about
 /// spaces around names and values; an attribute without '=' or a quote without its end is an error.
 std::optional<std::string_view> read_attributes(std::string_view line, std::size_t from, std::vector<Attribute>& out);
 
-/// The attributes of such a list that can be read, as the text of a list: what cannot is left out up to the next comma.
+/// The readable attributes of such a list, as the text of a list: the others are left out up to the next comma.
 std::string salvaged_attributes(std::string_view line, std::size_t from);
 
 /// The first attribute of that name, or null.

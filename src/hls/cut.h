@@ -1,5 +1,5 @@
 #pragma once
-// The beginning of a playlist.
+// Cuts a playlist to its beginning.
 
 #include <cstdint>
 
@@ -7,8 +7,8 @@
 
 namespace tribune::hls {
 
-/// The segments of a media playlist below this MSN, with what stands before them; parts and the other tags of its
-/// moving end go with the rest. The whole playlist when it ends before; at least one segment must stay.
+/// The segments of a media playlist below this MSN, with the tags before them, without parts and the other tags of its
+/// live edge. The whole playlist when it ends before; at least one segment must remain.
 Playlist cut(const Playlist&, std::int64_t end_msn);
 
 }  // namespace tribune::hls

@@ -1,5 +1,5 @@
 #pragma once
-// What may be wrong in a playlist that is read all the same. docs/playlists.md says what becomes of each.
+// Defects of a playlist that is accepted nevertheless. docs/playlists.md describes the handling of each.
 
 #include <cstdint>
 #include <string_view>
@@ -11,20 +11,20 @@ enum class Flaw : std::uint8_t {
   byte_order_mark,      // before #EXTM3U: dropped
   control_character,    // in a tag or comment: dropped
   encoding,             // not UTF-8: passed on
-  attributes,           // some of a list cannot be read: dropped, the others stay
-  tag,                  // cannot be read, and players do without it: dropped
+  attributes,           // some attributes of a list are malformed: dropped, the others remain
+  tag,                  // malformed, and not needed by players: dropped
   misplaced_tag,        // of the other kind of playlist: dropped
-  repeated_tag,         // a sequence number that stands twice: the first one counts
+  repeated_tag,         // a repeated sequence number: the first one counts
   inf_without_uri,      // dropped
   uri_without_inf,      // dropped
   variant_without_uri,  // dropped
-  target_duration,      // missing or no number: the longest segment's
+  target_duration,      // missing or not a number: the duration of the longest segment
 };
 
 /// "byte_order_mark": in logs and metrics.
 std::string_view to_string(Flaw);
 
-/// How often one flaw was met, and where first.
+/// The number of occurrences of one flaw, and the first one.
 struct FoundFlaw {
   Flaw flaw{};
   std::uint32_t line = 0;  // from 0

@@ -1,5 +1,5 @@
-// Two source timelines as one playlist. The joined text is built from both and parsed again, so that what is true of a
-// parsed playlist is true of a joined one.
+// Joins two source timelines to one playlist. The joined text is built from both and parsed again, so that it has the
+// invariants of a parsed playlist.
 
 #include <fmt/format.h>
 
@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 14> kHeaderTags{"EXTM3U",
 constexpr std::array<std::string_view, 9> kSegmentTags{
     "EXTINF",    "EXT-X-BYTERANGE", "EXT-X-DISCONTINUITY",     "EXT-X-KEY",      "EXT-X-MAP",
     "EXT-X-GAP", "EXT-X-PART",      "EXT-X-PROGRAM-DATE-TIME", "EXT-X-DATERANGE"};
-// What describes the moving end of a playlist: an old timeline has none.
+// Tags of the live edge, which an old timeline does not have.
 constexpr std::array<std::string_view, 4> kEndTags{"EXT-X-PART", "EXT-X-PRELOAD-HINT", "EXT-X-RENDITION-REPORT",
                                                    "EXT-X-ENDLIST"};
 
@@ -141,7 +141,7 @@ class Join {
 
   void prepare() {
     old_.make_ranges_explicit();
-    old_.expand_variables();  // before what repeats lines
+    old_.expand_variables();  // before lines are repeated
     old_.make_ivs_explicit();
     for (std::uint32_t line = 0; line < before_.lines.size(); ++line) {
       const auto name = tag_name(before_.lines[line].text);
@@ -182,7 +182,7 @@ class Join {
     }
   }
 
-  // Keys and init section that began before the first segment that stays.
+  // Keys and init section that began before the first remaining segment.
   void restate(const Playlist& playlist, Rewriting& rewriting, std::uint32_t line, std::string& out) {
     const auto standing = standing_at(playlist, line);
     for (const auto* key : standing.keys)
@@ -236,7 +236,7 @@ base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Pl
   auto text = work.text();
   if (!text) return tl::unexpected(text.error());
   Context context;
-  context.limits = limits;  // of the source; what is made of it has its own
+  context.limits = limits;  // of the source; the result has its own bound
   context.limits.max_bytes = context.limits.max_line_bytes = limits.max_rewritten_bytes;
   context.limits.max_lines = kMaxLinesPerLine * limits.max_lines;
   auto joined = parse(*text, context);

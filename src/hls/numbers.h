@@ -9,18 +9,15 @@
 
 namespace tribune::hls {
 
-/// Largest integer taken from a playlist: sums of a few of them cannot overflow.
+/// The largest accepted integer, so that sums of a few of them do not overflow.
 inline constexpr std::int64_t kMaxInteger = std::int64_t{1} << 60;
 
-/// decimal-integer; nothing for anything else or above kMaxInteger.
+/// decimal-integer; nullopt for any other text or above kMaxInteger.
 std::optional<std::int64_t> read_integer(std::string_view text);
 
-/// decimal-floating-point seconds, rounded to the microsecond; nothing for signs, exponents or a billion seconds.
+/// decimal-floating-point seconds, rounded to the microsecond; nullopt for signs, exponents, and from a billion seconds
+/// on.
 std::optional<std::chrono::microseconds> read_seconds(std::string_view text);
-
-/// EXT-X-PROGRAM-DATE-TIME as packagers write it: "2026-06-01T20:00:00.1234567Z", an offset of "+0100", "+01:00" or
-/// "+01", none for UTC. Cut to the millisecond; nothing for anything else.
-std::optional<std::chrono::sys_time<std::chrono::milliseconds>> read_date(std::string_view text);
 
 /// "seconds.microseconds" without trailing zeros.
 std::string seconds_text(std::chrono::microseconds);

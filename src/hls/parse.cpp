@@ -1,4 +1,4 @@
-// Any playlist: bounds, lines, the table of tags, and which of the two kinds it is.
+// Parsing common to both kinds of playlist: bounds, lines, the table of tags, and the detection of the kind.
 
 #include <fmt/format.h>
 
@@ -107,7 +107,7 @@ base::Status Parser::read_line(std::string_view line) {
   switch (side_) {
     case Side::media: return read_segment_uri(line);
     case Side::multivariant:
-      if (!variant_pending_) return {};  // players ignore it, so do we
+      if (!variant_pending_) return {};  // ignored, as players do
       variant_pending_ = false;
       if (auto fine = add_uri_line(UriKind::variant, line); !fine) return fine;
       out_.uris.back().bandwidth_bps = bandwidth_bps_;
@@ -129,7 +129,7 @@ base::Status Parser::read_tag(std::string_view line) {
   if (fine || type->on_flaw == OnFlaw::refuse || fine.error().kind == base::ErrorKind::too_large) return fine;
   out_.uris.resize(uris);
   out_.numbers.resize(numbers);
-  side_ = side;  // what is dropped says nothing of the kind of playlist either
+  side_ = side;  // a dropped tag does not determine the kind of playlist
   if (auto noted = note(Flaw::tag, line_, std::move(fine.error())); !noted) return noted;
   out_.lines[line_].text = {};
   return {};
@@ -152,7 +152,7 @@ base::Status Parser::read_known_tag(const TagType& type) {
   return (this->*type.read)();
 }
 
-// A tag of the other kind of playlist is passed over by players, but for those that make it one of that kind.
+// Players ignore tags of the other kind of playlist, except those that determine the kind.
 base::Status Parser::choose(const TagType& type) {
   if (type.side == Side::unknown) return {};
   if (side_ == Side::unknown) side_ = type.side;
@@ -185,7 +185,7 @@ base::Status Parser::add_uri_line(UriKind kind, std::string_view line) {
   const auto text = trimmed(line);
   auto uri = variables_.substitute(line_, text);
   if (!uri) return tl::unexpected(uri.error());
-  // Written out, such a line would be empty or a comment. As a reference it means the playlist itself (RFC 3986
+  // Such a line would be written as an empty line or a comment. As a reference it is the playlist itself (RFC 3986
   // section 4.4).
   if (const auto reference = trimmed(*uri); reference.empty() || reference.front() == '#')
     return wrong("the variables make the URI a reference to the playlist itself");
@@ -223,7 +223,7 @@ base::Status Parser::read_date_range() {
   return {};
 }
 
-// Players get what is left: it must be read as a playlist of the same kind.
+// The remaining text must parse as a playlist of the same kind.
 base::Status Parser::check_what_is_left() {
   const auto told = side_of_tags();
   if (told == side_) return {};

@@ -1,4 +1,4 @@
-// What is wrong in a playlist and does not matter, or has one repair that every player agrees on.
+// Flaws that do not matter, or that have one repair on which all players agree.
 
 #include <fmt/format.h>
 
@@ -37,7 +37,7 @@ base::Status Parser::note(Flaw flaw, std::uint32_t line, base::Error as_error) {
   return {};
 }
 
-// The reading stands at `line_`, where an error is seen; the line that goes may be an earlier one.
+// The parser is at `line_`, where it detects the error; the dropped line may be an earlier one.
 base::Status Parser::drop(Flaw flaw, std::uint32_t line, std::string_view why) {
   if (auto noted = note(flaw, line, wrong(why).value()); !noted) return noted;
   out_.lines[line].text = {};
@@ -55,7 +55,7 @@ base::Status Parser::check_bytes() {
       return noted;
     const auto kept = text.substr(0, text.find_last_not_of('\r') + 1);  // of a line end that was converted twice
     const bool is_comment = text.starts_with('#') && !text.starts_with("#EXT");
-    const bool ends_lines = kept.find('\r') != std::string_view::npos;  // to some players
+    const bool ends_lines = kept.find('\r') != std::string_view::npos;  // for some players
     if (kept.size() < text.size() && !forbidden_bytes(kept).control) {
       text = kept;
       continue;
@@ -69,7 +69,7 @@ base::Status Parser::check_bytes() {
   return {};
 }
 
-// As players tell the two kinds apart. Without such a tag, or with both, the first tag of either decides.
+// The kinds are distinguished as players do. Without such a tag, or with both, the first tag of either decides.
 Parser::Side Parser::side_of_tags() const {
   bool has_segments = false, has_target = false, has_variants = false;
   for (const auto& line : out_.lines) {
@@ -102,7 +102,7 @@ base::Status Parser::derive_target_duration() {
   if (auto noted = note(Flaw::target_duration, 0, std::move(error.value())); !noted) return noted;
   const auto longest = std::max_element(out_.segments.begin(), out_.segments.end(),
                                         [](const Segment& a, const Segment& b) { return a.duration < b.duration; });
-  constexpr std::chrono::seconds kShortest{1}, kLongest{999'999'999};  // what can be read again
+  constexpr std::chrono::seconds kShortest{1}, kLongest{999'999'999};  // the range that the parser accepts
   const auto target = std::clamp(std::chrono::ceil<std::chrono::seconds>(longest->duration), kShortest, kLongest);
   out_.target_duration = target;
   const auto line_end = text_of(out_.lines[0].end);

@@ -18,7 +18,7 @@ base::Status Parser::read_stream_inf() {
   return {};
 }
 
-/// 0 when it is not there, or no number: players take such variants, too.
+/// 0 when it is missing or not a number: players accept such variants too.
 std::int64_t Parser::read_bandwidth() const {
   const auto* attribute = find(attributes_, "BANDWIDTH");
   return attribute ? std::max<std::int64_t>(read_integer(attribute->value).value_or(0), 0) : 0;

@@ -141,7 +141,7 @@ base::Status Parser::read_segment_uri(std::string_view line) {
   if (block_.has_byte_range) {
     const auto at = block_.byte_range_begin + static_cast<std::uint32_t>(block_.byte_range.size());
     const auto uri_line = line_;
-    line_ = block_.byte_range_line;  // errors and the explicit offset belong there
+    line_ = block_.byte_range_line;  // the line of errors and of the explicit offset
     const auto sub = sub_range(block_.byte_range, range_uri_ == uri ? range_end_ : -1, at);
     line_ = uri_line;
     if (!sub) return tl::unexpected(sub.error());
@@ -162,7 +162,7 @@ base::Status Parser::read_segment_uri(std::string_view line) {
   segment.gap = block_.gap;
   segment.program_date_time = block_.program_date_time;
   out_.segments.push_back(segment);
-  out_.has_part_hint = false;  // it was for this segment
+  out_.has_part_hint = false;  // the hint was for this segment
   end_of_last_uri_ = line_ + 1;
   block_ = Block{};
   return {};

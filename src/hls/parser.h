@@ -1,6 +1,6 @@
 #pragma once
-// Reads one playlist, line by line. Each tag that matters has one function; parse.cpp has their table. Tags that are
-// not in the table are kept and not understood.
+// Reads one playlist, line by line. Each known tag has one function; parse.cpp has their table. Tags that are not in
+// the table are kept unchanged.
 
 #include <string>
 #include <string_view>
@@ -12,7 +12,7 @@
 
 namespace tribune::hls {
 
-/// One reading of one text. The first error ends it; a flaw is noted, or an error when the context is strict.
+/// Parses one text once. The first error ends it; a flaw is recorded, or is an error when the context is strict.
 class Parser {
  public:
   explicit Parser(const Context& context) : context_(context), variables_(context) {}
@@ -20,8 +20,8 @@ class Parser {
 
  private:
   enum class Side { unknown, media, multivariant };
-  /// What becomes of a tag that cannot be read.
-  enum class OnFlaw { refuse, drop, salvage };  // salvage: the attributes that can be read stay
+  /// The handling of a malformed tag.
+  enum class OnFlaw { refuse, drop, salvage };  // salvage: the readable attributes remain
   struct TagType;
 
   // parse_flaws.cpp: what is not as it should be
@@ -96,7 +96,7 @@ class Parser {
   Playlist out_;
   Side side_ = Side::unknown;
   std::uint32_t line_ = 0;
-  std::string_view value_;  // of the tag being read: what stands after its ':'
+  std::string_view value_;  // of the current tag: the text after its ':'
   std::uint32_t value_begin_ = 0;
   std::vector<Attribute> attributes_;
 
@@ -104,7 +104,7 @@ class Parser {
   std::uint32_t variant_line_ = 0;
   std::int64_t bandwidth_bps_ = 0;  // of the last variant
 
-  /// What was read since the last segment's URI.
+  /// Tags since the last segment's URI.
   struct Block {
     bool inf = false;
     std::uint32_t inf_line = 0;
@@ -125,7 +125,7 @@ class Parser {
   bool has_discontinuity_sequence_ = false;
   std::int64_t discontinuity_count_ = 0;
   std::uint32_t end_of_last_uri_ = 0;  // the line after the last segment's URI
-  std::string range_uri_;              // the last sub-range of a segment, and of a part: where the next one begins
+  std::string range_uri_;              // the last sub-range of a segment, and of a part: the next one begins at its end
   std::int64_t range_end_ = -1;
   std::string part_range_uri_;
   std::int64_t part_range_end_ = -1;

@@ -1,7 +1,7 @@
 #pragma once
-// A playlist (RFC 8216bis) as a value that keeps every byte of the text it was read from: lines in their order with
-// their own endings, and beside them what the tags mean. Rewriting replaces URIs and the few attributes named here,
-// nothing else. What players get along without and cannot be read is a blank line here (flaws.h).
+// A playlist (RFC 8216bis) as a value that keeps every byte of its text: the lines in order with their endings, and the
+// meaning of the tags. Rewriting replaces only URIs and the few attributes named here. Malformed lines that players do
+// not need are blank lines (flaws.h).
 
 #include <chrono>
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace tribune::hls {
 
-/// Which carrier a URI stands in. What a URI leads to decides how it is linked.
+/// The tag or line that contains a URI. The kind of its target determines how it is linked.
 enum class UriKind : std::uint8_t {
   variant,         // the line after EXT-X-STREAM-INF
   iframe_variant,  // EXT-X-I-FRAME-STREAM-INF
@@ -39,10 +39,10 @@ enum class UriKind : std::uint8_t {
   daterange_uri,  // EXT-X-DATERANGE X-URI
 };
 
-/// Whether the URI leads to another playlist.
+/// Whether the URI refers to another playlist.
 bool leads_to_playlist(UriKind);
 
-/// One URI in a playlist. `line`, `begin` and `length` say where its text stands.
+/// One URI in a playlist. `line`, `begin` and `length` are the position of its text.
 struct UriUse {
   UriKind kind{};
   bool quoted = false;
@@ -50,10 +50,10 @@ struct UriUse {
   std::uint32_t line = 0;
   std::uint32_t begin = 0;  // in the line, after the quote
   std::uint32_t length = 0;
-  std::uint32_t generation = 0;    // which source timeline it came from; see join()
-  std::int32_t part = -1;          // parts and part hints: the place in their segment, from 0
+  std::uint32_t generation = 0;    // the source timeline of the URI; see join()
+  std::int32_t part = -1;          // parts and part hints: the index in their segment, from 0
   std::int64_t msn = -1;           // of the segment it belongs to; -1 in multivariant playlists
-  std::int64_t bandwidth_bps = 0;  // variants: BANDWIDTH; renditions: the largest of the variants; 0: not said
+  std::int64_t bandwidth_bps = 0;  // variants: BANDWIDTH; renditions: the largest of the variants; 0: unknown
   std::string uri;                 // variables substituted, quotes removed
 };
 
@@ -64,15 +64,14 @@ struct Line {
   LineEnd end = LineEnd::lf;
 };
 
-/// Text that says what the source left implied: the offset of a byte range, a missing EXT-X-TARGETDURATION. Written
-/// always.
+/// Text that makes implied values explicit: the offset of a byte range, a missing EXT-X-TARGETDURATION. Always written.
 struct Implied {
   std::uint32_t line = 0;
   std::uint32_t at = 0;
   std::string text;
 };
 
-/// A number that changes when the numbering does.
+/// A number in the text that changes with the numbering.
 struct Numbered {
   enum class What : std::uint8_t { media_sequence, discontinuity_sequence, last_msn };
   What what{};
@@ -99,7 +98,7 @@ struct SubRange {
 
 struct Segment {
   std::int64_t msn = 0;
-  std::int64_t discontinuity_sequence = 0;  // with the tags before this segment counted
+  std::int64_t discontinuity_sequence = 0;  // including the tags before this segment
   std::chrono::microseconds duration{0};    // EXTINF
   std::uint32_t first_line = 0;             // its lines: tags and URI, [first_line, end_line)
   std::uint32_t end_line = 0;
@@ -114,7 +113,7 @@ struct Segment {
 
 struct Playlist {
   bool multivariant = false;
-  std::vector<std::shared_ptr<const std::string>> texts;  // what the lines are views into
+  std::vector<std::shared_ptr<const std::string>> texts;  // storage of the lines
   std::vector<Line> lines;
   std::vector<UriUse> uris;                                    // in the order of the text
   std::vector<std::pair<std::string, std::string>> variables;  // EXT-X-DEFINE, resolved: children import them
@@ -130,7 +129,7 @@ struct Playlist {
   bool vod = false;               // EXT-X-PLAYLIST-TYPE:VOD
   bool can_block_reload = false;  // EXT-X-SERVER-CONTROL
   std::vector<Segment> segments;
-  std::int32_t trailing_parts = 0;  // of the segment that is not complete yet
+  std::int32_t trailing_parts = 0;  // of the incomplete segment
   bool has_part_hint = false;       // EXT-X-PRELOAD-HINT TYPE=PART
   std::chrono::microseconds trailing_duration{0};
   std::vector<KeyTag> keys;  // in the order of the text
@@ -140,13 +139,13 @@ struct Playlist {
 
   /// The MSN after the last complete segment.
   std::int64_t end_msn() const { return media_sequence + static_cast<std::int64_t>(segments.size()); }
-  /// The first MSN that is not named, not even by a part or a hint.
+  /// The first MSN that has no segment, part or hint.
   std::int64_t next_msn() const { return end_msn() + (trailing_parts > 0 || has_part_hint ? 1 : 0); }
-  /// Whether the URI stands in a segment or part that nobody has: EXT-X-GAP, GAP=YES. It is not to be loaded.
+  /// Whether the URI belongs to a missing segment or part (EXT-X-GAP, GAP=YES), which must not be loaded.
   bool is_gap(const UriUse&) const;
 };
 
-/// What the text cannot say itself.
+/// Context that the text does not contain.
 struct Context {
   Limits limits;
   std::vector<std::pair<std::string, std::string>> imports;  // the multivariant playlist's variables, for IMPORT
@@ -154,43 +153,44 @@ struct Context {
   bool strict = false;                                       // a flaw is an error
 };
 
-/// Errors: kind invalid_input or too_large, fault origin, with the line number and what is wrong. Bounded in time and
-/// memory by the limits; any bytes are safe.
+/// Errors: kind invalid_input or too_large, fault origin, with the line number and the error. Time and memory are
+/// bounded by the limits; any input is safe.
 base::Result<Playlist> parse(std::string_view text, const Context& = {});
 
-/// What changes beside URIs.
+/// Changes in addition to URIs.
 struct Edits {
   std::int64_t msn_shift = 0;            // added to EXT-X-MEDIA-SEQUENCE (inserted when absent) and to LAST-MSN
   std::int64_t discontinuity_shift = 0;  // added to EXT-X-DISCONTINUITY-SEQUENCE (inserted when absent)
-  bool explicit_ivs = false;  // keys that imply the IV get one from the *source's* MSN: needed when numbering changes
-  bool drop_delta_updates = false;     // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist offers none
-  bool offer_blocking_reload = false;  // CAN-BLOCK-RELOAD=YES in a media playlist that does not say whether it can
+  bool explicit_ivs =
+      false;  // keys that imply the IV get one from the *source's* MSN: needed when the numbering changes
+  bool drop_delta_updates = false;     // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist does not offer them
+  bool offer_blocking_reload = false;  // CAN-BLOCK-RELOAD=YES in a media playlist without this attribute
 };
 
-/// Gives the new text of a URI, or nothing to leave its bytes as they are.
+/// Returns the new text of a URI, or nullopt to keep its bytes.
 using MapUri = std::function<std::optional<std::string>(const UriUse&)>;
 
 /// The playlist's text with URIs mapped and byte ranges made explicit where an offset was implied. Characters that
-/// would end a URI early (quotes, line ends, "{$") are percent-encoded in what `map` gives.
+/// would end a URI early (quotes, line ends, "{$") are percent-encoded in the result of `map`.
 std::string write(const Playlist&, const MapUri& map, const Edits& = {});
 
-/// How the numbering of `after` continues that of `before`.
+/// The continuation of the numbering of `before` by `after`.
 struct Joint {
   std::int64_t msn_shift = 0;            // viewers' MSN - source's MSN, for `after`
   std::int64_t discontinuity_shift = 0;  // the same for the discontinuity sequence
-  std::uint32_t generation = 0;          // given to what comes from `after`
-  bool goes_on = false;                  // the same media from another packager: no discontinuity between them
+  std::uint32_t generation = 0;          // of the segments of `after`
+  bool goes_on = false;                  // the same media from another packager, without a discontinuity
   std::chrono::microseconds missing_each{
-      0};  // how long each MSN lasts that neither has; 0: as the last segment of `before`
+      0};  // duration of each MSN that neither has; 0: that of the last segment of `before`
 };
 
-/// One playlist for viewers out of two source timelines: segments of `before` (viewers' numbering) from MSN `first` on,
-/// EXT-X-DISCONTINUITY unless the media goes on, then `after` (source's numbering, shifted as the joint says). When
+/// Joins two source timelines to one playlist for viewers: segments of `before` (viewers' numbering) from MSN `first`
+/// on, EXT-X-DISCONTINUITY unless the media continues, then `after` (source's numbering, shifted as in the joint). When
 /// `before` ends before `first`, `after` alone, renumbered. Segments of `after` that would repeat an MSN of `before`
 /// are left out; MSNs between the two are filled with EXT-X-GAP segments. Keys and init sections are restated where
-/// they change; byte ranges, variables and IVs are made explicit; parts of `before` go, and a segment of which it had
-/// only parts becomes a gap. Errors: more than kMaxHole MSNs between the two, nothing of `after` left, an init section
-/// that cannot be ended, a limit.
+/// they change; byte ranges, variables and IVs are made explicit; parts of `before` are removed, and a segment with
+/// only parts becomes a gap. Errors: more than kMaxHole MSNs between the two, no segment of `after` left, an init
+/// section that cannot be ended, a limit.
 inline constexpr std::int64_t kMaxHole = 8;
 base::Result<Playlist> join(const Playlist& before, std::int64_t first, const Playlist& after, const Joint&,
                             const Limits& = {});

@@ -11,7 +11,7 @@
 namespace tribune::hls {
 namespace {
 
-/// What no quoted string may hold, and what would refer to a variable, is percent-encoded.
+/// Percent-encodes characters that a quoted string cannot contain, and references to variables.
 std::string quotable(std::string_view value) {
   std::string out;
   for (const char c : value) {
@@ -24,8 +24,8 @@ std::string quotable(std::string_view value) {
   return out;
 }
 
-/// A variable's value as it is written into a line. A query parameter is percent-decoded, so it may hold any byte:
-/// those that would end the line or the quoted string are encoded.
+/// A variable's value as written into a line. A query parameter is percent-decoded and may contain any byte: those that
+/// would end the line or the quoted string are encoded.
 std::string written_out(std::string_view value) {
   std::string out;
   for (const char c : value) {
@@ -46,7 +46,7 @@ std::string_view tag_name(std::string_view line) {
 }
 
 bool Rewriting::take(std::uint64_t bytes) {
-  constexpr std::uint64_t kOverhead = 64;  // of remembering a change
+  constexpr std::uint64_t kOverhead = 64;  // of storing a change
   if (fits_ && bytes + kOverhead <= room_)
     room_ -= bytes + kOverhead;
   else
@@ -194,7 +194,7 @@ void Rewriting::expand_variables() {
   }
 }
 
-/// The variables that the text refers to, but for what is replaced.
+/// The variables that the text refers to, without the replaced parts.
 std::set<std::string_view> Rewriting::names_left() {
   sort();
   std::set<std::string_view> names;
@@ -227,7 +227,7 @@ void Rewriting::resolve_query_parameters() {
     if (!is_definition(playlist_.lines[line]) || read_attributes(text, text.find(':') + 1, attributes)) continue;
     const auto* parameter = find(attributes, "QUERYPARAM");
     if (!parameter) continue;
-    // What only replaced URIs refer to may be a secret between the origin and us.
+    // A variable of replaced URIs only may be a secret of the origin.
     std::string shown;
     for (const auto& [name, value] : playlist_.variables)
       if (name == parameter->value && needed.count(name) != 0) shown = quotable(value);

@@ -1,6 +1,6 @@
 #pragma once
-// Changes to a playlist's lines, gathered in any order and applied while the lines are emitted. What is not changed
-// keeps its bytes.
+// Changes to a playlist's lines, collected in any order and applied while the lines are written. Unchanged text keeps
+// its bytes.
 
 #include <cstdint>
 #include <map>
@@ -14,10 +14,10 @@
 
 namespace tribune::hls {
 
-/// Borrows the playlist. Owned by whoever writes.
+/// References the playlist. Owned by the writing function.
 class Rewriting {
  public:
-  /// What is added is at most so many bytes; the rest is left out, and fits() says so.
+  /// Bounds the added bytes; further text is left out, and fits() returns false.
   explicit Rewriting(const Playlist& playlist, std::uint64_t max_added_bytes = UINT64_MAX)
       : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), room_(max_added_bytes) {}
 
@@ -31,20 +31,20 @@ class Rewriting {
   void repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix);
   void drop(std::uint32_t line);
 
-  // Whole families of changes:
+  // Groups of changes:
   void make_ranges_explicit();
   void make_ivs_explicit();
   void expand_variables();          // and drops EXT-X-DEFINE
-  void resolve_query_parameters();  // viewers ask under another URL, which has no such keys
+  void resolve_query_parameters();  // viewers use another URL, which does not have these keys
   void drop_delta_updates();
   void offer_blocking_reload();
 
-  /// Lines [first, end) with all changes. `between` gives a line end to a line that has none and is followed by others.
+  /// Lines [first, end) with all changes. `between` adds a line end to a line without one that is followed by others.
   void emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows = false);
   /// One line with its replacements, without its end.
   std::string text_of_line(std::uint32_t line);
 
-  /// The line end that inserted lines get: that of the first line.
+  /// The line end of inserted lines: that of the first line.
   std::string_view line_end() const;
 
  private:
@@ -75,13 +75,13 @@ class Rewriting {
   std::vector<Insertion> insertions_;
   std::vector<std::uint32_t> dropped_;
   std::map<std::uint32_t, std::string> suffixes_;
-  std::map<std::uint32_t, std::uint64_t> added_;  // to a line, by changes to it: what a repetition of it costs
-  std::uint64_t room_;                            // left for what is added
+  std::map<std::uint32_t, std::uint64_t> added_;  // bytes added to a line, which repeating it costs
+  std::uint64_t room_;                            // bytes left for additions
   bool fits_ = true;
   bool sorted_ = false;
 };
 
-/// The name of the tag in a line, "EXT-X-KEY", or nothing for a line that is no tag.
+/// The name of the tag in a line, "EXT-X-KEY", or empty for a line that is not a tag.
 std::string_view tag_name(std::string_view line);
 
 }  // namespace tribune::hls

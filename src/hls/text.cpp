@@ -23,7 +23,7 @@ std::size_t count_line_ends(std::string_view text, std::size_t enough) {
   return count;
 }
 
-// Length of the well-formed UTF-8 sequence (RFC 3629) at `at`, with C1 controls refused; 0 when there is none.
+// Length of the well-formed UTF-8 sequence (RFC 3629) at `at`, without C1 controls; 0 when it is invalid.
 std::size_t sequence_length(const unsigned char* at, std::size_t left) {
   const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
     return i < left && at[i] >= low && at[i] <= high;
@@ -40,10 +40,10 @@ std::size_t sequence_length(const unsigned char* at, std::size_t left) {
   return 0;
 }
 
-// How many bytes of a control character stand at `at`: 0 for anything else. Tabs are none.
+// The length of the control character at `at`; 0 for other characters and tabs.
 std::size_t control_length(std::string_view line, std::size_t at) {
   const auto c = static_cast<unsigned char>(line[at]);
-  // WHY: section 4.1 forbids a tab, but packagers put them into titles and every player takes them
+  // WHY: section 4.1 forbids tabs, but packagers write them into titles and players accept them
   if ((c < 0x20 && c != '\t') || c == 0x7F) return 1;
   if (c != 0xC2 || at + 1 >= line.size()) return 0;
   const auto next = static_cast<unsigned char>(line[at + 1]);
@@ -125,8 +125,8 @@ ForbiddenBytes forbidden_bytes(std::string_view line) {
   return found;
 }
 
-// What a control character stood between may make another one together (U+0080 to U+009F are 0xC2 and one byte more):
-// it goes too.
+// The bytes around a removed control character may form another one (U+0080 to U+009F are 0xC2 and one more byte),
+// which is removed too.
 std::string without_controls(std::string_view line) {
   std::string kept;
   for (std::size_t i = 0; i < line.size(); ++i) {

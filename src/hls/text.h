@@ -1,5 +1,5 @@
 #pragma once
-// The text of a playlist before it means anything: size, encoding and lines (RFC 8216bis section 4.1). Pure functions.
+// Checks of a playlist's text before parsing: size, encoding and lines (RFC 8216bis section 4.1). Pure functions.
 
 #include <string_view>
 #include <vector>
@@ -10,19 +10,19 @@
 
 namespace tribune::hls {
 
-/// An error in a playlist: fault origin, "line 12: …" (lines count from 1). Another copy may be good, so it may be
-/// retried.
+/// An error in a playlist: fault origin, "line 12: …" (lines count from 1). It may be retried, because another copy may
+/// be valid.
 tl::unexpected<base::Error> playlist_error(std::size_t line_index, std::string_view what,
                                            base::ErrorKind kind = base::ErrorKind::invalid_input);
 
-/// Refuses what no playlist may be: too large, not beginning with #EXTM3U, too many lines.
-/// Costs one pass of memchr, so that a hostile body is refused before anything is allocated for it.
+/// Rejects texts that are too large, do not begin with #EXTM3U, or have too many lines. Takes one pass of memchr and
+/// does not allocate, so that hostile input is cheap to reject.
 base::Status check_shape(std::string_view text, const Limits&);
 
-/// The lines with their ends. Refuses lines that are too long.
+/// The lines with their ends. Rejects lines that are too long.
 base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&);
 
-/// What section 4.1 forbids in a line.
+/// Bytes in a line that section 4.1 forbids.
 struct ForbiddenBytes {
   bool control = false;          // a control character other than a tab
   bool carriage_return = false;  // within the line

@@ -24,7 +24,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// The decoded value of a query key (section 4.4.2.3: "percent-decoded"). http/ may not be included from here.
+// The decoded value of a query key (section 4.4.2.3: "percent-decoded"). This library may not include http/.
 std::optional<std::string> query_parameter(std::string_view query, std::string_view key) {
   while (!query.empty()) {
     const auto pair = query.substr(0, query.find('&'));

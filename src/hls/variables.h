@@ -15,10 +15,10 @@
 
 namespace tribune::hls {
 
-/// The variables of one playlist while it is read. Owned by the parser.
+/// The variables of one playlist during parsing. Owned by the parser.
 ///
-/// A value may refer to variables defined before it, so it cannot refer to itself; each result is bounded, and all of
-/// them together too, so that values which double each other end early.
+/// A value may refer to variables defined before it, so that it cannot refer to itself. Each result and their sum are
+/// bounded, which stops values that double each other.
 class Variables {
  public:
   explicit Variables(const Context& context) : context_(context), budget_(context.limits.max_bytes) {}
@@ -27,7 +27,7 @@ class Variables {
   /// an import or query key that does not exist, a limit.
   base::Status define(std::size_t line, const std::vector<Attribute>&);
 
-  /// `text` with its references replaced. Errors: an undefined name, a limit.
+  /// Replaces the references in `text`. Errors: an undefined name, a limit.
   base::Result<std::string> substitute(std::size_t line, std::string_view text);
 
   std::vector<std::pair<std::string, std::string>> take() { return std::move(defined_); }
@@ -42,7 +42,7 @@ class Variables {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
-/// Where a reference stands in a text: "{$name}" from `begin`, `length` bytes. Nothing after the last one.
+/// The position of a reference "{$name}" in a text. nullopt after the last one.
 struct Reference {
   std::size_t begin = 0;
   std::size_t length = 0;

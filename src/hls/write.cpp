@@ -1,4 +1,4 @@
-// A playlist's text again, with what must change.
+// Writes a playlist's text with the necessary changes.
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 namespace tribune::hls {
 namespace {
 
-// A mapped URI that cannot end its attribute or line, start a comment, or be taken for a variable reference.
+// Encodes a mapped URI so that it cannot end its attribute or line, start a comment, or be a variable reference.
 std::string made_safe(std::string text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -20,7 +20,7 @@ bool is_token_byte(char c) {
   return is_alpha(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-/// Walks the list of directives; what is neither a token nor a value of one is passed over up to the next comma.
+/// Walks the list of directives; text that is neither a token nor a value is skipped up to the next comma.
 class DirectiveReader {
  public:
   explicit DirectiveReader(std::string_view text) : rest_(text) {}
@@ -78,7 +78,7 @@ class DirectiveReader {
     return value;
   }
 
-  /// A comma inside quotes separates nothing.
+  /// A comma inside quotes is not a separator.
   void skip_to_comma() {
     while (!rest_.empty() && rest_.front() != ',') {
       if (rest_.front() == '"') {
@@ -158,7 +158,7 @@ void apply(const Directive& directive, CacheControl& result) {
   for (const auto& [name, whole, fields] : kFieldLists) {
     if (name != directive.name) continue;
     auto names = field_names(directive.value.value_or(""));
-    // A list that names nothing restricts nothing: the stricter, unqualified reading.
+    // An empty list counts as the stricter, unqualified form.
     if (names.empty()) result.*whole = true;
     for (auto& field : names) (result.*fields).push_back(std::move(field));
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246). It says what was written; what follows from it
-// for freshness is decided elsewhere. Pure functions.
+// Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246). It holds the directives; freshness.h derives the
+// consequences. Pure functions.
 
 #include <chrono>
 #include <optional>
@@ -12,16 +12,16 @@
 
 namespace tribune::http {
 
-/// Directives of requests and responses alike. Unknown ones and junk between commas are passed over. Of a repeated
-/// directive with a time, the first counts (section 4.2.1). A time that is missing or no number counts as zero, so that
-/// damaged freshness reads as stale; one beyond 2^31 seconds counts as 2^31 (section 1.2.2).
+/// Directives of requests and responses alike. Unknown directives and malformed text between commas are ignored. The
+/// first value of a repeated directive with a time counts (section 4.2.1). A time that is missing or not a number
+/// counts as zero, so that malformed freshness means stale; a time beyond 2^31 seconds counts as 2^31 (section 1.2.2).
 struct CacheControl {
   using Seconds = std::chrono::seconds;
 
   std::optional<Seconds> max_age;
   std::optional<Seconds> s_maxage;
   std::optional<Seconds> min_fresh;
-  std::optional<Seconds> max_stale;  // Seconds::max() when it stood without a value: any age
+  std::optional<Seconds> max_stale;  // Seconds::max() for the directive without a value: any age
   std::optional<Seconds> stale_while_revalidate;
   std::optional<Seconds> stale_if_error;
 

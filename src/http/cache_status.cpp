@@ -19,19 +19,19 @@ std::string_view to_string(Forward forward) {
 }
 
 std::string cache_status(std::string_view cache, const CacheStatus& status) {
-  std::string out = token_or_string(cache);
-  if (status.hit) out += "; hit";
+  auto out = StructuredFieldWriter::parameters_of(token_or_string(cache), "; ");
+  if (status.hit) out.flag("hit");
   if (status.forward && !status.hit) {
-    out.append("; fwd=").append(to_string(*status.forward));
-    if (status.forward_status) out += "; fwd-status=" + std::to_string(*status.forward_status);
+    out.token("fwd", to_string(*status.forward));
+    if (status.forward_status) out.integer("fwd-status", *status.forward_status);
   }
-  if (status.ttl_seconds) out += "; ttl=" + std::to_string(*status.ttl_seconds);
-  if (status.stored) out += "; stored";
-  if (status.collapsed) out += "; collapsed";
-  // The key's type is a string whatever it holds (section 2.7).
-  if (!status.key.empty()) out += "; key=" + string_item(status.key);
-  if (!status.detail.empty()) out += "; detail=" + token_or_string(status.detail);
-  return out;
+  if (status.ttl_seconds) out.integer("ttl", *status.ttl_seconds);
+  if (status.stored) out.flag("stored");
+  if (status.collapsed) out.flag("collapsed");
+  // The type of the key is always a string (section 2.7).
+  if (!status.key.empty()) out.string("key", status.key);
+  if (!status.detail.empty()) out.token_or_string("detail", status.detail);
+  return out.take();
 }
 
 }  // namespace tribune::http

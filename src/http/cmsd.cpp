@@ -1,7 +1,5 @@
 #include "http/cmsd.h"
 
-#include <fmt/format.h>
-
 #include "http/structured_field.h"
 
 namespace tribune::http {
@@ -19,14 +17,16 @@ std::optional<char> cmsd_object_type(std::string_view path) {
 }
 
 std::string cmsd_static(std::string_view server, std::optional<char> object_type) {
-  return (object_type ? fmt::format("ot={},", *object_type) : std::string()) + "sf=h,n=" + string_item(server);
+  auto out = StructuredFieldWriter::dictionary();
+  if (object_type) out.token("ot", {&*object_type, 1});
+  return out.token("sf", "h").string("n", server).take();
 }
 
 std::string cmsd_dynamic(std::string_view server, const CmsdDynamic& said) {
-  auto out = string_item(server);
-  if (said.duress) out += ";du";
-  if (said.max_kbps) out += fmt::format(";mb={}", *said.max_kbps);
-  return out;
+  auto out = StructuredFieldWriter::parameters_of(string_item(server));
+  if (said.duress) out.flag("du");
+  if (said.max_kbps) out.integer("mb", *said.max_kbps);
+  return out.take();
 }
 
 }  // namespace tribune::http

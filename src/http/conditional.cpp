@@ -10,7 +10,7 @@ std::string_view opaque_tag(std::string_view etag) {
   return etag;
 }
 
-/// Takes the next entity-tag off a list; nothing at the end or at the first thing that is none.
+/// Takes the next entity-tag off a list; nullopt at the end and at the first element that is not one.
 std::optional<std::string_view> next_etag(std::string_view& list) {
   const auto begin = list.find_first_not_of(" \t,");
   if (begin == std::string_view::npos) return std::nullopt;
@@ -31,7 +31,7 @@ bool is_any(std::string_view list) {
 }
 
 bool list_holds(std::string_view list, std::string_view etag, bool (*match)(std::string_view, std::string_view)) {
-  // "*" is true for whatever has a current representation (sections 13.1.1 and 13.1.2).
+  // "*" is true for every resource with a current representation (sections 13.1.1 and 13.1.2).
   if (is_any(list)) return true;
   while (const auto listed = next_etag(list)) {
     if (match(*listed, etag)) return true;
@@ -45,7 +45,7 @@ std::optional<base::WallTime> date_field(const Headers& request, std::string_vie
   return parse_date(*value);
 }
 
-/// HTTP dates have whole seconds; what a file system says may have more.
+/// HTTP dates have whole seconds; times of a file system may be finer.
 base::WallTime whole_seconds(base::WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); }
 
 }  // namespace

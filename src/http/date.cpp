@@ -18,8 +18,7 @@ constexpr std::array<std::string_view, 7> kLongDays{"Sunday",   "Monday", "Tuesd
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Eats a date from the left, whatever the case of its letters (RFC 9111 section 4.2); after the first mismatch
-/// everything fails.
+/// Reads a date from the left, case-insensitively (RFC 9111 section 4.2); after the first mismatch every step fails.
 class DateReader {
  public:
   explicit DateReader(std::string_view text) : rest_(text) {}
@@ -106,7 +105,7 @@ std::optional<DateParts> read_rfc850(std::string_view text) {
   in.literal(" ");
   read_time(in, parts);
   in.literal(" GMT");
-  // The RFC's window of 50 years needs today's date; rules here know no clock. POSIX draws the line at 69.
+  // The RFC's window of 50 years needs the current date, and this library has no clock. POSIX uses 69 as the boundary.
   parts.year = year + (year < 69 ? 2000 : 1900);
   return in.is_complete() ? std::optional(parts) : std::nullopt;
 }
@@ -137,7 +136,7 @@ std::optional<base::WallTime> time_of(const DateParts& parts) {
                                          std::chrono::month{static_cast<unsigned>(parts.month)},
                                          std::chrono::day{static_cast<unsigned>(parts.day)}};
   if (!date.ok()) return std::nullopt;
-  // Nanoseconds in 64 bits span 1677 to 2262. "Never" is often written as 9999: the latest time stands for it.
+  // Nanoseconds in 64 bits span 1677 to 2262. The year 9999 often means never: it becomes the latest time.
   if (parts.year >= 2262) return std::chrono::floor<seconds>(base::WallTime::max());
   if (parts.year <= 1677) return std::nullopt;
   return base::WallTime{std::chrono::sys_days{date}} + std::chrono::hours{parts.hour} +

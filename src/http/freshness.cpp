@@ -31,7 +31,7 @@ Seconds stale_by(const StoredHead& stored, const FreshnessRules& rules, base::Wa
   return current_age(stored, now) - freshness_lifetime(stored, rules);
 }
 
-/// Directives that forbid answering stale whatever else is said (section 4.2.4).
+/// Directives that forbid stale responses in all cases (section 4.2.4).
 bool forbids_stale(const CacheControl& control) {
   return control.must_revalidate || control.proxy_revalidate || control.no_cache || control.s_maxage.has_value();
 }

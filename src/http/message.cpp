@@ -45,7 +45,7 @@ void Headers::set(std::string_view name, std::string_view value) {
   const auto is_named = [&](const Header& field) { return equals_ignoring_case(field.name, name); };
   const auto found = std::find_if(fields_.begin(), fields_.end(), is_named);
   if (found == fields_.end()) return add(name, value);
-  // WHY: by way of a copy: name and value may be views into the very fields that go.
+  // WHY: copied first: name and value may be views into the removed fields.
   Header kept{std::string(name), std::string(value)};
   fields_.erase(std::remove_if(std::next(found), fields_.end(),
                                [&](const Header& field) { return equals_ignoring_case(field.name, kept.name); }),

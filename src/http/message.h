@@ -1,5 +1,5 @@
 #pragma once
-// A request and a response as values, whatever HTTP version carried them (RFC 9110).
+// Requests and responses as values, independent of the HTTP version (RFC 9110).
 
 #include <cstdint>
 #include <initializer_list>
@@ -23,7 +23,7 @@ struct Header {
   std::string value;
 };
 
-/// Field lines in their order; names compare without case (RFC 9110 section 5.1).
+/// Field lines in their order; names are case-insensitive (RFC 9110 section 5.1).
 class Headers {
  public:
   Headers() = default;
@@ -35,7 +35,7 @@ class Headers {
   void remove(std::string_view name);
   /// The first field line's value.
   std::optional<std::string_view> first(std::string_view name) const;
-  /// All field lines of the name, joined by ", " (RFC 9110 section 5.3); nothing when there is none.
+  /// All field lines of the name, joined by ", " (RFC 9110 section 5.3); nullopt when there is none.
   std::optional<std::string> joined(std::string_view name) const;
   std::size_t count(std::string_view name) const;
   const std::vector<Header>& all() const { return fields_; }
@@ -49,18 +49,18 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 struct Request {
   Method method = Method::get;
-  std::string other_method;  // the method's own word where `method` is other
+  std::string other_method;  // the method's token where `method` is other
   std::string path;          // percent-encoded as sent, checked and normalised (uri.h), begins with '/'
   std::string query;         // without '?', as sent
   std::string host;          // Host or :authority
   Headers headers;
-  std::string body;    // bounded by the front door
-  std::string client;  // the client's address without port, behind trusted proxies the one they name
+  std::string body;    // bounded by the server
+  std::string client;  // the client's address without port; behind trusted proxies, the address that they name
   std::uint16_t client_port = 0;
   bool secure = false;  // arrived over TLS, here or at a trusted proxy
 };
 
-/// What a response carries: nothing, own bytes, bytes shared with other responses, or part of an open file.
+/// The body of a response: empty, own bytes, bytes shared with other responses, or part of an open file.
 using Body = std::variant<std::monostate, std::string, base::BytesSlice, base::FileSlice>;
 
 std::uint64_t length_of(const Body&);

@@ -10,8 +10,7 @@
 
 namespace tribune::http {
 
-/// A kind of error: `slug` makes the stable type "/problems/{slug}". The kinds stand in problem.cpp and in
-/// docs/problems.md.
+/// A kind of error: its stable type is "/problems/{slug}". problem.cpp and docs/problems.md list the kinds.
 struct ProblemType {
   std::string_view slug;
   int status;
@@ -30,14 +29,16 @@ extern const ProblemType unauthorized;     // 401
 extern const ProblemType link_invalid;     // 403: forged, damaged, other channel or epoch
 extern const ProblemType link_expired;     // 403
 extern const ProblemType session_invalid;  // 403
-extern const ProblemType session_ended;    // 403: stopped, or away so long that its place was given on
-extern const ProblemType ticket_invalid;   // 403: forged, damaged, of another channel or queue
-extern const ProblemType ticket_expired;   // 403: its turn came and went
-extern const ProblemType access_queued;    // 403: full; an app gets a place in the queue, a bare player must come back
-extern const ProblemType account_full;     // 403: as many devices of the account watch as may
-extern const ProblemType forbidden;        // 403
-extern const ProblemType not_found;        // 404
-extern const ProblemType channel_unknown;  // 404
+extern const ProblemType
+    session_ended;  // 403: stopped, or inactive for so long that its place was given to another session
+extern const ProblemType ticket_invalid;  // 403: forged, damaged, of another channel or queue
+extern const ProblemType ticket_expired;  // 403: the ticket was called and not used in time
+extern const ProblemType
+    access_queued;  // 403: full; an app gets a place in the queue, a player without an app must try again
+extern const ProblemType account_full;              // 403: the account has reached its number of devices
+extern const ProblemType forbidden;                 // 403
+extern const ProblemType not_found;                 // 404
+extern const ProblemType channel_unknown;           // 404
 extern const ProblemType method_not_allowed;        // 405
 extern const ProblemType request_timeout;           // 408
 extern const ProblemType body_too_large;            // 413
@@ -45,16 +46,16 @@ extern const ProblemType target_too_long;           // 414
 extern const ProblemType content_type_unsupported;  // 415
 extern const ProblemType range_not_satisfiable;     // 416
 extern const ProblemType expectation_failed;        // 417
-extern const ProblemType misdirected;               // 421: the host is not one of this listener's
+extern const ProblemType misdirected;               // 421: the listener does not serve this host
 extern const ProblemType too_many_requests;         // 429
 extern const ProblemType head_too_large;            // 431
 extern const ProblemType internal;                  // 500
 extern const ProblemType not_implemented;           // 501
-extern const ProblemType origin_broken;             // 502: the origin's answer cannot be used
+extern const ProblemType origin_broken;             // 502: the origin's response is invalid
 extern const ProblemType origin_unavailable;        // 503
 extern const ProblemType node_unavailable;          // 503: no cache node can serve the segment
 extern const ProblemType overloaded;                // 503
-extern const ProblemType queue_full;                // 503: even the waiting queue is full
+extern const ProblemType queue_full;                // 503: the waiting queue is full too
 extern const ProblemType not_ready;                 // 503
 extern const ProblemType stopping;                  // 503
 extern const ProblemType origin_timeout;            // 504

@@ -18,7 +18,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// Digits only; more than fits saturates, for a position beyond any body is a legal one.
+/// Digits only; larger numbers saturate, because a position beyond every body is valid.
 std::optional<std::uint64_t> position(std::string_view digits) {
   if (digits.empty()) return std::nullopt;
   std::uint64_t value = 0;
@@ -61,7 +61,8 @@ RangeDecision decide_range(std::optional<std::string_view> range, std::uint64_t 
   if (!requested->first) {
     const auto suffix = *requested->last;
     if (suffix == 0) return NotSatisfiable{};
-    // No Content-Range can describe a part of nothing, and a non-zero suffix is satisfiable: the whole, empty body.
+    // Content-Range cannot describe a part of an empty body, and a non-zero suffix is satisfiable: the whole, empty
+    // body.
     if (length == 0) return WholeBody{};
     return ByteRange{length - std::min(suffix, length), length - 1};
   }

@@ -21,17 +21,17 @@ struct WholeBody {};       // no Range, not bytes, malformed (section 14.2: igno
 struct NotSatisfiable {};  // 416 with Content-Range: bytes */length
 using RangeDecision = std::variant<WholeBody, ByteRange, NotSatisfiable>;
 
-/// What a Range field asks of a representation of `length` bytes.
+/// The range that a Range field requests of a representation of `length` bytes.
 RangeDecision decide_range(std::optional<std::string_view> range, std::uint64_t length);
 
 /// A single range before the length is known: `first-`, `first-last` or `-suffix`.
 struct RequestedRange {
-  std::optional<std::uint64_t> first;  // nothing: the last `last` bytes
+  std::optional<std::uint64_t> first;  // nullopt: the last `last` bytes
   std::optional<std::uint64_t> last;
 };
 std::optional<RequestedRange> parse_single_range(std::string_view range);
 
-/// "bytes 0-4/10" of a 206; nothing when it is malformed or the length is unknown.
+/// "bytes 0-4/10" of a 206; nullopt when it is malformed or the length is unknown.
 struct ContentRange {
   ByteRange range;
   std::uint64_t whole_length = 0;

@@ -6,7 +6,7 @@
 namespace tribune::http {
 namespace {
 
-/// In the order of preference: what says most about the path comes first.
+/// In order of preference: the most specific first.
 enum class Piece { literal, prefixed, name, rest };
 
 struct PatternSegment {
@@ -15,10 +15,10 @@ struct PatternSegment {
   std::string name;
 };
 
-/// Patterns have fewer; a path with more can only meet a `{name...}`, which sees the rest as one.
+/// Patterns have fewer segments; a longer path matches only a `{name...}`, which takes the rest as one.
 constexpr std::size_t kMaxSegments = 16;
 
-/// A path cut at its slashes, without allocating.
+/// A path split at its slashes, without allocating.
 struct CutPath {
   std::array<std::string_view, kMaxSegments> segments;
   std::size_t count = 0;
@@ -147,7 +147,7 @@ void Router::add(std::vector<Method> methods, std::string_view pattern, std::siz
     if (slash == std::string_view::npos) break;
     pattern.remove_prefix(slash + 1);
   }
-  // Kept in the order of preference, so that the first one that fits is the answer.
+  // Sorted by preference, so that the first match is the result.
   const auto after =
       std::find_if(patterns_.begin(), patterns_.end(), [&](const Pattern& p) { return added.precedes(p); });
   patterns_.insert(after, std::move(added));

@@ -1,5 +1,5 @@
 #pragma once
-// Which handler answers a path. Patterns are literal segments, `{name}` for one segment, a literal prefix before a name
+// Maps paths to handlers. Patterns are literal segments, `{name}` for one segment, a literal prefix before a name
 // ("~{session}"), and `{name...}` for the rest (one or more segments). The most literal pattern wins.
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace tribune::http {
 
-/// The values of a pattern's names in a path, percent-encoded as they stood. Views into the matched path.
+/// The values of a pattern's names in a path, percent-encoded as in the path. Views into the matched path.
 class PathParameters {
  public:
   std::string_view operator[](std::string_view name) const;  // empty when the pattern has no such name
@@ -23,14 +23,15 @@ class PathParameters {
 /// Immutable after building. Const methods from any thread.
 class Router {
  public:
-  /// `route` is the caller's number for (methods, pattern). HEAD is routed like GET.
+  /// `route` is the caller's index for (methods, pattern). HEAD is routed like GET.
   void add(std::vector<Method> methods, std::string_view pattern, std::size_t route);
 
   struct Match {
     std::size_t route;
     PathParameters parameters;
   };
-  /// not_found when no pattern matches, method_not_allowed with the Allow list when only others do.
+  /// not_found when no pattern matches, method_not_allowed with the Allow list when patterns match only for other
+  /// methods.
   struct NotFound {};
   struct MethodNotAllowed {
     std::string allow;

@@ -28,7 +28,7 @@ bool names(const auto& list, std::string_view name) {
                      [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
 }
 
-/// Status codes whose rules this cache follows (section 5.2.2.3 asks that for must-understand).
+/// Status codes that this cache understands (must-understand, section 5.2.2.3).
 bool is_understood(int status) {
   static constexpr std::array kStatus{200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501};
   return std::find(kStatus.begin(), kStatus.end(), status) != kStatus.end();
@@ -100,7 +100,7 @@ StoredHead freshened(const StoredHead& stored, const StoredHead& update) {
     if (is_taken(field.name)) result.headers.remove(field.name);
   for (const auto& field : fields.all())
     if (is_taken(field.name)) result.headers.add(field.name, field.value);
-  if (!update.headers.first("Age")) result.headers.remove("Age");  // the origin itself answered: no time in a cache
+  if (!update.headers.first("Age")) result.headers.remove("Age");  // the origin sent the response: no time in a cache
   return result;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a shared cache may keep, and how what it keeps is freshened or thrown away (RFC 9111 sections 3 and 4.3, 4.4).
-// Pure functions.
+// What a shared cache may store, and how stored responses are updated or invalidated (RFC 9111 sections 3
+// and 4.3, 4.4). Pure functions.
 
 #include <string>
 #include <string_view>
@@ -12,11 +12,11 @@
 
 namespace tribune::http {
 
-/// `yes`, or why not: one word for the log and for Cache-Status.
+/// `yes`, or the reason why not, as a token for the log and for Cache-Status.
 enum class Storing {
   yes,
   method,    // not GET
-  status,    // partial, interim, or not understood where that is asked
+  status,    // partial, interim, or not understood although must-understand asks for it
   no_store,  // the request or the response forbids it
   private_response,
   authorization,  // section 3.5
@@ -31,16 +31,17 @@ Storing decide_storing(Method, const Headers& request, const StoredHead& respons
 
 /// Fields that belong to one connection: those of RFC 9110 section 7.6.1 and those that Connection names.
 bool is_connection_field(const Headers& message, std::string_view name);
-/// The message's fields without those.
+/// The message's fields without connection fields.
 Headers without_connection_fields(const Headers&);
-/// What may be kept of a response: no connection fields, none that no-cache="…" or private="…" names (section 5.2.2).
+/// The fields of a response that may be stored: no connection fields, none that no-cache="…" or private="…" names
+/// (section 5.2.2).
 Headers storable_fields(const Headers& response);
 
-/// Section 3.2: the stored fields with those of a 304 (or of a HEAD's 200) in their place, but for what describes the
-/// stored body itself: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding, its ETag and digests.
+/// Section 3.2: the stored fields with those of a 304 (or of a HEAD's 200) in their place, except for fields that
+/// describe the stored body: Content-Length, Content-Encoding, Content-Range, Transfer-Encoding, its ETag and digests.
 StoredHead freshened(const StoredHead& stored, const StoredHead& update);
 
-/// Section 4.4: what a successful answer to an unsafe method makes invalid: the target, and Location and
+/// Section 4.4: the URIs that a successful response to an unsafe method invalidates: the target, and Location and
 /// Content-Location where they have the same origin.
 std::vector<Uri> invalidated_by(Method, int status, const Uri& target, const Headers& response);
 

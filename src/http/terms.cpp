@@ -13,7 +13,7 @@ void add_directive(std::string& list, std::string_view directive) {
   list += directive;
 }
 
-/// The lifetime that Expires says, whatever else stands there.
+/// The lifetime by Expires, regardless of other fields.
 std::optional<std::chrono::seconds> expires_in(const StoredHead& head) {
   StoredHead only{head.status, {}, head.requested, head.received};
   for (const auto& field : head.headers.all())

@@ -18,7 +18,7 @@ auto refuse(std::string_view why) {
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
-/// The five parts of RFC 3986 appendix B; what is absent is nothing, what is empty is empty.
+/// The five parts of RFC 3986 appendix B; nullopt is absent, which differs from empty.
 struct UriParts {
   std::optional<std::string> scheme;
   std::optional<std::string_view> authority;
@@ -44,7 +44,7 @@ UriParts split(std::string_view text) {
   return parts;
 }
 
-/// Why the text can be no reference at all, or nothing.
+/// The reason why the text is not a reference, or nullopt.
 std::optional<std::string_view> flaw_of(std::string_view text) {
   if (text.size() > kMaxBytes) return "the URI is longer than 8 KiB";
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -56,7 +56,7 @@ std::optional<std::string_view> flaw_of(std::string_view text) {
   return std::nullopt;
 }
 
-/// Bytes that RFC 3986 wants escaped but people write as they are: UTF-8, braces, quotes.
+/// Bytes that RFC 3986 requires to be escaped, and that are often written unescaped: UTF-8, braces, quotes.
 std::string escape_foreign(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -70,7 +70,7 @@ std::string escape_foreign(std::string_view text) {
   return out;
 }
 
-/// Section 5.2.4; "%2e" counts as a dot, as it does in every browser.
+/// Section 5.2.4; "%2e" counts as a dot, as in browsers.
 std::string without_dot_segments(std::string_view path) {
   std::vector<std::string_view> kept;
   bool ends_open = false;
@@ -145,7 +145,7 @@ auto too_long(std::size_t max_bytes) {
                        "the URI is longer than " + std::to_string(max_bytes) + " bytes");
 }
 
-/// How path and query are spelled, and the bound on the whole.
+/// The spelling of path and query, and the bound on the length.
 struct Spelling {
   std::string (*path)(std::string_view);
   std::string (*query)(std::string_view);
@@ -174,7 +174,7 @@ std::string escape_written_path(std::string_view path) { return escape_where(pat
 std::string escape_written_query(std::string_view query) { return escape_where(query, "\"<>"); }
 constexpr Spelling as_written(std::size_t max_bytes) { return {escape_written_path, escape_written_query, max_bytes}; }
 
-/// The last step for both ways to a URI.
+/// The last step of both ways to a URI.
 base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::string_view> query,
                          const Spelling& spelling) {
   uri.path = path.empty() ? "/" : without_dot_segments(spelling.path(path));
@@ -267,7 +267,7 @@ base::Result<Uri> resolve_as_written(const Uri& base, std::string_view reference
 }
 
 std::string relative_reference(std::string_view from_path, std::string_view to_path) {
-  // The directories that both share, up to and with their last slash.
+  // The common directories of both, up to and including their last slash.
   std::size_t shared = 0;
   for (std::size_t i = 0; i < from_path.size() && i < to_path.size() && from_path[i] == to_path[i]; ++i) {
     if (from_path[i] == '/') shared = i + 1;

@@ -14,7 +14,7 @@ auto refuse(std::string_view why) {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-/// How many bytes the sequence at the front has; 0 when it is none.
+/// The length of the UTF-8 sequence at the front; 0 when it is invalid.
 std::size_t utf8_sequence(std::string_view bytes) {
   const auto first = static_cast<unsigned char>(bytes[0]);
   if (first < 0x80) return 1;
@@ -29,7 +29,7 @@ std::size_t utf8_sequence(std::string_view bytes) {
   return overlong || beyond ? 0 : length;
 }
 
-/// Why a byte of a path, escaped or not, cannot stand; nothing when it can.
+/// The reason why a byte of a path, escaped or not, is rejected; nullopt when it is accepted.
 std::optional<std::string_view> flaw_of(char c, bool was_escaped) {
   if (is_control(c)) return "the path holds a control byte";
   if (c == '\\') return "the path holds a backslash";
@@ -39,15 +39,15 @@ std::optional<std::string_view> flaw_of(char c, bool was_escaped) {
   return std::nullopt;
 }
 
-/// Which bytes stand in a canonical path as they are: unreserved ones, sub-delimiters, ':', '@' and '/'.
+/// Bytes that a canonical path contains unescaped: unreserved ones, sub-delimiters, ':', '@' and '/'.
 constexpr auto kPlainPathByte = [] {
   std::array<bool, 256> plain{};
   for (int i = 0; i < 128; ++i) plain[static_cast<std::size_t>(i)] = is_pchar(static_cast<char>(i)) || i == '/';
   return plain;
 }();
 
-/// Whether the path is its own canonical form without a closer look: most are. Escapes and doubtful segments are left
-/// to that look.
+/// Fast check whether the path is in canonical form, as most are. False for paths with escapes or doubtful segments,
+/// which the full check handles.
 bool is_plainly_canonical(std::string_view path) {
   char before = 'x';
   for (const char c : path) {
@@ -106,7 +106,7 @@ base::Result<std::string> canonical_path(std::string_view path) {
     }
     if (const auto flaw = flaw_of(c, was_escaped)) return refuse(*flaw);
     decoded += c;
-    // A reserved character means one thing escaped and another as it is, so each stays as it came.
+    // A reserved character has different meanings escaped and unescaped, so each stays as it is.
     if (is_unreserved(c) || (!was_escaped && (is_pchar(c) || c == '/'))) {
       canonical += c;
     } else {

@@ -35,7 +35,7 @@ struct LanguageRange {
   int thousandths = 1000;
 };
 
-/// The weight of RFC 9110 section 12.4.2; what is not one counts as 1.
+/// The weight of RFC 9110 section 12.4.2; an invalid weight counts as 1.
 int weight_of(std::string_view parameters) {
   const auto q = lower(parameters).find("q=");
   if (q == std::string::npos) return 1000;
@@ -91,7 +91,7 @@ std::string variant_key_by(std::vector<std::string> names, const Headers& reques
   for (const auto& name : names) {
     const auto value = request.joined(name);
     key += name;
-    key += value ? "=" + normalised(name, *value) : std::string("-");  // absent is not the same as empty
+    key += value ? "=" + normalised(name, *value) : std::string("-");  // absent differs from empty
     key += '\n';
   }
   return key;

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t";
 
-/// Where the member that begins here ends: at the next comma outside of comments, which nest and have quoted pairs (RFC
+/// The end of the member that begins here: the next comma outside of comments, which nest and have quoted pairs (RFC
 /// 9110 section 5.6.5).
 std::size_t end_of_member(std::string_view text) {
   int depth = 0;

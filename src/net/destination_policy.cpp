@@ -1,60 +1,62 @@
 #include "net/destination_policy.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
-#include <optional>
+
+#include "base/ip_address.h"
 
 namespace tribune::net {
 namespace {
 
-using Bytes16 = std::array<std::uint8_t, 16>;
+using base::IpAddress;
+using base::IpPrefix;
 
-struct Prefix4 {
-  std::uint32_t address;
-  unsigned bits;
+using Groups = std::array<std::uint8_t, 4>;
+
+constexpr IpPrefix ipv4(const Groups& address, int bits) { return {IpAddress::ipv4(address), 96 + bits}; }
+
+/// The first four bytes of a prefix of at most 32 bits.
+constexpr IpPrefix ipv6(const Groups& first, int bits) {
+  IpPrefix prefix{{}, bits};
+  std::copy(first.begin(), first.end(), prefix.address.bytes.begin());
+  return prefix;
+}
+
+/// The registry of RFC 6890 and later additions.
+constexpr std::array kSpecialIpv4{
+    ipv4({0, 0, 0, 0}, 8),      ipv4({10, 0, 0, 0}, 8),     ipv4({100, 64, 0, 0}, 10), ipv4({127, 0, 0, 0}, 8),
+    ipv4({169, 254, 0, 0}, 16), ipv4({172, 16, 0, 0}, 12),  ipv4({192, 0, 0, 0}, 24),  ipv4({192, 0, 2, 0}, 24),
+    ipv4({192, 88, 99, 0}, 24), ipv4({192, 168, 0, 0}, 16), ipv4({198, 18, 0, 0}, 15), ipv4({198, 51, 100, 0}, 24),
+    ipv4({203, 0, 113, 0}, 24), ipv4({224, 0, 0, 0}, 4),    ipv4({240, 0, 0, 0}, 4),
 };
 
-constexpr std::uint32_t ip4(unsigned a, unsigned b, unsigned c, unsigned d) { return a << 24 | b << 16 | c << 8 | d; }
+/// Loopback, mapped, local and multicast addresses all lie outside.
+constexpr auto kGlobalUnicast = ipv6({0x20, 0, 0, 0}, 3);
 
-/// RFC 6890's registry, and what came later.
-constexpr std::array kSpecial4{
-    Prefix4{ip4(0, 0, 0, 0), 8},      Prefix4{ip4(10, 0, 0, 0), 8},     Prefix4{ip4(100, 64, 0, 0), 10},
-    Prefix4{ip4(127, 0, 0, 0), 8},    Prefix4{ip4(169, 254, 0, 0), 16}, Prefix4{ip4(172, 16, 0, 0), 12},
-    Prefix4{ip4(192, 0, 0, 0), 24},   Prefix4{ip4(192, 0, 2, 0), 24},   Prefix4{ip4(192, 88, 99, 0), 24},
-    Prefix4{ip4(192, 168, 0, 0), 16}, Prefix4{ip4(198, 18, 0, 0), 15},  Prefix4{ip4(198, 51, 100, 0), 24},
-    Prefix4{ip4(203, 0, 113, 0), 24}, Prefix4{ip4(224, 0, 0, 0), 4},    Prefix4{ip4(240, 0, 0, 0), 4},
+constexpr std::array kSpecialInGlobalUnicast{
+    ipv6({0x20, 0x01, 0x00, 0x00}, 23),  // protocol assignments, with Teredo
+    ipv6({0x20, 0x01, 0x0d, 0xb8}, 32),  // documentation
+    ipv6({0x3f, 0xff, 0x00, 0x00}, 16),  // documentation
+    ipv6({0x20, 0x02, 0x00, 0x00}, 16),  // 6to4
 };
 
-bool is_special4(std::uint32_t address) {
-  return std::any_of(kSpecial4.begin(), kSpecial4.end(),
-                     [&](const Prefix4& p) { return (address ^ p.address) >> (32 - p.bits) == 0; });
+/// RFC 6052.
+constexpr IpPrefix kNat64{{{0x00, 0x64, 0xff, 0x9b}}, 96};
+
+template <std::size_t kCount>
+bool is_in(const std::array<IpPrefix, kCount>& prefixes, const IpAddress& address) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const IpPrefix& p) { return p.contains(address); });
 }
 
-bool begins_with(const Bytes16& address, std::initializer_list<std::uint8_t> prefix) {
-  return std::equal(prefix.begin(), prefix.end(), address.begin());
-}
-
-std::uint32_t last_four(const Bytes16& a) { return ip4(a[12], a[13], a[14], a[15]); }
-
-bool is_special6(const Bytes16& address) {
-  // NAT64 (RFC 6052) is as special as the IPv4 address inside.
-  if (begins_with(address, {0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return is_special4(last_four(address));
-  // Global unicast is 2000::/3; loopback, mapped, local and multicast addresses all lie outside.
-  if ((address[0] & 0xe0) != 0x20) return true;
-  const bool is_protocol_assignment =
-      begins_with(address, {0x20, 0x01}) && (address[2] & 0xfe) == 0;  // 2001::/23, with Teredo
-  const bool is_documentation = begins_with(address, {0x20, 0x01, 0x0d, 0xb8}) || begins_with(address, {0x3f, 0xff});
-  const bool is_6to4 = begins_with(address, {0x20, 0x02});
-  return is_protocol_assignment || is_documentation || is_6to4;
-}
-
-std::string without_brackets(std::string_view host) {
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  return std::string(host);
+bool is_special_ipv6(const IpAddress& address) {
+  // As special as the IPv4 address inside.
+  if (kNat64.contains(address)) {
+    Groups inside;
+    std::copy(address.bytes.begin() + 12, address.bytes.end(), inside.begin());
+    return is_in(kSpecialIpv4, IpAddress::ipv4(inside));
+  }
+  return !kGlobalUnicast.contains(address) || is_in(kSpecialInGlobalUnicast, address);
 }
 
 auto forbidden(std::string text) {
@@ -73,18 +75,17 @@ bool is_listed(const DestinationPolicy& policy, const http::Uri& uri) {
 }  // namespace
 
 bool is_special_address(std::string_view address) {
-  const std::string text = without_brackets(address);
-  in_addr four{};
-  if (inet_pton(AF_INET, text.c_str(), &four) == 1) return is_special4(ntohl(four.s_addr));
-  Bytes16 six{};
-  if (inet_pton(AF_INET6, text.c_str(), six.data()) == 1) return is_special6(six);
-  return true;
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  const auto ip = base::parse_ip(address);
+  if (!ip) return true;
+  const bool is_written_as_ipv6 = address.find(':') != std::string_view::npos;
+  return is_written_as_ipv6 ? is_special_ipv6(*ip) : is_in(kSpecialIpv4, *ip);
 }
 
 bool is_literal_address(std::string_view host) {
   if (host.starts_with('[')) return true;
-  in_addr four{};
-  return inet_pton(AF_INET, std::string(host).c_str(), &four) == 1;
+  return host.find(':') == std::string_view::npos && base::parse_ip(host).has_value();
 }
 
 base::Status check_origin(const DestinationPolicy& policy, const http::Uri& uri) {

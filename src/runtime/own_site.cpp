@@ -18,13 +18,13 @@ std::string lower_case(std::string_view text) {
 }
 
 /// The address that a host is, without its brackets; nothing for a name.
-std::optional<net::IpAddress> address_of(std::string_view host) {
+std::optional<base::IpAddress> address_of(std::string_view host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  return net::parse_ip(host);
+  return base::parse_ip(host);
 }
 
-bool is_loopback_address(const net::IpAddress& address) {
-  static const auto loopback = net::PrefixList::parse({"127.0.0.0/8", "::1"});
+bool is_loopback_address(const base::IpAddress& address) {
+  static const auto loopback = base::PrefixList::parse({"127.0.0.0/8", "::1"});
   return loopback->contains(address);
 }
 
@@ -56,7 +56,7 @@ HostNames::HostNames(const std::vector<std::string>& names, const std::vector<st
   for (const auto& entry : listen) {
     const auto address = address_of(std::string_view(entry).substr(0, entry.rfind(':')));
     if (!address) continue;
-    const bool is_every = *address == net::parse_ip("0.0.0.0") || *address == net::parse_ip("::");
+    const bool is_every = *address == base::parse_ip("0.0.0.0") || *address == base::parse_ip("::");
     any_address_ = any_address_ || is_every;
     addresses_.push_back(*address);
   }

@@ -9,8 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/ip_address.h"
 #include "http/message.h"
-#include "net/client_address.h"
 
 namespace tribune::runtime {
 
@@ -28,7 +28,7 @@ class HostNames {
 
  private:
   std::unordered_set<std::string> names_;  // lower case
-  std::vector<net::IpAddress> addresses_;
+  std::vector<base::IpAddress> addresses_;
   bool any_address_ = false;
 };
 

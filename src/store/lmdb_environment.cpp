@@ -33,8 +33,8 @@ bool says_damaged(int code) {
          code == MDB_INCOMPATIBLE || code == MDB_PANIC;
 }
 
-/// A map takes addresses, which RLIMIT_AS may bound: then a quarter of what is left. A file that is larger already is
-/// mapped whole.
+/// A map uses address space, which RLIMIT_AS may bound: then it takes a quarter of what is left. A file that is larger
+/// is mapped completely.
 std::uint64_t mappable(std::uint64_t bytes) {
   const auto use = base::Memory::of_process().look();
   if (!use || use->bound_by != base::kAddressBound) return bytes;
@@ -107,7 +107,7 @@ base::Result<std::optional<std::string>> LmdbEnvironment::stored_format(bool& ha
 }
 
 base::Status LmdbEnvironment::begin_tables(const EnvironmentOptions& options, bool write_format) {
-  // WHY: read-only when nothing is missing, so that a full disk does not keep an existing store from opening.
+  // WHY: read-only when all tables exist, so that an existing store opens on a full disk.
   if (!write_format) {
     auto reading = begin(env_, MDB_RDONLY);
     if (!reading) return tl::unexpected(reading.error());
@@ -202,7 +202,7 @@ WriteOutcome LmdbEnvironment::write_erasures(const std::vector<Change>& changes)
   WriteOutcome outcome;
   int code = mdb_env_set_mapsize(env_, max_bytes_ + std::max<std::uint64_t>(max_bytes_ / 8, 1 << 20));
   if (code == 0) code = apply(changes, true);
-  // The map never shrinks below what is in use; LMDB sees to that.
+  // LMDB does not shrink the map below the used size.
   mdb_env_set_mapsize(env_, max_bytes_);
   if (code == 0) {
     outcome.written = Written::erasures_only;

@@ -1,7 +1,7 @@
 #pragma once
-// One open LMDB file and its tables, and the words of its error codes. LMDB stays inside lmdb_*.cpp.
+// One open LMDB file with its tables, and the texts of error codes. Only lmdb_*.cpp include LMDB.
 //
-// Never MDB_WRITEMAP: with it a full disk is a SIGBUS, without it an error code.
+// MDB_WRITEMAP is not used: with it a full disk raises SIGBUS, without it LMDB returns an error code.
 
 #include <cstdint>
 #include <functional>
@@ -28,19 +28,19 @@ struct EnvironmentOptions {
 struct Change {
   std::size_t table = 0;
   std::string key;
-  std::optional<std::string> value;  // nothing: erase
+  std::optional<std::string> value;  // nullopt: erase
 };
 
-/// What became of a batch.
+/// The outcome of a batch.
 enum class Written { all, erasures_only, none };
 
 struct WriteOutcome {
   Written written = Written::none;
-  base::Error error;         // why not all
+  base::Error error;         // the reason when not all writes succeeded
   bool must_reopen = false;  // LMDB refuses further work on this handle
 };
 
-/// Reads from any thread; write() and what ends the object by one thread while nobody reads.
+/// Reads from any thread. write() and the destructor run on one thread, without concurrent reads.
 class LmdbEnvironment {
  public:
   struct Foreign {
@@ -50,7 +50,7 @@ class LmdbEnvironment {
     std::unique_ptr<LmdbEnvironment> environment;  // null when foreign
     Foreign foreign;
   };
-  /// The file must have passed lmdb_file_damage(). Errors: io, or protocol when LMDB itself calls the file damaged.
+  /// The file must have passed lmdb_file_damage(). Errors: io, or protocol when LMDB reports a damaged file.
   static base::Result<Opened> open(const EnvironmentOptions&);
   ~LmdbEnvironment();
   LmdbEnvironment(const LmdbEnvironment&) = delete;
@@ -61,7 +61,7 @@ class LmdbEnvironment {
 
   /// All changes, or none. Durable when it returns `all`.
   WriteOutcome write(const std::vector<Change>&);
-  /// The erasures alone, with more bytes of map: LMDB needs room even to erase. Nobody may be reading.
+  /// Only the erasures, with a larger map, because LMDB needs space to erase. There must be no concurrent reads.
   WriteOutcome write_erasures(const std::vector<Change>&);
 
  private:

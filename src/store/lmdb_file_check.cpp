@@ -80,7 +80,7 @@ class Walker {
     return std::nullopt;
   }
 
-  /// The page's bytes, or why it cannot be used.
+  /// The bytes of the page, or the reason why it is invalid.
   std::optional<std::string> locate(std::uint64_t page, std::uint64_t count, const char*& at) {
     if (page < 2 || page > meta_.last_page || count > meta_.last_page + 1 - page)
       return fmt::format("page {} is outside the file's {} pages", page, meta_.last_page + 1);

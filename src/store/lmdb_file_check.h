@@ -1,7 +1,7 @@
 #pragma once
-// Whether a data file can be handed to LMDB. LMDB trusts its file: a page beyond the end is a SIGBUS, a wrong page
-// header an assertion. So the tree is walked here first, with every reference checked. Contents of records are not
-// judged.
+// Checks a data file before LMDB opens it. LMDB trusts its file: a page beyond the end raises SIGBUS, a wrong page
+// header an assertion. The check walks the tree and validates every reference. It does not validate the contents of
+// records.
 
 #include <optional>
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace tribune::store {
 
-/// What is wrong with the file ("page 17 lies beyond the end of the file"); nothing when it is sound, empty or absent.
-/// Errors: io when the file cannot be read. Not for a loop. Costs one read of the tree's pages.
+/// The damage ("page 17 lies beyond the end of the file"); nullopt when the file is sound, empty or absent. Errors: io
+/// when the file cannot be read. Reads all pages of the tree and blocks: do not call it on an event loop.
 base::Result<std::optional<std::string>> lmdb_file_damage(const std::string& path);
 
 }  // namespace tribune::store

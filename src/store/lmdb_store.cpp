@@ -11,10 +11,10 @@
 namespace tribune::store {
 
 namespace {
-constexpr std::size_t kMaxKeyBytes = 511;                // LMDB's own bound
-constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20;  // a disk that hangs must not eat the memory
-constexpr std::uint64_t kFullBatchBytes = 4ull << 20;    // written without waiting for more company
-constexpr std::chrono::seconds kRetryPause{1};           // between two tries of what must be kept
+constexpr std::size_t kMaxKeyBytes = 511;                // LMDB's bound
+constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20;  // bounds the memory while the disk hangs
+constexpr std::uint64_t kFullBatchBytes = 4ull << 20;    // written without waiting for more writes
+constexpr std::chrono::seconds kRetryPause{1};           // between two attempts of keep()
 
 base::Error unavailable(std::string text) {
   return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
@@ -118,7 +118,7 @@ std::uint64_t LmdbStore::failed_batches() const {
   return failed_batches_;
 }
 
-/// Until something is queued, or it is time to try the kept ones again.
+/// Waits until a write is queued, or until it is time to retry the writes of keep().
 void LmdbStore::wait_for_work(std::unique_lock<std::mutex>& lock) {
   const auto has_work = [this] { return closing_ || !waiting_.empty() || !refused_.empty(); };
   if (unwritten_.empty()) {
@@ -130,7 +130,7 @@ void LmdbStore::wait_for_work(std::unique_lock<std::mutex>& lock) {
                  [this] { return closing_ || flushes_ > 0 || !refused_.empty() || waiting_bytes_ >= kFullBatchBytes; });
 }
 
-/// What the disk refused is a batch of its own, so that it takes no other write with it when it is refused again.
+/// Failed writes of keep() are a batch of their own, so that other writes do not fail with them.
 std::vector<LmdbStore::Waiting> LmdbStore::take_unwritten() {
   std::vector<Waiting> batch;
   for (auto& [at, value] : unwritten_) batch.push_back({Change{at.first, at.second, std::move(value)}, {}, true});
@@ -159,7 +159,7 @@ void LmdbStore::run() {
   } while (!closing_ || !waiting_.empty() || !refused_.empty());
 }
 
-/// Memory that ends on the way fails the batch: who waits is told, and nothing of it may be relied on.
+/// A failed allocation fails the batch; its callbacks receive the error.
 void LmdbStore::write_or_give_up(std::vector<Waiting> batch) noexcept {
   try {
     return write(batch);
@@ -181,7 +181,7 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
   for (auto& w : batch) changes.push_back(std::move(w.change));
 
   WriteOutcome outcome;
-  if (!environment_) {  // only this thread replaces it
+  if (!environment_) {  // replaced only by this thread
     auto opened = LmdbEnvironment::open(environment_options(options_));
     if (opened && opened->environment) {
       const std::unique_lock alone(environment_mutex_);
@@ -230,7 +230,7 @@ void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
 }
 
-/// A line when it begins and one when it is over: a full disk refuses for hours.
+/// One log line at the beginning and one at the end, because a full disk may last for hours.
 void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
   {
     const std::lock_guard lock(mutex_);

@@ -1,11 +1,11 @@
 #pragma once
-// The store on LMDB: a queue, one writing thread, and an environment that is opened anew when LMDB gives up on a
+// The store on LMDB: a queue, one writing thread, and an environment that is reopened when LMDB no longer accepts a
 // handle.
 //
 // Lifetime
 //   open       put, erase, get, scan, flush                             (any thread)
-//   broken     the last batch left the handle unusable; reads fail, the next batch opens it anew   (the writing thread)
-//   closing    the destructor runs: what is queued is written, then the thread ends                (the owner)
+//   broken     the last batch made the handle unusable; reads fail, the next batch reopens it   (the writing thread)
+//   closing    the destructor runs: queued writes are written, then the thread ends                (the owner)
 
 #include <condition_variable>
 #include <cstdint>
@@ -50,7 +50,7 @@ class LmdbStore final : public Store {
   struct Waiting {
     Change change;
     OnCommitted on_committed;
-    bool is_kept = false;  // tried again until it is written
+    bool is_kept = false;  // retried until it is written
   };
   struct Refused {
     base::Error error;
@@ -73,26 +73,26 @@ class LmdbStore final : public Store {
   const std::unique_ptr<base::File> owner_lock_;
   const std::optional<std::string> set_aside_;
 
-  mutable std::shared_mutex environment_mutex_;   // shared: reading; alone: replacing or resizing the environment
+  mutable std::shared_mutex environment_mutex_;   // shared: reading; exclusive: replacing or resizing the environment
   std::unique_ptr<LmdbEnvironment> environment_;  // null while broken
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::condition_variable work_;
   std::condition_variable written_;
   std::vector<Waiting> waiting_;
   std::vector<Refused> refused_;
   std::map<std::pair<std::size_t, std::string>, std::optional<std::string>>
-      unwritten_;  // of keep(), refused by the disk, by table and key
+      unwritten_;  // of keep(), failed on disk, by table and key
   std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t queued_ = 0;   // writes ever queued
+  std::uint64_t queued_ = 0;   // writes queued since opening
   std::uint64_t settled_ = 0;  // writes written or failed
   std::uint64_t failed_batches_ = 0;
-  std::uint64_t reported_failures_ = 0;  // those of which a flush() has told
+  std::uint64_t reported_failures_ = 0;  // those that a flush() has reported
   bool is_failing_ = false;              // the last batch was not written
-  std::size_t flushes_ = 0;              // callers in flush(): the batch does not wait for company
+  std::size_t flushes_ = 0;              // callers in flush(): the batch is written at once
   bool closing_ = false;
 
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;  // the last member: it uses all of the above
 };
 
 }  // namespace tribune::store

@@ -1,4 +1,4 @@
-// Opening: who owns the directory, whether its file can be trusted, and setting it aside when it cannot.
+// Opening: ownership of the directory, the check of its file, and setting a damaged file aside.
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -32,7 +32,7 @@ base::Result<std::unique_ptr<base::File>> own(const fs::path& directory) {
   return file;
 }
 
-/// Renames the data file to the first free "data.mdb.set-aside-N", on disk when it returns.
+/// Renames the data file to the first free "data.mdb.set-aside-N"; the rename is durable when it returns.
 base::Result<std::string> rename_aside(const fs::path& directory) {
   const auto data = directory / "data.mdb";
   for (int n = 1;; ++n) {

@@ -1,5 +1,5 @@
 #pragma once
-// Durable tables of small records: LMDB, written by one thread in batches. Bodies of objects do not live here.
+// Durable tables of small records: LMDB, written by one thread in batches. Bodies of objects are not stored here.
 
 #include <chrono>
 #include <cstdint>
@@ -19,38 +19,38 @@ struct StoreOptions {
   std::string directory;
   std::vector<std::string> tables;             // fixed at opening
   std::uint64_t max_bytes = 1ull << 30;        // of the file; LMDB's map size
-  std::chrono::milliseconds batch_window{50};  // how long a write may wait for company
-  std::string format;                          // name and version of what is stored, e.g. "cache-index 1"
+  std::chrono::milliseconds batch_window{50};  // how long a write may wait for others
+  std::string format;                          // name and version of the content, for example "cache-index 1"
 };
 
-/// Any thread; locks inside. A store of another format, or a damaged one, is set aside (renamed) and a new one begun;
-/// `set_aside()` says so.
+/// Any thread; locks inside. A store of another format, or a damaged one, is set aside (renamed) and a new one is
+/// created; `set_aside()` reports it.
 class Store {
  public:
   static base::Result<std::unique_ptr<Store>> open(const StoreOptions&, base::Log&);
-  virtual ~Store() = default;  // commits what is queued
+  virtual ~Store() = default;  // commits the queued writes
 
   virtual std::optional<std::string> set_aside() const = 0;
 
-  /// Reads committed records. Blocks on the disk: not for a loop, except for tables known to be hot.
+  /// Reads committed records. Blocks on the disk: not for an event loop, except for tables that are in the page cache.
   virtual base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const = 0;
-  /// In key order; `visit` returns false to stop. Short scans only: a long reader makes the file grow.
+  /// In key order; `visit` returns false to stop. Short scans only: the file grows while a long scan runs.
   virtual base::Status scan(std::string_view table,
                             const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
 
-  /// Queues a write; never blocks on the disk. `on_committed` runs on the store's thread once it is on disk or failed.
+  /// Queues a write; never blocks on the disk. `on_committed` runs on the store's thread when the write is on disk or
+  /// has failed.
   using OnCommitted = std::function<void(base::Status)>;
   virtual void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed = {}) = 0;
   virtual void erase(std::string_view table, std::string key, OnCommitted on_committed = {}) = 0;
 
-  /// As put, or with no value as erase, and what the disk refuses is tried again each second until it is written or a
-  /// newer value came. Lost only when the process ends before: `on_committed` runs on the store's thread once, after
-  /// the first try, and says how it went. For the few records that an operator's order makes, which nobody repeats.
+  /// As put, or as erase without a value; a failed write is retried each second until it is written or replaced by a
+  /// newer value. It is lost only when the process ends before. `on_committed` runs once on the store's thread, after
+  /// the first attempt, with its outcome. For the few records of operators' orders, which are not repeated.
   virtual void keep(std::string_view table, std::string key, std::optional<std::string> value,
                     OnCommitted on_committed = {}) = 0;
 
-  /// Waits until all that was queued before is on disk. An error when a write was refused or failed since the flush
-  /// before this one.
+  /// Waits until all writes queued before are on disk. Returns an error when a write has failed since the last flush.
   virtual base::Status flush() = 0;
   virtual std::uint64_t failed_batches() const = 0;
 };

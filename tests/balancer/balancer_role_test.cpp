@@ -11,6 +11,7 @@
 #include "balancer/playlist_flow_fixture.h"
 #include "base/json.h"
 #include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace std::chrono_literals;

@@ -13,6 +13,7 @@
 #include "balancer/sources/sources.h"
 #include "balancer/tables.h"
 #include "base/ids.h"
+#include "support/scripted_http_client.h"
 
 namespace tribune::test::sources_fixture {
 
@@ -35,40 +36,15 @@ struct Origin {
   }
 };
 
-class ScriptedClient final : public net::HttpClient {
+class ScriptedClient final : public ScriptedHttpClient {
  public:
-  ScriptedClient(net::EventLoop& loop, Origin& origin) : loop_(loop), origin_(origin) {}
-
-  std::unique_ptr<net::Fetch> start(net::FetchRequest request, net::FetchHandlers handlers) override {
-    struct Running final : net::Fetch {
-      std::shared_ptr<net::FetchHandlers> handlers;
-      ~Running() override { handlers->on_done = nullptr; }
-      void resume() override {}
-    };
-    auto running = std::make_unique<Running>();
-    running->handlers = std::make_shared<net::FetchHandlers>(std::move(handlers));
-    std::optional<std::string> body;
-    {
-      const std::lock_guard lock(origin_.mutex);
-      ++origin_.requests[request.url];
-      if (const auto found = origin_.pages.find(request.url); found != origin_.pages.end()) body = found->second;
-    }
-    loop_.post([handlers = running->handlers, url = request.url, body] {
-      if (!handlers->on_done) return;
-      net::FetchHead head;
-      head.status = body ? 200 : 404;
-      head.final_uri = *http::parse_uri(url);
-      handlers->on_head(head);
-      if (body) handlers->on_body(*body);
-      const auto done = std::move(handlers->on_done);
-      done({});
-    });
-    return running;
-  }
-
- private:
-  net::EventLoop& loop_;
-  Origin& origin_;
+  ScriptedClient(net::EventLoop& loop, Origin& origin)
+      : ScriptedHttpClient(loop, [&origin](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
+          const std::lock_guard lock(origin.mutex);
+          ++origin.requests[request.url];
+          const auto found = origin.pages.find(request.url);
+          return found == origin.pages.end() ? ScriptedResponse{404} : ScriptedResponse{200, found->second};
+        }) {}
 };
 
 struct WorkerLoop {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/rfc3339.h"
 #include "contracts/event.h"
 
 using namespace tribune;
@@ -17,7 +18,7 @@ base::LogSettings silent() {
 }
 
 struct Watched {
-  base::ManualClock clock{*parse_rfc3339("2026-06-01T00:00:00Z")};
+  base::ManualClock clock{*base::parse_rfc3339("2026-06-01T00:00:00Z")};
   base::Log log{silent()};
   base::Metrics metrics;
   KeyWatch watch{clock, log, metrics, "balancer"};
@@ -66,7 +67,7 @@ TEST_CASE("A key without an end never rings the alarm") {
 
 TEST_CASE("A configuration whose keys have all ended says which one ended last") {
   Event event;
-  const auto now = *parse_rfc3339("2026-06-01T20:00:00Z");
+  const auto now = *base::parse_rfc3339("2026-06-01T20:00:00Z");
   CHECK(no_key_signs(event, now).empty());
   event.keys = {{"k1", "0123456789abcdef", "", "2026-06-01T00:00:00Z"},
                 {"k2", "0123456789abcdef", "", "2026-05-01T00:00:00Z"}};

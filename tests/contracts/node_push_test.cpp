@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "contracts/channel_map.h"
 #include "contracts/event.h"
 #include "contracts/heartbeat.h"
 

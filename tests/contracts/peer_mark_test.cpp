@@ -1,7 +1,7 @@
 #include "contracts/peer_mark.h"
 
-#include "contracts/heartbeat.h"
 #include "contracts/keys.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace tribune::contracts;

@@ -45,6 +45,16 @@ TEST_CASE("The four headers are read together, in any case of their names") {
   CHECK(read->session == "a");
 }
 
+TEST_CASE("Booleans, white space and parameters are as in RFC 9651; a session id without quotes is accepted") {
+  CHECK(parsed("bs=?1").starved);
+  CHECK_FALSE(parsed("bs=?0").starved);
+  CHECK(parsed("bs=true").starved);
+  CHECK(parsed("br=1 , bl=5;x=y").buffer_ms == 5);
+  CHECK(parsed("sid=6e2fb550,bl=5").session == "6e2fb550");
+  CHECK(parsed("nor=../seg7.ts,bl=5").names_next);
+  CHECK(parsed("bl=?1,br=:5:").empty());
+}
+
 TEST_CASE("A request without them says nothing") {
   CHECK_FALSE(http::read_cmcd({{"Accept", "*/*"}}, "tl=x"));
   CHECK_FALSE(http::read_cmcd({{"CMCD-", "bl=1"}}, "CMCD="));

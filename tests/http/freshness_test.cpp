@@ -48,7 +48,8 @@ TEST_CASE("CDN-Cache-Control is a structured dictionary or nothing") {
        {"", "max-age=\"7\"", "max-age=7,", "max-age = 7", "MaX-aGe=7", "max-age=1.5", "a=&", "max-age", "a=(1 2"})
     CHECK_FALSE_MESSAGE(parse_targeted_cache_control(invalid), invalid);
   for (const char* valid : {"max-age=7", "max-age=7;x=\"y\", no-store=?0", "a=(1 \"b\" c);q=0.5, max-age=7",
-                            "b=:aGk=:,max-age=7", " max-age=7 , x=y"}) {
+                            "b=:aGk=:,max-age=7", " max-age=7 , x=y", "max-age=7;x=@1", "max-age=7, x=%\"f%c3%bc\"",
+                            "max-age=60, no-store, max-age=7, no-store=?0"}) {
     const auto control = parse_targeted_cache_control(valid);
     REQUIRE_MESSAGE(control, valid);
     CHECK(control->max_age == 7s);

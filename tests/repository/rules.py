@@ -16,7 +16,8 @@ LAYERS = [
 OWNERS = {
     "rapidjson/": "base", "spdlog/": "base", "prometheus/": "base", "sodium": "base",
     "event2/": "net", "event.h": "net", "curl/": "net", "zlib.h": "net", "openssl/": "net", "nghttp2/": "net",
-    "lmdb.h": "store", "systemd/": "runtime", "maxminddb.h": "balancer", "CLI/": "app", "doctest/": "tests",
+    "lmdb.h": "store", "systemd/": "runtime", "maxminddb.h": "balancer", "xxhash.h": "cache_node",
+    "CLI/": "app", "doctest/": "tests",
 }
 OPEN_TO_ALL = ("fmt/", "tl/expected.hpp")
 SYSTEM = re.compile(
@@ -28,6 +29,7 @@ USES = {
     "store": {"${LMDB_LIBRARY}"},
     "runtime": {"PkgConfig::SYSTEMD"},
     "balancer": {"PkgConfig::MAXMINDDB"},
+    "cache_node": {"PkgConfig::XXHASH"},
     "app": {"CLI11::CLI11", "PkgConfig::CLI11"},
 }
 

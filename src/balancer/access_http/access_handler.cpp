@@ -13,7 +13,7 @@
 #include "balancer/sessions/viewer_credentials.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
-#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 #include "contracts/ticket.h"
 #include "contracts/token.h"
 #include "http/problem.h"

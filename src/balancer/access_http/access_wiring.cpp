@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "access/access_settings.h"
+#include "base/rfc3339.h"
 
 namespace tribune::balancer {
 
@@ -16,7 +17,7 @@ std::vector<access::Admission::ChannelFacts> channel_facts(const contracts::Even
     auto& fact = facts.emplace_back(
         access::Admission::ChannelFacts{channel.id, static_cast<double>(channel.bandwidth_bps) / 1e6});
     for (const auto& limit : settings.channels)
-      if (limit.id == channel.id && !limit.opens_at.empty()) fact.opens_at = contracts::parse_rfc3339(limit.opens_at);
+      if (limit.id == channel.id && !limit.opens_at.empty()) fact.opens_at = base::parse_rfc3339(limit.opens_at);
   }
   return facts;
 }
@@ -64,7 +65,7 @@ std::string check_access(const config::Settings& settings) {
   const auto& event = settings.get<contracts::Event>("event");
   for (const auto& channel : settings.get<access::AccessSettings>("access").channels) {
     if (!event.find(channel.id)) return "channels: the event has no channel \"" + channel.id + "\"";
-    if (!channel.opens_at.empty() && !contracts::parse_rfc3339(channel.opens_at))
+    if (!channel.opens_at.empty() && !base::parse_rfc3339(channel.opens_at))
       return "channels: opens_at of \"" + channel.id + "\" must be a time such as 2026-06-01T20:00:00Z";
   }
   return "";

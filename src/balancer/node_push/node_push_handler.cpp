@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/ids.h"
-#include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
+#include "contracts/signed_body.h"
 
 namespace tribune::balancer {
 namespace {

@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace tribune::balancer {
 
 struct HashMember {
@@ -32,14 +34,10 @@ class HashOrders {
  private:
   /// Orders that are kept; the order of a channel beyond them is computed each time.
   static constexpr std::size_t kKept = 4'096;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
 
   const std::vector<HashMember> members_;
   mutable std::shared_mutex mutex_;
-  mutable std::unordered_map<std::string, std::shared_ptr<const Order>, Hash, std::equal_to<>> kept_;
+  mutable std::unordered_map<std::string, std::shared_ptr<const Order>, base::TextHash, std::equal_to<>> kept_;
 };
 
 }  // namespace tribune::balancer

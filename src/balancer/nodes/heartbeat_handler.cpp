@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 
 namespace tribune::balancer {
 namespace {

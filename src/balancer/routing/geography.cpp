@@ -20,21 +20,18 @@ std::optional<double> number_at(MMDB_entry_s& entry, const char* name) {
   return std::nullopt;
 }
 
-sockaddr_storage socket_address(const ClientAddress& client) {
+sockaddr_storage socket_address(const base::IpAddress& client) {
   sockaddr_storage storage{};
-  if (client.is_v4()) {
+  if (client.is_ipv4()) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(static_cast<std::uint32_t>(client.low));
+    std::memcpy(&v4.sin_addr, client.bytes.data() + 12, sizeof v4.sin_addr);
     std::memcpy(&storage, &v4, sizeof v4);
     return storage;
   }
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
-  for (int i = 0; i < 8; ++i) {
-    v6.sin6_addr.s6_addr[i] = static_cast<unsigned char>(client.high >> (56 - 8 * i));
-    v6.sin6_addr.s6_addr[8 + i] = static_cast<unsigned char>(client.low >> (56 - 8 * i));
-  }
+  std::memcpy(&v6.sin6_addr, client.bytes.data(), sizeof v6.sin6_addr);
   std::memcpy(&storage, &v6, sizeof v6);
   return storage;
 }
@@ -69,7 +66,7 @@ base::Result<std::shared_ptr<const Geography>> Geography::open(const std::string
   return std::shared_ptr<const Geography>(new Geography(std::move(inner)));
 }
 
-std::optional<Coordinates> Geography::find(const ClientAddress& client) const {
+std::optional<Coordinates> Geography::find(const base::IpAddress& client) const {
   const auto storage = socket_address(client);
   int error = 0;
   auto found = MMDB_lookup_sockaddr(&inner_->database, reinterpret_cast<const sockaddr*>(&storage), &error);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "balancer/routing/client_address.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 
 namespace tribune::balancer {
@@ -28,7 +28,7 @@ class Geography {
   Geography(const Geography&) = delete;
   Geography& operator=(const Geography&) = delete;
 
-  std::optional<Coordinates> find(const ClientAddress&) const;
+  std::optional<Coordinates> find(const base::IpAddress&) const;
 
  private:
   struct Inner;

@@ -34,10 +34,10 @@
 
 #include "access/node_limits.h"
 #include "balancer/nodes/node_table.h"
-#include "balancer/routing/client_address.h"
 #include "balancer/routing/geography.h"
 #include "balancer/routing/routing_reason.h"
 #include "balancer/routing/zones.h"
+#include "base/ip_address.h"
 
 namespace tribune::balancer {
 
@@ -66,7 +66,7 @@ struct RoutingView {
 
 /// What is known of the client. The views must outlive the call.
 struct RoutingQuestion {
-  std::optional<ClientAddress> client{};
+  std::optional<base::IpAddress> client{};
   std::string_view channel{};
   std::vector<std::string_view> proved{};  // nodes of valid receipts, the nearest first
   std::string_view named{};                // the cache that the client names; empty: none

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "base/ip_address.h"
 #include "base/json.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -63,7 +64,7 @@ http::Response RoutingStatusHandler::drain(std::string_view node, bool on, const
 http::Response RoutingStatusHandler::route(const http::Request& request) const {
   const auto client = http::query_decoded(request.query, "client"),
              channel = http::query_decoded(request.query, "channel");
-  if (!client || !parse_address(*client))
+  if (!client || !base::parse_ip(*client))
     return http::problem(http::problems::bad_request, "client= must be an address");
   const auto view = view_.get();
   const auto* found = channel ? view->event->find(*channel) : nullptr;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/ip_address.h"
 #include "contracts/receipt.h"
 #include "contracts/token.h"
 
@@ -61,7 +62,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
     const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
     return {choice, std::move(nodes)};
   }
-  auto& shard = shard_of(request.session);
+  auto& shard = shards_.of(request.session);
   const std::lock_guard lock(shard.mutex);
   auto& session = shard.sessions[request.session];
   record_claims(session, request, prefix);
@@ -101,7 +102,7 @@ NodeProposal SessionRouter::propose(const RoutingRequest& request) {
   report_unreachable(request, prefix);
   RoutedSession known;
   if (request.session != 0) {
-    auto& shard = shard_of(request.session);
+    auto& shard = shards_.of(request.session);
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.sessions.find(request.session);
     if (found != shard.sessions.end()) {
@@ -125,7 +126,7 @@ Standings SessionRouter::standings(const RoutingRequest& request, std::size_t mo
   const auto prefix = contracts::client_prefix(request.client).value_or("");
   RoutedSession known;
   if (request.session != 0) {
-    auto& shard = shard_of(request.session);
+    auto& shard = shards_.of(request.session);
     const std::lock_guard lock(shard.mutex);
     const auto [found, is_new] = shard.sessions.try_emplace(request.session);
     if (is_new) found->second.seen = clock_.steady_now();
@@ -150,7 +151,7 @@ void SessionRouter::record_admission(const RoutingRequest& request, const NodePr
   const bool says_something = !request.named.empty() || (request.claims && !request.claims->empty());
   if (!state && !says_something) return;
   const auto prefix = contracts::client_prefix(request.client).value_or("");
-  auto& shard = shard_of(request.session);
+  auto& shard = shards_.of(request.session);
   const std::lock_guard lock(shard.mutex);
   auto& session = shard.sessions[request.session];
   record_claims(session, request, prefix);
@@ -182,7 +183,7 @@ void SessionRouter::record_claims(RoutedSession& session, const RoutingRequest& 
 RoutingQuestion SessionRouter::question_of(const RoutedSession& session, const RoutingRequest& request,
                                            const std::string& prefix) const {
   RoutingQuestion question;
-  question.client = parse_address(request.client);
+  question.client = base::parse_ip(request.client);
   question.channel = request.channel;
   question.proved = believed(session.proofs, prefix, clock_.wall_now());
   // In another network the named cache does not count.
@@ -218,7 +219,7 @@ void SessionRouter::record_choice(RoutedSession& session, const RoutingRequest& 
 }
 
 void SessionRouter::release(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.sessions.find(id);
   if (found == shard.sessions.end()) return;
@@ -237,6 +238,22 @@ void SessionRouter::sweep(std::chrono::milliseconds idle) {
     });
   }
 }
+
+namespace {
+
+void write_trace(base::json::Writer& w, const SelectionTrace& seen) {
+  w.key("considered").begin_array();
+  for (const auto& entry : seen)
+    w.begin_object()
+        .member("rank", to_string(entry.rank))
+        .member("group", entry.group)
+        .member("node", entry.node)
+        .member("verdict", entry.verdict)
+        .end_object();
+  w.end_array();
+}
+
+}  // namespace
 
 void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w) const {
   const auto prefix = contracts::client_prefix(request.client).value_or("");
@@ -262,15 +279,8 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   w.member("reason", to_string(choice.reason))
       .member("because", because(choice.reason))
       .member("group", choice.node ? choice.node->group_id() : "");
-  w.key("considered").begin_array();
-  for (const auto& entry : seen)
-    w.begin_object()
-        .member("rank", to_string(entry.rank))
-        .member("group", entry.group)
-        .member("node", entry.node)
-        .member("verdict", entry.verdict)
-        .end_object();
-  w.end_array().end_object();
+  write_trace(w, seen);
+  w.end_object();
 }
 
 }  // namespace tribune::balancer

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sharded.h"
 
 namespace tribune::balancer {
 
@@ -101,8 +102,6 @@ class SessionRouter {
     mutable std::mutex mutex;
     std::unordered_map<access::SessionId, RoutedSession> sessions;
   };
-  static constexpr std::size_t kShards = 64;
-  Shard& shard_of(access::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   void record_claims(RoutedSession&, const RoutingRequest&, const std::string& prefix);
   RoutingQuestion question_of(const RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
@@ -116,7 +115,7 @@ class SessionRouter {
   const RoutingFiles& files_;
   access::Admission& admission_;
   std::atomic<std::int64_t> gone_lifetime_ms_{60'000};
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard> shards_;
 };
 
 }  // namespace tribune::balancer

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/hash.h"
+
 namespace tribune::balancer {
 namespace {
 
@@ -33,7 +35,7 @@ ViewerEligibility::ViewerEligibility(const NodeTable& table, const RoutingView& 
 bool ViewerEligibility::must_leave(const NodeState& node) const {
   if (!node.draining_since) return false;
   const double share =
-      static_cast<double>(question_.session * 0x9e3779b97f4a7c15ull >> 11) / static_cast<double>(1ull << 53);
+      static_cast<double>(base::multiplicative_hash(question_.session) >> 11) / static_cast<double>(1ull << 53);
   return question_.now - *node.draining_since >=
          std::chrono::duration_cast<base::SteadyTime::duration>(view_.rules.drain_time * share);
 }

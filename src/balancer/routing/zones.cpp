@@ -63,8 +63,8 @@ base::Result<Zones> Zones::parse(std::string_view text) {
     if (!prefixes || !prefixes->is(json::Kind::array))
       return wrong(text, entry.offset, "a zone must have \"prefixes\", a list");
     for (const auto& value : prefixes->array) {
-      const auto prefix = value.is(json::Kind::string) ? parse_prefix(value.string) : std::nullopt;
-      if (!prefix)
+      const auto prefix = value.is(json::Kind::string) ? base::parse_ip_prefix(value.string) : std::nullopt;
+      if (!prefix || !prefix->is_network())
         return wrong(text, value.offset,
                      "not a prefix: like \"10.1.0.0/16\" or \"2001:db8::/32\", with no bits set behind it");
       if (!made.add(zone.is_deep ? made.deep_ : made.ordinary_, *prefix, made.zones_.size()))
@@ -76,21 +76,21 @@ base::Result<Zones> Zones::parse(std::string_view text) {
   return made;
 }
 
-bool Zones::add(Lengths& lengths, const ClientPrefix& prefix, std::size_t zone) {
+bool Zones::add(Lengths& lengths, const base::IpPrefix& prefix, std::size_t zone) {
   auto place = std::find_if(lengths.begin(), lengths.end(), [&](const Length& l) { return l.bits <= prefix.bits; });
   if (place == lengths.end() || place->bits != prefix.bits) place = lengths.insert(place, Length{prefix.bits, {}});
   ++prefixes_;
   return place->zones.emplace(prefix.address, zone).second;
 }
 
-const Zone* Zones::find(const Lengths& lengths, const ClientAddress& client) const {
+const Zone* Zones::find(const Lengths& lengths, const base::IpAddress& client) const {
   for (const auto& length : lengths) {
-    const auto found = length.zones.find(client.first(length.bits));
+    const auto found = length.zones.find(client.network(length.bits));
     if (found != length.zones.end()) return &zones_[found->second];
   }
   return nullptr;
 }
 
-Zones::Match Zones::find(const ClientAddress& client) const { return {find(deep_, client), find(ordinary_, client)}; }
+Zones::Match Zones::find(const base::IpAddress& client) const { return {find(deep_, client), find(ordinary_, client)}; }
 
 }  // namespace tribune::balancer

@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "balancer/routing/client_address.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 
 namespace tribune::balancer {
@@ -38,7 +38,7 @@ class Zones {
     const Zone* deep = nullptr;
     const Zone* ordinary = nullptr;
   };
-  Match find(const ClientAddress&) const;
+  Match find(const base::IpAddress&) const;
 
   const std::vector<Zone>& all() const { return zones_; }
   std::size_t prefixes() const { return prefixes_; }
@@ -46,18 +46,13 @@ class Zones {
   bool names_group(std::string_view group) const { return groups_.contains(group); }
 
  private:
-  struct Hash {
-    std::size_t operator()(const ClientAddress& a) const {
-      return (a.high * 0x9e3779b97f4a7c15ull) ^ (a.low * 0xc2b2ae3d27d4eb4full) >> 7;
-    }
-  };
   struct Length {
     int bits;
-    std::unordered_map<ClientAddress, std::size_t, Hash> zones;
+    std::unordered_map<base::IpAddress, std::size_t, base::IpAddressHash> zones;
   };
   using Lengths = std::vector<Length>;  // the longest first
-  bool add(Lengths&, const ClientPrefix&, std::size_t zone);
-  const Zone* find(const Lengths&, const ClientAddress&) const;
+  bool add(Lengths&, const base::IpPrefix&, std::size_t zone);
+  const Zone* find(const Lengths&, const base::IpAddress&) const;
 
   std::vector<Zone> zones_;
   std::set<std::string, std::less<>> groups_;

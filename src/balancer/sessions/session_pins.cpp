@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/hash.h"
 #include "contracts/canonical.h"
 #include "contracts/token.h"
 
@@ -82,13 +83,6 @@ std::optional<access::SessionId> session_of(std::string_view name) {
                                                                                        : std::nullopt;
 }
 
-/// FNV-1a: records of a former process must be found again.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return hash;
-}
-
 /// A record is written again when the playlist is held that much longer than the record states.
 bool is_much_longer(std::chrono::seconds held, std::chrono::seconds written) { return held > written + written / 4; }
 
@@ -136,7 +130,7 @@ std::optional<PinRecord> pins_from_text(std::string_view text) {
 
 SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      max_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      max_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       evicted_(metrics.counter("tribune_balancer_pins_given_up_total",
                                "Sessions whose pins were forgotten early, the least recently used first, because as "
                                "many as may be are known.")),
@@ -147,9 +141,9 @@ SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::
 /// The key of the pins of a pathway. Pathways have the names of groups, so a client cannot choose a name whose key is
 /// another session's id.
 SessionPins::PinKey SessionPins::key_of(access::SessionId id, std::string_view pathway) {
-  if (pathway.empty()) return {id, false};  // read from the session's own entry
-  const auto key = id ^ hash_of(pathway);
-  auto& shard = shard_of(id);
+  if (pathway.empty()) return {id, false};     // read from the session's own entry
+  const auto key = id ^ base::fnv1a(pathway);  // equal in every process, because records are saved
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   auto& known = session.pathways;
@@ -160,7 +154,7 @@ SessionPins::PinKey SessionPins::key_of(access::SessionId id, std::string_view p
 }
 
 void SessionPins::begin(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   find_or_add(shard, id).was_opened_here = true;
 }
@@ -172,7 +166,7 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
   const auto held = std::clamp(std::chrono::ceil<std::chrono::seconds>(window.held), std::chrono::seconds{kMinPinHold},
                                std::chrono::seconds{kMaxPinHold});
   const auto [id, was_opened_here] = key_of(session_id, pathway);
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   session.is_of_pathway = id != session_id;
@@ -202,7 +196,7 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
 }
 
 void SessionPins::prefer(access::SessionId id, std::string_view node) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto& session = find_or_add(shard, id);
   if (session.preferred == node) return;
@@ -211,7 +205,7 @@ void SessionPins::prefer(access::SessionId id, std::string_view node) {
 }
 
 std::string SessionPins::preferred(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto* session = shard.sessions.find(id);
   if (!session) return {};
@@ -221,7 +215,7 @@ std::string SessionPins::preferred(access::SessionId id) {
 
 std::string SessionPins::last_node(access::SessionId session_id, std::string_view pathway) {
   const auto id = key_of(session_id, pathway).id;
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.find(id);
   if (!session) return {};
@@ -231,7 +225,7 @@ std::string SessionPins::last_node(access::SessionId session_id, std::string_vie
 }
 
 std::vector<access::SessionId> SessionPins::pathways_of(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.peek(id);
   return session ? session->pathways : std::vector<access::SessionId>();
@@ -249,7 +243,7 @@ void SessionPins::lapse(access::SessionId id) {
   for (const auto key : keys) {
     bool is_idle = false;
     {
-      auto& shard = shard_of(key);
+      auto& shard = shards_.of(key);
       const std::lock_guard lock(shard.mutex);
       auto* session = shard.sessions.peek(key);
       if (!session) continue;
@@ -261,7 +255,7 @@ void SessionPins::lapse(access::SessionId id) {
 }
 
 void SessionPins::forget(access::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   const auto* session = shard.sessions.peek(id);
   if (!session) return;
@@ -314,7 +308,7 @@ base::Status SessionPins::load(store::Store& store) {
     const auto id = session_of(key);
     const auto record = pins_from_text(value);
     if (id && record) {
-      auto& shard = shard_of(*id);
+      auto& shard = shards_.of(*id);
       const std::lock_guard lock(shard.mutex);
       hold(shard, *id, *record);
     } else {
@@ -327,7 +321,7 @@ base::Status SessionPins::load(store::Store& store) {
 void SessionPins::sweep() {
   const auto now = clock_.steady_now();
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
-    auto& shard = shards_[swept_++ % kShards];
+    auto& shard = shards_[swept_++];
     const std::lock_guard lock(shard.mutex);
     shard.sessions.erase_if([&](access::SessionId id, const Pinned& session) {
       const auto since = now - session.held_until;

@@ -16,7 +16,6 @@
 //   recreated  in another process, or without records: one pin at the node that the session's token names, if that
 //              node is available                                                                (pin)
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -34,6 +33,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/recent_map.h"
+#include "base/sharded.h"
 #include "store/store.h"
 
 namespace tribune::balancer {
@@ -156,14 +156,12 @@ class SessionPins {
   void hold(Shard&, access::SessionId, const PinRecord&);
   void evict_oldest(Shard&);
   void write(access::SessionId, Pinned&, std::chrono::seconds held);
-  static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
-  Shard& shard_of(access::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
-  const Shard& shard_of(access::SessionId id) const { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
   const std::size_t max_in_shard_;
   base::Counter evicted_, full_;
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard> shards_;
+  static constexpr std::size_t kSweptAtOnce = base::Sharded<Shard>::size() / 8;
   std::size_t swept_ = 0;  // used by sweep() only
   store::Store* store_ = nullptr;
   const std::shared_ptr<std::atomic<std::int64_t>> unsaved_ =

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/token.h"
@@ -38,11 +39,7 @@ class TokenCache {
     contracts::Token token;
     base::WallTime from, until;  // valid within these bounds
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-  using Entries = std::unordered_map<std::string, Entry, Hash, std::equal_to<>>;
+  using Entries = std::unordered_map<std::string, Entry, base::TextHash, std::equal_to<>>;
 
   const Entry* find(std::string_view text);
   void add(std::string_view text, Entry);

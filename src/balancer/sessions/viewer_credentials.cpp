@@ -103,9 +103,9 @@ std::string_view renewal_detail(access::Admission::Renewal renewal) {
   }
 }
 
-CountedClient counted_client(std::string_view address, const net::PrefixList& shared) {
+CountedClient counted_client(std::string_view address, const base::PrefixList& shared) {
   constexpr std::size_t kIpv4NetworkBytes = 12 + 3, kIpv6NetworkBytes = 6;
-  const auto ip = net::parse_ip(address);
+  const auto ip = base::parse_ip(address);
   if (!ip) return {std::string(address)};
   const auto bytes = ip->is_ipv4() ? kIpv4NetworkBytes : kIpv6NetworkBytes;
   const std::string_view network(reinterpret_cast<const char*>(ip->bytes.data()), bytes);

@@ -10,13 +10,13 @@
 
 #include "access/admission.h"
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/event.h"
 #include "contracts/ticket.h"
 #include "contracts/token.h"
 #include "http/problem.h"
-#include "net/client_address.h"
 
 namespace tribune::balancer {
 
@@ -54,6 +54,6 @@ struct CountedClient {
   std::string address;
   std::uint32_t network = 0;
 };
-CountedClient counted_client(std::string_view address, const net::PrefixList& shared);
+CountedClient counted_client(std::string_view address, const base::PrefixList& shared);
 
 }  // namespace tribune::balancer

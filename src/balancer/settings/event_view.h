@@ -8,6 +8,7 @@
 
 #include "balancer/settings/operator_rules.h"
 #include "balancer/settings/steering_settings.h"
+#include "base/ip_address.h"
 #include "base/published.h"
 #include "base/signing.h"
 #include "contracts/event.h"
@@ -28,7 +29,7 @@ struct EventView {
   SteeringSettings steering;
   std::string slate_origin;
   OperatorRules operators;
-  net::PrefixList shared_networks;
+  base::PrefixList shared_networks;
 };
 
 using PublishedView = base::Published<EventView>;

@@ -25,7 +25,7 @@ bool shows_proxy(const http::Request& request) {
 
 std::string_view OperatorRules::refusal(const http::Request& request) const {
   if (!token.empty() && !runtime::AdminGate(token).refusal(request)) return "";
-  const auto client = net::parse_ip(request.client);
+  const auto client = base::parse_ip(request.client);
   if (!client || !networks.contains(*client)) return "not_from_an_operator_network";
   // The port is unknown where a trusted proxy's X-Forwarded-For has named the client.
   const bool is_vouched_for = request.client_port == 0;
@@ -40,10 +40,10 @@ OperatorRules operator_rules(const std::string& token, const std::vector<std::st
                              const config::Settings& settings) {
   OperatorRules rules;
   rules.token = token;
-  if (auto prefixes = net::PrefixList::parse(networks)) rules.networks = std::move(*prefixes);
+  if (auto prefixes = base::PrefixList::parse(networks)) rules.networks = std::move(*prefixes);
   if (settings.has(runtime::kFrontSection)) {
     const auto& front = settings.get<net::ServerSettings>(runtime::kFrontSection);
-    if (auto proxies = net::PrefixList::parse(front.trusted_proxies)) rules.trusted_proxies = std::move(*proxies);
+    if (auto proxies = base::PrefixList::parse(front.trusted_proxies)) rules.trusted_proxies = std::move(*proxies);
   }
   const auto admin = runtime::admin_section().name();
   if (settings.has(admin))

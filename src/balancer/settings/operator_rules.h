@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "base/ip_address.h"
 #include "config/settings.h"
 #include "http/message.h"
-#include "net/client_address.h"
 #include "runtime/own_site.h"
 
 namespace tribune::balancer {
 
 struct OperatorRules {
   std::string token;  // empty: no token is accepted
-  net::PrefixList networks;
-  net::PrefixList trusted_proxies;  // of the front listener
+  base::PrefixList networks;
+  base::PrefixList trusted_proxies;  // of the front listener
   runtime::HostNames hosts =
       runtime::HostNames::with_any_address({});  // the host names of the front listener for operators without a token
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sharded.h"
 #include "contracts/canonical.h"
 
 namespace tribune::balancer {
@@ -55,7 +56,7 @@ std::optional<SlateTransitionRecord> transition_from_text(std::string_view text)
 
 SlateTransitions::SlateTransitions(const base::Clock& clock, base::Metrics& metrics, std::size_t most)
     : clock_(clock),
-      max_in_shard_(std::max<std::size_t>(1, most / kShards)),
+      max_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       evicted_(metrics.counter("tribune_balancer_turns_given_up_total",
                                "Viewers whose way through the waiting room was forgotten early, the least recently "
                                "seen first, because as many as may be are known.")) {}
@@ -75,7 +76,7 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
       store.erase(kTransitionsTable, std::string(key));
       return true;
     }
-    auto& shard = shard_of(*id);
+    auto& shard = shards_.of(*id);
     const std::lock_guard lock(shard.mutex);
     shard.transitions.try_emplace(*id, Entry{*record, std::make_shared<std::atomic<bool>>(true), now});
     evict_oldest(shard);
@@ -86,7 +87,7 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
 }
 
 std::optional<SlateTransitions::Found> SlateTransitions::find(contracts::SessionId id) {
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   const std::lock_guard lock(shard.mutex);
   auto* found = shard.transitions.find(id);
   if (!found) return std::nullopt;
@@ -105,7 +106,7 @@ void SlateTransitions::evict_oldest(Shard& shard) {
 
 SlateTransitions::Found SlateTransitions::begin(contracts::SessionId id, const SlateTransitionRecord& record) {
   auto saved = std::make_shared<std::atomic<bool>>(store_ == nullptr);
-  auto& shard = shard_of(id);
+  auto& shard = shards_.of(id);
   {
     const std::lock_guard lock(shard.mutex);
     const auto [entry, is_new] = shard.transitions.try_emplace(id, Entry{record, saved, clock_.steady_now()});
@@ -123,7 +124,7 @@ void SlateTransitions::sweep(const SlateTime& time) {
   const auto now = clock_.steady_now();
   std::vector<contracts::SessionId> gone;
   for (std::size_t i = 0; i < kSweptAtOnce; ++i) {
-    auto& shard = shards_[swept_++ % kShards];
+    auto& shard = shards_[swept_++];
     const std::lock_guard lock(shard.mutex);
     while (const auto* oldest = shard.transitions.oldest()) {  // the most recently seen last
       if (now - oldest->second.seen < kTransitionLifetime) break;

@@ -9,7 +9,6 @@
 //   forgotten  not requested for kTransitionLifetime                                        (sweep)
 //   evicted    the bound is reached, and it is the least recently used; counted             (begin, load)
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -24,6 +23,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/recent_map.h"
+#include "base/sharded.h"
 #include "contracts/event.h"
 #include "contracts/token.h"
 #include "store/store.h"
@@ -94,15 +94,14 @@ class SlateTransitions {
     mutable std::mutex mutex;
     base::RecentMap<contracts::SessionId, Entry> transitions;
   };
-  static constexpr std::size_t kShards = 64, kSweptAtOnce = kShards / 8;
   void evict_oldest(Shard&);  // with its mutex held
-  Shard& shard_of(contracts::SessionId id) { return shards_[(id * 0x9e3779b97f4a7c15ull) >> 58]; }
 
   const base::Clock& clock_;
   const std::size_t max_in_shard_;
   base::Counter evicted_;
   store::Store* store_ = nullptr;  // null: nothing is saved
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard> shards_;
+  static constexpr std::size_t kSweptAtOnce = base::Sharded<Shard>::size() / 8;
   std::optional<base::SteadyTime> time_saved_at_;  // used by sweep() only, as is the next
   std::size_t swept_ = 0;
 };

@@ -1,4 +1,5 @@
 #include "balancer/sources/rendered_playlists.h"
+#include "base/hash.h"
 
 #include <utility>
 
@@ -16,10 +17,10 @@ std::uint64_t size_of(const Rendered& rendered, const LinkPins& pins) {
 }  // namespace
 
 std::size_t RenderedPlaylists::Hash::operator()(const KeyView& key) const {
-  std::size_t hash = std::hash<std::string_view>{}(key.name);
+  std::size_t hash = base::TextHash{}(key.name);
   for (const auto& pin : *key.pins) {
-    hash = (hash ^ static_cast<std::size_t>(pin.first_msn)) * 0x9e3779b97f4a7c15ull;
-    hash = (hash ^ std::hash<std::string_view>{}(pin.node_url)) * 0x9e3779b97f4a7c15ull;
+    hash = base::combined_hash(hash, static_cast<std::uint64_t>(pin.first_msn));
+    hash = base::combined_hash(hash, base::TextHash{}(pin.node_url));
   }
   return hash;
 }
@@ -45,7 +46,7 @@ RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, std::
 }
 
 RenderedPlaylists::RenderedPtr RenderedPlaylists::get(std::uint64_t owner, const KeyView& key, const Render& render) {
-  auto& shard = shard_of(owner);
+  auto& shard = shards_.of(owner);
   std::shared_ptr<Build> build;
   {
     const std::lock_guard lock(shard.mutex);
@@ -158,7 +159,7 @@ void RenderedPlaylists::sweep() {
 }
 
 void RenderedPlaylists::forget(std::uint64_t owner) {
-  auto& shard = shard_of(owner);
+  auto& shard = shards_.of(owner);
   Items dropped;
   Owned owned;
   const std::lock_guard lock(shard.mutex);

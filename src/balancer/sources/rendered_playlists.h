@@ -8,7 +8,6 @@
 //   evicted    there are too many bytes, or memory is scarce; counted            (get, configure, shrink)
 //   removed    its owner is gone, or it was unused for kRenderedIdleLifetime     (forget, sweep)
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -25,6 +24,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/sharded.h"
 
 namespace tribune::balancer {
 
@@ -106,9 +106,7 @@ class RenderedPlaylists {
     std::unordered_map<std::uint64_t, Owned> owners;
     std::atomic<std::int64_t> oldest{kNothing};  // the first item's last use, in steady nanoseconds
   };
-  static constexpr std::size_t kShards = 16;
   static constexpr std::int64_t kNothing = INT64_MAX;
-  Shard& shard_of(std::uint64_t owner) { return shards_[owner % kShards]; }
 
   RenderedPtr get(std::uint64_t owner, const KeyView&, const Render&);
   Items::iterator find_or_add(Shard&, std::uint64_t owner,
@@ -124,7 +122,7 @@ class RenderedPlaylists {
   std::atomic<std::uint64_t> max_bytes_;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> next_owner_{1};
-  std::array<Shard, kShards> shards_;
+  base::Sharded<Shard, 16> shards_;
 };
 
 }  // namespace tribune::balancer

@@ -6,6 +6,7 @@
 
 #include "balancer/sources/documents/document.h"
 #include "balancer/sources/playlist_query.h"
+#include "base/hash.h"
 #include "contracts/link.h"
 #include "hls/attributes.h"
 
@@ -50,9 +51,7 @@ std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& us
     text = playlist.lines[use.line].text;
     text.erase(use.begin, use.length);
   }
-  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a: equal in every process, because it is saved
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
+  return base::fnv1a(text);  // equal in every process, because it is saved
 }
 
 std::optional<DocumentKind> document_of(const hls::Playlist& playlist, const hls::UriUse& use) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "balancer/timeline/timeline.h"
+#include "base/rfc3339.h"
 #include "hls/cut.h"
 #include "hls/numbers.h"
 
@@ -40,7 +41,7 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kKeptBeforeGap = 3;
 
 std::int64_t date_of(const hls::Segment& segment) {
-  const auto date = hls::read_date(segment.program_date_time);
+  const auto date = base::parse_iso8601(segment.program_date_time);
   return date ? date->time_since_epoch().count() : 0;
 }
 

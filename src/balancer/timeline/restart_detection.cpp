@@ -7,6 +7,8 @@
 #include <functional>
 
 #include "balancer/timeline/timeline.h"
+#include "base/hash.h"
+#include "base/rfc3339.h"
 #include "hls/numbers.h"
 
 namespace tribune::balancer {
@@ -19,13 +21,6 @@ std::string_view name_of(std::string_view uri) {
   if (scheme == std::string_view::npos) return uri;
   const auto path = uri.find('/', scheme + 3);
   return path == std::string_view::npos ? std::string_view{} : uri.substr(path);
-}
-
-// FNV-1a: equal in every process, because it is saved.
-std::uint64_t hash(std::string_view text) {
-  std::uint64_t h = 14695981039346656037ull;
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return h;
 }
 
 // The whole numbers in a name before its suffix, as (begin, end).
@@ -48,10 +43,10 @@ std::vector<std::pair<std::size_t, std::size_t>> numbers_in(std::string_view nam
 Timeline::Seen Timeline::seen_as(const hls::Playlist& source, const hls::Segment& segment,
                                  std::int64_t discontinuity_shift) {
   Seen seen;
-  seen.name = hash(name_of(source.uris[segment.uri_use].uri));
-  if (segment.byterange) seen.name += static_cast<std::uint64_t>(segment.byterange->offset) * 0x9e3779b97f4a7c15ull;
+  seen.name = base::fnv1a(name_of(source.uris[segment.uri_use].uri));
+  if (segment.byterange) seen.name += base::multiplicative_hash(static_cast<std::uint64_t>(segment.byterange->offset));
   seen.discontinuity = segment.discontinuity_sequence + discontinuity_shift;
-  if (const auto date = hls::read_date(segment.program_date_time)) seen.date_ms = date->time_since_epoch().count();
+  if (const auto date = base::parse_iso8601(segment.program_date_time)) seen.date_ms = date->time_since_epoch().count();
   seen.duration_us = segment.duration.count();
   return seen;
 }
@@ -67,8 +62,8 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
       continue;
     const auto before = name.substr(0, begin), after = name.substr(end);
     // 100 follows 99 or 099.
-    if (seen.name == hash(fmt::format("{}{}{}", before, number - back, after))) return true;
-    if (seen.name == hash(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
+    if (seen.name == base::fnv1a(fmt::format("{}{}{}", before, number - back, after))) return true;
+    if (seen.name == base::fnv1a(fmt::format("{}{:0{}}{}", before, number - back, digits.size(), after))) return true;
   }
   return false;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/published.h"
 #include "cache_node/disk/disk_maintenance.h"
+#include "contracts/channel_map.h"
 #include "contracts/heartbeat.h"
 
 namespace tribune::cache_node {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "contracts/signed_body.h"
 #include "http/uri.h"
 
 namespace tribune::cache_node {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 #include "http/uri.h"
 
 namespace tribune::cache_node {

@@ -31,7 +31,7 @@
 #include "cache_node/objects/sliced_files.h"
 #include "cache_node/policy/vary_rules.h"
 #include "cache_node/settings/node_view.h"
-#include "contracts/heartbeat.h"
+#include "contracts/channel_map.h"
 #include "contracts/link.h"
 #include "contracts/peer_mark.h"
 #include "http/message.h"

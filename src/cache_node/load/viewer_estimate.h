@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 namespace tribune::cache_node {
 
@@ -17,9 +18,7 @@ namespace tribune::cache_node {
 class ViewerEstimate {
  public:
   void add(std::string_view client, std::uint16_t port) {
-    const auto hash = (std::hash<std::string_view>{}(client) ^ (std::uint64_t{port} * 0x9E3779B185EBCA87ULL)) *
-                          0xC2B2AE3D27D4EB4FULL >>
-                      48;
+    const auto hash = base::combined_hash(base::TextHash{}(client), port) >> 48;
     auto& bits = windows_[current_.load(std::memory_order_relaxed)][hash / 64];
     const auto bit = std::uint64_t{1} << (hash % 64);
     if ((bits.load(std::memory_order_relaxed) & bit) == 0) bits.fetch_or(bit, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
 #pragma once
-// XXH64 (Yann Collet's xxHash, 64-bit variant, seed 0): detects files that a disk or a crash has damaged. It is no
-// defence against forgery; the store's folder is trusted.
+// XXH64 (the 64-bit variant of xxHash, seed 0) from libxxhash: detects damage that disks and crashes do to a file. It
+// does not protect against forgery; the store's folder is trusted.
 
 #include <array>
 #include <cstddef>
@@ -9,22 +9,18 @@
 
 namespace tribune::cache_node {
 
-/// Owned by its user; copyable, so that the sum of a prefix can be taken.
+/// Owned by the code that feeds it. Copyable, so that the sum of a prefix can be taken while more bytes follow.
 class Checksum {
  public:
+  Checksum();
   void add(std::string_view bytes);
   std::uint64_t value() const;
   /// Bytes added so far.
   std::uint64_t length() const { return length_; }
 
  private:
-  static constexpr std::size_t kStripeBytes = 32;
-  void stripes(const char* at, std::size_t bytes);
-
-  static constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87ULL, kPrime2 = 0xC2B2AE3D27D4EB4FULL;
-  std::array<std::uint64_t, 4> lanes_{kPrime1 + kPrime2, kPrime2, 0, 0 - kPrime1};
-  std::array<char, kStripeBytes> rest_{};
-  std::size_t rest_size_ = 0;
+  /// Holds the library's XXH64_state_t, whose type stays in checksum.cpp.
+  alignas(std::uint64_t) std::array<std::byte, 88> state_;
   std::uint64_t length_ = 0;
 };
 

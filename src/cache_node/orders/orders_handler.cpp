@@ -1,7 +1,7 @@
 #include "cache_node/orders/orders_handler.h"
 
 #include "base/ids.h"
-#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 #include "http/problem.h"
 
 namespace tribune::cache_node {

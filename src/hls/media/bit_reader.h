@@ -1,6 +1,6 @@
 #pragma once
-// Bits of a video's parameter set (ITU-T H.264 section 7.2, H.265 section 7.2). Beyond the end everything is 0. A value
-// of one function: owned by one worker.
+// Bits of a video's parameter set (ITU-T H.264 section 7.2, H.265 section 7.2). Beyond the end everything is 0. Owned
+// by one worker.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace tribune::hls {
 
 class BitReader {
  public:
-  /// `unit` is a NAL unit behind its header; its emulation prevention bytes are dropped. No parameter set comes near
+  /// `unit` is a NAL unit after its header; its emulation prevention bytes are dropped. Parameter sets are far below
   /// the bound.
   explicit BitReader(std::string_view unit) {
     constexpr std::size_t kMostBytes = 4'096;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kLargestSide = 16'384;
 
-/// Two tracks of one codec are named once, and a size that no player shows is none.
+/// Removes repeated codecs, and sizes that players cannot show.
 MediaFacts tidy(MediaFacts facts) {
   std::vector<std::string> codecs;
   for (auto& codec : facts.codecs)

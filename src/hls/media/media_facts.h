@@ -1,7 +1,6 @@
 #pragma once
-// What a piece of media says of itself: codecs (RFC 6381), picture size and frame rate, out of the beginning of an
-// fMP4, MPEG-TS or packed audio file. Pure functions; any bytes are safe, and the work and the memory are bounded by
-// their number.
+// Properties of media: codecs (RFC 6381), picture size and frame rate, from the beginning of an fMP4, MPEG-TS or packed
+// audio file. Pure functions; any input is safe, and time and memory are bounded by its size.
 
 #include <string>
 #include <string_view>
@@ -10,16 +9,16 @@
 namespace tribune::hls {
 
 struct MediaFacts {
-  std::vector<std::string> codecs;  // of all tracks, each once; none when one of them is not understood
-  int width = 0;                    // 0: not known, or no picture
+  std::vector<std::string> codecs;  // of all tracks, each once; empty when one of them is unknown
+  int width = 0;                    // 0: unknown, or no picture
   int height = 0;
-  double frame_rate = 0;  // 0: not known
+  double frame_rate = 0;  // 0: unknown
 
   bool empty() const { return codecs.empty() && width == 0; }
 };
 
-/// `bytes` is an init section with the beginning of a segment behind it, or the beginning of a segment that needs none.
-/// Empty: encrypted, damaged, or of another kind.
+/// `bytes` is an init section followed by the beginning of a segment, or the beginning of a segment that needs none.
+/// The result is empty for encrypted, damaged or other data.
 MediaFacts media_facts(std::string_view bytes);
 
 }  // namespace tribune::hls

@@ -1,4 +1,4 @@
-// ISO base media files (ISO/IEC 14496-12, -15): the tracks of a movie box, and the first fragment behind it.
+// ISO base media files (ISO/IEC 14496-12, -15): the tracks of a movie box, and the first fragment after it.
 
 #include <fmt/format.h>
 
@@ -29,7 +29,7 @@ struct Mp4Box {
   std::string_view body;
 };
 
-/// The first box of `bytes`, which then begins behind it; a box that is cut ends with the bytes.
+/// Takes the first box off `bytes`; a truncated box ends with the bytes.
 std::optional<Mp4Box> next_box(std::string_view& bytes) {
   if (bytes.size() < 8) return std::nullopt;
   auto size = number(bytes, 0, 4);
@@ -65,7 +65,7 @@ struct Movie {
   std::map<std::uint32_t, Track> tracks;  // by id
 };
 
-/// The length of a descriptor of MPEG-4 systems; `bytes` begins behind it then.
+/// The length of a descriptor of MPEG-4 systems; it is taken off `bytes`.
 std::size_t descriptor_size(std::string_view& bytes) {
   std::size_t size = 0;
   for (int i = 0; i < 4 && !bytes.empty(); ++i) {
@@ -77,7 +77,7 @@ std::size_t descriptor_size(std::string_view& bytes) {
   return size;
 }
 
-/// "mp4a.40.2" out of an esds box.
+/// "mp4a.40.2" from an esds box.
 std::string audio_codec(std::string_view esds) {
   esds = from(esds, 4);
   if (esds.empty() || esds.front() != 3) return "";
@@ -99,7 +99,7 @@ std::string audio_codec(std::string_view esds) {
   return kind == 0 ? "" : fmt::format("mp4a.40.{}", kind);
 }
 
-/// "av01.0.04M.08" out of an av1C box.
+/// "av01.0.04M.08" from an av1C box.
 std::string av1_codec(std::string_view config) {
   if (config.size() < 4) return "";
   const auto level = number(config, 1, 1), more = number(config, 2, 1);
@@ -107,14 +107,14 @@ std::string av1_codec(std::string_view config) {
   return fmt::format("av01.{}.{:02}{}.{:02}", level >> 5, level & 0x1f, more & 0x80 ? "H" : "M", depth);
 }
 
-/// "vp09.00.31.08" out of a vpcC box.
+/// "vp09.00.31.08" from a vpcC box.
 std::string vp9_codec(std::string_view config) {
   return config.size() < 7 ? ""
                            : fmt::format("vp09.{:02}.{:02}.{:02}", number(config, 4, 1), number(config, 5, 1),
                                          number(config, 6, 1) >> 4);
 }
 
-/// Of a sample entry; empty when it is not understood.
+/// The codec of a sample entry; empty when it is unknown.
 std::string codec_of(std::string_view type, std::string_view boxes) {
   if (type == "encv" || type == "enca") {
     const auto original = child(child(boxes, "sinf"), "frma").substr(0, 4);
@@ -176,7 +176,7 @@ void read_movie(std::string_view moov, Movie& movie) {
   }
 }
 
-/// How long the samples of a fragment last in the mean, in the track's timescale; 0: it does not say. Samples far from
+/// The mean duration of a fragment's samples, in the track's timescale; 0: unknown. Samples far from
 /// the median are left out: packagers stretch the first or the last one of a fragment.
 double sample_duration(std::string_view traf, const Track& track) {
   constexpr std::uint32_t kBaseOffset = 0x1, kDescription = 0x2, kDuration = 0x8;  // of tfhd

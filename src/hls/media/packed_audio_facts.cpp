@@ -1,4 +1,4 @@
-// Packed audio (RFC 8216bis section 3.1.3): AAC in ADTS frames, behind an ID3 tag.
+// Packed audio (RFC 8216bis section 3.1.3): AAC in ADTS frames, after an ID3 tag.
 
 #include <fmt/format.h>
 
@@ -38,7 +38,7 @@ MediaFacts packed_audio_facts(std::string_view bytes) {
   MediaFacts facts;
   const auto codec = adts_codec(bytes);
   if (codec.empty()) return facts;
-  // Encrypted bytes may look like one header, hardly like two of the same kind.
+  // Encrypted bytes may look like one header, but hardly like two equal ones.
   const std::size_t length = (byte_at(bytes, 3) & 0x03) << 11 | byte_at(bytes, 4) << 3 | byte_at(bytes, 5) >> 5;
   if (length < kAdtsHeader || length >= bytes.size() || adts_codec(bytes.substr(length)) != codec) return facts;
   facts.codecs.push_back(codec);

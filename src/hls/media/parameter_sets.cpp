@@ -63,7 +63,7 @@ void skip_avc_order(BitReader& in) {
   }
 }
 
-/// What is cut off each side of the picture, in units.
+/// The cropping of the picture, in units.
 struct Cropping {
   std::int64_t across = 0, down = 0;
 };
@@ -74,7 +74,7 @@ Cropping read_cropping(BitReader& in) {
   return {left + right, top + bottom};
 }
 
-/// As far as the timing (annex E.1.1 of H.264).
+/// Reads up to the timing (annex E.1.1 of H.264).
 void read_avc_usability(BitReader& in, MediaFacts& facts) {
   constexpr unsigned kExtendedAspect = 255;
   if (in.bit() && in.bits(8) == kExtendedAspect) in.skip(32);
@@ -155,7 +155,7 @@ std::string hevc_codec(std::string_view prefix, std::string_view ptl) {
   constexpr std::string_view kSpaces[] = {"", "A", "B", "C"};
   auto codec = fmt::format("{}.{}{}.{:X}.{}{}", prefix, kSpaces[first >> 6], first & 0x1f, compatible,
                            first & 0x20 ? "H" : "L", byte_at(ptl, 11));
-  std::size_t last = 11;  // behind the last constraint byte that is not 0
+  std::size_t last = 11;  // after the last constraint byte that is not 0
   while (last > 5 && byte_at(ptl, last - 1) == 0) --last;
   for (std::size_t i = 5; i < last; ++i) codec += fmt::format(".{:X}", byte_at(ptl, i));
   return codec;

@@ -8,7 +8,7 @@
 
 namespace tribune::hls {
 
-/// A NAL unit with its header. False when it is no parameter set that can be read; then nothing is added.
+/// A NAL unit with its header. False when it is not a readable parameter set; then nothing is added.
 bool add_avc_parameters(std::string_view unit, MediaFacts&);
 bool add_hevc_parameters(std::string_view unit, MediaFacts&);
 

@@ -59,17 +59,17 @@ std::optional<Packet> packet_of(std::string_view bytes) {
   return packet;
 }
 
-/// The section that a packet begins, without its pointer.
+/// The section at the beginning of a packet, without its pointer.
 std::string_view section_of(std::string_view payload) {
   return payload.substr(std::min<std::size_t>(payload.size(), 1 + byte_at(payload, 0)));
 }
 
-/// Whether a section that was collected so far has all that its length says.
+/// Whether the collected section is complete by its length.
 bool is_whole(std::string_view section) {
   return section.size() >= 3 && section.size() >= 3 + (short_at(section, 1) & 0xfff);
 }
 
-/// What private data is, by its descriptors (ETSI EN 300 468): sound in the way of DVB, or nothing that is played.
+/// The kind of private data by its descriptors (ETSI EN 300 468): DVB audio, or not playable.
 unsigned kind_of_private(std::string_view descriptors) {
   while (descriptors.size() >= 2) {
     const auto tag = byte_at(descriptors, 0);
@@ -96,13 +96,13 @@ std::map<unsigned, unsigned> streams_of(std::string_view section) {
   return streams;
 }
 
-/// What PES packets carry: bytes behind each header.
+/// The payload of PES packets, after each header.
 std::string_view behind_header(std::string_view pes) {
   if (pes.size() < 9 || pes.substr(0, 3) != std::string_view("\0\0\1", 3)) return {};
   return pes.substr(std::min<std::size_t>(pes.size(), 9 + byte_at(pes, 8)));
 }
 
-/// Offers each NAL unit of a byte stream until one is taken.
+/// Passes the NAL units of a byte stream to a function until it accepts one.
 template <class Take>
 bool find_unit(std::string_view stream, Take take) {
   constexpr std::string_view kStart("\0\0\1", 3);
@@ -133,7 +133,7 @@ bool add_aac(std::string_view stream, MediaFacts& facts) {
   return true;
 }
 
-/// Whether it was understood, or is no picture and no sound.
+/// Whether the stream is known, or is neither video nor audio.
 bool add_stream(unsigned type, std::string_view stream, MediaFacts& facts) {
   switch (type) {
     case avc:
@@ -155,7 +155,7 @@ bool add_stream(unsigned type, std::string_view stream, MediaFacts& facts) {
   }
 }
 
-/// What was collected of a transport stream so far.
+/// Data collected from a transport stream so far.
 struct Collected {
   unsigned map_pid = 0;
   std::string map;                     // the section of the program's map
@@ -172,7 +172,7 @@ struct Collected {
   }
 
  private:
-  /// The first program; number 0 is the network's own table.
+  /// The first program; number 0 is the network information table.
   void read_programs(std::string_view table) {
     for (std::size_t at = 8; at + 4 <= table.size() && map_pid == 0; at += 4)
       if (short_at(table, at) != 0) map_pid = short_at(table, at + 2) & 0x1fff;

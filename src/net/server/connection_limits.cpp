@@ -19,13 +19,9 @@ void ConnectionLimits::remove_worker(const std::shared_ptr<WorkerEntry>& worker)
   std::erase(workers_, worker);
 }
 
-ConnectionLimits::Part& ConnectionLimits::part_of(const IpAddress& address) {
-  return parts_[IpAddressHash{}(address) % kParts];
-}
-
 bool ConnectionLimits::enter(const IpAddress& address, std::int64_t most) {
   const auto counted = address.counted();
-  auto& part = part_of(counted);
+  auto& part = parts_.of(IpAddressHash{}(counted));
   const std::lock_guard lock(part.mutex);
   auto& count = part.count[counted];
   if (count >= most) return false;
@@ -35,7 +31,7 @@ bool ConnectionLimits::enter(const IpAddress& address, std::int64_t most) {
 
 void ConnectionLimits::leave(const IpAddress& address) {
   const auto counted = address.counted();
-  auto& part = part_of(counted);
+  auto& part = parts_.of(IpAddressHash{}(counted));
   const std::lock_guard lock(part.mutex);
   const auto at = part.count.find(counted);
   if (at != part.count.end() && --at->second == 0) part.count.erase(at);

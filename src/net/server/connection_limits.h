@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/sharded.h"
 #include "net/client_address.h"
 #include "net/event_loop.h"
 
@@ -58,15 +59,13 @@ class ConnectionLimits {
   bool claim(const std::string& address);
 
  private:
-  static constexpr std::size_t kParts = 16;
   struct Part {
     std::mutex mutex;
     std::unordered_map<IpAddress, std::int64_t, IpAddressHash> count;  // guarded by mutex
   };
-  Part& part_of(const IpAddress&);
 
   std::atomic<std::int64_t> total_ = 0;
-  Part parts_[kParts];
+  base::Sharded<Part, 16> parts_;
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<WorkerEntry>> workers_;  // guarded by mutex_

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/ids.h"
 
 namespace tribune::net {
@@ -22,10 +23,7 @@ RequestIds::RequestIds() : state_(base::random_u64()) {}
 
 /// splitmix64: no state repeats before all 2^64 were used.
 std::string RequestIds::next() {
-  auto x = state_ += 0x9e3779b97f4a7c15ull;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-  x ^= x >> 31;
+  auto x = base::mixed_hash(state_ += base::kGoldenRatio);
   std::string text(kDigits, '0');
   for (auto digit = text.rbegin(); digit != text.rend(); ++digit, x >>= 4) *digit = "0123456789abcdef"[x & 15];
   return text;

@@ -1,4 +1,5 @@
 #include "balancer/access_http/access_wiring.h"
+#include "base/rfc3339.h"
 
 #include <doctest/doctest.h>
 
@@ -23,6 +24,6 @@ TEST_CASE("The opening time of a channel is read from section access") {
   const auto facts = balancer::channel_facts(event, settings);
   REQUIRE(facts.size() == 2);
   CHECK_FALSE(facts[0].opens_at);
-  CHECK(facts[1].opens_at == contracts::parse_rfc3339("2026-06-01T20:00:00Z"));
+  CHECK(facts[1].opens_at == base::parse_rfc3339("2026-06-01T20:00:00Z"));
   CHECK(facts[1].mbps == 2.5);
 }

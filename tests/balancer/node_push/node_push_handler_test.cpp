@@ -3,8 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "balancer/node_push/segment_announcer.h"
-#include "balancer/playlist_flow_fixture.h"
-#include "contracts/heartbeat.h"
+#include "support/node_push_fixture.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -13,36 +12,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A handler with one worker, and the nodes "stadium" and "city" that send heartbeats with the run "r".
-struct Server {
-  base::ManualClock clock{kNow};
-  base::Log log{silent()};
-  base::Metrics metrics;
-  net::EventLoop loop;
-  NoClient client;
-  NodePushHandler::Workers workers;
-  NodeRegistry nodes{clock, log, metrics};
-  PublishedView view{nullptr};
+/// A handler, and the nodes "stadium" and "city" that send heartbeats of the run "r".
+struct Server : NodePushFixture {
   std::unique_ptr<NodePushHandler> handler;
   std::map<std::string, std::int64_t> sequences;
   int acknowledged_pushes = 0;
 
-  Server() {
-    workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
+  static EventView settings() {
+    EventView view;
+    view.publish_delay = 30s;
+    return view;
+  }
+  Server() : NodePushFixture(kNow, settings()) {
     nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1'800ms);
-    auto made = std::make_shared<EventView>();
-    made->event = std::make_shared<contracts::Event>();
-    made->keys = std::make_shared<base::KeyRing>(one_key());
-    made->publish_delay = 30s;
-    view.publish(std::move(made));
-    for (const char* node : {"stadium", "city"}) {
-      contracts::Heartbeat h;
-      h.node = node;
-      h.run = "r";
-      h.sequence = 1;
-      h.sent_unix_ms = 1;
-      REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
-    }
+    for (const char* node : {"stadium", "city"}) accept_heartbeat(node);
     handler = std::make_unique<NodePushHandler>(clock, log, metrics, nodes, view, workers);
   }
   void turn() {
@@ -50,14 +33,7 @@ struct Server {
     loop.run();
   }
   std::shared_ptr<Outcome> post(const std::string& node, const std::string& body, const std::string& signature) {
-    http::Request request;
-    request.method = http::Method::post;
-    request.path = contracts::news_path(node);
-    request.body = body;
-    request.headers.add(contracts::kSignatureHeader, signature);
-    auto outcome = std::make_shared<Outcome>();
-    handler->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
-    return outcome;
+    return NodePushFixture::post(*handler, node, body, signature);
   }
   std::shared_ptr<Outcome> poll(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r",
                                 const std::vector<contracts::OrderResult>& results = {}) {

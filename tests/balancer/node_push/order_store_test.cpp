@@ -5,10 +5,8 @@
 
 #include <filesystem>
 
-#include "balancer/node_push/node_push_handler.h"
-#include "balancer/playlist_flow_fixture.h"
-#include "contracts/heartbeat.h"
 #include "contracts/purge_mark.h"
+#include "support/node_push_fixture.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -18,27 +16,14 @@ using By = contracts::PurgeOrder::By;
 
 namespace {
 
-/// A balancer's handler over a folder; made anew, it is the handler after a restart.
-struct RestartableHandler {
-  base::ManualClock clock;
-  base::Log log{silent()};
-  base::Metrics metrics;
-  net::EventLoop loop;
-  NoClient client;
-  NodePushHandler::Workers workers;
-  NodeRegistry nodes{clock, log, metrics};
-  PublishedView view{nullptr};
+/// A balancer's handler with a store in a folder; another one on the same folder is the one after a restart.
+struct RestartableHandler : NodePushFixture {
   std::unique_ptr<store::Store> store;
   std::optional<OrderStore> book;
   std::optional<NodePushHandler> handler;
   std::int64_t sequence = 0;
 
-  explicit RestartableHandler(const std::filesystem::path& folder, base::WallTime now = kNow) : clock(now) {
-    workers.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
-    auto made = std::make_shared<EventView>();
-    made->event = std::make_shared<contracts::Event>();
-    made->keys = std::make_shared<base::KeyRing>(one_key());
-    view.publish(std::move(made));
+  explicit RestartableHandler(const std::filesystem::path& folder, base::WallTime now = kNow) : NodePushFixture(now) {
     auto opened = store::Store::open({folder.string(), {std::string(kOrdersTable)}, 1 << 26, 1ms, "test 1"}, log);
     REQUIRE(opened.has_value());
     store = std::move(*opened);
@@ -49,12 +34,7 @@ struct RestartableHandler {
   }
   void hear(const std::vector<NodeSettings>& addresses, const std::string& node) {
     nodes.configure(addresses, 1'800ms);
-    contracts::Heartbeat h;
-    h.node = node;
-    h.run = "r";
-    h.sequence = 1;
-    h.sent_unix_ms = 1;
-    REQUIRE(nodes.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
+    accept_heartbeat(node);
   }
   std::string give(const std::string& node, By by, const std::string& value, bool soft = false) {
     const auto id = handler->new_order_id();
@@ -67,14 +47,7 @@ struct RestartableHandler {
   contracts::NodePush poll(const std::string& node, std::int64_t acknowledged = 0,
                            const std::vector<contracts::OrderResult>& results = {}) {
     const auto body = contracts::to_json(contracts::NodePushPoll{node, "r", ++sequence, acknowledged, results});
-    http::Request request;
-    request.method = http::Method::post;
-    request.path = contracts::news_path(node);
-    request.body = body;
-    request.headers.add(contracts::kSignatureHeader,
-                        contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, clock.wall_now()));
-    const auto outcome = std::make_shared<Outcome>();
-    handler->answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
+    const auto outcome = post(*handler, node, body, signature_of(node, body));
     if (!outcome->response) return {};
     return contracts::news_from_json(outcome->body()).value();
   }

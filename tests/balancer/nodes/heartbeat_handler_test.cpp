@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "balancer/tables.h"
+#include "contracts/channel_map.h"
 #include "contracts/heartbeat.h"
 #include "contracts/keys.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "balancer/tables.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -34,7 +35,7 @@ RoutingView view_with(std::string_view zones_text) {
 
 RoutingQuestion from(std::string_view client) {
   RoutingQuestion question;
-  question.client = parse_address(client);
+  question.client = base::parse_ip(client);
   question.channel = "demo";
   question.now = kNow;
   return question;

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "balancer/playlist_flow_fixture.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -105,7 +106,7 @@ TEST_CASE_FIXTURE(Rotation, "A waiting ticket, and a ticket with an active sessi
 }
 
 TEST_CASE("A client is counted by its address, or its /64 for IPv6, unless its network is shared") {
-  const auto shared = net::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
+  const auto shared = base::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
   REQUIRE(shared);
   const auto counted = [&](std::string_view address) { return counted_client(address, *shared); };
   CHECK(counted("192.0.2.1").address == "192.0.2.1");

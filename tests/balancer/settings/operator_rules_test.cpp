@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "balancer/access_http/overload_drill_handler.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -14,8 +15,8 @@ constexpr auto kToken = "operator-token-of-the-test";
 OperatorRules rules() {
   OperatorRules rules;
   rules.token = kToken;
-  rules.networks = *net::PrefixList::parse({"10.1.0.0/16", "127.0.0.0/8"});
-  rules.trusted_proxies = *net::PrefixList::parse({"10.0.0.0/8"});
+  rules.networks = *base::PrefixList::parse({"10.1.0.0/16", "127.0.0.0/8"});
+  rules.trusted_proxies = *base::PrefixList::parse({"10.0.0.0/8"});
   rules.hosts = runtime::HostNames::with_any_address({"ops.example"});
   return rules;
 }

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
+#include "contracts/heartbeat.h"
+#include "contracts/signed_body.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

@@ -1,4 +1,4 @@
-"""Requests that only Tribune's own processes make: bodies signed with the event's keys, as contracts/heartbeat.h says."""
+"""Requests that only Tribune's own processes make: bodies signed with the event's keys, as contracts/signed_body.h says."""
 import base64
 import hashlib
 import hmac

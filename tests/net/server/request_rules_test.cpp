@@ -8,53 +8,14 @@
 #include "net/server/http_server.h"
 #include "net/server/proxy_protocol.h"
 #include "net/server/send_rate_watch.h"
+#include "support/ip_texts.h"
 
 using namespace tribune;
 using namespace tribune::net;
+using tribune::test::ip;
+using tribune::test::prefixes;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-
-namespace {
-
-IpAddress ip(std::string_view text) {
-  const auto address = parse_ip(text);
-  REQUIRE(address.has_value());
-  return *address;
-}
-
-PrefixList prefixes(const std::vector<std::string>& texts) {
-  auto list = PrefixList::parse(texts);
-  REQUIRE(list.has_value());
-  return *list;
-}
-
-}  // namespace
-
-TEST_CASE("addresses are read and written, mapped IPv4 is IPv4") {
-  CHECK(ip("192.0.2.1").text() == "192.0.2.1");
-  CHECK(ip("::ffff:192.0.2.1") == ip("192.0.2.1"));
-  CHECK(ip("2001:DB8::1").text() == "2001:db8::1");
-  for (const auto bad : {"", "1.2.3", "1.2.3.4.5", "1.2.3.4 ", "::g", "[::1]", "1.2.3.4:80", "fe80::1%eth0", "x"})
-    CHECK_MESSAGE(!parse_ip(bad).has_value(), bad);
-}
-
-TEST_CASE("an IPv6 client is counted by its /64") {
-  CHECK(ip("2001:db8::1").counted() == ip("2001:db8::ffff:1").counted());
-  CHECK(ip("2001:db8::1").counted() != ip("2001:db8:0:1::1").counted());
-  CHECK(ip("192.0.2.1").counted() != ip("192.0.2.2").counted());
-}
-
-TEST_CASE("prefixes contain what they cover") {
-  const auto list = prefixes({"10.0.0.0/8", "192.0.2.128/25", "::1", "fd00::/8", "203.0.113.7"});
-  for (const auto in : {"10.255.0.1", "192.0.2.129", "::1", "fd12::1", "203.0.113.7", "::ffff:10.0.0.1"})
-    CHECK_MESSAGE(list.contains(ip(in)), in);
-  for (const auto out : {"11.0.0.1", "192.0.2.1", "::2", "fe00::1", "203.0.113.8"})
-    CHECK_MESSAGE(!list.contains(ip(out)), out);
-  CHECK(prefixes({"0.0.0.0/0"}).contains(ip("1.2.3.4")));
-  CHECK_FALSE(prefixes({"0.0.0.0/0"}).contains(ip("2001:db8::1")));
-  for (const auto bad : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "x/8"})
-    CHECK_MESSAGE(!PrefixList::parse({bad}).has_value(), bad);
-}
 
 TEST_CASE("the client is the rightmost address that no trusted proxy has") {
   const auto trusted = prefixes({"10.0.0.0/8"});

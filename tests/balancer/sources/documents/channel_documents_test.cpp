@@ -12,6 +12,7 @@
 #include "balancer/tables.h"
 #include "base/ids.h"
 #include "contracts/keys.h"
+#include "support/scripted_http_client.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -20,48 +21,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Responds at once or when the test decides.
-class ScriptedClient final : public net::HttpClient {
+/// Responds to each URL with its page, others with 404; nothing while it holds.
+class ScriptedClient final : public ScriptedHttpClient {
  public:
-  struct Page {
-    int status = 200;
-    std::string body;
-    http::Headers headers = {};
-  };
-  std::map<std::string, Page> pages;
+  std::map<std::string, ScriptedResponse> pages;
   std::vector<std::string> asked;
   bool holds = false;
 
-  explicit ScriptedClient(net::EventLoop& loop) : loop_(loop) {}
-
-  std::unique_ptr<net::Fetch> start(net::FetchRequest request, net::FetchHandlers handlers) override {
-    struct Running final : net::Fetch {
-      std::shared_ptr<net::FetchHandlers> handlers;
-      ~Running() override { handlers->on_done = nullptr; }
-      void resume() override {}
-    };
-    auto running = std::make_unique<Running>();
-    running->handlers = std::make_shared<net::FetchHandlers>(std::move(handlers));
-    asked.push_back(request.url);
-    if (!holds) loop_.post([this, handlers = running->handlers, url = request.url] { finish(*handlers, url); });
-    return running;
-  }
-
- private:
-  void finish(net::FetchHandlers& handlers, const std::string& url) {
-    if (!handlers.on_done) return;
-    const auto found = pages.find(url);
-    const auto page = found == pages.end() ? Page{404, ""} : found->second;
-    net::FetchHead head;
-    head.status = page.status;
-    head.headers = page.headers;
-    head.final_uri = *http::parse_uri(url);
-    handlers.on_head(head);
-    if (!page.body.empty()) handlers.on_body(page.body);
-    const auto done = std::move(handlers.on_done);
-    done({});
-  }
-  net::EventLoop& loop_;
+  explicit ScriptedClient(net::EventLoop& loop)
+      : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
+          asked.push_back(request.url);
+          if (holds) return std::nullopt;
+          const auto found = pages.find(request.url);
+          return found == pages.end() ? ScriptedResponse{404} : found->second;
+        }) {}
 };
 
 struct DocumentsFixture {

@@ -9,6 +9,7 @@
 #include "balancer/playlist_texts.h"
 #include "balancer/sources/probe/known_media.h"
 #include "http/uri.h"
+#include "support/scripted_http_client.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -18,7 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// An origin that answers each URL with a status, fields and a body; silence for others.
-class ScriptedClient final : public net::HttpClient {
+class ScriptedClient final : public ScriptedHttpClient {
  public:
   struct Answer {
     int status = 200;
@@ -26,33 +27,16 @@ class ScriptedClient final : public net::HttpClient {
     std::string body = {};
     std::optional<std::uint64_t> content_length = {};
   };
-  explicit ScriptedClient(net::EventLoop& loop) : loop_(loop) {}
-
-  std::unique_ptr<net::Fetch> start(net::FetchRequest request, net::FetchHandlers handlers) override {
-    struct Running final : net::Fetch {
-      std::shared_ptr<net::FetchHandlers> handlers;
-      ~Running() override { *handlers = {}; }
-      void resume() override {}
-    };
-    auto running = std::make_unique<Running>();
-    running->handlers = std::make_shared<net::FetchHandlers>(std::move(handlers));
-    requests.push_back(request);
-    const auto found = answers.find(request.url);
-    if (found == answers.end()) return running;
-    loop_.post([handlers = running->handlers, answer = found->second, url = request.url] {
-      if (!handlers->on_head) return;
-      net::FetchHead head;
-      head.status = answer.status;
-      head.final_uri = *http::parse_uri(url);
-      head.content_length = answer.content_length;
-      if (!answer.content_range.empty()) head.headers.add("Content-Range", answer.content_range);
-      handlers->on_head(head);
-      handlers->on_body(answer.body);
-      const auto done = handlers->on_done;
-      done({});
-    });
-    return running;
-  }
+  explicit ScriptedClient(net::EventLoop& loop)
+      : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
+          requests.push_back(request);
+          const auto found = answers.find(request.url);
+          if (found == answers.end()) return std::nullopt;
+          const auto& answer = found->second;
+          ScriptedResponse response{answer.status, answer.body, {}, answer.content_length};
+          if (!answer.content_range.empty()) response.headers.add("Content-Range", answer.content_range);
+          return response;
+        }) {}
   std::string range_of(const std::string& url) const {
     for (const auto& request : requests)
       if (request.url == url) return std::string(request.headers.first("Range").value_or(""));
@@ -61,9 +45,6 @@ class ScriptedClient final : public net::HttpClient {
 
   std::map<std::string, Answer> answers;
   std::vector<net::FetchRequest> requests;
-
- private:
-  net::EventLoop& loop_;
 };
 
 std::string box(std::string_view type, const std::string& body) {

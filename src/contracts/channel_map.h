@@ -1,0 +1,36 @@
+#pragma once
+// The channels of an event with their origins, as the balancer sends them to cache nodes. Values and pure functions.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "contracts/origin_path.h"
+
+namespace tribune::contracts {
+
+struct Event;
+
+struct ChannelEntry {
+  std::string id;
+  OriginSet origins;
+  bool operator==(const ChannelEntry&) const = default;
+};
+
+/// The channels that a node may fill for. An immutable value; nodes store it on disk for the time without a balancer.
+struct ChannelMap {
+  std::string version;  // changes with the content
+  std::vector<ChannelEntry> channels;
+  const ChannelEntry* find(std::string_view id) const;
+  bool operator==(const ChannelMap&) const = default;
+};
+
+/// The map of the event's channels. The version is a hash of the content: equal maps have equal versions.
+ChannelMap channel_map(const Event&);
+
+std::string to_json(const ChannelMap&);
+/// Errors: invalid_input for a text that is malformed, over 4 MiB, or names an origin that is not an http(s) URL.
+base::Result<ChannelMap> channel_map_from_json(std::string_view text);
+
+}  // namespace tribune::contracts
