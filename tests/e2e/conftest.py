@@ -10,10 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness.event import Event  # noqa: E402
-from harness.names import Names  # noqa: E402
+from harness.event import KEYS, Event, merged, process_config  # noqa: E402
+from harness.fake_dns import FakeDns  # noqa: E402
 from harness.origin import Origin  # noqa: E402
-from harness.program import BINARY, Tribune  # noqa: E402
+from harness.tribune_process import BINARY, TribuneProcess  # noqa: E402
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 
@@ -78,7 +78,7 @@ def programs(request, folder, origins):
     made = []
 
     def make(config, name="tribune", start=True, **options):
-        made.append(Tribune(folder, config, name, **options))
+        made.append(TribuneProcess(folder, config, name, **options))
         return made[-1].start() if start else made[-1]
 
     make.all = made
@@ -86,7 +86,7 @@ def programs(request, folder, origins):
     problems = []
     for program in reversed(made):
         try:
-            program.settle()
+            program.stop_and_check()
         except AssertionError as error:
             problems.append(str(error))
     if problems:
@@ -100,6 +100,22 @@ def event(folder, programs, origins):
     return Event(folder, programs, origins)
 
 
+@pytest.fixture
+def plain_cache(programs, folder):
+    """Makes plain caches, each a process in front of an origin; `settings` are those of the section `proxy`."""
+
+    def make(origin_url, process=None, front=None, **settings):
+        return programs(merged(process_config(), {
+            "process": process or {},
+            "front": front or {},
+            "event": {"keys": KEYS},
+            "cache_node": {"id": "plain", "public_url": "http://127.0.0.1:1", "balancers": ["http://127.0.0.1:1"], "store_dir": str(folder / "store"),
+                           "proxy": {"listen": ["127.0.0.1:0"], "origin": origin_url, **settings}},
+        }), "plain")
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def resolver_library(tmp_path_factory):
     library = tmp_path_factory.mktemp("resolver") / "resolver.so"
@@ -109,5 +125,5 @@ def resolver_library(tmp_path_factory):
 
 
 @pytest.fixture
-def names(folder, resolver_library):
-    return Names(folder, resolver_library)
+def fake_dns(folder, resolver_library):
+    return FakeDns(folder, resolver_library)

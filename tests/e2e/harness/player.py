@@ -2,9 +2,9 @@
 changes, every segment arrives whole."""
 from urllib.parse import urljoin
 
-from .reading import MediaPlaylist, variant_uris
+from .parsing import MediaPlaylist, variant_uris
 from .waiting import wait_until
-from .wire import fetch
+from .raw_client import fetch
 
 
 class Player:

@@ -29,7 +29,7 @@ def wait_until(predicate, within=5.0, what=""):
         time.sleep(TURN)
 
 
-def watch(predicate, during, what=""):
+def assert_throughout(predicate, during, what=""):
     """Fails when the predicate is ever false in the next `during` seconds (not stretched: it is how long to look)."""
     end = time.monotonic() + during
     while time.monotonic() < end:

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: E402
+from packaged_event import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: E402
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
 

@@ -1,0 +1,233 @@
+"""The plain cache between clients and an origin that it does not know: what is forwarded, what is kept, and what a broken origin looks like."""
+import re
+import threading
+from urllib.parse import urljoin
+
+import pytest
+from harness.origin import head, held, in_turn, ok, raw, status
+from harness.raw_client import Connection, fetch, request_bytes
+
+
+@pytest.fixture
+def start_plain(plain_cache, origin):
+    """Starts a plain cache with one worker in front of the origin; its address."""
+    return lambda **options: plain_cache(origin.url, process={"workers": 1}, **options).bound("proxy")
+
+
+FRESH = {"Cache-Control": "max-age=60"}
+
+
+def echo_host(request, wire):
+    """As an origin that builds its links from what it is told of its own name."""
+    body = f"{request.header('X-Forwarded-Proto')}://{request.header('X-Forwarded-Host')}/".encode()
+    wire.send(head(200, FRESH, len(body)) + body)
+
+
+def test_no_client_chooses_what_clients_of_another_host_get(start_plain, origin):
+    address = start_plain()
+    origin.on("/a", echo_host)
+    assert fetch(f"http://{address}/a", headers={"Host": "evil.example"}).body == b"http://evil.example/"
+    answer = fetch(f"http://{address}/a", headers={"Host": "good.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"})
+    assert answer.body == b"http://good.example/" and "fwd=uri-miss" in answer.header("Cache-Status")
+    again = fetch(f"http://{address}/a", headers={"Host": "GOOD.example:80"})
+    assert again.body == b"http://good.example/" and "; hit" in again.header("Cache-Status")
+
+
+def test_a_host_outside_the_list_gets_421(start_plain, origin):
+    address = start_plain(hosts=["good.example"])
+    origin.on("/a", echo_host)
+    answer = fetch(f"http://{address}/a", headers={"Host": "evil.example"})
+    assert answer.status == 421 and answer.json["type"] == "/problems/misdirected"
+    assert fetch(f"http://{address}/a", headers={"Host": "good.example:8080"}).status == 200
+    assert origin.count("/a") == 1
+
+
+def test_a_field_that_connection_names_is_not_forwarded_and_chooses_no_variant(start_plain, origin):
+    address = start_plain(pass_fields=["X-Tenant"])
+
+    def tenants_page(request, wire):
+        body = (request.header("X-Tenant") or "nobody").encode()
+        wire.send(head(200, {**FRESH, "Vary": "X-Tenant"}, len(body)) + body)
+
+    origin.on("/a", tenants_page)
+    with Connection(address) as connection:
+        assert connection.request("/a", headers={"X-Tenant": "1", "Connection": "x-tenant"}).body == b"nobody"
+        assert connection.request("/a", headers={"X-Tenant": "1"}).body == b"1"
+        assert connection.request("/a").body == b"nobody"
+    assert origin.count("/a") == 2
+    # What a POST changes is gone, whichever fields were passed.
+    fetch(f"http://{address}/a", method="POST", headers={"X-Tenant": "2"}, body=b"x")
+    fetch(f"http://{address}/a", headers={"X-Tenant": "1"})
+    assert origin.count("/a") == 4
+
+
+def test_the_origin_learns_the_clients_address_in_one_list(start_plain, origin):
+    address = start_plain()
+    origin.on("/a", ok(b"hello"))
+    fetch(f"http://{address}/a", headers={"X-Forwarded-For": "203.0.113.7", "X-Original-URL": "/admin", "Forwarded": "for=203.0.113.7"})
+    asked = origin.seen("/a")[-1]
+    assert [value for name, value in asked.fields if name.lower() == "x-forwarded-for"] == ["127.0.0.1"]
+    assert asked.header("X-Original-URL") is None and asked.header("Forwarded") is None
+
+
+@pytest.mark.parametrize("settings", [{"front": {"trusted_proxies": ["127.0.0.0/8"]}}, {"keep_forwarded_for": True}], ids=["trusted", "kept"])
+def test_a_list_that_counts_is_gone_on_with(start_plain, origin, settings):
+    address = start_plain(**settings)
+    origin.on("/a", ok(b"hello"))
+    fetch(f"http://{address}/a", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert [value for name, value in origin.seen("/a")[-1].fields if name.lower() == "x-forwarded-for"] == ["203.0.113.7, 127.0.0.1"]
+
+
+@pytest.mark.parametrize("target", ["/a?x=%zz&y=%", "/a?", "/a?b=[\"]"])
+def test_a_target_goes_on_as_it_came(start_plain, origin, target):
+    address = start_plain()
+    origin.on("/a", ok(b"hello", fields=FRESH))
+    for hit in (False, True):
+        answer = fetch(f"http://{address}{target}")
+        assert answer.status == 200 and ("; hit" in answer.header("Cache-Status")) == hit
+    assert [request.target for request in origin.seen("/a")] == [target]
+
+
+def test_options_stops_where_max_forwards_says(start_plain, origin):
+    address = start_plain()
+    origin.on("/a", status(204, b""))
+    here = fetch(f"http://{address}/a", method="OPTIONS", headers={"Max-Forwards": "0"})
+    assert here.status == 204 and "GET" in here.header("Allow") and origin.count("/a") == 0
+    fetch(f"http://{address}/a", method="OPTIONS", headers={"Max-Forwards": "2"})
+    assert origin.seen("/a")[-1].header("Max-Forwards") == "1"
+
+
+def test_early_hints_come_before_the_answer(start_plain, origin):
+    address = start_plain()
+    gate = origin.gate()
+    origin.on("/a", held(gate, ok(b"hello"), first=b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"))
+    with Connection(address) as connection:
+        connection.send(request_bytes("/a"))
+        hint = connection.read_head()
+        assert hint.status == 103 and hint.header("Link") == "</a.css>; rel=preload"
+        gate.open()
+        assert connection.read_response().body == b"hello"
+
+
+@pytest.mark.parametrize("target, host", [("http://h:80/a", "h"), ("http://h:/a", "h"), ("https://h:443/a", "h"), ("http://h/a", "h:80")])
+def test_an_absolute_target_may_spell_out_the_default_port(start_plain, origin, target, host):
+    address = start_plain()
+    origin.on("/a", ok(b"hello"))
+    with Connection(address) as connection:
+        assert connection.request(target, host=host).body == b"hello"
+
+
+@pytest.mark.parametrize("extension", [b";", b";a b", b";a=", b";a(b"], ids=["bare", "space", "no value", "no token"])
+def test_malformed_chunk_extensions_are_refused(start_plain, origin, extension):
+    address = start_plain()
+    origin.on("/a", ok(b"hello"))
+    with Connection(address) as connection:
+        connection.send(b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5%s\r\nhello\r\n0\r\n\r\n" % extension)
+        assert connection.read_response().status == 400
+    assert origin.count("/a") == 0
+
+
+BROKEN = {
+    "says HTTP/2": raw(b"HTTP/2 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\nhello"),
+    "a bad chunk with the head": raw(head(200, {**FRESH, "Transfer-Encoding": "chunked"}) + b"zz\r\nhello\r\n"),
+    "a bad chunk after a good one": raw(head(200, {**FRESH, "Transfer-Encoding": "chunked"}) + b"5\r\nhello\r\nzz\r\n"),
+    "closes at once": raw(b""),
+    "half a head": raw(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "resets at once": raw(b"", then="reset"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_answer_is_a_bad_gateway_and_is_not_kept(start_plain, origin, kind):
+    address = start_plain()
+    origin.on("/a", BROKEN[kind])
+    for _ in range(2):
+        answer = fetch(f"http://{address}/a")
+        assert answer.status == 502 and answer.complete
+    origin.on("/a", ok(b"good"))
+    assert fetch(f"http://{address}/a").body == b"good"
+
+
+def test_an_error_is_kept_a_second_at_most_whatever_it_says(start_plain, origin):
+    address = start_plain(keep_errors="0s")
+    origin.on("/a", in_turn(status(500, fields=FRESH), ok(b"good", fields=FRESH)))
+    assert fetch(f"http://{address}/a").status == 500
+    assert fetch(f"http://{address}/a").body == b"good"
+
+
+def test_what_is_cut_is_not_said_to_be_stored(start_plain, origin):
+    address = start_plain()
+    gate = origin.gate()
+    origin.on("/a", held(gate, raw(b"lo"), first=head(200, FRESH, 10) + b"hel"))
+    with Connection(address) as connection:
+        connection.send(request_bytes("/a"))
+        answer = connection.read_head()
+        assert answer.header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200"
+        gate.open()
+        connection.read_body(answer)
+        assert not answer.complete
+    origin.on("/b", ok(b"hello", fields=FRESH))
+    assert fetch(f"http://{address}/b").header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200; stored"
+
+
+def test_an_origin_that_drips_is_given_up(start_plain, origin):
+    address = start_plain(low_speed_bytes="1KiB", low_speed_window="1s", stall_timeout="1min")
+    over = threading.Event()
+
+    def drip(request, wire):
+        wire.send(head(200, {}, 100_000))
+        while not over.wait(0.05):
+            wire.send(b"x")
+
+    origin.on("/a", drip)
+    try:
+        assert not fetch(f"http://{address}/a", timeout=20).complete
+    finally:
+        over.set()
+
+
+def test_an_origin_that_falls_silent_in_a_body_is_given_up(start_plain, origin):
+    address = start_plain(low_speed_bytes="0B", stall_timeout="500ms")
+    origin.on("/a", held(origin.gate(), raw(b""), first=head(200, {}, 10) + b"hel"))
+    assert not fetch(f"http://{address}/a", timeout=20).complete
+
+
+def test_a_stale_answer_is_renewed_by_one_request_however_many_ask(start_plain, origin):
+    address = start_plain()
+    gate = origin.gate()
+    stale = ok(b"hello", fields={"Cache-Control": "max-age=0, stale-while-revalidate=600"}, etag='"one"')
+    origin.on("/a", in_turn(stale, held(gate, stale)))
+    assert fetch(f"http://{address}/a").body == b"hello"
+    with Connection(address) as connection:
+        for _ in range(20):
+            assert connection.request("/a").body == b"hello"
+    assert origin.wait_for("/a", 2) and origin.count("/a") == 2
+    gate.open()
+
+
+def start_with_extra_object(event, uri="thing.bin"):
+    """A channel whose playlist names one more object, and the link to it."""
+    event.live.extra_tags = f'#EXT-X-KEY:METHOD=AES-128,URI="{uri}",IV=0x00000000000000000000000000000001'
+    event.start(node={"process": {"workers": 1}, "cache_node": {"origin": {"hold": "0s", "keep_errors": "0s"}}})
+    player = event.player().open()
+    playlist = player.refresh()
+    return player, urljoin(player.media_url, re.search(r'URI="([^"]*)"', playlist.text).group(1))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_answer_is_a_bad_gateway_on_the_media_path_too(event, kind):
+    event.origin.on("/live/demo/v1/thing.bin", BROKEN[kind])
+    player, url = start_with_extra_object(event)
+    # Often enough that the origin is left alone for a while: that says what it does, not that it is away.
+    for _ in range(5):
+        answer = player.follow(url)
+        assert not answer.complete or answer.status == 502, answer
+        if "good one" not in kind:
+            assert answer.complete
+
+
+def test_an_empty_query_reaches_the_origin_on_the_media_path(event):
+    event.origin.on("/live/demo/v1/thing.bin", ok(b"0123456789abcdef"))
+    player, url = start_with_extra_object(event, "thing.bin?")
+    assert player.follow(url).body == b"0123456789abcdef"
+    assert [request.target for request in event.origin.seen("/live/demo/v1/thing.bin")] == ["/live/demo/v1/thing.bin?"]

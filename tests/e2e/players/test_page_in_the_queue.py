@@ -1,0 +1,138 @@
+"""The viewer page when all places are taken: it says how long the line is, keeps the place, plays when its turn comes, and gives the session back."""
+import json
+import re
+
+import pytest
+from harness.waiting import wait_until
+from packaged_event import set_overload_drill
+
+SECONDS = 6
+
+
+@pytest.fixture
+def start_queued_event(packaged_event):
+    """Two nodes, so that the page has notices to read elsewhere; nobody is let in."""
+
+    def make(**access):
+        packaged_event.start(nodes=("stadium", "city"), balancer={"access": {"refresh": "1s", "lease_intervals": 100, **access}})
+        set_overload_drill(packaged_event, "on")
+        return packaged_event
+
+    return make
+
+
+def take_ticket(event):
+    answer = event.balancer.get("/api/v1/access", method="POST", body=json.dumps({"channel": "demo"}).encode(), headers={"Content-Type": "application/json"})
+    assert answer.json["status"] == "queued"
+    return answer.json["ticket"]
+
+
+def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(start_queued_event, watch):
+    event = start_queued_event()
+    for _ in range(3):
+        take_ticket(event)
+    viewer = watch(event.page_url("demo"), SECONDS, waiting_room=True)
+    seen = viewer.wait_waiting()
+    assert seen["door"]["state"] == "queued" and seen["door"]["place"]["ahead"] == 3, seen["door"]
+    assert "3 people are before you" in re.sub(r"\s+", " ", seen["waitingRoom"]), seen["waitingRoom"]
+    assert "not known yet" in seen["waitingRoom"], "nobody moves, so nobody knows"
+    assert re.search(r"Next look\s+in \d s", seen["waitingRoom"]), seen["waitingRoom"]
+    assert seen["title"].startswith("3 ahead"), seen["title"]
+    nodes = [event.url(name).removeprefix("http://") for name in ("stadium", "city")]
+    assert seen["door"]["notices"] and set(seen["door"]["notices"]) <= set(nodes), "cache nodes say how far the queue is"
+    assert not [line for line in event.balancer.access_log() if line["path"].startswith("/live/")], "who waits loads no playlist"
+
+    set_overload_drill(event, "off")
+    viewer.wait_playing()
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5, "it plays, so it has its session")
+    done = viewer.wait_done()
+    assert done["after"]["door"]["state"] == "inside" and done["after"]["waitingRoom"] is None
+    assert [e for e in done["after"]["errors"] if e["fatal"]] == [] and done["complaints"] == []
+    assert {f["node"] for f in done["after"]["fragments"]} == {"stadium"}
+
+    viewer.wait_left()
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 12, "the page gave its session back")
+    stops = lambda: [line for line in event.balancer.access_log(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
+    assert wait_until(stops, 5), "by a beacon, long before the session would have lapsed"
+
+
+def test_a_viewer_whose_session_was_ended_elsewhere_gets_a_new_one_by_the_page_itself(packaged_event, watch):
+    packaged_event.start(nodes=("stadium",))
+    token = re.search(r"session=([^&]+)", watch(packaged_event.page_url("demo"), 600).wait_playing()["door"]["url"]).group(1)
+    assert packaged_event.balancer.get(f"/api/v1/access/{token}", method="DELETE").json["was_open"]
+    wait_until(lambda: packaged_event.balancer.metric("tribune_access_sessions") == 1, 20, "the page opened another session")
+    served = len(packaged_event.segments_served("stadium"))
+    wait_until(lambda: len(packaged_event.segments_served("stadium")) >= served + 4, 20, "and plays on")
+
+
+def asks(event):
+    """How often the page asked for a place or showed its ticket."""
+    return len([line for line in event.balancer.access_log(method="POST") if line["path"] == "/api/v1/access"])
+
+
+def test_a_tab_keeps_its_place_when_it_is_loaded_again_or_frozen_and_gives_its_session_back_when_it_is_closed(start_queued_event, tab):
+    event = start_queued_event(refresh="1min")
+    viewer, seen = tab(event.page_url("demo"))
+    take_ticket(event)
+    again = viewer.command("reload")
+    assert again["door"]["place"]["number"] == seen["door"]["place"]["number"] and again["door"]["place"]["ahead"] == 0
+    wait_until(lambda: event.balancer.metric("tribune_access_queue_length") == 2, 5, "the page took no second place")
+
+    for command in ("hide", "freeze", "thaw"):
+        viewer.command(command)
+    looks = lambda: sum(viewer.command("look")["door"]["notices"].values())  # noqa: E731
+    before = looks()
+    viewer.command("show")
+    wait_until(lambda: looks() > before, 20, "a minute before the next look was due")
+    assert viewer.command("look")["door"]["place"]["number"] == seen["door"]["place"]["number"]
+
+    viewer.command("hide")
+    set_overload_drill(event, "off")
+    viewer.command("show")
+    wait_until(lambda: viewer.command("look")["door"]["state"] == "inside", 20, "the ticket that it kept lets it in")
+    viewer.command("play")
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 5, "it plays, so it has its session")
+    set_overload_drill(event, "on")
+    session = lambda: re.search(r"session=([^&]+)", viewer.command("look")["door"]["url"]).group(1)  # noqa: E731
+    had = session()
+    viewer.command("reload")
+    viewer.command("play")
+    assert session() == had, "while nobody new is let in, it goes on with the session that it had"
+    viewer.command("close")
+    stops = lambda: [line for line in event.balancer.access_log(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
+    assert wait_until(stops, 20), "by a beacon: nothing of the page runs any more"
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 12, "and its session is free")
+
+
+def test_a_hidden_tab_keeps_its_place_and_is_let_in_while_its_timers_stand(start_queued_event, tab):
+    event = start_queued_event(lease_intervals=5, reservation="1min")
+    viewer, seen = tab(event.page_url("demo"))
+    before = viewer.command("hide")
+    assert before["isHidden"]
+    asked = asks(event)
+    wait_until(lambda: asks(event) >= asked + 2, 60, "each time before its lease of five seconds ends")
+    hidden = viewer.command("look")
+    assert hidden["beats"] - before["beats"] < 1.5 * (hidden["now"] - before["now"]) / 1000, "its timers of half a second stand, else this proves nothing"
+    assert hidden["door"]["place"]["number"] == seen["door"]["place"]["number"] and hidden["isHidden"]
+    set_overload_drill(event, "off")
+    wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 30, "it claimed its turn, unseen")
+    # A browser gives no picture to a tab that was never looked at; the playlists hold the session until somebody does.
+    playlists = lambda: len([line for line in event.balancer.access_log() if line["path"].startswith("/live/demo/~")])  # noqa: E731
+    wait_until(lambda: playlists() >= 6, 40, "and keeps its session")
+    assert event.balancer.metric("tribune_access_tickets_abandoned_total") == 0
+    viewer.command("show")
+    assert viewer.command("play")["door"]["state"] == "inside"
+
+
+def test_the_page_goes_back_to_a_full_queue_by_itself_at_the_time_it_was_told(start_queued_event, tab):
+    event = start_queued_event(max_queue=1)
+    first = take_ticket(event)
+    viewer, seen = tab(event.page_url("demo"))
+    assert seen["door"]["state"] == "full" and "The queue is full" in seen["waitingRoom"]
+    assert re.search(r"Come back at\s+\d\d:\d\d", seen["waitingRoom"]), seen["waitingRoom"]
+    seconds = (seen["door"]["comeBackAt"] - seen["now"]) / 1000
+    assert 30 < seconds <= 72, "a minute, and up to a fifth of it"
+    assert event.balancer.get(f"/api/v1/access/{first}", method="DELETE").json["was_open"]
+    wait_until(lambda: asks(event) == 2, 5, "its owner's and the page's: nobody asks before the time")
+    viewer.command(f"later {seconds}")
+    wait_until(lambda: viewer.command("look")["door"]["state"] == "queued", 20, "it has the place that became free")
