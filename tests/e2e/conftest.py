@@ -1,4 +1,4 @@
-"""Fixtures of the scenario tests. Everything a test starts is ended, and looked at, when the test is over."""
+"""Fixtures of the scenario tests. Every process that a test starts is stopped and checked at the end of the test."""
 import os
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture
 def folder(request, tmp_path_factory):
-    """Where the test's processes write. Kept among the artefacts when the test failed."""
+    """The folder of the test's processes. It is kept in tests/artefacts when the test failed."""
     made = tmp_path_factory.mktemp("scenario", numbered=True)
     yield made
     if getattr(request.node, "failed_in_call", False) or getattr(request.node, "is_broken", False):
@@ -96,7 +96,7 @@ def programs(request, folder, origins):
 
 @pytest.fixture
 def event(folder, programs, origins):
-    """A whole event: an origin, a balancer and cache nodes; see harness/event.py."""
+    """An event with an origin, a balancer and cache nodes; see harness/event.py."""
     return Event(folder, programs, origins)
 
 

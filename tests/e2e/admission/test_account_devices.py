@@ -1,4 +1,4 @@
-"""Accounts through the public API: who has one more device than allowed, what a restart remembers, who takes over from whom."""
+"""Limits of devices per account: rejection and take-over, through the public API and the internal one, also after a restart of the balancer."""
 import base64
 import time
 
@@ -13,7 +13,7 @@ TOKEN, CLIENT = "operator-token-of-the-test", "127.0.1.1"
 
 @pytest.fixture
 def account_event(event):
-    """`account_event(devices=2, rule="refuse")`: an event whose accounts may watch on so many devices."""
+    """Starts an event whose accounts may watch on `devices` devices at a time."""
     def start_event(devices, rule="refuse", **access):
         event.start(balancer={"access": {"max_sessions_per_account": devices, "account_rule": rule, "refresh": "1s", "restart_grace": "1s",
                                          "lease_intervals": 20, "reservation": "20s", **access},
@@ -24,7 +24,7 @@ def account_event(event):
 
 
 def device_of(event, answer):
-    """A player on the device that got this answer."""
+    """A player on the device that received this response."""
     assert answer.status == 200 and answer.json["status"] == "granted", (answer, answer.body)
     player = event.player(query="?session=" + answer.json["session"]).open()
     player.refresh()
@@ -43,7 +43,7 @@ def assert_refused(answer, *devices):
 
 
 def granted_at_last(event, account, device):
-    """What the device gets, which may have to wait for the end of a grace."""
+    """The response that grants the session. The device may have to wait until the restart grace is over."""
     ticket = {}
 
     def is_in():
@@ -64,29 +64,29 @@ def kill_and_start(event):
 
 
 def next_second():
-    """Tokens tell the second in which their session began."""
+    """Returns in another second: tokens contain the second in which their session began."""
     began = time.monotonic()
     wait_until(lambda: time.monotonic() > began + 1.1, 5, "another second")
 
 
 def test_after_a_kill_an_accounts_devices_count_at_once(account_event):
     event = account_event(2, restart_grace="60s")
-    answers = [request_access(event, token=TOKEN, account="ann@example.org", device=name, client=CLIENT) for name in ("Living room TV", "Phone")]
+    answers = [request_access(event, token=TOKEN, account="ann@example.org", device=name, client=CLIENT) for name in ("Kitchen TV", "Phone")]
     devices = [device_of(event, answer) for answer in answers]
-    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Living room TV", "Phone")
+    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Kitchen TV", "Phone")
     for answer in answers:
         payload = base64.urlsafe_b64decode(answer.json["session"].split(".")[1] + "==")
-        assert b"ann" not in payload and b"Phone" not in payload and b"room" not in payload, "a URL that others see names nobody"
+        assert b"ann" not in payload and b"Phone" not in payload and b"Kitchen" not in payload, "a URL that others see names nobody"
     kill_and_start(event)
-    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Living room TV", "Phone")
+    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Kitchen TV", "Phone")
     for device in devices:
         wait_until(lambda d=device: d.try_refresh().status == 200, 10, "it goes on")
-    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Laptop", client=CLIENT), "Living room TV", "Phone")
+    assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Laptop", client=CLIENT), "Kitchen TV", "Phone")
     for device in devices:
         plays(event, device)
 
 
-def test_after_a_kill_a_device_too_many_is_refused_when_the_grace_is_over_and_let_in_when_another_leaves(account_event):
+def test_after_a_kill_a_device_beyond_the_limit_is_rejected_until_another_leaves(account_event):
     event = account_event(1)
     tv = request_access(event, token=TOKEN, account="ann", device="TV", client=CLIENT)
     player = device_of(event, tv)
@@ -99,7 +99,7 @@ def test_after_a_kill_a_device_too_many_is_refused_when_the_grace_is_over_and_le
     device_of(event, request_access(event, token=TOKEN, account="ann", device="Phone", client=CLIENT))
 
 
-def test_the_newest_device_takes_over_from_the_oldest(account_event):
+def test_each_new_device_takes_over_from_the_oldest(account_event):
     event = account_event(2, rule="take_over")
     tv, phone = (device_of(event, request_access(event, token=TOKEN, account="ann", device=name, client=CLIENT)) for name in ("TV", "Phone"))
     plays(event, tv)
@@ -118,13 +118,13 @@ def test_the_newest_device_takes_over_from_the_oldest(account_event):
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 3, 5, "ann's two and bob's one")
 
 
-def test_after_a_kill_the_oldest_is_still_the_one_that_began_first(account_event):
+def test_the_order_of_devices_survives_a_killed_balancer(account_event):
     event = account_event(2, rule="take_over")
     tv = device_of(event, request_access(event, token=TOKEN, account="ann", device="TV", client=CLIENT))
     next_second()
     phone = device_of(event, request_access(event, token=TOKEN, account="ann", device="Phone", client=CLIENT))
     kill_and_start(event)
-    for player in (phone, tv):   # in another order than they began
+    for player in (phone, tv):   # not in the order in which they began
         wait_until(lambda p=player: p.try_refresh().status == 200, 10, "it goes on")
     tablet = device_of(event, granted_at_last(event, "ann", "Tablet"))
     ended = tv.try_refresh()
@@ -133,7 +133,7 @@ def test_after_a_kill_the_oldest_is_still_the_one_that_began_first(account_event
     plays(event, tablet)
 
 
-def test_a_place_in_the_queue_is_its_accounts_whoever_asks_how_far_it_is(account_event):
+def test_a_ticket_belongs_to_its_account_whichever_client_polls_it(account_event):
     event = account_event(1, max_sessions=1)
     stranger = request_access(event).json
     waiting = request_access(event, token=TOKEN, account="ann", device="Phone", client=CLIENT).json
@@ -149,20 +149,20 @@ def test_a_place_in_the_queue_is_its_accounts_whoever_asks_how_far_it_is(account
     plays(event, player)
 
 
-def test_one_device_too_many_is_refused_with_the_names_of_those_that_watch(limited_event):
+def test_a_device_beyond_the_limit_is_rejected_with_the_names_of_those_that_watch(limited_event):
     event = limited_event(10, access={"max_sessions_per_account": 2})
-    tv = ask_access(event.balancer, account="ann", device="Living room TV").json
+    tv = ask_access(event.balancer, account="ann", device="Kitchen TV").json
     assert tv["status"] == "granted"
     assert ask_access(event.balancer, account="ann", device="Phone").json["status"] == "granted"
     third = ask_access(event.balancer, account="ann", device="Tablet")
     assert third.status == 403 and third.json["type"] == "/problems/account-full"
-    assert "Living room TV" in third.json["detail"] and "Phone" in third.json["detail"]
+    assert "Kitchen TV" in third.json["detail"] and "Phone" in third.json["detail"]
     assert ask_access(event.balancer, account="bob", device="TV").json["status"] == "granted"
     end_access(event, tv["session"])
     assert ask_access(event.balancer, account="ann", device="Tablet").json["status"] == "granted"
 
 
-def test_the_operators_backend_says_whose_device_it_is_and_nobody_else_may(event):
+def test_only_the_backend_of_the_operator_may_name_an_account(event):
     event.start_node("stadium")
     event.start_balancer(("stadium",), {"access": {"max_sessions_per_account": 1}, "api": {"caches": [], "operator_token": TOKEN}})
     event.wait_registered("stadium")
@@ -172,15 +172,15 @@ def test_the_operators_backend_says_whose_device_it_is_and_nobody_else_may(event
     for stranger in (None, "wrong"):
         answer = asks("TV", stranger)
         assert answer.status == 403 and answer.json["type"] == "/problems/forbidden", (answer, answer.body)
-    tv = asks("Living room TV", TOKEN)
+    tv = asks("Kitchen TV", TOKEN)
     assert tv.status == 200 and tv.json["status"] == "granted", (tv, tv.body)
     phone = asks("Phone", TOKEN)
-    assert phone.status == 403 and phone.json["type"] == "/problems/account-full" and "Living room TV" in phone.json["detail"]
+    assert phone.status == 403 and phone.json["type"] == "/problems/account-full" and "Kitchen TV" in phone.json["detail"]
     assert end_access(event, tv.json["session"]).json["was_open"]
     assert asks("Phone", TOKEN).json["status"] == "granted"
 
 
-def test_with_take_over_the_oldest_device_is_ended_and_the_newest_watches(limited_event):
+def test_with_take_over_the_newest_device_ends_the_session_of_the_oldest(limited_event):
     event = limited_event(10, access={"max_sessions_per_account": 1, "account_rule": "take_over"})
     tv = ask_access(event.balancer, account="ann", device="TV").json
     watching = event.balancer.url + tv["playback_url"].replace("index.m3u8?session=", "~") + "/v1/index.m3u8"

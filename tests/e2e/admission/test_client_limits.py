@@ -1,4 +1,4 @@
-"""What one client may take: places of one address, a token on many devices, and keys that end while people watch."""
+"""Limits of one client: sessions per address, networks per session, and sessions whose signing key expires."""
 import datetime
 
 from harness.access_api import end_access, request_access, session_of, wait_sessions_saved
@@ -12,7 +12,7 @@ def opened(event, address):
     return event.balancer.get("/live/demo/index.m3u8", source=address)
 
 
-def test_one_address_has_its_sessions_and_no_more_also_after_a_kill(event):
+def test_the_session_limit_of_one_address_survives_a_kill(event):
     event.start(balancer={"access": {"max_sessions_per_address": 2, "restart_grace": "1s"}, "balancer": {"session_idle": "30s"}, "api": {"caches": []}})
     assert [opened(event, ADDRESS).status for _ in range(3)] == [200, 200, 429]
     full = request_access(event, ADDRESS)
@@ -29,17 +29,17 @@ def test_one_address_has_its_sessions_and_no_more_also_after_a_kill(event):
     assert opened(event, OTHER).status == 200
 
 
-def test_a_crowd_behind_a_named_address_is_not_limited(event):
+def test_shared_networks_are_not_limited(event):
     event.start(balancer={"access": {"max_sessions_per_address": 1}, "balancer": {"shared_networks": ["127.0.5.0/31"]}})
     assert [opened(event, ADDRESS).status for _ in range(5)] == [200] * 5
     assert [opened(event, OTHER).status for _ in range(2)] == [200, 429]
 
 
-def test_a_token_on_many_devices_is_refused_to_the_newest_network_and_the_others_go_on(event):
+def test_a_token_in_too_many_networks_is_rejected_in_the_newest_one(event):
     event.start(balancer={"access": {"max_networks_per_session": 2, "sharing_rule": "refuse"}})
     player = event.player().open()
     home, phone, stranger = "127.10.0.1", "127.20.0.1", "127.30.0.1"
-    # The player itself is on one network, its phone on a second one.
+    # The player is in one network, the phone in a second one.
     assert fetch(player.media_url, source="127.0.0.9").status == 200
     assert fetch(player.media_url, source=phone).status == 200
     refused = fetch(player.media_url, source=stranger)
@@ -54,7 +54,7 @@ def test_a_token_on_many_devices_is_refused_to_the_newest_network_and_the_others
     assert player.try_refresh().status == 403
 
 
-def test_who_watches_outlives_the_key_of_the_token(event):
+def test_a_session_outlives_the_key_that_signed_its_token(event):
     event.start(balancer={"balancer": {"session_idle": "30s"}, "api": {"caches": []}})
     player, other = event.player().open(), event.player().open()
     token = session_of(other)

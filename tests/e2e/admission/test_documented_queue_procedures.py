@@ -1,4 +1,4 @@
-"""What docs/operations.md tells an operator about the queue, done as it is told: lanes, the hours before the opening, a full queue, limits."""
+"""The procedures of docs/operations.md for the queue: lanes, opening by hand, a full queue, limits of each scope."""
 import re
 
 from harness.access_api import current_limits, end_access, request_access
@@ -9,7 +9,7 @@ CLIENT = "127.0.0.1"
 TOKEN = "operator-token-of-the-test"
 
 
-def test_who_paid_waits_in_a_lane_of_its_own_because_the_operators_backend_says_so(event):
+def test_the_backend_of_the_operator_puts_a_client_into_a_lane(event):
     lanes = [{"name": "general"}, {"name": "paid", "share": 3}]
     event.start_balancer(changes={"access": {"max_sessions": 1, "lanes": lanes, "refresh": "500ms", "lease_intervals": 100, "reservation": "1min"},
                                   "api": {"caches": [], "operator_token": TOKEN}, "balancer": {"session_idle": "1min"}})
@@ -20,17 +20,17 @@ def test_who_paid_waits_in_a_lane_of_its_own_because_the_operators_backend_says_
     waiting = lambda: {lane["name"]: lane["waiting"] for lane in event.balancer.get("/queue/demo").json["lanes"]}  # noqa: E731
     wait_until(lambda: waiting() == {"general": 2, "paid": 1}, 5, "the notice is made once a second")
 
-    assert request_access(event, lane="paid").json["type"] == "/problems/forbidden", "nobody puts himself there"
+    assert request_access(event, lane="paid").json["type"] == "/problems/forbidden", "a client cannot choose its lane"
     unknown = request_access(event, token=TOKEN, client=CLIENT, lane="pade")
-    assert unknown.status == 400 and "pade" in unknown.json["detail"], "a word that is no lane is not taken for everybody's"
+    assert unknown.status == 400 and "pade" in unknown.json["detail"], "an unknown lane is rejected"
 
-    # The paid ticket is polled by the viewer himself: it says in which lane it is.
+    # The viewer polls with the ticket, which contains its lane.
     assert end_access(event, watching["session"]).json["was_open"]
-    wait_until(lambda: request_access(event, ticket=late["ticket"]).json["status"] == "granted", 10, "three of four places are the paid lane's, the first too")
+    wait_until(lambda: request_access(event, ticket=late["ticket"]).json["status"] == "granted", 10, "three of four places belong to the paid lane, with the first")
     assert request_access(event, ticket=early[0]["ticket"]).json["status"] == "queued"
 
 
-def test_before_the_opening_everybody_waits_and_the_operator_opens_by_hand(event):
+def test_before_the_opening_all_clients_wait_and_the_operator_opens_the_queue(event):
     event.start_balancer(changes={"access": {"channels": [{"id": "demo", "opens_at": "2099-01-01T20:00:00Z", "max_sessions": 3}], "refresh": "500ms",
                                              "lease_intervals": 100, "reservation": "1min"},
                                   "api": {"caches": []}, "balancer": {"session_idle": "1min"}})
@@ -50,14 +50,14 @@ def test_before_the_opening_everybody_waits_and_the_operator_opens_by_hand(event
     assert sorted(place.values()) == list(range(1, 9)), "one place each"
 
     late = request_access(event).json
-    assert late["number"] == 9 and late["ahead"] == 5, "who comes later stands behind them all"
+    assert late["number"] == 9 and late["ahead"] == 5, "later tickets are behind all of them"
 
     def granted():
         return {t["number"] for t in tickets if request_access(event, ticket=t["ticket"]).json["status"] == "granted"}
-    wait_until(lambda: granted() == {n for n in place if place[n] <= 3}, 10, "those whose lot was among the first three")
+    wait_until(lambda: granted() == {n for n in place if place[n] <= 3}, 10, "the tickets with the first three places of the lottery")
 
 
-def test_a_full_queue_and_a_greedy_address_hear_when_to_come_back(event):
+def test_a_full_queue_and_an_address_with_too_many_tickets_receive_retry_after(event):
     event.start_balancer(changes={"access": {"max_sessions": 0, "max_queue": 3, "max_tickets_per_address": 2}, "api": {"caches": []}})
     tickets = [request_access(event, source="127.0.0.2").json for _ in range(2)]
     greedy = request_access(event, source="127.0.0.2")
@@ -70,7 +70,7 @@ def test_a_full_queue_and_a_greedy_address_hear_when_to_come_back(event):
     assert request_access(event, source="127.0.0.4").json["status"] == "queued"
 
 
-def test_every_scope_has_its_limits_and_a_mistyped_one_is_noticed(event):
+def test_every_scope_has_its_limits_and_an_unknown_channel_is_rejected(event):
     event.start_node("stadium")
     event.start_balancer(("stadium",))
     event.wait_registered("stadium")

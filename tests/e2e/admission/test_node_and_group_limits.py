@@ -1,4 +1,4 @@
-"""Limits of cache nodes and groups, and of a channel's traffic: who finds a node full goes to the next one, or waits."""
+"""Limits of cache nodes and groups, and the measured traffic of channels: viewers overflow to the next node, or wait."""
 import pytest
 from harness.access_api import end_access, request_access, session_of
 from harness.waiting import wait_until
@@ -25,13 +25,13 @@ def watching_player(event, **options):
 
 
 def node_of(event, player):
-    """The node that the newest segment comes from."""
+    """The node of the newest segment."""
     address = player.playlist.segments[-1].uri.split("/")[2]
     return next(name for name, node in event.nodes.items() if node.address == address)
 
 
 def loads(event):
-    """What admission counts, by kind and id."""
+    """The loads that admission counts, by kind and id."""
     queues = event.balancer.admin("/queues").json["access"]
     return {(load["kind"], load["id"]): load for load in queues["loads"]}
 
@@ -44,7 +44,7 @@ def viewers(event, node):
     return event.node_state(node)["viewers"]
 
 
-def test_who_finds_a_node_full_watches_at_the_next_one_and_waits_when_all_are_full(node_limited_event):
+def test_viewers_overflow_from_a_full_node_to_the_next_one_and_wait_when_all_are_full(node_limited_event):
     event = node_limited_event([{"id": "stadium", "max_sessions": 2}, {"id": "city", "max_sessions": 1}])
     players = [watching_player(event) for _ in range(3)]
     assert [node_of(event, p) for p in players] == ["stadium", "stadium", "city"]
@@ -56,13 +56,13 @@ def test_who_finds_a_node_full_watches_at_the_next_one_and_waits_when_all_are_fu
         player.wait_for_msn(event.live.next_msn - 1)
     assert (counted(event, "stadium"), counted(event, "city")) == (2, 1)
     assert end_access(event, session_of(players[2])).json["was_open"]
-    assert viewers(event, "city") == 0, "routing forgot who stopped"
-    got_in = wait_until(lambda: request_access(event, ticket=waiting["ticket"]).json["status"] == "granted", 10, "the ticket is called for the node with room")
+    assert viewers(event, "city") == 0, "routing no longer counts the ended session"
+    got_in = wait_until(lambda: request_access(event, ticket=waiting["ticket"]).json["status"] == "granted", 10, "the ticket is called for the node with capacity")
     assert got_in and (counted(event, "stadium"), counted(event, "city")) == (2, 1)
     assert request_access(event).json["status"] == "queued"
 
 
-def test_redirected_viewers_count_at_their_node_too(node_limited_event):
+def test_redirected_viewers_count_at_their_node(node_limited_event):
     event = node_limited_event([{"id": "stadium", "max_sessions": 1}], links="redirect")
     players = [watching_player(event) for _ in range(3)]
     for player, node in zip(players, ("stadium", "city", "city")):
@@ -72,7 +72,7 @@ def test_redirected_viewers_count_at_their_node_too(node_limited_event):
     assert counted(event, "stadium") == 1
 
 
-def test_a_viewer_stays_when_the_node_that_it_would_like_better_is_full(node_limited_event):
+def test_a_viewer_keeps_its_node_while_the_preferred_one_is_full(node_limited_event):
     event = node_limited_event([{"id": "stadium", "max_sessions": 1}])
     first, second = watching_player(event), watching_player(event)
     assert (node_of(event, first), node_of(event, second)) == ("stadium", "city")
@@ -86,12 +86,12 @@ def test_a_viewer_stays_when_the_node_that_it_would_like_better_is_full(node_lim
         event.live.advance()
         second.wait_for_msn(event.live.next_msn - 1)
         return node_of(event, second) == "stadium"
-    wait_until(has_moved, 10, "there is room now")
+    wait_until(has_moved, 10, "the node has capacity")
     assert counted(event, "stadium") == 1
     assert node_of(event, watching_player(event)) == "city"
 
 
-def test_when_a_node_dies_its_viewers_go_to_a_full_one_and_newcomers_wait(node_limited_event):
+def test_viewers_of_a_dead_node_move_to_a_full_one_and_new_viewers_wait(node_limited_event):
     event = node_limited_event([{"id": "stadium", "max_sessions": 3}, {"id": "city", "max_sessions": 1}])
     players = [watching_player(event) for _ in range(4)]
     event.nodes["stadium"].kill()
@@ -99,7 +99,7 @@ def test_when_a_node_dies_its_viewers_go_to_a_full_one_and_newcomers_wait(node_l
     for player in players:
         event.live.advance()
         player.wait_for_msn(event.live.next_msn - 1)
-        assert node_of(event, player) == "city", "nobody who watches is ended"
+        assert node_of(event, player) == "city", "no session is ended"
     assert (counted(event, "stadium"), counted(event, "city")) == (0, 4)
     waiting = request_access(event).json
     assert waiting["status"] == "queued"
@@ -111,7 +111,7 @@ def test_when_a_node_dies_its_viewers_go_to_a_full_one_and_newcomers_wait(node_l
 
 
 @pytest.mark.parametrize("links", ["direct", "redirect"])
-def test_a_restart_counts_viewers_again_where_they_watch(node_limited_event, links):
+def test_after_a_restart_viewers_are_counted_at_their_nodes(node_limited_event, links):
     event = node_limited_event([{"id": "stadium", "max_sessions": 2}], links=links)
     players = [watching_player(event) for _ in range(3)]
     event.balancer.kill()
@@ -126,7 +126,7 @@ def test_a_restart_counts_viewers_again_where_they_watch(node_limited_event, lin
     assert counted(event, "stadium") + viewers(event, "city") == 3
 
 
-def test_a_group_is_full_as_a_whole_and_a_limit_of_it_is_changed_live(event):
+def test_a_group_limit_counts_all_its_nodes_and_can_be_changed_at_run_time(event):
     nodes = [{"id": n, "url": event.url(n), "group": g} for n, g in (("stadium", "arena"), ("city", "arena"), ("far", "rest"))]
     for name in ("stadium", "city", "far"):
         event.start_node(name)
@@ -141,7 +141,7 @@ def test_a_group_is_full_as_a_whole_and_a_limit_of_it_is_changed_live(event):
     assert node_of(event, watching_player(event)) == "far"
 
 
-def test_nodes_tell_what_each_channel_sends_and_a_limit_of_its_traffic_lives_by_it(event):
+def test_nodes_report_the_traffic_of_each_channel(event):
     event.channels = [event.channel_config("demo", event.live.source), event.channel_config("other", event.live.source)]
     event.start(balancer={"access": {"traffic_settles": "1s", "channels": [{"id": "demo", "max_traffic_mbps": 1000}, {"id": "other", "max_traffic_mbps": 1000}]},
                           "api": {"caches": []}})

@@ -1,4 +1,4 @@
-"""The operator's side of access: limits that are changed while the event runs, and drills."""
+"""Limits and drills that the operator changes at run time, by the admin API and by ctl."""
 from harness.access_api import change_limits, current_limits
 from harness.operator_cli import run_ctl
 from harness.waiting import wait_until
@@ -9,7 +9,7 @@ def admitted(event):
     return event.balancer.get("/live/demo/index.m3u8").status == 200
 
 
-def test_a_limit_holds_at_once_and_outlives_a_kill_and_goes_back_when_it_is_reset(event):
+def test_a_changed_limit_applies_at_once_survives_a_kill_and_can_be_reset(event):
     event.start_balancer(changes={"access": {"max_sessions": 50, "restart_grace": "1s"}})
     assert current_limits(event)["max_sessions"] == 50
     assert change_limits(event, {"max_sessions": 2, "channels": {"demo": {"max_traffic_mbps": 1000}}}).status == 200
@@ -23,7 +23,7 @@ def test_a_limit_holds_at_once_and_outlives_a_kill_and_goes_back_when_it_is_rese
     assert current_limits(event)["channels"] == {}
 
 
-def test_an_order_that_was_answered_outlives_a_kill_that_comes_with_the_answer(event):
+def test_an_acknowledged_change_survives_a_kill_right_after_the_response(event):
     event.start_balancer(changes={"access": {"max_sessions": 50}})
 
     def kill_and_start():
@@ -41,7 +41,7 @@ def test_an_order_that_was_answered_outlives_a_kill_that_comes_with_the_answer(e
     assert current_limits(event)["max_sessions"] == 50
 
 
-def test_limits_that_are_none_change_nothing_and_say_why(event):
+def test_invalid_limits_are_rejected_with_a_reason_and_change_nothing(event):
     event.start_balancer()
     for wrong in ({"max_sessions": -1}, {"max_sesions": 5}, {"channels": {"demo": 5}}, {"nodes": {"No Id": {}}}, [1], {"max_traffic_mbps": "much"}):
         answer = change_limits(event, wrong)

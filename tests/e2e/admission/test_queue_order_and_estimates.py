@@ -1,4 +1,4 @@
-"""Row 40 whole, proven from the balancer's event log: its lines are read in their order, and the count and the line built anew."""
+"""The order of admission, the limit and the reported waiting times, verified from the balancer's event log."""
 import asyncio
 import datetime
 import json
@@ -27,7 +27,7 @@ async def until_logged(crowd, event, name, count):
 
 
 def assert_limit_held(log):
-    """No line opens a session, or keeps room for one, beyond the limit of that moment; and the lines' counts are what their order gives."""
+    """No log event opens or reserves a session beyond the limit of that time, and the counts in the events follow from their order."""
     sessions = 0
     for line in log:
         if line["event"] in ("session_opened", "session_adopted"):
@@ -42,7 +42,7 @@ def assert_limit_held(log):
     assert sessions == 0
 
 
-def test_1000_join_at_100_and_limit_drill_and_mass_leave_break_neither_the_limit_nor_the_order(limited_event):
+def test_limit_changes_a_drill_and_mass_departure_break_neither_the_limit_nor_the_order(limited_event):
     size, limit, lowered, refresh = (1_000, 100, 50, 3.0) if LONG else (120, 40, 20, 1.0)
     waiting = size - limit
     event = limited_event(limit, log="debug", idle="120s", access={"refresh": f"{int(refresh)}s", "reservation": "60s", "lease_intervals": 60})
@@ -50,34 +50,34 @@ def test_1000_join_at_100_and_limit_drill_and_mass_leave_break_neither_the_limit
     drill_ends = []
 
     async def operate(crowd):
-        await crowd.until(lambda: len(crowd.inside) == limit and sum(c.number is not None for c in crowd.clients) == waiting, "all have joined", 60)
+        await crowd.until(lambda: len(crowd.watchers) == limit and sum(c.number is not None for c in crowd.clients) == waiting, "all have joined", 60)
         await set_limit(event, lowered)
         await pace(refresh * 2)
-        assert len(crowd.inside) == limit and balancer.logged("session_released") == [], "a lowered limit ends nobody"
-        crowd.send_away(limit - lowered)
+        assert len(crowd.watchers) == limit and balancer.logged("session_released") == [], "a lowered limit ends nobody"
+        crowd.end_sessions(limit - lowered)
         await until_logged(crowd, event, "session_released", limit - lowered)
 
         assert (await crowd.ask("GET", "/access_queue_switch?state=on"))[0] == 200
-        crowd.send_away(5)
+        crowd.end_sessions(5)
         await until_logged(crowd, event, "session_released", limit - lowered + 5)
         await pace(refresh)
-        assert balancer.logged("ticket_called") == [], "as many as may are there, and then nobody may come"
+        assert balancer.logged("ticket_called") == [], "the drill admits no client"
         drill_ends.append(time.time())
         assert (await crowd.ask("GET", "/access_queue_switch?state=off"))[0] == 200
         await until_logged(crowd, event, "ticket_claimed", 5)
 
-        crowd.has_line.clear()   # all who wait lose their connection, and half of the house leaves
-        crowd.send_away(lowered // 2)
+        crowd.is_connected.clear()   # all waiting clients lose their connection, and half of the viewers leave
+        crowd.end_sessions(lowered // 2)
         await until_logged(crowd, event, "ticket_called", 5 + lowered // 2)
         await pace(refresh * 2)
-        crowd.has_line.set()
+        crowd.is_connected.set()
         await until_logged(crowd, event, "ticket_claimed", 5 + lowered // 2)
         await set_limit(event, size)
-        await crowd.until(lambda: len(crowd.inside) == size - (limit - lowered) - 5 - lowered // 2, "the house is open to all", 60)
+        await crowd.until(lambda: len(crowd.watchers) == size - (limit - lowered) - 5 - lowered // 2, "all clients watch", 60)
 
-    crowd = ControlledQueueClients(balancer.url, size, poll_seconds=refresh, look_seconds=5.0 if LONG else 2.0)
+    crowd = ControlledQueueClients(balancer.url, size, poll_seconds=refresh, playlist_seconds=5.0 if LONG else 2.0)
     asyncio.run(crowd.hold(operate, 300))
-    assert crowd.failures == [] and [c.refusals for c in crowd.clients if c.refusals] == [], "somebody was ended or refused"
+    assert crowd.failures == [] and [c.refusals for c in crowd.clients if c.refusals] == [], "a session was ended or a client rejected"
     assert all(c.granted_at is not None and not c.lost_place for c in crowd.clients), "a place was lost"
     wait_until(lambda: balancer.metric("tribune_access_sessions") == 0, 20, "all left")
     wait_until(lambda: len(balancer.logged("session_released")) == size, 10, "the log has all of it")
@@ -90,31 +90,31 @@ def test_1000_join_at_100_and_limit_drill_and_mass_leave_break_neither_the_limit
     assert sorted(line["number"] for line in log if line["event"] == "ticket_claimed") == numbers
     assert [line for line in log if line["event"] in LOST] == []
     assert {line["limit"] for line in log if line["event"] == "session_opened"} == {limit, lowered, size}
-    assert min(seconds(line) for line in log if line["event"] == "ticket_called") >= drill_ends[0] - 0.002, "while the drill was on nobody was called"
+    assert min(seconds(line) for line in log if line["event"] == "ticket_called") >= drill_ends[0] - 0.002, "no ticket was called during the drill"
 
 
-class Line:
-    """The line's way, by the log: when which ticket was called."""
+class QueueProgress:
+    """The progress of the queue by the log: the time at which each ticket was called."""
 
     def __init__(self, event):
         self.called = {line["number"]: seconds(line) for line in event.balancer.logged("ticket_called")}
         self.times = sorted(self.called.values())
 
     def pace(self, since, until):
-        """Calls a second."""
+        """Calls per second."""
         return sum(since < t <= until for t in self.times) / max(0.1, until - since)
 
 
 def error(told, real):
-    """Of a time told in whole seconds, rounded up: half a second is taken off."""
+    """The relative error of a reported time. Reported times are rounded up to whole seconds, so half a second is subtracted."""
     return abs(told - 0.5 - real) / max(0.1, real)
 
 
-def test_the_waiting_time_that_is_told_is_right_within_a_fifth(limited_event):
-    """While one leaves after the other at an even pace. Nothing is told before the line has moved for ten seconds; judged are the answers of some
-    time from then on that told of `least` to `most` seconds. Real is the time from the answer to the call, by the event log. The median of their
-    errors is at most 20 %: of the real time where the line went on as it had moved (within a tenth, by the log: a busy machine may hold up who
-    leaves), and of the time that its pace up to the answer gives, for all."""
+def test_the_reported_waiting_time_is_right_within_20_percent(limited_event):
+    """Sessions end at an even pace. The balancer reports no time before the queue has moved for ten seconds; from then on, for `asked_for` seconds,
+    the test compares the reported times from `least` to `most` seconds with the time until the ticket was called, by the event log. The median of
+    the errors is at most 20 %: of the real time where the pace stayed within a tenth (a busy machine may delay sessions that end), and of the time
+    that follows from the pace until then, for all."""
     size, limit, per_second = (1_000, 100, 10) if LONG else (220, 60, 6)
     asked_for, least, most = (25.0, 10, 40) if LONG else (2.0, 4, 6)
     event = limited_event(limit, log="debug", idle="120s", access={"refresh": "3s" if LONG else "1s", "reservation": "60s", "lease_intervals": 60})
@@ -123,16 +123,16 @@ def test_the_waiting_time_that_is_told_is_right_within_a_fifth(limited_event):
         client.may_join.clear()
 
     def judged():
-        until = crowd.told[0].at + asked_for
-        return [e for e in crowd.told if e.at <= until and least <= e.eta <= most]
+        until = crowd.estimates[0].at + asked_for
+        return [e for e in crowd.estimates if e.at <= until and least <= e.eta <= most]
 
     async def operate(running):
         def is_over():
-            if not running.told or time.time() < running.told[0].at + asked_for:
+            if not running.estimates or time.time() < running.estimates[0].at + asked_for:
                 return False
             calls = event.balancer.metric("tribune_access_tickets_called_total")
             return calls >= max((e.number for e in judged()), default=0)
-        await running.until(lambda: len(running.inside) == limit, "the house is full", 60)
+        await running.until(lambda: len(running.watchers) == limit, "the event is full", 60)
         for client in running.clients:
             client.may_join.set()
         await running.churn(per_second, is_over)
@@ -140,8 +140,8 @@ def test_the_waiting_time_that_is_told_is_right_within_a_fifth(limited_event):
     assert crowd.failures == [] and [c.refusals for c in crowd.clients if c.refusals] == []
     answers = judged()
     wait_until(lambda: len(event.balancer.logged("ticket_called")) >= max(e.number for e in answers), 10, "the log has every call")
-    line = Line(event)
-    assert len(answers) >= 5, f"{len(answers)} of {len(crowd.told)} answers can be judged: {[(round(e.at - line.times[0], 1), e.eta) for e in crowd.told]}"
+    line = QueueProgress(event)
+    assert len(answers) >= 5, f"{len(answers)} of {len(crowd.estimates)} answers can be judged: {[(round(e.at - line.times[0], 1), e.eta) for e in crowd.estimates]}"
     real, by_pace = [], []
     for e in answers:
         begin, call = line.times[0], line.called[e.number]

@@ -1,4 +1,4 @@
-"""Clients that must wait: the bare player in its waiting room, the app with its ticket, the operator who rehearses."""
+"""Clients that must wait: players receive the slate, apps receive tickets, operators switch the drill."""
 import re
 import time
 from urllib.parse import urljoin
@@ -11,14 +11,14 @@ from harness.slate import is_slate
 from harness.raw_client import fetch
 
 
-def go_on(event, player):
-    """The source publishes a segment, and the player sees it."""
+def publish_segment(event, player):
+    """The source publishes a segment, and the player's playlist lists it."""
     last = player.playlist.last_msn
     event.live.advance()
-    wait_until(lambda: player.try_refresh().status == 200 and player.playlist.last_msn > last, 10, "the programme goes on")
+    wait_until(lambda: player.try_refresh().status == 200 and player.playlist.last_msn > last, 10, "the programme continues")
 
 
-def test_a_bare_player_beyond_the_limit_watches_the_slate_and_then_the_programme(waiting_room_event):
+def test_a_player_beyond_the_limit_receives_the_slate_and_then_the_programme(waiting_room_event):
     event = waiting_room_event(limit=1)
     watcher = event.player().open()
     watcher.refresh()
@@ -33,7 +33,7 @@ def test_a_bare_player_beyond_the_limit_watches_the_slate_and_then_the_programme
     def watched_on():
         watcher.refresh()
         return waiter.refresh().last_msn > before
-    wait_until(watched_on, 5, "the waiting room goes on")
+    wait_until(watched_on, 5, "the slate continues")
     assert all(is_slate(s) for s in waiter.playlist.segments)
 
     assert end_access(event, session_of(watcher)).json["was_open"]
@@ -44,15 +44,15 @@ def test_a_bare_player_beyond_the_limit_watches_the_slate_and_then_the_programme
     assert "#EXT-X-DISCONTINUITY" in first.tags
     assert any(is_slate(s) for s in playlist.segments), "the slate's tail is still listed"
     for _ in range(6):
-        go_on(event, waiter)
-    assert not any(is_slate(s) for s in waiter.playlist.segments), "the slate has left"
+        publish_segment(event, waiter)
+    assert not any(is_slate(s) for s in waiter.playlist.segments), "the slate is no longer listed"
     segment = waiter.playlist.segments[-1]
     number = int(re.search(r"seg(\d+)\.ts", segment.uri).group(1))
     waiter.play(segment.msn, event.live.bytes_of("v1", number))
     assert waiter.playlist.segments[-1].msn - number == first.msn - int(re.search(r"seg(\d+)\.ts", first.uri).group(1))
 
 
-def test_both_variants_turn_at_the_same_number(waiting_room_event):
+def test_both_variants_change_from_slate_to_programme_at_the_same_number(waiting_room_event):
     event = waiting_room_event(limit=1)
     switch_overload_drill(event, "?state=on")
     players = [event.player(variant=v) for v in (0, 1)]
@@ -68,23 +68,23 @@ def test_both_variants_turn_at_the_same_number(waiting_room_event):
     assert [re.search(r"seg\d+", f.uri).group(0) for f in firsts][0] == re.search(r"seg\d+", firsts[1].uri).group(0)
 
 
-def test_the_numbers_go_on_over_kills_of_the_balancer_in_the_slate_at_the_turn_and_in_the_programme(waiting_room_event):
+def test_numbers_increase_over_kills_of_the_balancer_in_the_slate_at_the_transition_and_in_the_programme(waiting_room_event):
     event = waiting_room_event(limit=5, access={"restart_grace": "1s"})
     switch_overload_drill(event, "?state=on")
     player = event.player().open()
     player.refresh()
     event.balancer.kill()
     event.balancer.start()
-    # Player.take() fails on any number that goes back and any text that changes. The drill ended with the process.
+    # Player.take() fails on decreasing numbers and changed text. The drill ended with the process.
     wait_until(lambda: player.try_refresh().status == 200 and not is_slate(player.playlist.segments[-1]), 20, "the programme")
     for _ in range(2):
         event.balancer.kill()
         event.balancer.start()
-        go_on(event, player)
+        publish_segment(event, player)
         assert not is_slate(player.playlist.segments[-1])
 
 
-def test_reject_answers_403_and_leaves_no_one_in_the_queue(waiting_room_event):
+def test_waiting_room_reject_returns_403_and_queues_no_client(waiting_room_event):
     event = waiting_room_event(limit=0, waiting_room="reject")
     for _ in range(3):
         answer = event.balancer.get("/live/demo/index.m3u8")
@@ -93,7 +93,7 @@ def test_reject_answers_403_and_leaves_no_one_in_the_queue(waiting_room_event):
     assert sum(lane["waiting"] for lane in event.balancer.get("/queue/demo").json["lanes"]) == 0
 
 
-def test_slate_segments_go_through_the_nodes_when_the_balancer_is_their_origin(waiting_room_event, event):
+def test_slate_segments_are_served_by_the_nodes_when_the_balancer_is_their_origin(waiting_room_event, event):
     waiting_room_event(limit=0, balancer={"slate_origin": event.url("balancer")})
     player = event.player().open()
     segment = player.refresh().segments[-1]
@@ -109,7 +109,7 @@ def test_slate_segments_go_through_the_nodes_when_the_balancer_is_their_origin(w
     assert len(wait_until(asked, 5)) == 1, "the node asks once"
 
 
-def test_an_app_gets_a_session_or_a_place_and_the_place_becomes_a_session(waiting_room_event):
+def test_an_app_receives_a_session_or_a_ticket_and_the_ticket_becomes_a_session(waiting_room_event):
     event = waiting_room_event(limit=1)
     granted = request_access(event)
     assert granted.status == 200 and granted.json["status"] == "granted", granted.body
@@ -123,7 +123,7 @@ def test_an_app_gets_a_session_or_a_place_and_the_place_becomes_a_session(waitin
     assert (again["status"], again["ticket"], again["number"]) == ("queued", body["ticket"], body["number"])
     second = request_access(event).json
     assert second["position"] == 2 and second["number"] == body["number"] + 1
-    assert closes(event, granted.json["session"]).json == {"status": "stopped", "was_open": True}
+    assert close_page(event, granted.json["session"]).json == {"status": "stopped", "was_open": True}
 
     def is_granted():
         answer = request_access(event, ticket=body["ticket"]).json
@@ -133,27 +133,27 @@ def test_an_app_gets_a_session_or_a_place_and_the_place_becomes_a_session(waitin
     assert request_access(event, ticket=second["ticket"]).json["position"] == 1
 
 
-def closes(event, session):
-    """What a page sends that closes."""
+def close_page(event, session):
+    """The request that a page sends when it closes."""
     return event.balancer.get(f"/api/v1/access/{session}/stop", method="POST", body=b"bye", headers={"Content-Type": "text/plain"})
 
 
-def test_a_page_that_closes_and_is_back_in_a_moment_goes_on_watching_in_a_full_event(waiting_room_event):
+def test_a_page_that_closes_and_reopens_continues_in_a_full_event(waiting_room_event):
     event = waiting_room_event(limit=1)
     granted = request_access(event).json
     url = urljoin(event.balancer.url, granted["playback_url"])
     assert fetch(url).status == 200
     waits = request_access(event).json
     for _ in range(3):
-        assert closes(event, granted["session"]).json["was_open"]
+        assert close_page(event, granted["session"]).json["was_open"]
         assert fetch(url).status == 200
     still_waits = lambda: fetch(url).status == 200 and request_access(event, ticket=waits["ticket"]).json["status"] == "queued"  # noqa: E731
-    assert_throughout(still_waits, 7, "beyond the time in which the room would have been given away")
-    assert closes(event, granted["session"]).json["was_open"]
-    wait_until(lambda: request_access(event, ticket=waits["ticket"]).json["status"] == "granted", 10, "nobody came back")
+    assert_throughout(still_waits, 7, "longer than the time after which the session would be released")
+    assert close_page(event, granted["session"]).json["was_open"]
+    wait_until(lambda: request_access(event, ticket=waits["ticket"]).json["status"] == "granted", 10, "the page did not reopen")
 
 
-def test_who_leaves_the_queue_gives_the_place_up(waiting_room_event):
+def test_deleting_a_ticket_frees_its_place_in_the_queue(waiting_room_event):
     event = waiting_room_event(limit=0)
     first, second = (request_access(event).json for _ in range(2))
     assert second["ahead"] == 1
@@ -161,7 +161,7 @@ def test_who_leaves_the_queue_gives_the_place_up(waiting_room_event):
     assert request_access(event, ticket=second["ticket"]).json["ahead"] == 0
 
 
-def test_bad_requests_of_apps_are_refused_with_a_reason(waiting_room_event):
+def test_invalid_access_requests_are_rejected_with_a_problem(waiting_room_event):
     event = waiting_room_event()
     for body in (b"", b"[]", b'{"channel":1}', b'{"chanel":"demo"}', b'{"channel":"demo","place":1}', b'{"channel":"demo","ticket":"' + b"x" * 200 + b'"}'):
         answer = event.balancer.get("/api/v1/access", method="POST", body=body)
@@ -172,7 +172,7 @@ def test_bad_requests_of_apps_are_refused_with_a_reason(waiting_room_event):
     assert event.balancer.metric("tribune_access_sessions") == 0
 
 
-def test_everybody_reads_the_same_small_text_about_the_queue_at_the_balancer_and_at_the_node(waiting_room_event):
+def test_the_queue_status_is_available_at_the_balancer_and_at_the_node(waiting_room_event):
     event = waiting_room_event(limit=0)
     tickets = [request_access(event).json for _ in range(3)]
     node = event.nodes["stadium"]
@@ -187,7 +187,7 @@ def test_everybody_reads_the_same_small_text_about_the_queue_at_the_balancer_and
     assert node.get("/queue/none").status == 404 and event.balancer.get("/queue/none").status == 404
 
 
-def test_a_crowd_at_the_node_costs_the_balancer_one_request_a_second(waiting_room_event):
+def test_queue_status_requests_at_a_node_cause_one_request_per_second_to_the_balancer(waiting_room_event):
     event = waiting_room_event(limit=0)
     node = event.nodes["stadium"]
     wait_until(lambda: node.get("/queue/demo").status == 200, 5)
@@ -200,7 +200,7 @@ def test_a_crowd_at_the_node_costs_the_balancer_one_request_a_second(waiting_roo
     assert node.metric("tribune_cache_queue_fills_total") - before <= seconds + 2
 
 
-def test_the_switch_toggles_and_is_for_operators_only(waiting_room_event):
+def test_the_drill_switch_toggles_and_is_for_operators_only(waiting_room_event):
     event = waiting_room_event(limit=10, balancer={"operator_token": "operator-secret-of-the-test"})
     assert switch_overload_drill(event) == {"overload_emulation": True}
     assert switch_overload_drill(event) == {"overload_emulation": False}
@@ -223,7 +223,7 @@ def test_the_switch_toggles_and_is_for_operators_only(waiting_room_event):
     event.balancer.get("/access_queue_switch?state=off")
 
 
-def test_while_the_emulation_is_on_watchers_are_untouched_and_afterwards_the_queue_drains_in_order(waiting_room_event):
+def test_the_overload_drill_leaves_viewers_untouched_and_afterwards_the_queue_drains(waiting_room_event):
     event = waiting_room_event(limit=50)
     watcher = event.player().open()
     watcher.refresh()
@@ -240,13 +240,13 @@ def test_while_the_emulation_is_on_watchers_are_untouched_and_afterwards_the_que
     watcher.refresh()
 
 
-def test_playlists_of_all_who_wait_are_one_text(waiting_room_event):
+def test_all_waiting_players_share_one_rendered_playlist(waiting_room_event):
     event = waiting_room_event(limit=0)
     players = [event.player().open() for _ in range(20)]
     texts = set()
     before = event.balancer.metric("tribune_balancer_slate_renders_total")
     for player in players:
         texts.add(player.refresh().text)
-    assert len(texts) <= 3, "one text a slot"
+    assert len(texts) <= 3, "one text per slot"
     assert event.balancer.metric("tribune_balancer_slate_renders_total") - before <= 3
     assert MediaPlaylist(players[0].playlist.text, "http://x/").segments

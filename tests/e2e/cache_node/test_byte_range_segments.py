@@ -1,4 +1,4 @@
-"""Segments that are parts of one file, and hostile ranges on a fill that runs (fault 17): one object, one request to the origin."""
+"""Segments that are byte ranges of one file, and hostile ranges during a fill: one object, one request to the origin."""
 import threading
 
 import pytest
@@ -24,7 +24,7 @@ def part(uri, at, size):
     return fetch(uri, headers={"Range": f"bytes={at}-{at + size - 1}"})
 
 
-def test_byte_range_segments_and_iframes_share_one_object(event):
+def test_byte_range_segments_and_i_frame_playlists_share_one_object(event):
     kind = "application/vnd.apple.mpegurl"
     event.origin.on("/live/demo/v1/index.m3u8", ok(playlist(), kind))
     event.origin.on("/live/demo/v1/iframes.m3u8", ok(playlist("#EXT-X-I-FRAMES-ONLY"), kind))
@@ -57,7 +57,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_ranges_on_an_object_that_is_being_filled(event, case):
+def test_hostile_ranges_during_a_fill_cause_no_further_request(event, case):
     event.live.advance(1)
     path = event.live.path_of("v1", 3)
     gate = event.origin.gate()
@@ -67,7 +67,7 @@ def test_hostile_ranges_on_an_object_that_is_being_filled(event, case):
     answers = []
     asking = threading.Thread(target=lambda: answers.append(fetch(url, headers={"Range": HOSTILE[case]}, timeout=20)))
     asking.start()
-    # One good range of what is there is answered meanwhile.
+    # A valid range of the bytes that have arrived is served meanwhile.
     early = part(url, 0, 500)
     assert early.status == 206 and early.body == BODY[:500]
     gate.open()

@@ -1,4 +1,4 @@
-"""The media path as a shared cache: rules of the node, the origin's own words, and 1xx answers on the way."""
+"""The media path as a shared cache: retention rules of the node, Cache-Control and Vary of the origin, 1xx responses."""
 import re
 from urllib.parse import urljoin
 
@@ -23,10 +23,10 @@ def start_event(event, keep=("demo/*.bin origin",), **options):
 
 
 def settled(event, name="stadium"):
-    wait_until(lambda: event.nodes[name].admin("/status").json["cache_node"]["fills_running"] == 0, 5, "no fill runs")
+    wait_until(lambda: event.nodes[name].admin("/status").json["cache_node"]["fills_running"] == 0, 5, "no fill is running")
 
 
-def test_segments_are_kept_for_their_life_whatever_their_packager_says(event):
+def test_segments_are_stored_whatever_their_cache_control_says(event):
     event.live.advance(1)
     path = event.live.path_of("v1", 3)
     body = event.live.bytes_of("v1", 3)
@@ -40,7 +40,7 @@ def test_segments_are_kept_for_their_life_whatever_their_packager_says(event):
     assert event.origin.count(path) == 1
 
 
-def test_the_origins_word_decides_where_a_rule_says_so(event):
+def test_cache_control_of_the_origin_applies_where_a_rule_says_so(event):
     thing(event, {"Cache-Control": "no-cache", "CDN-Cache-Control": "max-age=1000"})
     player, url = start_event(event)
     for _ in range(3):
@@ -50,7 +50,7 @@ def test_the_origins_word_decides_where_a_rule_says_so(event):
     assert event.origin.count(PATH) == 1
 
 
-def test_what_the_origin_wants_kept_by_nobody_is_asked_for_each_time(event):
+def test_no_store_objects_are_fetched_each_time(event):
     thing(event, {"Cache-Control": "no-store"})
     player, url = start_event(event)
     for asked in (1, 2, 3):
@@ -62,7 +62,7 @@ def test_what_the_origin_wants_kept_by_nobody_is_asked_for_each_time(event):
     assert event.nodes["stadium"].admin("/status").json["cache_node"]["objects"] == 0
 
 
-def test_a_stale_answer_is_asked_about_and_a_304_renews_it(event):
+def test_a_stale_response_is_revalidated_and_a_304_renews_it(event):
     thing(event, {"Cache-Control": "max-age=0"})
     player, url = start_event(event)
     player.follow(url)
@@ -77,7 +77,7 @@ def test_a_stale_answer_is_asked_about_and_a_304_renews_it(event):
     assert event.origin.seen(PATH)[1].header("If-None-Match")
 
 
-def test_when_the_origin_is_away_stale_answers_serve_unless_they_forbid_it(event):
+def test_stale_responses_are_served_while_the_origin_is_down_unless_they_forbid_it(event):
     thing(event, {"Cache-Control": "max-age=0"})
     player, url = start_event(event)
     player.follow(url)
@@ -93,7 +93,7 @@ def test_when_the_origin_is_away_stale_answers_serve_unless_they_forbid_it(event
     assert player.follow(url).status in (502, 503, 504)
 
 
-def test_what_is_gone_at_the_origin_is_gone(event):
+def test_an_object_that_the_origin_removed_is_no_longer_served(event):
     thing(event, {"Cache-Control": "max-age=0"})
     player, url = start_event(event)
     assert player.follow(url).status == 200
@@ -102,11 +102,11 @@ def test_what_is_gone_at_the_origin_is_gone(event):
     assert player.follow(url).status == 404
 
 
-def test_nodes_of_a_group_hear_what_the_origin_said(event):
+def test_cache_control_and_age_of_the_origin_reach_all_nodes_of_a_group(event):
     thing(event, {"Cache-Control": "max-age=1000", "Age": "30"})
     player, url = start_event(event, nodes=("one", "two"), cache_node={"group": "g"})
     event.wait_peers(("one", "two"))
-    link = fetch(url).header("Location")   # a key's own URL is the balancer's
+    link = fetch(url).header("Location")   # the URL of a key leads to the balancer
     for name in ("one", "two"):
         answer = fetch(link.replace(event.url("one"), event.url(name)).replace(event.url("two"), event.url(name)))
         assert answer.body == KEY and answer.header("Cache-Control") == "max-age=1000"
@@ -115,7 +115,7 @@ def test_nodes_of_a_group_hear_what_the_origin_said(event):
     assert event.origin.count(PATH) == 1
 
 
-def test_early_hints_and_other_1xx_answers_are_passed_over(event):
+def test_early_hints_and_other_1xx_responses_are_skipped(event):
     event.live.advance(1)
     path = event.live.path_of("v1", 3)
     body = event.live.bytes_of("v1", 3)
@@ -130,7 +130,7 @@ def test_early_hints_and_other_1xx_answers_are_passed_over(event):
     assert event.origin.count(path) == 1
 
 
-def test_of_a_segments_own_query_only_the_keys_of_the_rule_tell_objects_apart(event):
+def test_only_the_configured_query_keys_distinguish_objects(event):
     names = ["part.ts?n=1&token=a", "part.ts?n=1&token=b", "part.ts?n=2&token=c"]
     lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:2", "#EXT-X-MEDIA-SEQUENCE:0", *(line for name in names for line in ("#EXTINF:2.000,", name)), "#EXT-X-ENDLIST", ""]
     event.origin.on("/live/demo/v1/index.m3u8", ok("\n".join(lines).encode(), "application/vnd.apple.mpegurl"))
@@ -143,10 +143,10 @@ def test_of_a_segments_own_query_only_the_keys_of_the_rule_tell_objects_apart(ev
     assert event.origin.count(path) == 2
 
 
-def test_what_depends_on_cors_or_coding_is_kept_once_for_everybody(event):
+def test_responses_that_vary_on_origin_or_accept_encoding_are_stored_once(event):
     thing(event, {"Cache-Control": "max-age=1000", "Vary": "Origin, Accept-Encoding", "Access-Control-Allow-Origin": "https://one.test"})
     player, url = start_event(event)
-    link = fetch(url).header("Location")   # a key's own URL is the balancer's
+    link = fetch(url).header("Location")   # the URL of a key leads to the balancer
     for fields in ({"Origin": "https://one.test"}, {"Origin": "https://two.test", "Accept-Encoding": "gzip"}, {}):
         answer = fetch(link, headers=fields)
         assert answer.body == KEY and answer.header("Access-Control-Allow-Origin") == "*" and answer.header("Vary") is None
@@ -155,14 +155,14 @@ def test_what_depends_on_cors_or_coding_is_kept_once_for_everybody(event):
 
 
 def languages(event):
-    """An origin that answers in the language that is asked for."""
+    """An origin that responds in the requested language."""
     def answer(request, wire):
         body = (request.header("Accept-Language") or "none").encode()
         ok(body, fields={"Cache-Control": "max-age=1000", "Vary": "Accept-Language"})(request, wire)
     event.origin.on(PATH, answer)
 
 
-def test_what_depends_on_a_field_of_no_rule_is_kept_for_nobody_and_the_log_says_so_once(event):
+def test_responses_that_vary_on_an_unlisted_field_are_not_stored_and_logged_once(event):
     languages(event)
     _, url = start_event(event)
     link = fetch(url).header("Location")

@@ -1,4 +1,4 @@
-"""A disk that is slow or returns errors (fault 34): viewers are served, and damaged objects are filled again."""
+"""A disk that is slow or returns errors: viewers are served, and damaged objects are filled again."""
 import os
 import shutil
 
@@ -7,7 +7,7 @@ from harness.raw_client import fetch
 from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
 
 
-def plays(event, upto=5):
+def assert_plays_quickly(event, upto=5):
     player = event.player().open()
     playlist = player.refresh()
     for segment in playlist.segments[:upto]:
@@ -26,12 +26,12 @@ def straced(*injections):
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={traced}", *[w for i in injections for w in ("-e", f"inject={i}")]]
 
 
-def test_a_disk_that_takes_a_second_for_each_sync_slows_nobody(event):
+def test_a_disk_with_one_second_per_sync_delays_no_viewer(event):
     wrapper = straced("fsync:delay_enter=1000000", "fdatasync:delay_enter=1000000", "msync:delay_enter=1000000")
     event.start_node("stadium", wrapper=wrapper)
     event.start_balancer(["stadium"])
     event.wait_registered("stadium", within=15)
-    player = plays(event)
+    player = assert_plays_quickly(event)
     for segment in player.playlist.segments:
         took = Stopwatch()
         assert fetch(segment.uri).status == 200
@@ -39,14 +39,14 @@ def test_a_disk_that_takes_a_second_for_each_sync_slows_nobody(event):
     assert event.is_up("stadium"), "heartbeats go on"
 
 
-def test_a_read_error_of_the_disk_drops_the_object_and_fills_it_again(event):
+def test_a_read_error_drops_the_object_and_it_is_filled_again(event):
     wrapper = straced("sendfile:error=EIO:when=3+7")
     node = event.start_node("stadium", wrapper=wrapper)
     event.start_balancer(["stadium"])
     event.wait_registered("stadium", within=15)
     msn, url, expected = event.link()
     assert fetch(url).body == expected
-    event.wait_stored("stadium", 1)   # from RAM there is nothing to be read from the disk
+    event.wait_stored("stadium", 1)   # objects in RAM are not read from the disk
     for _ in range(30):
         answer = fetch(url)
         if answer.complete and answer.status == 200:
@@ -58,7 +58,7 @@ def test_a_read_error_of_the_disk_drops_the_object_and_fills_it_again(event):
     assert node.metric("tribune_cache_damaged_objects_total") >= 1 and node.wait_log("object_damaged")
 
 
-def test_a_damaged_cache_file_is_found_and_filled_again(event):
+def test_a_damaged_cache_file_is_detected_and_filled_again(event):
     event.start()
     msn, url, expected = event.link()
     assert fetch(url).body == expected

@@ -1,4 +1,4 @@
-"""A cache node and an origin that misbehaves (faults 18 to 22, 28, 29): never a damaged body, never a second copy of it."""
+"""Fills from a faulty origin: viewers never receive a damaged body, and the origin never receives a second request for the same object."""
 import re
 import socket
 import threading
@@ -22,7 +22,7 @@ ORIGIN_DEADLINES = {"cache_node": {"origin": {"connect_timeout": "500ms", "first
 
 @pytest.fixture
 def faulty(event):
-    """An event with one node; returns (url of the segment, node)."""
+    """An event with one node: (URL of the segment, node)."""
     event.origin.on(SEGMENT, ok(BODY, "video/mp2t"))
     event.start(node=ORIGIN_DEADLINES)
     _, url, _ = event.link(3)
@@ -35,8 +35,8 @@ def whole(url, within=10.0):
     return answer
 
 
-def never_whole(answer):
-    """What a viewer of a broken fill may see: an error, or a body that is visibly cut and right as far as it goes."""
+def assert_not_complete(answer):
+    """A viewer of a broken fill receives an error, or a visibly incomplete body that is right as far as it goes."""
     if answer.status == 200:
         assert not answer.complete, f"a damaged body looks complete: {answer}"
         assert BODY.startswith(answer.body)
@@ -45,8 +45,8 @@ def never_whole(answer):
         assert answer.header("Content-Type").startswith("application/problem+json")
 
 
-def recovered(event, url, node, asked_before):
-    """The origin is well again: the next request fills, and the one after is a hit."""
+def assert_recovers(event, url, node, asked_before):
+    """The origin has recovered: the next request fills, and the one after it is a hit."""
     event.origin.on(SEGMENT, ok(BODY, "video/mp2t"))
     # An error may be kept for up to a second.
     wait_until(lambda: fetch(url).body == BODY, 4, "the next request fills again")
@@ -69,7 +69,7 @@ BROKEN_BODIES = {
 
 
 @pytest.mark.parametrize("fault", BROKEN_BODIES)
-def test_a_broken_body_is_cut_visibly_not_kept_and_filled_again(event, faulty, fault):
+def test_a_broken_body_is_visibly_incomplete_is_not_stored_and_is_filled_again(event, faulty, fault):
     url, node = faulty
     gate = event.origin.gate()
     event.origin.on(SEGMENT, held(gate, BROKEN_BODIES[fault]))
@@ -83,13 +83,13 @@ def test_a_broken_body_is_cut_visibly_not_kept_and_filled_again(event, faulty, f
         thread.join()
     assert len(answers) == 8
     for answer in answers:
-        never_whole(answer)
-    never_whole(fetch(url))
+        assert_not_complete(answer)
+    assert_not_complete(fetch(url))
     node.wait_log(telemetry_names.FILL_FAILED)
-    recovered(event, url, node, event.origin.count(SEGMENT))
+    assert_recovers(event, url, node, event.origin.count(SEGMENT))
 
 
-def test_a_cut_fill_may_be_resumed_and_then_is_whole(event, faulty):
+def test_an_interrupted_fill_may_be_resumed_and_is_then_complete(event, faulty):
     url, node = faulty
     event.origin.on(SEGMENT, in_turn(cut(BODY, 100_000), ok(BODY, "video/mp2t")))
     answer = fetch(url)
@@ -98,11 +98,11 @@ def test_a_cut_fill_may_be_resumed_and_then_is_whole(event, faulty):
         second = event.origin.seen(SEGMENT)[1]
         assert second.header("Range") is None or second.header("If-Range") is not None
     else:
-        never_whole(answer)
+        assert_not_complete(answer)
     whole(url)
 
 
-def test_bytes_that_change_in_mid_fill_never_make_a_mixed_body(event, faulty):
+def test_bytes_that_change_during_a_fill_never_make_a_mixed_body(event, faulty):
     url, node = faulty
     other = segment_bytes("other", len(BODY))
     first = raw(head(200, {**KIND, "ETag": '"one"'}, len(BODY)) + BODY[:150_000])
@@ -131,7 +131,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("fault", CONTRADICTIONS)
-def test_contradictory_framing_is_a_502_not_stored_and_that_connection_is_closed(event, faulty, fault):
+def test_contradictory_framing_is_a_502_is_not_stored_and_its_connection_is_closed(event, faulty, fault):
     url, node = faulty
     event.origin.on(SEGMENT, CONTRADICTIONS[fault])
     answer = fetch(url)
@@ -141,7 +141,7 @@ def test_contradictory_framing_is_a_502_not_stored_and_that_connection_is_closed
         assert answer.status == 502, answer
     used = {r.connection for r in event.origin.seen(SEGMENT)}
     asked = event.origin.count(SEGMENT)
-    recovered(event, url, node, asked)
+    assert_recovers(event, url, node, asked)
     assert not used & {r.connection for r in event.origin.seen(SEGMENT)[asked:]}, "the broken connection was used again"
 
 
@@ -161,7 +161,7 @@ HOSTILE_HEADS = {
 
 
 @pytest.mark.parametrize("fault", HOSTILE_HEADS)
-def test_a_hostile_or_cut_head_is_a_502_in_bounded_memory(event, faulty, fault):
+def test_a_hostile_or_incomplete_head_is_a_502_in_bounded_memory(event, faulty, fault):
     url, node = faulty
     before = node.memory_bytes()
     event.origin.on(SEGMENT, HOSTILE_HEADS[fault])
@@ -170,10 +170,10 @@ def test_a_hostile_or_cut_head_is_a_502_in_bounded_memory(event, faulty, fault):
     assert answer.header("Content-Type").startswith("application/problem+json")
     if IS_RELEASE:
         assert node.memory_bytes() - before < 4 << 20
-    recovered(event, url, node, event.origin.count(SEGMENT))
+    assert_recovers(event, url, node, event.origin.count(SEGMENT))
 
 
-def test_an_endless_head_is_given_up_in_bounded_memory(event, faulty):
+def test_an_endless_response_head_is_aborted_in_bounded_memory(event, faulty):
     url, node = faulty
 
     def endless(request, wire):
@@ -186,11 +186,11 @@ def test_an_endless_head_is_given_up_in_bounded_memory(event, faulty):
     assert fetch(url).status == 502
     if IS_RELEASE:
         assert node.memory_bytes() - before < 4 << 20
-    recovered(event, url, node, event.origin.count(SEGMENT))
+    assert_recovers(event, url, node, event.origin.count(SEGMENT))
 
 
 @pytest.mark.parametrize("fault", ["silent", "stalled", "trickling"])
-def test_a_slow_origin_meets_the_deadlines_and_the_loops_never_block(event, faulty, fault):
+def test_a_slow_origin_hits_the_deadlines_and_never_blocks_the_event_loops(event, faulty, fault):
     url, node = faulty
     gate = event.origin.gate()
     whole_head = head(200, KIND, len(BODY))
@@ -214,16 +214,16 @@ def test_a_slow_origin_meets_the_deadlines_and_the_loops_never_block(event, faul
         assert fetch(other[1]).body == other[2]
         others += 1
         waiter.join(0.05)
-    assert others >= 3, "another viewer waited for the origin, too"
-    never_whole(outcome[0])
+    assert others >= 3, "another viewer waited for the origin"
+    assert_not_complete(outcome[0])
     if fault == "silent":
         assert outcome[0].status == 504, outcome[0]
     assert took.seconds() < stretched(6)
     gate.open()
-    recovered(event, url, node, event.origin.count(SEGMENT))
+    assert_recovers(event, url, node, event.origin.count(SEGMENT))
 
 
-def test_an_origin_that_does_not_accept_meets_the_connect_deadline(event, faulty):
+def test_an_origin_that_does_not_accept_hits_the_connect_deadline(event, faulty):
     url, node = faulty
     # A listener whose queue is full drops the SYN: connecting hangs.
     event.origin.refuse()
@@ -243,7 +243,7 @@ def test_an_origin_that_does_not_accept_meets_the_connect_deadline(event, faulty
     for plug in [*plugs, hole]:
         plug.close()
     wait_until(lambda: listens_again(event.origin), 5)
-    recovered(event, url, node, event.origin.count(SEGMENT) - 1)
+    assert_recovers(event, url, node, event.origin.count(SEGMENT) - 1)
 
 
 def listens_again(origin):
@@ -255,7 +255,7 @@ def listens_again(origin):
 
 
 @pytest.mark.parametrize("code", [404, 403, 500, 503])
-def test_an_error_of_the_origin_is_held_then_told_and_forgotten_within_a_second(event, faulty, code):
+def test_an_error_of_the_origin_is_returned_and_expires_within_a_second(event, faulty, code):
     url, node = faulty
     event.origin.on(SEGMENT, status(code))
     answer = fetch(url)
@@ -267,14 +267,14 @@ def test_an_error_of_the_origin_is_held_then_told_and_forgotten_within_a_second(
     assert took.seconds() < stretched(2.5)
 
 
-def test_a_segment_that_is_about_to_exist_is_held_and_not_answered_404(event, faulty):
+def test_a_request_for_a_segment_that_appears_soon_waits_and_gets_no_404(event, faulty):
     url, node = faulty
     event.origin.on(SEGMENT, in_turn(status(404), status(404), ok(BODY, "video/mp2t")))
     whole(url)
     assert event.origin.count(SEGMENT) == 3
 
 
-def test_a_thousand_clients_on_one_cold_object_cost_one_request_and_the_first_may_leave(event):
+def test_a_thousand_clients_of_one_uncached_object_cause_one_request_even_if_the_first_leaves(event):
     event.origin.on(SEGMENT, ok(BODY, "video/mp2t"))
     event.start(node={"cache_node": {"origin": {"first_byte_timeout": "60s", "low_speed_window": "60s"}}})
     _, url, _ = event.link(3)
@@ -307,11 +307,11 @@ def test_a_thousand_clients_on_one_cold_object_cost_one_request_and_the_first_ma
     wait_until(lambda: "waited" in {line["cache"] for line in node.access_log() if line["path"].startswith("/media/")}, 5)
 
 
-def test_waiters_get_their_first_byte_with_the_fills_first_byte(event, faulty):
+def test_waiting_clients_receive_the_first_byte_when_the_fill_does(event, faulty):
     if not IS_RELEASE:
         pytest.skip("times are measured in the release build")
     url, node = faulty
-    delays, without_node = [], []   # the second: what this machine takes at the moment when there is no node in between
+    delays, without_node = [], []   # the second: the time without a node in between, on this machine
 
     def first_byte_after(path, address, target, viewers, is_waited_for):
         gate, sent_at = event.origin.gate(), []
@@ -341,7 +341,7 @@ def test_waiters_get_their_first_byte_with_the_fills_first_byte(event, faulty):
     assert min(delays) < 0.005 + 4 * min(without_node), (delays, without_node)
 
 
-def test_ranges_on_an_object_that_is_being_filled_wait_only_for_their_bytes(event, faulty):
+def test_range_requests_during_a_fill_wait_only_for_their_bytes(event, faulty):
     url, node = faulty
     gate = event.origin.gate()
     event.origin.on(SEGMENT, held(gate, raw(BODY[150_000:], "keep"), head(200, KIND, len(BODY)) + BODY[:150_000]))
@@ -354,7 +354,7 @@ def test_ranges_on_an_object_that_is_being_filled_wait_only_for_their_bytes(even
     assert event.origin.count(SEGMENT) == 1
 
 
-def test_hostile_ranges_amplify_nothing(event, faulty):
+def test_hostile_ranges_do_not_amplify_traffic(event, faulty):
     url, node = faulty
     whole(url)
     for value in ("bytes=" + ",".join(f"{i}-{i + 5}" for i in range(200)), "bytes=" + ",".join(["0-"] * 200), "bytes=5-2", "bytes=-0",
@@ -367,7 +367,7 @@ def test_hostile_ranges_amplify_nothing(event, faulty):
     assert event.origin.count(SEGMENT) == 1
 
 
-def test_headers_of_a_client_change_nothing_for_others_and_are_not_forwarded(event, faulty):
+def test_request_headers_do_not_affect_other_clients_and_are_not_forwarded(event, faulty):
     url, node = faulty
     for name, value in (("X-Forwarded-Host", "evil"), ("X-Original-URL", "/admin"), ("X-HTTP-Method-Override", "DELETE"), ("Cookie", "a=b"),
                         ("Authorization", "Bearer x"), ("X-Rewrite-URL", "/x"), ("Cache-Control", "no-cache")):
@@ -378,7 +378,7 @@ def test_headers_of_a_client_change_nothing_for_others_and_are_not_forwarded(eve
     assert re.fullmatch(r"127\.0\.0\.1:\d+", asked[0].header("Host"))
 
 
-def test_a_client_that_leaves_during_every_stage_of_a_fill_leaks_nothing(event, faulty):
+def test_clients_that_leave_at_any_stage_of_a_fill_leak_nothing(event, faulty):
     url, node = faulty
     for msn in range(5):
         gate = event.origin.gate()
@@ -395,11 +395,11 @@ def test_a_client_that_leaves_during_every_stage_of_a_fill_leaks_nothing(event, 
                 pass
         connection.reset()
         gate.open()
-        # The fill goes on without its client.
+        # The fill continues without its client.
         wait_until(lambda l=link: "hit" in (fetch(l).header("Cache-Status") or ""), 5)
         assert fetch(link).body == BODY
         assert event.origin.count(path) == 1
-    # Connections to the origin are kept for the next fill: as many as stood at once, one a worker. The balancer's probe may have one to the node.
+    # Connections to the origin stay open for the next fill, one per worker. The balancer's probe may have one to the node.
     wait_until(lambda: 1 <= node.connections_to(event.origin.port) <= 2 and node.metric(telemetry_names.CONNECTIONS, listener="front") <= 1, 5, "connections return")
-    # A hot object's file stays open, once a worker.
+    # The file of a hot object stays open, once per worker.
     assert sum("/objects/" in f for f in node.open_files()) <= 2 * 5

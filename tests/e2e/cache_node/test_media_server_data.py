@@ -1,4 +1,4 @@
-"""Common Media Server Data (CTA-5006): what a node says of itself to players that heed it."""
+"""Common Media Server Data (CTA-5006): the load that a node reports to players."""
 import re
 
 from harness.waiting import wait_until
@@ -9,7 +9,7 @@ def segment_of(event):
     return event.player().open().refresh().segments[-1].uri
 
 
-def test_a_node_near_its_capacity_tells_players_what_each_may_take(event):
+def test_a_node_near_its_capacity_sends_players_a_maximum_bitrate(event):
     event.live.size = 512 * 1024
     event.start(node={"cache_node": {"cmsd": True, "capacity_mbps": 2, "heartbeat_interval": "100ms"}})
     uri = segment_of(event)
@@ -27,7 +27,7 @@ def test_a_node_near_its_capacity_tells_players_what_each_may_take(event):
     assert refused.status == 403 and not refused.header("CMSD-Dynamic"), "who has no link hears nothing of the node"
 
 
-def test_unless_it_is_wanted_nothing_is_said(event):
+def test_without_the_setting_no_cmsd_header_is_sent(event):
     event.start()
     answer = fetch(segment_of(event))
     assert answer.status == 200 and not answer.header("CMSD-Static") and not answer.header("CMSD-Dynamic")

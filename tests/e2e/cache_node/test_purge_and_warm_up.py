@@ -1,4 +1,4 @@
-"""Orders to all cache nodes through the balancer: each node says what became of it, and one that is away is named (issue 3)."""
+"""Purges and warm-ups of all cache nodes through the balancer: each node reports its outcome, and absent nodes are named."""
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,7 +35,7 @@ def states(answer):
     return {node["node"]: node for node in answer.json["nodes"]}
 
 
-def test_a_purge_reaches_every_node_and_each_says_how_many_it_purged(event):
+def test_a_purge_reaches_every_node_and_each_reports_how_many_objects_it_purged(event):
     start_event(event)
     target, path = filled(event, 3)
     asked = event.origin.count(path)
@@ -46,7 +46,7 @@ def test_a_purge_reaches_every_node_and_each_says_how_many_it_purged(event):
     assert event.origin.count(path) == asked + len(NODES)
 
 
-def test_orders_can_be_given_to_some_nodes_by_ctl(event):
+def test_ctl_can_purge_selected_nodes(event):
     start_event(event)
     target, path = filled(event, 3)
     asked = event.origin.count(path)
@@ -58,7 +58,7 @@ def test_orders_can_be_given_to_some_nodes_by_ctl(event):
     assert run_ctl(event, "purge", "--channel", "demo", "--nodes", "n9").returncode == 1
 
 
-def test_ctl_says_what_to_do_and_ends_with_what_became_of_the_order(event):
+def test_ctl_explains_wrong_use_and_its_exit_code_reports_the_outcome(event):
     start_event(event)
     target, path = filled(event, 3)
     at_balancer = run_ctl(event, "purge", "--channel", "demo")
@@ -76,7 +76,7 @@ def test_ctl_says_what_to_do_and_ends_with_what_became_of_the_order(event):
     assert partly.returncode == 4 and "n2: away" in partly.stdout, partly
 
 
-def test_a_warm_up_fills_every_node_and_tells_how_far_it_is(event):
+def test_a_warm_up_fills_every_node_and_reports_its_progress(event):
     start_event(event)
     target, path = target_of(event, 2), event.live.path_of("v1", 2)
     answer = order(event, "/nodes/warm", {"urls": [target]})
@@ -90,7 +90,7 @@ def test_a_warm_up_fills_every_node_and_tells_how_far_it_is(event):
     assert f"{job}\nn1: 1 of 1 stored, 0 failed\n" in run_ctl(event, "warmed", job, "--nodes", "all").stdout
 
 
-def test_a_node_that_is_away_is_named_and_follows_when_it_is_back(event):
+def test_an_absent_node_is_reported_and_follows_the_purge_when_it_is_back(event):
     start_event(event)
     target, path = filled(event, 3)
     event.wait_stored("n2", 1)
@@ -107,7 +107,7 @@ def test_a_node_that_is_away_is_named_and_follows_when_it_is_back(event):
     assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
 
 
-def test_wrong_orders_are_refused(event):
+def test_invalid_purge_and_warm_up_requests_are_rejected(event):
     start_event(event)
     for path, body in (("/nodes/purge", {}), ("/nodes/purge", {"url": "a", "tag": "b"}), ("/nodes/warm", {"urls": []})):
         answer = order(event, path, body)
@@ -115,7 +115,7 @@ def test_wrong_orders_are_refused(event):
     assert order(event, "/nodes/purge?nodes=n1,nobody", {"channel": "demo"}).status == 404
 
 
-def test_a_purge_for_a_node_that_is_away_outlives_the_balancer(event):
+def test_a_purge_for_an_absent_node_survives_a_killed_balancer(event):
     start_event(event)
     target, path = filled(event, 3)
     event.wait_stored("n2", 1)
@@ -132,7 +132,7 @@ def test_a_purge_for_a_node_that_is_away_outlives_the_balancer(event):
     assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
 
 
-def test_a_node_that_missed_hundreds_of_purges_serves_nothing_of_what_was_purged(event):
+def test_a_node_that_missed_hundreds_of_purges_serves_no_purged_object(event):
     start_event(event)
     target, path = filled(event, 3)
     event.wait_stored("n2", 1)
@@ -150,7 +150,7 @@ def test_a_node_that_missed_hundreds_of_purges_serves_nothing_of_what_was_purged
     assert event.origin.count(path) == asked + 1
 
 
-def test_logs_do_not_say_the_query_of_what_was_purged(event):
+def test_logs_omit_the_query_of_purged_urls(event):
     start_event(event)
     order(event, "/nodes/purge", {"url": "demo/e/a.m3u8?token=secret-of-the-origin"})
     event.nodes["n1"].wait_log("purged")

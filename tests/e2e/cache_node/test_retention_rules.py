@@ -1,4 +1,4 @@
-"""Rules for what the origin may change under its name (cache_node.keep): keys are asked about again, segments never."""
+"""Retention rules (cache_node.keep): keys are revalidated, segments never."""
 import re
 from urllib.parse import urljoin
 
@@ -9,7 +9,7 @@ from harness.raw_client import fetch
 KEY = "/live/demo/v1/k.key"
 
 
-def test_a_key_is_asked_about_each_time_and_a_segment_once(event):
+def test_a_key_is_revalidated_each_time_and_a_segment_never(event):
     event.live.extra_tags = '#EXT-X-KEY:METHOD=AES-128,URI="k.key",IV=0x00000000000000000000000000000001'
     event.origin.on(KEY, ok(b"0123456789abcdef"))
     event.start(node={"cache_node": {"keep": ["other/*.key 1h", "demo/*.key 0s"], "origin": {"hold": "0s"}}})
@@ -35,7 +35,7 @@ def test_a_key_is_asked_about_each_time_and_a_segment_once(event):
     assert event.origin.count(event.live.path_of("v1", segment.msn)) == 1
 
 
-def test_a_rule_that_cannot_be_read_is_refused_with_its_key(event, programs):
+def test_an_invalid_retention_rule_is_rejected_with_its_key(event, programs):
     node = programs(event.node_config("stadium", {"cache_node": {"keep": ["*.key soon"]}}), "stadium", start=False)
     node.spawn()
     node.wait_end(expected=1)

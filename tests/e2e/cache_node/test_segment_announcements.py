@@ -1,4 +1,4 @@
-"""News of segments: the nodes of a rendition's viewers fill what is new before it is listed (issue 3, publish gate)."""
+"""Announcements of new segments: the nodes of a rendition's viewers fill a new segment before the playlist lists it."""
 import signal
 
 import pytest
@@ -33,7 +33,7 @@ def announced(event, result):
 
 
 def given_up(event):
-    """A node that stands still is waited for to the end, or not at all when its question was just over."""
+    """The balancer waits for a stopped node until the publish delay ends, or not at all when the node's request had just ended."""
     return announced(event, "late") + announced(event, "unheard") == 1
 
 
@@ -46,16 +46,16 @@ def test_a_new_segment_is_filled_before_it_is_listed(event, links):
         path = event.live.path_of("v1", msn)
         event.live.advance()
         player.wait_for_msn(msn)
-        wait_until(lambda p=path: event.origin.count(p) == 1, 5, "nobody asked the node, and it asked the origin")
+        wait_until(lambda p=path: event.origin.count(p) == 1, 5, "the node fetches from the origin without a request of a viewer")
         player.play(msn, event.live.bytes_of("v1", msn))
         assert event.origin.count(path) == 1
-        assert event.origin.count(event.live.path_of("v2", msn)) == 0, "nobody watches the other rendition"
+        assert event.origin.count(event.live.path_of("v2", msn)) == 0, "the other rendition has no viewer"
     assert status(event)["misses"] == 0
     wait_until(lambda: event.nodes["stadium"].metric(TOLD) == 3, 5)
     assert announced(event, "taken") == 3 and announced(event, "late") == 0
 
 
-def test_only_the_nodes_of_the_viewers_are_told(event):
+def test_only_the_nodes_of_the_viewers_receive_announcements(event):
     start_event(event, nodes=("stadium", "city"))
     one, two = viewer(event, "stadium"), viewer(event, "city", variant=1)
     msn = event.live.next_msn
@@ -68,7 +68,7 @@ def test_only_the_nodes_of_the_viewers_are_told(event):
         wait_until(lambda: event.nodes[name].metric(TOLD) == 1, 5)
 
 
-def test_200_viewers_of_a_live_edge_never_miss(event):
+def test_200_viewers_of_the_live_edge_never_cause_a_cache_miss(event):
     start_event(event)
     players = [viewer(event) for _ in range(4)]
     for _ in range(5):
@@ -84,7 +84,7 @@ def test_200_viewers_of_a_live_edge_never_miss(event):
     assert now["misses"] == 0 and now["hits"] + now["waited"] == 1000
 
 
-def test_a_node_that_stands_still_holds_a_segment_back_for_the_delay_only(event):
+def test_a_stopped_node_holds_a_segment_back_for_the_publish_delay_only(event):
     start_event(event, balancer={"balancer": {"publish_delay": "300ms", "node_timeout": "60s", "routing": {"probe_period": "60s"}}})
     player = viewer(event)
     msn = event.live.next_msn
@@ -98,7 +98,7 @@ def test_a_node_that_stands_still_holds_a_segment_back_for_the_delay_only(event)
     player.play(msn, event.live.bytes_of("v1", msn), tries=3)
 
 
-def test_a_slow_node_holds_a_segment_back_from_its_own_viewers_alone(event):
+def test_a_slow_node_holds_a_segment_back_from_its_own_viewers_only(event):
     start_event(event, nodes=("stadium", "city"), balancer={"balancer": {"publish_delay": "5s", "node_timeout": "60s", "routing": {"probe_period": "60s"}}})
     quick, slow = viewer(event, "stadium"), viewer(event, "city")
     msn = event.live.next_msn
@@ -108,7 +108,7 @@ def test_a_slow_node_holds_a_segment_back_from_its_own_viewers_alone(event):
         event.live.advance()
         quick.wait_for_msn(msn)
         quick.play(msn, event.live.bytes_of("v1", msn))
-        # Whoever comes over from the quick node does not see the playlist go back.
+        # A viewer that moves over from the quick node sees no decreasing numbers.
         quick.media_url += "?cache=city"
         quick.refresh()
         slow.refresh()
@@ -120,7 +120,7 @@ def test_a_slow_node_holds_a_segment_back_from_its_own_viewers_alone(event):
     assert event.origin.count(path) == 2, "each node fills it once"
 
 
-def test_what_a_new_segment_needs_is_filled_with_it(event):
+def test_keys_initialization_sections_and_parts_are_filled_with_a_new_segment(event):
     begun = ['#EXTM3U', '#EXT-X-VERSION:6', '#EXT-X-TARGETDURATION:2', '#EXT-X-SERVER-CONTROL:PART-HOLD-BACK=1.5', '#EXT-X-PART-INF:PART-TARGET=0.5',
              '#EXT-X-MEDIA-SEQUENCE:0', '#EXT-X-MAP:URI="init1.mp4"', '#EXTINF:2,', 'seg0.m4s', '#EXTINF:2,', 'seg1.m4s']
     new = ['#EXT-X-DISCONTINUITY', '#EXT-X-KEY:METHOD=AES-128,URI="key2.key"', '#EXT-X-MAP:URI="init2.mp4"', '#EXTINF:2,', 'seg2.m4s',
@@ -143,13 +143,13 @@ def test_what_a_new_segment_needs_is_filled_with_it(event):
     gate.open()
     player.play(2, b"seg2.m4s" * 10)
     for name in ("seg0.m4s", "seg1.m4s", "init1.mp4"):
-        assert event.origin.count(folder + name) == 0, "nobody asked for what was listed before"
+        assert event.origin.count(folder + name) == 0, "segments listed before are not fetched"
     for name in names:
         assert event.origin.count(folder + name) == 1
     assert status(event)["misses"] == 0
 
 
-def test_a_node_that_died_holds_nothing_back(event):
+def test_a_dead_node_holds_no_segment_back(event):
     start_event(event, nodes=("stadium", "city"), balancer={"balancer": {"publish_delay": "5s"}})
     player = viewer(event)
     event.nodes["stadium"].kill()
@@ -160,7 +160,7 @@ def test_a_node_that_died_holds_nothing_back(event):
     assert announced(event, "late") == 0
 
 
-def test_a_node_and_a_balancer_that_return_talk_again(event):
+def test_announcements_continue_after_node_and_balancer_were_restarted(event):
     start_event(event)
     event.nodes["stadium"].kill()
     event.balancer.kill()
@@ -175,7 +175,7 @@ def test_a_node_and_a_balancer_that_return_talk_again(event):
     wait_until(lambda: event.origin.count(event.live.path_of("v1", msn)) == 1, 5)
 
 
-def test_questions_that_are_not_signed_are_refused(event):
+def test_unsigned_requests_for_announcements_are_rejected(event):
     start_event(event)
     url = event.balancer.url + "/internal/v1/nodes/stadium/news"
     for body in (b"", b'{"node":"stadium","run":"r","sequence":1,"acknowledged":0}'):

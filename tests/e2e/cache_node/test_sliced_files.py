@@ -1,4 +1,4 @@
-"""Large files are fetched and kept in slices: no range fetches more than its slices, and no body is of two versions."""
+"""Large files are fetched and stored in slices: a range fetches its slices only, and no body mixes two versions."""
 import json
 import re
 
@@ -44,7 +44,7 @@ def part(uri, first, last, **headers):
 
 
 def ranges(event, since=0):
-    """What the origin was asked for: None for the whole file."""
+    """The ranges that the origin was asked for; None for the whole file."""
     return [r.header("Range") for r in event.origin.seen(FILE)][since:]
 
 
@@ -56,7 +56,7 @@ def is_part(answer, first, last, body=BODY):
     return answer.status == 206 and answer.body == body[first:last + 1] and answer.header("Content-Range") == f"bytes {first}-{last}/{len(body)}"
 
 
-def test_a_range_at_the_end_fetches_its_slice_and_no_more(event, url):
+def test_a_range_at_the_end_fetches_its_slice_only(event, url):
     assert is_part(part(url, 990_000, 990_999), 990_000, 990_999)
     assert ranges(event) == [None, slice_range(15)]
     assert event.origin.seen(FILE)[1].header("If-Range")
@@ -67,7 +67,7 @@ def test_a_range_at_the_end_fetches_its_slice_and_no_more(event, url):
     assert len(ranges(event)) == 2
 
 
-def test_ranges_over_several_slices_and_the_whole_file_are_exact_and_each_slice_is_fetched_once(event, url):
+def test_ranges_over_several_slices_are_exact_and_each_slice_is_fetched_once(event, url):
     assert is_part(part(url, SLICE - 1, 3 * SLICE), SLICE - 1, 3 * SLICE)
     assert ranges(event, 1) == [slice_range(n) for n in range(4)]
     answer = part(url, 1_000_000, 1_000_001)
@@ -84,17 +84,17 @@ def test_ranges_over_several_slices_and_the_whole_file_are_exact_and_each_slice_
     assert sorted(ranges(event, 1)) == sorted(slice_range(n) for n in range(16))
 
 
-def test_a_file_that_changes_between_slices_is_served_of_one_version_only(event, url):
+def test_a_file_that_changes_between_slices_is_served_from_one_version_only(event, url):
     assert is_part(part(url, 0, 99), 0, 99)
     event.origin.on(FILE, film(NEXT))
-    # Nothing went out yet: the answer begins anew with the new version.
+    # No byte was sent yet: the response starts again with the new version.
     assert is_part(part(url, 500_000, 500_099), 500_000, 500_099, NEXT)
     assert is_part(part(url, 0, 99), 0, 99, NEXT)
     answer = fetch(url)
     assert answer.status == 200 and answer.complete and answer.body == NEXT
 
 
-def test_a_body_under_way_is_cut_when_its_file_changes(event, url):
+def test_a_body_in_progress_is_aborted_when_its_file_changes(event, url):
     old, new = film(), film(NEXT)
     event.origin.on(FILE, lambda request, wire: (old if request.header("Range") in (None, slice_range(0)) else new)(request, wire))
     answer = fetch(url)
@@ -112,7 +112,7 @@ def test_files_without_ranges_or_validators_are_fetched_whole(event):
     assert ranges(event) == [None]
 
 
-def test_slices_outlive_a_restart_and_end_with_a_purge(event, url):
+def test_slices_survive_a_restart_and_are_purged_together(event, url):
     node = event.nodes["stadium"]
     part(url, 0, 3 * SLICE - 1)
     event.wait_stored("stadium", 3)

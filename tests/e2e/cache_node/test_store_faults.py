@@ -1,4 +1,4 @@
-"""A store that is full, fails or was damaged (faults 33 and 35): no wrong byte, no crash loop, and recovery without anybody's help."""
+"""A store on a full, failing or damaged disk: no wrong byte, no crash loop, and recovery without an operator."""
 import os
 import re
 import shutil
@@ -13,7 +13,7 @@ DEGRADED = "tribune_cache_disk_degraded"
 
 
 def plays_all(event):
-    """Every segment that is listed, whole; returns how many there are."""
+    """Plays every listed segment; the number of them."""
     player = event.player().open()
     player.wait_for_msn(event.live.next_msn - 1)
     segments = player.playlist.segments
@@ -30,9 +30,9 @@ def is_degraded(node):
     return node.metric(DEGRADED) == 1
 
 
-# -- 33: full and failing --
+# -- full and failing --
 
-def test_a_node_on_a_full_disk_goes_on_from_memory_says_so_and_recovers_alone(event):
+def test_a_node_on_a_full_disk_serves_from_memory_reports_it_and_recovers_by_itself(event):
     store = event.folder / "store_stadium"
     store.mkdir()
     namespace = ["unshare", "-m", "/bin/sh", "-c", 'mount -t tmpfs -o size=4m none "$0" && exec "$@"', str(store)]
@@ -61,7 +61,7 @@ def test_a_node_on_a_full_disk_goes_on_from_memory_says_so_and_recovers_alone(ev
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-def test_writes_that_fail_for_a_while_cost_no_viewer_a_byte(event, error):
+def test_temporarily_failing_writes_affect_no_viewer(event, error):
     if not IS_RELEASE or not shutil.which("strace"):
         pytest.skip("system calls are traced in the release build")
     calls = "pwritev,pwrite64,fdatasync,fsync,ftruncate,rename"
@@ -89,7 +89,7 @@ def test_writes_that_fail_for_a_while_cost_no_viewer_a_byte(event, error):
 
 @pytest.fixture
 def small_disk(event):
-    """A balancer's state on a disk of 4 MiB that outlives the balancer: `inside` runs a command where the disk is."""
+    """A disk of 4 MiB for the balancer's state, which outlives the balancer; `inside` is the command that enters its namespace."""
     folder = event.folder / "balancer_state"
     folder.mkdir()
     script = 'mount -t tmpfs -o size=4m none "$0" && echo mounted && exec cat'
@@ -115,7 +115,7 @@ def small_disk(event):
         holder.wait()
 
 
-def test_what_an_operator_orders_on_a_full_disk_holds_at_once_and_is_written_when_there_is_room(event, small_disk):
+def test_operator_commands_on_a_full_disk_take_effect_at_once_and_are_written_when_space_is_free(event, small_disk):
     event.start_node("stadium")
     event.start_node("city")
     event.start_balancer(("stadium", "city"), {"api": {"caches": []}}, wrapper=small_disk.inside)
@@ -127,7 +127,7 @@ def test_what_an_operator_orders_on_a_full_disk_holds_at_once_and_is_written_whe
     assert fetch(admin + "/nodes/city/drain", method="POST").status == 200
     event.balancer.wait_log("batch_failed")
 
-    # The limit holds, and the api answers all the same: three get in, who comes after them gets a place or is told to come back.
+    # The limit applies, and the API responds: three are admitted, the others receive a ticket or a 503.
     answers = [fetch(event.url("balancer") + "/api/v1/access", method="POST", body=b'{"channel":"demo"}', headers={"Content-Type": "application/json"})
                for _ in range(6)]
     assert [answer.json["status"] for answer in answers[:3]] == ["granted"] * 3
@@ -142,7 +142,7 @@ def test_what_an_operator_orders_on_a_full_disk_holds_at_once_and_is_written_whe
     assert event.node_state("city")["draining"]
 
 
-# -- 35: damaged --
+# -- damaged --
 
 def stored_files(event, at_least):
     objects = event.folder / "store_stadium" / "objects"
@@ -150,7 +150,7 @@ def stored_files(event, at_least):
 
 
 def filled(event):
-    """A node that holds one segment, and is dead; returns (msn, its url, its bytes)."""
+    """Starts a node, stores one segment and kills the node: (MSN, URL, bytes)."""
     event.start()
     msn, url, expected = event.link()
     assert fetch(url).body == expected
@@ -160,7 +160,7 @@ def filled(event):
 
 
 @pytest.mark.parametrize("at", [0, 0.5, 1])
-def test_one_flipped_bit_of_an_object_is_found_and_the_object_filled_again(event, at):
+def test_one_flipped_bit_of_an_object_is_detected_and_the_object_is_filled_again(event, at):
     msn, url, expected = filled(event)
     [file] = stored_files(event, len(expected))
     with open(file, "r+b") as damaged:
@@ -197,7 +197,7 @@ def newer(file):
 
 
 @pytest.mark.parametrize("damage", [cut, foreign, garbled, newer])
-def test_an_index_that_cannot_be_trusted_is_set_aside_said_so_and_built_anew(event, damage):
+def test_a_damaged_index_is_set_aside_logged_and_rebuilt(event, damage):
     msn, url, expected = filled(event)
     index = event.folder / "store_stadium" / "index"
     damage(index / "data.mdb")

@@ -7,7 +7,7 @@ from .raw_client import request_bytes, split_url
 
 
 class ClientResult:
-    """What one client of a crowd saw. Times are seconds since the crowd set out."""
+    """The response that one client received. Times are seconds since all clients started."""
 
     def __init__(self, index):
         self.index = index
@@ -76,12 +76,12 @@ async def _all(urls, headers, within, whole, sources):
 
 
 def fetch_all(urls, headers=(), within=30.0, whole=True, sources=(None,)):
-    """Every URL by a client of its own, all at the same time."""
+    """Fetches each URL with its own client, all at the same time."""
     return asyncio.run(_all(list(urls), dict(headers), within, whole, sources))
 
 
 class SlowSenders:
-    """Clients that send their bytes one by one, for ever. Each is closed by the server or never."""
+    """Clients that send one byte at a time until the server closes their connections."""
 
     def __init__(self, address, count, data, period=1.0, sources=("127.0.0.1",), prefix=b""):
         self.address, self.count, self.data, self.period, self.sources, self.prefix = address, count, data, period, sources, prefix

@@ -1,5 +1,5 @@
-"""A whole event in processes: an origin with live channels, a balancer and cache nodes, wired to each other on ports that
-stay theirs across restarts."""
+"""An event as processes: an origin with live channels, a balancer and cache nodes, connected over ports that stay reserved
+across restarts."""
 from . import telemetry_names
 from .live_channel import LiveChannel
 from .player import Player
@@ -11,7 +11,7 @@ HEARTBEAT_PATH = "/internal/v1/nodes/"
 
 
 def merged(base, changes):
-    """`base` with `changes` laid over it, section by section."""
+    """`base` with `changes` merged into it, section by section."""
     out = dict(base)
     for key, value in (changes or {}).items():
         out[key] = merged(out.get(key, {}), value) if isinstance(value, dict) and isinstance(out.get(key, {}), dict) else value
@@ -76,7 +76,7 @@ class Event:
         return self.nodes[name]
 
     def start(self, nodes=("stadium",), balancer=None, node=None):
-        """Everything up: returns when the balancer hears every node and each node has the channel map."""
+        """Starts all processes; returns when every node is up at the balancer and has the channel map."""
         for name in nodes:
             self.start_node(name, node)
         self.start_balancer(nodes, balancer)
@@ -85,11 +85,11 @@ class Event:
         return self
 
     def node_state(self, name):
-        """What the balancer's /status says of a node."""
+        """The node's entry in the balancer's /status."""
         for entry in self.balancer.admin("/status").json["balancer"]["nodes"]:
             if entry["id"] == name:
                 return entry
-        raise AssertionError(f"/status knows no node {name}")
+        raise AssertionError(f"/status has no node {name}")
 
     def is_up(self, name):
         return self.node_state(name)["state"] == "up"
@@ -113,7 +113,7 @@ class Event:
         return Player(self.balancer.url, **options)
 
     def link(self, msn=None, variant=0, **options):
-        """A fresh link to a segment: (msn, absolute URL, expected bytes)."""
+        """A new link to a segment: (MSN, absolute URL, expected bytes)."""
         player = self.player(variant=variant, **options).open()
         player.refresh()
         segment = player.playlist.segments[-1] if msn is None else player.playlist.segment(msn)

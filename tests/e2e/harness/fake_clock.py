@@ -1,4 +1,4 @@
-"""Programs with a clock of their own, by the library that libfaketime preloads."""
+"""Processes with their own wall clock, which libfaketime provides by LD_PRELOAD."""
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,6 @@ needs_faked_clock = pytest.mark.skipif(not IS_RELEASE or not FAKETIME.exists(),
 
 
 def remove_shared_clock(pid):
-    """Removes what the library shares between processes: one that was killed leaves it behind."""
+    """Removes the shared memory of libfaketime, which a killed process leaves behind."""
     for left in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
         Path("/dev/shm", left).unlink(missing_ok=True)

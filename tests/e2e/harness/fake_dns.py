@@ -1,9 +1,9 @@
-"""What names resolve to in processes under test: a small library in front of getaddrinfo answers from a file that the test writes."""
+"""DNS for processes under test: a preloaded library in front of getaddrinfo answers from a file that the test writes."""
 import os
 
 
 class FakeDns:
-    """What names that end in .test resolve to: an address, several, "fail" or "hang"."""
+    """The addresses of names that end in .test: one, several, "fail" or "hang"."""
 
     def __init__(self, folder, library):
         self.file = folder / "names"

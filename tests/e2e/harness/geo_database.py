@@ -1,4 +1,4 @@
-"""A MaxMind database with a few networks, written by the format's published description (MaxMind DB 2.0): places of addresses."""
+"""Writes a MaxMind database with a few networks and their locations, by the published description of the format (MaxMind DB 2.0)."""
 import ipaddress
 import struct
 

@@ -1,4 +1,4 @@
-"""A live channel at a scripted origin whose time is the test's: segments appear when advance() says so."""
+"""A live channel at a scripted origin. The test controls its time: segments appear when it calls advance()."""
 import hashlib
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from .origin import ok
 
 
 def segment_bytes(seed, size):
-    """The same bytes for the same seed; different ones everywhere else, so that a mixed body is noticed."""
+    """The same bytes for the same seed; different ones at every offset, so that a mixed body is detected."""
     block = hashlib.sha512(seed.encode()).digest()
     counter = (hashlib.sha512(block + str(i).encode()).digest() for i in range(size // 64 + 1))
     return b"".join(counter)[:size]
@@ -78,7 +78,7 @@ class LiveChannel:
         return lambda: self.media(variant)
 
     def advance(self, count=1):
-        """Publishes segments; what left the window stays fetchable."""
+        """Publishes segments; those that left the window can still be fetched."""
         for _ in range(count):
             msn = self.next_msn
             for variant in self.variants:
@@ -86,7 +86,7 @@ class LiveChannel:
             self.next_msn += 1
 
     def restart(self, first_msn=0, listed=3):
-        """The packager starts over: numbering and names begin again, the bytes are new."""
+        """Restarts the packager: numbers and names begin again, the bytes are new."""
         self.run += 1
         self.first_msn = self.next_msn = first_msn
         self.advance(listed)

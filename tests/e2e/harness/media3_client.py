@@ -114,7 +114,7 @@ class Media3Client:
         """Waits before the next attempt, or gives playback up."""
         if error.status in EXCLUDING and len(self.tracks) > 1:
             self.exclusions.append(str(error))
-            raise PlaybackError(f"track excluded: {error}")   # this client has no other one in mind
+            raise PlaybackError(f"track excluded: {error}")   # this client has no other track
         if count > MIN_RETRIES:
             raise PlaybackError(str(error))
         self.over.wait(min(count - 1.0, LONGEST_RETRY_S))

@@ -1,4 +1,4 @@
-"""Reading what the program says: Prometheus text and m3u8 text, as little of each as tests need."""
+"""Parsers for Prometheus text and m3u8 text, as far as the tests need them."""
 import re
 from urllib.parse import urljoin
 

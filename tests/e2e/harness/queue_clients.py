@@ -1,4 +1,4 @@
-"""A crowd that wants in: every client asks for access as an app does, waits with its ticket, watches for a while, leaves."""
+"""Clients of the queue: each requests access as an app does, polls with its ticket, watches, and ends its session."""
 import asyncio
 import collections
 import json
@@ -9,7 +9,7 @@ from .raw_client import split_url
 
 
 async def call(address, method, target, body=b"", patience=30.0):
-    """(status, json) over one connection; None when the other side is away."""
+    """(status, json) over one connection; None when the server cannot be reached."""
     host, port = address.rsplit(":", 1)
     writer = None
     try:
@@ -38,21 +38,21 @@ class Client:
 
 
 class QueueClients:
-    """`clients` join at once. Each keeps asking until it is granted, watches `watch_seconds`, and stops its session."""
+    """`clients` join at the same time. Each polls until it is admitted, watches for `watch_seconds`, and ends its session."""
 
     def __init__(self, balancer_url, clients, watch_seconds, poll_seconds=0.5):
         self.address, _ = split_url(balancer_url + "/")
         self.clients = [Client(i) for i in range(clients)]
         self.watch_seconds, self.poll_seconds = watch_seconds, poll_seconds
-        self.watching = 0          # clients who were granted and have not asked to stop
+        self.watching = 0          # clients that were admitted and have not requested to stop
         self.most_watching = 0
-        self.order = []            # ticket numbers in the order in which their reserved_ports were granted
+        self.order = []            # ticket numbers in the order in which their clients were admitted
         self.slots = None
         self.is_over = False
         self.failures = []
 
     async def ask(self, method, target, body=b""):
-        async with self.slots:     # a machine has fewer ports and less patience than a stadium
+        async with self.slots:     # the number of ports of one machine is limited
             return await call(self.address, method, target, body)
 
     async def one(self, client):
@@ -93,7 +93,7 @@ class QueueClients:
             await pace(0.2)
 
     async def run(self, within, also=None):
-        """`also`: a coroutine that runs beside; its exception fails the crowd."""
+        """`also`: a coroutine that runs at the same time; its exception fails the run."""
         self.slots = asyncio.Semaphore(200)
         work = [asyncio.ensure_future(self.one(c)) for c in self.clients]
         beside = asyncio.ensure_future(also(self)) if also else None
@@ -106,22 +106,22 @@ class QueueClients:
 
 
 class Estimate:
-    """What a poll answer told of the time left, and when: halfway between question and answer, by the wall clock."""
+    """The waiting time that a poll reported, and when: halfway between request and response, by the wall clock."""
 
     def __init__(self, number, at, eta):
         self.number, self.at, self.eta = number, at, eta
 
 
 class ControlledQueueClients(QueueClients):
-    """A crowd of which everybody watches until sent away: who leaves, and when, is the test's word."""
+    """Clients that watch until the test ends their sessions."""
 
-    def __init__(self, balancer_url, clients, poll_seconds=1.0, look_seconds=3.0):
+    def __init__(self, balancer_url, clients, poll_seconds=1.0, playlist_seconds=3.0):
         super().__init__(balancer_url, clients, 0, poll_seconds)
-        self.look_seconds = look_seconds      # between two playlists of who watches
-        self.inside = collections.deque()     # who watches, the first to come first
-        self.told = []
-        self.has_line = asyncio.Event()       # cleared: all who wait are silent
-        self.has_line.set()
+        self.playlist_seconds = playlist_seconds      # between two playlist requests of a watching client
+        self.watchers = collections.deque()     # clients that watch, in the order of admission
+        self.estimates = []
+        self.is_connected = asyncio.Event()       # cleared: waiting clients do not poll
+        self.is_connected.set()
         for client in self.clients:
             client.leave, client.may_join = asyncio.Event(), asyncio.Event()
             client.may_join.set()
@@ -133,39 +133,39 @@ class ControlledQueueClients(QueueClients):
     async def ask(self, method, target, body=b""):
         is_question = method == "POST"
         if is_question:
-            await self.has_line.wait()
+            await self.is_connected.wait()
         began = time.time()
         answer = await super().ask(method, target, body)
         if is_question and answer and answer[0] == 200 and answer[1].get("eta_seconds") is not None:
-            self.told.append(Estimate(answer[1]["number"], (began + time.time()) / 2, answer[1]["eta_seconds"]))
+            self.estimates.append(Estimate(answer[1]["number"], (began + time.time()) / 2, answer[1]["eta_seconds"]))
         return answer
 
     async def watch(self, client, said):
         client.granted_at = time.monotonic()
-        self.inside.append(client)
+        self.watchers.append(client)
         while not client.leave.is_set():
             answer = await self.ask("GET", "/live/demo/~" + said["session"] + "/v1/index.m3u8")
             if answer is not None and answer[0] != 200:
                 self.failures.append((client.index, answer))
                 break
             leaves = asyncio.ensure_future(client.leave.wait())
-            await asyncio.wait([leaves], timeout=self.look_seconds)
+            await asyncio.wait([leaves], timeout=self.playlist_seconds)
             leaves.cancel()
         while await self.ask("DELETE", "/api/v1/access/" + said["session"]) is None:
             await pace(0.2)
 
-    def send_away(self, count):
-        """Those who came first, all at the same time."""
+    def end_sessions(self, count):
+        """Ends the sessions of the `count` clients that watch for the longest time, all at once."""
         for _ in range(count):
-            self.inside.popleft().leave.set()
+            self.watchers.popleft().leave.set()
 
     async def churn(self, per_second, is_over):
-        """One leaves after the other, by a clock that does not drift."""
+        """Ends sessions one after the other, at a pace that does not drift."""
         began, gone = time.monotonic(), 0
         while not is_over():
             await pace(max(0.0, began + gone / per_second - time.monotonic()))
-            await self.until(lambda: self.inside, "somebody watches")
-            self.send_away(1)
+            await self.until(lambda: self.watchers, "a client watches")
+            self.end_sessions(1)
             gone += 1
 
     @staticmethod
@@ -176,14 +176,14 @@ class ControlledQueueClients(QueueClients):
             await pace(0.05)
 
     async def hold(self, operate, within):
-        """Until `operate`, a coroutine function of the crowd, is over; then all go."""
+        """Runs until `operate`, a coroutine function of these clients, returns; then all leave."""
         self.slots = asyncio.Semaphore(200)
         work = [asyncio.ensure_future(self.one(c)) for c in self.clients]
         try:
             await asyncio.wait_for(operate(self), stretched(within))
         finally:
             self.is_over = True
-            self.has_line.set()
+            self.is_connected.set()
             for client in self.clients:
                 client.leave.set()
                 client.may_join.set()

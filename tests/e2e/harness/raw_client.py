@@ -1,4 +1,4 @@
-"""A client on a bare socket: sends any bytes, and reads answers as strictly as a test should."""
+"""A client on a raw socket: sends any bytes, and parses responses strictly."""
 import gzip
 import json
 import socket
@@ -8,7 +8,7 @@ from .waiting import stretched
 
 
 class ConnectionCut(ConnectionError):
-    """The other side ended the connection inside an answer."""
+    """The server ended the connection within a response."""
 
 
 class Response:
@@ -79,7 +79,7 @@ class Connection:
         self.socket.sendall(data)
 
     def send_tolerant(self, data):
-        """Sends what the other side takes; it may hang up before the end. True when all was taken."""
+        """Sends as much as the server accepts; False when it closed the connection before the end."""
         try:
             self.socket.sendall(data)
             return True
@@ -91,7 +91,7 @@ class Connection:
         return self.read_response(method)
 
     def receive(self):
-        """More bytes, or b"" at the end of the connection, however it ended."""
+        """More bytes, or b"" at the end of the connection, also after a reset."""
         try:
             return self.socket.recv(1 << 18)
         except ConnectionResetError:
@@ -156,7 +156,7 @@ class Connection:
                 return
 
     def read_to_end(self):
-        """Everything until the other side closes."""
+        """All bytes until the server closes the connection."""
         data = self.pending
         self.pending = b""
         while more := self.receive():
@@ -164,7 +164,7 @@ class Connection:
         return data
 
     def is_closed(self):
-        """Whether the other side has ended the connection, without waiting."""
+        """Whether the server has ended the connection, without waiting."""
         self.socket.setblocking(False)
         try:
             more = self.socket.recv(1 << 16)
@@ -197,7 +197,7 @@ def split_url(url):
 
 
 def fetch(url, method="GET", headers=(), body=b"", timeout=10.0, source=None):
-    """One request on a connection of its own; redirects are not followed. What writes says that it is JSON, unless the fields say otherwise."""
+    """One request on its own connection; redirects are not followed. Methods that write have the Content-Type of JSON unless the headers have another one."""
     address, target = split_url(url)
     headers = dict(headers)
     if method not in ("GET", "HEAD", "OPTIONS") and "Content-Type" not in headers:
@@ -207,7 +207,7 @@ def fetch(url, method="GET", headers=(), body=b"", timeout=10.0, source=None):
 
 
 def parse_responses(data):
-    """The status of every answer in a byte string that holds whole answers with Content-Length."""
+    """The status of each response in a byte string of complete responses with Content-Length."""
     statuses = []
     while data:
         head, _, rest = data.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What tests of the choice of a cache node ask and set."""
+"""Zone files and route queries for tests of node selection."""
 import json
 
 LIVE_NODES = ("stadium", "city")
@@ -9,7 +9,7 @@ def zones(prefix, group="stadium"):
 
 
 def start_with_zones(event, text, **routing):
-    """Both nodes up, behind a zone file with this text; the file."""
+    """Starts both nodes and a balancer with this text in its zone file; the file."""
     file = event.folder / "zones.json"
     file.write_text(text)
     rules = {"zones_file": str(file), "poll": "100ms", "drain_time": "0ms", **routing}

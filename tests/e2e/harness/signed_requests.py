@@ -1,4 +1,4 @@
-"""Requests that only Tribune's own processes make: bodies signed with the event's keys, as contracts/heartbeat.h says."""
+"""Requests of Tribune's own processes: bodies signed with the event's keys, as contracts/heartbeat.h defines."""
 import base64
 import hashlib
 import hmac
@@ -21,6 +21,6 @@ def signature(context, body, now=None):
 
 
 def ask_access(balancer, **request):
-    """What an api process asks for one of its accounts."""
+    """The access request of an api process for one of its accounts."""
     body = json.dumps({"action": "open", "channel": "demo", **request}).encode()
     return fetch(balancer.url + ACCESS_PATH, method="POST", body=body, headers={"X-Tribune-Signature": signature("POST " + ACCESS_PATH, body)})

@@ -1,4 +1,4 @@
-"""A waiting room for the harness's live channel, without ffmpeg: a slate of bytes that only say what they are."""
+"""A slate for the harness's live channel, made without ffmpeg: its segments contain their own names."""
 import json
 
 

@@ -1,4 +1,4 @@
-"""The names of counters and log lines that several tests look for."""
+"""Names of metrics and log events that several tests use."""
 
 REFUSED_REQUESTS = "tribune_http_rejected_total"
 REFUSED_EVENT = "request_rejected"

@@ -1,4 +1,4 @@
-"""The program as a process: its configuration, its ports, its log, its metrics, and how it ends."""
+"""A Tribune process: its configuration, ports, log, metrics, resource use and exit."""
 import json
 import os
 import resource

@@ -1,4 +1,4 @@
-"""The one place that waits. Tests name what must become true and by when; nobody sleeps.
+"""The only place that waits. Tests state a condition and a deadline; no test sleeps.
 
 Deadlines are written for the release build; sanitized programs get TRIBUNE_SLOW times as long for the same behaviour.
 """

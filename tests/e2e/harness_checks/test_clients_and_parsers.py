@@ -9,7 +9,7 @@ from harness.parsing import MediaPlaylist, Metrics, variant_uris
 from harness.raw_client import fetch, parse_responses
 
 
-def test_a_crowd_gets_whole_bodies_and_says_what_was_cut(origin):
+def test_concurrent_clients_receive_complete_bodies_and_report_incomplete_ones(origin):
     origin.on("/fine", ok(b"x" * 100_000))
     origin.on("/cut", cut(b"x" * 100_000, 10))
     results = fetch_all([origin.url + "/fine"] * 50 + [origin.url + "/cut"])
@@ -17,7 +17,7 @@ def test_a_crowd_gets_whole_bodies_and_says_what_was_cut(origin):
     assert results[50].error == "cut"
 
 
-def test_playlists_and_metrics_are_read(origin):
+def test_playlists_and_metrics_are_parsed(origin):
     live = LiveChannel(origin, listed=7, window=3)
     assert variant_uris(fetch(live.source).text, live.source)[1] == f"{origin.url}/live/demo/v2/index.m3u8"
     playlist = MediaPlaylist(live.media("v1").decode(), f"{origin.url}/live/demo/v1/index.m3u8")
@@ -27,7 +27,7 @@ def test_playlists_and_metrics_are_read(origin):
     assert (metrics.sum("a_total"), metrics.sum("a_total", x="2"), metrics.sum("b"), metrics.sum("c")) == (7, 4, 0.5, 0)
 
 
-def test_a_player_notices_changed_text_and_numbers_that_go_back():
+def test_a_player_detects_changed_text_and_decreasing_numbers():
     def playlist(msn, *names):
         return MediaPlaylist("\n".join(["#EXTM3U", f"#EXT-X-MEDIA-SEQUENCE:{msn}", *names]), "http://h/p")
 
@@ -41,7 +41,7 @@ def test_a_player_notices_changed_text_and_numbers_that_go_back():
     player.take(playlist(6, "c", "d"))
 
 
-def test_parsing_answers_counts_each():
+def test_pipelined_responses_are_parsed_one_by_one():
     assert parse_responses(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n") == [200, 404]
     with pytest.raises(AssertionError):
         parse_responses(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh")

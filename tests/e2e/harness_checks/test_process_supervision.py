@@ -7,7 +7,7 @@ from harness.raw_client import Connection
 from harness.tribune_process import TribuneProcess, reserve_port
 
 
-def test_a_reserved_port_is_refused_to_others_and_connects_to_nobody():
+def test_a_reserved_port_cannot_be_taken_and_refuses_connections():
     holder = reserve_port()
     port = holder.getsockname()[1]
     with pytest.raises(OSError):
@@ -20,8 +20,8 @@ def test_a_reserved_port_is_refused_to_others_and_connects_to_nobody():
     beside.close()
 
 
-def test_a_program_that_dies_or_leaves_a_report_fails_its_test(folder):
-    """Another program stands in: it answers SIGTERM with the wrong code, or leaves a sanitizer's report."""
+def test_a_process_that_dies_or_leaves_a_sanitizer_report_fails_its_test(folder):
+    """Another program replaces Tribune: it exits with the wrong code on SIGTERM, or leaves a sanitizer's report."""
     stand_in = """if True:
         import os, signal, sys
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

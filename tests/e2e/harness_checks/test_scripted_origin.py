@@ -7,7 +7,7 @@ from harness.raw_client import Connection, fetch
 from harness.waiting import wait_until
 
 
-def test_a_scripted_origin_answers_ranges_validators_gzip_chunks_and_faults(origin):
+def test_a_scripted_origin_serves_ranges_validators_gzip_chunks_and_faults(origin):
     body = bytes(range(256)) * 50
     origin.on("/plain", ok(body))
     origin.on("/chunked", ok(body, chunked=True))
@@ -28,7 +28,7 @@ def test_a_scripted_origin_answers_ranges_validators_gzip_chunks_and_faults(orig
     assert origin.count("/plain") == 3
 
 
-def test_a_gate_holds_an_answer_and_a_refusing_origin_comes_back_on_its_port(origin):
+def test_a_gate_holds_a_response_and_a_refusing_origin_resumes_on_its_port(origin):
     gate = origin.gate()
     origin.on("/held", held(gate, raw(b"cd"), head(200, {}, 4) + b"ab"))
     with Connection(f"127.0.0.1:{origin.port}") as connection:

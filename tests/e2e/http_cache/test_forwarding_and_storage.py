@@ -1,4 +1,4 @@
-"""The plain cache between clients and an origin that it does not know: what is forwarded, what is kept, and what a broken origin looks like."""
+"""The plain cache between clients and any origin: forwarded fields, stored responses, and faults of the origin."""
 import re
 import threading
 from urllib.parse import urljoin
@@ -18,12 +18,12 @@ FRESH = {"Cache-Control": "max-age=60"}
 
 
 def echo_host(request, wire):
-    """As an origin that builds its links from what it is told of its own name."""
+    """Responds as an origin that builds its links from the forwarded host and protocol."""
     body = f"{request.header('X-Forwarded-Proto')}://{request.header('X-Forwarded-Host')}/".encode()
     wire.send(head(200, FRESH, len(body)) + body)
 
 
-def test_no_client_chooses_what_clients_of_another_host_get(start_plain, origin):
+def test_no_client_can_poison_the_cache_for_another_host(start_plain, origin):
     address = start_plain()
     origin.on("/a", echo_host)
     assert fetch(f"http://{address}/a", headers={"Host": "evil.example"}).body == b"http://evil.example/"
@@ -42,7 +42,7 @@ def test_a_host_outside_the_list_gets_421(start_plain, origin):
     assert origin.count("/a") == 1
 
 
-def test_a_field_that_connection_names_is_not_forwarded_and_chooses_no_variant(start_plain, origin):
+def test_a_field_named_by_connection_is_not_forwarded_and_selects_no_variant(start_plain, origin):
     address = start_plain(pass_fields=["X-Tenant"])
 
     def tenants_page(request, wire):
@@ -55,13 +55,13 @@ def test_a_field_that_connection_names_is_not_forwarded_and_chooses_no_variant(s
         assert connection.request("/a", headers={"X-Tenant": "1"}).body == b"1"
         assert connection.request("/a").body == b"nobody"
     assert origin.count("/a") == 2
-    # What a POST changes is gone, whichever fields were passed.
+    # A POST invalidates all variants.
     fetch(f"http://{address}/a", method="POST", headers={"X-Tenant": "2"}, body=b"x")
     fetch(f"http://{address}/a", headers={"X-Tenant": "1"})
     assert origin.count("/a") == 4
 
 
-def test_the_origin_learns_the_clients_address_in_one_list(start_plain, origin):
+def test_the_origin_receives_the_client_address_in_one_x_forwarded_for(start_plain, origin):
     address = start_plain()
     origin.on("/a", ok(b"hello"))
     fetch(f"http://{address}/a", headers={"X-Forwarded-For": "203.0.113.7", "X-Original-URL": "/admin", "Forwarded": "for=203.0.113.7"})
@@ -71,7 +71,7 @@ def test_the_origin_learns_the_clients_address_in_one_list(start_plain, origin):
 
 
 @pytest.mark.parametrize("settings", [{"front": {"trusted_proxies": ["127.0.0.0/8"]}}, {"keep_forwarded_for": True}], ids=["trusted", "kept"])
-def test_a_list_that_counts_is_gone_on_with(start_plain, origin, settings):
+def test_a_trusted_or_kept_x_forwarded_for_is_extended(start_plain, origin, settings):
     address = start_plain(**settings)
     origin.on("/a", ok(b"hello"))
     fetch(f"http://{address}/a", headers={"X-Forwarded-For": "203.0.113.7"})
@@ -79,7 +79,7 @@ def test_a_list_that_counts_is_gone_on_with(start_plain, origin, settings):
 
 
 @pytest.mark.parametrize("target", ["/a?x=%zz&y=%", "/a?", "/a?b=[\"]"])
-def test_a_target_goes_on_as_it_came(start_plain, origin, target):
+def test_a_request_target_is_forwarded_unchanged(start_plain, origin, target):
     address = start_plain()
     origin.on("/a", ok(b"hello", fields=FRESH))
     for hit in (False, True):
@@ -88,7 +88,7 @@ def test_a_target_goes_on_as_it_came(start_plain, origin, target):
     assert [request.target for request in origin.seen("/a")] == [target]
 
 
-def test_options_stops_where_max_forwards_says(start_plain, origin):
+def test_options_is_answered_where_max_forwards_reaches_zero(start_plain, origin):
     address = start_plain()
     origin.on("/a", status(204, b""))
     here = fetch(f"http://{address}/a", method="OPTIONS", headers={"Max-Forwards": "0"})
@@ -97,7 +97,7 @@ def test_options_stops_where_max_forwards_says(start_plain, origin):
     assert origin.seen("/a")[-1].header("Max-Forwards") == "1"
 
 
-def test_early_hints_come_before_the_answer(start_plain, origin):
+def test_early_hints_are_forwarded_before_the_final_response(start_plain, origin):
     address = start_plain()
     gate = origin.gate()
     origin.on("/a", held(gate, ok(b"hello"), first=b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"))
@@ -110,7 +110,7 @@ def test_early_hints_come_before_the_answer(start_plain, origin):
 
 
 @pytest.mark.parametrize("target, host", [("http://h:80/a", "h"), ("http://h:/a", "h"), ("https://h:443/a", "h"), ("http://h/a", "h:80")])
-def test_an_absolute_target_may_spell_out_the_default_port(start_plain, origin, target, host):
+def test_an_absolute_target_may_contain_the_default_port(start_plain, origin, target, host):
     address = start_plain()
     origin.on("/a", ok(b"hello"))
     with Connection(address) as connection:
@@ -118,7 +118,7 @@ def test_an_absolute_target_may_spell_out_the_default_port(start_plain, origin, 
 
 
 @pytest.mark.parametrize("extension", [b";", b";a b", b";a=", b";a(b"], ids=["bare", "space", "no value", "no token"])
-def test_malformed_chunk_extensions_are_refused(start_plain, origin, extension):
+def test_malformed_chunk_extensions_are_rejected(start_plain, origin, extension):
     address = start_plain()
     origin.on("/a", ok(b"hello"))
     with Connection(address) as connection:
@@ -138,7 +138,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_answer_is_a_bad_gateway_and_is_not_kept(start_plain, origin, kind):
+def test_a_malformed_response_is_a_502_and_is_not_stored(start_plain, origin, kind):
     address = start_plain()
     origin.on("/a", BROKEN[kind])
     for _ in range(2):
@@ -148,14 +148,14 @@ def test_a_broken_answer_is_a_bad_gateway_and_is_not_kept(start_plain, origin, k
     assert fetch(f"http://{address}/a").body == b"good"
 
 
-def test_an_error_is_kept_a_second_at_most_whatever_it_says(start_plain, origin):
+def test_an_error_is_not_stored_whatever_its_cache_control_says(start_plain, origin):
     address = start_plain(keep_errors="0s")
     origin.on("/a", in_turn(status(500, fields=FRESH), ok(b"good", fields=FRESH)))
     assert fetch(f"http://{address}/a").status == 500
     assert fetch(f"http://{address}/a").body == b"good"
 
 
-def test_what_is_cut_is_not_said_to_be_stored(start_plain, origin):
+def test_cache_status_reports_no_storage_for_an_incomplete_response(start_plain, origin):
     address = start_plain()
     gate = origin.gate()
     origin.on("/a", held(gate, raw(b"lo"), first=head(200, FRESH, 10) + b"hel"))
@@ -170,7 +170,7 @@ def test_what_is_cut_is_not_said_to_be_stored(start_plain, origin):
     assert fetch(f"http://{address}/b").header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200; stored"
 
 
-def test_an_origin_that_drips_is_given_up(start_plain, origin):
+def test_a_response_below_the_minimum_rate_is_aborted(start_plain, origin):
     address = start_plain(low_speed_bytes="1KiB", low_speed_window="1s", stall_timeout="1min")
     over = threading.Event()
 
@@ -186,13 +186,13 @@ def test_an_origin_that_drips_is_given_up(start_plain, origin):
         over.set()
 
 
-def test_an_origin_that_falls_silent_in_a_body_is_given_up(start_plain, origin):
+def test_a_response_that_stalls_in_its_body_is_aborted(start_plain, origin):
     address = start_plain(low_speed_bytes="0B", stall_timeout="500ms")
     origin.on("/a", held(origin.gate(), raw(b""), first=head(200, {}, 10) + b"hel"))
     assert not fetch(f"http://{address}/a", timeout=20).complete
 
 
-def test_a_stale_answer_is_renewed_by_one_request_however_many_ask(start_plain, origin):
+def test_stale_while_revalidate_causes_one_request_for_many_clients(start_plain, origin):
     address = start_plain()
     gate = origin.gate()
     stale = ok(b"hello", fields={"Cache-Control": "max-age=0, stale-while-revalidate=600"}, etag='"one"')
@@ -206,7 +206,7 @@ def test_a_stale_answer_is_renewed_by_one_request_however_many_ask(start_plain, 
 
 
 def start_with_extra_object(event, uri="thing.bin"):
-    """A channel whose playlist names one more object, and the link to it."""
+    """Starts an event whose playlist references one more object: (player, link to the object)."""
     event.live.extra_tags = f'#EXT-X-KEY:METHOD=AES-128,URI="{uri}",IV=0x00000000000000000000000000000001'
     event.start(node={"process": {"workers": 1}, "cache_node": {"origin": {"hold": "0s", "keep_errors": "0s"}}})
     player = event.player().open()
@@ -215,10 +215,10 @@ def start_with_extra_object(event, uri="thing.bin"):
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_answer_is_a_bad_gateway_on_the_media_path_too(event, kind):
+def test_a_malformed_response_is_a_502_on_the_media_path(event, kind):
     event.origin.on("/live/demo/v1/thing.bin", BROKEN[kind])
     player, url = start_with_extra_object(event)
-    # Often enough that the origin is left alone for a while: that says what it does, not that it is away.
+    # Often enough to open the circuit of the origin.
     for _ in range(5):
         answer = player.follow(url)
         assert not answer.complete or answer.status == 502, answer

@@ -10,7 +10,7 @@ from harness.waiting import IS_RELEASE, wait_until
 
 SUITE = Path(__file__).parent / "cache_suite"
 REQUIRED, OPTIONAL = 157, 86
-# By these the suite tells its origin what is tested; and the fields that its answers vary by.
+# Fields with which the suite tells its origin the test, and fields that its responses vary on.
 SUITES_OWN_FIELDS = ["Test-Name", "Test-ID", "Req-Num", "Foo", "Bar", "Baz", "Abc", "Other"]
 FAILING = {
     "age-parse-nonnumeric", "age-parse-negative", "age-parse-float", "age-parse-prefix-twoline", "age-parse-dup-0", "age-parse-dup-0-twoline",
@@ -49,9 +49,9 @@ def judge(cache, origin):
     return json.loads(ran.stdout)
 
 
-def test_the_plain_cache_passes_the_public_suite_but_for_the_named_checks(plain_cache, suite_origin):
+def test_the_plain_cache_passes_the_public_suite_except_for_the_listed_checks(plain_cache, suite_origin):
     cache = plain_cache(suite_origin, pass_fields=SUITES_OWN_FIELDS, keep_errors="1min")
-    # The suite waits in whole seconds: on a busy machine a check may miss its moment. What fails, fails in each of three runs.
+    # The suite waits in whole seconds, so a check may fail on a busy machine. A check counts as failed when it fails in each of three runs.
     failed = {"required": None, "optional": None}
     known = {"required": FAILING, "optional": FAILING_OPTIONAL}
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Fair between connections: on one worker clients that read slowly cost the others nothing, and the others share alike."""
+"""Fairness between connections of one worker: slow readers do not delay the others, and fast readers share equally."""
 import selectors
 import socket
 
@@ -9,13 +9,13 @@ from harness.raw_client import request_bytes, split_url
 
 SIZE = 4 << 20
 FAST = SLOW = 20
-WINDOW = 64 * 1024  # what a client's kernel takes ahead: the node must come back to each of them often
+WINDOW = 64 * 1024  # the receive buffer of a client's kernel: the node must serve each of them often
 BITE = 16 * 1024
 FACTOR = 10
 
 
 class Reader:
-    """A client that takes a bite at a time."""
+    """A client that reads BITE bytes at a time."""
 
     def __init__(self, url):
         self.data, self.is_done = bytearray(), False
@@ -38,7 +38,7 @@ class Reader:
         try:
             self.read()
         except BlockingIOError:
-            pass   # nothing is there yet
+            pass   # no data yet
 
     @property
     def body(self):
@@ -46,7 +46,7 @@ class Reader:
 
 
 def read_until(is_over, readers, trickle=()):
-    """Every reader takes a bite whenever there is something for it; those that trickle take one for 32 of the others."""
+    """Each reader reads when data is available; those in `trickle` read once for 32 times of the others."""
     watch = Stopwatch()
     with selectors.DefaultSelector() as selector:
         for reader in readers:
@@ -64,7 +64,7 @@ def read_until(is_over, readers, trickle=()):
 
 
 @pytest.mark.parametrize("is_cold", (False, True), ids=("hit", "fill"))
-def test_fast_clients_share_alike_and_slow_ones_hold_up_nobody(event, is_cold):
+def test_fast_clients_share_bandwidth_equally_and_slow_clients_delay_no_other(event, is_cold):
     event.live.size = SIZE
     event.start(node={"process": {"workers": 1}})
     event.live.advance()
@@ -85,10 +85,10 @@ def test_fast_clients_share_alike_and_slow_ones_hold_up_nobody(event, is_cold):
             event.origin.wait_for(event.live.path_of("v1", msn))
             gate.open()
         for reader in slow + fast:
-            read_until(lambda r=reader: r.data, [reader])   # although nobody takes more of what he was sent
+            read_until(lambda r=reader: r.data, [reader])   # although no client reads more than that
         read_until(lambda: any(reader.is_done for reader in fast), fast, trickle=slow)
         least = min(len(reader.data) for reader in fast)
-        assert least >= SIZE / FACTOR, "while one client got all, another got next to nothing"
+        assert least >= SIZE / FACTOR, "one client received everything while another received less than a tenth"
         read_until(lambda: all(reader.is_done for reader in fast), fast, trickle=slow)
         assert not any(reader.is_done for reader in slow)
         read_until(lambda: all(reader.is_done for reader in slow), slow)
@@ -97,4 +97,3 @@ def test_fast_clients_share_alike_and_slow_ones_hold_up_nobody(event, is_cold):
     finally:
         for reader in fast + slow:
             reader.socket.close()
-

@@ -1,4 +1,4 @@
-"""Bounds on what one client may hold (faults 4, 6, 7, 8): the slow, the idle and the many do not take the door from others."""
+"""Limits of slow, idle and numerous clients at the front listener."""
 import asyncio
 import multiprocessing
 import os
@@ -22,8 +22,8 @@ def node_limits(**limits):
     return {"front": {"limits": limits}}
 
 
-def drip_in_background(address, count, seconds, prefix, results):
-    """In a process of its own, and behind who is measured in the queue for the processor."""
+def send_slowly_in_background(address, count, seconds, prefix, results):
+    """Runs the slow senders in their own process, with a lower priority than the measured client."""
     os.nice(5)
     drip = SlowSenders(address, count, HEAD if not prefix else b"a" * 4000, period=0.25, sources=ADDRESSES, prefix=prefix)
     asyncio.run(drip.run(seconds))
@@ -31,7 +31,7 @@ def drip_in_background(address, count, seconds, prefix, results):
 
 
 def hit_times(url, count):
-    """Seconds of single hits on one kept connection."""
+    """The durations in seconds of single hits on one kept connection."""
     times = []
     address, target = url[len("http://"):].split("/", 1)
     with Connection(address) as connection:
@@ -43,7 +43,7 @@ def hit_times(url, count):
 
 
 @pytest.mark.parametrize("slow_part", ["head", "body"])
-def test_five_hundred_clients_that_send_a_byte_now_and_then_are_gone_by_the_deadline(event, slow_part):
+def test_five_hundred_slow_senders_are_closed_by_the_deadline(event, slow_part):
     event.live.size = 4096
     limits = node_limits(head_timeout="4s", body_timeout="4s")
     if slow_part == "body":
@@ -59,7 +59,7 @@ def test_five_hundred_clients_that_send_a_byte_now_and_then_are_gone_by_the_dead
     idle = program.sockets()
     quiet = [statistics.quantiles(hit_times(hit, 300), n=100)[98] for _ in range(3)]
     results = multiprocessing.Queue()
-    slow = multiprocessing.Process(target=drip_in_background,
+    slow = multiprocessing.Process(target=send_slowly_in_background,
                                    args=(program.address, 500, 15, b"" if slow_part == "head" else BODY, results))
     slow.start()
     wait_until(lambda: program.sockets() >= idle + 300, 15, "the slow clients are in")
@@ -72,15 +72,15 @@ def test_five_hundred_clients_that_send_a_byte_now_and_then_are_gone_by_the_dead
     assert answers.count(b"HTTP/1.1 408 Request Timeout") >= 450, answers[:5]
     wait_until(lambda: program.sockets() <= idle + 1, 5, "descriptors return")
     program.wait_metric(telemetry_names.REFUSED_REQUESTS, at_least=450, reason=f"{slow_part}_timeout")
-    # Each hit was answered. How fast is a matter of the machine too: while other tests and compilers run beside this one,
-    # only a door that waits for the slow ones would show; the bar of ten per cent is for a machine that does nothing else.
+    # Each hit was served. Its duration also depends on the machine: while other tests and compilers run, the limit only detects
+    # a server that waits for slow clients; the limit of ten per cent is for an idle machine.
     assert busy, "no block of hits while the slow clients were in"
     if IS_RELEASE:
         bar = min(quiet) * 1.1 + 0.0005 if LONG else 0.25
         assert min(busy) <= bar, (quiet, busy)
 
 
-def test_a_slow_head_ends_at_the_deadline_however_steadily_it_grows(event):
+def test_a_slow_head_ends_at_the_deadline_even_if_it_grows_steadily(event):
     program = event.start_node("stadium", node_limits(head_timeout="1s"))
     began = time.monotonic()
     with Connection(program.address) as connection:
@@ -90,7 +90,7 @@ def test_a_slow_head_ends_at_the_deadline_however_steadily_it_grows(event):
     assert 0.8 < time.monotonic() - began < stretched(3)
 
 
-def test_an_idle_connection_is_closed_at_its_time(event):
+def test_an_idle_connection_is_closed_at_the_idle_timeout(event):
     program = event.start_node("stadium", node_limits(idle_timeout="1s"))
     with Connection(program.address) as used, Connection(program.address) as silent:
         assert used.request("/ping").status == 200
@@ -99,7 +99,7 @@ def test_an_idle_connection_is_closed_at_its_time(event):
         assert used.pending == b""
 
 
-def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_rate(event):
+def test_a_thousand_slow_readers_use_no_copy_each_and_are_closed_below_the_minimum_rate(event):
     event.live.size = 2 << 20
     event.live.advance()
     count = 1000 if SLOW <= 3 else 300
@@ -112,7 +112,7 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
     idle, memory = node.descriptors(), node.memory_bytes()
 
     def is_rid_of_them():
-        # Hot objects stay open, here the one. A dozen connections are the node's own: of each worker to the balancer and the origin.
+        # The file of the hot object stays open. A dozen connections are the node's own: of each worker to the balancer and the origin.
         files = sum("/objects/" in file for file in node.open_files())
         return node.metric(telemetry_names.CONNECTIONS, listener="front") <= probe and files <= 1 and node.descriptors() <= idle + 12
     readers = []
@@ -127,15 +127,15 @@ def test_a_thousand_slow_readers_cost_no_copy_and_are_closed_below_the_minimum_r
     if IS_RELEASE:
         assert grown < count * 16 * 1024, f"{grown / count:.0f} bytes each"
     wait_until(is_rid_of_them, 12, "all slow readers closed, and their files with them")
-    # Over loopback the kernel may take a whole segment for a reader that takes nothing: its answer is complete for the access
-    # log, and its connection is cut all the same.
+    # Over loopback the kernel may accept a whole segment for a reader that reads nothing: the response is complete in the access
+    # log, and the connection is closed all the same.
     node.wait_metric("tribune_http_slow_readers_cut_total", at_least=count, listener="front")
     node.wait_log("slow_reader_cut")
     for connection in readers:
         connection.close()
 
 
-def test_a_reader_at_a_modest_but_sufficient_rate_is_served_to_the_end(event):
+def test_a_reader_above_the_minimum_rate_is_served_to_the_end(event):
     event.live.size = 1 << 20
     event.live.advance()
     event.start(node=node_limits(min_send_window="1s"))
@@ -153,7 +153,7 @@ def test_a_reader_at_a_modest_but_sufficient_rate_is_served_to_the_end(event):
         assert answer.status == 200 and got == expected
 
 
-def test_at_the_connection_limit_the_longest_idle_goes_and_a_new_viewer_gets_in_at_once(event):
+def test_at_the_connection_limit_the_longest_idle_connection_is_closed_for_a_new_viewer(event):
     event.start(node=node_limits(max_connections=100))
     node = event.nodes["stadium"]
     _, url, expected = event.link()
@@ -178,7 +178,7 @@ def test_at_the_connection_limit_the_longest_idle_goes_and_a_new_viewer_gets_in_
         connection.close()
 
 
-def test_a_connection_that_works_is_not_closed_for_a_newcomer(event):
+def test_an_active_connection_is_not_closed_for_a_new_one(event):
     event.live.size = 2 << 20
     event.live.advance()
     event.start(node=node_limits(max_connections=20))
@@ -198,7 +198,7 @@ def test_a_connection_that_works_is_not_closed_for_a_newcomer(event):
             connection.close()
 
 
-def test_the_limit_per_address_holds_and_other_addresses_do_not_notice(event):
+def test_the_connection_limit_of_one_address_does_not_affect_other_addresses(event):
     program = event.start_node("stadium", node_limits(max_connections_per_address=10))
     held = []
     for _ in range(40):
@@ -210,7 +210,7 @@ def test_the_limit_per_address_holds_and_other_addresses_do_not_notice(event):
         assert fetch(program.url + "/ping", source=f"127.0.0.{i}").status == 200
     for connection in held:
         connection.close()
-    wait_until(lambda: fetch_ok(program.url + "/ping", "127.0.0.7"), 3, "room again for the address")
+    wait_until(lambda: fetch_ok(program.url + "/ping", "127.0.0.7"), 3, "the address may connect again")
 
 
 def fetch_ok(url, source):
@@ -220,7 +220,7 @@ def fetch_ok(url, source):
         return False
 
 
-def test_a_connection_ends_after_its_share_of_requests(event):
+def test_a_connection_is_closed_after_its_maximum_of_requests(event):
     program = event.start_node("stadium", node_limits(max_requests_per_connection=5))
     with Connection(program.address) as connection:
         answers = [connection.request("/ping") for _ in range(5)]
@@ -229,7 +229,7 @@ def test_a_connection_ends_after_its_share_of_requests(event):
         assert connection.read_to_end() == b""
 
 
-def test_accepting_pauses_without_spinning_when_descriptors_end_and_recovers_at_once(event):
+def test_accepting_pauses_without_busy_waiting_when_descriptors_run_out_and_recovers(event):
     event.start_node("stadium", node_limits(max_connections=10_000, head_timeout="60s"), nofile=256)
     event.start_balancer(["stadium"])
     event.wait_registered("stadium")
@@ -245,13 +245,13 @@ def test_accepting_pauses_without_spinning_when_descriptors_end_and_recovers_at_
         except OSError:
             break
     node.wait_log(telemetry_names.ACCEPT_PAUSED, 5)
-    # Fills, the store and the admin listener live on the reserve.
+    # Fills, the store and the admin listener use the reserve.
     held[0].send(f"/{url.split('/', 3)[3]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     answer = held[0].read_response()
     assert answer.status == 200 and answer.body == expected
     assert node.admin("/healthz").status == 200
     node.wait_metric(telemetry_names.ACCEPT_PAUSES)
-    # No spinning: a second of being full costs next to no processor time.
+    # No busy waiting: one second without descriptors uses almost no processor time.
     spent, began = node.cpu_seconds(), time.monotonic()
     wait_until(lambda: time.monotonic() - began > 1, 3)
     assert node.cpu_seconds() - spent < 0.25 * SLOW
@@ -265,7 +265,7 @@ def test_accepting_pauses_without_spinning_when_descriptors_end_and_recovers_at_
     fresh.play(1, event.live.bytes_of("v1", 1))
 
 
-def test_a_body_that_nobody_reads_is_not_read_into_memory(event):
+def test_a_body_that_the_client_does_not_read_is_not_buffered_in_memory(event):
     if not IS_RELEASE:
         pytest.skip("memory is measured in the release build")
     big = b"x" * (48 << 20)

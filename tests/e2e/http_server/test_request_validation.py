@@ -1,4 +1,4 @@
-"""The front door reads strictly (faults 1, 2, 3, 9, 13, 14): one clear refusal, and nothing behind it is ever a request."""
+"""Strict parsing at the front listener: an invalid request gets one error response, and no byte after it is read as a request."""
 import socket
 import struct
 
@@ -79,7 +79,7 @@ STATUSES = {"length beyond 64 bits": 413, "a coding that is not understood": 501
 
 @pytest.fixture
 def all_in_one(event):
-    """One process with every role: its front door is the one under test."""
+    """Starts one process with every role, whose front listener is under test."""
     def start(changes=None, **options):
         config = merged(event.balancer_config(["stadium"]), {
             "cache_node": event.node_config("stadium")["cache_node"], **(changes or {})})
@@ -91,8 +91,8 @@ def all_in_one(event):
     return start
 
 
-def refused(program, data, statuses=(400,)):
-    """Sends the bytes; exactly one answer comes back, a problem, and then the end of the connection."""
+def assert_rejected(program, data, statuses=(400,)):
+    """Sends the bytes; the server returns exactly one response, a problem, and closes the connection."""
     with Connection(program.address) as connection:
         connection.send_tolerant(data)
         answer = connection.read_response()
@@ -100,24 +100,24 @@ def refused(program, data, statuses=(400,)):
         assert answer.header("Content-Type").startswith("application/problem+json"), answer
         assert answer.json["status"] == answer.status
         assert (answer.header("Connection") or "").lower() == "close", answer
-        assert connection.read_to_end() == b"", "bytes after the refusal"
+        assert connection.read_to_end() == b"", "bytes after the error response"
     return answer
 
 
-def refusals(program):
+def rejections(program):
     return program.metric(telemetry_names.REFUSED_REQUESTS, listener="front")
 
 
 @pytest.mark.parametrize("group", ["framing", "heads"])
-def test_a_bad_head_or_framing_gets_one_400_and_the_end_of_the_connection(all_in_one, event, group):
+def test_a_malformed_head_or_framing_gets_one_error_response_and_the_connection_is_closed(all_in_one, event, group):
     program = all_in_one()
-    before = refusals(program)
+    before = rejections(program)
     cases = FRAMING if group == "framing" else HEADS
     wrong = []
     for name, data in cases.items():
         try:
-            refused(program, data, (STATUSES.get(name, 400),))
-            # The same in two packets, cut in the middle: the verdict must not depend on arrival.
+            assert_rejected(program, data, (STATUSES.get(name, 400),))
+            # The same in two packets: the outcome must not depend on packet boundaries.
             with Connection(program.address) as connection:
                 connection.send(data[:len(data) // 2])
                 connection.send_tolerant(data[len(data) // 2:])
@@ -126,19 +126,19 @@ def test_a_bad_head_or_framing_gets_one_400_and_the_end_of_the_connection(all_in
         except (AssertionError, ConnectionCut, OSError) as error:
             wrong.append(f"{name}: {error!r}"[:300])
     assert not wrong, "\n".join(wrong)
-    assert refusals(program) - before == 2 * len(cases)
+    assert rejections(program) - before == 2 * len(cases)
     reasons = {l["reason"] for n, l, v in program.metrics().samples if n == telemetry_names.REFUSED_REQUESTS and v}
     assert len(reasons) >= 4, reasons
     program.wait_log(telemetry_names.REFUSED_EVENT)
     with Connection(program.address) as connection:
         assert connection.request("/ping").status == 200
-    # Lines are written in their order: once the last request's is there, a smuggled one's would be.
+    # Log lines are in the order of requests: when the last request is logged, a smuggled one would be.
     wait_until(lambda: program.access_log(path="/ping"), 5)
     assert not [a for a in program.access_log() if "smuggled" in a["path"]]
     assert not [r for r in event.origin.requests if "smuggled" in r.path]
 
 
-def test_every_byte_of_a_bad_request_may_arrive_alone(all_in_one):
+def test_a_malformed_request_that_arrives_byte_by_byte_is_rejected(all_in_one):
     program = all_in_one()
     for data in (FRAMING["chunk overrun"], FRAMING["two content lengths"], HEADS["NUL in a value"]):
         with Connection(program.address) as connection:
@@ -150,7 +150,7 @@ def test_every_byte_of_a_bad_request_may_arrive_alone(all_in_one):
             assert b"HTTP/1.1 200" not in connection.read_to_end()
 
 
-def test_a_good_body_in_chunks_with_extensions_and_trailers_is_read(all_in_one):
+def test_a_valid_chunked_body_with_extensions_and_trailers_is_read(all_in_one):
     program = all_in_one()
     with Connection(program.address) as connection:
         connection.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5;x=\"y\"\r\nhello\r\n0\r\nTrailer: z\r\n\r\nGET /ping HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -160,28 +160,28 @@ def test_a_good_body_in_chunks_with_extensions_and_trailers_is_read(all_in_one):
             assert connection.read_response().status == 200
 
 
-def test_a_long_field_many_fields_and_a_long_target_are_refused_at_their_limits(all_in_one):
+def test_a_long_field_many_fields_and_a_long_target_are_rejected_at_their_limits(all_in_one):
     program = all_in_one()
-    refused(program, GET + b"Host: a\r\nX: " + b"y" * 65536 + b"\r\n\r\n", (431,))
-    refused(program, GET + b"Host: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", (431,))
-    refused(program, b"GET /" + b"a" * 9 * 1024 + b" HTTP/1.1\r\nHost: a\r\n\r\n", (414,))
+    assert_rejected(program, GET + b"Host: a\r\nX: " + b"y" * 65536 + b"\r\n\r\n", (431,))
+    assert_rejected(program, GET + b"Host: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", (431,))
+    assert_rejected(program, b"GET /" + b"a" * 9 * 1024 + b" HTTP/1.1\r\nHost: a\r\n\r\n", (414,))
     with Connection(program.address) as connection:
         assert connection.request("/ping", headers={f"X-{i}": "y" for i in range(99)}).status == 200
         assert connection.request("/ping?" + "a" * 8000).status == 200
 
 
 @pytest.mark.parametrize("first", [b"GET /", GET + b"Host: a\r\nX: ", GET + b"Host: a\r\n" + b"X: y\r\n" * 10])
-def test_an_endless_head_is_refused_at_the_limit_and_not_after_reading_all(all_in_one, first):
+def test_an_endless_head_is_rejected_at_the_limit(all_in_one, first):
     program = all_in_one()
     with Connection(program.address) as connection:
-        # 17 KiB against a bound of 16 KiB (8 for the target), and then silence: the answer must come now.
+        # 17 KiB against a bound of 16 KiB (8 for the target), and then no byte: the response must come now.
         connection.send_tolerant(first + b"a" * (17 * 1024 - len(first)))
         answer = connection.read_response()
         assert answer.status in ((414,) if first == b"GET /" else (431,)), answer
         assert connection.read_to_end() == b""
 
 
-def test_endless_heads_cost_no_more_memory_than_the_limit_and_a_buffer(all_in_one):
+def test_endless_heads_use_no_more_memory_than_the_limit_and_a_buffer(all_in_one):
     if not IS_RELEASE:
         pytest.skip("memory is measured in the release build")
     program = all_in_one()
@@ -200,7 +200,7 @@ def test_endless_heads_cost_no_more_memory_than_the_limit_and_a_buffer(all_in_on
 
 def test_a_body_over_the_limit_gets_413_without_being_read(all_in_one):
     program = all_in_one({"front": {"limits": {"max_body_bytes": "64KiB"}}})
-    refused(program, POST + b"Content-Length: 65537\r\n\r\n", (413,))
+    assert_rejected(program, POST + b"Content-Length: 65537\r\n\r\n", (413,))
     with Connection(program.address) as connection:
         connection.send_tolerant(POST + b"Transfer-Encoding: chunked\r\n\r\n" + (b"4000\r\n" + b"a" * 0x4000 + b"\r\n") * 5)
         assert connection.read_response().status == 413
@@ -219,7 +219,7 @@ def test_a_thousand_pipelined_requests_are_answered_in_order(all_in_one):
         assert program.peak_memory_bytes() - before < 4 << 20
 
 
-def test_ten_thousand_aborts_leak_nothing(all_in_one, event):
+def test_ten_thousand_aborted_connections_leak_nothing(all_in_one, event):
     program = all_in_one()
     _, url, expected = event.link()
     assert fetch(url).body == expected
@@ -250,21 +250,21 @@ def test_ten_thousand_aborts_leak_nothing(all_in_one, event):
     wait_until(lambda: program.metric(telemetry_names.CONNECTIONS, listener="front") <= own, 5, "the aborted connections are gone")
     descriptors, memory = program.descriptors(), program.memory_bytes()
     rounds(10_000 if LONG or IS_RELEASE else 2_000)
-    # Aborts that leak would leave thousands.
+    # Leaks would leave thousands.
     wait_until(lambda: program.descriptors() <= descriptors + own, 5, "descriptors return")
     if IS_RELEASE:
         assert program.memory_bytes() - memory < 3 << 20
     assert fetch(url).body == expected
 
 
-def test_forwarded_for_of_an_untrusted_client_is_ignored(all_in_one):
+def test_x_forwarded_for_of_an_untrusted_client_is_ignored(all_in_one):
     program = all_in_one()
     fetch(program.url + "/ping?a", headers={"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=198.51.100.7"})
     line = wait_until(lambda: [a for a in program.access_log() if a["path"] == "/ping"], 3)[-1]
     assert line["client"] == "127.0.0.1"
 
 
-def test_limits_count_the_real_peer_whatever_it_claims(all_in_one):
+def test_connection_limits_count_the_real_peer_address(all_in_one):
     program = all_in_one({"front": {"limits": {"max_connections_per_address": 10}}})
     held = []
     for i in range(30):
@@ -281,16 +281,16 @@ def request_with(forwarded):
     return f"GET /ping HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {forwarded}\r\n\r\n".encode()
 
 
-def test_a_proxy_header_where_none_is_expected_is_a_bad_request(all_in_one):
+def test_an_unexpected_proxy_protocol_header_is_a_bad_request(all_in_one):
     program = all_in_one()
-    refused(program, b"PROXY TCP4 198.51.100.7 127.0.0.1 5 80\r\n" + GET + b"Host: a\r\n\r\n")
-    refused(program, PROXY_V2 + GET + b"Host: a\r\n\r\n")
+    assert_rejected(program, b"PROXY TCP4 198.51.100.7 127.0.0.1 5 80\r\n" + GET + b"Host: a\r\n\r\n")
+    assert_rejected(program, PROXY_V2 + GET + b"Host: a\r\n\r\n")
 
 
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + socket.inet_aton("198.51.100.8") + socket.inet_aton("127.0.0.1") + b"\0\5\0\x50"
 
 
-def test_a_trusted_proxy_names_the_client(all_in_one):
+def test_a_trusted_proxy_sets_the_client_address(all_in_one):
     program = all_in_one({"front": {"trusted_proxies": ["127.0.0.0/8"]}})
     fetch(program.url + "/ping", headers={"X-Forwarded-For": "203.0.113.1, 198.51.100.7"})
     wait_until(lambda: program.access_log(client="198.51.100.7"), 3, "the address that the trusted proxy saw")
@@ -298,7 +298,7 @@ def test_a_trusted_proxy_names_the_client(all_in_one):
     assert fetch(program.url + "/ping").status == 200
 
 
-def test_the_proxy_protocol_of_a_trusted_proxy_names_the_client(all_in_one):
+def test_the_proxy_protocol_of_a_trusted_proxy_sets_the_client_address(all_in_one):
     program = all_in_one({"front": {"trusted_proxies": ["127.0.0.50/32"], "proxy_protocol": True}})
     for first, client in ((b"PROXY TCP4 198.51.100.7 127.0.0.1 5 80\r\n", "198.51.100.7"), (PROXY_V2, "198.51.100.8")):
         with Connection(program.address, source="127.0.0.50") as connection:
@@ -308,14 +308,14 @@ def test_the_proxy_protocol_of_a_trusted_proxy_names_the_client(all_in_one):
         wait_until(lambda c=client: program.access_log(client=c), 3)
     with Connection(program.address, source="127.0.0.50") as connection:
         connection.send(GET + b"Host: a\r\n\r\n")
-        assert connection.read_response().status == 400, "a trusted proxy must say whom it speaks for"
+        assert connection.read_response().status == 400, "a trusted proxy must send a PROXY header"
 
 
 PATHS = ["/../etc/passwd", "/media/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/.%2e/x", "/media/demo/e/a%2fb.ts", "/media/demo/e/a%5cb.ts",
          "/media//demo/e/a.ts", "//ping", "/ping%00", "/%c0%ae%c0%ae/", "/%c0%af", "/%ff", "/%", "/%4", "/%zz", "/./ping", "/ping/."]
 
 
-def test_paths_that_leave_the_tree_or_have_two_spellings_are_refused(all_in_one, event):
+def test_paths_that_leave_the_root_or_have_two_spellings_are_rejected(all_in_one, event):
     program = all_in_one()
     for path in PATHS:
         answer = fetch(program.url + path)
@@ -324,7 +324,7 @@ def test_paths_that_leave_the_tree_or_have_two_spellings_are_refused(all_in_one,
     assert not event.origin.seen("/etc/passwd")
 
 
-def test_one_object_has_one_name_however_it_is_spelt(all_in_one, event):
+def test_two_spellings_of_a_path_are_one_object(all_in_one, event):
     all_in_one()
     msn, url, expected = event.link()
     assert fetch(url).body == expected
@@ -344,7 +344,7 @@ def test_an_absolute_target_of_a_foreign_host_is_never_fetched(all_in_one, origi
     assert foreign.requests == []
 
 
-def test_a_cmcd_header_of_8_kib_is_taken_or_refused_but_hurts_nobody(all_in_one):
+def test_a_cmcd_header_of_8_kib_is_accepted_or_rejected_without_harm(all_in_one):
     program = all_in_one()
     for headers in ({"CMCD-Session": "x" * 8192}, {"CMCD-Request": "y" * 4000, "CMCD-Object": "z" * 4000}):
         with Connection(program.address) as connection:

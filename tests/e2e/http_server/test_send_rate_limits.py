@@ -1,4 +1,4 @@
-"""A bound on what one connection is sent a second: a fast client leaves the radio cell to the others."""
+"""Limits of the rate at which one connection is sent data, by the node's setting and by the link."""
 from harness.waiting import Stopwatch
 from harness.raw_client import Connection, fetch, split_url
 
@@ -18,7 +18,7 @@ def filled(event, rate):
     return url, body
 
 
-def test_a_paced_connection_takes_its_time_a_fill_and_a_hit_alike(event):
+def test_a_rate_limited_connection_is_limited_for_fills_and_hits(event):
     url, body = filled(event, BYTES_A_SECOND * 8)
     for _ in range(2):
         watch = Stopwatch()
@@ -26,7 +26,7 @@ def test_a_paced_connection_takes_its_time_a_fill_and_a_hit_alike(event):
         assert watch.seconds() >= (SIZE - BURST) / BYTES_A_SECOND
 
 
-def test_a_viewer_is_sent_each_variant_at_a_multiple_of_its_bandwidth(event):
+def test_each_variant_is_sent_at_a_multiple_of_its_bandwidth(event):
     """BANDWIDTH is 1 and 2 Mbit/s; one connection asks for both in turn."""
     event.live.size = SIZE
     event.channels = [event.channel_config("demo", event.live.source, pace_factor=32)]
@@ -50,7 +50,7 @@ def test_a_viewer_is_sent_each_variant_at_a_multiple_of_its_bandwidth(event):
     assert fetch(links[0][0].replace("-32000.", ".")).status == 403, "nobody takes a link's pace away"
 
 
-def test_a_channel_without_a_factor_has_links_without_a_pace(event):
+def test_links_of_a_channel_without_a_pace_factor_have_no_rate(event):
     event.start()
     player = event.player().open()
     assert "-" not in player.refresh().segments[-1].uri.split("tl=")[1].rsplit(".", 2)[0]

@@ -1,4 +1,4 @@
-"""Who is believed, and about what: operators' listeners and browsers, proxies and the addresses that they name, what errors and logs give away."""
+"""Trust in clients: cross-site requests to operators' listeners, proxies and forwarded addresses, and what errors and logs reveal."""
 import socket
 
 from harness.event import merged
@@ -12,7 +12,7 @@ SWITCH = "/access_queue_switch"
 
 # -- the admin listener and browsers --
 
-def test_a_page_of_another_site_neither_reads_nor_writes_through_an_operators_browser(event):
+def test_the_admin_listener_rejects_cross_site_and_dns_rebinding_requests(event):
     balancer = event.start_balancer()
     port = balancer.admin_url.rsplit(":", 1)[1]
     at = f"localhost:{port}"
@@ -43,7 +43,7 @@ def test_a_page_of_another_site_neither_reads_nor_writes_through_an_operators_br
     assert not [name for name, _ in options.fields if name.lower().startswith("access-control")], options
 
 
-def test_names_and_token_of_the_admin_listener_change_with_a_reload_at_once(event):
+def test_a_reload_changes_names_and_token_of_the_admin_listener_at_once(event):
     balancer = event.start_balancer(changes={"admin": {"names": ["ops.example"], "token": "first-token-of-the-test"}})
 
     def status(name, token):
@@ -63,14 +63,14 @@ def test_names_and_token_of_the_admin_listener_change_with_a_reload_at_once(even
 
 # -- /access_queue_switch --
 
-def test_nobody_switches_without_a_token_or_a_configured_network(event):
+def test_the_drill_switch_needs_a_token_or_a_configured_network(event):
     balancer = event.start_balancer(changes={"balancer": {"operator_networks": [], "operator_token": TOKEN}})
     assert balancer.get(SWITCH).status == 403
     balancer.wait_log("drill_refused", reason="not_from_an_operator_network")
     assert balancer.get(SWITCH, headers={"Authorization": f"Bearer {TOKEN}"}).json == {"overload_emulation": True}
 
 
-def test_neither_a_page_of_another_site_nor_an_unknown_proxy_switches_from_an_operators_network(event):
+def test_the_drill_switch_rejects_cross_site_requests_and_unknown_proxies_in_an_operator_network(event):
     balancer = event.start_balancer()
     for reason, fields in (("cross_site", {"Sec-Fetch-Site": "cross-site"}), ("cross_site", {"Referer": "http://evil.example/"}),
                            ("cross_site", {"Origin": "http://evil.example"}), ("foreign_host", {"Host": "rebound.evil.example"}),
@@ -81,7 +81,7 @@ def test_neither_a_page_of_another_site_nor_an_unknown_proxy_switches_from_an_op
     assert balancer.get(SWITCH).json == {"overload_emulation": True}
 
 
-def test_head_and_unknown_parameters_change_nothing(event):
+def test_head_and_unknown_parameters_do_not_change_the_drill(event):
     balancer = event.start_balancer()
     for query in ("?stat=off", "?channel=demo", "?state=on&x=1", "?state=on&state=off", "?channel=&state=on"):
         assert balancer.get(SWITCH + query).status == 400, query
@@ -102,7 +102,7 @@ def test_a_client_behind_a_proxy_protocol_cannot_choose_its_address(event):
     assert not node.access_log(client="10.9.9.9")
 
 
-def test_all_in_one_behind_a_proxy_protocol_on_the_same_machine_hears_its_own_heartbeats(event):
+def test_all_in_one_behind_a_proxy_protocol_receives_its_own_heartbeats(event):
     port = event.port("balancer")
     event.balancer = event.programs(merged(event.balancer_config([]), {
         "front": {"listen": [f"127.0.0.1:{port}"], "trusted_proxies": ["127.0.0.0/8"], "proxy_protocol": True},
@@ -111,12 +111,12 @@ def test_all_in_one_behind_a_proxy_protocol_on_the_same_machine_hears_its_own_he
                        "store_dir": str(event.folder / "store"), "max_bytes": "64MiB"},
     }), "balancer")
     wait_until(lambda: event.is_up("stadium"), 6, "the node beside the balancer is up")
-    assert fetch(event.balancer.url + "/ping").status == 400, "other programs must say whom they speak for"
+    assert fetch(event.balancer.url + "/ping").status == 400, "other clients must send a PROXY header"
 
 
 # -- what errors and logs give away --
 
-def test_neither_a_viewer_nor_the_log_learns_what_lets_nodes_in_at_the_origin(event):
+def test_errors_and_logs_reveal_neither_the_origin_nor_its_secret(event):
     secret = "origin-secret-4711"
     dead = socket.create_server(("127.0.0.1", 0))
     port = dead.getsockname()[1]

@@ -1,4 +1,4 @@
-"""How soon a balancer that was killed answers again: players that retry for a second notice nothing."""
+"""The time in which a killed balancer serves again."""
 import time
 
 from harness.waiting import stretched, wait_until
@@ -10,7 +10,7 @@ MOST_SECONDS = 0.3
 
 
 def seconds_to_first(balancer, url):
-    """From the start of the program to the first whole playlist."""
+    """Seconds from the start of the process to the first complete playlist."""
     balancer.spawn()
     began = time.monotonic()
 
@@ -23,7 +23,7 @@ def seconds_to_first(balancer, url):
     return time.monotonic() - began
 
 
-def test_a_killed_balancer_with_a_large_state_serves_the_playlist_that_a_player_had_at_once(event):
+def test_a_killed_balancer_with_a_large_state_serves_playlists_soon_after_its_start(event):
     event.channels += [event.channel_config(f"c{i}", event.live.source) for i in range(CHANNELS)]
     event.start()
     player = event.player().open()

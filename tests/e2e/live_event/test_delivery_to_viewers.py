@@ -1,4 +1,4 @@
-"""A live event, end to end: what a viewer gets is what the origin packaged."""
+"""A live event, end to end: viewers receive what the origin packaged."""
 import gzip
 import re
 import time
@@ -9,7 +9,7 @@ from harness.waiting import wait_until
 from harness.raw_client import Connection, fetch
 
 
-def test_a_viewer_gets_the_bytes_of_the_origin_in_every_variant(event):
+def test_a_viewer_receives_the_bytes_of_the_origin_in_every_variant(event):
     event.start()
     for variant, name in enumerate(event.live.variants):
         player = event.player(variant=variant).open()
@@ -20,7 +20,7 @@ def test_a_viewer_gets_the_bytes_of_the_origin_in_every_variant(event):
         assert set(player.nodes) == {event.nodes["stadium"].address}
 
 
-def test_the_playlist_follows_the_origin_while_somebody_watches(event):
+def test_the_playlist_follows_the_origin_while_a_viewer_watches(event):
     event.start()
     player = event.player().open()
     player.refresh()
@@ -30,7 +30,7 @@ def test_the_playlist_follows_the_origin_while_somebody_watches(event):
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
 
 
-def test_nobody_watching_means_no_requests_to_the_origin(event):
+def test_without_viewers_the_origin_receives_no_requests(event):
     event.start()
     player = event.player().open()
     player.refresh()
@@ -50,11 +50,11 @@ def test_one_source_request_serves_all_viewers(event):
     before = event.origin.count(event.live.prefix + "/v1/index.m3u8")
     for player in players:
         player.refresh()
-    # Twenty viewers inside half a target duration or so: a few refreshes by time, none by viewers.
+    # Twenty viewers within about half a target duration: a few refreshes by time, none by viewers.
     assert event.origin.count(event.live.prefix + "/v1/index.m3u8") - before <= 5
 
 
-def test_init_sections_arrive_and_their_link_does_not_depend_on_the_node(event):
+def test_initialization_sections_arrive_and_their_link_does_not_depend_on_the_node(event):
     event.live = LiveChannel(event.origin, prefix="/live/fmp4", fmp4=True)
     event.channels = [event.channel_config("demo", event.live.source)]
     event.start(nodes=("stadium", "city"))
@@ -69,7 +69,7 @@ def test_init_sections_arrive_and_their_link_does_not_depend_on_the_node(event):
     assert len(maps) == 1 or all("/~" in uri for uri in maps)
 
 
-def test_a_source_without_variants_gets_a_multivariant_playlist_of_one(event):
+def test_a_source_without_variants_is_served_with_a_multivariant_playlist_of_one_variant(event):
     event.channels = [event.channel_config("demo", f"{event.origin.url}{event.live.prefix}/v1/index.m3u8")]
     event.start()
     player = event.player().open()
@@ -103,7 +103,7 @@ def test_the_source_may_be_gzipped_or_chunked(event):
         player.play(playlist.last_msn, live.bytes_of("v1", playlist.last_msn))
 
 
-def test_a_segment_that_the_origin_sends_chunked_is_kept_whole(event):
+def test_a_segment_that_the_origin_sends_chunked_is_stored_with_its_length(event):
     path = event.live.path_of("v1", 4)
     event.origin.on(path, ok(event.live.bytes_of("v1", 4), "video/mp2t", chunked=True))
     event.start()
@@ -114,16 +114,16 @@ def test_a_segment_that_the_origin_sends_chunked_is_kept_whole(event):
     assert event.origin.count(path) == 1
 
 
-def test_a_segment_is_asked_once_and_then_hit(event):
+def test_a_segment_is_fetched_once_and_then_a_cache_hit(event):
     event.start()
     msn, url, expected = event.link()
     first = fetch(url)
     node = event.nodes["stadium"]
 
-    def cache_words():
+    def cache_outcomes():
         return [line["cache"] for line in node.access_log() if line["path"].startswith("/media/")]
 
-    wait_until(lambda: cache_words() == ["miss"], 3)
+    wait_until(lambda: cache_outcomes() == ["miss"], 3)
     second = fetch(url)
     assert first.body == second.body == expected
     assert event.origin.count(event.live.path_of("v1", msn)) == 1
@@ -131,10 +131,10 @@ def test_a_segment_is_asked_once_and_then_hit(event):
     assert "fwd=" in first.header("Cache-Status") and "hit" not in first.header("Cache-Status").split(";")[1]
     assert int(second.header("Age")) >= 0
     assert second.header("Content-Type") == "video/mp2t"
-    wait_until(lambda: cache_words() == ["miss", "hit"], 3)
+    wait_until(lambda: cache_outcomes() == ["miss", "hit"], 3)
 
 
-def test_ranges_validators_head_and_options_work_on_segments(event):
+def test_segments_support_ranges_validators_head_and_options(event):
     event.start()
     _, url, expected = event.link()
     whole = fetch(url)
@@ -156,7 +156,7 @@ def test_ranges_validators_head_and_options_work_on_segments(event):
         assert answer.header("Access-Control-Allow-Origin") == "*", answer
 
 
-def test_every_answer_can_be_read_cross_origin(event):
+def test_every_response_can_be_read_cross_origin(event):
     event.start()
     player = event.player().open()
     answers = [event.balancer.get("/nothing/here"), event.balancer.get("/live/none/index.m3u8"), fetch(player.media_url),
@@ -170,7 +170,7 @@ def test_every_answer_can_be_read_cross_origin(event):
             assert answer.json["status"] == answer.status and answer.json["type"].startswith("/problems/")
 
 
-def test_playlists_are_compressed_made_once_and_revalidated(event):
+def test_playlists_are_compressed_and_revalidated(event):
     event.start()
     player = event.player().open()
     plain = fetch(player.media_url)
@@ -182,7 +182,7 @@ def test_playlists_are_compressed_made_once_and_revalidated(event):
     assert again.status == 304 and again.body == b""
 
 
-def test_unknown_tags_attribute_order_and_line_ends_survive(event):
+def test_unknown_tags_attribute_order_and_line_endings_are_preserved(event):
     odd = b"#EXTM3U\r\n#EXT-X-VERSION:6\r\n#EXT-X-TARGETDURATION:1\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n#EXT-X-VENDOR:z=1,a=2\r\n" \
           b"# a comment\r\n#EXTINF:1.000,title, with comma\r\n#EXT-X-BITRATE:900\r\nv1/seg4.ts\r\n"
     event.origin.on("/live/demo/odd.m3u8", ok(odd, "text/plain"))
@@ -196,7 +196,7 @@ def test_unknown_tags_attribute_order_and_line_ends_survive(event):
     player.play(7, event.live.bytes_of("v1", 4))
 
 
-def test_the_access_log_says_who_got_what_from_where(event):
+def test_the_access_log_names_client_object_node_and_session(event):
     event.start()
     player = event.player().open()
     player.refresh()
@@ -209,7 +209,7 @@ def test_the_access_log_says_who_got_what_from_where(event):
     assert re.fullmatch(r"[0-9a-f]{16}", lines[-1]["session"])
 
 
-def test_the_admin_listener_answers_and_the_front_door_does_not_offer_it(event):
+def test_the_admin_endpoints_are_on_the_admin_listener_only(event):
     event.start()
     for program in (event.balancer, event.nodes["stadium"]):
         assert program.admin("/healthz").status == 200

@@ -1,4 +1,4 @@
-"""What a viewer's player holds stays as it was listed, also when nobody has asked for a while."""
+"""Sessions that expired: a player that returns receives the playlist text that was listed to it before."""
 from harness.waiting import wait_until
 
 
@@ -11,7 +11,7 @@ def node_of(segment):
 
 
 def moved_to_another_node(event):
-    """A player whose playlist names a dead node for its old segments and another one for the new."""
+    """A player whose playlist has a dead node for its old segments and another one for the new ones."""
     event.start(("a", "b"), balancer={"balancer": {"session_idle": "1s"}})
     player = event.player().open()
     first = node_of(player.refresh().segments[0])
@@ -24,14 +24,14 @@ def moved_to_another_node(event):
     return player
 
 
-def test_a_session_that_lapsed_gets_the_texts_that_were_listed(event):
+def test_an_expired_session_receives_the_playlist_text_that_was_listed(event):
     player = moved_to_another_node(event)
     wait_until(lambda: sessions(event) == 0, 8, "the session has lapsed")
     before = len(player.playlist.segments)
-    assert len(player.refresh().segments) == before   # and each as it was: the player compares
+    assert len(player.refresh().segments) == before   # the player compares the text of each
 
 
-def test_also_after_a_restart_of_the_balancer(event):
+def test_an_expired_session_receives_the_listed_text_after_a_restart_of_the_balancer(event):
     player = moved_to_another_node(event)
     wait_until(lambda: sessions(event) == 0, 8, "the session has lapsed")
     event.balancer.terminate()

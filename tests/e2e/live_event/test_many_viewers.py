@@ -1,4 +1,4 @@
-"""A crowd on one fresh segment: each node asks the origin once."""
+"""Many viewers of one new segment: each node sends one request to the origin."""
 import threading
 
 from harness.concurrent_clients import fetch_all
@@ -8,9 +8,9 @@ from harness.waiting import wait_until
 NODES = ("stadium", "city")
 
 
-def test_300_clients_on_one_fresh_segment_through_two_nodes_cost_one_request_a_node(event):
+def test_300_clients_of_one_new_segment_on_two_nodes_cause_one_request_per_node(event):
     event.live.size = 400_000
-    event.start(nodes=NODES, node={"cache_node": {"origin": {"first_byte_timeout": "20s"}}})   # it is held until all ask
+    event.start(nodes=NODES, node={"cache_node": {"origin": {"first_byte_timeout": "20s"}}})   # the response waits until all clients have asked
     for _ in range(3):
         gate = event.origin.gate()
         msn = event.live.next_msn
@@ -30,10 +30,10 @@ def test_300_clients_on_one_fresh_segment_through_two_nodes_cost_one_request_a_n
         assert [v.error for v in results if v.error] == []
         assert all(v.status == 200 and v.body == body for v in results) and len(results) == 300
         assert event.origin.count(path) == 2, "each node asked once"
-        wait_until(lambda: all(seen_words(event.nodes[n], path) >= 150 for n in NODES), 5)
+        wait_until(lambda: all(logged_requests(event.nodes[n], path) >= 150 for n in NODES), 5)
 
 
-def seen_words(node, path):
+def logged_requests(node, path):
     return len([a for a in node.access_log() if a["path"].endswith(path.rsplit("/", 1)[1])])
 
 
@@ -48,7 +48,7 @@ def test_300_viewers_share_one_playlist_and_one_refresh(event):
     assert len(texts) <= 4, "viewers with the same pins share the text"
 
 
-def test_all_segments_of_a_crowd_that_plays_reach_the_origin_once_a_node(event):
+def test_each_segment_that_many_viewers_play_is_requested_once_per_node(event):
     event.channels = [event.channel_config("demo", event.live.source, links="redirect")]
     event.start(nodes=NODES)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Deaths (faults 30, 31): a process that is killed, hangs or comes back. Viewers keep playing, and no damaged byte is served."""
+"""Processes that are killed, hang or restart: viewers keep playing, and no damaged byte is served."""
 import random
 import signal
 import subprocess
@@ -16,7 +16,7 @@ from harness.raw_client import fetch
 LIVE_NODES = ("stadium", "city")
 
 
-def test_a_killed_node_is_dropped_within_two_seconds_and_taken_back(event):
+def test_a_killed_node_is_removed_within_two_seconds_and_added_again(event):
     event.start(nodes=LIVE_NODES)
     for name in LIVE_NODES:
         took = Stopwatch()
@@ -29,7 +29,7 @@ def test_a_killed_node_is_dropped_within_two_seconds_and_taken_back(event):
         event.balancer.wait_log(telemetry_names.NODE_FOUND, node=name)
 
 
-def test_a_killed_node_is_left_at_once_and_not_when_its_heartbeat_is_missed(event):
+def test_a_killed_node_is_removed_before_its_heartbeat_times_out(event):
     event.start(nodes=LIVE_NODES, balancer={"balancer": {"node_timeout": "30s", "routing": {"probe_period": "200ms"}}})
     wait_until(lambda: len(event.nodes["stadium"].access_log(path="/ping", status=200)) >= 2, 5, "the balancer knows that its probes reach the node")
     event.balancer.wait_metric("tribune_balancer_news_questions_total", at_least=2, result="accepted")
@@ -40,7 +40,7 @@ def test_a_killed_node_is_left_at_once_and_not_when_its_heartbeat_is_missed(even
     event.wait_registered("stadium")
 
 
-def test_a_hanging_node_is_dropped_within_two_seconds_and_taken_back(event):
+def test_a_hanging_node_is_removed_within_two_seconds_and_added_again(event):
     event.start(nodes=LIVE_NODES)
     took = Stopwatch()
     event.nodes["stadium"].signal(signal.SIGSTOP)
@@ -54,7 +54,7 @@ def test_a_hanging_node_is_dropped_within_two_seconds_and_taken_back(event):
     wait_until(lambda: event.is_up("stadium"), 4)
 
 
-def test_redirects_go_to_a_living_node_as_soon_as_one_is_dropped(event):
+def test_redirects_lead_to_a_live_node_when_one_is_removed(event):
     event.channels = [event.channel_config("demo", event.live.source, links="redirect")]
     event.start(nodes=LIVE_NODES)
     player = event.player().open()
@@ -67,7 +67,7 @@ def test_redirects_go_to_a_living_node_as_soon_as_one_is_dropped(event):
     assert player.nodes[-1] != first
 
 
-def test_when_every_node_looks_dead_the_balancer_serves_anyway(event):
+def test_the_balancer_keeps_listing_segments_when_every_node_looks_dead(event):
     event.start()
     player = event.player().open()
     player.refresh()
@@ -86,7 +86,7 @@ def test_a_healthy_node_does_not_flap(event):
     assert event.balancer.logged(telemetry_names.NODE_LOST) == []
 
 
-def test_a_heartbeat_that_is_forged_replayed_or_old_changes_nothing(event):
+def test_forged_replayed_and_old_heartbeats_are_rejected(event):
     event.start()
     body = b'{"node":"stadium","public_url":"http://198.51.100.1","version":"0","run":"x","sent_unix_ms":1,"healthy":true}'
     refused = 0
@@ -101,7 +101,7 @@ def test_a_heartbeat_that_is_forged_replayed_or_old_changes_nothing(event):
     event.balancer.wait_log("heartbeat_refused")
 
 
-def test_an_unknown_node_is_not_let_in(event):
+def test_an_unknown_node_is_rejected(event):
     event.start()
     stranger = event.programs(merged(event.node_config("stranger"), {}), "stranger")
     event.balancer.wait_metric(telemetry_names.HEARTBEATS, 1, 6, result="unknown_node")
@@ -109,7 +109,7 @@ def test_an_unknown_node_is_not_let_in(event):
     assert "stranger" not in {n["id"] for n in event.balancer.admin("/status").json["balancer"]["nodes"]}
 
 
-def test_nodes_go_on_while_the_balancer_is_away_and_even_start_without_it(event):
+def test_nodes_serve_and_restart_without_the_balancer(event):
     event.start()
     msn, url, expected = event.link(4)
     _, cold, cold_bytes = event.link(3)
@@ -126,7 +126,7 @@ def test_nodes_go_on_while_the_balancer_is_away_and_even_start_without_it(event)
 
 
 class Viewer:
-    """Plays on a thread until stopped, retrying a failed segment as players do; remembers how long it ever went without one."""
+    """Plays on a thread until stopped, and retries a failed segment as players do; records its longest time without a segment."""
 
     def __init__(self, event, **options):
         self.event, self.player, self.options = event, event.player(**options).open(), options
@@ -186,7 +186,7 @@ class Viewer:
 
 
 class Packager:
-    """A new segment every second of real time, as a packager makes them."""
+    """Publishes a segment every second of real time."""
 
     def __init__(self, live):
         self.stopping = threading.Event()
@@ -202,7 +202,7 @@ class Packager:
         self.thread.join()
 
 
-def test_players_keep_playing_while_a_node_dies_and_comes_back(event):
+def test_players_keep_playing_while_a_node_is_killed_and_restarted(event):
     event.channels = [event.channel_config("demo", event.live.source, links="redirect")]
     event.start(nodes=LIVE_NODES)
     packager, viewers = Packager(event.live), [Viewer(event) for _ in range(3)]
@@ -221,7 +221,7 @@ def test_players_keep_playing_while_a_node_dies_and_comes_back(event):
         assert viewer.longest_gap < stretched(3), viewer.longest_gap
 
 
-def test_players_keep_playing_while_the_balancer_dies_and_comes_back(event):
+def test_players_keep_playing_while_the_balancer_is_killed_and_restarted(event):
     event.start(nodes=LIVE_NODES)
     packager, viewers = Packager(event.live), [Viewer(event) for _ in range(3)]
     wait_until(lambda: all(v.has_played(6) for v in viewers), 15)
@@ -236,12 +236,12 @@ def test_players_keep_playing_while_the_balancer_dies_and_comes_back(event):
 
 
 def copy_state(event, to):
-    """What docs/operations.md says under "A standby balancer"; the balancer goes on meanwhile."""
+    """Copies the state as docs/operations.md tells under "A standby balancer", while the balancer runs."""
     to.mkdir()
     subprocess.run(["mdb_copy", "-c", str(event.folder / "balancer_state"), str(to)], check=True)
 
 
-def test_a_standby_balancer_with_a_copy_of_the_state_goes_on_with_the_viewers_of_a_dead_one(event):
+def test_a_standby_balancer_with_a_copy_of_the_state_takes_over_the_viewers_of_a_dead_one(event):
     event.start(nodes=LIVE_NODES)
     players = [event.player(query=f"?cache={name}").open() for name in LIVE_NODES]
     for player in players:
@@ -265,17 +265,17 @@ def test_a_standby_balancer_with_a_copy_of_the_state_goes_on_with_the_viewers_of
             player.play(msn, event.live.bytes_of("v1", msn - 5))
 
 
-def test_a_node_killed_again_and_again_serves_no_damaged_byte_and_leaves_no_orphan(event):
+def test_a_node_that_is_killed_repeatedly_serves_no_damaged_byte_and_leaves_no_orphaned_file(event):
     count = 40
     event.live.size = 512 * 1024
     event.live.window = count
     event.live.advance(count)
-    # Room for a third of the objects, so that evictions are always under way.
+    # The store holds a third of the objects, so that it always evicts.
     event.start(node={"cache_node": {"max_bytes": "16MiB", "min_age": "0s"}})
     player = event.player().open()
     urls = {s.msn: s.uri for s in player.refresh().segments}
     node, chance = event.nodes["stadium"], random.Random(20)
-    for msn in urls:  # slow enough that kills meet fills
+    for msn in urls:  # slow enough that kills happen during fills
         event.origin.on(event.live.path_of("v1", msn), paced(event.live.bytes_of("v1", msn), 32 << 20))
     damaged, served, stopping = [], [0], threading.Event()
 
@@ -334,7 +334,7 @@ def stored_bytes(event):
     return total
 
 
-def test_what_was_complete_before_a_kill_is_served_after_it_without_the_origin(event):
+def test_objects_completed_before_a_kill_are_served_after_it_without_the_origin(event):
     event.start()
     player = event.player().open()
     playlist = player.refresh()
@@ -349,7 +349,7 @@ def test_what_was_complete_before_a_kill_is_served_after_it_without_the_origin(e
         assert fetch(segment.uri).body == event.live.bytes_of("v1", segment.msn)
 
 
-def test_the_store_stays_within_its_bound_by_eviction(event):
+def test_eviction_keeps_the_store_within_its_limit(event):
     event.live.size = 1 << 20
     event.live.window = 40
     event.live.advance(40)
@@ -366,7 +366,7 @@ def test_the_store_stays_within_its_bound_by_eviction(event):
     assert event.origin.count(event.live.path_of("v1", last.msn)) == count, "the newest is still there"
 
 
-def test_an_object_larger_than_the_store_passes_through(event):
+def test_an_object_larger_than_the_store_is_not_stored(event):
     big = segment_bytes("big", 20 << 20)
     event.origin.on("/live/demo/v1/seg4.ts", ok(big, "video/mp2t"))
     event.start(node={"cache_node": {"max_bytes": "16MiB", "min_age": "0s"}})

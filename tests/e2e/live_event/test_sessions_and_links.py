@@ -1,4 +1,4 @@
-"""Sessions, pins and links: one playlist URL per session, and text that never changes once it was listed."""
+"""Sessions, pins and links: one playlist URL per session, and text that never changes after it was listed."""
 import re
 
 from harness.event import KEYS, merged
@@ -21,7 +21,7 @@ def redirect_links(playlist, balancer):
     return all(s.uri.startswith(balancer.url + "/live/") for s in playlist.segments)
 
 
-def test_a_session_lives_in_the_playlist_path_and_never_in_a_segment_link(event):
+def test_the_session_token_is_in_the_playlist_path_and_in_no_segment_link(event):
     event.start()
     one, two = event.player().open(), event.player().open()
     session = re.compile(r"/live/demo/~([A-Za-z0-9_.-]+)/")
@@ -47,7 +47,7 @@ def test_a_token_opens_the_same_session_again(event):
     assert answer.status == 200 and f"~{token}/" in answer.text
 
 
-def test_sessions_are_counted_and_released_when_nobody_comes_back(event):
+def test_sessions_are_counted_and_released_when_idle(event):
     event.start(balancer={"balancer": {"session_idle": "2s"}})
     players = [event.player().open() for _ in range(5)]
     for player in players:
@@ -56,12 +56,12 @@ def test_sessions_are_counted_and_released_when_nobody_comes_back(event):
     assert balancer.metric("tribune_access_sessions") == 5
     players[0].refresh()
     wait_until(lambda: balancer.metric("tribune_access_sessions") == 0, 10, "idle sessions released")
-    # A viewer who was only late is taken back: the token proves that it was admitted.
+    # A viewer that returns late is accepted: the token proves that it was admitted.
     players[0].refresh()
     assert balancer.metric("tribune_access_sessions") == 1
 
 
-def test_a_redirect_link_answers_307_to_the_node_and_keeps_its_text(event):
+def test_a_redirect_link_returns_307_to_the_node_and_keeps_its_text(event):
     event.channels = [event.channel_config("demo", event.live.source, links="redirect")]
     event.start()
     player = event.player().open()
@@ -74,7 +74,7 @@ def test_a_redirect_link_answers_307_to_the_node_and_keeps_its_text(event):
     player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
 
 
-def test_auto_gives_direct_links_to_players_that_try_a_segment_again_elsewhere_and_redirects_to_the_others(event):
+def test_auto_links_are_direct_for_players_that_retry_segments_elsewhere_and_redirects_for_the_others(event):
     event.channels = [event.channel_config("demo", event.live.source, links="auto")]
     event.start()
     assert direct_links(event.player(agent=VHS).open().refresh(), event.nodes["stadium"])
@@ -82,7 +82,7 @@ def test_auto_gives_direct_links_to_players_that_try_a_segment_again_elsewhere_a
         assert redirect_links(event.player(agent=agent).open().refresh(), event.balancer), agent
 
 
-def test_a_query_of_the_player_does_not_split_the_cache(event):
+def test_query_parameters_of_the_player_do_not_split_the_cache(event):
     event.start()
     msn, url, expected = event.link()
     for more in ("&CMCD=sid%3D1", "&_HLS_msn=9", "&x=" + "y" * 2000):
@@ -93,7 +93,7 @@ def test_a_query_of_the_player_does_not_split_the_cache(event):
     assert fetch(player.media_url + "?CMCD=bl%3D100").status == 200
 
 
-def test_the_origins_own_query_stays_part_of_the_object(event):
+def test_the_query_in_a_source_uri_stays_part_of_the_object(event):
     text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1,\nseg.ts?part=a&k=1\n#EXTINF:1,\nseg.ts?part=b&k=1\n"
     event.origin.on("/q/index.m3u8", ok(text.encode(), "application/vnd.apple.mpegurl"))
     event.origin.on("/q/seg.ts", lambda request, wire: ok(request.target.encode(), "video/mp2t")(request, wire))
@@ -105,7 +105,7 @@ def test_the_origins_own_query_stays_part_of_the_object(event):
     player.play(1, b"/q/seg.ts?part=b&k=1")
 
 
-def test_forged_sessions_are_refused_with_a_problem(event):
+def test_forged_session_tokens_are_rejected_with_a_problem(event):
     event.start()
     player = event.player().open()
     token = re.search(r"/~([^/]+)/", player.media_url).group(1)
@@ -119,14 +119,14 @@ def test_forged_sessions_are_refused_with_a_problem(event):
     assert event.balancer.metric("tribune_access_sessions") == sessions
 
 
-def test_a_token_is_worth_nothing_for_another_channel(event):
+def test_a_token_is_rejected_for_another_channel(event):
     event.channels.append(event.channel_config("other", event.live.source))
     event.start()
     player = event.player().open()
     assert fetch(player.media_url.replace("/live/demo/", "/live/other/")).status == 403
 
 
-def test_a_replayed_token_is_one_session_from_however_many_addresses(event):
+def test_a_token_used_from_many_addresses_is_one_session(event):
     event.start()
     player = event.player().open()
     for i in range(2, 60):
@@ -134,7 +134,7 @@ def test_a_replayed_token_is_one_session_from_however_many_addresses(event):
     assert event.balancer.metric("tribune_access_sessions") == 1
 
 
-def test_forged_links_are_refused_and_never_reach_the_origin(event):
+def test_forged_links_are_rejected_and_never_reach_the_origin(event):
     event.channels.append(event.channel_config("other", event.live.source))
     event.start()
     _, url, _ = event.link()
@@ -188,7 +188,7 @@ def test_links_of_a_rotated_key_stay_valid_until_its_end(event):
     assert fetch(old).status == 403
 
 
-def test_text_and_numbering_survive_a_balancer_that_is_killed_and_restarted(event):
+def test_playlist_text_and_numbering_survive_a_killed_balancer(event):
     event.start()
     player = event.player().open()
     player.refresh()
@@ -198,12 +198,12 @@ def test_text_and_numbering_survive_a_balancer_that_is_killed_and_restarted(even
         event.balancer.kill()
         event.live.advance()
         event.balancer.start()
-        # Player.take() fails on any changed text and any number that goes back.
+        # Player.take() fails on changed text and decreasing numbers.
         segment = player.wait_for_msn(event.live.next_msn - 1)
         player.play(segment.msn, event.live.bytes_of("v1", segment.msn), tries=3)
 
 
-def test_a_source_restart_never_takes_a_player_back(event):
+def test_a_source_restart_never_decreases_the_numbers_of_a_player(event):
     event.start()
     player = event.player().open()
     event.live.advance(10)
@@ -218,14 +218,14 @@ def test_a_source_restart_never_takes_a_player_back(event):
     wait_until(goes_on, 5, "segments of the new run under higher numbers")
     playlist = player.playlist
     assert "#EXT-X-DISCONTINUITY" in playlist.text
-    # The new run's reused file names bring the new bytes: the epoch in the link is another one.
+    # The reused file names of the new run lead to the new bytes: the epoch in the link differs.
     newest = playlist.segments[-1]
     assert player.follow(newest.uri).body == event.live.bytes_of("v1", 2)
     assert epoch_of(newest.uri) != epoch_of(old.uri)
     # Its first new segment is the one marked as a discontinuity.
     first_new = next(s for s in playlist.segments if epoch_of(s.uri) == epoch_of(newest.uri))
     assert "#EXT-X-DISCONTINUITY" in first_new.tags
-    # And across a restart of the balancer it stays so.
+    # This also holds after a restart of the balancer.
     event.balancer.kill()
     event.balancer.start()
     event.live.advance()
@@ -237,7 +237,7 @@ def epoch_of(uri):
     return re.search(r"/media/demo/([^/]+)/", uri).group(1)
 
 
-def test_both_variants_number_the_same_moment_alike_after_a_source_restart(event):
+def test_both_variants_use_the_same_numbers_after_a_source_restart(event):
     event.start()
     players = [event.player(variant=v).open() for v in (0, 1)]
     event.live.advance(4)
@@ -254,7 +254,7 @@ def test_both_variants_number_the_same_moment_alike_after_a_source_restart(event
         player.play(msn, event.live.bytes_of(name, 2))
 
 
-def test_a_node_that_is_gone_is_left_out_of_new_links_and_listed_text_stays(event):
+def test_a_dead_node_is_in_no_new_link_and_listed_links_keep_their_text(event):
     event.start(nodes=("stadium", "city"))
     player = event.player().open()
     playlist = player.refresh()
@@ -270,7 +270,7 @@ def test_a_node_that_is_gone_is_left_out_of_new_links_and_listed_text_stays(even
     assert_throughout(lambda: all(event.nodes[other].url in s.text for s in player.refresh().segments if s.msn >= segment.msn), 0.5)
 
 
-def test_a_multivariant_playlist_named_by_a_segment_path_is_not_a_way_around_the_session(event):
+def test_a_media_playlist_path_without_a_session_token_is_rejected(event):
     event.start()
     player = event.player().open()
     bare = re.sub(r"/~[^/]+/", "/", player.media_url)

@@ -1,5 +1,5 @@
-"""FakeDns and addresses of origins (fault 24): no resolver and no dead address blocks a loop, and no name leads to a forbidden
-place. A small library in front of getaddrinfo answers from a file that the test writes."""
+"""Names and addresses of origins: no resolution and no dead address blocks an event loop, and no name leads to a forbidden
+address. A preloaded library in front of getaddrinfo answers from a file that the test writes."""
 import pytest
 from harness import telemetry_names
 from harness.waiting import Stopwatch, stretched, wait_until
@@ -23,7 +23,7 @@ def plain_is_served_at_once(event):
     assert quick.seconds() < stretched(1.5), "another channel waited"
 
 
-def test_a_named_origin_is_found(event, fake_dns):
+def test_an_origin_is_resolved_by_name(event, fake_dns):
     fake_dns.set_addresses(origin="127.0.0.1")
     start_event(event, fake_dns)
     player = event.player().open()
@@ -32,7 +32,7 @@ def test_a_named_origin_is_found(event, fake_dns):
 
 
 @pytest.mark.parametrize("fault", ["fail", "hang", "127.0.0.99", "0.0.0.1"])
-def test_a_name_that_fails_hangs_or_leads_nowhere_blocks_nobody_and_recovers(event, fake_dns, fault):
+def test_a_failing_or_hanging_resolution_blocks_no_other_channel_and_recovers(event, fake_dns, fault):
     fake_dns.set_addresses(origin=fault)
     start_event(event, fake_dns)
     took = Stopwatch()
@@ -49,15 +49,15 @@ def test_a_name_that_fails_hangs_or_leads_nowhere_blocks_nobody_and_recovers(eve
 
 
 @pytest.mark.parametrize("fault", ["fail", "hang"])
-def test_the_last_good_address_is_used_when_the_resolver_goes_away(event, fake_dns, fault):
+def test_the_last_good_address_is_used_when_resolution_fails(event, fake_dns, fault):
     fake_dns.set_addresses(origin="127.0.0.1")
-    # One worker each: a worker knows the addresses that it has used itself.
+    # One worker each: a worker has the addresses that it has used itself.
     start_event(event, fake_dns, process={"workers": 1})
     player = event.player().open()
     first = player.refresh().segments[0]
     player.play(first.msn, event.live.bytes_of("v1", first.msn))
     fake_dns.set_addresses(origin=fault)
-    # Kept connections are cut, so that a new one is needed.
+    # Closes kept connections, so that a new one is needed.
     event.origin.refuse()
     event.origin.resume()
     for _ in range(3):
@@ -80,7 +80,7 @@ def test_a_changed_address_is_followed(event, fake_dns):
     player.wait_for_msn(event.live.next_msn - 1, within=12)
 
 
-def test_the_next_address_of_a_name_is_tried(event, fake_dns):
+def test_the_next_address_of_a_name_is_tried_when_the_first_fails(event, fake_dns):
     fake_dns.set_addresses(origin="127.0.0.99,127.0.0.1")
     start_event(event, fake_dns)
     player = event.player().open()
@@ -89,7 +89,7 @@ def test_the_next_address_of_a_name_is_tried(event, fake_dns):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "192.168.1.1"])
-def test_a_name_that_leads_to_a_private_address_is_refused_unless_allowed(event, fake_dns, address):
+def test_a_name_with_a_special_address_is_rejected_unless_allowed(event, fake_dns, address):
     fake_dns.set_addresses(origin=address)
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
     closed = {"origin": {"allow_special_addresses": False}}
@@ -104,8 +104,8 @@ def test_a_name_that_leads_to_a_private_address_is_refused_unless_allowed(event,
     event.balancer.wait_log(telemetry_names.SOURCE_FAILED)
 
 
-def test_a_listed_name_may_not_turn_private_later(event, fake_dns):
-    """DNS rebinding: what was resolved to an allowed place leads to a forbidden one at the next look."""
+def test_dns_rebinding_to_a_special_address_is_rejected(event, fake_dns):
+    """A name that resolved to an allowed address resolves to a forbidden one at the next look-up."""
     fake_dns.set_addresses(origin="198.51.100.1")
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
     event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms", "allow_special_addresses": False}}}, environment=fake_dns.environment)

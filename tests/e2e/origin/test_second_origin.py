@@ -1,4 +1,4 @@
-"""A channel with two origins: when the first one fails, or stands still, the second one carries on, and players notice nothing."""
+"""A channel with two origins: when the first one fails or stalls, the second one takes over without a visible change for players."""
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -13,6 +13,8 @@ FAST = {"origin": {"connect_timeout": "500ms", "first_byte_timeout": "1s", "low_
 
 
 class TwoOrigins:
+    """A channel with two origins, and a player that watches it."""
+
     def __init__(self, event, origins, first, second):
         self.event = event
         event.live = LiveChannel(event.origin, target=2, **first)
@@ -40,45 +42,45 @@ class TwoOrigins:
 
 
 @pytest.fixture
-def alike(event, origins):
+def same_numbers(event, origins):
     return TwoOrigins(event, origins, {}, {})
 
 
 @pytest.fixture
 def unlike(event, origins):
-    """The second origin began later, counts from 7 and names its files otherwise."""
+    """The second origin began later, numbers from 7 and has other file names."""
     return TwoOrigins(event, origins, {"first_msn": 100, "began": KICK_OFF},
                       {"first_msn": 7, "began": KICK_OFF + timedelta(seconds=2), "name": "chunk", "listed": 4})
 
 
-def test_the_second_origin_carries_on_when_the_first_refuses_and_hands_back(alike):
-    live, second = alike.event.live, alike.second
-    alike.event.origin.refuse()
-    alike.advance()
-    alike.plays(5, second, 5)
-    alike.left()
-    assert "~" not in alike.player.playlist.segment(5).text.split("/media/")[1]   # named as at the first origin
-    alike.event.origin.resume()
-    alike.advance()
-    wait_until(lambda: alike.player.try_refresh().status == 200 and alike.event.balancer.logged("origin_returned"), 40, "the first origin is taken back")
+def test_the_second_origin_takes_over_when_the_first_fails_and_the_first_is_used_again_when_it_is_back(same_numbers):
+    live, second = same_numbers.event.live, same_numbers.second
+    same_numbers.event.origin.refuse()
+    same_numbers.advance()
+    same_numbers.plays(5, second, 5)
+    same_numbers.left()
+    assert "~" not in same_numbers.player.playlist.segment(5).text.split("/media/")[1]   # named as at the first origin
+    same_numbers.event.origin.resume()
+    same_numbers.advance()
+    wait_until(lambda: same_numbers.player.try_refresh().status == 200 and same_numbers.event.balancer.logged("origin_returned"), 40, "the first origin is taken back")
     asked = live.origin.count("/live/demo/v1/index.m3u8")
-    alike.advance()
-    alike.plays(7, live, 7)
-    wait_until(lambda: alike.player.try_refresh().status == 200 and live.origin.count("/live/demo/v1/index.m3u8") > asked, 10, "and asked")
+    same_numbers.advance()
+    same_numbers.plays(7, live, 7)
+    wait_until(lambda: same_numbers.player.try_refresh().status == 200 and live.origin.count("/live/demo/v1/index.m3u8") > asked, 10, "and asked")
 
 
-def test_an_origin_whose_playlist_stands_still_is_left_until_it_moves(alike):
-    live, second = alike.event.live, alike.second
+def test_an_origin_with_a_stalled_playlist_is_replaced_until_it_advances(same_numbers):
+    live, second = same_numbers.event.live, same_numbers.second
     for _ in range(4):
-        second.advance()   # only the second encoder lives
-    wait_until(lambda: alike.player.try_refresh().status == 200 and alike.player.playlist.last_msn >= 8, 20, "the second origin's segments are listed")
-    alike.left()
-    alike.player.play(8, second.bytes_of("v1", 8), tries=3)
+        second.advance()   # only the second encoder runs
+    wait_until(lambda: same_numbers.player.try_refresh().status == 200 and same_numbers.player.playlist.last_msn >= 8, 20, "the second origin's segments are listed")
+    same_numbers.left()
+    same_numbers.player.play(8, second.bytes_of("v1", 8), tries=3)
     live.advance(5)
-    wait_until(lambda: alike.player.try_refresh().status == 200 and alike.event.balancer.logged("origin_returned"), 60, "the first origin is taken back")
+    wait_until(lambda: same_numbers.player.try_refresh().status == 200 and same_numbers.event.balancer.logged("origin_returned"), 60, "the first origin is taken back")
 
 
-def test_an_origin_with_other_numbers_and_names_goes_on_without_a_discontinuity(unlike):
+def test_an_origin_with_other_numbers_and_names_takes_over_without_a_discontinuity(unlike):
     live, second = unlike.event.live, unlike.second
     listed = unlike.player.playlist.last_msn
     assert listed == 104
@@ -94,7 +96,7 @@ def test_an_origin_with_other_numbers_and_names_goes_on_without_a_discontinuity(
 
 
 def ivs_of(playlist):
-    """MSN -> the IV that a player decrypts it with: what the key says, else the number."""
+    """MSN -> the IV with which a player decrypts the segment: the one of the key, else the MSN."""
     found, number, iv = {}, playlist.msn, None
     for line in playlist.text.splitlines():
         if line.startswith("#EXT-X-KEY:"):
@@ -106,8 +108,8 @@ def ivs_of(playlist):
     return found
 
 
-def test_a_key_without_an_iv_means_the_number_at_the_origin_of_the_segment(event, origins):
-    """The second origin counts otherwise: what its numbers imply is written out beside the numbers that players see."""
+def test_a_key_without_an_iv_uses_the_number_at_the_origin_of_the_segment(event, origins):
+    """The second origin has other numbers: the playlist contains the IV that they imply."""
     first = LiveChannel(event.origin, target=2, first_msn=100, began=KICK_OFF)
     second = LiveChannel(origins(), target=2, first_msn=7, listed=4, began=KICK_OFF + timedelta(seconds=2), name="chunk")
     for live in (first, second):
@@ -129,7 +131,7 @@ def test_a_key_without_an_iv_means_the_number_at_the_origin_of_the_segment(event
 
 
 def two_origins(event, origins, later):
-    """The first one's segments end at 104, ten seconds after it began; the second one's begin so long after it did."""
+    """The segments of the first origin end at 104, ten seconds after it began; those of the second begin `later` seconds after that beginning."""
     first = LiveChannel(event.origin, target=2, first_msn=100, began=KICK_OFF)
     second = LiveChannel(origins(), target=2, first_msn=7, listed=4, began=KICK_OFF + timedelta(seconds=later), name="chunk")
     event.live = first
@@ -144,8 +146,8 @@ def assert_empty(*gaps):
     assert len({gap.text for gap in gaps}) == len(gaps)
 
 
-def loses_the_first_origin(event, second, first_new):
-    """A player that then follows the second one for two segments more; `first_new`: the number of its chunk7."""
+def lose_first_origin(event, second, first_new):
+    """The first origin fails; a player that follows the second one for two more segments. `first_new`: the number of its chunk7."""
     player = event.player().open()
     player.refresh()
     event.origin.refuse()
@@ -158,23 +160,23 @@ def loses_the_first_origin(event, second, first_new):
     return player, at_once
 
 
-def test_segments_that_no_origin_delivers_are_listed_as_gaps_and_the_numbers_go_on(event, origins):
-    """The second origin's oldest segment is 4 s younger than the end of the first: nobody delivers what was between."""
+def test_segments_that_no_origin_delivers_are_listed_as_gaps(event, origins):
+    """The oldest segment of the second origin begins 4 s after the end of the first: no origin delivers the segments between."""
     second = two_origins(event, origins, later=14)
-    player, at_once = loses_the_first_origin(event, second, first_new=107)
+    player, at_once = lose_first_origin(event, second, first_new=107)
     kinds = {segment.msn: "#EXT-X-GAP" in segment.tags for segment in at_once.segments}
     assert kinds == {msn: msn in (105, 106) for msn in range(102, 111)}
     assert [tag for tag in at_once.segment(105).tags if "EXTINF" in tag] == ["#EXTINF:2.0,"]
-    # Who asks all the same gets nothing, and may go on.
+    # Players that request a gap receive an empty segment.
     assert_empty(at_once.segment(105), at_once.segment(106))
     assert player.playlist.discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in player.playlist.text + at_once.text
-    # Nobody was asked for what is not there.
+    # The node received no request for a gap.
     assert {line["path"].rpartition("/")[2] for line in event.nodes["stadium"].access_log() if line["path"].startswith("/media/")} <= {"chunk10.ts", "chunk11.ts"}
 
 
-def test_a_hole_that_no_few_segments_fill_is_one_discontinuity_and_takes_no_player_back(event, origins):
+def test_a_hole_of_more_than_a_few_segments_is_one_discontinuity_and_never_decreases_the_numbers(event, origins):
     second = two_origins(event, origins, later=10 + 2 * 9)
-    player, _ = loses_the_first_origin(event, second, first_new=105)
+    player, _ = lose_first_origin(event, second, first_new=105)
     assert player.playlist.discontinuity + player.playlist.text.count("#EXT-X-DISCONTINUITY\n") == 1
     assert "#EXT-X-GAP" not in player.playlist.text
 

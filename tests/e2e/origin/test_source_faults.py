@@ -1,4 +1,4 @@
-"""A balancer and a source that misbehaves (faults 19 to 22 and 25 to 27): the last good playlist stays, within its bound."""
+"""A source with faults: the balancer keeps the last good playlist for a bounded time, and recovers by itself."""
 import gzip
 import time
 
@@ -16,8 +16,8 @@ MEDIA = "/live/demo/v1/index.m3u8"
 
 @pytest.fixture
 def player(event):
-    """A balancer, no node needed but one, and a player that has seen the source well. The target duration is 2 s, so
-    that the last good playlist stays for 3 s, without a longer stale_time."""
+    """A player that has loaded the playlist of a working source. The target duration is 2 s, so that the last good playlist
+    stays for 3 s, without a longer stale_time."""
     event.live.target = 2
     event.channels[0]["stale_time"] = "0ms"
     event.start(balancer={"balancer": {"origin": {"connect_timeout": "500ms", "first_byte_timeout": "1s", "low_speed_window": "1s"}}})
@@ -26,8 +26,8 @@ def player(event):
     return player
 
 
-def breaks(event, player, script, path=MEDIA, least_seconds=1.0):
-    """The source begins to misbehave: it is said, and players keep the last good playlist for a while."""
+def assert_keeps_playlist(event, player, script, path=MEDIA, least_seconds=1.0):
+    """The source fails: the failure is counted and logged, and players keep the last good playlist for `least_seconds`."""
     failures = event.balancer.metric(telemetry_names.SOURCE_FAILURES)
     good = player.playlist.text
     broken = time.monotonic()
@@ -45,8 +45,8 @@ def breaks(event, player, script, path=MEDIA, least_seconds=1.0):
     assert player.playlist.text == good
 
 
-def is_well_again(event, player, path=MEDIA):
-    """The source is well again: players go on, without a restart."""
+def assert_recovers(event, player, path=MEDIA):
+    """The source works again: players continue without a restart."""
     event.origin.on(path, ok(lambda: event.live.media("v1"), "application/vnd.apple.mpegurl"))
     event.live.advance()
     segment = player.wait_for_msn(event.live.next_msn - 1, within=8)
@@ -82,9 +82,9 @@ BAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("fault", BAD_ANSWERS)
-def test_a_bad_answer_keeps_the_last_good_playlist_and_recovers_by_itself(event, player, fault):
-    breaks(event, player, BAD_ANSWERS[fault])
-    is_well_again(event, player)
+def test_an_invalid_response_leaves_the_last_good_playlist_and_the_channel_recovers_by_itself(event, player, fault):
+    assert_keeps_playlist(event, player, BAD_ANSWERS[fault])
+    assert_recovers(event, player)
 
 
 BAD_TEXTS = {
@@ -104,12 +104,12 @@ BAD_TEXTS = {
 
 
 @pytest.mark.parametrize("fault", BAD_TEXTS)
-def test_a_damaged_or_hostile_playlist_is_refused_quickly_and_the_last_good_one_stays(event, player, fault):
+def test_a_damaged_or_hostile_playlist_is_rejected_quickly_and_the_last_good_one_stays(event, player, fault):
     spent = processor_seconds(event.balancer)
-    breaks(event, player, ok(BAD_TEXTS[fault], "application/vnd.apple.mpegurl"))
+    assert_keeps_playlist(event, player, ok(BAD_TEXTS[fault], "application/vnd.apple.mpegurl"))
     if IS_RELEASE:
         assert processor_seconds(event.balancer) - spent < 0.3
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
 def processor_seconds(program):
@@ -136,19 +136,19 @@ HUGE = {
 
 
 @pytest.mark.parametrize("fault", HUGE)
-def test_a_huge_playlist_is_refused_at_the_bound_in_little_time_and_memory(event, player, fault):
+def test_a_huge_playlist_is_rejected_at_the_limit_in_little_time_and_memory(event, player, fault):
     bound = 4 << 20
     balancer = event.balancer
     balancer.reset_peak()
     before, spent = balancer.peak_memory_bytes(), processor_seconds(balancer)
     refused = balancer.metric(telemetry_names.SOURCE_FAILURES)
-    breaks(event, player, HUGE[fault])
+    assert_keeps_playlist(event, player, HUGE[fault])
     times = max(1, balancer.metric(telemetry_names.SOURCE_FAILURES) - refused)
     if IS_RELEASE:
         assert balancer.peak_memory_bytes() - before < 2 * bound
         # What else it did meanwhile (the test's polling) is within the same bar.
         assert processor_seconds(balancer) - spent < 0.05 * times + 0.15
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
 def test_without_a_stale_time_the_last_good_playlist_is_bounded_by_one_and_a_half_target_durations(event, player):
@@ -168,10 +168,10 @@ def test_without_a_stale_time_the_last_good_playlist_is_bounded_by_one_and_a_hal
     assert answer.status in (502, 503, 504) and answer.header("Content-Type").startswith("application/problem+json")
     # Counted from the last good refresh, which may be a refresh interval (1 s) older than the fault.
     assert given_up > 1.9 and max(seen_stale) < stretched(3.6), (max(seen_stale), given_up)
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
-def test_a_source_that_stands_still_is_told_apart_from_a_source_that_is_gone(event, player):
+def test_a_stalled_source_is_reported_as_stalled_and_not_as_failed(event, player):
     path_count = event.origin.count(MEDIA)
     assert_throughout(lambda: player.try_refresh().status in (200, 502, 503, 504), 5)
     assert event.origin.count(MEDIA) > path_count
@@ -180,7 +180,7 @@ def test_a_source_that_stands_still_is_told_apart_from_a_source_that_is_gone(eve
     player.wait_for_msn(event.live.next_msn - 1, within=8)
 
 
-def test_a_media_sequence_that_goes_back_by_a_few_never_takes_a_player_back(event, player):
+def test_a_media_sequence_that_decreases_slightly_never_decreases_the_numbers_of_a_player(event, player):
     event.live.advance(5)
     player.wait_for_msn(9)
     event.live.next_msn -= 2  # an older copy of the playlist from another packager
@@ -201,13 +201,13 @@ def test_an_ended_source_stays_ended(event, player):
 
 
 @pytest.mark.parametrize("fault", ["silent", "stalled"])
-def test_a_slow_source_is_given_up_at_its_deadline_and_blocks_nobody(event, player, fault):
+def test_a_slow_source_is_aborted_at_its_deadline_and_blocks_no_viewer(event, player, fault):
     gate = event.origin.gate()
     text = event.live.media("v1")
     scripts = {"silent": held(gate, raw(b"")), "stalled": held(gate, raw(b""), head(200, KIND, len(text)) + text[:40])}
     other = event.player(variant=1).open()
 
-    answered = []   # others, while the source is waited for
+    answered = []   # requests of another viewer that were served in the meantime
     failures = event.balancer.metric(telemetry_names.SOURCE_FAILURES)
     event.origin.on(MEDIA, scripts[fault])
     took = Stopwatch()
@@ -223,13 +223,13 @@ def test_a_slow_source_is_given_up_at_its_deadline_and_blocks_nobody(event, play
         answered.extend([1] * is_waited_for)
         return False
     wait_until(is_noticed, 6)
-    assert len(answered) >= 3, "who watches something else waited, too"
+    assert len(answered) >= 3, "the viewer of another playlist waited"
     assert took.seconds() < stretched(5)
     gate.open()
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
-def test_a_refused_source_recovers_without_a_restart(event, player):
+def test_a_source_that_refused_connections_recovers_without_a_restart(event, player):
     event.origin.refuse()
     failures = event.balancer.metric(telemetry_names.SOURCE_FAILURES)
 
@@ -238,10 +238,10 @@ def test_a_refused_source_recovers_without_a_restart(event, player):
         return event.balancer.metric(telemetry_names.SOURCE_FAILURES) > failures
     wait_until(is_noticed, 6)
     event.origin.resume()
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
-def test_a_balancer_that_starts_before_its_source_serves_once_it_is_there(event):
+def test_a_balancer_that_starts_before_its_source_serves_when_the_source_is_up(event):
     event.origin.refuse()
     event.start()
     answer = event.balancer.get("/live/demo/index.m3u8")
@@ -252,7 +252,7 @@ def test_a_balancer_that_starts_before_its_source_serves_once_it_is_there(event)
     assert player.refresh().segments
 
 
-# -- redirects (fault 27) --
+# -- redirects --
 
 def redirects(event):
     canary = event.origins()
@@ -271,7 +271,7 @@ def redirects(event):
     }
 
 
-def test_forbidden_redirects_of_a_source_are_refused_after_each_hop(event, player):
+def test_forbidden_redirects_of_a_source_are_rejected_after_each_hop(event, player):
     canary, targets = redirects(event)
     admin_before = event.balancer.metric("tribune_http_requests_total", listener="admin", method="GET")
     wrong = []
@@ -289,10 +289,10 @@ def test_forbidden_redirects_of_a_source_are_refused_after_each_hop(event, playe
     assert canary.requests == []
     assert event.origin.count("/hop6") == 0, "more than five hops"
     assert admin_before > 0
-    is_well_again(event, player)
+    assert_recovers(event, player)
 
 
-def test_forbidden_redirects_of_a_segment_are_refused_after_each_hop(event):
+def test_forbidden_redirects_of_a_segment_are_rejected_after_each_hop(event):
     event.start()
     canary, targets = redirects(event)
     node = event.nodes["stadium"]
@@ -320,7 +320,7 @@ def test_a_few_hops_inside_the_origin_are_followed_for_segments(event):
     assert fetch(url).body == expected
 
 
-def test_an_extra_origin_may_serve_segments_and_no_other_may(event, origins):
+def test_a_configured_extra_origin_may_serve_segments_and_no_other_may(event, origins):
     other, foreign = origins(), origins()
     body = event.live.bytes_of("v1", 0)
     other.on("/ads/ad.ts", ok(body, "video/mp2t"))
@@ -338,7 +338,7 @@ def test_an_extra_origin_may_serve_segments_and_no_other_may(event, origins):
     assert foreign.requests == []
 
 
-def test_twenty_channels_break_alone(event):
+def test_one_failing_channel_of_twenty_does_not_affect_the_others(event):
     lives = [LiveChannel(event.origin, prefix=f"/live/c{i}", variants=("v1",)) for i in range(20)]
     event.channels = [event.channel_config(f"c{i}", live.source, stale_time="0ms") for i, live in enumerate(lives)]
     event.start()
@@ -354,7 +354,7 @@ def test_twenty_channels_break_alone(event):
             player.play(segment.msn, lives[i].bytes_of("v1", 5))
 
 
-def test_sources_of_other_channels_take_their_own_bounds(event):
+def test_playlist_limits_apply_to_their_own_channel(event):
     small = merged(event.channel_config("small", event.live.source), {"playlist_limits": {"max_bytes": "1KiB"}})
     event.live.extra_tags = "#" + "x" * 2000
     event.channels.append(small)

@@ -1,4 +1,4 @@
-"""An origin behind TLS: fetched over HTTP/2, and only when its certificate is trusted."""
+"""An origin behind TLS: it is requested over HTTP/2, and only when its certificate is trusted."""
 import socket
 import subprocess
 
@@ -60,7 +60,7 @@ def tls(event, tmp_path):
     front.close()
 
 
-def test_an_origin_that_speaks_http2_is_asked_by_it(event, tls):
+def test_an_origin_that_supports_http2_is_requested_over_http2(event, tls):
     trust = {"client": {"ca_file": str(tls.certificate)}}
     event.start(balancer=trust, node=trust)
     msn, url, expected = event.link()
@@ -68,7 +68,7 @@ def test_an_origin_that_speaks_http2_is_asked_by_it(event, tls):
     wait_until(lambda: tls.protocols() == {"HTTP/2.0"}, 5, "every request came by HTTP/2")
 
 
-def test_an_origin_whose_certificate_is_not_trusted_is_not_asked(event, tls):
+def test_an_origin_with_an_untrusted_certificate_receives_no_request(event, tls):
     event.start()
     answer = fetch(f"{event.balancer.url}/live/demo/index.m3u8")
     assert answer.status in (502, 503, 504), answer  # 504: a slow machine's handshake outlasted the viewer's wait

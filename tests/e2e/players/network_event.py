@@ -1,4 +1,4 @@
-"""An event in the networks of a stadium: its nodes stand where networks.py puts them, and players come from the client's namespace."""
+"""An event whose nodes listen in the networks of networks.py, and whose players run in the namespace of the client."""
 import json
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ SERVED = re.compile(r"/media/([^/]+)/[^/]+/.*?seg-(\d+)\.")
 
 
 def files_of(folder):
-    """The packager's files, served by the scripted origin, which can stand in any namespace."""
+    """A script that serves the packager's files from the scripted origin, which can listen in any namespace."""
 
     def script(request, wire):
         file = Path(folder) / request.path.lstrip("/")
@@ -30,10 +30,10 @@ def files_of(folder):
 
 
 class NetworkEvent(PackagedEvent):
-    """A channel of its own for each player, of the same small picture, so that the nodes' logs say who was served."""
+    """A channel for each player, with the smallest rendition, so that the nodes' logs tell which player was served."""
 
     def __init__(self, folder, programs, packaged, players, held=()):
-        """`players`: name -> channel of the packager. The reloads of those who are `held` are answered when there is news."""
+        """`players`: name -> channel of the packager. Players in `held` use blocking playlist reload."""
         self.source = Origin(networks.ORIGIN)
         self.source.fallback = files_of(packaged.folder / "www")
         super().__init__(folder, programs, packaged)
@@ -45,7 +45,7 @@ class NetworkEvent(PackagedEvent):
 
     @staticmethod
     def at(config, name):
-        """It listens where the venue says, not on loopback."""
+        """Listens on the address of this host in the namespaces, not on loopback."""
         return merged(config, {"front": {"listen": [f"{HOSTS[name]}:{PORT}"]}})
 
     def balancer_config(self, nodes, changes=None):

@@ -1,4 +1,4 @@
-"""A live event with a real packager: the demo's origin (ffmpeg and nginx) on a port of its own, and Tribune in front of it."""
+"""A live event with a real packager: the origin of the demo (ffmpeg and nginx) on its own port, with Tribune in front."""
 import json
 import queue
 import re
@@ -48,22 +48,22 @@ class PackagedOrigin:
         assert self.process.poll() is None, self.log.read_text()
         self.over = threading.Event()
         self.appeared = []   # (when, number) of each segment
-        threading.Thread(target=self._look_at_the_clock, daemon=True).start()
+        threading.Thread(target=self._record_segments, daemon=True).start()
 
-    def _look_at_the_clock(self):
+    def _record_segments(self):
         while not self.over.wait(0.1):
             numbers = re.findall(r"seg-(\d+)\.", (self.folder / "www" / "demo" / "180p" / "index.m3u8").read_text())
             if numbers and (not self.appeared or self.appeared[-1][1] != int(numbers[-1])):
                 self.appeared.append((time.monotonic(), int(numbers[-1])))
 
     def lateness(self, since):
-        """By how many seconds the packager left the rhythm of its segments."""
+        """The variation, in seconds, of the times at which segments appeared."""
         marks = [at - number * SEGMENT_SECONDS for at, number in self.appeared if at >= since]
         return max(marks) - min(marks) if marks else time.monotonic() - since
 
     @contextmanager
     def in_time(self):
-        """What fails while the packager is late proves nothing: a machine that is too busy to encode gave the players nothing to show."""
+        """Skips a test that fails while the packager is late: on a machine that is too busy to encode, players have nothing to play."""
         began = time.monotonic()
         try:
             yield
@@ -77,7 +77,7 @@ class PackagedOrigin:
         return (self.folder / "ready").exists()
 
     def bytes_of(self, channel, path):
-        """What the packager wrote; a segment stays for half a minute after it left the playlist."""
+        """The packager's file; a segment stays for 30 s after it left the playlist."""
         return (self.folder / "www" / channel / path).read_bytes()
 
     def close(self):
@@ -110,16 +110,16 @@ class PackagedEvent(Event):
         return [line["path"] for line in self.nodes[node].access_log() if line["path"].startswith("/media/") and line["status"] in (200, 206)]
 
 
-ENOUGH_SECONDS = 0.1   # of buffer: a picture that stands still although there is more to show tells how busy this machine is
+ENOUGH_SECONDS = 0.1   # of buffer: a stall with more data than that is caused by a busy machine
 
 
 def stalls_of(seen):
-    """Those of over half a second for want of data."""
+    """Stalls of more than half a second for lack of data."""
     return [s for s in seen["stalls"] if (s["durationMs"] is None or s["durationMs"] > 500) and s["bufferSeconds"] < ENOUGH_SECONDS]
 
 
 def errors_of(seen):
-    """But for a picture that stood still with data there."""
+    """All errors except stalls with data in the buffer."""
     return [e for e in seen["errors"] if e["fatal"] or e["details"] not in ("bufferStalledError", "bufferNudgeOnStall") or e["bufferSeconds"] < ENOUGH_SECONDS]
 
 
@@ -127,11 +127,11 @@ def assert_smooth(seen, seconds):
     """hls.js played `seconds` without a stall or an error."""
     after = seen["after"]
     assert after["engine"] == "hls.js"
-    # Of any length. With a second of film and more at hand it was the decoder that stood still, not the stream.
+    # Stalls of any length. With a second of data in the buffer the decoder stalled, not the stream.
     assert [s for s in after["stalls"] if s["bufferSeconds"] < 1] == []
     assert [e for e in after["errors"] if e["fatal"] or "Stalled" in e["details"]] == []
-    # A stall shows above. The wall clock and the count of frames also tell how busy this machine is, which decodes without a
-    # graphics card beside the compilers: they are only asked whether the film ran and was seen.
+    # Stalls are checked above. The wall clock and the number of frames also depend on the load of this machine, which decodes without a
+    # graphics card beside compilers: they only show that the video played.
     played = after["currentTime"] - seen["before"]["currentTime"]
     assert seen["wallSeconds"] < 1.5 * played + 2
     assert after["shownFrames"] - seen["before"]["shownFrames"] > 0.3 * FRAMES_PER_SECOND * seconds
@@ -141,7 +141,7 @@ class Viewer:
     """A page in headless Chromium; see watch.mjs, tab.mjs and shaka.mjs."""
 
     def __init__(self, page_url, seconds, screenshot, script="watch.mjs", waiting_room=False, within=()):
-        """`seconds` of playback; 0: until enough() is said. `within`: the command that enters the namespace of its network."""
+        """`seconds` of playback; 0: until enough() is called. `within`: the command that enters the namespace of its network."""
         screenshot.parent.mkdir(parents=True, exist_ok=True)
         self.seconds = seconds
         self.has_left = False
@@ -181,7 +181,7 @@ class Viewer:
         self.process.stdin.flush()
 
     def command(self, command, within=120):
-        """What the page shows after it; see tab.mjs."""
+        """The state of the page after this command; see tab.mjs."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         return self.next(command.split()[0], within)

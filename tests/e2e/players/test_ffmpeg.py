@@ -1,4 +1,4 @@
-"""ffmpeg plays both channels through the balancer: every frame arrives, and every byte is the origin's."""
+"""ffmpeg plays both channels through the balancer: it decodes every frame, and every byte equals the origin's."""
 import re
 import subprocess
 import threading
@@ -15,19 +15,19 @@ MEDIA_PATH = re.compile(r"/media/[^/]+/[^/]+/(.+)")
 
 
 def decoded_frame_times(url):
-    """Plays SECONDS of the first video stream; the presentation time of each decoded frame, in frames."""
+    """Plays SECONDS of the first video stream: (presentation time of each decoded frame in frames, error messages)."""
     command = ["ffmpeg", "-nostdin", "-v", "repeat+error", "-i", url, "-t", str(SECONDS), "-map", "0:v:0", "-fps_mode", "passthrough",
                "-enc_time_base", f"1/{FRAMES_PER_SECOND}", "-f", "framecrc", "-"]
     played = subprocess.run(command, capture_output=True, text=True, timeout=stretched(SECONDS * 3))
     assert played.returncode == 0, played.stderr[-2000:]
     lines = [line for line in played.stdout.splitlines() if line and not line.startswith("#")]
-    # ffmpeg says so when a redirect leads to another host than the connection it kept, and opens a new one.
+    # ffmpeg logs this when a redirect leads to another host than its kept connection, and opens a new one.
     complaints = [line for line in played.stderr.splitlines() if "Cannot reuse HTTP connection" not in line]
     return [int(line.split(",")[2]) for line in lines], complaints
 
 
 def playlist_uris(multivariant_url):
-    """Every media playlist of the channel: variants and renditions."""
+    """The URIs of all media playlists of the channel: variants and renditions."""
     text = fetch(multivariant_url).text
     named = re.findall(r'^#EXT-X-MEDIA:.*URI="([^"]+)"', text, re.M)
     listed = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -43,7 +43,7 @@ def get(url):
 
 
 class Comparison(threading.Thread):
-    """A second viewer, who fetches all that is listed in every rendition and lays it beside what the packager wrote."""
+    """A second viewer that fetches all segments of every rendition and compares them with the packager's files."""
 
     def __init__(self, event, channel):
         super().__init__(daemon=True)
@@ -59,7 +59,7 @@ class Comparison(threading.Thread):
                 for url in playlists:
                     self.compare(url)
                 self.over.wait(0.5)
-        except Exception as error:  # shown by the test: a thread's own end is silent
+        except Exception as error:  # reported by the test: an exception of a thread is not
             self.problems.append(repr(error))
 
     def compare(self, playlist_url):
@@ -101,7 +101,7 @@ def test_ffmpeg_decodes_every_frame_of_20_seconds_and_every_byte_is_the_origins(
     assert compared >= 2 * SECONDS // 2, f"only {compared} objects were compared"
 
 
-def test_each_node_serves_the_player_that_asks_for_it(packaged_event):
+def test_the_cache_parameter_selects_the_node(packaged_event):
     packaged_event.start(nodes=("stadium", "city"))
     for node, other in (("stadium", "city"), ("city", "stadium")):
         before = len(packaged_event.segments_served(other))

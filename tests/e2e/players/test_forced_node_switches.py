@@ -1,4 +1,4 @@
-"""The node changes over and over under hls.js, by pins in the playlist and by redirects: not one error, not one segment left out."""
+"""hls.js while the node changes repeatedly, by pins in the playlist and by redirects: no error and no skipped segment."""
 import re
 
 from harness.operator_cli import ctl
@@ -16,7 +16,7 @@ def numbers_served(event, node, channel):
 
 
 def switch(event, to, away):
-    """Everybody to this node; returns when each viewer has had a segment of it."""
+    """Moves all viewers to this node; returns when each of them has loaded a segment from it."""
     before = {channel: numbers_served(event, to, channel) for channel in LINKS}
     ctl(event, "undrain", to)
     ctl(event, "drain", away)
@@ -35,13 +35,13 @@ def switch_again_and_again(event, watch, wrong):
         switch(event, NODES[(step + 1) % 2], NODES[step % 2])
     last = NODES[SWITCHES % 2]
     served = {links: numbers_served(event, last, links) for links in LINKS}
-    for links, viewer in viewers.items():   # a player that asks for the next segment has the one before
+    for links, viewer in viewers.items():   # a player that requests the next segment has the one before
         wait_until(lambda: numbers_served(event, last, links) - served[links], 20, f"{links}: one more of {last}")
         viewer.enough()
     for links, viewer in viewers.items():
         seen = viewer.wait_done()
         after = seen["after"]
-        # Whatever the packager does: only a want of data, which is judged below, is forgiven here.
+        # Only stalls for lack of data, which are checked below, are permitted here.
         others = [e for e in after["errors"] if e["details"] not in ("bufferStalledError", "bufferNudgeOnStall")]
         wrong[links] = (others, seen["complaints"])
         assert (errors_of(after), stalls_of(after)) == ([], []), links
@@ -52,7 +52,7 @@ def switch_again_and_again(event, watch, wrong):
         assert changes == SWITCHES, f"{links}: {[f['node'] for f in pictures]}"
 
 
-def test_forced_switches_cost_hls_js_no_error(packaged_event, watch):
+def test_forced_node_switches_cause_no_error_in_hls_js(packaged_event, watch):
     wrong = {}
     try:
         with packaged_event.origin.in_time():

@@ -1,5 +1,5 @@
-"""Segments that no origin delivers, at the live edge: they are listed as gaps, and every player goes on behind them by itself. hls.js knows
-EXT-X-GAP, ffmpeg 5.1 and GStreamer 1.22 do not, and load what holds no bytes."""
+"""Segments at the live edge that no origin delivers: they are listed as gaps, and every player continues after them. hls.js
+supports EXT-X-GAP; ffmpeg 5.1 and GStreamer 1.22 do not, and load the empty segments."""
 import re
 from pathlib import Path
 
@@ -16,8 +16,8 @@ AFTERWARDS = 2   # segments
 
 
 class Breaking:
-    """The packager's files at two origins. The first one's playlists end at the segments of the moment that it is told to stop at; the second
-    one's begin MISSING segments later, and count from 0."""
+    """The packager's files at two origins. After stop() the playlists of the first one have no new segment; those of the second
+    one begin MISSING segments later, and number from 0."""
 
     def __init__(self, folder):
         self.folder = Path(folder) / "www"
@@ -62,7 +62,7 @@ class Breaking:
 
 
 class GapEvent(ChannelPerPlayerEvent):
-    """The origins of the channels are the two of `breaking`."""
+    """An event whose channels have the two origins of `breaking`."""
 
     def __init__(self, folder, programs, packaged):
         self.breaking = Breaking(packaged.folder)
@@ -91,7 +91,7 @@ def gap_event(folder, programs, packaged_origin, viewer_page):
 
 
 def pictures_of(player, said):
-    """When each frame was shown, in frames."""
+    """The presentation time of each frame, in frames."""
     if player == "ffmpeg":
         return [int(line.split(",")[2]) for line in said.splitlines()[:-1] if line and not line.startswith("#")]
     times = re.findall(r"\(picture:sink\).* pts: (\d+):(\d\d):([\d.]+)", said)
@@ -104,13 +104,13 @@ def jumps(player, said):
     return [step for step in steps if step != 1]
 
 
-def go_behind_the_gap(gap_event, viewer):
+def play_over_the_gap(gap_event, viewer):
     viewer.wait_playing()
     gap_event.wait_for_all_players(lambda player: len(gap_event.served(player)) >= 2, "plays")
     gap_event.breaking.stop()
     wait_until(gap_event.breaking.is_back, 20, "the second origin has segments")
     gap_event.breaking.first.refuse()
-    gap_event.wait_for_all_players(lambda player: gap_event.served(player)[-1] >= gap_event.last_before(player) + MISSING + AFTERWARDS, "plays on")
+    gap_event.wait_for_all_players(lambda player: gap_event.served(player)[-1] >= gap_event.last_before(player) + MISSING + AFTERWARDS, "continues")
     viewer.enough()
     after = viewer.wait_done()["after"]
     assert [e for e in after["errors"] if e["fatal"]] == []
@@ -121,13 +121,13 @@ def go_behind_the_gap(gap_event, viewer):
         assert numbers == [n for n in range(numbers[0], numbers[-1] + 1) if n not in hole], player
     for player, process in gap_event.processes.items():
         assert process.poll() is None, player
-        wait_until(lambda: jumps(player, gap_event.output(player)), 20, f"{player} shows what is behind the hole")
+        wait_until(lambda: jumps(player, gap_event.output(player)), 20, f"{player} shows the segments after the gap")
         assert jumps(player, gap_event.output(player)) == [1 + MISSING * SEGMENT_SECONDS * FRAMES_PER_SECOND], player
 
 
-def test_players_go_on_behind_segments_that_nobody_delivered(gap_event, watch):
+def test_players_continue_after_segments_that_no_origin_delivered(gap_event, watch):
     gap_event.start(nodes=("stadium",))
     for player in COMMANDS:
         gap_event.start_player(player)
     with gap_event.origin.in_time():
-        go_behind_the_gap(gap_event, watch(gap_event.page_url("hls-js"), 0))
+        play_over_the_gap(gap_event, watch(gap_event.page_url("hls-js"), 0))

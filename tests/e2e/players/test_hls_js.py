@@ -18,7 +18,7 @@ def test_hls_js_plays_20_seconds_without_a_stall(packaged_event, watch, channel)
     assert seen["after"]["position"]["last"] >= seen["before"]["fragments"][0]["sn"] + SECONDS // 2
 
 
-def test_the_page_says_which_node_serves(packaged_event, watch):
+def test_the_page_reports_the_serving_node(packaged_event, watch):
     packaged_event.start(nodes=("stadium", "city"))
     viewer = watch(packaged_event.page_url("demo", cache="city"), 4)
     viewer.wait_playing()

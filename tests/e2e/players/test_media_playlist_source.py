@@ -1,4 +1,4 @@
-"""Sources that are a media playlist alone, in Shaka, which plays no video without sound unless its codecs are announced."""
+"""Sources without a multivariant playlist in Shaka, which plays video without audio only when the codecs are announced."""
 import pytest
 
 SECONDS = 8

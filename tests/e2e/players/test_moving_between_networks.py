@@ -1,5 +1,5 @@
-"""Viewers who walk into the stadium, out of it, lose a node outside, and walk in again: in every player the picture goes on, no segment is left
-out, and each comes from the node that the viewer's network reaches."""
+"""Viewers that enter the stadium's network, leave it, lose a node outside and return: every player continues, no segment is
+skipped, and each segment comes from the node that the network reaches."""
 import json
 import re
 import signal
@@ -17,8 +17,8 @@ from network_event import NODES, NetworkEvent
 WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}
 GSTREAMER = ("playbin3", "playbin")
 HELD = ("shaka",)   # Shaka 5.2 loses segments where a reload may bring nothing new: docs/routing.md, What players notice
-HTTP_ERROR = 1002   # Shaka's word for a connection that failed
-SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each place
+HTTP_ERROR = 1002   # Shaka's code for a connection that failed
+SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each network
 PATH = ["city", "stadium", "city", "suburb", "stadium"]
 
 
@@ -86,8 +86,8 @@ def start_gstreamer(processes, network_event, element):
                      "video-sink=fakesink name=picture sync=true silent=false", "audio-sink=fakesink sync=true")
 
 
-def wait_everybody(network_event, node):
-    """Each player has had so many new segments of this node."""
+def wait_for_all_players(network_event, node):
+    """Waits until each player has loaded SEGMENTS new segments from this node."""
     before = {player: set(network_event.served(node, player)) for player in WATCHED}
     for player in WATCHED:
         wait_until(lambda: len(set(network_event.served(node, player)) - before[player]) >= SEGMENTS, 30 + SEGMENTS * 4, f"{player} is served by {node}")
@@ -99,24 +99,24 @@ def move(network_event, link):
 
 
 def move_through_all_networks(network_event):
-    wait_everybody(network_event, "city")
+    wait_for_all_players(network_event, "city")
     move(network_event, "wifi")
-    wait_everybody(network_event, "stadium")
+    wait_for_all_players(network_event, "stadium")
     move(network_event, "mobile")
-    wait_everybody(network_event, "city")
+    wait_for_all_players(network_event, "city")
     fetched = len(network_event.served("city", "ffmpeg"))
     wait_until(lambda: len(network_event.served("city", "ffmpeg")) > fetched, 10, "ffmpeg fetches a segment")
     network_event.cuts.append(time.time())
     network_event.nodes["city"].kill()
-    wait_everybody(network_event, "suburb")
+    wait_for_all_players(network_event, "suburb")
     move(network_event, "wifi")
-    wait_everybody(network_event, "stadium")
+    wait_for_all_players(network_event, "stadium")
 
 
 def path_of(network_event, player):
-    """The nodes that served this player, in the order of its segments; none of them left out."""
+    """The nodes that served this player, in the order of its segments; fails when a segment was skipped."""
     nodes = {node: set(network_event.served(node, player)) for node in NODES}
-    # The killed node took its last lines with it: the balancer's log says whom it had sent there.
+    # The last log lines of the killed node are lost: the balancer's log has its redirects to that node.
     nodes["city"] |= set(network_event.sent_to("city", player)) - set().union(*nodes.values())
     numbers = sorted(set().union(*nodes.values()))
     assert numbers == list(range(numbers[0], numbers[-1] + 1)), f"{player} left segments out: {numbers}"
@@ -143,12 +143,12 @@ def assert_gstreamer_saw_every_frame(player):
 
 
 def assert_gstreamer_did_not_wait(player):
-    """It fills its buffer before it begins, and never again."""
+    """The player buffers before it starts, and never again."""
     after = player.out.read_text().partition("setting pipeline to PLAYING")[2]
     assert after.count("Buffering, setting pipeline to PAUSED") == after.count("Done buffering") <= 1, after[-3000:]
 
 
-def assert_hls_js_went_on(seen):
+def assert_hls_js_continued(seen):
     after = seen["after"]
     assert [e for e in errors_of(after) if e["fatal"] or "Stalled" in e["details"]] == []
     assert stalls_of(after) == []
@@ -156,11 +156,11 @@ def assert_hls_js_went_on(seen):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "segments were skipped or repeated"
 
 
-def assert_shaka_went_on(seen, cuts):
+def assert_shaka_continued(seen, cuts):
     before, after = seen["before"], seen["after"]
 
     def is_of_a_cut(error):
-        """A connection that ended with its network or node: Shaka asks again."""
+        """Whether the error is a connection that ended with its network or node: Shaka retries."""
         return error["severity"] == 1 and error["code"] == HTTP_ERROR and any(0 <= error["wall"] - cut < stretched(15) for cut in cuts)
 
     assert [e for e in after["errors"] if not is_of_a_cut(e)] == []
@@ -169,7 +169,7 @@ def assert_shaka_went_on(seen, cuts):
     assert [(a, b) for a, b in zip(times, times[1:]) if abs(b[0] - a[1]) > 0.001] == [], "what reached the buffer has holes or repetitions"
     numbers = [int(re.search(r"seg-(\d+)\.", uri).group(1)) for uri in after["segments"]]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "segments were skipped or repeated"
-    # The one that the parser had looked into is played without a request; the last one may be on its way.
+    # The segment that the parser has read is played without a request; the last one may be in transit.
     assert abs(len(times) - len(numbers)) <= 1
     assert [b for b in after["buffering"] if b["on"] and b["at"] > before["currentTime"]] == []
 
@@ -197,8 +197,8 @@ def follow_the_viewer(network_event, processes, watch):
         player.stop()
 
     assert {player: path_of(network_event, player) for player in WATCHED} == {player: PATH for player in WATCHED}
-    assert_hls_js_went_on(hls_saw)
-    assert_shaka_went_on(shaka_saw, network_event.cuts)
+    assert_hls_js_continued(hls_saw)
+    assert_shaka_continued(shaka_saw, network_event.cuts)
     for seen in (hls_saw, shaka_saw):
         assert_it_was_watched(seen)
     assert_ffmpeg_saw_every_frame(ffmpeg)
@@ -210,6 +210,6 @@ def follow_the_viewer(network_event, processes, watch):
         assert witness.refresh().discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in witness.playlist.text
 
 
-def test_every_player_follows_its_viewer_in_and_out_and_over_a_dead_node(network_event, processes, watch):
+def test_every_player_continues_over_network_changes_and_a_dead_node(network_event, processes, watch):
     with network_event.origin.in_time():
         follow_the_viewer(network_event, processes, watch)

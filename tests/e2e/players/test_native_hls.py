@@ -1,5 +1,5 @@
-"""Chromium's own HLS player (`<video src>`): on nodes of another origin with the attribute `crossorigin`, and without it on nodes that a proxy offers
-under a path of the page's own origin."""
+"""Chromium's native HLS player (`<video src>`): with the attribute `crossorigin` on nodes of another origin, and without it on nodes under a path
+of the page's own origin."""
 import subprocess
 
 import pytest
@@ -17,7 +17,7 @@ def assert_played(viewer):
 
 
 @pytest.mark.parametrize("channel, links", [("demo", "direct"), ("demo-ts", "redirect")])
-def test_chromiums_own_player_plays_from_nodes_of_another_origin_when_the_element_allows_it(packaged_event, watch, channel, links):
+def test_chromium_native_hls_plays_from_another_origin_with_crossorigin(packaged_event, watch, channel, links):
     packaged_event.channels = [packaged_event.channel_config(channel, f"{packaged_event.origin.url}/{channel}/index.m3u8", links=links)]
     packaged_event.start(nodes=("stadium",))
     assert_played(watch(packaged_event.playlist_url(channel) + "#crossorigin", SECONDS, script="native.mjs"))
@@ -26,7 +26,7 @@ def test_chromiums_own_player_plays_from_nodes_of_another_origin_when_the_elemen
 
 @pytest.fixture
 def front_proxy(folder):
-    """nginx: the balancer at /, the node at /nodes/stadium/."""
+    """Starts nginx with the balancer at / and the node at /nodes/stadium/."""
     processes = []
 
     def start(port, balancer, node):
@@ -48,7 +48,7 @@ def front_proxy(folder):
         process.wait(20)
 
 
-def test_chromiums_own_player_plays_from_a_node_that_a_proxy_offers_under_a_path(packaged_event, watch, front_proxy):
+def test_chromium_native_hls_plays_from_a_node_under_a_path_of_a_proxy(packaged_event, watch, front_proxy):
     event, port = packaged_event, free_port()
     front = f"http://127.0.0.1:{port}"
     event.channels = [event.channel_config("demo", f"{event.origin.url}/demo/index.m3u8", links="direct")]

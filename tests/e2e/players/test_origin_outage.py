@@ -1,4 +1,4 @@
-"""The origin is away for a while and comes back: every player goes on by itself, for playlists are served as they were until then."""
+"""An outage of the origin: the last playlists are served until it is back, and every player continues by itself."""
 import os
 import time
 from pathlib import Path
@@ -10,8 +10,8 @@ from harness.waiting import wait_until
 
 OUTAGE_SECONDS = float(os.environ.get("TRIBUNE_OUTAGE_SECONDS", "12"))
 AFTERWARDS = 2   # segments
-class Leaving:
-    """The packager's files at an origin that answers everything with 503 while it is away."""
+class InterruptedOrigin:
+    """The packager's files at an origin that responds with 503 to every request while `is_away`."""
 
     def __init__(self, folder):
         self.folder = Path(folder) / "www"
@@ -28,11 +28,11 @@ class Leaving:
 
 
 class OutageEvent(ChannelPerPlayerEvent):
-    """The origin of the channels is the one of `leaving`."""
+    """An event whose channels have the origin of `interrupted`."""
 
     def __init__(self, folder, programs, packaged):
-        self.leaving = Leaving(packaged.folder)
-        super().__init__(folder, programs, packaged, self.leaving.origin.url)
+        self.interrupted = InterruptedOrigin(packaged.folder)
+        super().__init__(folder, programs, packaged, self.interrupted.origin.url)
 
     def continues(self, player, within):
         """How many seconds it takes until the player receives segments again; None when it exits."""
@@ -48,7 +48,7 @@ class OutageEvent(ChannelPerPlayerEvent):
 
     def close(self):
         super().close()
-        self.leaving.origin.close()
+        self.interrupted.origin.close()
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def outage_event(folder, programs, packaged_origin, viewer_page):
     made.close()
 
 
-def test_an_origin_that_is_away_for_a_while_ends_no_player(outage_event, watch):
+def test_every_player_survives_an_outage_of_the_origin(outage_event, watch):
     outage_event.start(nodes=("stadium",))
     for player in COMMANDS:
         outage_event.start_player(player)
@@ -67,10 +67,10 @@ def test_an_origin_that_is_away_for_a_while_ends_no_player(outage_event, watch):
     for player in PLAYERS:
         wait_until(lambda: len(outage_event.served(player)) >= 2, 40, f"{player} plays")
     with outage_event.origin.in_time():
-        outage_event.leaving.is_away = True
+        outage_event.interrupted.is_away = True
         back_at = time.monotonic() + OUTAGE_SECONDS
         wait_until(lambda: time.monotonic() >= back_at, OUTAGE_SECONDS + 5, "the outage is over")
-        outage_event.leaving.is_away = False
+        outage_event.interrupted.is_away = False
         seconds = {player: outage_event.continues(player, 40) for player in PLAYERS}
         print("seconds until segments were loaded again:", seconds)
         assert None not in seconds.values(), seconds

@@ -1,4 +1,4 @@
-"""The viewer page when all places are taken: it says how long the line is, keeps the place, plays when its turn comes, and gives the session back."""
+"""The viewer page in a full event: it shows the queue, keeps its place, plays when admitted, and releases its session."""
 import json
 import re
 
@@ -11,7 +11,7 @@ SECONDS = 6
 
 @pytest.fixture
 def start_queued_event(packaged_event):
-    """Two nodes, so that the page has notices to read elsewhere; nobody is let in."""
+    """Starts an event with two nodes, from which the page reads the queue status, and with a drill that admits no client."""
 
     def make(**access):
         packaged_event.start(nodes=("stadium", "city"), balancer={"access": {"refresh": "1s", "lease_intervals": 100, **access}})
@@ -27,7 +27,7 @@ def take_ticket(event):
     return answer.json["ticket"]
 
 
-def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(start_queued_event, watch):
+def test_the_page_shows_its_place_in_the_queue_and_plays_when_admitted(start_queued_event, watch):
     event = start_queued_event()
     for _ in range(3):
         take_ticket(event)
@@ -35,12 +35,12 @@ def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(
     seen = viewer.wait_waiting()
     assert seen["door"]["state"] == "queued" and seen["door"]["place"]["ahead"] == 3, seen["door"]
     assert "3 people are before you" in re.sub(r"\s+", " ", seen["waitingRoom"]), seen["waitingRoom"]
-    assert "not known yet" in seen["waitingRoom"], "nobody moves, so nobody knows"
+    assert "not known yet" in seen["waitingRoom"], "the queue does not move, so the time is unknown"
     assert re.search(r"Next look\s+in \d s", seen["waitingRoom"]), seen["waitingRoom"]
     assert seen["title"].startswith("3 ahead"), seen["title"]
     nodes = [event.url(name).removeprefix("http://") for name in ("stadium", "city")]
     assert seen["door"]["notices"] and set(seen["door"]["notices"]) <= set(nodes), "cache nodes say how far the queue is"
-    assert not [line for line in event.balancer.access_log() if line["path"].startswith("/live/")], "who waits loads no playlist"
+    assert not [line for line in event.balancer.access_log() if line["path"].startswith("/live/")], "a waiting page loads no playlist"
 
     set_overload_drill(event, "off")
     viewer.wait_playing()
@@ -56,7 +56,7 @@ def test_the_page_waits_says_how_long_the_line_is_and_plays_when_its_turn_comes(
     assert wait_until(stops, 5), "by a beacon, long before the session would have lapsed"
 
 
-def test_a_viewer_whose_session_was_ended_elsewhere_gets_a_new_one_by_the_page_itself(packaged_event, watch):
+def test_the_page_requests_a_new_session_when_its_session_was_ended(packaged_event, watch):
     packaged_event.start(nodes=("stadium",))
     token = re.search(r"session=([^&]+)", watch(packaged_event.page_url("demo"), 600).wait_playing()["door"]["url"]).group(1)
     assert packaged_event.balancer.get(f"/api/v1/access/{token}", method="DELETE").json["was_open"]
@@ -66,11 +66,11 @@ def test_a_viewer_whose_session_was_ended_elsewhere_gets_a_new_one_by_the_page_i
 
 
 def asks(event):
-    """How often the page asked for a place or showed its ticket."""
+    """The number of access requests of the page."""
     return len([line for line in event.balancer.access_log(method="POST") if line["path"] == "/api/v1/access"])
 
 
-def test_a_tab_keeps_its_place_when_it_is_loaded_again_or_frozen_and_gives_its_session_back_when_it_is_closed(start_queued_event, tab):
+def test_a_tab_keeps_its_place_over_reload_and_freeze_and_releases_its_session_when_closed(start_queued_event, tab):
     event = start_queued_event(refresh="1min")
     viewer, seen = tab(event.page_url("demo"))
     take_ticket(event)
@@ -104,7 +104,7 @@ def test_a_tab_keeps_its_place_when_it_is_loaded_again_or_frozen_and_gives_its_s
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 0, 12, "and its session is free")
 
 
-def test_a_hidden_tab_keeps_its_place_and_is_let_in_while_its_timers_stand(start_queued_event, tab):
+def test_a_hidden_tab_keeps_its_place_and_is_admitted_while_its_timers_are_throttled(start_queued_event, tab):
     event = start_queued_event(lease_intervals=5, reservation="1min")
     viewer, seen = tab(event.page_url("demo"))
     before = viewer.command("hide")
@@ -116,7 +116,7 @@ def test_a_hidden_tab_keeps_its_place_and_is_let_in_while_its_timers_stand(start
     assert hidden["door"]["place"]["number"] == seen["door"]["place"]["number"] and hidden["isHidden"]
     set_overload_drill(event, "off")
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 1, 30, "it claimed its turn, unseen")
-    # A browser gives no picture to a tab that was never looked at; the playlists hold the session until somebody does.
+    # A browser renders no video in a tab that was never visible; playlist requests keep the session until it is.
     playlists = lambda: len([line for line in event.balancer.access_log() if line["path"].startswith("/live/demo/~")])  # noqa: E731
     wait_until(lambda: playlists() >= 6, 40, "and keeps its session")
     assert event.balancer.metric("tribune_access_tickets_abandoned_total") == 0
@@ -124,7 +124,7 @@ def test_a_hidden_tab_keeps_its_place_and_is_let_in_while_its_timers_stand(start
     assert viewer.command("play")["door"]["state"] == "inside"
 
 
-def test_the_page_goes_back_to_a_full_queue_by_itself_at_the_time_it_was_told(start_queued_event, tab):
+def test_the_page_retries_a_full_queue_at_the_announced_time(start_queued_event, tab):
     event = start_queued_event(max_queue=1)
     first = take_ticket(event)
     viewer, seen = tab(event.page_url("demo"))

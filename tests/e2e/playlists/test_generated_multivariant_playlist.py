@@ -1,4 +1,4 @@
-"""A source that is a media playlist alone: the multivariant playlist that viewers get says what its media, made by ffmpeg, says."""
+"""A source without a multivariant playlist: the one that viewers receive announces codecs, resolution and bandwidth of the media, which ffmpeg makes here."""
 import re
 import subprocess
 
@@ -7,7 +7,7 @@ from harness.origin import held, ok
 from harness.waiting import wait_until
 
 KIND = "application/vnd.apple.mpegurl"
-PATH = "/live/show/"
+PATH = "/live/packaged/"
 LOOKS = "tribune_balancer_media_looks_total"
 PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3"]
 SOUND = ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=3"]
@@ -25,8 +25,8 @@ MADE = {
 
 @pytest.fixture(scope="session", params=MADE)
 def made(request, tmp_path_factory):
-    """A folder with what ffmpeg packaged, and the attributes that are to be said of it."""
-    folder = tmp_path_factory.mktemp("show")
+    """A folder with the output of ffmpeg, and the attributes that must be announced."""
+    folder = tmp_path_factory.mktemp("packaged")
     options, expected = MADE[request.param]
     subprocess.run(["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", *options, "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
                     "index.m3u8"], cwd=folder, check=True, stdin=subprocess.DEVNULL)
@@ -50,7 +50,7 @@ def media_requests(event):
 
 
 @pytest.mark.parametrize("live", (True, False))
-def test_the_first_viewer_is_told_codecs_size_and_bandwidth(event, made, live):
+def test_the_first_viewer_receives_codecs_resolution_and_bandwidth(event, made, live):
     folder, expected = made
     offer(event, folder, live)
     event.start()
@@ -66,28 +66,28 @@ def test_the_first_viewer_is_told_codecs_size_and_bandwidth(event, made, live):
 
 
 @pytest.fixture(scope="session")
-def show(tmp_path_factory):
+def packaged_ts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ts")
     subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", *PICTURE, *X264, "-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "index.m3u8"],
                    cwd=folder, check=True, stdin=subprocess.DEVNULL)
     return folder
 
 
-def test_a_slow_origin_holds_no_viewer_up_and_later_viewers_are_told(event, show):
-    offer(event, show)
+def test_a_slow_origin_delays_no_viewer_and_later_viewers_receive_the_codecs(event, packaged_ts):
+    offer(event, packaged_ts)
     gate = event.origin.gate()
-    for file in show.glob("*.ts"):
+    for file in packaged_ts.glob("*.ts"):
         event.origin.on(PATH + file.name, held(gate, ok(file.read_bytes(), "video/mp2t")))
     event.start(balancer={"balancer": {"origin": {"multivariant_age": "1s"}}})
     assert announced(event) == "BANDWIDTH=5000000"
     assert event.player().open().refresh().segments
     gate.open()
-    wait_until(lambda: "CODECS=" in announced(event), 10, "the look is over")
+    wait_until(lambda: "CODECS=" in announced(event), 10, "the inspection is complete")
 
 
-def test_a_segment_that_is_missing_is_logged_and_the_channel_plays_on(event, show):
-    offer(event, show)
-    for file in show.glob("*.ts"):
+def test_a_missing_segment_is_logged_and_the_channel_plays_on(event, packaged_ts):
+    offer(event, packaged_ts)
+    for file in packaged_ts.glob("*.ts"):
         event.origin.on(PATH + file.name, event.origin.fallback)
     event.start()
     assert announced(event) == "BANDWIDTH=5000000"
@@ -96,8 +96,8 @@ def test_a_segment_that_is_missing_is_logged_and_the_channel_plays_on(event, sho
     assert event.player().open().refresh().segments
 
 
-def test_a_balancer_that_is_not_to_look_fetches_no_segment(event, show):
-    offer(event, show)
+def test_with_media_inspection_off_the_balancer_fetches_no_segment(event, packaged_ts):
+    offer(event, packaged_ts)
     event.channels[0]["bandwidth_bps"] = 700_000
     event.start(balancer={"balancer": {"origin": {"media_look": "0s"}}})
     assert announced(event) == "BANDWIDTH=700000"

@@ -1,4 +1,4 @@
-"""Playlists that are not as they should be, and that players play all the same: flaws, odd URIs, numbers that jump."""
+"""Playlists with flaws, unusual URIs and implausible numbers, which players play all the same."""
 import pytest
 from harness.live_channel import segment_bytes
 from harness.origin import in_turn, ok
@@ -22,7 +22,7 @@ FLAWED = {
 
 
 @pytest.mark.parametrize("flaw", FLAWED)
-def test_a_flaw_in_the_window_takes_no_channel_off_the_air(event, flaw):
+def test_a_channel_plays_on_with_a_flaw_in_its_playlist(event, flaw):
     event.origin.on(MEDIA, ok(lambda: FLAWED[flaw](event.live.media("v1")), KIND))
     event.start()
     player = event.player().open()
@@ -37,7 +37,7 @@ def test_a_flaw_in_the_window_takes_no_channel_off_the_air(event, flaw):
     assert event.balancer.metric(FLAWS) > 0
 
 
-def test_a_strict_channel_refuses_what_others_repair(event):
+def test_a_strict_channel_rejects_a_playlist_that_others_repair(event):
     event.origin.on(MEDIA, ok(lambda: FLAWED["byte_order_mark"](event.live.media("v1")), KIND))
     event.channels = [event.channel_config("demo", event.live.source, strict=True)]
     event.start()
@@ -55,7 +55,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("written", ODD, ids=range(len(ODD)))
-def test_the_origin_gets_the_uri_that_its_playlist_has(event, written):
+def test_the_origin_receives_the_uri_as_its_playlist_has_it(event, written):
     media = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2,\n{written}\n"
     event.origin.on(MEDIA, ok(media.encode(), KIND))
     wanted = "/live/demo/v1/" + ODD[written]
@@ -68,7 +68,7 @@ def test_the_origin_gets_the_uri_that_its_playlist_has(event, written):
     assert [request.target for request in event.origin.requests if request.target == wanted]
 
 
-def test_a_child_playlist_with_an_odd_uri_is_served(event):
+def test_a_media_playlist_with_an_unusual_uri_is_served(event):
     event.origin.on("/live/demo/master.m3u8", ok(b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nmy v1/index%2f.m3u8?t=%7e[1]\n", KIND))
     event.origin.on("/live/demo/my%20v1/index%2f.m3u8", ok(event.live.media("v1"), KIND))
     for msn in event.live.listed:
@@ -84,7 +84,7 @@ ENORMOUS = (1 << 60) - 6
 
 
 @pytest.mark.parametrize("when", ["first", "later", "after a restart of the balancer"])
-def test_numbers_that_were_once_enormous_are_not_believed(event, when):
+def test_a_media_sequence_that_is_once_enormous_is_ignored(event, when):
     good = ok(lambda: event.live.media("v1"), KIND)
     bad = ok(lambda: event.live.media("v1").replace(b"MEDIA-SEQUENCE:%d" % event.live.listed.start, b"MEDIA-SEQUENCE:%d" % ENORMOUS), KIND)
     if when == "first":

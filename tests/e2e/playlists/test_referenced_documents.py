@@ -1,4 +1,4 @@
-"""What a source's playlists name beside media, at a private origin: asset lists of interstitials, session data, its own steering manifest."""
+"""Documents that playlists of a private origin reference: asset lists of interstitials, session data, a steering manifest."""
 import json
 import re
 from urllib.parse import urljoin
@@ -16,7 +16,7 @@ DATE_RANGE = '#EXT-X-DATERANGE:ID="ad",CLASS="com.apple.hls.interstitial",START-
 
 
 def start_event(event, **settings):
-    """The channel's playlists name documents, by relative and by absolute URIs of the origin."""
+    """Starts an event whose playlists reference documents, by relative and by absolute URIs of the origin; a player."""
     live, origin = event.live, event.origin
     multivariant = live.multivariant().decode().replace(
         "#EXT-X-INDEPENDENT-SEGMENTS\n",
@@ -51,7 +51,7 @@ def asset_list_of(player):
     return named(player.playlist.text, "X-ASSET-LIST", player.media_url)[0]
 
 
-def test_a_viewer_gets_asset_lists_without_the_origins_host_and_plays_what_they_name(event):
+def test_asset_lists_name_no_origin_host_and_their_assets_play(event):
     player = start_event(event)
     host = f":{event.origin.port}"
     assert host not in player.multivariant.text and host not in player.playlist.text
@@ -69,12 +69,12 @@ def test_a_viewer_gets_asset_lists_without_the_origins_host_and_plays_what_they_
     segment = re.search(r"^[^#].*ad\.ts.*$", fetch(media).text, re.M).group(0)
     assert player.follow(urljoin(media, segment)).body == segment_bytes("ad", 9_000)
     assert player.follow(two).body == segment_bytes("two", 7_000)
-    # A page of another site: hls.js resolves what the list names against the page.
+    # On a page of another site hls.js resolves the URIs of the list against the page.
     foreign = json.loads(fetch(url, headers={"Origin": "https://page.example"}).text)["ASSETS"][0]["URI"]
     assert foreign.startswith(f"//127.0.0.1:{event.port('balancer')}/live/demo/~") and fetch("http:" + foreign).text == main.text
 
 
-def test_session_data_is_served_as_it_is_and_the_sources_steering_without_its_hosts(event):
+def test_session_data_is_served_unchanged_and_the_steering_manifest_of_the_source_without_its_hosts(event):
     player = start_event(event)
     text, url = player.multivariant.text, player.url
     data, raw = (fetch(uri) for uri in named(text, "[^-]URI", url)[:2])
@@ -87,7 +87,7 @@ def test_session_data_is_served_as_it_is_and_the_sources_steering_without_its_ho
     assert 'PATHWAY-ID="A"' in text
 
 
-def test_documents_are_fetched_once_for_all_and_an_error_names_no_origin(event):
+def test_documents_are_fetched_once_and_errors_name_no_origin(event):
     player = start_event(event)
     event.origin.on(LIST, ok(b'{"ASSETS":[]}', "application/json", fields=[("Cache-Control", "max-age=60")]))
     for _ in range(5):
@@ -108,14 +108,14 @@ def test_documents_are_fetched_once_for_all_and_an_error_names_no_origin(event):
     assert fetch(stranger).status == 403 and len(event.origin.seen(LIST)) == asked
 
 
-def test_a_setting_leaves_documents_at_the_origin(event):
+def test_documents_stay_at_the_origin_when_configured(event):
     player = start_event(event, origin_documents="leave")
     at_origin = f"{event.origin.url}/live/demo/"
     assert f'X-ASSET-LIST="{at_origin}ads/list.json?who=a%2fb"' in player.playlist.text
     assert f'SERVER-URI="{event.origin.url}{STEER}?s=1"' in player.multivariant.text and f'URI="{at_origin}data.json"' in player.multivariant.text
 
 
-def test_a_document_that_was_listed_before_a_restart_of_the_balancer_is_served_after_it(event):
+def test_documents_listed_before_a_restart_of_the_balancer_are_served_after_it(event):
     player = start_event(event)
     url = asset_list_of(player)
     event.balancer.kill()

@@ -1,4 +1,4 @@
-"""The command line: a configuration is checked before it is served, and its errors have a place."""
+"""The command line: the check of a configuration and the place of its errors."""
 import json
 import os
 import socket
@@ -26,14 +26,14 @@ def test_version_help_and_reference_are_printed():
     assert reference.returncode == 0 and "max_head_bytes" in reference.stdout
 
 
-def test_a_misspelt_command_is_named_and_the_nearest_one_told():
+def test_an_unknown_command_is_reported_with_the_nearest_known_one():
     for words, wrong, meant in ((("serv", "x.json"), '"serv"', "serve"), (("ctl", "purg"), '"purg"', "purge"), (("ctl", "queue_open", "demo"), '"queue_open"', "queue-open")):
         result = run(*words)
         assert result.returncode == 2 and wrong in result.stderr and meant in result.stderr, result
     assert "subcommand" in run().stderr
 
 
-def test_a_good_configuration_is_ok(folder):
+def test_a_valid_configuration_passes_the_check(folder):
     file = folder / "good.json"
     file.write_text("// comments are allowed\n" + json.dumps(balancer_config(folder)))
     result = run("check", str(file))
@@ -41,7 +41,7 @@ def test_a_good_configuration_is_ok(folder):
     assert "OK" in result.stdout
 
 
-def test_every_error_is_listed_with_file_line_column_key_and_the_nearest_known_key(folder):
+def test_the_check_lists_every_error_with_file_line_column_key_and_the_nearest_known_key(folder):
     config = balancer_config(folder)
     config["front"]["limts"] = {}
     config["event"]["clock_skew"] = "twelve"
@@ -65,7 +65,7 @@ def checked(folder, config=None, text=None, *options):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_check_opens_what_the_configuration_names(folder):
+def test_the_check_opens_the_files_and_folders_that_the_configuration_names(folder):
     config = balancer_config(folder)
     (folder / "plain").write_text("")
     secret = {"id": "k2", "secret_file": str(folder / "none.secret")}
@@ -92,12 +92,12 @@ def test_the_check_opens_what_the_configuration_names(folder):
     ({"event": {"keys": [{**KEYS[0], "not_after": "2020-01-01T00:00:00Z"}]}}, "no key signs"),
     ({"process": {"workers": 2e0}}, "write it without a point"),
 ])
-def test_values_that_cannot_be_meant_are_refused(folder, change, said):
+def test_contradictory_values_are_rejected(folder, change, said):
     code, text = checked(folder, merged(balancer_config(folder), change))
     assert code == 1 and said in text
 
 
-def test_an_id_that_stands_twice_is_pointed_at(folder):
+def test_a_repeated_id_is_reported_with_its_line(folder):
     config = balancer_config(folder)
     config["event"]["channels"] *= 2
     code, text = checked(folder, config)
@@ -110,12 +110,12 @@ def test_an_id_that_stands_twice_is_pointed_at(folder):
     (b"\xef\xbb\xbf{}", "byte order mark"), ("{}".encode("utf-16"), "UTF-16"), (b"front:\n  listen: [x]\n", "YAML"), (b"---\na: 1\n", "YAML"),
     (b"", "empty"), (b'{"event": {"keys": [{"id": "k1", "secret": }]}}', "event.keys[0].secret: "),
 ])
-def test_a_text_that_is_no_json_is_named_for_what_it_is(folder, text, said):
+def test_a_file_that_is_not_json_is_reported_with_its_likely_format(folder, text, said):
     code, answer = checked(folder, None, text)
     assert code == 1 and said in answer
 
 
-def test_a_configuration_through_a_pipe_is_read_and_a_silent_pipe_holds_nobody(folder):
+def test_a_configuration_is_read_from_a_pipe_and_a_pipe_without_a_writer_is_an_error(folder):
     os.mkfifo(folder / "config.json")
     done = run("check", "config.json", folder=folder)
     assert done.returncode == 1 and "pipe" in done.stdout + done.stderr
@@ -124,7 +124,7 @@ def test_a_configuration_through_a_pipe_is_read_and_a_silent_pipe_holds_nobody(f
     assert done.returncode == 0, done.stderr
 
 
-def test_serve_refuses_a_bad_configuration_and_a_missing_file(folder):
+def test_serve_rejects_an_invalid_configuration_and_a_missing_file(folder):
     file = folder / "bad.json"
     file.write_text('{"balancr": {}}')
     result = run("serve", str(file))
@@ -133,7 +133,7 @@ def test_serve_refuses_a_bad_configuration_and_a_missing_file(folder):
     assert result.returncode != 0 and "none.json" in result.stdout + result.stderr
 
 
-def test_a_port_that_is_taken_is_said_and_ends_the_start(programs, folder):
+def test_a_port_in_use_is_reported_and_the_process_does_not_start(programs, folder):
     first = programs(balancer_config(folder))
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Log output that is full, closed, not read or rotated (fault 34): requests are served as before."""
+"""Log output that is full, closed, not read or rotated: requests are served as before."""
 import os
 
 from harness import telemetry_names
@@ -7,7 +7,7 @@ from harness.parsing import Metrics
 from harness.raw_client import fetch
 
 
-def test_a_log_on_a_full_disk_costs_lines_and_nothing_else(event):
+def test_a_log_on_a_full_disk_loses_lines_and_nothing_else(event):
     with open("/dev/full", "wb") as full:
         config = event.balancer_config([])
         balancer = event.programs(config, "balancer", start=False, stdout=full)
@@ -41,7 +41,7 @@ def admin_with_log_file(event, file):
     return {"log": {"file": str(file)}, "admin": {"listen": [f"127.0.0.1:{event.port('admin')}"]}}
 
 
-def test_lines_that_cannot_be_written_are_counted(event):
+def test_log_lines_that_cannot_be_written_are_counted(event):
     changes = admin_with_log_file(event, "/dev/full")
     balancer = event.programs(event.balancer_config([], changes), "balancer", start=False)
     balancer.spawn()
@@ -50,10 +50,10 @@ def test_lines_that_cannot_be_written_are_counted(event):
     for _ in range(50):
         fetch(url)
     dropped = lambda: Metrics(fetch(event.url("admin") + "/metrics").text).sum(telemetry_names.DROPPED_LINES)  # noqa: E731
-    wait_until(lambda: dropped() >= 50, 5, "the log's thread has met the full disk with each line")
+    wait_until(lambda: dropped() >= 50, 5, "the log thread has failed to write each line")
 
 
-def test_a_reader_of_the_log_that_goes_away_kills_nobody(event):
+def test_the_process_survives_when_the_reader_of_its_log_closes_the_pipe(event):
     balancer, url, read = start_with_log_to_pipe(event)
     os.close(read)
     for _ in range(100):
@@ -61,7 +61,7 @@ def test_a_reader_of_the_log_that_goes_away_kills_nobody(event):
     assert balancer.is_running()
 
 
-def test_a_reader_of_the_log_that_stops_reading_blocks_nobody(event):
+def test_a_reader_that_stops_reading_the_log_blocks_no_request(event):
     _, url, read = start_with_log_to_pipe(event)
     for _ in range(1500):
         took = Stopwatch()
@@ -70,8 +70,8 @@ def test_a_reader_of_the_log_that_stops_reading_blocks_nobody(event):
     os.close(read)
 
 
-def test_standard_output_that_was_closed_at_the_start_is_no_place_for_a_socket(event):
-    """Descriptor 1 must not become a client's connection that log lines are written to."""
+def test_no_socket_takes_the_descriptor_of_a_closed_standard_output(event):
+    """Otherwise descriptor 1 could become a client's connection, to which log lines are written."""
     config = event.balancer_config([], admin_with_log_file(event, event.folder / "own.log"))
     balancer = event.programs(config, "balancer", start=False, wrapper=["/bin/sh", "-c", 'exec "$@" >&-', "sh"])
     balancer.spawn()
@@ -79,10 +79,10 @@ def test_standard_output_that_was_closed_at_the_start_is_no_place_for_a_socket(e
     wait_until(lambda: is_served(url), 8)
     for _ in range(50):
         assert fetch(url).text.startswith("#EXTM3U")
-    wait_until(lambda: (event.folder / "own.log").read_text().count('"event":"request"') >= 50, 5, "a line for each")
+    wait_until(lambda: (event.folder / "own.log").read_text().count('"event":"request"') >= 50, 5, "a log line for each request")
 
 
-def test_the_log_file_is_opened_anew_on_reload(event):
+def test_a_reload_reopens_the_log_file(event):
     file = event.folder / "rotated.log"
     balancer = event.programs(event.balancer_config([], admin_with_log_file(event, file)), "balancer", start=False)
     balancer.spawn()

@@ -1,4 +1,4 @@
-"""Memory that is bounded (fault 36): what would need more is refused, what is here is served on, and nothing ends the process."""
+"""A limit of memory: requests that need more are rejected, stored objects are served, and the process survives."""
 import json
 import resource
 import shutil
@@ -31,7 +31,7 @@ def addresses(program):
 
 
 def bound_addresses(program, limit):
-    """Of a process that runs."""
+    """Limits the address space of a running process."""
     resource.prlimit(program.pid, resource.RLIMIT_AS, (limit, NO_LIMIT))
 
 
@@ -40,7 +40,8 @@ def level(program):
 
 
 def squeeze(program, bytes_left, until):
-    """Leaves it so many bytes beyond what it has. Again until it says so: while a thread makes its heap, it has more for a moment."""
+    """Limits the address space to the current size plus `bytes_left`, repeatedly until the process reports the level `until`: a thread that creates
+    its heap has more for a short time."""
     def is_squeezed():
         bound_addresses(program, addresses(program) + bytes_left)
         return level(program) == until
@@ -49,7 +50,7 @@ def squeeze(program, bytes_left, until):
 
 
 def links(event, count, size):
-    """Links to so many new segments, all with the same bytes; returns (urls, the bytes)."""
+    """Links to `count` new segments, all with the same bytes: (URLs, bytes)."""
     body = bytes(range(256)) * (size // 256)
     first = event.live.next_msn
     event.live.window = count
@@ -71,16 +72,16 @@ def is_refusal(answer):
 
 
 def answered(url):
-    """The answer, or None where the connection was lost."""
+    """The response, or None when the connection was lost."""
     try:
         return fetch(url)
     except (ConnectionCut, OSError):
         return None
 
 
-# -- a bound that is known at the start --
+# -- a limit that is known at the start --
 
-def test_a_store_in_memory_is_fitted_to_the_bound_and_takes_more_than_fits(event):
+def test_a_memory_store_is_fitted_to_the_memory_limit_and_accepts_more_than_fits(event):
     event.live.size = 1000
     node = event.start_node(changes={"cache_node": {"store": "memory", "max_bytes": "1GiB"}}, wrapper=under(420))
     event.start_balancer(["stadium"])
@@ -99,7 +100,7 @@ def test_a_store_in_memory_is_fitted_to_the_bound_and_takes_more_than_fits(event
     assert node.metric(FAILED) == 0, "nothing came to the bound itself"
 
 
-def test_every_role_starts_under_a_bound_that_its_settings_would_pass(event, programs):
+def test_every_role_starts_under_a_memory_limit_that_its_settings_exceed(event, programs):
     event.start_node(wrapper=under(300))
     balancer = event.start_balancer(["stadium"], wrapper=under(300))
     event.wait_registered("stadium")
@@ -108,9 +109,9 @@ def test_every_role_starts_under_a_bound_that_its_settings_would_pass(event, pro
     assert balancer.is_running() and event.nodes["stadium"].is_running()
 
 
-# -- a bound that comes while the process runs --
+# -- a limit that is set while the process runs --
 
-def test_without_room_new_objects_are_refused_hits_go_on_and_all_is_served_again_later(event):
+def test_with_scarce_memory_new_objects_are_rejected_hits_continue_and_the_node_recovers(event):
     event.start()
     node = event.nodes["stadium"]
     _, held_url, held_body = event.link()
@@ -120,7 +121,7 @@ def test_without_room_new_objects_are_refused_hits_go_on_and_all_is_served_again
     assert all(fetch(url).body == body for url in urls)
     for url in urls:
         purge(node, url)
-    # More than it has, by less than the margin (64 MiB of so large a bound) and more than a quarter of it.
+    # Above the current size by less than the margin (64 MiB for a limit of this size) and by more than a quarter of it.
     squeeze(node, 40 * MIB, "scarce")
     for url in urls:
         answer = fetch(url)
@@ -135,7 +136,7 @@ def test_without_room_new_objects_are_refused_hits_go_on_and_all_is_served_again
     assert len(node.logged("memory_level", level="plenty")) == 1
 
 
-def test_objects_in_memory_make_room_before_anything_is_refused_for_long(event):
+def test_a_memory_store_evicts_objects_before_requests_are_rejected(event):
     event.live.size = 1000
     event.start(node={"cache_node": {"store": "memory", "max_bytes": "1GiB"}})
     node = event.nodes["stadium"]
@@ -156,11 +157,11 @@ def test_objects_in_memory_make_room_before_anything_is_refused_for_long(event):
         answer = answered(url)
         return answer is not None and answer.status == 200 and answer.body == body
     for url in more:
-        wait_until(lambda u=url: served(u), 10, "served once there is room")
+        wait_until(lambda u=url: served(u), 10, "served when memory is available")
 
 
 @pytest.mark.parametrize("role", ["stadium", "balancer", "api"])
-def test_without_any_memory_requests_are_refused_and_the_process_stays(event, programs, role):
+def test_without_memory_requests_are_rejected_and_the_process_survives(event, programs, role):
     event.start()
     _, url, body = event.link()
     assert fetch(url).body == body
@@ -177,27 +178,27 @@ def test_without_any_memory_requests_are_refused_and_the_process_stays(event, pr
         answers = list(clients.map(answered, [target] * 400))
     assert program.is_running()
     assert [a for a in answers if a is not None and not is_refusal(a)] == []
-    assert sum(a is not None for a in answers) > 100, "most are told"
+    assert sum(a is not None for a in answers) > 100, "most clients receive a response"
     bound_addresses(program, NO_LIMIT)
     wait_until(lambda: level(program) == "plenty", 10, "memory is plentiful")
     wait_until(lambda: (a := answered(target)) is not None and a.status == 200, 5, "served again")
     wait_until(program.is_ready, 10, "ready again")
 
 
-# -- what becomes of viewers --
+# -- viewers --
 
-def test_a_node_short_of_memory_gets_no_viewers_while_another_has_some_and_works_again_by_itself(event):
+def test_a_node_with_scarce_memory_loses_its_viewers_to_another_node_and_recovers_by_itself(event):
     event.start(nodes=("stadium", "city"), balancer={"balancer": {"routing": {"ramp": "0ms"}}})
     node = event.nodes["stadium"]
     player = event.player(query="?cache=stadium").open()
     assert player.refresh().segments[-1].uri.startswith(node.url)
     squeeze(node, 40 * MIB, "scarce")   # nothing that it holds on disk can be given back
-    wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 6, "the balancer hears of it")
+    wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 6, "the balancer receives the level")
     assert event.node_state("stadium")["reason"] == "its memory is scarce"
     assert event.node_state("stadium")["memory"] == "scarce"
     moved = event.player(query="?cache=stadium").open().refresh()
     assert moved.segments[-1].uri.startswith(event.url("city"))
-    wait_until(lambda: level(node) == "plenty", 20, "it works with what it has")
+    wait_until(lambda: level(node) == "plenty", 20, "the node frees memory")
     event.live.advance()
     uri = event.player().open().wait_for_msn(event.live.next_msn - 1).uri
     assert fetch(node.url + "/" + uri.split("/", 3)[3]).status == 200, "new objects are taken again, under the same bound"

@@ -1,4 +1,4 @@
-"""Reloading under load and stopping (faults 37, 38): nobody who is being served notices."""
+"""Reloads under load, signals and shutdown: requests in progress are unaffected."""
 import json
 import signal
 import threading
@@ -14,7 +14,7 @@ from harness.raw_client import Connection, fetch
 
 
 class Load:
-    """Steady requests until stopped; remembers every one that failed."""
+    """Sends requests until stopped, and records those that failed."""
 
     def __init__(self, work, threads=2):
         self.failures, self.done, self.stopping = [], 0, threading.Event()
@@ -36,7 +36,7 @@ class Load:
             thread.join()
 
 
-def test_a_good_file_takes_effect_and_a_bad_one_is_refused_with_line_and_key(event):
+def test_a_valid_reload_takes_effect_and_an_invalid_one_is_rejected_with_line_and_key(event):
     event.start()
     balancer = event.balancer
     good = merged(balancer.config, {})
@@ -55,13 +55,13 @@ def test_a_good_file_takes_effect_and_a_bad_one_is_refused_with_line_and_key(eve
 
 
 @pytest.mark.parametrize("key, change", [("client", {"client": {"max_connections": 77}}), ("process.workers", {"process": {"workers": 3}})])
-def test_what_a_reload_cannot_change_is_named(event, key, change):
+def test_a_reload_names_the_keys_that_need_a_restart(event, key, change):
     node = event.start_node("stadium", {})
     node.reload(merged(node.config, change))
     node.wait_log("restart_needed", key=key)
 
 
-def test_a_value_that_returned_to_what_runs_needs_no_restart(event):
+def test_a_value_that_is_set_back_needs_no_restart(event):
     node = event.start_node("stadium", {})
     before = merged(node.config, {})
     node.reload(merged(before, {"process": {"workers": 3}}))
@@ -72,7 +72,7 @@ def test_a_value_that_returned_to_what_runs_needs_no_restart(event):
 
 def test_a_hundred_reloads_under_load_fail_no_request(event):
     event.start(nodes=("stadium", "city"))
-    # One connection kept through all reloads, and new ones all the time.
+    # One connection per process is kept over all reloads; new ones are opened all the time.
     kept = {name: Connection(program.address) for name, program in (("balancer", event.balancer), *event.nodes.items())}
     local = threading.local()
 
@@ -119,7 +119,7 @@ def test_reloads_leak_nothing(event):
         assert balancer.memory_bytes() - memory < 4 << 20
 
 
-def test_sigterm_finishes_what_is_under_way_and_exits_with_0(event):
+def test_sigterm_completes_responses_in_progress_and_exits_with_0(event):
     event.live.size = 2 << 20
     event.live.advance()
     event.start(node={"process": {"stop_deadline": "5s"}})
@@ -153,18 +153,18 @@ def refuses(address):
         return True
 
 
-def test_readiness_is_false_at_once_and_the_front_door_stays_open_for_the_delay(event):
+def test_after_sigterm_readiness_is_false_at_once_and_requests_are_served_for_the_stop_delay(event):
     event.start(balancer={"process": {"stop_delay": "2s", "stop_deadline": "1s"}})
     balancer = event.balancer
     assert balancer.is_ready()
     balancer.signal(signal.SIGTERM)
     wait_until(lambda: balancer.admin("/readyz").status == 503, 1, "not ready")
     answer = balancer.get("/live/demo/index.m3u8")
-    assert answer.status == 200, "who has not noticed yet is still served"
+    assert answer.status == 200, "clients that are not yet redirected elsewhere are served"
     assert balancer.wait_end(8) == 0
 
 
-def test_an_answer_during_the_stop_says_connection_close(event):
+def test_a_response_during_the_shutdown_has_connection_close(event):
     event.origin.on("/live/demo/v1/seg4.ts", ok(segment_bytes("x", 400_000), "video/mp2t"))
     event.start()
     node = event.nodes["stadium"]
@@ -184,7 +184,7 @@ def test_an_answer_during_the_stop_says_connection_close(event):
     assert node.wait_end(8) == 0
 
 
-def test_work_that_does_not_end_is_cut_at_the_deadline(event):
+def test_requests_that_do_not_end_are_aborted_at_the_stop_deadline(event):
     event.start(node={"process": {"stop_deadline": "1s"}, "cache_node": {"origin": {"first_byte_timeout": "30s"}}})
     node = event.nodes["stadium"]
     _, url, _ = event.link(4)
@@ -201,7 +201,7 @@ def test_work_that_does_not_end_is_cut_at_the_deadline(event):
         assert b" 200 " not in rest.split(b"\r\n")[0]
 
 
-def test_a_second_sigterm_ends_now(event):
+def test_a_second_sigterm_ends_the_process_immediately(event):
     event.start(node={"process": {"stop_deadline": "60s"}, "cache_node": {"origin": {"first_byte_timeout": "30s"}}})
     node = event.nodes["stadium"]
     _, url, _ = event.link(4)
@@ -220,7 +220,7 @@ def test_a_second_sigterm_ends_now(event):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_program_stops_at_once_with_0(event, number):
+def test_an_idle_process_stops_at_once_with_0(event, number):
     event.start()
     for program in (event.balancer, event.nodes["stadium"]):
         took = Stopwatch()
@@ -229,7 +229,7 @@ def test_an_idle_program_stops_at_once_with_0(event, number):
         assert took.seconds() < stretched(1.5)
 
 
-def test_stopping_during_load_fails_no_answer_that_was_begun(event):
+def test_stopping_under_load_completes_every_response_that_has_begun(event):
     event.start()
     node = event.nodes["stadium"]
     _, url, expected = event.link()
@@ -260,7 +260,7 @@ def test_stopping_during_load_fails_no_answer_that_was_begun(event):
     assert begun["cut"] == 0 and begun["whole"] > 100
 
 
-def test_keys_can_be_rotated_by_reloads_without_a_failed_segment(event):
+def test_keys_are_rotated_by_reloads_without_a_failed_segment(event):
     event.start()
     player = event.player().open()
     new = {"id": "k2", "secret": "another-scenario-secret-0123456789"}
@@ -274,10 +274,10 @@ def test_keys_can_be_rotated_by_reloads_without_a_failed_segment(event):
         for listed in player.refresh().segments:
             player.play(listed.msn, event.live.bytes_of("v1", listed.msn))
     began = time.monotonic()
-    wait_until(lambda: event.is_up("stadium") and time.monotonic() - began > 2.5, 6, "heartbeats of the new key are believed")
+    wait_until(lambda: event.is_up("stadium") and time.monotonic() - began > 2.5, 6, "heartbeats with the new key are accepted")
 
 
-def test_signals_that_mean_nothing_end_nothing_and_are_in_the_log(event):
+def test_unused_signals_are_logged_and_do_not_end_the_process(event):
     balancer = event.start_balancer()
     for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
         balancer.signal(number)
@@ -285,7 +285,7 @@ def test_signals_that_mean_nothing_end_nothing_and_are_in_the_log(event):
     assert balancer.is_ready()
 
 
-def test_a_refused_reload_opens_the_log_anew_all_the_same(event):
+def test_a_rejected_reload_still_reopens_the_log(event):
     file = event.folder / "rotated.log"
     balancer = event.programs(event.balancer_config([], {"log": {"file": str(file)}}), "balancer", start=False)
     balancer.spawn()
@@ -296,7 +296,7 @@ def test_a_refused_reload_opens_the_log_anew_all_the_same(event):
     wait_until(lambda: file.exists() and '"event":"reload_refused"' in file.read_text(), 5)
 
 
-def test_sigterm_lets_downloads_of_the_plain_cache_end(event, plain_cache):
+def test_sigterm_lets_downloads_from_the_plain_cache_complete(event, plain_cache):
     body = bytes(range(256)) * 16384
     event.origin.on("/big", ok(body, fields={"Cache-Control": "max-age=100"}))
     cache = plain_cache(event.origin.url, process={"stop_deadline": "8s"})
@@ -316,7 +316,7 @@ def test_sigterm_lets_downloads_of_the_plain_cache_end(event, plain_cache):
     assert took.seconds() < stretched(3), "nothing was left to wait for"
 
 
-def test_the_plain_cache_serves_newcomers_until_the_stop_delay_is_over(event, plain_cache):
+def test_the_plain_cache_serves_new_clients_until_the_stop_delay_is_over(event, plain_cache):
     event.origin.on("/small", ok(b"small", fields={"Cache-Control": "max-age=100"}))
     cache = plain_cache(event.origin.url, process={"stop_delay": "2s", "stop_deadline": "1s"})
     cache.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What systemd asks of a service: notifications, the watchdog, and the sandbox of conf/tribune@.service, in which the samples must work."""
+"""Tribune as a systemd service: notifications, the watchdog, and the sample configurations in the sandbox of conf/tribune@.service."""
 import configparser
 import os
 import shutil
@@ -14,7 +14,7 @@ CONF = Path(__file__).parents[3] / "conf"
 
 
 class Supervisor:
-    """The end of the notification socket that systemd has."""
+    """systemd's end of the notification socket."""
 
     def __init__(self, path):
         self.path, self.messages = path, []
@@ -41,7 +41,7 @@ def supervisor(folder):
     made.socket.close()
 
 
-def test_systemd_is_notified_of_start_reload_and_stop_and_its_watchdog_is_answered(event, supervisor):
+def test_systemd_is_notified_of_start_reload_stop_and_watchdog(event, supervisor):
     program = event.start_balancer([], environment={"NOTIFY_SOCKET": str(supervisor.path), "WATCHDOG_USEC": "200000"})
     supervisor.wait_for("READY=1")
     supervisor.wait_for("WATCHDOG=1", 3)
@@ -55,8 +55,8 @@ def test_systemd_is_notified_of_start_reload_and_stop_and_its_watchdog_is_answer
     assert all(int(m.split("MONOTONIC_USEC=")[1]) > 0 for m in supervisor.messages if m.startswith("RELOADING"))
 
 
-# The sandbox of the unit, made by hand where systemd is not the init process: a root file system that can only be read, but for the service's
-# state; a user of its own, without capabilities; secrets of root's, of which it gets those that the unit lists; a network of its own.
+# The sandbox of the unit, made without systemd as the init process: a read-only root file system except for the state of the service;
+# its own user without capabilities; secrets that belong to root, of which it receives those that the unit lists; its own network.
 SANDBOX = """
 set -eu
 mount --make-rprivate /
@@ -96,7 +96,7 @@ def unit(instance):
 
 @pytest.mark.skipif(not IS_RELEASE or os.geteuid() != 0, reason="mounts need root; the sandbox is the same for every build")
 @pytest.mark.parametrize("sample", ["all-in-one", "balancer", "cache-node"])
-def test_the_samples_work_in_the_sandbox_of_the_unit(sample, folder, supervisor):
+def test_the_sample_configurations_work_in_the_sandbox_of_the_unit(sample, folder, supervisor):
     service = unit(sample)
     assert service["ProtectSystem"] == "strict" and service["DynamicUser"] == "yes" and service["Type"] == "notify"
     base, notify = folder / "sandbox", folder / "socket"

@@ -1,4 +1,4 @@
-"""A client's own report that its node is gone, or which ones it reaches: over the API, and on the multivariant URL."""
+"""Reports of clients about nodes that are gone or reachable: over the API, and on the multivariant URL."""
 import json
 
 from harness.access_api import end_access, session_of
@@ -34,10 +34,10 @@ def test_a_report_moves_a_session_at_once_and_listed_text_stays(event):
     assert event.node_state("stadium")["viewers"] == 0
     event.live.advance()
     assert player.wait_for_msn(listed + 1).text.startswith(event.url("city"))   # asserts that nothing listed changed
-    assert event.player().open().refresh().segments[-1].text.startswith(event.url("stadium"))   # one client's word moves nobody else
+    assert event.player().open().refresh().segments[-1].text.startswith(event.url("stadium"))   # the report moves no other client
 
 
-def test_receipts_of_a_report_are_believed_and_ranked_by_their_round_trips(event):
+def test_receipts_in_a_report_are_accepted_and_ranked_by_round_trip_time(event):
     start_with_api(event, zones("10.1.0.0/16"))
     player = event.player().open()
     listed = player.refresh().last_msn
@@ -52,7 +52,7 @@ def test_receipts_of_a_report_are_believed_and_ranked_by_their_round_trips(event
     assert len(report(event, session_of(player), {"reachable": [{"receipt": forged}]}).json["receipts_refused"]) == 1
 
 
-def test_a_report_that_is_none_changes_nothing(event):
+def test_an_invalid_report_is_rejected_and_changes_nothing(event):
     start_with_zone_of_all_clients(event)
     player = event.player().open()
     player.refresh()
@@ -70,7 +70,7 @@ def test_a_report_that_is_none_changes_nothing(event):
     assert report(event, session, {"gone": "stadium"}).json["type"] == "/problems/session-ended"
 
 
-def test_a_gone_node_may_be_named_with_the_multivariant_url(event):
+def test_the_multivariant_url_can_report_a_gone_node(event):
     start_with_zone_of_all_clients(event)
     newcomer = event.player(query="?gone=stadium").open()
     assert newcomer.refresh().segments[-1].text.startswith(event.url("city"))

@@ -1,4 +1,4 @@
-"""HLS Content Steering: pathways in multivariant playlists, the steering manifest, and where a pathway's segments come from."""
+"""HLS Content Steering: pathways in multivariant playlists, the steering manifest, and the nodes of a pathway."""
 import json
 import re
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -20,7 +20,7 @@ def start_event(event, links="direct", fallback="none", **steering):
 
 
 class Steered:
-    """A player on a pathway, as the multivariant playlist and the manifests tell it."""
+    """A player that selects its pathway from the multivariant playlist and the manifests."""
 
     def __init__(self, event, **options):
         self.event = event
@@ -42,7 +42,7 @@ class Steered:
         return manifest
 
     def on(self, pathway):
-        """As a player that changes its pathway: another playlist, whose listed segments it has not seen."""
+        """Switches the player to the playlist of this pathway, whose segments it has not seen."""
         self.player.media_url = self.first_variants[pathway]
         self.player.texts = {}
         return self.player
@@ -52,7 +52,7 @@ def host_of(segment):
     return f"http://{urlsplit(segment.uri).netloc}"
 
 
-def test_a_playlist_offers_its_pathways_and_the_manifest_says_which(event):
+def test_a_playlist_lists_its_pathways_and_the_manifest_has_their_priority(event):
     start_event(event)
     steered = Steered(event)
     assert (steered.pathway, steered.pathways) == ("stadium", ["stadium", "city"])
@@ -62,7 +62,7 @@ def test_a_playlist_offers_its_pathways_and_the_manifest_says_which(event):
     assert len(ids) == 4 and ids[:2] == ids[2:] and ids[0] != ids[1]
     manifest = steered.manifest(_HLS_pathway="%22stadium%22", _HLS_throughput=5140000)
     assert (manifest["VERSION"], manifest["TTL"], manifest["PATHWAY-PRIORITY"]) == (1, TTL, ["stadium", "city"])
-    assert "PATHWAY-CLONES" not in manifest and "RELOAD-URI" not in manifest   # it is asked again as it was
+    assert "PATHWAY-CLONES" not in manifest and "RELOAD-URI" not in manifest   # the player requests the same URL again
     assert steered.manifest()["PATHWAY-PRIORITY"] == ["stadium", "city"]
     assert event.balancer.metric("tribune_balancer_steering_requests_total", pathway="stadium") == 1
     assert event.balancer.metric("tribune_balancer_steering_throughput_mbps_sum", pathway="stadium") == 5.14
@@ -70,7 +70,7 @@ def test_a_playlist_offers_its_pathways_and_the_manifest_says_which(event):
     assert "~via/city/" in fetch(within).text and "EXT-X-CONTENT-STEERING" in fetch(within).text
 
 
-def test_a_manifest_may_be_asked_for_by_any_page_and_method(event):
+def test_a_manifest_may_be_requested_cross_origin_with_get_head_and_options(event):
     start_event(event)
     url = f"{event.url('balancer')}/steering/demo"
     answer = fetch(url, headers={"Origin": "https://page.example"})
@@ -87,7 +87,7 @@ def test_a_manifest_may_be_asked_for_by_any_page_and_method(event):
         assert refused.header("Content-Type") == "application/problem+json"
 
 
-def test_no_value_of_a_query_ends_a_players_steering(event):
+def test_no_query_value_makes_the_manifest_fail(event):
     start_event(event)
     steered = Steered(event)
     token = parse_qs(urlsplit(steered.server).query)["session"][0]
@@ -101,7 +101,7 @@ def test_no_value_of_a_query_ends_a_players_steering(event):
         assert "session=" not in manifest.get("RELOAD-URI", "")
 
 
-def test_a_drained_group_loses_its_pathway_and_listed_text_stays(event):
+def test_a_drained_group_loses_its_pathway_priority_and_listed_text_stays(event):
     start_event(event)
     steered = Steered(event)
     steered.manifest()
@@ -131,7 +131,7 @@ def test_a_killed_groups_pathway_is_served_by_others_and_comes_last(event):
     wait_until(lambda: not event.is_up("stadium"), 5, "the balancer drops the silent node")
     manifest = steered.manifest(_HLS_pathway="stadium")
     assert (manifest["TTL"], manifest["PATHWAY-PRIORITY"]) == (SHORT, ["city", "stadium"])
-    for pathway in ("stadium", "city"):   # whoever cannot change is served all the same
+    for pathway in ("stadium", "city"):   # players that cannot switch are served as well
         player = steered.on(pathway)
         player.refresh()
         assert f"/~via/{pathway}/" in player.playlist.segments[-1].uri
@@ -140,7 +140,7 @@ def test_a_killed_groups_pathway_is_served_by_others_and_comes_last(event):
     assert Steered(event).pathway == "city"
 
 
-def test_a_pathway_is_a_choice_only_of_a_player_that_asks_for_manifests(event):
+def test_a_pathway_counts_as_a_choice_only_after_a_manifest_request(event):
     start_event(event, links="redirect")
     steered = Steered(event)
     player = steered.on("city")
@@ -151,7 +151,7 @@ def test_a_pathway_is_a_choice_only_of_a_player_that_asks_for_manifests(event):
     assert [f"http://{node}" for node in player.nodes] == [event.url("stadium"), event.url("city")]
 
 
-def test_the_origins_pathway_leads_to_the_origin_where_the_channel_allows_it(event):
+def test_the_origin_pathway_leads_to_the_origin_where_the_channel_allows_it(event):
     start_event(event, links="direct", fallback="origin")
     steered = Steered(event)
     assert steered.pathways == ["stadium", "city", "ORIGIN"]

@@ -1,4 +1,4 @@
-"""media3 (ExoPlayer), by its published rules: it follows its viewer into the stadium and out of it, and a dead node costs it a retry."""
+"""media3 (ExoPlayer), by its published rules, over changes of the viewer's network and a dead node."""
 import json
 
 import pytest
@@ -13,11 +13,11 @@ INSIDE, OUTSIDE = "127.0.1.5", "127.0.2.5"
 
 @pytest.fixture
 def media3_client(event):
-    """A channel with an initialization section, and coverage zones."""
+    """Starts an event with an initialization section and coverage zones, and a media3 client: (event, client)."""
     made = []
 
     def make(links):
-        # media3's patience with a playlist is counted in target durations: those of a slow build are longer.
+        # media3 waits for a playlist for a number of target durations: slow builds have longer ones.
         event.live = LiveChannel(event.origin, fmp4=True, window=8, target=1 if SLOW == 1 else 2)
         event.channels = [event.channel_config("demo", event.live.source, links=links)]
         zones = event.folder / "zones.json"
@@ -33,7 +33,7 @@ def media3_client(event):
         client.close()
 
 
-def plays(event, client, node, segments=1):
+def assert_served_by(event, client, node, segments=1):
     for _ in range(segments):
         event.live.advance()
         msn = event.live.next_msn - 1
@@ -51,23 +51,23 @@ def assert_seamless(event, client):
 
 
 @pytest.mark.parametrize("links", ("auto", "direct"))
-def test_media3_follows_its_viewer_in_and_out_and_over_a_dead_node(media3_client, links):
+def test_media3_plays_on_over_network_changes_and_a_dead_node(media3_client, links):
     event, client = media3_client(links)
-    plays(event, client, "city")
+    assert_served_by(event, client, "city")
     client.source = INSIDE
-    plays(event, client, "stadium")
+    assert_served_by(event, client, "stadium")
     client.source = OUTSIDE
-    plays(event, client, "city")
+    assert_served_by(event, client, "city")
     event.nodes["city"].kill()
-    if links == "direct":   # a link to the dead node would be tried to the end; redirects need no such luck
+    if links == "direct":   # a direct link to the dead node would fail; redirects lead elsewhere
         wait_until(lambda: not event.is_up("city"), 4)
-    plays(event, client, "suburb", segments=2)
+    assert_served_by(event, client, "suburb", segments=2)
     client.source = INSIDE
-    plays(event, client, "stadium", segments=2)
+    assert_served_by(event, client, "stadium", segments=2)
     assert_seamless(event, client)
 
 
-def test_media3_goes_on_elsewhere_when_its_node_dies_in_the_middle_of_a_segment(media3_client):
+def test_media3_continues_at_another_node_when_its_node_dies_during_a_segment(media3_client):
     event, client = media3_client("auto")
     msn = event.live.next_msn
     body, gate, path = event.live.bytes_of("v1", msn), event.origin.gate(), event.live.path_of("v1", msn)
@@ -80,5 +80,5 @@ def test_media3_goes_on_elsewhere_when_its_node_dies_in_the_middle_of_a_segment(
     event.nodes["city"].kill()
     loaded = client.wait_loaded(msn)
     assert "http://" + loaded.host == event.url("suburb") and loaded.attempts > 1
-    plays(event, client, "suburb")
+    assert_served_by(event, client, "suburb")
     assert_seamless(event, client)

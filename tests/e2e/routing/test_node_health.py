@@ -1,4 +1,4 @@
-"""Health means delivery: a node whose viewers get errors loses them, and the node, the balancer and its operator say the same."""
+"""Node health by delivery: a node whose viewers receive errors loses them, and node, balancer and ctl report the same."""
 import re
 
 from harness.event import merged
@@ -12,7 +12,7 @@ QUICK = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_
 
 
 def start_event(event, resolver_library, nodes=NODES):
-    """Nodes without a group, each with its own view of where the origin is; returns those views."""
+    """Starts nodes without a group, each with its own DNS: name -> FakeDns."""
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
     views = {}
     for name in (*nodes, "balancer"):
@@ -41,11 +41,11 @@ def ask(event, name, paths):
     return [fetch(event.nodes[name].url + path).status for path in paths]
 
 
-def test_a_node_that_alone_does_not_reach_the_origin_loses_its_viewers_and_gets_them_back(event, resolver_library):
+def test_a_single_node_that_does_not_reach_the_origin_loses_its_viewers_until_it_recovers(event, resolver_library):
     views = start_event(event, resolver_library)
     views["n2"].set_addresses(origin="127.0.0.2")   # nothing listens there
     assert all(status >= 500 for status in ask(event, "n2", targets(event, 8)))
-    wait_until(lambda: event.node_state("n2")["state"] == "unhealthy", 5, "the balancer judges by what viewers meet")
+    wait_until(lambda: event.node_state("n2")["state"] == "unhealthy", 5, "the balancer evaluates the responses to viewers")
     state = event.node_state("n2")
     assert "of its last" in state["reason"] and "at the origin" in state["reason"]
     assert state["error_share"] > 0.9 and state["origin_error_share"] > 0.9
@@ -63,22 +63,22 @@ def test_a_node_that_alone_does_not_reach_the_origin_loses_its_viewers_and_gets_
     event.wait_registered("n2", within=20)
 
 
-def test_when_the_origin_fails_every_node_none_loses_its_viewers_for_that(event, resolver_library):
+def test_when_the_origin_fails_for_every_node_none_loses_its_viewers(event, resolver_library):
     views = start_event(event, resolver_library)
     paths = targets(event, 8)
     for name in NODES:
         views[name].set_addresses(origin="127.0.0.2")
     for name in NODES:
         assert all(status >= 500 for status in ask(event, name, paths))
-    wait_until(lambda: event.balancer.metric("tribune_balancer_origin_fails_most_nodes") == 1, 5, "the origin is blamed")
+    wait_until(lambda: event.balancer.metric("tribune_balancer_origin_fails_most_nodes") == 1, 5, "the origin is reported as the cause")
     wait_until(lambda: [event.node_state(n)["state"] for n in NODES] == ["up"] * 3, 5, "all keep their viewers")
-    # The windows of the nodes that were asked first may be over by now.
-    wait_until(lambda: any("the origin fails" in event.node_state(n)["reason"] for n in NODES), 5, "and its operator is told why")
+    # The measurement windows of the first nodes may have ended.
+    wait_until(lambda: any("the origin fails" in event.node_state(n)["reason"] for n in NODES), 5, "the status has the reason")
     assert all(event.nodes[n].is_ready() for n in NODES)
     assert event.balancer.logged("origin_fails_most_nodes")
 
 
-def test_keys_that_have_ended_are_refused_and_one_that_is_about_to_end_is_told(event):
+def test_expired_keys_are_rejected_on_reload(event):
     event.start()
     balancer = event.balancer
     assert balancer.admin("/status").json["balancer"]["keys"] == "ok"
@@ -90,7 +90,7 @@ def test_keys_that_have_ended_are_refused_and_one_that_is_about_to_end_is_told(e
     assert balancer.is_ready()
 
 
-def test_every_answer_and_every_line_has_the_id_of_its_request(event):
+def test_every_response_and_every_log_line_has_the_request_id(event):
     event.start_node("stadium", {"front": {"trusted_proxies": ["127.0.0.9/32"]}})
     event.start_balancer(["stadium"])
     event.wait_registered("stadium")

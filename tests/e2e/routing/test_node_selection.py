@@ -1,4 +1,4 @@
-"""Choosing a cache node: zones, claims, drains, and the answer to "why this node?"."""
+"""Selection of a cache node: zones, claims, drains, and the explanation of a selection."""
 import shutil
 
 from harness.operator_cli import ctl
@@ -6,7 +6,7 @@ from harness.routing import LIVE_NODES, start_with_zones, why, zones
 from harness.waiting import wait_until
 
 
-def test_a_zone_decides_and_its_change_is_taken_without_a_restart(event):
+def test_a_zone_selects_the_node_and_its_change_takes_effect_without_a_restart(event):
     file = start_with_zones(event, zones("10.1.0.0/16"))
     assert (why(event, "10.1.2.3")["node"], why(event, "10.1.2.3")["reason"]) == ("stadium", "deep_zone")
     assert why(event, "192.0.2.1")["node"] == "city"
@@ -15,7 +15,7 @@ def test_a_zone_decides_and_its_change_is_taken_without_a_restart(event):
     assert why(event, "10.1.2.3")["node"] == "city"
 
 
-def test_a_broken_zone_file_leaves_the_last_good_one(event):
+def test_an_invalid_zone_file_leaves_the_last_good_one_in_force(event):
     file = start_with_zones(event, zones("10.1.0.0/16"))
     file.write_text('{"zones": [')
     event.balancer.wait_log("routing_file_refused")
@@ -23,20 +23,20 @@ def test_a_broken_zone_file_leaves_the_last_good_one(event):
     assert event.balancer.admin("/status").json["balancer"]["zones_file"]["trouble"]
 
 
-def test_an_ipv6_client_has_its_zone(event):
+def test_zones_match_ipv6_clients(event):
     start_with_zones(event, zones("2001:db8:1::/48"))
     assert why(event, "2001:db8:1::5")["node"] == "stadium"
     assert why(event, "2001:db8:2::5")["node"] == "city"
 
 
-def test_a_bare_id_from_outside_the_zone_is_not_believed(event):
+def test_a_cache_parameter_from_outside_the_zone_is_ignored(event):
     start_with_zones(event, zones("10.1.0.0/16"))
     answer = why(event, "192.0.2.1", cache="stadium")
     assert answer["node"] == "city"
     assert any(c["verdict"] == "not open to this client" for c in answer["considered"])
 
 
-def test_an_operator_asks_why_this_node_and_reads_every_rank(event):
+def test_ctl_route_explains_the_selection_rank_by_rank(event):
     start_with_zones(event, zones("10.1.0.0/16"))
     told = ctl(event, "route", "--client", "10.1.2.3", "--channel", "demo", "--cache", "stadium")
     lines = [" ".join(line.split()) for line in told.splitlines()]
@@ -69,7 +69,7 @@ def saved_pins(event):
     wait_until(lambda: event.balancer.admin("/status").json["balancer"]["unsaved_pins"] == 0, 5, "pins on disk")
 
 
-def test_a_session_with_pins_keeps_every_text_over_a_reload_and_a_killed_balancer(event):
+def test_pinned_sessions_keep_their_playlist_text_over_a_reload_and_a_killed_balancer(event):
     start_with_zones(event, zones("127.0.0.0/8"))
     player = event.player().open()
     listed = player.refresh().last_msn
@@ -108,7 +108,7 @@ def test_a_balancer_that_lost_its_disk_pins_a_session_to_its_first_node(event):
     event.balancer.start()
     for name in LIVE_NODES:
         event.wait_registered(name)
-    player.texts = {}   # the numbering's epoch went with the disk
+    player.texts = {}   # the epoch of the numbering is lost with the disk
     player.refresh()
     assert {segment.text.split("/media/")[0] for segment in player.playlist.segments} == {event.url("city")}
     event.live.advance()
@@ -117,7 +117,7 @@ def test_a_balancer_that_lost_its_disk_pins_a_session_to_its_first_node(event):
     assert newcomer.refresh().segments[-1].text.startswith(event.url("stadium"))
 
 
-def test_a_session_that_named_its_cache_keeps_it_over_a_killed_balancer(event):
+def test_a_session_with_a_cache_parameter_keeps_its_node_over_a_killed_balancer(event):
     event.start(nodes=LIVE_NODES)
     player = event.player(query="?cache=city").open()
     assert player.refresh().segments[-1].text.startswith(event.url("city"))

@@ -1,4 +1,4 @@
-"""What clients prove, say and lose: receipts, places, reports, probes; and nodes that come and go."""
+"""Reachability of nodes: receipts, locations, reports, probes, and nodes that flap."""
 import signal
 
 from harness.origin import ok
@@ -15,7 +15,7 @@ def receipt_of(event, name, source):
     return fetch(event.url(name) + "/ping", source=source).json["receipt"]
 
 
-def test_a_receipt_is_believed_of_its_own_client_unspoofed(event):
+def test_a_receipt_is_accepted_from_its_own_client_only(event):
     start_with_zones(event, zones("10.1.0.0/16"))
     receipt = receipt_of(event, "stadium", "127.0.1.5")
     assert choice(event, "127.0.1.9", receipt=receipt) == ("stadium", "receipt")
@@ -32,7 +32,7 @@ def test_a_receipt_is_believed_of_its_own_client_unspoofed(event):
     assert player.wait_for_msn(event.live.next_msn - 1).text.startswith(event.url("stadium"))
 
 
-def test_an_expired_receipt_is_not_believed(event):
+def test_an_expired_receipt_is_rejected(event):
     start_with_short_receipts(event)
     receipt = receipt_of(event, "stadium", "127.0.1.5")
     refused = wait_until(lambda: why(event, "127.0.1.5", receipt=receipt)["receipts_refused"], 10, "the receipt expired")
@@ -47,7 +47,7 @@ def start_with_short_receipts(event):
                                             "balancer": {"routing": {"zones_file": str(file), "receipt_lifetime": "1s"}}})
 
 
-def test_the_nearest_group_serves_whom_the_database_places(event):
+def test_the_nearest_group_serves_clients_that_the_geography_database_locates(event):
     file = event.folder / "places.mmdb"
     write_geo_database(file, {"192.0.2.0/24": BERLIN, "2001:db8::/32": MUNICH, "203.0.113.0/24": None})
     places = [{"group": "stadium", "latitude": 48.1, "longitude": 11.5}, {"group": "city", "latitude": 52.4, "longitude": 13.0}]
@@ -66,22 +66,22 @@ def test_the_nearest_group_serves_whom_the_database_places(event):
     assert choice(event, "192.0.2.7") == ("stadium", "nearest_group")
 
 
-def test_a_node_that_beats_but_answers_no_probe_is_left_and_taken_back(event, origins):
-    door = origins()   # what stands before the stadium's node for everybody outside
-    door.on("/ping", ok(b"{}"))
-    nodes = [{"id": "stadium", "url": door.url}, {"id": "city", "url": event.url("city")}]
+def test_a_node_with_heartbeats_that_probes_do_not_reach_is_removed_and_added_again(event, origins):
+    front = origins()   # the public address of the stadium's node
+    front.on("/ping", ok(b"{}"))
+    nodes = [{"id": "stadium", "url": front.url}, {"id": "city", "url": event.url("city")}]
     event.start(nodes=LIVE_NODES, balancer={"balancer": {"nodes": nodes, "routing": {"probe_period": "200ms"}}})
-    door.wait_for("/ping", 2)
+    front.wait_for("/ping", 2)
     assert choice(event, "192.0.2.7")[0] == "stadium"
-    door.refuse()
+    front.refuse()
     wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 8, "the node is not reached")
     assert event.node_state("stadium")["reason"] == "probes do not reach it"
     assert choice(event, "192.0.2.7")[0] == "city"
-    door.resume()
+    front.resume()
     wait_until(lambda: choice(event, "192.0.2.7")[0] == "stadium", 8, "the node is taken back")
 
 
-def test_a_viewer_who_finds_the_node_gone_is_moved_at_once_and_nobody_else(event):
+def test_a_viewer_that_reports_its_node_gone_is_moved_at_once_and_no_other_viewer_is(event):
     start_with_zones(event, zones("127.0.0.0/8"))
     player, other = event.player().open(), event.player().open()
     listed = player.refresh().last_msn
@@ -91,7 +91,7 @@ def test_a_viewer_who_finds_the_node_gone_is_moved_at_once_and_nobody_else(event
     assert other.wait_for_msn(listed + 1).text.startswith(event.url("stadium"))
 
 
-def test_a_viewer_who_walks_out_and_in_is_moved_by_the_next_request(event):
+def test_a_viewer_that_changes_its_network_is_moved_by_the_next_request(event):
     start_with_zones(event, zones("127.0.1.0/24"))
     player = event.player(query="?cache=stadium", source="127.0.1.5").open()
     msn = player.refresh().last_msn
@@ -102,7 +102,7 @@ def test_a_viewer_who_walks_out_and_in_is_moved_by_the_next_request(event):
         assert player.wait_for_msn(msn + step).text.startswith(event.url(node))
 
 
-def test_a_node_that_comes_and_goes_is_held_until_it_stays(event):
+def test_a_flapping_node_is_held_until_it_is_stable(event):
     start_with_zones(event, zones("127.0.0.0/8"))
     node = event.nodes["stadium"]
     for _ in range(2):
@@ -114,10 +114,10 @@ def test_a_node_that_comes_and_goes_is_held_until_it_stays(event):
     held = why(event, "127.0.0.1")
     assert held["node"] == "city"
     assert any(c["node"] == "stadium" and c["verdict"].startswith("held") for c in held["considered"])
-    wait_until(lambda: choice(event, "127.0.0.1") == ("stadium", "deep_zone"), 30, "it stayed")
+    wait_until(lambda: choice(event, "127.0.0.1") == ("stadium", "deep_zone"), 30, "the node is stable")
 
 
-def test_without_a_node_the_origin_serves_where_the_channel_allows_it(event):
+def test_the_origin_serves_without_a_node_where_the_channel_allows_it(event):
     event.channels = [event.channel_config("demo", event.live.source, links="redirect", fallback="origin")]
     event.start()
     player = event.player().open()
@@ -129,7 +129,7 @@ def test_without_a_node_the_origin_serves_where_the_channel_allows_it(event):
     assert choice(event, "127.0.0.1") == ("", "origin")
 
 
-def test_what_players_say_is_counted_for_their_node_and_makes_no_object(event):
+def test_cmcd_reports_are_counted_for_their_node_and_do_not_split_the_cache(event):
     event.start()
     msn, uri, body = event.link()
     path = event.live.path_of("v1", msn)
@@ -146,5 +146,5 @@ def test_what_players_say_is_counted_for_their_node_and_makes_no_object(event):
     wait_until(lambda: node.metric("tribune_cache_player_starved_total") == 3, 5)
     wait_until(lambda: node.metric("tribune_cache_player_next_named_total") == 1, 5)
     wait_until(lambda: node.metric("tribune_cache_player_throughput_mbps_sum") == 9, 5)
-    wait_until(lambda: event.node_state("stadium")["player_mbps"] == 3, 5, "the balancer hears of it")
+    wait_until(lambda: event.node_state("stadium")["player_mbps"] == 3, 5, "the balancer receives the reports")
     assert event.node_state("stadium")["rebuffer_ratio"] == 0.6

@@ -1,5 +1,5 @@
-"""A show of many hours: channels whose segments appear by the clock, a balancer, three nodes, and an operator who does every few minutes what
-operators do in days."""
+"""An event of many hours: channels whose segments appear by the clock, a balancer, three nodes, and an operator whose actions of days
+follow each other within minutes."""
 import threading
 from pathlib import Path
 
@@ -17,7 +17,7 @@ NEXT_KEY = {"id": "k2", "secret": "another-scenario-secret-0123456789"}
 
 
 class SteadyChannel(LiveChannel):
-    """Its playlists change in one step, for they are read while segments appear."""
+    """A channel whose playlists change atomically, because they are read while segments appear."""
 
     def __init__(self, origin, name, **options):
         self.id = name
@@ -28,7 +28,7 @@ class SteadyChannel(LiveChannel):
         super().advance(count)
         self.texts = {variant: self.media(variant) for variant in self.variants}
         kept = self.first_msn if self.window > 10_000 else self.next_msn - 3 * self.window
-        for variant in self.variants:   # an origin deletes what left its window long ago
+        for variant in self.variants:   # an origin deletes segments that left its window long ago
             self.origin.scripts.pop(self.path_of(variant, kept - 1), None)
 
     def end(self):
@@ -41,7 +41,7 @@ class SteadyChannel(LiveChannel):
 
 
 class SoakProgram(TribuneProcess):
-    """One whose lines go to a file that is rotated: its addresses are those that the configuration says."""
+    """A process with a rotated log file: its addresses are read from the configuration, not from the log."""
 
     def spawn(self):
         super().spawn()
@@ -59,7 +59,7 @@ class SoakProgram(TribuneProcess):
 
 
 class SoakEvent:
-    """`minutes`: how long it lasts. Nothing is awaited by real time but what the operator does."""
+    """`minutes`: the duration of the event. Only actions of the operator wait in real time."""
 
     def __init__(self, event, time, minutes):
         self.event, self.time, self.minutes = event, time, minutes
@@ -114,14 +114,14 @@ class SoakEvent:
         if name not in self.event.nodes:
             self.event.nodes[name] = self.program(name, config)
         self.event.nodes[name].write_config(config)
-        self.event.nodes[name].spawn()   # a node is ready when a balancer has told it the channels
+        self.event.nodes[name].spawn()   # a node is ready when it has received the channels from a balancer
 
     def wait_up(self, names):
         for name in names:
             wait_until(lambda n=name: self.event.is_up(n), 15, f"node {name} up at the balancer")
 
     def keep_time(self):
-        """Segments appear when their time has come, in all renditions at once."""
+        """Publishes the segments on time, in all renditions at once."""
         moment = 0
         while not self.over.is_set():
             moment += TARGET
@@ -154,7 +154,7 @@ class SoakEvent:
             program.reload(config)
 
     def take_up_key(self):
-        """By the book (docs/operations.md): known everywhere first, then in front."""
+        """The procedure of docs/operations.md: the new key is known everywhere before it signs."""
         self.keys = [*KEYS, NEXT_KEY]
         self.reload()
         self.keys = [NEXT_KEY, *KEYS]
@@ -168,7 +168,7 @@ class SoakEvent:
             assert lines.stat().st_size > 0
 
     def replace_node(self, name, how):
-        """`how`: "terminate" or "kill"; it is back after a minute."""
+        """`how`: "terminate" or "kill"; the node restarts after a minute."""
         program = self.event.nodes[name]
         program.terminate(within=30) if how == "terminate" else program.kill()
         self.time.pass_until(self.time.now() + 60, self.over)

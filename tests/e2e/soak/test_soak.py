@@ -1,5 +1,5 @@
-"""What only time brings out: a show of an hour and more in three minutes, or with TRIBUNE_SOAK_HOURS of days in hours, with quiet renditions, late
-joiners, a DVR window, links and tokens that live shorter than the soak, a new signing key, rotated logs, reloads, and nodes that come and go."""
+"""A long event: 64 minutes in three, or with TRIBUNE_SOAK_HOURS days in hours, with unwatched renditions, late viewers, a DVR window, links and
+tokens that expire before the event ends, a new signing key, rotated logs, reloads, and nodes that stop and restart."""
 import os
 
 import pytest
@@ -15,7 +15,7 @@ MINUTES = 60 * float(os.environ["TRIBUNE_SOAK_HOURS"]) if "TRIBUNE_SOAK_HOURS" i
 
 
 class Use:
-    """What the programs hold of the machine."""
+    """Memory and descriptors of the processes."""
 
     def __init__(self, soak):
         programs = [soak.event.balancer, *soak.event.nodes.values()]
@@ -23,14 +23,14 @@ class Use:
         self.descriptors = {p.name: p.descriptors() for p in programs}
 
     def assert_not_grown(self, later, runs_on):
-        """`runs_on`: programs that were not replaced meanwhile."""
+        """`runs_on`: processes that were not restarted meanwhile."""
         for name in runs_on:
             assert later.memory[name] < 1.25 * self.memory[name] + (24 << 20), (name, self.memory, later.memory)
             assert later.descriptors[name] <= self.descriptors[name] + 64, (name, self.descriptors, later.descriptors)
 
 
 def operator_rounds(soak):
-    """What an operator does again and again: (minute, what) for the whole length of the soak."""
+    """The repeated actions of an operator over the whole event: (minute, action)."""
     rounds = []
     for begin in range(0, int(soak.minutes), 60):
         rounds += [(begin + 13, lambda: soak.replace_node("b", "terminate")), (begin + 19, soak.rotate_logs), (begin + 23, soak.reload),
@@ -40,7 +40,7 @@ def operator_rounds(soak):
 
 
 def newcomers(soak):
-    """Viewers who come late, to what was listed long ago and to what nobody watched; in the long shape others every ten hours."""
+    """Late viewers, of old segments and of unwatched renditions; in the long variant others every ten hours."""
     came = []
     for begin in range(0, int(soak.minutes), 600):
         came += [(begin + 16, lambda: soak.watch("late at the edge", soak.live)),
@@ -52,8 +52,8 @@ def newcomers(soak):
     return came
 
 
-def test_a_long_show_goes_on_for_everybody(event, folder):
-    show = SoakEvent(event, FastTime(folder, SPEED), MINUTES)
+def test_a_long_event_plays_for_all_viewers(event, folder):
+    soak = SoakEvent(event, FastTime(folder, SPEED), MINUTES)
     soak.start()
     soak.watch("redirected", soak.live)
     soak.watch("direct", soak.live, agent=DIRECT)
