@@ -1,8 +1,8 @@
 """Limits of cache nodes and groups, and the measured traffic of channels: viewers overflow to the next node, or wait."""
 import pytest
 from harness.access_api import end_access, request_access, session_of
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 NODES = ("stadium", "city")
 

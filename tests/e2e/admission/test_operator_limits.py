@@ -1,8 +1,8 @@
 """Limits and drills that the operator changes at run time, by the admin API and by ctl."""
 from harness.access_api import change_limits, current_limits
 from harness.operator_cli import run_ctl
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 
 def admitted(event):

@@ -4,11 +4,11 @@ import time
 
 from harness.access_api import end_access, request_access, session_of
 from harness.fake_clock import FAKETIME, needs_faked_clock
-from harness.signed_requests import ask_access
-from harness.queue_clients import QueueClients
 from harness.parsing import Metrics
-from harness.waiting import LONG, wait_until, assert_throughout
+from harness.queue_clients import QueueClients
 from harness.raw_client import fetch
+from harness.signed_requests import ask_access
+from harness.waiting import LONG, assert_throughout, wait_until
 
 
 # -- abuse of tickets --

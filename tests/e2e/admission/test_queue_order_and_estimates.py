@@ -6,8 +6,8 @@ import statistics
 import time
 
 from harness.queue_clients import ControlledQueueClients
-from harness.waiting import LONG, pace, wait_until
 from harness.raw_client import fetch
+from harness.waiting import LONG, pace, wait_until
 
 LOST = ("ticket_abandoned", "ticket_unclaimed", "ticket_given_up")
 

@@ -4,10 +4,10 @@ import asyncio
 import pytest
 from harness.access_api import end_access, request_access, session_of, wait_sessions_saved
 from harness.fake_clock import FAKETIME, needs_faked_clock
-from harness.queue_clients import QueueClients, call
 from harness.parsing import Metrics
-from harness.waiting import LONG, pace, stretched, wait_until
+from harness.queue_clients import QueueClients, call
 from harness.raw_client import fetch
+from harness.waiting import LONG, pace, stretched, wait_until
 
 LIMIT = 200
 CROWD = 2000

@@ -6,9 +6,9 @@ from urllib.parse import urljoin
 from harness.access_api import end_access, request_access, session_of, switch_overload_drill
 from harness.concurrent_clients import fetch_all
 from harness.parsing import MediaPlaylist
-from harness.waiting import wait_until, assert_throughout
-from harness.slate import is_slate
 from harness.raw_client import fetch
+from harness.slate import is_slate
+from harness.waiting import assert_throughout, wait_until
 
 
 def publish_segment(event, player):

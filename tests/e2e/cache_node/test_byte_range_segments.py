@@ -5,8 +5,8 @@ import pytest
 from harness.live_channel import segment_bytes
 from harness.origin import head, held, ok, raw
 from harness.parsing import variant_uris
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 FILE = "/live/demo/v1/all.ts"
 BODY = segment_bytes("all", 300_000)

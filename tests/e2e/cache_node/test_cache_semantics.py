@@ -3,8 +3,8 @@ import re
 from urllib.parse import urljoin
 
 from harness.origin import head, in_turn, ok, raw, status
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 PATH = "/live/demo/v1/thing.bin"
 KEY = b"0123456789abcdef"

@@ -9,8 +9,8 @@ from harness import telemetry_names
 from harness.concurrent_clients import fetch_all
 from harness.live_channel import segment_bytes
 from harness.origin import cut, head, held, in_turn, ok, raw, status
-from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
 from harness.raw_client import Connection, ConnectionCut, fetch
+from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
 
 BODY = segment_bytes("faulty", 300_000)
 SEGMENT = "/live/demo/v1/seg3.ts"

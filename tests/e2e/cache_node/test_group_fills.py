@@ -8,8 +8,8 @@ from harness.concurrent_clients import fetch_all
 from harness.event import merged
 from harness.fake_dns import FakeDns
 from harness.origin import head, held, in_turn, ok, raw, status
-from harness.waiting import stretched, wait_until
 from harness.raw_client import fetch
+from harness.waiting import stretched, wait_until
 
 NODES = ("n1", "n2", "n3", "n4")
 GROUP = {"cache_node": {"group": "arena", "peers": {"answer_timeout": "2s"}}}

@@ -1,8 +1,8 @@
 """Common Media Server Data (CTA-5006): the load that a node reports to players."""
 import re
 
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 
 def segment_of(event):

@@ -3,8 +3,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.operator_cli import run_ctl
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 NODES = ("n1", "n2", "n3")
 
@@ -33,6 +33,23 @@ def filled(event, msn, nodes=NODES):
 def states(answer):
     assert answer.status == 200, (answer, answer.body[:300])
     return {node["node"]: node for node in answer.json["nodes"]}
+
+
+def stop_n2(event):
+    """Stops node n2 when its object is on disk."""
+    event.wait_stored("n2", 1)
+    event.nodes["n2"].terminate()
+    wait_until(lambda: not event.is_up("n2"), 5)
+
+
+def assert_n2_returns_without_object(event, target, path):
+    """Starts node n2 again; it has followed the purge and fetches the object from the origin."""
+    event.start_node("n2")
+    event.wait_registered("n2")
+    event.balancer.wait_log("order_followed", node="n2")
+    asked = event.origin.count(path)
+    assert fetch(event.nodes["n2"].url + target).status == 200
+    assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
 
 
 def test_a_purge_reaches_every_node_and_each_reports_how_many_objects_it_purged(event):
@@ -93,18 +110,11 @@ def test_a_warm_up_fills_every_node_and_reports_its_progress(event):
 def test_an_absent_node_is_reported_and_follows_the_purge_when_it_is_back(event):
     start_event(event)
     target, path = filled(event, 3)
-    event.wait_stored("n2", 1)
-    event.nodes["n2"].terminate()
-    wait_until(lambda: not event.is_up("n2"), 5)
+    stop_n2(event)
     answer = order(event, "/nodes/purge", {"prefix": "demo/"})
     assert answer.json["done"] is False
     assert {name: node["state"] for name, node in states(answer).items()} == {"n1": "done", "n2": "away", "n3": "done"}
-    event.start_node("n2")
-    event.wait_registered("n2")
-    event.balancer.wait_log("order_followed", node="n2")
-    asked = event.origin.count(path)
-    assert fetch(event.nodes["n2"].url + target).status == 200
-    assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
+    assert_n2_returns_without_object(event, target, path)
 
 
 def test_invalid_purge_and_warm_up_requests_are_rejected(event):
@@ -118,36 +128,22 @@ def test_invalid_purge_and_warm_up_requests_are_rejected(event):
 def test_a_purge_for_an_absent_node_survives_a_killed_balancer(event):
     start_event(event)
     target, path = filled(event, 3)
-    event.wait_stored("n2", 1)
-    event.nodes["n2"].terminate()
-    wait_until(lambda: not event.is_up("n2"), 5)
+    stop_n2(event)
     states(order(event, "/nodes/purge", {"url": target}))
     event.balancer.kill()
     event.start_balancer(NODES)
-    event.start_node("n2")
-    event.wait_registered("n2")
-    event.balancer.wait_log("order_followed", node="n2")
-    asked = event.origin.count(path)
-    assert fetch(event.nodes["n2"].url + target).status == 200
-    assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
+    assert_n2_returns_without_object(event, target, path)
 
 
 def test_a_node_that_missed_hundreds_of_purges_serves_no_purged_object(event):
     start_event(event)
     target, path = filled(event, 3)
-    event.wait_stored("n2", 1)
-    event.nodes["n2"].terminate()
-    wait_until(lambda: not event.is_up("n2"), 5)
+    stop_n2(event)
     states(order(event, "/nodes/purge?nodes=n2", {"url": target}))
     with ThreadPoolExecutor(16) as operators:
         answers = list(operators.map(lambda n: order(event, "/nodes/purge?nodes=n2", {"url": f"demo/e/{n}.ts"}), range(300)))
     assert all(states(answer)["n2"]["state"] == "away" for answer in answers)
-    event.start_node("n2")
-    event.wait_registered("n2")
-    event.balancer.wait_log("order_followed", node="n2")
-    asked = event.origin.count(path)
-    assert fetch(event.nodes["n2"].url + target).status == 200
-    assert event.origin.count(path) == asked + 1
+    assert_n2_returns_without_object(event, target, path)
 
 
 def test_logs_omit_the_query_of_purged_urls(event):

@@ -3,8 +3,8 @@ import re
 from urllib.parse import urljoin
 
 from harness.origin import ok
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 KEY = "/live/demo/v1/k.key"
 

@@ -4,8 +4,8 @@ import signal
 import pytest
 from harness.concurrent_clients import fetch_all
 from harness.origin import held, ok
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 TOLD = "tribune_cache_news_total"
 PATIENT = {"balancer": {"publish_delay": "5s"}}

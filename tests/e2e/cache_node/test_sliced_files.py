@@ -6,8 +6,8 @@ import pytest
 from harness.concurrent_clients import fetch_all
 from harness.live_channel import segment_bytes
 from harness.origin import ok
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 FILE = "/live/demo/v1/film.ts"
 SLICE = 64 * 1024

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 from harness import telemetry_names
-from harness.waiting import IS_RELEASE, wait_until
 from harness.raw_client import fetch
+from harness.waiting import IS_RELEASE, wait_until
 
 DEGRADED = "tribune_cache_disk_degraded"
 

@@ -2,8 +2,8 @@
 import asyncio
 import time
 
-from .waiting import stretched
 from .raw_client import request_bytes, split_url
+from .waiting import stretched
 
 
 class ClientResult:

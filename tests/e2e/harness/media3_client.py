@@ -14,8 +14,8 @@ import time
 from urllib.parse import urljoin
 
 from .parsing import MediaPlaylist, variant_uris
-from .waiting import wait_until
 from .raw_client import fetch
+from .waiting import wait_until
 
 AGENT = "Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.8.0"
 EXCLUDING = {403, 404, 410, 416, 500, 503}

@@ -3,8 +3,8 @@ incomplete segment."""
 from urllib.parse import urljoin
 
 from .parsing import MediaPlaylist, variant_uris
-from .waiting import wait_until
 from .raw_client import fetch
+from .waiting import wait_until
 
 
 class Player:

@@ -4,8 +4,8 @@ import collections
 import json
 import time
 
-from .waiting import pace, stretched
 from .raw_client import split_url
+from .waiting import pace, stretched
 
 
 async def call(address, method, target, body=b"", patience=30.0):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .fake_clock import remove_shared_clock
 from .parsing import Metrics
-from .waiting import stretched, wait_until
 from .raw_client import fetch
+from .waiting import stretched, wait_until
 
 BINARY = os.environ.get("TRIBUNE_BINARY", str(Path(__file__).parents[3] / "build" / "tribune"))
 

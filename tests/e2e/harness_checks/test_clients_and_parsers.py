@@ -4,8 +4,8 @@ import pytest
 from harness.concurrent_clients import fetch_all
 from harness.live_channel import LiveChannel
 from harness.origin import cut, ok
-from harness.player import Player
 from harness.parsing import MediaPlaylist, Metrics, variant_uris
+from harness.player import Player
 from harness.raw_client import fetch, parse_responses
 
 

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 from harness.origin import held, ok
-from harness.waiting import Stopwatch, stretched
 from harness.raw_client import request_bytes, split_url
+from harness.waiting import Stopwatch, stretched
 
 SIZE = 4 << 20
 FAST = SLOW = 20

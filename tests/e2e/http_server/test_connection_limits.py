@@ -10,8 +10,8 @@ from harness import telemetry_names
 from harness.concurrent_clients import SlowSenders
 from harness.event import merged
 from harness.origin import ok
-from harness.waiting import IS_RELEASE, LONG, SLOW, stretched, wait_until
 from harness.raw_client import Connection, fetch
+from harness.waiting import IS_RELEASE, LONG, SLOW, stretched, wait_until
 
 HEAD = b"GET /ping HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 4000
 BODY = b"POST /internal/v1/nodes/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n"

@@ -5,8 +5,8 @@ import struct
 import pytest
 from harness import telemetry_names
 from harness.event import merged
-from harness.waiting import IS_RELEASE, LONG, wait_until
 from harness.raw_client import Connection, ConnectionCut, fetch, parse_responses
+from harness.waiting import IS_RELEASE, LONG, wait_until
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /internal/v1/nodes/x HTTP/1.1\r\nHost: a\r\n"

@@ -1,6 +1,6 @@
 """Limits of the rate at which one connection is sent data, by the node's setting and by the link."""
-from harness.waiting import Stopwatch
 from harness.raw_client import Connection, fetch, split_url
+from harness.waiting import Stopwatch
 
 SIZE = 4 << 20
 BYTES_A_SECOND = 4 << 20

@@ -2,8 +2,8 @@
 import socket
 
 from harness.event import merged
-from harness.waiting import wait_until
 from harness.raw_client import Connection, fetch
+from harness.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 TOKEN = "operator-secret-of-the-test"

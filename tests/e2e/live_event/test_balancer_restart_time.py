@@ -1,8 +1,8 @@
 """The time in which a killed balancer serves again."""
 import time
 
-from harness.waiting import stretched, wait_until
 from harness.raw_client import Connection, ConnectionCut, fetch
+from harness.waiting import stretched, wait_until
 
 SESSIONS = 3_000
 CHANNELS = 200

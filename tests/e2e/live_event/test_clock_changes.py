@@ -1,8 +1,8 @@
 """Clocks that step or differ between hosts: timers are unaffected, links and heartbeats tolerate the configured skew, no session expires."""
 import pytest
 from harness.fake_clock import FAKETIME, needs_faked_clock
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 pytestmark = needs_faked_clock
 

@@ -5,8 +5,8 @@ import time
 
 from harness.live_channel import LiveChannel
 from harness.origin import ok, redirect
-from harness.waiting import wait_until
 from harness.raw_client import Connection, fetch
+from harness.waiting import wait_until
 
 
 def test_a_viewer_receives_the_bytes_of_the_origin_in_every_variant(event):

@@ -10,8 +10,8 @@ from harness import telemetry_names
 from harness.event import merged
 from harness.live_channel import segment_bytes
 from harness.origin import ok, paced
-from harness.waiting import LONG, SLOW, Stopwatch, stretched, wait_until, assert_throughout
 from harness.raw_client import fetch
+from harness.waiting import LONG, SLOW, Stopwatch, assert_throughout, stretched, wait_until
 
 LIVE_NODES = ("stadium", "city")
 

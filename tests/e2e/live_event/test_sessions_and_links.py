@@ -4,8 +4,8 @@ import re
 from harness.event import KEYS, merged
 from harness.origin import ok
 from harness.parsing import MediaPlaylist
-from harness.waiting import wait_until, assert_throughout
 from harness.raw_client import fetch
+from harness.waiting import assert_throughout, wait_until
 
 HLS_JS = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36"
 MEDIA3 = "Demo/1.0 (Linux;Android 14) AndroidXMedia3/1.4.1"

@@ -2,8 +2,8 @@
 address. A preloaded library in front of getaddrinfo answers from a file that the test writes."""
 import pytest
 from harness import telemetry_names
-from harness.waiting import Stopwatch, stretched, wait_until
 from harness.raw_client import fetch
+from harness.waiting import Stopwatch, stretched, wait_until
 
 def start_event(event, fake_dns, process=None):
     origin = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}

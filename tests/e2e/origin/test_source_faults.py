@@ -7,8 +7,8 @@ from harness import telemetry_names
 from harness.event import merged
 from harness.live_channel import LiveChannel
 from harness.origin import head, held, ok, raw, redirect, status
-from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until, assert_throughout
 from harness.raw_client import fetch
+from harness.waiting import IS_RELEASE, Stopwatch, assert_throughout, stretched, wait_until
 
 KIND = {"Content-Type": "application/vnd.apple.mpegurl"}
 MEDIA = "/live/demo/v1/index.m3u8"

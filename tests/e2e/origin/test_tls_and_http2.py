@@ -3,9 +3,8 @@ import socket
 import subprocess
 
 import pytest
-
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;

@@ -6,8 +6,8 @@ from urllib.parse import urljoin
 
 import pytest
 from harness.parsing import MediaPlaylist
-from harness.waiting import stretched, wait_until
 from harness.raw_client import fetch
+from harness.waiting import stretched, wait_until
 from packaged_event import CHANNELS, FRAMES_PER_SECOND
 
 SECONDS = 20

@@ -9,9 +9,9 @@ import time
 import pytest
 from harness.player import Player
 from harness.waiting import LONG, stretched, wait_until
+from network_event import NODES, NetworkEvent
 from networks import CannotMake, Networks
 from packaged_event import FRAMES_PER_SECOND, errors_of, stalls_of
-from network_event import NODES, NetworkEvent
 
 # Player -> channel of the packager. Of the two generations of GStreamer's HLS client, playbin has hlsdemux with souphttpsrc, playbin3 has hlsdemux2.
 WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}

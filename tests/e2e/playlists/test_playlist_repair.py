@@ -2,7 +2,7 @@
 import pytest
 from harness.live_channel import segment_bytes
 from harness.origin import in_turn, ok
-from harness.waiting import wait_until, assert_throughout
+from harness.waiting import assert_throughout, wait_until
 
 KIND = "application/vnd.apple.mpegurl"
 MEDIA = "/live/demo/v1/index.m3u8"

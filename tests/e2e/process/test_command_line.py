@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from harness.event import KEYS, process_config, merged
+from harness.event import KEYS, merged, process_config
 from harness.tribune_process import BINARY
 from harness.waiting import stretched
 

@@ -2,9 +2,9 @@
 import os
 
 from harness import telemetry_names
-from harness.waiting import Stopwatch, stretched, wait_until
 from harness.parsing import Metrics
 from harness.raw_client import fetch
+from harness.waiting import Stopwatch, stretched, wait_until
 
 
 def test_a_log_on_a_full_disk_loses_lines_and_nothing_else(event):

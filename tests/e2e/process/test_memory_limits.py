@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from harness.event import process_config, merged
-from harness.waiting import IS_RELEASE, wait_until
+from harness.event import merged, process_config
 from harness.raw_client import ConnectionCut, fetch
+from harness.waiting import IS_RELEASE, wait_until
 
 pytestmark = pytest.mark.skipif(not IS_RELEASE or not shutil.which("prlimit"), reason="sanitizers reserve terabytes of addresses")
 

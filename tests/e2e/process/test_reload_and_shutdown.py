@@ -9,8 +9,8 @@ from harness import telemetry_names
 from harness.event import KEYS, merged
 from harness.live_channel import segment_bytes
 from harness.origin import head, held, ok, raw
-from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
 from harness.raw_client import Connection, fetch
+from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
 
 
 class Load:

@@ -2,9 +2,9 @@
 import json
 
 from harness.access_api import end_access, session_of
+from harness.raw_client import fetch
 from harness.routing import LIVE_NODES, zones
 from harness.waiting import wait_until
-from harness.raw_client import fetch
 
 
 def start_with_zone_of_all_clients(event):

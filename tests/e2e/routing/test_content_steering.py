@@ -3,11 +3,11 @@ import json
 import re
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from harness.parsing import variant_uris
 from harness.operator_cli import ctl
+from harness.parsing import variant_uris
+from harness.raw_client import fetch
 from harness.routing import LIVE_NODES
 from harness.waiting import wait_until
-from harness.raw_client import fetch
 
 TTL, SHORT = 90, 2
 

@@ -4,8 +4,8 @@ import re
 from harness.event import merged
 from harness.fake_dns import FakeDns
 from harness.operator_cli import ctl
-from harness.waiting import wait_until
 from harness.raw_client import fetch
+from harness.waiting import wait_until
 
 NODES = ("n1", "n2", "n3")
 QUICK = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}

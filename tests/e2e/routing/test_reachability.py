@@ -1,12 +1,12 @@
 """Reachability of nodes: receipts, locations, reports, probes, and nodes that flap."""
 import signal
 
-from harness.origin import ok
 from harness.geo_database import write_geo_database
 from harness.operator_cli import ctl
+from harness.origin import ok
+from harness.raw_client import fetch
 from harness.routing import LIVE_NODES, choice, start_with_zones, why, zones
 from harness.waiting import wait_until
-from harness.raw_client import fetch
 
 BERLIN, MUNICH = (52.5, 13.4), (48.2, 11.6)
 

@@ -4,8 +4,8 @@ import signal
 import pytest
 from harness.event import merged
 from harness.player import Player
-from harness.tribune_process import reserve_port
 from harness.routing import LIVE_NODES, choice, start_with_zones, zones
+from harness.tribune_process import reserve_port
 from harness.waiting import wait_until
 
 

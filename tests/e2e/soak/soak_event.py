@@ -7,7 +7,6 @@ from harness.event import KEYS, merged
 from harness.live_channel import LiveChannel
 from harness.tribune_process import TribuneProcess
 from harness.waiting import wait_until
-
 from soak_viewers import Viewer
 
 NODES = ("a", "b", "c")
