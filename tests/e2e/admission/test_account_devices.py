@@ -76,7 +76,7 @@ def test_after_a_kill_an_accounts_devices_count_at_once(account_event):
     assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Kitchen TV", "Phone")
     for answer in answers:
         payload = base64.urlsafe_b64decode(answer.json["session"].split(".")[1] + "==")
-        assert b"ann" not in payload and b"Phone" not in payload and b"Kitchen" not in payload, "a URL that others see names nobody"
+        assert b"ann" not in payload and b"Phone" not in payload and b"Kitchen" not in payload, "a URL that others see contains no name"
     kill_and_start(event)
     assert_refused(request_access(event, token=TOKEN, account="ann@example.org", device="Tablet", client=CLIENT), "Kitchen TV", "Phone")
     for device in devices:
@@ -113,7 +113,7 @@ def test_each_new_device_takes_over_from_the_oldest(account_event):
     assert phone.try_refresh().status == 403, "the oldest of those that are left"
     for player in (tablet, laptop):
         plays(event, player)
-    assert device_of(event, request_access(event, token=TOKEN, account="bob", device="TV", client=CLIENT)), "another account ends nobody"
+    assert device_of(event, request_access(event, token=TOKEN, account="bob", device="TV", client=CLIENT)), "another account ends no session of this one"
     plays(event, tablet)
     wait_until(lambda: event.balancer.metric("tribune_access_sessions") == 3, 5, "ann's two and bob's one")
 

@@ -53,7 +53,7 @@ def test_limit_changes_a_drill_and_mass_departure_break_neither_the_limit_nor_th
         await crowd.until(lambda: len(crowd.watchers) == limit and sum(c.number is not None for c in crowd.clients) == waiting, "all have joined", 60)
         await set_limit(event, lowered)
         await pace(refresh * 2)
-        assert len(crowd.watchers) == limit and balancer.logged("session_released") == [], "a lowered limit ends nobody"
+        assert len(crowd.watchers) == limit and balancer.logged("session_released") == [], "a lowered limit ends no session"
         crowd.end_sessions(limit - lowered)
         await until_logged(crowd, event, "session_released", limit - lowered)
 
@@ -105,9 +105,9 @@ class QueueProgress:
         return sum(since < t <= until for t in self.times) / max(0.1, until - since)
 
 
-def error(told, real):
+def error(reported, real):
     """The relative error of a reported time. Reported times are rounded up to whole seconds, so half a second is subtracted."""
-    return abs(told - 0.5 - real) / max(0.1, real)
+    return abs(reported - 0.5 - real) / max(0.1, real)
 
 
 def test_the_reported_waiting_time_is_right_within_20_percent(limited_event):

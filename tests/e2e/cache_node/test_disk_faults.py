@@ -36,7 +36,7 @@ def test_a_disk_with_one_second_per_sync_delays_no_viewer(event):
         took = Stopwatch()
         assert fetch(segment.uri).status == 200
         assert took.seconds() < 0.5
-    assert event.is_up("stadium"), "heartbeats go on"
+    assert event.is_up("stadium"), "heartbeats continue"
 
 
 def test_a_read_error_drops_the_object_and_it_is_filled_again(event):

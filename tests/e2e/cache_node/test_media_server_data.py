@@ -24,7 +24,7 @@ def test_a_node_near_its_capacity_sends_players_a_maximum_bitrate(event):
     said = wait_until(share, 10, "each answer is more than the node can send between two heartbeats")
     assert 1 <= int(said[1]) <= 2_000
     refused = fetch(uri.split("?")[0])
-    assert refused.status == 403 and not refused.header("CMSD-Dynamic"), "who has no link hears nothing of the node"
+    assert refused.status == 403 and not refused.header("CMSD-Dynamic"), "requests without a link receive no load of the node"
 
 
 def test_without_the_setting_no_cmsd_header_is_sent(event):

@@ -7,7 +7,7 @@ from harness.origin import held, ok
 from harness.raw_client import fetch
 from harness.waiting import wait_until
 
-TOLD = "tribune_cache_news_total"
+ANNOUNCEMENTS = "tribune_cache_news_total"
 PATIENT = {"balancer": {"publish_delay": "5s"}}
 
 
@@ -51,7 +51,7 @@ def test_a_new_segment_is_filled_before_it_is_listed(event, links):
         assert event.origin.count(path) == 1
         assert event.origin.count(event.live.path_of("v2", msn)) == 0, "the other rendition has no viewer"
     assert status(event)["misses"] == 0
-    wait_until(lambda: event.nodes["stadium"].metric(TOLD) == 3, 5)
+    wait_until(lambda: event.nodes["stadium"].metric(ANNOUNCEMENTS) == 3, 5)
     assert announced(event, "taken") == 3 and announced(event, "late") == 0
 
 
@@ -65,7 +65,7 @@ def test_only_the_nodes_of_the_viewers_receive_announcements(event):
     for variant in ("v1", "v2"):
         wait_until(lambda v=variant: event.origin.count(event.live.path_of(v, msn)) == 1, 5, f"the node of {variant} fills")
     for name in ("stadium", "city"):
-        wait_until(lambda: event.nodes[name].metric(TOLD) == 1, 5)
+        wait_until(lambda: event.nodes[name].metric(ANNOUNCEMENTS) == 1, 5)
 
 
 def test_200_viewers_of_the_live_edge_never_cause_a_cache_miss(event):

@@ -255,7 +255,7 @@ def test_accepting_pauses_without_busy_waiting_when_descriptors_run_out_and_reco
     spent, began = node.cpu_seconds(), time.monotonic()
     wait_until(lambda: time.monotonic() - began > 1, 3)
     assert node.cpu_seconds() - spent < 0.25 * SLOW
-    assert event.is_up("stadium"), "heartbeats go on"
+    assert event.is_up("stadium"), "heartbeats continue"
     for connection in held:
         connection.close()
     wait_until(lambda: fetch_ok(node.url + "/ping", None), 1, "recovered within a second")

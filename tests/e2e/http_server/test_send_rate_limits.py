@@ -47,7 +47,7 @@ def test_each_variant_is_sent_at_a_multiple_of_its_bandwidth(event):
             assert connection.request(split_url(url)[1]).body == body
             assert watch.seconds() >= (SIZE - BURST) / (rate / 8)
     assert event.origin.count(event.live.path_of("v1", msn)) == 1
-    assert fetch(links[0][0].replace("-32000.", ".")).status == 403, "nobody takes a link's pace away"
+    assert fetch(links[0][0].replace("-32000.", ".")).status == 403, "the rate of a link cannot be removed"
 
 
 def test_links_of_a_channel_without_a_pace_factor_have_no_rate(event):

@@ -236,7 +236,7 @@ def test_players_keep_playing_while_the_balancer_is_killed_and_restarted(event):
 
 
 def copy_state(event, to):
-    """Copies the state as docs/operations.md tells under "A standby balancer", while the balancer runs."""
+    """Copies the state as docs/operations.md describes under "A standby balancer", while the balancer runs."""
     to.mkdir()
     subprocess.run(["mdb_copy", "-c", str(event.folder / "balancer_state"), str(to)], check=True)
 

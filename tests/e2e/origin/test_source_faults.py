@@ -175,7 +175,7 @@ def test_a_stalled_source_is_reported_as_stalled_and_not_as_failed(event, player
     path_count = event.origin.count(MEDIA)
     assert_throughout(lambda: player.try_refresh().status in (200, 502, 503, 504), 5)
     assert event.origin.count(MEDIA) > path_count
-    wait_until(lambda: event.balancer.logged(telemetry_names.SOURCE_STALLED), 5, "a line says that the source stands still")
+    wait_until(lambda: event.balancer.logged(telemetry_names.SOURCE_STALLED), 5, "the stalled source is logged")
     event.live.advance()
     player.wait_for_msn(event.live.next_msn - 1, within=8)
 

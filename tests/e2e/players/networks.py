@@ -115,7 +115,7 @@ class Networks:
 
     def _leave(self, link):
         client, number = self.client, str(LINKS[link])
-        wait_until(lambda: self._is_quiet(link), 10, f"nobody waits for an answer over {link}")
+        wait_until(lambda: self._is_quiet(link), 10, f"all responses over {link} have arrived")
         client.run("ss", "--no-header", "--kill", "src", self.address(link))
         client.run("ip", "rule", "delete", "pref", number)
         client.run("ip", "route", "flush", "table", number)

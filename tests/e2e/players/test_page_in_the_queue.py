@@ -97,7 +97,7 @@ def test_a_tab_keeps_its_place_over_reload_and_freeze_and_releases_its_session_w
     had = session()
     viewer.command("reload")
     viewer.command("play")
-    assert session() == had, "while nobody new is let in, it goes on with the session that it had"
+    assert session() == had, "while the drill admits no client, the page continues with its session"
     viewer.command("close")
     stops = lambda: [line for line in event.balancer.access_log(method="POST", status=200) if line["path"].endswith("/stop")]  # noqa: E731
     assert wait_until(stops, 20), "by a beacon: nothing of the page runs any more"
@@ -133,6 +133,6 @@ def test_the_page_retries_a_full_queue_at_the_announced_time(start_queued_event,
     seconds = (seen["door"]["comeBackAt"] - seen["now"]) / 1000
     assert 30 < seconds <= 72, "a minute, and up to a fifth of it"
     assert event.balancer.get(f"/api/v1/access/{first}", method="DELETE").json["was_open"]
-    wait_until(lambda: asks(event) == 2, 5, "its owner's and the page's: nobody asks before the time")
+    wait_until(lambda: asks(event) == 2, 5, "one of the ticket's owner and one of the page, which does not poll before that time")
     viewer.command(f"later {seconds}")
     wait_until(lambda: viewer.command("look")["door"]["state"] == "queued", 20, "it has the place that became free")

@@ -38,8 +38,8 @@ def test_a_cache_parameter_from_outside_the_zone_is_ignored(event):
 
 def test_ctl_route_explains_the_selection_rank_by_rank(event):
     start_with_zones(event, zones("10.1.0.0/16"))
-    told = ctl(event, "route", "--client", "10.1.2.3", "--channel", "demo", "--cache", "stadium")
-    lines = [" ".join(line.split()) for line in told.splitlines()]
+    output = ctl(event, "route", "--client", "10.1.2.3", "--channel", "demo", "--cache", "stadium")
+    lines = [" ".join(line.split()) for line in output.splitlines()]
     assert lines[0] == f"node stadium ({event.url('stadium')}) serves channel demo to 10.1.2.3"
     assert lines[1] == "rank client_cache: the client says that it reaches this node, and may use it"
     assert "address 10.1.2.3, of the network 10.1.2.0/24" in lines

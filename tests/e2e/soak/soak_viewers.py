@@ -34,7 +34,7 @@ class Viewer(threading.Thread):
         try:
             self.open()
             while not self.soak.over.is_set() and not self.has_seen_all():
-                self.turn()
+                self.play_one_interval()
         except Exception as error:   # an exception of this thread fails the event
             self.error = f"{self.name}, at minute {self.soak.time.now() / 60:.1f}: {type(error).__name__}: {error}"
             self.soak.over.set()
@@ -46,7 +46,7 @@ class Viewer(threading.Thread):
         self.uris = variant_uris(self.get(self.url).text, self.url)
         self.played_at = self.soak.time.now()
 
-    def turn(self):
+    def play_one_interval(self):
         self.pause()
         began = self.soak.time.now()
         for minute in [m for m in self.switches if m * 60 <= began]:
