@@ -1,8 +1,8 @@
 """The viewer page in a full event: it shows the queue, keeps its place, plays when admitted, and releases its session."""
-import json
 import re
 
 import pytest
+from harness.access_api import end_access, request_access
 from harness.waiting import wait_until
 from packaged_event import set_overload_drill
 
@@ -22,7 +22,7 @@ def start_queued_event(packaged_event):
 
 
 def take_ticket(event):
-    answer = event.balancer.get("/api/v1/access", method="POST", body=json.dumps({"channel": "demo"}).encode(), headers={"Content-Type": "application/json"})
+    answer = request_access(event)
     assert answer.json["status"] == "queued"
     return answer.json["ticket"]
 
@@ -59,7 +59,7 @@ def test_the_page_shows_its_place_in_the_queue_and_plays_when_admitted(start_que
 def test_the_page_requests_a_new_session_when_its_session_was_ended(packaged_event, watch):
     packaged_event.start(nodes=("stadium",))
     token = re.search(r"session=([^&]+)", watch(packaged_event.page_url("demo"), 600).wait_playing()["door"]["url"]).group(1)
-    assert packaged_event.balancer.get(f"/api/v1/access/{token}", method="DELETE").json["was_open"]
+    assert end_access(packaged_event, token).json["was_open"]
     wait_until(lambda: packaged_event.balancer.metric("tribune_access_sessions") == 1, 20, "the page opened another session")
     served = len(packaged_event.segments_served("stadium"))
     wait_until(lambda: len(packaged_event.segments_served("stadium")) >= served + 4, 20, "and plays on")
@@ -132,7 +132,7 @@ def test_the_page_retries_a_full_queue_at_the_announced_time(start_queued_event,
     assert re.search(r"Come back at\s+\d\d:\d\d", seen["waitingRoom"]), seen["waitingRoom"]
     seconds = (seen["door"]["comeBackAt"] - seen["now"]) / 1000
     assert 30 < seconds <= 72, "a minute, and up to a fifth of it"
-    assert event.balancer.get(f"/api/v1/access/{first}", method="DELETE").json["was_open"]
+    assert end_access(event, first).json["was_open"]
     wait_until(lambda: asks(event) == 2, 5, "one of the ticket's owner and one of the page, which does not poll before that time")
     viewer.command(f"later {seconds}")
     wait_until(lambda: viewer.command("look")["door"]["state"] == "queued", 20, "it has the place that became free")
