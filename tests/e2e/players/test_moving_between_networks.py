@@ -16,7 +16,7 @@ from packaged_event import FRAMES_PER_SECOND, errors_of, stalls_of
 # Player -> channel of the packager. Of the two generations of GStreamer's HLS client, playbin has hlsdemux with souphttpsrc, playbin3 has hlsdemux2.
 WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}
 GSTREAMER = ("playbin3", "playbin")
-HELD = ("shaka",)   # Shaka 5.2 loses segments where a reload may bring nothing new: docs/routing.md, What players notice
+HELD = ("shaka",)   # Shaka 5.2 loses segments where a reload may bring nothing new: docs/routing.md, Shaka needs blocking_reload
 HTTP_ERROR = 1002   # Shaka's code for a connection that failed
 SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each network
 PATH = ["city", "stadium", "city", "suburb", "stadium"]
