@@ -1,4 +1,4 @@
-"""Fixtures of the scenario tests. Everything a test starts is ended, and looked at, when the test is over."""
+"""Fixtures of the scenario tests. Every process that a test starts is stopped and checked at the end of the test."""
 import os
 import shutil
 import subprocess
@@ -10,10 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness.event import Event  # noqa: E402
-from harness.names import Names  # noqa: E402
+from harness.event import Event, merged, process_config  # noqa: E402
+from harness.fake_dns import FakeDns  # noqa: E402
 from harness.origin import Origin  # noqa: E402
-from harness.program import BINARY, Tribune  # noqa: E402
+from harness.tribune_process import BINARY, TribuneProcess  # noqa: E402
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 
@@ -43,7 +43,7 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture
 def folder(request, tmp_path_factory):
-    """Where the test's processes write. Kept among the artefacts when the test failed."""
+    """The folder of the test's processes. It is kept in tests/artefacts when the test failed."""
     made = tmp_path_factory.mktemp("scenario", numbered=True)
     yield made
     if getattr(request.node, "failed_in_call", False) or getattr(request.node, "is_broken", False):
@@ -78,7 +78,7 @@ def programs(request, folder, origins):
     made = []
 
     def make(config, name="tribune", start=True, **options):
-        made.append(Tribune(folder, config, name, **options))
+        made.append(TribuneProcess(folder, config, name, **options))
         return made[-1].start() if start else made[-1]
 
     make.all = made
@@ -86,7 +86,7 @@ def programs(request, folder, origins):
     problems = []
     for program in reversed(made):
         try:
-            program.settle()
+            program.stop_and_check()
         except AssertionError as error:
             problems.append(str(error))
     if problems:
@@ -96,8 +96,22 @@ def programs(request, folder, origins):
 
 @pytest.fixture
 def event(folder, programs, origins):
-    """A whole event: an origin, a balancer and cache nodes; see harness/event.py."""
+    """An event with an origin, a balancer and cache nodes; see harness/event.py."""
     return Event(folder, programs, origins)
+
+
+@pytest.fixture
+def plain_cache(programs):
+    """Makes plain caches, each a process in front of an origin; `settings` are those of the section `http_cache`."""
+
+    def make(origin_url, process=None, front=None, **settings):
+        return programs(merged(process_config(), {
+            "process": process or {},
+            "front": front or {},
+            "http_cache": {"id": "plain", "listen": ["127.0.0.1:0"], "origin": origin_url, **settings},
+        }), "plain")
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -109,5 +123,5 @@ def resolver_library(tmp_path_factory):
 
 
 @pytest.fixture
-def names(folder, resolver_library):
-    return Names(folder, resolver_library)
+def fake_dns(folder, resolver_library):
+    return FakeDns(folder, resolver_library)

@@ -301,6 +301,36 @@ def dead_links(root):
     return wrong
 
 
+IMPORTED_MODULE = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
+
+
+def scenarios(root):
+    """The files of the scenario tests."""
+    return [path for path in sources(root, "tests/e2e") if path.suffix == ".py" and path.name.startswith("test_")]
+
+
+def imported_tests(root):
+    """No test module imports another one: shared code is in the harness or in a conftest.py."""
+    wrong = []
+    for path in sources(root, "tests"):
+        if path.suffix == ".py":
+            for module in IMPORTED_MODULE.findall(path.read_text(errors="replace")):
+                if module.split(".")[-1].startswith("test_"):
+                    wrong.append(f"{path.relative_to(root)}: imports the test module {module}")
+    return wrong
+
+
+def numbered_scenarios(root):
+    """The file names of scenario tests tell the behaviour under test."""
+    return [f"{path.relative_to(root)}: the name begins with a number" for path in scenarios(root) if re.match(r"test_\d", path.name)]
+
+
+def scenarios_without_area(root):
+    """Each scenario test file lies in the folder of its area, which is not the harness."""
+    return [f"{path.relative_to(root)}: lies in no area folder of tests/e2e" for path in scenarios(root)
+            if path.parent.name == "harness" or path.parent.parent != root / "tests" / "e2e"]
+
+
 FILE_NAME = re.compile(r"(?<![\w./{}*~-])((?:[\w-]+/)*[\w-]+\.(?:h|cpp|c|py|tsx?|mjs|md|css|sh))(?![\w/(*])")
 OWN_FOLDERS = ("src", "tests", "docs", "bench", "scripts", "web", "conf", ".ci")
 
@@ -337,4 +367,5 @@ def dead_names(root):
 
 RULES = [wrong_layers, wrong_folders, repeated_types, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
          sleeping_tests, throwing_code, dead_links, dead_names]
+RULES += [imported_tests, numbered_scenarios, scenarios_without_area]
 ROOT = Path(__file__).parents[2]

@@ -47,6 +47,12 @@ def test_a_group_of_tests_is_not_part_of_a_name(tmp_path):
     assert summary.main(tmp_path) == 0
 
 
+def test_the_id_of_a_test_has_the_folder_of_its_area(tmp_path):
+    suite = tmp_path / "scenario_release.xml"
+    suite.write_text(f'<testsuite><testcase classname="e2e.routing.test_zones" name="a[1-x]">{FAILED}</testcase></testsuite>')
+    assert summary.worth_a_second_look(suite) == ["tests/e2e/routing/test_zones.py::a[1-x]"]
+
+
 @pytest.mark.parametrize("looks", [(PASSED, FAILED, PASSED), (PASSED, PASSED), (PASSED, PASSED, "<skipped/>")])
 def test_one_bad_or_missing_look_is_a_failure(tmp_path, capsys, looks):
     report(tmp_path, "players", a=PASSED, b=FAILED)

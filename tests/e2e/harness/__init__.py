@@ -1,1 +1,1 @@
-"""What the scenario tests stand on: the program as a process, scripted origins, and clients of every manner."""
+"""The harness of the scenario tests: Tribune as a process, scripted origins, and clients."""

@@ -1,9 +1,9 @@
-"""A whole event in processes: an origin with live channels, a balancer and cache nodes, wired to each other on ports that
-stay theirs across restarts."""
-from . import words
-from .live import LiveChannel
+"""An event as processes: an origin with live channels, a balancer and cache nodes, connected over ports that stay reserved
+across restarts."""
+from . import telemetry_names
+from .live_channel import LiveChannel
 from .player import Player
-from .program import reserve_port
+from .tribune_process import reserve_port
 from .waiting import wait_until
 
 KEYS = [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}]
@@ -11,14 +11,14 @@ HEARTBEAT_PATH = "/internal/v1/nodes/"
 
 
 def merged(base, changes):
-    """`base` with `changes` laid over it, section by section."""
+    """`base` with `changes` merged into it, section by section."""
     out = dict(base)
     for key, value in (changes or {}).items():
         out[key] = merged(out.get(key, {}), value) if isinstance(value, dict) and isinstance(out.get(key, {}), dict) else value
     return out
 
 
-def house(port=0, changes=None):
+def process_config(port=0, changes=None):
     """The sections that every process has."""
     return merged({
         "front": {"listen": [f"127.0.0.1:{port}"]},
@@ -33,35 +33,35 @@ class Event:
         self.folder, self.programs, self.origins = folder, programs, origins
         self.origin = origins()
         self.live = LiveChannel(self.origin)
-        self.channels = [self.entry("demo", self.live.source)]
-        self.holders = {}
+        self.channels = [self.channel_config("demo", self.live.source)]
+        self.reserved_ports = {}
         self.balancer = None
         self.nodes = {}
 
     @staticmethod
-    def entry(channel, source, links="direct", **more):
+    def channel_config(channel, source, links="direct", **more):
         return {"id": channel, "title": channel.title(), "source": source, "links": links, **more}
 
-    def section(self):
+    def event_section(self):
         return {"keys": KEYS, "channels": self.channels}
 
     def port(self, name):
-        if name not in self.holders:
-            self.holders[name] = reserve_port()
-        return self.holders[name].getsockname()[1]
+        if name not in self.reserved_ports:
+            self.reserved_ports[name] = reserve_port()
+        return self.reserved_ports[name].getsockname()[1]
 
     def url(self, name):
         return f"http://127.0.0.1:{self.port(name)}"
 
     def balancer_config(self, nodes, changes=None):
-        return merged(house(self.port("balancer")), merged({
-            "event": self.section(),
+        return merged(process_config(self.port("balancer")), merged({
+            "event": self.event_section(),
             "balancer": {"nodes": [{"id": n, "url": self.url(n)} for n in nodes], "state_dir": str(self.folder / "balancer_state"),
                          "operator_networks": ["127.0.0.0/8"]},
         }, changes))
 
     def node_config(self, name, changes=None):
-        return merged(house(self.port(name)), merged({
+        return merged(process_config(self.port(name)), merged({
             "event": {"keys": KEYS},
             "cache_node": {"id": name, "public_url": self.url(name), "balancers": [self.url("balancer")],
                            "store_dir": str(self.folder / f"store_{name}"), "max_bytes": "256MiB"},
@@ -75,40 +75,45 @@ class Event:
         self.nodes[name] = self.programs(self.node_config(name, changes), name, **options)
         return self.nodes[name]
 
-    def stand(self, nodes=("stadium",), balancer=None, node=None):
-        """Everything up: returns when the balancer hears every node and each node has the channel map."""
+    def start(self, nodes=("stadium",), balancer=None, node=None):
+        """Starts all processes; returns when every node is up at the balancer and has the channel map."""
         for name in nodes:
             self.start_node(name, node)
         self.start_balancer(nodes, balancer)
         for name in nodes:
-            self.wait_heard(name)
+            self.wait_registered(name)
         return self
 
     def node_state(self, name):
-        """What the balancer's /status says of a node."""
+        """The node's entry in the balancer's /status."""
         for entry in self.balancer.admin("/status").json["balancer"]["nodes"]:
             if entry["id"] == name:
                 return entry
-        raise AssertionError(f"/status knows no node {name}")
+        raise AssertionError(f"/status has no node {name}")
 
-    def is_listed(self, name):
+    def is_up(self, name):
         return self.node_state(name)["state"] == "up"
 
-    def wait_heard(self, name, within=6.0):
-        wait_until(lambda: self.is_listed(name), within, f"node {name} up at the balancer")
+    def wait_registered(self, name, within=6.0):
+        wait_until(lambda: self.is_up(name), within, f"node {name} up at the balancer")
         wait_until(lambda: self.nodes[name].is_ready(), within, f"node {name} has the channel map")
+
+    def wait_peers(self, names):
+        """Returns when each of these nodes of one group knows all of them."""
+        for name in names:
+            wait_until(lambda n=name: self.nodes[n].admin("/status").json["cache_node"]["peers"] == len(names), 6, f"{name} knows its peers")
 
     def wait_stored(self, name, objects):
         """Returns when so many objects are in the node's files and their records in its index."""
         node = self.nodes[name]
         wait_until(lambda: node.admin("/status").json["cache_node"]["objects"] >= objects, 5, f"{objects} objects stored")
-        wait_until(lambda: node.metric(words.INDEX_PENDING) == 0, 5, "their records written")
+        wait_until(lambda: node.metric(telemetry_names.INDEX_PENDING) == 0, 5, "their records written")
 
     def player(self, **options):
         return Player(self.balancer.url, **options)
 
     def link(self, msn=None, variant=0, **options):
-        """A fresh link to a segment: (msn, absolute URL, expected bytes)."""
+        """A new link to a segment: (MSN, absolute URL, expected bytes)."""
         player = self.player(variant=variant, **options).open()
         player.refresh()
         segment = player.playlist.segments[-1] if msn is None else player.playlist.segment(msn)

@@ -1,4 +1,4 @@
-"""Time that runs faster: programs go by the clock of fast_clock.c, and a test by the same one."""
+"""Accelerated time: processes and the test use the clock of fast_clock.c."""
 import subprocess
 import threading
 import time
@@ -8,7 +8,7 @@ SOURCE = Path(__file__).with_name("fast_clock.c")
 
 
 class FastTime:
-    """From now on, a second of the machine is `speed` seconds; all times here are those seconds."""
+    """Starts a clock on which a second of the machine is `speed` seconds; all times here are in its seconds."""
 
     def __init__(self, folder, speed):
         library = Path(folder) / "fast_clock.so"
@@ -23,6 +23,6 @@ class FastTime:
         return (time.clock_gettime_ns(time.CLOCK_MONOTONIC) - self.began) / 1e9 * self.speed
 
     def pass_until(self, moment, over=None):
-        """A client's own rhythm. Returns early, with True, when the event `over` is set."""
+        """Waits for a point in time. Returns early, with True, when the event `over` is set."""
         left = (moment - self.now()) / self.speed
         return (over or threading.Event()).wait(max(0.0, left))

@@ -1,4 +1,4 @@
-"""A scripted origin: every path has a script that says, byte by byte where it matters, what the origin does.
+"""A scripted origin: a script for each path determines the response, byte by byte where it matters.
 
 A script is a callable (request, wire) run on the connection's own thread. Tests hold it up with gates instead of time.
 """
@@ -230,7 +230,7 @@ def redirect(location, code=302):
 
 
 def raw(data, then="close"):
-    """Exactly these bytes, then close, reset, or keep the connection open for the next request."""
+    """Sends exactly these bytes, then closes, resets, or keeps the connection open for the next request."""
 
     def script(request, wire):
         wire.send(data() if callable(data) else data)
@@ -243,7 +243,7 @@ def raw(data, then="close"):
 
 
 def held(gate, script, first=b""):
-    """Sends `first`, waits for the gate, then goes on with the script."""
+    """Sends `first`, waits for the gate, then runs the script."""
 
     def run(request, wire):
         if first:
@@ -255,12 +255,12 @@ def held(gate, script, first=b""):
 
 
 def cut(body, after, then="close", kind="application/octet-stream"):
-    """Announces the whole body and ends the connection after some of it."""
+    """Announces the whole body and ends the connection after `after` bytes."""
     return raw(head(200, {"Content-Type": kind}, len(body)) + body[:after], then)
 
 
 def paced(body, bytes_per_second, kind="video/mp2t"):
-    """As over a link of that speed: loopback would be over before anything could happen in between."""
+    """Sends at the speed of a slow link: over loopback the transfer would end before the test could intervene."""
 
     def script(request, wire):
         wire.send(head(200, {"Content-Type": kind}, len(body)))
@@ -273,7 +273,7 @@ def paced(body, bytes_per_second, kind="video/mp2t"):
 
 
 def in_turn(*scripts):
-    """The first request gets the first script, and so on; the last one stays."""
+    """Runs the first script for the first request, and so on; the last one stays."""
     left = list(scripts)
     lock = threading.Lock()
 

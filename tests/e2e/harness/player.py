@@ -1,10 +1,10 @@
-"""A player that obeys the specification and forgives nothing: numbering never goes back, a listed segment's text never
-changes, every segment arrives whole."""
+"""A player that fails on every violation of the specification: decreasing numbers, a changed text of a listed segment, an
+incomplete segment."""
 from urllib.parse import urljoin
 
-from .reading import MediaPlaylist, variant_uris
+from .parsing import MediaPlaylist, variant_uris
+from .raw_client import fetch
 from .waiting import wait_until
-from .wire import fetch
 
 
 class Player:
@@ -12,7 +12,7 @@ class Player:
         self.url = f"{balancer_url}/live/{channel}/index.m3u8{query}"
         self.headers = {"User-Agent": agent} if agent else {}
         self.variant = variant
-        self.source = source  # the address that it asks from
+        self.source = source  # the address from which it connects
         self.media_url = None
         self.playlist = None
         self.texts = {}  # msn -> text as first listed
@@ -26,7 +26,7 @@ class Player:
         return self
 
     def try_refresh(self):
-        """The media playlist, or the answer that was not one."""
+        """Loads the media playlist; the response, also when it is not a 200."""
         answer = fetch(self.media_url, headers=self.headers, source=self.source)
         if answer.status != 200:
             return answer
@@ -41,8 +41,8 @@ class Player:
     def take(self, playlist):
         before = self.playlist
         if before is not None:
-            assert playlist.msn >= before.msn, f"MSN went back: {before.msn} to {playlist.msn}"
-            assert playlist.last_msn >= before.last_msn, f"the end went back: {before.last_msn} to {playlist.last_msn}"
+            assert playlist.msn >= before.msn, f"MSN decreased: {before.msn} to {playlist.msn}"
+            assert playlist.last_msn >= before.last_msn, f"the last MSN decreased: {before.last_msn} to {playlist.last_msn}"
             assert playlist.discontinuity >= before.discontinuity
         for segment in playlist.segments:
             first = self.texts.setdefault(segment.msn, segment.text)
@@ -54,7 +54,7 @@ class Player:
         return self.playlist.segment(msn)
 
     def follow(self, uri):
-        """The segment's answer, over at most one 307."""
+        """The response for the segment, over at most one 307."""
         answer = fetch(uri, headers=self.headers, source=self.source)
         if answer.status == 307:
             uri = urljoin(uri, answer.header("Location"))

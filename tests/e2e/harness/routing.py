@@ -1,8 +1,5 @@
-"""What tests of the choice of a cache node ask and set."""
+"""Zone files and route queries for tests of node selection."""
 import json
-import subprocess
-
-from .program import BINARY
 
 LIVE_NODES = ("stadium", "city")
 
@@ -11,12 +8,12 @@ def zones(prefix, group="stadium"):
     return json.dumps({"zones": [{"name": "stands", "group": group, "prefixes": [prefix], "fallback": ["city"], "deep": True}]})
 
 
-def stand(event, text, **routing):
-    """Both nodes up, behind a zone file with this text; the file."""
+def start_with_zones(event, text, **routing):
+    """Starts both nodes and a balancer with this text in its zone file; the file."""
     file = event.folder / "zones.json"
     file.write_text(text)
     rules = {"zones_file": str(file), "poll": "100ms", "drain_time": "0ms", **routing}
-    event.stand(nodes=LIVE_NODES, balancer={"balancer": {"routing": rules}})
+    event.start(nodes=LIVE_NODES, balancer={"balancer": {"routing": rules}})
     return file
 
 
@@ -28,9 +25,3 @@ def why(event, client, **more):
 def choice(event, client, **more):
     answer = why(event, client, **more)
     return answer["node"], answer["reason"]
-
-
-def ctl(event, *words):
-    done = subprocess.run([BINARY, "ctl", "--admin", event.balancer.admin_url, *words], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -1,4 +1,4 @@
-"""The one place that waits. Tests name what must become true and by when; nobody sleeps.
+"""The only place that waits. Tests state a condition and a deadline; no test sleeps.
 
 Deadlines are written for the release build; sanitized programs get TRIBUNE_SLOW times as long for the same behaviour.
 """
@@ -29,7 +29,7 @@ def wait_until(predicate, within=5.0, what=""):
         time.sleep(TURN)
 
 
-def watch(predicate, during, what=""):
+def assert_throughout(predicate, during, what=""):
     """Fails when the predicate is ever false in the next `during` seconds (not stretched: it is how long to look)."""
     end = time.monotonic() + during
     while time.monotonic() < end:

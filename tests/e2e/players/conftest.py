@@ -8,14 +8,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from stage import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: E402
+from packaged_event import PLAYERS, ROOT, PackagedEvent, PackagedOrigin, Viewer  # noqa: E402
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "players"
 
 
 @pytest.hookimpl(tryfirst=True)   # before xdist looks at the marks
 def pytest_collection_modifyitems(items):
-    """One browser at a time (--dist loadgroup): two of them that decode without a graphics card would stall each other's picture."""
+    """One browser at a time (--dist loadgroup): two browsers that decode without a graphics card would stall each other."""
     for item in items:
         if "watch" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("browser"))
@@ -23,16 +23,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def viewer_page():
-    with open(ROOT / "web" / "package.json") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
+    with open(ROOT / "web" / "package.json") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
         subprocess.run([ROOT / "scripts" / "build-web"], check=True)
 
 
 @pytest.fixture(scope="session")
 def playwright():
     lock, installed = PLAYERS / "package-lock.json", PLAYERS / "node_modules" / ".tribune-installed"
-    with open(PLAYERS / "conftest.py") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)   # several workers begin at once
+    with open(PLAYERS / "conftest.py") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)   # several workers begin at once
         if installed.exists() and installed.read_bytes() == lock.read_bytes():
             return
         subprocess.run(["npm", "ci", "--no-progress", "--loglevel=error"], cwd=PLAYERS, check=True)
@@ -53,7 +53,7 @@ def packaged_event(folder, programs, packaged_origin, viewer_page):
 
 @pytest.fixture
 def watch(request, playwright):
-    """Opens the page for so many seconds of playback; the last picture of it is kept."""
+    """Opens the page for `seconds` of playback; its last screenshot is kept."""
     viewers = []
 
     def make(page_url, seconds, screenshot="", **options):
@@ -68,7 +68,7 @@ def watch(request, playwright):
 
 @pytest.fixture
 def tab(watch):
-    """The page in a tab that can be hidden, loaded anew and closed; and what it shows when it knows its place."""
+    """Opens the page in a tab that can be hidden, reloaded and closed: (viewer, state of the page when it has its place)."""
 
     def make(page_url):
         viewer = watch(page_url, 0, script="tab.mjs")

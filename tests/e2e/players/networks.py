@@ -1,7 +1,7 @@
-"""Two networks and a client that moves between them, all inside network namespaces: the stadium's Wi-Fi, from which alone node
-`stadium` is reached, and the mobile network outside. Addresses are of 10.77.0.0/16 and exist nowhere but in there.
+"""Two networks in namespaces and a client that moves between them: the Wi-Fi of the stadium, the only one that reaches node
+`stadium`, and the mobile network. Addresses are of 10.77.0.0/16 and exist only in the namespaces.
 
-A namespace lives as long as a process that waits for the end of its standard input: however the tests end, nothing is left."""
+A namespace exists as long as a process that waits for the end of its standard input, so none remains after the tests."""
 import ctypes
 import os
 import re
@@ -18,7 +18,7 @@ LINKS = {"wifi": 1, "mobile": 2}   # the third byte of their addresses
 
 
 class CannotMake(Exception):
-    """This machine lets us make no network namespaces."""
+    """This machine permits no network namespaces."""
 
 
 def run(*words, within=()):
@@ -39,7 +39,7 @@ class Namespace:
 
     @contextmanager
     def entered(self):
-        """What this thread opens and starts meanwhile belongs to this namespace."""
+        """Sockets and processes that this thread opens meanwhile belong to this namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
 
         def go(file):
@@ -64,7 +64,7 @@ class Namespace:
 
 
 class Networks:
-    """`servers` has everybody who serves, `client` the players. The client begins outside."""
+    """`servers` has all servers, `client` the players. The client starts in the mobile network."""
 
     def __init__(self):
         if os.geteuid() != 0:
@@ -94,7 +94,7 @@ class Networks:
             servers.run("ip", "address", "add", f"10.77.{number}.1/24", "dev", link)
             for namespace in (servers, client):
                 namespace.run("ip", "link", "set", link, "up")
-        # What comes from outside does not reach the stadium's own network. The kernel asks its table of own addresses first, unless told otherwise.
+        # Packets from outside do not reach the stadium's own network. By default the kernel looks up its local addresses first.
         servers.run("ip", "rule", "add", "pref", "10", "iif", "mobile", "to", STADIUM_NETWORK, "blackhole")
         servers.run("ip", "rule", "add", "pref", "100", "lookup", "local")
         servers.run("ip", "rule", "delete", "pref", "0")
@@ -103,7 +103,7 @@ class Networks:
         return f"10.77.{LINKS[link]}.100"
 
     def move(self, link):
-        """The client joins the other network, and then leaves the one where it was: its connections there are cut, those that wait for an answer last."""
+        """The client joins the other network, and then leaves the former one: idle connections are closed first, those that wait for a response last."""
         client, number, before = self.client, LINKS[link], self.place
         client.run("ip", "address", "add", f"{self.address(link)}/24", "dev", link)
         client.run("ip", "route", "add", "default", "via", f"10.77.{number}.1", "dev", link, "table", str(number))
@@ -115,14 +115,14 @@ class Networks:
 
     def _leave(self, link):
         client, number = self.client, str(LINKS[link])
-        wait_until(lambda: self._is_quiet(link), 10, f"nobody waits for an answer over {link}")
+        wait_until(lambda: self._is_quiet(link), 10, f"all responses over {link} have arrived")
         client.run("ss", "--no-header", "--kill", "src", self.address(link))
         client.run("ip", "rule", "delete", "pref", number)
         client.run("ip", "route", "flush", "table", number)
         client.run("ip", "address", "delete", f"{self.address(link)}/24", "dev", link)
 
     def _is_quiet(self, link):
-        """Whether every connection has had its answer: it received later than it sent."""
+        """Whether every connection has received its response: it received later than it sent."""
         said = self.client.run("ss", "--no-header", "--numeric", "--tcp", "--info", "state", "established", "src", self.address(link))
         sent = [int(ms) for ms in re.findall(r"lastsnd:(\d+)", said)]
         received = [int(ms) for ms in re.findall(r"lastrcv:(\d+)", said)]

@@ -22,7 +22,7 @@ const seen = (page) =>
     now: Date.now(),
     isHidden: document.hidden,
     door: window.tribuneDoor,
-    room: document.querySelector(".room")?.innerText ?? null,
+    waitingRoom: document.querySelector(".room")?.innerText ?? null,
     beats: window.beats, // of a timer of the page, twice a second
     currentTime: document.querySelector("video")?.currentTime ?? null,
   }));

@@ -1,14 +1,14 @@
 // Watches the viewer page in headless Chromium, and says what it saw: a JSON object a line on standard output.
 //
-//   node watch.mjs PAGE_URL SECONDS SCREENSHOT [ROOM_SCREENSHOT]
+//   node watch.mjs PAGE_URL SECONDS SCREENSHOT [WAITING_ROOM_SCREENSHOT]
 //
 // {"event":"playing"} when the picture moves, then {"event":"done", …} when currentTime has advanced by SECONDS.
 // {"event":"failed", …} and exit 1 when that did not happen in three times as long.
-// With ROOM_SCREENSHOT: before, {"event":"waiting", …} when the page shows the waiting room; afterwards it leaves the page, says
+// With WAITING_ROOM_SCREENSHOT: before, {"event":"waiting", …} when the page shows the waiting room; afterwards it leaves the page, says
 // {"event":"left"} and stays until standard input ends.
 import { inBrowser, say, watchFor } from "./browser.mjs";
 
-const [pageUrl, secondsText, screenshot, roomScreenshot] = process.argv.slice(2);
+const [pageUrl, secondsText, screenshot, waitingRoomScreenshot] = process.argv.slice(2);
 const kRoomMs = 40_000;
 
 const observed = (page) => () =>
@@ -19,18 +19,18 @@ const observed = (page) => () =>
     return {
       state, engine, message, fragments, stalls, errors, position, behindLiveSeconds, droppedFrames,
       door: window.tribuneDoor,
-      room: document.querySelector(".room")?.innerText ?? null,
+      waitingRoom: document.querySelector(".room")?.innerText ?? null,
       title: document.title,
       currentTime: video?.currentTime ?? null,
       shownFrames: quality ? quality.totalVideoFrames - quality.droppedVideoFrames : null,
     };
   });
 
-async function lookAtRoom(page) {
+async function lookAtWaitingRoom(page) {
   await page.waitForSelector(".room :is(dl, .room-ahead)", { timeout: kRoomMs });
   // Both the balancer and the notice have been asked.
   await page.waitForFunction(() => window.tribuneDoor.state !== "queued" || Object.keys(window.tribuneDoor.notices).length > 0, null, { timeout: kRoomMs });
-  await page.screenshot({ path: roomScreenshot });
+  await page.screenshot({ path: waitingRoomScreenshot });
   say("waiting", await observed(page)());
 }
 
@@ -43,11 +43,11 @@ async function leave(page) {
 process.exitCode = await inBrowser(async (page, complaints) => {
   try {
     await page.goto(pageUrl);
-    if (roomScreenshot) await lookAtRoom(page);
+    if (waitingRoomScreenshot) await lookAtWaitingRoom(page);
     const watched = await watchFor(page, Number(secondsText), observed(page));
     await page.screenshot({ path: screenshot });
     say("done", { ...watched, after: await observed(page)(), complaints });
-    if (roomScreenshot) await leave(page);
+    if (waitingRoomScreenshot) await leave(page);
     return 0;
   } catch (error) {
     await page.screenshot({ path: screenshot }).catch(() => {});

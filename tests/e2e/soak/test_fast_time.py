@@ -18,7 +18,7 @@ print(time.monotonic() - began, time.time() - wall, time.clock_gettime_ns(time.C
 """
 
 
-def test_clocks_and_waits_run_at_the_speed_that_is_asked_for(tmp_path):
+def test_clocks_and_waits_run_at_the_requested_speed(tmp_path):
     fast = FastTime(tmp_path, 100)
     before = fast.now()
     done = subprocess.run([sys.executable, "-c", WAITS], env={**os.environ, **fast.environment}, capture_output=True, check=True, timeout=60)

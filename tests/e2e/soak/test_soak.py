@@ -1,11 +1,11 @@
-"""What only time brings out: a show of an hour and more in three minutes, or with TRIBUNE_SOAK_HOURS of days in hours, with quiet renditions, late
-joiners, a DVR window, links and tokens that live shorter than the show, a new signing key, rotated logs, reloads, and nodes that come and go."""
+"""A long event: 64 minutes in three, or with TRIBUNE_SOAK_HOURS days in hours, with unwatched renditions, late viewers, a DVR window, links and
+tokens that expire before the event ends, a new signing key, rotated logs, reloads, and nodes that stop and restart."""
 import os
 
 import pytest
 from harness.fast_time import FastTime
 from harness.waiting import IS_RELEASE
-from soak_show import Show
+from soak_event import SoakEvent
 from soak_viewers import DIRECT
 
 pytestmark = pytest.mark.skipif(not IS_RELEASE, reason="a preloaded clock and a sanitizer's runtime do not go together")
@@ -15,70 +15,70 @@ MINUTES = 60 * float(os.environ["TRIBUNE_SOAK_HOURS"]) if "TRIBUNE_SOAK_HOURS" i
 
 
 class Use:
-    """What the programs hold of the machine."""
+    """Memory and descriptors of the processes."""
 
-    def __init__(self, show):
-        programs = [show.event.balancer, *show.event.nodes.values()]
+    def __init__(self, soak):
+        programs = [soak.event.balancer, *soak.event.nodes.values()]
         self.memory = {p.name: p.memory_bytes() for p in programs}
         self.descriptors = {p.name: p.descriptors() for p in programs}
 
     def assert_not_grown(self, later, runs_on):
-        """`runs_on`: programs that were not replaced meanwhile."""
+        """`runs_on`: processes that were not restarted meanwhile."""
         for name in runs_on:
             assert later.memory[name] < 1.25 * self.memory[name] + (24 << 20), (name, self.memory, later.memory)
             assert later.descriptors[name] <= self.descriptors[name] + 64, (name, self.descriptors, later.descriptors)
 
 
-def operator_rounds(show):
-    """What an operator does again and again: (minute, what) for the whole length of the show."""
+def operator_rounds(soak):
+    """The repeated actions of an operator over the whole event: (minute, action)."""
     rounds = []
-    for begin in range(0, int(show.minutes), 60):
-        rounds += [(begin + 13, lambda: show.replace_node("b", "terminate")), (begin + 19, show.rotate_logs), (begin + 23, show.reload),
-                   (begin + 29, lambda: show.replace_node("c", "kill")), (begin + 37, show.reload), (begin + 44, lambda: show.replace_node("b", "kill")),
-                   (begin + 51, show.rotate_logs), (begin + 55, lambda: show.replace_node("c", "terminate"))]
+    for begin in range(0, int(soak.minutes), 60):
+        rounds += [(begin + 13, lambda: soak.replace_node("b", "terminate")), (begin + 19, soak.rotate_logs), (begin + 23, soak.reload),
+                   (begin + 29, lambda: soak.replace_node("c", "kill")), (begin + 37, soak.reload), (begin + 44, lambda: soak.replace_node("b", "kill")),
+                   (begin + 51, soak.rotate_logs), (begin + 55, lambda: soak.replace_node("c", "terminate"))]
     return rounds
 
 
-def newcomers(show):
-    """Viewers who come late, to what was listed long ago and to what nobody watched; in the long shape others every ten hours."""
+def newcomers(soak):
+    """Late viewers, of old segments and of unwatched renditions; in the long variant others every ten hours."""
     came = []
-    for begin in range(0, int(show.minutes), 600):
-        came += [(begin + 16, lambda: show.watch("late at the edge", show.live)),
-                 (begin + 33, lambda: show.watch("late in the window", show.dvr, starts="head")),
-                 (begin + 35, lambda: show.watch("late from the beginning", show.whole, starts="head", agent=DIRECT)),
-                 (begin + 47, lambda: show.watch("late and direct", show.dvr, starts="head", agent=DIRECT)),
-                 (begin + 50, lambda: show.watch("on a quiet rendition", show.live, variant=2)),
-                 (begin + 60, lambda: show.watch("after the end", show.whole, starts="head"))]
+    for begin in range(0, int(soak.minutes), 600):
+        came += [(begin + 16, lambda: soak.watch("late at the edge", soak.live)),
+                 (begin + 33, lambda: soak.watch("late in the window", soak.dvr, starts="head")),
+                 (begin + 35, lambda: soak.watch("late from the beginning", soak.whole, starts="head", agent=DIRECT)),
+                 (begin + 47, lambda: soak.watch("late and direct", soak.dvr, starts="head", agent=DIRECT)),
+                 (begin + 50, lambda: soak.watch("on a quiet rendition", soak.live, variant=2)),
+                 (begin + 60, lambda: soak.watch("after the end", soak.whole, starts="head"))]
     return came
 
 
-def test_a_long_show_goes_on_for_everybody(event, folder):
-    show = Show(event, FastTime(folder, SPEED), MINUTES)
-    show.start()
-    show.watch("redirected", show.live)
-    show.watch("direct", show.live, agent=DIRECT)
-    show.watch("with a break", show.live, agent=DIRECT, pauses=[(9, 24)])
-    show.watch("with a short break", show.live, agent=DIRECT, pauses=[(5, 6), (11, 12), (28.5, 30)])
-    show.watch("down-switching", show.live, switches={21: 1, 40: 0, 53: 1})
-    show.watch("in the window", show.dvr, starts="head")
-    show.watch("in the window, direct", show.dvr, starts="head", agent=DIRECT)
-    show.watch("from the beginning", show.whole, starts="head")
-    plan = operator_rounds(show) + newcomers(show) + [(7, show.reload), (10, show.take_up_key)]
+def test_a_long_event_plays_for_all_viewers(event, folder):
+    soak = SoakEvent(event, FastTime(folder, SPEED), MINUTES)
+    soak.start()
+    soak.watch("redirected", soak.live)
+    soak.watch("direct", soak.live, agent=DIRECT)
+    soak.watch("with a break", soak.live, agent=DIRECT, pauses=[(9, 24)])
+    soak.watch("with a short break", soak.live, agent=DIRECT, pauses=[(5, 6), (11, 12), (28.5, 30)])
+    soak.watch("down-switching", soak.live, switches={21: 1, 40: 0, 53: 1})
+    soak.watch("in the window", soak.dvr, starts="head")
+    soak.watch("in the window, direct", soak.dvr, starts="head", agent=DIRECT)
+    soak.watch("from the beginning", soak.whole, starts="head")
+    plan = operator_rounds(soak) + newcomers(soak) + [(7, soak.reload), (10, soak.take_up_key)]
     warm = None
     for minute, action in sorted(plan, key=lambda entry: entry[0]):
-        if minute >= show.minutes:
+        if minute >= soak.minutes:
             break
         if minute > 12 and warm is None:
-            show.until(12)
-            warm = Use(show)
-        show.until(minute)
+            soak.until(12)
+            warm = Use(soak)
+        soak.until(minute)
         action()
-    show.until(show.minutes)
-    end = Use(show)
-    show.over.set()
-    for viewer in show.viewers:
+    soak.until(soak.minutes)
+    end = Use(soak)
+    soak.over.set()
+    for viewer in soak.viewers:
         viewer.join(30)
-    assert not show.complaints(), show.complaints()
-    for viewer in show.viewers:
+    assert not soak.complaints(), soak.complaints()
+    for viewer in soak.viewers:
         assert viewer.played > 10 and not viewer.is_alive(), (viewer.name, viewer.played)
     warm.assert_not_grown(end, ["balancer", "a"])

@@ -1,0 +1,16 @@
+"""Processes with their own wall clock, which libfaketime provides by LD_PRELOAD."""
+from pathlib import Path
+
+import pytest
+from harness.waiting import IS_RELEASE
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+needs_faked_clock = pytest.mark.skipif(not IS_RELEASE or not FAKETIME.exists(),
+                                       reason="a preloaded clock and a sanitizer's runtime do not go together")
+
+
+def remove_shared_clock(pid):
+    """Removes the shared memory of libfaketime, which a killed process leaves behind."""
+    for left in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        Path("/dev/shm", left).unlink(missing_ok=True)
