@@ -230,8 +230,8 @@ Asking Sources::ask_document(runtime::Worker& asker, const DocumentQuestion& que
   const auto deliver = [self = inner_, &loop = asker.loop, asking](base::Result<DocumentPtr> document) {
     --self->waiting;
     loop.post([asking, document = std::move(document)]() mutable {
-      const auto on_document = std::exchange(asking->on_document, nullptr);
-      if (on_document) on_document(std::move(document));
+      const auto callback = std::exchange(asking->on_document, nullptr);
+      if (callback) callback(std::move(document));
     });
   };
   const auto channels = inner_->channels.get();
