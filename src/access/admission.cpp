@@ -38,8 +38,8 @@ Lane::Lane(std::uint8_t i, const LaneSettings& settings, std::string_view id, st
 }
 
 Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known, ChannelLabelsPtr cl)
-    : clock(c), log(l), metrics(m), labels(std::move(cl)), sessions(c, m, max_known, labels), settings(s), granted(decisions(m, "granted")),
-      queued_new(decisions(m, "queued")), refused(decisions(m, "refused")), past(m, std::max(kMostPastSessions, max_known)),
+    : clock(c), log(l), metrics(m), labels(std::move(cl)), sessions(c, m, max_known, labels), settings(s),
+      past(m, std::max(kMostPastSessions, max_known)), granted(decisions(m, "granted")), queued_new(decisions(m, "queued")), refused(decisions(m, "refused")),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
                           "Renewals of sessions that are served and not counted, because as many as may be are known and nothing is limited.")),
       unwritten(m.counter("tribune_access_sessions_unwritten_total", "Sessions that the disk refused to take: after a restart they go on only where there is room.")),

@@ -267,7 +267,6 @@ base::Result<Source::Reading> SourceFeed::read_multivariant(const hls::Playlist&
 
 // The source is a media playlist: viewers get a multivariant playlist of one, which names it.
 base::Result<Source::Reading> SourceFeed::read_only_media(const hls::Playlist& source, const http::Uri& base) {
-  const auto wall = channel_.services().clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine) return tl::unexpected(fine.error());
   renew_at_ = std::numeric_limits<std::int64_t>::max();   // it has no links
   if (channel_.settings().media_look > 0ms) look_into_media(source, base);

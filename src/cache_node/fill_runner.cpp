@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kUntoldFor{20};
 
 FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source, std::shared_ptr<Fill> fill,
                        std::function<void()> on_over)
-    : parts_(parts), worker_(worker), settings_(std::move(settings)), source_(std::move(source)), fill_(std::move(fill)),
+    : parts_(parts), worker_(worker), settings_(settings), source_(std::move(source)), fill_(std::move(fill)),
       on_over_(std::move(on_over)), turns_(source_.places, parts.circuits, parts.clock, settings_) {}
 
 FillRunner::~FillRunner() {
