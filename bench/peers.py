@@ -178,7 +178,7 @@ def herd(options, systems, origin, rows):
             asked, slowest, median, p99 = seen[system.name][-1]
             say(system, f"{asked} at the origin, slowest last byte {slowest:.2f} s, first byte after the fill's: median {1000 * median:.1f} ms, p99 {1000 * p99:.1f} ms")
     for system in systems:
-        asked, slowest, median, p99 = (statistics.median(column) for column in zip(*seen[system.name]))
+        asked, slowest, median, p99 = (statistics.median(column) for column in zip(*seen[system.name], strict=True))
         rows.setdefault(system.name, {}).update(asked=asked, slowest=slowest, median=median, p99=p99)
 
 

@@ -16,8 +16,13 @@ PANELS = [
 def panel(rows, top, title, series):
     values = {key: [min(float(row[key]) * scale, 4 if "peak" in key else 1e9) for row in rows] for key, scale, _, _ in series}
     highest = max(max(v) for v in values.values()) * 1.1 or 1
-    x = lambda i: LEFT + WIDTH * i / (len(rows) - 1)
-    y = lambda v: top + HEIGHT * (1 - v / highest)
+
+    def x(i):
+        return LEFT + WIDTH * i / (len(rows) - 1)
+
+    def y(v):
+        return top + HEIGHT * (1 - v / highest)
+
     out = [f'<text x="{LEFT}" y="{top - 8}" class="t">{title}</text>', f'<rect x="{LEFT}" y="{top}" width="{WIDTH}" height="{HEIGHT}" class="f"/>']
     for share in (0, 0.5, 1):
         at = highest / 1.1 * share

@@ -15,7 +15,7 @@ TARGETS = (
 
 
 def first_line(*command):
-    out = subprocess.run(command, capture_output=True, text=True)
+    out = subprocess.run(command, check=False, capture_output=True, text=True)
     return next((line for line in (out.stdout + out.stderr).splitlines() if line.strip()), "").strip()
 
 

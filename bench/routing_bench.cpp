@@ -60,6 +60,7 @@ struct Asker {
 
 std::vector<Asker> askers() {
   std::vector<Asker> made;
+  made.reserve(kClients);
   for (int i = 0; i < kClients; ++i)
     made.push_back({*parse_address(fmt::format("10.{}.{}.{}", i % kZones, i / 256, i % 256)),
                     fmt::format("channel{}", i % kChannels), ""});

@@ -51,9 +51,9 @@ class Server:
         if probe:
             try:
                 wait_until(lambda: self.process.poll() is not None or get(probe)[0] == 200, 20, f"{name} answers {probe}")
-            except Exception:
+            except Exception as error:
                 self.close()
-                raise RuntimeError(f"{name} does not answer:\n{self.log.read_text()[-2000:]}") from None
+                raise RuntimeError(f"{name} does not answer:\n{self.log.read_text()[-2000:]}") from error
         if self.process.poll() is not None:
             raise RuntimeError(f"{name} ended:\n{self.log.read_text()[-2000:]}")
 

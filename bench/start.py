@@ -74,7 +74,7 @@ def main():
         for turn in range(options.rounds):
             rounds.append(start(options, folder, turn))
             print(f"  start to answer: {rounds[-1][0]:.2f} s, {rounds[-1][1]:.2f} s of CPU", flush=True)
-        took, cpu = (statistics.median(column) for column in zip(*rounds))
+        took, cpu = (statistics.median(column) for column in zip(*rounds, strict=True))
         print(f"{options.objects} objects, start to answer, median of {options.rounds}: {took:.2f} s, {cpu:.2f} s of CPU (aim: 2 s)")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

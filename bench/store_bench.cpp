@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   constexpr std::uint64_t kLookups = 1'000'000;
   std::mt19937_64 chance(1);
   std::vector<ObjectKey> keys;
+  keys.reserve(100'000);
   for (int i = 0; i < 100'000; ++i) keys.push_back({"", id_of(chance() % count)});
   const auto now = base::SteadyTime{};
   std::uint64_t found = 0;

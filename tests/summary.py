@@ -81,7 +81,7 @@ def read(report):
             unsteady.append(f"{report.stem}: {name_of(case)}")
         elif outcome[1]:
             failed.append(f"{report.stem}: {name_of(case)}")
-        totals = [a + b for a, b in zip(totals, outcome)]
+        totals = [a + b for a, b in zip(totals, outcome, strict=True)]
     return tuple(totals), failed, unsteady
 
 
@@ -93,7 +93,7 @@ def main(folder):
         counts, failed, shaky = read(report)
         failures += failed
         unsteady += shaky
-        total = [a + b for a, b in zip(total, counts)]
+        total = [a + b for a, b in zip(total, counts, strict=True)]
         skipped = f", {counts[2]} skipped" if counts[2] else ""
         print(f"{report.stem:28} {counts[0]:5} passed, {counts[1]:3} failed{skipped}")
     for name in unsteady:

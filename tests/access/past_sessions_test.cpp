@@ -91,7 +91,7 @@ TEST_CASE("A session's record reads as it was written, and a damaged one reads a
   const SessionRecord whole{
       "main", "arena", "a",  std::string("\0\xff ann", 6), "Ann's TV in the kitchen", 1'700'000'000, 1'700'000'010,
       10,     5'000,   ~0ull};
-  const SessionRecord least{.channel = "main"};
+  const SessionRecord least{"main", "", "", "", ""};
   for (const auto& record : {whole, least}) {
     const auto text = to_text(record);
     REQUIRE(access::session_record(text));

@@ -173,7 +173,7 @@ TEST_CASE("flaws of one kind are counted, with the line of the first") {
 }
 
 TEST_CASE("what no player plays, or players play differently, is refused") {
-  for (const std::string text : {
+  for (const std::string& text : {
            kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"x\n" + kSegment,
            kHead + "#EXT-X-MAP:URI=\"x\n" + kSegment,
            kHead + "#EXTINF:x,\na.ts\n",

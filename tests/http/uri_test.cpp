@@ -27,7 +27,7 @@ TEST_CASE("references resolve as the examples of RFC 3986 section 5.4 say, witho
     std::string_view reference, target;
   };
   // Normal examples, then abnormal ones; "g:h" and "http:g" name what no fetch can reach.
-  for (const auto& [reference, target] : std::to_array<Example>({
+  for (const auto& example : std::to_array<Example>({
            {"g:h", "refused"},
            {"g", "http://a/b/c/g"},
            {"./g", "http://a/b/c/g"},
@@ -71,8 +71,8 @@ TEST_CASE("references resolve as the examples of RFC 3986 section 5.4 say, witho
            {"g#s/../x", "http://a/b/c/g"},
            {"http:g", "refused"},
        })) {
-    CAPTURE(reference);
-    CHECK(resolved("http://a/b/c/d;p?q", reference) == target);
+    CAPTURE(example.reference);
+    CHECK(resolved("http://a/b/c/d;p?q", example.reference) == example.target);
   }
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import summary  # noqa: E402
+import summary
 
 PASSED, FAILED = "", '<failure message="not within 5.0 s"/>'
 RACE, DEAD = '<failure>WARNING: ThreadSanitizer: data race</failure>', '<error message="failed on teardown: exited with 66"/>'

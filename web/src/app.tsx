@@ -1,46 +1,46 @@
-// The viewer page: channels, the waiting room, the player, and where the segments come from. `window.tribune` and `window.tribuneDoor` show
-// tests what it saw.
+// The viewer page: channels, the waiting room, the player, and the source of the segments. Tests read its state from `window.tribune` and
+// `window.tribuneDoor`.
 //
-//   /?channel=ID      the channel to begin with
-//   &cache=ID         the cache to ask for
-//   &room=slate       opens the playlist without a session, as a bare player does: who must wait then waits inside the video
+//   /?channel=ID      the channel to play first
+//   &cache=ID         the cache node to use
+//   &room=slate       opens the playlist without the API, as a player without an app does; a queued viewer then sees the slate in the video
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { type Door, Turnstile } from "./access/turnstile";
-import { type Cache, type Channel, cacheUrls, loadCaches, loadChannels, playlistUrl } from "./channels";
-import { Observed } from "./player/observed";
-import { PlayerSession } from "./player/session";
+import { AccessClient, type AccessState } from "./access/access_client";
+import { type Cache, type Channel, cacheUrls, loadCaches, loadChannels, playlistUrl } from "./api";
+import { PlaybackStats } from "./player/playback_stats";
+import { PlayerSession } from "./player/player_session";
 import { ChannelList } from "./view/channel_list";
 import { Delivery } from "./view/delivery";
 import { EventFeed } from "./view/event_feed";
 import { Header } from "./view/header";
-import { Stage } from "./view/stage";
-import { Tiles } from "./view/tiles";
+import { PlayerView } from "./view/player_view";
+import { StatTiles } from "./view/stat_tiles";
 
 declare global {
   interface Window {
-    tribune: Observed;
-    tribuneDoor: Door;
+    tribune: PlaybackStats;
+    tribuneDoor: AccessState;
   }
 }
 
 const kRefreshMs = 250;
 const kChannelRetryMs = 2000;
 const query = new URLSearchParams(location.search);
-const nothing = new Observed();
-const kViewer = Math.floor(Math.random() * 2 ** 16); // spreads viewers over the caches
+const kNoStats = new PlaybackStats();
+const kViewer = Math.floor(Math.random() * 2 ** 16); // spreads viewers over the cache nodes
 
-/** What the browser's tab says: who waits looks at other ones meanwhile. */
-function tabTitle(title: string, door: Door | null): string {
-  const waits = door?.state === "queued" && door.place ? `${door.place.ahead} ahead · ` : "";
-  return `${waits}${title} · Tribune`;
+/** The title of the browser's tab. It shows the place in the queue, because a waiting viewer may look at another tab. */
+function tabTitle(title: string, access: AccessState | null): string {
+  const position = access?.state === "queued" && access.place ? `${access.place.ahead} ahead · ` : "";
+  return `${position}${title} · Tribune`;
 }
 
 export function App() {
   const video = useRef<HTMLVideoElement>(null);
   const session = useRef<PlayerSession | null>(null);
-  const turnstile = useRef<Turnstile | null>(null);
-  const queueAddresses = useRef<string[]>([]);
+  const accessClient = useRef<AccessClient | null>(null);
+  const statusUrls = useRef<string[]>([]);
   const [channels, setChannels] = useState<Channel[] | null>(null);
   const [listError, setListError] = useState<string | null>(null);
   const [chosen, setChosen] = useState<Channel | null>(null);
@@ -65,42 +65,42 @@ export function App() {
       }
     };
     void load();
-    loadCaches(abort.signal).then(setCaches, () => setCaches([])); // without the list there is nothing to choose
+    loadCaches(abort.signal).then(setCaches, () => setCaches([])); // without the list the page offers no choice
     return () => {
       abort.abort();
       clearTimeout(timer);
     };
   }, []);
 
-  queueAddresses.current = cacheUrls(caches, cache, kViewer);
+  statusUrls.current = cacheUrls(caches, cache, kViewer);
 
   useEffect(() => {
     if (!chosen) return;
-    const own = new Turnstile(chosen.id, chosen.playbackUrl, () => queueAddresses.current, changed);
-    turnstile.current = own;
-    window.tribuneDoor = own.door;
-    if (query.get("room") === "slate") own.openBare();
+    const own = new AccessClient(chosen.id, chosen.playbackUrl, () => statusUrls.current, changed);
+    accessClient.current = own;
+    window.tribuneDoor = own.access;
+    if (query.get("room") === "slate") own.openWithoutApi();
     else own.start();
-    const timer = window.setInterval(changed, kRefreshMs); // times run down
+    const timer = window.setInterval(changed, kRefreshMs); // updates the countdowns
     return () => {
       clearInterval(timer);
       own.stop();
-      turnstile.current = null;
+      accessClient.current = null;
     };
-  }, [chosen]);
+  }, [chosen, changed]);
 
-  const door = turnstile.current?.door ?? null;
-  const url = door?.url ?? null;
+  const access = accessClient.current?.access ?? null;
+  const url = access?.url ?? null;
   useEffect(() => {
     if (!chosen || !video.current || !url) return;
-    const own = new PlayerSession(video.current, changed, () => turnstile.current?.lost());
+    const own = new PlayerSession(video.current, changed, () => accessClient.current?.onSessionLost());
     session.current = own;
-    window.tribune = own.observed;
+    window.tribune = own.stats;
     own.watch(chosen.id, playlistUrl(url, cache));
     const timer = window.setInterval(() => {
       own.refresh();
-      const { pass, observed } = own;
-      if (pass) turnstile.current?.playerHas(pass, observed.isSlate);
+      const { token, stats } = own;
+      if (token) accessClient.current?.onPlayerToken(token, stats.isSlate);
       changed();
     }, kRefreshMs);
     return () => {
@@ -108,23 +108,25 @@ export function App() {
       own.stop();
       session.current = null;
     };
-  }, [url, cache]);
+    // WHY without `chosen`: its new URL comes with the next state of the access client; until then `url` is that of the former channel.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [url, cache, changed]);
 
-  if (chosen) document.title = tabTitle(chosen.title, door);
-  const seen = session.current?.observed ?? nothing;
-  const isInside = url !== null || door === null || door.state === "asking";
+  if (chosen) document.title = tabTitle(chosen.title, access);
+  const stats = session.current?.stats ?? kNoStats;
+  const showsPlayback = url !== null || access === null || access.state === "asking";
   return (
     <>
-      <Header seen={seen} door={door} />
+      <Header stats={stats} access={access} />
       <main>
         <div class="watch">
-          <Stage video={video} seen={seen} door={door} title={chosen?.title ?? null} problem={listError} />
-          {isInside && <Tiles seen={seen} />}
-          {isInside && <Delivery seen={seen} caches={caches.map((c) => c.id)} cache={cache} onCache={setCache} />}
+          <PlayerView video={video} stats={stats} access={access} title={chosen?.title ?? null} problem={listError} />
+          {showsPlayback && <StatTiles stats={stats} />}
+          {showsPlayback && <Delivery stats={stats} caches={caches.map((c) => c.id)} cache={cache} onCache={setCache} />}
         </div>
         <aside>
           <ChannelList channels={channels} chosen={chosen} onChoose={setChosen} problem={listError} />
-          <EventFeed seen={seen} />
+          <EventFeed stats={stats} />
         </aside>
       </main>
     </>

@@ -25,7 +25,7 @@ FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSett
                        std::shared_ptr<Fill> fill, std::function<void()> on_over)
     : parts_(parts),
       worker_(worker),
-      settings_(std::move(settings)),
+      settings_(settings),
       source_(std::move(source)),
       fill_(std::move(fill)),
       on_over_(std::move(on_over)),

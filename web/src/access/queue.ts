@@ -1,6 +1,6 @@
-// What the shared notice about a queue (GET /queue/{channel}) means for one ticket. Values and pure functions.
+// The queue's public status (GET /queue/{channel}) and what it means for one ticket. Values and pure functions.
 
-/** Who came before the opening has a place by lot; the server draws it, and everybody works out the own one. */
+/** Tickets taken before the opening get their place by lot. The server publishes the parameters; each page computes its own place. */
 export interface Lottery {
   first: number;
   end: number;
@@ -12,24 +12,24 @@ export interface Lane {
   name: string;
   served: number; // every place up to this one was called
   waiting: number;
-  rate: number | null; // places a second; null: not known
+  rate: number | null; // places per second; null: not known
   lottery: Lottery | null;
 }
 
-export interface Notice {
+export interface QueueStatus {
   isOpen: boolean;
   opensInSeconds: number | null;
   refreshSeconds: number;
-  leaseSeconds: number; // who is not heard for so long has no place when the turn comes
+  leaseSeconds: number; // a ticket that is not renewed for this long loses its place when its turn comes
   lanes: Lane[];
 }
 
-/** One ticket in the line. */
+/** The place of one ticket in the queue. */
 export interface Place {
   lane: string;
   number: number;
   ahead: number;
-  etaSeconds: number | null; // null: nobody knows
+  etaSeconds: number | null; // null: not known
 }
 
 export function placeOf(number: number, lottery: Lottery | null): number {
@@ -39,38 +39,41 @@ export function placeOf(number: number, lottery: Lottery | null): number {
   return lottery.first + Number(shifted);
 }
 
-/** Whether every place up to the ticket's own was called. */
-export function isCalled(place: Place, notice: Notice): boolean {
-  const lane = notice.lanes.find((l) => l.name === place.lane);
+/** Whether the ticket's own place and every place before it were called. */
+export function isCalled(place: Place, status: QueueStatus): boolean {
+  const lane = status.lanes.find((l) => l.name === place.lane);
   return lane !== undefined && placeOf(place.number, lane.lottery) <= lane.served;
 }
 
-/** The place as a newer notice has it. Some of those before may have left, which only the balancer knows, so the line is at most so long. */
-export function moved(place: Place, notice: Notice, isRedrawn: boolean): Place {
-  const lane = notice.lanes.find((l) => l.name === place.lane);
+/**
+ * The place after a newer status. Only the balancer knows how many tickets before this one were abandoned, so the number ahead is an upper
+ * bound. `isRedrawn`: the lottery changed the place, so the number ahead may grow.
+ */
+export function updatedPlace(place: Place, status: QueueStatus, isRedrawn: boolean): Place {
+  const lane = status.lanes.find((l) => l.name === place.lane);
   if (!lane) return place;
   const atMost = Math.max(0, placeOf(place.number, lane.lottery) - lane.served - 1);
   const ahead = isRedrawn ? atMost : Math.min(place.ahead, atMost);
-  return { ...place, ahead, etaSeconds: notice.isOpen && lane.rate ? Math.ceil((atMost + 1) / lane.rate) : null };
+  return { ...place, ahead, etaSeconds: status.isOpen && lane.rate ? Math.ceil((atMost + 1) / lane.rate) : null };
 }
 
-/** The interval and up to a fifth of it, always the same for one number, so that those who came together do not ask together for ever. */
-export function spread(seconds: number, number: number): number {
+/** The interval plus 0 to 20 % of it, a fixed share for each number, so that pages that were opened together do not poll together. */
+export function withJitter(seconds: number, number: number): number {
   const mixed = Math.imul(number ^ (number >>> 15), 0x9e3779b1) >>> 0;
   return seconds * (1 + (mixed % 201) / 1000);
 }
 
-/** Null for what is no notice. */
-export function readNotice(body: unknown): Notice | null {
-  const told = body as Record<string, unknown> | null;
-  if (typeof told?.refresh_seconds !== "number" || !Array.isArray(told.lanes)) return null;
+/** Null when the body is not a queue status. */
+export function parseQueueStatus(body: unknown): QueueStatus | null {
+  const json = body as Record<string, unknown> | null;
+  if (typeof json?.refresh_seconds !== "number" || !Array.isArray(json.lanes)) return null;
   const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
   return {
-    isOpen: told.open !== false,
-    opensInSeconds: number(told.opens_in_seconds),
-    refreshSeconds: told.refresh_seconds,
-    leaseSeconds: number(told.lease_seconds) ?? told.refresh_seconds,
-    lanes: (told.lanes as Record<string, unknown>[]).map((lane) => ({
+    isOpen: json.open !== false,
+    opensInSeconds: number(json.opens_in_seconds),
+    refreshSeconds: json.refresh_seconds,
+    leaseSeconds: number(json.lease_seconds) ?? json.refresh_seconds,
+    lanes: (json.lanes as Record<string, unknown>[]).map((lane) => ({
       name: String(lane.name),
       served: number(lane.served) ?? 0,
       waiting: number(lane.waiting) ?? 0,
@@ -78,13 +81,4 @@ export function readNotice(body: unknown): Notice | null {
       lottery: (lane.lottery as Lottery | undefined) ?? null,
     })),
   };
-}
-
-/** A waiting time for people; it is no promise, so it is never given to the second. */
-export function waitInWords(seconds: number | null): string {
-  if (seconds === null) return "not known yet";
-  if (seconds < 60) return "under a minute";
-  const minutes = Math.ceil(seconds / 60);
-  if (minutes < 90) return `about ${minutes} min`;
-  return `about ${Math.round(minutes / 30) / 2} h`;
 }

@@ -1,4 +1,4 @@
-import type { Channel } from "../channels";
+import type { Channel } from "../api";
 
 interface Properties {
   channels: Channel[] | null;
@@ -12,7 +12,7 @@ export function ChannelList({ channels, chosen, problem, onChoose }: Properties)
     <section class="panel" aria-labelledby="channels">
       <h2 id="channels">Channels</h2>
       {problem && <p class="note bad">{problem}</p>}
-      {!channels && !problem && <p class="note">Asking for the channels …</p>}
+      {!channels && !problem && <p class="note">Loading the channels …</p>}
       <ul class="channels">
         {channels?.map((channel) => (
           <li key={channel.id}>

@@ -1,37 +1,37 @@
-// Where the segments come from: the node of the last one, and one bar for each of the last that arrived.
+// The cache node that served the last segment, a choice of cache nodes, and a chart of the download times of the last segments.
 
-import type { FragmentSeen, Observed } from "../player/observed";
-import { colourOf, milliseconds, size } from "./words";
+import type { LoadedFragment, PlaybackStats } from "../player/playback_stats";
+import { formatBytes, formatMilliseconds, nodeColourClass } from "./format";
 
-const kBars = 48;
+const kMaxBars = 48;
 const kHeight = 84;
 const outcomes = { hit: "from its cache", fill: "fetched from the origin just now", unknown: "" } as const;
 
 interface Properties {
-  seen: Observed;
+  stats: PlaybackStats;
   caches: string[];
-  cache: string | null; // null: Tribune chooses
+  cache: string | null; // null: the balancer chooses
   onCache: (cache: string | null) => void;
 }
 
-export function Delivery({ seen, caches, cache, onCache }: Properties) {
-  const last = seen.lastFragment;
-  const { nodes } = seen;
+export function Delivery({ stats, caches, cache, onCache }: Properties) {
+  const last = stats.lastFragment;
+  const { nodes } = stats;
   return (
     <section class="panel delivery" aria-labelledby="delivery">
       <div class="from">
         <h2 id="delivery">Last segment from</h2>
         {last ? (
-          <p class={`node ${colourOf(nodes, last.node)}`}>
+          <p class={`node ${nodeColourClass(nodes, last.node)}`}>
             <b>{last.node}</b>
             <span>
-              segment {last.sn}, {size(last.bytes)} in {milliseconds(last.totalMs)}
+              segment {last.sn}, {formatBytes(last.bytes)} in {formatMilliseconds(last.totalMs)}
               {outcomes[last.outcome] && `, ${outcomes[last.outcome]}`}
             </span>
           </p>
         ) : (
           <p class="note">
-            {seen.engine === "native" ? "This browser plays HLS itself and does not tell." : "No segment has arrived yet."}
+            {stats.engine === "native" ? "This browser plays HLS by itself and does not report segments." : "No segment has arrived yet."}
           </p>
         )}
         {(caches.length > 0 || cache) && (
@@ -46,39 +46,39 @@ export function Delivery({ seen, caches, cache, onCache }: Properties) {
           </fieldset>
         )}
       </div>
-      <Chart fragments={seen.pictures} nodes={nodes} />
+      <Chart fragments={stats.videoFragments} nodes={nodes} />
     </section>
   );
 }
 
-function Chart({ fragments, nodes }: { fragments: FragmentSeen[]; nodes: string[] }) {
-  const shown = fragments.slice(-kBars);
+function Chart({ fragments, nodes }: { fragments: LoadedFragment[]; nodes: string[] }) {
+  const shown = fragments.slice(-kMaxBars);
   const slowest = Math.max(20, ...shown.map((f) => f.totalMs));
   return (
     <figure>
-      <svg viewBox={`0 0 ${kBars * 10} ${kHeight}`} preserveAspectRatio="none" role="img" aria-label="Time that each segment took to arrive">
-        <line x1="0" x2={kBars * 10} y1={kHeight - 0.5} y2={kHeight - 0.5} class="axis" />
+      <svg viewBox={`0 0 ${kMaxBars * 10} ${kHeight}`} preserveAspectRatio="none" role="img" aria-label="Time that each segment took to arrive">
+        <line x1="0" x2={kMaxBars * 10} y1={kHeight - 0.5} y2={kHeight - 0.5} class="axis" />
         {shown.map((f, i) => {
           const height = Math.max(3, (f.totalMs / slowest) * (kHeight - 8));
           return (
             <rect
               key={`${f.type}-${f.level}-${f.sn}-${f.at}`}
-              class={`${colourOf(nodes, f.node)} ${f.outcome}`}
-              x={(kBars - shown.length + i) * 10 + 1}
+              class={`${nodeColourClass(nodes, f.node)} ${f.outcome}`}
+              x={(kMaxBars - shown.length + i) * 10 + 1}
               y={kHeight - height}
               width={8}
               height={height}
               rx={1.5}
             >
-              <title>{`segment ${f.sn} from ${f.node}: ${milliseconds(f.totalMs)}, ${size(f.bytes)}`}</title>
+              <title>{`segment ${f.sn} from ${f.node}: ${formatMilliseconds(f.totalMs)}, ${formatBytes(f.bytes)}`}</title>
             </rect>
           );
         })}
       </svg>
       <figcaption>
-        <span>Arrival of the last {shown.length || "–"} segments, tallest {milliseconds(slowest)}</span>
+        <span>Arrival of the last {shown.length || "–"} segments, tallest {formatMilliseconds(slowest)}</span>
         {nodes.map((node) => (
-          <span key={node} class={`key ${colourOf(nodes, node)}`}>
+          <span key={node} class={`key ${nodeColourClass(nodes, node)}`}>
             {node}
           </span>
         ))}

@@ -1,9 +1,9 @@
-import type { Door } from "../access/turnstile";
-import type { Observed } from "../player/observed";
-import { seconds, stateInWords } from "./words";
+import type { AccessState } from "../access/access_client";
+import type { PlaybackStats } from "../player/playback_stats";
+import { formatSeconds, stateLabel } from "./format";
 
-export function Header({ seen, door }: { seen: Observed; door: Door | null }) {
-  const waits = door?.state === "queued" || door?.state === "full";
+export function Header({ stats, access }: { stats: PlaybackStats; access: AccessState | null }) {
+  const isWaiting = access?.state === "queued" || access?.state === "full";
   return (
     <header>
       <a class="brand" href="/" aria-label="Tribune, start page">
@@ -12,10 +12,10 @@ export function Header({ seen, door }: { seen: Observed; door: Door | null }) {
         </svg>
         <span>Tribune</span>
       </a>
-      <p class={`pill state-${waits ? "queued" : seen.state}`} role="status">
+      <p class={`pill state-${isWaiting ? "queued" : stats.state}`} role="status">
         <i aria-hidden="true" />
-        {waits ? "In the queue" : stateInWords(seen.state)}
-        {!waits && seen.behindLiveSeconds !== null && <span>{seconds(seen.behindLiveSeconds)} behind live</span>}
+        {isWaiting ? "In the queue" : stateLabel(stats.state)}
+        {!isWaiting && stats.behindLiveSeconds !== null && <span>{formatSeconds(stats.behindLiveSeconds)} behind live</span>}
       </p>
     </header>
   );

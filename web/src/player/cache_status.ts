@@ -1,4 +1,4 @@
-// Which cache node a segment came from, and what that node did to answer.
+// Which cache node served a segment, and whether it had the segment in its cache.
 
 export type CacheOutcome = "hit" | "fill" | "unknown";
 
@@ -9,9 +9,9 @@ export interface Served {
 }
 
 /** The first member of Cache-Status (RFC 9211) is the cache nearest to the origin, the last one nearest to the viewer. */
-export function readCacheStatus(field: string | null): { node: string; outcome: CacheOutcome } | null {
+export function parseCacheStatus(field: string | null): { node: string; outcome: CacheOutcome } | null {
   if (!field) return null;
-  const nearest = field.split(",").pop()!.trim();
+  const nearest = field.slice(field.lastIndexOf(",") + 1).trim();
   const [name, ...parameters] = nearest.split(";").map((part) => part.trim());
   if (!name) return null;
   const node = name.replace(/^"|"$/g, "");
@@ -20,11 +20,11 @@ export function readCacheStatus(field: string | null): { node: string; outcome: 
   return { node, outcome: "unknown" };
 }
 
-/** `details` is the request that hls.js made; its URL is the one after redirects, so it names the node itself. */
+/** `details` is the request object of hls.js. Its URL is the one after redirects, so its host is the node. */
 export function servedBy(url: string, details: unknown): Served {
   const header = (name: string): string | null => {
     if (details instanceof XMLHttpRequest) {
-      // Asking for a header that is not exposed logs an error in the console; the list of exposed ones is free to read.
+      // Reading a header that is not exposed logs an error to the console; reading the list of exposed headers does not.
       const exposed = details.getAllResponseHeaders().toLowerCase();
       return exposed.includes(`${name}:`) ? details.getResponseHeader(name) : null;
     }
@@ -32,7 +32,7 @@ export function servedBy(url: string, details: unknown): Served {
   };
   const finalUrl =
     (details instanceof XMLHttpRequest && details.responseURL) || (details instanceof Response && details.url) || url;
-  const status = readCacheStatus(header("cache-status"));
+  const status = parseCacheStatus(header("cache-status"));
   return {
     url: finalUrl,
     node: status?.node ?? hostOf(finalUrl),

@@ -1,4 +1,4 @@
-// Errors as sentences: what a viewer reads, and what was behind it.
+// Error messages for viewers, from the errors of hls.js and the problem documents of the server.
 
 export interface PlayerError {
   at: number; // ms since the page opened
@@ -7,10 +7,10 @@ export interface PlayerError {
   fatal: boolean;
   status: number | null;
   text: string;
-  bufferSeconds: number; // what was still there to show
+  bufferSeconds: number; // left in the buffer
 }
 
-const sentences: Record<string, string> = {
+const messages: Record<string, string> = {
   manifestLoadError: "The channel's playlist could not be loaded",
   manifestLoadTimeOut: "The channel's playlist did not arrive in time",
   manifestParsingError: "The channel's playlist cannot be read",
@@ -27,20 +27,20 @@ const sentences: Record<string, string> = {
   keyLoadError: "A decryption key could not be loaded",
   bufferAppendError: "The browser did not accept a segment",
   bufferStalledError: "The picture is waiting for data",
-  bufferSeekOverHole: "A hole in the stream was skipped",
-  bufferNudgeOnStall: "The picture stood still and was nudged",
+  bufferSeekOverHole: "A gap in the stream was skipped",
+  bufferNudgeOnStall: "The picture had stopped and was moved on",
 };
 
-/** One sentence. `problem` is the server's own explanation (RFC 9457), when it gave one. */
-export function inWords(details: string, status: number | null, problem: string | null): string {
-  const known = sentences[details] ?? `Playback reported "${details}"`;
+/** One sentence. `problem`: the server's explanation (RFC 9457), if any. */
+export function errorMessage(details: string, status: number | null, problem: string | null): string {
+  const known = messages[details] ?? `Playback reported "${details}"`;
   if (problem) return `${known}: ${problem.replace(/\.$/, "")}.`;
   if (status) return `${known} (status ${status}).`;
   return `${known}.`;
 }
 
 /** The `detail` or `title` of a problem document. */
-export function problemOf(body: unknown): string | null {
+export function problemDetail(body: unknown): string | null {
   if (typeof body !== "string" || !body.startsWith("{")) return null;
   try {
     const problem = JSON.parse(body) as { detail?: string; title?: string };

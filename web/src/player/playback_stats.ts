@@ -1,9 +1,9 @@
-// What the player saw, for the page and for tests (`window.tribune`). Lists are bounded.
+// State and statistics of one player, for the page and for tests (`window.tribune`). Lists are bounded.
 
-import type { CacheOutcome } from "./nodes";
-import type { PlayerError } from "./words";
+import type { CacheOutcome } from "./cache_status";
+import type { PlayerError } from "./error_messages";
 
-export interface FragmentSeen {
+export interface LoadedFragment {
   at: number; // ms since the page opened
   sn: number;
   type: string; // main, audio
@@ -20,25 +20,25 @@ export interface FragmentSeen {
 export interface Stall {
   at: number;
   durationMs: number | null; // null while it lasts
-  bufferSeconds: number; // what was still there: with some left it was not the network
+  bufferSeconds: number; // left in the buffer; above 0 the cause was not the network
 }
 
 export type PlayerState = "idle" | "loading" | "playing" | "paused" | "stalled" | "reconnecting" | "failed";
 
 export interface Position {
-  first: number; // first and last MSN that the playlist lists, and the one on screen
+  first: number; // media sequence numbers: the first and last of the playlist, and the one on screen
   last: number;
   shown: number;
 }
 
-const kKept = 500;
+const kMaxEntries = 500;
 
-export class Observed {
+export class PlaybackStats {
   state: PlayerState = "idle";
   channel: string | null = null;
   engine: "hls.js" | "native" | "none" = "none";
-  message: string | null = null; // what to tell the viewer
-  fragments: FragmentSeen[] = [];
+  message: string | null = null; // shown to the viewer
+  fragments: LoadedFragment[] = [];
   stalls: Stall[] = [];
   errors: PlayerError[] = [];
   levels: { height: number; bitrate: number }[] = [];
@@ -48,27 +48,27 @@ export class Observed {
   bufferSeconds = 0;
   currentTime = 0;
   droppedFrames = 0;
-  isSlate = false; // what is on screen is the waiting room's loop
+  isSlate = false; // the slate of the waiting room is on screen
 
-  addFragment(fragment: FragmentSeen): void {
-    keep(this.fragments, fragment);
+  addFragment(fragment: LoadedFragment): void {
+    append(this.fragments, fragment);
   }
   addError(error: PlayerError): void {
-    keep(this.errors, error);
+    append(this.errors, error);
   }
   beginStall(at: number, bufferSeconds: number): void {
-    if (this.stalls.at(-1)?.durationMs !== null) keep(this.stalls, { at, durationMs: null, bufferSeconds });
+    if (this.stalls.at(-1)?.durationMs !== null) append(this.stalls, { at, durationMs: null, bufferSeconds });
   }
   endStall(at: number): void {
     const last = this.stalls.at(-1);
     if (last && last.durationMs === null) last.durationMs = at - last.at;
   }
-  /** What carries the picture; a separate sound track is left out. */
-  get pictures(): FragmentSeen[] {
+  /** Fragments with video; those of a separate audio track are left out. */
+  get videoFragments(): LoadedFragment[] {
     return this.fragments.filter((f) => f.type === "main");
   }
-  get lastFragment(): FragmentSeen | undefined {
-    return this.pictures.at(-1);
+  get lastFragment(): LoadedFragment | undefined {
+    return this.videoFragments.at(-1);
   }
   /** Node names in the order in which they first served. */
   get nodes(): string[] {
@@ -76,7 +76,7 @@ export class Observed {
   }
 }
 
-function keep<T>(list: T[], item: T): void {
+function append<T>(list: T[], item: T): void {
   list.push(item);
-  if (list.length > kKept) list.splice(0, list.length - kKept);
+  if (list.length > kMaxEntries) list.splice(0, list.length - kMaxEntries);
 }
