@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cache_node/node_under_test.h"
 #include "cache_node/objects/object_key.h"
 #include "contracts/peer_mark.h"
-#include "cache_node/node_under_test.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

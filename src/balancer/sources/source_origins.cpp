@@ -7,7 +7,7 @@ namespace tribune::balancer {
 std::size_t SourceOrigins::choice() const {
   const auto healthy = std::find_if(origins_.begin(), origins_.end(), [](const Origin& o) { return o.healthy; });
   const auto soonest = std::min_element(origins_.begin(), origins_.end(),
-                                       [](const Origin& a, const Origin& b) { return a.next_try < b.next_try; });
+                                        [](const Origin& a, const Origin& b) { return a.next_try < b.next_try; });
   return static_cast<std::size_t>((healthy != origins_.end() ? healthy : soonest) - origins_.begin());
 }
 
