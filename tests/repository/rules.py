@@ -184,8 +184,8 @@ def wrong_owners(root):
             elif not owner and not name.startswith(OPEN_TO_ALL) and not SYSTEM.fullmatch(name):
                 wrong.append(f"{here}: <{name}> is of no known library: name its owner in tests/repository/rules.py")
     for library, (_, uses) in declared_libraries(root).items():
-        for library in sorted(uses - USES.get(library, set())):
-            wrong.append(f"CMakeLists.txt: {library} uses {library}, which it does not own")
+        for used in sorted(uses - USES.get(library, set())):
+            wrong.append(f"CMakeLists.txt: {library} uses {used}, which it does not own")
     return wrong
 
 
