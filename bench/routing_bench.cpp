@@ -12,6 +12,7 @@
 
 #include "balancer/nodes/hash_orders.h"
 #include "balancer/routing/node_selection.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -53,7 +54,7 @@ RoutingView view_of(int groups) {
 }
 
 struct Asker {
-  ClientAddress client;
+  base::IpAddress client;
   std::string channel;
   std::string current;
 };
@@ -62,7 +63,7 @@ std::vector<Asker> askers() {
   std::vector<Asker> made;
   made.reserve(kClients);
   for (int i = 0; i < kClients; ++i)
-    made.push_back({*parse_address(fmt::format("10.{}.{}.{}", i % kZones, i / 256, i % 256)),
+    made.push_back({*base::parse_ip(fmt::format("10.{}.{}.{}", i % kZones, i / 256, i % 256)),
                     fmt::format("channel{}", i % kChannels), ""});
   return made;
 }

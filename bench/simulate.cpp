@@ -21,6 +21,7 @@
 
 #include "balancer/nodes/node_registry.h"
 #include "balancer/routing/node_selection.h"
+#include "base/ip_address.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
@@ -34,7 +35,7 @@ constexpr int kReload = 4;  // seconds between a viewer's playlist requests
 constexpr double kViewerMbps = 5, kNodeMbps = 10'000;
 
 struct Viewer {
-  ClientAddress client;
+  base::IpAddress client;
   std::uint16_t site = 0, channel = 0;
   std::int16_t node = -1;
 };
@@ -93,7 +94,7 @@ struct Environment {
     for (int i = 0; i < population; ++i) {
       Viewer viewer;
       viewer.site = static_cast<std::uint16_t>(site_of(random));
-      viewer.client = *parse_address(fmt::format("10.{}.{}.{}", viewer.site, random() % 256, random() % 256));
+      viewer.client = *base::parse_ip(fmt::format("10.{}.{}.{}", viewer.site, random() % 256, random() % 256));
       viewer.channel = static_cast<std::uint16_t>(random() % 10 < 6 ? 0 : 1 + random() % (kChannels - 1));
       viewers.push_back(viewer);
     }
