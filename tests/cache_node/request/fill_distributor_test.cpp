@@ -8,7 +8,7 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::testing;
 
 namespace {
 struct Fixture {
