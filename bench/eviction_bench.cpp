@@ -83,10 +83,10 @@ struct Score {
 };
 
 Score by_sieve(const std::vector<Request>& requests, std::uint64_t room) {
-  struct Entry : tribune::cache_node::SieveLink {
+  struct Entry : tribune::base::SieveLink {
     std::uint64_t object = 0, bytes = 0;
   };
-  tribune::cache_node::Sieve sieve;
+  tribune::base::Sieve sieve;
   std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> entries;
   std::uint64_t used = 0;
   Score score;

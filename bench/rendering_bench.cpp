@@ -56,9 +56,10 @@ bool measure(const char* name, int segments) {
   SourceLinks links;
   auto linked = links.link(*seen->playlist, making,
                            {"v/v.m3u8", "v", *http::parse_uri("http://origin/live/demo/v/v.m3u8"), &timeline, "ep1",
-                            2'000'000'000, clock.wall_now()});
+                            2'000'000'000, clock.wall_now()},
+                           {});
   if (!linked) return false;
-  const MediaSnapshot snapshot(seen->playlist, linked->links, clock.wall_now(), metrics.counter("renders", "r"), texts);
+  const MediaSnapshot snapshot(seen->playlist, *linked, clock.wall_now(), metrics.counter("renders", "r"), texts);
   const auto lists = pin_lists(segments);
   const auto first = seconds_of([&] {
     for (const auto& pins : lists) snapshot.render(pins);
