@@ -12,8 +12,9 @@ using namespace tribune::cache_node::testing;
 namespace {
 
 struct Fixture {
+  explicit Fixture(NodeUnderTest::Options options = {}) : node(folder.path(), std::move(options)) {}
   Folder folder;
-  NodeUnderTest node{folder.path()};
+  NodeUnderTest node;
   const std::string body = body_of(100'000);
   const http::Headers kind{{"Content-Type", "video/mp2t"}};
 
@@ -30,6 +31,18 @@ struct Fixture {
     node.settle();
     return node.index.totals().objects == 1;
   }
+};
+
+/// Long enough for a machine that runs other things for a tenth of a second.
+NodeUnderTest::Options unhurried() {
+  NodeUnderTest::Options options;
+  options.fill.hold = std::chrono::milliseconds(500);
+  options.fill.keep_errors = std::chrono::seconds(60);
+  return options;
+}
+
+struct UnhurriedFixture : Fixture {
+  UnhurriedFixture() : Fixture(unhurried()) {}
 };
 
 }  // namespace
@@ -115,7 +128,8 @@ TEST_CASE_FIXTURE(Fixture, "a segment that is about to exist is held, asked for 
   CHECK(seen->body == body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "errors of the origin are told after the hold, and kept so that a crowd asks once") {
+TEST_CASE_FIXTURE(UnhurriedFixture,
+                  "errors of the origin are told after the hold, and kept so that a crowd asks once") {
   node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
     ScriptedClient::head(*asked, 404, {}, 0);
   };
