@@ -4,9 +4,9 @@
 // States of a node, set by judge()
 //   fit       it delivers, or too few requests are known
 //   degraded  it does not deliver, and keeps its viewers: most nodes fail because of the origin, or too few would be
-//   left unfit     it does not deliver: it gets no new viewers, and those that it has are moved. For at least its unfit
-//   time,
-//             which doubles when it becomes unfit again within 5 min, and until no finding remains
+//             left
+//   unfit     it does not deliver: it gets no new viewers, and those that it has are moved. It stays unfit for at least
+//             its unfit time, which doubles when it becomes unfit again within 5 min, and until no finding remains
 
 #include <chrono>
 #include <cstdint>
@@ -42,13 +42,13 @@ inline constexpr double kUnfitShare = 0.2;       // of viewers' requests that fa
 inline constexpr double kFitShare = 0.05;        // below it the node is fit again
 inline constexpr std::int64_t kMinRequests = 5;  // fewer give no finding
 inline constexpr std::int64_t kScarceHeartbeats =
-    2;  // heartbeats in a row that say "scarce"; one that says "spent" is enough
+    2;  // heartbeats in a row that report "scarce"; one that reports "spent" is enough
 inline constexpr std::chrono::seconds kMinUnfitTime{10};
 inline constexpr std::chrono::seconds kMaxUnfitTime{120};
 inline constexpr std::chrono::minutes kRepeatWindow{5};
 inline constexpr std::chrono::seconds kOriginFailureCounts{60};
 
-/// To be called with each heartbeat, before judge().
+/// Call it with each heartbeat, before judge().
 void record_experience(DeliveryRecord&, const contracts::Heartbeat&, base::SteadyTime now);
 
 /// The result of judge(), beside the records.

@@ -1,6 +1,6 @@
 #pragma once
-// The load of the members of a large group, summed up for many selections: a selection among 1,000 nodes does not sum
-// it up again.
+// The load of the members of a large group, summed once for many selections, so that not every selection reads all
+// members.
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +16,7 @@ namespace tribune::balancer {
 
 struct NodeViewers;
 
-/// Immutable but for the count of its uses; const methods from any thread.
+/// Immutable except for the count of its uses; const methods from any thread.
 struct GroupLoad {
   struct Member {
     const NodeViewers* viewers;  // null: the member takes no viewers
@@ -29,19 +29,19 @@ struct GroupLoad {
   base::SteadyTime made{};
   mutable std::atomic<std::size_t> uses{0};
 
-  /// For 50 ms, and until an eighth of the members may have got a viewer.
+  /// Whether it is less than 50 ms old and was used for fewer selections than an eighth of the members (at least one).
   bool is_fresh(base::SteadyTime now) const {
     return now >= made && now - made < std::chrono::milliseconds{50} &&
            uses.fetch_add(1, std::memory_order_relaxed) < std::max<std::size_t>(members.size() / 8, 1);
   }
 };
 
-/// The last one; belongs to one table's group. Any thread; locks inside.
+/// The last GroupLoad of one group of a table. Any thread; locks inside.
 class GroupLoads {
  public:
   GroupLoads() : last_(nullptr) {}
 
-  /// The last one while it is fresh, else the result of `make`.
+  /// The last GroupLoad while it is fresh, otherwise the result of `make`.
   template <class Make>
   std::shared_ptr<const GroupLoad> get(base::SteadyTime now, const Make& make) {
     auto load = last_.get();

@@ -32,7 +32,7 @@ class HashOrders {
   std::shared_ptr<const Order> of(std::string_view channel) const;
 
  private:
-  /// Orders that are kept; the order of a channel beyond them is computed each time.
+  /// Number of orders that are kept; the order of a further channel is computed each time.
   static constexpr std::size_t kKept = 4'096;
 
   const std::vector<HashMember> members_;

@@ -21,8 +21,8 @@ namespace tribune::balancer {
 /// Any thread; locks inside.
 class HeartbeatHandler {
  public:
-  /// The parts must outlive it. `listed` says which links of each channel are still in use; null while that is not
-  /// known.
+  /// The parts must outlive it. `listed` returns the links of each channel that are still in use; null while
+  /// they are not known.
   HeartbeatHandler(const base::Clock&, base::Log&, base::Metrics&, NodeRegistry&, const PublishedView&,
                    std::function<std::shared_ptr<const contracts::ListedLinks>()> listed = {});
 

@@ -21,7 +21,7 @@ std::int64_t ms_between(base::SteadyTime from, base::SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
 }
 
-/// Of a node that does not report it.
+/// The capacity of a node for which neither the configuration nor its heartbeat states one.
 constexpr double kUsualCapacityMbps = 1'000;
 
 double capacity_of(double configured, const contracts::Heartbeat& last) {
@@ -117,7 +117,7 @@ NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::He
   auto& state = found->state;
   if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return HeartbeatResult::replayed;
 
-  if (state.last.run != heartbeat.run) reset_probes(*found);  // those of another process
+  if (state.last.run != heartbeat.run) reset_probes(*found);  // those were sent to a former run
   state.last = heartbeat;
   state.last_heard = clock_.steady_now();
   record_experience(found->delivery, heartbeat, state.last_heard);
@@ -187,7 +187,7 @@ void NodeRegistry::judge_delivery(base::SteadyTime now) {
 
 void NodeRegistry::record_return(Known& known, base::SteadyTime now) {
   auto& state = known.state;
-  // At the start of this balancer all nodes are new: none ramps up.
+  // In the first five timeouts of this balancer all nodes are new, so a new node does not ramp up.
   const bool is_late = state.condition == NodeCondition::down || now - begun_ > 5 * timeout_;
   if (is_late) state.returned = now;
   std::erase_if(known.losses, [&](base::SteadyTime at) { return now - at > kFlapWindow; });
@@ -334,7 +334,7 @@ std::string NodeRegistry::unfit(std::string_view id) const {
 void NodeRegistry::describe(base::json::Writer& w) const {
   const auto now = clock_.steady_now();
   w.key("nodes").begin_array();
-  const auto now_known = table();  // keeps the table that the loop reads
+  const auto now_known = table();  // the loop reads it, so it must outlive the loop
   for (const auto& node : now_known->nodes) {
     w.begin_object()
         .member("id", node.address->id)

@@ -26,13 +26,13 @@ namespace tribune::balancer {
 /// A cache node of the configuration.
 struct NodeSettings {
   std::string id;
-  std::string url;                 // where viewers reach it; empty: what its heartbeat says
+  std::string url;                 // where viewers reach it; empty: as its heartbeat states
   std::string group = {};          // of nodes that replace each other; empty: a group of its own
-  std::int64_t capacity_mbps = 0;  // 0: what its heartbeat says
+  std::int64_t capacity_mbps = 0;  // 0: as its heartbeat states
 };
 
-/// How long a node that returns repeatedly gets no viewers: from the second loss within a minute on, doubled with each
-/// further one.
+/// A node that is lost at least twice within kFlapWindow gets no viewers for a time after it returns: kFirstHold,
+/// doubled with each further loss, at most kLongestHold.
 inline constexpr std::chrono::seconds kFlapWindow{60};
 inline constexpr std::chrono::seconds kFirstHold{5};
 inline constexpr std::chrono::seconds kLongestHold{60};
@@ -42,7 +42,7 @@ inline constexpr std::chrono::seconds kLongestHold{60};
 inline constexpr int kFailedProbes = 3;
 inline constexpr int kGoodProbes = 2;
 
-/// One failed probe is enough, too, for this time after the node closed its connection: a process that dies closes its
+/// For this time after the node closed its connection, one failed probe is enough, too: a process that ends closes its
 /// connections at once.
 inline constexpr std::chrono::seconds kConnectionLossCounts{2};
 
@@ -55,23 +55,23 @@ class NodeRegistry {
  public:
   NodeRegistry(const base::Clock&, base::Log&, base::Metrics&);
 
-  /// The nodes in order of preference. Those that stay keep their state; a new one counts as possibly alive for
-  /// `timeout`.
+  /// Sets the nodes, in the order of preference. A node that was configured before keeps its state; a new one counts as
+  /// possibly alive for `timeout`.
   void configure(const std::vector<NodeSettings>&, std::chrono::milliseconds timeout);
 
   enum class HeartbeatResult { accepted, unknown_node, replayed };
   /// Records a heartbeat whose signature was verified.
   HeartbeatResult record_heartbeat(const contracts::Heartbeat&);
 
-  /// What a probe of GET {url}/ping found.
+  /// Records the result of a probe of GET {url}/ping.
   void probed(std::string_view id, bool answered);
-  /// The connection over which the balancer pushes to the node was closed.
+  /// Records that the connection over which the balancer pushes to the node was closed.
   void connection_lost(std::string_view id);
-  /// The nodes that lost their connection since the last call: to be probed at once.
+  /// Returns the nodes that lost their connection since the last call, which are to be probed at once.
   std::vector<std::string> take_due_probes();
-  /// A client of this network could not reach the node.
+  /// Records that a client of this network could not reach the node.
   void reported_gone(std::string_view id, std::string_view client_prefix);
-  /// Begins or ends moving a node's viewers to other nodes. False when there is no such node.
+  /// Begins or ends moving a node's viewers to other nodes. Returns false when there is no such node.
   bool drain(std::string_view id, bool on);
 
   /// Marks nodes without a heartbeat within the timeout as down. Called every check_period() by one worker; the time
@@ -81,7 +81,7 @@ class NodeRegistry {
 
   std::shared_ptr<const NodeTable> table() const { return table_.get(); }
 
-  /// Why a node that sends heartbeats gets no viewers; empty when it gets some. Any thread.
+  /// Why a node that sends heartbeats gets no viewers; empty when it gets viewers. Any thread.
   std::string unfit(std::string_view id) const;
 
   /// "nodes": [{id, url, state, since, …}]. Any thread.

@@ -50,8 +50,8 @@ struct NodeState {
   base::WallTime since{};                        // of the condition
   contracts::Heartbeat last;                     // the last one; empty before the first
   std::string group{};                           // empty: a group of its own
-  double capacity_mbps = 0;                      // configured here, else by its heartbeat, else what a node usually has
-  std::optional<base::SteadyTime> returned{};    // after others had served its viewers: it ramps up from then
+  double capacity_mbps = 0;                      // as configured, else as its heartbeat states, else a default
+  std::optional<base::SteadyTime> returned{};    // after others had served its viewers; it ramps up from then
   std::optional<base::SteadyTime> held_until{};  // lost repeatedly: no viewers until then
   std::optional<base::SteadyTime> draining_since{};
   std::string why_unhealthy{};            // by probes and reports; its own reason is last.reason
@@ -63,11 +63,12 @@ struct NodeState {
   const std::string& group_id() const { return group.empty() ? address->id : group; }
   /// The group whose limit its viewers count for; empty: none.
   const std::string& limit_group() const { return group.empty() ? last.group : group; }
-  /// Whether segments may be pushed to it: up, or not known to be down.
+  /// Whether it may serve: it is up or unheard, and its URL is known.
   bool is_usable() const {
     return (condition == NodeCondition::up || condition == NodeCondition::unheard) && !address->url.empty();
   }
-  /// Of its capacity: the traffic of its last heartbeat, and that of the viewers that came since; 0 before the first.
+  /// The used share of its capacity, by the traffic of its last heartbeat and the viewers that came since; 0 before the
+  /// first heartbeat.
   double utilisation() const;
   std::int64_t sessions() const { return std::max(viewers->count.load(std::memory_order_relaxed), last.sessions); }
 };
@@ -76,7 +77,7 @@ struct NodeState {
 struct NodeGroup {
   std::string id;
   std::vector<std::size_t> members;          // indexes of `nodes`
-  std::shared_ptr<const HashOrders> orders;  // the members by channel, kept while members and capacities stay
+  std::shared_ptr<const HashOrders> orders;  // the members by channel, kept while members and capacities are equal
   std::shared_ptr<GroupLoads> loads;
 };
 
