@@ -1,7 +1,7 @@
 #pragma once
 // Selects one member of a group for one viewer: in the order of the channel, the first member that takes viewers and
 // has less than its share of the group's viewers; else the member with the fewest viewers for its share. Functions
-// without state; the policies say whether limits count and whether the verdicts are recorded.
+// without state; the policies determine whether limits are applied and whether the verdicts are recorded.
 
 #include <fmt/format.h>
 
@@ -18,7 +18,7 @@
 
 namespace tribune::balancer {
 
-/// Groups of this size on are selected from by sums that are kept for several selections.
+/// In groups with at least this many members, sums of the load are kept for several selections.
 inline constexpr std::size_t kLargeGroup = 32;
 
 /// Policy of a selection: a node whose limit is reached takes no viewers.
@@ -32,7 +32,7 @@ class RespectLimits {
     has_refused_ = true;
     return "full: its limit, or its group's, is reached";
   }
-  /// A node that is usable otherwise was refused.
+  /// Whether a node that is otherwise usable was refused.
   bool has_refused() const { return has_refused_; }
 
  private:
@@ -40,7 +40,7 @@ class RespectLimits {
   bool has_refused_ = false;
 };
 
-/// Policy of a selection: limits do not count.
+/// Policy of a selection: limits are ignored.
 struct IgnoreLimits {
   std::string_view refusal(const NodeState&) const { return ""; }
 };
@@ -51,7 +51,7 @@ struct NoTrace {
   void add(RoutingReason, std::string_view, std::string_view, std::string_view) const {}
 };
 
-/// Policy of a selection: verdicts are appended to a trace, and the selection goes on behind its choice.
+/// Policy of a selection: verdicts are appended to a trace, and the selection continues after its choice.
 struct RecordTrace {
   static constexpr bool kIsRecording = true;
   void add(RoutingReason rank, std::string_view group, std::string_view node, std::string_view verdict) const {
@@ -67,7 +67,7 @@ std::string_view refusal_of(const ViewerEligibility& viewer, Limits& limits, con
   return why.empty() ? limits.refusal(node) : why;
 }
 
-/// By the current load of all members. Null when none takes viewers.
+/// Selects a member by the current load of all members. Null when none takes viewers.
 template <class Limits, class Trace>
 const NodeState* member_by_load(const ViewerEligibility& viewer, const NodeGroup& group, RoutingReason rank,
                                 Limits& limits, const Trace& trace) {
@@ -118,7 +118,7 @@ inline std::shared_ptr<const GroupLoad> recent_load(const ViewerEligibility& vie
   });
 }
 
-/// As member_by_load(), by sums that are up to 50 ms old.
+/// Like member_by_load(), but by sums that are up to 50 ms old.
 template <class Limits>
 const NodeState* member_by_recent_load(const ViewerEligibility& viewer, const NodeGroup& group, Limits& limits) {
   const auto& rules = viewer.rules();

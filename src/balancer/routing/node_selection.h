@@ -4,8 +4,7 @@
 //
 //   0 pathway                  the group of the pathway that the player follows, while that group has a node for it
 //   1 receipt, client_cache    a node for which the client presents a valid receipt, or a node that the client names
-//   and
-//                              may use
+//                              and may use
 //   2 deep_zone, zone,         the group of the client's network, the deep zone first, then the fallbacks of each zone
 //     fallback_group
 //   3 nearest_group            the groups nearest to the client's location, by distance
@@ -15,7 +14,7 @@
 //
 // A node takes no new viewer once its limit, or the limit of its group, is reached: the viewer gets the next node of
 // the ranks. When every usable node is full, the ranks decide without regard to limits, before the origin is
-// considered: a newcomer waits for the selected node, and a viewer that must leave its node is sent there anyway.
+// considered: a new viewer waits for the selected node, and a viewer that must leave its node is sent there anyway.
 //
 // Within a group the channel's rendezvous order decides; a node that has more than load_factor times its fair share of
 // the group's viewers is skipped. A viewer keeps its node while that node is as good as a new choice.
@@ -73,7 +72,7 @@ struct RoutingQuestion {
   std::string_view pathway{};              // the group whose pathway the player follows, or kOriginPathway; empty: none
   std::string_view current{};              // the node that serves this session; empty: none yet
   std::string_view gone{};                 // the node that this client reports as unreachable; empty: none
-  std::uint64_t session = 0;               // spreads a drain over its time
+  std::uint64_t session = 0;               // spreads the viewers of a drained node over the drain time
   bool may_use_origin = false;
   base::SteadyTime now{};
   const access::NodeLimits* limits = nullptr;  // null: none
@@ -87,7 +86,7 @@ struct RoutingChoice {
   bool is_full = false;  // its limit is reached, and so is the limit of every other usable node
 };
 
-/// The ids by which access knows a node.
+/// The ids of a node and of its group, as access uses them.
 access::NodeRef node_ref(const NodeState&);
 
 RoutingChoice choose_node(const NodeTable&, const RoutingView&, const RoutingQuestion&);
@@ -101,8 +100,8 @@ struct Considered {
 };
 using SelectionTrace = std::vector<Considered>;
 
-/// As choose_node(), and appends every rank and candidate to the trace, also those behind the chosen one. A member of a
-/// large group is chosen by the current load instead of a sum that is up to 50 ms old.
+/// Like choose_node(), but appends every rank and candidate to the trace, also those after the chosen one, and chooses
+/// a member of a large group by the current load instead of sums that are up to 50 ms old.
 RoutingChoice trace_choice(const NodeTable&, const RoutingView&, const RoutingQuestion&, SelectionTrace&);
 
 /// The nodes to which a viewer without a node may be sent, in the order of the ranks and of the channel, whatever their

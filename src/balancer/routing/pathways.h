@@ -9,10 +9,10 @@
 
 namespace tribune::balancer {
 
-/// Further ones of a list are not read.
+/// Pathways of a list that are read; further ones are ignored.
 inline constexpr std::size_t kMostPathways = 16;
 
-/// The query key by which a player that cloned a pathway asks for it (URI-REPLACEMENT PARAMS).
+/// The query key by which a player that cloned a pathway requests it (URI-REPLACEMENT PARAMS).
 inline constexpr std::string_view kCloneKey = "tl-via";
 
 /// The name of a group, or kOriginPathway.
@@ -24,7 +24,7 @@ std::string pathway_element(std::string_view pathway);
 /// Removes the element from a path within a session, and returns its pathway; empty when there is none.
 std::string take_pathway(std::string& path);
 
-/// A list with commas; an entry that is no pathway or a repetition is skipped.
+/// Parses a comma-separated list. An entry that is no pathway or a repetition is skipped.
 std::vector<std::string> read_pathways(std::string_view text);
 std::string to_text(const std::vector<std::string>& pathways);
 

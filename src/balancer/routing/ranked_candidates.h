@@ -1,8 +1,8 @@
 #pragma once
 // The candidates of a selection as a sequence in the order of the ranks (node_selection.h). Each function passes one
 // candidate after the other to a visitor, `bool(const RankedCandidate&)`, and ends as soon as the visitor returns
-// false; ranks behind that candidate are not evaluated. Nothing is allocated per candidate. The sequence does not
-// decide which candidate serves, and knows no limits.
+// false; ranks after that candidate are not evaluated. Nothing is allocated per candidate. The sequence neither decides
+// which candidate serves nor considers limits.
 
 #include <algorithm>
 #include <optional>
@@ -48,7 +48,7 @@ class RankedCandidates {
     return {.rank = rank, .group_id = group, .node_id = node, .none_because = why};
   }
 
-  /// A node by its id. `is_open`: the client may use it whatever the rules for its group are.
+  /// A node by its id. `is_open`: the client may use it regardless of the rules for its group.
   RankedCandidate node_candidate(std::string_view id, RoutingReason rank, bool is_open) const {
     const auto* node = viewer_.table().find(id);
     if (!node) return none(rank, "no such node", {}, id);

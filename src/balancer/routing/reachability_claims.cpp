@@ -16,7 +16,7 @@ std::string_view said(const http::Headers& headers, std::string_view query, std:
   return value ? *value : headers.first(header).value_or("");
 }
 
-/// The round trip behind ":", taken off the text; below 0 without one.
+/// Removes ":" and the round trip time from the end of the text, and returns that time; -1 without a valid one.
 double take_rtt(std::string_view& text) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) return -1;
@@ -63,7 +63,7 @@ std::vector<std::string_view> believed(const std::vector<Proof>& proofs, std::st
   for (const auto& proof : proofs)
     if (proof.client_prefix == client_prefix && base::unix_seconds(now) <= proof.believed_until)
       holding.push_back(&proof);
-  // Those without a round trip come last, in their order.
+  // Proofs without a round trip time come last, in their order.
   std::stable_sort(holding.begin(), holding.end(), [](const Proof* a, const Proof* b) {
     return (a->rtt_ms < 0 ? 1e9 : a->rtt_ms) < (b->rtt_ms < 0 ? 1e9 : b->rtt_ms);
   });

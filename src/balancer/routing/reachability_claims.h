@@ -1,9 +1,10 @@
 #pragma once
-// The caches that a client reaches, by its playlist request.
+// The caches that a client reaches, as its playlist request states.
 //
 //   cache=ID       or X-Cache-Id        the cache that it found by pinging
-//   receipt=R,R…   or X-Cache-Receipt   receipts of GET {node}/ping; each may end in ":" and its round trip in
-//   milliseconds gone=ID        or X-Cache-Gone      the cache that it cannot reach any more
+//   receipt=R,R…   or X-Cache-Receipt   receipts of GET {node}/ping; each may end in ":" and its round trip time in
+//                                       milliseconds
+//   gone=ID        or X-Cache-Gone      the cache that it cannot reach any more
 
 #include <chrono>
 #include <cstdint>
@@ -22,16 +23,16 @@ struct Proof {
   std::string node;
   std::string client_prefix;
   std::int64_t believed_until = 0;  // unix seconds
-  double rtt_ms = -1;               // below 0: the client did not say
+  double rtt_ms = -1;               // below 0: not stated
 };
 
-/// Receipts of one request that are read; further ones are passed over.
+/// Receipts of one request that are read; further ones are ignored.
 inline constexpr std::size_t kMaxProofs = 4;
 
 struct ReachabilityClaims {
   std::vector<Proof> proofs;
   std::string gone;
-  std::vector<std::string> refused;  // why receipts were not believed
+  std::vector<std::string> refused;  // the reasons for which receipts are invalid
   bool empty() const { return proofs.empty() && gone.empty(); }
 };
 
@@ -40,13 +41,13 @@ struct ClaimRules {
   std::chrono::milliseconds clock_skew{30'000};
 };
 
-/// From the texts themselves.
+/// Parses the values themselves.
 ReachabilityClaims claims_of(std::string_view gone, std::string_view receipts, const base::KeyRing&, const ClaimRules&,
                              base::WallTime now);
 ReachabilityClaims read_claims(const http::Headers&, std::string_view query, const base::KeyRing&, const ClaimRules&,
                                base::WallTime now);
 
-/// The nodes of proofs that hold for a client of this network now, the nearest first.
+/// The nodes of the proofs that are valid for a client of this network now, the nearest first.
 std::vector<std::string_view> believed(const std::vector<Proof>&, std::string_view client_prefix, base::WallTime now);
 
 }  // namespace tribune::balancer

@@ -83,7 +83,7 @@ void RoutingFiles::run() {
     try {
       look();
     } catch (const std::bad_alloc&) {
-      base::Memory::of_process().gave_up_work();  // what is known stays; the next look tries again
+      base::Memory::of_process().gave_up_work();  // the values in use stay; the next check tries again
     }
   }
 }

@@ -53,7 +53,7 @@ class RoutingFiles {
   base::Counter taken_, refused_;
   base::Published<RoutingView> view_;
 
-  mutable std::mutex mutex_;  // guards what follows; held while the files are read, by this thread and a reload alone
+  mutable std::mutex mutex_;  // guards what follows; held while the files are read
   RoutingSettings settings_;
   Watched zones_, geography_;
   std::shared_ptr<const Zones> good_zones_;

@@ -1,10 +1,10 @@
 #pragma once
 // Routing for the operator, on the admin listener:
 //
-//   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R][&gone=ID]    why this node?
+//   GET  /status/route?client=A&channel=C[&cache=ID][&receipt=R][&gone=ID]    explains the choice of the node
 //   POST /nodes/{id}/drain, /nodes/{id}/undrain                     {"node", "draining", "viewers"}
 //
-// A drained node stays drained over a restart, and after the response over a kill, too.
+// A drained node stays drained across a restart, and from the response on even when the process is killed.
 
 #include <string>
 #include <string_view>

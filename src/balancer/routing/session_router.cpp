@@ -79,8 +79,8 @@ void SessionRouter::report_unreachable(const RoutingRequest& request, const std:
   if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
 }
 
-/// A viewer that can stay or go elsewhere is not sent to a full node. The published limits may be outdated: admission
-/// decides about one node after the other.
+/// A viewer that can stay at its node or use another one is not sent to a full node. The published limits may be
+/// outdated, so admission decides about one node after the other.
 RoutingChoice SessionRouter::choose(const NodeTable& nodes, const RoutingView& view, RoutingQuestion question,
                                     access::SessionId session) {
   const auto limits = admission_.node_limits();

@@ -31,26 +31,26 @@ struct RoutingRequest {
   std::string_view channel;
   std::string_view named;                      // the cache that the client names, in this request or before
   const ReachabilityClaims* claims = nullptr;  // of this request
-  std::string_view pinned{};                   // the node of its last pin, selected by a former process
+  std::string_view pinned{};                   // the node of its last pin, for a session without a recorded node
   access::SessionId session = 0;
-  bool is_counted = false;  // the session will be released; others are not remembered
+  bool is_counted = false;  // admission reports the release of the session; other sessions are not recorded
   bool may_use_origin = false;
   std::string_view pathway{};  // the group, or kOriginPathway, whose pathway the playlist's URL names
 };
 
-/// The groups that a viewer may be sent to, with the table that the names live in.
+/// The groups that a viewer may be sent to, with the table that owns their names.
 struct Standings {
   std::shared_ptr<const NodeTable> nodes;
   std::vector<GroupStanding> groups;
 };
 
-/// The choice with the table that its node lives in.
+/// The choice with the table that owns its node.
 struct Routed {
   RoutingChoice choice;
   std::shared_ptr<const NodeTable> nodes;
 };
 
-/// Where a viewer without a session may watch, with the table that the views point into.
+/// The nodes for a viewer without a session, with the table that the views point into.
 struct NodeProposal {
   std::shared_ptr<const NodeTable> nodes;
   RoutingChoice choice;  // the best now
@@ -58,7 +58,7 @@ struct NodeProposal {
   RoutingReason rank_of(std::string_view node) const;
 };
 
-/// Any thread; locks inside, for one session's record, and under it admission's.
+/// Any thread; locks inside. Admission is called with the lock of the session's record held.
 class SessionRouter {
  public:
   /// The parts must outlive it.
@@ -67,13 +67,13 @@ class SessionRouter {
 
   void configure(std::chrono::milliseconds gone_lifetime) { gone_lifetime_ms_ = gone_lifetime.count(); }
 
-  /// A session that moves is counted where it goes.
+  /// Selects the node of a request. A session whose node changes is counted at the new node.
   Routed route(const RoutingRequest&);
 
-  /// The nodes that admission chooses from. `session` of the request: of the ticket, or 0.
+  /// The nodes that admission chooses from. `session` of the request is that of the ticket, or 0.
   NodeProposal propose(const RoutingRequest&);
-  /// Admission admitted the session and counts it at this node; empty: at none, or the visitor waits. Keeps the
-  /// client's claims.
+  /// Records that admission counts the session at this node (empty: at none, or the visitor waits), and the client's
+  /// claims.
   void record_admission(const RoutingRequest&, const NodeProposal&, std::string_view node);
   /// The groups for this viewer. `steers`: the player requested the manifest, so it follows pathways from now on.
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
@@ -90,7 +90,7 @@ class SessionRouter {
   struct RoutedSession {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
-    std::size_t group = 0;  // a hash of the group that it counts for: a node may report it late
+    std::size_t group = 0;  // a hash of the group that it is counted for, because a node may report its group late
     std::vector<Proof> proofs;
     std::string named, named_from;  // the cache, and the network from which it was named
     std::string gone;

@@ -10,7 +10,7 @@
 
 namespace tribune::balancer {
 
-/// Why a node serves nobody now, as a literal; empty when it can serve.
+/// Why a node serves no viewers now, as a literal; empty when it can serve.
 std::string_view unusable_reason(const NodeState&, base::SteadyTime now);
 
 class ViewerEligibility {
@@ -25,21 +25,21 @@ class ViewerEligibility {
 
   /// The node that serves this session; null when there is none.
   const NodeState* current() const { return current_; }
-  /// The viewer has a current node and need not leave it.
+  /// Whether the viewer has a current node and need not leave it.
   bool keeps_current() const { return keeps_current_; }
   bool keeps(const NodeState& node) const { return keeps_current_ && &node == current_; }
 
-  /// The client reports the node as unreachable.
+  /// Whether the client reports the node as unreachable.
   bool is_gone(const NodeState& node) const { return !question_.gone.empty() && node.address->id == question_.gone; }
-  /// Groups that zones name serve only the clients that a rule sends there.
+  /// Whether the viewer may use the group: groups that zones name serve only the clients that a rule sends there.
   bool may_use(std::string_view group) const;
   /// Why the node takes no further viewer, as a literal; empty when it takes this one. Limits are not considered.
   std::string_view refusal(const NodeState&) const;
-  /// The node takes viewers in general: usable, not drained, not overloaded.
+  /// Whether the node takes viewers in general: it is usable, not drained and not overloaded.
   bool takes_viewers(const NodeState&) const;
 
   double ramp(const NodeState& node) const { return ramp_factor(node, view_.rules, question_.now); }
-  /// The node's part of its group's viewers, relative to the other members.
+  /// The node's share of its group's viewers, relative to the other members.
   double weight(const NodeState& node) const { return (node.capacity_mbps > 0 ? node.capacity_mbps : 1) * ramp(node); }
 
  private:

@@ -21,7 +21,7 @@ bool is_name(const json::Value& value) {
   return value.is(json::Kind::string) && !value.string.empty() && value.string.size() <= 64;
 }
 
-/// What is wrong with a member of a zone, or an empty text; takes what is right.
+/// Applies a member of a zone. Returns the error, or an empty text.
 std::string take(const json::Member& member, Zone& zone) {
   const auto& value = member.value;
   if (member.name == "name" || member.name == "group") {

@@ -42,7 +42,7 @@ class Zones {
 
   const std::vector<Zone>& all() const { return zones_; }
   std::size_t prefixes() const { return prefixes_; }
-  /// Whether a zone names this group: then the group serves only clients that a rule sends there.
+  /// Whether a zone names this group. Such a group serves only the clients that a rule sends there.
   bool names_group(std::string_view group) const { return groups_.contains(group); }
 
  private:
