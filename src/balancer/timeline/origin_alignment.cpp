@@ -69,7 +69,7 @@ void vote(const Begin& here, const std::vector<Begin>& seen, Votes& votes) {
   }
 }
 
-// The begin of the playlist, by its first date; 0 without one.
+// The date at which the playlist begins, by its first date; 0 without one.
 std::int64_t begin_ms(const hls::Playlist& playlist) {
   microseconds before{0};
   for (const auto& segment : playlist.segments) {
@@ -79,7 +79,7 @@ std::int64_t begin_ms(const hls::Playlist& playlist) {
   return 0;
 }
 
-// The end of its last segment, by its last date; 0 without one.
+// The date at which the playlist ends, by its last date; 0 without one.
 std::int64_t end_ms(const hls::Playlist& playlist) {
   microseconds after{0};
   for (auto segment = playlist.segments.rbegin(); segment != playlist.segments.rend(); ++segment) {
@@ -167,7 +167,7 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
     if (auto& alike = names[seen.name]; alike.size() < kMaxAlike) alike.push_back(i);
     if (seen_date_us != 0) seen_date_us += seen.duration_us;
   }
-  // The segment that directly follows the last one seen also meets it.
+  // A segment that directly follows the last one seen determines the offset, too.
   if (seen_date_us != 0) begins.push_back({seen_date_us, track.seen.back().duration_us, track.seen_end()});
   std::stable_sort(begins.begin(), begins.end(), [](const Begin& a, const Begin& b) { return a.date_us < b.date_us; });
   Votes by_date, by_name;

@@ -73,8 +73,8 @@ bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::Ste
   auto& jump = track.jump;
   const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther &&
                      source.end_msn() >= jump->end;
-  // A copy of the same mistake from an intermediate cache is no confirmation. An unchanged playlist is one after a
-  // target duration.
+  // A copy of the same playlist from an intermediate cache does not confirm the jump. A longer playlist does, and an
+  // unchanged one after a target duration.
   const bool says_it_again = meets && (source.end_msn() > jump->end || now - jump->at >= source.target_duration);
   if (!meets) jump = Jump{source.media_sequence, source.end_msn(), now};
   return says_it_again;
@@ -97,7 +97,7 @@ Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, 
                                                                                : Verdict::older_copy;
   }
   track.only_older_since.reset();
-  // The numbers of another origin mean nothing until they meet known ones.
+  // Numbers of another origin that do not overlap with known ones cannot be compared with them.
   if (source.media_sequence >= end && has_moved) return Verdict::restarted;
   if (source.media_sequence >= end) {
     if (!jumped_too_far(track, source, now) && !is_out_of_range(source)) return Verdict::newer;

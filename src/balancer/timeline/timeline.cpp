@@ -83,7 +83,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   if (outcome.verdict == Verdict::unconfirmed) return outcome;
   track.jump.reset();
   if (track.known && track.generation < newest) {
-    // Another track saw a restart. This one may still receive the old run for a short time.
+    // Another track has detected a restart. This track may receive the old run for older_copy_time() longer.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
       outcome.verdict = lags_behind(track, source, current()) ? Verdict::older_copy : Verdict::restarted;
       if (outcome.verdict == Verdict::restarted) enter_generation(track);

@@ -14,8 +14,8 @@
 //
 // A restart opens a generation of the channel: a new epoch (part of every link, so that a reused file name never shows
 // the former content) and new shifts, above everything that any track has listed. Tracks that see the restart later
-// join the generation that the first one opened, so that one number is one moment in all of them. The old tail stays
-// listed, joined by EXT-X-DISCONTINUITY, until the window has passed it.
+// join the generation that the first one opened, so that one number is the same media time in all of them. The old tail
+// stays listed, joined by EXT-X-DISCONTINUITY, until the window has passed it.
 //
 // The channel's origins may number and name the same media differently. A restart that comes with a change of the
 // origin is therefore compared with what was listed: by dates, otherwise by names and durations (origin_alignment.cpp).
@@ -38,11 +38,11 @@
 
 namespace tribune::balancer {
 
-/// In target durations.
+/// The largest lag of an older copy, and the time for which only older copies are accepted, in target durations.
 inline constexpr int kOlderCopy = 3;
 
 /// Larger numbers of a new track are accepted only when a second playlist confirms them, and then as a restart of the
-/// track. Clocks in milliseconds give smaller numbers.
+/// track. Numbers that are derived from a clock in milliseconds are smaller.
 inline constexpr std::int64_t kLargestFirst = 100'000'000'000'000;
 
 /// The duration of a playlist's segments; at most 30 days.
@@ -53,7 +53,7 @@ struct Generation {
   std::int64_t msn_shift = 0;  // viewers' MSN - source's MSN
   std::int64_t discontinuity_shift = 0;
   base::SteadyTime opened{};
-  std::size_t origin = 0;  // whose names its segments have: 0 the source's own, n the n-th backup
+  std::size_t origin = 0;  // the origin of its segments' names: 0 is the source's own, n the n-th backup
   bool goes_on = false;    // it continues the media of the generation before
 };
 
@@ -157,7 +157,7 @@ class Timeline {
 
   // restart_detection.cpp
   static Seen seen_as(const hls::Playlist&, const hls::Segment&, std::int64_t discontinuity_shift);
-  /// Whether the segment's name is the other one's, counted up by `back`.
+  /// Whether the segment's name is the one of the Seen with one of its numbers increased by `back`.
   static bool is_named_before(const hls::Playlist&, const hls::Segment&, std::int64_t back, const Seen&);
   Verdict classify(Track&, const hls::Playlist&, base::SteadyTime now, std::size_t origin) const;
   bool is_older_copy(const Track&, const hls::Playlist&) const;
@@ -168,9 +168,10 @@ class Timeline {
   static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
 
   // origin_alignment.cpp
-  /// The offset that makes the source's numbers those that the track has seen; nullopt when they do not meet.
+  /// The offset from the source's numbers to those that the track has seen, by dates, by names or by
+  /// offset_over_gap(); nullopt when none of them determines it.
   static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&);
-  /// The same when the source begins some segments after those that the track has seen.
+  /// The same for a source that begins 1 to hls::kMaxHole segments after those that the track has seen.
   static std::optional<std::int64_t> offset_over_gap(const Track&, const hls::Playlist&);
   /// Makes the generation continue the track's numbers when the playlist does.
   void continue_numbering(const Track&, const hls::Playlist&, Generation&) const;
@@ -190,7 +191,7 @@ class Timeline {
 
   std::function<std::string()> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;
-  std::int64_t forgotten_to_ = 0;  // the numbers that forgotten tracks had listed
+  std::int64_t forgotten_to_ = 0;  // the end of the numbers that forgotten tracks have listed
   std::int64_t forgotten_discontinuity_ = 0;
   std::map<std::string, Track> tracks_;
 };

@@ -15,14 +15,14 @@ constexpr std::size_t kSeenSaved = 64;
 constexpr std::size_t kNumbersPerSeen = 4;
 constexpr std::chrono::hours kTrackKept{168};  // the longest lifetime of a link
 
-// A record is damaged when no larger number could be listed after its numbers.
+// A record with larger numbers is damaged, because too few numbers would remain for later segments.
 constexpr std::int64_t kLargestKept = hls::kMaxInteger - (std::int64_t{1} << 40);
 
 std::int64_t to_wall_ms(base::SteadyTime t, base::SteadyTime now, base::WallTime wall) {
   return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() - (now - t)).count();
 }
 
-// Never in the future, even when the wall clock was set back.
+// The result is never in the future, even when the wall clock was set back.
 base::SteadyTime to_steady(std::int64_t wall_ms, base::SteadyTime now, base::WallTime wall) {
   const auto age =
       std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch()) - std::chrono::milliseconds{wall_ms};
