@@ -71,7 +71,7 @@ class PathMatch {
       if (both.first.size() == 1 && both.second.size() == 1) pair(both.first.front(), both.second.front());
   }
 
-  /// Matches two playlists each of which shares more of the other's query than any third one.
+  /// Matches two playlists when each shares more of the other's query than any third one does.
   void by_query() {
     struct Best {
       std::size_t shared = 0, place = 0;
@@ -102,7 +102,7 @@ class PathMatch {
     }
   }
 
-  /// Matches the rest in order, unless the attributes contradict; a single remaining pair is matched.
+  /// Matches the rest in order where the attributes are equal. A single remaining playlist is matched in any case.
   void by_order() {
     const auto is_open = [](const One& one) { return !one.other; };
     const bool is_last = std::count_if(fresh_.begin(), fresh_.end(), is_open) == 1;

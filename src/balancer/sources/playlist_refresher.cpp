@@ -62,8 +62,8 @@ std::int64_t PlaylistRefresher::expiry(std::chrono::milliseconds span) const {
 }
 
 // A player loads an ended playlist once, so its links must last as long as its content: they are renewed when they
-// would expire too early for a new viewer. A viewer who saw the playlist live may load it once more at its end and must
-// find what was listed; that viewer has finished by then.
+// would expire too early for a new viewer. A viewer that followed the live playlist may load it once more at its end
+// and needs the links that were listed, so they are not renewed before that viewer has finished.
 void PlaylistRefresher::renew_links_of_ended() {
   const auto& config = channel_.config();
   const auto& clock = channel_.services().clock;
@@ -85,7 +85,7 @@ void PlaylistRefresher::renew_links_of_ended() {
   renew_at_ = due(*channel_.timeline().links(track()));
 }
 
-/// Rounded up, so that a small bandwidth is paced, too.
+/// The pace is rounded up, so that a small bandwidth is paced, too.
 std::int64_t PlaylistRefresher::pace_kbps() const {
   return static_cast<std::int64_t>(
       std::ceil(channel_.config().pace_factor * static_cast<double>(identity_.bandwidth_bps) / 1'000));

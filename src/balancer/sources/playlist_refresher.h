@@ -40,7 +40,7 @@ class PlaylistRefresher final : public Source::Environment {
   Source& source() { return source_; }
   void drain();
   void close(const base::Error&);
-  /// Gives equal text of a playlist that does not change any more new links, too.
+  /// Makes the next refresh renew the links of a playlist that no longer changes, although its text is equal.
   void renew_links() { renew_at_ = 0; }
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
   PlaylistIdentity& identity() { return identity_; }
@@ -88,7 +88,7 @@ class PlaylistRefresher final : public Source::Environment {
   std::map<std::size_t, std::string>
       stalled_texts_;  // by origin: the unchanged text of an origin that was left because its playlist stalled
   std::unique_ptr<net::Fetch> probe_;
-  std::vector<std::string> newest_;  // the link targets at a node that the last refresh of a media playlist ends with
+  std::vector<std::string> newest_;  // the last link targets at a node of the last refresh of a media playlist
   // Members for a source without a multivariant playlist:
   KnownMedia media_;
   std::string media_generation_;        // the generation whose failed probe was logged

@@ -84,7 +84,8 @@ RenderedPlaylists::Items::iterator RenderedPlaylists::find_or_add(Shard& shard, 
   return item;
 }
 
-/// From now on its bytes count, unless it was evicted meanwhile. An entry that could not be rendered is removed.
+/// Counts the bytes of a rendered entry, unless it was evicted while it was rendered. Removes an entry that could not
+/// be rendered.
 void RenderedPlaylists::count(Shard& shard, std::uint64_t owner, const KeyView& key,
                               const std::shared_ptr<Build>& build, Items& dropped) {
   const auto owned = shard.owners.find(owner);

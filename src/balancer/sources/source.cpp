@@ -66,7 +66,7 @@ void Source::request(Waiter waiter) {
   if (now_.is_failing && !is_good && now < now_.retry_at && !is_busy_)
     return waiter.deliver(tl::unexpected(*now_.error));
   if (now_.is_failing && is_good && now < now_.retry_at && !waiter.want) return waiter.deliver(answer(true, false));
-  if (waiter.want && !now_.snapshot) waiter.want.reset();  // the first playlist, whatever it contains
+  if (waiter.want && !now_.snapshot) waiter.want.reset();  // the first snapshot answers it, whatever it contains
   waiters_.push_back(std::move(waiter));
   wake();
   tick();
@@ -177,7 +177,7 @@ void Source::fail(base::Error error) {
   const bool is_good = now_.snapshot && now < now_.good_until;
   for (auto& waiter : take_waiters()) {
     if (waiter.want && is_good)
-      waiters_.push_back(std::move(waiter));  // the origin may recover until the deadline
+      waiters_.push_back(std::move(waiter));  // the origin may recover before the deadline
     else if (is_good)
       waiter.deliver(answer(true, true));
     else

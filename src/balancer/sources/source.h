@@ -14,8 +14,8 @@
 //
 // When the origin fails, the last good media playlist is served for the channel's stale_time after it was last
 // confirmed, and for at least 1.5 target durations. A blocking reload is held up to its deadline and then answered with
-// that playlist. A playlist that the origin confirms without a change is served on, because it is what the source
-// states, and a waiting player continues when the source does. A playlist with EXT-X-ENDLIST does not expire.
+// that playlist. A playlist that the origin confirms without a change continues to be served, because it is the state
+// of the source, and a waiting player continues when the source does. A playlist with EXT-X-ENDLIST does not expire.
 
 #include <atomic>
 #include <chrono>
@@ -74,7 +74,7 @@ struct SourceSlot {
   base::Published<SourceState> state{std::make_shared<const SourceState>()};
   std::atomic<std::int64_t> last_requested_ns{0};
   std::atomic<std::int64_t> oldest_link{kNoLink};  // the expiry of the oldest link that it lists, in unix seconds
-  std::atomic<std::int64_t> used_for_ms{0};        // how long a viewer who loaded it may use its links
+  std::atomic<std::int64_t> used_for_ms{0};        // how long a viewer may use its links after loading it
 
   void touch(base::SteadyTime now) {
     last_requested_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);

@@ -200,7 +200,7 @@ void SourceChannel::register_playlists(const std::string& namer, std::vector<Nam
     if (!is_report || reports_name) names.push_back(key);
   }
   from->second.names = std::move(names);
-  // Otherwise a report names a sibling that the multivariant playlist names too, or that no viewer knows.
+  // Otherwise the multivariant playlist names the sibling of a report, too, or no viewer requests it.
   const auto may_name = [&](const NamedPlaylist& playlist) {
     return playlist.kind != hls::UriKind::rendition_report || reports_name;
   };
@@ -286,8 +286,8 @@ void SourceChannel::mark_reachable() {
   }
 }
 
-/// Failure many of `wanted` further playlists may be registered. Playlists that are no longer named are removed for
-/// them.
+/// Returns how many of `wanted` further playlists may be registered. Removes playlists that are no longer named to make
+/// space for them.
 std::size_t SourceChannel::reserve_capacity(std::size_t wanted) {
   const auto capacity = kMaxPlaylists - std::min(kMaxPlaylists, playlists_.size());
   if (wanted <= capacity) {
@@ -341,7 +341,8 @@ void SourceChannel::forget_old() {
   for (const auto& key : old) forget(key);
 }
 
-/// For a URL that another balancer, or a former run without its files, gave a viewer with another token.
+/// Finds the playlist for a URL with another token, which a viewer got from another balancer or from a former run whose
+/// records are lost.
 const std::string* SourceChannel::find_closest(const std::string& key) const {
   std::vector<const std::string*> known;
   for (const auto& [other, entry] : playlists_) known.push_back(&other);
@@ -425,7 +426,8 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
   };
   store_.put(kTimelinesTable, config_.id + "\n", std::move(record),
              [&loop, &log, finish, channel = config_.id](base::Status status) {
-               // WHY: viewers are served anyway. Only a restart of this process would then change the listed links.
+               // WHY: viewers are served even when the write failed: only a restart of this process then changes listed
+               // links.
                if (!status)
                  log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
                loop.post(finish);

@@ -109,7 +109,7 @@ class SourceChannel {
                            std::int64_t bandwidth_bps);
   /// Registers the playlists of an asset list. Viewers may request them for kAssetNamedFor.
   void register_assets(const std::vector<NamedPlaylist>&);
-  /// Failure long viewers may use the links of a playlist of that duration after they loaded it.
+  /// How long viewers may use the links of a playlist of that duration after they loaded it.
   std::chrono::milliseconds links_used_for(std::chrono::milliseconds span) const {
     return span + config_.link_lifetime;
   }

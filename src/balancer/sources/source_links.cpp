@@ -23,12 +23,12 @@ bool is_signed(UriKind kind) {
 }
 bool must_be_known(UriKind kind) { return goes_to_node(kind) || kind == UriKind::map; }
 
-// Both are below the same session directory, whose name does not matter.
+// Both paths are below the same session directory; its name does not change the result.
 std::string reference_between(std::string_view from, std::string_view to) {
   return http::relative_reference("/s/" + std::string(from), "/s/" + std::string(to));
 }
 
-// ".ts", for players that depend on it; empty when there is none.
+// The suffix of a file name, such as ".ts", on which some players depend; empty when there is none.
 std::string_view suffix_of(std::string_view uri) {
   constexpr std::size_t kLongest = 5;
   uri = uri.substr(0, uri.find_first_of("?#"));
@@ -65,7 +65,7 @@ std::optional<DocumentKind> document_of(const hls::Playlist& playlist, const hls
   return format && format->value == "RAW" ? DocumentKind::raw : DocumentKind::json;
 }
 
-// Without its query, which may be a secret.
+// The error contains the URI without its query, which may be a secret.
 tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view why,
                                      base::ErrorKind kind = base::ErrorKind::invalid_input) {
   constexpr std::size_t kShown = 200;

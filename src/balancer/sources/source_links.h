@@ -6,7 +6,7 @@
 //   playlist                 relative, to the same playlist at this balancer
 //   segment, part, hint      at the node of its pin; relative to this balancer in the redirect mode
 //   gap                      relative to this balancer, which responds with an empty body: a player that supports gaps
-//                            does not request it, and another one plays on after an empty segment
+//                            does not request it, and other players continue after an empty segment
 //   init section, key        relative to this balancer, which redirects: it does not depend on pins
 //   lists, data, steering    relative to this balancer, which serves them (documents/), or absolute, at the origin
 //   dates                    the absolute URI at the origin

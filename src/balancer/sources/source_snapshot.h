@@ -1,5 +1,5 @@
 #pragma once
-// One source playlist at one moment, ready to be rendered for viewers. A refresh makes a new snapshot; readers of the
+// One state of a source playlist, ready to be rendered for viewers. A refresh makes a new snapshot; readers of the
 // old one are not affected.
 
 #include <chrono>
@@ -70,7 +70,7 @@ class SourceSnapshot {
   /// The multivariant playlist at `/live/{channel}/index.m3u8`: the URI of every child begins with `~{token}/`.
   virtual std::string text_for_bare_url(std::string_view token) const = 0;
 
-  /// Whether it satisfies the blocking reload.
+  /// Whether this snapshot satisfies the blocking reload.
   virtual bool lists(const BlockingReload&) const { return true; }
 };
 

@@ -123,7 +123,7 @@ class Sources {
   /// or viewers may still use them. Null while the links that a former process listed are not known. Any thread.
   std::shared_ptr<const contracts::ListedLinks> listed_links() const;
 
-  /// Holds no blocking reload any more: it is answered with the present playlist. Other requests are served until the
+  /// From now on answers blocking reloads at once, with the present playlist. Other requests are served until the
   /// listeners close. Any thread, while the loops run.
   void drain();
 

@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kMaxSteeringFreshness{5};  // short, because the 
 constexpr std::chrono::seconds kLogPeriod{10};
 constexpr std::chrono::seconds kRegisterPeriod{10};
 
-/// 0: only for the requests that wait for it.
+/// How long a response is fresh. 0: it answers only the requests that wait for it.
 std::chrono::seconds fresh_for(DocumentKind kind, const http::Headers& headers,
                                std::optional<std::chrono::seconds> ttl) {
   const auto control = http::cache_control_of(headers);
@@ -78,7 +78,7 @@ void ChannelDocuments::request(const DocumentName& name, const std::string& quer
   start(key, entry);
 }
 
-/// Makes room for one more document. Documents that are being fetched stay.
+/// Removes documents until one more fits. Returns false when all that are left are being fetched.
 bool ChannelDocuments::evict() {
   const auto at = now();
   std::size_t bytes = 0;
@@ -100,7 +100,7 @@ bool ChannelDocuments::evict() {
   return true;
 }
 
-/// The URL is made of the channel's origins and the name that a playlist gave. Of the player's query only
+/// The URL consists of the channel's origins and the name that a playlist gave. Of the player's query only
 /// query_for_origin() is added.
 base::Result<std::string> ChannelDocuments::url_of(const Entry& entry) const {
   const auto& origins = channel_.making().origins;
@@ -186,7 +186,7 @@ void ChannelDocuments::fail(Entry& entry, base::Error error) {
   answer(entry);
 }
 
-/// At most once per kRegisterPeriod, because there may be thousands of requests a second.
+/// Registers at most once per kRegisterPeriod, because there may be thousands of requests a second.
 void ChannelDocuments::register_playlists(Entry& entry) {
   if (entry.playlists.empty() || (entry.registered_at && now() - *entry.registered_at < kRegisterPeriod)) return;
   entry.registered_at = now();
