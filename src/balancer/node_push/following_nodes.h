@@ -15,7 +15,7 @@ namespace tribune::balancer {
 /// Any thread; locks inside. The map is bounded by the number of configured nodes.
 class FollowingNodes {
  public:
-  /// A viewer of that node fetched the playlist.
+  /// Records that a viewer of that node fetched the playlist.
   void seen(std::string_view node, base::SteadyTime now) {
     const std::lock_guard lock(mutex_);
     if (const auto known = seen_.find(node); known != seen_.end())
@@ -24,7 +24,7 @@ class FollowingNodes {
       seen_.emplace(node, now);
   }
 
-  /// The nodes seen since then. The others are removed.
+  /// Returns the nodes seen since then, and removes the others.
   std::vector<std::string> nodes(base::SteadyTime since) {
     std::vector<std::string> nodes;
     const std::lock_guard lock(mutex_);

@@ -184,7 +184,7 @@ void NodePushHandler::release(const std::string& node, const std::shared_ptr<Hel
   reply(*exchange, node, push_message);
 }
 
-/// The poll and its timer are also released on their worker.
+/// Posts release() to the poll's worker, where the poll and its timer are destroyed, too.
 void NodePushHandler::release_later(const std::string& node, std::shared_ptr<HeldPoll> held) {
   auto& loop = workers_[held->worker]->loop;
   loop.post([this, node, held = std::move(held)] { release(node, held); });
@@ -297,7 +297,7 @@ void NodePushHandler::erase_stored(const std::string& node, const PendingOrder& 
   if (store_ && pending.stored_as > 0) store_->erase(node, pending.stored_as);
 }
 
-/// Only orders that the node has not received: for a received one somebody waits for the result.
+/// Removes missed purges that `newer` covers. A purge that the node has received stays until its result is reported.
 void NodePushHandler::drop_covered(const std::string& node, Mailbox& mailbox, const contracts::PurgeOrder& newer) {
   std::erase_if(mailbox.orders, [&](const PendingOrder& pending) {
     if (!pending.was_missed || pending.is_received || !pending.purge() || !contracts::covers(newer, *pending.purge()))
@@ -308,7 +308,8 @@ void NodePushHandler::drop_covered(const std::string& node, Mailbox& mailbox, co
   });
 }
 
-/// A listening node completes what it was given. Only what a node missed is replaced by one order to drop everything.
+/// Drops the oldest of too many other orders, and replaces too many missed purges by one order to drop everything.
+/// Purges that were pushed to a listening node stay.
 void NodePushHandler::enforce_limits(const std::string& node, Mailbox& mailbox) {
   const auto others =
       std::count_if(mailbox.orders.begin(), mailbox.orders.end(), [](const PendingOrder& p) { return !p.purge(); });

@@ -13,7 +13,7 @@
 //   queued        in the node's mailbox until the node returns; a purge is also on disk       (push_order)
 //   covered       a purge for an absent node is removed when a newer one includes it          (push_order)
 //   received      by an acknowledged response; sent anew to another run of the node           (answer)
-//   completed     a poll brought its result                                                   (answer)
+//   completed     a poll reported its result                                                   (answer)
 
 #include <atomic>
 #include <chrono>
@@ -74,7 +74,7 @@ class NodePushHandler {
   bool push_order(const std::string& node, const std::shared_ptr<const contracts::NodeOrder>&, Retention,
                   OnResult on_result);
 
-  /// Whether another purge may be given to every node that listens. Orders of absent nodes have bounds of their own.
+  /// Whether another purge may be queued for every node that listens. The orders of absent nodes have separate bounds.
   bool accepts_purges(const std::vector<std::string>& nodes) const;
 
   /// The id of a new order.
@@ -93,7 +93,7 @@ class NodePushHandler {
   /// How long a snapshot may be held for nodes that do not acknowledge its segments.
   std::chrono::milliseconds publish_delay() const;
 
-  /// Answers all held polls, and holds none any more.
+  /// Answers all held polls; from now on polls are answered at once.
   void drain();
 
  private:

@@ -15,7 +15,7 @@ namespace {
 
 namespace problems = http::problems;
 
-/// The nodes that ?nodes= names, or all. Errors: an id that no node has.
+/// The nodes that ?nodes= names, or all. Errors: an id of no configured node.
 base::Result<std::vector<std::string>> selected_nodes(const http::Request& request, const NodeTable& table) {
   std::vector<std::string> selected;
   const auto named = http::query_decoded(request.query, "nodes").value_or("all");
@@ -34,7 +34,7 @@ base::Result<std::vector<std::string>> selected_nodes(const http::Request& reque
   return selected;
 }
 
-/// Without queries, which may contain secrets.
+/// The order without queries, which may contain secrets.
 std::string log_text(const contracts::Order& order) {
   if (const auto* purge = std::get_if<contracts::PurgeOrder>(&order))
     return (purge->soft ? "soft purge of " : "purge of ") + std::string(contracts::to_string(purge->by)) + " " +

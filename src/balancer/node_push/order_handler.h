@@ -1,7 +1,7 @@
 #pragma once
 // Orders of an operator to all cache nodes, on the balancer's admin listener: purge, warm-up, and the progress of a
 // warm-up. The node push delivers them, and the response states the outcome for each node. The response waits for the
-// nodes until order_deadline. A node that is absent by then is named and executes the order when it returns: a purge
+// nodes until order_deadline. A node that is absent by then is listed and executes the order when it returns: a purge
 // even after a restart of this balancer, a warm-up while this balancer runs.
 
 #include <memory>

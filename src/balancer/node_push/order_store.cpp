@@ -17,7 +17,7 @@ namespace {
 namespace json = base::json;
 
 constexpr std::string_view kIssuer = "issuer", kNext = "next", kMark = "mark", kNode = "node/";
-constexpr std::int64_t kReserved = std::int64_t{1} << 40;  // of one run
+constexpr std::int64_t kReserved = std::int64_t{1} << 40;  // numbers of one run
 
 std::string key_of(const std::string& node, std::int64_t number) {
   return fmt::format("{}{}/{:016x}", kNode, node, number);

@@ -23,7 +23,7 @@ SegmentAnnouncer::SegmentAnnouncer(NodePushHandler* push_handler, net::EventLoop
       late_(counter(metrics, "late")),
       not_listening_(counter(metrics, "unheard")) {}
 
-// A waiting callback holds an answer, and with it the publication.
+// A waiting callback owns an answer, which owns the publication: forget() ends that cycle.
 SegmentAnnouncer::~SegmentAnnouncer() { publication_->hold.forget(); }
 
 void SegmentAnnouncer::announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle,
@@ -51,7 +51,7 @@ void SegmentAnnouncer::announce(const std::vector<std::string>& newest, base::St
 
 void SegmentAnnouncer::on_filled(std::int64_t number, std::string_view node) {
   const auto found = pending_.find(number);
-  if (found == pending_.end()) return;  // too late
+  if (found == pending_.end()) return;  // its delay is over, or all holds were ended
   if (--found->second.left == 0) {
     filled_.add();
     pending_.erase(found);

@@ -32,7 +32,7 @@ class SegmentAnnouncer {
   const PlaylistPublicationPtr& publication() const { return publication_; }
 
   /// Call it before a refresh is published. `newest` are the link targets at its end, `former` is the published
-  /// snapshot or null. A node none of whose viewers fetched the playlist within `idle` follows it no more.
+  /// snapshot or null. A node whose viewers have not fetched the playlist within `idle` no longer follows it.
   void announce(const std::vector<std::string>& newest, base::SteadyTime::duration idle, SnapshotPtr former);
 
   /// Ends all holds.

@@ -34,19 +34,19 @@ class SnapshotHold {
  public:
   /// Holds the snapshot that follows `former` from the viewers of these nodes. Numbers grow.
   void hold(std::int64_t number, SnapshotPtr former, const std::vector<std::string>& nodes);
-  /// The node fills the segments of that snapshot.
+  /// Records that the node fills the segments of that snapshot.
   void open(std::int64_t number, std::string_view node);
-  /// The delay of that snapshot is over.
+  /// Ends the hold of that snapshot, because its delay is over.
   void end(std::int64_t number);
   /// Ends all holds.
   void end();
-  /// Drops all holds without calling back. For the time after the last publication.
+  /// Drops all holds without calling back. Call it after the last publication.
   void forget();
 
   /// The snapshot that this session sees when `newest` is published. `node` would serve it; empty: no node.
   SnapshotPtr visible(const SnapshotPtr& newest, std::string_view node, access::SessionId);
-  /// `on_open` runs once, with no lock held, when this session sees more than now. Returns false, and drops `on_open`,
-  /// when nothing is held from the session.
+  /// `on_open` runs once, with no lock held, when a newer snapshot becomes visible to this session. Returns
+  /// false, and drops `on_open`, when nothing is held from the session.
   bool wait(std::string_view node, access::SessionId, std::function<void()> on_open);
 
  private:
