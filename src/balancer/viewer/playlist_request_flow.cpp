@@ -116,8 +116,8 @@ void PlaylistRequestFlow::look_up_playlist(runtime::Worker& worker, Viewer viewe
   const auto query =
       viewer.transition ? query_after_transition(viewer.request().query, *viewer.transition) : std::string();
   const PlaylistLookup lookup{viewer.channel->id, viewer.path, viewer.transition ? query : viewer.request().query};
-  // WHY: a snapshot in memory is delivered inside the call. The viewer then stays in this frame, which saves 2,000
-  // instructions compared with an entry among the suspended requests.
+  // WHY: a snapshot in memory is delivered inside the call. The viewer then stays in this stack frame, which saves
+  // 2,000 instructions compared with an entry among the suspended requests.
   state.in_call = {id, &viewer};
   auto pending =
       parts_.look_up_playlist(worker, lookup, [this, &worker, &state, id](base::Result<PlaylistAnswer> found) {

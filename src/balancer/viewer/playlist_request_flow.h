@@ -1,6 +1,6 @@
 #pragma once
-// The request flow of viewers: playlists, redirected segments and documents of the source. The steps of a request stand
-// at the beginning of playlist_request_flow.cpp in their order.
+// The request flow of viewers: playlists, redirected segments and documents of the source. The steps of a request are
+// at the beginning of playlist_request_flow.cpp, in their order.
 
 #include <chrono>
 #include <cstdint>

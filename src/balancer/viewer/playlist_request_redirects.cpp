@@ -64,8 +64,8 @@ bool PlaylistRequestFlow::redirect_to_clone(Viewer& viewer, std::string_view ses
   return true;
 }
 
-/// An empty 200 for a player that requests a segment listed as a gap: an error would end its playback, and it plays on
-/// after an empty segment.
+/// An empty 200 for a player that requests a segment listed as a gap: an error would end its playback, but it
+/// continues after an empty segment.
 void PlaylistRequestFlow::respond_to_gap(Viewer& viewer) {
   viewer.kind = FlowKind::segment;
   http::Response response;

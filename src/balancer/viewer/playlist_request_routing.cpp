@@ -67,7 +67,7 @@ SnapshotPtr PlaylistRequestFlow::visible_snapshot(runtime::Worker& worker, Viewe
       if (resumed) on_playlist(worker, resumed.mapped(), later);
     });
   });
-  if (!waits) return hold.visible(found.snapshot, node, viewer.token.session);  // the hold has ended meanwhile
+  if (!waits) return hold.visible(found.snapshot, node, viewer.token.session);  // the hold has just ended
   suspend(state, id, std::move(viewer));
   return nullptr;
 }

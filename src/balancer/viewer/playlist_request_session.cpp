@@ -76,7 +76,7 @@ bool PlaylistRequestFlow::admit(Viewer& viewer) {
   const auto now = parts_.clock.wall_now();
   viewer.token.opened = base::unix_seconds(now);
   viewer.token.links = links_for(viewer.channel->links, viewer.player(), view.direct_players);
-  // WHY: nobody sees the body of a response to HEAD, so the request opens no session that is counted.
+  // WHY: the response to HEAD has no body with the session's links, so the request opens no session that is counted.
   if (viewer.request().method != http::Method::head) {
     const auto decision = decide_on(viewer, nullptr);
     if (const auto* queued = std::get_if<access::Queued>(&decision)) return enqueue(viewer, *queued);

@@ -1,10 +1,10 @@
-// Requests with a ticket. The URL names the ticket to the end: its media playlists show the slate until the ticket is
-// called, and from then on the programme, whose numbers continue those of the slate.
+// Requests with a ticket. The URL names the ticket as long as the viewer watches: its media playlists show the slate
+// until the ticket is called, and from then on the programme, whose numbers continue those of the slate.
 //
-//   enqueue()               without capacity: a new ticket, named in the URLs of the media playlists
-//   admit_ticket()          while the ticket waits: the slate (show_slate)
-//   continue_after_slate()  when it is called: the transition is fixed and saved; the slate until it is on disk
-//   continue_after_slate()  once the transition is on disk: the programme, renumbered
+//   enqueue()               there is no capacity: issues a ticket, which the URLs of the media playlists name
+//   admit_ticket()          the ticket waits: sends the slate (show_slate)
+//   continue_after_slate()  the ticket was called: fixes and saves the transition; sends the slate until it is on disk
+//   continue_after_slate()  the transition is on disk: returns the programme, renumbered
 
 #include <fmt/format.h>
 
