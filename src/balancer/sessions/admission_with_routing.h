@@ -14,7 +14,7 @@ namespace tribune::balancer {
 access::Decision decide(access::Admission&, SessionRouter&, access::Visitor visitor, RoutingRequest request,
                         const access::TicketClaim* ticket, std::chrono::milliseconds idle);
 
-/// The same for a session that admission does not know any more.
+/// Renews a session for which admission returned Renewal::unplaced, with the nodes that routing selects.
 access::Admission::Renewal renew_placed(access::Admission&, SessionRouter&, access::Visitor visitor,
                                         const RoutingRequest& request, std::chrono::milliseconds idle);
 

@@ -10,8 +10,8 @@
 namespace tribune::balancer {
 
 /// The default of `direct_players`: VHS, where its app states it, because a browser does not state which player runs in
-/// it. media3 and ExoPlayer also accept a rewritten segment, but retry a segment that they began to load at its first
-/// URI to the end, which is a playback error when the node has failed.
+/// it. media3 and ExoPlayer also accept a rewritten segment, but they retry a segment whose load has begun only at its
+/// first URI, which ends in a playback error when the node has failed.
 std::vector<std::string> default_direct_players();
 
 /// Whether the User-Agent contains one of the parts, ignoring case.

@@ -25,7 +25,7 @@ bool is_gone(const NodeAddress& address, const NodeTable& nodes) {
   return !state || state->condition == NodeCondition::down || state->address->url != address.url;
 }
 
-/// Adjacent pins of one node become one.
+/// Merges adjacent pins of one node.
 void merge(std::vector<Pin>& pins) {
   const auto end =
       std::unique(pins.begin(), pins.end(), [](const Pin& a, const Pin& b) { return is_same(a.node, b.node); });
@@ -83,7 +83,7 @@ std::optional<access::SessionId> session_of(std::string_view name) {
                                                                                        : std::nullopt;
 }
 
-/// A record is written again when the playlist is held that much longer than the record states.
+/// Whether the playlist is held so much longer than the record states that the record is written again.
 bool is_much_longer(std::chrono::seconds held, std::chrono::seconds written) { return held > written + written / 4; }
 
 /// How far an unseen rendition may be ahead of the first one that is requested after a restart.
@@ -180,7 +180,7 @@ LinkPins SessionPins::pin(access::SessionId session_id, const Window& window, co
   session.longest = std::max(session.longest, window.next_msn - window.first_msn);
   if (std::exchange(session.is_restored, false)) {
     session.listed_to = window.next_msn + kUnseenLag;
-    // Everything in the record was listed by some playlist, which may be longer than this one.
+    // A playlist listed everything in the record, and it may be longer than this one.
     if (session.pins.size() > 1)
       session.longest = std::max(session.longest, window.next_msn - session.pins[1].first_msn + 1);
   }

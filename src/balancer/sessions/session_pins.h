@@ -11,7 +11,7 @@
 //   in use     while the session lasts
 //   held       the session has lapsed: as long as its player may use the playlist               (lapse)
 //   released   the session was ended, or the hold is over                                       (release, sweep)
-//   evicted    the bound is reached, and these were not used for longest; counted               (evict_oldest)
+//   evicted    the bound is reached, and these are the least recently used; counted             (evict_oldest)
 //   restored   after a restart: held, for the time in the record                                (load)
 //   recreated  in another process, or without records: one pin at the node that the session's token names, if that
 //              node is available                                                                (pin)
@@ -86,7 +86,7 @@ struct PinRecord {
 std::string to_text(const PinRecord&);
 std::optional<PinRecord> pins_from_text(std::string_view);
 
-/// Any thread; locks inside, for the pins of one session.
+/// Any thread; locks inside.
 class SessionPins {
  public:
   /// Both outlive it.
@@ -99,26 +99,27 @@ class SessionPins {
   /// Pins this session for the window that it is about to see, and returns the pins of that window in a canonical form,
   /// which is equal for all viewers with the same text: the first pin from MSN 0, none beyond the window. `chosen`
   /// serves what is not listed yet. `accepts_rewriting`: the player accepts another URI for a listed segment whose node
-  /// has failed (media3, VHS). `pathway`: a playlist below a pathway is another playlist, with its own pins; empty:
-  /// none. It must name a group that exists, or the origin; a session has at most kMaxPinnedPathways, and further ones
-  /// share the pins without pathway. `first`: the node of the session's opening. A session that this process did not
-  /// open, and of which there is no record, is assumed to have been served from there, unless that node is gone.
+  /// has failed (media3, VHS). `pathway`: a playlist below a pathway is another playlist, with its own pins; empty: no
+  /// pathway. It must name a group that exists, or the origin; a session has at most kMaxPinnedPathways, and further
+  /// ones share the pins without pathway. `first`: the node that was selected when the session was opened. A session
+  /// that this process did not open, and that has no record, is assumed to have been served by that node, unless it is
+  /// gone.
   LinkPins pin(access::SessionId, const Window&, const NodeTable&, const std::shared_ptr<const NodeAddress>& chosen,
                bool accepts_rewriting, std::string_view pathway = {},
                const std::shared_ptr<const NodeAddress>& first = nullptr);
 
-  /// The session is opened by this process: nothing was listed to it.
+  /// Marks the session as opened by this process, so that nothing was listed to it before.
   void begin(access::SessionId);
   /// Remembers the node that the client named, to the end of the session.
   void prefer(access::SessionId, std::string_view node);
-  /// Empty when the client named no node.
+  /// The node that the client named; empty when it named none.
   std::string preferred(access::SessionId);
   /// The node of the last pin with a node; empty when there is none.
   std::string last_node(access::SessionId, std::string_view pathway = {});
 
-  /// The session was ended: removes everything of it.
+  /// Removes everything of a session that was ended.
   void release(access::SessionId);
-  /// The session has lapsed, and may return while its player uses the playlist.
+  /// Marks the session as lapsed. It may return while its player uses the playlist.
   void lapse(access::SessionId);
   /// Removes expired pins, in an eighth of the shards per call. Call it every few seconds on one worker.
   void sweep();
