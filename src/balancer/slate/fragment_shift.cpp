@@ -109,7 +109,7 @@ base::Result<std::size_t> short_times(const FragmentBox& moof) {
   return count;
 }
 
-/// Writes one segment. Lives for one call.
+/// Writes one segment. Used for one call.
 class Shifting {
  public:
   Shifting(const Timescales& timescales, const FragmentShift& shift) : timescales_(timescales), shift_(shift) {}
@@ -231,7 +231,7 @@ class Shifting {
     return {};
   }
 
-  /// Copies the box, with the number of `bytes` bytes at that position increased by `by`.
+  /// Copies the box, with the number of `width` bytes at position `at` of its body increased by `by`.
   void write_moved(const FragmentBox& box, std::size_t at, std::size_t width, std::uint64_t by) {
     const auto begin = out_.size() + box.head();
     out_.append(box.whole);

@@ -171,7 +171,8 @@ base::Status Slate::find_time_line() {
     fragments_ = std::max(fragments_, *fragments);
     milliseconds length{0};
     for (const auto& segment : rendition.segments) length += segment.duration;
-    // Audio ends with a whole frame of its own; video determines the length of the loop.
+    // The rendition whose length is nearest to the slots, the video, determines the length of the loop: audio ends with
+    // a whole audio frame.
     if (std::chrono::abs(length - slots) >= nearest) continue;
     nearest = std::chrono::abs(length - slots);
     length_ = length;

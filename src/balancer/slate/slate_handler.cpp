@@ -39,7 +39,8 @@ http::Response SlateHandler::answer(std::string_view channel, std::string_view v
   if (url.empty()) return slate_file_reply(request.headers, *file);
   http::Response response;
   response.status = 307;
-  // Long enough that a player that repeats the loop requests only the node, short enough to leave a failed node soon.
+  // 10 s is long enough for a player that repeats the loop to request only the node, and short enough to leave a failed
+  // node soon.
   response.headers = {{"Location", url}, {"Cache-Control", "private, max-age=10"}};
   return response;
 }

@@ -23,7 +23,7 @@ std::int64_t target_of(const Slate& slate) {
   return seconds_up(longest);
 }
 
-/// The discontinuity sequence of a slot: a repeating loop counts its rounds, a continuous one has `alone`.
+/// The discontinuity sequence of a slot: the number of the round for a repeating loop, `alone` for a continuous one.
 std::int64_t discontinuity_of(const Slate& slate, std::int64_t slot, std::int64_t alone) {
   return slate.is_continuous() ? alone : slot / slate.loop();
 }
@@ -130,7 +130,7 @@ base::Result<std::string> text_after_transition(const Slate* slate, const SlateR
   const auto programme = hls::parse(text, {limits, {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   const auto shown = programme->end_msn() - transition.msn;
-  // A rendition that is behind the one of the transition.
+  // This rendition is behind the one by which the transition was fixed.
   if (shown <= 0 && rendition)
     return slots_text(*slate, *rendition, std::max<std::int64_t>(1, transition.slot - kSlateWindow), transition.slot,
                       transition.discontinuity - 1);

@@ -113,7 +113,7 @@ SlateTransitions::Found SlateTransitions::begin(contracts::SessionId id, const S
     if (!is_new) return Found{entry.record, entry.saved->load()};
     evict_oldest(shard);
   }
-  // When the disk fails, viewers called now lose their numbering at a restart, but not their session.
+  // When the write fails, a viewer whose ticket is called now loses its numbering at a restart, but not its session.
   if (store_)
     store_->put(kTransitionsTable, contracts::session_name(id), to_text(record),
                 [saved](base::Status) { *saved = true; });

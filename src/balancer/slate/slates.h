@@ -24,8 +24,8 @@
 
 namespace tribune::balancer {
 
-/// Any thread; locks only in the cache of rendered texts. Slates are loaded once, because a change of slots would take
-/// the numbers of waiting viewers back.
+/// Any thread; locks only in the cache of rendered texts. Slates are loaded once, because a change of slots could
+/// decrease the numbers that waiting viewers see.
 class Slates {
  public:
   /// The first three outlive it.
@@ -42,7 +42,7 @@ class Slates {
   base::WallTime now() const;
   /// How far now() is ahead of a wall clock that was set back.
   std::chrono::milliseconds ahead() const;
-  /// Before the workers run: makes now() no earlier than what a former process may have shown.
+  /// Makes now() no earlier than any time that a former process may have shown. Call it before the workers run.
   void continue_from(const SlateTime&);
   /// The current slot.
   std::int64_t slot(const Slate& slate) const { return slot_at(slate.slot(), now()); }
