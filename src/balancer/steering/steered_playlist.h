@@ -15,7 +15,7 @@ namespace tribune::balancer {
 
 struct Steering {
   std::string server_uri;
-  std::vector<std::string> pathways;  // the best first: the initial pathway
+  std::vector<std::string> pathways;  // the best first, which is the initial pathway
 };
 
 /// `under`: the prefix of references into the session, "~{token}/" or empty. A URI with a scheme or another prefix is

@@ -16,7 +16,8 @@ namespace {
 constexpr std::string_view kManifestType =
     "application/vnd.apple.steering-list";  // draft-pantos-content-steering section 11.1
 
-// Not relative: Shaka resolves RELOAD-URI against the playlist's URL, others against the manifest's.
+// The path is absolute, because Shaka resolves RELOAD-URI against the playlist's URL, and other players against the
+// manifest's.
 std::string steering_uri(std::string_view channel, std::string_view session, const std::vector<std::string>& listed) {
   return fmt::format("/steering/{}?{}", channel, steering_query(session, listed));
 }
@@ -81,7 +82,7 @@ access::SessionId SteeringHandler::session_of(const SteeringQuery& query, const 
   return token ? token->session : 0;
 }
 
-/// By the present pathway of the player. Only groups that exist are labels.
+/// Counts a request by the present pathway of the player. Only groups that exist become labels.
 void SteeringHandler::count(const SteeringQuery& query, bool is_known) {
   const std::string_view pathway = is_known ? std::string_view(query.pathway) : "";
   metrics_

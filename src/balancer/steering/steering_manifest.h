@@ -38,7 +38,7 @@ struct SteeringManifest {
   std::string reload_uri;  // empty: players repeat their request
   std::vector<std::string> priority;
   std::vector<std::string> clones;
-  std::string base;  // the pathway that they are clones of
+  std::string base;  // the pathway of which they are clones
 };
 
 /// The best groups for a playlist, in the order of their ranks: at most `most`, with an open one if there is any.
