@@ -26,8 +26,8 @@ void report_traffic(access::Admission& admission, const NodeTable& table) {
   for (const auto& node : table.nodes) {
     if (node.condition != NodeCondition::up) continue;
     access::Traffic traffic{node.limit_group(), node.address->id, node.last.sent_mbps};
-    // A full list may be incomplete: viewers of channels that it lacks are counted by the prediction, as are all
-    // viewers of a node that reports no channels.
+    // A list of kMaxHeartbeatChannels channels may be incomplete: the viewers of channels that it lacks are counted by
+    // the prediction, as are all viewers of a node that reports no channels.
     traffic.tells_channels =
         node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
     if (node.last.channel_mbps) traffic.channel_mbps = *node.last.channel_mbps;

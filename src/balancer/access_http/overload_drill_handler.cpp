@@ -35,7 +35,7 @@ std::string body_of(std::string_view channel, const access::Drill& drill) {
 
 constexpr std::array<std::string_view, 4> kParameters{"state", "channel", "sessions", "mbps"};
 
-/// The problem with the names of the parameters; empty: none.
+/// The problem with the names of the parameters; empty when there is none.
 std::string parameter_problem(std::string_view query) {
   std::vector<std::string_view> seen;
   while (!query.empty()) {
@@ -73,7 +73,7 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
   if (mbps) order.drill.extra_mbps = static_cast<double>(*contracts::read_decimal(*mbps));
   if (sessions || mbps) {
     const bool pretends = order.drill.extra_sessions > 0 || order.drill.extra_mbps > 0;
-    order.drill.is_closed = order.drill.is_closed && !pretends;  // simulates a load instead of refusing everybody
+    order.drill.is_closed = order.drill.is_closed && !pretends;  // simulates a load instead of refusing all viewers
     return order;
   }
   if (!state && !query.empty()) return wrong("say what is to be: state=on, state=off, sessions=N or mbps=N");

@@ -16,12 +16,13 @@
 
 namespace tribune::balancer {
 
-/// The drill that the query requests, given the present one. Errors: invalid_input, fault client, also for an unknown
-/// or repeated parameter and for a query that requests nothing.
+/// The drill that a query requests.
 struct DrillOrder {
   std::string channel;  // empty: everything
   access::Drill drill;
 };
+/// `now`: the present drill. Errors: invalid_input, fault client, also for an unknown or repeated parameter and for a
+/// query that requests nothing.
 base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill& now);
 
 /// Any thread; locks inside.

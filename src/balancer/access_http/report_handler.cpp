@@ -38,7 +38,8 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   routing_request.claims = &claims;
   routing_request.session = session;
   routing_request.may_use_origin = channel.fallback == contracts::Fallback::origin;
-  // A ticket may still wait, and a report admits nobody: the report is answered, and nothing of it is kept.
+  // A ticket may still wait, and a report admits no viewer: the report is answered, but routing does not record its
+  // session.
   auto renewal = Renewal::uncounted;
   if (!waits) {
     const auto client = counted_client(request.client, view.shared_networks);
