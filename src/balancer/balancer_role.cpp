@@ -131,7 +131,7 @@ class BalancerRole final : public runtime::Role {
          [this](auto&, auto exchange, const auto& parameters) {
            exchange->note.node = parameters["id"];
            auto response = heartbeats_.answer(parameters["id"], exchange->request());
-           exchange->keeps_place = response.status == 200;  // an overload of viewers does not close the connection
+           exchange->keeps_place = response.status == 200;  // its connection is not closed for those of viewers
            exchange->reply(std::move(response));
          }},
         {{Method::post},
@@ -174,7 +174,7 @@ class BalancerRole final : public runtime::Role {
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
     publish(event_, std::move(*keys), settings_, access_settings_, operators_);
-    if (auto written = store_->flush(); !written) return written;  // the first tickets' numbers
+    if (auto written = store_->flush(); !written) return written;  // the reserved numbers of tickets and orders
     if (auto loaded = routing_status_.load(*store_); !loaded) return loaded;
     auto& worker = *services_.workers.front();
     worker.loop.post([this, &worker] { tasks_.start(worker); });

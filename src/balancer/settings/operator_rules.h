@@ -20,7 +20,7 @@ struct OperatorRules {
   runtime::HostNames hosts =
       runtime::HostNames::with_any_address({});  // the host names of the front listener for operators without a token
 
-  /// Why the request is not an operator's, for the log: a literal. Empty when it is.
+  /// Why the request is not an operator's, as a literal for the log; empty when it is one.
   std::string_view refusal(const http::Request&) const;
 };
 
