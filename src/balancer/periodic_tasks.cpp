@@ -37,7 +37,7 @@ void PeriodicTasks::expire_sessions() {
   });
 }
 
-/// Schedules itself anew each time, because a reload may change the period.
+/// Schedules its next call each time, because a reload may change the period.
 void PeriodicTasks::check_nodes(net::EventLoop& loop) {
   parts_.nodes.check();
   check_nodes_ = loop.after(parts_.nodes.check_period(), [this, &loop] { check_nodes(loop); });

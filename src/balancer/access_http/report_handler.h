@@ -1,10 +1,10 @@
 #pragma once
-// A client's report of the nodes that it cannot reach any more, and of those that it reaches. Its session is routed
-// anew:
+// A client's report of the nodes that it cannot reach any more, and of those that it reaches. The handler
+// selects a node for the session again:
 //
 //   {"status":"routed", "node", "url", "reason", "receipts_refused"}     node and url are empty when no node can serve
 //
-// With redirect links the next segment comes from that node, with direct links the first one that is not listed yet.
+// With redirect links that node serves the next segment, with direct links the first segment that is not listed yet.
 
 #include "access/admission.h"
 #include "balancer/routing/session_router.h"

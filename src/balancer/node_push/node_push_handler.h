@@ -12,7 +12,7 @@
 // Lifetime of an order
 //   queued        in the node's mailbox until the node returns; a purge is also on disk       (push_order)
 //   covered       a purge for an absent node is removed when a newer one includes it          (push_order)
-//   received      by an acknowledged response; sent anew to another run of the node           (answer)
+//   received      by an acknowledged response; sent again to another run of the node          (answer)
 //   completed     a poll reported its result                                                   (answer)
 
 #include <atomic>

@@ -18,7 +18,7 @@ namespace tribune::balancer {
 /// Table of the state: "issuer", "next" (number), and "node/{id}/{number}" with an order as JSON.
 inline constexpr std::string_view kOrdersTable = "orders";
 
-/// Not synchronized: the NodePushHandler that uses it holds its lock.
+/// Does not lock: the NodePushHandler that uses it holds its own lock.
 class OrderStore {
  public:
   OrderStore(store::Store&, base::Log&);

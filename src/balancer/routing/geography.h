@@ -10,13 +10,13 @@
 
 namespace tribune::balancer {
 
-/// In degrees; north and east are positive.
+/// A position in degrees; north and east are positive.
 struct Coordinates {
   double latitude = 0;
   double longitude = 0;
 };
 
-/// Along the surface of the earth.
+/// The distance along the surface of the earth.
 double distance_km(const Coordinates&, const Coordinates&);
 
 /// Immutable; const methods from any thread. The file is mapped: replace it by renaming a new one over it.

@@ -33,7 +33,7 @@ class Prober {
   const base::Clock& clock_;
   NodeRegistry& nodes_;
   net::HttpClient& client_;
-  std::unordered_map<std::string, Probe> probes_;  // by node; entries stay where they are
+  std::unordered_map<std::string, Probe> probes_;  // by node; references to entries stay valid
 };
 
 }  // namespace tribune::balancer

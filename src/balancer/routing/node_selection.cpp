@@ -95,7 +95,7 @@ RoutingChoice least_bad(const ViewerEligibility& viewer, const Trace& trace) {
   return {best, RoutingReason::least_bad};
 }
 
-/// By the ranks; empty when no node is usable.
+/// The choice by the ranks; empty when no node is usable.
 template <class Trace>
 std::optional<RoutingChoice> choose_by_ranks(const ViewerEligibility& viewer, const Trace& trace) {
   const RankedCandidates candidates(viewer);

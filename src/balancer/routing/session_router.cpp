@@ -15,7 +15,7 @@ std::size_t group_of(const RoutingChoice& choice) {
   return choice.node ? std::hash<std::string>{}(choice.node->limit_group()) : 0;
 }
 
-/// Opens the object, and writes what the choice depends on.
+/// Opens the object, and writes the inputs of the choice.
 void write_inputs(base::json::Writer& w, const RoutingRequest& request, const RoutingQuestion& question,
                   const RoutingView& view, const std::string& prefix) {
   const auto match = view.zones && question.client ? view.zones->find(*question.client) : Zones::Match{};
@@ -186,12 +186,12 @@ RoutingQuestion SessionRouter::question_of(const RoutedSession& session, const R
   question.client = base::parse_ip(request.client);
   question.channel = request.channel;
   question.proved = believed(session.proofs, prefix, clock_.wall_now());
-  // In another network the named cache does not count.
+  // In another network the named cache is ignored.
   if (session.named_from == prefix) question.named = session.named;
   question.current = session.node ? std::string_view(session.node->id) : request.pinned;
   question.now = clock_.steady_now();
   if (question.now < session.gone_until) question.gone = session.gone;
-  // A player that never requested the manifest takes any variant of the list: its pathway is no choice.
+  // A player that never requested the manifest takes any variant of the list, so its pathway is not a choice.
   if (session.steers) question.pathway = request.pathway;
   question.session = request.session;
   question.may_use_origin = request.may_use_origin;

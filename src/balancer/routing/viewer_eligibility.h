@@ -1,5 +1,5 @@
 #pragma once
-// Which nodes and groups one viewer may use, before limits are considered. Immutable once made; lives for one selection
+// Which nodes and groups one viewer may use, before limits are considered. Immutable once made; used for one selection,
 // and refers to the table, the configuration and the question.
 
 #include <string_view>

@@ -19,7 +19,7 @@ const Address kNoNode;  // redirect links
 
 bool is_same(const Address& a, const Address& b) { return a == b || (a && b && a->id == b->id && a->url == b->url); }
 
-/// Whether a pin's address is not served any more: its node is down, has another address, or was removed.
+/// Whether a pin's address is no longer served: its node is down, has another address, or was removed.
 bool is_gone(const NodeAddress& address, const NodeTable& nodes) {
   const auto* state = nodes.find(address.id);
   return !state || state->condition == NodeCondition::down || state->address->url != address.url;

@@ -41,7 +41,7 @@ namespace tribune::balancer {
 /// Pathways of one session that have pins.
 inline constexpr std::size_t kMaxPinnedPathways = 8;
 
-/// From `first_msn` on, this session's segments come from that node; null: from the node chosen per request, by
+/// From `first_msn` on, that node serves this session's segments; null: the node that is chosen for each request, by
 /// redirect links. The first pin of a session also covers everything before it.
 struct Pin {
   std::int64_t first_msn = 0;

@@ -33,8 +33,9 @@ namespace tribune::balancer {
 /// The table of the role's store that SlateTransitions writes.
 inline constexpr std::string_view kTransitionsTable = "turns";
 
-/// Longer than any session lasts without a request (balancer.session_idle, ended_session_idle), and than any playlist
-/// is used: a second transition would list MSNs again. After a restart the time is measured from the restart on.
+/// A transition is kept longer than any session lasts without a request (balancer.session_idle, ended_session_idle),
+/// and than any playlist is used: a second transition would list MSNs again. After a restart the time is measured from
+/// the restart on.
 inline constexpr std::chrono::hours kTransitionLifetime{49};
 
 /// The default bound. A transition needs about 250 bytes.

@@ -38,7 +38,7 @@ class Slates {
   /// Null for a channel without a slate.
   const Slate* find(std::string_view channel) const;
 
-  /// The time of the slots: the wall clock, as on other balancers, but it never goes back. Nothing else uses it.
+  /// The time of the slots: the wall clock, as on other balancers, but it never decreases. Only slates use it.
   base::WallTime now() const;
   /// How far now() is ahead of a wall clock that was set back.
   std::chrono::milliseconds ahead() const;

@@ -82,7 +82,7 @@ class PlaylistRefresher final : public Source::Environment {
   PlaylistIdentity identity_;
   SourceLinks links_;
   std::string last_text_;                   // of the snapshot: equal text means equal snapshot
-  std::int64_t renew_at_ = 0;               // when the links are made anew, in unix seconds
+  std::int64_t renew_at_ = 0;               // when new links are made, in unix seconds
   std::size_t request_origin_ = 0;          // the origin of the last fetch, as in SourceOrigins
   std::optional<std::size_t> text_origin_;  // the origin of last_text_, whose validators are known
   std::map<std::size_t, std::string>

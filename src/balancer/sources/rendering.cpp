@@ -97,7 +97,7 @@ std::shared_ptr<const Rendered> MediaSnapshot::render(const LinkPins& pins) cons
   return texts_->get(owner_, pins, [&] { return build(pins); });
 }
 
-// Not used: only a multivariant playlist opens a session.
+// This is not used: only a multivariant playlist opens a session.
 std::string MediaSnapshot::text_for_bare_url(std::string_view) const { return *render({})->body; }
 
 MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const std::vector<SourceLinkPtr>& links,

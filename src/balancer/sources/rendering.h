@@ -52,7 +52,7 @@ class MediaSnapshot final : public SourceSnapshot {
   std::uint64_t owner_;  // of its entries in texts_
 };
 
-/// The variant that stands for a source without a multivariant playlist. Unknown numbers are 0.
+/// The variant of a source without a multivariant playlist. Unknown numbers are 0.
 struct OnlyVariant {
   std::int64_t bandwidth_bps = 0;  // never 0
   std::int64_t average_bandwidth_bps = 0;

@@ -129,7 +129,7 @@ class Source {
   void request(Waiter);
   void wake();
   void tick();
-  /// From now on, and for requests that wait, a blocking reload is answered like any other request.
+  /// Answers blocking reloads, also those that wait already, like any other request from now on.
   void drain();
   /// Ends every wait, and fetches no more.
   void close(const base::Error&);

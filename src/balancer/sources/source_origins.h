@@ -27,7 +27,7 @@ class SourceOrigins {
   std::size_t choice() const;
   bool is_healthy(std::size_t origin) const { return origins_[origin].healthy; }
 
-  /// Each returns whether the origin changed between healthy and backing off, which is worth a line in the log.
+  /// Each returns whether the origin changed between healthy and backing off, so that the change can be logged.
   bool succeeded(std::size_t origin);
   enum class Failure { immediate, delayed };
   bool failed(std::size_t origin, Failure, base::SteadyTime now);

@@ -26,8 +26,8 @@ struct BlockingReload {
   }
 };
 
-/// From `first_msn` on, segments come from the node at `node_url` ("http://host:port", as its heartbeat states). Empty:
-/// from this balancer, which responds with a 307.
+/// From `first_msn` on, links of segments name the node at `node_url` ("http://host:port", as its heartbeat states).
+/// Empty: they name this balancer, which responds with a 307.
 struct LinkPin {
   std::int64_t first_msn = 0;
   std::string node_url;

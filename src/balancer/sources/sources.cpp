@@ -64,7 +64,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   base::Published<ChannelTable> channels{std::make_shared<const ChannelTable>()};
   std::vector<OwnedChannels> owned;  // each used by its worker only
   std::vector<std::map<std::string, TimelineRecords>>
-      left;  // likewise by worker: channels that a reload removed, in case another one adds them again
+      left;  // by worker, too: channels that a reload removed, because a later one may add them again
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
   std::atomic<bool> configured{false};

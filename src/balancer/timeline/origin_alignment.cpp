@@ -36,8 +36,8 @@ class Votes {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-/// Old segments that stay listed before a gap, so that a player that is some segments behind the end finds its
-/// position.
+/// Old segments that stay listed before a gap, so that a player that is up to that many segments behind the end
+/// finds its position.
 constexpr std::int64_t kKeptBeforeGap = 3;
 
 std::int64_t date_of(const hls::Segment& segment) {

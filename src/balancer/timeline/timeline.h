@@ -1,5 +1,5 @@
 #pragma once
-// The numbering of one channel for viewers. It never goes back, whatever the source does. Pure; times are passed in.
+// The numbering of one channel for viewers. It never decreases, whatever the source does. Pure; times are passed in.
 //
 // Verdicts on a refresh of one playlist (a track)
 //   first         nothing is known of the track: it is accepted as it is, or continues what a former process saved
