@@ -25,7 +25,7 @@ class ResponseFramingValidator {
   static constexpr std::size_t kMaxFields = 200;
   static constexpr int kMaxInterimHeads = 8;
 
-  /// The method of the request: a response to HEAD has no body, whatever its head says.
+  /// The method of the request: a response to HEAD has no body, regardless of its fields.
   explicit ResponseFramingValidator(http::Method method) : method_(method) {}
 
   enum class Seen { more, interim_head, whole_head };

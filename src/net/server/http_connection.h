@@ -10,8 +10,7 @@
 //   handling    the handler has the request and has not responded                                (begin_exchange)
 //   streaming   the head of a streamed response was given; parts go out as the handler writes    (ResponseWriter)
 //   sending     the whole response is queued, the kernel has not accepted all of it              (ResponseWriter)
-//   lingering   FIN was sent; what the client still sends is dropped                             (reject, last
-//   response)
+//   lingering   FIN was sent; further bytes of the client are dropped                            (linger)
 
 #include <chrono>
 #include <cstdint>
@@ -114,7 +113,7 @@ class HttpConnection {
   std::list<HttpConnection*>::iterator watch_position;
 
  private:
-  /// What the access log needs of a request without an exchange.
+  /// The data that the access log needs when the exchange no longer exists, or never did.
   struct LoggedRequest {
     http::Request request;
     AccessLogNote note;

@@ -102,8 +102,8 @@ void ResponseWriter::send_rejection(RejectReason reason) {
   framing.length = text ? text->size() : 0;
   framing.close = true;
   const auto& head = server_.response_head().write(response.status, response.headers, framing);
-  // Without a response under way the socket can take it. It must not be queued: evhttp's write callback would end a
-  // request.
+  // When nothing is queued, the socket accepts the response. It must not be queued, because evhttp's write callback
+  // would end a request.
   if (socket_.unsent() == 0) socket_.send(head, response.body);
 }
 
@@ -224,7 +224,8 @@ void ResponseWriter::end_response() {
 
 // --- The send rate
 
-/// WHY by the kernel: unsent bytes stay in the file, or in buffers that all readers share, however they are written.
+/// WHY: the kernel limits the rate. This costs no memory, because unsent bytes stay in the file or in buffers that all
+/// readers share.
 void ResponseWriter::apply_pace() {
   const auto& limits = server_.limits();
   auto pace = static_cast<std::uint64_t>(limits.max_send_rate_bps);
