@@ -34,7 +34,7 @@ struct MemoryUse {
   std::uint64_t used = 0;     // bytes, without free memory inside the heap
 
   std::uint64_t left() const { return bound - (used < bound ? used : bound); }
-  /// So many bytes are not used any more.
+  /// Subtracts bytes that are no longer used.
   void give_back(std::uint64_t bytes) { used -= bytes < used ? bytes : used; }
 };
 
@@ -84,8 +84,8 @@ class Memory {
 
   /// Calls `look` with each figure that the monitor reads, on its thread, so that a component which stores much evicts
   /// when memory is scarce. It subtracts what it evicts from the figure, and the next component evicts only the rest.
-  /// Components are called in the order of registration, until the process ends: `look` holds what may end before that
-  /// weakly.
+  /// Components are called in the order of registration, until the process ends, so `look` must hold only weak
+  /// references to objects that end earlier.
   using OnLook = std::function<void(MemoryLevel, MemoryUse&)>;
   void on_look(OnLook look);
   void tell(const MemoryUse&);
@@ -111,7 +111,7 @@ class Memory {
   std::atomic<std::uint64_t> given_up_{0};
 };
 
-/// Throws what operator new throws, for allocations that fail elsewhere.
+/// Throws std::bad_alloc, for allocations that fail outside of operator new.
 [[noreturn]] void out_of_memory();
 
 /// malloc, calloc and realloc for C libraries, with the same retries as operator new.

@@ -9,22 +9,22 @@
 
 namespace tribune::base {
 
-/// Bytes that stored bodies may take of what the bound leaves now: three quarters of what is left beyond the margin.
-/// The rest is for connections and for what the heap wastes. Nullopt without a bound.
+/// The number of bytes that stored bodies may use now: three quarters of the memory that is left beyond the margin. The
+/// rest is for connections and heap fragmentation. nullopt without a bound.
 std::optional<std::uint64_t> memory_allowance(const std::optional<MemoryUse>&);
 
 /// Any thread; locks inside.
 class MemoryBudget {
  public:
-  /// Nullopt: no bound.
+  /// nullopt means that there is no bound.
   explicit MemoryBudget(std::optional<std::uint64_t> bytes) : bytes_(bytes) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  /// The memory_allowance() at the first call.
+  /// The budget of the process: the memory_allowance() at the first call.
   static MemoryBudget& of_process();
 
-  /// The part of one component; returned to the budget with its destruction. Owned by one thread; the budget outlives
+  /// The part of one component, which its destruction returns to the budget. Owned by one thread; the budget outlives
   /// it.
   class Part {
    public:
