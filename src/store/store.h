@@ -46,7 +46,7 @@ class Store {
 
   /// As put, or as erase without a value; a failed write is retried each second until it is written or replaced by a
   /// newer value. It is lost only when the process ends before. `on_committed` runs once on the store's thread, after
-  /// the first attempt, with its outcome. For the few records of operators' orders, which are not repeated.
+  /// the first attempt, with its outcome. Intended for the few records of operators' orders, which are not sent again.
   virtual void keep(std::string_view table, std::string key, std::optional<std::string> value,
                     OnCommitted on_committed = {}) = 0;
 
