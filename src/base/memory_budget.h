@@ -44,14 +44,14 @@ class MemoryBudget {
    private:
     MemoryBudget& budget_;
     std::uint64_t asked_ = 0;    // guarded by the budget's mutex
-    std::uint64_t granted_ = 0;  // likewise
+    std::uint64_t granted_ = 0;  // guarded by the budget's mutex
   };
 
  private:
   const std::optional<std::uint64_t> bytes_;
   std::mutex mutex_;
   std::uint64_t asked_ = 0;    // the sum over all parts; guarded by mutex_
-  std::uint64_t granted_ = 0;  // likewise
+  std::uint64_t granted_ = 0;  // the sum over all parts; guarded by mutex_
 };
 
 }  // namespace tribune::base
