@@ -40,9 +40,9 @@ class HostNames {
 bool is_cross_site(const http::Request&);
 
 /// The response with which a listener for operators rejects the request before authentication; nullopt when the request
-/// is allowed. 421 for a host that is not in `hosts`, 403 for a request of another site's page, 415 for a write whose
-/// content type is not application/json: browsers send such writes to other sites without a preflight (Fetch standard,
-/// section 4.9: CORS-safelisted content types).
+/// is allowed. 421 for a host that is not one of the listener's, 403 for a request of another site's page, 415 for a
+/// write whose content type is not application/json: browsers send such writes to other sites without a preflight
+/// (Fetch standard, section 4.9: CORS-safelisted content types).
 std::optional<http::Response> refusal_of_site(const http::Request&, const HostNames&);
 
 }  // namespace tribune::runtime
