@@ -1,6 +1,6 @@
 #pragma once
-// Lists what a configuration trusts, and from which parties. `tribune check` prints the list; docs/security.md explains
-// it. Pure functions.
+// Lists the inputs that a configuration trusts, and the parties that may send them. `tribune check` prints the list;
+// docs/security.md explains it. Pure functions.
 
 #include <string>
 
