@@ -33,12 +33,12 @@ class MemoryBudget {
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
 
-    /// States how many bytes the component's settings ask for. What it was granted does not change until grant().
+    /// Sets the number of bytes that the component's settings ask for. The granted bytes do not change until grant().
     void ask(std::uint64_t bytes);
     /// The bytes that the component may use from now on, nullopt without a bound. If the components ask for more than
-    /// there is, each gets a share in proportion to what it asks for, but never what another one was granted before:
-    /// that is free for others only when the other one has called grant() again. For proportional shares all components
-    /// call ask() before the first one calls grant().
+    /// the budget, each gets a share in proportion to its request, but never bytes that are granted to another
+    /// component: those are free only after that component has called grant() again. For proportional shares all
+    /// components call ask() before the first one calls grant().
     std::optional<std::uint64_t> grant();
 
    private:
