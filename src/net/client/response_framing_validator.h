@@ -1,6 +1,6 @@
 #pragma once
-// Validates the raw lines of a response's head and refuses what libcurl accepts: contradictory or malformed framing,
-// invalid bytes, heads without a limit. Does not use sockets.
+// Validates the raw lines of a response's head and refuses errors that libcurl accepts: contradictory or malformed
+// framing, invalid bytes, heads without a limit. Does not use sockets.
 //
 // States
 //   status    the next line must be a status line; again after each interim (1xx) head      (constructor, line)

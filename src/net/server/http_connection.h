@@ -3,7 +3,7 @@
 // response) under way. It owns the socket, the identity of the client, the request reader and the response writer.
 // Owned by one worker; its owner is ServerCore, from evhttp's accept until evhttp's close callback.
 //
-// Phases (and what sets them)
+// Phases (and the function or class that sets them)
 //   fresh       accepted; no byte of a request has arrived, possibly a part of a PROXY header    (constructor)
 //   idle        between a response and the next request; may be closed for a new connection      (complete_exchange)
 //   head, body  a part of a message has arrived; its deadline runs                               (RequestReader)
@@ -81,7 +81,7 @@ class HttpConnection {
   }
 
   // The end of the connection.
-  /// Sends the response for the reason, then drops what arrives until the client closes. Legal while no response is
+  /// Sends the response for the reason, then drops further bytes until the client closes. Legal while no response is
   /// under way.
   void reject(RejectReason);
   /// Closes an idle or lingering connection. It is destroyed on return.

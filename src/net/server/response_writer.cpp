@@ -172,7 +172,7 @@ void ResponseWriter::append(http::Body&& body, std::uint64_t skip) {
   append_body(socket_.output(), std::move(body), skip);
 }
 
-/// Sends what the kernel accepts at once, which avoids a wake-up of the loop and an epoll_ctl call.
+/// Sends the bytes that the kernel accepts at once, which avoids a wake-up of the loop and an epoll_ctl call.
 void ResponseWriter::flush() {
   // WHY: not while the loop waits to write. The loop may already have an event that the socket is writable, and
   // libevent takes the result 0 of a sendfile on a socket that is full again for an end of file.

@@ -53,8 +53,8 @@ class ResponseWriter {
   std::uint64_t unsent() const;
   void when_drained(std::uint64_t low_water, std::function<void()> ready);
 
-  /// Sends the response to a request that is rejected before it is complete. Only what the kernel accepts at once is
-  /// sent. Legal while no response has begun.
+  /// Sends the response to a request that is rejected before it is complete. Only the bytes that the kernel accepts at
+  /// once are sent. Legal while no response has begun.
   void send_rejection(RejectReason);
   /// Sets the socket's pacing rate from the limits and from the value of pace(), which is then cleared.
   void apply_pace();
