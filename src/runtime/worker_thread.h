@@ -19,7 +19,7 @@
 
 namespace tribune::runtime {
 
-/// Owned by the main thread; each function documents what it runs on the loop.
+/// Owned by the main thread; each function documents its work on the loop.
 class WorkerThread {
  public:
   WorkerThread(const net::ClientSettings&, const base::Clock&, base::Log&, base::Metrics&);
