@@ -24,16 +24,16 @@ using contracts::AccessRequest;
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
 constexpr std::size_t kMaxTextBytes = 128;
 constexpr std::size_t kMaxPassBytes =
-    256;  // more than any ticket or token has: what is longer is refused for what is left of it
+    256;  // longer than any ticket or token; the balancer rejects a longer text, which is cut here
 constexpr std::size_t kMaxReceipts = 8;
 constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
 
-/// A text of the body.
+/// A member of the request body, whose value is a text.
 struct RequestMember {
   std::string_view name;
   std::string AccessRequest::*field;
-  bool is_operators;  // only from who shows the operator's token
+  bool is_operators;  // accepted only with the operator's token
 };
 constexpr std::array<RequestMember, 7> kMembers{{{"channel", &AccessRequest::channel, false},
                                                  {"ticket", &AccessRequest::pass, false},
@@ -90,7 +90,7 @@ base::Result<AccessRequest> access_request(const http::Request& request, const B
 
 namespace {
 
-/// "{receipt}:{round trip in ms}", with commas between.
+/// Comma-separated list of "{receipt}" or "{receipt}:{round-trip time in ms}".
 base::Result<std::string> receipts_of(const base::json::Value& reachable) {
   if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts)
     return wrong("\"reachable\" must be a list of at most 8 members");

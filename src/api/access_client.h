@@ -1,6 +1,6 @@
 #pragma once
-// POST /api/v1/access, its end, and reports of sessions, handed on to the balancer, which decides: over HTTP and
-// signed, whether it runs in this process or on another machine.
+// Forwards requests for access, the end of sessions, and session reports to the balancer, which decides. The requests
+// are signed and sent over HTTP, also when the balancer runs in this process.
 
 #include <cstdint>
 #include <functional>
@@ -22,25 +22,25 @@
 
 namespace tribune::api {
 
-/// Where the balancer is, and what signs. Immutable.
+/// The balancer's URLs, and the keys that sign requests to it. Immutable.
 struct BalancerEndpoint {
-  std::string balancer_url;   // asked by this process
-  std::string playback_base;  // for playback URLs; empty: paths
+  std::string balancer_url;   // this process sends its requests to it
+  std::string playback_base;  // the beginning of playback URLs; empty: they are paths
   std::shared_ptr<const base::KeyRing> keys;
-  std::string operator_token;  // who shows it speaks for accounts; empty: nobody does
+  std::string operator_token;  // requests with it may name an account; empty: no request may
 };
 
-/// The body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and from who shows the operator's token
-/// {"account"?, "device"?, "client"?} as well. Errors: invalid_input, or forbidden for an account without the token;
-/// fault client.
+/// Parses the body of POST /api/v1/access: {"channel", "ticket"?, "cache"?}, and with the operator's token also
+/// {"account"?, "device"?, "client"?, "lane"?}. Errors: invalid_input, or forbidden for these members without the
+/// token; fault client.
 base::Result<contracts::AccessRequest> access_request(const http::Request&, const BalancerEndpoint&);
 
-/// The body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt", "rtt_ms"?}]},
-/// one of them at least. Errors: invalid_input, fault client.
+/// Parses the body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt",
+/// "rtt_ms"?}]}, with at least one of them. Errors: invalid_input, fault client.
 base::Result<contracts::AccessRequest> session_report(const http::Request&);
 
-/// Of the first listener of this process, where the balancer is when no other address is configured; empty for a port
-/// that is chosen at the start.
+/// The URL of this process's first listener, where the balancer is when no other address is configured. Empty for port
+/// 0.
 std::string own_front_url(const std::vector<std::string>& listen);
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
@@ -51,7 +51,7 @@ class AccessClient {
   void set_road(std::shared_ptr<const BalancerEndpoint> road) { road_.publish(std::move(road)); }
 
   void open(runtime::Worker&, std::unique_ptr<net::Exchange>);
-  /// `pass`: the session or ticket that it is about.
+  /// `pass`: the session or ticket of the report.
   void report(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
   void stop(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
 
@@ -69,8 +69,8 @@ class AccessClient {
   base::Log& log_;
   base::Counter asked_, failed_;
   base::Published<BalancerEndpoint> road_{nullptr};
-  std::vector<Table> asking_;        // one for each worker, touched by it alone
-  std::vector<std::uint64_t> next_;  // likewise
+  std::vector<Table> asking_;        // one for each worker, which alone uses it
+  std::vector<std::uint64_t> next_;  // the next key of each table
 };
 
 }  // namespace tribune::api

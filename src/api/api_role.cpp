@@ -18,7 +18,7 @@
 namespace tribune::api {
 namespace {
 
-/// A document as it is sent. Immutable.
+/// A serialised document with its entity-tag. Immutable.
 struct CachedDocument {
   base::SharedBytes body;
   std::string etag;
@@ -104,7 +104,7 @@ class ApiRole final : public runtime::Role {
             }};
   }
 
-  /// What the road to the balancer is made of.
+  /// The settings from which a BalancerEndpoint is made.
   struct BalancerEndpointSettings {
     contracts::Event event;
     std::string balancer_url;
@@ -118,7 +118,7 @@ class ApiRole final : public runtime::Role {
     return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url, own.operator_token};
   }
 
-  /// Reads secret files.
+  /// Sets the balancer endpoint. Reads the secret files.
   base::Status set_road(const BalancerEndpointSettings& settings) {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
@@ -147,8 +147,8 @@ class ApiRole final : public runtime::Role {
   const BalancerEndpointSettings settings_at_start_;
   AccessClient access_;
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
-  net::Timer look_;           // of the first worker
-  mutable std::mutex mutex_;  // guards the pointer, for its copy
+  net::Timer look_;           // on the first worker's loop
+  mutable std::mutex mutex_;  // guards documents_
   std::shared_ptr<const Documents> documents_;
 };
 

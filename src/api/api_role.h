@@ -1,5 +1,5 @@
 #pragma once
-// The role behind the apps: what can be watched, and which caches are worth pinging. Its line for the table of roles.
+// The role "api", which serves the HTTP API of the mobile and web apps: channels, caches, access and session reports.
 
 #include "runtime/role.h"
 

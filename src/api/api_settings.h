@@ -14,11 +14,11 @@ struct CacheSettings {
   std::string url;
 };
 
-/// Values; immutable once read.
+/// Immutable after parsing.
 struct ApiSettings {
-  std::string balancer_url;    // of playback URLs; empty: the API's own origin
-  std::string access_url;      // where this role asks the balancer; empty: balancer_url, or this process
-  std::string operator_token;  // of the operator's own backend, which speaks for accounts; empty: nobody does
+  std::string balancer_url;    // the beginning of playback URLs; empty: they are paths
+  std::string access_url;      // the balancer's URL for this role; empty: balancer_url, or this process
+  std::string operator_token;  // requests with it may name an account; empty: no request may
   std::vector<CacheSettings> caches;
 };
 

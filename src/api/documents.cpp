@@ -58,7 +58,7 @@ void write_stop(Writer& w, std::string_view path, std::string_view method, std::
   w.end_object().end_object();
 }
 
-/// A required JSON body of this schema.
+/// Describes a required JSON body with this schema.
 void write_request_body(Writer& w, std::string_view schema) {
   w.key("requestBody")
       .begin_object()

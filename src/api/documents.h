@@ -1,6 +1,6 @@
 #pragma once
-// What the API answers, as JSON. Pure functions; the documents change with the configuration only, so each is made
-// once.
+// The JSON documents of the API. Pure functions; the documents depend on the configuration only, so each is created
+// once per configuration.
 
 #include <string>
 #include <string_view>
@@ -16,7 +16,7 @@ std::string channels_document(const contracts::Event&, const ApiSettings&);
 /// GET /api/v1/caches: {"caches": [{id, url, ping_url}]}
 std::string caches_document(const ApiSettings&);
 
-/// GET /api/v1/openapi.json: OpenAPI 3.1 of all that this role answers.
+/// GET /api/v1/openapi.json: the OpenAPI 3.1 description of all routes of this role.
 std::string openapi_document(std::string_view version);
 
 }  // namespace tribune::api

@@ -34,7 +34,8 @@ void add(std::vector<std::string>& to, const std::string& key, const std::string
   to.push_back(key + ": " + text);
 }
 
-/// Why nothing can be made or written in this folder; it may have to be made first. Empty when it can.
+/// The reason why files cannot be created in this folder, or why a missing folder cannot be created; empty when they
+/// can.
 std::string unwritable(const std::string& folder) {
   std::error_code error;
   auto at = fs::absolute(folder, error);
@@ -49,7 +50,7 @@ std::string unwritable(const std::string& folder) {
                       : folder + " is missing and cannot be made in " + at.string() + ": " + why;
 }
 
-/// Why the file cannot be read; empty when it can, or none is named.
+/// The reason why the file cannot be read; empty when it can be read, or when `file` is empty.
 std::string unreadable(const std::string& file) {
   if (file.empty()) return "";
   struct stat status {};

@@ -1,6 +1,6 @@
 #pragma once
-// What `tribune check` finds in what a configuration names: files, folders and keys. Reads only, makes nothing, and
-// never waits for long.
+// Checks of `tribune check` for the files, folders and keys that a configuration names. They only read, and create
+// nothing.
 
 #include <string>
 #include <vector>
@@ -11,14 +11,14 @@
 namespace tribune::app {
 
 struct Findings {
-  std::vector<std::string> errors;    // "key: text": the program would not start, or not serve
-  std::vector<std::string> warnings;  // what is about to go wrong
+  std::vector<std::string> errors;    // "key: text": the process would not start or not serve
+  std::vector<std::string> warnings;  // "key: text": ended keys, and keys that end soon
 };
 
-/// Opens what the settings name. Empty when all is there.
+/// Checks all files and folders that the settings name. Returns no findings when all are usable.
 Findings look_at_files(const config::Settings&);
 
-/// Keys that end within a week, and those that have ended. Opens nothing.
+/// Warns about each key that has ended, and when no key signs for longer than a week. Opens no files.
 Findings look_at_keys(const config::Settings&, base::WallTime now);
 
 }  // namespace tribune::app

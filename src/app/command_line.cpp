@@ -1,4 +1,4 @@
-// CLI11 stays inside this file.
+// The only file that includes CLI11.
 #include "app/command_line.h"
 
 #include <CLI/CLI.hpp>
@@ -101,7 +101,7 @@ std::string unknown_command(const std::string& name, const CLI::App& parent) {
   return text;
 }
 
-/// What is wrong with the command's name; empty when it is known or missing.
+/// The error in the command's name; empty when it is known or missing.
 std::string wrong_command(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
   const std::string first = argv[1];

@@ -1,5 +1,5 @@
 #pragma once
-// The command line. CLI11 stays inside command_line.cpp.
+// The command line. Only command_line.cpp includes CLI11.
 
 namespace tribune::app {
 

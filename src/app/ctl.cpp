@@ -1,4 +1,4 @@
-// `tribune ctl`: one request to an admin listener, and its answer for people or for programs.
+// `tribune ctl`: sends one request to an admin listener and prints the response as text or as JSON.
 
 #include <cstdio>
 #include <cstdlib>
@@ -50,7 +50,7 @@ net::FetchRequest fetch_of(const CtlOptions& options, const CtlRequest& asked, c
   if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
   if (asked.method != http::Method::get) request.headers.add("Content-Type", "application/json");
   request.body = asked.body;
-  request.destinations.allow_special_addresses = true;  // whoever types the address means it
+  request.destinations.allow_special_addresses = true;  // the operator gave the address
   request.deadlines.total = options.timeout;
   request.deadlines.first_byte = options.timeout;
   request.max_body_bytes = 16 << 20;
@@ -75,7 +75,7 @@ base::Result<net::WholeAnswer> ask(net::FetchRequest request) {
   return outcome;
 }
 
-/// What a problem document says, or the status.
+/// The detail or title of a problem document, otherwise the status.
 std::string why_refused(const net::WholeAnswer& answer) {
   if (const auto problem = base::json::parse(answer.body)) {
     const auto detail = problem->text("detail"), title = problem->text("title");
@@ -84,7 +84,7 @@ std::string why_refused(const net::WholeAnswer& answer) {
   return "the answer was " + std::to_string(answer.head.status);
 }
 
-/// Whether the listener has no such path, rather than no such thing behind it.
+/// Whether a 404 means that the listener has no such route, not that the named object does not exist.
 bool is_no_path(const net::WholeAnswer& answer) {
   const auto problem = base::json::parse(answer.body);
   return problem && problem->is(base::json::Kind::object) &&

@@ -1,7 +1,6 @@
 #pragma once
-// What `tribune ctl` can ask of a running process. A command is a line of a table: what it is called, what it wants,
-// the request that it makes to an admin listener, and how people read the answer. Each room has its own table,
-// ctl_<room>.cpp.
+// The commands of `tribune ctl`. Each is a row of a table: its name, its parameters, the request to the admin listener,
+// and the conversion of the response to text. The tables are in ctl_routing.cpp, ctl_store.cpp and ctl_limit.cpp.
 
 #include <functional>
 #include <map>
@@ -13,22 +12,22 @@
 
 namespace tribune::app {
 
-/// A word that a command wants. "NODE": by its place; "--client": an option with a value.
+/// A parameter of a command. "NODE" is positional; "--client" is an option with a value.
 struct CtlParameter {
   std::string name;
   std::string help;
   bool required = true;
 };
 
-/// What the command line gave, by name without dashes and in lower case: "node", "client". Absent ones are missing.
+/// The given parameters by name, without dashes and in lower case: "node", "client". Omitted ones are absent.
 using CtlValues = std::map<std::string, std::string>;
 
 struct CtlRequest {
   http::Method method = http::Method::get;
   std::string target{};      // path[?query]
   std::string body{};        // JSON, or empty
-  std::string refusal{};     // what is wrong with the command line; nothing is asked then
-  std::string not_served{};  // what to do when the listener knows no such path; empty: as it says itself
+  std::string refusal{};     // the error in the command line; if set, no request is sent
+  std::string not_served{};  // the error text when the listener has no such route; empty: the response's own text
 };
 
 struct CtlCommand {
@@ -36,21 +35,21 @@ struct CtlCommand {
   std::string help;
   std::vector<CtlParameter> parameters;
   std::function<CtlRequest(const CtlValues&)> request;
-  /// The answer for people, ending in a new line. Empty: the JSON as it came.
+  /// Converts the response to text that ends in a new line. Empty: the JSON is printed unchanged.
   std::function<std::string(const base::json::Value&)> text = {};
-  /// Whether all was done that the answer tells of; without it, it was.
+  /// Whether the response reports that the whole command was executed. Empty: always true.
   std::function<bool(const base::json::Value&)> is_done = {};
 };
 
-/// A room's commands; each stands in a file of its own.
+/// The commands of one table; each table has its own file.
 std::vector<CtlCommand> routing_commands();
 std::vector<CtlCommand> store_commands();
 std::vector<CtlCommand> limit_commands();
 
-/// All of them.
+/// The commands of all tables.
 const std::vector<CtlCommand>& ctl_commands();
 
-/// The value of `name` as a part of a path or a query; empty when it is missing.
+/// The value of `name`, percent-encoded for a path or a query; empty when it is absent.
 std::string encoded(const CtlValues&, const std::string& name);
 
 }  // namespace tribune::app

@@ -1,4 +1,4 @@
-// Commands about how many may watch, and about the queue.
+// Commands for limits, the waiting queue and overload drills.
 
 #include <string_view>
 #include <utility>
@@ -13,8 +13,8 @@ namespace {
 using base::json::Kind;
 using base::json::Value;
 
-/// A limit's value as JSON: "none" takes the limit away. What is no number is sent as text, and the answer says what is
-/// allowed.
+/// A limit's value as JSON; "none" removes the limit. A value that is not a number is sent as text, and the response
+/// lists the allowed values.
 std::string json_of(const std::string& value) {
   if (value == "none") return "null";
   const bool is_number =
@@ -75,7 +75,7 @@ std::string limit_text(const Value& answer) {
   return text;
 }
 
-/// What a scope is made to believe; empty while nobody rehearses.
+/// The simulated load of a scope; empty when no drill is active.
 std::string drill_text(const Value* drill) {
   if (!drill) return "";
   std::string text = drill->flag("closed").value_or(false) ? " closed" : "";
@@ -85,7 +85,7 @@ std::string drill_text(const Value* drill) {
   return text.empty() ? "" : " drill:" + text;
 }
 
-/// What is measured in a scope with a limit, and what counts there.
+/// The measured load of a scope with a limit, and the load that counts against the limit.
 std::string load_text(const Value& load) {
   const auto kind = load.text("kind").value_or("?");
   const auto scope =

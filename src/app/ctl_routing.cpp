@@ -1,4 +1,4 @@
-// Commands about cache nodes and who is sent to them.
+// Commands for cache nodes and the routing of viewers.
 
 #include <fmt/format.h>
 
@@ -69,7 +69,7 @@ std::string inputs_text(const base::json::Value& answer) {
   return text;
 }
 
-/// "Why this node?": the answer, what it was made from, and what each rank said in its order.
+/// Explains a routing decision: the result, the inputs, and the verdict of each rank in order.
 std::string route_text(const base::json::Value& answer) {
   const auto node = said(answer, "node"), reason = said(answer, "reason");
   const auto who = !node.empty()        ? fmt::format("node {} ({})", node, said(answer, "url"))

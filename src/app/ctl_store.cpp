@@ -1,4 +1,4 @@
-// Commands about what cache nodes keep. --admin names a node; or a balancer, with --nodes.
+// Commands for the objects in cache nodes. --admin names a cache node, or with --nodes a balancer.
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 namespace tribune::app {
 namespace {
 
-/// What all of these commands take.
+/// The parameter that all of these commands have.
 const CtlParameter kNodes{"--nodes",
                           "Through a balancer: all, or ids with commas between them. Else --admin is a node's", false};
 
-/// The path at a node, or at a balancer for its nodes.
+/// The path at a cache node, or with --nodes the path at a balancer.
 std::string target(const CtlValues& values, const std::string& what) {
   return values.count("nodes") ? "/nodes/" + what + "?nodes=" + encoded(values, "nodes") : "/cache/" + what;
 }
@@ -24,7 +24,7 @@ CtlRequest request(const CtlValues& values, http::Method method, const std::stri
   return {method, target(values, what), std::move(body), "", values.count("nodes") ? kNoBalancer : kNoNode};
 }
 
-/// What every node did: one line each.
+/// One line for each node's result.
 std::string of_nodes(const base::json::Value& answer,
                      const std::function<std::string(const base::json::Value&)>& done) {
   std::string text;
@@ -43,7 +43,7 @@ bool is_of_nodes(const base::json::Value& answer) {
   return nodes && nodes->is(base::json::Kind::array);
 }
 
-/// Not while a node is away, late, or failed.
+/// False while a node is unreachable, late or failed.
 bool all_done(const base::json::Value& answer) { return !is_of_nodes(answer) || answer.flag("done").value_or(false); }
 
 CtlRequest purge(const CtlValues& values) {

@@ -1,5 +1,5 @@
 #pragma once
-// The table of roles: what a process can be.
+// The table of all roles.
 
 #include <vector>
 

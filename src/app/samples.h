@@ -1,5 +1,6 @@
 #pragma once
-// The sample configurations of conf/. Their values stand here, their comments in the tables that parse them.
+// The sample configurations of conf/. samples.cpp contains their values; their comments come from the tables that parse
+// the settings.
 
 #include <string>
 #include <string_view>

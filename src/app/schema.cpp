@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kLongestFile = 1 << 20;
 
-/// Where a listener of the process listens, and by which key.
+/// The listening addresses of the process, each with its configuration key first.
 using Listeners = std::vector<std::pair<std::string, std::string>>;
 
 Listeners listeners(const config::Settings& settings) {
@@ -37,8 +37,8 @@ Listeners listeners(const config::Settings& settings) {
 
 std::string_view listener_of(std::string_view key) { return key.substr(0, key.find('[')); }
 
-/// Whether both would take the same connections: SO_REUSEPORT lets them share a port, and the kernel deals connections
-/// out by chance.
+/// Whether both addresses would receive the same connections: SO_REUSEPORT lets them share a port, and the kernel then
+/// distributes the connections between them.
 bool overlap(const std::string& a, const std::string& b) {
   const auto port = [](const std::string& address) { return address.substr(address.rfind(':')); };
   if (port(a) != port(b) || port(a) == ":0") return false;

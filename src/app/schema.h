@@ -1,5 +1,5 @@
 #pragma once
-// What a configuration of this program may say: the house's sections, the event's, and one for each role.
+// The schema of the configuration: the sections of the process, the section "event", and one section for each role.
 
 #include <string>
 
@@ -10,16 +10,16 @@ namespace tribune::app {
 
 const config::Schema& schema();
 
-/// A configuration file with its name, so that problems can say where they stand.
+/// The text of a configuration file, with the file's name for error messages.
 struct ConfigText {
   std::string file;
   std::string text;
 };
 
-/// Errors: the file cannot be read, or is longer than any configuration.
+/// Errors: the file cannot be read, or is longer than 1 MiB.
 base::Result<ConfigText> read_config(const std::string& file);
 
-/// Settings, or every problem as "file:line:column: key: text" lines.
+/// The settings, or all problems as "file:line:column: key: text" lines.
 tl::expected<config::Settings, std::string> settings_of(const ConfigText&);
 
 }  // namespace tribune::app

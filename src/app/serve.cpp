@@ -30,11 +30,11 @@ base::LogSettings log_settings(const config::Settings& settings, const ServeOpti
   return log;
 }
 
-/// What SIGHUP does: all of the file, or nothing of it but that the log's file is opened anew, for whoever rotates it
-/// does not read the configuration. Owned by the main thread.
+/// Handles SIGHUP: applies the whole configuration file, or nothing of it. In both cases it reopens the log file, so
+/// that log rotation works with an invalid configuration too. Owned by the main thread.
 class Reloader {
  public:
-  /// `log_in_force`: what `log` was made with.
+  /// `log_in_force`: the settings with which `log` was created.
   Reloader(const ServeOptions& options, runtime::Server& server, base::Log& log, base::LogSettings log_in_force,
            base::Metrics& metrics)
       : options_(options),
@@ -64,7 +64,7 @@ class Reloader {
                            {{"result", result}});
   }
 
-  /// A line of the log for each line of `problems`. The settings in force stay.
+  /// Logs each line of `problems`. The settings in force do not change.
   void refuse(std::string_view problems) {
     refused_.add();
     log_.reconfigure(log_in_force_);
@@ -83,13 +83,13 @@ class Reloader {
   base::Counter refused_;
 };
 
-/// Answers the supervisor's watchdog as long as all loops run. Owned by the main thread.
+/// Notifies the supervisor's watchdog as long as all event loops run. Owned by the main thread.
 class Watchdog {
  public:
   Watchdog(runtime::Supervisor& supervisor, runtime::Server& server)
       : supervisor_(supervisor), period_(supervisor.watchdog_period()), loops_(server.watch_loops()) {}
 
-  /// The time until the next answer is due; nullopt without a watchdog.
+  /// Sends a notification when it is due. Returns the time until the next one; nullopt without a watchdog.
   std::optional<std::chrono::milliseconds> answer_when_due() {
     if (!period_) return std::nullopt;
     const auto now = std::chrono::steady_clock::now();
@@ -124,7 +124,7 @@ int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reload
     supervisor.stopping();
     const auto second = server.stop(event.signal);
     if (!second) return 0;
-    // Threads still run: no destructor may.
+    // Threads still run, so no destructors may run.
     std::fprintf(stderr, "tribune: ended at once by a second signal %d\n", *second);
     std::_Exit(128 + *second);
   }
@@ -133,7 +133,7 @@ int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reload
 }  // namespace
 
 int serve(const ServeOptions& options) {
-  runtime::Signals signals;  // before the first thread, so that every thread leaves them to this one
+  runtime::Signals signals;  // before the first thread, so that all threads block these signals
   runtime::ignore_broken_pipes();
   runtime::raise_descriptor_limit();
   base::Memory::of_process().take_over();

@@ -1,6 +1,6 @@
 #pragma once
-// What a configuration trusts, and from whom, in lines for people: `tribune check` prints them, docs/security.md
-// explains them. Pure functions.
+// Lists the inputs that a configuration trusts, and the parties that may send them. `tribune check` prints the list;
+// docs/security.md explains it. Pure functions.
 
 #include <string>
 
@@ -8,7 +8,7 @@
 
 namespace tribune::app {
 
-/// A line for each thing that is believed, ending in a new line. No secret is in it.
+/// One line for each trusted kind of input. Contains no secrets.
 std::string trust_report(const config::Settings&);
 
 }  // namespace tribune::app

@@ -59,7 +59,7 @@ class Builder {
     }
     double real = 0;
     if (std::from_chars(text, end, real).ec == std::errc::result_out_of_range) {
-      real = std::strtod(std::string(text, end).c_str(), nullptr);  // tells overflow from underflow
+      real = std::strtod(std::string(text, end).c_str(), nullptr);  // distinguishes overflow from underflow
       if (std::isinf(real)) return stop(scalar_offset(), "a number that is too big for a double");
     }
     return add(scalar(Kind::number, [&](Value& v) { v.number = real; }));
@@ -108,13 +108,13 @@ class Builder {
     error = {offset, std::move(text)};
     return false;
   }
-  /// The token that RapidJSON has just read completely.
+  /// The offset of the token that RapidJSON has just read completely.
   std::size_t scalar_offset() {
     const auto offset = token_start(text_, token_end_);
     token_end_ = stream_.Tell();
     return offset;
   }
-  /// A bracket: its event comes before it is taken from the stream.
+  /// The offset of a bracket, which RapidJSON reports before it has consumed it.
   std::size_t bracket_offset() {
     const auto offset = token_start(text_, token_end_);
     token_end_ = offset + 1;

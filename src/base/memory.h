@@ -34,7 +34,7 @@ struct MemoryUse {
   std::uint64_t used = 0;     // bytes, without free memory inside the heap
 
   std::uint64_t left() const { return bound - (used < bound ? used : bound); }
-  /// So many bytes are not used any more.
+  /// Subtracts bytes that are no longer used.
   void give_back(std::uint64_t bytes) { used -= bytes < used ? bytes : used; }
 };
 
@@ -46,8 +46,8 @@ std::uint64_t memory_missing(const MemoryUse&);
 MemoryLevel memory_level(MemoryLevel before, std::uint64_t left, std::uint64_t margin);
 
 /// The effective margin. Memory that stays scarce for kSettled while new work is rejected cannot be freed: from then on
-/// the margin is three quarters of what is left, so that the process continues with the memory that it has. Owned by
-/// one thread at a time.
+/// the margin is three quarters of the memory that is left, so that the process continues with the memory that it has.
+/// Owned by one thread at a time.
 class MemoryMargin {
  public:
   static constexpr std::chrono::milliseconds kSettled{10'000};
@@ -82,10 +82,10 @@ class Memory {
   void gave_up_work() { given_up_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t work_given_up() const { return given_up_.load(std::memory_order_relaxed); }
 
-  /// Calls `look` with each figure that the monitor reads, on its thread, so that a component which stores much evicts
-  /// when memory is scarce. It subtracts what it evicts from the figure, and the next component evicts only the rest.
-  /// Components are called in the order of registration, until the process ends: `look` holds what may end before that
-  /// weakly.
+  /// Calls `look` with each reading of the memory monitor, on its thread, so that components with large stores evict
+  /// when memory is scarce. Each subtracts the bytes that it evicts from the reading, and the next component evicts
+  /// only the rest. Components are called in the order of registration, until the process ends, so `look` must hold
+  /// only weak references to objects that end earlier.
   using OnLook = std::function<void(MemoryLevel, MemoryUse&)>;
   void on_look(OnLook look);
   void tell(const MemoryUse&);
@@ -111,7 +111,7 @@ class Memory {
   std::atomic<std::uint64_t> given_up_{0};
 };
 
-/// Throws what operator new throws, for allocations that fail elsewhere.
+/// Throws std::bad_alloc, for allocations that fail outside of operator new.
 [[noreturn]] void out_of_memory();
 
 /// malloc, calloc and realloc for C libraries, with the same retries as operator new.

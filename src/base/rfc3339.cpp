@@ -56,7 +56,7 @@ std::optional<milliseconds> take_fraction(std::string_view& text, Grammar gramma
   return fraction;
 }
 
-/// How far the local time is ahead of UTC.
+/// The offset of the local time from UTC.
 std::optional<minutes> parse_offset(std::string_view text, Grammar grammar) {
   if (text == "Z" || text == "z") return minutes{0};
   const bool is_strict = grammar == Grammar::rfc3339;

@@ -17,8 +17,8 @@ std::string rfc3339(WallTime);
 /// and for years outside 1970 to 2261, which the wall clock's 64 bits of nanoseconds do not hold.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
-/// As parse_rfc3339(), for any year and cut to the millisecond, and the variants of ISO 8601 that packagers write: a
-/// space instead of the T, a comma before the fraction, an offset of "+0100" or "+01", no offset for UTC.
+/// Like parse_rfc3339(), but for any year and cut to the millisecond. Accepts the variants of ISO 8601 that packagers
+/// write: a space instead of the T, a comma before the fraction, an offset of "+0100" or "+01", no offset for UTC.
 std::optional<std::chrono::sys_time<std::chrono::milliseconds>> parse_iso8601(std::string_view text);
 
 }  // namespace tribune::base

@@ -1,6 +1,6 @@
 #pragma once
-// A table in parts, each with a lock of its own, so that threads rarely wait for each other. The parts are of the
-// caller's type, which holds the lock.
+// A table of shards, each with its own lock, so that threads rarely wait for each other. The caller's shard type
+// contains the lock.
 
 #include <array>
 #include <bit>

@@ -29,7 +29,8 @@ class Problems {
   std::vector<Problem> all_;
 };
 
-/// A key of a former version. It is an error that names its new place; no reference page or sample shows it.
+/// A key of a former version. Its use is an error whose text gives its current name; the reference page and the samples
+/// do not list it.
 struct MovedKey {
   std::string name;
   std::string now;  // "the section http_cache", "\"max_bytes\""

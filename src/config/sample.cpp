@@ -35,12 +35,13 @@ class ObjectText {
     }
     if (!line.empty()) flush();
   }
-  /// The member before is not the last: another one follows, also when it is a comment that can be made a member.
+  /// Adds the comma after the previous member, because another member follows (possibly one that is written as a
+  /// comment).
   void end_line() {
     if (comma_at_) out_.insert(*comma_at_, ",");
     comma_at_.reset();
   }
-  /// Ends the member before and begins the next one. The caller appends its value and calls ended().
+  /// Ends the previous member and begins the next one. The caller appends its value and calls ended().
   void begin(std::string_view name, const std::vector<std::string>& comments) {
     end_line();
     for (const auto& text : comments) comment(text);
@@ -68,7 +69,7 @@ class Renderer {
     if (given)
       for (const auto& member : given->object)
         if (std::none_of(fields.begin(), fields.end(), [&](const auto& f) { return f.name == member.name; })) {
-          text.begin(member.name, {});  // not known: written nevertheless, so that the check of the sample reports it
+          text.begin(member.name, {});  // unknown keys are written too, so that the check of the sample reports them
           value(member.value, {}, indent, false);
           text.ended();
         }

@@ -117,7 +117,7 @@ class Section {
     fields_.back().sample = std::move(json);
     return *this;
   }
-  /// A key that a former version read here. `now`: what it is called, completing "is now …".
+  /// Adds a key of a former version. `now` is its current name, which completes the text "is now …".
   Section& moved(std::string name, std::string now) {
     moved_.push_back({std::move(name), std::move(now)});
     return *this;

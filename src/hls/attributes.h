@@ -21,11 +21,11 @@ struct Attribute {
 /// The maximum of attributes in a list; a longer list is an error, because a lookup is linear.
 inline constexpr std::size_t kMaxAttributes = 1'000;
 
-/// The list that begins at `from` in `line`, into `out`. Returns the error, or nullopt. Lenient about
-/// spaces around names and values; an attribute without '=' or a quote without its end is an error.
+/// Parses the list that begins at `from` in `line` into `out`. Returns the error, or nullopt. Lenient about spaces
+/// around names and values; an attribute without '=' or a quote without its end is an error.
 std::optional<std::string_view> read_attributes(std::string_view line, std::size_t from, std::vector<Attribute>& out);
 
-/// The readable attributes of such a list, as the text of a list: the others are left out up to the next comma.
+/// Returns the list without its malformed attributes, each of which ends at the next comma.
 std::string salvaged_attributes(std::string_view line, std::size_t from);
 
 /// The first attribute of that name, or null.

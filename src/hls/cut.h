@@ -1,5 +1,5 @@
 #pragma once
-// Cuts a playlist to its beginning.
+// Shortens a media playlist to its first segments.
 
 #include <cstdint>
 
@@ -7,8 +7,8 @@
 
 namespace tribune::hls {
 
-/// The segments of a media playlist below this MSN, with the tags before them, without parts and the other tags of its
-/// live edge. The whole playlist when it ends before; at least one segment must remain.
+/// Keeps the segments with an MSN below `end_msn` and the tags before them; removes the trailing parts and the other
+/// tags of the live edge. Returns the whole playlist when it ends earlier. At least one segment must remain.
 Playlist cut(const Playlist&, std::int64_t end_msn);
 
 }  // namespace tribune::hls

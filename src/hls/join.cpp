@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 9> kSegmentTags{
 constexpr std::array<std::string_view, 4> kEndTags{"EXT-X-PART", "EXT-X-PRELOAD-HINT", "EXT-X-RENDITION-REPORT",
                                                    "EXT-X-ENDLIST"};
 
-// A line and the key that is repeated before it, of two playlists.
+// A line and the key that is repeated before it, for each of the two playlists.
 constexpr std::int64_t kMaxLinesPerLine = 4;
 
 template <class Set>

@@ -24,7 +24,7 @@ class Parser {
   enum class OnFlaw { refuse, drop, salvage };  // salvage: the readable attributes remain
   struct TagType;
 
-  // parse_flaws.cpp: what is not as it should be
+  // parse_flaws.cpp: the handling of flaws
   base::Status note(Flaw flaw, std::uint32_t line, base::Error as_error);
   base::Status drop(Flaw flaw, std::uint32_t line, std::string_view why);
   base::Status check_bytes();

@@ -177,7 +177,7 @@ std::string write(const Playlist&, const MapUri& map, const Edits& = {});
 /// The continuation of the numbering of `before` by `after`.
 struct Joint {
   std::int64_t msn_shift = 0;            // viewers' MSN - source's MSN, for `after`
-  std::int64_t discontinuity_shift = 0;  // the same for the discontinuity sequence
+  std::int64_t discontinuity_shift = 0;  // the same difference of the discontinuity sequences
   std::uint32_t generation = 0;          // of the segments of `after`
   bool goes_on = false;                  // the same media from another packager, without a discontinuity
   std::chrono::microseconds missing_each{

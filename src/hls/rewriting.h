@@ -24,10 +24,10 @@ class Rewriting {
   bool fits() const { return fits_; }
 
   void replace(std::uint32_t line, std::uint32_t begin, std::uint32_t length, std::string text);
-  /// Text after the line's last visible character.
+  /// Appends text after the line's last visible character.
   void append(std::uint32_t line, std::string text);
   void insert_before(std::uint32_t line, std::string text);
-  /// The line `source` with its replacements, and `suffix` after it, before `line`.
+  /// Inserts the line `source`, with its replacements and `suffix`, before `line`.
   void repeat_before(std::uint32_t line, std::uint32_t source, std::string suffix);
   void drop(std::uint32_t line);
 
@@ -39,9 +39,9 @@ class Rewriting {
   void drop_delta_updates();
   void offer_blocking_reload();
 
-  /// Lines [first, end) with all changes. `between` adds a line end to a line without one that is followed by others.
+  /// Appends lines [first, end) with all changes to `out`. `more_follows`: a last line without a line end gets one.
   void emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows = false);
-  /// One line with its replacements, without its end.
+  /// Returns one line with its replacements, without its line end.
   std::string text_of_line(std::uint32_t line);
 
   /// The line end of inserted lines: that of the first line.

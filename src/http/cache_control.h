@@ -41,7 +41,7 @@ struct CacheControl {
 };
 
 CacheControl parse_cache_control(std::string_view value);
-/// All Cache-Control lines of the message together.
+/// Parses all Cache-Control lines of the message together.
 CacheControl cache_control_of(const Headers&);
 
 }  // namespace tribune::http

@@ -16,7 +16,7 @@ namespace tribune::http {
 enum class Method { get, head, options, post, put, patch, del, other };
 
 std::string_view to_string(Method);
-Method method_of(std::string_view token);  // case-sensitive, as RFC 9110 section 9.1 says
+Method method_of(std::string_view token);  // case-sensitive (RFC 9110 section 9.1)
 
 struct Header {
   std::string name;

@@ -21,7 +21,7 @@ struct ProblemType {
 Response problem(const ProblemType&, std::string_view detail);
 
 namespace problems {
-/// Every kind below.
+/// All kinds that are declared below.
 std::span<const ProblemType* const> all();
 
 extern const ProblemType bad_request;      // 400

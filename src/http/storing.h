@@ -1,6 +1,6 @@
 #pragma once
-// What a shared cache may store, and how stored responses are updated or invalidated (RFC 9111 sections 3
-// and 4.3, 4.4). Pure functions.
+// Decides whether a shared cache may store a response, and updates and invalidates stored responses (RFC 9111 sections
+// 3, 4.3 and 4.4). Pure functions.
 
 #include <string>
 #include <string_view>
@@ -16,7 +16,7 @@ namespace tribune::http {
 enum class Storing {
   yes,
   method,    // not GET
-  status,    // partial, interim, or not understood although must-understand asks for it
+  status,    // partial, interim, or not understood although must-understand requires it
   no_store,  // the request or the response forbids it
   private_response,
   authorization,  // section 3.5

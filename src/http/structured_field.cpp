@@ -25,7 +25,7 @@ struct BareItem {
   std::string_view value;
 };
 
-/// Takes elements of the grammar off the front of a text. After a mismatch the text is not where it began.
+/// Removes elements of the grammar from the front of a text. A mismatch may already have removed a part.
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : rest_(text) {}

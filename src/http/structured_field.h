@@ -15,9 +15,9 @@ struct DictionaryMember {
   enum class Type { integer, decimal, string, token, bytes, boolean, date, display_string, inner_list, malformed };
   std::string_view key;
   Type type = Type::boolean;
-  /// As it was written: a string without its quotes and with its escapes, a boolean as "0" or "1" ("1" when the member
-  /// has no value), an inner list with its parentheses. Parameters are checked and left out. A malformed value extends
-  /// to the next comma; it is empty when it is a string that does not end.
+  /// The value as it was written: a string without its quotes and with its escapes, a boolean as "0" or "1" ("1" when
+  /// the member has no value), an inner list with its parentheses. Parameters are checked and left out. A malformed
+  /// value extends to the next comma; it is empty when it is a string that does not end.
   std::string_view value;
   bool has_value = false;  // written with "="
 };

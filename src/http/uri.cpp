@@ -168,8 +168,8 @@ std::string escape_where(std::string_view text, std::string_view characters) {
   return out;
 }
 
-/// The percent-encode sets of the WHATWG's URL standard, with the backslash in the path, which only browsers take for a
-/// slash, and without the apostrophe in the query, which only browsers escape.
+/// The percent-encode sets of the WHATWG's URL standard, plus the backslash in the path, which only browsers treat as a
+/// slash, and minus the apostrophe in the query, which only browsers escape.
 std::string escape_written_path(std::string_view path) { return escape_where(path, "\"<>`{}\\"); }
 std::string escape_written_query(std::string_view query) { return escape_where(query, "\"<>"); }
 constexpr Spelling as_written(std::size_t max_bytes) { return {escape_written_path, escape_written_query, max_bytes}; }

@@ -1,5 +1,5 @@
 #pragma once
-// The address of a socket's peer, and the client that a trusted proxy names. Pure functions.
+// Reads the address of a socket's peer, and the client address that a trusted proxy reports. Pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -21,7 +21,7 @@ std::optional<IpAddress> ip_of(const sockaddr* address);
 std::uint16_t port_of(const sockaddr* address);
 
 /// The client that X-Forwarded-For names, read from the right: the first address that is not a trusted proxy's own.
-/// nullopt when the field has no such entry that is an address. Call it only when the peer itself is trusted.
+/// nullopt when that entry is not an address. Legal only when the peer itself is trusted.
 std::optional<IpAddress> forwarded_client(std::string_view forwarded_for, const PrefixList& trusted);
 
 }  // namespace tribune::net

@@ -16,7 +16,7 @@ using Groups = std::array<std::uint8_t, 4>;
 
 constexpr IpPrefix ipv4(const Groups& address, int bits) { return {IpAddress::ipv4(address), 96 + bits}; }
 
-/// The first four bytes of a prefix of at most 32 bits.
+/// A prefix of at most 32 bits, from its first four bytes.
 constexpr IpPrefix ipv6(const Groups& first, int bits) {
   IpPrefix prefix{{}, bits};
   std::copy(first.begin(), first.end(), prefix.address.bytes.begin());
@@ -31,7 +31,7 @@ constexpr std::array kSpecialIpv4{
     ipv4({203, 0, 113, 0}, 24), ipv4({224, 0, 0, 0}, 4),    ipv4({240, 0, 0, 0}, 4),
 };
 
-/// Loopback, mapped, local and multicast addresses all lie outside.
+/// Loopback, mapped, local and multicast addresses are outside this prefix.
 constexpr auto kGlobalUnicast = ipv6({0x20, 0, 0, 0}, 3);
 
 constexpr std::array kSpecialInGlobalUnicast{
@@ -50,7 +50,7 @@ bool is_in(const std::array<IpPrefix, kCount>& prefixes, const IpAddress& addres
 }
 
 bool is_special_ipv6(const IpAddress& address) {
-  // As special as the IPv4 address inside.
+  // A NAT64 address is special when the embedded IPv4 address is.
   if (kNat64.contains(address)) {
     Groups inside;
     std::copy(address.bytes.begin() + 12, address.bytes.end(), inside.begin());

@@ -1,6 +1,6 @@
 #pragma once
-// Which destinations a fetch may reach: by scheme and origin for each hop, by address once a name is resolved. Nothing
-// in a request or an answer leads a fetch anywhere else. Pure functions.
+// Restricts the destinations of fetches: by scheme and origin for each hop, and by address once a name is resolved.
+// Neither a request nor a response can lead a fetch to another destination. Pure functions.
 
 #include <string>
 #include <string_view>
@@ -11,7 +11,7 @@
 
 namespace tribune::net {
 
-/// Asked again for each hop and for the address that a name resolved to.
+/// Applied to each hop, and to the address to which the name resolved.
 struct DestinationPolicy {
   /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this room).
   std::vector<std::string> allowed_origins;
@@ -22,7 +22,7 @@ struct DestinationPolicy {
 };
 
 /// Loopback, private, link-local, multicast, unspecified, documentation … and every IPv6 form that carries such an IPv4
-/// address. Text that is no address is special.
+/// address. Text that is not an address counts as special.
 bool is_special_address(std::string_view address);
 
 /// Whether a URI's host is an IPv4 or bracketed IPv6 address.

@@ -34,13 +34,14 @@ timeval to_timeval(std::chrono::milliseconds delay) {
   return {static_cast<time_t>(seconds.count()), static_cast<suseconds_t>(rest.count())};
 }
 
-/// A process that cannot make its loops cannot serve or report anything: it says why and ends.
+/// Prints the error and ends the process, which cannot serve or report anything without its event loops.
 [[noreturn]] void die(const char* what) {
   std::perror(what);
   std::abort();
 }
 
-/// The seam between libevent and us: what cannot be done for want of memory is given up, and the loop goes on.
+/// The boundary between libevent and this code: a call that fails for lack of memory is abandoned, and the loop
+/// continues.
 void run_guarded(const Call& call) noexcept {
   try {
     call();
@@ -54,8 +55,8 @@ std::shared_ptr<event_base> make_base() {
   std::call_once(threads_on, [] {
     event_set_mem_functions(base::patient_malloc, base::patient_realloc, std::free);
     if (evthread_use_pthreads() != 0) die("evthread_use_pthreads");
-    // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL: a client that left is an error, not a
-    // signal.
+    // libevent writes with writev and sendfile, which have no MSG_NOSIGNAL. A write to a closed connection must return
+    // an error and not raise SIGPIPE.
     std::signal(SIGPIPE, SIG_IGN);
   });
   auto* config = event_config_new();
@@ -89,7 +90,7 @@ struct EventLoop::Inner {
 };
 
 struct Timer::Inner {
-  std::shared_ptr<event_base> base;  // a timer that outlives its loop is harmless
+  std::shared_ptr<event_base> base;  // shared, because a timer may outlive its loop
   EventPtr timeout;
   Call call;
   bool repeats = false;
@@ -143,7 +144,7 @@ EventLoop::Inner::Inner() {
 }
 
 EventLoop::Inner::~Inner() {
-  // What was posted too late is dropped unrun; its captures may hold timers, so it goes before the base.
+  // Calls that are still queued are dropped. Their captures may own timers, so they are destroyed before the base.
   std::vector<Call>{std::move(queue)}.clear();
   wake.reset();
   ::close(wake_fd);
@@ -151,7 +152,7 @@ EventLoop::Inner::~Inner() {
 
 void EventLoop::Inner::ring() const {
   const std::uint64_t one = 1;
-  // The only failure is a full counter, and then the loop is awake already.
+  // The write fails only when the counter is full, and then the loop is already awake.
   [[maybe_unused]] const auto written = ::write(wake_fd, &one, sizeof one);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// One worker's event loop. libevent stays inside event_loop.cpp and the files that serve and fetch.
+// One worker's event loop. Outside of net/ no file uses libevent.
 
 #include <chrono>
 #include <functional>
@@ -9,7 +9,7 @@ struct event_base;
 
 namespace tribune::net {
 
-/// A pending call; destroying or assigning over it cancels. Owned by one worker.
+/// A pending call; destroying it or assigning to it cancels the call. Owned by one worker.
 class Timer {
  public:
   Timer();
@@ -37,11 +37,11 @@ class EventLoop {
   void run();
   /// Any thread.
   void stop();
-  /// Runs `call` on the loop's thread soon, in the order posted. Any thread.
+  /// Queues `call` to run on the loop's thread; calls run in the order posted. Any thread.
   void post(std::function<void()> call);
-  /// One call after `delay` (monotonic time).
+  /// Runs `call` once after `delay` (monotonic time).
   Timer after(std::chrono::milliseconds delay, std::function<void()> call);
-  /// A call every `period` until the timer is destroyed.
+  /// Runs `call` every `period` until the timer is destroyed.
   Timer every(std::chrono::milliseconds period, std::function<void()> call);
   bool is_on_loop_thread() const;
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kLongestPath = 512;
 constexpr std::size_t kLongestName = 64;
 
-/// A player chooses the name of its session itself.
+/// Replaces characters that could disturb a log line, because the player chooses this name.
 std::string loggable_name(std::string_view name) {
   std::string out(name.substr(0, kLongestName));
   std::replace_if(
@@ -28,7 +28,7 @@ std::string loggable_path(std::string_view path, std::string_view session) {
   std::string out;
   while (!path.empty()) {
     const auto end = std::min(path.find('/', 1), path.size());
-    // Tokens and tickets have a '.'; our own marks in paths ("~via", "~0") do not, and are told as they are.
+    // Tokens and tickets contain a '.'. Other segments with '~' ("~via", "~0") do not and are logged unchanged.
     if (path.starts_with("/~") && path.substr(0, end).find('.') != std::string_view::npos)
       out += "/~" + (session.empty() ? std::string("…") : std::string(session));
     else

@@ -1,5 +1,5 @@
 #pragma once
-// What the house says of every finished request: one log line and a few counters.
+// Reports every finished request: one line in the access log, counters and a histogram of durations.
 
 #include <array>
 #include <memory>
@@ -14,11 +14,11 @@
 
 namespace tribune::runtime {
 
-/// The path as it may stand in a log: the session token of a path element "~{token}" gives way to the session's name,
-/// and a very long path to its beginning. Queries, where links and tokens carry their signatures, are never logged.
+/// The path for the log: a path segment "~{token}" is replaced by "~{session}", and the text is cut after 512 bytes.
+/// Queries are not logged, because they contain the signatures of links and tokens.
 std::string loggable_path(std::string_view path, std::string_view session);
 
-/// For one listener. Any thread; locks inside (once per method and class of status).
+/// One per listener. Any thread; locks inside (once per method and class of status).
 class AccessLog {
  public:
   AccessLog(base::Log&, base::Metrics&, std::string listener);
@@ -26,7 +26,7 @@ class AccessLog {
 
  private:
   static constexpr std::size_t kMethods = static_cast<std::size_t>(http::Method::other) + 1;
-  static constexpr std::size_t kClasses = 6;  // 1xx to 5xx, and 0 for what got no status
+  static constexpr std::size_t kClasses = 6;  // 1xx to 5xx; 0: no status
 
   base::Counter& requests(http::Method, int status);
   void write_line(const net::AccessRecord&);
@@ -37,7 +37,7 @@ class AccessLog {
   base::Histogram duration_;
   base::Counter sent_bytes_;
   base::Counter cut_;
-  // Made when first needed, so that /metrics lists only what happens here.
+  // A counter is created at its first request, so that /metrics lists only combinations that occur.
   struct Lazy {
     std::once_flag made;
     std::optional<base::Counter> counter;

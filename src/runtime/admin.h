@@ -1,5 +1,5 @@
 #pragma once
-// The admin listener: who may ask, and what the house itself answers there. Roles add routes of their own.
+// The admin listener: authentication, and the routes that do not belong to a role. Roles add routes of their own.
 
 #include <memory>
 #include <mutex>
@@ -21,18 +21,19 @@ class AdminGate {
  public:
   explicit AdminGate(std::string_view token) { set_token(token); }
 
-  /// Empty: everybody may ask.
+  /// An empty token admits every request.
   void set_token(std::string_view token);
 
-  /// The refusal, or nothing when the request may pass. Takes the same time for every wrong token.
+  /// The response that rejects the request; nullopt when the request is allowed. Takes the same time for every wrong
+  /// token.
   std::optional<http::Response> refusal(const http::Request&) const;
 
  private:
   mutable std::mutex mutex_;
-  std::string digest_;  // of the token: equal lengths compare in equal time
+  std::string digest_;  // SHA-256 of the token, so that all compared values have one length
 };
 
-/// What the admin answers are made of. Immutable; what it refers to outlives the routes.
+/// The data of the admin responses. Immutable; the referenced objects outlive the routes.
 struct AdminSources {
   std::string version;
   std::size_t workers;
@@ -43,10 +44,10 @@ struct AdminSources {
   const std::vector<std::unique_ptr<Role>>& roles;
 };
 
-/// 200, or a 503 problem that lists every reason why not.
+/// 200 when the process is ready, otherwise a 503 problem that lists all reasons.
 http::Response readiness(const ProcessPhase&, const std::vector<std::unique_ptr<Role>>&);
 
-/// version, uptime and, under each role's name, what the role says of itself.
+/// Version, phase, uptime, pid, workers, memory level, and one object per role, which Role::describe() writes.
 http::Response status(const AdminSources&);
 
 /// /healthz, /readyz, /metrics and /status.

@@ -5,7 +5,7 @@
 namespace tribune::runtime {
 namespace {
 
-/// Owned by one worker; the store's thread hands it back to the loop.
+/// Owned by one worker; the store's thread posts it back to the worker's loop.
 struct Answer {
   std::unique_ptr<net::Exchange> exchange;
   http::Response response;

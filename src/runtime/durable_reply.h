@@ -1,7 +1,7 @@
 #pragma once
-// What an operator orders holds at once and is answered once it is on disk, so that no kill takes back what was
-// answered. A disk that refuses or hangs keeps no answer back for long: the order holds all the same, and is written
-// when the disk writes again.
+// Delays the response to an operator's order until the order is on disk, so that a killed process loses no confirmed
+// order. The order is in force at once. When the write fails, the response is sent after the first attempt; when the
+// disk hangs, it is sent after kDurableWithin. Store::keep() retries the write.
 
 #include <chrono>
 #include <functional>
@@ -16,14 +16,14 @@ namespace tribune::runtime {
 
 using OnDurable = store::Store::OnCommitted;
 
-/// A disk that takes longer is waited for no more.
+/// The maximum delay of the response.
 inline constexpr std::chrono::seconds kDurableWithin{8};
 
-/// Carries the order out and hands `on_durable` to Store::keep(); what it returns is the answer. One that is not a 200
-/// is given at once.
+/// Executes the order, passes `on_durable` to Store::keep(), and returns the response. A response other than 200 is
+/// sent at once.
 using DurableOperation = std::function<http::Response(const http::Request&, const OnDurable& on_durable)>;
 
-/// On the exchange's worker, whose loop it is.
+/// Called on the exchange's worker, with that worker's loop.
 void reply_when_durable(net::EventLoop&, std::unique_ptr<net::Exchange>, const DurableOperation&);
 
 }  // namespace tribune::runtime

@@ -1,5 +1,5 @@
 #pragma once
-// Whether all event loops still run what is posted to them: the condition for answering a watchdog.
+// Checks whether all event loops still run posted calls, which is the condition for notifying the watchdog.
 
 #include <atomic>
 #include <cstddef>
@@ -12,12 +12,12 @@ namespace tribune::runtime {
 /// Owned by one thread.
 class LoopWatch {
  public:
-  /// Runs a function on one loop, from any thread. One for each loop.
+  /// Runs a function on one loop, from any thread. There is one per loop.
   using Post = std::function<void(std::function<void()>)>;
   explicit LoopWatch(std::vector<Post> loops) : loops_(std::move(loops)) {}
 
-  /// True when every loop has run what the previous call posted (always at the first call). Then it posts again; a loop
-  /// that hangs gets nothing more until it has answered.
+  /// True at the first call, and when every loop has run the call that was posted last; then it posts the next one.
+  /// While a loop hangs, nothing more is posted to any loop.
   bool all_answered() {
     if (answered_ && answered_->load() != loops_.size()) return false;
     answered_ = std::make_shared<std::atomic<std::size_t>>(0);
@@ -27,7 +27,7 @@ class LoopWatch {
 
  private:
   std::vector<Post> loops_;
-  std::shared_ptr<std::atomic<std::size_t>> answered_;  // of the last round
+  std::shared_ptr<std::atomic<std::size_t>> answered_;  // loops that have run the last posted call
 };
 
 }  // namespace tribune::runtime

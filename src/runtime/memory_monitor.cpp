@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 constexpr auto kPeriod = 100ms;
 constexpr std::size_t kSpareBytes = 64 * 1024;
 
-/// A counter follows a figure that is counted elsewhere.
+/// Raises the counter to a total that is counted elsewhere.
 void follow(base::Counter& counter, std::uint64_t figure) {
   if (const auto more = static_cast<double>(figure) - counter.value(); more > 0) counter.add(more);
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Looks at the process's memory, says in the log and the metrics how it stands, and tells those who can shrink.
+// Reads the process's memory use every 100 ms, reports it in the log and the metrics, and notifies components that can
+// free memory.
 
 #include <condition_variable>
 #include <memory>
@@ -13,7 +14,7 @@
 
 namespace tribune::runtime {
 
-/// Has a thread of its own, from construction to destruction.
+/// Runs its own thread from construction to destruction.
 class MemoryMonitor {
  public:
   MemoryMonitor(base::Log&, base::Metrics&);
@@ -29,15 +30,14 @@ class MemoryMonitor {
   base::Log& log_;
   base::Gauge bound_, left_, level_gauge_;
   base::Counter failures_, given_up_;
-  base::MemoryLevel said_ = base::MemoryLevel::plenty;  // of the thread
-  std::unique_ptr<char[]> spare_;                       // of the thread: room for its own words when there is no other
+  base::MemoryLevel said_ = base::MemoryLevel::plenty;  // the level logged last; used by the thread only
+  std::unique_ptr<char[]> spare_;  // freed at level "spent", so that the thread itself can still allocate
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: it uses all of the above
+  std::thread thread_;     // the last member, because it uses the others
 };
 
-/// One word.
 std::string_view to_string(base::MemoryLevel);
 
 }  // namespace tribune::runtime

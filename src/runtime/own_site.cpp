@@ -17,7 +17,7 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-/// The address that a host is, without its brackets; nothing for a name.
+/// Parses a host as an IP address, with or without brackets; nullopt for a name.
 std::optional<base::IpAddress> address_of(std::string_view host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   return base::parse_ip(host);
@@ -28,11 +28,11 @@ bool is_loopback_address(const base::IpAddress& address) {
   return loopback->contains(address);
 }
 
-/// Whether `reference`, an Origin or a URL, has the authority that the request was sent to. A port that is not written
-/// is the scheme's.
+/// Whether `reference`, an Origin or a URL, has the authority to which the request was sent. An omitted port is the
+/// default port of the scheme.
 bool is_of_this_site(std::string_view reference, const http::Request& request) {
   const auto other = http::parse_uri(reference);
-  if (!other) return false;  // "null", or no URL
+  if (!other) return false;  // "null", or not a URL
   const auto own = http::parse_uri(other->scheme + "://" + request.host);
   return own && own->host == other->host && own->port == other->port;
 }

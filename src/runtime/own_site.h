@@ -1,7 +1,8 @@
 #pragma once
-// What a page of another site can make an operator's browser send, told from what operators send themselves. A page
-// cannot choose the fields Host, Origin, Sec-Fetch-Site and Referer, so they say where a browser's request came from
-// (Fetch standard, sections 2.2 and 3.2; W3C Fetch Metadata). Programs that are no browser send none of the last three.
+// Protects listeners for operators against requests that a page of another site makes an operator's browser send. A
+// page cannot choose the fields Host, Origin, Sec-Fetch-Site and Referer, so they identify the origin of a browser's
+// request (Fetch standard, sections 2.2 and 3.2; W3C Fetch Metadata). Programs other than browsers do not send the last
+// three.
 
 #include <optional>
 #include <string>
@@ -14,16 +15,19 @@
 
 namespace tribune::runtime {
 
-/// The hosts by which a listener may be addressed. A name that anybody may let point here (DNS rebinding) is none of
-/// them. "localhost" and loopback addresses always are. Immutable; const methods from any thread.
+/// The hosts by which a listener may be addressed. Other names are rejected, because anybody can point a name at this
+/// address (DNS rebinding). "localhost" and loopback addresses are always accepted. Immutable; const methods from any
+/// thread.
 class HostNames {
  public:
-  /// The names, and the hosts of the listening addresses. A listener on every address may be addressed by each of them.
+  /// Accepts the names and the hosts of the listening addresses; for a wildcard address (0.0.0.0 or ::), every IP
+  /// address.
   HostNames(const std::vector<std::string>& names, const std::vector<std::string>& listen);
-  /// The names, and every address: no page has an address of somebody else's server as the name of its own site.
+  /// Accepts the names and every IP address. That is safe: DNS rebinding needs a name, not an address.
   static HostNames with_any_address(const std::vector<std::string>& names);
 
-  /// `host`: a Host field, with or without a port. An absent one (HTTP/1.0) is accepted, for browsers always send it.
+  /// `host`: a Host field, with or without a port. An absent one (HTTP/1.0) is accepted, because browsers always send
+  /// it.
   bool has(std::string_view host) const;
 
  private:
@@ -32,12 +36,13 @@ class HostNames {
   bool any_address_ = false;
 };
 
-/// Whether a browser says that a page of another site, or of another port of this one, is behind the request.
+/// Whether the fields show that a page of another site, or of another port of this site, caused the request.
 bool is_cross_site(const http::Request&);
 
-/// Why a listener for operators refuses the request whoever sends it: 421 for a host that is not its own, 403 for a
-/// page of another site, 415 for a write that a page may send to other sites without asking (Fetch standard,
-/// section 4.9: a CORS-safelisted content type, or none).
+/// The response with which a listener for operators rejects the request before authentication; nullopt when the request
+/// is allowed. 421 for a host that is not one of the listener's, 403 for a request of another site's page, 415 for a
+/// write whose content type is not application/json: browsers send such writes to other sites without a preflight
+/// (Fetch standard, section 4.9: CORS-safelisted content types).
 std::optional<http::Response> refusal_of_site(const http::Request&, const HostNames&);
 
 }  // namespace tribune::runtime

@@ -28,7 +28,8 @@ double resident_bytes() {
   return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-/// Linux 6.2 and later give the count as the directory's size; counting by hand would hold a loop for milliseconds.
+/// Linux 6.2 and later report the count as the directory's size. Listing the directory would block an event loop for
+/// milliseconds.
 double open_descriptors() {
   struct stat directory {};
   return ::stat("/proc/self/fd", &directory) == 0 ? static_cast<double>(directory.st_size) : 0;

@@ -1,5 +1,6 @@
 #pragma once
-// What the process costs and says of itself, under the names that Prometheus gives them everywhere.
+// Metrics of the process (CPU, memory, descriptors, version, dropped log lines), with Prometheus' standard names where
+// they exist.
 
 #include <cstdint>
 #include <string_view>
@@ -10,7 +11,7 @@
 
 namespace tribune::runtime {
 
-/// Open descriptors (0 where the kernel is too old to say) and the most that may be open. Any thread.
+/// The number of open descriptors (0 before Linux 6.2) and its limit. Any thread.
 struct Descriptors {
   std::int64_t open = 0;
   std::int64_t most = 0;

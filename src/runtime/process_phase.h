@@ -1,5 +1,5 @@
 #pragma once
-// What the process is doing, for /readyz and /status.
+// The phase of the process, as /readyz and /status report it.
 
 #include <atomic>
 #include <string_view>
@@ -17,7 +17,7 @@ inline std::string_view to_string(Phase phase) {
   return "";
 }
 
-/// Any thread. Phases only go forward.
+/// Any thread. The caller enters phases in their order only.
 class ProcessPhase {
  public:
   Phase phase() const { return phase_.load(); }

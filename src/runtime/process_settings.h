@@ -1,5 +1,5 @@
 #pragma once
-// The settings of the house itself: the sections "process", "admin" and "log".
+// The settings that do not belong to a role: the sections "process", "admin" and "log".
 
 #include <chrono>
 #include <cstdint>
@@ -22,23 +22,23 @@ struct ProcessSettings {
 struct AdminSettings {
   std::vector<std::string> listen{"127.0.0.1:9080"};
   std::string token;
-  std::vector<std::string> names;  // host names by which operators reach it, beside its addresses and localhost
+  std::vector<std::string> names;  // accepted host names, in addition to its addresses and localhost
 };
 
 const config::Section<ProcessSettings>& process_section();
 const config::Section<AdminSettings>& admin_section();
 const config::Section<base::LogSettings>& log_section();
 
-/// The admin listener as a server: the front door's safe defaults with bounds for few clients.
+/// Server settings of the admin listener: the defaults of the front listener, with limits for few clients.
 net::ServerSettings admin_server(const AdminSettings&);
 
-/// What is wrong with a token of operators; empty when it is fine, or absent.
+/// The error in an operator token; empty when the token is valid or absent.
 std::string operator_token_rule(const std::string& text);
 
-/// Whether only this machine reaches the listen address.
+/// Whether the listen address is a loopback address.
 bool is_loopback(std::string_view listen_address);
 
-/// How many workers to run: the setting, or the cores that this process may use.
+/// The number of workers: the setting, or the number of cores that this process may use.
 std::size_t worker_count(const ProcessSettings&);
 
 }  // namespace tribune::runtime

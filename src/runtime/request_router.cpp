@@ -8,7 +8,8 @@
 namespace tribune::runtime {
 namespace {
 
-// By name beside "*": the wildcard never covers Authorization, and older Safari does not know it.
+// The fields are also listed by name, because "*" does not include Authorization and older Safari versions do not
+// support it.
 constexpr std::string_view kAllowedRequestHeaders =
     "Authorization, Content-Type, Range, If-Range, If-None-Match, If-Modified-Since, X-Cache-Id, Idempotency-Key, "
     "CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session, *";

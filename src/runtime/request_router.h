@@ -1,6 +1,6 @@
 #pragma once
-// Where requests go: one listener's routes, gathered from all roles. Answers itself what no handler has to: OPTIONS,
-// paths that nobody serves, methods that nobody takes.
+// Dispatches one listener's requests to the routes of all roles. Responds itself to OPTIONS without a handler, to
+// unknown paths (404) and to unsupported methods (405).
 
 #include <memory>
 #include <string_view>
@@ -15,14 +15,14 @@ namespace tribune::runtime {
 /// Immutable after building. Const methods from any thread.
 class RequestRouter {
  public:
-  /// `for_all_sites`: pages of other sites may ask, so their preflights are answered.
+  /// `for_all_sites`: pages of other sites may send requests, so responses to OPTIONS carry the CORS preflight fields.
   explicit RequestRouter(std::vector<Route> routes, bool for_all_sites = true);
 
-  /// Gives the request to its handler, on the calling worker.
+  /// Passes the request to its handler, on the calling worker.
   void dispatch(Worker&, std::unique_ptr<net::Exchange>) const;
 
-  /// What answers a request that matched no route. OPTIONS is 204 everywhere; `for_all_sites`, a browser lets the real
-  /// request through and can read its answer, a 404 included (Fetch standard, CORS preflight).
+  /// The response to a request that matches no route. OPTIONS always gets 204; with `for_all_sites` it allows the
+  /// browser to send the actual request and to read its response, including a 404 (Fetch standard, CORS preflight).
   static http::Response unrouted(http::Method, const http::Router::Outcome&, bool for_all_sites = true);
 
  private:

@@ -1,14 +1,14 @@
 #pragma once
-// What a role is: a part of the event that a process can run alone or beside others. Roles know each other only through
-// contracts.
+// The interface of a role: a part of the system that a process runs alone or together with other roles. Roles interact
+// only through contracts.
 //
 // Lifetime
 //   made        constructed with its settings; no thread runs yet               (app)
-//   started     start() returned; every worker has mounted it                   (app)
+//   started     start() returned; its routes are registered                     (app)
 //   serving     requests arrive on the workers                                  (workers)
-//   draining    drain() was called: the role says that it leaves, and lets go of what it holds back; requests may still
+//   draining    drain() was called: the role announces its end and releases delayed responses; requests may still
 //               arrive until the listeners close (process.stop_delay)           (app)
-//   emptying    close_listeners() was called; what is under way goes on         (app)
+//   emptying    close_listeners() was called; requests under way continue       (app)
 //   stopped     stop() was called, then the workers' loops ended                (app)
 
 #include <functional>
@@ -36,17 +36,17 @@ struct Worker {
   net::HttpClient& client;
 };
 
-/// What the house lends to every role. Outlives the roles.
+/// Objects that the process provides to every role. Outlives the roles.
 struct Services {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
   const std::vector<std::unique_ptr<Worker>>&
-      workers;                    // all of them, before their threads start; post() to their loops
+      workers;                    // all workers, created before their threads start; used through post() to their loops
   std::string_view version = {};  // of the program
 };
 
-/// A handler that also sees what the route's pattern matched. Runs on the worker that took the connection.
+/// A handler that also receives the parameters of the route's pattern. Runs on the worker that accepted the connection.
 using RouteHandler = std::function<void(Worker&, std::unique_ptr<net::Exchange>, const http::PathParameters&)>;
 
 /// One line of a role's table of routes.
@@ -61,29 +61,29 @@ class Role {
   virtual ~Role() = default;
   virtual std::string_view name() const = 0;
 
-  /// The routes on the front door, and those on the admin listener. Called once, before the workers run.
+  /// The routes of the front listener, and those of the admin listener. Called once, before the workers run.
   virtual std::vector<Route> front_routes() = 0;
   virtual std::vector<Route> admin_routes() { return {}; }
 
-  /// Opens what must be open before the first request. On the main thread, before the workers' threads run.
+  /// Opens the resources that the first request needs. On the main thread, before the workers' threads run.
   virtual base::Status start() = 0;
 
-  /// Takes new settings, already checked. Must leave the old ones in force when it fails. On the main thread.
+  /// Applies new, validated settings. On failure the old ones must stay in force. On the main thread.
   virtual base::Status reload(const config::Settings&) = 0;
 
-  /// Why the role cannot serve well now, or success. Any thread.
+  /// Success, or the reason why the role is not ready. Any thread.
   virtual base::Status ready() const = 0;
   /// Adds the role's members to the object of /status. Any thread.
   virtual void describe(base::json::Writer&) const = 0;
 
-  /// drain() and stop() on the main thread, while the workers run; stop() comes when the last connection is gone. The
-  /// role is destroyed on the main thread after the workers' threads have ended, so it may then destroy what was a
-  /// worker's.
+  /// drain() and stop() are called on the main thread while the workers run; stop() after all connections are closed.
+  /// The role is destroyed on the main thread after the workers' threads have ended, so its destructor may destroy
+  /// objects that a worker owned.
   virtual void drain() {}
-  /// Stops accepting at the listeners that the role opened itself, and closes what is idle there. On the main thread,
-  /// once process.stop_delay is over.
+  /// Stops accepting at the listeners that the role opened itself, and closes their idle connections. On the main
+  /// thread, after process.stop_delay.
   virtual void close_listeners() {}
-  /// Whether the last connection of those listeners is gone. Any thread.
+  /// Whether all connections of those listeners are closed. Any thread.
   virtual bool is_drained() const { return true; }
   virtual void stop() {}
 };

@@ -110,7 +110,7 @@ base::Status Server::open_listener(const char* name, net::ServerSettings setting
       return tl::unexpected(std::move(bound.error()));
     }
     if (i > 0) continue;
-    settings.listen = *bound;  // port 0 is settled: the other workers share the port that the first one got
+    settings.listen = *bound;  // the first worker resolves port 0; the others share its port
     for (const auto& address : *bound)
       tools_.log.info(kComponent, "listening", {{"listener", name}, {"address", address}});
   }
@@ -157,7 +157,8 @@ base::Status Server::reload(config::Settings next) {
   return {};
 }
 
-/// What the process runs with is what it was opened with: a value that came and went needs no restart.
+/// Compares with the settings at the start, which are in force: a value that was changed and changed back needs no
+/// restart.
 void Server::warn_of_restart_needs(const config::Settings& next) {
   const auto warn = [&](std::string_view key) { tools_.log.warning(kComponent, "restart_needed", {{"key", key}}); };
   const auto workers_of = [](const config::Settings& settings) {

@@ -1,5 +1,5 @@
 #pragma once
-// The house: workers, listeners, and the roles whose sections the configuration has. Opens, reloads and stops them.
+// The workers, the listeners, and the roles whose sections the configuration contains. Opens, reloads and stops them.
 //
 // Lifetime
 //   open       open() returned: ports are bound, threads run, requests arrive   (app)
@@ -30,7 +30,7 @@
 
 namespace tribune::runtime {
 
-/// What the house is built with. All of it outlives the house.
+/// The dependencies of the server. They outlive it.
 struct ServerContext {
   const base::Clock& clock;
   base::Log& log;
@@ -39,7 +39,7 @@ struct ServerContext {
   std::string version;
 };
 
-/// The name of the front door's section; the house's other sections name themselves.
+/// The section of the front listener. Other sections define their own names.
 inline constexpr const char* kFrontSection = "front";
 
 /// Owned by the main thread.
@@ -47,20 +47,20 @@ class Server {
  public:
   /// Settings need the sections front, admin and process. Errors: a role that cannot start, a port that is taken.
   static base::Result<std::unique_ptr<Server>> open(config::Settings, const std::vector<RoleType>&, ServerContext);
-  /// Without stop(): everything is cut.
+  /// Without a call of stop() all connections are cut.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Takes new settings without dropping a connection, or fails and leaves the old ones in force. What cannot change
-  /// while running is said in the log.
+  /// Applies new settings without dropping a connection, or fails and leaves the old ones in force. Changed settings
+  /// that need a restart are logged.
   base::Status reload(config::Settings);
 
-  /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal meanwhile makes it return at
-  /// once with that signal, while threads still run: the process must then end without unwinding.
+  /// Stops gracefully; see process.stop_delay and process.stop_deadline. A second signal makes it return that signal at
+  /// once, while threads still run: the process must then exit without running destructors.
   std::optional<int> stop(int signal);
 
-  /// Of the workers' loops; valid as long as the house.
+  /// Watches the loops of all workers; valid as long as the server.
   LoopWatch watch_loops();
 
  private:
@@ -73,7 +73,7 @@ class Server {
   void warn_of_restart_needs(const config::Settings& next);
   void apply_server_settings();
 
-  // The steps of stop(), in order. Each that waits returns a second signal, if one came.
+  // The steps of stop(), in order. Steps that wait return a second signal, if one arrives.
   std::optional<int> wait_for_delay();
   std::optional<int> wait_for_listeners(bool is_front, std::chrono::steady_clock::time_point deadline);
   bool roles_are_drained() const;
@@ -83,7 +83,7 @@ class Server {
   const ProcessSettings& process() const { return settings_.get<ProcessSettings>(process_section().name()); }
 
   config::Settings settings_;
-  const config::Settings opened_;  // as at the start
+  const config::Settings opened_;  // the settings at the start
   std::vector<RoleType> types_;
   ServerContext tools_;
   ProcessPhase condition_;
@@ -92,7 +92,7 @@ class Server {
   AccessLog front_log_;
   AccessLog admin_log_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;
-  std::vector<std::unique_ptr<Worker>> workers_;  // one per thread: what roles see of it
+  std::vector<std::unique_ptr<Worker>> workers_;  // one per thread: the part of it that roles may use
   Services services_;
   std::vector<std::unique_ptr<Role>> roles_;
   std::vector<Role*> started_;

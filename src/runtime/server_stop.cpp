@@ -1,4 +1,4 @@
-// How the house stops: each step in its order.
+// The steps of Server::stop().
 
 #include <algorithm>
 #include <atomic>
@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::string_view kComponent = "runtime";
 constexpr std::chrono::milliseconds kCutDeadline{2'000};
-constexpr std::chrono::milliseconds kDrainCheck{20};  // how often roles are asked whether their own listeners are empty
+constexpr std::chrono::milliseconds kDrainCheck{20};  // the interval of calls to Role::is_drained()
 
 using Deadline = std::chrono::steady_clock::time_point;
 
 Deadline from_now(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
-/// Waits for `done` or the deadline; a second signal ends the waiting. A reload is not taken any more.
+/// Waits for `done` or the deadline; a second stop signal ends the wait. Reloads are ignored.
 template <class Done>
 std::optional<int> wait_until(Signals& signals, Deadline deadline, Done done) {
   while (!done()) {
@@ -51,8 +51,7 @@ std::optional<int> Server::wait_for_delay() {
   return wait_until(tools_.signals, from_now(process().stop_delay), [] { return false; });
 }
 
-/// The front listeners and those of the roles first; the admin listener stays open meanwhile, for whoever watches the
-/// stop.
+/// Called for the front listeners first. The admin listener stays open meanwhile, so that the stop can be monitored.
 std::optional<int> Server::wait_for_listeners(bool is_front, Deadline deadline) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
   for (auto& thread : threads_)
@@ -92,7 +91,7 @@ void Server::stop_roles() {
 
 void Server::end_threads() {
   for (auto& thread : threads_) thread->stop();
-  // Roles hold timers, fetches and exchanges of the workers: they go while the loops still stand.
+  // Roles own timers, fetches and exchanges of the workers, so they are destroyed while the loops still exist.
   roles_.clear();
 }
 

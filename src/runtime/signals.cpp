@@ -29,7 +29,7 @@ Signals::Signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (signal_fd_ < 0 || wake_fd_ < 0) std::abort();  // no descriptor at the very start of the process
+  if (signal_fd_ < 0 || wake_fd_ < 0) std::abort();  // no descriptors are available
 }
 
 Signals::~Signals() {

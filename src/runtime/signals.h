@@ -1,13 +1,13 @@
 #pragma once
-// What tells the main thread to do something: the operator's signals, and a worker that has finished what it was asked.
+// The events for which the main thread waits: signals of the operator, and wake-ups by workers.
 
 #include <chrono>
 #include <optional>
 
 namespace tribune::runtime {
 
-/// Signals are blocked from the construction on, in this thread and in those that it starts afterwards: construct it
-/// before any other thread. Owned by the main thread, apart from wake().
+/// The constructor blocks the signals in this thread and in threads started afterwards, so construct it before any
+/// other thread. Owned by the main thread, apart from wake().
 class Signals {
  public:
   Signals();
@@ -15,14 +15,14 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  /// `unused`: a signal that means nothing here and would end the process if it were left to itself.
+  /// `unused`: a signal without a meaning here, whose default action would end the process.
   enum class Kind { reload, stop, unused, woken, timeout };
   struct Event {
     Kind kind;
     int signal = 0;  // of reload, stop and unused
   };
 
-  /// Blocks until something comes or the time is over; without a time, until something comes.
+  /// Blocks until an event occurs, or until `time` has passed.
   Event wait(std::optional<std::chrono::milliseconds> time);
 
   /// Makes wait() return `woken`. Any thread.
@@ -33,7 +33,7 @@ class Signals {
   int wake_fd_;
 };
 
-/// A client that leaves must cost an error code, never the process.
+/// Ignores SIGPIPE: a write to a closed connection then returns an error and does not end the process.
 void ignore_broken_pipes();
 
 /// Raises RLIMIT_NOFILE to the hard limit.

@@ -1,7 +1,7 @@
 #pragma once
-// Reports the state of the process to systemd, or to whatever set NOTIFY_SOCKET, and answers its watchdog
-// (sd_notify(3), sd_watchdog_enabled(3), systemd.service(5) Type=notify). Without such a supervisor every call does
-// nothing.
+// Reports the state of the process to systemd, or to another supervisor that sets NOTIFY_SOCKET, and notifies its
+// watchdog (sd_notify(3), sd_watchdog_enabled(3), systemd.service(5) Type=notify). Without a supervisor all calls have
+// no effect.
 
 #include <chrono>
 #include <optional>
@@ -13,13 +13,13 @@ class Supervisor {
  public:
   Supervisor();
 
-  /// The process serves requests: after the start, and again after a reload, whether it was taken or refused.
+  /// Reports that the process serves requests: after the start, and after each reload, applied or rejected.
   void ready();
   void reloading();
   void stopping();
 
-  /// How often is_alive() has to be called: half of the time after which the supervisor restarts the process. Nullopt:
-  /// there is no watchdog.
+  /// The period of calls to is_alive(): half of the time after which the supervisor restarts the process. nullopt
+  /// without a watchdog.
   std::optional<std::chrono::milliseconds> watchdog_period() const { return watchdog_period_; }
   void is_alive();
 

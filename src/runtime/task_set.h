@@ -1,6 +1,6 @@
 #pragma once
-// What is under way on one worker: fills that run, viewers who read along. Each member says when it is over and is
-// destroyed by a later call of the loop, so never inside its own.
+// The running tasks of one worker, such as fills and deliveries. A task reports its end, and a later call of the loop
+// destroys it, so that it is never destroyed inside its own functions.
 
 #include <cstdint>
 #include <functional>
@@ -17,7 +17,7 @@ class TaskSet {
  public:
   explicit TaskSet(net::EventLoop& loop) : loop_(loop) {}
 
-  /// `make` gets the member's on_over.
+  /// `make` receives the function that the task calls when it has ended, and returns the task.
   template <class Make>
   Member& add(Make make) {
     const auto number = next_++;

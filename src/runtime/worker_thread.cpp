@@ -54,7 +54,7 @@ void WorkerThread::drain(bool is_front, std::function<void()> on_empty) {
       if (entry.is_front == is_front) entry.server->drain();
     empty_watch_ = loop_.every(kEmptyCheck, [this, is_front, on_empty] {
       if (connections(is_front) != 0) return;
-      const auto tell = on_empty;  // the timer's own copy goes with it
+      const auto tell = on_empty;  // cancelling the timer destroys its copy
       empty_watch_.cancel();
       tell();
     });

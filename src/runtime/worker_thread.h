@@ -1,11 +1,11 @@
 #pragma once
-// One core's share of the house: a loop, a client, and a server for each listener.
+// One worker: an event loop with its thread, an HTTP client, and a server for each listener.
 //
 // Lifetime
-//   made      loop and client exist; posts and timers are kept for later   (main thread)
+//   made      loop and client exist; posts and timers wait for start()     (main thread)
 //   listening open_server() bound the ports                                (main thread)
-//   running   start() began the thread: all below is the thread's          (its own thread)
-//   joined    stop() ended it: all below is the main thread's again        (main thread)
+//   running   start() began the thread, which owns the members             (its own thread)
+//   joined    stop() ended it; the main thread owns the members again      (main thread)
 
 #include <functional>
 #include <memory>
@@ -19,7 +19,7 @@
 
 namespace tribune::runtime {
 
-/// Owned by the main thread; what it does on its loop is said at each function.
+/// Owned by the main thread; each function documents its work on the loop.
 class WorkerThread {
  public:
   WorkerThread(const net::ClientSettings&, const base::Clock&, base::Log&, base::Metrics&);
@@ -28,18 +28,18 @@ class WorkerThread {
   net::EventLoop& loop() { return loop_; }
   net::HttpClient& client() { return *client_; }
 
-  /// Before start(). The addresses that were bound, port 0 resolved. `is_front`: which of the two groups of listeners
-  /// it belongs to.
+  /// Legal before start(). Returns the bound addresses with port 0 resolved. `is_front`: the group of the listener,
+  /// front or admin.
   base::Result<std::vector<std::string>> open_server(const net::ServerSettings&, net::HttpServerContext,
                                                      std::shared_ptr<net::ConnectionLimits>, bool is_front);
   void start(std::size_t index);
 
-  /// New limits, taken on the loop.
+  /// Applies new limits, on the loop.
   void reconfigure(bool is_front, net::ServerSettings);
-  /// Closes the listeners of a group on the loop; `on_empty` runs there once, when their last connection is gone. One
-  /// group after the other.
+  /// Drains the listeners of a group on the loop; `on_empty` runs there once, when all their connections are closed.
+  /// Drain one group after the other.
   void drain(bool is_front, std::function<void()> on_empty);
-  /// Cuts all connections on the loop, then calls `on_cut` there with how many front connections were left.
+  /// Cuts all connections on the loop, then calls `on_cut` there with the number of front connections that were open.
   void cut_all(std::function<void(std::size_t)> on_cut);
   /// Ends the thread and closes the servers. Idempotent.
   void stop();

@@ -33,8 +33,8 @@ bool says_damaged(int code) {
          code == MDB_INCOMPATIBLE || code == MDB_PANIC;
 }
 
-/// A map uses address space, which RLIMIT_AS may bound: then it takes a quarter of what is left. A file that is larger
-/// is mapped completely.
+/// The size of the map. A map uses address space: when RLIMIT_AS is the tightest bound, it takes at most a quarter of
+/// the space that is left. LMDB maps a larger file completely.
 std::uint64_t mappable(std::uint64_t bytes) {
   const auto use = base::Memory::of_process().look();
   if (!use || use->bound_by != base::kAddressBound) return bytes;

@@ -59,9 +59,9 @@ class LmdbEnvironment {
   base::Result<std::optional<std::string>> get(std::size_t table, std::string_view key) const;
   base::Status scan(std::size_t table, const std::function<bool(std::string_view, std::string_view)>& visit) const;
 
-  /// All changes, or none. Durable when it returns `all`.
+  /// Writes all changes or none. They are durable when it returns `all`.
   WriteOutcome write(const std::vector<Change>&);
-  /// Only the erasures, with a larger map, because LMDB needs space to erase. There must be no concurrent reads.
+  /// Writes only the erasures, with a larger map, because LMDB needs space to erase. There must be no concurrent reads.
   WriteOutcome write_erasures(const std::vector<Change>&);
 
  private:

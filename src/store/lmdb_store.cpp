@@ -230,7 +230,7 @@ void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
 }
 
-/// One log line at the beginning and one at the end, because a full disk may last for hours.
+/// Logs the first failed batch of a series only, because a disk may be full for hours.
 void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
   {
     const std::lock_guard lock(mutex_);

@@ -34,7 +34,8 @@ class Store {
 
   /// Reads committed records. Blocks on the disk: not for an event loop, except for tables that are in the page cache.
   virtual base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const = 0;
-  /// In key order; `visit` returns false to stop. Short scans only: the file grows while a long scan runs.
+  /// Visits records in key order until `visit` returns false. For short scans only, because the file grows while a scan
+  /// runs.
   virtual base::Status scan(std::string_view table,
                             const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
 
@@ -44,9 +45,10 @@ class Store {
   virtual void put(std::string_view table, std::string key, std::string value, OnCommitted on_committed = {}) = 0;
   virtual void erase(std::string_view table, std::string key, OnCommitted on_committed = {}) = 0;
 
-  /// As put, or as erase without a value; a failed write is retried each second until it is written or replaced by a
-  /// newer value. It is lost only when the process ends before. `on_committed` runs once on the store's thread, after
-  /// the first attempt, with its outcome. For the few records of operators' orders, which are not repeated.
+  /// Like put(), or like erase() without a value, but a failed write is retried each second until it is written or
+  /// replaced by a newer value. It is lost only when the process ends before. `on_committed` runs once on the store's
+  /// thread, after the first attempt, with its outcome. Intended for the few records of operators' orders, which are
+  /// not sent again.
   virtual void keep(std::string_view table, std::string key, std::optional<std::string> value,
                     OnCommitted on_committed = {}) = 0;
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using base::ErrorKind;
 using base::Fault;
 
-constexpr std::string_view kImmutableFolder = "/assets/";  // the build puts a hash of the content into these names
+constexpr std::string_view kImmutableFolder = "/assets/";  // the names of these files contain a hash of the content
 constexpr std::size_t kLeastGzipBytes = 512;
 constexpr std::size_t kEtagDigits = 20;
 
@@ -44,7 +44,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kContent
     {".webmanifest", "application/manifest+json"},
 }};
 
-// The page may play from any node and ask any balancer, and runs no code but its own.
+// The page may connect to every node and balancer, and runs only its own code.
 constexpr std::string_view kPagePolicy =
     "default-src 'self'; connect-src *; media-src * blob:; img-src 'self' data:; worker-src 'self' blob:; object-src "
     "'none'; "

@@ -1,6 +1,6 @@
 #pragma once
-// The files of a built web page, held in memory with what their answers need: types, validators, compressed bodies.
-// Only what stood in the folder at loading can be answered, so no path leads elsewhere.
+// The files of a built web page in memory, with their types, validators and compressed bodies. Only files that were in
+// the folder at loading are served, so no request path reaches other files.
 
 #include <cstdint>
 #include <filesystem>
@@ -21,23 +21,23 @@ struct SiteFile {
   std::string cache_control;
   base::SharedBytes body;
   std::string etag;
-  base::SharedBytes gzip;  // null when compression does not pay
+  base::SharedBytes gzip;  // null when the file is only sent uncompressed
   std::string gzip_etag;   // of the compressed representation
 };
 
-/// Bounds on what is read into memory.
+/// Bounds on the files that are read into memory.
 struct SiteLimits {
   std::uint64_t max_bytes = 64ull << 20;
   std::size_t max_files = 2'000;
 };
 
-/// Compresses a body; empty when it cannot.
+/// Compresses a body; returns an empty text on failure.
 using Compress = std::function<std::string(std::string_view)>;
 
 /// Immutable. Const methods from any thread.
 class Site {
  public:
-  /// Reads the whole folder; links and special files are left out. Errors: not_found without an index.html, too_large
+  /// Reads the whole folder; links and special files are ignored. Errors: not_found without an index.html, too_large
   /// beyond the limits, io.
   static base::Result<std::shared_ptr<const Site>> load(const std::filesystem::path& folder, const Compress&,
                                                         const SiteLimits& = {});
@@ -46,7 +46,7 @@ class Site {
   /// none.
   const SiteFile* find(std::string_view path) const;
 
-  /// The answer to a GET or HEAD: 200, 304, or a problem.
+  /// The response to a GET or HEAD: 200, 304, 412, or a 404 problem.
   http::Response answer(const http::Request&) const;
 
   std::size_t files() const { return files_.size(); }
@@ -57,7 +57,7 @@ class Site {
   std::uint64_t bytes_ = 0;
 };
 
-/// The media type by the name's suffix; application/octet-stream for one that is not known.
+/// The media type by the name's suffix; application/octet-stream for an unknown suffix.
 std::string_view content_type_of(std::string_view name);
 
 }  // namespace tribune::web

@@ -77,7 +77,7 @@ class WebRole final : public runtime::Role {
 
   std::string folder_;
   base::Log& log_;
-  mutable std::mutex mutex_;  // guards the pointer
+  mutable std::mutex mutex_;  // guards site_
   std::shared_ptr<const Site> site_;
 };
 

@@ -32,8 +32,8 @@ bool set_size(MediaFacts& facts, std::int64_t width, std::int64_t height) {
   return true;
 }
 
-/// Of a set of a high profile: chroma, depths and scaling lists. Returns what says how many samples of colour there
-/// are: 0 for none.
+/// Reads the chroma format, bit depths and scaling lists of a high-profile set. Returns ChromaArrayType (0: monochrome
+/// or separate planes).
 std::uint32_t read_avc_chroma(BitReader& in) {
   const auto chroma = in.exp_golomb();
   const bool separate_planes = chroma == 3 && in.bit() != 0;

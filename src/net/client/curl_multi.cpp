@@ -10,7 +10,7 @@
 namespace tribune::net {
 namespace {
 
-/// Once per process, before other threads use libcurl.
+/// Initialises libcurl once per process.
 void init_curl() {
   static const bool done = [] {
     return curl_global_init_mem(CURL_GLOBAL_DEFAULT, base::patient_malloc, std::free, base::patient_realloc,

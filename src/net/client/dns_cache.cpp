@@ -24,7 +24,7 @@ auto unavailable(std::string text) {
 struct Name {
   DnsCache::Addresses addresses;  // empty: unknown
   base::SteadyTime good_until{};
-  base::SteadyTime used{};  // by a fetch
+  base::SteadyTime used{};  // the last use by a fetch
   bool is_looking_up = false;
   std::vector<std::weak_ptr<DnsCache::OnFound>> waiting;
 };

@@ -53,7 +53,8 @@ class DnsCache {
   };
   [[nodiscard]] Wait look_up(const std::string& host, OnFound on_found);
 
-  /// Looks the host up again in the background, whatever the age of its addresses: connecting to them failed.
+  /// Looks the host up again in the background, regardless of the age of its addresses. For callers that failed to
+  /// connect to them.
   void refresh(const std::string& host);
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
-// What all transfers of a client share: libcurl, the DNS cache, the connection slots, the counters. Internal to net/.
+// State that all transfers of a client share: libcurl, the DNS cache, the connection slots and the counters. Internal
+// to net/.
 
 #include <deque>
 #include <map>

@@ -126,7 +126,7 @@ class Transfer {
   void note_sent(std::string_view bytes);
   base::Status take_interim();
   /// Makes libcurl use another connection when the origin has sent bytes on this one before the request. False, with
-  /// refusal_ set, when there is more than is dropped here.
+  /// refusal_ set, when it has sent more than this function drops (1 MiB).
   bool avoid_connection_with_unread_bytes();
   base::Status decoded_whole() const;
   base::Error error(base::ErrorKind, bool may_retry, std::string_view what) const;

@@ -1,6 +1,6 @@
 #pragma once
-// Validates the raw lines of a response's head and refuses what libcurl accepts: contradictory or malformed framing,
-// invalid bytes, heads without a limit. Does not use sockets.
+// Validates the raw lines of a response's head and refuses errors that libcurl accepts: contradictory or malformed
+// framing, invalid bytes, heads without a limit. Does not use sockets.
 //
 // States
 //   status    the next line must be a status line; again after each interim (1xx) head      (constructor, line)
@@ -25,7 +25,7 @@ class ResponseFramingValidator {
   static constexpr std::size_t kMaxFields = 200;
   static constexpr int kMaxInterimHeads = 8;
 
-  /// The method of the request: a response to HEAD has no body, whatever its head says.
+  /// The method of the request: a response to HEAD has no body, regardless of its fields.
   explicit ResponseFramingValidator(http::Method method) : method_(method) {}
 
   enum class Seen { more, interim_head, whole_head };

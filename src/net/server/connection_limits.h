@@ -23,7 +23,8 @@ namespace tribune::net {
 
 class ConnectionLimits {
  public:
-  /// What one worker publishes: since when its longest idle connection has been idle, and how to close that one.
+  /// State that one worker publishes: the time since which its longest idle connection is idle, and the function that
+  /// closes this connection.
   class WorkerEntry {
    public:
     WorkerEntry(EventLoop& loop, std::function<void()> evict) : loop_(loop), evict_(std::move(evict)) {}
@@ -39,7 +40,7 @@ class ConnectionLimits {
   };
 
   std::shared_ptr<WorkerEntry> add_worker(EventLoop& loop, std::function<void()> evict);
-  /// Before the worker's loop ends.
+  /// Must be called before the worker's loop ends.
   void remove_worker(const std::shared_ptr<WorkerEntry>&);
 
   /// Adds a connection; returns how many there are now.

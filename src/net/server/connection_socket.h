@@ -35,12 +35,12 @@ class ConnectionSocket {
   /// Bytes queued here that the kernel has not accepted.
   std::size_t unsent() const { return evbuffer_get_length(output()); }
 
-  /// As recv(2), without waiting.
+  /// Calls recv(2) without waiting.
   ssize_t receive(char* bytes, std::size_t size) const { return ::recv(fd(), bytes, size, MSG_DONTWAIT); }
-  /// Sends what the kernel accepts of head and body at once; returns the number of bytes. Legal while nothing is
-  /// queued. The event loop reports errors of the socket later.
+  /// Sends the part of head and body that the kernel accepts at once; returns its length in bytes. Legal while nothing
+  /// is queued. The event loop reports errors of the socket later.
   std::uint64_t send(std::string_view head, const http::Body& body);
-  /// Sends what the kernel accepts of the queued bytes.
+  /// Sends the queued bytes that the kernel accepts at once.
   void send_queued();
 
   /// Sends FIN; the client may still send.

@@ -4,7 +4,7 @@
 //
 // States of a guard
 //   watching   the object exists                                    (constructor)
-//   destroyed  the object is gone; none of its members may be used  (the flag's destructor)
+//   destroyed  the object was destroyed; its members must not be used  (the flag's destructor)
 
 #include <utility>
 

@@ -54,7 +54,7 @@ http::Request convert_request(evhttp_request& from, std::size_t head_fields, Per
     has_close = has_close || has_token(field->value, "close");
     has_keep_alive = has_keep_alive || has_token(field->value, "keep-alive");
   }
-  // evhttp looks at the first Connection field only, as one value. The response must announce what evhttp will do.
+  // evhttp evaluates only the first Connection field, as one value. The response must announce evhttp's decision.
   const std::string_view seen_by_evhttp = first_connection ? first_connection : "";
   const bool evhttp_keeps_1_0 = http::equals_ignoring_case(seen_by_evhttp.substr(0, 10), "keep-alive");
   const bool is_http_1_0 = from.major == 1 && from.minor == 0;

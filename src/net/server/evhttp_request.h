@@ -11,7 +11,7 @@ struct evhttp_request;
 namespace tribune::net {
 
 /// Method, Host, fields and body; the body is moved out of evhttp's request. Only the first `head_fields` fields are
-/// the head's: evhttp appends trailers to them. `persistence` receives what the request says about its connection.
+/// the head's: evhttp appends trailers to them. `persistence` is set from the request's version and Connection fields.
 http::Request convert_request(evhttp_request& request, std::size_t head_fields, Persistence& persistence);
 
 }  // namespace tribune::net

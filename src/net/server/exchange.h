@@ -21,7 +21,7 @@
 
 namespace tribune::net {
 
-/// What a handler adds to the access log of its request. The values are printed unchanged.
+/// Values that a handler adds to the access log of its request. They are printed unchanged.
 struct AccessLogNote {
   std::string_view cache;   // "hit", "miss", "waited", "stale" …: a literal
   std::string_view reason;  // why it was not cached, why it was rejected: a literal
@@ -78,7 +78,7 @@ class Exchange {
   AccessLogNote note;
   /// Set before the response: while its connection is idle afterwards, it is not closed for a new connection.
   bool keeps_place = false;
-  /// Fields of the response, whichever it will be. Set before it.
+  /// Fields that are added to the response, whatever its status. Set before the response.
   http::Headers also;
 };
 

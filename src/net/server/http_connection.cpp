@@ -68,7 +68,7 @@ bool HttpConnection::is_next_request_last() const {
 
 void HttpConnection::attach(evhttp_request* request) {
   request_ = request;
-  // The flag says that the request was chunked. evhttp would apply it to the response.
+  // evhttp sets this flag for a chunked request, and would apply it to the response.
   request->chunked = 0;
   // For an absolute target evhttp assumes that it is a proxy. The validator has compared the authority with Host.
   request->flags &= ~EVHTTP_PROXY_REQUEST;
@@ -146,7 +146,7 @@ void HttpConnection::abandon(HttpExchange& exchange) {
   logged_ = std::make_unique<LoggedRequest>(LoggedRequest{exchange.take_request(), std::move(exchange.note)});
   switch (exchange.state()) {
     case HttpExchange::State::received: {
-      // The only exception that can be on its way through here is exhausted memory.
+      // The only exception that can be in flight here is std::bad_alloc.
       auto response = std::uncaught_exceptions() > 0
                           ? http::problem(http::problems::overloaded, "There is no memory for the request.")
                           : http::problem(http::problems::internal, "The request was not answered.");
@@ -156,7 +156,7 @@ void HttpConnection::abandon(HttpExchange& exchange) {
     }
     case HttpExchange::State::streaming: cut(); return;
     case HttpExchange::State::answered:
-    case HttpExchange::State::gone: return;  // the rest is sent without it
+    case HttpExchange::State::gone: return;  // the rest is sent without the exchange
   }
 }
 

@@ -3,15 +3,14 @@
 // response) under way. It owns the socket, the identity of the client, the request reader and the response writer.
 // Owned by one worker; its owner is ServerCore, from evhttp's accept until evhttp's close callback.
 //
-// Phases (and what sets them)
+// Phases (and the function or class that sets them)
 //   fresh       accepted; no byte of a request has arrived, possibly a part of a PROXY header    (constructor)
 //   idle        between a response and the next request; may be closed for a new connection      (complete_exchange)
 //   head, body  a part of a message has arrived; its deadline runs                               (RequestReader)
 //   handling    the handler has the request and has not responded                                (begin_exchange)
 //   streaming   the head of a streamed response was given; parts go out as the handler writes    (ResponseWriter)
 //   sending     the whole response is queued, the kernel has not accepted all of it              (ResponseWriter)
-//   lingering   FIN was sent; what the client still sends is dropped                             (reject, last
-//   response)
+//   lingering   FIN was sent; further bytes of the client are dropped                            (linger)
 
 #include <chrono>
 #include <cstdint>
@@ -82,7 +81,7 @@ class HttpConnection {
   }
 
   // The end of the connection.
-  /// Sends the response for the reason, then drops what arrives until the client closes. Legal while no response is
+  /// Sends the response for the reason, then drops further bytes until the client closes. Legal while no response is
   /// under way.
   void reject(RejectReason);
   /// Closes an idle or lingering connection. It is destroyed on return.
@@ -114,7 +113,7 @@ class HttpConnection {
   std::list<HttpConnection*>::iterator watch_position;
 
  private:
-  /// What the access log needs of a request without an exchange.
+  /// The data that the access log needs when the exchange no longer exists, or never did.
   struct LoggedRequest {
     http::Request request;
     AccessLogNote note;

@@ -60,7 +60,7 @@ void HttpExchange::when_drained(std::uint64_t low_water, std::function<void()> r
     connection_->writer().when_drained(low_water, std::move(ready));
     return;
   }
-  // Not inside this call: a callback that writes and calls when_drained() again would recurse.
+  // The callback is posted, because one that writes and calls when_drained() again would recurse.
   if (!alive_) alive_ = std::make_shared<bool>(true);
   loop_.post([weak = std::weak_ptr<bool>(alive_), ready = std::move(ready)] {
     if (weak.lock()) ready();

@@ -15,7 +15,7 @@ namespace tribune::net {
 /// sendfile(2) and evbuffer count in less than 2 GiB.
 inline constexpr std::uint64_t kMaxFileSegment = 1ull << 30;
 
-/// libevent reports exhausted memory as a result; here it becomes what operator new does.
+/// Throws std::bad_alloc where libevent returns an error for exhausted memory.
 inline void append_bytes(evbuffer* out, std::string_view bytes) {
   if (evbuffer_add(out, bytes.data(), bytes.size()) != 0) base::out_of_memory();
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Why the server rejects a request before a handler receives it. Each reason has a word for the log and the metrics, a
-// status and a problem document. Pure functions.
+// The reasons for which the server rejects a request before a handler receives it. Each reason has a name for the log
+// and the metrics, a status and a problem document. Pure functions.
 
 #include <cstdint>
 #include <string_view>

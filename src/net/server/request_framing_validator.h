@@ -43,8 +43,8 @@ class RequestFramingValidator {
   /// The limits are read as bytes arrive and must outlive the validator.
   explicit RequestFramingValidator(const RequestFramingLimits& limits) : limits_(&limits) {}
 
-  /// Validates the next bytes. Replaces in place what is valid and evhttp parses wrongly: a tab before a field's value,
-  /// and chunk extensions, become spaces.
+  /// Validates the next bytes. Replaces in place bytes that are valid but that evhttp parses wrongly: a tab before a
+  /// field's value, and chunk extensions, become spaces.
   Progress feed(char* bytes, std::size_t size);
 
   /// Prepares for the next message of the connection. Legal when complete.
@@ -55,7 +55,7 @@ class RequestFramingValidator {
   bool in_body() const { return state_ >= State::body && state_ < State::complete; }
   bool complete() const { return state_ == State::complete; }
   /// An unknown method that is valid (RequestFramingLimits::any_method). It is returned once, as soon as it was read
-  /// completely. It begins the message.
+  /// completely; it is at the beginning of the message.
   std::string take_other_method() { return std::exchange(other_method_, {}); }
   /// Field lines of the head, trailers not counted. Legal in body and complete.
   std::size_t fields() const { return fields_; }
@@ -149,7 +149,7 @@ class RequestFramingValidator {
   std::string authority_;         // of an absolute-form target
   std::string host_;
   std::string other_method_;
-  std::string text_;  // the word or the value that is being read, where it matters
+  std::string text_;  // the word or the value that is being read, when it is needed
   std::uint32_t fields_ = 0;
   std::uint32_t trailer_fields_ = 0;
   std::uint32_t extension_bytes_ = 0;

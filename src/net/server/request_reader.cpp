@@ -174,7 +174,8 @@ void RequestReader::on_evhttp_request(evhttp_request* request) {
   }
   connection_.begin_exchange();
   if (validator_.in_body() || !validator_.complete() || validated_ != 0) {
-    // evhttp and the validator disagree about the end of the message: neither this request nor what follows is valid.
+    // evhttp and the validator disagree about the end of the message: neither this request nor the following bytes are
+    // valid.
     server_.count_rejection(RejectReason::framing_disagreement, client_.text());
     return connection_.cut();
   }
@@ -194,7 +195,7 @@ void RequestReader::on_evhttp_request(evhttp_request* request) {
 }
 
 void RequestReader::detect_disconnect() {
-  // evhttp has stopped reading. Reading goes on without its read callback, which must not run before the response.
+  // evhttp has stopped reading. Reading continues without its read callback, which must not run before the response.
   bufferevent_data_cb on_written = nullptr;
   bufferevent_event_cb on_event = nullptr;
   void* argument = nullptr;

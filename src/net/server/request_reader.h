@@ -11,10 +11,10 @@
 // is complete. A request on the fast path whose response is late, is streamed, or does not fit into the socket is
 // passed to evhttp in the same way (move_to_evhttp).
 //
-// States (what reads the socket)
+// States (the reader of the socket)
 //   not started  nothing; evhttp does not use the socket yet                                 (constructor)
 //   fast path    this class, while the connection is idle or a fast request is handled       (start_fast_path)
-//   evhttp       evhttp reads into its input buffer; this class validates what arrives there (start, pass_to_evhttp)
+//   evhttp       evhttp reads into its input buffer; this class validates those bytes        (start, pass_to_evhttp)
 
 #include <cstddef>
 #include <cstdint>
@@ -60,9 +60,9 @@ class RequestReader {
 
   /// Makes the validator ready for the next message. Legal when the last one is complete.
   void start_next_message() { validator_.next(); }
-  /// Validates what is already in the input buffer.
+  /// Validates the bytes that are already in the input buffer.
   void validate_input();
-  /// Stops the fast path and drops what arrived. What arrives from here on is dropped too.
+  /// Stops the fast path, and drops all bytes that have arrived and that will arrive.
   void discard();
   /// Lets evhttp detect that the client closes the connection while a response is awaited.
   void detect_disconnect();
@@ -104,7 +104,7 @@ class RequestReader {
   std::unique_ptr<event, FreeEvent> readable_;  // the socket, while the fast path reads it
   std::string_view fast_head_;                  // the bytes of the request while is_on_fast_path()
   evbuffer_cb_entry* input_entry_ = nullptr;    // set once started
-  std::string proxy_header_;                    // what has arrived of it
+  std::string proxy_header_;                    // the bytes of it that have arrived
   std::string other_method_;                    // of the current message, when evhttp does not know it
   std::uint64_t validated_ = 0;                 // bytes at the front of the input buffer that the validator has seen
   std::uint64_t discarded_ = 0;                 // bytes

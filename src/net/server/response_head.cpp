@@ -17,7 +17,7 @@ void append_number(std::string& text, std::uint64_t number) {
 
 enum class OwnField { no, date, server, cors, framing };
 
-/// Whether the server sets this field itself, whatever value a handler or an origin gave.
+/// Whether the server sets this field itself, regardless of the value that a handler or an origin gave.
 OwnField ownership(std::string_view name) {
   const auto is = [name](std::string_view other) { return http::equals_ignoring_case(name, other); };
   switch (name.size()) {

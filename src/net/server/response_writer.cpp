@@ -102,8 +102,8 @@ void ResponseWriter::send_rejection(RejectReason reason) {
   framing.length = text ? text->size() : 0;
   framing.close = true;
   const auto& head = server_.response_head().write(response.status, response.headers, framing);
-  // Without a response under way the socket can take it. It must not be queued: evhttp's write callback would end a
-  // request.
+  // When nothing is queued, the socket accepts the response. It must not be queued, because evhttp's write callback
+  // would end a request.
   if (socket_.unsent() == 0) socket_.send(head, response.body);
 }
 
@@ -172,7 +172,7 @@ void ResponseWriter::append(http::Body&& body, std::uint64_t skip) {
   append_body(socket_.output(), std::move(body), skip);
 }
 
-/// Sends what the kernel accepts at once, which avoids a wake-up of the loop and an epoll_ctl call.
+/// Sends the bytes that the kernel accepts at once, which avoids a wake-up of the loop and an epoll_ctl call.
 void ResponseWriter::flush() {
   // WHY: not while the loop waits to write. The loop may already have an event that the socket is writable, and
   // libevent takes the result 0 of a sendfile on a socket that is full again for an end of file.
@@ -224,7 +224,8 @@ void ResponseWriter::end_response() {
 
 // --- The send rate
 
-/// WHY by the kernel: unsent bytes stay in the file, or in buffers that all readers share, however they are written.
+/// WHY: the kernel limits the rate. This costs no memory, because unsent bytes stay in the file or in buffers that all
+/// readers share.
 void ResponseWriter::apply_pace() {
   const auto& limits = server_.limits();
   auto pace = static_cast<std::uint64_t>(limits.max_send_rate_bps);

@@ -2,7 +2,7 @@
 // Writes the responses of one HTTP/1.1 connection: interim heads, heads, bodies, files, chunks, and the rate at which
 // the client receives them. Owned by one worker; its owner is HttpConnection. The exchange keeps the order of calls.
 //
-// States of a response; the phase of the connection says the same
+// States of a response; the phase of the connection corresponds to them
 //   none       no part of the response was given                       (begin_exchange)
 //   streaming  begin() was called; parts go out as they are given      (begin)
 //   sending    the whole response is queued or sent                    (reply, finish)
@@ -53,10 +53,10 @@ class ResponseWriter {
   std::uint64_t unsent() const;
   void when_drained(std::uint64_t low_water, std::function<void()> ready);
 
-  /// Sends the response to a request that is rejected before it is complete. Only what the kernel accepts at once is
-  /// sent. Legal while no response has begun.
+  /// Sends the response to a request that is rejected before it is complete. Only the bytes that the kernel accepts at
+  /// once are sent. Legal while no response has begun.
   void send_rejection(RejectReason);
-  /// Sets the socket's pacing rate from the limits and from pace(), which is used up by this.
+  /// Sets the socket's pacing rate from the limits and from the value of pace(), which is then cleared.
   void apply_pace();
 
   // For the access log.
@@ -68,7 +68,8 @@ class ResponseWriter {
   /// that of the failed call.
   void report_unreadable_file() const;
 
-  /// Whether the client has taken fewer bytes than the rate demands. Ends the watch when nothing is left to watch.
+  /// Whether the client has taken fewer bytes than the rate demands. Ends the watch when the response is complete and
+  /// all bytes are acknowledged.
   bool is_too_slow(base::SteadyTime now, const SendRate&);
   /// Whether the server must check the send rate.
   bool is_watched() const { return is_watched_; }
@@ -82,7 +83,7 @@ class ResponseWriter {
     bool has_length = false;
     bool is_chunked = false;
     bool has_no_body = false;                // HEAD, 204, 304
-    std::shared_ptr<const base::File> file;  // the source of what was queued last
+    std::shared_ptr<const base::File> file;  // the file of the bytes that were queued last
     std::uint64_t low_water = 0;             // of when_drained()
     std::function<void()> on_drained;
   };
@@ -103,7 +104,7 @@ class ResponseWriter {
   ResponseState response_;
   Persistence persistence_;
   SendRateWatch rate_watch_;
-  std::string interim_rest_;              // of an interim head, what the kernel did not accept
+  std::string interim_rest_;              // the part of an interim head that the kernel did not accept
   std::uint64_t requested_pace_bps_ = 0;  // by pace(), for the next response; 0: none
   std::uint64_t pace_bps_ = 0;            // of the socket; 0: unlimited
   bool is_watched_ = false;
