@@ -39,7 +39,7 @@ class BodyPump {
   /// Destroys the exchange: the client gets a 500 response, or a cut connection when the response has begun.
   void abort() { exchange_.reset(); }
 
-  /// Bytes of the body that are not handed over yet; kUnknown until the length is known.
+  /// Bytes of the body that are not queued yet; kUnknown until the length is known.
   std::uint64_t remaining() const { return remaining_; }
   void set_remaining(std::uint64_t bytes) { remaining_ = bytes; }
 

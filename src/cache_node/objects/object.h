@@ -39,7 +39,7 @@ struct Object {
   std::uint64_t checksum = 0;    // XXH64
   std::uint32_t generation = 0;  // random; a refilled object has another file name
   std::atomic<std::uint32_t> stored{
-      0};  // unix seconds, until 2106: when the fill was complete, or the origin last said that nothing changed
+      0};  // unix seconds, until 2106: when the fill was complete, or the origin last revalidated it
   std::atomic<bool> verified{false};
   std::atomic<bool> stale{false};
 
@@ -48,7 +48,7 @@ struct Object {
   bool has_terms() const { return has_terms_; }
   /// After size and checksum are set: an ETag made from them is not stored again. Texts are cut at 64 KiB.
   void set_head(const ObjectHead&);
-  /// The same bytes with another head.
+  /// A copy of the object with another head.
   std::shared_ptr<Object> with_head(const ObjectHead&) const;
 
  private:

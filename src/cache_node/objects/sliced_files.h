@@ -33,7 +33,7 @@ struct SlicedFile {
   std::uint64_t slice_at(std::uint64_t position) const { return position / slice_bytes; }
   http::ByteRange slice(std::uint64_t number) const;
   ObjectKey slice_key(std::uint64_t number) const;
-  /// For If-Range: the ETag, or the date when there is none.
+  /// The validator for If-Range: the ETag, or the date when there is no ETag.
   std::string validator() const;
 };
 using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
@@ -60,8 +60,8 @@ class SlicedFiles {
   void forget(const SlicedFilePtr&);
   std::size_t forget_if(const std::function<bool(const SlicedFile&)>& is_meant);
 
-  /// Called with each file that becomes known, and with null when it is forgotten, in the order of the changes. It is
-  /// called with the lock held, so it must not block. Set it before the first fill.
+  /// The callback runs for each file that becomes known, and with null when a file is forgotten, in the order of the
+  /// changes. It runs with the lock held, so it must not block. Set it before the first fill.
   using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
   void on_changed(OnChanged call) { on_changed_ = std::move(call); }
 
