@@ -52,7 +52,7 @@ class PlayerReports {
     sessions_.start_window();
   }
 
-  /// Of the current window and the one before.
+  /// The totals of the current window and the one before.
   struct Recent {
     std::int64_t reports = 0;
     std::int64_t sessions = 0;   // estimated

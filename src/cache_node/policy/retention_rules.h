@@ -25,7 +25,7 @@ struct Retention {
 };
 
 struct RetentionRule {
-  std::string pattern;  // of "{channel}/{path}"; * stands for any run of bytes, slashes included
+  std::string pattern;  // matches "{channel}/{path}"; * stands for any run of bytes, slashes included
   Retention retention;
 };
 using RetentionRules = std::vector<RetentionRule>;
