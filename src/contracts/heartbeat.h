@@ -37,12 +37,12 @@ struct Heartbeat {
   std::string public_url;
   std::string group;          // of nodes that share fills; empty: none
   std::string peer_url;       // where the nodes of its group reach it; empty: public_url
-  std::string version;        // of the program
+  std::string version;        // version of the program
   std::string run;            // random, new at each start of the node
-  std::int64_t sequence = 0;  // counts a run's heartbeats from 1; tells a stepped clock from a replay
+  std::int64_t sequence = 0;  // counts a run's heartbeats from 1; distinguishes a stepped clock from a replay
   std::int64_t sent_unix_ms = 0;
   bool healthy = true;
-  std::string reason;    // why not healthy, or degraded
+  std::string reason;    // the reason why it is not healthy, or is degraded
   double sent_mbps = 0;  // to viewers, over the last second
   /// `sent_mbps` by channel: the busiest ones, at most kMaxHeartbeatChannels. nullopt: the node does not report it.
   std::optional<std::vector<std::pair<std::string, double>>> channel_mbps;
@@ -82,8 +82,8 @@ struct Peer {
 /// The response names the first ones by id; no group is larger.
 inline constexpr std::size_t kMaxPeers = 256;
 
-/// By channel: the expiry, in unix seconds, of the oldest link that its playlists still list. Nodes accept links that
-/// expire from then on although their time is over. A channel whose links are all young is not named.
+/// By channel: the expiry, in unix seconds, of the oldest link that its playlists still list. Nodes accept links with
+/// this or a later expiry even after it has passed. A channel that lists only recent links is absent.
 using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
 
 /// The response to a heartbeat: the JSON of the channel map with three more members, which older nodes ignore: the

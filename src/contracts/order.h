@@ -72,7 +72,7 @@ void write(base::json::Writer&, const OrderResult&);
 /// Errors: invalid_input.
 base::Result<OrderResult> order_result(const base::json::Value&);
 
-/// The same from the inner objects, as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
+/// As above, from the inner objects as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
 base::Result<PurgeOrder> purge_order(std::string_view text);
 base::Result<WarmOrder> warm_order(std::string_view text, std::string_view job);
 

@@ -5,7 +5,7 @@
 //   X-Tribune-Purges: k3x9-12;channel;hard;40;demo k3x9-14;url;soft;0;demo/e1/a.m3u8
 //
 // The number before the value is the purge's age in seconds, rounded up: the receiver forgets it at the same time as
-// the sender. Otherwise nodes would exchange it for ever.
+// the sender. Otherwise nodes would exchange it forever.
 //
 // An id is "{issuer}-{number}": an issuer's numbers increase, so that the newer one of two equal purges replaces the
 // older one.
