@@ -16,7 +16,7 @@ namespace tribune::access {
 
 inline constexpr std::int64_t kNoLimit = -1;
 
-/// A channel, a group of nodes or a node, with its limits; -1 is unlimited.
+/// The limits of a channel, a group of nodes or a node; -1 means unlimited.
 struct NamedLimitSettings {
   std::string id;
   std::int64_t max_sessions = kNoLimit;
@@ -53,7 +53,7 @@ struct AccessSettings {
 
   std::chrono::milliseconds lease() const {
     return lease_intervals * refresh * 6 / 5;
-  }  // the slowest spread of the interval
+  }  // the interval with its greatest spread
   AccessLimits limits() const;
 };
 

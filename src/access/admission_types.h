@@ -1,5 +1,5 @@
 #pragma once
-// What callers of Admission pass and get. Values.
+// The arguments and results of Admission. Values.
 
 #include <chrono>
 #include <cstdint>
@@ -48,7 +48,7 @@ struct Granted {
   SessionId session = 0;
   bool is_new = true;
   std::string_view node{};  // the node that the session counts for; lives as long as the Admission. Empty: none, or
-                            // returned by an earlier decision
+                            // an earlier decision returned it
   std::vector<SessionId> replaced{};  // sessions that were ended for it (AccountRule::take_over)
 };
 
@@ -92,7 +92,7 @@ struct Drill {
   bool operator==(const Drill&) const = default;
 };
 
-/// What a node sends, by its heartbeat.
+/// The traffic that a node reports in its heartbeat.
 struct Traffic {
   std::string_view group, node;
   double sent_mbps = 0;

@@ -11,7 +11,7 @@
 
 namespace tribune::access {
 
-/// What is done when a session is used from more networks at once than allowed.
+/// The rule for a session that is used from more networks at once than allowed.
 enum class SharingRule { log, refuse, end };
 
 struct NetworkRule {
@@ -27,7 +27,7 @@ class SessionNetworks {
     exceeded,        // `most` other networks made requests within the handover; this one is not recorded
     exceeded_again,  // likewise, and `exceeded` was returned within the handover
   };
-  /// A request from a network. `network` is a hash and not 0.
+  /// Records a request from a network. `network` is a hash and not 0.
   Usage record(std::uint32_t network, base::SteadyTime now, const NetworkRule&);
 
  private:
