@@ -29,7 +29,7 @@ struct Admission::Inner {
   /// Call with the lock held. Also publishes the limits of nodes.
   void set_limits(AccessLimits);
   void publish_node_limits() { capacity.publish_node_limits(queues.least_kbps()); }
-  /// Under the lock.
+  /// Call with the lock held.
   base::Status restore(store::Store&, AccessStore::FormerRun);
   /// Call without the lock. nullopt: the request for the session may be served.
   std::optional<Renewal> check_sharing(SessionId, const Visitor&);

@@ -90,7 +90,7 @@ class AdmittedSessions {
     AccountDevices::Entry* account = nullptr;
     std::int64_t kbps = 0;
     std::int64_t opened = 0;  // unix seconds; 0: not known
-    std::int64_t until = 0;   // as written to the store, like idle_seconds
+    std::int64_t until = 0;   // the stored value, as is idle_seconds
     std::int64_t idle_seconds = 0;
     std::uint64_t client = 0;  // client_hash
     bool is_young = true;

@@ -56,7 +56,7 @@ class Capacity {
   std::optional<ScopeSet> find_for_newcomer(Scope* channel, std::int64_t kbps, const NodeScopesList&);
   /// The first of the nodes to which a ticket may be called.
   std::optional<ScopeSet> find_for_ticket(Scope* channel, std::int64_t kbps, std::uint32_t node_list);
-  /// The first of the nodes where a session of the former process may go on.
+  /// The first of the nodes where a session of the former process may continue.
   std::optional<ScopeSet> find_for_restored(Scope* channel, std::int64_t kbps, const NodeScopesList&);
   /// Whether a called ticket may be claimed. Its capacity is reserved, so false only after a limit was lowered, or
   /// while a drill is on.

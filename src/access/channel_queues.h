@@ -1,6 +1,6 @@
 #pragma once
-// The queues of all channels. Creates the queue of a channel on its first use, with what the store has of its lanes,
-// and keeps it: channels that leave the configuration keep their sessions.
+// The queues of all channels. Creates the queue of a channel on its first use, restores its lanes from the store, and
+// keeps the queue: channels that leave the configuration keep their sessions.
 
 #include <algorithm>
 #include <cstdint>

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxScopes = 10'000;  // of a kind
+constexpr std::size_t kMaxScopes = 10'000;  // for each kind
 constexpr std::size_t kMeanHeartbeats = 5;  // segments are sent in bursts
 constexpr auto kNodeTimeout = 5s;
 

@@ -27,7 +27,7 @@ struct Scope {
   Drill drill;  // for the global scope and for channels
 
   std::int64_t sessions = 0;
-  std::int64_t reserved = 0;  // called tickets
+  std::int64_t reserved = 0;  // for called tickets
   std::int64_t reserved_kbps = 0;
   std::int64_t predicted_kbps = 0;  // for all sessions
   std::int64_t young_kbps = 0;      // for sessions that the measured traffic does not contain yet

@@ -33,7 +33,7 @@ std::string to_text(const SessionRecord&);
 /// nullopt for a damaged text.
 std::optional<SessionRecord> session_record(std::string_view text);
 
-/// How long the session is kept after a restart, without a renewal.
+/// The time for which the session is kept after a restart without a renewal.
 std::chrono::seconds rest_of(const SessionRecord&, std::int64_t now);
 
 }  // namespace tribune::access
