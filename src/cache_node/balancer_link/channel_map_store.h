@@ -51,7 +51,7 @@ class ChannelMapStore {
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
   std::mutex mutex_;
-  std::map<std::string, ListedReport> reports_;  // by balancer; "": as stored on disk, until a balancer reports
+  std::map<std::string, ListedReport> reports_;  // by balancer; "": the stored report, until a balancer reports
   base::Published<contracts::ListedLinks> listed_{
       std::make_shared<const contracts::ListedLinks>()};  // the oldest of all reports
 };

@@ -63,7 +63,7 @@ class QueueRelayHandler {
   const std::function<bool(std::string_view)> is_known_;
   base::Counter requests_, failed_, served_;
 
-  std::mutex mutex_;                                          // guards what follows
+  std::mutex mutex_;                                          // guards the members below
   std::map<std::string, QueueStatus, std::less<>> statuses_;  // one for each requested channel that the node has
 };
 

@@ -47,7 +47,7 @@ class BodyPump {
   void stop() { is_stopped_ = true; }
 
   bool is_window_full() const { return exchange_->unsent() >= kWindow; }
-  /// Calls back once when the socket has taken what was queued, down to kLowWater. A second call meanwhile is ignored.
+  /// Calls back once when the socket has taken the queued bytes down to kLowWater. A second call meanwhile is ignored.
   template <class Call>
   void when_writable(Call call) {
     if (waits_for_socket_) return;

@@ -16,7 +16,7 @@
 
 namespace tribune::cache_node {
 
-/// Input for the response's fields beside the object's own head.
+/// Input for the response's fields in addition to the object's own head.
 struct AnswerFacts {
   std::string_view node;
   http::CacheStatus cache;

@@ -55,7 +55,7 @@ class DiskWriter {
   std::optional<base::SteadyTime> last_eviction_;      // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};
-  WorkThread thread_;  // last: its work uses all of the above
+  WorkThread thread_;  // last, because its work uses all members above
 };
 
 }  // namespace tribune::cache_node

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kVersion = 2;
 constexpr char kVersionWithTerms = 3;  // the same, with the origin's terms after the tags
-constexpr char kFileVersion = 1;       // of the records of files in slices
+constexpr char kFileVersion = 1;       // version of the records of files in slices
 
 template <class N>
 void add(std::string& out, N number) {

@@ -63,7 +63,7 @@ struct FillCandidate {
 
 std::string_view to_string(FillCandidate::Kind);
 
-/// How a request to another node is signed.
+/// The values with which a request to another node is signed.
 struct Signing {
   std::shared_ptr<const base::KeyRing> keys;
   std::string node;    // this one
@@ -76,9 +76,9 @@ struct Signing {
 /// The sources of an object: made only from the channel map, the group and the configuration.
 struct FillSource {
   std::vector<FillCandidate> candidates;  // never empty
-  Retention retention;                    // of the object
+  Retention retention;                    // the object's retention
   SlicedFilePtr file = {};                // when a slice is requested: its file
-  http::ByteRange slice = {};             // of that file
+  http::ByteRange slice = {};             // the range of that file
   Variant variant = {};                   // the requested variant: each request has its fields
   Signing signing;
 };

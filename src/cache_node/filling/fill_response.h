@@ -25,7 +25,7 @@ FillFailure failure_of_status(int status);
 std::optional<int> origin_status_of(const http::Headers&);
 /// The failure for another node's response without the origin's status.
 FillFailure failure_of_node(std::string_view name, int status);
-/// Adds the fields that another node reads beside a problem document.
+/// Adds the fields that another node reads in addition to a problem document.
 void add_verdict(http::Headers&, const FillFailure&);
 
 /// Whether a listed segment with this status may soon exist.
@@ -50,7 +50,7 @@ bool is_part_of(const SlicedFile&, http::ByteRange wanted, const net::FetchHead&
 /// The part of an interrupted body that has been received.
 struct Received {
   std::uint64_t bytes = 0;
-  std::optional<std::uint64_t> length;  // of the whole, as announced
+  std::optional<std::uint64_t> length;  // announced length of the whole body
   std::string_view etag;
 };
 /// A 206 that continues the body where it was interrupted.

@@ -118,7 +118,7 @@ class FillRunner {
   bool paused_ = false;
   bool has_head_ = false;              // this request's response head has arrived
   bool is_conditional_ = false;        // this request revalidates the stale object
-  base::WallTime requested_at_{};      // of this request
+  base::WallTime requested_at_{};      // of the current request
   std::size_t feeding_candidate_ = 0;  // the candidate that sent the head
   std::int64_t age_ = 0;               // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;

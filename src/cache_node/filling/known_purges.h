@@ -94,7 +94,7 @@ class KnownPurges {
   base::Counter forgotten_, unreported_;
   std::string path_;  // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::optional<base::SteadyTime> unreported_logged_;
   Entries entries_;
   std::unordered_map<std::string, At> by_name_;  // issuer, kind and value

@@ -26,7 +26,7 @@ CacheNodeSettings fitted(CacheNodeSettings, std::optional<std::uint64_t> allowan
 class RamShrinker {
  public:
   RamShrinker(std::weak_ptr<ObjectIndex> index, base::Log& log) : index_(std::move(index)), log_(log) {}
-  /// Subtracts what it evicts from `use`.
+  /// Subtracts the evicted bytes from `use`.
   void looked(base::MemoryLevel, base::MemoryUse& use, base::SteadyTime now);
   /// Sets the bound that the settings give. Any thread.
   void set_configured(std::uint64_t bytes) { configured_ = bytes; }

@@ -67,8 +67,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
     ObjectHead head;
     std::optional<std::uint64_t> length;  // the announced length; once complete, the actual length
     std::uint64_t received = 0;
-    std::int64_t stored = 0;     // unix seconds; when complete
-    std::uint64_t checksum = 0;  // of the whole body; when complete
+    std::int64_t stored = 0;     // unix seconds; set when complete
+    std::uint64_t checksum = 0;  // of the whole body; set when complete
     FillFailure failure;         // when failed
     std::string_view not_kept;   // one word, a literal: why the origin forbids caches to store it
     base::SteadyTime first_byte{};
@@ -141,7 +141,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const std::optional<ObjectHead> previous_;
   std::atomic<bool> lost_origin_{false};
 
-  mutable std::mutex mutex_;  // guards all that follows
+  mutable std::mutex mutex_;  // guards the members below
   Phase phase_ = Phase::asking;
   Keeping keeping_ = Keeping::disk;
   ObjectHead head_;

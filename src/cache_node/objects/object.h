@@ -1,5 +1,5 @@
 #pragma once
-// One object of the cache: what is known of its bytes, which are in a file of their own (object_files.h).
+// One object of the cache: the facts about its bytes, which are in a file of their own (object_files.h).
 //
 // Lifetime
 //   filling      a Fill has its bytes; the index names the fill                                 (FillRunner)
@@ -24,9 +24,9 @@ namespace tribune::cache_node {
 /// The origin's fields that describe the body, as sent to clients.
 struct ObjectHead {
   std::string content_type;
-  std::string etag;                 // as sent, with quotes and W/; made from the checksum when the origin sent none
+  std::string etag;                 // with quotes and W/; made from the checksum when the origin sent none
   std::int64_t last_modified = -1;  // unix seconds; -1: absent
-  std::string tags = {};            // of Surrogate-Key and Cache-Tag, each after a space; purges by tag use them
+  std::string tags = {};            // values of Surrogate-Key and Cache-Tag, each after a space; purges by tag use them
   http::Terms terms = {};  // the origin's cache directives; only when the retention rule uses them (retention_rules.h)
   bool operator==(const ObjectHead&) const = default;
 };

@@ -44,7 +44,7 @@ class ObjectIndex {
     std::shared_ptr<Fill> fill;
     bool began = false;     // the caller must run the fill or abandon it
     bool is_stale = false;  // complete, and used although it is stale: its new fill has failed
-    ObjectPtr previous;     // what the fill replaces: this, previous_in_memory or neither
+    ObjectPtr previous;     // the replaced object: this, previous_in_memory or neither
     std::shared_ptr<Fill> previous_in_memory;
     ObjectPtr gone;  // replaced and no longer usable; the caller removes its file and record
   };
@@ -52,7 +52,7 @@ class ObjectIndex {
   /// `accepts_stale`: for a caller whose fill has just failed to replace a stale object.
   Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool accepts_stale = false);
   /// For a caller that found a complete entry which is too old: the entry becomes stale, and a fill begins. When the
-  /// entry has changed meanwhile, the result is that of find_or_begin().
+  /// entry has changed since, the result is that of find_or_begin().
   Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
 
   struct Completed {
@@ -179,7 +179,7 @@ class ObjectIndex {
   void trim_memory();
 
   SlicedFiles sliced_;
-  mutable std::mutex mutex_;  // guards all that follows
+  mutable std::mutex mutex_;  // guards the members below
   const std::shared_ptr<FillMemory> fill_memory_;
   std::unordered_set<Entry, Hash, Equal> entries_;
   base::Sieve sieve_;                                      // stored objects

@@ -41,9 +41,9 @@ using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
 /// Marks the key of a slice: '#' is in no path and no query.
 inline constexpr char kSliceMark = '#';
 
-/// The response to another node that requests the whole of such a file, beside its fields: a 503 with this verdict
-/// (contracts/peer_mark.h) and the file's length. The other node then requests slices, each from the node that is
-/// responsible for it.
+/// The response to another node that requests the whole of such a file, in addition to its fields: a 503 with this
+/// verdict (contracts/peer_mark.h) and the file's length. The other node then requests slices, each from the node that
+/// is responsible for it.
 inline constexpr std::string_view kVerdictSliced = "sliced";
 inline constexpr std::string_view kSlicedLength = "X-Tribune-Length";
 
@@ -75,7 +75,7 @@ class SlicedFiles {
     SlicedFilePtr file;
     std::list<ObjectId>::iterator use;  // in by_use_
   };
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   std::unordered_map<ObjectId, Known, ObjectIdHash> files_;
   std::list<ObjectId> by_use_;         // the most recently used one at the end
   std::atomic<std::size_t> count_{0};  // written with the lock held
