@@ -16,7 +16,7 @@
 
 namespace tribune::contracts {
 
-/// How segment links are written for viewers; see docs/life_of_a_request.md.
+/// The form of segment links for viewers; see docs/life_of_a_request.md.
 enum class LinksMode { direct, redirect, automatic };
 
 std::string_view to_string(LinksMode);

@@ -20,7 +20,7 @@ struct PurgeOrder {
   enum class By { url, prefix, channel, tag, all };
   By by = By::url;
   std::string value;  // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag;
-                      // of all: "*"
+                      // for all: "*"
   bool soft = false;
   bool operator==(const PurgeOrder&) const = default;
 };
@@ -49,10 +49,10 @@ struct WarmProgress {
 
 /// The outcome of an order on one node.
 struct OrderResult {
-  std::string id;            // of the order
+  std::string id;            // id of the order
   std::string problem;       // why it was not carried out; empty: it was
   std::uint64_t purged = 0;  // objects that matched
-  WarmProgress progress;     // of a warm-up
+  WarmProgress progress;     // for a warm-up
   bool operator==(const OrderResult&) const = default;
 };
 

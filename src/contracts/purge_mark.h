@@ -45,7 +45,7 @@ std::string order_id(std::string_view issuer, std::int64_t number);
 
 /// One mark, without a space.
 std::string purge_mark(const NamedPurge&);
-/// Of a field's value. Errors: invalid_input.
+/// Reads the marks of a field's value. Errors: invalid_input.
 base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text);
 
 }  // namespace tribune::contracts

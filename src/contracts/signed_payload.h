@@ -81,7 +81,7 @@ base::WallTime good_moment_of(const base::KeyRing&, std::string_view text);
 /// The skew with which read functions accept a payload at such a time, regardless of its age.
 inline constexpr std::chrono::milliseconds kAnySkew{std::chrono::hours{24 * 365 * 100}};
 
-/// The error "the {name}{what}", with fault client.
+/// Returns the error "the {name}{what}" with fault client.
 tl::unexpected<base::Error> forbidden(const PayloadKind&, std::string_view what);
 
 /// Appends `value` in `bytes` bytes, big-endian.
