@@ -92,7 +92,7 @@ HostAndPort split_authority(std::string_view authority) {
   return {authority.substr(0, colon), authority.substr(colon + 1)};
 }
 
-/// In lower case, without the default port of the scheme and without leading zeros of another port.
+/// The host and port in lower case, without the default port of the scheme and without leading zeros of another port.
 std::string normalized(std::string_view authority, bool secure) {
   auto [host, port] = split_authority(authority);
   while (port.size() > 1 && port.front() == '0') port.remove_prefix(1);
