@@ -6,8 +6,8 @@
 //   TicketScheduler    calls tickets, ends abandoned ones              ticket_scheduler.h
 //   ChannelQueues      the queue of each channel, with its lanes       channel_queues.h, channel_queue.h, queue_lane.h
 //   AdmittedSessions   sessions that watch, accounts, addresses        admitted_sessions.h
-//   Capacity           limits and their use                           capacity.h, scope.h
-//   AccessStore        reads and writes the state on disk             access_store.h
+//   Capacity           limits and their use                            capacity.h, scope.h
+//   AccessStore        reads and writes the state on disk              access_store.h
 //   SharingCheck       networks that use one session                   sharing_check.h
 //
 // States of a ticket

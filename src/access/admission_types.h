@@ -16,7 +16,7 @@
 
 namespace tribune::access {
 
-/// A client that asks for a session. The views must outlive the call only.
+/// A client that asks for a session. The views must stay valid during the call.
 struct Visitor {
   std::string_view channel;    // a configured one
   std::string_view account{};  // a stable key of the account; empty: none, not counted by account
@@ -35,7 +35,7 @@ struct Visitor {
 
 /// The content of a verified ticket. `contracts::Ticket` has the same members, signed.
 struct TicketClaim {
-  std::uint32_t queue = 0;  // changes when the counters were lost: numbers of another queue are void
+  std::uint32_t queue = 0;  // changes when the counters were lost: numbers of another queue are not valid
   std::uint8_t lane = 0;
   std::uint64_t number = 0;
   SessionId session = 0;

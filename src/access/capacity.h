@@ -2,8 +2,8 @@
 // Whether one more session fits: the limits of all scopes and of the process, and their use. It does not handle tickets
 // or accounts, and opens no sessions.
 //
-// A scope is contested while a ticket that came earlier waits for capacity in it: no newcomer and no ticket behind
-// takes capacity there (contest, clear_contested).
+// A scope is contested while an earlier ticket waits for capacity in it: no newcomer and no later ticket takes capacity
+// there (contest, clear_contested).
 
 #include <atomic>
 #include <cstdint>

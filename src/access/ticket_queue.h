@@ -6,7 +6,7 @@
 //   waiting    issued, and its holder polled within the lease                              (add, set_state)
 //   silent     its holder has not polled within the lease; waits again when it is polled before its turn (sweep)
 //   called     capacity is reserved for it
-//   deferred   its turn came while none of its nodes had capacity: it is called before all others that fit there
+//   deferred   its turn came while none of its nodes had capacity: it is called before other tickets for these nodes
 //   done       cancelled, or its turn was missed
 //   claimed    a session was opened with it
 // AdmissionDecider and TicketScheduler set the other states with set_state().

@@ -50,7 +50,7 @@ struct WarmProgress {
 /// The outcome of an order on one node.
 struct OrderResult {
   std::string id;            // id of the order
-  std::string problem;       // why it was not carried out; empty: it was
+  std::string problem;       // the reason why it was not carried out; empty when it was
   std::uint64_t purged = 0;  // objects that matched
   WarmProgress progress;     // for a warm-up
   bool operator==(const OrderResult&) const = default;

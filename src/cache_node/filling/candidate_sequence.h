@@ -1,6 +1,6 @@
 #pragma once
-// The position in a fill's list of candidates (fill_candidates.h): which one is asked now, which one is next, and how
-// long all of them are asked again for an object that does not exist yet. It sends no request itself.
+// The position in a fill's list of candidates (fill_candidates.h): the current candidate, the next one, and the delays
+// before all candidates are asked again for an object that does not exist yet. It sends no request itself.
 
 #include <chrono>
 #include <cstddef>

@@ -37,8 +37,8 @@ class KnownPurges {
   /// The number of objects that the purge removed; 0 until it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
-  /// Whether a purge from another node is about to expire at the nodes that know it. It is not accepted anew, since
-  /// those nodes would then receive it again from here.
+  /// Whether a purge from another node is about to expire at the nodes that know it. Such a purge is not accepted,
+  /// because those nodes would later receive it from here again.
   static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
 
   /// Records that the purge has begun, as long ago as its age says.

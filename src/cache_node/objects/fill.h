@@ -68,7 +68,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::optional<std::uint64_t> length;  // the announced length; once complete, the actual length
     std::uint64_t received = 0;
     std::int64_t stored = 0;     // unix seconds; set when complete
-    std::uint64_t checksum = 0;  // of the whole body; set when complete
+    std::uint64_t checksum = 0;  // checksum of the whole body; set when complete
     FillFailure failure;         // when failed
     std::string_view not_kept;   // one word, a literal: why the origin forbids caches to store it
     base::SteadyTime first_byte{};
