@@ -16,12 +16,12 @@ namespace tribune::access {
 
 inline constexpr std::int64_t kNoLimit = -1;
 
-/// A channel, a group of nodes or a node, with its limits; -1 is unlimited.
+/// The limits of a channel, a group of nodes or a node; -1 means unlimited.
 struct NamedLimitSettings {
   std::string id;
   std::int64_t max_sessions = kNoLimit;
   std::int64_t max_traffic_mbps = kNoLimit;
-  std::string opens_at;  // of a channel: RFC 3339, or empty
+  std::string opens_at;  // for a channel: RFC 3339 time, or empty
 };
 
 /// A priority lane of every channel's queue.
@@ -37,8 +37,8 @@ struct AccessSettings {
   std::int64_t max_sessions_per_account = kNoLimit;
   AccountRule account_rule = AccountRule::refuse;
   std::vector<NamedLimitSettings> channels, groups, nodes;
-  std::vector<LaneSettings> lanes;     // empty: one, "general"
-  std::int64_t max_queue = 1'000'000;  // of one channel, all lanes
+  std::vector<LaneSettings> lanes;     // empty: one lane, "general"
+  std::int64_t max_queue = 1'000'000;  // tickets of one channel in all lanes
   std::int64_t max_tickets_per_address = 2'000;
   std::int64_t max_sessions_per_address = 20'000;
   std::int64_t max_networks_per_session = 4;
@@ -53,7 +53,7 @@ struct AccessSettings {
 
   std::chrono::milliseconds lease() const {
     return lease_intervals * refresh * 6 / 5;
-  }  // the slowest spread of the interval
+  }  // the interval with its greatest spread
   AccessLimits limits() const;
 };
 

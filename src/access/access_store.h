@@ -1,8 +1,8 @@
 #pragma once
-// What Admission keeps on disk: the lanes of the queues, the sessions that watch, limits that were changed while
-// running, and whether the former process ended with sessions. Writes are behind the caller; without attach() nothing
-// is written, and every lane counts as written. Interprets nothing: sessions and limits are restored by their owners.
-// Past sessions have a table of their own (past_sessions.h).
+// The state of Admission on disk: the lanes of the queues, the sessions that watch, limits that were changed while
+// running, and whether the former process ended with sessions. Writes are asynchronous; without attach() nothing is
+// written, and every lane counts as written. Sessions and limits are restored by their owners. Past sessions have a
+// table of their own (past_sessions.h).
 
 #include <atomic>
 #include <cstdint>
@@ -26,27 +26,27 @@
 
 namespace tribune::access {
 
-/// Owned by its Admission, whose lock (`mutex`) the caller of every function but read() and unsaved_sessions() holds.
-/// The store's thread takes that lock when a lane was written.
+/// Owned by its Admission. Callers hold its lock (`mutex`), except for read() and unsaved_sessions(). The store's
+/// thread takes that lock when a lane has been written.
 class AccessStore {
  public:
   AccessStore(base::Log&, base::Metrics&, std::mutex& mutex);
 
-  /// What a former run wrote, beside its sessions.
+  /// The data that a former run wrote, without its sessions.
   struct FormerRun {
     std::map<std::string, TicketQueueRecord> lanes;
-    std::optional<AccessLimits> limits;  // as they were changed while running
-    bool had_sessions = false;           // at its end, or it was killed
+    std::optional<AccessLimits> limits;  // as changed while running
+    bool had_sessions = false;           // it ended with sessions, or was killed
   };
-  /// Reads it, and marks this run as begun. Without the lock; changes nothing here.
+  /// Reads the data of the former run, and records in the store that this run has begun. Call it without the lock.
   base::Result<FormerRun> read(store::Store&) const;
   /// From now on changes are written to the store. `lanes` are for restore_lane().
   void attach(store::Store&, std::map<std::string, TicketQueueRecord> lanes);
   bool is_attached() const { return store_ != nullptr; }
-  /// Passes every session that was written to `restore`, and erases those for which it returns false.
+  /// Passes every stored session to `restore`, and erases those for which it returns false.
   base::Status load_sessions(const std::function<bool(SessionId, const SessionRecord&)>& restore);
 
-  /// Continues the lane from the former run, once.
+  /// Restores the lane from the former run, once.
   void restore_lane(QueueLane&);
   /// Writes the lane when it is dirty or has few reserved numbers left, unless a write is in flight. The lane must
   /// outlive the store.
@@ -57,10 +57,10 @@ class AccessStore {
   /// Session records in flight. Any thread, without the lock.
   std::int64_t unsaved_sessions() const { return unsaved_.load(); }
 
-  /// nullopt: those of the configuration.
+  /// nullopt: the limits of the configuration apply.
   void save_limits(const std::optional<AccessLimits>&, store::Store::OnCommitted on_durable);
 
-  /// From now on no number is reserved beyond those that were issued.
+  /// From now on no further numbers are reserved beyond the issued ones.
   void begin_stop() { is_stopping_ = true; }
   bool is_stopping() const { return is_stopping_; }
   void save_end_of_run(bool has_sessions);
@@ -73,8 +73,8 @@ class AccessStore {
   std::mutex& mutex_;
   store::Store* store_ = nullptr;
   bool is_stopping_ = false;
-  std::map<std::string, TicketQueueRecord> lanes_;  // of the former run, until restore_lane() takes them
-  std::atomic<std::int64_t> unsaved_{0};            // the store's thread counts down
+  std::map<std::string, TicketQueueRecord> lanes_;  // lanes of the former run, until restore_lane() takes them
+  std::atomic<std::int64_t> unsaved_{0};            // decremented by the store's thread
   base::Counter unwritten_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// The devices that watch under each account. Owned by its Admission, under whose lock it is used. Does not end
-// sessions: the caller does what the AccountRule says.
+// The devices that watch under each account. Owned by its Admission, under whose lock it is used. It does not end
+// sessions: the caller applies the AccountRule.
 
 #include <algorithm>
 #include <cstdint>
@@ -27,7 +27,8 @@ class AccountDevices {
  public:
   using Entry = std::unordered_map<std::string, Account>::value_type;  // key and account
 
-  /// The account when `max_devices` of it watch, nullptr when one more may. With 0 an account without devices.
+  /// The account when `max_devices` of its devices watch, nullptr when one more may. When `max_devices` is 0, an
+  /// account without devices.
   const Account* full(std::string_view account, std::optional<std::int64_t> max_devices) const {
     if (account.empty() || !max_devices) return nullptr;
     if (*max_devices == 0) return &no_devices_;

@@ -1,6 +1,6 @@
 #pragma once
-// How many tickets, or sessions, each client address has. Addresses are hashes (client_hash); 0 is not counted. Owned
-// by its Admission, under whose lock it is used. Refuses nothing.
+// The number of tickets or sessions of each client address. Addresses are hashes (client_hash); 0 is not counted. Owned
+// by its Admission, under whose lock it is used. It refuses no requests.
 
 #include <cstdint>
 #include <unordered_map>
@@ -10,7 +10,7 @@
 
 namespace tribune::access {
 
-/// The same in every process. 0 for a visitor whose address is not counted.
+/// The hash of the visitor's address, the same in every process. 0 for a visitor whose address is not counted.
 inline std::uint64_t client_hash(const Visitor& visitor) {
   return visitor.client.empty() ? 0 : base::rendezvous_hash("client", visitor.client) | 1;
 }

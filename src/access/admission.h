@@ -1,16 +1,16 @@
 #pragma once
-// Admission to an event: which visitors may watch now, which wait, and in what order. One object in an event's
-// balancer; knows no HTTP and no signatures: the caller verifies tokens and tickets, and issues new ones. This class
-// locks and coordinates; the parts decide:
+// Admission to an event: which visitors may watch now, which wait, and in what order. An event's balancer has one such
+// object. It does not handle HTTP or signatures: the caller verifies tokens and tickets, and issues new ones. This
+// class locks and coordinates; the parts decide:
 //   AdmissionDecider   a decision about one visitor                    admission_decide.h
 //   TicketScheduler    calls tickets, ends abandoned ones              ticket_scheduler.h
 //   ChannelQueues      the queue of each channel, with its lanes       channel_queues.h, channel_queue.h, queue_lane.h
 //   AdmittedSessions   sessions that watch, accounts, addresses        admitted_sessions.h
-//   Capacity           limits, and what counts against them            capacity.h, scope.h
-//   AccessStore        what is written to disk and read back           access_store.h
+//   Capacity           limits and their use                            capacity.h, scope.h
+//   AccessStore        reads and writes the state on disk              access_store.h
 //   SharingCheck       networks that use one session                   sharing_check.h
 //
-// A ticket's life
+// States of a ticket
 //   waiting   decide() issued it
 //   called    there is capacity, reserved for it for `reservation`         (release, tick, a new limit)
 //   claimed   decide() with the ticket: it is a session now, with the id that the ticket carries
@@ -53,12 +53,12 @@ class Admission {
             ChannelLabelsPtr = nullptr);
   ~Admission();
 
-  /// Before the first decision: restores numbers, served positions, limits and sessions of the former run. The sessions
-  /// count at once, and are released like any that are not renewed. Later changes are written behind. The store must
-  /// have the tables of kAccessTables; without load() nothing is written. On the main thread; reads and writes the
-  /// disk.
+  /// Restores numbers, served positions, limits and sessions of the former run. Call it before the first decision, on
+  /// the main thread; it reads and writes the disk. The sessions count at once, and are released like any that are not
+  /// renewed. Later changes are written asynchronously. The store must have the tables of kAccessTables; without load()
+  /// nothing is written.
   base::Status load(store::Store&);
-  /// On the main thread, at a clean stop: the next start then knows whether sessions were watching.
+  /// Call it on the main thread at a clean stop. It records whether sessions are watching, for the next start.
   void stop();
 
   /// Channels that leave the configuration keep their sessions. Called at the start and by each reload.
@@ -75,7 +75,7 @@ class Admission {
   /// not renewed for this time.
   Decision decide(const Visitor&, const TicketClaim* ticket, std::chrono::milliseconds idle);
 
-  /// A session requests a playlist.
+  /// Renews a session that requests a playlist.
   ///   known      it watches
   ///   adopted    it was not known (it lapsed, or is of another balancer, or of a former run that could not write it
   ///              down), and there was capacity: it watches
@@ -88,43 +88,45 @@ class Admission {
   enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, shared, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
 
-  /// Whether the session is known to watch, and whether the ticket is live or may be one of a former run. By the state
-  /// here, not by the times in tokens and tickets.
+  /// Whether the session is known to watch, and whether the ticket is live or may be one of a former run. This depends
+  /// on the state here, not on the times in tokens and tickets.
   bool is_watching(SessionId) const;
   bool is_waiting(std::string_view channel, const TicketClaim&) const;
 
-  /// The session watches at another node from now on. Without `must` (set for a session that cannot stay at its node)
-  /// only where there is capacity: false then, and nothing is changed. True for a session that is not counted.
+  /// Counts the session at another node from now on. Without `must` (set for a session that cannot stay at its node),
+  /// returns false and changes nothing when the node has no capacity. True for a session that is not counted.
   bool move(SessionId, const NodeRef&, bool must);
-  /// Null while no group and no node has a limit. Without a lock.
+  /// Null while no group and no node has a limit. Takes no lock.
   std::shared_ptr<const NodeLimits> node_limits() const;
 
-  /// The holder of a ticket leaves the queue. False: the ticket was not live.
+  /// Removes a ticket whose holder leaves the queue. False: the ticket was not live.
   bool cancel(std::string_view channel, const TicketClaim&);
-  /// An explicit stop; its capacity goes to the next in the queue. False: not known.
+  /// Ends a session that was stopped explicitly; its capacity goes to the next ticket in the queue. False: the session
+  /// is not known.
   bool release(SessionId);
-  /// For a session or ticket that never reached the visitor: as release() and cancel(), but nothing is remembered,
-  /// because no token or ticket of it exists.
+  /// As release() and cancel(), for a session or ticket that never reached the visitor. Nothing is remembered, because
+  /// no token or ticket of it exists.
   void take_back(SessionId);
   void take_back(std::string_view channel, const TicketClaim&);
-  /// As release() after kReturnTime, unless the session is renewed before: a page that is reloaded closes first.
+  /// As release(), but after kReturnTime, and only if the session is not renewed until then: a page that is reloaded
+  /// closes first.
   bool leave(SessionId);
 
-  /// Every 100 ms, by one worker: releases overdue sessions (`on_released` is called outside the lock), calls tickets,
-  /// ends expired ones, samples the speed of the queues.
+  /// Releases overdue sessions (`on_released` is called outside the lock), calls tickets, ends expired ones, and
+  /// samples the speed of the queues. Call it every 100 ms from one worker.
   void tick(const std::function<void(SessionId)>& on_released = {});
 
   void measured(const Traffic&);
 
   AccessLimits limits() const;
   /// Replaces the limits that the JSON names, at once; they outlive restarts and override the configuration. Sessions
-  /// above a new limit go on. `on_durable` runs on the store's thread once the limits are on disk, or the write failed
-  /// (it is retried); it does not run when an error is returned.
+  /// above a new limit continue. `on_durable` runs on the store's thread once the limits are on disk, or the write
+  /// failed (it is retried); it does not run when an error is returned.
   base::Status change_limits(std::string_view json, store::Store::OnCommitted on_durable = {});
-  /// Back to the limits of the configuration.
+  /// Restores the limits of the configuration.
   void reset_limits(store::Store::OnCommitted on_durable = {});
 
-  /// Empty channel: the whole event.
+  /// An empty channel means the whole event.
   void set_drill(std::string_view channel, const Drill&);
   Drill drill(std::string_view channel) const;
   /// Opens the channel's queue now, regardless of opens_at.

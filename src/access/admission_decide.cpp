@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kSoon = 250ms;  // for a called ticket whose call is not on disk yet
+constexpr auto kSoon = 250ms;  // retry interval for a called ticket whose call is not on disk yet
 constexpr std::uint64_t kSilentSlack = 65'536;
 constexpr std::uint64_t kMaxUnknown = 4'000'000;  // numbers of former runs that were not presented yet, 32 bytes each:
                                                   // thousands of crashes while the event is full
@@ -142,7 +142,7 @@ Queued AdmissionDecider::queued(const ChannelQueue& queue, QueueLane& lane, cons
   return result;
 }
 
-/// The holder of the ticket polled.
+/// Records a poll of the ticket's holder.
 void AdmissionDecider::record_poll(QueueLane& lane, const Visitor& visitor, const TicketClaim& ticket,
                                    TicketEntry& entry) {
   const auto now = TicketQueue::ticks(clock_.steady_now());
@@ -157,7 +157,7 @@ void AdmissionDecider::record_poll(QueueLane& lane, const Visitor& visitor, cons
   lane.tickets.set_state(ticket.number, TicketState::waiting);
 }
 
-/// The nodes where the visitor may watch change while it waits. A called ticket keeps its node.
+/// Updates the nodes where a waiting visitor may watch. A called ticket keeps its node.
 void AdmissionDecider::update_nodes(ChannelQueue& queue, QueueLane& lane, std::uint64_t number, TicketEntry& entry,
                                     const Visitor& visitor) {
   if (visitor.node.empty() || entry.state == TicketState::called) return;
@@ -189,7 +189,7 @@ Decision AdmissionDecider::ticket_holder(ChannelQueue& queue, const Visitor& ask
     return after_its_turn(queue, visitor, ticket, entry->state == TicketState::claimed, idle);
   if (!is_of(ticket, *entry)) return Refused{DenyReason::ticket_unknown};
   if (entry->state == TicketState::unknown && lane.is_served(ticket.number)) {
-    // Of a former run, and its turn came before it was presented: it is the first to be called.
+    // A ticket of a former run whose turn came before it was presented is the first to be called.
     entry->session = ticket.session;
     entry->joined = TicketQueue::ticks(clock_.steady_now());
     lane.tickets.set_state(ticket.number, TicketState::deferred);
@@ -209,7 +209,8 @@ Decision AdmissionDecider::ticket_holder(ChannelQueue& queue, const Visitor& ask
   return decision;
 }
 
-/// The turn of the ticket is over: it is worth as much as a session token, unless a former run had called it.
+/// The turn of the ticket is over. Like a session token, it opens its session only where there is capacity for a
+/// newcomer; an unclaimed ticket in the grace after a restart opens it where a returning session may continue.
 Decision AdmissionDecider::after_its_turn(ChannelQueue& queue, const Visitor& visitor, const TicketClaim& ticket,
                                           bool was_claimed, std::chrono::milliseconds idle) {
   const bool is_over = p_.sessions.is_ended(ticket.session);

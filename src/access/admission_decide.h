@@ -1,7 +1,7 @@
 #pragma once
 // Decides about one visitor: a session, a ticket, or a refusal. A newcomer gets a session when there is capacity, else
-// a ticket; the holder of a ticket gets its session once the ticket was called. Calls no tickets: ticket_scheduler.h
-// does.
+// a ticket; the holder of a ticket gets its session once the ticket was called. It calls no tickets: ticket_scheduler.h
+// does this.
 
 #include <chrono>
 #include <optional>
@@ -36,16 +36,16 @@ class AdmissionDecider {
   AdmissionDecider(const base::Clock&, base::Log&, base::Metrics&, const Parts&);
 
   Decision newcomer(ChannelQueue&, const Visitor&, std::chrono::milliseconds idle);
-  /// The visitor presents a ticket that names no session that watches.
+  /// Decides about a visitor whose ticket names no session that watches.
   Decision ticket_holder(ChannelQueue&, const Visitor&, const TicketClaim&, std::chrono::milliseconds idle);
 
-  /// Where a session that is not known may go on. In the grace after a restart no newcomer is admitted, and there is
-  /// capacity beside all sessions that were restored.
+  /// The scopes where a session that is not known may continue: those with capacity for a newcomer or, in the grace
+  /// after a restart, those with capacity beside the restored sessions.
   std::optional<ScopeSet> find_for_returning(const ChannelQueue&, const NodeScopesList&);
 
   /// Whether the ticket waits, is called, or may have been issued by a former run.
   bool is_live(ChannelQueue&, const TicketClaim&) const;
-  /// The holder gives its position up. False when the ticket is not live.
+  /// Removes the ticket from the queue. False when the ticket is not live.
   bool cancel(ChannelQueue&, const TicketClaim&);
 
  private:

@@ -26,21 +26,21 @@ struct Admission::Inner {
   Inner(const base::Clock& c, base::Log& l, base::Metrics& m, const AccessSettings& s, std::size_t max_known,
         const ChannelLabelsPtr& labels);
 
-  /// Under the lock. Publishes the limits of nodes, too.
+  /// Call with the lock held. Also publishes the limits of nodes.
   void set_limits(AccessLimits);
   void publish_node_limits() { capacity.publish_node_limits(queues.least_kbps()); }
-  /// Under the lock.
+  /// Call with the lock held.
   base::Status restore(store::Store&, AccessStore::FormerRun);
-  /// Without the lock. nullopt: the request for the session may be served.
+  /// Call without the lock. nullopt: the request for the session may be served.
   std::optional<Renewal> check_sharing(SessionId, const Visitor&);
-  /// Under the lock. A session that no longer is, or never was, known here.
+  /// Call with the lock held. Renews a session that is not known here, either no longer or not yet.
   Renewal readmit(SessionId, const Visitor&, std::chrono::milliseconds idle);
 
   const base::Clock& clock;
   base::Log& log;
   mutable std::mutex mutex;
   AccessSettings settings;
-  bool limits_are_live = false;  // changed while running, or so by a former run
+  bool limits_are_live = false;  // changed while running, in this run or a former one
   base::SteadyTime last_second{};
 
   Sessions sessions;

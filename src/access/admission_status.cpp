@@ -1,4 +1,4 @@
-// Admission for the operator: limits, drills, and the state of the queues.
+// The functions of Admission for operators: limits, drills, and the state of the queues.
 
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,5 @@
 #pragma once
-// What callers of Admission pass and get. Values.
+// The arguments and results of Admission. Values.
 
 #include <chrono>
 #include <cstdint>
@@ -16,17 +16,17 @@
 
 namespace tribune::access {
 
-/// A client that asks for a session. The views must outlive the call only.
+/// A client that asks for a session. The views must stay valid during the call.
 struct Visitor {
   std::string_view channel;    // a configured one
   std::string_view account{};  // a stable key of the account; empty: none, not counted by account
   std::string_view device{};   // the device's name for the account's owner ("Living room TV"); listed when the account
                                // is full
-  std::string_view lane{};     // of access.lanes; empty or unknown: the first
+  std::string_view lane{};     // a name of access.lanes; empty or unknown: the first lane
   std::string_view client{};   // the address, or its prefix (a /64): tickets and sessions are counted by it. Empty: not
                                // counted
   std::uint32_t network = 0;   // a hash of the client's network: the networks of one session are counted. 0: not known
-  std::string_view group{};    // of cache nodes, and the node, that routing prefers. Empty: not known
+  std::string_view group{};    // group and node that routing prefers. Empty: not known
   std::string_view node{};
   std::int64_t opened = 0;  // when its session began, in unix seconds: the account's oldest session is the one that
                             // began first. 0: not known
@@ -35,7 +35,7 @@ struct Visitor {
 
 /// The content of a verified ticket. `contracts::Ticket` has the same members, signed.
 struct TicketClaim {
-  std::uint32_t queue = 0;  // changes when the counters were lost: numbers of another queue are void
+  std::uint32_t queue = 0;  // changes when the counters were lost: numbers of another queue are not valid
   std::uint8_t lane = 0;
   std::uint64_t number = 0;
   SessionId session = 0;
@@ -48,16 +48,16 @@ struct Granted {
   SessionId session = 0;
   bool is_new = true;
   std::string_view node{};  // the node that the session counts for; lives as long as the Admission. Empty: none, or
-                            // returned by an earlier decision
+                            // an earlier decision returned it
   std::vector<SessionId> replaced{};  // sessions that were ended for it (AccountRule::take_over)
 };
 
 /// The visitor waits: issue the ticket. The client asks again after `retry_after`, each time with the ticket.
 struct Queued {
-  TicketClaim ticket;  // as given, or the new one
+  TicketClaim ticket;  // the presented ticket, or the new one
   bool is_new = false;
   std::string_view lane;     // its name; lives as long as the Admission
-  std::uint64_t served = 0;  // of its lane
+  std::uint64_t served = 0;  // of the ticket's lane
   std::uint64_t ahead = 0;   // live tickets before it; 0: it is the next one, or is called as soon as there is capacity
   std::optional<std::chrono::seconds> eta;   // from the measured outflow; nullopt: not known
   std::chrono::milliseconds retry_after{0};  // the refresh interval, spread by up to a fifth; constant for one ticket
@@ -67,7 +67,7 @@ enum class DenyReason {
   queue_full,         // 503: retry after `come_back`
   account_full,       // 403: `devices` watch
   too_many_tickets,   // 429: of this client's address
-  too_many_sessions,  // 429: likewise
+  too_many_sessions,  // 429: of this client's address
   session_shared,     // 403: other networks use the session
   ticket_unknown,     // 403: of another queue, or never issued
   ticket_expired,     // 403: it was called and not claimed in time; decide() without a ticket issues a new one
@@ -92,11 +92,11 @@ struct Drill {
   bool operator==(const Drill&) const = default;
 };
 
-/// What a node sends, by its heartbeat.
+/// The traffic that a node reports in its heartbeat.
 struct Traffic {
   std::string_view group, node;
   double sent_mbps = 0;
-  std::vector<std::pair<std::string, double>> channel_mbps{};  // of it
+  std::vector<std::pair<std::string, double>> channel_mbps{};  // by channel
   bool tells_channels = true;                                  // false: the node does not report single channels
 };
 

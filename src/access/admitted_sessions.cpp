@@ -116,7 +116,7 @@ void AdmittedSessions::uncount(SessionId id) {
   capacity_.mark_changed();
 }
 
-/// A move or a later deadline is written again, a renewal is not.
+/// Writes the session's record. It is written again after a move or for a later deadline, but not for each renewal.
 void AdmittedSessions::save(SessionId id, const Counted& counted) {
   if (!store_.is_attached()) return;
   SessionRecord record{.channel = counted.scopes.channel->id,
@@ -245,7 +245,7 @@ void AdmittedSessions::settle_traffic() {
 
 void AdmittedSessions::sweep_past() { past_.sweep(unix_now()); }
 
-/// With log level "debug" a line for each change of the number of sessions, with the limits.
+/// Logs each change of the number of sessions at level "debug", with the limits.
 void AdmittedSessions::log_change(std::string_view event, const ScopeSet& scopes) {
   if (!log_.wants(base::LogLevel::debug)) return;
   const auto& all = *scopes.global;

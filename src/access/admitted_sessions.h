@@ -1,6 +1,6 @@
 #pragma once
-// The sessions that watch: what each of them counts for (scopes, account, address), its record on disk, and the
-// sessions that are over. Does not decide whether a session may be opened.
+// The sessions that watch: the scopes, account and address that each of them counts for, its record on disk, and the
+// sessions that are over. It does not decide whether a session may be opened.
 //
 // A session's states
 //   watching   open(), adopt() of a session that this process does not know, or restore() of a former run's
@@ -38,22 +38,22 @@ class AdmittedSessions {
   AdmittedSessions(const base::Clock&, base::Log&, base::Metrics&, const AccessSettings&, std::size_t max_past,
                    Sessions&, Capacity&, AccessStore&);
 
-  /// An id that no session has.
+  /// Returns an id that no session has.
   SessionId new_id();
 
-  /// A new session, counted in `scopes`; `kbps` until the measured traffic contains it. False at the bound.
+  /// Opens a session and counts it in `scopes`, with `kbps` until the measured traffic contains it. False at the bound.
   bool open(SessionId, const Visitor&, const ScopeSet& scopes, std::int64_t kbps, std::chrono::milliseconds idle);
-  /// A session that its token proves to be admitted.
+  /// Counts a session whose token proves that it was admitted.
   Sessions::Renewal adopt(SessionId, const Visitor&, const ScopeSet& scopes, std::int64_t kbps,
                           std::chrono::milliseconds idle);
-  /// As the former process wrote it down. False at the bound.
+  /// Restores a session from the record of the former process. False at the bound.
   bool restore(SessionId, const SessionRecord&, Scope* channel);
   /// Reads the past sessions, and keeps their changes in the store.
   base::Status load_past(store::Store&);
 
   bool contains(SessionId id) const { return counted_.contains(id); }
-  /// It may watch at another node from now on. Without `must` only where there is capacity: false then, and nothing is
-  /// changed. True for a session that is not counted.
+  /// Counts the session at another node from now on. Without `must`, returns false and changes nothing when the node
+  /// has no capacity. True for a session that is not counted.
   bool move(SessionId, const NodeScopes&, bool must);
   /// Writes the new deadline to the store.
   void save_deadline(SessionId, std::chrono::milliseconds idle);
@@ -65,23 +65,23 @@ class AdmittedSessions {
   void discard(SessionId);
 
   bool is_ended(SessionId id) const { return past_.is_ended(id); }
-  /// The token was issued longer than its lifetime ago, and nothing proves that it was used since.
+  /// Whether the token was issued longer than its lifetime ago, and nothing proves that it was used since.
   bool is_expired(SessionId, std::int64_t issued) const;
   std::size_t past_count() const { return past_.size(); }
 
   /// The visitor's account when one more device would be too many, else nullptr.
   const Account* full_account(const Visitor&) const;
-  /// Devices of the account may watch that have not returned since the restart.
+  /// Whether devices of the account may still watch that have not returned since the restart.
   bool is_account_incomplete(const Visitor&) const;
-  /// The visitor's address has max_sessions_per_address. `replaced`: the account whose oldest session would be ended
-  /// for the visitor, and does not count. Counts and logs a refusal.
+  /// Whether the visitor's address has max_sessions_per_address sessions. `replaced`: the account whose oldest session
+  /// would be ended for the visitor, and does not count. Counts and logs a refusal.
   bool is_address_full(const Visitor&, const Account* replaced = nullptr);
-  /// What the session counts in. The session must be counted.
+  /// The scopes that the session counts in. The session must be counted.
   const ScopeSet& scopes_of(SessionId id) const { return counted_.at(id).scopes; }
 
-  /// Sessions older than traffic_settles count by the measured traffic. Up to 5,000 in one call.
+  /// Lets sessions older than traffic_settles count by the measured traffic, up to 5,000 in one call.
   void settle_traffic();
-  /// Removes past sessions whose time is over. Once a second.
+  /// Removes past sessions whose time is over. Call it once a second.
   void sweep_past();
 
  private:
@@ -90,7 +90,7 @@ class AdmittedSessions {
     AccountDevices::Entry* account = nullptr;
     std::int64_t kbps = 0;
     std::int64_t opened = 0;  // unix seconds; 0: not known
-    std::int64_t until = 0;   // as written to the store, like idle_seconds
+    std::int64_t until = 0;   // the stored value, as is idle_seconds
     std::int64_t idle_seconds = 0;
     std::uint64_t client = 0;  // client_hash
     bool is_young = true;

@@ -1,9 +1,9 @@
 #pragma once
-// Whether one more session fits: the limits of all scopes and of the process, and what counts against them. Knows no
-// tickets and no accounts, and opens nothing.
+// Whether one more session fits: the limits of all scopes and of the process, and their use. It does not handle tickets
+// or accounts, and opens no sessions.
 //
-// A scope is contested while a ticket that came earlier waits for capacity in it: no newcomer and no ticket behind
-// takes capacity there (contest, clear_contested).
+// A scope is contested while an earlier ticket waits for capacity in it: no newcomer and no later ticket takes capacity
+// there (contest, clear_contested).
 
 #include <atomic>
 #include <cstdint>
@@ -47,7 +47,7 @@ class Capacity {
     return {&scopes_.global(), channel, node.group, node.node};
   }
 
-  /// Of a called ticket, whose list has one node.
+  /// The scopes of a called ticket, whose list has one node.
   ScopeSet scopes_of_called(Scope* channel, std::uint32_t node_list) {
     return scopes_at(channel, node_lists_.at(node_list).front());
   }
@@ -56,12 +56,13 @@ class Capacity {
   std::optional<ScopeSet> find_for_newcomer(Scope* channel, std::int64_t kbps, const NodeScopesList&);
   /// The first of the nodes to which a ticket may be called.
   std::optional<ScopeSet> find_for_ticket(Scope* channel, std::int64_t kbps, std::uint32_t node_list);
-  /// The first of the nodes where a session of the former process may go on.
+  /// The first of the nodes where a session of the former process may continue.
   std::optional<ScopeSet> find_for_restored(Scope* channel, std::int64_t kbps, const NodeScopesList&);
-  /// A called ticket has its capacity reserved; false only after a limit was lowered, or while a drill is on.
+  /// Whether a called ticket may be claimed. Its capacity is reserved, so false only after a limit was lowered, or
+  /// while a drill is on.
   bool may_claim(const ScopeSet&) const;
 
-  /// For a called ticket.
+  /// Reserves capacity for a called ticket.
   void reserve(const ScopeSet&, std::int64_t kbps);
   void cancel_reservation(const ScopeSet&, std::int64_t kbps);
 
@@ -71,10 +72,11 @@ class Capacity {
   bool contest_if_full(Scope&, std::int64_t kbps);
   void clear_contested();
 
-  /// Capacity may have become free since the last round of calls.
+  /// Records that capacity may have become free since the last round of calls.
   void mark_changed() { has_changed_ = true; }
   bool has_changed() const { return has_changed_; }
-  /// A round of calls begins; or stopped before its end, so that newcomers must not overtake the tickets behind.
+  /// Begin a round of calls, or stop it before its end. After a stop, newcomers must not overtake the remaining
+  /// tickets.
   void begin_round() { has_changed_ = has_backlog_ = false; }
   void stop_round() { has_changed_ = has_backlog_ = true; }
 
@@ -82,7 +84,7 @@ class Capacity {
   /// all channels; nullopt: there is no channel.
   void publish_node_limits(std::optional<std::int64_t> least_kbps);
   bool has_node_limits() const { return has_node_limits_; }
-  /// As published last. Null while no node and no group has a limit.
+  /// The limits as published last. Null while no node and no group has a limit.
   std::shared_ptr<const NodeLimits> node_limits() const;
 
  private:
@@ -98,7 +100,7 @@ class Capacity {
   bool has_backlog_ = false;
   bool has_contested_ = false;
   std::atomic<bool> has_node_limits_{false};
-  base::Published<NodeLimits> node_limits_{nullptr};  // null at first; void while has_node_limits_ is false
+  base::Published<NodeLimits> node_limits_{nullptr};  // null at first; not valid while has_node_limits_ is false
 };
 
 }  // namespace tribune::access

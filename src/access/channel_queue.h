@@ -1,5 +1,6 @@
 #pragma once
-// The queue of one channel: its lanes, the deferred tickets, and whether it is open. Decides nothing about capacity.
+// The queue of one channel: its lanes, the deferred tickets, and whether it is open. It makes no decisions about
+// capacity.
 //
 // States of a queue
 //   closed   before the opening of the channel: tickets are issued, none is called     (close_until)
@@ -38,7 +39,7 @@ class ChannelQueue {
   std::uint64_t waiting() const;
   bool has_waiting() const;
 
-  /// By its name; the first for an unknown one.
+  /// The lane of this name; the first lane for an unknown name.
   QueueLane& lane_named(std::string_view);
   /// The lane of a ticket, nullptr when the ticket is of another queue.
   QueueLane* lane_of(const TicketClaim&);
@@ -46,7 +47,7 @@ class ChannelQueue {
   /// The lane whose turn it is: lanes with tickets share by their weights, and a lane gains no credit while it has
   /// none. nullptr when all are empty.
   QueueLane* next_lane();
-  /// The lane got its turn.
+  /// Charges the lane for its turn.
   void charge_turn(QueueLane&);
 
   /// Deferred tickets by the number of their list of nodes, in the order of `joined`; no list is empty.
@@ -61,12 +62,12 @@ class ChannelQueue {
   void close_until(base::SteadyTime);
   /// Opens without a lottery when no ticket was issued before.
   void open(base::Log&);
-  /// The order of its tickets was drawn already.
+  /// Whether the order of the tickets has been drawn by lot.
   bool had_lottery() const;
 
   Scope* const scope;  // null beyond the bound of scopes
   bool is_configured = false;
-  bool was_configured = false;  // by this process; sessions of a former one may be of a channel before it is
+  bool was_configured = false;  // in this process; false for a channel that only sessions of a former process have
   std::int64_t kbps = 5'000;    // predicted for one viewer
   std::vector<std::unique_ptr<QueueLane>> lanes;
 

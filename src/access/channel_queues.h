@@ -1,6 +1,6 @@
 #pragma once
-// The queues of all channels. Creates the queue of a channel on its first use, with what the store has of its lanes,
-// and keeps it: channels that leave the configuration keep their sessions.
+// The queues of all channels. Creates the queue of a channel on its first use, restores its lanes from the store, and
+// keeps the queue: channels that leave the configuration keep their sessions.
 
 #include <algorithm>
 #include <cstdint>
@@ -24,12 +24,12 @@ class ChannelQueues {
  public:
   ChannelQueues(base::Metrics&, const AccessSettings&, ChannelLabelsPtr, Capacity&, AccessStore&);
 
-  /// Created on first use.
+  /// Returns the channel's queue, and creates it on first use.
   ChannelQueue& at(std::string_view channel);
-  /// nullptr when there is none.
+  /// nullptr when the channel has no queue.
   ChannelQueue* find(std::string_view channel) const;
 
-  /// `f(id, queue)`, in the order of the ids.
+  /// Calls `f(id, queue)` in the order of the ids.
   template <class F>
   void each(F f) const {
     for (const auto& [id, queue] : queues_) f(id, *queue);
@@ -42,7 +42,7 @@ class ChannelQueues {
 
   /// The smallest prediction for one viewer of all channels; nullopt when there is no channel.
   std::optional<std::int64_t> least_kbps() const;
-  /// No ticket waits, is deferred or has a reservation.
+  /// Whether no ticket waits, is deferred or has a reservation.
   bool is_idle() const;
   /// Writes the lanes that changed.
   void save_lanes();

@@ -47,7 +47,7 @@ base::Status read_rate(const Value& value, std::string_view name, std::optional<
   return {};
 }
 
-/// nullopt when the member is none of a limit.
+/// nullopt when the member does not belong to a limit.
 std::optional<base::Status> read_limit_member(const base::json::Member& member, Limit& out) {
   if (member.name == "max_sessions") return read_count(member.value, member.name, out.max_sessions);
   if (member.name == "max_traffic_mbps") return read_rate(member.value, member.name, out.max_traffic_mbps);

@@ -19,11 +19,11 @@ struct Limit {
   bool operator==(const Limit&) const = default;
 };
 
-/// What a limit applies to: the whole event, a channel, a group of nodes, or a node.
+/// The kind of scope that a limit applies to: the whole event, a channel, a group of nodes, or a node.
 enum class ScopeKind { global, channel, group, node };
 std::string_view to_string(ScopeKind);
 
-/// What is done when one more device of an account than allowed asks for a session.
+/// The rule for a device that asks for a session when its account has the maximum number of sessions.
 enum class AccountRule { refuse, take_over };
 std::string_view to_string(AccountRule);
 
@@ -35,7 +35,7 @@ struct AccessLimits {
   Limit global;
   NamedLimits channels, groups, nodes;
   std::optional<std::int64_t> max_sessions_per_account;
-  AccountRule account_rule = AccountRule::refuse;  // of the configuration; not changed live
+  AccountRule account_rule = AccountRule::refuse;  // from the configuration; cannot be changed while running
   bool operator==(const AccessLimits&) const = default;
 
   NamedLimits* named(ScopeKind);  // null for global

@@ -1,6 +1,6 @@
 #pragma once
-// Cache nodes and their groups as access knows them: by id, with their limits. Does not know which nodes a viewer may
-// use, or in what order: the caller says so.
+// Cache nodes and their groups by id, with their limits. The caller passes the nodes that a viewer may use, in their
+// order.
 
 #include <cstdint>
 #include <map>
@@ -13,7 +13,7 @@ namespace tribune::access {
 
 struct Scope;
 
-/// A node and its group by their ids. Either may be empty: not known, or none.
+/// A node and its group by their ids. An empty id means that it is not known or does not exist.
 struct NodeRef {
   std::string_view group{}, node{};
   bool operator==(const NodeRef&) const = default;

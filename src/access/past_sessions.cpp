@@ -7,7 +7,8 @@
 namespace tribune::access {
 namespace {
 
-/// Entries are kept for so many more seconds: a clock that is stepped for a short time reopens no session.
+/// Entries are kept for this many additional seconds, so that a clock that is stepped for a short time reopens no
+/// session.
 constexpr std::int64_t kSlack = 3'600;
 constexpr std::int64_t kLatest = 1'000'000'000'000;
 constexpr int kSweptAtOnce = 5'000;
@@ -96,7 +97,7 @@ void PastSessions::sweep(std::int64_t now) {
   publish_size();
 }
 
-/// False at the bound, when all others end later.
+/// False at the bound, when all other entries end later.
 bool PastSessions::add(SessionId id, Entry entry) {
   if (const auto known = entries_.find(id); known != entries_.end()) {
     by_end_.erase({known->second.until, id});

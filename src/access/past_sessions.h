@@ -1,5 +1,5 @@
 #pragma once
-// Sessions that are over, as far as their tokens do not tell.
+// Sessions that are over although their tokens are valid, or that may return although their tokens have expired.
 //
 // An entry's states
 //   ended    the session was stopped, or another device of the account replaced it: its token is void   (add_ended)
@@ -22,8 +22,8 @@
 
 namespace tribune::access {
 
-/// The bound, unless more sessions may watch. Beyond it the entries that end first are removed, and counted
-/// (tribune_access_past_sessions_dropped_total). About 100 bytes each.
+/// The bound on entries, unless more sessions may watch. Beyond it the entries that end first are removed, and counted
+/// (tribune_access_past_sessions_dropped_total). An entry takes about 100 bytes.
 inline constexpr std::size_t kMostPastSessions = 500'000;
 
 /// Times are unix seconds. Owned by its Admission, under whose lock it is used.
@@ -31,18 +31,18 @@ class PastSessions {
  public:
   explicit PastSessions(base::Metrics&, std::size_t most = kMostPastSessions);
 
-  /// Restores the entries of a former process; later changes are written behind. Damaged records are dropped.
+  /// Restores the entries of a former process; later changes are written asynchronously. Damaged records are dropped.
   base::Status load(store::Store&, std::int64_t now);
 
   void add_ended(SessionId, std::int64_t until);
   void add_lapsed(SessionId, std::int64_t until);
-  /// It watches again.
+  /// Removes the entry of a session that watches again.
   void remove(SessionId);
 
   bool is_ended(SessionId) const;
   bool is_lapsed(SessionId, std::int64_t now) const;
 
-  /// Removes entries whose time is over, at most 5,000. Once a second.
+  /// Removes entries whose time is over, at most 5,000. Call it once a second.
   void sweep(std::int64_t now);
   std::size_t size() const { return entries_.size(); }
 
@@ -68,7 +68,7 @@ class PastSessions {
 /// The table of the balancer's store that PastSessions writes.
 inline constexpr std::string_view kPastTable = "access_past";
 
-/// The key of a session in tables: 8 bytes, the highest first.
+/// The key of a session in tables: its id as 8 bytes, big-endian.
 std::string table_key(SessionId);
 /// 0 for a text that is no key.
 SessionId session_from_key(std::string_view key);

@@ -1,6 +1,6 @@
 #pragma once
 // One lane of one channel's queue: its tickets (ticket_queue.h), the reservations of called tickets, its progress on
-// disk, and its metrics. Calls nobody and writes nothing: ticket_scheduler.h and access_store.h do.
+// disk, and its metrics. It calls no tickets and writes nothing to disk: ticket_scheduler.h and access_store.h do this.
 
 #include <cstdint>
 #include <deque>
@@ -22,8 +22,8 @@ namespace tribune::access {
 struct LaneOnDisk {
   std::string key;
   std::uint64_t reserved = 0, served = 0;  // on disk
-  std::uint64_t first = 1;                 // number that this process may issue
-  TicketQueueRecord writing;               // in flight, or written last
+  std::uint64_t first = 1;                 // the first number that this process may issue
+  TicketQueueRecord writing;               // the record in flight, or the last one written
   bool is_writing = false;
   bool is_dirty = true;
 };
@@ -35,7 +35,7 @@ struct QueueLane {
     std::uint64_t number;
   };
 
-  /// `label`: of the channel in the metrics; several channels may share one.
+  /// `label`: the channel's label in the metrics; several channels may share one.
   QueueLane(std::uint8_t index, const LaneSettings&, std::string_view channel, std::string_view label,
             std::uint32_t queue, base::Metrics&);
 
@@ -44,7 +44,7 @@ struct QueueLane {
   /// Whether the turn of a ticket is over, and whether that is on disk.
   bool is_served(std::uint64_t number) const { return tickets.place_of(number) <= tickets.served(); }
   bool is_served_on_disk(std::uint64_t number) const { return tickets.place_of(number) <= disk.served; }
-  /// The turn of the ticket at the head is over.
+  /// Ends the turn of the ticket at the head.
   void advance() {
     tickets.advance();
     disk.is_dirty = true;
@@ -61,12 +61,12 @@ struct QueueLane {
   LaneOnDisk disk;
 
   base::Gauge length;
-  std::size_t published_length = 0;  // of this lane in `length`
+  std::size_t published_length = 0;  // this lane's part of `length`
   base::Counter called, claimed, abandoned, unclaimed;
   base::Histogram wait_time;
 };
 
-/// With log level "debug" a line for each step of a ticket: issued, called, claimed, abandoned.
+/// Logs each step of a ticket at level "debug": issued, called, claimed, abandoned.
 void log_ticket(base::Log&, const Scope& global, std::string_view event, const QueueLane&, std::uint64_t number);
 
 }  // namespace tribune::access

@@ -10,7 +10,7 @@
 namespace tribune::access {
 
 /// The order of all tickets that were issued before the opening: place = first + (multiplier * (number - first) +
-/// offset) mod (end - first). A number outside of [first, end) is its own place.
+/// offset) mod (end - first). The place of a number outside of [first, end) is the number itself.
 struct Lottery {
   std::uint64_t first = 0, end = 0;          // equal: no lottery
   std::uint64_t multiplier = 1, offset = 0;  // the multiplier has no divisor in common with the count
@@ -35,7 +35,7 @@ struct QueueStatus {
   std::string channel;
   bool is_open = true;  // false: before the opening
   std::optional<std::chrono::milliseconds> opens_in;
-  bool overload_emulation = false;            // of this channel, or of the whole event
+  bool overload_emulation = false;            // for this channel, or for the whole event
   std::chrono::milliseconds refresh{10'000};  // the interval between two requests of a client
   std::chrono::milliseconds lease{36'000};    // a ticket that is not presented for this time loses its place
   std::vector<LaneStatus> lanes;

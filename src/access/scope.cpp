@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxScopes = 10'000;  // of a kind
-constexpr std::size_t kMeanHeartbeats = 5;  // a segment goes out in bursts
+constexpr std::size_t kMaxScopes = 10'000;  // for each kind
+constexpr std::size_t kMeanHeartbeats = 5;  // segments are sent in bursts
 constexpr auto kNodeTimeout = 5s;
 
 std::int64_t kbps_of(double mbps) { return static_cast<std::int64_t>(mbps * 1'000); }

@@ -1,5 +1,5 @@
 #pragma once
-// What counts against one limit: sessions, capacity reserved for called tickets, and traffic. Decides nothing about
+// The use of one limit: sessions, capacity reserved for called tickets, and traffic. It makes no decisions about
 // tickets.
 
 #include <array>
@@ -27,18 +27,18 @@ struct Scope {
   Drill drill;  // for the global scope and for channels
 
   std::int64_t sessions = 0;
-  std::int64_t reserved = 0;  // called tickets
+  std::int64_t reserved = 0;  // for called tickets
   std::int64_t reserved_kbps = 0;
-  std::int64_t predicted_kbps = 0;  // of all sessions
-  std::int64_t young_kbps = 0;      // of sessions that the measured traffic does not contain yet
+  std::int64_t predicted_kbps = 0;  // for all sessions
+  std::int64_t young_kbps = 0;      // for sessions that the measured traffic does not contain yet
   std::int64_t measured_kbps = 0;
-  bool is_measured = false;   // by heartbeats of the last 5 s
+  bool is_measured = false;   // heartbeats of the last 5 s contain its traffic
   bool is_contested = false;  // an earlier ticket waits for capacity here (capacity.h)
 
   /// The traffic of its sessions and of called tickets.
   std::int64_t load_kbps() const { return (is_measured ? measured_kbps + young_kbps : predicted_kbps) + reserved_kbps; }
   bool has_limit() const { return limit.max_sessions || limit.max_traffic_mbps; }
-  /// For one more session of `kbps`.
+  /// Whether one more session of `kbps` fits.
   bool has_capacity(std::int64_t kbps) const;
 };
 
@@ -54,7 +54,7 @@ struct ScopeSet {
     for (auto* scope : {global, channel, group, node})
       if (scope) f(*scope);
   }
-  /// The first without capacity, from the widest; null when all have it.
+  /// The widest scope without capacity; null when all scopes have capacity.
   Scope* first_full(std::int64_t kbps) const;
 };
 
@@ -65,7 +65,7 @@ class Scopes {
 
   Scope& global() { return global_; }
   const Scope& global() const { return global_; }
-  /// Created on first use. Null for an empty id, and beyond 10,000 of a kind.
+  /// Returns the scope, and creates it on first use. Null for an empty id, and beyond 10,000 scopes of a kind.
   Scope* at(ScopeKind, std::string_view id);
   const Scope* find(ScopeKind, std::string_view id) const;
 
@@ -86,7 +86,7 @@ class Scopes {
   }
 
  private:
-  /// Over the last 5 heartbeats: a segment goes out in bursts.
+  /// The mean over the last 5 heartbeats, because segments are sent in bursts.
   class Mean {
    public:
     void add(std::int64_t kbps);

@@ -11,7 +11,7 @@
 
 namespace tribune::access {
 
-/// What is done when a session is used from more networks at once than allowed.
+/// The rule for a session that is used from more networks at once than allowed.
 enum class SharingRule { log, refuse, end };
 
 struct NetworkRule {
@@ -25,15 +25,15 @@ class SessionNetworks {
   enum class Usage {
     allowed,
     exceeded,        // `most` other networks made requests within the handover; this one is not recorded
-    exceeded_again,  // likewise, and `exceeded` was returned within the handover
+    exceeded_again,  // as `exceeded`, which was already returned within the handover
   };
-  /// A request from a network. `network` is a hash and not 0.
+  /// Records a request from a network. `network` is a hash and not 0.
   Usage record(std::uint32_t network, base::SteadyTime now, const NetworkRule&);
 
  private:
   struct LastRequest {
     std::uint32_t network = 0;
-    std::uint32_t second = 0;  // of the steady clock
+    std::uint32_t second = 0;  // second of the steady clock
   };
   void remove_silent(std::int64_t now, std::int64_t handover);
 

@@ -21,7 +21,7 @@ struct SessionRecord {
   std::string channel, group, node;  // ids; group and node may be empty
   std::string account, device;       // empty: none
   std::int64_t opened = 0;           // unix seconds; 0: not known
-  std::int64_t until = 0;            // unix seconds: when it is released, if nobody renews it
+  std::int64_t until = 0;            // unix seconds: when it is released unless it is renewed
   std::int64_t idle_seconds = 0;
   std::int64_t kbps = 0;
   std::uint64_t client = 0;  // a hash of the address; 0: not counted
@@ -33,7 +33,7 @@ std::string to_text(const SessionRecord&);
 /// nullopt for a damaged text.
 std::optional<SessionRecord> session_record(std::string_view text);
 
-/// How long the session is kept after a restart, without a renewal.
+/// The time for which the session is kept after a restart without a renewal.
 std::chrono::seconds rest_of(const SessionRecord&, std::int64_t now);
 
 }  // namespace tribune::access

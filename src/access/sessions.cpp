@@ -24,7 +24,7 @@ using ByChannel = std::map<std::string, ChannelSessions, std::less<>>;
 struct Session {
   ByChannel::value_type* channel;
   base::SteadyTime deadline;
-  std::int64_t examined_at;  // the second in whose list the id is; entries of other lists are void
+  std::int64_t examined_at;  // the second in whose list the id is; entries in other lists are ignored
   base::SteadyTime saved_deadline;
   SessionNetworks networks{};
 };
@@ -68,7 +68,7 @@ struct Sessions::Inner {
 
   Shard& shard_of(SessionId id) { return shards.of(id); }
 
-  /// One more known session, unless the bound is reached.
+  /// Counts one more known session. False when the bound is reached.
   bool reserve_slot() {
     auto now = known.load(std::memory_order_relaxed);
     while (now < max_known)
@@ -104,7 +104,7 @@ struct Sessions::Inner {
     released.add();
   }
 
-  /// The ids of one second that has passed entirely; empty when there is none.
+  /// Removes the list of the first second if that second has passed, and returns its ids; else empty.
   std::pair<std::int64_t, std::vector<SessionId>> remove_due(Shard& shard, std::int64_t now_second) {
     const std::lock_guard lock(shard.mutex);
     const auto first = shard.due.begin();
@@ -114,7 +114,8 @@ struct Sessions::Inner {
     return taken;
   }
 
-  /// True when the session is overdue: it is in no list any more and must be released now. Others move to a later list.
+  /// True when the session is overdue: it is in no list any more and must be released now. Other sessions move to a
+  /// later list.
   bool examine(Shard& shard, SessionId id, std::int64_t second, base::SteadyTime now) {
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.sessions.find(id);
@@ -142,7 +143,7 @@ std::optional<SessionId> Sessions::open(std::string_view channel, std::chrono::m
   const auto deadline = inner_->clock.steady_now() + idle;
   for (;;) {
     const auto id = base::random_u64();
-    if (id == 0) continue;  // means no session
+    if (id == 0) continue;  // 0 means no session
     auto& shard = inner_->shard_of(id);
     const std::lock_guard lock(shard.mutex);
     if (shard.sessions.count(id)) continue;

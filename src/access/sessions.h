@@ -1,6 +1,7 @@
 #pragma once
 // The sessions that watch and their deadlines. A session is opened once, renewed by every playlist request, and
-// released when it was not renewed for its channel's idle time. Knows no HTTP and no limits but its own bound.
+// released when it was not renewed for its channel's idle time. It does not handle HTTP, and applies no limit except
+// its own bound.
 //
 // A session's states
 //   open       open(), insert(), or renew() of one that this process does not know
@@ -25,7 +26,7 @@
 
 namespace tribune::access {
 
-using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // null: each channel has its own
+using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // null: each channel has a label of its own
 
 using SessionId = std::uint64_t;
 
@@ -36,7 +37,7 @@ class Sessions {
   Sessions(const base::Clock&, base::Metrics&, std::size_t max_known = 2'000'000, ChannelLabelsPtr = nullptr);
   ~Sessions();
 
-  /// A new session on the channel; its id is random. nullopt at the bound.
+  /// Opens a session on the channel with a random id. nullopt at the bound.
   std::optional<SessionId> open(std::string_view channel, std::chrono::milliseconds idle);
 
   /// Moves the deadline, never back. A session that this process does not know (it restarted, or released the session)
@@ -45,14 +46,14 @@ class Sessions {
   enum class Renewal { known, adopted, uncounted };
   Renewal renew(SessionId, std::string_view channel, std::chrono::milliseconds idle);
 
-  /// The steps of the above one by one, for an owner that counts sessions itself. insert(): false at the bound or when
-  /// the id is in use.
+  /// The separate steps of open() and renew(), for an owner that counts sessions itself. insert() returns false at the
+  /// bound or when the id is in use.
   bool insert(SessionId, std::string_view channel, std::chrono::milliseconds idle);
-  /// `save_due`: it is known, its idle time is above kLongIdle, and its deadline is a quarter of the idle time later
-  /// than at its opening or at the last `save_due`. An owner that stores deadlines stores this one.
+  /// `save_due`: the session is known, its idle time is above kLongIdle, and its deadline is a quarter of the idle time
+  /// later than at its opening or at the last `save_due`. An owner that stores deadlines stores this one.
   enum class Extension { unknown, known, save_due };
   Extension extend(SessionId, std::chrono::milliseconds idle);
-  /// A request for the session from a network; allowed for a session that is not known.
+  /// Records a request for the session from a network. Returns `allowed` for a session that is not known.
   SessionNetworks::Usage record_network(SessionId, std::uint32_t network, const NetworkRule&);
   bool is_full() const;
   bool contains(SessionId) const;
@@ -66,7 +67,8 @@ class Sessions {
   /// Releases overdue sessions, calling `on_released` for each outside the lock. Called once a second by one worker.
   std::size_t sweep(const std::function<void(SessionId)>& on_released = {});
 
-  /// The same in two steps: the overdue sessions, and the release of one that is still overdue.
+  /// The separate steps of sweep(): overdue() returns the overdue sessions, release_overdue() releases one that is
+  /// still overdue.
   std::vector<SessionId> overdue();
   bool release_overdue(SessionId);
 

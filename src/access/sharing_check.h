@@ -1,6 +1,6 @@
 #pragma once
-// Whether one session is used from more networks at once than max_networks_per_session, and what to do then. Any
-// thread; a request costs one lock of the session's shard. Does not end sessions: the caller does.
+// Checks whether one session is used from more networks at once than max_networks_per_session, and returns the outcome.
+// Any thread; a request costs one lock of the session's shard. The caller ends sessions.
 
 #include <atomic>
 #include <chrono>

@@ -14,7 +14,7 @@ constexpr std::uint64_t kEnoughCalls =
     100;  // enough for a rate; with fewer calls the whole time that was sampled counts
 constexpr auto kMinWindow = 10s;
 
-/// A number of [2, n) without a common divisor, from a random number; 1 when there is none.
+/// Derives from a random number a number in [2, n) that has no common divisor with n; 1 when there is none.
 std::uint64_t multiplier_for(std::uint64_t n, std::uint64_t random) {
   if (n < 3) return 1;
   // At least one in twenty numbers of this size fits, and n - 1 always does.
@@ -148,7 +148,7 @@ void TicketQueue::open(std::uint64_t random_a, std::uint64_t random_b) {
 }
 
 void TicketQueue::sample(base::SteadyTime now) {
-  if (!has_head()) return samples_.clear();  // the flow while no ticket waits does not predict a waiting time
+  if (!has_head()) return samples_.clear();  // the speed while no ticket waits does not predict a waiting time
   samples_.push_back({now, record_.served, called_});
   if (samples_.size() > kMaxSamples) samples_.pop_front();
 }

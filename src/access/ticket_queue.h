@@ -1,15 +1,15 @@
 #pragma once
-// The tickets of one lane in their order. Knows nothing about capacity.
+// The tickets of one lane in their order. It does not handle capacity.
 //
 // A ticket's states
 //   unknown    its number may have been issued by a former run of the process              (restore)
 //   waiting    issued, and its holder polled within the lease                              (add, set_state)
 //   silent     its holder has not polled within the lease; waits again when it is polled before its turn (sweep)
 //   called     capacity is reserved for it
-//   deferred   its turn came while none of its nodes had capacity: it is called before all others that fit there
+//   deferred   its turn came while none of its nodes had capacity: it is called before other tickets for these nodes
 //   done       cancelled, or its turn was missed
 //   claimed    a session was opened with it
-// Its Admission sets the states without a function of this class.
+// AdmissionDecider and TicketScheduler set the other states with set_state().
 
 #include <algorithm>
 #include <chrono>
@@ -35,12 +35,12 @@ struct TicketEntry {
   std::uint64_t client = 0;  // a hash of the address; 0: not counted
   std::int32_t joined = 0;   // TicketQueue::ticks()
   std::int32_t last_poll = 0;
-  std::uint32_t node_list = 0;  // the nodes where it would watch, a number of NodeListIndex
+  std::uint32_t node_list = 0;  // the nodes where it would watch, a number from NodeListIndex
   TicketState state = TicketState::unknown;
 };
 
-/// The part that outlives a restart. Numbers below `reserved` may have been issued; those from `next` on are unlikely
-/// to have been.
+/// The part that is kept across a restart. Numbers below `reserved` may have been issued; those from `next` on are
+/// unlikely to have been.
 struct TicketQueueRecord {
   std::uint32_t queue = 0;
   std::uint64_t served = 0, next = 1, reserved = 1;
@@ -58,7 +58,7 @@ class TicketQueue {
  public:
   explicit TicketQueue(std::uint32_t queue) { record_.queue = queue; }
 
-  /// Continues from the record of a former run; every number that it may have issued is unknown.
+  /// Continues from the record of a former run; every number that it may have issued has the state `unknown`.
   void restore(const TicketQueueRecord&);
   TicketQueueRecord record() const;
   std::uint32_t queue() const { return record_.queue; }
@@ -82,7 +82,7 @@ class TicketQueue {
   std::uint64_t known_unserved() const { return known_unserved_; }
   bool has_head() const { return record_.served + 1 < record_.next; }
   std::uint64_t head() const { return record_.lottery.number_at(record_.served + 1); }
-  /// The turn of the head is over; its state says how.
+  /// Ends the turn of the head.
   void advance();
 
   std::uint64_t place_of(std::uint64_t number) const { return record_.lottery.place_of(number); }
@@ -111,7 +111,7 @@ class TicketQueue {
     }
   }
 
-  // How fast the queue moves. Call sample() once a second.
+  // The speed of the queue. Call sample() once a second.
   void sample(base::SteadyTime now);
   void count_call() { ++called_; }
   std::optional<double> places_per_second() const;
@@ -131,11 +131,11 @@ class TicketQueue {
   std::uint64_t base_ = 1;             // the number of entries_[0]
   std::deque<TicketEntry> entries_;    // by number
   std::vector<std::uint32_t> chunks_;  // waiting tickets by place, kChunk places each, from the first block on
-  std::vector<std::uint32_t> blocks_;  // the same, kBlock places each
+  std::vector<std::uint32_t> blocks_;  // as above, kBlock places each
   std::uint64_t first_block_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t known_unserved_ = 0;
-  std::size_t cursor_ = 0;  // of sweep()
+  std::size_t cursor_ = 0;  // position of sweep() in entries_
   std::uint64_t called_ = 0;
   std::deque<Sample> samples_;
 };

@@ -7,7 +7,7 @@
 namespace tribune::access {
 namespace {
 
-// The lock is held for one round of calls.
+// Bounds on one round of calls, during which the lock is held.
 constexpr std::size_t kMaxCalls = 2'000;
 constexpr std::size_t kMaxSkips = 50'000;
 constexpr std::size_t kSweptAtOnce = 2'000;
@@ -46,18 +46,18 @@ void TicketScheduler::call_next() {
   queues_.save_lanes();
 }
 
-/// Removes full channels from the list: their tickets keep their positions until there is capacity, also the silent
-/// ones. True when the whole event is full.
+/// Removes full channels from the list: all their tickets, silent ones included, keep their positions until there is
+/// capacity. True when the whole event is full.
 bool TicketScheduler::remove_full(std::vector<ChannelQueue*>& waiting) {
   std::erase_if(waiting, [&](ChannelQueue* queue) { return capacity_.contest_if_full(*queue->scope, queue->kbps); });
-  // WHY: over all channels the first ticket is next. When it does not fit, no later ticket takes the capacity in
-  // pieces.
+  // WHY: the next ticket is the first one over all channels. When it does not fit, no later ticket may take parts of
+  // the capacity.
   auto& global = capacity_.scopes().global();
   return std::any_of(waiting.begin(), waiting.end(),
                      [&](ChannelQueue* queue) { return capacity_.contest_if_full(global, queue->kbps); });
 }
 
-/// Of all channels the one whose next ticket was issued first.
+/// The channel whose next ticket was issued first.
 ChannelQueue* TicketScheduler::first_in_line(const std::vector<ChannelQueue*>& waiting, std::size_t& skips) {
   ChannelQueue* first = nullptr;
   auto first_joined = std::numeric_limits<std::int32_t>::max();
@@ -99,7 +99,7 @@ void TicketScheduler::skip_abandoned(QueueLane& lane, std::size_t& skips) {
   }
 }
 
-/// The head of the lane is called, or deferred.
+/// Calls or defers the head of the lane.
 void TicketScheduler::process_head(ChannelQueue& queue, QueueLane& lane) {
   queue.charge_turn(lane);
   const auto number = lane.tickets.head();
@@ -115,7 +115,7 @@ void TicketScheduler::process_head(ChannelQueue& queue, QueueLane& lane) {
   lane.advance();
 }
 
-/// Deferred tickets, the earliest among all that have capacity first.
+/// Calls deferred tickets: of those whose nodes have capacity, the earliest first.
 void TicketScheduler::call_deferred(ChannelQueue& queue) {
   auto& deferred = queue.deferred();
   std::vector<std::uint32_t> lists;
@@ -145,7 +145,7 @@ void TicketScheduler::call_deferred(ChannelQueue& queue) {
   }
 }
 
-/// Removes tickets at the front whose holders left. False when none remains.
+/// Removes tickets at the front whose holders have left the queue. False when no ticket remains.
 bool TicketScheduler::trim_deferred(ChannelQueue& queue, std::deque<DeferredTicket>& tickets) {
   const auto least = lease_start();
   for (; !tickets.empty(); tickets.pop_front()) {
@@ -172,8 +172,8 @@ void TicketScheduler::call(ChannelQueue& queue, QueueLane& lane, std::uint64_t n
   log("ticket_called", lane, number);
 }
 
-/// Called tickets that were not claimed. While a limit or a drill keeps a ticket from being claimed it does not end; a
-/// poll of its holder begins the reservation anew.
+/// Ends called tickets that were not claimed. While a limit or a drill prevents the claim, a ticket does not end. A
+/// poll of its holder restarts the reservation.
 void TicketScheduler::expire_reservations(ChannelQueue& queue, QueueLane& lane) {
   const auto now = clock_.steady_now();
   auto& reservations = lane.reservations;

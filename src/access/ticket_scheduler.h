@@ -23,26 +23,26 @@
 
 namespace tribune::access {
 
-/// Owned by its Admission, under whose lock it is used. One round of calls is bounded; the rest comes with the next
-/// one.
+/// Owned by its Admission, under whose lock it is used. One round of calls is bounded; the next round calls the
+/// remaining tickets.
 class TicketScheduler {
  public:
   /// `addresses`: waiting tickets by client address.
   TicketScheduler(const base::Clock&, base::Log&, const AccessSettings&, Capacity&, ChannelQueues&,
                   AddressCounts& addresses);
 
-  /// A round of calls, if capacity may have become free since the last one.
+  /// Runs a round of calls if capacity may have become free since the last one.
   void call_if_changed();
   void call_next();
 
-  /// Numbers of a former run may be presented until then, and keep their turn.
+  /// Tickets of a former run that are presented before `until` keep their turn.
   void set_unknown_until(base::SteadyTime until) { unknown_until_ = until; }
 
-  /// Opens the channel when it is time, and ends reservations and tickets. `is_second`: samples the speed of the lanes
-  /// and their lengths.
+  /// Opens the channel when its opening is due, and ends reservations and tickets. `is_second`: samples the speed of
+  /// the lanes and their lengths.
   void sweep(ChannelQueue&, bool is_second);
 
-  /// The ticket waits no longer for its turn: it does not count for its address.
+  /// Stops counting the ticket for its address: it no longer waits for its turn.
   void stop_counting(const TicketEntry& entry) { addresses_.remove(entry.client); }
 
  private:
@@ -58,7 +58,7 @@ class TicketScheduler {
   void log(std::string_view event, const QueueLane& lane, std::uint64_t number) {
     log_ticket(log_, capacity_.scopes().global(), event, lane, number);
   }
-  /// At least one and a half refreshes: a client that polls as told is always in time.
+  /// At least 1.5 refresh intervals, so that a client that polls after each `retry_after` is always in time.
   std::chrono::milliseconds reservation_time() const {
     return std::max(settings_.reservation, settings_.refresh * 3 / 2);
   }

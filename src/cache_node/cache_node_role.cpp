@@ -36,8 +36,8 @@
 namespace tribune::cache_node {
 namespace {
 
-/// Creates the parts of the node and connects them. Any thread for ready(), describe() and the handlers; the rest on
-/// the main thread.
+/// Creates the parts of the node and connects them. ready(), describe() and the handlers run on any thread; the other
+/// functions on the main thread.
 class CacheNodeRole final : public runtime::Role {
  public:
   CacheNodeRole(const config::Settings& settings, runtime::Services& services)
@@ -112,7 +112,7 @@ class CacheNodeRole final : public runtime::Role {
     });
   }
 
-  /// When stop() did not run, queued work still uses parts that are destroyed before the maintenance thread ends.
+  /// If stop() did not run, queued work still uses parts that are destroyed before the maintenance thread ends.
   ~CacheNodeRole() override { disk_maintenance_.finish_queued(); }
 
   std::string_view name() const override { return "cache_node"; }
@@ -154,7 +154,7 @@ class CacheNodeRole final : public runtime::Role {
   base::Status reload(const config::Settings& settings) override {
     const auto& event = settings.get<contracts::Event>("event");
     auto next = settings.get<CacheNodeSettings>("cache_node");
-    next.store = settings_.store;  // read at the start
+    next.store = settings_.store;  // read only at the start
     auto keys = contracts::key_ring(event);
     if (!keys) return tl::unexpected(keys.error());
     ram_.ask(ram_wanted(next));
@@ -214,7 +214,7 @@ class CacheNodeRole final : public runtime::Role {
     });
   }
 
-  /// A queued purge uses itself and the writer, so it ends while both exist.
+  /// Queued purges use the purge and the writer, so they finish while both exist.
   void stop() override {
     disk_maintenance_.finish_queued();
     disk_.finish_queued();
@@ -244,7 +244,7 @@ class CacheNodeRole final : public runtime::Role {
     view_.publish(make_node_view(std::move(keys), event.clock_skew, settings, settings_.id));
   }
 
-  /// On the first worker's loop, once per heartbeat.
+  /// Runs on the first worker's loop, once per heartbeat.
   contracts::Heartbeat next_heartbeat() {
     auto heartbeat = heartbeat_content_.next(store_status_.problem());
     store_status_.retry_failed();

@@ -1,5 +1,5 @@
 #pragma once
-// The role that serves objects and fetches each one once. Its line for the table of roles.
+// The role that serves objects and fetches each one once: its entry in the table of roles.
 
 #include "runtime/role.h"
 

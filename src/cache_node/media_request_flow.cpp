@@ -1,5 +1,5 @@
-// The steps of a request for a media object, in the order in which they happen. request/object_responder.h has how an
-// object answers, request/fill_starter.h how a fill begins.
+// The steps of a request for a media object, in the order in which they happen. How an object answers is in
+// request/object_responder.h, how a fill begins in request/fill_starter.h.
 #include "cache_node/media_request_flow.h"
 
 #include "http/problem.h"

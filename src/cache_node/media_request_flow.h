@@ -12,7 +12,7 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; what is in progress belongs to the worker that took the request.
+/// Any thread; a request in progress belongs to the worker that took it.
 class MediaRequestFlow {
  public:
   MediaRequestFlow(MediaFlowParts, const std::vector<std::unique_ptr<runtime::Worker>>&);

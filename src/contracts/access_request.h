@@ -17,12 +17,12 @@ struct AccessRequest {
   std::string channel;  // of `open`
   std::string pass;     // a ticket to `open` with, or empty; a session token or ticket to `stop`, `leave` or `report`
   std::string client;   // the app's address
-  std::string user_agent;     // it decides which kind of links the player gets
+  std::string user_agent;     // decides which kind of links the player gets
   std::string cache;          // the cache that the app found by pinging, or empty
-  std::string gone;           // of `report`: the cache that the client can no longer reach, or empty
-  std::string receipts;       // of `report`: receipts of caches that it reaches, as in receipt= of a playlist request
+  std::string gone;           // for `report`: the cache that the client can no longer reach, or empty
+  std::string receipts;       // for `report`: receipts of caches that it reaches, as in receipt= of a playlist request
   std::string playback_base;  // "https://balancer", the beginning of playback URLs; empty: they are paths
-  // Of requests that the api has authenticated; otherwise empty:
+  // Set for requests that the api has authenticated; otherwise empty:
   std::string account;
   std::string device;
   std::string lane;

@@ -20,10 +20,11 @@ inline std::int64_t unix_ms(base::WallTime t) {
   return std::chrono::floor<std::chrono::milliseconds>(t).time_since_epoch().count();
 }
 
-/// 1 to 16 of a-z 0-9: key ids and epochs.
+/// Whether the text has 1 to 16 characters of a-z 0-9: key ids and epochs.
 bool is_short_id(std::string_view text);
 
-/// 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit: channels and nodes, as config::check_id has it.
+/// Whether the text has 1 to 64 characters of a-z 0-9 . _ - and begins with a letter or digit: ids of channels and
+/// nodes, by the rule of config::check_id.
 bool is_id(std::string_view text);
 
 /// Whether the text consists of visible ASCII, so that it cannot end a line of a signed message.

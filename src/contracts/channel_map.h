@@ -18,7 +18,8 @@ struct ChannelEntry {
   bool operator==(const ChannelEntry&) const = default;
 };
 
-/// The channels that a node may fill for. An immutable value; nodes store it on disk for the time without a balancer.
+/// The channels that a node may fill for. An immutable value; nodes store it on disk and use it while no balancer
+/// answers.
 struct ChannelMap {
   std::string version;  // changes with the content
   std::vector<ChannelEntry> channels;

@@ -16,7 +16,7 @@
 
 namespace tribune::contracts {
 
-/// How segment links are written for viewers; see docs/life_of_a_request.md.
+/// The form of segment links for viewers; see docs/life_of_a_request.md.
 enum class LinksMode { direct, redirect, automatic };
 
 std::string_view to_string(LinksMode);
@@ -24,11 +24,11 @@ std::string_view to_string(LinksMode);
 /// The response to a player without an app in the queue: a playlist of the waiting room, or a 403.
 enum class WaitingRoom { slate, reject };
 
-/// What serves a viewer when no cache node is healthy.
+/// The server that serves viewers when no cache node is healthy.
 enum class Fallback { none, origin };
 
-/// How viewers reach the documents that the source's playlists name beside media: through this balancer, or at their
-/// own URLs.
+/// The route of viewers to the documents that the source's playlists name beside media: through this balancer, or at
+/// their own URLs.
 enum class OriginDocuments { serve, leave };
 
 struct Channel {
@@ -47,7 +47,7 @@ struct Channel {
   std::int64_t bandwidth_bps = 5'000'000;  // announced for a source without variants
   double pace_factor = 0;  // the maximum rate to a viewer, as a multiple of the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
-  std::chrono::milliseconds stale_time{300'000};  // how long a live playlist is served that the origin no longer renews
+  std::chrono::milliseconds stale_time{300'000};  // limit on serving a live playlist that the origin does not renew
   hls::Limits playlist_limits;
 };
 

@@ -16,15 +16,15 @@ namespace tribune::contracts {
 
 /// Requests, failures and timings of a node's viewers and fills within its last seconds.
 struct NodeExperience {
-  std::int64_t requests = 0;            // of viewers, served or rejected
-  std::int64_t failures = 0;            // of `requests`: status 5xx, or cut because the fill failed
-  std::int64_t failures_by_origin = 0;  // of `failures`: caused by the origin's response or its absence
-  /// Of `failures_by_origin`: caused by a status that the origin sent; the node's route works.
+  std::int64_t requests = 0;            // requests of viewers, served or rejected
+  std::int64_t failures = 0;            // part of `requests`: status 5xx, or cut because the fill failed
+  std::int64_t failures_by_origin = 0;  // part of `failures`: caused by the origin's response or its absence
+  /// Part of `failures_by_origin`: caused by a status that the origin sent; the node's route works.
   std::int64_t failures_by_origin_status = 0;
   std::int64_t origin_asks = 0;      // requests of fills to origins that have ended
-  std::int64_t origin_failures = 0;  // of `origin_asks`: no response
+  std::int64_t origin_failures = 0;  // part of `origin_asks`: no response
   std::int64_t peer_asks = 0;        // requests of fills to other nodes that have ended
-  std::int64_t peer_failures = 0;    // of `peer_asks`: no response, or status 5xx
+  std::int64_t peer_failures = 0;    // part of `peer_asks`: no response, or status 5xx
   bool operator==(const NodeExperience&) const = default;
 };
 
@@ -35,14 +35,14 @@ struct Heartbeat {
   std::string node;
   /// Where viewers reach it: "http://host:port", or with a path that a proxy in front of it removes.
   std::string public_url;
-  std::string group;          // of nodes that share fills; empty: none
+  std::string group;          // group of nodes that share fills; empty: none
   std::string peer_url;       // where the nodes of its group reach it; empty: public_url
-  std::string version;        // of the program
+  std::string version;        // version of the program
   std::string run;            // random, new at each start of the node
-  std::int64_t sequence = 0;  // counts a run's heartbeats from 1; tells a stepped clock from a replay
+  std::int64_t sequence = 0;  // counts a run's heartbeats from 1; distinguishes a stepped clock from a replay
   std::int64_t sent_unix_ms = 0;
   bool healthy = true;
-  std::string reason;    // why not healthy, or degraded
+  std::string reason;    // the reason why it is not healthy, or is degraded
   double sent_mbps = 0;  // to viewers, over the last second
   /// `sent_mbps` by channel: the busiest ones, at most kMaxHeartbeatChannels. nullopt: the node does not report it.
   std::optional<std::vector<std::pair<std::string, double>>> channel_mbps;
@@ -82,8 +82,8 @@ struct Peer {
 /// The response names the first ones by id; no group is larger.
 inline constexpr std::size_t kMaxPeers = 256;
 
-/// By channel: the expiry, in unix seconds, of the oldest link that its playlists still list. Nodes accept links that
-/// expire from then on although their time is over. A channel whose links are all young is not named.
+/// Maps a channel to the expiry, in unix seconds, of the oldest link that its playlists still list. Nodes accept links
+/// with this or a later expiry even after it has passed. A channel that lists only recent links is absent.
 using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
 
 /// The response to a heartbeat: the JSON of the channel map with three more members, which older nodes ignore: the

@@ -8,7 +8,7 @@
 namespace tribune::contracts {
 namespace {
 
-/// The stage of the alarms: 0 none yet, 4 the keys have ended.
+/// The alarm level: 0 for no alarm, 1 to 3 for the first to the last alarm, 4 when the keys have ended.
 int alarm(std::optional<base::WallTime> ends, base::WallTime now) {
   if (!ends) return 0;
   if (now >= *ends) return 4;

@@ -3,7 +3,7 @@
 //
 // States of the keys
 //   lasting      a key signs for longer than kFirstAlarm                          (look)
-//   ends_soon    the last one ends within kFirstAlarm, kSecondAlarm, kLastAlarm: a line of the log at each (look)
+//   ends_soon    the last one ends within kFirstAlarm, kSecondAlarm, kLastAlarm: logged once at each (look)
 //   ended        no key signs: new viewers cannot be served                          (look)
 
 #include <chrono>
@@ -23,7 +23,7 @@ struct Event;
 
 /// The time from which no key of the event signs; nullopt when one has no end, or when there are no keys.
 std::optional<base::WallTime> signing_ends(const Event&);
-/// The reason why no key of the event signs at `now`; empty when one does, or when there are no keys.
+/// The reason why no key of the event signs at `now`; empty when a key signs, or when there are no keys.
 std::string no_key_signs(const Event&, base::WallTime now);
 
 /// Any thread; locks inside.
@@ -41,7 +41,7 @@ class KeyWatch {
   /// Call it about once a second.
   void look();
 
-  /// The error that no key signs; empty while one does.
+  /// The error text when no key signs; empty while one does.
   std::string trouble() const;
   /// "keys": "ok", or the warning.
   void describe(base::json::Writer&) const;

@@ -47,7 +47,7 @@ base::Result<Link> verify_link(const base::KeyRing&, std::string_view channel, s
                                std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
                                std::optional<std::int64_t> listed_from = std::nullopt);
 
-/// The same for a path of a cache node, which contains the epoch: it must be the signed one.
+/// As above, for a path of a cache node, which contains the epoch: it must be the signed one.
 base::Result<Link> verify_media_link(const base::KeyRing&, std::string_view channel, std::string_view epoch,
                                      std::string_view path, std::string_view query, base::WallTime now,
                                      std::chrono::milliseconds skew,

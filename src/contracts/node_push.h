@@ -18,7 +18,7 @@ namespace tribune::contracts {
 /// The balancer responds at the latest after this time.
 inline constexpr std::chrono::milliseconds kNodePushHold{5'000};
 
-/// The maximum of targets in one response; the rest follows in the next one.
+/// The maximum number of targets in one response; the next response has the remaining ones.
 inline constexpr std::size_t kMaxNewsTargets = 256;
 inline constexpr std::size_t kMaxNewsOrders = 2;
 inline constexpr std::size_t kMaxQuestionResults = 64;
@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxQuestionBytes = 64 * 1024;
 
 struct NodePushPoll {
   std::string node;
-  std::string run;                // as in heartbeats
+  std::string run;                // the run id of the heartbeats
   std::int64_t sequence = 0;      // counts a run's polls from 1
   std::int64_t acknowledged = 0;  // the last response whose fills have started and whose orders have begun; 0 for none
   std::vector<OrderResult> results;  // of orders that were carried out since the last poll
@@ -44,7 +44,7 @@ struct NodeOrder {
 
 struct NodePush {
   std::int64_t number = 0;           // to be acknowledged; increases, also across restarts of the balancer
-  std::vector<std::string> targets;  // of links: "/media/{channel}/{epoch}/{path}?{signed query}"
+  std::vector<std::string> targets;  // targets of links: "/media/{channel}/{epoch}/{path}?{signed query}"
   std::vector<NodeOrder> orders;     // of an operator
   bool operator==(const NodePush&) const = default;
 };

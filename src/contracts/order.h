@@ -20,7 +20,7 @@ struct PurgeOrder {
   enum class By { url, prefix, channel, tag, all };
   By by = By::url;
   std::string value;  // "channel/epoch/path[?query]" or its beginning; a channel; a tag of Surrogate-Key or Cache-Tag;
-                      // of all: "*"
+                      // for all: "*"
   bool soft = false;
   bool operator==(const PurgeOrder&) const = default;
 };
@@ -49,10 +49,10 @@ struct WarmProgress {
 
 /// The outcome of an order on one node.
 struct OrderResult {
-  std::string id;            // of the order
-  std::string problem;       // why it was not carried out; empty: it was
+  std::string id;            // id of the order
+  std::string problem;       // the reason why it was not carried out; empty when it was
   std::uint64_t purged = 0;  // objects that matched
-  WarmProgress progress;     // of a warm-up
+  WarmProgress progress;     // for a warm-up
   bool operator==(const OrderResult&) const = default;
 };
 
@@ -72,7 +72,7 @@ void write(base::json::Writer&, const OrderResult&);
 /// Errors: invalid_input.
 base::Result<OrderResult> order_result(const base::json::Value&);
 
-/// The same from the inner objects, as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
+/// As above, from the inner objects as operators write them: {"url":"…","soft":true}; {"urls":[…]}, whose job is `job`.
 base::Result<PurgeOrder> purge_order(std::string_view text);
 base::Result<WarmOrder> warm_order(std::string_view text, std::string_view job);
 

@@ -32,7 +32,8 @@ void append_escape(std::string& out, char byte) {
   out += kHex[value & 15];
 }
 
-/// Escapes of unreserved characters undone, other escapes in upper case, characters outside `plain` escaped.
+/// Returns the text with escapes of unreserved characters decoded, other escapes in upper case, and characters outside
+/// `plain` escaped.
 std::string respell(std::string_view text, std::string_view plain) {
   std::string out;
   out.reserve(text.size());

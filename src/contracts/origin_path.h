@@ -2,13 +2,12 @@
 // Maps absolute URIs at a channel's origins to paths in Tribune's URLs, and back. Other URIs have no path: a cache node
 // fetches only from the channel's own origins. Pure functions.
 //
-//   under the directory of the source          →  the path relative to it        "720p/seg1.m4s"
-//   elsewhere at the source's origin           →  "~0/" and its path             "~0/keys/a.bin"
-//   at the channel's n-th extra origin (1 …)   →  "~n/" and its path             "~2/ads/ad1.m3u8"
+//   under the directory of the source          →  the path relative to it      "720p/seg1.m4s"
+//   elsewhere at the source's origin           →  "~0/" and its path           "~0/keys/a.bin"
+//   at the channel's n-th extra origin (1 …)   →  "~n/" and its path           "~2/ads/ad1.m3u8"
 //   at a backup of the source's origin         →  the same, numbered after the extra origins
-//   a path that does not arrive as it is        →  "~nb/" and its base64url       "~0b/L2xpdmUvL2EudHM.ts"  for
-//   "/live//a.ts" a query that does not arrive as it is       →  "~q=" and its base64url        "~q=YT0lMmY"  for
-//   "a=%2f", "~q=" for an empty one
+//   a path that would not arrive unchanged     →  "~nb/" and its base64url     "/live//a.ts": "~0b/L2xpdmUvL2EudHM.ts"
+//   a query that would not arrive unchanged    →  "~q=" and its base64url      "a=%2f": "~q=YT0lMmY"; empty: "~q="
 //
 // '~' is used because clients do not rewrite it (RFC 3986 section 2.3: unreserved). Text that a browser, a library or
 // the server would respell is encoded, with the file's suffix after it, so that each object has one name and the origin

@@ -42,7 +42,7 @@ struct PeerMark {
   Kind kind = Kind::peer;
   std::string node;         // the asking node
   std::int64_t tiers = 0;   // parents on the way, this one included
-  std::string purges = {};  // as purge_mark.h writes them
+  std::string purges = {};  // in the form of purge_mark.h
   bool operator==(const PeerMark&) const = default;
 };
 

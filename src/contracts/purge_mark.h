@@ -5,7 +5,7 @@
 //   X-Tribune-Purges: k3x9-12;channel;hard;40;demo k3x9-14;url;soft;0;demo/e1/a.m3u8
 //
 // The number before the value is the purge's age in seconds, rounded up: the receiver forgets it at the same time as
-// the sender. Otherwise nodes would exchange it for ever.
+// the sender. Otherwise nodes would exchange it forever.
 //
 // An id is "{issuer}-{number}": an issuer's numbers increase, so that the newer one of two equal purges replaces the
 // older one.
@@ -45,7 +45,7 @@ std::string order_id(std::string_view issuer, std::int64_t number);
 
 /// One mark, without a space.
 std::string purge_mark(const NamedPurge&);
-/// Of a field's value. Errors: invalid_input.
+/// Reads the marks of a field's value. Errors: invalid_input.
 base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text);
 
 }  // namespace tribune::contracts

@@ -1,5 +1,5 @@
 #pragma once
-// A receipt of GET /ping on a cache node: proves that a client reached that node at that time. The app sends it to the
+// A receipt of GET /ping on a cache node proves that a client reached that node at that time. The app sends it to the
 // api or the balancer as `receipt=`. Values and pure functions.
 //
 //   {unix seconds}.{base64url of: node, client prefix}.{key id}.{mac}

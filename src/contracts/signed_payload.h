@@ -76,17 +76,17 @@ std::string write_signed(const base::KeyRing&, const PayloadKind&, std::string_v
 base::Result<SignedPayload> read_signed(const base::KeyRing&, const PayloadKind&, std::string_view channel,
                                         std::string_view text, base::WallTime now);
 
-/// A time at which the key that the text names was valid, so that texts can be read after its end.
+/// A time at which the key that the text names was valid, so that texts can be read after the end of the key.
 base::WallTime good_moment_of(const base::KeyRing&, std::string_view text);
-/// Reads the payload at such a time, regardless of its age.
+/// The skew with which read functions accept a payload at such a time, regardless of its age.
 inline constexpr std::chrono::milliseconds kAnySkew{std::chrono::hours{24 * 365 * 100}};
 
-/// The error "the {name}{what}", with fault client.
+/// Returns the error "the {name}{what}" with fault client.
 tl::unexpected<base::Error> forbidden(const PayloadKind&, std::string_view what);
 
 /// Appends `value` in `bytes` bytes, big-endian.
 void append_field(std::string& fields, std::uint64_t value, std::size_t bytes);
-/// Takes such a value from the front.
+/// Removes a value of `bytes` bytes from the front of `fields`, and returns it.
 std::uint64_t take_field(std::string_view& fields, std::size_t bytes);
 
 }  // namespace tribune::contracts

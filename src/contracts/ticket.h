@@ -18,7 +18,7 @@ namespace tribune::contracts {
 
 struct Ticket {
   std::string channel;
-  std::uint32_t queue = 0;  // the counters of the number
+  std::uint32_t queue = 0;  // identifies the counters of `number`
   std::uint8_t lane = 0;
   std::uint64_t number = 0;               // from 1, in the order of issue
   SessionId session = 0;                  // the id of the session when the ticket is claimed
@@ -34,13 +34,13 @@ inline constexpr std::size_t kMaxTicketCharacters = 148;
 /// Empty when the ring cannot sign or the value cannot be written.
 std::string write_ticket(const base::KeyRing&, const Ticket&, base::WallTime now);
 
-/// Independent of its age, because its validity depends on the polling of its holder. Errors: forbidden for a forged,
-/// damaged or other channel's ticket, or one from the future by more than `skew`.
+/// The age of the ticket is not checked, because its validity depends on the polling of its holder. Errors: forbidden
+/// for a forged, damaged or other channel's ticket, or one from the future by more than `skew`.
 base::Result<Ticket> read_ticket(const base::KeyRing&, std::string_view channel, std::string_view text,
                                  base::WallTime now, std::chrono::milliseconds skew);
 
-/// As before, but also after the end of its key, and when it is from the future: for callers that know otherwise that
-/// it is in use.
+/// As read_ticket(), but also accepts a ticket after the end of its key and one from the future. For callers that know
+/// from another source that the ticket is in use.
 base::Result<Ticket> read_ticket_out_of_time(const base::KeyRing&, std::string_view channel, std::string_view text);
 
 /// Whether the text has the length of a ticket and not of a session token. Does not check the signature.

@@ -15,8 +15,9 @@ constexpr std::size_t kOpenedBytes = 4, kSessionBytes = 8, kMarkBytes = 3;
 constexpr std::uint32_t kMarkBits = 0xffffff;
 constexpr PayloadVersion kNobodys{2, kOpenedBytes + kSessionBytes + kMarkBytes};
 constexpr PayloadVersion kSomebodys{3, kNobodys.field_bytes, true};
-constexpr std::array kVersions{PayloadVersion{1, kOpenedBytes + kSessionBytes},  // of a balancer of a former version
-                               kNobodys, kSomebodys};
+constexpr std::array kVersions{
+    PayloadVersion{1, kOpenedBytes + kSessionBytes},  // written by balancers of a former version
+    kNobodys, kSomebodys};
 constexpr PayloadKind kKind{KeyRing::Purpose::token, "session token", kVersions};
 static_assert(kMaxTokenCharacters == most_characters(kSomebodys));
 

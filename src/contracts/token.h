@@ -38,13 +38,13 @@ std::uint32_t node_mark(std::string_view id);
 /// Empty when the ring cannot sign or the value cannot be written.
 std::string write_token(const base::KeyRing&, const Token&, base::WallTime now);
 
-/// Independent of its age, as for tickets. Errors: forbidden for a forged, damaged or other channel's token, or one
-/// from the future by more than `skew`.
+/// The age of the token is not checked, as for tickets. Errors: forbidden for a forged, damaged or other channel's
+/// token, or one from the future by more than `skew`.
 base::Result<Token> read_token(const base::KeyRing&, std::string_view channel, std::string_view text,
                                base::WallTime now, std::chrono::milliseconds skew);
 
-/// As before, but also after the end of its key, and when it is from the future: for callers that know otherwise that
-/// it is in use.
+/// As read_token(), but also accepts a token after the end of its key and one from the future. For callers that know
+/// from another source that the token is in use.
 base::Result<Token> read_token_out_of_time(const base::KeyRing&, std::string_view channel, std::string_view text);
 
 /// The text of a session id in logs: 16 hex digits.

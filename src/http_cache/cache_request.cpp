@@ -69,8 +69,8 @@ void CacheRequest::begin() {
   if (exchange_)
     exchange_->on_gone([this] {
       exchange_.reset();
-      // A response that may be stored is fetched to its end, for later requests. A waiting request ends when it is
-      // woken.
+      // A response that may be stored is fetched to its end, for later requests. A waiting request ends when its
+      // callback runs.
       if (fetch_ && !storing_ && !leads_) end();
     });
   if (answered_without_lookup()) return end();
@@ -399,7 +399,7 @@ void CacheRequest::on_done(base::Result<void> result) {
   end();
 }
 
-/// For a body that is not stored: writes what arrived while settling and is not written yet.
+/// For a body that is not stored: writes the bytes that arrived while settling and are not written yet.
 void CacheRequest::write_rest() {
   if (exchange_ && passed_ < body_.size()) exchange_->write(body_.substr(passed_));
   drop_body();
@@ -466,7 +466,7 @@ std::int64_t CacheRequest::ttl_of(const http::StoredHead& head) const {
   return std::min(left, std::chrono::floor<std::chrono::seconds>(error_lifetime_left(head))).count();
 }
 
-/// How much longer a stored error serves requests, whatever lifetime the origin gave it.
+/// The remaining time for which a stored error serves requests, whatever lifetime the origin gave it.
 std::chrono::nanoseconds CacheRequest::error_lifetime_left(const http::StoredHead& head) const {
   const auto age = context_.clock.wall_now() - head.received;
   if (age < std::chrono::nanoseconds{0}) return std::chrono::nanoseconds{0};  // the clock was set back

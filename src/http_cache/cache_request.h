@@ -29,14 +29,14 @@
 
 namespace tribune::http_cache {
 
-/// What a request needs. The objects outlive it.
+/// The objects that a request uses. They outlive it.
 struct CacheRequestContext {
   const base::Clock& clock;
   net::EventLoop& loop;
   net::HttpClient& client;
   ResponseStore& store;
   RequestCoalescer& coalescer;
-  std::function<void(OriginRequest, StoredResponsePtr)> revalidate;  // in the background
+  std::function<void(OriginRequest, StoredResponsePtr)> revalidate;  // revalidates in the background
 };
 
 /// Owned by one worker.
@@ -47,7 +47,7 @@ class CacheRequest {
   ~CacheRequest();
 
   void begin();
-  /// Revalidates a stored response for the store alone, without a client, and ends the revalidation there.
+  /// Revalidates a stored response without a client, and ends the revalidation at the store.
   void revalidate(StoredResponsePtr);
 
  private:
@@ -93,7 +93,7 @@ class CacheRequest {
   const std::string& key_;  // of asked_
   std::unique_ptr<net::Fetch> fetch_;
   StoredResponsePtr stored_;        // being revalidated, or may be served if the origin fails
-  StoredResponsePtr revalidating_;  // whose revalidation this request ends at the store
+  StoredResponsePtr revalidating_;  // the response whose revalidation this request ends at the store
   struct Settling {
     http::StoredHead response;
     std::optional<std::uint64_t> length;
@@ -107,9 +107,10 @@ class CacheRequest {
   http::Forward why_ = http::Forward::uri_miss;
   base::WallTime requested_;
   std::shared_ptr<StoredResponse> storing_;  // the response that is being received, while it may be stored
-  std::string body_;          // of storing_, or what arrived while settling; the client's pace does not slow its growth
-  std::size_t passed_ = 0;    // bytes of body_ that were written to the exchange
-  bool is_draining_ = false;  // when_drained is pending
+  /// The body of storing_, or the bytes that arrived while settling. A slow client does not slow its growth.
+  std::string body_;
+  std::size_t passed_ = 0;      // bytes of body_ that were written to the exchange
+  bool is_draining_ = false;    // when_drained is pending
   std::uint64_t reserved_ = 0;  // at the store
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

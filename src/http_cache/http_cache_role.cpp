@@ -20,7 +20,7 @@ net::ServerSettings front_of(const config::Settings& settings) {
   return settings.has("front") ? settings.get<net::ServerSettings>("front") : net::ServerSettings{};
 }
 
-/// Any thread for ready(), describe() and is_drained(); the rest on the main thread.
+/// ready(), describe() and is_drained() run on any thread; the other functions on the main thread.
 class HttpCacheRole final : public runtime::Role {
  public:
   HttpCacheRole(const config::Settings& settings, runtime::Services& services)
@@ -67,8 +67,8 @@ class HttpCacheRole final : public runtime::Role {
 
  private:
   base::Log& log_;
-  const HttpCacheSettings settings_;  // as at the start
-  const net::ServerSettings front_;   // likewise
+  const HttpCacheSettings settings_;  // read at the start
+  const net::ServerSettings front_;   // read at the start
   const std::shared_ptr<ResponseStore> store_;
   base::MemoryBudget::Part memory_{base::MemoryBudget::of_process()};
   HttpCache cache_;

@@ -1,5 +1,5 @@
 #pragma once
-// The role "http_cache": a plain HTTP cache in front of one origin. Its line for the table of roles.
+// The role "http_cache", a plain HTTP cache in front of one origin: its entry in the table of roles.
 
 #include "runtime/role.h"
 

@@ -16,7 +16,7 @@ struct HttpCacheSettings {
   std::vector<std::string> listen;
   std::string origin;
   std::vector<std::string> hosts;        // empty: any
-  std::vector<std::string> pass_fields;  // of requests, in addition to those that are always forwarded
+  std::vector<std::string> pass_fields;  // request fields, in addition to those that are always forwarded
   bool keep_forwarded_for = false;
   std::uint64_t max_bytes = 256ull << 20;
   std::uint64_t max_object_bytes = 16ull << 20;

@@ -66,7 +66,7 @@ constexpr std::array<std::string_view, 50> kPassed{"Accept",
                                                    "X-Requested-With",
                                                    "Content-MD5"};
 
-/// Written by the cache or by its HTTP client.
+/// Fields that the cache or its HTTP client writes.
 constexpr std::array<std::string_view, 7> kOwn{
     "Host", "Content-Length", "Expect", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Connection"};
 
@@ -92,7 +92,7 @@ HostAndPort split_authority(std::string_view authority) {
   return {authority.substr(0, colon), authority.substr(colon + 1)};
 }
 
-/// In lower case, without the default port of the scheme and without leading zeros of another port.
+/// The host and port in lower case, without the default port of the scheme and without leading zeros of another port.
 std::string normalized(std::string_view authority, bool secure) {
   auto [host, port] = split_authority(authority);
   while (port.size() > 1 && port.front() == '0') port.remove_prefix(1);
@@ -119,7 +119,7 @@ std::optional<std::uint64_t> hops_left(const http::Request& request) {
   return hops;
 }
 
-/// One list that ends with the last hop. What the last hop sent precedes it if that hop is trusted or
+/// Returns one list that ends with the last hop. The list that the last hop sent precedes it if that hop is trusted or
 /// keep_forwarded_for is set.
 std::string forwarded_for(const http::Headers& sent, const net::Arrival& arrival, const HttpCacheSettings& settings) {
   auto list =

@@ -1,6 +1,6 @@
 #pragma once
-// The RAM of stored responses, fitted to what the process may have: at the start, at a reload, and while memory is
-// scarce.
+// Fits the RAM of stored responses to the memory that the process may use: at the start, at a reload, and while memory
+// is scarce.
 
 #include <cstdint>
 #include <optional>
@@ -16,7 +16,8 @@ namespace tribune::http_cache {
 /// Nullopt: no bound.
 HttpCacheSettings fitted(HttpCacheSettings, std::optional<std::uint64_t> allowance, base::Log&);
 
-/// Evicts what is missing at this level and subtracts it from `use`. The store's bound stays: the store may grow again.
+/// Evicts as many bytes as are missing at this level and subtracts them from `use`. The store's bound does not change,
+/// so the store may grow again.
 void evict_while_scarce(ResponseStore&, base::MemoryLevel, base::MemoryUse& use);
 
 }  // namespace tribune::http_cache

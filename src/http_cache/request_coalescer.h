@@ -13,10 +13,10 @@ namespace tribune::http_cache {
 class RequestCoalescer {
  public:
   bool is_led(const std::string& key) const { return waiting_.contains(key); }
-  /// The caller fetches this URI; further requests for it may wait.
+  /// Records that the caller fetches this URI; further requests for it may wait.
   void lead(const std::string& key) { waiting_.try_emplace(key); }
   void wait(const std::string& key, std::function<void()> on_over) { waiting_[key].push_back(std::move(on_over)); }
-  /// Ends the lead. The caller calls what is returned.
+  /// Records that the fetch has ended. The caller must call the returned callbacks.
   std::vector<std::function<void()>> over(const std::string& key) {
     auto node = waiting_.extract(key);
     return node ? std::move(node.mapped()) : std::vector<std::function<void()>>{};

@@ -7,7 +7,7 @@
 namespace tribune::http_cache {
 namespace {
 
-constexpr std::size_t kMaxVariants = 64;      // of one URI, so that random request fields cannot make the search long
+constexpr std::size_t kMaxVariants = 64;      // per URI, so that random request fields cannot make the search long
 constexpr std::uint64_t kSlotBytes = 512;     // estimate of maps, links and reference counts for one response
 constexpr std::size_t kMaxSteps = 1'000'000;  // no response is exempt: readers keep an evicted one until they finish
 

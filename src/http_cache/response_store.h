@@ -24,13 +24,14 @@ class ResponseStore {
   /// The newest response for this URI that a request with these fields selects. `others_exist` is set where only other
   /// variants are stored.
   StoredResponsePtr find(const std::string& key, const http::Headers& request, bool& others_exist);
-  /// Replaces what was stored for the same variant.
+  /// Stores the response and replaces the one of the same variant.
   void put(const std::string& key, StoredResponsePtr);
   /// Removes all variants.
   void invalidate(const std::string& key);
-  /// Evicts responses (SIEVE) until at most this many bytes are stored. From then on this is the bound.
+  /// Sets the bound on stored bytes, and evicts responses (SIEVE) until it holds.
   void set_max_bytes(std::uint64_t);
-  /// Evicts responses of at least so many bytes, or all. The bound stays. Returns the bytes that were evicted.
+  /// Evicts responses of at least `bytes` bytes in total, or all. The bound does not change. Returns the number of
+  /// evicted bytes.
   std::uint64_t evict(std::uint64_t bytes);
 
   struct Totals {
@@ -51,19 +52,19 @@ class ResponseStore {
 
  private:
   struct Slot : base::SieveLink {
-    const std::string* key;  // of the map's node
+    const std::string* key;  // refers to the key in uris_
     StoredResponsePtr response;
     std::uint64_t bytes;
   };
   using Slots = std::vector<std::unique_ptr<Slot>>;  // newest first
 
-  // With the lock held. The caller destroys what they remove, after it has released the lock.
+  // Called with the lock held. The caller destroys the removed responses after it has released the lock.
   void remove(Slots&, std::size_t at, std::vector<StoredResponsePtr>& removed);
   void evict_to(std::uint64_t max_bytes, std::vector<StoredResponsePtr>& removed);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
-  std::unordered_set<StoredResponsePtr> revalidations_;  // in the background; one for each request to the origin
+  std::unordered_set<StoredResponsePtr> revalidations_;  // running; one for each background request to the origin
   base::Sieve sieve_;
   std::uint64_t max_bytes_;
   Totals totals_;

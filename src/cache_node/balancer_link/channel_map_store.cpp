@@ -9,7 +9,8 @@
 namespace tribune::cache_node {
 
 namespace {
-/// After this time the links that its playlists listed are old, and no client can get another one from it.
+/// A balancer's report expires after this time: the links in its last playlists are old, and no client can get a new
+/// playlist from it.
 constexpr auto kReportLifetime = std::chrono::hours(24);
 }  // namespace
 

@@ -32,10 +32,10 @@ class ChannelMapStore {
   /// are not in `configured` are dropped; an empty `configured` keeps all.
   base::Status update(const std::string& json, const std::string& balancer = "", base::SteadyTime now = {},
                       const std::vector<std::string>& configured = {});
-  /// Null while there is none.
+  /// Null while there is no map.
   std::shared_ptr<const contracts::ChannelMap> map() const { return map_.get(); }
-  /// The expiry of the oldest link that any balancer's playlists still list, by their last reports; nothing when
-  /// there is no such link. While another balancer answers, the report of one that does not is used for a day.
+  /// The expiry of the oldest link that any balancer's playlists still list, by their last reports; nullopt when there
+  /// is no such link. While another balancer answers, the report of one that does not is used for a day.
   std::optional<std::int64_t> listed_from(std::string_view channel) const;
 
  private:
@@ -51,7 +51,7 @@ class ChannelMapStore {
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
   std::mutex mutex_;
-  std::map<std::string, ListedReport> reports_;  // by balancer; "": as stored on disk, until a balancer reports
+  std::map<std::string, ListedReport> reports_;  // by balancer; "": the stored report, until a balancer reports
   base::Published<contracts::ListedLinks> listed_{
       std::make_shared<const contracts::ListedLinks>()};  // the oldest of all reports
 };

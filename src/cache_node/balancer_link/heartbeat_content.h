@@ -1,6 +1,6 @@
 #pragma once
-// What each heartbeat reports: the store, the traffic since the last heartbeat, and what viewers and players observed.
-// Node, run, sequence number and time are HeartbeatSender's.
+// The content of each heartbeat: the store, the traffic since the last heartbeat, and the results that viewers and
+// players observed. HeartbeatSender adds node, run, sequence number and time.
 
 #include <memory>
 #include <optional>
@@ -23,11 +23,11 @@
 
 namespace tribune::cache_node {
 
-/// What it reads; outlives it.
+/// The parts that the content is read from. They outlive it.
 struct HeartbeatContentParts {
   const base::Clock& clock;
   base::Metrics& metrics;
-  std::string_view version;  // of the program
+  std::string_view version;  // version of the program
   const PublishedNodeView& view;
   const ObjectIndex& index;
   const ObjectFiles* files;  // null: a node without a disk
@@ -47,7 +47,7 @@ class HeartbeatContent {
   /// The next heartbeat; rates are since the last one. `store_problem`: empty while the store works.
   contracts::Heartbeat next(std::string_view store_problem);
 
-  /// What viewers and fills met in the window that ended with the last heartbeat. Any thread.
+  /// The results of viewers' requests and of fills in the window that ended with the last heartbeat. Any thread.
   std::shared_ptr<const contracts::NodeExperience> recent_experience() const { return experience_.get(); }
 
  private:

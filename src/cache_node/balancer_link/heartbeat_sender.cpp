@@ -58,7 +58,7 @@ void HeartbeatSender::send_all(bool stopping) {
   }
   const auto body = contracts::to_json(heartbeat);
 
-  // A reload may have changed the list.
+  // A reload may have changed the list of balancers.
   std::vector<std::shared_ptr<Balancer>> balancers;
   for (const auto& url : view->settings.balancers) {
     const auto known = std::find_if(balancers_.begin(), balancers_.end(), [&](const auto& b) { return b->url == url; });
@@ -124,7 +124,7 @@ std::string HeartbeatSender::unfit() const {
   return unfit_;
 }
 
-/// Why the response is rejected; empty when its map was accepted.
+/// The reason why the response is rejected; empty when its map was accepted.
 std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswer& answer) {
   if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
   const auto view = parts_.view.get();

@@ -20,7 +20,7 @@
 
 namespace tribune::cache_node {
 
-/// What it uses; outlives it.
+/// The parts that the sender uses. They outlive it.
 struct HeartbeatParts {
   const base::Clock& clock;
   base::Log& log;
@@ -36,15 +36,16 @@ class HeartbeatSender {
  public:
   HeartbeatSender(HeartbeatParts, runtime::Worker&);
 
-  /// Sends one now and one every interval.
+  /// Sends a heartbeat now and one every interval.
   void start();
-  /// Sends a last one that reports the stop; none after it.
+  /// Sends the last heartbeat, which reports the stop.
   void stop();
   /// Identifies this run of the node in all its messages to balancers.
   const std::string& run() const { return run_; }
   /// Whether a balancer answered one of the last three heartbeats. Any thread.
   bool has_balancer() const { return unanswered_ <= 2; }
-  /// Why a balancer sends no viewers here; empty when all that answer do. Any thread.
+  /// The reason why a balancer sends no viewers to this node; empty when every balancer that answers sends viewers. Any
+  /// thread.
   std::string unfit() const;
 
  private:

@@ -19,13 +19,13 @@
 
 namespace tribune::cache_node {
 
-/// What it uses; outlives it.
+/// The parts that the client uses. They outlive it.
 struct NodePushClientParts {
   const base::Clock& clock;
   base::Log& log;
   base::Metrics& metrics;
   const PublishedNodeView& view;
-  const std::string& run;  // as in heartbeats
+  const std::string& run;  // the run id of the heartbeats
   /// Begins the fills of these links' targets unless they are stored or being filled, then calls back on this worker.
   std::function<void(std::vector<std::string> targets, std::function<void()> on_begun)> begin_fills;
   /// Executes an order and calls back once, on any thread.

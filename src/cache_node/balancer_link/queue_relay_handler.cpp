@@ -71,7 +71,7 @@ void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exc
   if (exchange) exchange->reply(std::move(response));
 }
 
-/// On the first worker.
+/// Runs on the first worker.
 void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) {
   const auto urls = balancers_();
   if (balancer >= urls.size())

@@ -1,7 +1,7 @@
 #pragma once
-// GET /queue/{channel} on a cache node: the balancer's status of a channel's queue, for many waiting clients. At most
-// 1 s old; one worker requests it from the balancer at most once per second, however many clients wait. While no
-// balancer answers, the last text is served for a minute, with its Age.
+// GET /queue/{channel} on a cache node: the balancer's status of a channel's queue, for many waiting clients. One
+// worker requests the status from the balancer at most once per second, however many clients wait, so a status is at
+// most 1 s old. While no balancer answers, the last status is served for a minute, with its Age.
 
 #include <chrono>
 #include <cstdint>
@@ -49,7 +49,7 @@ class QueueRelayHandler {
     std::optional<base::SteadyTime> failed;
     bool is_fetching = false;
     std::vector<Waiter> waiters;
-    std::unique_ptr<net::Fetch> fetch;  // of the first worker
+    std::unique_ptr<net::Fetch> fetch;  // belongs to the first worker
   };
 
   void fetch(const std::string& channel, std::size_t balancer);
@@ -63,8 +63,8 @@ class QueueRelayHandler {
   const std::function<bool(std::string_view)> is_known_;
   base::Counter requests_, failed_, served_;
 
-  std::mutex mutex_;                                          // guards what follows
-  std::map<std::string, QueueStatus, std::less<>> statuses_;  // of channels that the node has
+  std::mutex mutex_;                                          // guards the members below
+  std::map<std::string, QueueStatus, std::less<>> statuses_;  // one for each requested channel that the node has
 };
 
 }  // namespace tribune::cache_node

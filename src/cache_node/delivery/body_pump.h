@@ -39,7 +39,7 @@ class BodyPump {
   /// Destroys the exchange: the client gets a 500 response, or a cut connection when the response has begun.
   void abort() { exchange_.reset(); }
 
-  /// Bytes of the body that are not handed over yet; kUnknown until the length is known.
+  /// Bytes of the body that are not queued yet; kUnknown until the length is known.
   std::uint64_t remaining() const { return remaining_; }
   void set_remaining(std::uint64_t bytes) { remaining_ = bytes; }
 
@@ -47,7 +47,7 @@ class BodyPump {
   void stop() { is_stopped_ = true; }
 
   bool is_window_full() const { return exchange_->unsent() >= kWindow; }
-  /// Calls back once when the socket has taken what was queued, down to kLowWater. A second call meanwhile is ignored.
+  /// Calls back once when the socket has taken the queued bytes down to kLowWater. A second call meanwhile is ignored.
   template <class Call>
   void when_writable(Call call) {
     if (waits_for_socket_) return;

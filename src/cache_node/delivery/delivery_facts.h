@@ -1,5 +1,6 @@
 #pragma once
-// What a delivery knows of its request and of the cache's decision; and the response of a request that gets no object.
+// The facts that a delivery has about its request and the cache's decision, and the response to a request that gets no
+// object.
 
 #include <atomic>
 #include <chrono>
@@ -18,7 +19,7 @@ namespace tribune::cache_node {
 /// Whether the request began the fill, joined a running one, or found the object complete.
 enum class CacheOutcome { began, waited, held };
 
-/// What the response and the access log report of a request that is served from a complete object.
+/// The facts about a complete object that the response and the access log report.
 struct ServedFromStore {
   http::CacheStatus cache;
   std::string_view log_value = "hit";  // for the access log: a literal
@@ -36,7 +37,7 @@ struct DeliveryFacts {
 };
 
 /// After this time without a first byte, a request of another node gets a "waiting" response. Less than any node's
-/// answer_timeout, so that the other node does not take this one for dead.
+/// answer_timeout, so that the other node does not consider this one dead.
 inline constexpr std::chrono::milliseconds kNodeWaitLimit{300};
 
 /// The response to another node when this node has lost the origin.

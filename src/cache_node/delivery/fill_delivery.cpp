@@ -82,7 +82,7 @@ void FillDelivery::answer_or_send() {
   begin_response(view);
 }
 
-/// A known length is always enough. Without one, the response must not depend on it.
+/// Whether the response can begin: the length is known, or the response does not depend on it.
 bool FillDelivery::can_answer(const Fill::View& view) const {
   return view.length || !needs_length(pump_.exchange().request(), view.head);
 }
@@ -164,7 +164,7 @@ void FillDelivery::send() {
     case Outcome::stopped: return;
     case Outcome::failed:
     case Outcome::lost: return cut();
-    case Outcome::ended:  // of a body whose length was not known
+    case Outcome::ended:  // the length of the body was not known
     case Outcome::sent: break;
   }
   pump_.exchange().finish();

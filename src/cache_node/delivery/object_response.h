@@ -16,7 +16,7 @@
 
 namespace tribune::cache_node {
 
-/// Input for the response's fields beside the object's own head.
+/// Input for the response's fields in addition to the object's own head.
 struct AnswerFacts {
   std::string_view node;
   http::CacheStatus cache;
@@ -33,7 +33,7 @@ struct Choice {
   std::uint64_t length = 0;  // bytes to send
 };
 
-/// For GET and HEAD.
+/// Handles GET and HEAD.
 Choice choose(const http::Request&, const ObjectHead&, std::uint64_t length);
 
 /// The response without its body. `length`: of the whole object.
@@ -42,7 +42,8 @@ http::Response answer(const Choice&, const ObjectHead&, std::uint64_t length, co
 /// The head of a whole body whose length is not known yet.
 http::Response answer_of_unknown_length(const ObjectHead&, const AnswerFacts&);
 
-/// For another node while the fill has no first byte: that node asks its next candidate, and may return.
+/// The response to another node while the fill has no first byte: that node asks its next candidate, and may ask this
+/// node again.
 http::Response answer_while_waiting();
 
 /// Whether the response depends on the length.

@@ -38,7 +38,7 @@ void SlicedDelivery::start() {
   advance();
 }
 
-/// In the file: the first byte that is not handed over yet.
+/// The offset in the file of the first byte that the pump has not queued yet.
 std::uint64_t SlicedDelivery::position() const { return choice_.part.first + (choice_.length - pump_.remaining()); }
 
 http::ByteRange SlicedDelivery::current_slice() const { return file_->slice(file_->slice_at(position())); }
@@ -100,7 +100,7 @@ void SlicedDelivery::join(const ObjectIndex::Joined& joined) {
   context_.metrics.waiters.add(1);
   reader_->skip_to(position() - current_slice().first);
   began_fill_ = joined.began;
-  // The timer runs at the next turn of the loop, not inside this call: the bytes may be here already.
+  // The timer runs at the next turn of the loop, not inside this call: the bytes may have arrived already.
   if (facts_.for_node && !is_streaming_ && fill_->lost_origin())
     waiting_timer_ = context_.loop.after(std::chrono::milliseconds(0), [this] { reply_waiting(); });
   send();

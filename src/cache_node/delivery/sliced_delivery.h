@@ -22,7 +22,7 @@
 
 namespace tribune::cache_node {
 
-/// What it uses; outlives it.
+/// The parts that a delivery uses. They outlive it.
 struct SlicedDeliveryContext {
   net::EventLoop& loop;
   const base::Clock& clock;
@@ -68,11 +68,11 @@ class SlicedDelivery {
   const DeliveryFacts facts_;
   const SlicedFilePtr file_;
   const std::function<void()> on_over_;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by calls of other threads
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // checked by calls from other threads
 
   BodyPump pump_;
   std::unique_ptr<FillReader> reader_;
-  std::shared_ptr<Fill> fill_;  // that reader_ reads
+  std::shared_ptr<Fill> fill_;  // the fill that reader_ reads
   net::Timer waiting_timer_;    // for a request of another node: runs until the first byte
   Choice choice_;
   int attempts_ = 0;         // to find the current slice

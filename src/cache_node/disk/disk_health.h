@@ -37,7 +37,7 @@ class DiskHealth {
     log_.info("cache_node", "disk_recovered");
   }
 
-  /// Why writes fail; empty while they succeed.
+  /// The reason why writes fail; empty while they succeed.
   std::string reason() const {
     const std::lock_guard lock(mutex_);
     return reason_;

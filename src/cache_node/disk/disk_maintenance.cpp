@@ -63,8 +63,8 @@ void DiskMaintenance::stored(const Object& object, std::string_view key_text, co
 
 void DiskMaintenance::revalidated(const ObjectPtr& object) {
   thread_.add([this, object] {
-    // When the object was evicted meanwhile, its record is being removed; written again, it would remain without a
-    // file.
+    // When the object has been evicted since, its record is being removed. If it were written again, it would remain
+    // without a file.
     if (index_.knows(object->id, object->generation)) journal_.write_again(*object);
   });
 }

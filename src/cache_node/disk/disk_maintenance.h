@@ -32,13 +32,14 @@ class DiskMaintenance {
   void check(const ObjectPtr&, net::EventLoop& loop, std::function<void()> on_checked);
   /// Removes files and records of evicted objects, which are already out of the index.
   void evicted(std::vector<ObjectPtr>);
-  /// The same for purged objects.
+  /// As above, for purged objects.
   void purged(std::vector<ObjectPtr>);
-  /// For an object that is complete and in the index: writes its record, and removes what had its key before.
+  /// Called for an object that is complete and in the index: writes its record, and removes the object that had its key
+  /// before.
   void stored(const Object&, std::string_view key_text, const ObjectPtr& replaced);
-  /// For an object that was revalidated: its record is written again soon.
+  /// Queues the record of a revalidated object to be written again.
   void revalidated(const ObjectPtr&);
-  /// For an object that a reader found damaged: removes it from the index, its file and its record.
+  /// Removes an object that a reader found damaged from the index, and its file and record.
   void damaged(const ObjectPtr&, std::string_view why);
   void start_sweep();
   void add(std::function<void()> work) { thread_.add(std::move(work)); }

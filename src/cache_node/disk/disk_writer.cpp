@@ -13,10 +13,10 @@ namespace tribune::cache_node {
 namespace {
 
 constexpr std::uint64_t kBatchBytes = 1 << 20;
-constexpr std::size_t kMaxParts = 256;                   // of one pwritev; IOV_MAX is 1024
-constexpr std::uint64_t kMinEvictedBytes = 16ull << 20;  // bytes that are evicted at least when the disk is full
+constexpr std::size_t kMaxParts = 256;                   // in one pwritev; IOV_MAX is 1024
+constexpr std::uint64_t kMinEvictedBytes = 16ull << 20;  // the least number of bytes to evict when the disk is full
 
-/// Writes all of it, or returns the error.
+/// Writes all bytes, or returns the error.
 base::Status write_all(int fd, std::vector<iovec> parts, std::uint64_t offset) {
   std::size_t first = 0;
   while (first < parts.size()) {

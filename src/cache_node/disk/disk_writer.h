@@ -23,17 +23,17 @@ class DiskWriter {
  public:
   DiskWriter(const ObjectFiles&, ObjectIndex&, DiskMaintenance&, DiskHealth&, const base::Clock&);
 
-  /// The fill has new bytes or has ended. Cheap when its work is already queued.
+  /// Called when the fill has new bytes or has ended. Cheap when its work is already queued.
   void changed(const std::shared_ptr<Fill>&);
   /// Waits until all queued work is done.
   void finish_queued();
-  /// Keeps objects in RAM and writes nothing from now on. Before the first fill.
+  /// Keeps objects in RAM and writes nothing from now on. Call it before the first fill.
   void use_memory_only() { memory_only_ = true; }
-  /// Below this many free bytes of the disk objects are evicted; below half of it nothing is written.
+  /// When the disk has fewer free bytes, objects are evicted; below half of this value nothing is written.
   void set_min_free_bytes(std::uint64_t bytes) { min_free_bytes_ = bytes; }
   /// Tests whether a failed disk accepts writes again. Cheap while the disk is healthy.
   void probe();
-  /// For an object that is out of the index because the origin no longer has it.
+  /// Removes the file and record of an object that has left the index because the origin no longer has it.
   void discard(const ObjectPtr& object) { disk_maintenance_.purged({object}); }
   void revalidated(const ObjectPtr& object) { disk_maintenance_.revalidated(object); }
 
@@ -55,7 +55,7 @@ class DiskWriter {
   std::optional<base::SteadyTime> last_eviction_;      // of the thread
   std::atomic<std::uint64_t> min_free_bytes_{0};
   std::atomic<bool> memory_only_{false};
-  WorkThread thread_;  // last: its work uses all of the above
+  WorkThread thread_;  // last, because its work uses all members above
 };
 
 }  // namespace tribune::cache_node

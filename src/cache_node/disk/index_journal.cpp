@@ -40,7 +40,7 @@ void IndexJournal::retry() {
   if (store() || options_.directory.empty()) return;
   auto opened = store::Store::open(options_, log_);
   if (!opened) return;
-  // Records of an earlier run have no object in the index of this one; their files were swept away.
+  // Records of an earlier run have no object in the index of this run, and their files have been removed.
   std::size_t dropped = 0;
   bool is_complete = true;
   for (const auto table : {kObjectTable, kSlicedFileTable}) {
@@ -72,7 +72,7 @@ std::size_t IndexJournal::restore(store::Store& store, ObjectIndex& index) {
   return loaded.damaged.size();
 }
 
-/// Their slices are in the index, or are added when they are found.
+/// Restores the files that are stored in slices. Their slices are objects with records of their own.
 std::size_t IndexJournal::restore_files(store::Store& store, SlicedFiles& files) {
   std::vector<SlicedFilePtr> known;
   std::vector<std::string> damaged;
@@ -93,7 +93,7 @@ std::size_t IndexJournal::restore_files(store::Store& store, SlicedFiles& files)
   return damaged.size();
 }
 
-/// Queued in the order of the changes.
+/// Changes are queued in their order.
 void IndexJournal::file_changed(const ObjectId& id, const SlicedFile* file) {
   const auto to = store();
   if (!to) return;

@@ -1,7 +1,7 @@
 #pragma once
-// The durable part of the index: a record per complete object and per file that is stored in slices, written in
-// batches off the loops. A node that cannot open it (disk full at the start) serves, and loses its index when it
-// stops.
+// The durable part of the index: a record per complete object and per file that is stored in slices, written in batches
+// off the loops. A node that cannot open the records (disk full at the start) serves without them, and loses its index
+// when it stops.
 
 #include <atomic>
 #include <cstdint>
@@ -42,11 +42,11 @@ class IndexJournal {
   void write_again(const Object&);
   /// Visits every record on disk. Blocks on the disk. Errors: unavailable when no records can be read.
   base::Status each(const std::function<void(const ReadRecord&)>& visit) const;
-  /// Stored objects whose record could not be written.
+  /// The stored objects whose record could not be written.
   std::vector<ObjectId> without_record() const;
   /// Waits until the disk has all changes.
   void flush();
-  /// Why records are not written; empty while they are.
+  /// The reason why records are not written; empty while they are.
   std::string trouble() const;
 
  private:

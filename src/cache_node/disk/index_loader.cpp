@@ -23,7 +23,7 @@ constexpr std::size_t kMostBatches = 16;  // in the queue: a thread that finds t
 constexpr unsigned kMostThreads = 3;
 
 struct LoadedRecord {
-  std::uint32_t stored = 0;  // beside the pointer: sorting a million must not read each object
+  std::uint32_t stored = 0;  // a copy, so that sorting a million objects does not read each of them
   ObjectPtr object;
 };
 
@@ -114,7 +114,7 @@ Share work_through(Batches& batches) {
   return share;
 }
 
-/// The further threads. Its destructor waits for their end.
+/// The additional threads. The destructor waits for their end.
 class Others {
  public:
   ~Others() { batches.close(); }  // before the futures wait for their threads
@@ -125,7 +125,7 @@ class Others {
       while (shares.size() < std::min(cores - 1, kMostThreads))
         shares.push_back(std::async(std::launch::async, [this] { return work_through(batches); }));
     } catch (const std::system_error&) {
-      // No further thread can be started: the existing ones do the work.
+      // No additional thread can be started: the existing ones do the work.
     }
   }
 

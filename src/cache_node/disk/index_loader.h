@@ -14,7 +14,7 @@ namespace tribune::cache_node {
 struct LoadedIndex {
   std::vector<ObjectPtr> objects;    // oldest first
   std::vector<std::string> damaged;  // keys of invalid records
-  base::Status status;               // of the iteration; records read before an error are valid
+  base::Status status;               // result of the iteration; records read before an error are valid
 };
 
 /// Blocks on the disk. Throws std::bad_alloc when memory is short, after all its threads have ended.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kVersion = 2;
 constexpr char kVersionWithTerms = 3;  // the same, with the origin's terms after the tags
-constexpr char kFileVersion = 1;       // of the records of files in slices
+constexpr char kFileVersion = 1;       // version of the records of files in slices
 
 template <class N>
 void add(std::string& out, N number) {
@@ -56,7 +56,7 @@ class RecordReader {
   bool failed_ = false;
 };
 
-/// The record without its checksum; nothing when the checksum does not match.
+/// The record without its checksum; nullopt when the checksum does not match.
 std::optional<std::string_view> sound_part(std::string_view record) {
   if (record.size() < sizeof(std::uint64_t)) return std::nullopt;
   const auto body = record.substr(0, record.size() - sizeof(std::uint64_t));

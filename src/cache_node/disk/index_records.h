@@ -19,10 +19,10 @@ inline constexpr std::string_view kSlicedFileTable = "sliced files";
 /// The record's key is the object's id. `key_text` is stored for purges by prefix.
 std::string write_record(const Object&, std::string_view key_text);
 
-/// Nothing for a damaged record or one whose length does not match.
+/// A record that was read. read_record() returns nullopt for a damaged record or one whose length does not match.
 struct ReadRecord {
   ObjectPtr object;           // unverified
-  std::string_view key_text;  // of the record's bytes
+  std::string_view key_text;  // refers to the record's bytes
 };
 std::optional<ReadRecord> read_record(std::string_view id, std::string_view record);
 

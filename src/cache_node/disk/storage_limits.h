@@ -1,5 +1,5 @@
 #pragma once
-// The limits on RAM and disk that the settings give, and their use by the store.
+// Applies the limits on RAM and disk that the settings give to the parts of the store.
 
 #include <cstdint>
 
@@ -13,17 +13,18 @@
 
 namespace tribune::cache_node {
 
-/// Bytes of RAM for complete objects: all of them on a node without a disk, else those that the disk did not take.
+/// Bytes of RAM for complete objects: all objects on a node without a disk, else those that could not be written to the
+/// disk.
 std::uint64_t object_memory_limit(const CacheNodeSettings&);
 
-/// The main thread. The parts outlive it.
+/// Owned by the main thread. The parts outlive it.
 class StorageLimits {
  public:
   StorageLimits(FillMemory&, ObjectIndex&, RamShrinker&, DiskWriter&, DiskMaintenance&, const base::Clock&);
 
-  /// Sets the limits on RAM. The settings are fitted().
+  /// Sets the limits on RAM. The settings must have passed through fitted().
   void set_memory(const CacheNodeSettings&);
-  /// Sets the limits on the disk, and evicts what exceeds them. After the index has been loaded.
+  /// Sets the limits on the disk, and evicts the objects that exceed them. Call it after the index has been loaded.
   void set_disk(const CacheNodeSettings&);
 
   /// Sets the bound on stored bytes alone.

@@ -1,6 +1,6 @@
 #pragma once
-// The position in a fill's list of candidates (fill_candidates.h): which one is asked now, which one is next, and how
-// long all of them are asked again for an object that does not exist yet. It sends no request itself.
+// The position in a fill's list of candidates (fill_candidates.h): the current candidate, the next one, and the delays
+// before all candidates are asked again for an object that does not exist yet. It sends no request itself.
 
 #include <chrono>
 #include <cstddef>
@@ -23,7 +23,7 @@ class CandidateSequence {
   CandidateSequence(const std::vector<FillCandidate>& candidates, Circuits&, const base::Clock&, const FillSettings&);
 
   const FillCandidate& current() const { return candidates_[position_]; }
-  /// From 0; within a fill the same number is the same candidate.
+  /// The index of current(), from 0. It identifies the candidate within a fill.
   std::size_t number() const { return position_; }
   bool has_next() const {
     return position_ + 1 < candidates_.size() && (last_resort_ || !candidates_[position_ + 1].is_last_resort);
@@ -31,13 +31,13 @@ class CandidateSequence {
   void next() { ++position_; }
   void restart() { position_ = 0; }
 
-  /// The origin cannot be reached: from now on the last-resort candidates after it are asked as well. False when
-  /// there is none, or when they have been asked.
+  /// Called when the origin cannot be reached: from now on the last-resort candidates after it are asked as well. False
+  /// when there is none, or when they have been asked.
   bool begin_last_resort();
   bool is_last_resort() const { return last_resort_; }
 
-  /// Moves to the first candidate from here whose circuit admits a request; in the last resort when all others are
-  /// open. False when the last one is open as well.
+  /// Moves to the first candidate from here whose circuit admits a request. When all circuits are open, this begins the
+  /// last resort. False when no circuit admits a request.
   bool skip_open_circuits();
   /// The result of the request to current(), for the circuit that all fills share.
   void answered() { circuits_.succeeded(current().name); }
@@ -45,10 +45,10 @@ class CandidateSequence {
     circuits_.failed(current().name, current().circuit, clock_.steady_now(), why, is_unusable);
   }
   /// Whether the last failure of current(), or of the origin before it when current() is a node, was an unusable
-  /// response rather than none.
+  /// response and not a missing one.
   bool sent_unusable_response() const;
 
-  /// The delay before all are asked again, doubled each time. Nothing when the total wait is used up.
+  /// The delay before all are asked again, doubled each time. Nullopt when the total wait is used up.
   std::optional<std::chrono::milliseconds> next_retry_delay();
   /// Whether a node that itself waits for the origin is asked once more.
   bool waits_for_node() const;

@@ -36,7 +36,7 @@ class Circuits {
   /// Whether its last failure was an unusable response.
   bool sent_unusable_response(std::string_view name) const;
 
-  /// For tests and status pages.
+  /// Used by tests.
   bool is_open(std::string_view name) const;
 
   /// Further names have no circuit. Names come from configurations, so there are few.

@@ -11,12 +11,12 @@ namespace {
 
 /// The least validity of a link to another node: the client's link may expire while the other node still verifies it.
 constexpr std::int64_t kLeastLinkSeconds = 60;
-/// Each of them asks an origin that may be unreachable for all.
+/// A small bound, because each of them asks the origin, which may be unreachable for all nodes.
 constexpr std::ptrdiff_t kMostLastResorts = 2;
 
 struct Making {
   const NodeView& view;
-  const std::string& target;  // of the link in requests to other nodes
+  const std::string& target;  // the link's target in requests to other nodes
   std::vector<FillCandidate>& candidates;
 };
 

@@ -7,11 +7,11 @@
 // alone. However different the nodes' lists of live nodes are, fills that wait for each other therefore never form a
 // cycle. A request of a peer continues at the parents or the origin: it is never forwarded to a peer.
 //
-// After the origin come some of the nodes that follow this one, as the last resort of a node that cannot reach the
-// origin. No node waits for a node that asks them (Fill::lost_origin), so they close no cycle; their own requests
-// have no last resort.
+// After the origin come up to two of the nodes that follow this one, as the last resort of a node that cannot reach the
+// origin. No node waits for a node that asks them (Fill::lost_origin), so they close no cycle; their own requests have
+// no last resort.
 //
-// WHY no weights here: the order of two nodes must not depend on what one knows of the other.
+// WHY no weights here: the order of two nodes must not depend on the information that one has about the other.
 //
 // Pure functions.
 
@@ -50,7 +50,7 @@ struct Asker {
 struct FillCandidate {
   enum class Kind { peer, parent, origin };
   Kind kind = Kind::origin;
-  std::string name;  // of its circuit: "peer stadium-2", "http://origin:80"
+  std::string name;  // name of its circuit: "peer stadium-2", "http://origin:80"
   std::string url;
   std::vector<std::string> allowed_origins;
   net::FetchDeadlines deadlines;
@@ -63,23 +63,23 @@ struct FillCandidate {
 
 std::string_view to_string(FillCandidate::Kind);
 
-/// How a request to another node is signed.
+/// The values with which a request to another node is signed.
 struct Signing {
   std::shared_ptr<const base::KeyRing> keys;
   std::string node;    // this one
   std::string object;  // the link's text, which may differ from the key
   std::int64_t tiers = 0;
-  std::string purges = {};  // that cover the object, in their wire format (contracts/purge_mark.h)
+  std::string purges = {};  // purges that cover the object, in their wire format (contracts/purge_mark.h)
   http::Headers fields(const FillCandidate&, base::WallTime now) const;
 };
 
 /// The sources of an object: made only from the channel map, the group and the configuration.
 struct FillSource {
   std::vector<FillCandidate> candidates;  // never empty
-  Retention retention;                    // of the object
+  Retention retention;                    // the object's retention
   SlicedFilePtr file = {};                // when a slice is requested: its file
-  http::ByteRange slice = {};             // of that file
-  Variant variant = {};                   // that is requested: each request has its fields
+  http::ByteRange slice = {};             // the range of that file
+  Variant variant = {};                   // the requested variant: each request has its fields
   Signing signing;
 };
 

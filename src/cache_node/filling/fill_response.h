@@ -1,6 +1,6 @@
 #pragma once
-// What the head of one response to a fill means: whether it is usable, which object it describes, and which failure
-// it is otherwise. FillRunner has the fill's state. Pure functions.
+// Evaluates the head of one response to a fill: whether it is usable, which object it describes, and which failure it
+// is otherwise. FillRunner has the fill's state. Pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -21,11 +21,11 @@ namespace tribune::cache_node {
 FillFailure failure_of(const base::Error&);
 FillFailure failure_of_status(int status);
 
-/// The origin's status in another node's response; nothing when the response does not have it.
+/// The origin's status in another node's response; nullopt when the response does not have it.
 std::optional<int> origin_status_of(const http::Headers&);
 /// The failure for another node's response without the origin's status.
 FillFailure failure_of_node(std::string_view name, int status);
-/// Adds the fields that another node reads beside a problem document.
+/// Adds the fields that another node reads in addition to a problem document.
 void add_verdict(http::Headers&, const FillFailure&);
 
 /// Whether a listed segment with this status may soon exist.
@@ -38,7 +38,7 @@ ObjectHead head_of(const http::Headers&);
 /// The fields that revalidate the stale object. ETags that this node made mean nothing to an origin.
 http::Headers conditions_of(const ObjectHead& previous, bool for_node);
 
-/// Why the body of a 200 must not be stored or forwarded, whatever its length; empty when it may be.
+/// The reason why the body of a 200 must not be stored or forwarded, whatever its length; empty when it may be.
 std::string_view unusable_body(const net::FetchHead&);
 
 /// Whether the sender supports ranges and identifies the file's version.
@@ -50,7 +50,7 @@ bool is_part_of(const SlicedFile&, http::ByteRange wanted, const net::FetchHead&
 /// The part of an interrupted body that has been received.
 struct Received {
   std::uint64_t bytes = 0;
-  std::optional<std::uint64_t> length;  // of the whole, as announced
+  std::optional<std::uint64_t> length;  // announced length of the whole body
   std::string_view etag;
 };
 /// A 206 that continues the body where it was interrupted.

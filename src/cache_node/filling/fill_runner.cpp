@@ -118,7 +118,7 @@ void FillRunner::add_range(http::Headers& headers) const {
   headers.add("If-Range", source_.file ? source_.file->validator() : etag_);
 }
 
-/// Called inside a callback of the fetch, which must return first.
+/// The timer sends the request, because this is called inside a callback of the fetch, which must return first.
 void FillRunner::request_soon() {
   request_timer_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { guard_memory([this] { request(); }); });
 }
@@ -228,7 +228,8 @@ void FillRunner::resume() {
 void FillRunner::on_done(base::Result<void> result) {
   if (is_over_) return;
   if (!result) {
-    // A node that interrupts a body may only forward the fault of its origin.
+    // After the head, only a timeout counts for the circuit: a node that interrupts a body may be forwarding a fault of
+    // its origin.
     const auto kind = result.error().kind;
     if (!has_head_) parts_.metrics.count_result(candidate().is_node(), true);
     if (kind == base::ErrorKind::timeout || (!has_head_ && kind != base::ErrorKind::forbidden))
@@ -263,7 +264,7 @@ void FillRunner::on_broken_body(const base::Error& error) {
   if (nothing_missing || error.kind == base::ErrorKind::too_large || error.kind == base::ErrorKind::forbidden ||
       resumes_ >= settings_.max_resumes + static_cast<std::int64_t>(candidates_.number()) ||
       (!got_further && !elsewhere)) {
-    // Without a received byte nothing was sent to clients: the next request may try at once.
+    // Before the first received byte nothing was sent to clients: the next request may try at once.
     return fail(failure_of(error), have == 0);
   }
   ++resumes_;

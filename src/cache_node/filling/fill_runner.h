@@ -34,7 +34,7 @@
 
 namespace tribune::cache_node {
 
-/// What every runner uses; outlives the runners.
+/// The parts that every runner uses. They outlive the runners.
 struct FillParts {
   const base::Clock& clock;
   base::Log& log;
@@ -107,10 +107,10 @@ class FillRunner {
   CandidateSequence candidates_;
 
   std::unique_ptr<net::Fetch> fetch_;
-  net::Timer timer_;                                                  // the hold, or disk_patience
+  net::Timer timer_;                                                  // waits for the hold, or for disk_patience
   net::Timer request_timer_;                                          // sends the next request
   net::Timer notify_timer_;                                           // notifies the disk thread of unannounced_bytes_
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by posted calls
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // checked by posted calls
 
   std::uint64_t unannounced_bytes_ = 0;  // bytes since the disk thread was last notified
   bool feeding_ = false;                 // head and length are known
@@ -118,8 +118,8 @@ class FillRunner {
   bool paused_ = false;
   bool has_head_ = false;              // this request's response head has arrived
   bool is_conditional_ = false;        // this request revalidates the stale object
-  base::WallTime requested_at_{};      // of this request
-  std::size_t feeding_candidate_ = 0;  // that sent the head
+  base::WallTime requested_at_{};      // of the current request
+  std::size_t feeding_candidate_ = 0;  // the candidate that sent the head
   std::int64_t age_ = 0;               // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;
   std::uint64_t received_at_resume_ = 0;

@@ -24,7 +24,7 @@ void FillRunner::on_head(const net::FetchHead& head) {
   else
     candidates_.failed(fmt::format("it answered {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
-  // The origin's own status is no sign of a broken route from this node.
+  // The status of the origin does not show whether the route from this node works.
   if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);
   const bool declined = candidate().is_node() && node_declined(head);
   if (!declined) source_.file ? slice_head(head) : feeding_ ? resumed_head(head) : first_head(head);
@@ -74,7 +74,7 @@ void FillRunner::confirm_previous(const net::FetchHead& head) {
   end();
 }
 
-/// Under retention "origin", a response that varies by fields which no rule names matches no later request.
+/// Under retention "origin", a response that varies by fields that no rule names matches no later request.
 http::StoredHead FillRunner::stored_head(const net::FetchHead& head) const {
   http::StoredHead stored{head.status, head.headers, requested_at_, parts_.clock.wall_now()};
   if (source_.retention.by == Retention::By::origin && !unlisted_fields(head.headers, source_.variant).empty())

@@ -15,7 +15,7 @@ using By = contracts::PurgeOrder::By;
 
 constexpr auto kUntoldPeriod = std::chrono::minutes(5);
 
-/// Equal for purges of which the newest replaces the others.
+/// The name of a purge. Of purges with equal names, the newest replaces the others.
 std::string name_of(const contracts::NamedPurge& purge) {
   return std::string(contracts::order_name(purge.id).issuer) + ";" + std::string(contracts::to_string(purge.order.by)) +
          (purge.order.soft ? ";s;" : ";h;") + purge.order.value;
@@ -53,7 +53,7 @@ std::uint64_t KnownPurges::taken(const contracts::NamedPurge& purge) const {
   return entry ? entry->taken : 0;
 }
 
-/// Steady time may start with the machine, after the purge.
+/// The time at which the purge began. It may be before the start of the steady clock.
 base::SteadyTime KnownPurges::begun_of(const contracts::NamedPurge& purge) const {
   return clock_.steady_now() - std::clamp<std::chrono::nanoseconds>(purge.age, std::chrono::seconds(0), kRemembered);
 }

@@ -27,28 +27,28 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; locks inside, for some look-ups.
+/// Any thread; locks inside, for a few look-ups.
 class KnownPurges {
  public:
   KnownPurges(const base::Clock&, base::Log&, base::Metrics&);
 
   enum class Status { unknown, pending, running, done };
   Status status(const contracts::NamedPurge&) const;
-  /// The number of purged objects, when it is done.
+  /// The number of objects that the purge removed; 0 until it is done.
   std::uint64_t taken(const contracts::NamedPurge&) const;
 
-  /// Whether a purge from another node is about to expire at the nodes that know it. It is not accepted anew, since
-  /// those nodes would then receive it again from here.
+  /// Whether a purge from another node is about to expire at the nodes that know it. Such a purge is not accepted,
+  /// because those nodes would later receive it from here again.
   static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
 
-  /// With the age that it has.
+  /// Records that the purge has begun, as long ago as its age says.
   void begin(const contracts::NamedPurge&);
   void end(const contracts::NamedPurge&, std::uint64_t taken);
-  /// It may begin again.
+  /// Records that the purge failed; it may begin again.
   void fail(const contracts::NamedPurge&);
 
-  /// The purges that cover the object of this key; of those by tag all, because the tags of an object that is not
-  /// stored are unknown.
+  /// The purges that cover the object of this key. All purges by tag are included, because the tags of an object that
+  /// is not stored are unknown.
   struct Covering {
     std::string marks;           // the field's value: the purges that fit; empty when there is none
     bool exceeds_limit = false;  // not all fit: other nodes should not be asked
@@ -94,7 +94,7 @@ class KnownPurges {
   base::Counter forgotten_, unreported_;
   std::string path_;  // set before the first call from another thread
   std::atomic<std::size_t> count_{0};
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::optional<base::SteadyTime> unreported_logged_;
   Entries entries_;
   std::unordered_map<std::string, At> by_name_;  // issuer, kind and value

@@ -21,7 +21,7 @@ class LivePeers {
   LivePeers() : peers_(std::make_shared<const Peers>()) {}
 
   void update(const std::string& balancer, Peers reported);
-  /// Its report is ignored while another balancer's is current.
+  /// From now on the balancer's report is ignored while another balancer's report is current.
   void mark_unreachable(const std::string& balancer);
   std::shared_ptr<const Peers> peers() const { return peers_.get(); }
 

@@ -30,7 +30,7 @@ class ChannelTraffic {
     Bytes bytes{0};
     std::uint64_t taken = 0;
   };
-  std::shared_mutex mutex_;  // guards the map, not what it holds
+  std::shared_mutex mutex_;  // guards the map, not the counters in it
   std::map<std::string, Channel, std::less<>> channels_;
 };
 

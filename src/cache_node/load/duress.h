@@ -12,13 +12,13 @@
 
 namespace tribune::cache_node {
 
-/// Any thread for fair_kbps(); the rest on one.
+/// fair_kbps() from any thread; the other functions from one.
 class Duress {
  public:
-  static constexpr double kBegins = 0.9;  // of the capacity
-  static constexpr double kEnds = 0.8;    // below this …
+  static constexpr double kBegins = 0.9;  // begins at this share of the capacity
+  static constexpr double kEnds = 0.8;    // ends below this share …
   static constexpr std::chrono::seconds kCalm{
-      10};  // … for so long: players that go up again all at once would bring it back
+      10};  // … for this time, because players that all return to a higher variant at once would cause it again
 
   /// The current rate and the estimated number of viewers. Call it every second or so.
   void update(double sent_mbps, double capacity_mbps, std::int64_t viewers, base::SteadyTime now) {

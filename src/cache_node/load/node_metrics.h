@@ -58,7 +58,8 @@ struct NodeMetrics {
     return m.counter("tribune_cache_failures_by_status_total",
                      "Of viewers' requests that failed by the origin's fault: those for a status that it answered.");
   }
-  /// Counts a request that got this problem instead of the object. `status`: of the origin's response; 0 without one.
+  /// Counts a request that got this problem instead of the object. `status`: the status of the origin's response; 0
+  /// without a response.
   void refused_with(const http::ProblemType& problem, int status = 0) {
     using namespace http;
     if (problem.status < 500) return;
@@ -69,12 +70,12 @@ struct NodeMetrics {
   }
 
   base::Counter hits, misses, waited;  // answered
-  base::Counter refused;               // link or channel
-  base::Counter failed;                // the origin, or a failure that is remembered
+  base::Counter refused;               // rejected because of the link or the channel
+  base::Counter failed;                // the origin failed, or a remembered failure was returned
   base::Counter cut;                   // begun and not finished: the fill failed, or the viewer left
-  base::Counter broken;                // of failed and cut: 5xx, or cut because the fill failed; this node's fault …
-  base::Counter broken_by_origin;      // … or the origin's
-  base::Counter broken_by_status;      // of these: it answered a status
+  base::Counter broken;  // part of failed and cut: 5xx, or cut because the fill failed, by a fault of this node …
+  base::Counter broken_by_origin;  // … or of the origin
+  base::Counter broken_by_status;  // part of broken_by_origin: the origin answered with a status
   base::Gauge waiters;
   base::Histogram first_byte_lag;
   base::Counter sent_bytes;

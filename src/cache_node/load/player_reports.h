@@ -1,5 +1,5 @@
 #pragma once
-// The sums of what players report about playback (CMCD, http/cmcd.h).
+// The sums of the players' reports about playback (CMCD, http/cmcd.h).
 
 #include <array>
 #include <atomic>
@@ -52,12 +52,12 @@ class PlayerReports {
     sessions_.start_window();
   }
 
-  /// Of the current window and the one before.
+  /// The totals of the current window and the one before.
   struct Recent {
     std::int64_t reports = 0;
     std::int64_t sessions = 0;   // estimated
     double rebuffer_ratio = 0;   // the share of reports whose player had run out of buffer
-    double throughput_mbps = 0;  // the mean of what players measured; 0 when none did
+    double throughput_mbps = 0;  // the mean of the values that players measured; 0 without values
   };
   Recent recent() const {
     std::int64_t reports = 0, starved = 0, measured = 0, kbps = 0;

@@ -9,8 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kLeast = 1 << 20;
-constexpr auto kCalm = 30s;          // of plenty, before a store that shrank may grow again
-constexpr auto kRemembered = 10min;  // for so long it does not grow to where memory became scarce
+constexpr auto kCalm = 30s;          // the bound grows when it has not changed for this time
+constexpr auto kRemembered = 10min;  // for this time the bound stays below the size at which memory became scarce
 
 }  // namespace
 

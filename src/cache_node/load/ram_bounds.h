@@ -1,6 +1,6 @@
 #pragma once
-// The RAM of objects and fills, fitted to what the process may have: at the start, at a reload, and while memory is
-// scarce.
+// Fits the RAM of objects and fills to the memory that the process may use: at the start, at a reload, and while memory
+// is scarce.
 
 #include <atomic>
 #include <cstdint>
@@ -21,14 +21,14 @@ std::uint64_t ram_wanted(const CacheNodeSettings&);
 /// The settings with ram_wanted() scaled down to the allowance; logged as ram_bounds_lowered. Nullopt: no bound.
 CacheNodeSettings fitted(CacheNodeSettings, std::optional<std::uint64_t> allowance, base::Log&);
 
-/// Evicts objects from RAM while memory is scarce, and lets the store grow again after 30 s of plenty. Called by the
-/// memory monitor on its thread.
+/// Evicts objects from RAM while memory is scarce, and raises the bound in steps of an eighth, at least 30 s apart,
+/// while memory is not scarce. Called by the memory monitor on its thread.
 class RamShrinker {
  public:
   RamShrinker(std::weak_ptr<ObjectIndex> index, base::Log& log) : index_(std::move(index)), log_(log) {}
-  /// Subtracts what it evicts from `use`.
+  /// Subtracts the evicted bytes from `use`.
   void looked(base::MemoryLevel, base::MemoryUse& use, base::SteadyTime now);
-  /// The bound that the settings give; it holds from now on. Any thread.
+  /// Sets the bound that the settings give. Any thread.
   void set_configured(std::uint64_t bytes) { configured_ = bytes; }
 
  private:
@@ -36,8 +36,8 @@ class RamShrinker {
   base::Log& log_;
   std::atomic<std::uint64_t> configured_{0};
   std::optional<base::SteadyTime> changed_;
-  std::uint64_t too_many_ = 0;                   // so many bytes of objects were too many …
-  std::optional<base::SteadyTime> too_many_at_;  // … then
+  std::uint64_t too_many_ = 0;                   // bytes of objects when memory became scarce …
+  std::optional<base::SteadyTime> too_many_at_;  // … at this time
 };
 
 }  // namespace tribune::cache_node

@@ -198,8 +198,8 @@ FillReader::Piece FillReader::take(std::uint64_t max) {
   Piece piece;
   piece.phase = fill_->phase_;
   auto& position = state_->position;
-  // The last announced byte is held back until the fill is complete: a body that continues beyond it is broken, and
-  // no reader may take it for whole.
+  // The last announced byte is held back until the fill is complete: a body that continues beyond it is broken, and no
+  // reader may treat it as complete.
   auto given = fill_->received_;
   if (piece.phase == Fill::Phase::arriving && fill_->length_ && given >= *fill_->length_ && given > 0)
     given = *fill_->length_ - 1;

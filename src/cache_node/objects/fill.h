@@ -3,11 +3,11 @@
 // reader share it. Readers are notified by one call per loop for all bytes that have arrived since the last call.
 //
 // Lifetime
-//   asking     the origin was asked; no byte of the body is here                           (FillRunner)
+//   asking     the origin was asked; no byte of the body has arrived                       (FillRunner)
 //   arriving   head and first bytes are known; readers follow                              (FillRunner)
 //   complete   the whole body has arrived; readers finish, the disk thread stores it       (FillRunner)
 //   failed     readers are notified; their part of the body is incomplete         (FillRunner, its destructor)
-// Keeping, beside that
+// Where the bytes are kept, independent of the phase
 //   disk       chunks leave RAM once they are in the file                                  (at the beginning)
 //   memory     the disk failed: chunks stay in RAM, the object is not stored               (DiskWriter)
 //   nothing    RAM is full as well: chunks leave after the last reader; no new readers     (FillRunner)
@@ -33,13 +33,13 @@
 
 namespace tribune::cache_node {
 
-/// Why there is no object, for the response and the log.
+/// The reason why there is no object, for the response and the log.
 struct FillFailure {
   const http::ProblemType* problem = nullptr;
   std::string detail;         // for clients: no host, no path of this machine, no system error
   std::string_view reason;    // one word, a literal
   bool stale_usable = false;  // the stale object that the fill would have replaced is in the index again
-  int status = 0;             // of the origin's response to this node or another one; 0: no response
+  int status = 0;             // the origin's status, sent to this node or to another one; 0: no response
   std::string cause = {};     // for the log, when it has more than `detail`
   const std::string& for_log() const { return cause.empty() ? detail : cause; }
   bool is_gone() const { return status == 404 || status == 410; }
@@ -65,10 +65,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   struct View {
     Phase phase = Phase::asking;
     ObjectHead head;
-    std::optional<std::uint64_t> length;  // as announced; of a complete fill the real length
+    std::optional<std::uint64_t> length;  // the announced length; once complete, the actual length
     std::uint64_t received = 0;
-    std::int64_t stored = 0;     // unix seconds; when complete
-    std::uint64_t checksum = 0;  // of the whole body; when complete
+    std::int64_t stored = 0;     // unix seconds; set when complete
+    std::uint64_t checksum = 0;  // checksum of the whole body; set when complete
     FillFailure failure;         // when failed
     std::string_view not_kept;   // one word, a literal: why the origin forbids caches to store it
     base::SteadyTime first_byte{};
@@ -77,7 +77,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::uint64_t received() const;
   std::size_t readers() const;
 
-  // The worker that fetches.
+  // Called by the worker that fetches.
   void begin(ObjectHead head, std::optional<std::uint64_t> length);
   void append(std::string_view bytes, base::SteadyTime now);
   /// `etag` is used when the origin sent none.
@@ -85,10 +85,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void fail(FillFailure failure);
   /// For a complete fill that the origin has just revalidated, with the terms of its 304.
   void renew(std::int64_t now_unix, http::Terms);
-  /// The origin forbids caches to store it: current readers share it, and no reader joins from here on.
+  /// The origin forbids caches to store the object: current readers share it, and no further reader can join.
   void keep_nothing(std::string_view why);
 
-  // The disk thread, and the callers that queue work for it.
+  // Called by the disk thread and by the code that queues work for it.
   /// Whether there is work for the disk thread that is not queued yet; the caller must then queue this fill.
   bool claim_disk_work();
   struct Unwritten {
@@ -100,11 +100,11 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Unwritten take_unwritten(std::uint64_t max_bytes);
   void opened(std::shared_ptr<const base::File> file);
   void written(std::uint64_t bytes);
-  /// Only from disk to memory to nothing, never back.
+  /// Changes the keeping from disk to memory to nothing, never back.
   void reduce_keeping(Keeping keeping);
   Keeping keeping() const;
 
-  /// The node cannot reach the origin: other nodes must not wait for this fill.
+  /// Records that the node cannot reach the origin: other nodes must not wait for this fill.
   void mark_origin_lost() { lost_origin_ = true; }
   bool lost_origin() const { return lost_origin_; }
 
@@ -141,7 +141,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   const std::optional<ObjectHead> previous_;
   std::atomic<bool> lost_origin_{false};
 
-  mutable std::mutex mutex_;  // guards all that follows
+  mutable std::mutex mutex_;  // guards the members below
   Phase phase_ = Phase::asking;
   Keeping keeping_ = Keeping::disk;
   ObjectHead head_;
@@ -176,7 +176,7 @@ class FillReader {
     http::Body body;  // monostate: no bytes now
     std::uint64_t length = 0;
     Fill::Phase phase = Fill::Phase::asking;
-    bool lost = false;  // the bytes are in neither RAM nor file: the reader must be cut
+    bool lost = false;  // the bytes are in neither RAM nor the file: the response must be cut
   };
   /// The next contiguous bytes, at most `max`. The last announced byte is returned only when the fill is complete.
   Piece take(std::uint64_t max);

@@ -20,15 +20,15 @@ class FillMemory : public std::enable_shared_from_this<FillMemory> {
  public:
   explicit FillMemory(std::uint64_t bound_bytes) : bound_(bound_bytes) {}
 
-  /// A counted copy. Never refused: the piece at hand may exceed the bound.
+  /// Returns a counted copy. It refuses no chunk: the last one may exceed the bound.
   base::SharedBytes chunk(std::string_view bytes);
 
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   bool is_full() const { return used() >= bound_.load(std::memory_order_relaxed); }
   void set_bound(std::uint64_t bytes) { bound_ = bytes; }
 
-  /// Posts `call` to the loop once usage has fallen to three quarters of the bound; at once when it is below that
-  /// now.
+  /// Posts `call` to the loop once usage has fallen to three quarters of the bound; immediately when it is already
+  /// below that.
   void when_available(net::EventLoop& loop, std::function<void()> call);
 
  private:

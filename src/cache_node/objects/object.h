@@ -1,5 +1,5 @@
 #pragma once
-// One object of the cache: what is known of its bytes, which are in a file of their own (object_files.h).
+// One object of the cache: the facts about its bytes, which are in a file of their own (object_files.h).
 //
 // Lifetime
 //   filling      a Fill has its bytes; the index names the fill                                 (FillRunner)
@@ -24,9 +24,9 @@ namespace tribune::cache_node {
 /// The origin's fields that describe the body, as sent to clients.
 struct ObjectHead {
   std::string content_type;
-  std::string etag;                 // as sent, with quotes and W/; made from the checksum when the origin sent none
+  std::string etag;                 // with quotes and W/; made from the checksum when the origin sent none
   std::int64_t last_modified = -1;  // unix seconds; -1: absent
-  std::string tags = {};            // of Surrogate-Key and Cache-Tag, each after a space; purges by tag use them
+  std::string tags = {};            // values of Surrogate-Key and Cache-Tag, each after a space; purges by tag use them
   http::Terms terms = {};  // the origin's cache directives; only when the retention rule uses them (retention_rules.h)
   bool operator==(const ObjectHead&) const = default;
 };
@@ -39,7 +39,7 @@ struct Object {
   std::uint64_t checksum = 0;    // XXH64
   std::uint32_t generation = 0;  // random; a refilled object has another file name
   std::atomic<std::uint32_t> stored{
-      0};  // unix seconds, until 2106: when the fill was complete, or the origin last said that nothing changed
+      0};  // unix seconds, until 2106: when the fill was complete, or the origin last revalidated it
   std::atomic<bool> verified{false};
   std::atomic<bool> stale{false};
 
@@ -48,7 +48,7 @@ struct Object {
   bool has_terms() const { return has_terms_; }
   /// After size and checksum are set: an ETag made from them is not stored again. Texts are cut at 64 KiB.
   void set_head(const ObjectHead&);
-  /// The same bytes with another head.
+  /// A copy of the object with another head.
   std::shared_ptr<Object> with_head(const ObjectHead&) const;
 
  private:

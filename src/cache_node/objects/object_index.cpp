@@ -91,7 +91,7 @@ ObjectIndex::Found ObjectIndex::find_or_renew(const ObjectKey& key, base::Steady
   return find_or_begin(key, now);
 }
 
-/// For an entry with a stale object, which the fill replaces.
+/// Begins a fill in an entry with a stale object, which the fill replaces.
 ObjectIndex::Found ObjectIndex::renew(Entry& entry, const ObjectKey& key) {
   auto& replaced = replaced_[key.id];
   if (auto* object = std::get_if<ObjectPtr>(&entry.is)) {

@@ -44,7 +44,7 @@ class ObjectIndex {
     std::shared_ptr<Fill> fill;
     bool began = false;     // the caller must run the fill or abandon it
     bool is_stale = false;  // complete, and used although it is stale: its new fill has failed
-    ObjectPtr previous;     // what the fill replaces: this, previous_in_memory or neither
+    ObjectPtr previous;     // the replaced object: this, previous_in_memory or neither
     std::shared_ptr<Fill> previous_in_memory;
     ObjectPtr gone;  // replaced and no longer usable; the caller removes its file and record
   };
@@ -52,7 +52,7 @@ class ObjectIndex {
   /// `accepts_stale`: for a caller whose fill has just failed to replace a stale object.
   Found find_or_begin(const ObjectKey&, base::SteadyTime now, bool accepts_stale = false);
   /// For a caller that found a complete entry which is too old: the entry becomes stale, and a fill begins. When the
-  /// entry has changed meanwhile, the result is that of find_or_begin().
+  /// entry has changed since, the result is that of find_or_begin().
   Found find_or_renew(const ObjectKey&, base::SteadyTime now, const Found& too_old);
 
   struct Completed {
@@ -60,27 +60,28 @@ class ObjectIndex {
     std::vector<ObjectPtr> evicted;  // the caller removes their files and records
     ObjectPtr replaced;              // the caller removes its file; its record has the key of the new one
   };
-  /// The fill became this object.
+  /// Replaces the fill by the stored object that it became.
   Completed complete(const Fill&, ObjectPtr);
-  /// The fill is complete and its bytes stay in RAM, bounded by max_memory_bytes. Returns what it replaced.
+  /// Keeps the bytes of a complete fill in RAM, bounded by max_memory_bytes. Returns the object that the fill replaced.
   ObjectPtr keep_in_memory(const std::shared_ptr<Fill>&);
-  /// The fill's entry ends, or holds `failure` until then. True when it had replaced a stale object, which is now in
-  /// the index again.
+  /// Removes the fill's entry, or lets it hold `failure` until `until`. True when the fill had replaced a stale object,
+  /// which is now in the index again.
   bool abandon(const Fill&);
   bool abandon(const Fill&, FillFailure failure, base::SteadyTime until);
-  /// The origin has revalidated what the fill would have replaced, with these terms: it is in the index again and no
-  /// longer stale.
+  /// Puts the object that the fill would have replaced back into the index, fresh and with these terms: the origin has
+  /// revalidated it.
   ObjectPtr revalidated(const Fill&, std::int64_t now_unix, http::Terms);
-  /// Removes what the fill would replace, whatever the fill's result. The caller removes file and record.
+  /// Removes the object that the fill would replace, whatever the fill's result. The caller removes its file and
+  /// record.
   ObjectPtr forget_previous(const Fill&);
 
-  /// From a record, before the first request, oldest first.
+  /// Adds objects read from records. Called before the first request, oldest object first.
   void restore(ObjectPtr);
   void restore(std::vector<ObjectPtr>);
   /// Removes an object that is damaged, or gone at the origin. True when it was still the object of its key.
   bool drop(const ObjectPtr&);
   bool drop(const std::shared_ptr<Fill>& in_memory);
-  /// Evicts objects of about this many bytes of disk.
+  /// Evicts objects that occupy about this many bytes of disk.
   std::vector<ObjectPtr> evict_bytes(std::uint64_t bytes, std::int64_t now_unix);
   std::vector<ObjectPtr> set_max_bytes(std::uint64_t bytes, std::int64_t now_unix);
   void set_max_memory_bytes(std::uint64_t bytes);
@@ -95,15 +96,15 @@ class ObjectIndex {
   enum class Status { nothing, filling, held, failed };
   Status status(const ObjectId&) const;
 
-  /// Purges one key's entry. Hard: whatever it is, it is removed, and a running fill will not be stored. Soft: it
-  /// becomes stale.
+  /// Purges one key's entry. A hard purge removes the entry, whatever its state, and a running fill is not stored. A
+  /// soft purge makes the entry stale.
   struct Purged {
     bool found = false;
     ObjectPtr gone;   // the caller removes its file and record
     ObjectPtr stale;  // the caller writes its record again
   };
   Purged purge(const ObjectId&, bool soft);
-  /// Entries without a record: running fills, and complete ones in RAM.
+  /// The entries without a record: running fills, and complete fills in RAM.
   std::vector<std::shared_ptr<Fill>> unrecorded() const;
 
   /// The files that are stored in slices; each slice has an entry of its own here.
@@ -178,14 +179,14 @@ class ObjectIndex {
   void trim_memory();
 
   SlicedFiles sliced_;
-  mutable std::mutex mutex_;  // guards all that follows
+  mutable std::mutex mutex_;  // guards the members below
   const std::shared_ptr<FillMemory> fill_memory_;
   std::unordered_set<Entry, Hash, Equal> entries_;
-  base::Sieve sieve_;                                      // of objects
-  base::Sieve memory_sieve_;                               // of complete fills in RAM
+  base::Sieve sieve_;                                      // stored objects
+  base::Sieve memory_sieve_;                               // complete fills in RAM
   std::unordered_set<ObjectId, ObjectIdHash> unrecorded_;  // running fills, and complete ones in RAM
   std::unordered_map<ObjectId, Replaced, ObjectIdHash> replaced_;
-  std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;  // until then
+  std::unordered_map<ObjectId, base::SteadyTime, ObjectIdHash> serving_stale_;  // each until this time
   std::deque<std::pair<base::SteadyTime, ObjectId>> failures_;  // approximately in the order of their end
   std::uint64_t max_bytes_;
   std::uint64_t max_memory_bytes_;

@@ -1,4 +1,4 @@
-// The end of a fill: an object, bytes in RAM, a failure, or what it would have replaced.
+// The end of a fill: an object, bytes in RAM, a failure, or the object that the fill would have replaced.
 #include "cache_node/objects/object_index.h"
 
 namespace tribune::cache_node {

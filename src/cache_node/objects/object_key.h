@@ -38,13 +38,14 @@ struct ObjectKey {
   ObjectId id;
 };
 
-/// For the log: without the query, which may hold the origin's access credentials. Valid as long as the key.
+/// The key's text for the log, without the query, which may hold the origin's access credentials. Valid as long as the
+/// key.
 inline std::string_view loggable(const ObjectKey& key) {
   return std::string_view(key.text).substr(0, key.text.find('?'));
 }
 
 ObjectKey object_key(std::string_view text);
-/// With the whole query (query_rules.h).
+/// The key with the link's whole query (query_rules.h selects parts of it).
 ObjectKey object_key(const contracts::Link&);
 std::string object_text(const contracts::Link&);
 

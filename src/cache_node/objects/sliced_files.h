@@ -33,7 +33,7 @@ struct SlicedFile {
   std::uint64_t slice_at(std::uint64_t position) const { return position / slice_bytes; }
   http::ByteRange slice(std::uint64_t number) const;
   ObjectKey slice_key(std::uint64_t number) const;
-  /// For If-Range: the ETag, or the date when there is none.
+  /// The validator for If-Range: the ETag, or the date when there is no ETag.
   std::string validator() const;
 };
 using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
@@ -41,9 +41,9 @@ using SlicedFilePtr = std::shared_ptr<const SlicedFile>;
 /// Marks the key of a slice: '#' is in no path and no query.
 inline constexpr char kSliceMark = '#';
 
-/// The response to another node that requests the whole of such a file, beside its fields: a 503 with this verdict
-/// (contracts/peer_mark.h) and the file's length. The other node then requests slices, each from the node that is
-/// responsible for it.
+/// The response to another node that requests the whole of such a file, in addition to its fields: a 503 with this
+/// verdict (contracts/peer_mark.h) and the file's length. The other node then requests slices, each from the node that
+/// is responsible for it.
 inline constexpr std::string_view kVerdictSliced = "sliced";
 inline constexpr std::string_view kSlicedLength = "X-Tribune-Length";
 
@@ -60,8 +60,8 @@ class SlicedFiles {
   void forget(const SlicedFilePtr&);
   std::size_t forget_if(const std::function<bool(const SlicedFile&)>& is_meant);
 
-  /// Called with each file that becomes known, and with null when it is forgotten, in the order of the changes. It is
-  /// called with the lock held, so it must not block. Set it before the first fill.
+  /// The callback runs for each file that becomes known, and with null when a file is forgotten, in the order of the
+  /// changes. It runs with the lock held, so it must not block. Set it before the first fill.
   using OnChanged = std::function<void(const ObjectId&, const SlicedFile*)>;
   void on_changed(OnChanged call) { on_changed_ = std::move(call); }
 
@@ -75,7 +75,7 @@ class SlicedFiles {
     SlicedFilePtr file;
     std::list<ObjectId>::iterator use;  // in by_use_
   };
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   std::unordered_map<ObjectId, Known, ObjectIdHash> files_;
   std::list<ObjectId> by_use_;         // the most recently used one at the end
   std::atomic<std::size_t> count_{0};  // written with the lock held

@@ -152,8 +152,8 @@ void OrdersHandler::purge(runtime::Worker& worker, Exchange exchange, const cont
             });
 }
 
-/// It is known before it runs, so that fills which begin from then on list it. It is on disk before it is reported as
-/// done.
+/// Records the purge before it runs, so that fills that begin from then on list it, and saves it to disk before it is
+/// reported as done.
 void OrdersHandler::run_purge(const contracts::NamedPurge& purge,
                               std::function<void(base::Result<std::uint64_t>)> on_done) {
   // A purge of all applies to this node alone, so other nodes need not list it.

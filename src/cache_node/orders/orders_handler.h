@@ -52,8 +52,8 @@ class OrdersHandler {
   Purge& purge_;
   KnownPurges& known_;
   WarmUp& warm_up_;
-  const std::string issuer_;             // of orders that do not come from a balancer
-  std::atomic<std::int64_t> number_{0};  // of the last one of them
+  const std::string issuer_;             // issuer of orders that do not come from a balancer
+  std::atomic<std::int64_t> number_{0};  // number of the last such order
 };
 
 }  // namespace tribune::cache_node

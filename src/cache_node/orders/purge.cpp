@@ -77,12 +77,12 @@ base::Result<std::uint64_t> Purge::all(const contracts::PurgeOrder& order) {
   });
   for (const auto& id : meant) count += one(id, order.soft);
   journal_.flush();
-  // Without records, the objects without a record are all objects.
+  // When the journal has no records, without_record() returned all stored objects.
   if (!read && read.error().kind != base::ErrorKind::unavailable) return tl::unexpected(read.error());
   return count;
 }
 
-/// Running fills, and complete ones in RAM, have their keys.
+/// Purges running fills and complete fills in RAM, whose keys are known without a record.
 std::uint64_t Purge::unrecorded(const contracts::PurgeOrder& order) {
   std::uint64_t count = 0;
   for (const auto& fill : index_.unrecorded()) {

@@ -16,7 +16,7 @@
 
 namespace tribune::cache_node {
 
-/// Any thread; locks inside (those of its parts, which outlive it).
+/// Any thread; its parts lock inside and outlive it.
 class Purge {
  public:
   Purge(ObjectIndex&, IndexJournal&, DiskMaintenance&, DiskWriter&, base::Log&, base::Metrics&);

@@ -1,5 +1,5 @@
 #pragma once
-// Fetches lists of objects before they are requested, some at a time, and reports the progress.
+// Fetches lists of objects before they are requested, a bounded number at a time, and reports the progress.
 //
 // A job's objects
 //   left       not begun
@@ -25,7 +25,7 @@
 namespace tribune::cache_node {
 
 /// Begins the fill of an object ("channel/epoch/path[?query]"), or of one of its slices, unless it is stored or being
-/// filled. Returns its key; nothing when no fill can begin.
+/// filled. Returns its key; nullopt when no fill can begin.
 using BeginFill =
     std::function<std::optional<ObjectKey>(const std::string& object, std::optional<std::uint64_t> slice)>;
 
@@ -35,8 +35,8 @@ class WarmUp {
   WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
 
   using Progress = contracts::WarmProgress;
-  /// The job's progress so far; a job that is known already is not begun again. Of many finished jobs the oldest is
-  /// forgotten. Errors: unavailable when too many jobs are under way.
+  /// Returns the job's progress so far; a known job is not begun again. When the maximum number of jobs is reached, the
+  /// oldest finished job is removed. Errors: unavailable when too many jobs are under way.
   base::Result<Progress> begin(contracts::WarmOrder);
   std::optional<Progress> progress(std::string_view job) const;
 
@@ -44,7 +44,7 @@ class WarmUp {
   struct Running {
     std::string object;
     ObjectKey key;
-    std::optional<ObjectKey> slice_key;  // of the slice whose fill was begun last
+    std::optional<ObjectKey> slice_key;  // the slice whose fill was begun last
     std::uint64_t next_slice = 0;
   };
   enum class FillState { runs, stored, failed };
@@ -66,7 +66,7 @@ class WarmUp {
   base::Log& log_;
   ObjectIndex& index_;
   const BeginFill begin_fill_;
-  net::Timer timer_;  // of the loop
+  net::Timer timer_;  // runs on the loop
   mutable std::mutex mutex_;
   std::deque<Job> jobs_;  // guarded by mutex_; the oldest first
 };

@@ -15,7 +15,7 @@ struct Retention {
     life,    // it never changes: used for as long as links to it are valid
     time,    // used for `time`, then revalidated; 0: revalidated on each request
     origin,  // strictly as the origin's header fields say (RFC 9111)
-    listed,  // no rule: as the fields say, but at least while a playlist may list it; without such fields for ever
+    listed,  // no rule: as the fields say, but at least while a playlist may list it; without such fields forever
   };
   By by = By::listed;
   std::chrono::seconds time{0};
@@ -25,7 +25,7 @@ struct Retention {
 };
 
 struct RetentionRule {
-  std::string pattern;  // of "{channel}/{path}"; * stands for any run of bytes, slashes included
+  std::string pattern;  // matches "{channel}/{path}"; * stands for any run of bytes, slashes included
   Retention retention;
 };
 using RetentionRules = std::vector<RetentionRule>;

@@ -9,8 +9,8 @@ namespace {
 
 using std::chrono::seconds;
 
-/// No heuristic freshness: it would exceed the life of a segment. An origin that fails does not end the use of an
-/// object unless it forbade that.
+/// Heuristic freshness is 0, because it would exceed the life of a segment. While the origin fails, a stale object is
+/// served for up to 366 days, unless its fields forbid this or name a shorter time.
 const http::FreshnessRules kRules{seconds(0), std::chrono::hours(24 * 366)};
 constexpr base::WallTime kStored{};
 

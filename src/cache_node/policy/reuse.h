@@ -25,7 +25,7 @@ struct HeldObject {
 http::Reuse decide_reuse(const HeldObject&);
 /// Whether it may be served while the origin fails, or after the origin answered that it is gone.
 bool may_stand_in(const HeldObject&, bool is_gone);
-/// The seconds that it stays fresh; negative for a stale object, nothing for one that never changes.
+/// The seconds that it stays fresh; negative for a stale object, nullopt for one that never changes.
 std::optional<std::int64_t> fresh_for(const HeldObject&);
 
 }  // namespace tribune::cache_node

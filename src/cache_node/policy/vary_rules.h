@@ -1,5 +1,5 @@
 #pragma once
-// Which request fields tell objects apart, when an origin sends different bytes for different values of them (Vary,
+// Which request fields distinguish objects, when an origin sends different bytes for different values of them (Vary,
 // RFC 9111 section 4.1). Only fields that a rule names are sent to the origin. Without a rule all requests share one
 // object. Pure functions.
 
@@ -13,19 +13,19 @@
 namespace tribune::cache_node {
 
 struct VaryRule {
-  std::string pattern;  // of "{channel}/{path}", as in retention_rules.h
+  std::string pattern;  // matches "{channel}/{path}", as in retention_rules.h
   std::vector<std::string> fields;
 };
 using VaryRules = std::vector<VaryRule>;
 
-/// "demo/* Accept-Language": a pattern and at least one field. A rule without a pattern for any other text, and for
+/// "demo/* Accept-Language": a pattern and at least one field. Any other text gives a rule without a pattern, and so do
 /// fields that describe the transfer, the requested range, or the client of this node.
 VaryRule parse_vary_rule(std::string_view text);
 
 /// The values of one request for the fields of the first rule that matches its object.
 struct Variant {
-  std::vector<std::string> names;  // of the rule's fields; empty when no rule matches
-  http::Headers fields;            // of the request, one line each
+  std::vector<std::string> names;  // names of the rule's fields; empty when no rule matches
+  http::Headers fields;            // the request's values, one line each
   std::string key;                 // equal for equivalent requests; empty when the request has none of the fields
 };
 /// The names in the form of a Vary field.

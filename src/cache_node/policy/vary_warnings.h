@@ -1,5 +1,5 @@
 #pragma once
-// The channels whose origins sent responses that vary by request fields which no rule names: the log has one line for
+// The channels whose origins sent responses that vary by request fields that no rule names. The log has one line for
 // each channel.
 
 #include <cstddef>

@@ -11,7 +11,7 @@
 
 namespace tribune::cache_node {
 
-/// Owned by the first worker. Outlives what it posts to the workers' loops.
+/// Owned by the first worker. Outlives the calls that it posts to the workers' loops.
 class FillDistributor {
  public:
   using Begin = std::function<void(runtime::Worker&, const std::string& target)>;

@@ -27,7 +27,7 @@ class FillStarter {
   /// The index's entry of the key. When there is none, or it is complete and not fresh, a fill begins.
   ObjectIndex::Found find_or_fill(runtime::Worker&, const contracts::ChannelEntry&, const MediaRequest&,
                                   const ObjectKey&);
-  /// The same for one slice of a file.
+  /// As above, for one slice of a file.
   ObjectIndex::Found find_or_fill_slice(runtime::Worker&, const MediaRequest&, const SlicedFilePtr&,
                                         std::uint64_t number);
   /// Whether memory is scarce and the object would need a new fill; counts the refusal. Stored objects are still
@@ -37,8 +37,8 @@ class FillStarter {
   /// Begins the fill of a link's object ("/media/…?…") unless it is stored or being filled. On the worker's loop.
   enum class WarmResult { began, known, refused };
   WarmResult warm(runtime::Worker&, std::string_view target);
-  /// The same for an object ("channel/epoch/path[?query]") or one of its slices, with a link that the node signs for
-  /// itself. Returns the key; nothing when no fill can begin.
+  /// As above, for an object ("channel/epoch/path[?query]") or one of its slices, with a link that the node signs for
+  /// itself. Returns the key; nullopt when no fill can begin.
   std::optional<ObjectKey> warm_object(runtime::Worker&, const std::string& object, std::optional<std::uint64_t> slice);
 
  private:

@@ -43,11 +43,11 @@ struct MediaRequest {
   bool is_from_node() const { return asker.kind != Asker::Kind::viewer; }
 };
 
-/// What the request flow uses; outlives it.
+/// The parts that the request flow uses. They outlive it.
 struct MediaFlowParts {
   const base::Clock& clock;
-  NodeMetrics& metrics;       // of viewers' requests
-  NodeMetrics& node_metrics;  // of other nodes' requests
+  NodeMetrics& metrics;       // for requests of viewers
+  NodeMetrics& node_metrics;  // for requests of other nodes
   const PublishedNodeView& view;
   const ChannelMapStore& channels;
   const LivePeers& peers;
@@ -69,7 +69,8 @@ struct MediaFlowParts {
 
 /// Counts and sends a problem document.
 void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view detail, std::string_view reason);
-/// The node itself lacks something. Another node that sent the request gets no verdict, and tries its next candidate.
+/// Sends the response for a failure of this node itself. Another node that sent the request gets no verdict, and tries
+/// its next candidate.
 void refuse_overloaded(net::Exchange&, NodeMetrics&, std::string_view detail, std::string_view reason);
 
 }  // namespace tribune::cache_node

@@ -17,11 +17,11 @@ class MediaRequestReader {
  public:
   explicit MediaRequestReader(const MediaFlowParts& parts) : parts_(parts) {}
 
-  /// Nothing when the request was refused.
+  /// Nullopt when the request was refused.
   std::optional<MediaRequest> read(net::Exchange&, const http::PathParameters&) const;
 
-  /// The request of a signed link's target ("/media/…?…") without request fields: of its variants the one for requests
-  /// without them. Nothing when the link is not valid.
+  /// The request for a signed link's target ("/media/…?…") without request fields; it selects the variant of requests
+  /// without them. Nullopt when the link is not valid.
   std::optional<MediaRequest> read_target(std::string_view target) const;
 
  private:

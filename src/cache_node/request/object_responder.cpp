@@ -30,7 +30,7 @@ void ObjectResponder::serve_stored(runtime::Worker& worker, MediaExchange exchan
     send_file(worker, std::move(exchange), std::move(media), object, *how);
 }
 
-/// How the complete object answers; nothing when it must not be served, and the request was refused.
+/// How the complete object answers; nullopt when it must not be served, and the request was refused.
 std::optional<ServedFromStore> ObjectResponder::decide(net::Exchange& exchange, const MediaRequest& media,
                                                        const Complete& complete, const ObjectIndex::Found& found) {
   const auto held = held_object(media, complete.head, complete.stored);
@@ -101,7 +101,7 @@ void ObjectResponder::send_file(runtime::Worker& worker, MediaExchange exchange,
   exchange->reply(std::move(response));
 }
 
-/// An object known from before a restart: its file is read once, off the loop, and compared with its checksum.
+/// Verifies an object of a run before the restart: its file is read once, off the loop, and compared with its checksum.
 void ObjectResponder::verify_file(runtime::Worker& worker, MediaExchange exchange, MediaRequest media,
                                   const ObjectPtr& object) {
   // std::function requires a copyable capture.
@@ -127,7 +127,7 @@ void ObjectResponder::serve_fill(runtime::Worker& worker, MediaExchange exchange
   follow_fill(worker, std::move(exchange), std::move(media), joined, how);
 }
 
-/// Serves what the fill will replace, when the origin allows it while it is asked (RFC 5861 section 3).
+/// Serves the object that the fill will replace, when the origin allows this during revalidation (RFC 5861 section 3).
 bool ObjectResponder::serve_while_revalidating(runtime::Worker& worker, MediaExchange& exchange,
                                                const MediaRequest& media, const ObjectIndex::Joined& joined) {
   if (media.revalidation || (!joined.previous && !joined.previous_in_memory)) return false;

@@ -32,7 +32,8 @@ class ObjectResponder {
   void serve_stored(runtime::Worker&, MediaExchange, MediaRequest, const ObjectIndex::Found& found);
   /// `found` holds a fill, running or complete in RAM.
   void serve_fill(runtime::Worker&, MediaExchange, MediaRequest, const ObjectIndex::Found& found);
-  /// A file in slices. False when the origin must be asked about the file first. `may_be_stale`: it was asked.
+  /// Serves a file in slices. False when the origin must be asked about the file first; with `may_be_stale` the origin
+  /// was asked already.
   bool serve_sliced(runtime::Worker&, MediaExchange&, const MediaRequest&, const SlicedFilePtr&, bool may_be_stale);
 
  private:

@@ -31,7 +31,7 @@ struct NodeOriginSettings {
   std::chrono::milliseconds circuit_rest = CircuitSettings{}.rest;
 };
 
-/// How requests to other nodes are made.
+/// The settings of requests to other nodes.
 struct PeerSettings {
   std::chrono::milliseconds connect_timeout{500};
   std::chrono::milliseconds answer_timeout{1'500};

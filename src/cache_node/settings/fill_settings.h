@@ -1,5 +1,5 @@
 #pragma once
-// How fills treat origins.
+// The settings of fills: deadlines, sizes, retries and circuits.
 
 #include <chrono>
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace tribune::cache_node {
 
 struct CircuitSettings {
-  std::int64_t failures = 5;  // in a row
+  std::int64_t failures = 5;  // consecutive
   std::chrono::milliseconds rest{1'000};
 };
 
@@ -19,15 +19,15 @@ struct FillSettings {
   bool allow_special_addresses = false;
   std::int64_t max_redirects = 5;
   std::uint64_t max_object_bytes = 256ull << 20;
-  std::uint64_t slice_bytes = 0;  // of objects above slice_above; 0: no slices
+  std::uint64_t slice_bytes = 0;  // slice size for objects above slice_above; 0: no slices
   std::uint64_t slice_above = 64ull << 20;
   std::chrono::milliseconds hold{1'000};       // for a listed segment that the origin answers with 404, 403 or 5xx
-  std::chrono::milliseconds hold_retry{100};   // the first pause in it; each further one is twice as long
+  std::chrono::milliseconds hold_retry{100};   // the first pause during the hold; each further one is twice as long
   std::chrono::milliseconds keep_errors{500};  // at most a second
   std::int64_t max_resumes = 2;
-  CircuitSettings circuit;  // of an origin
+  CircuitSettings circuit;  // circuit of an origin
   std::chrono::milliseconds disk_patience{
-      500};  // with full fill buffers, before an object is passed through without being stored
+      500};  // wait with full fill buffers before an object is passed through without being stored
 };
 
 }  // namespace tribune::cache_node
