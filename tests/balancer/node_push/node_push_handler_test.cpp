@@ -162,7 +162,7 @@ struct Rendition {
     announcer.announce(newest, 5s, published);
     published = std::make_shared<FakeSnapshot>(false, msn, msn + 1);
   }
-  /// The MSN seen by a viewer who never moved.
+  /// The MSN that is visible to a viewer that never moved.
   std::int64_t seen_at(const std::string& node) {
     return announcer.publication()->hold.visible(published, node, node.size())->first_msn();
   }

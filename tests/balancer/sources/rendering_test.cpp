@@ -109,8 +109,8 @@ TEST_CASE(
       5, 6, "seg",
       list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
   const auto found = uris(s.text(text));
-  CHECK(found[0].starts_with(
-      "../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // a=%2f, which does not arrive unchanged
+  CHECK(found[0].starts_with("../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // the escape %2f in the query
+                                                                                          // would not arrive unchanged
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
   s.making.keys = ring("k2");

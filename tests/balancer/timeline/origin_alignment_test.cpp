@@ -15,7 +15,7 @@ using Verdict = Timeline::Verdict;
 
 namespace {
 
-/// Segments of 2 s, the first at `second` past twelve.
+/// Segments of 2 s, the first one at 12:00:00 plus `second`.
 hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std::string& name) {
   std::string text =
       "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
@@ -38,7 +38,7 @@ struct TimelineFixture {
     clock.advance(2s);
     return *outcome;
   }
-  /// A process that starts with what this one saved. Saving it once more changes nothing.
+  /// A process that starts with the saved state of this one. Saving it again changes nothing.
   void restart() {
     const auto now = clock.steady_now();
     const auto wall = clock.wall_now();
@@ -80,7 +80,7 @@ TEST_CASE("an origin with other numbers and names continues by its dates, withou
   CHECK(s.timeline.generation(p.segments[3].generation).epoch == "e1");
   CHECK(s.timeline.generation(p.segments[3].generation).origin == 1);
   CHECK(hls::write(p, {}).find("DISCONTINUITY") == std::string::npos);
-  SUBCASE("and back again") {
+  SUBCASE("and back to the first origin") {
     const auto back = s.see(dated(104, 109, 8, "a"), 0);
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 109);
@@ -197,7 +197,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
     CHECK(before.segments.size() == 4);
     CHECK(hls::write(before, {}).find("GAP") == std::string::npos);
   }
-  SUBCASE("and back again, over another hole") {
+  SUBCASE("and back to the first origin, over another gap") {
     const auto back = s.see(dated(110, 115, 24, "a"), 0);  // from 12:00:24, two seconds after b10
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 117);
