@@ -17,8 +17,8 @@
 namespace {
 
 constexpr int kChannels = 6, kRenditions = 4, kClips = 3'000, kClipSegments = 10, kViewers = 1'000;
-constexpr int kSegments = 1'800;  // of 2 s
-constexpr int kShift = 900;       // segments of half an hour
+constexpr int kSegments = 1'800;  // segments of 2 s
+constexpr int kShift = 900;       // half an hour in segments
 constexpr std::uint64_t kBytes[kRenditions] = {200'000, 500'000, 1'000'000, 2'000'000};
 
 struct Request {

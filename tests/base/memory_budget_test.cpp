@@ -50,7 +50,7 @@ TEST_CASE("a later request of one component takes nothing that another one was g
     CHECK(*first.grant() == 50 * kMiB);
     CHECK(*second.grant() == 50 * kMiB);
   }
-  SUBCASE("until the other one asks for less") {
+  SUBCASE("until the other one requests less") {
     first.ask(10 * kMiB);
     CHECK(*second.grant() == 20 * kMiB);
     CHECK(*first.grant() == 10 * kMiB);

@@ -335,9 +335,9 @@ TEST_CASE_FIXTURE(Fixture, "The channel map is saved for the next start, and a d
   CHECK_FALSE(damaged.update("[]").has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "Links that any balancer lists are accepted, also after a restart of the node, until each of them "
-                  "lists later ones") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "Links that any balancer lists are accepted, also after a restart of the node, until each of them reports others") {
   const auto answer = [](const std::string& listed) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" +
            (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";

@@ -120,7 +120,7 @@ TEST_CASE("A token of the former format is read, without a node") {
   CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
 }
 
-TEST_CASE("A token has its owner, who cannot be read without the key") {
+TEST_CASE("A token has its owner, which cannot be read without the key") {
   const auto ring = test::one_key();
   for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
     auto token = example();

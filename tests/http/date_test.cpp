@@ -32,7 +32,7 @@ TEST_CASE("every day of a leap cycle survives a round trip") {
   }
 }
 
-TEST_CASE("two-digit years stand for 1969 to 2068") {
+TEST_CASE("two-digit years are read as 1969 to 2068") {
   CHECK(parse_date("Wednesday, 01-Jan-69 00:00:00 GMT") == at(-31536000));
   CHECK(parse_date("Friday, 01-Jan-21 00:00:00 GMT") == at(1609459200));
 }

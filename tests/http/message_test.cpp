@@ -18,7 +18,7 @@ TEST_CASE("field names are compared without case and keep their order") {
   CHECK_FALSE(headers.joined("Viaa").has_value());
 }
 
-TEST_CASE("setting a field replaces every line of it, at the position of the first one") {
+TEST_CASE("setting a field replaces all of its lines, at the position of the first one") {
   Headers headers{{"A", "1"}, {"B", "2"}, {"a", "3"}};
   headers.set("a", "4");
   REQUIRE(headers.all().size() == 2);

@@ -77,7 +77,7 @@ TEST_CASE_FIXTURE(Server, "a push whose response was lost is sent again") {
   CHECK(acknowledged_pushes == 0);
 }
 
-TEST_CASE_FIXTURE(Server, "what is pushed between two polls is in the response to the next one") {
+TEST_CASE_FIXTURE(Server, "segments that are pushed between two polls are in the response to the next one") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});
   turn();

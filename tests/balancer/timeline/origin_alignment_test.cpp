@@ -75,7 +75,7 @@ TEST_CASE("an origin with other numbers and names continues by its dates, withou
   CHECK(p.end_msn() == 107);
   CHECK(p.segments.back().discontinuity_sequence == 0);
   REQUIRE(p.segments.size() == 5);
-  CHECK(s.uri(p, 2) == "a104.ts");  // what was listed keeps its text
+  CHECK(s.uri(p, 2) == "a104.ts");  // a listed segment keeps its text
   CHECK(s.uri(p, 3) == "b10.ts");
   CHECK(s.timeline.generation(p.segments[3].generation).epoch == "e1");
   CHECK(s.timeline.generation(p.segments[3].generation).origin == 1);
@@ -177,7 +177,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
   CHECK(text(shown).find("a104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-"
                          "PROGRAM-DATE-TIME:2026-06-01T12:00:14.000Z\n#EXTINF:2.0,\nb7.ts\n") != std::string::npos);
   CHECK(text(shown).find("DISCONTINUITY") == std::string::npos);
-  SUBCASE("what was listed keeps its text as both windows go on") {
+  SUBCASE("listed segments keep their text as both windows advance") {
     auto before = p;
     for (int i = 1; i < 12; ++i) {
       const auto next = s.see(dated(7 + i, 11 + i, 14 + 2 * i, "b"), 1);

@@ -69,9 +69,8 @@ TEST_CASE_FIXTURE(Fixture, "A node's failure without a status of the origin is s
   CHECK(origins_asked == 20);
 }
 
-TEST_CASE_FIXTURE(
-    Fixture,
-    "A node's failure with the status of the origin is taken from there, and the origin is not requested again") {
+TEST_CASE_FIXTURE(Fixture,
+                  "A node's failure with a status of the origin is taken over, and the origin is not requested") {
   on_question(
       [](const AskedPtr& asked) {
         ScriptedClient::head(*asked, 404,

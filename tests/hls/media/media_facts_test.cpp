@@ -127,7 +127,7 @@ TEST_CASE("a file that is not media, or is encrypted, has no properties") {
   CHECK(media_facts(std::string(1'000, '\xff')).empty());
 }
 
-TEST_CASE("a file that is cut or damaged anywhere gives only valid attribute values") {
+TEST_CASE("a file that is cut or damaged anywhere gives only values that an attribute can hold") {
   std::mt19937 random(7);
   for (const auto sample : {kAvcAacMp4, kAvcMp4, kAv1Mp4, kVp9Mp4, kOpusMp4, kFlacMp4, kAvcAacTs, kHevcAc3Ts, kAvcMp3Ts,
                             kMpeg2Ts, kInterlacedTs, kAac}) {
