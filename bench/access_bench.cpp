@@ -1,5 +1,6 @@
-// How fast access decides, and what a million waiting tickets take. Prints one line a figure; exits 1 when a promise is
-// broken: a decision within 2 microseconds, 200,000 a second on one core, 1,000,000 tickets in 200 MB.
+// The speed of access decisions, and the memory of a million waiting tickets. Prints one line per figure; exits with 1
+// when a limit is exceeded: 2 microseconds per decision, 200,000 decisions per second on one core, 200 MB for 1,000,000
+// tickets.
 
 #include <algorithm>
 #include <chrono>
@@ -24,7 +25,7 @@ constexpr int kCount = 1'000'000;
 constexpr double kMostMicroseconds = 2;
 constexpr double kMostMegabytes = 200;
 
-/// Of this process, resident, in MB.
+/// The resident memory of this process in MB.
 double resident() {
   std::ifstream status("/proc/self/statm");
   double pages = 0;
@@ -32,7 +33,7 @@ double resident() {
   return pages * 4096 / 1e6;
 }
 
-/// Time of the processor, so that other processes do not count.
+/// CPU time, so that other processes do not count.
 double processor_seconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);

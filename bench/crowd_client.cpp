@@ -1,10 +1,10 @@
-// A crowd of clients in one process that costs little: each asks for the same object on a connection of its own, all at
-// once.
+// A crowd of clients in one process with little overhead: each requests the same object on a connection of its own, all
+// at once.
 //   bench_crowd_client ADDRESS PORT TARGET CLIENTS
-// Prints a line for each client: the times (seconds of CLOCK_MONOTONIC) of its first and last byte of the body, and the
-// body's bytes; then "began SECONDS". Ends with 1 when a client was refused or cut. A time is the kernel's, when the
-// bytes came to the socket (SO_TIMESTAMPNS): how long this process then takes to look at them is not the server's time.
-// Who has nothing yet is looked at first, and no further than to its first bytes.
+// Prints a line for each client with the times of the first and last byte of its body (seconds of CLOCK_MONOTONIC) and
+// the body's size; then "began SECONDS". Exits with 1 when a client was refused or cut. The times are those of the
+// kernel when the bytes arrived at the socket (SO_TIMESTAMPNS), so that the time until this process reads them does not
+// count. Clients without any bytes are read first, and only their first bytes.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,7 +32,7 @@ double now(clockid_t clock = CLOCK_MONOTONIC) {
   return seconds(t);
 }
 
-/// recv() that says when the last of the bytes came.
+/// recv() that also returns the arrival time of the last byte.
 ssize_t receive(int fd, char* room, std::size_t size, double& at) {
   static const double kSinceBoot = now(CLOCK_REALTIME) - now();
   iovec part{room, size};
@@ -55,17 +55,17 @@ ssize_t receive(int fd, char* room, std::size_t size, double& at) {
 
 struct Client {
   int fd = -1;
-  std::string head;  // until it is whole
+  std::string head;  // until the head is complete
   bool has_head = false;
-  long long length = -1;  // of the body, as announced; -1: chunked or to the end, then the connection's end ends it
+  long long length = -1;  // announced length of the body; -1: chunked, or until the connection ends
   bool chunked = false;
-  std::string tail;  // the last bytes, where the length is not known
+  std::string tail;  // the last bytes, if the length is not known
   double first = 0, last = 0;
   long long bytes = 0;
   bool is_over = false;
 };
 
-/// What came of a body. True when it was the last.
+/// Processes bytes of the body; true when it is complete.
 bool take(Client& client, const char* bytes, std::size_t size, double at) {
   if (size == 0) return client.length == 0;
   if (client.first == 0) client.first = at;
@@ -92,8 +92,8 @@ bool take_head(Client& client) {
 
 constexpr std::size_t kFirstLook = 2048;
 
-/// Reads what is there, of a client that has nothing yet the first bytes only; false when the connection ended too
-/// early or the answer is no 200.
+/// Reads the available bytes; of a client without any bytes yet, only the first ones. False when the connection ended
+/// too early or the status is not 200.
 bool read_on(Client& client, std::vector<char>& room) {
   const bool had_none = client.first == 0;
   while (client.first == 0 || !had_none) {

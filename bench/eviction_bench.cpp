@@ -1,7 +1,7 @@
-// SIEVE, which chooses what a cache node evicts, beside LRU on the replay of a live event: an hour of six channels in
-// four renditions, a thousand viewers of whom most are at the live edge, some watch shifted by up to half an hour, some
-// watch clips. The trace is made, always the same. Prints hit ratios, by requests and by bytes, for several sizes of
-// the store.
+// Compares SIEVE, the eviction policy of a cache node, with LRU on the trace of a live event: an hour of six channels
+// in four renditions, and a thousand viewers, of whom most are at the live edge, some are shifted by up to half an
+// hour, and some watch clips. The trace is generated and always the same. Prints hit ratios by requests and by bytes
+// for several sizes of the store.
 
 #include <cmath>
 #include <cstdint>
@@ -17,8 +17,8 @@
 namespace {
 
 constexpr int kChannels = 6, kRenditions = 4, kClips = 3'000, kClipSegments = 10, kViewers = 1'000;
-constexpr int kSegments = 1'800;  // of 2 s
-constexpr int kShift = 900;       // segments of half an hour
+constexpr int kSegments = 1'800;  // segments of 2 s
+constexpr int kShift = 900;       // half an hour in segments
 constexpr std::uint64_t kBytes[kRenditions] = {200'000, 500'000, 1'000'000, 2'000'000};
 
 struct Request {
@@ -26,7 +26,7 @@ struct Request {
   std::uint64_t bytes;
 };
 
-/// Ranks 0… by a power law.
+/// Ranks from 0 with a power-law distribution.
 class Zipf {
  public:
   Zipf(int count, double exponent) {
@@ -54,7 +54,7 @@ std::vector<Request> live_event() {
   std::vector<Request> requests;
   for (int now = 0; now < kSegments; ++now) {
     for (auto& viewer : viewers) {
-      if (chance() % 60 == 0) viewer.rendition = rendition(chance);  // the network changed
+      if (chance() % 60 == 0) viewer.rendition = rendition(chance);  // the bandwidth changed
       if (chance() % 300 == 0) viewer.channel = channel(chance);
       const auto bytes = kBytes[viewer.rendition];
       if (viewer.kind == 2) {
@@ -115,7 +115,7 @@ Score by_sieve(const std::vector<Request>& requests, std::uint64_t room) {
 }
 
 Score by_lru(const std::vector<Request>& requests, std::uint64_t room) {
-  std::list<Request> order;  // the longest unused first
+  std::list<Request> order;  // the least recently used first
   std::unordered_map<std::uint64_t, std::list<Request>::iterator> entries;
   std::uint64_t used = 0;
   Score score;

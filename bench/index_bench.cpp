@@ -1,4 +1,4 @@
-// A cache node's index on disk with a million records: how long it takes to be in memory at the start.
+// Loads a cache node's index of a million records from disk: the time until it is in memory at the start.
 //   index_bench FOLDER [OBJECTS]     FOLDER/index must not exist; it stays, for `tribune serve` with FOLDER as its
 //   store_dir
 

@@ -1,5 +1,5 @@
 #pragma once
-// Ids of made-up objects, the same in every run.
+// Ids of generated objects, the same in every run.
 
 #include <cstdint>
 #include <cstring>

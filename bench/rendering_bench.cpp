@@ -1,5 +1,5 @@
-// What 1,000 lists of pins cost on one core: rendering each once, the look-up of one that is kept, and the bytes that
-// are kept.
+// The cost of 1,000 lists of pins on one core: rendering each once, looking up a cached one, and the bytes of the
+// cache.
 //   a live window     6 segments
 //   a DVR window      1,800 segments
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ std::string source_text(int segments) {
   return text;
 }
 
-/// Each with a change of node at another segment.
+/// Each list changes the node at another segment.
 std::vector<LinkPins> pin_lists(int segments) {
   std::vector<LinkPins> lists;
   for (int i = 0; i < kLists; ++i)

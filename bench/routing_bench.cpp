@@ -1,8 +1,8 @@
-// Decisions of the balancer's routing per second on one core, with 1,000 nodes.
+// Decisions of the balancer's routing per second on one core, with 1,000 nodes:
 //   newcomers, 200 zones       each viewer's zone has a group of five nodes
-//   viewers who stay           the same, for viewers who have a node
-//   newcomers, one group       all nodes stand for each other
-//   the same, hot channel      and the first 500 in the channel's order have their share already
+//   viewers who stay           the same, for viewers that have a node
+//   newcomers, one group       all nodes are in one group
+//   the same, hot channel      and the first 500 in the channel's order have reached their share
 #include <fmt/format.h>
 
 #include <chrono>

@@ -1,11 +1,11 @@
-// An evening of the balancer's routing in simulated time: the real choose_node() and NodeRegistry, and 1,000,000
-// viewers.
+// Simulates an evening of the balancer's routing: the real choose_node() and NodeRegistry with 1,000,000 viewers.
 //
-//   200 sites, each a coverage zone with a group of five nodes of 10 Gbit/s; a site's fallbacks are its two neighbours'
-//   groups the kick-off ramp: all viewers arrive within two minutes; six of ten watch one channel, the others 40
-//   channels a site is lost (its nodes fall silent), and returns a minute later
+//   200 sites: each is a coverage zone with a group of five nodes of 10 Gbit/s; its fallbacks are the groups of its two
+//   neighbours
+//   the kick-off ramp: all viewers arrive within two minutes; six of ten watch one channel, the others 40 channels
+//   the loss of a site: its nodes send no heartbeats, and return a minute later
 //
-// simulate [--viewers N] [--csv FILE]: a table for people; second by second as CSV.
+//   simulate [--viewers N] [--csv FILE]     prints a table; writes one line per second to FILE as CSV
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ namespace {
 
 constexpr int kSites = 200, kNodesPerSite = 5, kNodes = kSites * kNodesPerSite, kChannels = 41;
 constexpr int kLostSite = 17, kRamp = 120, kLoss = 180, kReturn = 240, kEnd = 330;
-constexpr int kReload = 4;  // seconds between a viewer's playlist requests
+constexpr int kReload = 4;  // seconds between two playlist requests of a viewer
 constexpr double kViewerMbps = 5, kNodeMbps = 10'000;
 
 struct Viewer {
@@ -85,7 +85,7 @@ struct Environment {
     populate(population);
   }
 
-  /// Sites differ by a factor of three in their viewers.
+  /// The sites' numbers of viewers differ by a factor of three.
   void populate(int population) {
     std::mt19937 random(1);
     std::vector<double> sizes;
@@ -114,7 +114,7 @@ struct Environment {
     }
   }
 
-  /// A viewer asks for a playlist; true when it changed the node.
+  /// One playlist request of a viewer; true when it changed the node.
   bool ask(Viewer& viewer, const NodeTable& table) {
     RoutingQuestion question;
     question.client = viewer.client;
@@ -134,7 +134,7 @@ struct Environment {
   Second second(int now) {
     is_lost = now >= kLoss && now < kReturn;
     const auto total = static_cast<double>(viewers.size());
-    // A logistic curve: most come around the kick-off.
+    // A logistic curve: most viewers arrive around the kick-off.
     const double share = now >= kRamp ? 1 : 1 / (1 + std::exp(-(now - kRamp * 0.6) / (kRamp * 0.08)));
     const auto here = static_cast<std::size_t>(total * share);
     Second said;
@@ -189,7 +189,7 @@ void line(std::string_view when, const Second& s) {
              s.group_peak_to_mean, s.highest_load * 100, s.moved, s.moved_others);
 }
 
-/// The worst of some seconds, and what moved in all of them.
+/// The worst values of an interval, and the number of moves in it.
 Second together(const std::vector<Second>& all, int from, int to) {
   Second sum = all[static_cast<std::size_t>(to - 1)];
   sum.moved = sum.moved_others = 0;

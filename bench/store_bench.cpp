@@ -1,4 +1,4 @@
-// A million objects in the index of a cache node: bytes of RAM for each, and time for a lookup, all in one thread.
+// A million objects in the index of a cache node: bytes of RAM per object, and time per lookup, in one thread.
 //   store_bench [OBJECTS]
 
 #include <malloc.h>
@@ -18,7 +18,7 @@ using bench::id_of;
 
 namespace {
 
-/// Of this thread: what else runs on the machine does not count.
+/// CPU time of this thread: other processes do not count.
 double cpu_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     auto object = std::make_shared<Object>();
     object->id = id_of(i);
     object->size = 2 << 20;
-    object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});  // as nginx tags
+    object->set_head({"video/mp2t", "\"65f1c2a0-1f4000\"", 1'700'000'000, ""});  // an ETag as nginx makes it
     objects.push_back(std::move(object));
   }
   index.restore(std::move(objects));

@@ -1,5 +1,5 @@
 #pragma once
-// An Admission with a clock that is moved by hand, and the words of a test about it.
+// An Admission with a manual clock, and shorthands for its calls.
 
 #include <optional>
 #include <string>
@@ -65,7 +65,7 @@ struct Gate {
   static bool is_granted(const access::Decision& decision) { return std::holds_alternative<access::Granted>(decision); }
   static bool is_queued(const access::Decision& decision) { return std::holds_alternative<access::Queued>(decision); }
 
-  /// Time goes by in ticks, as the balancer's timer has it.
+  /// Time passes in ticks, as with the balancer's timer.
   void pass(std::chrono::milliseconds time) {
     for (std::chrono::milliseconds gone{0}; gone < time; gone += 100ms) {
       clock.advance(100ms);

@@ -1,5 +1,5 @@
 // Invariants over random interleavings that need more than one queue: limits of nodes while viewers move, kills at any
-// moment, and the told waiting time against the one that came.
+// time, and the estimated waiting time compared with the actual one.
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +25,7 @@ namespace {
 
 const std::vector<NodeRef> kPlaces{{"arena", "a"}, {"arena", "b"}, {"city", "c"}};
 
-/// Viewers of three nodes: "a" for two, "b" for three, four in the group of both; "c" for three.
+/// Three nodes: "a" for two viewers, "b" for three, four in the group of both; "c" for three.
 struct Nodes {
   explicit Nodes(unsigned seed) : random(seed), gate(100) {
     gate.idle = 1h;
@@ -96,8 +96,7 @@ struct Nodes {
 
 }  // namespace
 
-TEST_CASE(
-    "However viewers come, wait, move and leave, no node and no group gets more than its limit, and no room leaks") {
+TEST_CASE("No node and no group exceeds its limit, and no slot leaks, however viewers arrive, wait, move and leave") {
   std::size_t let_in_later = 0;
   for (unsigned seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
@@ -110,7 +109,7 @@ TEST_CASE(
     }
     for (const auto& [id, node] : nodes.watching) nodes.gate.admission->release(id);
     nodes.watching.clear();
-    nodes.gate.pass(300s);  // tickets that were called and not claimed, too
+    nodes.gate.pass(300s);  // includes tickets that were called and not claimed
     std::map<std::string, int> let_in;
     for (const auto& place : kPlaces)
       for (int i = 0; i < 5; ++i)
@@ -125,7 +124,7 @@ TEST_CASE(
 
 namespace {
 
-/// A crowd whose Admission is killed now and then. Its members go on with what they have: a session or a ticket.
+/// Viewers whose Admission is killed from time to time. They continue with their session or ticket.
 struct KilledCrowd {
   explicit KilledCrowd(unsigned seed)
       : random(seed), directory(std::filesystem::temp_directory_path() / ("tribune-crowd-" + base::random_id(12))) {
@@ -166,7 +165,7 @@ struct KilledCrowd {
       waiting.push_back(gate->ticket(decision));
   }
 
-  /// Five seconds in which everybody asks as told, those behind first.
+  /// Five seconds in which all viewers poll as they are asked to, the last ones first.
   void ask_all() {
     for (const auto id : watching) {
       const auto renewal = gate->admission->renew(id, {.channel = "main"}, gate->idle);
@@ -214,7 +213,7 @@ struct KilledCrowd {
 
 }  // namespace
 
-TEST_CASE("Kills at any moment end no viewer, lose no place, turn no order round, exceed no limit, and leak no room") {
+TEST_CASE("Kills at any time end no session, lose no place, reorder no tickets, exceed no limit, and leak no slot") {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);
     KilledCrowd crowd(seed);
@@ -239,8 +238,7 @@ TEST_CASE("Kills at any moment end no viewer, lose no place, turn no order round
   }
 }
 
-TEST_CASE(
-    "The waiting time that a ticket is told is within a fifth of the one that comes, while the outflow is steady") {
+TEST_CASE("While the outflow is steady the estimated waiting time is within a fifth of the actual one") {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);
@@ -285,7 +283,7 @@ TEST_CASE(
           continue;
         }
         const auto eta = asks ? gate.queued(decision).eta : std::nullopt;
-        // The first who watch leave in a wave; what is told after a minute stands on the usual outflow.
+        // The first sessions end in a wave; after a minute the estimate reflects the usual outflow.
         if (eta && !one->told_at && tick > 600) one->told_at = now(), one->told = *eta;
         ++one;
       }

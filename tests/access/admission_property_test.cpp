@@ -1,5 +1,5 @@
-// Invariants over random interleavings: whatever happens in whatever order, no limit is exceeded, the line is first
-// come, first served, nobody loses a place within the lease, no room leaks, and lanes get their shares.
+// Invariants over random interleavings: no limit is exceeded, the queue is first come, first served, no holder loses a
+// place within the lease, no slot leaks, and lanes get their shares.
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +16,7 @@ using access::Admission;
 using access::SessionId;
 using access::TicketClaim;
 
-TEST_CASE("5,000 arrivals at once from many threads never make more than 1,000 sessions") {
+TEST_CASE("5,000 concurrent arrivals from many threads never open more than 1,000 sessions") {
   Gate gate(1'000);
   std::atomic<std::size_t> let_in{0}, most{0}, waiting{0};
   std::vector<std::thread> threads;
@@ -38,7 +38,8 @@ TEST_CASE("5,000 arrivals at once from many threads never make more than 1,000 s
   CHECK(most <= 1'000);
 }
 
-TEST_CASE("Many threads that come, claim, renew and leave never exceed a limit, and all the room comes back") {
+TEST_CASE(
+    "Threads that concurrently arrive, claim, renew and leave never exceed a limit, and every slot is freed again") {
   Gate gate(50);
   std::atomic<bool> is_exceeded{false};
   std::atomic<std::size_t> claims{0};
@@ -85,7 +86,7 @@ TEST_CASE("Many threads that come, claim, renew and leave never exceed a limit, 
 
 namespace {
 
-/// A crowd of people who behave at random, and a book of who is where.
+/// Viewers that behave at random, and a record of the state of each.
 struct Crowd {
   explicit Crowd(unsigned seed) : random(seed) {
     gate.settings.max_sessions = limit;
@@ -95,7 +96,7 @@ struct Crowd {
   struct Waiting {
     TicketClaim ticket;
     base::SteadyTime heard;
-    bool is_faithful;  // asks as it is told
+    bool is_faithful;  // polls as it is asked to
   };
 
   void arrive() {
@@ -121,7 +122,7 @@ struct Crowd {
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
-  /// A second goes by; the faithful ask every ten.
+  /// One second passes; the faithful viewers poll every ten seconds.
   void second() {
     gate.pass(1s);
     for (std::size_t i = waiting.size(); i-- > 0;)
@@ -162,7 +163,7 @@ struct Crowd {
     }
     const auto now = gate.admission->sessions();
     if (now > before && now > static_cast<std::size_t>(limit))
-      ++exceeded;  // a lowered limit ends nobody, but lets nobody in
+      ++exceeded;  // a lowered limit ends no session, and admits no viewer
   }
 
   Gate gate;
@@ -175,7 +176,7 @@ struct Crowd {
 
 }  // namespace
 
-TEST_CASE("In a crowd that behaves at random no limit is exceeded, no faithful place is lost, and no room leaks") {
+TEST_CASE("With randomly behaving viewers no limit is exceeded, no polling ticket loses its place, and no slot leaks") {
   std::size_t claims = 0;
   for (unsigned seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
@@ -184,7 +185,7 @@ TEST_CASE("In a crowd that behaves at random no limit is exceeded, no faithful p
     CHECK(crowd.exceeded == 0);
     CHECK(crowd.lost_places == 0);
     claims += crowd.claims;
-    // Everybody leaves: after the leases and the idle time there is room for exactly as many as the limit says.
+    // All viewers leave: after the leases and the idle time there are exactly as many free slots as the limit allows.
     crowd.gate.admission->set_drill("", {});
     crowd.gate.pass(300s);
     CHECK(crowd.gate.admission->sessions() == 0);
@@ -195,7 +196,7 @@ TEST_CASE("In a crowd that behaves at random no limit is exceeded, no faithful p
   CHECK(claims > 500);
 }
 
-TEST_CASE("Tickets are called in the order in which they were given, whatever happens between") {
+TEST_CASE("Tickets are called in the order in which they were issued, whatever happens between") {
   for (unsigned seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);
@@ -211,7 +212,7 @@ TEST_CASE("Tickets are called in the order in which they were given, whatever ha
         if (Gate::is_queued(decision)) {
           tickets.push_back(gate.ticket(decision));
         } else {
-          CHECK(claimed == tickets.size());  // nobody walks past those who wait
+          CHECK(claimed == tickets.size());  // no newcomer overtakes the queue
           watching.push_back(gate.granted(decision));
         }
       }
@@ -221,7 +222,7 @@ TEST_CASE("Tickets are called in the order in which they were given, whatever ha
       }
       gate.pass(100ms);
       if (random() % 8 == 0) gate.clock.step_wall(random() % 2 ? 1h : -1h);
-      // All ask, the last ones first: who is let in is the front of the line, without a gap.
+      // All tickets poll, the last ones first: those that are admitted are the front of the queue without a gap.
       std::vector<std::size_t> let_in;
       for (std::size_t at = tickets.size(); at-- > claimed;)
         if (gate.is_granted(gate.show(tickets[at]))) let_in.push_back(at);

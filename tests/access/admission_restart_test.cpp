@@ -16,7 +16,7 @@ using access::TicketClaim;
 
 namespace {
 
-/// A directory whose store and Admission end and begin again. A kill is the end of both without stop().
+/// A directory whose store and Admission are closed and reopened. A kill closes both without stop().
 struct Server {
   Server() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
   ~Server() {
@@ -37,10 +37,10 @@ struct Server {
     return *gate->admission;
   }
   void end() {
-    store.reset();  // commits what is queued, before the Admission that it calls
+    store.reset();  // commits what is queued, before the Admission whose callback it calls
     gate.reset();
   }
-  /// What was queued for the disk is there.
+  /// Waits until all queued writes are on disk.
   void settle() {
     REQUIRE(store->flush());
     gate->admission->tick();
@@ -55,7 +55,7 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the waiting keep their order") {
+TEST_CASE("After a kill active sessions continue, the limit holds for newcomers, and the queue keeps its order") {
   Server server;
   server.begin(3);
   auto* gate = server.gate.get();
@@ -89,7 +89,9 @@ TEST_CASE("After a kill watchers go on, the limit holds for newcomers, and the w
   CHECK(gate->is_queued(gate->show(newcomer)));
 }
 
-TEST_CASE("A ticket that was called before a kill is a session afterwards, and one that was served long ago is none") {
+TEST_CASE(
+    "A ticket that was called before a kill opens its session afterwards, and one that was claimed long before is "
+    "rejected") {
   Server server;
   server.begin(1);
   auto* gate = server.gate.get();
@@ -112,7 +114,7 @@ TEST_CASE("A ticket that was called before a kill is a session afterwards, and o
   CHECK(gate->refusal(gate->show(called)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE("No number is given twice, however often the process is killed") {
+TEST_CASE("No ticket number is issued twice, however often the process is killed") {
   Server server;
   std::set<std::uint64_t> numbers;
   for (int run = 0; run < 5; ++run) {
@@ -124,7 +126,7 @@ TEST_CASE("No number is given twice, however often the process is killed") {
   CHECK(numbers.size() == 100);
 }
 
-TEST_CASE("Numbers that a former run may have given out keep nobody waiting longer than the lease") {
+TEST_CASE("Numbers that a former run may have issued delay no other ticket for longer than the lease") {
   Server server;
   server.begin(1);
   server.gate->granted(server.gate->ask());
@@ -143,7 +145,7 @@ TEST_CASE("Numbers that a former run may have given out keep nobody waiting long
   CHECK(gate->admission->sessions() == 1);
 }
 
-TEST_CASE("A limit that was changed while running outlives the restart, until it is reset") {
+TEST_CASE("A limit that was changed at run time survives a restart, until it is reset") {
   Server server;
   server.begin(100);
   REQUIRE(server.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
@@ -157,7 +159,7 @@ TEST_CASE("A limit that was changed while running outlives the restart, until it
   CHECK(server.gate->admission->limits().global.max_sessions == 100);
 }
 
-TEST_CASE("Who changes the limits hears when they are on disk, and when there is no disk at once") {
+TEST_CASE("A change of the limits is acknowledged when it is on disk, and at once when there is no disk") {
   Server server;
   server.begin(100);
   std::atomic<int> kept{0};
@@ -173,7 +175,7 @@ TEST_CASE("Who changes the limits hears when they are on disk, and when there is
   CHECK(kept == 3);
 }
 
-TEST_CASE("A first start, and one after a clean stop without watchers, let newcomers in at once") {
+TEST_CASE("A first start, and a start after a clean stop without active sessions, admit newcomers at once") {
   Server server;
   CHECK(server.begin(1).sessions() == 0);
   server.gate->admission->release(server.gate->granted(server.gate->ask()));
@@ -183,7 +185,7 @@ TEST_CASE("A first start, and one after a clean stop without watchers, let newco
   CHECK(server.gate->is_granted(server.gate->ask()));
 }
 
-TEST_CASE("What the drawing of lots gave is the same after a kill") {
+TEST_CASE("The result of the lot is the same after a kill") {
   Server server;
   access::Lottery before;
   {
@@ -225,10 +227,11 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
   server.settle();
   server.end();
 
-  SUBCASE("refused") {
+  SUBCASE("the newest device is refused") {
     begin(access::AccountRule::refuse);
     gate = server.gate.get();
-    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) == DenyReason::account_full);  // before they were heard
+    CHECK(gate->refusal(gate->ask(device("Tablet", 300))) ==
+          DenyReason::account_full);  // before their sessions are renewed
     CHECK(gate->is_granted(gate->ask()));
     CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::known);
     CHECK(gate->admission->renew(tv, device("TV", 100), 1h) == Admission::Renewal::known);
@@ -236,11 +239,11 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
     REQUIRE(gate->refusal(third) == DenyReason::account_full);
     CHECK(std::get<access::Refused>(third).devices == std::vector<std::string>{"TV", "Phone"});
     CHECK(gate->admission->release(tv));
-    CHECK(gate->is_queued(gate->ask(device("Tablet", 302))));  // a device may watch that the disk had not seen
+    CHECK(gate->is_queued(gate->ask(device("Tablet", 302))));  // a device whose session was not on disk may be active
     gate->pass(20s);
     CHECK(gate->is_granted(gate->ask(device("Tablet", 322))));
   }
-  SUBCASE("taken over") {
+  SUBCASE("the newest device takes over") {
     begin(access::AccountRule::take_over);
     gate = server.gate.get();
     CHECK(gate->admission->renew(phone, device("Phone", 200), 1h) == Admission::Renewal::known);
@@ -253,7 +256,7 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
   }
 }
 
-TEST_CASE("A device that was away for long comes back when its account's other devices leave it a place") {
+TEST_CASE("A device that was away for long returns when the account's other devices leave a slot for it") {
   Gate gate;
   gate.settings.max_sessions_per_account = 1;
   gate.open();
@@ -265,7 +268,7 @@ TEST_CASE("A device that was away for long comes back when its account's other d
   CHECK(gate.admission->renew(tv, device("TV", 100), 10s) == Admission::Renewal::adopted);
 }
 
-TEST_CASE("After a kill no more watch than before it, however many tokens of sessions that are over are shown") {
+TEST_CASE("After a kill there are no more sessions than before, however many tokens of ended sessions are presented") {
   Server server;
   server.begin(10);
   auto* gate = server.gate.get();
@@ -292,7 +295,7 @@ TEST_CASE("After a kill no more watch than before it, however many tokens of ses
   CHECK(gate->admission->sessions() == 0);
 }
 
-TEST_CASE("After a kill the limit of every scope counts who watched there") {
+TEST_CASE("After a kill the limit of every scope counts the sessions of that scope") {
   Server server;
   const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"},
       at_b{.channel = "main", .group = "arena", .node = "b"};
@@ -312,17 +315,18 @@ TEST_CASE("After a kill the limit of every scope counts who watched there") {
   const auto back = [&](const access::Visitor& visitor) {
     return gate->admission->renew(gate->clock.wall_now().time_since_epoch().count() | 1, visitor, 10s);
   };
-  CHECK(back(at_b) == Admission::Renewal::lapsed);   // its traffic is full by the one who moved there
-  CHECK(back(at_a) == Admission::Renewal::adopted);  // a session that the disk had not seen
+  CHECK(back(at_b) == Admission::Renewal::lapsed);   // the session that moved there uses all of its traffic
+  CHECK(back(at_a) == Admission::Renewal::adopted);  // a session that was not on disk
   gate->clock.advance(1ms);
   CHECK(back(at_a) == Admission::Renewal::lapsed);  // the node is full
   CHECK(back({.channel = "main", .group = "city", .node = "c"}) ==
-        Admission::Renewal::lapsed);  // and so is the channel
+        Admission::Renewal::lapsed);  // and the channel is full
   for (const auto id : {stays, moves, other})
     CHECK(gate->admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::known);
 }
 
-TEST_CASE("After a kill each address's sessions count again, and what had ended for being shared stays so") {
+TEST_CASE(
+    "After a kill the sessions of each address count again, and sessions that ended because of sharing stay ended") {
   Server server;
   const auto begin = [&] {
     server.begin(access::kNoLimit);
@@ -346,7 +350,7 @@ TEST_CASE("After a kill each address's sessions count again, and what had ended 
   gate = begin();
   CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
   CHECK(gate->admission->renew(77, from("192.0.2.1"), 1h) ==
-        Admission::Renewal::lapsed);  // a session that the disk had not seen
+        Admission::Renewal::lapsed);  // a session that was not on disk
   CHECK(gate->admission->renew(78, from("192.0.2.2"), 1h) == Admission::Renewal::adopted);
   CHECK(gate->refusal(gate->ask(from("192.0.2.2"))) == DenyReason::too_many_sessions);
   CHECK(gate->admission->renew(shared, from("192.0.2.3"), 1h) == Admission::Renewal::ended);
@@ -357,7 +361,7 @@ TEST_CASE("After a kill each address's sessions count again, and what had ended 
   CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
 }
 
-TEST_CASE("A session that was stopped, and one whose place another device took, stay so after a kill") {
+TEST_CASE("A stopped session, and one that another device took over, stay ended after a kill") {
   Server server;
   server.begin(5);
   const auto stopped = server.gate->granted(server.gate->ask());
@@ -369,11 +373,11 @@ TEST_CASE("A session that was stopped, and one whose place another device took, 
   server.begin(5);
   CHECK(server.gate->admission->renew(stopped, {.channel = "main"}, 10s) == Admission::Renewal::ended);
   CHECK(server.gate->admission->renew(unseen, {.channel = "main"}, 10s) ==
-        Admission::Renewal::adopted);  // nobody has its token
+        Admission::Renewal::adopted);  // its token was never issued
   CHECK(server.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
 
-TEST_CASE("A long idle time goes on after a kill, and ends when it would have ended") {
+TEST_CASE("A long idle time continues after a kill, and ends when it would have ended") {
   Server server;
   server.begin(5);
   server.gate->idle = 2h;
@@ -390,7 +394,7 @@ TEST_CASE("A long idle time goes on after a kill, and ends when it would have en
   CHECK(server.gate->admission->sessions() == 0);
 }
 
-TEST_CASE("Few who wait leave the queue open, however often the process was killed while there was no room") {
+TEST_CASE("A short queue stays open for newcomers, however often the process was killed while no slot was free") {
   Server server;
   server.begin(0);
   const auto first = server.gate->ticket(server.gate->ask());
@@ -405,7 +409,7 @@ TEST_CASE("Few who wait leave the queue open, however often the process was kill
   CHECK(server.gate->is_queued(server.gate->ask()));
 }
 
-TEST_CASE("A clean stop wastes no number") {
+TEST_CASE("A clean stop wastes no ticket number") {
   Server server;
   server.begin(0);
   CHECK(server.gate->ticket(server.gate->ask()).number == 1);
@@ -418,7 +422,7 @@ TEST_CASE("A clean stop wastes no number") {
   CHECK(server.gate->ticket(server.gate->ask()).number == 2);
 }
 
-TEST_CASE("Who left a film before a kill gives the place back soon after it") {
+TEST_CASE("A viewer that left a recording before a kill frees their slot soon after it") {
   Server server;
   server.begin(5);
   const auto film = server.gate->granted(server.gate->ask());

@@ -12,7 +12,7 @@ using namespace tribune::testing;
 using access::Admission;
 using access::DenyReason;
 
-TEST_CASE("Up to the limit everybody is let in at once, the next one waits") {
+TEST_CASE("Viewers are admitted at once up to the limit, and the next one is queued") {
   Gate gate(2);
   CHECK(gate.is_granted(gate.ask()));
   CHECK(gate.is_granted(gate.ask()));
@@ -25,7 +25,7 @@ TEST_CASE("Up to the limit everybody is let in at once, the next one waits") {
   CHECK(gate.admission->sessions() == 2);
 }
 
-TEST_CASE("The first in line gets the room of one who leaves, not who happens to ask") {
+TEST_CASE("A freed slot goes to the first ticket in the queue, not to a newcomer that requests first") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -36,7 +36,7 @@ TEST_CASE("The first in line gets the room of one who leaves, not who happens to
   CHECK(gate.is_queued(gate.show(second)));
 }
 
-TEST_CASE("A ticket claimed twice is one session") {
+TEST_CASE("A ticket that is claimed twice opens one session") {
   Gate gate(1);
   gate.admission->release(gate.granted(gate.ask()));
   const auto watching = gate.granted(gate.ask());
@@ -50,7 +50,9 @@ TEST_CASE("A ticket claimed twice is one session") {
   CHECK(gate.admission->sessions() == 1);
 }
 
-TEST_CASE("A session that nobody renews makes room after its idle time, and its token is a newcomer when all is full") {
+TEST_CASE(
+    "A session that is not renewed frees its slot after the idle time, and its token is not readmitted when all is "
+    "full") {
   Gate gate(1);
   const auto gone = gate.granted(gate.ask());
   gate.pass(12s);
@@ -59,7 +61,8 @@ TEST_CASE("A session that nobody renews makes room after its idle time, and its 
   CHECK(gate.admission->renew(gone, {.channel = "main"}, 10s) == Admission::Renewal::lapsed);
 }
 
-TEST_CASE("Two requests of one session that come back at once both find it, though one takes the last room") {
+TEST_CASE(
+    "Two simultaneous requests of one returning session are both accepted, even if one of them takes the last slot") {
   Gate gate(1);
   constexpr int kRounds = 2'000;
   access::SessionId id = 1'000;
@@ -90,7 +93,7 @@ TEST_CASE("Two requests of one session that come back at once both find it, thou
   CHECK(known == kRounds);
 }
 
-TEST_CASE("A session that was stopped is not opened again by its token") {
+TEST_CASE("A stopped session is not reopened by its token") {
   Gate gate(10);
   const auto id = gate.granted(gate.ask());
   CHECK(gate.admission->release(id));
@@ -98,7 +101,7 @@ TEST_CASE("A session that was stopped is not opened again by its token") {
   CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::ended);
 }
 
-TEST_CASE("A called ticket that nobody claims loses its place, and the line goes on") {
+TEST_CASE("A called ticket that is not claimed loses its place, and the next ticket is called") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -111,7 +114,9 @@ TEST_CASE("A called ticket that nobody claims loses its place, and the line goes
   CHECK(gate.refusal(gate.show(first)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE("Who is silent for the lease is stepped over; who comes back before the turn keeps the place") {
+TEST_CASE(
+    "A ticket whose holder stops polling for the lease is skipped; a holder that returns before its turn keeps the "
+    "place") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto gone = gate.ticket(gate.ask()), back = gate.ticket(gate.ask()), there = gate.ticket(gate.ask());
@@ -130,7 +135,7 @@ TEST_CASE("Who is silent for the lease is stepped over; who comes back before th
   CHECK(gate.refusal(gate.show(gone)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE("On a machine that started less than a lease ago nobody who waits counts as silent") {
+TEST_CASE("On a machine that started less than a lease ago no waiting ticket counts as silent") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.refresh = 100min;  // the lease is longer than the steady clock has run
@@ -144,7 +149,7 @@ TEST_CASE("On a machine that started less than a lease ago nobody who waits coun
   CHECK(gate.is_granted(gate.show(waits)));
 }
 
-TEST_CASE("A cancelled ticket gives its place and its room to the next") {
+TEST_CASE("A cancelled ticket passes its place and its slot to the next ticket") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -156,7 +161,7 @@ TEST_CASE("A cancelled ticket gives its place and its room to the next") {
   CHECK(gate.granted(gate.show(second)) == second.session);
 }
 
-TEST_CASE("Tickets of another queue, of no number and of another's session are unknown") {
+TEST_CASE("Tickets of another queue, without a number, or with the session of another ticket are unknown") {
   Gate gate(0);
   const auto mine = gate.ticket(gate.ask());
   auto forged = mine;
@@ -193,7 +198,7 @@ TEST_CASE("A full queue and an address with too many tickets are refused with th
   CHECK(gate.is_queued(gate.ask(greedy)));
 }
 
-TEST_CASE("A lowered limit ends nobody, and the room of those who leave is given to nobody until it is kept") {
+TEST_CASE("A lowered limit ends no session, and freed slots stay unused until the limit is met") {
   Gate gate(3);
   std::vector<access::SessionId> watching;
   for (int i = 0; i < 3; ++i) watching.push_back(gate.granted(gate.ask()));
@@ -213,7 +218,7 @@ TEST_CASE("A lowered limit ends nobody, and the room of those who leave is given
   CHECK(gate.admission->limits().global.max_sessions == 3);
 }
 
-TEST_CASE("A called ticket waits with its place when the limit is lowered meanwhile") {
+TEST_CASE("A called ticket keeps its place and waits when the limit is lowered before it is claimed") {
   Gate gate(2);
   gate.granted(gate.ask());
   const auto leaving = gate.granted(gate.ask());
@@ -226,7 +231,7 @@ TEST_CASE("A called ticket waits with its place when the limit is lowered meanwh
   CHECK(gate.is_granted(gate.show(first)));
 }
 
-TEST_CASE("The drill lets nobody in and leaves watchers alone; afterwards the line goes in order") {
+TEST_CASE("The overload drill admits no viewer and ends no session; afterwards the queue continues in order") {
   Gate gate(100);
   const auto watching = gate.granted(gate.ask());
   gate.admission->set_drill("", {.is_closed = true});
@@ -240,7 +245,7 @@ TEST_CASE("The drill lets nobody in and leaves watchers alone; afterwards the li
   for (const auto& ticket : tickets) CHECK(gate.granted(gate.show(ticket)) == ticket.session);
 }
 
-TEST_CASE("Pretended sessions and traffic count against the limits") {
+TEST_CASE("Simulated sessions and traffic count against the limits") {
   Gate gate(10);
   REQUIRE(gate.admission->change_limits(R"({"channels":{"main":{"max_traffic_mbps":100}}})"));
   gate.admission->set_drill("", {.extra_sessions = 9});
@@ -251,7 +256,7 @@ TEST_CASE("Pretended sessions and traffic count against the limits") {
   CHECK(gate.is_queued(gate.ask()));
 }
 
-TEST_CASE("A rush is counted with what each viewer will take, long before the nodes show it") {
+TEST_CASE("During a rush new sessions count with their predicted traffic before the nodes report it") {
   Gate gate;
   gate.settings.max_traffic_mbps = 100;
   gate.open({{"main", 5}});
@@ -261,7 +266,8 @@ TEST_CASE("A rush is counted with what each viewer will take, long before the no
   CHECK(let_in == 20);
 }
 
-TEST_CASE("What the nodes measure replaces the prediction of sessions that have settled, and without them it stays") {
+TEST_CASE(
+    "Measured traffic replaces the prediction of settled sessions; the prediction returns when the node reports none") {
   Gate gate;
   gate.settings.max_traffic_mbps = 100;
   gate.idle = 1h;
@@ -272,11 +278,11 @@ TEST_CASE("What the nodes measure replaces the prediction of sessions that have 
     gate.admission->measured({"stadium", "a", 30, {{"main", 30}}});
   }
   CHECK(gate.is_granted(gate.ask()));  // 30 measured and 5 predicted
-  gate.pass(10s);                      // the node is silent
+  gate.pass(10s);                      // the node sends no report
   CHECK(gate.is_queued(gate.ask()));
 }
 
-TEST_CASE("A full node keeps back those who would watch there, and nobody else") {
+TEST_CASE("A full node delays only the viewers that are to be served by it") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":2}}})"));
   const access::Visitor at_a{.channel = "main", .group = "stadium", .node = "a"},
@@ -294,7 +300,7 @@ TEST_CASE("A full node keeps back those who would watch there, and nobody else")
   CHECK(gate.granted(gate.show(held)) == held.session);
 }
 
-TEST_CASE("A viewer who moves counts where the playlists send them now") {
+TEST_CASE("A viewer that moves counts at the node that their playlists name now") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"};
@@ -304,7 +310,7 @@ TEST_CASE("A viewer who moves counts where the playlists send them now") {
   CHECK(gate.is_queued(gate.ask(at_a)));
 }
 
-TEST_CASE("Who finds the first node full watches at the next one with room, and waits only when all are full") {
+TEST_CASE("A viewer whose first node is full gets the next node with a free slot, and waits only when all are full") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":1}}})"));
   const std::vector<access::NodeRef> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
@@ -315,15 +321,15 @@ TEST_CASE("Who finds the first node full watches at the next one with room, and 
   const auto third = gate.ticket(gate.ask(visitor));
   gate.pass(1s);
   CHECK(gate.is_queued(gate.admission->decide(visitor, &third, gate.idle)));
-  CHECK(gate.is_granted(
-      gate.ask({.channel = "main", .group = "other", .node = "d"})));  // who goes elsewhere does not wait for them
+  CHECK(gate.is_granted(gate.ask(
+      {.channel = "main", .group = "other", .node = "d"})));  // a viewer of another node does not wait for them
   gate.admission->release(gate.granted(second));
   const auto called = gate.admission->decide(visitor, &third, gate.idle);
   REQUIRE(gate.is_granted(called));
   CHECK(std::get<access::Granted>(called).node == "b");
 }
 
-TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it, and no newcomer slips in before") {
+TEST_CASE("Of tickets that wait for overlapping sets of nodes the oldest gets a free slot first, before any newcomer") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
   const std::vector<access::NodeRef> both{{"", "a"}, {"", "b"}};
@@ -343,13 +349,13 @@ TEST_CASE("Of tickets that wait for nodes with one in common the oldest gets it,
   CHECK(gate.is_granted(gate.show(third)));
 }
 
-TEST_CASE("A ticket whose node is gone is called for the node that its holder may use now") {
+TEST_CASE("A ticket whose node is gone is called for a node that its holder may use now") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(
       R"({"nodes":{"a":{"max_sessions":0},"b":{"max_sessions":0},"c":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"}, at_b{.channel = "main", .node = "b"};
   const auto before = gate.ticket(gate.ask(at_a));
-  gate.pass(1s);  // its turn came, and it stands aside
+  gate.pass(1s);  // its turn came, but its node has no free slot
   CHECK(gate.is_queued(gate.admission->decide(at_b, &before, gate.idle)));
   const std::vector<access::NodeRef> also_c{{"", "c"}};
   const auto called = gate.admission->decide({.channel = "main", .node = "b", .others = also_c}, &before, gate.idle);
@@ -357,7 +363,7 @@ TEST_CASE("A ticket whose node is gone is called for the node that its holder ma
   CHECK(std::get<access::Granted>(called).node == "c");
 }
 
-TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes are told to who chooses them") {
+TEST_CASE("A viewer moves to a full node only if they must, and node selection receives the limits of nodes") {
   Gate gate(100);
   CHECK(gate.admission->node_limits() == nullptr);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":5}}})"));
@@ -365,21 +371,21 @@ TEST_CASE("A viewer goes to a full node only when he must, and limits of nodes a
              in_city = gate.granted(gate.ask({.channel = "main", .group = "city", .node = "b"}));
   CHECK_FALSE(gate.admission->move(in_city, {.node = "a"}, false));
   CHECK(gate.admission->move(in_city, {.group = "city", .node = "c"},
-                             false));  // the group is the same: it needs no more room there
+                             false));  // the group is the same, so no further slot is needed there
   gate.pass(100ms);
   const auto limits = gate.admission->node_limits();
   REQUIRE(limits);
   CHECK(limits->is_full({"", "a"}));
   CHECK(limits->is_limited({"city", "c"}));
   CHECK_FALSE(limits->is_full({"city", "c"}));
-  CHECK(gate.admission->move(in_city, {.node = "a"}, true));  // its node died: nobody who watches is ended
+  CHECK(gate.admission->move(in_city, {.node = "a"}, true));  // its node failed: no active session is ended
   gate.admission->release(at_a);
   CHECK(gate.is_queued(gate.ask({.channel = "main", .node = "a"})));
   gate.admission->reset_limits();
   CHECK(gate.admission->node_limits() == nullptr);
 }
 
-TEST_CASE("A session that was away comes back only where a node has room") {
+TEST_CASE("A session that lapsed is readmitted only if a node has a free slot") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"};
@@ -394,7 +400,7 @@ TEST_CASE("A session that was away comes back only where a node has room") {
   CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);
 }
 
-TEST_CASE("Of channels that share a limit the one who came first is let in") {
+TEST_CASE("Among channels that share a limit the earliest viewer is admitted first") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.open({{"main", 5}, {"other", 5}});
@@ -407,7 +413,7 @@ TEST_CASE("Of channels that share a limit the one who came first is let in") {
   CHECK(gate.is_granted(gate.show(first, "other")));
 }
 
-TEST_CASE("One device more than the account may have is refused, naming those that watch") {
+TEST_CASE("An account with one device too many is refused, and the response names its active devices") {
   Gate gate;
   gate.settings.max_sessions_per_account = 2;
   gate.open();
@@ -424,7 +430,7 @@ TEST_CASE("One device more than the account may have is refused, naming those th
   CHECK(gate.is_granted(ask("Tablet")));
 }
 
-TEST_CASE("With take_over the newest device takes the room of the oldest, even when all is full") {
+TEST_CASE("With take_over the newest device replaces the oldest one, even when all slots are taken") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.max_sessions_per_account = 1;
@@ -439,7 +445,7 @@ TEST_CASE("With take_over the newest device takes the room of the oldest, even w
   CHECK(gate.admission->sessions() == 1);
 }
 
-TEST_CASE("Lanes share what becomes free by their weights, and none starves") {
+TEST_CASE("Lanes share freed slots by their weights, and no lane starves") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.lanes = {{"general", 1}, {"paid", 3}};
@@ -461,7 +467,8 @@ TEST_CASE("Lanes share what becomes free by their weights, and none starves") {
   CHECK(from_general == 20);
 }
 
-TEST_CASE("Who came before the opening gets a place by lot, once; who comes later stands behind them") {
+TEST_CASE(
+    "Viewers that arrive before the opening get their places by lot once, and later ones are queued behind them") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.open({{"main", 5, gate.clock.wall_now() + 20s}});
@@ -490,7 +497,7 @@ TEST_CASE("Who came before the opening gets a place by lot, once; who comes late
   CHECK(gate.is_granted(gate.show(early[first - 1])));
 }
 
-TEST_CASE("The wait is told from the measured outflow, and not told before there is any") {
+TEST_CASE("The waiting time is estimated from the measured outflow, and is absent before an outflow was measured") {
   Gate gate(50);
   gate.idle = 1h;
   std::deque<access::SessionId> watching;
@@ -513,7 +520,7 @@ TEST_CASE("The wait is told from the measured outflow, and not told before there
   CHECK_FALSE(gate.queued(gate.show(waiting.back())).eta);
 }
 
-TEST_CASE("The interval to ask again is spread by at most a fifth, and the same for one ticket each time") {
+TEST_CASE("The polling interval is jittered by at most a fifth, and is the same for one ticket each time") {
   Gate gate(0);
   std::set<std::int64_t> intervals;
   for (int i = 0; i < 50; ++i) {

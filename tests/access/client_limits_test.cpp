@@ -28,7 +28,8 @@ access::Visitor on(std::uint32_t network) { return {.channel = "main", .client =
 
 }  // namespace
 
-TEST_CASE("Networks of a session are counted for the length of a hand-over, from a clock that begins at zero") {
+TEST_CASE(
+    "The networks of a session are counted for the duration of a hand-over, also with a clock that begins at zero") {
   SessionNetworks networks;
   const access::NetworkRule rule{2, 60s};
   CHECK(networks.record(1, at(0s), rule) == Usage::allowed);
@@ -37,21 +38,21 @@ TEST_CASE("Networks of a session are counted for the length of a hand-over, from
   CHECK(networks.record(4, at(3s), rule) == Usage::exceeded_again);
   CHECK(networks.record(1, at(50s), rule) == Usage::allowed);
   CHECK(networks.record(3, at(60s), rule) == Usage::exceeded_again);
-  CHECK(networks.record(3, at(61s), rule) == Usage::allowed);  // 2 was silent for so long
+  CHECK(networks.record(3, at(61s), rule) == Usage::allowed);  // network 2 was not used for that long
   CHECK(networks.record(2, at(62s), rule) == Usage::exceeded);
   CHECK(networks.record(3, at(63s), rule) == Usage::allowed);
-  CHECK(networks.record(2, at(111s), rule) == Usage::allowed);  // 1 was
+  CHECK(networks.record(2, at(111s), rule) == Usage::allowed);  // network 1 was not used for that long
   CHECK(networks.record(1, at(112s), rule) == Usage::exceeded_again);
 }
 
-TEST_CASE("A viewer who goes from network to network one after the other is never beyond") {
+TEST_CASE("A viewer that uses several networks one after the other never exceeds the limit") {
   SessionNetworks networks;
   for (std::uint32_t network = 1; network < 1'000; ++network)
     CHECK(networks.record(network, at(network * 30s), {4, 120s}) == Usage::allowed);
   for (int i = 0; i < 100; ++i) CHECK(networks.record(999, at(29'970s + i * 1h), {1, 120s}) == Usage::allowed);
 }
 
-TEST_CASE("One address takes no more than its sessions, and others are not kept out") {
+TEST_CASE("One address is limited to its sessions, and other addresses are not affected") {
   Gate gate;
   gate.settings.max_sessions_per_address = 3;
   gate.open();
@@ -61,7 +62,7 @@ TEST_CASE("One address takes no more than its sessions, and others are not kept 
   REQUIRE(gate.refusal(refused) == DenyReason::too_many_sessions);
   CHECK(std::get<access::Refused>(refused).come_back > 0s);
   CHECK(gate.is_granted(gate.ask(from("192.0.2.2"))));
-  CHECK(gate.is_granted(gate.ask(from(""))));  // of a network that is not counted
+  CHECK(gate.is_granted(gate.ask(from(""))));  // from a network that is not counted
   CHECK(gate.admission->release(ids[0]));
   CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
   CHECK(gate.metrics.scrape().find("tribune_access_address_full_total 1") != std::string::npos);
@@ -70,9 +71,7 @@ TEST_CASE("One address takes no more than its sessions, and others are not kept 
   for (int i = 0; i < 10; ++i) CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
 }
 
-TEST_CASE(
-    "A session that lapsed does not come back around its address's limit, even where nothing else is limited and "
-    "memory is full") {
+TEST_CASE("A lapsed session does not return around the limit of its address, even if nothing else is limited") {
   Gate gate;
   gate.settings.max_sessions_per_address = 2;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);
@@ -86,7 +85,7 @@ TEST_CASE(
   CHECK(gate.admission->renew(first, from("192.0.2.1"), 10s) == Renewal::adopted);
 }
 
-TEST_CASE("A ticket that is called while its address is full is refused, and its room goes to the next") {
+TEST_CASE("A ticket that is called while its address is full is refused, and its slot goes to the next ticket") {
   Gate gate(2);
   gate.settings.max_sessions_per_address = 1;
   gate.admission->configure(gate.settings, {{"main", 5}});
@@ -97,7 +96,7 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   const auto renew = [&](access::SessionId id) {
     CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Renewal::known);
   };
-  // The address has its session by the time that the ticket is called.
+  // The address has its session by the time the ticket is called.
   gate.admission->release(leaves);
   gate.admission->release(other);
   gate.pass(100ms);
@@ -113,7 +112,8 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   gate.pass(100ms);
   int refusals = 0;
   for (int i = 0; i < 20 && refusals < 10; ++i) {
-    refusals += gate.refusal(show(late, "192.0.2.1")) == DenyReason::too_many_sessions;  // it moved to the full address
+    refusals +=
+        gate.refusal(show(late, "192.0.2.1")) == DenyReason::too_many_sessions;  // its holder moved to the full address
     gate.pass(5s);
     renew(watching);
   }
@@ -121,7 +121,7 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   CHECK(gate.is_granted(gate.ask(from("192.0.2.4"))));
 }
 
-TEST_CASE("The account's oldest device leaves its address's place to the newest") {
+TEST_CASE("The account's oldest device leaves its address's slot to the newest") {
   Gate gate;
   gate.settings.max_sessions_per_account = 1;
   gate.settings.account_rule = access::AccountRule::take_over;
@@ -134,7 +134,9 @@ TEST_CASE("The account's oldest device leaves its address's place to the newest"
   CHECK(std::get<access::Granted>(second).replaced == std::vector<access::SessionId>{first});
 }
 
-TEST_CASE("A token that is used from many networks at once is logged, refused to the newest, or ends, as it is set") {
+TEST_CASE(
+    "A token that is used from many networks at once is logged, refused to the newest network, or ended, as "
+    "configured") {
   Gate gate;
   gate.settings.max_networks_per_session = 2;
   gate.settings.handover = 60s;
@@ -149,12 +151,12 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
   const auto renew = [&](access::SessionId id, std::uint32_t network) {
     return gate.admission->renew(id, on(network), 1h);
   };
-  SUBCASE("logged") {
+  SUBCASE("the use is logged") {
     const auto id = begin(SharingRule::log);
     for (std::uint32_t network = 3; network < 50; ++network) CHECK(renew(id, network) == Renewal::known);
     CHECK(gate.metrics.scrape().find("tribune_access_shared_requests_total 47") != std::string::npos);
   }
-  SUBCASE("refused") {
+  SUBCASE("the newest network is refused") {
     const auto id = begin(SharingRule::refuse);
     CHECK(renew(id, 3) == Renewal::shared);
     CHECK(renew(id, 1) == Renewal::known);
@@ -162,11 +164,11 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
     CHECK(renew(id, 1) == Renewal::known);
     CHECK(renew(id, 3) == Renewal::shared);
     gate.pass(1s);
-    CHECK(renew(id, 3) == Renewal::known);  // a hand-over is over
+    CHECK(renew(id, 3) == Renewal::known);  // the time of a hand-over has passed
     CHECK(renew(id, 2) == Renewal::shared);
-    CHECK(renew(id, 0) == Renewal::known);  // a network that is not known
+    CHECK(renew(id, 0) == Renewal::known);  // an unknown network
   }
-  SUBCASE("ended") {
+  SUBCASE("the session is ended") {
     const auto id = begin(SharingRule::end);
     CHECK(renew(id, 3) == Renewal::ended);
     CHECK(renew(id, 1) == Renewal::ended);
@@ -174,7 +176,7 @@ TEST_CASE("A token that is used from many networks at once is logged, refused to
   }
 }
 
-TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no address has more than it may") {
+TEST_CASE("No address exceeds its limit, whatever newcomers, tickets, and returning and leaving sessions do") {
   constexpr std::size_t kMost = 3;
   Gate gate;
   gate.settings.max_sessions = 12;
@@ -184,8 +186,8 @@ TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no ad
   const auto any = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
   const std::vector<std::string> addresses{"192.0.2.1", "192.0.2.2", "192.0.2.3",
                                            "192.0.2.4", "192.0.2.5", "192.0.2.6"};
-  std::map<access::SessionId, std::size_t> watching;            // where each was opened
-  std::vector<std::pair<access::SessionId, std::size_t>> left;  // whose token is still there
+  std::map<access::SessionId, std::size_t> watching;            // the address at which each was opened
+  std::vector<std::pair<access::SessionId, std::size_t>> left;  // sessions whose tokens are still valid
   std::vector<std::pair<access::TicketClaim, std::size_t>> tickets;
   const auto on_decision = [&](const access::Decision& decision, std::size_t address) {
     if (const auto* granted = std::get_if<access::Granted>(&decision)) watching.emplace(granted->session, address);
@@ -230,5 +232,5 @@ TEST_CASE("Whatever newcomers, tickets, returning and leaving sessions do, no ad
     REQUIRE(watching.size() == gate.admission->sessions());
     REQUIRE(watching.size() <= 12);
   }
-  CHECK(left.size() > 30);  // ids are drawn by chance, and with them who leaves: some 90 to 110
+  CHECK(left.size() > 30);  // ids, and thus the leaving sessions, are random: between 90 and 110
 }

@@ -15,7 +15,7 @@ using access::Admission;
 using access::PastSessions;
 using access::SessionRecord;
 
-TEST_CASE("A session that is over is kept until its time, and an hour longer") {
+TEST_CASE("An ended session is remembered until its time, plus one hour") {
   base::Metrics metrics;
   PastSessions past(metrics);
   past.add_ended(1, 10'000);
@@ -34,7 +34,7 @@ TEST_CASE("A session that is over is kept until its time, and an hour longer") {
   CHECK(past.size() == 0);
 }
 
-TEST_CASE("At the bound the entries whose time ends first are removed, and counted") {
+TEST_CASE("At the bound the entries that expire first are removed, and counted") {
   base::Metrics metrics;
   PastSessions past(metrics, 3);
   for (access::SessionId id = 1; id <= 5; ++id) past.add_ended(id, static_cast<std::int64_t>(100 * id));
@@ -87,7 +87,7 @@ TEST_CASE("Past sessions survive a restart, and damaged records are dropped") {
   std::filesystem::remove_all(directory);
 }
 
-TEST_CASE("A session's record reads as it was written, and a damaged one reads as nothing") {
+TEST_CASE("A session record is read as it was written, and a damaged one is rejected") {
   const SessionRecord whole{
       "main", "arena", "a",  std::string("\0\xff ann", 6), "Ann's TV in the kitchen", 1'700'000'000, 1'700'000'010,
       10,     5'000,   ~0ull};
@@ -108,7 +108,8 @@ TEST_CASE("A session's record reads as it was written, and a damaged one reads a
     CHECK_FALSE(access::session_record(damaged));
 }
 
-TEST_CASE("A token is good for its lifetime, and half of it after its last use; in use it never ends") {
+TEST_CASE(
+    "A token is valid for its lifetime plus half a lifetime after its last use, and a token in use does not expire") {
   Gate gate;
   gate.settings.token_lifetime = 4h;
   gate.idle = 30min;
@@ -135,16 +136,14 @@ TEST_CASE("A token is good for its lifetime, and half of it after its last use; 
 
   live(long_time, 600min, opened);  // long after its token would have expired
   CHECK(gate.admission->renew(shortly, visitor, gate.idle) == Admission::Renewal::expired);
-  sleep(140min);  // its release came in between
+  sleep(140min);  // its session was released in between
   CHECK(gate.admission->renew(long_time, visitor, gate.idle) == Admission::Renewal::adopted);
   live(long_time, 40min, opened);
   sleep(180min);
   CHECK(gate.admission->renew(long_time, visitor, gate.idle) == Admission::Renewal::expired);
 }
 
-TEST_CASE(
-    "A ticket whose turn is over is good for as long as a token, and one whose turn is to come for as long as it "
-    "takes") {
+TEST_CASE("A claimed ticket is valid for as long as a token, and a waiting one for as long as it waits") {
   Gate gate(1);
   gate.settings.token_lifetime = 1h;
   gate.settings.refresh = 10min;
@@ -168,15 +167,14 @@ TEST_CASE(
   }
   gate.clock.advance(20min);
   gate.pass(1s);
-  CHECK(gate.is_granted(gate.show(ticket)));  // nobody has its place
+  CHECK(gate.is_granted(gate.show(ticket)));  // its slot is still free
   gate.pass(12s);
   gate.clock.advance(40min);
   gate.pass(1s);
   CHECK(gate.refusal(gate.show(ticket)) == access::DenyReason::ticket_expired);
 }
 
-TEST_CASE(
-    "At the bound of what is kept in memory no session comes back around a limit, and without limits all are served") {
+TEST_CASE("At the bound of entries in memory no session returns around a limit, and without limits all are served") {
   Gate gate;
   gate.settings.max_sessions = 100;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);

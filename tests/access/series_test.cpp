@@ -1,4 +1,4 @@
-// How many series /metrics has when there are many channels.
+// The number of series that /metrics has with many channels.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ std::size_t lines_with(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("Channels beyond the bound share one series, and their sessions add up there") {
+TEST_CASE("Channels beyond the bound share one series, which sums up their sessions") {
   base::ManualClock clock;
   base::Metrics metrics;
   access::Sessions sessions(clock, metrics, 100, std::make_shared<base::ChannelLabels>(2));
@@ -41,7 +41,8 @@ TEST_CASE("Channels beyond the bound share one series, and their sessions add up
   CHECK(sessions.count("c7") == 1);
 }
 
-TEST_CASE("Waiting times are told for each lane, not for each channel, and the series of 2,000 channels are bounded") {
+TEST_CASE(
+    "Waiting times are reported for each lane, not for each channel, and the series of 2,000 channels are bounded") {
   base::ManualClock clock;
   base::LogSettings silent;
   silent.level = base::LogLevel::off;

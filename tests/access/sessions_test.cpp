@@ -42,7 +42,7 @@ TEST_CASE("An opened session counts for its channel until it is released") {
   CHECK(h.sessions.count("a") == 0);
 }
 
-TEST_CASE("A session that is not renewed is released after its idle time, within the second") {
+TEST_CASE("A session that is not renewed is released within one second after its idle time") {
   Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -54,7 +54,7 @@ TEST_CASE("A session that is not renewed is released after its idle time, within
   CHECK(h.sweep().empty());
 }
 
-TEST_CASE("A renewed session lives on, however long it watches") {
+TEST_CASE("A renewed session lasts, however long it is watched") {
   Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -67,14 +67,14 @@ TEST_CASE("A renewed session lives on, however long it watches") {
   CHECK(h.sweep() == std::set<SessionId>{*id});
 }
 
-TEST_CASE("A session whose time is cut short goes within it, unless it is renewed, and only once") {
+TEST_CASE("A session whose idle time is shortened is released after that time once, unless it is renewed") {
   Server h;
   const auto leaves = h.sessions.open("a", 30s), is_back = h.sessions.open("a", 30s), is_old = h.sessions.open("a", 3s);
   REQUIRE((leaves && is_back && is_old));
   for (const auto id : {*leaves, *is_back, *is_old}) CHECK(h.sessions.shorten(id, 5s));
   CHECK(h.sessions.extend(*is_back, 30s));
   h.clock.advance(4s);
-  CHECK(h.sweep() == std::set{*is_old});  // its time is never made longer
+  CHECK(h.sweep() == std::set{*is_old});  // its idle time is never lengthened
   h.clock.advance(2s);
   CHECK(h.sweep() == std::set{*leaves});
   h.clock.advance(26s);
@@ -91,7 +91,7 @@ TEST_CASE("A session of a former process is adopted") {
   CHECK(h.sessions.count("a") == 1);
 }
 
-TEST_CASE("A session that was released and adopted again is released once more, once") {
+TEST_CASE("A session that was released and adopted again is released exactly once more") {
   Server h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -105,7 +105,7 @@ TEST_CASE("A session that was released and adopted again is released once more, 
   CHECK(h.sessions.count() == 0);
 }
 
-TEST_CASE("A step of the wall clock releases nobody") {
+TEST_CASE("A step of the wall clock releases no session") {
   Server h;
   REQUIRE(h.sessions.open("a", 10s));
   h.clock.step_wall(1h);
@@ -114,7 +114,7 @@ TEST_CASE("A step of the wall clock releases nobody") {
   CHECK(h.sweep().empty());
 }
 
-TEST_CASE("Beyond the bound no session is opened, and nobody who watches is refused") {
+TEST_CASE("At the bound no session is opened, and active sessions are renewed") {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions(clock, metrics, 2);
@@ -129,7 +129,7 @@ TEST_CASE("Beyond the bound no session is opened, and nobody who watches is refu
   CHECK(sessions.open("a", 10s));
 }
 
-TEST_CASE("Many threads never hold more sessions than the bound, and the count comes back to zero") {
+TEST_CASE("Concurrent threads never exceed the bound of sessions, and the count returns to zero") {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions(clock, metrics, 500);

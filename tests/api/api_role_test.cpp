@@ -86,7 +86,7 @@ TEST_CASE("Every route of the API is described, and every described path is a ro
   }
 }
 
-TEST_CASE("The API's answers can be revalidated") {
+TEST_CASE("The API's responses can be revalidated") {
   Server h;
   const auto first = h.get("/api/v1/channels");
   const auto etag = std::string(first.headers.first("ETag").value_or(""));
@@ -103,7 +103,7 @@ TEST_CASE("A reload changes what the API lists") {
   CHECK(body(h.get("/api/v1/caches")) == R"({"caches":[]})");
 }
 
-TEST_CASE("Wrong API settings are refused with their key") {
+TEST_CASE("Invalid API settings are refused with their key") {
   config::Schema schema;
   api::role_type().add_section(schema);
   for (const std::string wrong :

@@ -39,7 +39,7 @@ TEST_CASE("every sample passes the check and keeps its roles") {
   for (const auto& type : role_types()) CHECK(all->has(type.name));
 }
 
-TEST_CASE("a sample that nobody knows is empty") { CHECK(sample_text("nothing").empty()); }
+TEST_CASE("a sample with an unknown name is empty") { CHECK(sample_text("nothing").empty()); }
 
 TEST_CASE("a configuration without a role is refused with the names of the roles") {
   const auto problems = problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}})");
@@ -47,7 +47,7 @@ TEST_CASE("a configuration without a role is refused with the names of the roles
   CHECK(problems.find("balancer, cache_node, api, web, http_cache") != std::string::npos);
 }
 
-TEST_CASE("the front listener is required for the roles that serve there") {
+TEST_CASE("the front listener is required for the roles that use it") {
   CHECK(problems_of(R"({"api": {}})").find("front: is required by api") != std::string::npos);
   CHECK(problems_of(R"({"api": {}, "front": {"listen": []}})").find("front: is required by api") != std::string::npos);
 }
@@ -65,7 +65,7 @@ TEST_CASE("the listeners of the roles are compared with those of the process") {
             .find("http_cache.listen[0] (0.0.0.0:9080) are one port") != std::string::npos);
 }
 
-TEST_CASE("the plain cache of a former version is reported with what it is called now") {
+TEST_CASE("the plain cache of a former version is reported with its present name") {
   const auto problems = problems_of(
       "{\"front\": {\"listen\": [\"127.0.0.1:0\"]}, \"cache_node\": {\n"
       "  \"id\": \"a\", \"public_url\": \"http://a\", \"store_dir\": \"s\",\n"
@@ -73,12 +73,12 @@ TEST_CASE("the plain cache of a former version is reported with what it is calle
   CHECK(problems == "f:3:3: cache_node.proxy: is now the section http_cache\n");
 }
 
-TEST_CASE("a misspelt section is answered with the one that was meant") {
+TEST_CASE("a misspelt section is reported with the nearest known one") {
   CHECK(problems_of(R"({"front": {"listen": ["127.0.0.1:0"]}, "balancr": {}})")
             .find("f:1:40: balancr: is not a known key; did you mean \"balancer\"?") != std::string::npos);
 }
 
-TEST_CASE("a file that cannot be read, or is no configuration by its size, is an error with its name") {
+TEST_CASE("a file that cannot be read or is too large is an error with its name") {
   const auto missing = read_config("no_such_file.json");
   REQUIRE_FALSE(missing);
   CHECK(missing.error().text.starts_with("no_such_file.json: cannot be read: "));
@@ -95,4 +95,4 @@ TEST_CASE("a file that cannot be read, or is no configuration by its size, is an
   CHECK(small->text == "{}");
 }
 
-TEST_CASE("the version begins with the project's") { CHECK(version().find('.') != std::string_view::npos); }
+TEST_CASE("the version is the project's version") { CHECK(version().find('.') != std::string_view::npos); }

@@ -24,7 +24,7 @@ bool says(const std::string& report, const std::string& line) {
 
 }  // namespace
 
-TEST_CASE("the report names nobody where nobody is trusted") {
+TEST_CASE("the report says nobody where nobody is trusted") {
   const auto report = report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})");
   CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: nobody"));
   CHECK(says(report, "/access_queue_switch: nobody"));
@@ -39,7 +39,7 @@ TEST_CASE("the report names the origin of the plain cache") {
   CHECK(says(trust_report(*settings), "origin of the plain cache: http://origin.test"));
 }
 
-TEST_CASE("the report names proxies, networks and tokens, and shows no secret") {
+TEST_CASE("the report has the trusted proxies, networks and tokens, and no secret") {
   const auto report = report_of(R"(, "operator_networks": ["10.1.0.0/16"], "operator_token": "secret-of-operators"},
       "front": {"listen": ["0.0.0.0:80"], "trusted_proxies": ["10.0.0.0/8"], "proxy_protocol": true},
       "admin": {"listen": ["0.0.0.0:9080"], "token": "secret-of-the-admin", "names": ["ops.example"]}})");

@@ -118,10 +118,10 @@ struct PlaylistFlowFixture {
   std::map<std::string, balancer::SnapshotPtr> playlists;
   std::vector<balancer::OnPlaylist> waiting;
   std::vector<std::string> lookups;              // "channel path?query"
-  balancer::PlaylistPublicationPtr publication;  // of every lookup that is answered
+  balancer::PlaylistPublicationPtr publication;  // the publication of every lookup that is answered
   bool is_stale = false;
-  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};  // of the next publish()
-  std::optional<balancer::BlockingReload> want;                         // of every lookup that is answered
+  std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};  // used by the next publish()
+  std::optional<balancer::BlockingReload> want;  // the reload directives of every lookup that is answered
 
   balancer::PlaylistRequestFlow flow{
       {clock, metrics, view, nodes, admission, pins, router, slates, transitions, steering,
@@ -224,7 +224,7 @@ struct PlaylistFlowFixture {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + line.size() + 2));
   }
   std::int64_t sequence = 0;
-  std::string address;  // of the client
+  std::string address;  // the client's address
 };
 
 inline const http::Headers kVhs{{"User-Agent", "Demo/1.0 videojs-vhs/3.17"}};  // gets direct links

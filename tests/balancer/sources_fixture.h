@@ -112,7 +112,7 @@ struct SourcesFixture {
     sources->configure(
         event, std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{key, "0123456789abcdef", std::nullopt}}));
   }
-  /// The answer, however long it takes; the deadlines of sources do not pass while the clock stands still.
+  /// Waits for the result; the deadlines of sources do not pass while the clock stands still.
   base::Result<PlaylistAnswer> get(const std::string& channel, const std::string& path, const std::string& query = "") {
     std::optional<base::Result<PlaylistAnswer>> answer;
     const auto pending = sources->look_up(*workers[0], {channel, path, query}, [&](auto found) {

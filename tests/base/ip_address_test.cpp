@@ -22,7 +22,7 @@ TEST_CASE("an IPv6 client is counted by its /64") {
   CHECK(ip("192.0.2.1").counted() != ip("192.0.2.2").counted());
 }
 
-TEST_CASE("prefixes contain what they cover") {
+TEST_CASE("prefixes contain exactly the addresses that they cover") {
   const auto list = prefixes({"10.0.0.0/8", "192.0.2.128/25", "::1", "fd00::/8", "203.0.113.7"});
   for (const auto in : {"10.255.0.1", "192.0.2.129", "::1", "fd12::1", "203.0.113.7", "::ffff:10.0.0.1"})
     CHECK_MESSAGE(list.contains(ip(in)), in);
@@ -53,14 +53,14 @@ TEST_CASE("a prefix is one address, or an address and a length") {
   CHECK(parse_ip_prefix("::/0")->text() == "::/0");
 }
 
-TEST_CASE("the length of a mapped prefix never makes it wider than the IPv4 addresses") {
+TEST_CASE("the length of a mapped prefix never makes it wider than the IPv4 address space") {
   CHECK(parse_ip_prefix("::ffff:10.0.0.0/8")->bits == 104);
   CHECK(parse_ip_prefix("::ffff:10.0.0.0/104")->bits == 104);
   CHECK_FALSE(parse_ip_prefix("::ffff:10.0.0.0/40"));
   CHECK_FALSE(parse_ip_prefix("10.0.0.0/104"));
 }
 
-TEST_CASE("a network has zeros behind its bits") {
+TEST_CASE("the bits of a network behind its prefix are zero") {
   CHECK(ip("10.1.2.77").network(96 + 24) == ip("10.1.2.0"));
   CHECK(ip("10.1.2.77").network(96 + 28) == ip("10.1.2.64"));
   CHECK(ip("2001:db8:1:2::9").network(48) == ip("2001:db8:1::"));

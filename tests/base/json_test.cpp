@@ -4,7 +4,7 @@
 
 using namespace tribune::base;
 
-TEST_CASE("a parsed value knows where in the text it stood") {
+TEST_CASE("a parsed value has its offset in the text") {
   const std::string_view text =
       "{\n  // a comment with \"quotes\"\n  \"a\": 12,\n  \"b\": [true, {\"c\": \"x\"}] /* end */\n}";
   const auto value = json::parse(text, {.comments = true});
@@ -21,13 +21,13 @@ TEST_CASE("a parsed value knows where in the text it stood") {
 
 TEST_CASE("comments are refused where they are not allowed") { CHECK_FALSE(json::parse("{} // x")); }
 
-TEST_CASE("a syntax error names its offset") {
+TEST_CASE("a syntax error has its offset") {
   const auto value = json::parse("{\"a\": 1,, }");
   REQUIRE_FALSE(value);
   CHECK(value.error().offset == 8);
 }
 
-TEST_CASE("a name that stands twice in an object is refused") {
+TEST_CASE("a repeated name in an object is refused") {
   const auto value = json::parse("{\"a\":1,\"a\":2}");
   REQUIRE_FALSE(value);
   CHECK(value.error().offset == 7);
@@ -54,7 +54,7 @@ TEST_CASE("every kind of value is read") {
   CHECK(value->array[5].is(json::Kind::number));
 }
 
-TEST_CASE("numbers are read as near as a double can be, and those that are too big are refused") {
+TEST_CASE("numbers are read to the nearest double, and those that are too large are refused") {
   const auto read = [](const std::string& text) {
     const auto value = json::parse("[" + text + "]");
     REQUIRE_MESSAGE(value, text);
@@ -68,7 +68,7 @@ TEST_CASE("numbers are read as near as a double can be, and those that are too b
   CHECK(read("0.1").number == 0.1);
   CHECK(read("1E+2").number == 100);
   CHECK(read("-1.7976931348623157e308").number == -1.7976931348623157e308);
-  CHECK(read("0e-52").number == 0);  // RapidJSON's own conversion stumbles over it
+  CHECK(read("0e-52").number == 0);  // RapidJSON's own conversion mishandles it
   CHECK(read("1e-400").number == 0);
   CHECK(read("0." + std::string(400, '0') + "1e5").number == 0);
   CHECK(read("123" + std::string(200, '0') + "e-202").number == doctest::Approx(1.23));
@@ -82,7 +82,7 @@ TEST_CASE("numbers are read as near as a double can be, and those that are too b
     CHECK_FALSE(json::parse("[" + std::string(text) + "]"));
 }
 
-TEST_CASE("what the writer writes parses to the same values") {
+TEST_CASE("the writer's output is parsed to the same values") {
   json::Writer w;
   w.begin_object()
       .member("text", "a \"b\"\n\x01")

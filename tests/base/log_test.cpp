@@ -42,7 +42,7 @@ TEST_CASE("a text line shows time, level, component, event and fields") {
         "2023-11-14T22:13:20.123Z info    balancer node_lost node=stadium silent_ms=2100\n");
 }
 
-TEST_CASE("what a client sends cannot begin a second line") {
+TEST_CASE("text from a client cannot start a second line") {
   const auto line = format_line(LogFormat::text, kTime, LogLevel::info, "front", "request", {{"path", "/a\nb \"c\""}});
   CHECK(line.find('\n') == line.size() - 1);
   CHECK(line.find("path=\"/a\\nb \\\"c\\\"\"") != std::string::npos);
@@ -58,7 +58,7 @@ TEST_CASE("a JSON line parses to its fields") {
   CHECK(value->flag("b") == true);
 }
 
-TEST_CASE("lines reach the file in order, below the level none") {
+TEST_CASE("lines reach the file in order, without those below the level") {
   TemporaryFile file;
   {
     Log log({.level = LogLevel::info, .format = LogFormat::text, .file = file.path, .access = true});
@@ -74,7 +74,7 @@ TEST_CASE("lines reach the file in order, below the level none") {
   }
 }
 
-TEST_CASE("a full disk drops lines and counts them") {
+TEST_CASE("a full disk drops lines, which are counted") {
   Log log({.level = LogLevel::info, .format = LogFormat::text, .file = "/dev/full", .access = true});
   log.info("room", "event");
   while (log.dropped_lines() == 0) {

@@ -14,14 +14,14 @@ TEST_CASE("the allowance is three quarters of what is left beyond the margin") {
   CHECK(*memory_allowance(MemoryUse{kAddressBound, 400 * kMiB, 390 * kMiB}) == 0);
 }
 
-TEST_CASE("without a bound nothing is divided") {
+TEST_CASE("without a bound no budget is divided") {
   MemoryBudget budget(std::nullopt);
   MemoryBudget::Part part(budget);
   part.ask(1000 * kMiB);
   CHECK_FALSE(part.grant());
 }
 
-TEST_CASE("a component alone gets what it asks for, up to the whole budget") {
+TEST_CASE("a single component gets what it requests, up to the whole budget") {
   MemoryBudget budget(100 * kMiB);
   MemoryBudget::Part part(budget);
   part.ask(60 * kMiB);
@@ -30,7 +30,7 @@ TEST_CASE("a component alone gets what it asks for, up to the whole budget") {
   CHECK(*part.grant() == 100 * kMiB);
 }
 
-TEST_CASE("components that ask for more than there is get shares in proportion") {
+TEST_CASE("components that request more than the budget get shares in proportion") {
   MemoryBudget budget(120 * kMiB);
   MemoryBudget::Part first(budget), second(budget);
   first.ask(100 * kMiB);
@@ -39,7 +39,7 @@ TEST_CASE("components that ask for more than there is get shares in proportion")
   CHECK(*second.grant() == 90 * kMiB);
 }
 
-TEST_CASE("a component that asks for more later takes nothing that another one was granted") {
+TEST_CASE("a later request of one component takes nothing that another one was granted") {
   MemoryBudget budget(100 * kMiB);
   MemoryBudget::Part first(budget), second(budget);
   first.ask(80 * kMiB);
@@ -50,7 +50,7 @@ TEST_CASE("a component that asks for more later takes nothing that another one w
     CHECK(*first.grant() == 50 * kMiB);
     CHECK(*second.grant() == 50 * kMiB);
   }
-  SUBCASE("until the other one asks for less") {
+  SUBCASE("until the other one requests less") {
     first.ask(10 * kMiB);
     CHECK(*second.grant() == 20 * kMiB);
     CHECK(*first.grant() == 10 * kMiB);
@@ -58,7 +58,7 @@ TEST_CASE("a component that asks for more later takes nothing that another one w
   }
 }
 
-TEST_CASE("the part of a component that is gone is free again") {
+TEST_CASE("the part of a destroyed component is free again") {
   MemoryBudget budget(100 * kMiB);
   MemoryBudget::Part first(budget);
   first.ask(100 * kMiB);

@@ -28,14 +28,14 @@ TEST_CASE("memory is scarce below the margin and spent below a quarter of it") {
   CHECK(memory_level(MemoryLevel::scarce, 9 * kMiB, margin) == MemoryLevel::spent);
 }
 
-TEST_CASE("memory that was scarce is plentiful again with a quarter of the margin to spare") {
+TEST_CASE("scarce memory is plentiful again when a quarter more than the margin is free") {
   constexpr auto margin = 40 * kMiB;
   CHECK(memory_level(MemoryLevel::scarce, 49 * kMiB, margin) == MemoryLevel::scarce);
   CHECK(memory_level(MemoryLevel::scarce, 50 * kMiB, margin) == MemoryLevel::plenty);
   CHECK(memory_level(MemoryLevel::spent, 49 * kMiB, margin) == MemoryLevel::scarce);
 }
 
-TEST_CASE("memory that stays scarce, and that nobody can give back, is worked with") {
+TEST_CASE("the margin is reduced when memory stays scarce and cannot be freed") {
   MemoryMargin margin;
   auto level = MemoryLevel::plenty;
   std::int64_t now = 0;  // the machine has just started
@@ -45,28 +45,28 @@ TEST_CASE("memory that stays scarce, and that nobody can give back, is worked wi
   };
   CHECK(look(60 * kMiB, 1) == MemoryLevel::plenty);
   CHECK(look(24 * kMiB, 9) == MemoryLevel::scarce);
-  CHECK(look(20 * kMiB, 9) == MemoryLevel::scarce);  // more was taken: the wait begins anew
+  CHECK(look(20 * kMiB, 9) == MemoryLevel::scarce);  // more memory was used: the wait starts again
   CHECK(look(20 * kMiB, 2) == MemoryLevel::plenty);
   CHECK(look(14 * kMiB, 2) == MemoryLevel::scarce);  // the margin is 15 MiB now
-  CHECK(look(20 * kMiB, 1) == MemoryLevel::plenty);  // and what was begun has ended
+  CHECK(look(20 * kMiB, 1) == MemoryLevel::plenty);  // and the wait that began has ended
   CHECK(look(9 * kMiB, 1) == MemoryLevel::spent);
-  CHECK(look(12 * kMiB, 60) == MemoryLevel::scarce);  // too little to work with
+  CHECK(look(12 * kMiB, 60) == MemoryLevel::scarce);  // too little for a smaller margin
   CHECK(look(60 * kMiB, 1) == MemoryLevel::plenty);
-  CHECK(look(39 * kMiB, 1) == MemoryLevel::scarce);  // the whole margin again
+  CHECK(look(39 * kMiB, 1) == MemoryLevel::scarce);  // the whole margin applies again
 }
 
-TEST_CASE("a bound that is passed leaves nothing") {
+TEST_CASE("an exceeded bound leaves nothing") {
   const MemoryUse use{kAddressBound, 100, 120};
   CHECK(use.left() == 0);
 }
 
-TEST_CASE("what is missing reaches from the margin to one and a half of it") {
+TEST_CASE("the missing memory is measured up to one and a half margins") {
   CHECK(memory_missing({kAddressBound, 800 * kMiB, 780 * kMiB}) == 76 * kMiB);
   CHECK(memory_missing({kAddressBound, 800 * kMiB, 704 * kMiB}) == 0);
   CHECK(memory_missing({kAddressBound, 800 * kMiB, 100 * kMiB}) == 0);
 }
 
-TEST_CASE("what one component gives back, the next one need not give") {
+TEST_CASE("memory that one component frees is not requested from the next one") {
   auto& memory = Memory::of_process();
   const auto is_on = std::make_shared<bool>(true);  // the process keeps the callbacks
   std::vector<std::uint64_t> seen;
@@ -80,7 +80,7 @@ TEST_CASE("what one component gives back, the next one need not give") {
   CHECK(seen == std::vector<std::uint64_t>{76 * kMiB, 6 * kMiB});
 }
 
-TEST_CASE("what C libraries are given for malloc behaves like it") {
+TEST_CASE("the replacements of malloc for C libraries behave like it") {
   std::unique_ptr<void, void (*)(void*)> bytes(patient_malloc(8), std::free);
   REQUIRE(bytes != nullptr);
   std::memset(bytes.get(), 'x', 8);

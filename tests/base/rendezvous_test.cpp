@@ -21,7 +21,7 @@ std::map<std::string_view, int> shares(const std::vector<RendezvousCandidate>& c
 
 }  // namespace
 
-TEST_CASE("everybody names the same owner, in whatever order the nodes are known") {
+TEST_CASE("every node determines the same owner, in whatever order it knows the nodes") {
   const std::vector<RendezvousCandidate> one = {{"a"}, {"b"}, {"c"}, {"d"}};
   const std::vector<RendezvousCandidate> other = {{"d"}, {"b"}, {"a"}, {"c"}};
   for (int i = 0; i < 200; ++i) {
@@ -33,7 +33,7 @@ TEST_CASE("everybody names the same owner, in whatever order the nodes are known
   }
 }
 
-TEST_CASE("a node that leaves moves only its own keys, each to the next in line") {
+TEST_CASE("a node that leaves moves only its own keys, each to the next node in its order") {
   const std::vector<RendezvousCandidate> before = {{"a"}, {"b"}, {"c"}, {"d"}};
   const std::vector<RendezvousCandidate> after = {{"a"}, {"b"}, {"d"}};
   for (int i = 0; i < 500; ++i) {
@@ -44,7 +44,7 @@ TEST_CASE("a node that leaves moves only its own keys, each to the next in line"
   }
 }
 
-TEST_CASE("keys are shared evenly, or as the weights say") {
+TEST_CASE("keys are shared evenly, or by the weights") {
   for (const auto& [id, count] : shares({{"a"}, {"b"}, {"c"}, {"d"}}, 8000)) {
     INFO(id);
     CHECK(count > 1800);
@@ -56,13 +56,13 @@ TEST_CASE("keys are shared evenly, or as the weights say") {
   CHECK(weighted["large"] == 8000 - weighted["small"]);
 }
 
-TEST_CASE("a node without weight owns nothing, and without nodes nobody does") {
+TEST_CASE("a node without weight owns nothing, and without nodes there is no owner") {
   const auto order = rendezvous_order({{"a", 0}, {"b", 1}, {"c", -1}}, "key");
   CHECK(order == std::vector<std::size_t>{1});
   CHECK(rendezvous_order({}, "key").empty());
 }
 
-TEST_CASE("the draw is the same in every version: caches of different ages share owners") {
+TEST_CASE("the order is the same in every version, so that nodes of different versions agree on owners") {
   CHECK(rendezvous_hash("a", "bc") != rendezvous_hash("ab", "c"));
   CHECK(rendezvous_hash("node-1", "match/e1/seg1.ts") == 9465955390895750059ull);
 }

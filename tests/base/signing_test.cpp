@@ -13,7 +13,7 @@ constexpr WallTime kNow{std::chrono::seconds{1'700'000'000}};
 KeyRing ring_of(std::vector<SigningKey> keys) { return KeyRing(std::move(keys)); }
 }  // namespace
 
-TEST_CASE("a signature verifies for its own message, purpose and key alone") {
+TEST_CASE("a signature is valid for its own message, purpose and key only") {
   const auto ring = ring_of({{"k1", "0123456789abcdef", {}}, {"k2", "fedcba9876543210", {}}});
   const auto signature = ring.sign(Purpose::link, "message", kNow);
   REQUIRE(signature);
@@ -27,7 +27,7 @@ TEST_CASE("a signature verifies for its own message, purpose and key alone") {
   CHECK_FALSE(ring.verify(Purpose::link, "message", "k1", signature->mac.substr(1), kNow));
 }
 
-TEST_CASE("an ended key neither signs nor verifies, the next one takes over") {
+TEST_CASE("an ended key neither signs nor verifies, and the next one signs") {
   const auto ring = ring_of({{"old", "0123456789abcdef", kNow}, {"new", "fedcba9876543210", {}}});
   const auto before = ring.sign(Purpose::token, "m", kNow - std::chrono::seconds{1});
   REQUIRE(before);
@@ -37,7 +37,7 @@ TEST_CASE("an ended key neither signs nor verifies, the next one takes over") {
   CHECK(ring.sign(Purpose::token, "m", kNow)->key_id == "new");
 }
 
-TEST_CASE("a ring tells until when a key verifies") {
+TEST_CASE("a ring returns the time until which a key verifies") {
   const KeyRing ring(
       {{"a", "a secret of 32 bytes for testing", std::nullopt}, {"b", "another secret, just as long ....", kNow}});
   CHECK(ring.usable_until("a") == WallTime::max());
@@ -45,7 +45,7 @@ TEST_CASE("a ring tells until when a key verifies") {
   CHECK(ring.usable_until("c") == WallTime::min());
 }
 
-TEST_CASE("a masked text is readable again by its own key, purpose and MAC alone") {
+TEST_CASE("a masked text can be read with its own key, purpose and MAC only") {
   const auto ring = ring_of({{"k1", "0123456789abcdef", {}}, {"k2", "fedcba9876543210", kNow}});
   const auto mac = ring.sign(Purpose::token, "m", kNow)->mac;
   const auto before = kNow - std::chrono::seconds{1};
@@ -65,7 +65,7 @@ TEST_CASE("a masked text is readable again by its own key, purpose and MAC alone
 
 TEST_CASE("an empty ring signs nothing") { CHECK_FALSE(ring_of({}).sign(Purpose::link, "m", kNow)); }
 
-TEST_CASE("base64url and hex have one text per value") {
+TEST_CASE("base64url and hex have exactly one text per value") {
   for (std::size_t n = 0; n < 40; ++n) {
     const auto bytes = random_bytes(n);
     CHECK(from_base64url(to_base64url(bytes)) == bytes);

@@ -28,14 +28,15 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("a file is read whole, and of a longer one a byte more than asked") {
+TEST_CASE("a file is read whole, and of a longer one a byte more than the limit") {
   Folder folder;
   std::ofstream(folder.path + "/f") << "twelve bytes";
   CHECK(base::read_text_file(folder.path + "/f", 12).value() == "twelve bytes");
   CHECK(base::read_text_file(folder.path + "/f", 5).value().size() == 6);
 }
 
-TEST_CASE("what cannot be read says why, and a pipe without a writer does not hold the reader") {
+TEST_CASE(
+    "a file that cannot be read is an error with the reason, and a pipe without a writer does not block the reader") {
   Folder folder;
   CHECK(base::read_text_file(folder.path + "/f", 10).error().text == "No such file or directory");
   CHECK(base::read_text_file(folder.path, 10).error().text == "it is a folder");
@@ -47,7 +48,7 @@ TEST_CASE("what cannot be read says why, and a pipe without a writer does not ho
   CHECK(nobody.error().text.find("pipe") != std::string::npos);
 }
 
-TEST_CASE("a pipe that is written to is read to its end") {
+TEST_CASE("a pipe is read until its writer closes it") {
   Folder folder;
   REQUIRE(::mkfifo((folder.path + "/f").c_str(), 0600) == 0);
   if (const auto child = ::fork(); child == 0) {

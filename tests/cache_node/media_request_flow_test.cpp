@@ -1,4 +1,4 @@
-// The journey of a request through the node's real parts, files and index included.
+// Requests through the real components of a node, files and index included.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -34,8 +34,9 @@ void damage(const Folder& folder, const std::function<void(const std::filesystem
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture,
-                  "a link that is forged, changed, expired or of another channel is a 403 and asks no origin") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "A link that is forged, changed, expired or of another channel gets 403, without a request to the origin") {
   const auto good = node.link();
   const auto query = contracts::signed_query(keys(), good, node.clock.wall_now());
   auto expired = good;
@@ -54,7 +55,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a channel that the map does not name is a 404 and asks no origin") {
+TEST_CASE_FIXTURE(Fixture, "A channel that is not in the map gets 404, without a request to the origin") {
   const contracts::Link link{"ghost", "e1", "seg1.ts", "", base::unix_seconds(node.clock.wall_now()) + 100};
   const auto seen =
       ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
@@ -63,7 +64,7 @@ TEST_CASE_FIXTURE(Fixture, "a channel that the map does not name is a 404 and as
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the first waits for the fill as a miss, others read along, later ones hit") {
+TEST_CASE_FIXTURE(Fixture, "The first request is a miss, concurrent ones share its fill, and later ones are hits") {
   const auto first = node.ask();
   const auto second = node.ask("seg1.ts", {}, 1);
   node.answer(node.origin(), body);
@@ -79,13 +80,13 @@ TEST_CASE_FIXTURE(Fixture, "the first waits for the fill as a miss, others read 
   CHECK(first->note.cache == "miss");
   CHECK(second->note.cache == "waited");
   CHECK(node.workers.asked() == 1);
-  // What is over is destroyed by a later call of its loop, which the call that ended the response posts: it is there
-  // once that one has returned.
+  // A finished request is destroyed by a later call of its loop. The call that ended the response posts that call
+  // before it returns.
   for (std::size_t i = 0; i < 4; ++i) node.workers.on(i % 2, [] {});
   CHECK(node.node_metrics.waiters.value() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "query keys after the signature do not make another object") {
+TEST_CASE_FIXTURE(Fixture, "Query keys after the signature do not change the object") {
   node.fill("seg1.ts", body);
   const auto link = node.link();
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now()) + "&CMCD=bl%3D5&_HLS_msn=7";
@@ -93,7 +94,8 @@ TEST_CASE_FIXTURE(Fixture, "query keys after the signature do not make another o
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a crowd on one cold object costs one question, and the viewer who began may leave") {
+TEST_CASE_FIXTURE(
+    Fixture, "Concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
   FakeExchange* first = nullptr;
   const auto leaving = node.ask_slowly("seg1.ts", &first);
   const auto asked = node.origin();
@@ -118,7 +120,7 @@ TEST_CASE_FIXTURE(Fixture, "a crowd on one cold object costs one question, and t
   CHECK(leaving->wait_end());
 }
 
-TEST_CASE_FIXTURE(Fixture, "ranges on a running fill wait only for their own bytes") {
+TEST_CASE_FIXTURE(Fixture, "Ranges of a running fill wait only for their own bytes") {
   const auto asked_by_first = node.ask();
   const auto asked = node.origin();
   node.workers.on(0, [&] {
@@ -145,7 +147,7 @@ TEST_CASE_FIXTURE(Fixture, "ranges on a running fill wait only for their own byt
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a slow viewer is sent no further ahead than his socket asks for") {
+TEST_CASE_FIXTURE(Fixture, "A slow viewer has at most 512 KiB of unsent bytes") {
   FakeExchange* exchange = nullptr;
   const auto big = body_of(2 << 20);
   const auto seen = node.ask_slowly("big.ts", &exchange);
@@ -166,7 +168,7 @@ TEST_CASE_FIXTURE(Fixture, "a slow viewer is sent no further ahead than his sock
   CHECK(seen->most_unsent <= 512 * 1024);
 }
 
-TEST_CASE("a restarted node serves what was complete, and nothing of what was not") {
+TEST_CASE("A restarted node serves complete objects, and fills incomplete ones again") {
   const Folder folder;
   const auto body = body_of(200'000), half = body_of(200'000, 2);
   {
@@ -196,7 +198,8 @@ TEST_CASE("a restarted node serves what was complete, and nothing of what was no
   CHECK(anew->body == half);
 }
 
-TEST_CASE("after a restart a file that was cut, prolonged, flipped or removed is found, dropped and filled again") {
+TEST_CASE(
+    "After a restart a file that was truncated, extended, corrupted or removed is detected, dropped and filled again") {
   const auto body = body_of(200'000);
   const std::function<void(const std::filesystem::path&)> ways[] = {
       [](const auto& file) { std::filesystem::resize_file(file, 1000); },
@@ -220,7 +223,7 @@ TEST_CASE("after a restart a file that was cut, prolonged, flipped or removed is
     {
       NodeUnderTest node(folder.path());
       const auto one = node.ask(), two = node.ask("seg1.ts", {}, 1);
-      // Whichever is called first after the check begins the fill, on its own worker.
+      // The first worker that is called after the check begins the fill.
       std::shared_ptr<Asked> asked;
       std::size_t by = 0;
       while (!asked) {
@@ -244,7 +247,7 @@ TEST_CASE("after a restart a file that was cut, prolonged, flipped or removed is
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a file that is cut while the node runs is found by its length before it is sent") {
+TEST_CASE_FIXTURE(Fixture, "A file that is truncated while the node runs is detected by its length before it is sent") {
   node.fill("seg1.ts", body);
   damage(folder, [](const auto& file) { std::filesystem::resize_file(file, 5); });
   node.open_files.forget(object_key(node.link()).id);
@@ -253,7 +256,7 @@ TEST_CASE_FIXTURE(Fixture, "a file that is cut while the node runs is found by i
   CHECK(ended(seen)->body == body);
 }
 
-TEST_CASE("files that no record names are swept away, those of objects and fills stay") {
+TEST_CASE("Files without a record are removed, and files of objects stay") {
   const Folder folder;
   const auto body = body_of(50'000);
   {
@@ -272,7 +275,7 @@ TEST_CASE("files that no record names are swept away, those of objects and fills
   CHECK(folder.files("objects") == std::vector{kept});
 }
 
-TEST_CASE("evicted objects leave the disk and the index, for good") {
+TEST_CASE("Evicted objects are removed from disk and index, also after a restart") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.max_bytes = 500'000;
@@ -292,7 +295,8 @@ TEST_CASE("evicted objects leave the disk and the index, for good") {
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "while the disk fails objects live in RAM, and the disk is used again when it works") {
+TEST_CASE_FIXTURE(Fixture,
+                  "While the disk fails objects are kept in RAM, and the disk is used again when it recovers") {
   std::filesystem::rename(folder / "tmp", folder / "away");
   node.fill("seg1.ts", body);
   CHECK(node.index.totals().objects == 0);
@@ -308,7 +312,7 @@ TEST_CASE_FIXTURE(Fixture, "while the disk fails objects live in RAM, and the di
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an object without bytes is an object") {
+TEST_CASE_FIXTURE(Fixture, "An empty object is stored and served") {
   node.fill("empty.vtt", "", {{"Content-Type", "text/vtt"}});
   const auto seen = ended(node.ask("empty.vtt"));
   CHECK(seen->response.status == 200);
@@ -318,7 +322,7 @@ TEST_CASE_FIXTURE(Fixture, "an object without bytes is an object") {
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the channel map is kept for the next start, and a damaged one is passed over") {
+TEST_CASE_FIXTURE(Fixture, "The channel map is saved for the next start, and a damaged one is ignored") {
   node.settle();
   ChannelMapStore keeper(folder.path(), node.disk_maintenance, node.log);
   keeper.load();
@@ -331,9 +335,9 @@ TEST_CASE_FIXTURE(Fixture, "the channel map is kept for the next start, and a da
   CHECK_FALSE(damaged.update("[]").has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "what several balancers still list is accepted, also after a restart of the node, until each of them "
-                  "says otherwise") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "Links that any balancer lists are accepted, also after a restart of the node, until each of them reports others") {
   const auto answer = [](const std::string& listed) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" +
            (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";
@@ -344,7 +348,7 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(keeper.update(answer(R"({"demo":500})"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 500);
   CHECK_FALSE(keeper.listed_from("other"));
-  REQUIRE(keeper.update(answer(""), "http://b2"));  // it has just begun and does not know
+  REQUIRE(keeper.update(answer(""), "http://b2"));  // it has just started and does not know its listed links
   CHECK(keeper.listed_from("demo") == 500);
   REQUIRE(keeper.update(answer("{}"), "http://b2"));
   CHECK(keeper.listed_from("demo") == 700);
@@ -359,9 +363,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(later.listed_from("demo"));
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "what a balancer listed counts no longer when it is no balancer of this node any more, or for a day "
-                  "after it went away") {
+TEST_CASE_FIXTURE(
+    Fixture, "The listed links of a balancer expire when it is removed from the settings, or after a day without it") {
   const auto answer = [](std::int64_t from) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
            std::to_string(from) + "}}";
@@ -372,7 +375,8 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(keeper.update(answer(500), "http://b1", begin, both));
   REQUIRE(keeper.update(answer(700), "http://b2", begin, both));
   CHECK(keeper.listed_from("demo") == 500);
-  REQUIRE(keeper.update(answer(700), "http://b2", begin, {"http://b2"}));  // says the same, but is alone now
+  REQUIRE(keeper.update(answer(700), "http://b2", begin,
+                        {"http://b2"}));  // the same links, but it is the only balancer now
   CHECK(keeper.listed_from("demo") == 700);
 
   REQUIRE(keeper.update(answer(500), "http://b1", begin, both));
@@ -381,11 +385,11 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(keeper.update(answer(700), "http://b2", begin + std::chrono::hours(25), both));
   CHECK(keeper.listed_from("demo") == 700);
   REQUIRE(keeper.update(answer(700), "http://b2", begin + std::chrono::hours(60),
-                        both));  // nobody else speaks: it is believed
+                        both));  // the other one is absent: b2 is decisive
   CHECK(keeper.listed_from("demo") == 700);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists list it, and a forged one is not") {
+TEST_CASE_FIXTURE(Fixture, "An expired link is served while playlists list it, and a forged one is not") {
   node.fill("seg1.ts", body);
   auto link = node.link();
   link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
@@ -402,7 +406,7 @@ TEST_CASE_FIXTURE(Fixture, "a link whose time is over is served while playlists 
             ->note.reason == "link_expired");
 }
 
-TEST_CASE("viewers are counted about right, and forgotten after two windows") {
+TEST_CASE("Viewers are counted within 7 percent, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)
     for (std::uint16_t port = 1; port <= 3000; ++port) viewers.add("192.0.2.7", port);
@@ -414,7 +418,8 @@ TEST_CASE("viewers are counted about right, and forgotten after two windows") {
   CHECK(viewers.viewers() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own link, other nodes at none") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Viewers get an object at the pace of their own link, and other nodes get it without a pace") {
   const auto ask = [&](std::int64_t pace_kbps, http::Headers headers = {}) {
     auto link = node.link();
     link.pace_kbps = pace_kbps;
@@ -436,7 +441,8 @@ TEST_CASE_FIXTURE(Fixture, "viewers are sent an object at the pace of their own 
 }
 
 TEST_CASE_FIXTURE(
-    Fixture, "with cmsd each answer says what a viewer may take, and that it is all again when the duress is over") {
+    Fixture,
+    "With cmsd each response states the bandwidth of a viewer while the node is in duress, and not afterwards") {
   auto view = std::make_shared<NodeView>(*node.view.get());
   view->settings.cmsd = true;
   node.view.publish(view);

@@ -1,6 +1,6 @@
 #pragma once
-// A cache node without sockets: its real parts over a folder, scripted origins and fake exchanges. Built again over the
-// same folder, it is the node after a restart.
+// A cache node without sockets: its real components over a folder, with scripted origins and fake exchanges. A second
+// one over the same folder is the node after a restart.
 
 #include <doctest/doctest.h>
 
@@ -90,7 +90,7 @@ class NodeUnderTest {
   contracts::Link link(std::string_view path = "seg1.ts") const {
     return {"demo", "e1", std::string(path), "", base::unix_seconds(clock.wall_now()) + 3600};
   }
-  /// One request on a worker; what it came to is in the Seen.
+  /// Sends one request on a worker; the Seen receives the result.
   std::shared_ptr<Seen> ask(std::string_view path = "seg1.ts", http::Headers headers = {}, std::size_t worker = 0,
                             http::Method method = http::Method::get) {
     const auto l = link(path);
@@ -123,7 +123,7 @@ class NodeUnderTest {
                    http::Method::get, true, out);
   }
 
-  /// The n-th question to the origin by that worker, waited for.
+  /// Waits for the n-th request to the origin by that worker.
   std::shared_ptr<Asked> origin(std::size_t n = 0, std::size_t worker = 0) {
     REQUIRE(workers.client(worker).wait_for(n + 1));
     return workers.client(worker).at(n);

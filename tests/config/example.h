@@ -1,5 +1,5 @@
 #pragma once
-// A small configuration for the tests of this room.
+// A small configuration for the tests of this folder.
 
 #include <cstdint>
 #include <string>

@@ -19,7 +19,7 @@ TEST_CASE("the reference has a line for every key, with type, allowed values, de
   CHECK(contains(page, "| `head` | bytes | 1KiB to 1MiB | `\"16KiB\"` | How long a head may be. |\n"));
 }
 
-TEST_CASE("nested sections stand under headings of their own, linked from their parent") {
+TEST_CASE("nested sections have headings of their own, linked from their parent") {
   const auto page = example::schema().reference();
   CHECK(contains(page, "\n## `house`\n"));
   CHECK(contains(page, "\n### `house.limits`\n"));
@@ -33,11 +33,11 @@ TEST_CASE("neither the reference nor a sample shows a key of a former version") 
   CHECK_FALSE(contains(schema.sample({"", R"({"house": {}})", true}), "spares"));
 }
 
-TEST_CASE("a bar in a text does not break the table") {
+TEST_CASE("a vertical bar in a text does not break the table") {
   CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |"));
 }
 
-TEST_CASE("a sample passes the parser that its tables are, and keeps the values it was given") {
+TEST_CASE("a sample passes the parser of the same tables, and keeps its given values") {
   const auto schema = example::schema();
   for (const bool every_key : {false, true}) {
     const auto text =
@@ -55,7 +55,7 @@ TEST_CASE("a sample passes the parser that its tables are, and keeps the values 
   }
 }
 
-TEST_CASE("a sample with every key shows the others at their defaults, as comments") {
+TEST_CASE("a sample with every key has the other keys at their defaults, as comments") {
   const auto schema = example::schema();
   const std::string values = R"({"house": {}})";
   CHECK(contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
@@ -63,7 +63,7 @@ TEST_CASE("a sample with every key shows the others at their defaults, as commen
   CHECK_FALSE(contains(schema.sample({"", values, false}), "colour"));
 }
 
-TEST_CASE("a sample keeps a key that the tables do not know, so that its check finds it") {
+TEST_CASE("a sample keeps an unknown key, so that its check reports it") {
   const auto text = example::schema().sample({"", R"({"house": {"colr": "red"}})", false});
   CHECK_FALSE(example::schema().read(text).settings);
 }

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The problems as lines, or "" when the text is fine.
+/// The problems as lines, or "" when the text is valid.
 std::string problems_of(std::string_view text) {
   const auto outcome = example::schema().read(text);
   CHECK(outcome.settings.has_value() == outcome.problems.empty());
@@ -24,7 +24,7 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 
 }  // namespace
 
-TEST_CASE("a good file gives its values, and defaults for what it leaves out") {
+TEST_CASE("a valid file gives its values, and defaults for absent keys") {
   const auto outcome = example::schema().read(R"(
     // a comment
     {
@@ -48,7 +48,7 @@ TEST_CASE("a good file gives its values, and defaults for what it leaves out") {
   CHECK(server.nodes[1].weight == 1.5);
 }
 
-TEST_CASE("a defaulted section is there though the file leaves it out, an optional one is not") {
+TEST_CASE("an absent section with defaults is present, and an absent optional one is not") {
   const auto outcome = example::schema().read(in_house(R"("open": true)"));
   REQUIRE(outcome.settings);
   CHECK(outcome.settings->get<example::Other>("other").text == "as it was");
@@ -69,22 +69,22 @@ TEST_CASE("all problems are listed at once, each with file, line, column and key
         "f:7:3: hose: is not a known key; did you mean \"house\"?\n");
 }
 
-TEST_CASE("a key of a former version is refused with what it is called now") {
+TEST_CASE("a key of a former version is refused with its present name") {
   CHECK(problems_of("{\"house\": {\"listen\": [],\n  \"spares\": {\"anything\": 1}}}") ==
         "f:2:3: house.spares: is now the section spare\n");
 }
 
-TEST_CASE("a key of a former version is not proposed for a misspelt one") {
+TEST_CASE("a key of a former version is not suggested for a misspelt one") {
   const auto problems = problems_of(in_house(R"("sparez": 1)"));
   CHECK(contains(problems, "house.sparez: is not a known key"));
   CHECK_FALSE(contains(problems, "spares"));
 }
 
-TEST_CASE("a missing required section is named") {
+TEST_CASE("a missing required section is reported with its name") {
   CHECK(problems_of("{}") == "f:1:1: house: is required and missing; it is a section: \"house\": { … }\n");
 }
 
-TEST_CASE("values outside their range, of another kind or in another form are refused with what is allowed") {
+TEST_CASE("values that are out of range, of another type or in another form are refused with the allowed values") {
   CHECK(contains(problems_of(in_house(R"("limits": {"idle": "1ms"})")),
                  "house.limits.idle: \"1ms\" is not allowed; allowed is a duration"));
   CHECK(contains(problems_of(in_house(R"("limits": {"head": "2MiB"})")), "from 1KiB to 1MiB"));
@@ -105,35 +105,35 @@ TEST_CASE("values outside their range, of another kind or in another form are re
                  "house.listen[2]: 5 is not allowed; allowed is text"));
 }
 
-TEST_CASE("a secret never stands in a message") {
+TEST_CASE("a secret is never part of a message") {
   const auto problems = problems_of(in_house(R"("token": "abc")"));
   CHECK(contains(problems, "house.token: this text is not allowed; allowed is more than 3 characters"));
   CHECK_FALSE(contains(problems, "abc"));
 }
 
-TEST_CASE("a long value is shown only by its beginning") {
+TEST_CASE("a long value is truncated in a message") {
   const auto problems = problems_of(in_house("\"colour\": \"" + std::string(5000, 'x') + "\""));
   CHECK(contains(problems, std::string(80, 'x') + "…\""));
   CHECK(problems.size() < 300);
 }
 
-TEST_CASE("a key that stands twice is refused") {
+TEST_CASE("a repeated key is refused") {
   CHECK(contains(problems_of(in_house(R"("open": true, "open": true)")), "twice"));
   CHECK(contains(problems_of(R"({"house": {"listen": []}, "house": {"listen": []}})"), "twice"));
 }
 
-TEST_CASE("what is no JSON is refused with its place") {
+TEST_CASE("a text that is not JSON is refused with its position") {
   CHECK(problems_of("{\n  \"house\": }").starts_with("f:2:"));
   CHECK(contains(problems_of("[]"), "f:1:1: a configuration is one JSON object"));
   CHECK_FALSE(problems_of("").empty());
 }
 
-TEST_CASE("a rule over a section runs when its values are fine, and is shown at the section") {
+TEST_CASE("a rule about a section runs when its values are valid, and is reported at the section") {
   CHECK(problems_of("{\n\"house\": {\"listen\": [], \"open\": false, \"nodes\": [{\"id\": \"a\"}]}}") ==
         "f:2:10: house: a closed house has no nodes\n");
 }
 
-TEST_CASE("a rule over the whole runs when every section is fine, and is shown where it says") {
+TEST_CASE("a rule about the whole file runs when every section is valid, and is reported at its own position") {
   auto schema = example::schema();
   schema.check("spare", [](const config::Settings& settings) {
     return settings.has("spare") ? std::string("spare it") : std::string();

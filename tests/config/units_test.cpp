@@ -15,7 +15,7 @@ TEST_CASE("durations are a whole number and a unit") {
   CHECK(parse_duration("0s") == 0s);
 }
 
-TEST_CASE("other texts are no durations") {
+TEST_CASE("other texts are refused as durations") {
   for (const auto* text : {"", "s", "5", "5 s", "-5s", "+5s", "1.5s", "5sec", "5S", "5s ", " 5s", "0x5s",
                            "99999999999999999999s", "9223372036854775807h"})
     CHECK_FALSE_MESSAGE(parse_duration(text), text);
@@ -32,7 +32,7 @@ TEST_CASE("sizes are a whole number and a binary unit") {
     CHECK_FALSE_MESSAGE(parse_bytes(text), text);
 }
 
-TEST_CASE("what is written is read again as the same value, in the largest unit that fits") {
+TEST_CASE("a written value is read again as the same value, in the largest unit that fits") {
   CHECK(duration_text(0ms) == "0s");
   CHECK(duration_text(75s) == "75s");
   CHECK(duration_text(90min) == "90min");

@@ -26,7 +26,7 @@ TEST_CASE("The channel map names every channel's origins, and its version follow
   CHECK(channel_map(event).version != map.version);
 }
 
-TEST_CASE("Channel maps that could lead a node astray are refused") {
+TEST_CASE("Channel maps with invalid or ambiguous origins are refused") {
   for (const std::string text :
        {"", "[]", "{}", R"({"version":"1"})", R"({"version":"","channels":[]})", R"({"version":"1","channels":[1]})",
         R"({"version":"1","channels":[{"id":"a"}]})", R"({"version":"1","channels":[{"id":"a","base":"http://o/x"}]})",

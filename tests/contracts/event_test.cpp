@@ -62,7 +62,7 @@ TEST_CASE("Every setting of a channel is read") {
   CHECK(event.clock_skew == 5s);
 }
 
-TEST_CASE("Wrong events are refused with their key") {
+TEST_CASE("Invalid events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[]})"), "at least one key"));
   CHECK(names(
       problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"),
@@ -85,7 +85,7 @@ TEST_CASE("Wrong events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef","not_after":"tomorrow"}]})"), "not_after"));
 }
 
-TEST_CASE("A key ring has the keys in their order, and they end when they should") {
+TEST_CASE("A key ring has the keys in their order, and each ends at its time") {
   Event event;
   event.keys = {{"new", "0123456789abcdef", "", ""}, {"old", "fedcba9876543210", "", "2026-06-01T20:00:00Z"}};
   const auto ring = key_ring(event);

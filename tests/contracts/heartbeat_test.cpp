@@ -32,7 +32,7 @@ Heartbeat example() {
 
 }  // namespace
 
-TEST_CASE("Rates of channels are bounded, and a node that names none is told apart from one that sends nothing") {
+TEST_CASE("Rates of channels are bounded, and an absent list differs from an empty one") {
   auto h = example();
   h.channel_mbps.reset();
   CHECK_FALSE(heartbeat_from_json(to_json(h))->channel_mbps);
@@ -57,7 +57,7 @@ TEST_CASE("A heartbeat is read back as the value that was written") {
   CHECK(*read == example());
 }
 
-TEST_CASE("A node that does not tell the origin's statuses apart counts none") {
+TEST_CASE("Without a count of the origin's statuses, none is counted") {
   const auto read = heartbeat_from_json(
       R"({"node":"a","run":"r","sent_unix_ms":1,"requests":10,"failures":5,"failures_by_origin":4})");
   REQUIRE(read);
@@ -65,7 +65,7 @@ TEST_CASE("A node that does not tell the origin's statuses apart counts none") {
   CHECK(read->experience.failures_by_origin_status == 0);
 }
 
-TEST_CASE("A heartbeat needs node, run and time, and passes over what a newer version says") {
+TEST_CASE("A heartbeat needs node, run and time, and unknown members are ignored") {
   CHECK(heartbeat_from_json(R"({"node":"a","run":"r","sent_unix_ms":1,"future":{"x":[1]}})"));
   CHECK_FALSE(heartbeat_from_json(R"({"run":"r","sent_unix_ms":1})"));
   CHECK_FALSE(heartbeat_from_json(R"({"node":"a","sent_unix_ms":1})"));

@@ -39,12 +39,12 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("The last key's end is told a week before, and from then on no role is ready") {
+TEST_CASE("The end of the last key is reported a week before, and is a problem when it is reached") {
   Watched w;
   w.use({"2026-06-02T00:00:00Z", "2026-06-09T00:00:00Z"});
   CHECK(w.said() == R"({"keys":"ok"})");
   CHECK(w.metrics.scrape().find("tribune_keys_seconds_left{role=\"balancer\"} 691200") != std::string::npos);
-  w.clock.advance(25h);  // the first one is over: the second signs
+  w.clock.advance(25h);  // the first key has ended: the second one signs
   w.watch.look();
   CHECK(w.said().find("the last key ends at") != std::string::npos);
   CHECK(w.watch.trouble().empty());
@@ -56,7 +56,7 @@ TEST_CASE("The last key's end is told a week before, and from then on no role is
   CHECK(w.said() == R"({"keys":"ok"})");
 }
 
-TEST_CASE("A key without an end never rings the alarm") {
+TEST_CASE("A key without an end causes no warning") {
   Watched w;
   w.use({"2026-06-01T01:00:00Z", ""});
   w.clock.advance(24h * 400);
@@ -65,7 +65,7 @@ TEST_CASE("A key without an end never rings the alarm") {
   CHECK(w.metrics.scrape().find("+Inf") != std::string::npos);
 }
 
-TEST_CASE("A configuration whose keys have all ended says which one ended last") {
+TEST_CASE("A configuration whose keys have all ended is reported with the latest end") {
   Event event;
   const auto now = *base::parse_rfc3339("2026-06-01T20:00:00Z");
   CHECK(no_key_signs(event, now).empty());

@@ -1,5 +1,5 @@
-// What the origin wrote, as it is signed in a link, as a client spells it and our front door reads it, and as the
-// origin gets it.
+// A URI of the origin's playlist, through the signed link, the notation of a client, the front listener, and back to
+// the request to the origin.
 #include <doctest/doctest.h>
 
 #include <cctype>
@@ -28,7 +28,7 @@ std::string escaped(char c) {
   return {'%', kHex[byte >> 4], kHex[byte & 15]};
 }
 
-/// As browsers escape a URL's path or query.
+/// Escapes a URL's path or query as browsers do.
 std::string as_browser(const std::string& text, const std::string& also) {
   std::string out;
   for (const char c : text)
@@ -39,7 +39,8 @@ std::string as_browser(const std::string& text, const std::string& also) {
   return out;
 }
 
-/// As libraries that normalize (RFC 3986 section 6.2.2), and escape what is neither reserved nor unreserved.
+/// Escapes like libraries that normalize (RFC 3986 section 6.2.2), and that escape all but reserved and unreserved
+/// characters.
 std::string as_normalizer(const std::string& text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -56,7 +57,7 @@ std::string as_normalizer(const std::string& text) {
   return out;
 }
 
-/// What the node asks the origin for when a client asks for this path and query.
+/// The URL that the node requests from the origin when a client requests this path and query.
 std::string asked(const base::KeyRing& ring, const std::string& path, const std::string& query) {
   const auto at_front = http::canonical_path("/" + path);
   if (!at_front) return "refused by the front: " + at_front.error().text;
@@ -66,7 +67,7 @@ std::string asked(const base::KeyRing& ring, const std::string& path, const std:
   return uri ? uri->text() : "refused as a URI: " + uri.error().text;
 }
 
-/// Pieces that parties have understood differently.
+/// A reference made of pieces that implementations have interpreted differently.
 std::string any_reference(std::mt19937& random) {
   static const std::vector<std::string> pieces{
       "a",   "Z",   "0",    "-",   ".",        "_",    "~",      "/",   "//",  "%2f",    "%2F", "%41", "%7e",
@@ -83,7 +84,7 @@ std::string any_reference(std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("the origin gets the bytes that its playlist names, whichever client asks for the link") {
+TEST_CASE("the origin receives the bytes of its playlist, whichever client requests the link") {
   std::mt19937 random(20260601);
   const auto ring = test::one_key();
   const auto base = *http::parse_uri("http://origin:8088/live/demo/720p/v.m3u8");
@@ -103,13 +104,13 @@ TEST_CASE("the origin gets the bytes that its playlist names, whichever client a
     CHECK(asked(ring, link.path, query) == wanted);
     CHECK(asked(ring, as_browser(link.path, "\"<>`{}"), as_browser(query, "\"<>'")) == wanted);
     CHECK(asked(ring, as_normalizer(link.path), as_normalizer(query)) == wanted);
-    // Nor does our client change it on its way.
+    // Our own client does not change it either.
     CHECK(http::parse_as_written(wanted)->text() == wanted);
   }
   CHECK(named > 15'000);
 }
 
-TEST_CASE("the signed text of an origin stays as it is written, and players' escapes are made where it cannot") {
+TEST_CASE("a URI of the origin keeps its notation, and characters that cannot stay are escaped as by players") {
   const auto base = *http::parse_uri("http://origin/live/v.m3u8");
   const auto at_origin = [&](std::string_view reference) {
     const auto uri = http::resolve_as_written(base, reference);

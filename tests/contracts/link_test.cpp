@@ -75,7 +75,7 @@ TEST_CASE("Query keys after the signature are not part of the link") {
   CHECK(*link == example());
 }
 
-TEST_CASE("An origin's own key of the same name does not confuse the signature") {
+TEST_CASE("An origin's own query key with the name of the signature does not affect the signature") {
   const auto ring = test::one_key();
   auto link = example();
   link.origin_query = "tl=1.2.3.4&x=tl=5";
@@ -89,7 +89,7 @@ TEST_CASE("An origin's own key of the same name does not confuse the signature")
   CHECK_FALSE(has_link(""));
 }
 
-TEST_CASE("A link expires at its time plus the clock skew, and says so") {
+TEST_CASE("A link expires at its time plus the clock skew, with an error of its own") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example(), kNow);
   CHECK(verifies(ring, example(), query, kNow + 1h));
@@ -100,7 +100,7 @@ TEST_CASE("A link expires at its time plus the clock skew, and says so") {
   CHECK(late.error().fault == base::Fault::client);
 }
 
-TEST_CASE("A link whose time is over is accepted while playlists list links as old as it, and no older one") {
+TEST_CASE("An expired link is accepted while playlists list links of the same age, and no older one is") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example(), kNow);
   const auto expires = example().expires;
@@ -132,11 +132,11 @@ TEST_CASE("A link of another epoch is refused on a cache node's path") {
   CHECK(other.error().kind == base::ErrorKind::forbidden);
 }
 
-TEST_CASE("A link of a foreign key with the same id is refused") {
+TEST_CASE("A link of another key with the same id is refused") {
   CHECK_FALSE(verifies(test::one_key(), example(), signed_query(test::other_key(), example(), kNow)));
 }
 
-TEST_CASE("After a rotation old links hold until the old key ends") {
+TEST_CASE("After a rotation old links are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
@@ -146,7 +146,7 @@ TEST_CASE("After a rotation old links hold until the old key ends") {
   CHECK(signed_query(after, example(), kNow).find(".new.") != std::string::npos);
 }
 
-TEST_CASE("A token's signature is worth nothing on a link") {
+TEST_CASE("A signature for a token is not valid for a link") {
   const auto ring = test::one_key();
   const auto made = ring.sign(base::KeyRing::Purpose::token, "demo\ne7x2\n720p/seg1.m4s\n\n1750003600", kNow);
   REQUIRE(made);
@@ -155,7 +155,7 @@ TEST_CASE("A token's signature is worth nothing on a link") {
   CHECK(made->mac != good->mac);
 }
 
-TEST_CASE("Links that cannot be written are not signed") {
+TEST_CASE("An invalid link is not signed") {
   const auto ring = test::one_key();
   for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; },
                       +[](Link& l) { l.path = "a\nb"; }, +[](Link& l) { l.origin_query = "a b"; },
@@ -167,7 +167,7 @@ TEST_CASE("Links that cannot be written are not signed") {
   CHECK(signed_query(base::KeyRing({}), example(), kNow).empty());
 }
 
-TEST_CASE("Hostile queries are refused without harm") {
+TEST_CASE("Malformed and oversized queries are refused") {
   const auto ring = test::one_key();
   const std::string huge(1 << 20, '.');
   for (const std::string& query :
@@ -178,7 +178,7 @@ TEST_CASE("Hostile queries are refused without harm") {
   }
 }
 
-TEST_CASE("The expiry is one to two lifetimes away and the same for everyone in that time") {
+TEST_CASE("The expiry is one to two lifetimes away and the same for all links that are made within one lifetime") {
   const auto at = [](std::int64_t seconds) { return base::WallTime{std::chrono::seconds{seconds}}; };
   CHECK(link_expiry(at(1000), 100s) == 1100);
   CHECK(link_expiry(at(1001), 100s) == 1200);
@@ -188,7 +188,7 @@ TEST_CASE("The expiry is one to two lifetimes away and the same for everyone in 
   CHECK(link_expiry(at(1000), 0ms) == 1001);
 }
 
-TEST_CASE("A link's pace is signed with it, and has one spelling") {
+TEST_CASE("A link's pace is signed with it, and has exactly one notation") {
   const auto ring = test::one_key();
   auto link = example();
   link.pace_kbps = 12'000;

@@ -5,7 +5,7 @@
 using namespace tribune::contracts;
 using By = PurgeOrder::By;
 
-TEST_CASE("an order says the same after its way as JSON") {
+TEST_CASE("an order is the same after a round trip through JSON") {
   const std::vector<Order> orders = {PurgeOrder{By::url, "demo/e1/a.ts?v=2", false},
                                      PurgeOrder{By::prefix, "demo/e1/", true},
                                      PurgeOrder{By::channel, "demo", false},
@@ -20,7 +20,7 @@ TEST_CASE("an order says the same after its way as JSON") {
   }
 }
 
-TEST_CASE("an order that says too little, too much or nothing sensible is refused") {
+TEST_CASE("an order with missing, surplus or invalid members is refused") {
   for (const char* text :
        {"", "[]", "{}", R"({"purge":{}})", R"({"purge":{"url":"a","tag":"b"}})", R"({"purge":{"url":""}})",
         R"({"purge":{"url":"a b"}})", R"({"purge":{"url":"a","sofd":true}})", R"({"purge":{"url":"a","soft":1}})",
@@ -31,7 +31,7 @@ TEST_CASE("an order that says too little, too much or nothing sensible is refuse
     CHECK_MESSAGE(!order_from_json(text), text);
 }
 
-TEST_CASE("an object is found by its URL, however much of the link is written") {
+TEST_CASE("an object is found by its URL, whichever part of the link is given") {
   for (const char* url : {"demo/e1/v/a.ts", "/demo/e1/v/a.ts", "/media/demo/e1/v/a.ts",
                           "http://node:81/media/demo/e1/v/a.ts", "http://node/media/demo/e1/v/a.ts?tl=e1.5.k.x&CMCD=y"})
     CHECK(object_of_url(url) == "demo/e1/v/a.ts");
@@ -40,7 +40,7 @@ TEST_CASE("an object is found by its URL, however much of the link is written") 
   CHECK(object_of_url("http://node") == "");
 }
 
-TEST_CASE("a purge means what it names and nothing beside it") {
+TEST_CASE("a purge matches exactly what it names") {
   CHECK(is_meant({By::url, "demo/e1/a.ts", false}, "demo/e1/a.ts", ""));
   CHECK_FALSE(is_meant({By::url, "demo/e1/a.ts", false}, "demo/e1/a.ts?v=2", ""));
   CHECK(is_meant({By::prefix, "demo/e1/v", false}, "demo/e1/v1/a.ts", ""));
@@ -53,13 +53,13 @@ TEST_CASE("a purge means what it names and nothing beside it") {
   CHECK_FALSE(is_meant({By::tag, "half-1", false}, "k", " match-half-1 half-12"));
 }
 
-TEST_CASE("tags come from both fields that origins use") {
+TEST_CASE("tags are read from both fields that origins use") {
   CHECK(tags_of("match half-1", "sport, live") == " match half-1 sport live");
   CHECK(tags_of("", "") == "");
   CHECK(tags_of("  a\t b ", ",,c,") == " a b c");
 }
 
-TEST_CASE("a purge covers an older one when it means all that the older one means") {
+TEST_CASE("a purge covers an older one if it matches every object that the older one matches") {
   const auto c = [](By newer, const char* what, By older, const char* of) {
     return covers({newer, what, false}, {older, of, false});
   };
@@ -71,7 +71,7 @@ TEST_CASE("a purge covers an older one when it means all that the older one mean
   CHECK(c(By::prefix, "dem", By::channel, "demo"));
   CHECK(c(By::prefix, "demo/e/", By::url, "demo/e/a"));
   CHECK(c(By::tag, "x", By::tag, "x"));
-  CHECK_FALSE(c(By::channel, "demo", By::prefix, "demo"));  // it means demo2 too
+  CHECK_FALSE(c(By::channel, "demo", By::prefix, "demo"));  // the prefix matches demo2, too
   CHECK_FALSE(c(By::channel, "dem", By::url, "demo/e/a"));
   CHECK_FALSE(c(By::url, "demo/e/a", By::prefix, "demo/e/a"));
   CHECK_FALSE(c(By::prefix, "demo/e/a", By::prefix, "demo/e/"));
@@ -81,7 +81,7 @@ TEST_CASE("a purge covers an older one when it means all that the older one mean
   CHECK(covers({By::channel, "demo", false}, {By::url, "demo/e/a", true}));
 }
 
-TEST_CASE("the log does not say the query of what was purged") {
+TEST_CASE("the log does not contain the query of a purged URL") {
   CHECK(log_text({By::url, "demo/e/a.m3u8?token=secret", false}) == "demo/e/a.m3u8?...");
   CHECK(log_text({By::channel, "demo", false}) == "demo");
 }

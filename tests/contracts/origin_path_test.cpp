@@ -75,7 +75,7 @@ TEST_CASE("Every name leads back to its URI") {
   }
 }
 
-TEST_CASE("A spelling that a client or the front door would change is encoded, with the suffix of the file behind it") {
+TEST_CASE("A path that a client or the front listener would change is encoded, followed by the suffix of the file") {
   for (const std::string file : {"%73eg%7e1.ts", "%c3%a9.ts", "a%2fb.ts", "a[1].ts", "a|b.ts"}) {
     CAPTURE(file);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/" + file);
@@ -91,7 +91,7 @@ TEST_CASE("A spelling that a client or the front door would change is encoded, w
   CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
 }
 
-TEST_CASE("An encoded path leads to the origin without its suffix too, as it was once written, and with no other") {
+TEST_CASE("An encoded path is accepted with its suffix or without any, and with no other suffix") {
   const auto set = example();
   CHECK(named(set, "http://origin:8088/live//a.ts") == "~0b/L2xpdmUvL2EudHM.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM.ts") == "http://origin:8088/live//a.ts");
@@ -101,7 +101,7 @@ TEST_CASE("An encoded path leads to the origin without its suffix too, as it was
     CHECK(leads_to(set, wrong) == "refused");
 }
 
-TEST_CASE("Names that a browser or our front door would change are written so that they arrive as they are") {
+TEST_CASE("Paths that a browser or the front listener would change arrive as they were written") {
   const auto set = example();
   for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts",
                                 "http://origin:8088/live/demo/%FF.ts"}) {
@@ -112,11 +112,11 @@ TEST_CASE("Names that a browser or our front door would change are written so th
   }
 }
 
-TEST_CASE("A name that looks like a mark does not become one") {
+TEST_CASE("A path that looks like a prefix of an origin is not taken for one") {
   CHECK(named(example(), "http://origin:8088/live/demo/~1/ad1.m3u8") == "~0/live/demo/~1/ad1.m3u8");
 }
 
-TEST_CASE("Paths that would leave the origin, or are written differently, are refused") {
+TEST_CASE("Paths that leave the origin, or are not in canonical form, are refused") {
   const auto set = example();
   for (const std::string path : {"",
                                  "..",
@@ -170,7 +170,7 @@ TEST_CASE("Paths that would leave the origin, or are written differently, are re
   }
 }
 
-TEST_CASE("A query that a client would change is encoded, and the origin gets its own bytes") {
+TEST_CASE("A query that a client would change is encoded, and the origin receives its own bytes") {
   for (const std::string query : {"a=%2f", "a=%41", "a[]=1", "it's", "{a|b}", "~q=x", "a=%7e&b=1", "^`\\"}) {
     CAPTURE(query);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/a.ts?" + query);
@@ -191,7 +191,7 @@ TEST_CASE("A query that a client would change is encoded, and the origin gets it
   }
 }
 
-TEST_CASE("A backup's URI keeps the bytes of the first origin's") {
+TEST_CASE("A backup's URI keeps the bytes of the first origin's URI") {
   auto set = example();
   set.backups = {"http://backup:99"};
   const auto uri = http::parse_as_written("http://origin:8088/live/demo/a%2f[1].ts?x=%41[");
@@ -202,20 +202,20 @@ TEST_CASE("A backup's URI keeps the bytes of the first origin's") {
   CHECK(at_first_origin(set, moved[0]).text() == uri->text());
 }
 
-TEST_CASE("A query with bytes that no link carries is refused") {
+TEST_CASE("A query with bytes that a link cannot contain is refused") {
   CHECK(leads_to(example(), "a.ts", "x y") == "refused");
   CHECK(leads_to(example(), "a.ts", "x\r\nHost: evil") == "refused");
   CHECK(leads_to(example(), "a.ts", "x=1#f") == "refused");
   CHECK(leads_to(example(), "a.ts", "x=1") == "http://origin:8088/live/demo/a.ts?x=1");
 }
 
-TEST_CASE("The set's origins are what may be fetched, and nothing else") {
+TEST_CASE("Exactly the origins of the set may be fetched") {
   CHECK(allowed_origins(example()) ==
         std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
   CHECK(allowed_origins(origin_set("x", {})).empty());
 }
 
-TEST_CASE("An empty query reaches the origin, and nothing else is named so") {
+TEST_CASE("An empty query reaches the origin, and no other URI gets its name") {
   const auto set = example();
   for (const std::string url :
        {"http://origin:8088/live/demo/a.ts?", "http://origin:8088/?", "https://ads.example/x//y?"}) {

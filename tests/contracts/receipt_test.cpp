@@ -22,7 +22,7 @@ TEST_CASE("A receipt is read back as the value that was written") {
   CHECK(*read == example());
 }
 
-TEST_CASE("Every changed bit of a receipt is refused, and every cut") {
+TEST_CASE("A receipt with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_receipt(ring, t, kNow, 10min, kSkew).has_value(); };
   const auto text = write_receipt(ring, example(), kNow);
@@ -53,7 +53,7 @@ TEST_CASE("Addresses are reduced to their network") {
   CHECK_FALSE(client_prefix("10.1.2.3:80"));
 }
 
-TEST_CASE("Receipts that cannot be written are empty") {
+TEST_CASE("An invalid receipt is not written") {
   const auto ring = test::one_key();
   auto receipt = example();
   receipt.node = "a\nb";

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 using test::kNow;
 using test::kSkew;
 
-TEST_CASE("A signed body is believed in its context and time only") {
+TEST_CASE("A signed body is accepted in its context and time only") {
   const auto ring = test::one_key();
   const auto context = "POST " + heartbeat_path("stadium");
   const auto body = std::string(R"({"node": "stadium", "connections": 17, "reason": "disk full"})");

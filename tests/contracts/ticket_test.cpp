@@ -24,7 +24,7 @@ base::Result<Ticket> read(std::string_view channel, const std::string& text, bas
 
 }  // namespace
 
-TEST_CASE("A ticket says what was written, for its channel and its keys alone") {
+TEST_CASE("A ticket is read as it was written, for its channel and its keys only") {
   REQUIRE(read("main", written()));
   CHECK(*read("main", written()) == kTicket);
   CHECK_FALSE(read("other", written()));
@@ -32,7 +32,7 @@ TEST_CASE("A ticket says what was written, for its channel and its keys alone") 
   CHECK(written().size() <= contracts::kMaxTicketCharacters);
 }
 
-TEST_CASE("A ticket with any bit flipped, cut or prolonged is refused") {
+TEST_CASE("A ticket with any flipped bit, truncated or extended is refused") {
   const auto accepts = [](const std::string& text) { return read("main", text).has_value(); };
   test::refuse_every_flip(written(), accepts);
   test::refuse_every_cut(written(), accepts);
@@ -42,13 +42,13 @@ TEST_CASE("A ticket with any bit flipped, cut or prolonged is refused") {
   CHECK_FALSE(accepts(std::string(100'000, 'A')));
 }
 
-TEST_CASE("A ticket from the future is refused, skewed clocks are borne, and its age is not judged here") {
+TEST_CASE("A ticket from the future is refused beyond the clock skew, and its age is not checked here") {
   CHECK(read("main", written(), test::kNow + 24h * 365));
   CHECK(read("main", written(), test::kNow - test::kSkew));
   CHECK_FALSE(read("main", written(), test::kNow - test::kSkew - 1s));
 }
 
-TEST_CASE("A session token is no ticket, and a ticket is no session token") {
+TEST_CASE("A session token is not accepted as a ticket, nor a ticket as a session token") {
   const auto token =
       contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
   CHECK_FALSE(read("main", token));
@@ -57,7 +57,7 @@ TEST_CASE("A session token is no ticket, and a ticket is no session token") {
   CHECK_FALSE(contracts::read_token(test::one_key(), "main", written(), test::kNow, test::kSkew));
 }
 
-TEST_CASE("Whoever's they are, tickets and session tokens have no length in common") {
+TEST_CASE("With any owner, tickets and session tokens are told apart by their length") {
   for (std::size_t length = 0; length <= contracts::kMaxDeviceBytes; ++length) {
     const auto owner = contracts::owner_of("ann", std::string(length, 'd'));
     auto ticket = kTicket;
@@ -75,7 +75,7 @@ TEST_CASE("Whoever's they are, tickets and session tokens have no length in comm
   }
 }
 
-TEST_CASE("A ticket that cannot be written is empty") {
+TEST_CASE("An invalid ticket is not written") {
   auto ticket = kTicket;
   ticket.links = contracts::LinksMode::automatic;
   CHECK(contracts::write_ticket(test::one_key(), ticket, test::kNow).empty());

@@ -29,7 +29,7 @@ TEST_CASE("A token is read back as the value that was written") {
   }
 }
 
-TEST_CASE("A token with the longest key id keeps its promised length") {
+TEST_CASE("A token with the longest key id has the specified maximum length") {
   const base::KeyRing ring({{"abcdefghij012345", "a secret of 32 bytes for testing", std::nullopt}});
   CHECK(write_token(ring, example(), kNow).size() == 60);
   auto token = example();
@@ -39,7 +39,7 @@ TEST_CASE("A token with the longest key id keeps its promised length") {
   CHECK(read_token(ring, "demo", text, kNow, kSkew));
 }
 
-TEST_CASE("Every changed bit of a token is refused, and every cut") {
+TEST_CASE("A token with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
   for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV")}) {
@@ -51,7 +51,7 @@ TEST_CASE("Every changed bit of a token is refused, and every cut") {
   }
 }
 
-TEST_CASE("A token opens its own channel only") {
+TEST_CASE("A token is valid for its own channel only") {
   const auto ring = test::one_key();
   const auto other = read_token(ring, "demo2", write_token(ring, example(), kNow), kNow, kSkew);
   REQUIRE_FALSE(other);
@@ -66,7 +66,7 @@ TEST_CASE("A token from the future is accepted within the clock skew only") {
   CHECK(read_token(ring, "demo", text, kNow + 24h, kSkew));
 }
 
-TEST_CASE("After a rotation old tokens hold until the old key ends") {
+TEST_CASE("After a rotation old tokens are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
@@ -76,7 +76,7 @@ TEST_CASE("After a rotation old tokens hold until the old key ends") {
   CHECK(write_token(after, example(), kNow).starts_with("new."));
 }
 
-TEST_CASE("Tokens that cannot be written are empty") {
+TEST_CASE("An invalid token is not written") {
   const auto ring = test::one_key();
   auto token = example();
   token.links = LinksMode::automatic;
@@ -87,12 +87,12 @@ TEST_CASE("Tokens that cannot be written are empty") {
   CHECK(write_token(base::KeyRing({}), example(), kNow).empty());
 }
 
-TEST_CASE("A session is named by 16 hex digits") {
+TEST_CASE("The name of a session is 16 hex digits") {
   CHECK(session_name(0x0123456789abcdefull) == "0123456789abcdef");
   CHECK(session_name(1) == "0000000000000001");
 }
 
-TEST_CASE("A token names the node of its opening by a mark") {
+TEST_CASE("A token has a mark of the node on which its session was opened") {
   const auto ring = test::one_key();
   auto token = example();
   token.first_node = node_mark("stadium");
@@ -106,7 +106,7 @@ TEST_CASE("A token names the node of its opening by a mark") {
   CHECK(write_token(ring, token, kNow).empty());
 }
 
-TEST_CASE("A token of the former version is read as before, without a node") {
+TEST_CASE("A token of the former format is read, without a node") {
   const auto ring = test::one_key();
   std::string payload(1, '\x11');
   for (const std::uint64_t value :
@@ -120,7 +120,7 @@ TEST_CASE("A token of the former version is read as before, without a node") {
   CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
 }
 
-TEST_CASE("A token says whose it is, and nobody without the key reads it there") {
+TEST_CASE("A token has its owner, which cannot be read without the key") {
   const auto ring = test::one_key();
   for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
     auto token = example();
@@ -137,7 +137,7 @@ TEST_CASE("A token says whose it is, and nobody without the key reads it there")
   }
 }
 
-TEST_CASE("An owner is the same wherever it is made, and short") {
+TEST_CASE("An owner's marks are deterministic and bounded") {
   CHECK(owner_of("ann", "TV") == owner_of("ann", "TV"));
   CHECK(owner_of("ann", "").account != owner_of("bob", "").account);
   CHECK(owner_of("ann", "").account.size() == kAccountMarkBytes);
@@ -150,7 +150,7 @@ TEST_CASE("An owner is the same wherever it is made, and short") {
   CHECK(owner_of("ann", std::string(100, '\x80')).device.empty());
 }
 
-TEST_CASE("An owner that is none makes no token") {
+TEST_CASE("A token with an invalid owner is not written") {
   const auto ring = test::one_key();
   auto token = example();
   for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')},

@@ -1,4 +1,5 @@
-// Any bytes as an answer's head, line by line: no crash, and what was accepted keeps the guard's promises.
+// Any bytes as the head of a response, line by line: no crash, and an accepted head meets the guarantees of the
+// validator.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

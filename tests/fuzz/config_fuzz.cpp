@@ -1,4 +1,4 @@
-// Any bytes as a configuration: settings or problems with a place, never a crash, and every place lies in the text.
+// Any bytes as a configuration: the result is settings or problems, without a crash, and every position is in the text.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

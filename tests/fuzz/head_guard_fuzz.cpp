@@ -1,5 +1,5 @@
-// The head guard under any bytes, in any pieces: it never reads out of bounds, its judgement does not depend on the
-// pieces, it stays within its bounds, and what it passes has the framing that it says.
+// Any bytes as requests, in any pieces: the validator never reads out of bounds, its result does not depend on the
+// pieces, it stays within its limits, and an accepted message has the announced framing.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -20,7 +20,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-/// `step` sets the sizes of the pieces; 0 feeds all at once.
+/// `step` determines the sizes of the pieces; 0 feeds all at once.
 Outcome run(std::string_view input, std::uint8_t step, const RequestFramingLimits& limits) {
   RequestFramingValidator guard(limits);
   Outcome outcome;

@@ -1,4 +1,4 @@
-// Any bytes as the beginning of a media file: reading ends, and what it says can stand in an attribute list.
+// Any bytes as the beginning of a media file: parsing ends, and its results are valid in an attribute list.
 
 #include <cstdint>
 #include <cstdlib>

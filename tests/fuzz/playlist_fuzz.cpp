@@ -1,5 +1,5 @@
-// Any bytes as a playlist: parsing ends, what parses survives writing, and two of them join or say why not.
-// The input is one playlist, or two with a NUL between them.
+// Any bytes as a playlist: parsing ends, a parsed playlist survives writing, and two of them are joined or refused with
+// a reason. The input is one playlist, or two with a NUL between them.
 
 #include <cstdint>
 #include <cstdlib>
@@ -21,7 +21,7 @@ hls::Limits small_limits() {
   return limits;
 }
 
-// Writing without changes makes implied ranges explicit once; after that not a byte moves.
+// The first writing makes implied ranges explicit; further ones do not change a byte.
 void check_round_trip(const hls::Playlist& playlist, const hls::Context& context) {
   const auto once = hls::write(playlist, {});
   auto loose = context;

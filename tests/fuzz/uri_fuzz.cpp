@@ -1,4 +1,4 @@
-// Any bytes as a URI, a reference and a request path: no crash, and what was accepted stays what it is.
+// Any bytes as a URI, a reference and a request path: no crash, and accepted values survive a round trip.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -23,7 +23,7 @@ void check_round_trip(const Uri& uri) {
   require(again.has_value() && again->text() == uri.text() && again->host == uri.host && again->port == uri.port);
 }
 
-/// What stands in a path for a session: the bytes as they are, and as a payload of the right key and any MAC.
+/// The bytes as the session in a path: as they are, and as a payload with a valid key id and any MAC.
 void check_pass(std::string_view text) {
   using namespace tribune;
   static const base::KeyRing ring({{"k1", "a secret of 32 bytes for testing", std::nullopt}});

@@ -1,4 +1,4 @@
-// What a small playlist of the origin may cost.
+// Bounds on the cost of a small playlist of the origin.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -21,19 +21,19 @@ hls::Playlist good(std::string_view text) {
   return std::move(*playlist);
 }
 
-std::chrono::nanoseconds time_of_this_thread() {  // of the processor: how busy the machine is does not count
+std::chrono::nanoseconds time_of_this_thread() {  // CPU time: the load of the machine does not count
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSlowness = 10;  // of a build whose every access to memory is checked
+constexpr int kSlowness = 10;  // of a build with checked memory accesses
 #else
 constexpr int kSlowness = 1;
 #endif
 
-/// The processor's time that the work takes, in that of a release build.
+/// The CPU time of the work, scaled to a release build.
 template <class Work>
 std::chrono::nanoseconds timed(Work work) {
   const auto start = time_of_this_thread();
@@ -47,7 +47,7 @@ std::string segments(int count, const std::string& name = "s") {
   return text;
 }
 
-/// How joining them behind a playlist that ended ends.
+/// The result of joining the text to a playlist that ended.
 base::Result<hls::Playlist> joined(const std::string& text, const hls::Limits& limits = {}) {
   const auto before = good(kHead + segments(2, "old"));
   const auto after = good(text);
@@ -56,7 +56,7 @@ base::Result<hls::Playlist> joined(const std::string& text, const hls::Limits& l
 
 }  // namespace
 
-TEST_CASE("a long variable in tags that are not understood is not written out beyond the bound") {
+TEST_CASE("a long variable in unknown tags is not expanded beyond the bound") {
   std::string text = std::string(kHead) + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + std::string(16'000, 'x') + "\"\n";
   for (int i = 0; i < 2'000; ++i)
     text +=
@@ -82,7 +82,7 @@ TEST_CASE("a long key is not restated for every segment beyond the bound") {
   CHECK(took < 500ms);
 }
 
-TEST_CASE("the bound on what is written is a setting, and what fits is joined whatever the source's own bounds are") {
+TEST_CASE("the bound on the written size is a setting, independent of the source's own bounds") {
   const auto text =
       std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(500, 'k') + "\"\n" + segments(200);
   hls::Limits limits;
@@ -103,7 +103,7 @@ TEST_CASE("many keys of many formats are restated in one pass") {
   CHECK(took < 500ms);
 }
 
-TEST_CASE("a sequence number that stands twice is noticed without a look at the numbers before it") {
+TEST_CASE("a repeated sequence number is detected without scanning the numbers before it") {
   std::string text = kHead;
   for (int i = 0; i < 40'000; ++i) text += "#EXT-X-RENDITION-REPORT:URI=\"r\",LAST-MSN=1\n";
   text += "#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:3\n";
@@ -119,7 +119,7 @@ TEST_CASE("a sequence number that stands twice is noticed without a look at the 
   CHECK(took < 800ms);
 }
 
-TEST_CASE("a line full of beginnings of references is looked through once") {
+TEST_CASE("a line full of incomplete references is scanned once") {
   std::string text;
   while (text.size() < 4u << 20) text += "{$";
   text += "}{$v}";
@@ -133,7 +133,7 @@ TEST_CASE("a line full of beginnings of references is looked through once") {
   CHECK(hls::next_reference("{${$a}", 0)->begin == 2);
 }
 
-TEST_CASE("a list of more attributes than anybody writes is an error") {
+TEST_CASE("a list with more than kMaxAttributes attributes is an error") {
   std::string list;
   for (std::size_t i = 0; i < hls::kMaxAttributes; ++i) list += (i ? ",A" : "A") + std::to_string(i) + "=1";
   std::vector<hls::Attribute> attributes;
@@ -141,7 +141,7 @@ TEST_CASE("a list of more attributes than anybody writes is an error") {
   CHECK(hls::read_attributes(list + ",B=1", 0, attributes));
 }
 
-TEST_CASE("variables are looked up, not searched for") {
+TEST_CASE("a variable is found without scanning the others") {
   std::string text = kHead;
   for (int i = 0; i < 1'000; ++i) text += "#EXT-X-DEFINE:NAME=\"v" + std::to_string(i) + "\",VALUE=\"x\"\n";
   for (int i = 0; i < 400; ++i) {

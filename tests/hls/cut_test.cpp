@@ -15,7 +15,7 @@ constexpr const char* kText =
 
 }  // namespace
 
-TEST_CASE("the beginning of a playlist is what its text would be read as") {
+TEST_CASE("the beginning of a playlist is the same as its parsed text") {
   const auto whole = hls::parse(kText);
   REQUIRE(whole);
   const auto head = hls::cut(*whole, 9);
@@ -32,14 +32,14 @@ TEST_CASE("the beginning of a playlist is what its text would be read as") {
         hls::write(*again, {}, {.msn_shift = 3, .explicit_ivs = true}));
 }
 
-TEST_CASE("a playlist that ends before the cut stays whole, moving end and all") {
+TEST_CASE("a playlist that ends before the cut stays whole, including trailing parts") {
   const auto whole = hls::parse(kText);
   REQUIRE(whole);
   CHECK(hls::write(hls::cut(*whole, 10), {}) == kText);
   CHECK(hls::cut(*whole, 12).trailing_parts == 1);
 }
 
-TEST_CASE("what nobody has is known by its tag, and by the attribute of a part") {
+TEST_CASE("gaps are known by their tag, and by the attribute of a part") {
   const auto p = hls::parse(
       "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"i\"\n#EXT-X-GAP\n#EXTINF:2.0,\na\n#EXTINF:2.0,\nb\n"
       "#EXT-X-PART:DURATION=1,URI=\"c.0\",GAP=YES\n#EXT-X-PART:DURATION=1,URI=\"c.1\"\n");

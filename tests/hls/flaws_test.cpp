@@ -1,4 +1,4 @@
-// docs/playlists.md as a table: what becomes of a playlist that is not as it should be.
+// The table of docs/playlists.md: the handling of playlists with flaws.
 #include "hls/flaws.h"
 
 #include <doctest/doctest.h>
@@ -23,7 +23,7 @@ struct Row {
   std::string what;
   std::string text;
   Flaw flaw;
-  std::string written;  // for viewers, without changes to URIs
+  std::string written;  // the playlist for viewers, without changes to URIs
 };
 
 const std::vector<Row>& rows() {
@@ -119,7 +119,7 @@ hls::Context strict() {
 
 }  // namespace
 
-TEST_CASE("a flaw that players bear is passed on, dropped or repaired, once, and refused by the strict setting") {
+TEST_CASE("a flaw that players tolerate is passed on, dropped or repaired once, and refused by the strict setting") {
   for (const auto& row : rows()) {
     CAPTURE(row.what);
     const auto playlist = hls::parse(row.text);
@@ -140,7 +140,7 @@ TEST_CASE("a flaw that players bear is passed on, dropped or repaired, once, and
   }
 }
 
-TEST_CASE("what is dropped leaves no URI, number or segment behind") {
+TEST_CASE("a dropped line leaves no URI, number or segment") {
   const auto playlist =
       hls::parse(kHead + "#EXT-X-MEDIA-SEQUENCE:5\n" + kSegment + "stray.ts\n#EXTINF:2,\n#EXTINF:1,\nb.ts\n" +
                  "#EXT-X-RENDITION-REPORT:URI=\"{$no}\",LAST-MSN=3\n#EXT-X-DATERANGE:X-ASSET-URI=\"u\",X-URI=\"{$no}"
@@ -153,7 +153,7 @@ TEST_CASE("what is dropped leaves no URI, number or segment behind") {
   CHECK(playlist->segments[1].duration == std::chrono::seconds{1});
 }
 
-TEST_CASE("a control character that appears when another one is dropped goes too") {
+TEST_CASE("a control character that appears when another one is dropped is dropped, too") {
   const auto playlist = hls::parse(kHead +
                                    "# a\xC2\x01\x91"
                                    "b\n# \xC2\xC2\x91\x91\n" +
@@ -172,7 +172,7 @@ TEST_CASE("flaws of one kind are counted, with the line of the first") {
   CHECK(playlist->flaws[0].count == 2);
 }
 
-TEST_CASE("what no player plays, or players play differently, is refused") {
+TEST_CASE("a playlist that no player plays, or that players interpret differently, is refused") {
   for (const std::string& text : {
            kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"x\n" + kSegment,
            kHead + "#EXT-X-MAP:URI=\"x\n" + kSegment,
@@ -186,8 +186,7 @@ TEST_CASE("what no player plays, or players play differently, is refused") {
            kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n" + kSegment,
            std::string("#EXTM3U\r#EXT-X-TARGETDURATION:2\r#EXTINF:2,\ra.ts\r"),
            std::string("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:5\n"),
-           std::string(
-               "#EXTM3U\n#EXT-X-IMAGE-STREAM-INF:NO-ATTRIBUTE\nb.m3u8\n"),  // the only tag is one that is dropped
+           std::string("#EXTM3U\n#EXT-X-IMAGE-STREAM-INF:NO-ATTRIBUTE\nb.m3u8\n"),  // the only tag is dropped
            std::string("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"),
            std::string("#EXTM3U\nplain.m4s\n#EXT-X-STREAM-INF:BANDWIDTH=1\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME="
                        "\"a\",URI=\"a.m3u8\"\n"),
@@ -198,7 +197,7 @@ TEST_CASE("what no player plays, or players play differently, is refused") {
   }
 }
 
-TEST_CASE("attributes that can be read are saved from a list that cannot") {
+TEST_CASE("valid attributes of an invalid list are kept") {
   const auto saved = [](const std::string& list) { return hls::salvaged_attributes(list, 0); };
   CHECK(saved("A=1,B:2,C=\"x,y\",D") == "A=1,C=\"x,y\"");
   CHECK(saved("A=\"open,B=1") == "B=1");

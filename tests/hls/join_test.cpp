@@ -32,7 +32,7 @@ std::string joined_text(const hls::Playlist& before, std::int64_t first, const h
 
 }  // namespace
 
-TEST_CASE("a restarted source goes on after a discontinuity where the old one ended") {
+TEST_CASE("a restarted source continues after a discontinuity where the old one ended") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(0) + segments("new", 0, 2));
   CHECK(joined_text(before, 11, after, {13, 1, 1}) ==
@@ -57,14 +57,14 @@ TEST_CASE("a query parameter cannot end a line of the joined playlist") {
   CHECK(joined->uris.back().uri == "new-a%0A#EXT-X-ENDLIST%22.ts");
 }
 
-TEST_CASE("when the old tail has gone, the new timeline stands alone with the same numbers") {
+TEST_CASE("when the old tail has left the window, the new timeline is listed alone with the same numbers") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(4) + segments("new", 4, 2));
   CHECK(joined_text(before, 13, after, {13, 1, 1}) ==
         head(17, "#EXT-X-DISCONTINUITY-SEQUENCE:1\n") + segments("new", 4, 2));
 }
 
-TEST_CASE("discontinuity numbers of the old tail are kept as its head goes") {
+TEST_CASE("the discontinuity sequence of the old tail is kept when its first segments are removed") {
   const auto before = good(head(10, "#EXT-X-DISCONTINUITY-SEQUENCE:5\n") + segments("a", 1, 1) +
                            "#EXT-X-DISCONTINUITY\n" + segments("b", 1, 2));
   const auto after = good(head(0) + segments("new", 0, 1));
@@ -73,14 +73,14 @@ TEST_CASE("discontinuity numbers of the old tail are kept as its head goes") {
                                                           segments("new", 0, 1));
 }
 
-TEST_CASE("what was listed once is not listed again under another name") {
+TEST_CASE("a listed segment is not listed again under another name") {
   const auto before = good(head(10) + segments("old", 10, 3));
   const auto after = good(head(0) + segments("new", 0, 3));
   CHECK(joined_text(before, 12, after, {12, 1, 1}) ==
         head(12) + segments("old", 12, 1) + "#EXT-X-DISCONTINUITY\n" + segments("new", 1, 2));
 }
 
-TEST_CASE("missing numbers between the two are gaps, and too many refuse to join") {
+TEST_CASE("missing numbers between the two are gaps, and too many of them are refused") {
   const auto before = good(head(10) + segments("old", 10, 1));
   const auto after = good(head(0) + segments("new", 0, 1));
   CHECK(joined_text(before, 10, after, {12, 1, 1}) ==
@@ -89,7 +89,7 @@ TEST_CASE("missing numbers between the two are gaps, and too many refuse to join
   CHECK_FALSE(hls::join(before, 10, after, {12 + hls::kMaxHole, 1, 1}).has_value());
 }
 
-TEST_CASE("a segment of which only parts were listed becomes a gap of their length") {
+TEST_CASE("a segment of which only parts were listed becomes a gap of their duration") {
   const auto before = good(head(10) + segments("old", 10, 1) +
                            "#EXT-X-PART:DURATION=0.5,URI=\"p0\"\n#EXT-X-PART:DURATION=0.25,URI=\"p1\"\n");
   const auto after = good(head(0) + segments("new", 0, 1));
@@ -124,7 +124,7 @@ TEST_CASE("implied IVs, ranges and variables of both timelines are made explicit
             "2,\nc\n");
 }
 
-TEST_CASE("a joined playlist joins again") {
+TEST_CASE("a joined playlist can be joined again") {
   const auto first = good(head(10) + segments("a", 0, 2));
   const auto second = hls::join(first, 10, good(head(0) + segments("b", 0, 1)), {12, 1, 1});
   REQUIRE(second);

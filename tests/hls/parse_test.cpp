@@ -41,7 +41,7 @@ const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
 
 }  // namespace
 
-TEST_CASE("every carrier of a URI in a multivariant playlist is found in its order") {
+TEST_CASE("every URI of a multivariant playlist is found, in order") {
   const auto playlist = good(hls::testing::corpus().at("multivariant.m3u8"));
   CHECK(playlist.multivariant);
   const std::vector<std::pair<UriKind, std::string>> expected{
@@ -64,7 +64,7 @@ TEST_CASE("a variant has its own bandwidth, a rendition that of the best variant
   CHECK(bandwidths == std::vector<std::int64_t>{9'000'000, 1'000'000, 9'000'000, 0, 0, 70'000});
 }
 
-TEST_CASE("parts, hints, maps and reports belong to the segment in whose block they stand") {
+TEST_CASE("parts, hints, maps and reports belong to the segment in whose block they are") {
   const auto playlist = good(hls::testing::corpus().at("low_latency.m3u8"));
   CHECK(playlist.media_sequence == 266);
   CHECK(playlist.can_block_reload);
@@ -92,7 +92,7 @@ TEST_CASE("the URIs of interstitials are found") {
   CHECK(found[2] == std::pair{UriKind::daterange_uri, std::string("http://example.com/x")});
 }
 
-TEST_CASE("a discontinuity counts for the segment after it") {
+TEST_CASE("a discontinuity applies to the segment after it") {
   const auto playlist =
       good(kHead + "#EXT-X-DISCONTINUITY-SEQUENCE:4\n#EXTINF:2,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb\n");
   CHECK(playlist.segments[0].discontinuity_sequence == 4);
@@ -116,7 +116,7 @@ TEST_CASE("durations are read exactly, to the microsecond") {
   }
 }
 
-TEST_CASE("variables are substituted before anything is classified") {
+TEST_CASE("variables are substituted before a line is classified") {
   const auto playlist = good(hls::testing::corpus().at("variables.m3u8"));
   CHECK(playlist.uris[0].uri == "https://media.example/v1/init.mp4");
   CHECK(playlist.uris[1].uri == "https://media.example/v1/seg-1.m4s");
@@ -135,7 +135,7 @@ TEST_CASE("variables come from the parent playlist and from the URL") {
   CHECK(refused(kHead + "#EXT-X-DEFINE:QUERYPARAM=\"none\"\n", context).find("query key none") != std::string::npos);
 }
 
-TEST_CASE("a variable that refers to itself, is unknown or known twice is refused with its line") {
+TEST_CASE("a variable that is recursive, unknown or defined twice is refused with its line") {
   CHECK(refused(kHead + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{$a}\"\n") ==
         "line 3: the variable a is not defined before it is used");
   CHECK(refused(kHead + "#EXTINF:2,\n{$b}.ts\n") == "line 4: the variable b is not defined before it is used");
@@ -143,7 +143,7 @@ TEST_CASE("a variable that refers to itself, is unknown or known twice is refuse
         "line 4: the variable a is defined twice");
 }
 
-TEST_CASE("variables that double each other end at the bound") {
+TEST_CASE("variables that double each other are refused at the bound") {
   std::string text = kHead + "#EXT-X-DEFINE:NAME=\"v0\",VALUE=\"0123456789\"\n";
   for (int i = 1; i < 60; ++i) {
     const auto last = "{$v" + std::to_string(i - 1) + "}";
@@ -152,7 +152,7 @@ TEST_CASE("variables that double each other end at the bound") {
   CHECK(refused(text).find("too long once variables are substituted") != std::string::npos);
 }
 
-TEST_CASE("a long variable used on every line ends at the size bound of the playlist") {
+TEST_CASE("a long variable on every line is refused at the size bound of the playlist") {
   hls::Context context;
   context.limits.max_bytes = 200'000;
   std::string text = kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + std::string(10'000, 'x') + "\"\n";
@@ -160,7 +160,7 @@ TEST_CASE("a long variable used on every line ends at the size bound of the play
   CHECK(refused(text, context).find("too long") != std::string::npos);
 }
 
-TEST_CASE("what is no playlist is refused with the line and the reason") {
+TEST_CASE("a text that is not a playlist is refused with the line and the reason") {
   CHECK(refused("") == "line 1: empty");
   CHECK(refused("<html>") == "line 1: does not begin with #EXTM3U");
   CHECK(refused("\n#EXTM3U\n") == "line 1: does not begin with #EXTM3U");
@@ -181,7 +181,7 @@ TEST_CASE("what is no playlist is refused with the line and the reason") {
   CHECK(refused(kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n") == "line 3: a delta update (EXT-X-SKIP) was not asked for");
 }
 
-TEST_CASE("bytes that may not be in a playlist are refused with their line") {
+TEST_CASE("invalid bytes are refused with their line") {
   CHECK(refused(kHead + std::string("#EXTINF:2,\0\na\n", 14), strict()) == "line 3: contains a control character");
   CHECK(refused(kHead + "#EXTINF:2,\ra\n", strict()) == "line 3: contains a control character");
   CHECK(refused(kHead + "#\xC2\x85\n", strict()) == "line 3: contains a control character");
@@ -194,7 +194,7 @@ TEST_CASE("bytes that may not be in a playlist are refused with their line") {
        "ball \xE2\x9A\xBD\na\n");
 }
 
-TEST_CASE("numbers that cannot be counted with are refused") {
+TEST_CASE("numbers beyond the range of calculations are refused") {
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:99999999999999999999\n").find("too large") != std::string::npos);
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:-1\n").find("not a number") != std::string::npos);
   CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MEDIA-SEQUENCE:1\n", strict()).find("twice") !=
@@ -218,7 +218,7 @@ TEST_CASE("a URI that its variables make empty or a fragment is an error") {
               .find("reference to the playlist itself") != std::string::npos);
 }
 
-TEST_CASE("an implied byte range needs the resource that it follows") {
+TEST_CASE("an implied byte range needs a preceding range of the same resource") {
   CHECK(refused(kHead + "#EXT-X-BYTERANGE:10\n#EXTINF:2,\na\n").find("line 3: a byte range has no offset") == 0);
   CHECK(
       refused(kHead + "#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n#EXT-X-BYTERANGE:10\n#EXTINF:2,\nb\n").find("line 6: ") ==
@@ -227,8 +227,8 @@ TEST_CASE("an implied byte range needs the resource that it follows") {
   CHECK(playlist.segments[1].byterange == hls::SubRange{2000, 1720});
 }
 
-TEST_CASE("oversized playlists are refused at the bound, before their content is looked at") {
-  const auto time_of_this_thread = [] {  // of the processor: how busy the machine is does not count
+TEST_CASE("oversized playlists are refused at the bound, before they are parsed") {
+  const auto time_of_this_thread = [] {  // CPU time: the load of the machine does not count
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
@@ -239,7 +239,7 @@ TEST_CASE("oversized playlists are refused at the bound, before their content is
     const auto took = time_of_this_thread() - start;
     REQUIRE_FALSE(playlist.has_value());
     CHECK(playlist.error().kind == base::ErrorKind::too_large);
-    CHECK(took < 250ms);  // reading such texts takes seconds
+    CHECK(took < 250ms);  // parsing such texts takes seconds
   };
   timed(kHead + std::string(50 << 20, 'x'));
   timed(kHead + "#EXTINF:2,\n" + std::string(1 << 20, 'a') + "\n");
@@ -248,7 +248,7 @@ TEST_CASE("oversized playlists are refused at the bound, before their content is
   timed(million);
 }
 
-TEST_CASE("every kept playlist that is cut anywhere is read or refused, never worse") {
+TEST_CASE("every playlist of the corpus that is cut anywhere is read or refused, without a crash") {
   for (const auto& [name, text] : hls::testing::corpus())
     for (std::size_t length = 0; length < text.size(); ++length) {
       const auto playlist = hls::parse(std::string_view(text).substr(0, length));

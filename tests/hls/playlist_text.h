@@ -1,5 +1,5 @@
 #pragma once
-// The kept corpus, for tests that look at every playlist in it.
+// The committed corpus, for tests that read every playlist in it.
 
 #include <filesystem>
 #include <fstream>

@@ -20,13 +20,13 @@ std::optional<std::string> marked(const hls::UriUse& use) { return "<" + use.uri
 
 }  // namespace
 
-TEST_CASE("a playlist that is not changed keeps every byte") {
+TEST_CASE("an unchanged playlist keeps every byte") {
   int looked_at = 0;
   for (const auto& [name, text] : hls::testing::corpus()) {
     CAPTURE(name);
     const auto playlist = hls::parse(text);
     if (!playlist || !playlist->implied.empty()) continue;
-    if (!playlist->flaws.empty()) {  // what was repaired once stays as it is
+    if (!playlist->flaws.empty()) {  // a repaired playlist stays the same when it is read again
       const auto repaired = hls::write(*playlist, {});
       const auto again = hls::parse(repaired);
       REQUIRE(again);
@@ -40,7 +40,7 @@ TEST_CASE("a playlist that is not changed keeps every byte") {
   CHECK(looked_at >= 8);
 }
 
-TEST_CASE("a playlist outlives the text it was read from, and so do its copies") {
+TEST_CASE("a playlist and its copies are independent of the text that they were read from") {
   auto text = std::make_unique<std::string>(kHead + "#EXTINF:2,\na.ts\n");
   auto playlist = std::make_unique<hls::Playlist>(good(*text));
   const auto expected = *text;
@@ -50,7 +50,7 @@ TEST_CASE("a playlist outlives the text it was read from, and so do its copies")
   CHECK(hls::write(copy, {}) == expected);
 }
 
-TEST_CASE("only the URI's own characters change") {
+TEST_CASE("only the characters of the URI change") {
   const auto text =
       kHead +
       "#EXT-X-KEY:METHOD=AES-128, URI=\"k.bin\" ,X-NEW=\"a,b\"\r\n#EXTINF:2,\n#EXT-X-UNKNOWN:URI=\"stays\"\n  a.ts \n";
@@ -93,14 +93,14 @@ TEST_CASE("shifted numbers change sequence tags and reports, and are inserted wh
         "#EXTM3U\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n#EXT-X-TARGETDURATION:2\r\n");
 }
 
-TEST_CASE("delta updates are no longer offered") {
+TEST_CASE("delta updates are removed") {
   const auto text = hls::write(good(hls::testing::corpus().at("low_latency.m3u8")), {}, {.drop_delta_updates = true});
   CHECK(text.find("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.0\n") != std::string::npos);
   const auto only = good(kHead + "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0,CAN-SKIP-DATERANGES=YES\n#EXTINF:2,\na\n");
   CHECK(hls::write(only, {}, {.drop_delta_updates = true}) == kHead + "#EXTINF:2,\na\n");
 }
 
-TEST_CASE("blocking reloads are offered where the source does not say whether it can") {
+TEST_CASE("blocking reloads are offered where the source has no attribute for them") {
   const auto offering = [](const std::string& text) {
     return hls::write(good(text), {}, {.offer_blocking_reload = true});
   };
@@ -115,7 +115,7 @@ TEST_CASE("blocking reloads are offered where the source does not say whether it
   CHECK(offering(multivariant) == multivariant);
 }
 
-TEST_CASE("an implied IV is written for every segment from the source's own number") {
+TEST_CASE("an implied IV is written for every segment with the source's own number") {
   const auto playlist = good(
       "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:255\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:2,"
       "\na\n"
@@ -128,7 +128,7 @@ TEST_CASE("an implied IV is written for every segment from the source's own numb
         "#EXT-X-KEY:METHOD=AES-128,URI=\"<k2>\",IV=0x1\n#EXTINF:2,\n<c>\n");
 }
 
-TEST_CASE("keys of DRM systems imply no IV from the number") {
+TEST_CASE("keys of DRM systems have no implied IV") {
   const auto text = hls::testing::corpus().at("drm.m3u8");
   CHECK(hls::write(good(text), {}, {.explicit_ivs = true}) == text);
 }

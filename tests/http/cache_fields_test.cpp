@@ -6,7 +6,7 @@
 using namespace tribune::http;
 using std::chrono::seconds;
 
-TEST_CASE("a hit, a miss and a collapsed miss read as RFC 9211 shows them") {
+TEST_CASE("a hit, a miss and a collapsed miss are written as in RFC 9211") {
   CHECK(cache_status("stadium", {.hit = true}) == "stadium; hit");
   CHECK(cache_status("stadium", {.hit = true, .ttl_seconds = 376}) == "stadium; hit; ttl=376");
   CHECK(cache_status("stadium", {.forward = Forward::uri_miss, .forward_status = 200, .stored = true}) ==
@@ -22,7 +22,7 @@ TEST_CASE("a hit is never also a forward") {
   CHECK(cache_status("n", {.hit = true, .forward = Forward::miss, .forward_status = 200}) == "n; hit");
 }
 
-TEST_CASE("what is no token is quoted, and nothing breaks out of the field") {
+TEST_CASE("values that are not tokens are quoted, and cannot end the field") {
   CHECK(cache_status("7up", {.hit = true}) == "\"7up\"; hit");
   CHECK(cache_status("a b", {.hit = true}) == "\"a b\"; hit");
   CHECK(cache_status("n", {.hit = true, .key = "/a?b"}) == "n; hit; key=\"/a?b\"");
@@ -30,7 +30,7 @@ TEST_CASE("what is no token is quoted, and nothing breaks out of the field") {
   CHECK(cache_status("n", {.detail = "a\"\\b\r\nX: y\xc3"}) == "n; detail=\"a\\\"\\\\b??X: y?\"");
 }
 
-TEST_CASE("directives are read whatever their case, order and spaces") {
+TEST_CASE("directives are read in any case and order, with any spaces") {
   const auto parsed = parse_cache_control("Public, MAX-AGE=3600 ,s-maxage = 10,immutable,must-revalidate");
   CHECK(parsed.is_public);
   CHECK(parsed.max_age == seconds{3600});
@@ -57,7 +57,7 @@ TEST_CASE("the extensions for stale answers are read") {
   CHECK(parsed.stale_if_error == seconds{86400});
 }
 
-TEST_CASE("a qualified no-cache or private names its fields, an empty list restricts all") {
+TEST_CASE("a qualified no-cache or private has its fields, an empty list restricts all") {
   const auto parsed = parse_cache_control("no-cache=\"Set-Cookie, X-User\", private=\"x-a\"");
   CHECK_FALSE(parsed.no_cache);
   CHECK(parsed.no_cache_fields == std::vector<std::string>{"set-cookie", "x-user"});
@@ -67,7 +67,7 @@ TEST_CASE("a qualified no-cache or private names its fields, an empty list restr
   CHECK(parse_cache_control("no-cache, no-cache=\"a\"").no_cache);
 }
 
-TEST_CASE("a damaged time reads as stale, a huge one as 2^31, the first of two counts") {
+TEST_CASE("an invalid time is read as stale, a huge one as 2^31, and the first of two applies") {
   CHECK(parse_cache_control("max-age").max_age == seconds{0});
   CHECK(parse_cache_control("max-age=").max_age == seconds{0});
   CHECK(parse_cache_control("max-age=-5").max_age == seconds{0});
@@ -78,7 +78,7 @@ TEST_CASE("a damaged time reads as stale, a huge one as 2^31, the first of two c
   CHECK(parse_cache_control("max-age=1, max-age=2").max_age == seconds{1});
 }
 
-TEST_CASE("junk is passed over without hiding what follows") {
+TEST_CASE("invalid parts are skipped without hiding what follows") {
   CHECK(parse_cache_control(",, ;=, @@, foo bar, x=\"a, no-store\", no-store").no_store);
   CHECK_FALSE(parse_cache_control("x=\"a, no-store\"").no_store);
   CHECK_FALSE(parse_cache_control("x=\"no end, no-store").no_store);
@@ -88,7 +88,7 @@ TEST_CASE("junk is passed over without hiding what follows") {
   CHECK(parse_cache_control("no-store=ignored").no_store);
 }
 
-TEST_CASE("several field lines make one list") {
+TEST_CASE("several field lines are one list") {
   const Headers headers{{"Cache-Control", "no-store"}, {"cache-control", "max-age=5"}};
   const auto parsed = cache_control_of(headers);
   CHECK(parsed.no_store);

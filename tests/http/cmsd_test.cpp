@@ -4,7 +4,7 @@
 
 using namespace tribune::http;
 
-TEST_CASE("what an object is, is said where its name tells it, and nowhere else") {
+TEST_CASE("the type of an object is stated if its name determines it") {
   CHECK(cmsd_object_type("v1/index.m3u8") == 'm');
   CHECK(cmsd_object_type("audio/en/7.aac") == 'a');
   CHECK(cmsd_object_type("subs/7.webvtt") == 'c');
@@ -13,7 +13,7 @@ TEST_CASE("what an object is, is said where its name tells it, and nowhere else"
     CHECK_FALSE(cmsd_object_type(path));
 }
 
-TEST_CASE("the static part is a dictionary, the dynamic part a list of servers with what they say") {
+TEST_CASE("the static part is a dictionary, the dynamic part a list of servers with parameters") {
   CHECK(cmsd_static("stadium", 'a') == R"(ot=a,sf=h,n="stadium")");
   CHECK(cmsd_static("stadium", std::nullopt) == R"(sf=h,n="stadium")");
   CHECK(cmsd_dynamic("stadium", {}) == R"("stadium")");

@@ -20,7 +20,7 @@ Validators tagged(std::string etag) { return {std::move(etag), http::parse_date(
 
 }  // namespace
 
-TEST_CASE("entity tags compare as the table of RFC 9110 section 8.8.3.2 says") {
+TEST_CASE("entity tags compare as in the table of RFC 9110 section 8.8.3.2") {
   struct Row {
     std::string_view a, b;
     bool strong, weak;
@@ -35,7 +35,7 @@ TEST_CASE("entity tags compare as the table of RFC 9110 section 8.8.3.2 says") {
   CHECK_FALSE(http::etags_match_strongly("", ""));
 }
 
-TEST_CASE("If-None-Match with a matching tag means not modified, whatever the dates say") {
+TEST_CASE("If-None-Match with a matching tag means not modified, regardless of dates") {
   const auto current = tagged(R"("x")");
   CHECK(evaluate({{"If-None-Match", R"("x")"}}, current) == Precondition::not_modified);
   CHECK(evaluate({{"If-None-Match", R"(W/"x")"}}, current) == Precondition::not_modified);
@@ -49,7 +49,7 @@ TEST_CASE("If-None-Match with a matching tag means not modified, whatever the da
   CHECK(evaluate({{"If-None-Match", R"("x")"}}, Validators{}) == Precondition::proceed);
 }
 
-TEST_CASE("If-Modified-Since counts when there is no If-None-Match") {
+TEST_CASE("If-Modified-Since applies only without If-None-Match") {
   const auto current = tagged("");
   CHECK(evaluate({{"If-Modified-Since", kAt}}, current) == Precondition::not_modified);
   CHECK(evaluate({{"If-Modified-Since", kAfter}}, current) == Precondition::not_modified);
@@ -64,7 +64,7 @@ TEST_CASE("fractions of a second do not make a file newer than its own date") {
   CHECK(http::if_range_holds({{"If-Range", kAt}}, current));
 }
 
-TEST_CASE("If-Match needs a strong match, If-Unmodified-Since an old enough date") {
+TEST_CASE("If-Match needs a strong match, and If-Unmodified-Since a date that is not older") {
   const auto current = tagged(R"("x")");
   CHECK(evaluate({{"If-Match", R"("x")"}}, current) == Precondition::proceed);
   CHECK(evaluate({{"If-Match", "*"}}, current) == Precondition::proceed);
@@ -78,7 +78,7 @@ TEST_CASE("If-Match needs a strong match, If-Unmodified-Since an old enough date
   CHECK(evaluate({}, current) == Precondition::proceed);
 }
 
-TEST_CASE("a range applies under If-Range only to exactly that representation") {
+TEST_CASE("with If-Range a range applies only to exactly that representation") {
   const auto current = tagged(R"("x")");
   CHECK(http::if_range_holds({}, current));
   CHECK(http::if_range_holds({{"If-Range", R"("x")"}}, current));

@@ -6,7 +6,7 @@
 
 using namespace tribune::http;
 
-TEST_CASE("Accept-Encoding is read as RFC 9110 section 12.5.3 has it") {
+TEST_CASE("Accept-Encoding is read according to RFC 9110 section 12.5.3") {
   for (const std::string yes :
        {"gzip", "GZIP", "x-gzip", "br , gzip;q=0.5", "br, *", "*", "identity;q=0, *;q=0.1", "gzip; q=1.000"}) {
     CAPTURE(yes);

@@ -14,7 +14,7 @@ namespace {
 constexpr base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
 const FreshnessRules kRules;
 
-/// Asked for and received at kNow, dated kNow.
+/// A response that was requested, received and dated at kNow.
 StoredHead stored(Headers headers, int status = 200) {
   headers.add("Date", format_date(kNow));
   return {status, std::move(headers), kNow, kNow};
@@ -26,7 +26,7 @@ Reuse reuse(const Headers& response, std::chrono::seconds later, const Headers& 
 
 }  // namespace
 
-TEST_CASE("s-maxage goes before max-age, max-age before Expires") {
+TEST_CASE("s-maxage takes precedence over max-age, and max-age over Expires") {
   const auto expires = format_date(kNow + 300s);
   CHECK(explicit_lifetime(stored({{"Cache-Control", "max-age=10, s-maxage=20"}, {"Expires", expires}})) == 20s);
   CHECK(explicit_lifetime(stored({{"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 10s);
@@ -35,7 +35,7 @@ TEST_CASE("s-maxage goes before max-age, max-age before Expires") {
   CHECK_FALSE(explicit_lifetime(stored({})));
 }
 
-TEST_CASE("a valid CDN-Cache-Control governs alone") {
+TEST_CASE("a valid CDN-Cache-Control applies alone") {
   const auto expires = format_date(kNow + 300s);
   CHECK(explicit_lifetime(
             stored({{"CDN-Cache-Control", "max-age=7"}, {"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 7s);
@@ -43,7 +43,7 @@ TEST_CASE("a valid CDN-Cache-Control governs alone") {
   CHECK(explicit_lifetime(stored({{"CDN-Cache-Control", "max-age=7, &&"}, {"Cache-Control", "max-age=10"}})) == 10s);
 }
 
-TEST_CASE("CDN-Cache-Control is a structured dictionary or nothing") {
+TEST_CASE("an invalid CDN-Cache-Control is ignored") {
   for (const char* invalid :
        {"", "max-age=\"7\"", "max-age=7,", "max-age = 7", "MaX-aGe=7", "max-age=1.5", "a=&", "max-age", "a=(1 2"})
     CHECK_FALSE_MESSAGE(parse_targeted_cache_control(invalid), invalid);
@@ -59,7 +59,7 @@ TEST_CASE("CDN-Cache-Control is a structured dictionary or nothing") {
   CHECK(parse_targeted_cache_control("max-age=99999999999")->max_age == std::chrono::seconds{std::int64_t{1} << 31});
 }
 
-TEST_CASE("Age is its first member when that is a number") {
+TEST_CASE("Age is read from its first member if that is a number") {
   CHECK(age_of({{"Age", "12"}}) == 12s);
   CHECK(age_of({{"Age", "12, 3"}}) == 12s);
   CHECK(age_of({{"Age", "12"}, {"Age", "3"}}) == 12s);
@@ -67,7 +67,7 @@ TEST_CASE("Age is its first member when that is a number") {
   for (const char* bad : {"-1", "1.5", "x", ";a=1", ""}) CHECK(age_of({{"Age", bad}}) == 0s);
 }
 
-TEST_CASE("the current age counts transit, earlier caches and the time here") {
+TEST_CASE("the current age includes transit, earlier caches and the time in this cache") {
   StoredHead head = stored({{"Age", "10"}});
   head.requested = kNow - 3s;
   CHECK(current_age(head, kNow + 5s) == 18s);
@@ -75,7 +75,7 @@ TEST_CASE("the current age counts transit, earlier caches and the time here") {
   CHECK(current_age(dated, kNow + 5s) == 65s);
 }
 
-TEST_CASE("a clock that steps back makes nothing younger than it was") {
+TEST_CASE("a clock that steps back makes no response younger") {
   CHECK(current_age(stored({{"Age", "10"}}), kNow - 3600s) == 10s);
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("a response is fresh until its age reaches its lifetime") {
   CHECK(reuse({{"Cache-Control", "max-age=10"}}, 10s) == Reuse::validate);
 }
 
-TEST_CASE("no-cache and Pragma ask the origin first") {
+TEST_CASE("no-cache and Pragma require validation") {
   CHECK(reuse({{"Cache-Control", "max-age=10, no-cache"}}, 0s) == Reuse::validate);
   CHECK(reuse({{"Pragma", "no-cache"}, {"Expires", format_date(kNow + 60s)}}, 0s) == Reuse::validate);
   CHECK(reuse({{"Cache-Control", "max-age=10"}}, 0s, {{"Cache-Control", "no-cache"}}) == Reuse::validate);
@@ -92,7 +92,7 @@ TEST_CASE("no-cache and Pragma ask the origin first") {
   CHECK(reuse({{"Cache-Control", "max-age=10"}, {"Pragma", "no-cache"}}, 0s) == Reuse::fresh);
 }
 
-TEST_CASE("a request may ask for younger, fresher or staler answers") {
+TEST_CASE("a request may require younger or fresher responses, or accept staler ones") {
   const Headers response{{"Cache-Control", "max-age=100"}};
   CHECK(reuse(response, 20s, {{"Cache-Control", "max-age=10"}}) == Reuse::validate);
   CHECK(reuse(response, 20s, {{"Cache-Control", "min-fresh=90"}}) == Reuse::validate);
@@ -104,14 +104,14 @@ TEST_CASE("a request may ask for younger, fresher or staler answers") {
         Reuse::validate);
 }
 
-TEST_CASE("stale-while-revalidate answers within its window only") {
+TEST_CASE("stale-while-revalidate applies within its window only") {
   const Headers response{{"Cache-Control", "max-age=10, stale-while-revalidate=5"}};
   CHECK(reuse(response, 12s) == Reuse::stale_while_revalidate);
   CHECK(reuse(response, 15s) == Reuse::validate);
   CHECK(reuse({{"Cache-Control", "max-age=10, stale-while-revalidate=5, must-revalidate"}}, 12s) == Reuse::validate);
 }
 
-TEST_CASE("a failing origin is covered as long as the response allows") {
+TEST_CASE("a stale response is used for a failing origin as long as the response allows") {
   const auto covered = [](const char* control, std::chrono::seconds later, const FreshnessRules& rules = {}) {
     return may_serve_for_error(stored({{"Cache-Control", control}}), rules, kNow + later);
   };
@@ -124,7 +124,7 @@ TEST_CASE("a failing origin is covered as long as the response allows") {
     CHECK_FALSE(covered(forbidding, 3s, {.stale_if_error = 10s}));
 }
 
-TEST_CASE("heuristic freshness is a tenth of the time unchanged, where the status allows") {
+TEST_CASE("heuristic freshness is a tenth of the time since the last change, where the status allows it") {
   const Headers day_old{{"Last-Modified", format_date(kNow - 1000s)}};
   CHECK(freshness_lifetime(stored(day_old), kRules) == 100s);
   CHECK(freshness_lifetime(stored(day_old, 201), kRules) == 0s);

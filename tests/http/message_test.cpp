@@ -8,7 +8,7 @@ using namespace tribune;
 using http::Headers;
 using http::Method;
 
-TEST_CASE("field names compare without case and keep their order") {
+TEST_CASE("field names are compared without case and keep their order") {
   Headers headers{{"Via", "1.1 a"}, {"X-One", "1"}};
   headers.add("via", "1.1 b");
   CHECK(headers.first("VIA") == "1.1 a");
@@ -18,7 +18,7 @@ TEST_CASE("field names compare without case and keep their order") {
   CHECK_FALSE(headers.joined("Viaa").has_value());
 }
 
-TEST_CASE("setting a field replaces every line of it where the first one stood") {
+TEST_CASE("setting a field replaces all of its lines, at the position of the first one") {
   Headers headers{{"A", "1"}, {"B", "2"}, {"a", "3"}};
   headers.set("a", "4");
   REQUIRE(headers.all().size() == 2);
@@ -37,7 +37,7 @@ TEST_CASE("a field may be set from its own value") {
   CHECK(headers.first("A") == "one and long enough to leave the small buffer");
 }
 
-TEST_CASE("methods are case-sensitive words") {
+TEST_CASE("method names are case-sensitive") {
   for (const auto method :
        {Method::get, Method::head, Method::options, Method::post, Method::put, Method::patch, Method::del}) {
     CHECK(http::method_of(http::to_string(method)) == method);
@@ -46,7 +46,7 @@ TEST_CASE("methods are case-sensitive words") {
   CHECK(http::method_of("TRACE") == Method::other);
 }
 
-TEST_CASE("a body knows its length whatever carries it") {
+TEST_CASE("a body has its length, whatever its representation") {
   CHECK(http::length_of({}) == 0);
   CHECK(http::length_of(std::string("abc")) == 3);
   CHECK(http::length_of(base::BytesSlice{base::share("abcdef"), 1, 4}) == 4);

@@ -42,7 +42,7 @@ std::set<std::string> declared() {
 
 }  // namespace
 
-TEST_CASE("a problem is JSON for machines with words for people") {
+TEST_CASE("a problem is JSON with a title and a detail for people") {
   const auto response = http::problem(http::problems::link_expired, "expired 5 s ago, \"quoted\"");
   CHECK(response.status == 403);
   CHECK(response.headers.first("content-type") == "application/problem+json");
@@ -62,7 +62,7 @@ TEST_CASE("a problem without detail has none") {
   CHECK(body->find("detail") == nullptr);
 }
 
-TEST_CASE("the list of problems holds every declared kind once") {
+TEST_CASE("the list of problems has every declared kind once") {
   std::set<std::string> listed;
   for (const auto* type : http::problems::all()) {
     CHECK(type->status >= 400);
@@ -73,7 +73,7 @@ TEST_CASE("the list of problems holds every declared kind once") {
   CHECK(listed == declared());
 }
 
-TEST_CASE("docs/problems.md describes exactly the problems there are") {
+TEST_CASE("docs/problems.md describes exactly the declared problems") {
   const auto page = read("docs/problems.md");
   std::size_t rows = 0;
   for (auto at = page.find("| `/problems/"); at != std::string::npos; at = page.find("| `/problems/", at + 1)) ++rows;

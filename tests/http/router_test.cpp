@@ -21,7 +21,7 @@ std::string parameter(const Router& router, std::string_view path, std::string_v
   return std::string(std::get<Router::Match>(outcome).parameters[name]);
 }
 
-/// The routes that the roles have.
+/// The routes of the roles.
 Router sample() {
   Router router;
   router.add({Method::get}, "/live/{channel}/{path...}", 1);
@@ -40,7 +40,7 @@ Router sample() {
 
 }  // namespace
 
-TEST_CASE("the most literal pattern wins, in whatever order they were added") {
+TEST_CASE("the most literal pattern is matched, in any order of registration") {
   const auto router = sample();
   CHECK(route_of(router, "/live/ch1/index.m3u8") == 2);
   CHECK(route_of(router, "/live/ch1/~abc/video.m3u8") == 3);
@@ -50,7 +50,7 @@ TEST_CASE("the most literal pattern wins, in whatever order they were added") {
   CHECK(route_of(router, "/") == 9);
 }
 
-TEST_CASE("names take their values from the path as they stand") {
+TEST_CASE("parameters have the values of the path without decoding") {
   const auto router = sample();
   CHECK(parameter(router, "/live/ch1/~abc/a/b/video%20x.m3u8", "channel") == "ch1");
   CHECK(parameter(router, "/live/ch1/~abc/a/b/video%20x.m3u8", "session") == "abc");
@@ -59,7 +59,7 @@ TEST_CASE("names take their values from the path as they stand") {
   CHECK(parameter(router, "/media/c/e/1.ts", "path") == "1.ts");
 }
 
-TEST_CASE("a name never stands for nothing") {
+TEST_CASE("a parameter is never empty") {
   const auto router = sample();
   CHECK(route_of(router, "/steering/") == kNone);
   CHECK(route_of(router, "/steering") == kNone);
@@ -72,7 +72,7 @@ TEST_CASE("a name never stands for nothing") {
   CHECK(route_of(router, "*") == kNone);
 }
 
-TEST_CASE("a path deeper than any pattern still meets the pattern that takes the rest") {
+TEST_CASE("a path deeper than any pattern is matched by a pattern that takes the rest") {
   const auto router = sample();
   std::string deep = "/media/c/e";
   for (int i = 0; i < 100; ++i) deep += "/d";
@@ -81,7 +81,7 @@ TEST_CASE("a path deeper than any pattern still meets the pattern that takes the
   CHECK(route_of(router, "/steering/a" + deep) == kNone);
 }
 
-TEST_CASE("a longer literal prefix says more than a shorter one") {
+TEST_CASE("a longer literal prefix is more specific than a shorter one") {
   Router router;
   router.add({Method::get}, "/{any}", 1);
   router.add({Method::get}, "/a{rest}", 2);
@@ -91,7 +91,7 @@ TEST_CASE("a longer literal prefix says more than a shorter one") {
   CHECK(route_of(router, "/a") == 1);
 }
 
-TEST_CASE("HEAD goes where GET goes, unless it has a route of its own") {
+TEST_CASE("HEAD is routed like GET, unless it has a route of its own") {
   auto router = sample();
   CHECK(route_of(router, "/ping", Method::head) == 6);
   Router own;
@@ -101,7 +101,7 @@ TEST_CASE("HEAD goes where GET goes, unless it has a route of its own") {
   CHECK(route_of(own, "/x", Method::get) == 2);
 }
 
-TEST_CASE("a path with other methods says which ones") {
+TEST_CASE("a path with other methods returns these methods") {
   const auto router = sample();
   const auto outcome = router.match(Method::put, "/internal/v1/nodes/7");
   REQUIRE(std::holds_alternative<Router::MethodNotAllowed>(outcome));
@@ -112,13 +112,13 @@ TEST_CASE("a path with other methods says which ones") {
   CHECK(std::holds_alternative<Router::MethodNotAllowed>(router.match(Method::other, "/ping")));
 }
 
-TEST_CASE("a less literal pattern answers the methods that the most literal one lacks") {
+TEST_CASE("a less literal pattern is used for methods that the most literal one lacks") {
   const auto router = sample();
   CHECK(route_of(router, "/api/v1/access", Method::post) == 10);
   CHECK(route_of(router, "/api/v1/access", Method::get) == 11);
 }
 
-TEST_CASE("a router may be moved, and its matches stay good") {
+TEST_CASE("a router can be moved, and its matches stay valid") {
   auto first = sample();
   auto second = std::move(first);
   CHECK(parameter(second, "/live/ch1/~abc/v", "session") == "abc");

@@ -18,7 +18,7 @@ Storing storing(const Headers& response, const Headers& request = {}, int status
 
 }  // namespace
 
-TEST_CASE("what is explicitly fresh is kept, whatever its final status") {
+TEST_CASE("an explicitly fresh response is stored, whatever its final status") {
   for (const int status : {200, 299, 404, 500, 599})
     CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, status) == Storing::yes);
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, 206) == Storing::status);
@@ -26,37 +26,37 @@ TEST_CASE("what is explicitly fresh is kept, whatever its final status") {
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {}, 200, Method::post) == Storing::method);
 }
 
-TEST_CASE("private and no-store responses are not kept, nor answers to no-store requests") {
+TEST_CASE("private and no-store responses are not stored, nor responses to no-store requests") {
   CHECK(storing({{"Cache-Control", "private, max-age=5"}}) == Storing::private_response);
   CHECK(storing({{"Cache-Control", "no-store, max-age=5"}}) == Storing::no_store);
   CHECK(storing({{"Cache-Control", "max-age=5"}}, {{"Cache-Control", "no-store"}}) == Storing::no_store);
   CHECK(storing({{"Cache-Control", "no-store"}, {"CDN-Cache-Control", "max-age=5"}}) == Storing::yes);
 }
 
-TEST_CASE("must-understand keeps what is understood, even with no-store beside it") {
+TEST_CASE("with must-understand a response of a known status is stored, even with no-store") {
   CHECK(storing({{"Cache-Control", "max-age=5, no-store, must-understand"}}) == Storing::yes);
   CHECK(storing({{"Cache-Control", "max-age=5, no-store, must-understand"}}, {}, 599) == Storing::status);
 }
 
-TEST_CASE("answers to authenticated requests are kept only where the origin says so") {
+TEST_CASE("responses to authenticated requests are stored only if the origin allows it") {
   const Headers request{{"Authorization", "Bearer x"}};
   CHECK(storing({{"Cache-Control", "max-age=5"}}, request) == Storing::authorization);
   for (const char* open : {"max-age=5, public", "max-age=5, must-revalidate", "s-maxage=5"})
     CHECK(storing({{"Cache-Control", open}}, request) == Storing::yes);
 }
 
-TEST_CASE("Vary with a star anywhere keeps nothing") {
+TEST_CASE("a response with a star in Vary is not stored") {
   for (const char* vary : {"*", "*, *", ", *", "Foo, *"})
     CHECK(storing({{"Cache-Control", "max-age=5"}, {"Vary", vary}}) == Storing::vary_any);
 }
 
-TEST_CASE("without freshness a validator makes a response worth keeping") {
+TEST_CASE("without freshness a response with a validator is stored") {
   CHECK(storing({{"ETag", "\"a\""}}) == Storing::yes);
   CHECK(storing({}) == Storing::no_freshness);
   CHECK(storing({{"ETag", "\"a\""}}, {}, 599) == Storing::no_freshness);
 }
 
-TEST_CASE("connection fields and fields that no-cache names are not kept") {
+TEST_CASE("connection fields and fields that no-cache names are not stored") {
   const auto kept = storable_fields({{"Connection", "a, B"},
                                      {"A", "1"},
                                      {"b", "2"},
@@ -68,7 +68,7 @@ TEST_CASE("connection fields and fields that no-cache names are not kept") {
   for (const char* gone : {"a", "b", "connection", "upgrade", "d"}) CHECK_FALSE(kept.first(gone));
 }
 
-TEST_CASE("a 304 replaces fields but not what describes the stored body") {
+TEST_CASE("a 304 replaces fields except those that describe the stored body") {
   const StoredHead old{
       200,
       {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"ETag", "\"one\""}, {"Age", "5"}},
@@ -102,7 +102,7 @@ TEST_CASE("a successful unsafe request invalidates its target and same-origin lo
   CHECK(invalidated_by(Method::other, 200, target, {}).size() == 1);
 }
 
-TEST_CASE("requests that mean the same choose the same variant") {
+TEST_CASE("equivalent requests select the same variant") {
   const Headers vary_foo{{"Vary", "Foo"}};
   CHECK(variant_key(vary_foo, {{"Foo", "1"}, {"foo", "2"}}) == variant_key(vary_foo, {{"FOO", " 1 ,2"}}));
   CHECK(variant_key(vary_foo, {{"Foo", "1"}}) != variant_key(vary_foo, {{"Foo", "2"}}));
@@ -117,7 +117,7 @@ TEST_CASE("requests that mean the same choose the same variant") {
         variant_key(vary_language, {{"Accept-Language", "de, en;q=0.5"}}));
 }
 
-TEST_CASE("the language that a request prefers most chooses a response in that language") {
+TEST_CASE("the preferred language of a request selects a response in that language") {
   const Headers german{{"Vary", "Accept-Language"}, {"Content-Language", "de"}};
   CHECK(prefers_stored_language(german, {{"Accept-Language", "fr;q=0.5, de;q=1.0"}}));
   CHECK_FALSE(prefers_stored_language(german, {{"Accept-Language", "fr, de"}}));

@@ -42,7 +42,7 @@ TEST_CASE("a dictionary's members have a key, a type and a value") {
   CHECK_FALSE(members[6].has_value);
 }
 
-TEST_CASE("every departure from the grammar makes the dictionary invalid") {
+TEST_CASE("every violation of the grammar makes the dictionary invalid") {
   for (const char* valid : {"", "  ", "a", "a;b;c=1", "*a-b.c_d=1", "a=999999999999999", "a=()", "a,a"})
     CHECK_MESSAGE(is_valid(valid), valid);
   for (const char* invalid : {"A",
@@ -78,7 +78,7 @@ TEST_CASE("every departure from the grammar makes the dictionary invalid") {
     CHECK_MESSAGE(!is_valid(invalid), invalid);
 }
 
-TEST_CASE("the members around a malformed one are read") {
+TEST_CASE("the members before and after a malformed one are read") {
   const auto members = members_of("a=1,Key=2,b=6e2f-x,c=3");
   REQUIRE(members.size() == 4);
   CHECK(members[1].type == Type::malformed);

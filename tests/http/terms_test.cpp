@@ -14,7 +14,7 @@ StoredHead said(Headers headers) { return {200, std::move(headers), kNow, kNow};
 
 }  // namespace
 
-TEST_CASE("Cache-Control stays as sent, Expires becomes max-age, Pragma no-cache") {
+TEST_CASE("Cache-Control is kept as sent, Expires becomes max-age, Pragma no-cache") {
   CHECK(terms_of(said({})).empty());
   CHECK(terms_of(said({{"Cache-Control", "max-age=6"}, {"Cache-Control", "stale-if-error=60"}})).cache_control ==
         "max-age=6, stale-if-error=60");
@@ -28,14 +28,14 @@ TEST_CASE("Cache-Control stays as sent, Expires becomes max-age, Pragma no-cache
   CHECK(terms_of(said({{"Cache-Control", std::string(5'000, 'x')}})) == Terms{"no-cache", "", 0s});
 }
 
-TEST_CASE("a valid targeted field is kept beside Cache-Control and governs; a damaged one is dropped") {
+TEST_CASE("a valid targeted field is kept with Cache-Control and takes precedence; a damaged one is dropped") {
   const auto terms = terms_of(said({{"Cache-Control", "no-cache"}, {"CDN-Cache-Control", "max-age=600"}}));
   CHECK(terms == Terms{"no-cache", "max-age=600", 0s});
   CHECK(freshness_lifetime(head_of(terms, kNow), {}) == 600s);
   CHECK(terms_of(said({{"CDN-Cache-Control", "max-age=\"x"}})).empty());
 }
 
-TEST_CASE("the head made from terms decides as the response would") {
+TEST_CASE("a head that is made from terms leads to the same decisions as the response") {
   const auto head =
       head_of(terms_of(said({{"Cache-Control", "max-age=10, stale-while-revalidate=5, stale-if-error=20"}})), kNow);
   CHECK(decide_reuse(head, {}, {}, kNow + 9s) == Reuse::fresh);
@@ -45,14 +45,14 @@ TEST_CASE("the head made from terms decides as the response would") {
   CHECK_FALSE(may_serve_for_error(head, {}, kNow + 30s));
 }
 
-TEST_CASE("the age that a response had on arrival counts") {
+TEST_CASE("the age of a response on arrival is included") {
   const auto terms = terms_of(said({{"Cache-Control", "max-age=10"}, {"Age", "4"}}));
   CHECK(terms.age == 4s);
   CHECK(decide_reuse(head_of(terms, kNow), {}, {}, kNow + 5s) == Reuse::fresh);
   CHECK(decide_reuse(head_of(terms, kNow), {}, {}, kNow + 6s) == Reuse::validate);
 }
 
-TEST_CASE("a 304 changes the terms that it names and no others") {
+TEST_CASE("a 304 changes only the terms that it contains") {
   const Terms stored{"max-age=6", "max-age=60", 0s};
   CHECK(updated(stored, said({{"ETag", "\"a\""}})) == stored);
   CHECK(updated(stored, said({{"Cache-Control", "max-age=7"}})) == Terms{"max-age=7", "max-age=60", 0s});

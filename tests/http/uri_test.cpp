@@ -22,11 +22,11 @@ std::string canonical(std::string_view path) { return http::canonical_path(path)
 
 }  // namespace
 
-TEST_CASE("references resolve as the examples of RFC 3986 section 5.4 say, without their fragments") {
+TEST_CASE("references resolve as in the examples of RFC 3986 section 5.4, without their fragments") {
   struct Example {
     std::string_view reference, target;
   };
-  // Normal examples, then abnormal ones; "g:h" and "http:g" name what no fetch can reach.
+  // Normal examples, then abnormal ones; "g:h" and "http:g" cannot be fetched.
   for (const auto& example : std::to_array<Example>({
            {"g:h", "refused"},
            {"g", "http://a/b/c/g"},
@@ -76,14 +76,14 @@ TEST_CASE("references resolve as the examples of RFC 3986 section 5.4 say, witho
   }
 }
 
-TEST_CASE("a reference with escaped dots climbs like one with plain dots, and never above the root") {
+TEST_CASE("a reference with escaped dots resolves like one with plain dots, and never above the root") {
   CHECK(resolved("http://a/b/c/d", "%2e%2E/g") == "http://a/b/g");
   CHECK(resolved("http://a/b/c/d", ".%2e/%2e./%2e%2e/g") == "http://a/g");
   CHECK(resolved("http://a/b/c/d", "%2e") == "http://a/b/c/");
   CHECK(resolved("http://a/b/c/d", "...") == "http://a/b/c/...");
 }
 
-TEST_CASE("a reference may lead to another origin, and its own scheme counts") {
+TEST_CASE("a reference may name another origin, with its own scheme") {
   CHECK(resolved("https://a/b", "//h:8443/x") == "https://h:8443/x");
   CHECK(resolved("https://a/b", "http://h/x") == "http://h/x");
   CHECK(resolved("https://a/b", "HTTP://H:80/x") == "http://h/x");
@@ -91,7 +91,7 @@ TEST_CASE("a reference may lead to another origin, and its own scheme counts") {
   CHECK(resolved("https://a/b", "javascript:alert(1)") == "refused");
 }
 
-TEST_CASE("an absolute URI is taken apart and spelt canonically") {
+TEST_CASE("an absolute URI is parsed and written in canonical form") {
   const auto uri = parse_uri("HTTPS://Origin.Example:8443/live/1080p.m3u8?token=a%2Fb&x=/?#frag");
   REQUIRE(uri.has_value());
   CHECK(uri->scheme == "https");
@@ -104,7 +104,7 @@ TEST_CASE("an absolute URI is taken apart and spelt canonically") {
   CHECK(uri->text() == "https://origin.example:8443/live/1080p.m3u8?token=a%2Fb&x=/?");
 }
 
-TEST_CASE("what stands for the default is left out of the text") {
+TEST_CASE("default values are omitted from the text") {
   CHECK(parse_uri("http://a")->text() == "http://a/");
   CHECK(parse_uri("http://a:80?q")->text() == "http://a/?q");
   CHECK(parse_uri("https://a:443/")->origin() == "https://a");
@@ -112,18 +112,18 @@ TEST_CASE("what stands for the default is left out of the text") {
   CHECK(parse_uri("http://a:/x")->port == 80);
 }
 
-TEST_CASE("IPv6 hosts stay in brackets, in one spelling") {
+TEST_CASE("IPv6 hosts stay in brackets, in one notation") {
   CHECK(parse_uri("http://[::1]:8080/x")->origin() == "http://[::1]:8080");
   CHECK(parse_uri("http://[0:0:0:0:0:0:0:1]/")->host == "[::1]");
   CHECK(parse_uri("http://[2001:DB8::A]/")->host == "[2001:db8::a]");
 }
 
-TEST_CASE("bytes that should have been escaped in path or query are escaped") {
+TEST_CASE("bytes of path or query that must be escaped are escaped") {
   CHECK(parse_uri("http://a/x{y}|\"z\xc3\xa9?q=<\xc3\xa9>")->text() == "http://a/x%7By%7D%7C%22z%C3%A9?q=%3C%C3%A9%3E");
   CHECK(parse_uri("http://a/b\\..\\c")->path == "/b%5C..%5Cc");
 }
 
-TEST_CASE("what cannot be fetched safely is refused as an absolute URI") {
+TEST_CASE("an absolute URI that cannot be fetched safely is refused") {
   using namespace std::string_view_literals;
   for (const auto text : {""sv,
                           "/x"sv,
@@ -185,7 +185,7 @@ TEST_CASE("a URI is bounded by 8 KiB, after escaping and after resolving") {
   CHECK_FALSE(parse_uri("http://" + std::string(254, 'h') + "/").has_value());
 }
 
-TEST_CASE("a scheme is seen only where one can stand") {
+TEST_CASE("a scheme is recognised only at the beginning") {
   CHECK(http::scheme_of("skd://key") == "skd");
   CHECK(http::scheme_of("DATA:text/plain,x") == "data");
   CHECK(http::scheme_of("a+b-c.1:x") == "a+b-c.1");
@@ -209,7 +209,7 @@ TEST_CASE("a request path has one canonical form") {
   CHECK(canonical("/a...b/.c/d.") == "/a...b/.c/d.");
 }
 
-TEST_CASE("a request path that could mean two things, or leave its tree, is refused") {
+TEST_CASE("a request path that is ambiguous, or leaves its root, is refused") {
   using namespace std::string_view_literals;
   for (const auto path : {""sv,
                           "a"sv,
@@ -257,7 +257,7 @@ TEST_CASE("a request path that could mean two things, or leave its tree, is refu
   }
 }
 
-TEST_CASE("percent coding goes there and back") {
+TEST_CASE("percent encoding survives a round trip") {
   CHECK(http::percent_encode("a b/c?d~") == "a%20b%2Fc%3Fd~");
   CHECK(http::percent_encode("a/b", "/") == "a/b");
   CHECK(http::percent_decode("a%20b%2Fc") == "a b/c");
@@ -270,7 +270,7 @@ TEST_CASE("percent coding goes there and back") {
   CHECK(http::percent_decode(http::percent_encode(all)) == all);
 }
 
-TEST_CASE("a query key has its first value, raw or decoded") {
+TEST_CASE("the first value of a query key is returned, raw or decoded") {
   CHECK(http::query_value("a=1&b=2&a=3", "a") == "1");
   CHECK(http::query_value("a=1&b=2", "b") == "2");
   CHECK(http::query_value("a", "a") == "");
@@ -283,7 +283,7 @@ TEST_CASE("a query key has its first value, raw or decoded") {
   CHECK_FALSE(http::query_value({}, "a").has_value());
 }
 
-TEST_CASE("dropped query keys leave the rest as it was spelt") {
+TEST_CASE("dropped query keys leave the rest unchanged") {
   const auto is_cmcd = +[](std::string_view key) { return key == "CMCD" || key.starts_with("_HLS_"); };
   CHECK(http::query_without("CMCD=a%2C&x=1&_HLS_msn=3&y", is_cmcd) == "x=1&y");
   CHECK(http::query_without("x=%7e&y=", is_cmcd) == "x=%7e&y=");
@@ -291,7 +291,7 @@ TEST_CASE("dropped query keys leave the rest as it was spelt") {
   CHECK(http::query_without("", is_cmcd) == "");
 }
 
-TEST_CASE("a relative reference leads from one document to the other") {
+TEST_CASE("a relative reference resolves from one document to the other") {
   CHECK(http::relative_reference("/live/ch/index.m3u8", "/live/ch/video.m3u8") == "video.m3u8");
   CHECK(http::relative_reference("/live/ch/index.m3u8", "/live/ch/~s/video.m3u8") == "~s/video.m3u8");
   CHECK(http::relative_reference("/live/ch/~s/v.m3u8", "/media/ch/e/1.ts") == "../../../media/ch/e/1.ts");
@@ -305,7 +305,7 @@ TEST_CASE("a relative reference leads from one document to the other") {
   }
 }
 
-TEST_CASE("an empty query is told from none, through parsing and resolution") {
+TEST_CASE("an empty query differs from none, through parsing and resolution") {
   for (const std::string_view text : {"http://h/a?", "http://h/?", "http://h/a"}) {
     const auto uri = http::parse_uri(text);
     REQUIRE(uri.has_value());

@@ -10,7 +10,7 @@ TEST_CASE("an intermediary is found in Via by its whole name") {
     CHECK_MESSAGE(via_names(via, "local"), via);
 }
 
-TEST_CASE("names that contain the name, comments and protocols are not it") {
+TEST_CASE("longer names, comments and protocols in Via are not the intermediary") {
   for (const auto* via :
        {"", "1.1 localhost (squid)", "1.1 local:8080", "1.1 my-local", "1.1 LOCAL", "1.1 other (from 1.1 local)",
         "1.1 other (a, 1.1 local)", "local 1.1", "local", "1.1", "1.1 other (\\), 1.1 local)",

@@ -1,4 +1,4 @@
-// One request's way through the plain cache, with a scripted origin.
+// Requests to the plain cache with a scripted origin.
 #include "http_cache/cache_request.h"
 
 #include <doctest/doctest.h>
@@ -14,7 +14,7 @@ namespace {
 
 const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "text/plain"}};
 
-/// One worker's plain cache.
+/// The plain cache of one worker.
 struct PlainCache {
   explicit PlainCache(HttpCacheSettings of)
       : settings(std::make_shared<const HttpCacheSettings>(std::move(of))), requests(workers.worker().loop) {}
@@ -65,7 +65,7 @@ struct PlainCache {
   }
   std::size_t under_way() {
     std::size_t count = 0;
-    workers.on(0, [] {});  // what is over is destroyed by a later call of the loop
+    workers.on(0, [] {});  // a finished request is destroyed by a later call of the loop
     workers.on(0, [&] { count = requests.size(); });
     return count;
   }
@@ -87,7 +87,7 @@ HttpCacheSettings one_origin() {
 
 }  // namespace
 
-TEST_CASE("one fetch serves all who ask at once") {
+TEST_CASE("concurrent requests share one fetch") {
   PlainCache cache(one_origin());
   const auto first = cache.ask("/a"), second = cache.ask("/a");
   const auto asked = cache.origin();
@@ -102,7 +102,7 @@ TEST_CASE("one fetch serves all who ask at once") {
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a client that leaves before the head does not end the fetch that others wait for") {
+TEST_CASE("a client that leaves before the head does not end the fetch of other clients") {
   PlainCache cache(one_origin());
   FakeExchange* leaving = nullptr;
   const auto first = cache.ask("/a", {}, false, &leaving);
@@ -119,7 +119,7 @@ TEST_CASE("a client that leaves before the head does not end the fetch that othe
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a waiting client that leaves is forgotten when it is woken, whatever it asked for") {
+TEST_CASE("a waiting client that left causes no request of its own when the response may not be stored") {
   PlainCache cache(one_origin());
   FakeExchange* leaving = nullptr;
   const auto first = cache.ask("/a");
@@ -135,7 +135,7 @@ TEST_CASE("a waiting client that leaves is forgotten when it is woken, whatever 
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a body that nobody wants any more and that may not be kept is not fetched to its end") {
+TEST_CASE("the fetch of a body that has no client and may not be stored is cancelled") {
   PlainCache cache(one_origin());
   FakeExchange* leaving = nullptr;
   const auto seen = cache.ask("/a", {}, false, &leaving);
@@ -152,7 +152,7 @@ TEST_CASE("a body that nobody wants any more and that may not be kept is not fet
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a client that reads slowly does not hold up the others, and gets the whole body") {
+TEST_CASE("a slow client does not delay other clients, and gets the whole body") {
   PlainCache cache(one_origin());
   FakeExchange* slow = nullptr;
   const auto body = body_of(5 << 20);
@@ -167,7 +167,7 @@ TEST_CASE("a client that reads slowly does not hold up the others, and gets the 
     cache.workers.on(0, [&] { slow->drain(); });
     cache.done(*asked);
   }
-  SUBCASE("it drains in the end") { cache.done(*asked); }
+  SUBCASE("it drains at the end") { cache.done(*asked); }
   CHECK(second->wait_end());
   CHECK(second->body == body);
   CHECK(first->wait_end());
@@ -175,7 +175,7 @@ TEST_CASE("a client that reads slowly does not hold up the others, and gets the 
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a slow client that leaves does not stop the fetch that is kept") {
+TEST_CASE("a slow client that leaves does not stop a fetch whose response is stored") {
   PlainCache cache(one_origin());
   FakeExchange* slow = nullptr;
   const auto body = body_of(5 << 20);
@@ -193,7 +193,7 @@ TEST_CASE("a slow client that leaves does not stop the fetch that is kept") {
   CHECK(cache.workers.client().count() == 1);
 }
 
-TEST_CASE("a body beyond the bound is passed on whole, at the client's pace, and not kept") {
+TEST_CASE("a body beyond the bound is passed through whole, at the client's pace, and not stored") {
   auto settings = one_origin();
   settings.max_object_bytes = 2 << 20;
   PlainCache cache(settings);
@@ -201,7 +201,7 @@ TEST_CASE("a body beyond the bound is passed on whole, at the client's pace, and
   const auto body = body_of(5 << 20);
   const auto seen = cache.ask("/a", {}, true, &slow);
   const auto asked = cache.origin();
-  // In chunks: the length is not known before.
+  // Chunked: the length is not known in advance.
   cache.workers.on(0, [&] { ScriptedClient::head(*asked, 200, kFresh, std::nullopt); });
   cache.bytes(*asked, body);
   CHECK(asked->paused);
@@ -218,7 +218,7 @@ TEST_CASE("a body beyond the bound is passed on whole, at the client's pace, and
 }
 
 TEST_CASE(
-    "a request that has come through this cache before is refused, and one that wants only what is stored gets 504") {
+    "a request that has already passed this cache is refused, and only-if-cached without a stored response gets 504") {
   PlainCache cache(one_origin());
   const auto looping = cache.ask("/a", {{"Via", "1.1 other, 1.1 plain"}});
   CHECK(looping->wait_end());
@@ -230,7 +230,7 @@ TEST_CASE(
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a 304 renews what is stored and leaves the validator of the stored body alone") {
+TEST_CASE("a 304 renews a stored response and keeps the validator of the stored body") {
   PlainCache cache(one_origin());
   const auto first = cache.ask("/a");
   cache.head(*cache.origin(), 5, {{"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}, {"A", "1"}});
@@ -250,7 +250,7 @@ TEST_CASE("a 304 renews what is stored and leaves the validator of the stored bo
   CHECK(third->note.cache == "hit");
 }
 
-TEST_CASE("a cut body is cut for the client, and nothing is kept") {
+TEST_CASE("a body that is cut is cut for the client, too, and not stored") {
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
@@ -263,7 +263,7 @@ TEST_CASE("a cut body is cut for the client, and nothing is kept") {
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a request by a method of its own is forwarded by that word, and what it changes is asked for anew") {
+TEST_CASE("an unknown method is forwarded unchanged, and invalidates the stored response of its target") {
   PlainCache cache(one_origin());
   const auto first = cache.ask("/a");
   cache.head(*cache.origin(), 5);
@@ -279,7 +279,7 @@ TEST_CASE("a request by a method of its own is forwarded by that word, and what 
   CHECK(cache.store.totals().entries == 0);
 }
 
-TEST_CASE("each host has its own stored answers") {
+TEST_CASE("each host has its own stored responses") {
   PlainCache cache(one_origin());
   const auto first = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
   CHECK(cache.origin()->request.headers.first("X-Forwarded-Host") == "evil.test");
@@ -295,7 +295,7 @@ TEST_CASE("each host has its own stored answers") {
   CHECK(second->body == "good");
 }
 
-TEST_CASE("a host that is not served is answered 421, and the origin is not asked") {
+TEST_CASE("a host that is not served gets 421, and the origin is not requested") {
   auto settings = one_origin();
   settings.hosts = {"cache.test"};
   PlainCache cache(settings);
@@ -305,7 +305,7 @@ TEST_CASE("a host that is not served is answered 421, and the origin is not aske
   CHECK(cache.workers.client().count() == 0);
 }
 
-TEST_CASE("a field that Connection names chooses no variant") {
+TEST_CASE("a field that Connection names selects no variant") {
   PlainCache cache(one_origin());
   const http::Headers varied{{"Cache-Control", "max-age=60"}, {"Vary", "Accept-Language"}};
   const auto first = cache.ask("/a", {{"Accept-Language", "de"}, {"Connection", "accept-language"}});
@@ -324,7 +324,7 @@ TEST_CASE("a field that Connection names chooses no variant") {
   CHECK(german->body == "german");
 }
 
-TEST_CASE("what POST changes is asked for anew, with fields that the operator passes on") {
+TEST_CASE("a POST invalidates the stored response, with fields that the operator passes on") {
   auto settings = one_origin();
   settings.pass_fields = {"X-Tenant"};
   PlainCache cache(settings);
@@ -340,7 +340,7 @@ TEST_CASE("what POST changes is asked for anew, with fields that the operator pa
   CHECK(cache.store.totals().entries == 0);
 }
 
-TEST_CASE("what stands beside the head decides before the client hears of it") {
+TEST_CASE("the response to the client depends on the bytes that arrive together with the head") {
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
@@ -355,7 +355,7 @@ TEST_CASE("what stands beside the head decides before the client hears of it") {
     CHECK(seen->response.status == 502);
     CHECK(cache.store.totals().entries == 0);
   }
-  SUBCASE("a whole body is told to be stored") {
+  SUBCASE("a whole body is reported as stored") {
     cache.workers.on(0, [&] {
       ScriptedClient::head(*asked, 200, kFresh, std::nullopt);
       ScriptedClient::bytes(*asked, "hello");
@@ -365,7 +365,7 @@ TEST_CASE("what stands beside the head decides before the client hears of it") {
     CHECK(seen->body == "hello");
     CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200; stored");
   }
-  SUBCASE("a large body goes on as it comes, whether it is kept or not") {
+  SUBCASE("a large body is passed through, whether it is stored or not") {
     const auto body = body_of(1 << 20);
     cache.workers.on(0, [&] {
       ScriptedClient::head(*asked, 200, {{"Cache-Control", "no-store"}}, body.size());
@@ -375,7 +375,7 @@ TEST_CASE("what stands beside the head decides before the client hears of it") {
     CHECK(seen->wait_end());
     CHECK(seen->body == body);
   }
-  SUBCASE("a small body that is not kept is passed on whole") {
+  SUBCASE("a small body that is not stored is passed through whole") {
     cache.workers.on(0, [&] {
       ScriptedClient::head(*asked, 200, {{"Cache-Control", "no-store"}}, 5);
       ScriptedClient::bytes(*asked, "hello");
@@ -387,7 +387,7 @@ TEST_CASE("what stands beside the head decides before the client hears of it") {
   CHECK(cache.under_way() == 0);
 }
 
-TEST_CASE("a body that may still break off is not told to be stored") {
+TEST_CASE("a body that may still break off is not reported as stored") {
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
@@ -399,7 +399,7 @@ TEST_CASE("a body that may still break off is not told to be stored") {
   CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200");
 }
 
-TEST_CASE("an error is kept no longer than the operator allows, whatever its lifetime") {
+TEST_CASE("an error is stored no longer than the operator allows, whatever its lifetime") {
   auto settings = one_origin();
   const http::Headers long_life{{"Cache-Control", "max-age=60"}};
   const auto ask_and_fail = [&](PlainCache& cache, std::size_t n) {
@@ -410,14 +410,14 @@ TEST_CASE("an error is kept no longer than the operator allows, whatever its lif
     CHECK(seen->wait_end());
     CHECK(seen->response.status == 500);
   };
-  SUBCASE("not at all") {
+  SUBCASE("with zero it is not stored") {
     settings.keep_errors = std::chrono::milliseconds{0};
     PlainCache cache(settings);
     ask_and_fail(cache, 0);
     ask_and_fail(cache, 1);
     CHECK(cache.store.totals().entries == 0);
   }
-  SUBCASE("for a time") {
+  SUBCASE("within the time it is served from the store") {
     settings.keep_errors = std::chrono::hours{1};
     PlainCache cache(settings);
     ask_and_fail(cache, 0);
@@ -429,7 +429,7 @@ TEST_CASE("an error is kept no longer than the operator allows, whatever its lif
     CHECK(third->wait_end());
     CHECK(third->note.cache == "hit");
   }
-  SUBCASE("and then the origin is asked again, though the answer calls itself fresh") {
+  SUBCASE("after the time the origin is requested again, even if the response is still fresh") {
     PlainCache cache(settings);
     ask_and_fail(cache, 0);
     cache.clock.advance(std::chrono::seconds{2});
@@ -437,7 +437,7 @@ TEST_CASE("an error is kept no longer than the operator allows, whatever its lif
   }
 }
 
-TEST_CASE("a stale answer is asked about in the background by one request, however many hits it has") {
+TEST_CASE("a stale response is revalidated in the background by one request, however many hits it has") {
   PlainCache cache(one_origin());
   const http::Headers stale{{"Cache-Control", "max-age=0, stale-while-revalidate=60"}, {"ETag", "\"one\""}};
   const auto first = cache.ask("/a");
@@ -458,7 +458,7 @@ TEST_CASE("a stale answer is asked about in the background by one request, howev
   CHECK(cache.workers.client().wait_for(3));
 }
 
-TEST_CASE("interim heads of the origin go to the client, without what belongs to the connection") {
+TEST_CASE("interim responses of the origin are forwarded to the client, without fields of the connection") {
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
@@ -475,7 +475,7 @@ TEST_CASE("interim heads of the origin go to the client, without what belongs to
   CHECK(seen->interim[0].second.first("Link") == "</a.css>");
 }
 
-TEST_CASE("OPTIONS whose Max-Forwards is used up is answered here") {
+TEST_CASE("OPTIONS with Max-Forwards 0 is answered by the cache") {
   PlainCache cache(one_origin());
   const auto last = cache.ask("/a", {{"Max-Forwards", "0"}}, false, nullptr, http::Method::options);
   CHECK(last->wait_end());

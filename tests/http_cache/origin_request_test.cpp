@@ -35,7 +35,7 @@ std::string joined(const OriginRequest& made, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("the key holds scheme, host and target, the host in one spelling") {
+TEST_CASE("the key has scheme, host and target, with the host in one notation") {
   const HttpCacheSettings settings;
   const auto key = [&](std::string host, bool secure = false) {
     auto request = request_for(std::move(host), "/a", "b=1");
@@ -52,7 +52,7 @@ TEST_CASE("the key holds scheme, host and target, the host in one spelling") {
   CHECK(key("other.org") != key("example.org"));
 }
 
-TEST_CASE("the target goes on as it came, an empty query and broken escapes included") {
+TEST_CASE("the target is forwarded unchanged, including an empty query and broken escapes") {
   const HttpCacheSettings settings;
   CHECK(to_origin_request(request_for("h", "/a", "x=%zz&y=%"), kFromClient, settings).target == "/a?x=%zz&y=%");
   CHECK(to_origin_request(request_for("h", "/a"), {"192.0.2.1", false, true}, settings).target == "/a?");
@@ -60,7 +60,7 @@ TEST_CASE("the target goes on as it came, an empty query and broken escapes incl
         to_origin_request(request_for("h", "/a"), kFromClient, settings).key);
 }
 
-TEST_CASE("a host outside the list is not served") {
+TEST_CASE("a host that is not in the list is not served") {
   HttpCacheSettings settings;
   settings.hosts = {"Example.org", "other.org:8080", "[::1]"};
   const auto served = [&](std::string host) {
@@ -72,7 +72,7 @@ TEST_CASE("a host outside the list is not served") {
     CHECK_MESSAGE(!served(host), host);
 }
 
-TEST_CASE("only known fields and those that the operator names go to the origin") {
+TEST_CASE("only known fields and those that the operator names are forwarded to the origin") {
   HttpCacheSettings settings;
   const http::Headers sent{{"Accept-Language", "en"},
                            {"X-Original-URL", "/admin"},
@@ -127,7 +127,7 @@ TEST_CASE("X-Forwarded-For is one list that ends with the last hop") {
   CHECK(joined(made, "X-Forwarded-For") == "203.0.113.7, 198.51.100.2, 192.0.2.1");
 }
 
-TEST_CASE("Max-Forwards counts for OPTIONS and TRACE, and for nothing else") {
+TEST_CASE("Max-Forwards is applied to OPTIONS and TRACE only") {
   const HttpCacheSettings settings;
   const auto asked = [&](http::Method method, std::string hops, std::string word = "") {
     auto request = request_for("h", "/", "", {{"Max-Forwards", std::move(hops)}});
@@ -145,7 +145,7 @@ TEST_CASE("Max-Forwards counts for OPTIONS and TRACE, and for nothing else") {
   CHECK(joined(asked(http::Method::get, "0"), "Max-Forwards") == "0");
 }
 
-TEST_CASE("requests with one key reach the origin as one request, but for fields that Vary can name") {
+TEST_CASE("requests with one key are the same request to the origin, except for fields that Vary can name") {
   constexpr std::array<std::string_view, 9> kHosts{"a.org", "A.org", "a.org:80",  "a.org:", "a.org:443",
                                                    "b.org", "[::1]", "[::1]:080", ""};
   constexpr std::array<std::string_view, 4> kPaths{"/", "/a", "/a/b", "/%20"};
@@ -195,7 +195,7 @@ TEST_CASE("requests with one key reach the origin as one request, but for fields
       for (const auto& name : listed) REQUIRE((written_here || !http::equals_ignoring_case(name, field.name)));
     }
   }
-  // One line of what goes out belongs to one key: no client is answered from what another request fetched.
+  // Each forwarded request line belongs to one key: no client gets a response that was fetched for another key.
   std::set<std::array<std::string, 3>> lines;
   for (const auto& [key, line] : sent_by_key) REQUIRE(lines.insert(line).second);
 }

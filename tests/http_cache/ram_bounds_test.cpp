@@ -37,34 +37,34 @@ TEST_CASE("the bounds are lowered to the allowance, and an object is never large
   CHECK(fitted(settings, 0, log).max_bytes == 1 * kMiB);
 }
 
-TEST_CASE("while memory is scarce, what is missing is evicted, and the bound stays") {
+TEST_CASE("while memory is scarce the missing bytes are evicted, and the bound stays") {
   ResponseStore store(800 * kMiB);
   for (const auto* key : {"a", "b", "c"}) put(store, key, 2 * kMiB);
-  CHECK(holds(store, "a"));  // SIEVE keeps what was used
+  CHECK(holds(store, "a"));  // SIEVE keeps used entries
   const auto before = store.totals().bytes;
-  // 3 MiB are missing to one and a half margins.
+  // 3 MiB are missing up to one and a half margins.
   base::MemoryUse use{base::kAddressBound, 800 * kMiB, 707 * kMiB};
-  SUBCASE("plenty evicts nothing") {
+  SUBCASE("plentiful memory evicts nothing") {
     evict_while_scarce(store, base::MemoryLevel::plenty, use);
     CHECK(store.totals().bytes == before);
     CHECK(use.used == 707 * kMiB);
   }
-  SUBCASE("scarce evicts what is missing") {
+  SUBCASE("scarce memory evicts the missing bytes") {
     evict_while_scarce(store, base::MemoryLevel::scarce, use);
     CHECK(store.totals().entries == 1);
     CHECK(holds(store, "a"));
     CHECK(use.used == 707 * kMiB - (before - store.totals().bytes));
   }
-  SUBCASE("spent evicts, too") {
+  SUBCASE("spent memory evicts, too") {
     evict_while_scarce(store, base::MemoryLevel::spent, use);
     CHECK(store.totals().entries == 1);
   }
-  SUBCASE("nothing is missing once another component gave back enough") {
+  SUBCASE("nothing is missing after another component has freed enough") {
     use.give_back(3 * kMiB);
     evict_while_scarce(store, base::MemoryLevel::scarce, use);
     CHECK(store.totals().bytes == before);
   }
-  SUBCASE("more than all cannot be evicted") {
+  SUBCASE("at most the whole store is evicted") {
     use.used = 799 * kMiB;
     evict_while_scarce(store, base::MemoryLevel::scarce, use);
     CHECK(store.totals().entries == 0);

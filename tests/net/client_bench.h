@@ -1,5 +1,5 @@
 #pragma once
-// A client on a loop, and one fetch at a time run to its end.
+// A client on a loop, and one fetch at a time that runs to its end.
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ namespace tribune::net::test {
 
 using namespace std::chrono_literals;
 
-/// What came of a fetch.
+/// The result of a fetch.
 struct Outcome {
   bool is_done = false;
   base::Result<void> result;
@@ -36,7 +36,7 @@ class ClientBench {
   explicit ClientBench(const ClientSettings& settings = {})
       : log_(quiet()), client_(HttpClient::make(loop, clock_, log_, metrics_, settings)) {}
 
-  /// A request that the origin's own literal address allows, with deadlines that no honest exchange meets.
+  /// A request to the origin's literal address, with deadlines that no correct exchange reaches.
   static FetchRequest request(const ScriptedOrigin& origin, std::string_view target = "/") {
     FetchRequest request;
     request.url = origin.url(target);
@@ -51,7 +51,7 @@ class ClientBench {
     return deadlines;
   }
 
-  /// Runs the loop until the fetch is over.
+  /// Runs the loop until the fetch has ended.
   Outcome run(FetchRequest request) {
     Outcome outcome;
     const auto fetch = client_->start(std::move(request), collect(outcome, [this] { loop.stop(); }));
@@ -82,7 +82,7 @@ class ClientBench {
     return handlers;
   }
 
-  /// Until something stops the loop; a test that waits in vain ends after half a minute.
+  /// Runs the loop until it is stopped; fails after 30 seconds.
   void run_loop() {
     const auto too_long = loop.after(30s, [this] {
       FAIL_CHECK("the loop was never stopped");
@@ -91,7 +91,7 @@ class ClientBench {
     loop.run();
   }
 
-  /// One turn: everything that is due now has run when this returns.
+  /// One round of the loop: all calls that are due now have run when this returns.
   void turn() {
     const auto now = loop.after(0ms, [this] { loop.post([this] { loop.stop(); }); });
     loop.run();

@@ -29,7 +29,7 @@ TEST_CASE("calls posted from other threads run in their order on the loop's thre
   for (int i = 0; i < 1000; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("what is queued when the loop stops runs before run returns") {
+TEST_CASE("calls that are queued when the loop stops run before run() returns") {
   EventLoop loop;
   bool ran = false;
   loop.stop();

@@ -1,6 +1,6 @@
 #pragma once
-// An origin that answers byte strings from a script, on its own thread with blocking sockets: what a test says, where
-// it says to cut or to stall. Ports come from the kernel.
+// An origin that sends the bytes of a script on its own thread with blocking sockets, and cuts or stalls where the
+// script does. Ports come from the kernel.
 
 #include <arpa/inet.h>
 #include <linux/sockios.h>
@@ -35,7 +35,7 @@ class OriginConnection {
 
   std::size_t number() const { return number_; }  // from 0, in the order of arrival
 
-  /// The next request with its body (Content-Length only); nothing when the client left.
+  /// The next request with its body (Content-Length only); nullopt when the client has left.
   std::optional<std::string> read_request() {
     while (true) {
       const auto end = input_.find("\r\n\r\n");
@@ -49,7 +49,7 @@ class OriginConnection {
     }
   }
 
-  /// False when the client left.
+  /// Returns false when the client has left.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       if (!wait_for(POLLOUT)) return false;
@@ -61,12 +61,12 @@ class OriginConnection {
     return true;
   }
 
-  /// Waits until all that was sent lies in the client's socket: its kernel has acknowledged it.
+  /// Waits until the client's kernel has acknowledged all sent bytes.
   void wait_until_received() const {
     for (int unsent = 1; ::ioctl(fd_, SIOCOUTQ, &unsent) == 0 && unsent > 0;) std::this_thread::yield();
   }
 
-  /// Says nothing more until the client closes the connection, or the origin ends.
+  /// Sends nothing more until the client closes the connection, or the origin is destroyed.
   void stall() {
     while (receive()) {
     }
@@ -132,7 +132,7 @@ class ScriptedOrigin {
     acceptor_ = std::thread([this] { accept_all(); });
   }
 
-  /// Answers every request on every connection with the same bytes, and keeps the connection.
+  /// Responds to every request on every connection with the same bytes, and keeps the connection.
   static Script always(std::string answer) {
     return [answer = std::move(answer)](OriginConnection& connection) {
       while (connection.read_request() && connection.send(answer)) {
@@ -140,7 +140,7 @@ class ScriptedOrigin {
     };
   }
 
-  /// Answers one request a connection, then closes it.
+  /// Responds to one request per connection, then closes it.
   static Script once(std::string answer) {
     return [answer = std::move(answer)](OriginConnection& connection) {
       if (connection.read_request()) connection.send(answer);
@@ -186,7 +186,7 @@ class ScriptedOrigin {
   int port_ = 0;
   std::atomic<std::size_t> accepted_{0};
   std::thread acceptor_;
-  std::list<std::thread> workers_;  // of the acceptor; read after it has ended
+  std::list<std::thread> workers_;  // used by the acceptor thread only; read after it has ended
 };
 
 }  // namespace tribune::net::test

@@ -1,5 +1,5 @@
 #pragma once
-// A real server on a real loop in its own thread, and clients that speak raw bytes to it.
+// A real server on a real loop in its own thread, and clients that send raw bytes to it.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -58,7 +58,7 @@ class RawClient {
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
   }
-  /// Waits for more bytes; false at the end, `reset()` tells which end.
+  /// Waits for more bytes; false at the end. was_reset() is true if the end was a reset.
   bool receive() {
     pollfd waiting{fd_, POLLIN, 0};
     if (::poll(&waiting, 1, 5'000) != 1) throw std::runtime_error("no bytes in five seconds");
@@ -73,7 +73,7 @@ class RawClient {
     }
     return std::move(kept_);
   }
-  /// One answer with a Content-Length (or none, for 204, 304 and HEAD).
+  /// One response with a Content-Length (or without, for 204, 304 and HEAD).
   std::string read_answer(bool has_body = true) {
     while (kept_.find("\r\n\r\n") == std::string::npos)
       if (!receive()) return std::move(kept_);
@@ -144,7 +144,7 @@ class ServerUnderTest {
     thread_.join();
   }
 
-  /// Runs on the loop and waits for it.
+  /// Runs a call on the loop and waits for it.
   void on_loop(std::function<void()> call) {
     std::promise<void> done;
     loop_.post([&] {
@@ -153,7 +153,7 @@ class ServerUnderTest {
     });
     done.get_future().wait();
   }
-  /// Asks the loop until the condition holds, for at most five seconds.
+  /// Evaluates the condition on the loop until it holds, for at most five seconds.
   bool becomes_true(const std::function<bool()>& condition) {
     const auto until = std::chrono::steady_clock::now() + 5s;
     for (bool holds = false; std::chrono::steady_clock::now() < until;) {
@@ -201,7 +201,7 @@ class ServerUnderTest {
   std::vector<Finished> finished_;
 };
 
-/// Answers with the method's word, path, query, client and body of what it was asked.
+/// Responds with the method, path, query, client and body of the request.
 inline void echo(std::unique_ptr<Exchange> exchange) {
   const auto& request = exchange->request();
   std::string text(http::to_string(request.method));

@@ -13,14 +13,14 @@
 using namespace tribune;
 using namespace tribune::runtime;
 
-TEST_CASE("a session token in a path gives way to the session's name") {
+TEST_CASE("a session token in a path is replaced by the name of the session") {
   CHECK(loggable_path("/live/demo/~abc.def.ghi/v1/video.m3u8", "00ff") == "/live/demo/~00ff/v1/video.m3u8");
   CHECK(loggable_path("/live/demo/~abc.def/~via/city/v.m3u8", "00ff") == "/live/demo/~00ff/~via/city/v.m3u8");
   CHECK(loggable_path("/live/demo/~abc.def.ghi", "00ff") == "/live/demo/~00ff");
   CHECK(loggable_path("/live/demo/~abc.def.ghi/x", "") == "/live/demo/~…/x");
 }
 
-TEST_CASE("other paths are logged as they are, very long ones by their beginning") {
+TEST_CASE("other paths are logged unchanged, and very long ones are truncated") {
   CHECK(loggable_path("/", "") == "/");
   CHECK(loggable_path("/a//b/", "s") == "/a//b/");
   CHECK(loggable_path("/media/demo/a~b.ts", "s") == "/media/demo/a~b.ts");
@@ -29,7 +29,7 @@ TEST_CASE("other paths are logged as they are, very long ones by their beginning
   CHECK(loggable_path("/" + std::string(8000, 'x'), "").size() < 600);
 }
 
-TEST_CASE("a request is one line, without its query, and counted by method and class of status") {
+TEST_CASE("a request is logged as one line without its query, and counted by method and class of status") {
   const std::string file = "access_log_test." + std::to_string(::getpid());
   base::Metrics metrics;
   {

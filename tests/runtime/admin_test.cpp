@@ -40,9 +40,9 @@ std::string body_of(const http::Response& response) { return std::get<std::strin
 
 }  // namespace
 
-TEST_CASE("without a token everybody may ask") { CHECK(status_with(AdminGate(""), {}) == 200); }
+TEST_CASE("without a token every request is allowed") { CHECK(status_with(AdminGate(""), {}) == 200); }
 
-TEST_CASE("with a token only its bearer may ask") {
+TEST_CASE("with a token only requests with that token are allowed") {
   const AdminGate gate(kToken);
   CHECK(status_with(gate, {{"Authorization", std::string("Bearer ") + kToken}}) == 200);
   CHECK(status_with(gate, {{"authorization", std::string("bearer ") + kToken}}) == 200);
@@ -56,21 +56,21 @@ TEST_CASE("with a token only its bearer may ask") {
                            {"Authorization", std::string("Bearer ") + kToken}}) == 401);
 }
 
-TEST_CASE("the refusal says how to authenticate and does not repeat the token") {
+TEST_CASE("the refusal names the authentication scheme and does not contain the token") {
   const auto refusal = AdminGate(kToken).refusal(request_of(Method::get, "/status"));
   REQUIRE(refusal);
   CHECK(refusal->headers.first("WWW-Authenticate").value_or("").starts_with("Bearer"));
   CHECK(body_of(*refusal).find(kToken) == std::string::npos);
 }
 
-TEST_CASE("a new token holds from the moment it is set") {
+TEST_CASE("a new token is in force as soon as it is set") {
   AdminGate gate(kToken);
   gate.set_token("another-long-token");
   CHECK(status_with(gate, {{"Authorization", std::string("Bearer ") + kToken}}) == 401);
   CHECK(status_with(gate, {{"Authorization", "Bearer another-long-token"}}) == 200);
 }
 
-TEST_CASE("the process is ready while it serves and all roles can") {
+TEST_CASE("the process is ready while it serves and all roles are ready") {
   ProcessPhase condition;
   std::vector<std::unique_ptr<Role>> roles;
   roles.push_back(std::make_unique<FakeRole>("balancer"));
@@ -95,7 +95,7 @@ TEST_CASE("readiness lists the reason of every role that is not ready") {
   CHECK(body_of(answer).find("balancer: no node is alive; cache_node: the disk is full") != std::string::npos);
 }
 
-TEST_CASE("status says version, uptime and what each role says of itself") {
+TEST_CASE("status has version, uptime and the description of each role") {
   base::ManualClock clock;
   base::Metrics metrics;
   ProcessPhase condition;

@@ -1,5 +1,5 @@
 #pragma once
-// An exchange without a network: keeps what was answered.
+// An exchange without a network that keeps its response.
 
 #include <memory>
 #include <optional>

@@ -4,7 +4,7 @@
 
 using namespace tribune;
 
-TEST_CASE("A process counts as alive while every loop runs what is posted, and again once a hanging one goes on") {
+TEST_CASE("A process is alive while every loop runs its tasks, and again when a blocked loop continues") {
   std::vector<std::function<void()>> first, second;
   runtime::LoopWatch watch(
       {[&](auto task) { first.push_back(std::move(task)); }, [&](auto task) { second.push_back(std::move(task)); }});
@@ -17,7 +17,7 @@ TEST_CASE("A process counts as alive while every loop runs what is posted, and a
   run(second);
   CHECK(watch.all_answered());
   run(first);
-  CHECK_FALSE(watch.all_answered());  // the second loop hangs
+  CHECK_FALSE(watch.all_answered());  // the second loop is blocked
   CHECK_FALSE(watch.all_answered());
   CHECK(first.empty());
   CHECK(second.size() == 1);

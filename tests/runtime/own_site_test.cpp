@@ -25,7 +25,7 @@ int status_of(const http::Request& request) {
 
 }  // namespace
 
-TEST_CASE("a listener for operators is addressed by its addresses, loopback, localhost and the configured names") {
+TEST_CASE("a listener for operators accepts its addresses, loopback, localhost and the configured names as hosts") {
   for (const auto* host :
        {"127.0.0.1:9080", "127.0.0.1", "127.8.8.8:1", "[::1]:9080", "localhost", "LocalHost:9080", "admin.example",
         "ADMIN.example:443", "192.0.2.7:9080", "[2001:db8::7]:9080", "[2001:DB8:0::7]", ""})
@@ -36,7 +36,7 @@ TEST_CASE("a listener for operators is addressed by its addresses, loopback, loc
     CHECK_MESSAGE(!kHosts.has(host), host);
 }
 
-TEST_CASE("a listener on every address is addressed by each address, and still by no foreign name") {
+TEST_CASE("a listener on every address accepts each address as host, and no unknown name") {
   const HostNames four({}, {"0.0.0.0:9080"}), six({}, {"[::]:9080"}), any = HostNames::with_any_address({"tv.example"});
   for (const auto* hosts : {&four, &six, &any}) {
     CHECK(hosts->has("198.51.100.4:9080"));
@@ -46,13 +46,13 @@ TEST_CASE("a listener on every address is addressed by each address, and still b
   CHECK(any.has("tv.example:8080"));
 }
 
-TEST_CASE("a foreign host is misdirected, whatever is asked") {
+TEST_CASE("a request with an unknown host gets 421") {
   CHECK(status_of(asked(Method::get, "evil.example")) == 421);
   CHECK(status_of(asked(Method::put, "evil.example:9080", {{"Content-Type", "application/json"}})) == 421);
   CHECK(status_of(asked(Method::get, "localhost:9080")) == 200);
 }
 
-TEST_CASE("what a browser sends for a page of another site is refused") {
+TEST_CASE("a request that a browser sends for a page of another site is refused") {
   for (const auto* site : {"cross-site", "same-site", "Cross-Site", "anything"})
     CHECK_MESSAGE(status_of(asked(Method::get, "localhost:9080", {{"Sec-Fetch-Site", site}})) == 403, site);
   for (const auto* site : {"none", "same-origin"})
@@ -69,13 +69,13 @@ TEST_CASE("what a browser sends for a page of another site is refused") {
   CHECK(status_of(asked(Method::get, "localhost:9080", {{"Referer", "http://localhost:9080/page"}})) == 200);
 }
 
-TEST_CASE("a page behind a proxy that ends TLS is of the same site when the host is") {
+TEST_CASE("behind a proxy that ends TLS a page is of the same site when its host is the same") {
   CHECK(status_of(asked(Method::get, "admin.example", {{"Origin", "https://admin.example"}})) == 200);
   CHECK(status_of(asked(Method::get, "admin.example:443", {{"Origin", "https://admin.example"}})) == 200);
   CHECK(status_of(asked(Method::get, "admin.example:9080", {{"Origin", "https://admin.example"}})) == 403);
 }
 
-TEST_CASE("a write says that it is JSON, which a page cannot say to another site without being allowed to") {
+TEST_CASE("a write must have the content type JSON, which browsers send to another site only with permission") {
   for (const auto method : {Method::post, Method::put, Method::patch, Method::del, Method::other}) {
     CHECK(status_of(asked(method, "localhost")) == 415);
     CHECK(status_of(asked(method, "localhost", {{"Content-Type", "text/plain"}})) == 415);

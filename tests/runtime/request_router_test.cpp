@@ -11,7 +11,7 @@ using http::Method;
 
 namespace {
 
-/// A door with two routes, and a worker that nobody runs.
+/// A router with two routes, and a worker whose loop does not run.
 struct Doorway {
   base::SystemClock clock;
   base::Log log{{base::LogLevel::off, base::LogFormat::text, "", false}};
@@ -43,26 +43,26 @@ struct Doorway {
 
 }  // namespace
 
-TEST_CASE("a request goes to the handler of its route, with what the pattern matched") {
+TEST_CASE("a request goes to the handler of its route, with the parameters of its path") {
   Doorway doorway;
   CHECK(doorway.ask(Method::get, "/media/demo/a/b.ts").response->status == 200);
   CHECK(doorway.matched == "media:demo:a/b.ts");
 }
 
-TEST_CASE("HEAD goes where GET goes") {
+TEST_CASE("HEAD goes to the handler of GET") {
   Doorway doorway;
   CHECK(doorway.ask(Method::head, "/media/demo/x").response->status == 200);
   CHECK(doorway.matched == "media:demo:x");
 }
 
-TEST_CASE("a path that nobody serves is a 404 problem") {
+TEST_CASE("a path without a route is a 404 problem") {
   Doorway doorway;
   const auto answer = doorway.ask(Method::get, "/nothing");
   CHECK(answer.response->status == 404);
   CHECK(answer.header("Content-Type") == "application/problem+json");
 }
 
-TEST_CASE("a method that the path does not take is a 405 problem that names those it takes") {
+TEST_CASE("a method that the path does not support is a 405 problem that lists the supported ones") {
   Doorway doorway;
   const auto answer = doorway.ask(Method::del, "/media/demo/x");
   CHECK(answer.response->status == 405);
@@ -71,7 +71,7 @@ TEST_CASE("a method that the path does not take is a 405 problem that names thos
   CHECK(doorway.ask(Method::other, "/items").response->status == 405);
 }
 
-TEST_CASE("OPTIONS is answered everywhere with what a browser's preflight asks") {
+TEST_CASE("OPTIONS is answered for every path with the fields of a CORS preflight") {
   Doorway doorway;
   for (const auto* path : {"/media/demo/x", "/items", "/nothing"}) {
     const auto answer = doorway.ask(Method::options, path);
@@ -86,13 +86,13 @@ TEST_CASE("OPTIONS is answered everywhere with what a browser's preflight asks")
   CHECK(doorway.ask(Method::options, "/items").header("Allow") == "OPTIONS, POST");
 }
 
-TEST_CASE("a route that takes OPTIONS itself gets it") {
+TEST_CASE("a route with the method OPTIONS receives it") {
   Doorway doorway;
   CHECK(doorway.ask(Method::options, "/own").response->status == 200);
   CHECK(doorway.matched == "own::");
 }
 
-TEST_CASE("a listener that is not for other sites answers OPTIONS without letting their pages in") {
+TEST_CASE("a listener without CORS answers OPTIONS without CORS fields") {
   const auto answer =
       RequestRouter::unrouted(http::Method::options, http::Router::MethodNotAllowed{"GET, HEAD"}, false);
   CHECK(answer.status == 204);

@@ -20,13 +20,13 @@ const config::Section<MediaRequest>& wish_section() {
   return section;
 }
 
-/// What happened to the roles, in order.
+/// The calls of the roles, in order.
 std::vector<std::string>& story() {
   static std::vector<std::string> lines;
   return lines;
 }
 
-/// Refuses to start with the word "never", and to reload with the word "no".
+/// Fails to start with the word "never", and to reload with the word "no".
 class TestRole final : public Role {
  public:
   TestRole(std::string name, std::string word) : name_(std::move(name)), word_(std::move(word)) {}
@@ -95,7 +95,7 @@ using Lines = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a house runs the roles whose sections are there, and stops them in reverse order") {
+TEST_CASE("a server runs the roles whose sections are present, and stops them in reverse order") {
   Street street;
   auto server = street.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
@@ -111,7 +111,7 @@ TEST_CASE("a role whose section is absent does not run") {
   CHECK(story() == Lines{"role2 started", "role2 stopped"});
 }
 
-TEST_CASE("a role that cannot start ends the opening with its name, and stops those that had started") {
+TEST_CASE("a role that cannot start fails the start with its name, and roles that have started are stopped") {
   Street street;
   const auto server = street.open(R"(, "role1": {}, "role2": {"word": "never"})");
   REQUIRE_FALSE(server);
@@ -119,7 +119,7 @@ TEST_CASE("a role that cannot start ends the opening with its name, and stops th
   CHECK(story() == Lines{"role1 started", "role1 stopped"});
 }
 
-TEST_CASE("a reload that one role refuses is taken back from those that took it") {
+TEST_CASE("a reload that one role refuses is reverted in the roles that accepted it") {
   Street street;
   auto server = street.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
@@ -130,7 +130,7 @@ TEST_CASE("a reload that one role refuses is taken back from those that took it"
   CHECK(story() == Lines{"role1 asked for second", "role2 asked for no", "role1 asked for first"});
 }
 
-TEST_CASE("a reload without the section of a running role is refused before any role is asked") {
+TEST_CASE("a reload without the section of a running role is refused before any role is called") {
   Street street;
   auto server = street.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
@@ -141,7 +141,7 @@ TEST_CASE("a reload without the section of a running role is refused before any 
   CHECK(story().empty());
 }
 
-TEST_CASE("what a reload took is what the next refused one goes back to") {
+TEST_CASE("a refused reload reverts to the configuration of the last accepted reload") {
   Street street;
   auto server = street.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
@@ -151,7 +151,7 @@ TEST_CASE("what a reload took is what the next refused one goes back to") {
   CHECK(story().back() == "role1 asked for second");
 }
 
-TEST_CASE("a second signal ends the stop while it waits") {
+TEST_CASE("a second signal ends the delay of a stop") {
   Street street;
   auto server = Server::open(street.settings(R"(, "role1": {})", R"("workers": 1, "stop_delay": "10min")"),
                              street.types, {street.clock, street.log, street.metrics, street.signals, "1"});

@@ -14,7 +14,7 @@ void send(int signal) { pthread_kill(pthread_self(), signal); }
 
 }  // namespace
 
-TEST_CASE("signals arrive as events, in any number, and never end the process") {
+TEST_CASE("signals are delivered as events, in any number, and never end the process") {
   Signals signals;
   send(SIGHUP);
   auto event = signals.wait(5s);
@@ -27,7 +27,7 @@ TEST_CASE("signals arrive as events, in any number, and never end the process") 
   }
 }
 
-TEST_CASE("signals that mean nothing here are events too, and do not end the process") {
+TEST_CASE("signals without a meaning are events, too, and do not end the process") {
   Signals signals;
   for (const int signal : {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) {
     send(signal);
@@ -37,14 +37,14 @@ TEST_CASE("signals that mean nothing here are events too, and do not end the pro
   }
 }
 
-TEST_CASE("another thread wakes the wait") {
+TEST_CASE("another thread can end the wait") {
   Signals signals;
   std::thread other([&] { signals.wake(); });
   CHECK(signals.wait(std::nullopt).kind == Signals::Kind::woken);
   other.join();
 }
 
-TEST_CASE("the wait ends with its time") {
+TEST_CASE("the wait ends at its timeout") {
   Signals signals;
   CHECK(signals.wait(0ms).kind == Signals::Kind::timeout);
   CHECK(signals.wait(1ms).kind == Signals::Kind::timeout);

@@ -67,7 +67,7 @@ std::string value_of(const store::Store& s, std::string_view table, std::string_
 
 }  // namespace
 
-TEST_CASE("what was flushed is read back, in the same run and in the next") {
+TEST_CASE("flushed data is read back, in the same run and in the next") {
   const Folder folder;
   {
     auto s = must_open(options_in(folder));
@@ -86,7 +86,7 @@ TEST_CASE("what was flushed is read back, in the same run and in the next") {
   CHECK(value_of(*s, "a", "k3") == "queued when the store closes");
 }
 
-TEST_CASE("a scan goes in key order and stops when told") {
+TEST_CASE("a scan visits keys in order and stops when the visitor returns false") {
   const Folder folder;
   auto s = must_open(options_in(folder));
   for (int i = 0; i < 100; ++i) s->put("a", "key" + std::to_string(100 + i), std::to_string(i));
@@ -101,7 +101,7 @@ TEST_CASE("a scan goes in key order and stops when told") {
   CHECK(keys.front() == "key100");
 }
 
-TEST_CASE("each write is told once that it is on disk") {
+TEST_CASE("each write is reported once when it is on disk") {
   const Folder folder;
   std::atomic<int> told{0};
   {
@@ -119,7 +119,7 @@ TEST_CASE("each write is told once that it is on disk") {
   }
 }
 
-TEST_CASE("an impossible key is refused alone and harms no other write") {
+TEST_CASE("an invalid key or table is refused without affecting other writes") {
   const Folder folder;
   auto s = must_open(options_in(folder));
   std::atomic<int> refused{0};
@@ -133,8 +133,8 @@ TEST_CASE("an impossible key is refused alone and harms no other write") {
 
 namespace {
 
-/// Writes until not one more record fits; returns how many it tried. In batches that become smaller, for each costs a
-/// slow disk half a second.
+/// Writes until not one more record fits; returns the number of attempts. Each batch costs a slow disk half a second,
+/// so batches start large and become smaller.
 int fill(store::Store& s, std::size_t value_bytes) {
   int written = 0;
   for (int batch = 256; batch > 0 && written < 20'000;) {
@@ -146,7 +146,7 @@ int fill(store::Store& s, std::size_t value_bytes) {
 
 }  // namespace
 
-TEST_CASE("a full map fails the batch that met it, erasing makes room, and later batches work") {
+TEST_CASE("a full map fails the batch that exceeds it, and after erasures later batches succeed") {
   const Folder folder;
   auto options = options_in(folder);
   options.max_bytes = 1 << 20;
@@ -169,7 +169,7 @@ TEST_CASE("a full map fails the batch that met it, erasing makes room, and later
   CHECK(value_of(*s, "a", "key0") == "(none)");
 }
 
-TEST_CASE("a flush tells of a write that had failed before it was called") {
+TEST_CASE("a flush reports a write that failed before it was called") {
   const Folder folder;
   auto s = must_open(options_in(folder));
   std::promise<void> told;
@@ -180,7 +180,7 @@ TEST_CASE("a flush tells of a write that had failed before it was called") {
   CHECK(s->flush().has_value());
 }
 
-TEST_CASE("on a full map erasures that need more pages than are left succeed, and count as written") {
+TEST_CASE("on a full map erasures that need more pages than are free succeed, and count as written") {
   const Folder folder;
   auto options = options_in(folder);
   options.max_bytes = 1 << 20;
@@ -188,14 +188,14 @@ TEST_CASE("on a full map erasures that need more pages than are left succeed, an
   const int written = fill(*s, 100);
   const auto failed = s->failed_batches();
   std::atomic<int> erased{0};
-  for (int i = 0; i < written; i += 10)  // of every leaf some
+  for (int i = 0; i < written; i += 10)  // some of every leaf
     s->erase("a", "key" + std::to_string(i), [&](base::Status status) { erased += status.has_value(); });
   CHECK(s->flush().has_value());
   CHECK(erased == (written + 9) / 10);
   CHECK(s->failed_batches() == failed);
 }
 
-TEST_CASE("what must be kept is written once there is room again, and the newest value of a key stands") {
+TEST_CASE("a kept value is written when there is space again, and the newest value of a key is stored") {
   const Folder folder;
   auto options = options_in(folder);
   options.max_bytes = 1 << 20;
@@ -211,7 +211,7 @@ TEST_CASE("what must be kept is written once there is room again, and the newest
   CHECK(value_of(*s, "b", "limit") == "(none)");
 
   for (int i = 0; i < written; ++i) s->erase("a", "key" + std::to_string(i));
-  for (int batch = 0; batch < 8; ++batch) {  // LMDB gives freed pages to the transactions after the next
+  for (int batch = 0; batch < 8; ++batch) {  // LMDB reuses freed pages only two transactions later
     s->put("a", "other", std::to_string(batch));
     s->flush();
   }
@@ -220,7 +220,7 @@ TEST_CASE("what must be kept is written once there is room again, and the newest
   CHECK(value_of(*s, "a", "key0") == "(none)");
 }
 
-TEST_CASE("an erasure that shares its batch with a write that does not fit is carried out") {
+TEST_CASE("an erasure in the same batch as a write that does not fit is committed") {
   const Folder folder;
   auto options = options_in(folder);
   options.max_bytes = 1 << 20;
@@ -237,7 +237,7 @@ TEST_CASE("an erasure that shares its batch with a write that does not fit is ca
   CHECK(value_of(*s, "a", "small") == "(none)");
 }
 
-TEST_CASE("a store of another format is set aside and a new one begun") {
+TEST_CASE("a store of another format is set aside and a new one is created") {
   const Folder folder;
   {
     auto s = must_open(options_in(folder, "test 2"));
@@ -256,7 +256,7 @@ TEST_CASE("a store of another format is set aside and a new one begun") {
   CHECK(value_of(*s, "a", "k") == "of this format");
 }
 
-TEST_CASE("a file that is not LMDB's, and one set aside before, are both kept") {
+TEST_CASE("a file that is not LMDB's is set aside without replacing an earlier one") {
   const Folder folder;
   std::ofstream(folder.path() / "data.mdb") << std::string(100'000, 'x');
   std::ofstream(folder.path() / "data.mdb.set-aside-1") << "from last time";
@@ -267,7 +267,7 @@ TEST_CASE("a file that is not LMDB's, and one set aside before, are both kept") 
   CHECK(s->flush().has_value());
 }
 
-TEST_CASE("a file cut at any page is set aside or still sound, and never a crash") {
+TEST_CASE("a file that is truncated at any page is set aside or intact, and never causes a crash") {
   const Folder source;
   {
     auto options = options_in(source);
@@ -296,7 +296,7 @@ TEST_CASE("a file cut at any page is set aside or still sound, and never a crash
   CHECK(set_aside > 5);
 }
 
-TEST_CASE("bits flipped in heads and references never crash the store") {
+TEST_CASE("flipped bits in page headers and references never crash the store") {
   const Folder source;
   {
     auto s = must_open(options_in(source));
@@ -325,7 +325,7 @@ TEST_CASE("bits flipped in heads and references never crash the store") {
   }
 }
 
-TEST_CASE("a second store in the same folder is refused while the first lives") {
+TEST_CASE("a second store in the same folder is refused while the first is open") {
   const Folder folder;
   auto s = must_open(options_in(folder));
   auto second = store::Store::open(options_in(folder), quiet());
@@ -335,7 +335,7 @@ TEST_CASE("a second store in the same folder is refused while the first lives") 
 
 namespace {
 
-/// Writes for ever, and tells each number down the pipe once it is on disk.
+/// Writes forever, and sends each number through the pipe when it is on disk.
 [[noreturn]] void write_until_killed(const store::StoreOptions& options, int pipe, std::uint32_t first) {
   auto opened = store::Store::open(options, quiet());
   if (!opened) ::_exit(1);
@@ -349,7 +349,7 @@ namespace {
 
 constexpr const char* kWriter = "writes until killed";
 
-/// This program again, running the case below: a fork of a process with threads could not start threads under TSan.
+/// Runs this program again with the case below: a fork of a process with threads could not start threads under TSan.
 pid_t start_writer(const Folder& folder, int pipe, std::uint32_t first) {
   const auto number = std::to_string(first), fd = std::to_string(pipe);
   const pid_t child = ::fork();
@@ -372,7 +372,7 @@ TEST_CASE("writes until killed" * doctest::skip()) {
                      static_cast<std::uint32_t>(std::atoi(::getenv("STORE_FIRST"))));
 }
 
-TEST_CASE("kill -9 in mid-write loses nothing that was said to be on disk") {
+TEST_CASE("kill -9 during writes loses nothing that was reported to be on disk") {
   const Folder folder;
   for (std::uint32_t round = 0; round < 8; ++round) {
     int pipe_ends[2];

@@ -1,6 +1,6 @@
 #pragma once
-// Fakes for tests of roles: event loops on threads of their own, an HTTP client whose responses the test scripts, and
-// exchanges that record what was sent to the client.
+// Fakes for tests of roles: event loops on threads, an HTTP client whose responses the test scripts, and exchanges that
+// record the responses to clients.
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -59,7 +59,7 @@ inline base::LogSettings silent() {
   return settings;
 }
 
-/// A body that differs at every place and between seeds.
+/// A body that differs at every offset and between seeds.
 inline std::string body_of(std::size_t size, unsigned seed = 1) {
   std::string body(size, '\0');
   std::uint32_t state = seed * 2654435761u + 1;
@@ -67,7 +67,7 @@ inline std::string body_of(std::size_t size, unsigned seed = 1) {
   return body;
 }
 
-/// A fact that becomes true on another thread; waiting has a deadline and no interval.
+/// A condition that becomes true on another thread; waiting has a deadline and does not poll.
 class Eventually {
  public:
   void changed() {
@@ -86,13 +86,13 @@ class Eventually {
   std::condition_variable wake_;
 };
 
-/// What the scripted origin was asked, and the strings by which the test answers. All of it on the worker's loop.
+/// A request to the scripted origin, and the handlers by which the test responds. Used on the worker's loop only.
 struct Asked {
   net::FetchRequest request;
   net::FetchHandlers handlers;
   bool cancelled = false;
   bool paused = false;
-  std::string refused_bytes;  // given again on resume
+  std::string refused_bytes;  // delivered again on resume
   std::function<void()> done_later;
 };
 
@@ -127,7 +127,7 @@ class ScriptedClient final : public net::HttpClient {
     const auto call = a.handlers.on_head;
     call(head);
   }
-  /// In pieces, as a socket gives them.
+  /// Delivers the bytes in pieces, as a socket does.
   static void bytes(Asked& a, std::string_view bytes, std::size_t piece = 16'384) {
     while (!bytes.empty() && !a.cancelled) {
       const auto part = bytes.substr(0, piece);
@@ -166,7 +166,7 @@ class ScriptedClient final : public net::HttpClient {
     return arrived.wait([&] { return all_.size() >= count; });
   }
 
-  /// Answers by itself, on the loop, when set.
+  /// If set, called on the loop for each request.
   std::function<void(const std::shared_ptr<Asked>&)> on_asked;
   Eventually arrived;
 
@@ -194,7 +194,7 @@ class ScriptedClient final : public net::HttpClient {
   std::vector<std::shared_ptr<Asked>> all_;
 };
 
-/// What a client of the house saw. Read by the test after `ended`.
+/// The response as a client received it. Read by the test after `ended`.
 struct Seen {
   http::Response response;
   std::optional<std::uint64_t> announced;
@@ -204,7 +204,7 @@ struct Seen {
   std::atomic<bool> cut = false;    // the exchange was destroyed before its end
   net::AccessLogNote note;
   std::uint64_t most_unsent = 0;
-  std::vector<std::pair<int, http::Headers>> interim;  // heads before the answer
+  std::vector<std::pair<int, http::Headers>> interim;  // interim responses
   std::atomic<std::uint64_t> pace_bps = 0;
   Eventually changed;
   bool ended() const { return whole || cut; }
@@ -217,7 +217,7 @@ struct Seen {
   std::string header(std::string_view name) const { return std::string(response.headers.first(name).value_or("")); }
 };
 
-/// Owned by one loop. `rate`: bytes that the client takes by itself; otherwise the test drains it.
+/// Owned by one loop. With `slow` the client takes bytes only when the test calls drain().
 class FakeExchange final : public net::Exchange {
  public:
   FakeExchange(net::EventLoop& loop, http::Request request, std::shared_ptr<Seen> seen, bool slow = false)
@@ -289,7 +289,7 @@ class FakeExchange final : public net::Exchange {
   }
   void on_gone(std::function<void()> gone) override { gone_ = std::move(gone); }
 
-  // The test, on the loop.
+  // Called by the test, on the loop.
   void leave() {
     if (auto gone = std::exchange(gone_, {})) gone();
   }
@@ -344,7 +344,7 @@ class Workers {
   ScriptedClient& client(std::size_t i = 0) { return *clients_[i]; }
   std::size_t size() const { return workers_.size(); }
 
-  /// Runs on the loop, and waits.
+  /// Runs the call on the loop, and waits for it.
   void on(std::size_t i, const std::function<void()>& call) {
     std::promise<void> done;
     loops_[i]->post([&] {

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own that vanishes with the test.
+/// A temporary folder that is removed with the test.
 class Folder {
  public:
   Folder() {
@@ -52,7 +52,7 @@ std::string body_of(const http::Response& response) {
   return bytes ? std::string(bytes->view()) : "";
 }
 
-TEST_CASE("the root and a folder answer with their index.html") {
+TEST_CASE("the root and a folder are served with their index.html") {
   Folder folder;
   folder.write("help/index.html", "help");
   const auto site = load(folder);
@@ -61,7 +61,7 @@ TEST_CASE("the root and a folder answer with their index.html") {
   CHECK(body_of(site->answer(get("/help/"))) == "help");
 }
 
-TEST_CASE("a file has the type of its suffix and is not sniffed") {
+TEST_CASE("a file has the content type of its suffix, and nosniff") {
   Folder folder;
   folder.write("assets/app.js", "run()");
   folder.write("unknown.bin", "x");
@@ -72,7 +72,7 @@ TEST_CASE("a file has the type of its suffix and is not sniffed") {
   CHECK(site->answer(get("/unknown.bin")).headers.first("Content-Type") == "application/octet-stream");
 }
 
-TEST_CASE("named by their content, assets are kept for ever and pages are asked for again") {
+TEST_CASE("assets whose names have a hash are cached forever, and pages are revalidated") {
   Folder folder;
   folder.write("assets/app-1f2e.js", "run()");
   const auto site = load(folder);
@@ -81,7 +81,7 @@ TEST_CASE("named by their content, assets are kept for ever and pages are asked 
   CHECK(site->answer(get("/")).headers.first("Cache-Control") == "no-cache");
 }
 
-TEST_CASE("a page may run no code but its own") {
+TEST_CASE("a page may run its own scripts only") {
   Folder folder;
   const auto page = load(folder)->answer(get("/"));
   const auto policy = page.headers.first("Content-Security-Policy");
@@ -91,7 +91,7 @@ TEST_CASE("a page may run no code but its own") {
   CHECK(policy->find("unsafe") == std::string_view::npos);
 }
 
-TEST_CASE("who has the file already gets 304 without a body") {
+TEST_CASE("a request with the current ETag gets 304 without a body") {
   Folder folder;
   const auto site = load(folder);
   const auto first = site->answer(get("/"));
@@ -101,14 +101,14 @@ TEST_CASE("who has the file already gets 304 without a body") {
   CHECK(again.headers.first("ETag") == first.headers.first("ETag"));
 }
 
-TEST_CASE("other bytes have another ETag") {
+TEST_CASE("changed bytes get another ETag") {
   Folder folder;
   const auto before = load(folder)->find("/")->etag;
   folder.write("index.html", "<!doctype html>hullo");
   CHECK(load(folder)->find("/")->etag != before);
 }
 
-TEST_CASE("compressed bytes go to those who accept them, under an ETag of their own") {
+TEST_CASE("compressed bytes are sent to clients that accept them, with an ETag of their own") {
   Folder folder;
   folder.write("long.css", std::string(2000, 'a'));
   const auto site = load(folder);
@@ -131,7 +131,7 @@ TEST_CASE("pictures and short texts are not compressed") {
   CHECK(site->find("/")->gzip == nullptr);
 }
 
-TEST_CASE("nothing outside the folder is served, by path or by link") {
+TEST_CASE("nothing outside the folder is served, by path or by symbolic link") {
   Folder folder;
   Folder outside;
   outside.write("secret.txt", "secret");
@@ -145,7 +145,7 @@ TEST_CASE("nothing outside the folder is served, by path or by link") {
   }
 }
 
-TEST_CASE("a folder that is absent, empty of pages or too large is refused") {
+TEST_CASE("a folder that is absent, without index.html or too large is refused") {
   Folder folder;
   CHECK(Site::load(folder.path() / "absent", halve).error().kind == base::ErrorKind::io);
   CHECK(Site::load(folder.path(), halve, {.max_bytes = 10, .max_files = 10}).error().kind ==

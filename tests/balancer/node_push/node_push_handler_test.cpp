@@ -77,7 +77,7 @@ TEST_CASE_FIXTURE(Server, "a push whose response was lost is sent again") {
   CHECK(acknowledged_pushes == 0);
 }
 
-TEST_CASE_FIXTURE(Server, "what is pushed between two polls is in the response to the next one") {
+TEST_CASE_FIXTURE(Server, "segments that are pushed between two polls are in the response to the next one") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});
   turn();
@@ -162,7 +162,7 @@ struct Rendition {
     announcer.announce(newest, 5s, published);
     published = std::make_shared<FakeSnapshot>(false, msn, msn + 1);
   }
-  /// The MSN seen by a viewer who never moved.
+  /// The MSN that is visible to a viewer that never moved.
   std::int64_t seen_at(const std::string& node) {
     return announcer.publication()->hold.visible(published, node, node.size())->first_msn();
   }

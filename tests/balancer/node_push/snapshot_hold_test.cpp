@@ -73,7 +73,7 @@ TEST_CASE("A wait ends once, when the session's node opens or all holds end") {
   CHECK(b == 1);
 }
 
-TEST_CASE("A hold that is forgotten releases its snapshots and calls nobody back") {
+TEST_CASE("A forgotten hold releases its snapshots without a call back") {
   SnapshotHold hold;
   auto former = reading(1);
   hold.hold(1, former, {"a"});

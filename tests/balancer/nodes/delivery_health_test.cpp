@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Ten seconds of a node whose viewers met this.
+/// The counts of ten seconds of a node.
 contracts::NodeExperience met(std::int64_t requests, std::int64_t failures, std::int64_t by_origin = 0) {
   contracts::NodeExperience e;
   e.requests = requests;
@@ -62,7 +62,7 @@ struct Cluster {
 
 }  // namespace
 
-TEST_CASE("A node whose viewers get errors takes no viewers, says so, and is tried again when its term is over") {
+TEST_CASE("A node with too many failures gets no viewers, is notified of it, and is tried again when its term ends") {
   Cluster c({"a", "b", "c"});
   for (const auto* id : {"a", "b", "c"}) c.says[id].experience = met(100, 1);
   c.pass(2s);
@@ -72,13 +72,13 @@ TEST_CASE("A node whose viewers get errors takes no viewers, says so, and is tri
   CHECK(c.state("b").condition == NodeCondition::unhealthy);
   CHECK(c.told("b").find("40 % of its last 100 requests failed") == 0);
   CHECK(c.told("a").empty());
-  c.says["b"].experience = met(0, 0);  // nobody asks it any more
+  c.says["b"].experience = met(0, 0);  // it has no viewers any more
   c.pass(8s);
   CHECK_FALSE(c.is_up("b"));
   c.pass(3s);
   CHECK(c.is_up("b"));
   CHECK(c.state("b").returned.has_value());
-  SUBCASE("and its next term is twice as long") {
+  SUBCASE("its next term is twice as long") {
     c.says["b"].experience = met(100, 40);
     c.pass(1s);
     c.says["b"].experience = met(0, 0);
@@ -89,7 +89,7 @@ TEST_CASE("A node whose viewers get errors takes no viewers, says so, and is tri
   }
 }
 
-TEST_CASE("A node that fails a few of its requests, or has met too few, keeps its viewers") {
+TEST_CASE("A node with a small number of failures, or of requests, keeps its viewers") {
   Cluster c({"a", "b"});
   c.says["a"].experience = met(100, 15);
   c.says["b"].experience = met(3, 3);
@@ -98,7 +98,7 @@ TEST_CASE("A node that fails a few of its requests, or has met too few, keeps it
   CHECK(c.is_up("b"));
 }
 
-TEST_CASE("What the origin answers speaks against no node, and what else fails there still does") {
+TEST_CASE("Failures with a status of the origin do not count against a node, and its other failures do") {
   Cluster c({"a", "b", "c"});
   auto broken_channel = met(100, 60, 60);
   broken_channel.failures_by_origin_status = 60;
@@ -116,13 +116,13 @@ TEST_CASE("What the origin answers speaks against no node, and what else fails t
   CHECK(c.is_up("a"));
 }
 
-TEST_CASE("A node that alone does not reach the origin loses its viewers") {
+TEST_CASE("A node that alone cannot reach the origin loses its viewers") {
   Cluster c({"a", "b", "c"});
   c.says["b"].experience = met(50, 50, 50);
   SUBCASE("while the others serve") {
     for (const auto* id : {"a", "c"}) c.says[id].experience = met(100, 0);
   }
-  SUBCASE("while nobody asks the others") {}
+  SUBCASE("while the others have no requests") {}
   c.pass(2s);
   CHECK_FALSE(c.is_up("b"));
   CHECK(c.told("b").find("100 % of its fills at the origin") != std::string::npos);
@@ -130,14 +130,14 @@ TEST_CASE("A node that alone does not reach the origin loses its viewers") {
   CHECK(c.is_up("c"));
 }
 
-TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
+TEST_CASE("When most nodes cannot reach the origin, none loses its viewers for that") {
   Cluster c({"a", "b", "c"});
   for (auto& [id, h] : c.says) h.experience = met(50, 50, 50);
   c.pass(20s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
   CHECK(c.state("a").degraded.find("the origin fails") != std::string::npos);
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 1") != std::string::npos);
-  c.says["b"].memory = "scarce";  // its own fault all the same
+  c.says["b"].memory = "scarce";  // a fault of its own
   c.pass(3s);
   CHECK_FALSE(c.is_up("b"));
   for (auto& [id, h] : c.says)
@@ -153,19 +153,19 @@ TEST_CASE("When the origin fails most nodes, none loses its viewers for that") {
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
 }
 
-TEST_CASE("Nodes that fail one after the other because the origin fails all of them get their viewers back") {
+TEST_CASE("Nodes that fail one after the other because the origin fails for all of them get their viewers back") {
   Cluster c({"a", "b", "c"});
-  c.says["a"].experience = met(50, 50, 50);  // only it has viewers
+  c.says["a"].experience = met(50, 50, 50);  // only a has viewers
   c.pass(2s);
   CHECK_FALSE(c.is_up("a"));
   c.says["a"].experience = met(0, 0);
-  c.says["b"].experience = met(50, 50, 50);  // they came here
+  c.says["b"].experience = met(50, 50, 50);  // the viewers moved to b
   c.pass(2s);
   CHECK(c.is_up("a"));
   CHECK(c.is_up("b"));
 }
 
-TEST_CASE("Nodes that all fail by themselves are not all emptied") {
+TEST_CASE("When all nodes fail by themselves, some of them keep their viewers") {
   Cluster c({"a", "b", "c", "d"});
   for (auto& [id, h] : c.says) h.experience = met(100, 60);
   c.says["c"].experience = met(100, 80);
@@ -184,7 +184,7 @@ TEST_CASE("Nodes that all fail by themselves are not all emptied") {
   CHECK(lone.state("a").degraded.find("its memory is spent") == 0);
 }
 
-TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewers again") {
+TEST_CASE("When healthy nodes are lost the least unfit of the others gets viewers again") {
   Cluster c({"a", "b", "c", "d"});
   for (const auto* id : {"a", "b"}) c.says[id].experience = met(100, 0);
   c.says["c"].experience = met(100, 60);
@@ -200,7 +200,7 @@ TEST_CASE("When healthy nodes are lost the least unfit of the others takes viewe
   CHECK(c.state("c").degraded.find("60 % of its last 100 requests failed; it is kept because too few") == 0);
 }
 
-TEST_CASE("Want of memory and of descriptors takes a node out, a moment of it does not") {
+TEST_CASE("Lasting lack of memory or of descriptors makes a node unhealthy, and a short one does not") {
   Cluster c({"a", "b"});
   c.says["a"].memory = "scarce";
   c.pass(1s);

@@ -98,7 +98,7 @@ TEST_CASE("A heartbeat that is forged, stale, of another node or unknown changes
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"malformed\"} 1"));
 }
 
-TEST_CASE("A replayed heartbeat is refused though its signature fits") {
+TEST_CASE("A replayed heartbeat is refused although its signature is valid") {
   Server h;
   const auto request = h.signed_request(h.beat(), "stadium");
   CHECK(h.heartbeats.answer("stadium", request).status == 200);
@@ -106,14 +106,14 @@ TEST_CASE("A replayed heartbeat is refused though its signature fits") {
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"replayed\"} 1"));
 }
 
-TEST_CASE("An oversized heartbeat is refused unread") {
+TEST_CASE("An oversized heartbeat is refused without parsing") {
   Server h;
   http::Request request;
   request.body.assign(contracts::kMaxHeartbeatBytes + 1, ' ');
   CHECK(h.heartbeats.answer("stadium", request).status == 413);
 }
 
-TEST_CASE("A node of the group that has not followed the purges it missed is not told to the others") {
+TEST_CASE("A node that has not completed its missed purges is not listed as a peer") {
   Server h;
   h.nodes.configure({{"stadium", "http://s"}, {"city", "http://c"}}, 1800ms);
   std::string behind = "city";

@@ -1,4 +1,4 @@
-// What others say of a node beside its own heartbeats, and what becomes of one that comes and goes.
+// Probes and reports of clients about a node, and nodes that fail repeatedly.
 #include "balancer/nodes/node_registry.h"
 
 #include <doctest/doctest.h>
@@ -34,7 +34,7 @@ struct Server {
     h.sent_unix_ms = sequence;
     CHECK(registry.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
   }
-  /// Time passes; all beat but `silent`.
+  /// Time passes; all nodes but `silent` send heartbeats.
   void beat(std::chrono::milliseconds time, const std::string& silent = "") {
     for (auto passed = 0ms; passed < time; passed += 100ms) {
       for (const std::string node : {"stadium", "city"})
@@ -43,7 +43,7 @@ struct Server {
       registry.check();
     }
   }
-  /// The stadium's node falls silent, and returns.
+  /// The node "stadium" is silent until it is down, and returns.
   void flap() {
     beat(2s, "stadium");
     CHECK(state().condition == NodeCondition::down);
@@ -67,7 +67,8 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("Three failed probes in a row take a node out that probes had reached, and two good ones take it back") {
+TEST_CASE(
+    "Three failed probes in a row make a node unhealthy that probes had reached, and two good ones make it healthy") {
   Server h;
   h.probe(true);
   h.probe(false, 2);
@@ -85,13 +86,13 @@ TEST_CASE("Three failed probes in a row take a node out that probes had reached,
   CHECK(h.chosen() == "stadium");
 }
 
-TEST_CASE("A node that this balancer never reached is not judged by probes") {
+TEST_CASE("Probes do not make a node unhealthy that this balancer never reached") {
   Server h;
   h.probe(false, 20);
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("Clients of three networks and one failed probe take a node out; clients alone do not") {
+TEST_CASE("Reports of clients in three networks and one failed probe make a node unhealthy, and reports alone do not") {
   Server h;
   h.probe(true);
   h.report(2);
@@ -105,7 +106,7 @@ TEST_CASE("Clients of three networks and one failed probe take a node out; clien
   CHECK(h.state().why_unhealthy == "clients and a probe do not reach it");
 }
 
-TEST_CASE("One failed probe takes a node out that has just hung up, and the next process is judged anew") {
+TEST_CASE("One failed probe after a lost connection makes a node unhealthy, until its next run") {
   Server h;
   h.probe(true);
   h.registry.connection_lost("stadium");
@@ -122,7 +123,7 @@ TEST_CASE("One failed probe takes a node out that has just hung up, and the next
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("A node that hung up and answers a probe stays, and so does one that no probe ever reached") {
+TEST_CASE("A node stays up if it answers a probe after a lost connection, or if no probe ever reached it") {
   Server h;
   h.registry.connection_lost("stadium");
   h.probe(false);
@@ -134,7 +135,7 @@ TEST_CASE("A node that hung up and answers a probe stays, and so does one that n
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("Reports are forgotten after a while") {
+TEST_CASE("Reports of clients expire") {
   Server h;
   h.probe(true);
   h.report(3);
@@ -143,7 +144,7 @@ TEST_CASE("Reports are forgotten after a while") {
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("A node that was lost once serves at once when it returns, and begins with a small share") {
+TEST_CASE("A node that was lost once serves as soon as it returns, with a small share") {
   Server h;
   CHECK_FALSE(h.state().returned);
   h.flap();
@@ -158,7 +159,7 @@ TEST_CASE("A node that was lost once serves at once when it returns, and begins 
   CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == 1);
 }
 
-TEST_CASE("A node that comes and goes is held, longer with each time, until it stays") {
+TEST_CASE("A node that is lost repeatedly is held, longer each time, until it stays up") {
   Server h;
   h.flap();
   h.flap();
@@ -177,7 +178,7 @@ TEST_CASE("A node that comes and goes is held, longer with each time, until it s
   CHECK(h.chosen() == "stadium");
 }
 
-TEST_CASE("A drained node is named as such and ramps up when it is taken back") {
+TEST_CASE("A drained node is marked as draining, and ramps up when the drain is ended") {
   Server h;
   CHECK_FALSE(h.registry.drain("nobody", true));
   CHECK(h.registry.drain("stadium", true));

@@ -30,7 +30,7 @@ struct Server {
   }
   NodeRegistry::HeartbeatResult hear(const std::string& node) { return registry.record_heartbeat(heartbeat(node)); }
 
-  /// Time passes as it does for the balancer: with a check every period.
+  /// Time passes as for the balancer: with a check in every period.
   void pass(std::chrono::milliseconds time) {
     for (auto passed = 0ms; passed < time; passed += registry.check_period()) {
       clock.advance(registry.check_period());
@@ -43,7 +43,7 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("After a start configured nodes count as possibly alive, for a while") {
+TEST_CASE("After a start configured nodes are usable until the heartbeat timeout") {
   Server h;
   CHECK(h.condition("stadium") == NodeCondition::unheard);
   CHECK(h.registry.table()->find("stadium")->is_usable());
@@ -53,7 +53,7 @@ TEST_CASE("After a start configured nodes count as possibly alive, for a while")
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("A node that beats every second stays up") {
+TEST_CASE("A node that sends a heartbeat every second stays up") {
   Server h;
   for (int i = 0; i < 20; ++i) {
     CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
@@ -78,7 +78,7 @@ TEST_CASE("A silent node is down within two seconds of its last heartbeat, and r
   CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
 }
 
-TEST_CASE("A node that is not well by its own account is not usable, and not lost") {
+TEST_CASE("A node that reports itself as unhealthy is not usable, and not down") {
   Server h;
   auto beat = h.heartbeat("stadium");
   beat.healthy = false;
@@ -90,13 +90,13 @@ TEST_CASE("A node that is not well by its own account is not usable, and not los
   CHECK(h.condition("stadium") == NodeCondition::up);
 }
 
-TEST_CASE("An unknown node is not taken in") {
+TEST_CASE("An unknown node is not added") {
   Server h;
   CHECK(h.hear("nowhere") == NodeRegistry::HeartbeatResult::unknown_node);
   CHECK(h.registry.table()->nodes.size() == 2);
 }
 
-TEST_CASE("A replayed heartbeat keeps nobody alive") {
+TEST_CASE("A replayed heartbeat does not keep a node up") {
   Server h;
   const auto first = h.heartbeat("stadium");
   h.registry.record_heartbeat(first);
@@ -108,7 +108,7 @@ TEST_CASE("A replayed heartbeat keeps nobody alive") {
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("A node whose clock steps back is heard on, and so is a restarted one") {
+TEST_CASE("Heartbeats are accepted after the node's clock stepped back, and after its restart") {
   Server h;
   h.hear("stadium");
   h.clock.step_wall(-20s);
@@ -123,7 +123,7 @@ TEST_CASE("A node whose clock steps back is heard on, and so is a restarted one"
   CHECK(h.registry.record_heartbeat(restarted) == NodeRegistry::HeartbeatResult::accepted);
 }
 
-TEST_CASE("A node that counts no heartbeats is told from its replay by the time of sending") {
+TEST_CASE("Heartbeats without a sequence are distinguished from replays by their time") {
   Server h;
   auto beat = h.heartbeat("stadium");
   beat.sequence = 0;
@@ -133,7 +133,7 @@ TEST_CASE("A node that counts no heartbeats is told from its replay by the time 
   CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::accepted);
 }
 
-TEST_CASE("Steps of the balancer's wall clock lose no node") {
+TEST_CASE("Steps of the balancer's wall clock make no node down") {
   Server h;
   h.hear("stadium");
   h.clock.step_wall(1h);
@@ -141,7 +141,7 @@ TEST_CASE("Steps of the balancer's wall clock lose no node") {
   CHECK(h.condition("stadium") == NodeCondition::up);
 }
 
-TEST_CASE("A balancer that slept blames no node for the silence") {
+TEST_CASE("A balancer that was suspended counts no silence of nodes during that time") {
   Server h;
   h.hear("stadium");
   h.pass(500ms);
@@ -152,7 +152,7 @@ TEST_CASE("A balancer that slept blames no node for the silence") {
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("The configured address counts, and without one the heartbeat's") {
+TEST_CASE("The configured address is used, and without one the address of the heartbeat") {
   Server h;
   h.hear("stadium");
   CHECK(h.registry.table()->find("stadium")->address->url == "http://s:81");
@@ -165,7 +165,7 @@ TEST_CASE("The configured address counts, and without one the heartbeat's") {
   CHECK(h.registry.table()->find("new")->is_usable());
 }
 
-TEST_CASE("A reload keeps what is known of the nodes that stay") {
+TEST_CASE("A reload keeps the state of the remaining nodes") {
   Server h;
   h.hear("stadium");
   const auto address = h.registry.table()->find("stadium")->address;
@@ -176,7 +176,7 @@ TEST_CASE("A reload keeps what is known of the nodes that stay") {
   CHECK(h.says("tribune_balancer_node_up{node=\"city\"} 0"));
 }
 
-TEST_CASE("Readers keep the table they took") {
+TEST_CASE("A reader's table is immutable") {
   Server h;
   const auto before = h.registry.table();
   h.hear("stadium");

@@ -66,24 +66,24 @@ void look(NodeTable& nodes, const std::string& id, NodeCondition condition) {
 
 }  // namespace
 
-TEST_CASE("Without any rule the first usable node of the list serves") {
+TEST_CASE("Without any rule the first usable node of the list is chosen") {
   CHECK(choice(table({node("a"), node("b")})) == "a default_group");
   CHECK(choice(table({node("a", NodeCondition::down), node("b")})) == "b default_group");
   CHECK(choice(table({node("a", NodeCondition::unhealthy), node("b")})) == "b default_group");
 }
 
-TEST_CASE("A node that was not heard since the start keeps its place in the list") {
+TEST_CASE("A node without a heartbeat since the start keeps its position in the list") {
   CHECK(choice(table({node("a", NodeCondition::unheard), node("b")})) == "a default_group");
 }
 
-TEST_CASE("The cache that the client named serves while it is usable") {
+TEST_CASE("The cache that the client named is chosen while it is usable") {
   const auto nodes = table({node("a"), node("b"), node("c", NodeCondition::down)});
   CHECK(choice(nodes, "b") == "b client_cache");
   CHECK(choice(nodes, "c") == "a default_group");
   CHECK(choice(nodes, "unknown") == "a default_group");
 }
 
-TEST_CASE("A bare id is believed only within the groups that the client may use") {
+TEST_CASE("A named node without a receipt is accepted only within the groups that the client may use") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   auto outside = from("192.0.2.1");
@@ -105,7 +105,7 @@ TEST_CASE("Deep zones come first, then the longest prefix, IPv4 and IPv6 alike")
   CHECK(choice(server(), from("2001:db8:2::7"), view) == "n1 default_group");
 }
 
-TEST_CASE("When a zone's group is lost the ordinary zone serves, then the fallbacks in their order") {
+TEST_CASE("When a zone's group is down the ordinary zone is used, then the fallbacks in their order") {
   const auto view = view_with(kZones);
   auto nodes = server();
   look(nodes, "s1", NodeCondition::down);
@@ -116,7 +116,7 @@ TEST_CASE("When a zone's group is lost the ordinary zone serves, then the fallba
   CHECK(choice(nodes, from("10.1.2.3"), view) == "f1 fallback_group");
 }
 
-TEST_CASE("The origin comes before the least bad node where the channel allows it") {
+TEST_CASE("The origin is chosen before the least bad node if the channel allows it") {
   auto question = from("192.0.2.1");
   const auto nodes = table({node("a", NodeCondition::down)});
   CHECK(choice(nodes, question) == "a least_bad");
@@ -124,7 +124,7 @@ TEST_CASE("The origin comes before the least bad node where the channel allows i
   CHECK(choice(nodes, question) == "- origin");
 }
 
-TEST_CASE("If every node looks bad the least bad serves") {
+TEST_CASE("If no node is usable the least bad one is chosen") {
   auto early = node("early", NodeCondition::down), late = node("late", NodeCondition::down);
   early.last_heard = base::SteadyTime{1s};
   late.last_heard = base::SteadyTime{2s};
@@ -132,7 +132,8 @@ TEST_CASE("If every node looks bad the least bad serves") {
   CHECK(choice(table({early, node("unwell", NodeCondition::unhealthy), late})) == "unwell least_bad");
 }
 
-TEST_CASE("Of unhealthy nodes the one with the most room serves, so that the first does not get everybody") {
+TEST_CASE(
+    "Of unhealthy nodes the one with the most free capacity is chosen, so that the first does not get all viewers") {
   auto busy = node("busy", NodeCondition::unhealthy), idle = node("idle", NodeCondition::unhealthy);
   busy.capacity_mbps = idle.capacity_mbps = 100;
   busy.last.sent_mbps = 80;
@@ -140,7 +141,7 @@ TEST_CASE("Of unhealthy nodes the one with the most room serves, so that the fir
   CHECK(choice(table({busy, idle})) == "idle least_bad");
 }
 
-TEST_CASE("Without an address no node serves") {
+TEST_CASE("A node without an address is not chosen") {
   CHECK(choice(table({})) == "- no_node");
   auto nameless = node("a", NodeCondition::unheard);
   nameless.address = std::make_shared<NodeAddress>(NodeAddress{"a", ""});
@@ -148,7 +149,7 @@ TEST_CASE("Without an address no node serves") {
   CHECK(choice(table({nameless, node("b", NodeCondition::down)})) == "b least_bad");
 }
 
-TEST_CASE("An overloaded node takes no new viewers and keeps those it has") {
+TEST_CASE("An overloaded node gets no new viewers and keeps those it has") {
   auto full = node("a"), free = node("b");
   full.capacity_mbps = free.capacity_mbps = 100;
   full.last.sent_mbps = 96;
@@ -156,7 +157,7 @@ TEST_CASE("An overloaded node takes no new viewers and keeps those it has") {
   CHECK(choice(table({full, free}), RoutingQuestion{.channel = "demo", .current = "a"}) == "a default_group");
 }
 
-TEST_CASE("A viewer comes back to a better node only when that has room to spare") {
+TEST_CASE("A viewer returns to a better node only when that has spare capacity") {
   auto better = node("a"), now = node("b");
   better.capacity_mbps = now.capacity_mbps = 100;
   better.last.sent_mbps = 90;
@@ -165,14 +166,14 @@ TEST_CASE("A viewer comes back to a better node only when that has room to spare
   CHECK(choice(table({better, now}), RoutingQuestion{.channel = "demo", .current = "b"}) == "a default_group");
 }
 
-TEST_CASE("A node that is held takes nobody while another is well") {
+TEST_CASE("A held node gets no viewers while another one is healthy") {
   auto held = node("a");
   held.held_until = kNow + 5s;
   CHECK(choice(table({held, node("b")})) == "b default_group");
   CHECK(choice(table({held})) == "a least_bad");
 }
 
-TEST_CASE("A drained node takes nobody new and loses its viewers one by one within the drain time") {
+TEST_CASE("A drained node gets no new viewers and loses its viewers gradually within the drain time") {
   auto drained = in_group("a", "g");
   drained.draining_since = kNow - 15s;
   const auto nodes = table({drained, in_group("b", "g")});
@@ -187,7 +188,7 @@ TEST_CASE("A drained node takes nobody new and loses its viewers one by one with
             .substr(0, 1) == "b");
 }
 
-TEST_CASE("A channel stays on its node until that has its share, then spreads: nobody has more than 1.25 of the mean") {
+TEST_CASE("A channel fills its first node up to its share, then spreads: no node has more than 1.25 of the mean") {
   std::vector<NodeState> states;
   for (int i = 0; i < 10; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
   const auto nodes = table(std::move(states));
@@ -202,8 +203,7 @@ TEST_CASE("A channel stays on its node until that has its share, then spreads: n
   for (const auto& [id, count] : taken) CHECK(count <= 1'251);
 }
 
-TEST_CASE(
-    "In a large group nobody has more than 1.25 of the mean either, and a decision is the same when it is explained") {
+TEST_CASE("In a large group no node has more than 1.25 of the mean, and a traced decision is the same") {
   std::vector<NodeState> states;
   for (int i = 0; i < 100; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
   states[3].condition = NodeCondition::down;
@@ -220,12 +220,12 @@ TEST_CASE(
     SelectionTrace seen;
     auto question = from("192.0.2.1");
     question.channel = channel;
-    question.now = kNow + 1h;  // sums of this moment
+    question.now = kNow + 1h;  // recomputes the sums
     CHECK(choose_node(nodes, {}, question).node == trace_choice(nodes, {}, question, seen).node);
   }
 }
 
-TEST_CASE("Who came since the last heartbeat counts as load before the next one says so") {
+TEST_CASE("New viewers since the last heartbeat count as load before the next heartbeat") {
   auto busy = in_group("a", "g");
   busy.last.sent_mbps = 500;
   busy.viewers->count = busy.viewers_at_heartbeat = 100;
@@ -233,11 +233,11 @@ TEST_CASE("Who came since the last heartbeat counts as load before the next one 
   busy.viewers->count = 190;
   CHECK(busy.utilisation() == doctest::Approx(0.95));
   CHECK(choice(table({busy, in_group("b", "h")})) == "b default_group");
-  busy.viewers->count = 50;  // who left is still being sent to
+  busy.viewers->count = 50;  // viewers that left are still counted in the traffic
   CHECK(busy.utilisation() == doctest::Approx(0.5));
 }
 
-TEST_CASE("Viewers who have a node come back to a returning one as it ramps up, newcomers at once") {
+TEST_CASE("Viewers of other nodes return to a returning node as it ramps up, and new viewers at once") {
   auto back = in_group("a", "g");
   back.returned = kNow - 15s;
   back.last.sent_mbps = 450;
@@ -248,7 +248,7 @@ TEST_CASE("Viewers who have a node come back to a returning one as it ramps up, 
   CHECK(choice(nodes(), RoutingQuestion{.channel = "demo", .current = "b"}) == "a default_group");
 }
 
-TEST_CASE("More channels than orders are kept still find their nodes") {
+TEST_CASE("Nodes are found for more channels than the cache of orders holds") {
   const auto nodes = table({in_group("a", "g"), in_group("b", "g"), in_group("c", "g")});
   for (int i = 0; i < 5'000; ++i) {
     const auto channel = "channel " + std::to_string(i);
@@ -270,17 +270,17 @@ TEST_CASE("A returning node begins with a small share") {
   CHECK(nodes.nodes[0].viewers->count < 150);
 }
 
-TEST_CASE("A node that the client finds gone is left at once") {
+TEST_CASE("A viewer leaves a node at once that the client reports as gone") {
   CHECK(choice(table({node("a"), node("b")}), RoutingQuestion{.channel = "demo", .current = "a", .gone = "a"}) ==
         "b default_group");
 }
 
-TEST_CASE("The nearest group serves by distance") {
+TEST_CASE("Distances between coordinates are computed, also across the date line") {
   CHECK(distance_km({52.5, 13.4}, {48.1, 11.6}) == doctest::Approx(504).epsilon(0.01));
   CHECK(distance_km({0, 179}, {0, -179}) == doctest::Approx(222).epsilon(0.01));
 }
 
-TEST_CASE("A trace has the verdict of every rank, and the reason of those without a candidate") {
+TEST_CASE("A trace has the verdict of every rank, and the reason of ranks without a candidate") {
   const auto view = view_with(kZones);
   SelectionTrace seen;
   auto question = from("10.1.2.3");
@@ -299,7 +299,7 @@ TEST_CASE("A trace has the verdict of every rank, and the reason of those withou
   CHECK(said.back() == "origin : the channel does not allow it");
 }
 
-TEST_CASE("A full node is skipped for the next rank, and only when all are full does one take more") {
+TEST_CASE("A full node is skipped for the next rank, and exceeds its limit only when all are full") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   access::NodeLimits limits;
@@ -311,14 +311,14 @@ TEST_CASE("A full node is skipped for the next rank, and only when all are full 
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
   question.now = kNow;
   CHECK(choose_node(nodes, view, question).is_full);
-  question.current = "c1";  // who watches stays where he is
+  question.current = "c1";  // a viewer stays at their current node
   CHECK(choose_node(nodes, view, question).node->address->id == "c1");
   question.may_use_origin = true;
   question.current = "";
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
 }
 
-TEST_CASE("The nodes where a viewer may watch are listed in the order of the ranks, to the first without a limit") {
+TEST_CASE("The alternatives of a viewer are listed in the order of the ranks, up to the first without a limit") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   access::NodeLimits limits;
@@ -336,7 +336,7 @@ TEST_CASE("The nodes where a viewer may watch are listed in the order of the ran
   CHECK(alternatives(nodes, view, question).nodes.size() == 2);
 }
 
-TEST_CASE("A player that follows a pathway is served by its group, and by the other ranks when that is closed") {
+TEST_CASE("A player on a pathway is served by its group, and by the other ranks when that is closed") {
   auto nodes = server();
   const auto view = view_with(kZones);
   auto question = from("10.1.2.3");
@@ -350,7 +350,7 @@ TEST_CASE("A player that follows a pathway is served by its group, and by the ot
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
 }
 
-TEST_CASE("A pathway opens no group that is closed to the client, unless a receipt proves one of its nodes") {
+TEST_CASE("A pathway does not open a group that is closed to the client, unless a receipt proves one of its nodes") {
   const auto nodes = server();
   const auto view = view_with(kZones);
   auto question = from("192.0.2.1");
@@ -369,7 +369,7 @@ TEST_CASE("The origin's pathway leads there only if the channel allows it") {
   CHECK(choice(nodes, question) == "- origin");
 }
 
-TEST_CASE("Groups stand in the order of the ranks, with who is open and who is strained") {
+TEST_CASE("Groups are listed in the order of the ranks, with their state open or strained") {
   auto nodes = table({in_group("s1", "stadium"), in_group("s2", "stadium"), in_group("c1", "city"),
                       in_group("n1", "near"), in_group("f1", "far")});
   const auto view = view_with(kZones);

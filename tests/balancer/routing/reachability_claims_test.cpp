@@ -27,12 +27,12 @@ TEST_CASE("Several receipts are ranked by their round trips") {
   CHECK(believed(claims.proofs, "10.1.2.0/24", test::kNow) == std::vector<std::string_view>{"near", "far", "quiet"});
 }
 
-TEST_CASE("A receipt of another client's network is not believed") {
+TEST_CASE("A receipt of another client's network is not accepted") {
   const auto claims = said("receipt=" + receipt("near", "10.1.2.0/24"));
   CHECK(believed(claims.proofs, "10.1.3.0/24", test::kNow).empty());
 }
 
-TEST_CASE("Forged and expired receipts are refused with the reason, and a kept one ends with its time") {
+TEST_CASE("Forged and expired receipts are refused with the reason, and an accepted one expires later") {
   auto forged = receipt("near", "10.1.2.0/24");
   forged.back() = forged.back() == 'A' ? 'B' : 'A';
   CHECK(said("receipt=" + forged).refused.size() == 1);
@@ -41,13 +41,13 @@ TEST_CASE("Forged and expired receipts are refused with the reason, and a kept o
   CHECK(believed(kept.proofs, "10.1.2.0/24", test::kNow + 10min).empty());
 }
 
-TEST_CASE("No more receipts are read than a client needs") {
+TEST_CASE("The number of receipts that are read is bounded") {
   std::string list = "receipt=";
   for (int i = 0; i < 20; ++i) list += (i ? "," : "") + receipt("n" + std::to_string(i), "10.1.2.0/24");
   CHECK(said(list).proofs.size() == kMaxProofs);
 }
 
-TEST_CASE("A client says by query or header which cache is gone") {
+TEST_CASE("A client reports by query or header which cache is gone") {
   CHECK(said("gone=stadium").gone == "stadium");
   CHECK(read_claims({{"X-Cache-Gone", "city"}}, "", kRing, {}, test::kNow).gone == "city");
   CHECK(said("gone=../x").gone.empty());

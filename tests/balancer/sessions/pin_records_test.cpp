@@ -74,7 +74,8 @@ TEST_CASE("Pin records are read as they were written, and malformed ones are ref
     REQUIRE(read);
     CHECK(to_text(*read) == text);
   }
-  CHECK(to_text(*pins_from_text("1 c:city 5 a http://a")) == "2 600 c:city 5 a http://a");  // of a former version
+  CHECK(to_text(*pins_from_text("1 c:city 5 a http://a")) ==
+        "2 600 c:city 5 a http://a");  // a record of a former version
   for (const auto* bad : {"", "2 c:", "2 x c:", "3 1 c:", "2 1", "1 c:city 1", "1 c:city 1 a", "1 c: x a http://a",
                           "1 c: 5 a http://a 5 b http://b", "1 c: -1 a http://a"})
     CHECK_FALSE(pins_from_text(bad));

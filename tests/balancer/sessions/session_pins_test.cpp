@@ -116,7 +116,7 @@ TEST_CASE("Pins are dropped when the window has passed them, after the slowest r
   s.see("a", 100, 106);
   s.see("b", 101, 107);
   CHECK(s.see("b", 106, 112) == "0=b");
-  CHECK(s.see("b", 105, 111) == "0=a 106=b");  // a rendition that trails still has the old text
+  CHECK(s.see("b", 105, 111) == "0=a 106=b");  // a trailing rendition still has the old text
   CHECK(s.see("b", 200, 206) == "0=b");
   CHECK(s.see("b", 105, 111) == "0=b");
 }
@@ -144,7 +144,7 @@ TEST_CASE("However often a session changes its node, no listed segment gets anot
   CHECK_FALSE(has_redirects);
   for (int i = 0; i < 100; ++i, ++next) look(i % 2 ? "a" : "b");
   CHECK(changed == 0);
-  CHECK(has_redirects);  // of the segments after the last pin that was kept
+  CHECK(has_redirects);  // the segments after the last remaining pin are redirected
   CHECK(s.metric("tribune_balancer_pins_full_total") == 1);
   CHECK(!s.session_pins.last_node(kViewer).empty());
   CHECK(s.see("c", 400, 406) == "0=c");  // the window has passed them all
@@ -154,7 +154,7 @@ TEST_CASE("A short rendition does not make a long one forget its nodes") {
   PinsFixture s;
   s.see("a", 0, 1000);  // hours of video
   CHECK(s.see("b", 1, 1001) == "0=a 1000=b");
-  CHECK(s.see("b", 1100, 1106) == "0=b");  // subtitles of a minute
+  CHECK(s.see("b", 1100, 1106) == "0=b");  // a minute of subtitles
   CHECK(s.see("b", 101, 1106) == "0=a 1000=b");
 }
 
@@ -328,7 +328,7 @@ TEST_CASE("For a session that another process opened, everything is assumed to b
                                    s.nodes.find("a")->address));
   };
   CHECK(see(1, 100) == "0=a");
-  CHECK(see(1, 101) == "0=a");  // an unseen one may be ahead
+  CHECK(see(1, 101) == "0=a");  // an unseen rendition may be ahead
   CHECK(see(1, 102) == "0=a 107=b");
   CHECK(see(1, 100, "near") == "0=a");
   s.session_pins.begin(2);

@@ -36,7 +36,7 @@ constexpr std::uint16_t kNamedByProxy = 0;  // the port of a client that a trust
 
 }  // namespace
 
-TEST_CASE("without a configured network and a token nobody is an operator, not even on this machine") {
+TEST_CASE("without a configured network and a token no client is an operator, not even on this machine") {
   CHECK(OperatorRules{}.refusal(asked("127.0.0.1", 4711, {}, "localhost")) == "not_from_an_operator_network");
   CHECK(OperatorRules{}.refusal(asked("127.0.0.1", 4711, {{"Authorization", "Bearer "}})) ==
         "not_from_an_operator_network");

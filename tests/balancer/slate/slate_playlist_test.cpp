@@ -310,7 +310,7 @@ TEST_CASE("A programme within its channel's limits is accepted, however long its
   const auto text = programme(1, 110'000);
   hls::Limits limits;
   limits.max_lines = 300'000;
-  limits.max_bytes = text.size() / 2;  // of the source; links are longer
+  limits.max_bytes = text.size() / 2;  // the bound applies to the source, and links are longer
   const auto transition = transition_at(*slate, 1'000, text, limits);
   REQUIRE(transition);
   CHECK(transition->msn == 109'999);

@@ -109,12 +109,12 @@ TEST_CASE(
       5, 6, "seg",
       list + "\"l.json?a=%2f\"\n" + list + "\"https://elsewhere/l.json\"\n" + list + "\"data:application/json,{}\"\n");
   const auto found = uris(s.text(text));
-  CHECK(found[0].starts_with(
-      "../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // a=%2f, which does not arrive unchanged
+  CHECK(found[0].starts_with("../~doc/assets/fnE9WVQwbE1tWQ/720p/l.json?tl=doc.0.k1."));  // the escape %2f in the query
+                                                                                          // would not arrive unchanged
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
   s.making.keys = ring("k2");
-  CHECK(uris(s.text(text))[0] == found[0]);  // what is listed keeps its text
+  CHECK(uris(s.text(text))[0] == found[0]);  // a listed link keeps its text
   s.making.serves_documents = false;
   CHECK(uris(s.text(text))[0] == "http://origin/live/demo/720p/l.json?a=%2f");
 }
@@ -190,7 +190,7 @@ TEST_CASE("a part has its own link when it differs from the hint before it") {
   CHECK(listed[2].find("/ad1?") != std::string::npos);
   s.making.keys = ring("k2");
   CHECK(uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1?token=2\"\n", pins))[2] ==
-        listed[2]);  // what was listed keeps its text
+        listed[2]);  // a listed link keeps its text
 }
 
 TEST_CASE("a part of another byte range than its hint has the same link with that range") {

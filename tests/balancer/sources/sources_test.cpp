@@ -138,14 +138,14 @@ TEST_CASE(
   s.text("demo", "v/a.m3u8", "q=2");
   CHECK(is_accepted(s, expiry));
   CHECK(s.text("demo", "v/a.m3u8").starts_with(first));
-  // The end: what was listed stays, and the links are valid for a viewer who watches it from the beginning now.
+  // The event ends: listed links stay, and they are valid for a viewer that watches from the beginning now.
   s.origin.set("http://o/live/v/a.m3u8", event_text(34, "#EXT-X-ENDLIST\n"));
   s.clock.advance(10s);
   CHECK(s.text("demo", "v/a.m3u8").starts_with(first));
   s.clock.advance(50s);
   CHECK(is_accepted(s, expiry));
-  // When all who saw it live are gone, new viewers get new links, and the old links stay valid for the playlist's
-  // length.
+  // When all viewers of the live event are gone, new viewers get new links, and the old links stay valid for the
+  // playlist's length.
   s.clock.advance(2min);
   s.end();
   s.begin();
@@ -410,7 +410,7 @@ TEST_CASE(
     s.add("demo", "http://o/live/main.m3u8");
     s.configure();
     const auto first = s.text("demo", "index.m3u8");
-    const auto child = line_of(first, 6);  // of the third variant
+    const auto child = line_of(first, 6);  // the third variant's
     const auto mark = child.find('?');
     const auto path = child.substr(0, mark), query = mark == std::string::npos ? "" : child.substr(mark + 1);
     for (int token = 2; token <= 120; ++token) {

@@ -15,7 +15,7 @@ using Verdict = Timeline::Verdict;
 
 namespace {
 
-/// Segments of 2 s, the first at `second` past twelve.
+/// Segments of 2 s, the first one at 12:00:00 plus `second`.
 hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std::string& name) {
   std::string text =
       "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
@@ -38,7 +38,7 @@ struct TimelineFixture {
     clock.advance(2s);
     return *outcome;
   }
-  /// A process that starts with what this one saved. Saving it once more changes nothing.
+  /// A process that starts with the saved state of this one. Saving it again changes nothing.
   void restart() {
     const auto now = clock.steady_now();
     const auto wall = clock.wall_now();
@@ -75,12 +75,12 @@ TEST_CASE("an origin with other numbers and names continues by its dates, withou
   CHECK(p.end_msn() == 107);
   CHECK(p.segments.back().discontinuity_sequence == 0);
   REQUIRE(p.segments.size() == 5);
-  CHECK(s.uri(p, 2) == "a104.ts");  // what was listed keeps its text
+  CHECK(s.uri(p, 2) == "a104.ts");  // a listed segment keeps its text
   CHECK(s.uri(p, 3) == "b10.ts");
   CHECK(s.timeline.generation(p.segments[3].generation).epoch == "e1");
   CHECK(s.timeline.generation(p.segments[3].generation).origin == 1);
   CHECK(hls::write(p, {}).find("DISCONTINUITY") == std::string::npos);
-  SUBCASE("and back again") {
+  SUBCASE("and back to the first origin") {
     const auto back = s.see(dated(104, 109, 8, "a"), 0);
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 109);
@@ -177,7 +177,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
   CHECK(text(shown).find("a104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-GAP\n#EXTINF:2.0,\na104.ts\n#EXT-X-"
                          "PROGRAM-DATE-TIME:2026-06-01T12:00:14.000Z\n#EXTINF:2.0,\nb7.ts\n") != std::string::npos);
   CHECK(text(shown).find("DISCONTINUITY") == std::string::npos);
-  SUBCASE("what was listed keeps its text as both windows go on") {
+  SUBCASE("listed segments keep their text as both windows advance") {
     auto before = p;
     for (int i = 1; i < 12; ++i) {
       const auto next = s.see(dated(7 + i, 11 + i, 14 + 2 * i, "b"), 1);
@@ -197,7 +197,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
     CHECK(before.segments.size() == 4);
     CHECK(hls::write(before, {}).find("GAP") == std::string::npos);
   }
-  SUBCASE("and back again, over another hole") {
+  SUBCASE("and back to the first origin, over another gap") {
     const auto back = s.see(dated(110, 115, 24, "a"), 0);  // from 12:00:24, two seconds after b10
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 117);

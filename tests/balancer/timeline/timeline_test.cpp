@@ -351,7 +351,7 @@ TEST_CASE("a track that is forgotten keeps later numbers above its own, in this 
   CHECK(s.see(live(0, 2, "w"), "v").playlist->segments.back().msn == 106);
 }
 
-TEST_CASE("after the end of a playlist nothing of it is joined to the next run") {
+TEST_CASE("after the end of a playlist none of its segments are joined to the next run") {
   TimelineFixture s;
   const std::string end = "#EXT-X-ENDLIST\n";
   s.see(playlist_of(live_text(0, 5, "monday") + end));

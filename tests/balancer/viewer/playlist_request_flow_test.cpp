@@ -245,8 +245,8 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
 TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
   PlaylistFlowFixture s;
   s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);  // 1,000 segments of 6 s
-  SUBCASE("as long as its segments") {}
-  SUBCASE("as the bound says") { s.ended_session_idle = 95min; }
+  SUBCASE("limited by the length of its segments") {}
+  SUBCASE("limited by the bound") { s.ended_session_idle = 95min; }
   s.publish();
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");

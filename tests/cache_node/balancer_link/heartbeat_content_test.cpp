@@ -22,7 +22,7 @@ struct Fixture {
 };
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "the first heartbeat has no rate; the next ones report what was sent since the last one") {
+TEST_CASE_FIXTURE(Fixture, "The first heartbeat has no rate; later ones report the bytes sent since the previous one") {
   node.node_metrics.sent_bytes.add(1'000'000);
   node.traffic.of("demo") += 1'000'000;
   const auto first = content.next("");
@@ -42,36 +42,37 @@ TEST_CASE_FIXTURE(Fixture, "the first heartbeat has no rate; the next ones repor
   CHECK(content.next("").sent_mbps == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "two heartbeats of one instant divide by nothing") {
+TEST_CASE_FIXTURE(Fixture, "Two heartbeats at the same time report a rate of zero") {
   content.next("");
   node.node_metrics.sent_bytes.add(1'000'000);
   CHECK(content.next("").sent_mbps == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a problem of the store is the reason, cut to 200 bytes") {
+TEST_CASE_FIXTURE(Fixture, "A problem of the store is reported as the reason, truncated to 200 bytes") {
   CHECK(content.next("").reason.empty());
   CHECK(content.next("no space left").reason == "no space left");
   CHECK(content.next(std::string(300, 'x')).reason == std::string(200, 'x'));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a node without a disk reports no free bytes of a disk") {
+TEST_CASE_FIXTURE(Fixture, "A node without a disk reports no free bytes of a disk") {
   CHECK(content.next("").disk_free_bytes > 0);
   CHECK(make(nullptr).next("").disk_free_bytes == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "viewers are counted in windows of ten seconds, and leave the report after two of them") {
+TEST_CASE_FIXTURE(Fixture, "Viewers are counted in windows of ten seconds, and are reported for two windows") {
   node.viewers.add("192.0.2.1", 1);
   clock.advance(std::chrono::seconds(1));
   CHECK(content.next("").sessions == 1);
   clock.advance(std::chrono::seconds(10));
   CHECK(content.next("").sessions == 1);  // ends the window
   clock.advance(std::chrono::seconds(11));
-  CHECK(content.next("").sessions == 1);  // the last window's
+  CHECK(content.next("").sessions == 1);  // those of the previous window
   clock.advance(std::chrono::seconds(11));
   CHECK(content.next("").sessions == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what viewers met in the last seconds is in the heartbeat, and can be read beside it") {
+TEST_CASE_FIXTURE(Fixture,
+                  "The responses to viewers within the last seconds are in the heartbeat, and can be read separately") {
   content.next("");
   node.node_metrics.hits.add(3);
   node.node_metrics.failed.add();

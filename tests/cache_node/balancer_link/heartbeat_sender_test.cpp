@@ -51,7 +51,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a heartbeat is signed for its path, counted, and brings the channel map") {
+TEST_CASE_FIXTURE(Fixture, "A heartbeat is signed for its path and counted, and its response updates the channel map") {
   node.workers.on(0, [&] { sender->start(); });
   const auto first = node.origin(0);
   CHECK(first->request.method == http::Method::post);
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(Fixture, "a heartbeat is signed for its path, counted, and bri
   CHECK(second->run == heartbeat->run);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an answer that is unsigned, signed for another path or refused changes nothing") {
+TEST_CASE_FIXTURE(Fixture, "A response that is unsigned, signed for another path or an error changes nothing") {
   node.workers.on(0, [&] { sender->start(); });
   answer(node.origin(0), 200, kMap, "");
   answer(node.origin(1), 200, kMap, sign("200 /internal/v1/nodes/city", kMap));
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Fixture, "an answer that is unsigned, signed for another path 
   CHECK_FALSE(sender->has_balancer());
 }
 
-TEST_CASE_FIXTURE(Fixture, "the last heartbeat says that the node stops, and none follows") {
+TEST_CASE_FIXTURE(Fixture, "The last heartbeat reports that the node stops, and none follows") {
   node.workers.on(0, [&] {
     sender->start();
     sender->stop();

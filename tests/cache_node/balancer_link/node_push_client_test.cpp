@@ -66,7 +66,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "news are acknowledged by the next question, once the fills run") {
+TEST_CASE_FIXTURE(Fixture, "A push is acknowledged by the next poll, after its fills have begun") {
   const auto first = question(0);
   CHECK(first.node == "stadium");
   CHECK(first.run == "r");
@@ -81,13 +81,13 @@ TEST_CASE_FIXTURE(Fixture, "news are acknowledged by the next question, once the
   CHECK(second.sequence > first.sequence);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an answer that is signed for something else begins no fill, and the node asks again") {
+TEST_CASE_FIXTURE(Fixture, "A response with the signature of another path begins no fill, and the node polls again") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}}, "200 /internal/v1/nodes/city/news");
   CHECK(question(1).acknowledged == 0);
   node.workers.on(0, [&] { CHECK(begun.empty()); });
 }
 
-TEST_CASE_FIXTURE(Fixture, "a listener that stopped asks no more when its fills have begun") {
+TEST_CASE_FIXTURE(Fixture, "A stopped client does not poll again when its fills have begun") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
     listener->stop();
@@ -96,11 +96,11 @@ TEST_CASE_FIXTURE(Fixture, "a listener that stopped asks no more when its fills 
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "how an order ended is said by a question of its own, and again until a balancer heard it") {
+TEST_CASE_FIXTURE(Fixture, "The result of an order is sent in a poll, and repeated until a balancer has received it") {
   answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
   REQUIRE(node.workers.asked() >= 2);
   std::size_t n = 1;
-  while (question(n).results.empty()) ++n;  // one may have set out before the order was followed
+  while (question(n).results.empty()) ++n;  // a poll may have been sent before the order was executed
   CHECK(question(n).acknowledged == 18);
   CHECK(question(n).results == std::vector<contracts::OrderResult>{{"o1", "", 3, {}}});
   answer(n, {0, {}, {}}, "200 /internal/v1/nodes/city/news");

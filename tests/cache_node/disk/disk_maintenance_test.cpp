@@ -1,4 +1,4 @@
-// Files and records that go: what a node finds that was killed in between.
+// The removal of files and records, in an order that is safe when the node is killed.
 #include "cache_node/disk/disk_maintenance.h"
 
 #include <doctest/doctest.h>
@@ -21,7 +21,7 @@ struct Fixture {
   void wait_until_no_file_of(const Object& object) {
     while (node.files.open(object)) std::this_thread::yield();
   }
-  /// On disk, as a node would find it that is started now.
+  /// The generation of the record on disk, as a node that starts now would read it.
   std::optional<std::uint32_t> recorded_generation(const ObjectId& id) {
     std::optional<std::uint32_t> found;
     REQUIRE(node.journal
@@ -35,8 +35,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture,
-                  "a file goes when the disk knows that its record is gone: a kill leaves no record without a file") {
+TEST_CASE_FIXTURE(Fixture, "A file is removed after its record was, so that a kill leaves no record without a file") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(recorded_generation(object->id) == object->generation);
@@ -46,7 +45,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(Fixture, "so does a damaged one") {
+TEST_CASE_FIXTURE(Fixture, "A damaged file is removed after its record was") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   node.disk_maintenance.damaged(object, "a test says so");
@@ -54,7 +53,7 @@ TEST_CASE_FIXTURE(Fixture, "so does a damaged one") {
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a file that was replaced goes when the disk knows the new one") {
+TEST_CASE_FIXTURE(Fixture, "A replaced file is removed after the record of the new one was written") {
   node.fill("seg1.ts", "one");
   const auto before = stored("seg1.ts");
   REQUIRE(node.index.purge(before->id, true).found);
@@ -67,12 +66,12 @@ TEST_CASE_FIXTURE(Fixture, "a file that was replaced goes when the disk knows th
   CHECK(*after != before->generation);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an object that was evicted while it was asked about gets no record again") {
+TEST_CASE_FIXTURE(Fixture, "An object that was evicted while it was revalidated gets no record again") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(node.index.drop(object));
   node.disk_maintenance.evicted({object});
-  node.disk_maintenance.revalidated(object);  // its record is still on disk, and its end on the way
+  node.disk_maintenance.revalidated(object);  // its record is still on disk, and the removal is queued
   std::promise<void> done;
   node.disk_maintenance.add([&] { done.set_value(); });
   done.get_future().wait();

@@ -12,7 +12,7 @@ using namespace tribune::cache_node;
 
 namespace {
 
-/// A table that is only read.
+/// A read-only table.
 class Records final : public store::Store {
  public:
   std::map<std::string, std::string> all;
@@ -34,7 +34,7 @@ class Records final : public store::Store {
   base::Status flush() override { return {}; }
   std::uint64_t failed_batches() const override { return 0; }
 
-  /// One in so many is damaged.
+  /// One of every `one_in` records is damaged.
   void fill(std::uint32_t count, std::uint32_t one_in) {
     for (std::uint32_t i = 0; i < count; ++i) {
       Object object;
@@ -67,11 +67,15 @@ void comes_back(std::uint32_t count, std::uint32_t one_in) {
 
 }  // namespace
 
-TEST_CASE("a few records come back oldest first, and damaged ones are named") { comes_back(20, 10); }
+TEST_CASE("A small number of records is loaded in the order of their age, and damaged ones are listed") {
+  comes_back(20, 10);
+}
 
-TEST_CASE("so do many, whichever thread took them apart") { comes_back(40'000, 1'000); }
+TEST_CASE("Many records are loaded in the order of their age, whichever thread parsed them") {
+  comes_back(40'000, 1'000);
+}
 
-TEST_CASE("a walk that is cut short keeps what it found") {
+TEST_CASE("A scan that fails keeps the records that it has read") {
   Records records;
   records.fill(8'000, 8'000);
   records.at_the_end = base::failure(base::ErrorKind::io, base::Fault::tribune, "scripted");

@@ -32,7 +32,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a complete object lies in one of the folders that were made at the start") {
+TEST_CASE_FIXTURE(Fixture, "A complete object is in one of the folders that were created at the start") {
   REQUIRE(files.prepare());
   REQUIRE(holds("/objects/" + id.hex().substr(0, 2)));
   REQUIRE(files.begin(id, kGeneration));
@@ -42,8 +42,7 @@ TEST_CASE_FIXTURE(Fixture, "a complete object lies in one of the folders that we
   CHECK(files.open(object));
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "the sweep finds the files of a deeper tree: it moves what is wanted, and removes the rest") {
+TEST_CASE_FIXTURE(Fixture, "The sweep finds the files of a deeper tree, moves the needed ones and removes the others") {
   REQUIRE(files.prepare());
   const auto deep = "/objects/" + id.hex().substr(0, 2) + "/00/";
   std::filesystem::create_directories(folder.path() + deep);

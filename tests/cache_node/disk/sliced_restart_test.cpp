@@ -1,4 +1,4 @@
-// Files that are kept in slices, before and after a restart.
+// Files that are stored in slices, before and after a restart.
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
@@ -25,7 +25,7 @@ struct Film {
   http::Headers fields{
       {"Content-Type", "video/mp2t"}, {"Accept-Ranges", "bytes"}, {"ETag", "\"film\""}, {"Surrogate-Key", "films"}};
 
-  /// The node's origin has the film.
+  /// Makes the node's origin serve the film.
   void at_origin_of(NodeUnderTest& node) const {
     node.workers.on(0, [&] {
       node.workers.client().on_asked = [this](const std::shared_ptr<Asked>& asked) {
@@ -50,7 +50,7 @@ struct Film {
 
 }  // namespace
 
-TEST_CASE("after a restart a file is known by its record, and slices that are on the disk need no origin") {
+TEST_CASE("After a restart a file is known from its record, and slices on disk are served without the origin") {
   const Folder folder;
   const Film film;
   SlicedFilePtr known;
@@ -71,10 +71,10 @@ TEST_CASE("after a restart a file is known by its record, and slices that are on
   CHECK(again->seen == known->seen);
   film.at_origin_of(node);
   film.served(node, 1'999, 2'000);
-  CHECK(node.workers.asked() == 1);  // the slice that was not there
+  CHECK(node.workers.asked() == 1);  // the slice that was missing
 }
 
-TEST_CASE("a file that was forgotten is not known after a restart either") {
+TEST_CASE("A forgotten file stays unknown after a restart") {
   const Folder folder;
   const Film film;
   {
@@ -88,5 +88,5 @@ TEST_CASE("a file that was forgotten is not known after a restart either") {
   CHECK_FALSE(node.index.sliced().find(object_key(node.link(kFilm)).id));
   film.at_origin_of(node);
   film.served(node, 0, 9);
-  CHECK(node.workers.asked() == 1);  // which version it is; its slice is here
+  CHECK(node.workers.asked() == 1);  // only for the version; its slice is stored
 }

@@ -33,7 +33,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "places that are left alone are passed over") {
+TEST_CASE_FIXTURE(Fixture, "Candidates with open circuits are skipped") {
   open(candidates[0]);
   open(candidates[1]);
   REQUIRE(sequence.skip_open_circuits());
@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(Fixture, "places that are left alone are passed over") {
   CHECK(sequence.current().name == "http://origin");
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a place fails at opens its circuit, and what it answers closes it") {
+TEST_CASE_FIXTURE(Fixture, "Failures of a candidate open its circuit, and a response closes it") {
   for (int i = 0; i + 1 < candidates[0].circuit.failures; ++i) sequence.failed("refused");
   sequence.answered();
   sequence.failed("refused");
@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(Fixture, "what a place fails at opens its circuit, and what it
   CHECK(sequence.current().name == "peer b");
 }
 
-TEST_CASE("the places of the last resort are asked once it began, or when all others are left alone") {
+TEST_CASE("The last resort is used after it was begun, or when the circuits of all others are open") {
   Fixture f;
   auto behind = named("peer z");
   behind.is_last_resort = true;
@@ -73,7 +73,7 @@ TEST_CASE("the places of the last resort are asked once it began, or when all ot
   CHECK(left_alone.is_last_resort());
 }
 
-TEST_CASE_FIXTURE(Fixture, "pauses double until the hold is over") {
+TEST_CASE_FIXTURE(Fixture, "The retry delay doubles until the hold ends") {
   CHECK(sequence.next_retry_delay() == 100ms);
   clock.advance(100ms);
   CHECK(sequence.next_retry_delay() == 200ms);
@@ -83,8 +83,8 @@ TEST_CASE_FIXTURE(Fixture, "pauses double until the hold is over") {
   CHECK_FALSE(sequence.next_retry_delay().has_value());
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "a node that waits is asked again for as long as it may ask itself, and errors are tried again once") {
+TEST_CASE_FIXTURE(Fixture,
+                  "A waiting node is asked again for as long as it may itself wait, and an error is retried once") {
   CHECK(sequence.waits_for_node());
   clock.advance(settings.hold + 2 * (settings.deadlines.connect + settings.deadlines.first_byte));
   CHECK_FALSE(sequence.waits_for_node());
@@ -92,8 +92,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(sequence.may_retry());
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "what is told of a place that is left alone is what it did last: nothing, or what cannot be used") {
+TEST_CASE_FIXTURE(Fixture, "Whether a candidate sent an unusable response depends on its last failure") {
   sequence.failed("refused");
   CHECK_FALSE(sequence.sent_unusable_response());
   sequence.failed("the head was cut", true);

@@ -28,7 +28,7 @@ struct Fixture {
     const contracts::Link link{"demo", "e1", "seg" + std::to_string(segment) + ".ts", "", 1'750'000'000 + 3'600};
     return fill_candidates(view, peers, channel, link, object_key(link), asker, kNow, std::move(purges)).value();
   }
-  /// Those that are asked while the origin can be reached.
+  /// The candidates while the origin is reachable.
   static std::vector<std::string> names(const FillSource& source) {
     std::vector<std::string> out;
     for (const auto& candidate : source.candidates)
@@ -48,8 +48,9 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(
-    Fixture, "for each object exactly one node asks the origin at once, and each node asks only who comes before it") {
+TEST_CASE_FIXTURE(Fixture,
+                  "For each object exactly one node goes straight to the origin, and each node asks only the nodes "
+                  "ranked before it") {
   for (int segment = 0; segment < 100; ++segment) {
     std::set<std::size_t> lengths;
     std::vector<std::string> longest;
@@ -68,7 +69,7 @@ TEST_CASE_FIXTURE(
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "nodes that know different peers never ask each other for one object") {
+TEST_CASE_FIXTURE(Fixture, "Of two nodes with different peers exactly one asks the other for an object") {
   const auto all = peers;
   for (int segment = 0; segment < 200; ++segment) {
     peers = {all[1], all[2]};
@@ -81,14 +82,13 @@ TEST_CASE_FIXTURE(Fixture, "nodes that know different peers never ask each other
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a peer's question is never handed on to a peer") {
+TEST_CASE_FIXTURE(Fixture, "A request from a peer is never forwarded to a peer") {
   for (int segment = 0; segment < 20; ++segment)
     for (const char* own : {"a", "b", "c", "d"})
       CHECK(names(line(own, segment, {Asker::Kind::peer, 0})) == std::vector<std::string>{"http://origin.test"});
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "the tier above is asked where the order of the steps says so, with links and marks that it believes") {
+TEST_CASE_FIXTURE(Fixture, "Parents are asked in the configured order, with links and marks that they accept") {
   view.settings.parents = {"http://up.test"};
   peers.clear();
   const auto source = line("a");
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(
         std::vector<std::string>{"http://origin.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without a group asks no peer") {
+TEST_CASE_FIXTURE(Fixture, "Backup origins come after the origin, and a node without a group asks no peer") {
   view.settings.group = "";
   channel.origins.backups = {"http://backup.test"};
   const auto source = line("a");
@@ -115,9 +115,9 @@ TEST_CASE_FIXTURE(Fixture, "backups of the origin come behind it; a node without
   CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "behind the origin stand at most two of the nodes that come after this one, for all but those who "
-                  "are stranded themselves") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "At most two later-ranked nodes are the last resort after the origin, except for requests of stranded nodes") {
   bool any = false;
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
@@ -137,9 +137,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(last_resorts(line("a")).empty());
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "nodes that cannot be told all that is purged are left out, but not the tier above where it is the "
-                  "only way to the origin") {
+TEST_CASE_FIXTURE(
+    Fixture, "Nodes are skipped when the purges exceed the limit, except a parent that is the only way to the origin") {
   view.settings.parents = {"http://up.test"};
   const KnownPurges::Covering too_much{"k-1;channel;hard;0;demo", true};
   for (int segment = 0; segment < 20; ++segment) {
@@ -154,7 +153,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "peers that the order of the steps does not name are not asked, nor as a last resort") {
+TEST_CASE_FIXTURE(Fixture, "Peers that the configured order does not name are not asked, not even as the last resort") {
   view.settings.parents = {"http://up.test"};
   view.settings.fill = {"parent", "origin"};
   for (int segment = 0; segment < 20; ++segment) {
@@ -163,7 +162,7 @@ TEST_CASE_FIXTURE(Fixture, "peers that the order of the steps does not name are 
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a last resort is asked as one who is stranded") {
+TEST_CASE_FIXTURE(Fixture, "The request to a last resort is marked as stranded") {
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
     for (const auto& candidate : source.candidates) {

@@ -1,4 +1,4 @@
-// How fills meet origins that misbehave: each case is one fault and what viewers see of it.
+// Fills from origins that misbehave: each case is one fault and its effect on viewers.
 #include <doctest/doctest.h>
 
 #include <thread>
@@ -33,7 +33,7 @@ struct Fixture {
   }
 };
 
-/// Long enough for a machine that runs other things for a tenth of a second.
+/// Long enough for a machine that is busy for a tenth of a second.
 NodeUnderTest::Options unhurried() {
   NodeUnderTest::Options options;
   options.fill.hold = std::chrono::milliseconds(500);
@@ -47,7 +47,7 @@ struct UnhurriedFixture : Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a whole body is stored with what the origin said of it") {
+TEST_CASE_FIXTURE(Fixture, "A whole body is stored with the fields of the origin") {
   const auto seen = node.ask();
   node.answer(
       node.origin(), body,
@@ -65,14 +65,14 @@ TEST_CASE_FIXTURE(Fixture, "a whole body is stored with what the origin said of 
   CHECK(node.memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a few bytes leave RAM although no more follow") {
+TEST_CASE_FIXTURE(Fixture, "A small number of bytes leaves RAM even if no more bytes follow") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
     ScriptedClient::head(*asked, 200, kind, body.size());
     ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 1000));
   });
-  while (node.memory->used() > 0) std::this_thread::yield();  // not before the disk has them
+  while (node.memory->used() > 0) std::this_thread::yield();  // until the disk has them
   on_origin([&] {
     ScriptedClient::bytes(*asked, std::string_view(body).substr(1000));
     ScriptedClient::done(*asked);
@@ -82,7 +82,7 @@ TEST_CASE_FIXTURE(Fixture, "a few bytes leave RAM although no more follow") {
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(Fixture, "only the channel's own origins are asked, by one header of our own") {
+TEST_CASE_FIXTURE(Fixture, "Only the channel's own origins are requested, with one header of our own") {
   node.ask("720p/seg1.ts", {{"X-Forwarded-Host", "evil"}, {"Cookie", "a=b"}, {"Authorization", "x"}});
   const auto asked = node.origin();
   CHECK(asked->request.url == "http://origin.test/live/720p/seg1.ts");
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "only the channel's own origins are asked, by one hea
   for (const auto& field : asked->request.headers.all()) CHECK(field.name == "Accept-Encoding");
 }
 
-TEST_CASE_FIXTURE(Fixture, "before any byte, an origin that fails twice is a problem document") {
+TEST_CASE_FIXTURE(Fixture, "An origin that fails twice before the first byte causes a problem document") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] { ScriptedClient::done(*first, broken(base::ErrorKind::timeout)); });
@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(Fixture, "before any byte, an origin that fails twice is a pro
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an error that must not be repeated is not, and each kind has its status") {
+TEST_CASE_FIXTURE(Fixture, "An error that must not be retried is not retried, and each kind has its status") {
   const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504},
                                                    {base::ErrorKind::unavailable, 503},
                                                    {base::ErrorKind::protocol, 502},
@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(Fixture, "an error that must not be repeated is not, and each 
   CHECK(node.workers.asked() == n);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a segment that is about to exist is held, asked for again, and served") {
+TEST_CASE_FIXTURE(Fixture, "A request of a segment that does not exist yet is held and retried until it is served") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(Fixture, "a segment that is about to exist is held, asked for 
 }
 
 TEST_CASE_FIXTURE(UnhurriedFixture,
-                  "errors of the origin are told after the hold, and kept so that a crowd asks once") {
+                  "An error of the origin is returned after the hold, and cached for concurrent requests") {
   node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
     ScriptedClient::head(*asked, 404, {}, 0);
   };
@@ -141,7 +141,7 @@ TEST_CASE_FIXTURE(UnhurriedFixture,
   CHECK(node.workers.asked() == count);
 }
 
-TEST_CASE_FIXTURE(Fixture, "statuses that are no object are refused at once") {
+TEST_CASE_FIXTURE(Fixture, "A status without an object is refused at once") {
   const std::pair<int, int> statuses[] = {{204, 502}, {206, 502}, {301, 502}, {400, 502}, {410, 404}};
   std::size_t n = 0;
   for (const auto& [told, seen_status] : statuses) {
@@ -153,7 +153,7 @@ TEST_CASE_FIXTURE(Fixture, "statuses that are no object are refused at once") {
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "a body that nobody could tell from a cut one, an encoded one and one too large are refused") {
+                  "A body that ends with the connection, an encoded body and one that is too large are refused") {
   const auto closing = node.ask("a.ts");
   on_origin([&] { ScriptedClient::head(*node.workers.client().at(0), 200, kind, std::nullopt, true); });
   never_whole(closing, 502);
@@ -165,7 +165,7 @@ TEST_CASE_FIXTURE(Fixture,
   never_whole(large, 502);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a body that breaks off is resumed by Range and If-Range, and whole") {
+TEST_CASE_FIXTURE(Fixture, "A body that breaks off is resumed by Range and If-Range") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(Fixture, "a body that breaks off is resumed by Range and If-Ra
   CHECK(again->body == body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "without a strong tag the second body must repeat the first one's bytes") {
+TEST_CASE_FIXTURE(Fixture, "Without a strong ETag the second body must repeat the bytes of the first one") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -207,8 +207,9 @@ TEST_CASE_FIXTURE(Fixture, "without a strong tag the second body must repeat the
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "bytes that changed in mid-fill cut the viewer, are not kept, and the next request gets the new ones") {
+TEST_CASE_FIXTURE(Fixture,
+                  "If the bytes change during a fill the response is cut, nothing is stored, and the next request gets "
+                  "the new bytes") {
   const auto other = body_of(body.size(), 2);
   struct Second {
     int status;
@@ -216,12 +217,12 @@ TEST_CASE_FIXTURE(
     std::size_t from;
   };
   const Second seconds[] = {
-      {200, {}, 0},  // other bytes, nothing says so
+      {200, {}, 0},  // other bytes without any indication
       {200, {{"ETag", "\"two\""}}, 0},
       {206,
        {{"ETag", "\"two\""}, {"Content-Range", "bytes 30000-99999/100000"}},
        30'000},                                               // an origin that ignores If-Range
-      {206, {{"Content-Range", "bytes 0-99999/100000"}}, 0},  // another range than asked for
+      {206, {{"Content-Range", "bytes 0-99999/100000"}}, 0},  // another range than requested
       {206, {{"Content-Range", "bytes 30000-99998/99999"}}, 30'000},
   };
   std::size_t n = 0;
@@ -255,7 +256,7 @@ TEST_CASE_FIXTURE(
   CHECK(folder.files("tmp").empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "an origin that breaks off at the same place again is given up, and the viewer is cut") {
+TEST_CASE_FIXTURE(Fixture, "An origin that breaks off twice at the same offset is given up, and the response is cut") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -280,7 +281,7 @@ TEST_CASE_FIXTURE(Fixture, "an origin that breaks off at the same place again is
   CHECK(next->body == body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "more bytes than announced, or fewer with a cheerful end, are never a whole body") {
+TEST_CASE_FIXTURE(Fixture, "A body with more or fewer bytes than announced is never taken for a whole one") {
   const auto more = node.ask("more.ts");
   on_origin([&] {
     ScriptedClient::head(*node.workers.client().at(0), 200, kind, 50'000);
@@ -304,7 +305,7 @@ TEST_CASE_FIXTURE(Fixture, "more bytes than announced, or fewer with a cheerful 
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "an origin that goes on after the last announced byte does not make a short body look whole") {
+                  "A short body is not taken for a whole one when the origin continues after the last announced byte") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -319,7 +320,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a body of unknown length is streamed and its tag is made from its bytes") {
+TEST_CASE_FIXTURE(Fixture, "A body of unknown length is streamed, and its ETag is generated from its bytes") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -342,7 +343,7 @@ TEST_CASE_FIXTURE(Fixture, "a body of unknown length is streamed and its tag is 
   CHECK(again->header("ETag") == etag_of_body(checksum(body), body.size()));
 }
 
-TEST_CASE("full buffers slow the origin down instead of growing, and all bytes arrive") {
+TEST_CASE("Full buffers pause the origin instead of growing, and all bytes arrive") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.fill_buffer_bytes = 128 * 1024;
@@ -356,7 +357,7 @@ TEST_CASE("full buffers slow the origin down instead of growing, and all bytes a
   CHECK(seen->body == body);
 }
 
-TEST_CASE("without disk and RAM an object is passed through to those who wait, and not kept") {
+TEST_CASE("Without disk and RAM an object is passed through to the waiting viewers, and not stored") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.fill_buffer_bytes = 128 * 1024;
@@ -367,7 +368,7 @@ TEST_CASE("without disk and RAM an object is passed through to those who wait, a
   const auto one = node.ask();
   const auto two = node.ask_slowly("seg1.ts", &slow, 1);
   node.answer(node.origin(), body);
-  // The slow one holds the buffers, so the origin waits for it.
+  // The slow viewer holds the buffers, so the origin is paused.
   while (!two->ended()) {
     const auto before = [&] {
       const std::lock_guard lock(two->changed.mutex());

@@ -23,7 +23,7 @@ struct Fixture {
   static NamedPurge purge(std::string id, By by, std::string value, bool soft = false) {
     return {std::move(id), {by, std::move(value), soft}};
   }
-  /// The ids that are told with a question for the object.
+  /// The ids that are sent with a request for the object.
   std::vector<std::string> pending(std::string_view key) {
     std::vector<std::string> ids;
     const auto marks = contracts::read_purge_marks(known.covering(key).marks);
@@ -37,7 +37,7 @@ using Ids = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever they are by, and no other") {
+TEST_CASE_FIXTURE(Fixture, "Exactly the purges that cover an object are found, by URL, prefix, channel or tag") {
   CHECK(pending("demo/e1/v1/seg1.ts").empty());
   known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
   known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
@@ -50,10 +50,11 @@ TEST_CASE_FIXTURE(Fixture, "the purges that cover an object are found, whatever 
   CHECK(pending("demo/e1/v2/x.ts") == Ids{"a-4"});
   CHECK(pending("other/e1/v1/seg1.ts").empty());
   known.begin(purge("a-7", By::tag, "match"));
-  CHECK(pending("other/e1/v1/seg1.ts") == Ids{"a-7"});  // nobody knows its tags yet
+  CHECK(pending("other/e1/v1/seg1.ts") == Ids{"a-7"});  // its tags are not known yet
 }
 
-TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for all, in whatever order they come") {
+TEST_CASE_FIXTURE(Fixture,
+                  "Of equal purges of one issuer the newest replaces the others, in whatever order they arrive") {
   const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"),
              other = purge("b-1", By::channel, "demo");
   known.begin(second);
@@ -69,26 +70,26 @@ TEST_CASE_FIXTURE(Fixture, "of one issuer's equal purges the newest stands for a
   CHECK(known.status(other) == Status::pending);
   CHECK(pending("demo/e1/x") == Ids{"a-2", "b-1"});
   CHECK(known.status(purge("a-3", By::channel, "demo")) == Status::unknown);
-  CHECK(known.status(purge("a-2", By::channel, "demo", true)) == Status::unknown);  // a soft one is another
+  CHECK(known.status(purge("a-2", By::channel, "demo", true)) == Status::unknown);  // a soft purge is a different one
 }
 
 TEST_CASE_FIXTURE(
     Fixture,
-    "purges that find no room in a question mean that no other node is asked, which takes more than a hundred tags") {
+    "When the purges exceed the bounds of a request no other node is asked, which takes more than a hundred tags") {
   for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i)
     known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
   CHECK_FALSE(known.covering("demo/e1/x").exceeds_limit);
   known.begin(purge("b-1", By::channel, "demo"));
   CHECK(known.covering("demo/e1/x").exceeds_limit);
   CHECK(pending("demo/e1/x").size() ==
-        contracts::kMaxPurgeMarks);  // as many as find room, those first that are of few objects
+        contracts::kMaxPurgeMarks);  // as many as fit; purges of a few objects come first
   CHECK(contracts::read_purge_marks(known.covering("demo/e1/x").marks)->at(0).id == "b-1");
   CHECK_FALSE(known.covering("other/e1/x").exceeds_limit);
   known.begin(purge("b-2", By::url, "other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')));
   CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).exceeds_limit);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest of too many at once") {
+TEST_CASE_FIXTURE(Fixture, "A purge is forgotten after an hour, and the oldest one at the bound") {
   known.begin(purge("a-1", By::channel, "demo"));
   clock.advance(KnownPurges::kRemembered);
   CHECK(pending("demo/e1/x") == Ids{"a-1"});
@@ -100,9 +101,9 @@ TEST_CASE_FIXTURE(Fixture, "a purge is forgotten after an hour, and the oldest o
   CHECK(pending("demo/e1/1") == Ids{"a-2"});
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "nodes that tell each other of a purge carry it out once each and forget it, however long they go on "
-                  "asking each other") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "Nodes that send each other a purge execute it once each and forget it, however long they exchange requests") {
   base::ManualClock other_clock;
   other_clock.advance(std::chrono::seconds(2));
   KnownPurges other(other_clock, log, metrics);
@@ -137,23 +138,20 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(other.covering("demo/e1/x").marks.empty());
 }
 
-TEST_CASE_FIXTURE(
-    Fixture,
-    "a purge that was heard of late is forgotten with the others of its age, not with those that came beside it") {
+TEST_CASE_FIXTURE(Fixture, "A purge that arrives late is forgotten by its age, not by the time of its arrival") {
   known.begin(purge("a-1", By::channel, "demo"));
   auto late = purge("b-1", By::channel, "demo");
   late.age = std::chrono::minutes(40);
   clock.advance(std::chrono::minutes(10));
   known.begin(late);
-  known.begin(purge("b-1", By::channel, "demo"));  // again, as if it were new: it stays as old as it is
+  known.begin(purge("b-1", By::channel, "demo"));  // again, as if it were new: its age is kept
   clock.advance(std::chrono::minutes(21));
   CHECK(pending("demo/e1/x") == Ids{"a-1"});
   clock.advance(std::chrono::minutes(30));
   CHECK(pending("demo/e1/x").empty());
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "after a restart purges are told on, and those that were not carried out are known as such") {
+TEST_CASE_FIXTURE(Fixture, "After a restart purges are still sent, and unfinished ones are pending") {
   testing::Folder folder;
   known.load(folder / "purges.json");
   const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);
@@ -167,7 +165,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(again.status(running) == Status::pending);
   CHECK(again.covering("demo/e1/a?x=1").marks == known.covering("demo/e1/a?x=1").marks);
 
-  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));  // the steady time begins anew
+  base::ManualClock booted(clock.wall_now() + std::chrono::minutes(30));  // the steady clock starts anew
   KnownPurges later(booted, log, metrics);
   later.load(folder / "purges.json");
   CHECK(later.status(done) == Status::done);

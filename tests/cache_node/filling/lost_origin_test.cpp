@@ -1,4 +1,4 @@
-// A member of a group that does not reach the origin: it says so, and stops nobody.
+// A group member that cannot reach the origin reports so, and delays no other member.
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
@@ -17,7 +17,7 @@ NodeUnderTest::Options in_group() {
   NodeUnderTest::Options options;
   options.group = "arena";
   options.fill.slice_bytes = 1'000;
-  options.fill.slice_above = 10'000;  // the film alone is longer
+  options.fill.slice_above = 10'000;  // only the film is longer
   return options;
 }
 
@@ -29,7 +29,7 @@ struct Fixture {
 
   Fixture() { node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
 
-  /// Of the first worker's questions.
+  /// The requests of the first worker.
   void on_question(std::function<void(const AskedPtr&)> peer, std::function<void(const AskedPtr&)> origin) {
     node.workers.client().on_asked = [this, peer = std::move(peer), origin = std::move(origin)](const AskedPtr& asked) {
       const bool is_origin = asked->request.url.starts_with("http://origin.test");
@@ -62,7 +62,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a node's failure that says nothing of the origin is passed over, and the origin is asked") {
+TEST_CASE_FIXTURE(Fixture, "A node's failure without a status of the origin is skipped, and the origin is requested") {
   on_question(no_word, [this](const AskedPtr& asked) { serve(asked); });
   CHECK(statuses(20) == std::vector<int>(20, 200));
   CHECK(peers_asked > 0);
@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(Fixture, "a node's failure that says nothing of the origin is 
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "a node's failure that carries the origin's status is the origin's, which is not asked again") {
+                  "A node's failure with a status of the origin is taken over, and the origin is not requested") {
   on_question(
       [](const AskedPtr& asked) {
         ScriptedClient::head(*asked, 404,
@@ -86,8 +86,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(origins_asked == 20 - gone);
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "a node that does not reach the origin gets its objects from the others, whoever comes first for them") {
+TEST_CASE_FIXTURE(Fixture,
+                  "A node that cannot reach the origin gets its objects from other nodes, whatever their rank") {
   on_question(
       [this](const AskedPtr& asked) {
         const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(
   CHECK(served > 0);
   CHECK(origins_asked > 0);
 
-  // The others reach it: all is served, also while this node's own circuit is open.
+  // The others can reach it: all requests are served, also while this node's own circuit is open.
   on_question([this](const AskedPtr& asked) { serve(asked); }, not_reached);
   for (int i = 100; i < 130; ++i) {
     const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
@@ -108,15 +108,14 @@ TEST_CASE_FIXTURE(
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "when nobody reaches the origin, the failure is the origin's, and nobody is asked for ever") {
+TEST_CASE_FIXTURE(Fixture, "When no node can reach the origin the request fails after a bounded number of requests") {
   on_question(no_word, not_reached);
   for (const auto status : statuses(5)) CHECK(status == 503);
-  CHECK(peers_asked + origins_asked <= 5 * 4 * 3);  // each of the line, in each round of the hold
+  CHECK(peers_asked + origins_asked <= 5 * 4 * 3);  // each candidate, in each round of the hold
 }
 
-TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not reach the origin") {
-  on_question([](const AskedPtr&) {}, not_reached);  // the last resort says nothing
+TEST_CASE_FIXTURE(Fixture, "A request of another node fails at once when this node cannot reach the origin") {
+  on_question([](const AskedPtr&) {}, not_reached);  // the last resort does not respond
   for (int i = 0; i < 5; ++i) {
     const auto path = "seg" + std::to_string(i) + ".ts";
     const auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0},
@@ -131,8 +130,9 @@ TEST_CASE_FIXTURE(Fixture, "another node does not wait for one that does not rea
   CHECK(peers_asked > 0);
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "another node does not wait for a slice of a file either, where this one does not reach the origin") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "A request of another node for a slice of a file fails at once, too, when this node cannot reach the origin") {
   const auto film = body_of(12'000);
   on_question(no_word, [&film](const AskedPtr& asked) {
     const auto decision = http::decide_range(asked->request.headers.first("Range"), film.size());
@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(Fixture,
   node.settle();
   REQUIRE(node.index.sliced().find(object_key(node.link("film.mp4")).id));
 
-  on_question([](const AskedPtr&) {}, not_reached);  // the last resort says nothing
+  on_question([](const AskedPtr&) {}, not_reached);  // the last resort does not respond
   for (int slice = 2; slice < 10; ++slice) {
     auto fields = contracts::mark_fields(keys(), {contracts::PeerMark::Kind::peer, "a", 0},
                                          object_text(node.link("film.mp4")), node.clock.wall_now());

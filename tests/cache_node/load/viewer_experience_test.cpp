@@ -9,7 +9,7 @@ using namespace tribune::cache_node;
 using namespace tribune::cache_node::testing;
 using namespace std::chrono_literals;
 
-TEST_CASE("A window holds what was counted within its last ten seconds") {
+TEST_CASE("A window holds the counts of its last ten seconds") {
   ViewerExperienceWindow window;
   base::SteadyTime now{};
   contracts::NodeExperience counted;
@@ -24,11 +24,11 @@ TEST_CASE("A window holds what was counted within its last ten seconds") {
     if (second == 12) CHECK(met.failures == 12);
     if (second >= 15) CHECK(met.failures == 0);
   }
-  now += 60s;  // the process stood still
+  now += 60s;  // the process was suspended
   CHECK(window.advance(now, counted).failures == 0);
 }
 
-TEST_CASE("What viewers meet is counted by whose fault it was, and other nodes' requests are not viewers'") {
+TEST_CASE("Failures are counted by their cause, and requests of other nodes are not counted") {
   Folder folder;
   NodeUnderTest::Options options;
   options.fill.hold = 0ms;
@@ -46,6 +46,6 @@ TEST_CASE("What viewers meet is counted by whose fault it was, and other nodes' 
   CHECK(met.failures_by_origin == 1);
   CHECK(met.failures_by_origin_status == 1);
   CHECK(met.origin_asks == 2);
-  CHECK(met.origin_failures == 0);  // it answered
+  CHECK(met.origin_failures == 0);  // the origin sent a response
   CHECK(met.peer_asks == 0);
 }

@@ -70,7 +70,7 @@ struct Follower {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "readers on several loops see all bytes in order, whenever they join") {
+TEST_CASE_FIXTURE(Fixture, "Readers on several loops receive all bytes in order, whenever they join") {
   const auto body = body_of(300'000);
   fill->begin({"video/mp2t", "", -1}, body.size());
   std::vector<std::unique_ptr<Follower>> followers;
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Fixture, "readers on several loops see all bytes in order, whe
   CHECK(memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a failed fill tells its readers, keeps no bytes, and gives none") {
+TEST_CASE_FIXTURE(Fixture, "A failed fill notifies its readers, and its bytes are dropped") {
   Follower follower(workers, 1, fill);
   workers.on(1, [&] { follower.join(); });
   fill->begin({}, 100);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "a failed fill tells its readers, keeps no bytes, and
   workers.on(1, [&] { follower.reader.reset(); });
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behind reads the file") {
+TEST_CASE_FIXTURE(Fixture, "Written bytes leave RAM, and a reader that is behind reads the file") {
   const testing::Folder folder;
   const auto body = body_of(100'000);
   workers.on(0, [&] {
@@ -130,7 +130,7 @@ TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behi
     CHECK(unwritten.offset == 0);
     fill->opened(temporary_file(folder, body.substr(0, 60'000)));
     fill->written(60'000);
-    CHECK(memory->used() == 100'000);  // the batch in hand still holds them
+    CHECK(memory->used() == 100'000);  // the batch that is being written still holds them
   });
   CHECK(memory->used() == 40'000);
   workers.on(0, [&] {
@@ -143,7 +143,7 @@ TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behi
     CHECK(text_of(from_ram.body) == body.substr(60'000, 20'000));
     reader->skip_to(99'000);
     CHECK(text_of(reader->take(500).body) == body.substr(99'000, 500));
-    // The last announced byte waits for the end.
+    // The last announced byte is held back until the fill ends.
     CHECK(reader->take(5'000).length == 499);
     CHECK(reader->take(5'000).length == 0);
     fill->finish("", 0, 0);
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture, "what is written leaves RAM, and a reader who is behi
   });
 }
 
-TEST_CASE_FIXTURE(Fixture, "the disk thread is called once for what came, and once for the end") {
+TEST_CASE_FIXTURE(Fixture, "The disk thread is scheduled once for new bytes, and once for the end") {
   CHECK_FALSE(fill->claim_disk_work());
   fill->append("abc", clock.steady_now());
   CHECK(fill->claim_disk_work());
@@ -168,7 +168,8 @@ TEST_CASE_FIXTURE(Fixture, "the disk thread is called once for what came, and on
   CHECK_FALSE(fill->claim_disk_work());
 }
 
-TEST_CASE_FIXTURE(Fixture, "passed through: bytes go when every reader has taken them, and nobody joins late") {
+TEST_CASE_FIXTURE(Fixture,
+                  "In pass-through, bytes are freed when every reader has taken them, and no further reader can join") {
   workers.on(0, [&] {
     auto fast = fill->join(workers.worker().loop, [] {});
     auto slow = fill->join(workers.worker().loop, [] {});
@@ -187,7 +188,7 @@ TEST_CASE_FIXTURE(Fixture, "passed through: bytes go when every reader has taken
   });
 }
 
-TEST_CASE("buffers that are full call those who wait when there is room again") {
+TEST_CASE("Full buffers call back waiting readers when memory is available again") {
   auto memory = std::make_shared<FillMemory>(1000);
   testing::Workers workers(1);
   auto chunk = memory->chunk(std::string(600, 'x'));

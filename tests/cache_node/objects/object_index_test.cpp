@@ -26,7 +26,7 @@ struct Fixture {
     object->size = size;
     return object;
   }
-  /// Stores an object; returns the names of those that had to go.
+  /// Stores an object; returns the names of the evicted objects.
   std::vector<std::string> store(const std::string& key, std::uint64_t size) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     names[fill->key().id.hex()] = key;
@@ -44,7 +44,7 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "of many threads that ask for many objects, one begins each fill") {
+TEST_CASE_FIXTURE(Fixture, "Of many threads that request the same objects, exactly one begins the fill of each") {
   std::atomic<int> began{0}, joined{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t)
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "of many threads that ask for many objects, one begin
   CHECK(index.totals().fills == 500);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a complete fill is found as the object, an abandoned one is begun anew") {
+TEST_CASE_FIXTURE(Fixture, "A complete fill is found as an object, and an abandoned one is begun again") {
   const auto one = std::get<ObjectIndex::Joined>(find("a")).fill;
   CHECK(index.complete(*one, object_of(*one, 10)).accepted);
   CHECK(holds("a"));
@@ -72,7 +72,7 @@ TEST_CASE_FIXTURE(Fixture, "a complete fill is found as the object, an abandoned
   CHECK(index.totals().fills == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a fill that lost its place stores nothing and frees nobody else's") {
+TEST_CASE_FIXTURE(Fixture, "An abandoned fill stores nothing and does not affect the fill that replaced it") {
   const auto lost = std::get<ObjectIndex::Joined>(find("a")).fill;
   index.abandon(*lost);
   const auto next = std::get<ObjectIndex::Joined>(find("a")).fill;
@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Fixture, "a fill that lost its place stores nothing and frees 
   CHECK_FALSE(found.began);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a failure answers until its time is over") {
+TEST_CASE_FIXTURE(Fixture, "A failed fill answers requests until its retention ends") {
   const auto fill = std::get<ObjectIndex::Joined>(find("a")).fill;
   index.abandon(*fill, FillFailure{&http::problems::not_found, "no", "origin_not_found"},
                 clock.steady_now() + std::chrono::milliseconds(500));
@@ -94,19 +94,19 @@ TEST_CASE_FIXTURE(Fixture, "a failure answers until its time is over") {
   CHECK(std::get<ObjectIndex::Joined>(find("a")).began);
 }
 
-TEST_CASE_FIXTURE(Fixture, "SIEVE: what was asked for again stays, the oldest that was not goes first") {
+TEST_CASE_FIXTURE(Fixture, "SIEVE keeps objects that were requested again, and evicts the oldest of the others first") {
   for (const char* key : {"a", "b", "c", "d"}) CHECK(store(key, 250).empty());
   CHECK(holds("a"));
   CHECK(holds("c"));
   CHECK(store("e", 250) == Names{"b"});
-  // The hand stands behind b and goes on from there: c loses its mark, d goes.
+  // The hand is behind b and continues from there: c loses its mark, d is evicted.
   CHECK(store("f", 250) == Names{"d"});
-  // Then e and f, newer than the hand and never asked for again, before a is met once more.
+  // e and f are evicted next, before the hand reaches a again: they were never requested again.
   CHECK(store("g", 250) == Names{"e"});
   CHECK(holds("a"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an object in use is never evicted, whatever else must go") {
+TEST_CASE_FIXTURE(Fixture, "An object in use is never evicted") {
   for (const char* key : {"a", "b", "c", "d"}) store(key, 250);
   const auto in_use = std::get<ObjectPtr>(find("a"));
   for (int i = 0; i < 20; ++i) store("new" + std::to_string(i), 250);
@@ -117,12 +117,12 @@ TEST_CASE_FIXTURE(Fixture, "an object in use is never evicted, whatever else mus
     if (const auto found = find("new" + std::to_string(i)); std::holds_alternative<ObjectPtr>(found))
       everything.push_back(std::get<ObjectPtr>(found));
   CHECK(everything.size() == 4);
-  // All in use: the bound is passed rather than a reader robbed.
+  // All objects are in use: the bound is exceeded, and none of them is evicted.
   CHECK(store("one more", 250).empty());
   CHECK(index.totals().bytes == 1250);
 }
 
-TEST_CASE_FIXTURE(Fixture, "many threads that store, find and drop keep the books right") {
+TEST_CASE_FIXTURE(Fixture, "Threads that store, find and drop objects leave correct totals") {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(Fixture, "many threads that store, find and drop keep the book
   CHECK(index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "complete fills that stay in RAM are bounded, and the oldest goes first") {
+TEST_CASE_FIXTURE(Fixture, "Complete fills that stay in RAM are bounded, and the oldest is removed first") {
   std::vector<std::shared_ptr<Fill>> fills;
   for (const char* key : {"a", "b", "c"}) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
@@ -163,7 +163,7 @@ TEST_CASE_FIXTURE(Fixture, "complete fills that stay in RAM are bounded, and the
   CHECK(std::get<ObjectIndex::Joined>(find("a")).began);
 }
 
-TEST_CASE_FIXTURE(Fixture, "files of objects and of running fills are known, others are not") {
+TEST_CASE_FIXTURE(Fixture, "Only the files of objects and of running fills are known") {
   const auto fill = std::get<ObjectIndex::Joined>(find("a")).fill;
   CHECK(index.knows(fill->key().id, fill->generation()));
   index.complete(*fill, object_of(*fill, 1));
@@ -172,7 +172,7 @@ TEST_CASE_FIXTURE(Fixture, "files of objects and of running fills are known, oth
   CHECK_FALSE(index.knows(object_key("b").id, 1));
 }
 
-TEST_CASE_FIXTURE(Fixture, "what playlists may still list is not evicted: the bound is passed rather") {
+TEST_CASE_FIXTURE(Fixture, "Objects that playlists may still list are not evicted, even if the bound is exceeded") {
   index.set_min_age(std::chrono::seconds(60));
   const auto store_at = [&](const std::string& key, std::uint32_t when) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
@@ -184,17 +184,17 @@ TEST_CASE_FIXTURE(Fixture, "what playlists may still list is not evicted: the bo
   CHECK(store_at("b", 1030) == 0);
   CHECK(store_at("c", 1050) == 0);
   CHECK(index.totals().bytes == 1200);
-  // At 1060 a is old enough, b and c are not.
+  // At 1060 only a is old enough.
   CHECK(store_at("d", 1060) == 1);
   CHECK_FALSE(holds("a"));
   CHECK(index.evict_bytes(10'000, 1089).empty());
   CHECK(index.evict_bytes(400, 1090).size() == 1);
   CHECK_FALSE(holds("b"));
-  // The clock went back an hour: what seems to be of the future is not kept for it.
+  // The clock stepped back by an hour: objects whose times are in the future are not protected.
   CHECK(index.evict_bytes(800, 0).size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a complete fill in RAM that somebody reads is not dropped") {
+TEST_CASE_FIXTURE(Fixture, "A complete fill in RAM that has a reader is not dropped") {
   const auto in_ram = [&](const char* key) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     fill->begin({}, 400);

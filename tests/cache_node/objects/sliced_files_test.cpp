@@ -18,7 +18,7 @@ std::shared_ptr<SlicedFile> file(const char* object, const char* etag = "\"a\"")
 }
 }  // namespace
 
-TEST_CASE("the slices of a file cover it without gaps, and the last one is what is left") {
+TEST_CASE("The slices of a file cover it without gaps, and the last one has the remaining bytes") {
   const auto film = file("demo/e1/film.mp4");
   CHECK(film->slice(0) == tribune::http::ByteRange{0, 249});
   CHECK(film->slice(4) == tribune::http::ByteRange{1000, 1000});
@@ -27,7 +27,7 @@ TEST_CASE("the slices of a file cover it without gaps, and the last one is what 
   CHECK(film->slice_at(1000) == 4);
 }
 
-TEST_CASE("slices of other numbers, versions and lengths have other keys, which begin with the file's") {
+TEST_CASE("Slices with another number, version or length have other keys, which begin with the file's key") {
   const auto film = file("demo/e1/film.mp4"), changed = file("demo/e1/film.mp4", "\"b\""),
              longer = file("demo/e1/film.mp4");
   longer->size = 1'002;
@@ -40,7 +40,7 @@ TEST_CASE("slices of other numbers, versions and lengths have other keys, which 
   CHECK(keys.size() == 9);
 }
 
-TEST_CASE("a file is known until it is forgotten, and a newer version is not forgotten for an older one") {
+TEST_CASE("A file is known until it is forgotten, and forgetting an older version does not remove a newer one") {
   SlicedFiles files;
   const auto film = file("a"), changed = file("a", "\"b\"");
   CHECK_FALSE(files.find(film->key.id));
@@ -53,7 +53,7 @@ TEST_CASE("a file is known until it is forgotten, and a newer version is not for
   CHECK_FALSE(files.find(film->key.id));
 }
 
-TEST_CASE("whoever writes the files down is told of each change, and of the one that goes when there are too many") {
+TEST_CASE("The listener is called for each change, and for the file that is removed at the bound") {
   SlicedFiles files;
   std::string call;
   files.on_changed([&](const ObjectId& id, const SlicedFile* f) {
@@ -74,14 +74,14 @@ TEST_CASE("whoever writes the files down is told of each change, and of the one 
   CHECK_FALSE(files.find(object_key("0").id));
 }
 
-TEST_CASE("of too many files the one that was not used for longest is forgotten, however long ago the others came") {
+TEST_CASE("At the bound the least recently used file is removed, however long ago the others were added") {
   SlicedFiles files;
   for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
   CHECK(files.find(object_key("0").id));
   files.put(file("one more"));
   CHECK(files.find(object_key("0").id));
   CHECK_FALSE(files.find(object_key("1").id));
-  files.put(file("2", "\"b\""));  // seen again by a fill: that is a use too
+  files.put(file("2", "\"b\""));  // a new version from a fill counts as a use
   files.put(file("another"));
   CHECK(files.find(object_key("2").id));
   CHECK_FALSE(files.find(object_key("3").id));

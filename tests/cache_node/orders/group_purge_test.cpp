@@ -1,5 +1,5 @@
-// A purge holds within a group: what one node has purged does not come back from another that the order has not
-// reached.
+// A purge is in force in the whole group: a node that has executed it does not get the purged object from a node that
+// has not received the order yet.
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
@@ -31,7 +31,7 @@ struct Fixture {
   Fixture() {
     node.ensure_executed = [this](std::string_view marks) { return orders.ensure_executed(marks); };
   }
-  /// As the role does: purges that still run use the parts that go first.
+  /// As in the role: queued purges use members that are destroyed first.
   ~Fixture() {
     node.disk_maintenance.finish_queued();
     node.disk.finish_queued();
@@ -41,7 +41,7 @@ struct Fixture {
     orders.execute({order.id, order.order}, [&](contracts::OrderResult result) { done.set_value(std::move(result)); });
     return done.get_future().get().purged;
   }
-  /// As another node that knows the order.
+  /// Requests as another node that knows the order.
   std::shared_ptr<Seen> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
     const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0,
                                    contracts::purge_mark({order.id, order.order, age})};
@@ -51,8 +51,8 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(
-    Fixture, "a node that an order has not reached does not answer with what it holds, and carries the order out") {
+TEST_CASE_FIXTURE(Fixture,
+                  "A node that learns of a purge from a peer's request declines the request and executes the purge") {
   node.fill("seg1.ts", "old");
   const auto declined = ask_as_peer("seg1.ts");
   REQUIRE(declined->wait_end());
@@ -63,16 +63,16 @@ TEST_CASE_FIXTURE(
   node.answer(node.origin(1), "new");
   REQUIRE(again->wait_end());
   CHECK(again->body == "new");
-  CHECK(follow() == 1);  // what it took is said, and what was fetched since stays
+  CHECK(follow() == 1);  // counts the object that was purged before; the object that was fetched since stays
   const auto third = ask_as_peer("seg1.ts");
   REQUIRE(third->wait_end());
   CHECK(third->body == "new");
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "a node that knows a purge tells it with each question that it covers, and goes on to the origin "
-                  "when it is declined") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "A node sends the known purges with each request that they cover, and fills from the origin if a peer declines") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
   node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(declined > 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is known is not taken up anew") {
+TEST_CASE_FIXTURE(Fixture, "A purge that the other node is about to forget is not executed again") {
   node.fill("seg1.ts", "old");
   for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
     const auto seen = ask_as_peer("seg1.ts", age);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge that is about to be forgotten where it is kn
   CHECK(younger->response.status == 503);
 }
 
-TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are carried out") {
+TEST_CASE_FIXTURE(Fixture, "Queued purges are executed before the node stops") {
   node.fill("seg1.ts", "old");
   std::promise<void> begun;
   std::atomic<int> told = 0;
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture, "before the node ends, the purges that are queued are
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an order by tag ends fills whose tags are not known yet") {
+TEST_CASE_FIXTURE(Fixture, "A purge by tag also applies to running fills whose tags are not known yet") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;

@@ -28,7 +28,7 @@ struct Fixture {
     node.fill("v1/seg2.ts", "two", {{"Content-Type", "video/mp2t"}, {"Cache-Tag", "match, half-2"}});
     node.fill("v2/seg1.ts", "three");
   }
-  /// Whether the answer comes without the origin.
+  /// Whether the request is answered without the origin.
   bool holds(std::string_view path) {
     const auto found = node.index.find_or_begin(object_key("demo/e1/" + std::string(path)), node.clock.steady_now());
     if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
@@ -40,7 +40,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a purge by URL takes one object, its file and its record") {
+TEST_CASE_FIXTURE(Fixture, "A purge by URL removes one object with its file and its record") {
   fill_some();
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge by URL takes one object, its file and its re
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a purge by prefix, channel or tag takes all that are meant and no other") {
+TEST_CASE_FIXTURE(Fixture, "A purge by prefix, channel or tag removes all matching objects and no other") {
   fill_some();
   CHECK(run(By::tag, "half-1") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "a purge by prefix, channel or tag takes all that are
   CHECK(files() == 0);
 }
 
-TEST_CASE("what was purged hard does not come back with a restart") {
+TEST_CASE("An object that was hard purged does not return after a restart") {
   Folder folder;
   {
     NodeUnderTest node(folder.path());
@@ -76,7 +76,8 @@ TEST_CASE("what was purged hard does not come back with a restart") {
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a fill that runs while its object is purged ends for its reader and is not kept") {
+TEST_CASE_FIXTURE(Fixture,
+                  "A fill that is running when its object is purged completes for its reader and is not stored") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   CHECK(run(By::prefix, "demo/e1/") == 1);
@@ -86,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "a fill that runs while its object is purged ends for
   CHECK_FALSE(holds("seg1.ts"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a soft purge asks the origin again, and what it answers replaces the object") {
+TEST_CASE_FIXTURE(Fixture, "After a soft purge the origin is requested, and its response replaces the object") {
   node.fill("seg1.ts", "old", {{"ETag", "\"v1\""}});
   CHECK(run(By::url, "demo/e1/seg1.ts", true) == 1);
   const auto seen = node.ask("seg1.ts");
@@ -99,7 +100,7 @@ TEST_CASE_FIXTURE(Fixture, "a soft purge asks the origin again, and what it answ
   CHECK(node.index.totals().bytes == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an object purged softly that the origin says is still right is served and fresh again") {
+TEST_CASE_FIXTURE(Fixture, "After a soft purge an object that the origin confirms is served, and is fresh again") {
   node.fill("seg1.ts", "right", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");
@@ -113,8 +114,9 @@ TEST_CASE_FIXTURE(Fixture, "an object purged softly that the origin says is stil
   CHECK(node.workers.client().count() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "an object purged softly serves when the origin fails, and the origin is not asked at each request") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "After a soft purge the object is served while the origin fails, and not every request goes to the origin") {
   node.fill("seg1.ts", "stale", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");
@@ -128,7 +130,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(node.workers.client().count() == 2);
 }
 
-TEST_CASE("a soft purge is remembered over a restart") {
+TEST_CASE("A soft purge survives a restart") {
   Folder folder;
   {
     NodeUnderTest node(folder.path());

@@ -49,7 +49,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a warm-up begins a few fills at a time and counts how they end") {
+TEST_CASE_FIXTURE(Fixture, "A warm-up begins a limited number of fills at a time and counts their results") {
   contracts::WarmOrder order{"job1", {"c/e/unknown"}};
   for (int i = 0; i < 12; ++i) order.objects.push_back("c/e/" + std::to_string(i));
   REQUIRE(warm_up.begin(order));
@@ -77,8 +77,8 @@ TEST_CASE_FIXTURE(Fixture, "a warm-up begins a few fills at a time and counts ho
   CHECK(progress.failed == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture,
-                  "a file that is kept in slices is warm when its last slice is here, and not when one is missing") {
+TEST_CASE_FIXTURE(
+    Fixture, "A file in slices counts as stored when all its slices are stored, and as failed when one is missing") {
   const auto complete = [&](const std::string& object) {
     REQUIRE(wait([&] { return fill(object) != nullptr; }));
     const auto running = fill(object);
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(fill("c/e/other#2"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a job that is known is not begun twice, and an unknown one has no progress") {
+TEST_CASE_FIXTURE(Fixture, "A known job is not begun twice, and an unknown one has no progress") {
   REQUIRE(warm_up.begin({"job1", {"c/e/1"}}));
   REQUIRE(warm_up.begin({"job1", {"c/e/1", "c/e/2"}}));
   CHECK(warm_up.progress("job1")->total == 1);

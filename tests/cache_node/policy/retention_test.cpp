@@ -1,4 +1,4 @@
-// Objects that the origin may change under their name (retention_rules.h).
+// Objects that the origin may change under the same name (retention_rules.h).
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
@@ -12,7 +12,7 @@ namespace {
 struct Keeping {
   static NodeUnderTest::Options options() {
     NodeUnderTest::Options options;
-    options.fill.keep_errors = std::chrono::minutes(1);  // however slowly the test runs
+    options.fill.keep_errors = std::chrono::minutes(1);  // independent of the speed of the test
     for (const char* rule : {"*.key 1h", "*.m3u8 0s", "*.vod origin"}) {
       const auto rules = parse_keep_rules(rule);
       options.retention_rules.insert(options.retention_rules.end(), rules.begin(), rules.end());
@@ -38,7 +38,7 @@ struct Keeping {
   static http::Headers saying(std::string_view terms) {
     return {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Cache-Control", std::string(terms)}};
   }
-  /// As if that many seconds had gone by.
+  /// Simulates that this many seconds have passed.
   void grow_old(std::string_view path, std::uint32_t seconds) {
     const auto found = node.index.find_or_begin(object_key(node.link(path)), node.clock.steady_now());
     const auto& object = std::get<ObjectPtr>(found);
@@ -48,7 +48,7 @@ struct Keeping {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Keeping, "what no rule names is immutable, a named object is for its time only") {
+TEST_CASE_FIXTURE(Keeping, "An object without a rule is immutable, and one with a rule is cached for its time only") {
   node.fill("seg1.ts", "segment");
   node.fill("1.key", "0123456789abcdef");
   CHECK(ended(node.ask("seg1.ts"))->header("Cache-Control").ends_with(", immutable"));
@@ -56,8 +56,7 @@ TEST_CASE_FIXTURE(Keeping, "what no rule names is immutable, a named object is f
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping,
-                  "with no time the origin is asked each time, with the validator, and its 304 costs no body") {
+TEST_CASE_FIXTURE(Keeping, "With a time of zero every request revalidates the object, and a 304 transfers no body") {
   node.fill("a.m3u8", "#EXTM3U", tagged);
   for (std::size_t n = 1; n <= 3; ++n) {
     const auto seen = node.ask("a.m3u8");
@@ -70,7 +69,7 @@ TEST_CASE_FIXTURE(Keeping,
   CHECK(node.workers.asked() == 4);
 }
 
-TEST_CASE_FIXTURE(Keeping, "what the origin changed replaces what was there") {
+TEST_CASE_FIXTURE(Keeping, "A changed object replaces the stored one") {
   node.fill("a.m3u8", "old", tagged);
   const auto seen = node.ask("a.m3u8");
   node.answer(node.origin(1), "new", {{"Content-Type", "x/y"}, {"ETag", "\"two\""}});
@@ -79,7 +78,8 @@ TEST_CASE_FIXTURE(Keeping, "what the origin changed replaces what was there") {
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Keeping, "when the origin fails, what is there serves, and for a moment nobody asks again") {
+TEST_CASE_FIXTURE(Keeping,
+                  "When the origin fails the stored object is served, and the origin is not requested again at once") {
   node.fill("a.m3u8", "old", tagged);
   const auto seen = node.ask("a.m3u8");
   const auto asked = node.origin(1);
@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(Keeping, "when the origin fails, what is there serves, and for
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "all who ask at once share the question") {
+TEST_CASE_FIXTURE(Keeping, "Concurrent requests share one revalidation") {
   node.fill("a.m3u8", "old", tagged);
   std::vector<std::shared_ptr<Seen>> crowd;
   for (std::size_t i = 0; i < 20; ++i) crowd.push_back(node.ask("a.m3u8"));
@@ -98,7 +98,7 @@ TEST_CASE_FIXTURE(Keeping, "all who ask at once share the question") {
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "the age of an object counts from when the origin last said that nothing changed") {
+TEST_CASE_FIXTURE(Keeping, "The age of an object counts from its last validation") {
   node.fill("1.key", "0123456789abcdef", tagged);
   const auto key = object_key(node.link("1.key"));
   const auto found = node.index.find_or_begin(key, node.clock.steady_now());
@@ -106,17 +106,16 @@ TEST_CASE_FIXTURE(Keeping, "the age of an object counts from when the origin las
   object->stored = object->stored - 3600;
   const auto seen = node.ask("1.key");
   unchanged(node.origin(1));
-  CHECK(ended(seen)->header("Age").size() == 1);  // not 3600
+  CHECK(ended(seen)->header("Age").size() == 1);  // one digit, not 3600
   CHECK(ended(node.ask("1.key"))->note.cache == "hit");
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping,
-                  "a fill that has ended and is not stored yet is not lost when the origin fails at that moment") {
+TEST_CASE_FIXTURE(Keeping, "A complete fill that is not stored yet survives a failed revalidation") {
   const auto key = object_key(node.link("a.m3u8"));
   const auto now = node.clock.steady_now();
   const auto first =
-      std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;  // the disk never hears of it
+      std::get<ObjectIndex::Joined>(node.index.find_or_begin(key, now)).fill;  // it is never written to disk
   first->begin({"text/plain", "\"one\"", -1}, 3);
   first->append("new", now);
   first->finish("", base::unix_seconds(node.clock.wall_now()), 0);
@@ -131,7 +130,7 @@ TEST_CASE_FIXTURE(Keeping,
   CHECK(again->note.cache == "stale");
 }
 
-TEST_CASE_FIXTURE(Keeping, "two who find the same object too old begin one fill") {
+TEST_CASE_FIXTURE(Keeping, "Two concurrent requests of a stale object begin one fill") {
   node.fill("a.m3u8", "old", tagged);
   const auto key = object_key(node.link("a.m3u8"));
   const auto found = node.index.find_or_begin(key, node.clock.steady_now());
@@ -143,10 +142,11 @@ TEST_CASE_FIXTURE(Keeping, "two who find the same object too old begin one fill"
   CHECK(node.index.abandon(*first.fill));
 }
 
-TEST_CASE_FIXTURE(Keeping, "where no rule names a path the origin decides once no playlist can list it any more") {
+TEST_CASE_FIXTURE(
+    Keeping, "Without a rule for a path the terms of the origin apply when no playlist can list the object any more") {
   node.fill("segment/1", "segment", saying("max-age=10"));
   CHECK(ended(node.ask("segment/1"))->header("Cache-Control") == "max-age=10");
-  grow_old("segment/1", 30);  // stale by the origin's word, and listed perhaps
+  grow_old("segment/1", 30);  // stale by the terms of the origin, but possibly still listed
   CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
   grow_old("segment/1", 30);
   const auto seen = node.ask("segment/1");
@@ -154,14 +154,14 @@ TEST_CASE_FIXTURE(Keeping, "where no rule names a path the origin decides once n
   CHECK(ended(seen)->header("Cache-Status").starts_with("stadium; fwd=stale; fwd-status=304; ttl="));
   CHECK(seen->note.cache == "revalidated");
   CHECK(seen->header("Cache-Control") == "max-age=1000");
-  grow_old("segment/1", 900);  // the terms of the 304 hold
+  grow_old("segment/1", 900);  // the terms of the 304 apply
   CHECK(ended(node.ask("segment/1"))->note.cache == "hit");
   CHECK(node.workers.asked() == 2);
 }
 
 TEST_CASE_FIXTURE(
     Keeping,
-    "no-store or private on a listed segment keeps it from nobody while it may be listed, and asks again after that") {
+    "A listed segment with no-store or private is served while it may be listed, and fetched again afterwards") {
   for (const char* terms : {"no-store", "private, max-age=9999", "no-cache"}) {
     const auto n = node.workers.asked();
     const auto path = "segment/" + std::to_string(n);
@@ -177,8 +177,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Keeping,
-    "by the rule origin its word holds to the letter: no-store and private go to those who ask, and are not kept") {
+    Keeping, "With the rule origin, no-store and private responses go to the waiting requests and are not stored") {
   for (const char* terms : {"no-store", "private, max-age=60"}) {
     const auto n = node.workers.asked();
     const auto path = std::to_string(n) + ".vod";
@@ -197,7 +196,7 @@ TEST_CASE_FIXTURE(
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Keeping, "CDN-Cache-Control governs the node, Cache-Control is for the viewers") {
+TEST_CASE_FIXTURE(Keeping, "CDN-Cache-Control applies to the node, Cache-Control to viewers") {
   auto headers = saying("no-cache");
   headers.add("CDN-Cache-Control", "max-age=100");
   node.fill("1.vod", "film", headers);
@@ -212,7 +211,8 @@ TEST_CASE_FIXTURE(Keeping, "CDN-Cache-Control governs the node, Cache-Control is
   CHECK(ended(later)->note.cache == "revalidated");
 }
 
-TEST_CASE_FIXTURE(Keeping, "within stale-while-revalidate the stale object answers and is asked about meanwhile") {
+TEST_CASE_FIXTURE(Keeping,
+                  "Within stale-while-revalidate the stale object is served while one request revalidates it") {
   node.fill("1.vod", "film", saying("max-age=10, stale-while-revalidate=30"));
   grow_old("1.vod", 12);
   for (int i = 0; i < 3; ++i) {
@@ -228,7 +228,7 @@ TEST_CASE_FIXTURE(Keeping, "within stale-while-revalidate the stale object answe
   CHECK(ended(node.ask("1.vod"))->body == "another");
 }
 
-TEST_CASE_FIXTURE(Keeping, "a stale object stands in for an origin that fails, unless it forbids that") {
+TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unless its terms forbid it") {
   node.fill("1.vod", "film", saying("max-age=10, stale-if-error=60"));
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
@@ -249,7 +249,7 @@ TEST_CASE_FIXTURE(Keeping, "a stale object stands in for an origin that fails, u
   CHECK(soon->note.reason == "must_revalidate");
 }
 
-TEST_CASE_FIXTURE(Keeping, "what the origin says is gone is gone where its word counts") {
+TEST_CASE_FIXTURE(Keeping, "With the rule origin, an object that the origin reports as gone is removed") {
   node.fill("1.vod", "film", saying("max-age=10"));
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
@@ -259,7 +259,7 @@ TEST_CASE_FIXTURE(Keeping, "what the origin says is gone is gone where its word 
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Keeping, "an object without a tag is asked about by its date") {
+TEST_CASE_FIXTURE(Keeping, "An object without an ETag is revalidated by its Last-Modified date") {
   node.fill("1.vod", "film", {{"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Cache-Control", "max-age=0"}});
   const auto seen = node.ask("1.vod");
   const auto asked = node.origin(1);

@@ -1,4 +1,4 @@
-// Objects whose origin says that its answers depend on request fields (vary_rules.h).
+// Objects whose responses depend on request fields (vary_rules.h).
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
@@ -30,7 +30,7 @@ struct Variants {
     REQUIRE(seen->wait_end());
     return seen;
   }
-  /// A request that the origin is asked about.
+  /// A request that causes a request to the origin.
   std::shared_ptr<Seen> filled(std::string_view path, http::Headers request, std::string_view body,
                                const http::Headers& answer) {
     const auto n = node.workers.client().count();
@@ -51,7 +51,7 @@ struct Variants {
 }  // namespace
 
 TEST_CASE_FIXTURE(
-    Variants, "what depends on fields that a node sends alike or answers itself is kept, and is one for everybody") {
+    Variants, "A response that varies on fields that the node sets or answers itself is stored once for all viewers") {
   filled("a.by", {{"Origin", "https://one.test"}}, "bytes", varying("Origin, Accept-Encoding"));
   const auto seen = held("a.by", {{"Origin", "https://two.test"}, {"Accept-Encoding", "gzip"}});
   CHECK(seen->body == "bytes");
@@ -60,7 +60,8 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Variants, "where the origin's word counts, what depends on a field of no rule goes to who asked and is not kept") {
+    Variants,
+    "With the rule origin, a response that varies on an unlisted field goes to its request only and is not stored") {
   for (const char* agent : {"one", "one", "two"}) {
     const auto seen = filled("a.by", {{"User-Agent", agent}}, "bytes", varying("Origin, User-Agent"));
     CHECK(seen->body == "bytes");
@@ -71,7 +72,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(node.varied.is_first("demo"));
 }
 
-TEST_CASE_FIXTURE(Variants, "an object is gone once its origin says that it depends on a field of no rule") {
+TEST_CASE_FIXTURE(Variants, "A stored object is removed when the origin says that it varies on an unlisted field") {
   filled("a.by", {}, "old", {{"Content-Type", "video/mp2t"}, {"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}});
   CHECK(node.index.totals().objects == 1);
   CHECK(filled("a.by", {}, "new", varying("Cookie", "\"two\""))->body == "new");
@@ -79,7 +80,7 @@ TEST_CASE_FIXTURE(Variants, "an object is gone once its origin says that it depe
 }
 
 TEST_CASE_FIXTURE(Variants,
-                  "without the rule origin an object is kept for everybody, and what it depends on is counted") {
+                  "Without the rule origin an object is stored for all viewers, and its unlisted fields are counted") {
   filled("seg1.ts", {{"User-Agent", "one"}}, "bytes", varying("User-Agent"));
   CHECK(held("seg1.ts", {{"User-Agent", "two"}})->body == "bytes");
   CHECK(node.fill_metrics.varied.value() == 1);
@@ -87,8 +88,7 @@ TEST_CASE_FIXTURE(Variants,
 }
 
 TEST_CASE_FIXTURE(
-    Variants,
-    "each value of a field of the rule has an object of its own, which the origin is asked for by that value") {
+    Variants, "Each value of a listed field has its own object, which is requested from the origin with that value") {
   const http::Headers german{{"Accept-Language", "de, en;q=0.5"}, {"Cookie", "a"}};
   const auto seen = filled("a.told", german, "ja", varying("Accept-Language"));
   CHECK(seen->header("Vary") == "Accept-Language");
@@ -106,7 +106,7 @@ TEST_CASE_FIXTURE(
   CHECK(node.fill_metrics.varied.value() == 0);
 }
 
-TEST_CASE_FIXTURE(Variants, "a purge by URL takes all variants of the object and no other") {
+TEST_CASE_FIXTURE(Variants, "A purge by URL removes all variants of the object and no other") {
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
   for (const char* language : {"de", "en"})
     filled("a.told", {{"Accept-Language", language}}, language, varying("Origin"));

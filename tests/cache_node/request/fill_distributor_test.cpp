@@ -29,7 +29,7 @@ struct Fixture {
 using Targets = std::vector<std::string>;
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "targets go to the workers in turn, and the turn continues with the next call") {
+TEST_CASE_FIXTURE(Fixture, "Targets are distributed over the workers in turn, and the next call continues the turn") {
   distribute({"a", "b", "c", "d"});
   CHECK(begun[0] == Targets{"a", "d"});
   CHECK(begun[1] == Targets{"b"});
@@ -38,7 +38,7 @@ TEST_CASE_FIXTURE(Fixture, "targets go to the workers in turn, and the turn cont
   CHECK(begun[1] == Targets{"b", "e"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a call without targets reports back as well") {
+TEST_CASE_FIXTURE(Fixture, "A call without targets calls back, too") {
   distribute({});
   CHECK(begun.empty());
 }

@@ -45,12 +45,12 @@ std::string track(std::string_view handler, const std::string& entry) {
                                      box("minf", box("stbl", stsd))));
 }
 
-/// An init section of one track of sound.
+/// An init section with one audio track.
 std::string sound(std::string_view type, const std::string& boxes = "") {
   return box("moov", track("soun", box(type, std::string(28, '\0') + boxes)));
 }
 
-/// An init section of one picture of 640x360.
+/// An init section with one video track of 640x360.
 std::string picture(std::string_view type, const std::string& boxes) {
   return box("moov", track("vide", box(type, std::string(24, '\0') + number(640, 2) + number(360, 2) +
                                                  std::string(50, '\0') + boxes)));
@@ -62,7 +62,7 @@ std::string hvcc(std::string_view profile_tier_level) {
 
 }  // namespace
 
-TEST_CASE("an fMP4 init section and a fragment say codecs, picture size and frame rate") {
+TEST_CASE("an fMP4 init section and a fragment have codecs, picture size and frame rate") {
   CHECK(said(kAvcAacMp4) == "avc1.42c00c,mp4a.40.2 320x180 25.000");
   CHECK(said(kAvcMp4) == "avc1.42c028 1920x1080 29.970");
   CHECK(said(kAv1Mp4) == "av01.0.00M.08 320x180 25.000");
@@ -71,14 +71,14 @@ TEST_CASE("an fMP4 init section and a fragment say codecs, picture size and fram
   CHECK(said(kFlacMp4) == "fLaC 0x0 0.000");
 }
 
-TEST_CASE("the program map, the parameter sets and the frame headers of MPEG-TS say codecs and picture size") {
+TEST_CASE("the program map, the parameter sets and the frame headers of MPEG-TS have codecs and picture size") {
   CHECK(said(kAvcAacTs) == "avc1.42c00c,mp4a.40.2 320x180 25.000");
   CHECK(said(kHevcAc3Ts) == "hvc1.1.6.L60.90,ac-3 320x180 0.000");
   CHECK(said(kAvcMp3Ts) == "avc1.42c00c,mp4a.40.34 320x180 25.000");
   CHECK(said(kInterlacedTs).find(" 320x180 ") != std::string::npos);
 }
 
-TEST_CASE("a codec that is not understood leaves no list of codecs, since players take the list for complete") {
+TEST_CASE("an unknown codec removes the whole list of codecs, since players take the list for complete") {
   CHECK(media_facts(bytes_of(kMpeg2Ts)).codecs.empty());
   CHECK(media_facts(sound("alac")).codecs.empty());
   const auto both = box(
@@ -86,14 +86,14 @@ TEST_CASE("a codec that is not understood leaves no list of codecs, since player
   CHECK(media_facts(both).codecs.empty());
 }
 
-TEST_CASE("packed audio is known by two frames of one kind, behind its ID3 tag") {
+TEST_CASE("packed audio is detected by two frames of one kind, after its ID3 tag") {
   const auto aac = bytes_of(kAac);
   CHECK(said(media_facts(aac)) == "mp4a.40.2 0x0 0.000");
   CHECK(said(media_facts("ID3\x04" + std::string(5, '\0') + "\x05" + "abcde" + aac)) == "mp4a.40.2 0x0 0.000");
   CHECK(media_facts(aac.substr(0, 7)).empty());
 }
 
-TEST_CASE("sample entries that a table names") {
+TEST_CASE("sample entries have the codecs of the table") {
   CHECK(said(media_facts(sound("ac-3"))) == "ac-3 0x0 0.000");
   CHECK(said(media_facts(sound("ec-3"))) == "ec-3 0x0 0.000");
   const std::string main("\x01\x60\x00\x00\x00\x90\x00\x00\x00\x00\x00\x5d", 12);
@@ -104,7 +104,7 @@ TEST_CASE("sample entries that a table names") {
         "avc3.64001f 640x360 0.000");
 }
 
-TEST_CASE("an encrypted sample entry says what it was before") {
+TEST_CASE("an encrypted sample entry has its original format") {
   const auto inside = box("avcC", std::string("\x01\x64\x00\x1f", 4));
   const auto protection = [](std::string_view format) { return box("sinf", box("frma", std::string(format))); };
   CHECK(said(media_facts(picture("encv", inside + protection("avc1")))) == "avc1.64001f 640x360 0.000");
@@ -112,7 +112,7 @@ TEST_CASE("an encrypted sample entry says what it was before") {
   CHECK(media_facts(picture("encv", inside)).codecs.empty());
 }
 
-TEST_CASE("two tracks of one codec are named once, and a size that no player shows is none") {
+TEST_CASE("a codec of two tracks is listed once, and an invalid picture size is ignored") {
   const auto entry = track("soun", box("ac-3", std::string(28, '\0')));
   CHECK(said(media_facts(box("moov", entry + entry))) == "ac-3 0x0 0.000");
   const auto huge = box("moov", track("vide", box("avc1", std::string(24, '\0') + number(65'535, 2) + number(360, 2) +
@@ -120,14 +120,14 @@ TEST_CASE("two tracks of one codec are named once, and a size that no player sho
   CHECK(media_facts(huge).width == 0);
 }
 
-TEST_CASE("what is no media, and what is encrypted, says nothing") {
+TEST_CASE("a file that is not media, or is encrypted, has no properties") {
   for (const std::string text : {"", "G", "#EXTM3U\n", "\xff", "ID3", "<html>", "\x00\x00\x00\x00", "WEBVTT\n"})
     CHECK(media_facts(text).empty());
   CHECK(media_facts(std::string(1'000, '\x47')).empty());
   CHECK(media_facts(std::string(1'000, '\xff')).empty());
 }
 
-TEST_CASE("files that are cut or damaged anywhere say less, and nothing that no attribute can hold") {
+TEST_CASE("a file that is cut or damaged anywhere gives only values that an attribute can hold") {
   std::mt19937 random(7);
   for (const auto sample : {kAvcAacMp4, kAvcMp4, kAv1Mp4, kVp9Mp4, kOpusMp4, kFlacMp4, kAvcAacTs, kHevcAc3Ts, kAvcMp3Ts,
                             kMpeg2Ts, kInterlacedTs, kAac}) {
@@ -150,7 +150,7 @@ TEST_CASE("files that are cut or damaged anywhere say less, and nothing that no 
   }
 }
 
-TEST_CASE("many boxes, tables and parameter sets in a small file are read in time that grows with its size") {
+TEST_CASE("many boxes, tables and parameter sets in a small file are read in linear time") {
   std::string tracks;
   for (int i = 0; i < 20'000; ++i) tracks += box("trak", "");
   CHECK(media_facts(box("moov", tracks)).empty());

@@ -1,6 +1,6 @@
 #pragma once
-// The beginnings of files that ffmpeg 5.1 made of a grey picture (320x180 at 25 frames a second where nothing else is
-// said) and silence, in base64url.
+// The beginnings of files that ffmpeg 5.1 made of a grey picture (320x180 at 25 frames per second unless noted
+// otherwise) and silence, in base64url.
 
 #include <string_view>
 

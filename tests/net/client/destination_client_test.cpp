@@ -11,7 +11,7 @@ namespace {
 http::Uri uri(std::string_view text) { return *http::parse_uri(text); }
 }  // namespace
 
-TEST_CASE("special addresses are known in every spelling") {
+TEST_CASE("special addresses are recognised in every notation") {
   for (const auto address : {"0.0.0.0",
                              "10.1.2.3",
                              "100.64.0.1",
@@ -69,7 +69,7 @@ TEST_CASE("special addresses are known in every spelling") {
   }
 }
 
-TEST_CASE("only listed origins may be fetched, whatever their spelling") {
+TEST_CASE("only listed origins may be fetched, in whatever notation") {
   const DestinationPolicy policy{{"http://Origin.Example:80", "https://b:8443"}, false};
   CHECK(check_origin(policy, uri("http://origin.example/x")).has_value());
   CHECK(check_origin(policy, uri("https://b:8443/")).has_value());
@@ -83,7 +83,7 @@ TEST_CASE("only listed origins may be fetched, whatever their spelling") {
   CHECK(check_origin({}, uri("http://any/")).has_value());
 }
 
-TEST_CASE("a special address needs leave, or an origin that is written as one") {
+TEST_CASE("a special address requires permission, or an origin with that literal address") {
   const DestinationPolicy strict{
       {"http://127.0.0.1:8088", "http://localhost:8088", "http://name:8088", "http://[::1]:8088"}, false};
   CHECK(check_address(strict, uri("http://127.0.0.1:8088/"), "127.0.0.1").has_value());

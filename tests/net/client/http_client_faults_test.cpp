@@ -1,4 +1,5 @@
-// What a slow, broken or hostile origin gets: an error that says what it was, and never a byte passed off as whole.
+// Responses of a slow, broken or hostile origin: the error names the fault, and no incomplete body is reported as
+// complete.
 #include <doctest/doctest.h>
 
 #include "net/client_bench.h"
@@ -12,7 +13,7 @@ namespace {
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-/// The error of fetching from an origin that runs this script, said to be the origin's fault.
+/// The error of a fetch from an origin that runs this script; it must be attributed to the origin.
 base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullptr,
                        const FetchDeadlines& deadlines = ClientBench::patient()) {
   ScriptedOrigin origin(std::move(script));
@@ -27,14 +28,14 @@ base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullpt
   return outcome.result.error();
 }
 
-/// The same for one answer, after which the origin keeps the connection open: the client must not wait for more.
+/// The same for one response, after which the origin keeps the connection open: the client must not wait for more.
 base::Error error_for(std::string answer) {
   return error_from([answer](OriginConnection& connection) {
     if (connection.read_request() && connection.send(answer)) connection.stall();
   });
 }
 
-/// Each test shortens the one deadline that it is about: on a busy machine the others must not come first.
+/// Each test shortens the deadline that it is about, because the others must not expire first on a busy machine.
 FetchDeadlines with_first_byte(std::chrono::milliseconds time) {
   auto deadlines = ClientBench::patient();
   deadlines.first_byte = time;
@@ -49,7 +50,7 @@ FetchDeadlines with_low_speed(std::chrono::milliseconds window) {
 
 }  // namespace
 
-TEST_CASE("a head cut anywhere is an error and never an empty 200") {
+TEST_CASE("a head that is cut anywhere is an error and never an empty 200") {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\n";
   ClientBench bench;
   for (std::size_t cut = 0; cut < head.size(); ++cut) {
@@ -63,7 +64,7 @@ TEST_CASE("a head cut anywhere is an error and never an empty 200") {
   }
 }
 
-TEST_CASE("a head cut by a reset is an error") {
+TEST_CASE("a head that is cut by a reset is an error") {
   for (const std::string sent : {"", "HTTP/1.1 200 OK\r\nContent-Le"}) {
     const auto error = error_from([sent](OriginConnection& connection) {
       connection.read_request();
@@ -81,7 +82,7 @@ TEST_CASE("a status line of HTTP/2 on a connection of HTTP/1 is refused") {
   CHECK(has(error.text, "HTTP/2"));
 }
 
-TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, one that trickles does not") {
+TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, and one that sends slowly does not") {
   auto deadlines = ClientBench::patient();
   deadlines.low_speed_bytes = 0;
   deadlines.stall = 300ms;
@@ -127,7 +128,7 @@ TEST_CASE("a connection with broken framing is never used again") {
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("a body longer than announced is an error, and its surplus is never read as an answer") {
+TEST_CASE("a body longer than announced is an error, and the excess bytes are never read as a response") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) {
       if (!connection.send(
@@ -146,7 +147,7 @@ TEST_CASE("a body longer than announced is an error, and its surplus is never re
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("where the surplus may be dropped, the body is what was announced, and the connection is not used again") {
+TEST_CASE("with drops_surplus the body has the announced length, and the connection is not reused") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) {
       if (!connection.send(
@@ -166,14 +167,14 @@ TEST_CASE("where the surplus may be dropped, the body is what was announced, and
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("a surplus beyond what libcurl reads at once is found too") {
+TEST_CASE("excess bytes beyond one read of libcurl are detected") {
   const std::string body(128 * 1024 - 60, 'x');
   const auto error = error_for("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body +
                                std::string(300'000, 'y'));
   CHECK(error.kind == ErrorKind::protocol);
 }
 
-TEST_CASE("a surplus after an answer without body, or after the last chunk, is found too") {
+TEST_CASE("excess bytes after a response without body, or after the last chunk, are detected") {
   for (const std::string head : {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
                                  "HTTP/1.1 304 Not Modified\r\n\r\n",
                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"}) {
@@ -191,7 +192,7 @@ TEST_CASE("a surplus after an answer without body, or after the last chunk, is f
   }
 }
 
-TEST_CASE("a surplus that arrives after the end never becomes the next answer") {
+TEST_CASE("excess bytes that arrive after the end are never read as the next response") {
   std::atomic<bool> surplus_sent = false;
   ScriptedOrigin origin([&](OriginConnection& connection) {
     if (!connection.read_request()) return;
@@ -208,7 +209,7 @@ TEST_CASE("a surplus that arrives after the end never becomes the next answer") 
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("a body cut by FIN is an error, whatever its framing") {
+TEST_CASE("a body that is cut by FIN is an error, whatever its framing") {
   for (const std::string answer :
        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -222,7 +223,7 @@ TEST_CASE("a body cut by FIN is an error, whatever its framing") {
   }
 }
 
-TEST_CASE("a body cut by a reset is an error, even one without a length") {
+TEST_CASE("a body that is cut by a reset is an error, even without a length") {
   for (const std::string head : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"}) {
     CAPTURE(head);
     const auto error = error_from([head](OriginConnection& connection) {
@@ -235,7 +236,7 @@ TEST_CASE("a body cut by a reset is an error, even one without a length") {
   }
 }
 
-TEST_CASE("broken chunks are an error") {
+TEST_CASE("malformed chunks are an error") {
   for (const std::string chunks :
        {"zz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "ffffffffffffffffff\r\nhello",
         "\r\nhello", "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n"}) {
@@ -246,7 +247,7 @@ TEST_CASE("broken chunks are an error") {
   }
 }
 
-TEST_CASE("hostile heads are refused at their bound") {
+TEST_CASE("heads beyond a limit are refused at that limit") {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   std::string many;
   for (int i = 0; i < 300; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
@@ -272,7 +273,7 @@ TEST_CASE("hostile heads are refused at their bound") {
   }
 }
 
-TEST_CASE("an endless head ends at its bound") {
+TEST_CASE("an endless head is refused at its limit") {
   const auto error = error_from([](OriginConnection& connection) {
     connection.read_request();
     connection.send("HTTP/1.1 200 OK\r\n");
@@ -282,7 +283,7 @@ TEST_CASE("an endless head ends at its bound") {
   CHECK(error.kind == ErrorKind::protocol);
 }
 
-TEST_CASE("an origin that never answers meets the first-byte deadline") {
+TEST_CASE("an origin that never responds ends the fetch at the first-byte deadline") {
   for (const std::string sent : {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}) {
     const auto error = error_from(
         [sent](OriginConnection& connection) {
@@ -297,7 +298,8 @@ TEST_CASE("an origin that never answers meets the first-byte deadline") {
   }
 }
 
-TEST_CASE("an origin that stalls in the body meets the low-speed deadline, after what it sent was given") {
+TEST_CASE(
+    "an origin that stalls in the body ends the fetch at the low-speed deadline, after its bytes were delivered") {
   std::string body;
   const auto error = error_from(
       [](OriginConnection& connection) {
@@ -312,7 +314,7 @@ TEST_CASE("an origin that stalls in the body meets the low-speed deadline, after
   CHECK(body.size() == 2000);
 }
 
-TEST_CASE("an origin that drips one byte at a time meets the low-speed deadline") {
+TEST_CASE("an origin that sends one byte at a time ends the fetch at the low-speed deadline") {
   const auto error = error_from(
       [](OriginConnection& connection) {
         connection.read_request();
@@ -323,7 +325,7 @@ TEST_CASE("an origin that drips one byte at a time meets the low-speed deadline"
   CHECK(error.kind == ErrorKind::timeout);
 }
 
-TEST_CASE("the total deadline ends what every other deadline lets pass") {
+TEST_CASE("the total deadline ends a fetch that meets every other deadline") {
   auto deadlines = with_low_speed(30s);
   deadlines.total = 150ms;
   const auto error = error_from(
@@ -337,8 +339,8 @@ TEST_CASE("the total deadline ends what every other deadline lets pass") {
   CHECK(has(error.text, "not finished within 150 ms"));
 }
 
-TEST_CASE("an origin that takes no connections meets the connect deadline") {
-  // A listener whose queue is full drops further SYNs, as a dead host does.
+TEST_CASE("an origin that accepts no connections ends the fetch at the connect deadline") {
+  // A listener whose queue is full drops further SYNs, like an unreachable host.
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -364,7 +366,7 @@ TEST_CASE("an origin that takes no connections meets the connect deadline") {
   ::close(listener);
 }
 
-TEST_CASE("a refused connection says so") {
+TEST_CASE("a refused connection is reported as such") {
   ClientBench bench;
   FetchRequest request;
   {
@@ -378,7 +380,7 @@ TEST_CASE("a refused connection says so") {
   CHECK(bench.metrics().counter("tribune_client_requests_total", "", {{"result", "unavailable"}}).value() == 1);
 }
 
-TEST_CASE("a body over its bound is refused, by its length if it has one") {
+TEST_CASE("a body over its bound is refused, by its announced length if it has one") {
   for (const std::string answer : {"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n",
                                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"}) {
     ScriptedOrigin origin(ScriptedOrigin::always(answer + std::string(101, 'x') + "\r\n0\r\n\r\n"));

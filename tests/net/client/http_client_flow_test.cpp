@@ -1,4 +1,4 @@
-// Back pressure, cancelling from anywhere, and decoding.
+// Back pressure, cancellation from anywhere, and decoding.
 #include <doctest/doctest.h>
 #include <zlib.h>
 
@@ -40,7 +40,7 @@ std::string counting(std::size_t size) {
   return text;
 }
 
-/// Pauses before every piece and resumes from the loop a little later; what is given again must be the same.
+/// Pauses before every piece and resumes from the loop; the bytes that are delivered again must be the same.
 struct Hesitation {
   EventLoop& loop;
   std::string body;
@@ -80,7 +80,7 @@ std::string taken_with_hesitation(FetchRequest request, int* pauses = nullptr) {
 
 }  // namespace
 
-TEST_CASE("paused bytes come again, and nothing is lost over a thousand pauses") {
+TEST_CASE("paused bytes are delivered again, and no byte is lost over many pauses") {
   const auto body = counting(2'000'000);
   ScriptedOrigin origin(ScriptedOrigin::always(answer_of(body)));
   int pauses = 0;
@@ -88,7 +88,7 @@ TEST_CASE("paused bytes come again, and nothing is lost over a thousand pauses")
   CHECK(pauses > 10);
 }
 
-TEST_CASE("chunked bodies survive pauses too") {
+TEST_CASE("chunked bodies are complete after pauses") {
   std::string chunks, body;
   for (int i = 0; i < 500; ++i) {
     const auto piece = "piece " + std::to_string(i) + std::string(static_cast<std::size_t>(i), '.');
@@ -102,7 +102,7 @@ TEST_CASE("chunked bodies survive pauses too") {
   CHECK(taken_with_hesitation(ClientBench::request(origin)) == body);
 }
 
-TEST_CASE("decoded bodies survive pauses, up to the last piece") {
+TEST_CASE("decoded bodies are complete after pauses, up to the last piece") {
   const auto body = counting(1'000'000);
   ScriptedOrigin origin(ScriptedOrigin::always(answer_of(gzip(body), "Content-Encoding: gzip\r\n")));
   auto request = ClientBench::request(origin);
@@ -112,7 +112,7 @@ TEST_CASE("decoded bodies survive pauses, up to the last piece") {
   CHECK(pauses > 20);
 }
 
-TEST_CASE("resuming inside the handler, before it has said pause, counts") {
+TEST_CASE("resume() inside the handler, before it returns pause, takes effect") {
   ScriptedOrigin origin(ScriptedOrigin::always(answer_of("hello")));
   ClientBench bench;
   Outcome outcome;
@@ -133,7 +133,7 @@ TEST_CASE("resuming inside the handler, before it has said pause, counts") {
   CHECK(calls == 2);
 }
 
-TEST_CASE("a paused reader is not blamed on the origin, and holds the origin back") {
+TEST_CASE("a pause of the reader does not count against the origin, and stops reading from it") {
   std::atomic<std::size_t> sent = 0;
   ScriptedOrigin origin([&](OriginConnection& connection) {
     connection.read_request();
@@ -155,7 +155,7 @@ TEST_CASE("a paused reader is not blamed on the origin, and holds the origin bac
   CHECK(sent < 100'000'000);
 }
 
-TEST_CASE("a fetch that is dropped at once, or while it waits, says nothing") {
+TEST_CASE("a fetch that is destroyed at once, or while it waits, calls no handler") {
   ScriptedOrigin origin([](OriginConnection& connection) { connection.stall(); });
   ClientBench bench;
   Outcome outcome;
@@ -170,7 +170,7 @@ TEST_CASE("a fetch that is dropped at once, or while it waits, says nothing") {
   CHECK_FALSE(outcome.is_done);
 }
 
-TEST_CASE("a handler may destroy its fetch: in on_head, on_body and on_done") {
+TEST_CASE("a handler may destroy its fetch in on_head, on_body and on_done") {
   for (const int where : {0, 1, 2}) {
     CAPTURE(where);
     ScriptedOrigin origin(ScriptedOrigin::always(answer_of(counting(300'000))));
@@ -184,7 +184,7 @@ TEST_CASE("a handler may destroy its fetch: in on_head, on_body and on_done") {
       bench.loop.post([&] { bench.loop.stop(); });
     };
     FetchHandlers handlers;
-    // Owned by the handler alone: it must live until the handler has returned.
+    // Owned by the handlers only: it must live until the handler has returned.
     auto own = std::make_shared<std::string>("still here");
     handlers.on_head = [&, own](const FetchHead&) {
       maybe_drop(0);
@@ -204,12 +204,12 @@ TEST_CASE("a handler may destroy its fetch: in on_head, on_body and on_done") {
     bench.run_loop();
     bench.turn();
     CHECK(after == 0);
-    // The client still works.
+    // The client remains usable.
     CHECK(bench.run(bench.request(origin)).text() == "no error");
   }
 }
 
-TEST_CASE("a handler may destroy its fetch while decoded bytes are given to it after a pause") {
+TEST_CASE("a handler may destroy its fetch while decoded bytes are delivered after a pause") {
   ScriptedOrigin origin(ScriptedOrigin::always(answer_of(gzip(counting(500'000)), "Content-Encoding: gzip\r\n")));
   ClientBench bench;
   auto request = bench.request(origin);
@@ -265,7 +265,7 @@ TEST_CASE("a fetch that outlives its client is harmless") {
   CHECK_FALSE(outcome.is_done);
 }
 
-TEST_CASE("gzip is asked for, undone and left out of the head") {
+TEST_CASE("gzip is requested, decoded and removed from the head") {
   const auto body = counting(200'000);
   std::string asked;
   ScriptedOrigin origin([&](OriginConnection& connection) {
@@ -286,7 +286,7 @@ TEST_CASE("gzip is asked for, undone and left out of the head") {
   CHECK(asked.find("br") == std::string::npos);
 }
 
-TEST_CASE("an answer without gzip is taken as it is, and one that nobody asked to code stays coded") {
+TEST_CASE("a response without gzip is unchanged, and an unrequested coding is not decoded") {
   ScriptedOrigin plain(ScriptedOrigin::always(answer_of("hello")));
   ClientBench bench;
   auto request = bench.request(plain);
@@ -307,7 +307,7 @@ TEST_CASE("several gzip members are one body") {
   CHECK(bench.run(request).body == "hello");
 }
 
-TEST_CASE("a damaged, cut or foreign coding is an error") {
+TEST_CASE("a damaged, cut or unknown coding is an error") {
   const auto good = gzip(counting(50'000));
   auto flipped = good;
   flipped[flipped.size() / 2] ^= 0x10;
@@ -345,7 +345,7 @@ TEST_CASE("a gzip bomb is stopped at the bound of decoded bytes") {
   CHECK(outcome.body.size() > 900'000);
 }
 
-TEST_CASE("a target of its own is sent byte for byte") {
+TEST_CASE("an explicit target is sent byte for byte") {
   for (const std::string target : {"/a?x=%zz&y=%", "/a?", "/a?[\"]"}) {
     std::promise<std::string> line;
     ScriptedOrigin origin([&line](OriginConnection& connection) {
@@ -360,7 +360,7 @@ TEST_CASE("a target of its own is sent byte for byte") {
   }
 }
 
-TEST_CASE("interim heads are told, 100 excepted") {
+TEST_CASE("interim responses are reported, except 100") {
   ScriptedOrigin origin(
       ScriptedOrigin::once("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 "
                            "OK\r\nContent-Length: 2\r\n\r\nok"));
@@ -377,7 +377,7 @@ TEST_CASE("interim heads are told, 100 excepted") {
   CHECK(interim[0].second.first("Link") == "</a>");
 }
 
-TEST_CASE("a busy connection is given up when it is old, so that another address can be met") {
+TEST_CASE("an active connection is closed at its maximum age, so that another address can be used") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (connection.read_request()) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   });

@@ -1,4 +1,4 @@
-// Where a fetch goes: redirects, names, and the addresses behind them.
+// The destination of a fetch: redirects, names, and their addresses.
 #include <doctest/doctest.h>
 
 #include <condition_variable>
@@ -89,7 +89,7 @@ struct NamedBench {
 
 }  // namespace
 
-TEST_CASE("a redirect is an answer until hops are allowed, then its target is") {
+TEST_CASE("a redirect is a response unless hops are allowed, then it is followed") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (const auto request = connection.read_request()) {
       connection.send(has(*request, "GET /a/b")    ? redirect_to("../c?d#e")
@@ -149,7 +149,7 @@ TEST_CASE("redirects to other schemes, other origins and the admin port are refu
   CHECK_FALSE(reached);
 }
 
-TEST_CASE("a redirect to what is no URI is the origin's mistake") {
+TEST_CASE("a redirect to an invalid URI is a protocol error of the origin") {
   for (const auto* location : {"http://", "http://h:99999/", "http://u@h/"}) {
     CAPTURE(location);
     ScriptedOrigin origin(ScriptedOrigin::always(redirect_to(location)));
@@ -160,7 +160,7 @@ TEST_CASE("a redirect to what is no URI is the origin's mistake") {
   }
 }
 
-TEST_CASE("a hop to another origin leaves credentials behind, one within the origin keeps them") {
+TEST_CASE("a redirect to another origin drops credentials, and one within the origin keeps them") {
   std::string seen_there, seen_here;
   ScriptedOrigin there([&](OriginConnection& connection) {
     seen_there = connection.read_request().value_or("");
@@ -193,7 +193,7 @@ TEST_CASE("a POST is never redirected") {
   CHECK(bench.run(request).head->status == 307);
 }
 
-TEST_CASE("an endless redirect body does not hold the hop") {
+TEST_CASE("an endless body of a redirect does not delay the redirect") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     const auto request = connection.read_request().value_or("");
     if (has(request, "GET /end")) {
@@ -210,7 +210,7 @@ TEST_CASE("an endless redirect body does not hold the hop") {
   CHECK(bench.run(request).body == "hello");
 }
 
-TEST_CASE("a URL that cannot be fetched is refused, from the loop") {
+TEST_CASE("a URL that cannot be fetched is refused, asynchronously from the loop") {
   ClientBench bench;
   FetchRequest request;
   for (const auto* url : {"file:///etc/passwd", "ftp://x/", "data:,x"}) {
@@ -226,7 +226,7 @@ TEST_CASE("a URL that cannot be fetched is refused, from the loop") {
   CHECK(bench.run(request).kind() == ErrorKind::forbidden);
 }
 
-TEST_CASE("localhost that is configured as an origin is reached") {
+TEST_CASE("localhost is reached when it is configured as an origin") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;
   FetchRequest request;
@@ -236,7 +236,7 @@ TEST_CASE("localhost that is configured as an origin is reached") {
   CHECK(outcome.text() == "no error");
 }
 
-TEST_CASE("a name that leads to a special address is refused without leave") {
+TEST_CASE("a name that resolves to a special address is refused without permission") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   for (const auto* address :
@@ -253,7 +253,7 @@ TEST_CASE("a name that leads to a special address is refused without leave") {
   CHECK(origin.accepted() == 0);
 }
 
-TEST_CASE("a kept connection to a special address does not serve a request without leave") {
+TEST_CASE("a kept connection to a special address is not used for a request without permission") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   named.names->set({"127.0.0.1"});
@@ -263,7 +263,7 @@ TEST_CASE("a kept connection to a special address does not serve a request witho
   CHECK(named.bench.run(strict).kind() == ErrorKind::forbidden);
 }
 
-TEST_CASE("numbers that only a resolver takes for an address are not literal addresses") {
+TEST_CASE("numbers that only a resolver accepts as an address are not literal addresses") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;
   for (const std::string host : {"127.1", "2130706433", "0x7f000001", "0177.0.0.1"}) {
@@ -277,7 +277,7 @@ TEST_CASE("numbers that only a resolver takes for an address are not literal add
   CHECK(origin.accepted() == 0);
 }
 
-TEST_CASE("a name is looked up once for all who wait, and kept") {
+TEST_CASE("a name is looked up once for all waiting requests, and cached") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   named.names->set({"127.0.0.1"});
@@ -295,7 +295,7 @@ TEST_CASE("a name is looked up once for all who wait, and kept") {
   CHECK(named.names->asked() == 1);
 }
 
-TEST_CASE("a name that cannot be resolved is unavailable, and works once it can") {
+TEST_CASE("a name that cannot be resolved is unavailable, and is resolved again later") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   const auto failed = named.bench.run(named.request(origin));
@@ -306,7 +306,7 @@ TEST_CASE("a name that cannot be resolved is unavailable, and works once it can"
   CHECK(named.bench.run(named.request(origin)).body == "hello");
 }
 
-TEST_CASE("a hanging resolver ends at the connect deadline, holds nobody else, and can be dropped") {
+TEST_CASE("a lookup that hangs ends at the connect deadline, delays no other request, and can be abandoned") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   named.names->hang();
@@ -317,14 +317,14 @@ TEST_CASE("a hanging resolver ends at the connect deadline, holds nobody else, a
   CHECK(hung.result.error().may_retry);
   CHECK(has(hung.text(), "not resolved within 50 ms"));
   CHECK(named.bench.run(named.bench.request(origin)).body == "hello");
-  // Again: one look-up at a time, however many ask.
+  // Only one lookup of a name runs at a time, for any number of requests.
   CHECK(named.bench.run(request).kind() == ErrorKind::timeout);
   CHECK(named.names->asked() == 1);
 }
 
-TEST_CASE("the last good address serves while the resolver fails or hangs") {
+TEST_CASE("the last good address is used while the resolver fails or hangs") {
   ScriptedOrigin origin(ScriptedOrigin::once(kHello));
-  NamedBench named(0ms);  // every answer is stale at once
+  NamedBench named(0ms);  // every cached address is stale at once
   named.names->set({"127.0.0.1"});
   CHECK(named.bench.run(named.request(origin)).body == "hello");
   named.names->set({});
@@ -336,10 +336,10 @@ TEST_CASE("the last good address serves while the resolver fails or hangs") {
 TEST_CASE("a changed address is found after the old one has failed") {
   ScriptedOrigin origin(ScriptedOrigin::once(kHello));
   NamedBench named;
-  named.names->set({"127.0.0.77"});  // nobody listens there
+  named.names->set({"127.0.0.77"});  // an address without a listener
   CHECK(named.bench.run(named.request(origin)).kind() == ErrorKind::unavailable);
   named.names->set({"127.0.0.1"});
-  // The failure above may have asked before the change; each further failure asks again.
+  // The failure above may have started a lookup before the change; each further failure starts another.
   Outcome outcome;
   const auto limit = std::chrono::steady_clock::now() + 10s;
   while (outcome.body.empty() && std::chrono::steady_clock::now() < limit)
@@ -347,7 +347,7 @@ TEST_CASE("a changed address is found after the old one has failed") {
   CHECK(outcome.body == "hello");
 }
 
-TEST_CASE("when the first address of a name is dead, the next one is used") {
+TEST_CASE("when the first address of a name does not respond, the next one is used") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   NamedBench named;
   named.names->set({"127.0.0.77", "127.0.0.1"});

@@ -1,4 +1,4 @@
-// What an honest origin gets and gives.
+// Responses of a correct origin.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\nhello";
 
-/// Tells each request's text in the body, and keeps the connection.
+/// Responds with the text of the request, and keeps the connection.
 void echo(OriginConnection& connection) {
   while (const auto request = connection.read_request()) {
     if (!connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(request->size()) + "\r\n\r\n" +
@@ -26,7 +26,7 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 
 }  // namespace
 
-TEST_CASE("an answer arrives as head, body and end") {
+TEST_CASE("a response arrives as head, body and end") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;
   const auto outcome = bench.run(bench.request(origin, "/a?b=c"));
@@ -40,7 +40,7 @@ TEST_CASE("an answer arrives as head, body and end") {
   CHECK(outcome.body == "hello");
 }
 
-TEST_CASE("a 404 and a 503 are answers, not errors") {
+TEST_CASE("a 404 and a 503 are responses, not errors") {
   for (const std::string status : {"404 Not Found", "503 Service Unavailable"}) {
     ScriptedOrigin origin(ScriptedOrigin::always("HTTP/1.1 " + status + "\r\nContent-Length: 2\r\n\r\nno"));
     ClientBench bench;
@@ -51,7 +51,7 @@ TEST_CASE("a 404 and a 503 are answers, not errors") {
   }
 }
 
-TEST_CASE("chunked, close-delimited, empty and interim answers are whole") {
+TEST_CASE("chunked, close-delimited, empty and interim responses are read whole") {
   struct Row {
     std::string answer, body;
     bool ends_with_connection;
@@ -77,7 +77,7 @@ TEST_CASE("chunked, close-delimited, empty and interim answers are whole") {
   }
 }
 
-TEST_CASE("HEAD has the length and no body") {
+TEST_CASE("a response to HEAD has the length and no body") {
   ScriptedOrigin origin(ScriptedOrigin::always("HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n"));
   ClientBench bench;
   auto request = bench.request(origin);
@@ -89,7 +89,7 @@ TEST_CASE("HEAD has the length and no body") {
   CHECK(outcome.body.empty());
 }
 
-TEST_CASE("methods, fields and bodies go out as said, without a way to smuggle a line") {
+TEST_CASE("methods, fields and bodies are sent as given, and no field can add a line") {
   ScriptedOrigin origin(echo);
   ClientBench bench;
   auto request = bench.request(origin, "/p?q=%7e");
@@ -117,7 +117,7 @@ TEST_CASE("methods, fields and bodies go out as said, without a way to smuggle a
   CHECK_FALSE(has(got.body, "Accept-Encoding"));
 }
 
-TEST_CASE("requests one after the other share one connection") {
+TEST_CASE("consecutive requests share one connection") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;
   for (int i = 0; i < 20; ++i) CHECK(bench.run(bench.request(origin)).body == "hello");
@@ -126,7 +126,7 @@ TEST_CASE("requests one after the other share one connection") {
   CHECK(bench.metrics().counter("tribune_client_requests_total", "", {{"result", "answered"}}).value() == 20);
 }
 
-TEST_CASE("no more connections to an origin than the limit, and the others wait their turn") {
+TEST_CASE("there are no more connections to an origin than the limit, and other requests wait") {
   ScriptedOrigin origin(echo);
   ClientSettings settings;
   settings.max_connections_per_origin = 3;
@@ -144,7 +144,7 @@ TEST_CASE("no more connections to an origin than the limit, and the others wait 
   CHECK(origin.accepted() <= 3);
 }
 
-TEST_CASE("who waits too long for a free connection is told so") {
+TEST_CASE("a request that waits too long for a free connection fails with that reason") {
   ScriptedOrigin origin([](OriginConnection& connection) { connection.stall(); });
   ClientSettings settings;
   settings.max_connections_per_origin = 1;
@@ -160,7 +160,7 @@ TEST_CASE("who waits too long for a free connection is told so") {
   CHECK_FALSE(first.is_done);
 }
 
-TEST_CASE("fetches that are dropped while they wait or are under way leave their places to others") {
+TEST_CASE("fetches that are destroyed while they wait or are active leave their connections to others") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     if (connection.number() == 0) return connection.stall();
     echo(connection);
@@ -182,7 +182,7 @@ TEST_CASE("fetches that are dropped while they wait or are under way leave their
   CHECK_FALSE(none.is_done);
 }
 
-TEST_CASE("origins take turns when all places are taken") {
+TEST_CASE("origins take turns when all connections are in use") {
   ScriptedOrigin busy(echo), quiet(echo);
   ClientSettings settings;
   settings.max_connections = 1;
@@ -197,11 +197,11 @@ TEST_CASE("origins take turns when all places are taken") {
   CHECK(done < 5);
 }
 
-TEST_CASE("a kept connection that died is replaced in silence, for GET") {
+TEST_CASE("for GET, a kept connection that was closed is replaced without an error") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     if (!connection.read_request()) return;
     connection.send(kHello);
-    // The first connection takes a second request and dies without a word.
+    // The first connection accepts a second request and is closed without a response.
     if (connection.number() == 0) connection.read_request();
     if (connection.number() == 0) return;
     connection.stall();
@@ -212,7 +212,7 @@ TEST_CASE("a kept connection that died is replaced in silence, for GET") {
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("a POST goes out once: it never meets a kept connection unless it may be repeated") {
+TEST_CASE("a POST is sent once: it uses a kept connection only if it may be repeated") {
   ScriptedOrigin origin(echo);
   ClientBench bench;
   bench.run(bench.request(origin));
@@ -226,7 +226,7 @@ TEST_CASE("a POST goes out once: it never meets a kept connection unless it may 
   CHECK(origin.accepted() == 2);
 }
 
-TEST_CASE("a POST that may have been taken is not to be retried, one that never left is") {
+TEST_CASE("a POST that may have been received is not retried, and one that was never sent is") {
   ScriptedOrigin origin([](OriginConnection& connection) { connection.read_request(); });
   ClientBench bench;
   auto request = bench.request(origin);
@@ -254,7 +254,7 @@ TEST_CASE("a large body arrives whole, in pieces") {
   CHECK(outcome.pieces > 10);
 }
 
-TEST_CASE("the whole answer comes at once to those who ask for it") {
+TEST_CASE("get_whole delivers the whole response at once") {
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;
   std::optional<base::Result<WholeAnswer>> answer;
@@ -270,7 +270,7 @@ TEST_CASE("the whole answer comes at once to those who ask for it") {
   CHECK((*answer)->body == "hello");
 }
 
-TEST_CASE("a proxy in the environment changes nothing") {
+TEST_CASE("a proxy in the environment is ignored") {
   ::setenv("http_proxy", "http://127.0.0.1:1", 1);
   ScriptedOrigin origin(ScriptedOrigin::always(kHello));
   ClientBench bench;

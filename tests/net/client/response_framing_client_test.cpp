@@ -10,7 +10,7 @@ using net::ResponseFramingValidator;
 
 namespace {
 
-/// Feeds the head line by line as libcurl does; the error's text, or "" when the whole text was taken.
+/// Feeds the head line by line as libcurl does; returns the text of the error, or "" if the whole head was accepted.
 std::string judged(ResponseFramingValidator& guard, std::string_view head) {
   while (!head.empty()) {
     const auto end = head.find('\n');
@@ -33,7 +33,7 @@ std::string judged(std::string_view head) {
 
 }  // namespace
 
-TEST_CASE("an ordinary head is taken apart") {
+TEST_CASE("an ordinary head is parsed") {
   ResponseFramingValidator guard(http::Method::get);
   CHECK(
       judged(guard,
@@ -52,7 +52,7 @@ TEST_CASE("an ordinary head is taken apart") {
   CHECK_FALSE(guard.ends_with_connection());
 }
 
-TEST_CASE("interim heads leave nothing behind for the final one") {
+TEST_CASE("interim heads do not affect the final one") {
   ResponseFramingValidator guard(http::Method::get);
   CHECK(judged(guard,
                "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\nHTTP/1.1 204\r\nX: y\r\n\r\n") ==
@@ -64,7 +64,7 @@ TEST_CASE("interim heads leave nothing behind for the final one") {
   CHECK_FALSE(guard.has_body());
 }
 
-TEST_CASE("the guard knows whether a body follows and what ends it") {
+TEST_CASE("the framing determines whether a body follows and what ends it") {
   struct Row {
     http::Method method;
     std::string_view head;
@@ -127,7 +127,7 @@ TEST_CASE("contradictory or malformed framing is refused") {
   CHECK(judged("HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n") == "");
 }
 
-TEST_CASE("a status line is one of HTTP/1 or HTTP/2 with a status from 100 to 599") {
+TEST_CASE("a status line has HTTP/1 or HTTP/2 and a status from 100 to 599") {
   for (const std::string_view line : {"HTTP/1.1 20 OK",
                                       "HTTP/1.1 999 X",
                                       "HTTP/1.1 600 X",
@@ -193,7 +193,7 @@ TEST_CASE("trailers are checked and dropped") {
   CHECK(judged(guard, "bad trailer\r\n") != "");
 }
 
-TEST_CASE("a head that was cut inside a line or before the empty line is never whole") {
+TEST_CASE("a head that was cut inside a line or before the empty line is never complete") {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n";
   for (std::size_t cut = 0; cut < head.size(); ++cut) {
     ResponseFramingValidator guard(http::Method::get);
@@ -202,12 +202,12 @@ TEST_CASE("a head that was cut inside a line or before the empty line is never w
   }
 }
 
-TEST_CASE("an answer that says HTTP/2 on a connection of HTTP/1 is refused") {
+TEST_CASE("a response with HTTP/2 on a connection of HTTP/1 is refused") {
   ResponseFramingValidator guard(http::Method::get);
   CHECK(judged(guard, "HTTP/2 200 \r\nContent-Length: 5\r\n\r\n") != "");
 }
 
-TEST_CASE("the fields of an interim head can be had right after it") {
+TEST_CASE("the fields of an interim head are available right after it") {
   ResponseFramingValidator guard(http::Method::get);
   CHECK(judged(guard, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n") == "");
   const auto seen = guard.line("\r\n");

@@ -7,7 +7,7 @@
 using namespace tribune;
 using namespace tribune::net;
 
-TEST_CASE("a plain head is read as its method, target and fields") {
+TEST_CASE("a plain head is parsed into its method, target and fields") {
   const std::string_view head =
       "GET /a/b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nX-Empty:\r\nX-Spaces:  two words \t \r\nconnection: "
       "Keep-Alive\r\n\r\n";
@@ -23,7 +23,7 @@ TEST_CASE("a plain head is read as its method, target and fields") {
   CHECK(request.headers.first("X-Spaces") == "two words");
 }
 
-TEST_CASE("what is more or less than one head of a GET does not look plain") {
+TEST_CASE("anything but exactly one head of a GET is not plain") {
   const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   CHECK(looks_like_plain_head(head));
   for (std::size_t size = 0; size < head.size(); ++size)
@@ -33,7 +33,7 @@ TEST_CASE("what is more or less than one head of a GET does not look plain") {
     CHECK_FALSE(looks_like_plain_head(other));
 }
 
-TEST_CASE("another version, or a word about the connection, is not plain after all") {
+TEST_CASE("another version or a Connection field is not plain") {
   for (const std::string_view head :
        {"GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n\r\n"}) {

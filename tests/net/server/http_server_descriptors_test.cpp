@@ -14,11 +14,11 @@ namespace {
 const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kBegun = "GET /a HT";
 
-/// In the middle of a head, and the server knows: its answer to the request before came with it. Nobody is closed for a
-/// newcomer while all are so.
+/// Leaves the client in the middle of a head that the server has received: its beginning came with the request that was
+/// answered. While all connections are in this state none is closed for a new client.
 void keep_busy(RawClient& client) { CHECK(status_of_answer(client.ask(kGet + kBegun)) == 200); }
 
-/// Lowers the number of descriptors that this process may have, for as long as it lives.
+/// Lowers the process's limit of descriptors during its lifetime.
 class FewDescriptors {
  public:
   explicit FewDescriptors(rlim_t count) {
@@ -34,13 +34,13 @@ class FewDescriptors {
 
 }  // namespace
 
-TEST_CASE("when no descriptor is left accepting pauses without spinning and recovers") {
+TEST_CASE("without free descriptors accepting pauses without a busy loop, and resumes later") {
   ServerUnderTest server(echo);
   CHECK(status_of_answer(server.client().ask(kGet)) == 200);
   REQUIRE(server.becomes_true([&] { return server.server().connections() == 0; }));
   std::vector<RawClient> clients(20);
   {
-    const FewDescriptors few(static_cast<rlim_t>(clients.back().fd()) + 4);  // three for the server's sides
+    const FewDescriptors few(static_cast<rlim_t>(clients.back().fd()) + 4);  // three for the server's ends
     for (std::size_t i = 0; i < clients.size(); ++i) {
       clients[i].connect(server.address());
       if (i < 3)
@@ -57,10 +57,10 @@ TEST_CASE("when no descriptor is left accepting pauses without spinning and reco
   for (auto& client : clients) CHECK(status_of_answer(client.read_answer()) == 200);
 }
 
-TEST_CASE("a share of the descriptors stays free for others, and accepting goes on when connections end") {
+TEST_CASE("a share of the descriptors is reserved, and accepting resumes when connections end") {
   std::optional<FewDescriptors> few(240);  // 160 for connections
   ServerUnderTest server(echo);
-  few.reset();  // the clients of this test take descriptors too
+  few.reset();  // the clients of this test need descriptors, too
   std::vector<RawClient> clients;
   for (int i = 0; i < 200; ++i) {
     clients.push_back(server.client());

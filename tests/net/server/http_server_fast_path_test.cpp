@@ -1,5 +1,5 @@
-// What the fast path must not change: each kind of request and response, alone and one after another on a single
-// connection.
+// The behaviour that the fast path must not change: each kind of request and response, alone and one after another on a
+// single connection.
 #include <doctest/doctest.h>
 
 #include <deque>
@@ -52,7 +52,7 @@ struct Kinds {
 
 }  // namespace
 
-TEST_CASE("every kind of answer follows every other on one connection") {
+TEST_CASE("every kind of response can follow every other on one connection") {
   Kinds kinds;
   auto client = kinds.server.client();
   const std::vector<std::string> all{"/now", "/later", "/stream", "/large", "/drop"};
@@ -74,7 +74,7 @@ TEST_CASE("every kind of answer follows every other on one connection") {
   for (const auto& each : finished) CHECK(each.completed);
 }
 
-TEST_CASE("a head in two pieces, two heads in one piece and a body leave the lane and come back to it") {
+TEST_CASE("split heads, pipelined heads and bodies leave the fast path, and later requests return to it") {
   ServerUnderTest server(echo);
   auto client = server.client();
   for (int round = 0; round < 3; ++round) {
@@ -96,7 +96,7 @@ TEST_CASE("a head in two pieces, two heads in one piece and a body leave the lan
   }
 }
 
-TEST_CASE("the guard refuses in the lane as it does before evhttp") {
+TEST_CASE("invalid requests are refused on the fast path with the same reasons as before evhttp") {
   for (const auto& [request, reason] : std::vector<std::pair<std::string, std::string>>{
            {"GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host_repeated"},
            {"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "space_before_colon"},
@@ -114,7 +114,7 @@ TEST_CASE("the guard refuses in the lane as it does before evhttp") {
   }
 }
 
-TEST_CASE("a client that leaves while its request waits is told, and one that leaves idle is forgotten") {
+TEST_CASE("the handler of a waiting request is notified when its client leaves, and idle connections are closed") {
   Kinds kinds;
   {
     auto idle = kinds.server.client();
@@ -132,7 +132,7 @@ TEST_CASE("a client that leaves while its request waits is told, and one that le
   kinds.server.on_loop([&] { kinds.held.clear(); });
 }
 
-TEST_CASE("the last request of a connection that may carry three says so") {
+TEST_CASE("the last of three allowed requests on a connection is answered with Connection: close") {
   ServerSettings settings;
   settings.limits.max_requests_per_connection = 3;
   ServerUnderTest server(echo, settings);

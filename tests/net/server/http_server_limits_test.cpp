@@ -24,7 +24,7 @@ std::string body_of(const std::string& answer) { return answer.substr(answer.fin
 
 }  // namespace
 
-TEST_CASE("a broken request gets one problem, and what follows is never read as a request") {
+TEST_CASE("an invalid request gets one problem, and the bytes after it are never read as a request") {
   int handled = 0;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     ++handled;
@@ -45,7 +45,7 @@ TEST_CASE("a broken request gets one problem, and what follows is never read as 
   CHECK(server.becomes_true([&] { return server.server().connections() == 0; }));
 }
 
-TEST_CASE("a broken pipelined request is refused after the sound ones before it are answered") {
+TEST_CASE("an invalid pipelined request is refused after the valid ones before it are answered") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { waiting.push_back(std::move(exchange)); });
   auto client = server.client();
@@ -60,7 +60,7 @@ TEST_CASE("a broken pipelined request is refused after the sound ones before it 
   CHECK(server.rejected("host_missing") == 1);
 }
 
-TEST_CASE("a client that goes on sending after its refusal is dropped at a bound") {
+TEST_CASE("a client that goes on sending after its refusal is disconnected at a bound") {
   ServerUnderTest server(echo);
   auto client = server.client();
   client.send("BAD\r\n\r\n");
@@ -71,7 +71,7 @@ TEST_CASE("a client that goes on sending after its refusal is dropped at a bound
   sender.join();
 }
 
-TEST_CASE("a head or body that does not arrive in time is a 408, silence is closed") {
+TEST_CASE("a head or body that does not arrive in time gets 408, and a silent connection is closed") {
   ServerUnderTest server(echo, shrunk());
   auto head = server.client();
   auto body = server.client();
@@ -86,7 +86,7 @@ TEST_CASE("a head or body that does not arrive in time is a 408, silence is clos
   CHECK(server.metric("tribune_http_timeouts_total{kind=\"silent\",listener=\"front\"}") == 1);
 }
 
-TEST_CASE("a head that trickles in is refused at the deadline of the whole head") {
+TEST_CASE("a head that arrives slowly is refused at the deadline of the whole head") {
   ServerUnderTest server(echo, shrunk());
   auto client = server.client();
   std::atomic<bool> ended = false;
@@ -105,7 +105,7 @@ TEST_CASE("a head that trickles in is refused at the deadline of the whole head"
   sender.join();
 }
 
-TEST_CASE("an idle connection is closed after its time") {
+TEST_CASE("an idle connection is closed at its deadline") {
   ServerUnderTest server(echo, shrunk());
   auto client = server.client();
   CHECK(status_of_answer(client.ask(kGet)) == 200);
@@ -113,7 +113,8 @@ TEST_CASE("an idle connection is closed after its time") {
   CHECK_FALSE(client.was_reset());
 }
 
-TEST_CASE("the last of the allowed requests says so and closes in good order") {
+TEST_CASE(
+    "the last of the allowed requests is answered with Connection: close, and the connection ends without a reset") {
   auto settings = ServerSettings{};
   settings.limits.max_requests_per_connection = 3;
   ServerUnderTest server(echo, settings);
@@ -128,7 +129,7 @@ TEST_CASE("the last of the allowed requests says so and closes in good order") {
   CHECK(answers.rfind("Connection: close") > answers.rfind("HTTP/1.1 200"));
 }
 
-TEST_CASE("Connection: close is obeyed") {
+TEST_CASE("Connection: close is honoured") {
   ServerUnderTest server(echo);
   for (const auto* field : {"close", "Close", "keep-alive, close", "close, TE"}) {
     auto client = server.client();
@@ -138,7 +139,7 @@ TEST_CASE("Connection: close is obeyed") {
   }
 }
 
-TEST_CASE("a reader below the minimum rate is cut, one that waits for us is not") {
+TEST_CASE("a reader below the minimum rate is disconnected, and one that waits for the server is not") {
   auto settings = shrunk();
   settings.limits.min_send_window = 400ms;
   settings.limits.min_send_rate_bps = 100'000'000;
@@ -181,7 +182,7 @@ TEST_CASE("a reader below the minimum rate is cut, one that waits for us is not"
   }
 }
 
-TEST_CASE("when all connections are taken the longest idle one makes room at once") {
+TEST_CASE("when all connections are in use the longest idle one is closed for a new client at once") {
   auto settings = ServerSettings{};
   settings.limits.max_connections = 4;
   ServerUnderTest server(echo, settings);
@@ -198,7 +199,7 @@ TEST_CASE("when all connections are taken the longest idle one makes room at onc
   CHECK(server.metric("tribune_http_evicted_total{listener=\"front\"}") == 1);
 }
 
-TEST_CASE("a connection whose exchange keeps its place is closed for no newcomer, however long it is idle") {
+TEST_CASE("a connection with keeps_place is closed for no new client, however long it is idle") {
   auto settings = ServerSettings{};
   settings.limits.max_connections = 2;
   ServerUnderTest server(
@@ -217,14 +218,14 @@ TEST_CASE("a connection whose exchange keeps its place is closed for no newcomer
   CHECK(other.read_to_end().empty());
   CHECK(status_of_answer(kept.ask(kGet)) == 200);
 
-  // The last answer decides: from here on it is like any other.
+  // The last response determines this: from here on the connection is like any other.
   CHECK(status_of_answer(newcomer.ask(kept_request)) == 200);
   CHECK(status_of_answer(server.client().ask(kGet)) == 200);
   CHECK(kept.read_to_end().empty());
   CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
 }
 
-TEST_CASE("when all connections are busy a newcomer gets 503") {
+TEST_CASE("when all connections are busy a new client gets 503") {
   auto settings = ServerSettings{};
   settings.limits.max_connections = 2;
   std::vector<std::unique_ptr<Exchange>> waiting;
@@ -239,7 +240,7 @@ TEST_CASE("when all connections are busy a newcomer gets 503") {
   server.on_loop([&] { waiting.clear(); });
 }
 
-TEST_CASE("one address gets its share of connections and no more") {
+TEST_CASE("one address gets its limit of connections and no more") {
   auto settings = ServerSettings{};
   settings.limits.max_connections_per_address = 2;
   ServerUnderTest server(echo, settings);
@@ -254,7 +255,7 @@ TEST_CASE("one address gets its share of connections and no more") {
   CHECK(status_of_answer(server.client().ask(kGet)) == 200);
 }
 
-TEST_CASE("X-Forwarded-For and -Proto count from trusted proxies only") {
+TEST_CASE("X-Forwarded-For and X-Forwarded-Proto are accepted from trusted proxies only") {
   const std::string forwarded =
       "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 9.9.9.9, 203.0.113.7, 10.0.0.1\r\nX-Forwarded-Proto: "
       "https\r\n\r\n";
@@ -265,7 +266,7 @@ TEST_CASE("X-Forwarded-For and -Proto count from trusted proxies only") {
   CHECK(body_of(RawClient(server.address(), 0, "127.0.0.2").ask(forwarded)) == "GET /a? 203.0.113.7 secure []");
   CHECK(body_of(RawClient(server.address(), 0, "127.0.0.3").ask(forwarded)) == "GET /a? 127.0.0.3 []");
 
-  // The proxy may have many connections; the client that it names may not.
+  // The limit applies to the client that the proxy names, not to the proxy.
   std::vector<RawClient> clients;
   for (int i = 0; i < 3; ++i) {
     clients.emplace_back(server.address(), 0, "127.0.0.2");
@@ -302,9 +303,7 @@ TEST_CASE("a PROXY header is required from trusted proxies and refused from othe
   CHECK(server.rejected("proxy_header_invalid") == 1);
 }
 
-TEST_CASE(
-    "X-Forwarded-For of a client that a PROXY header names is its own word, unless that client is a trusted proxy "
-    "too") {
+TEST_CASE("X-Forwarded-For of a client that a PROXY header names is ignored, unless that client is a trusted proxy") {
   auto settings = ServerSettings{};
   settings.trusted_proxies = {"127.0.0.2", "192.0.2.0/24"};
   settings.proxy_protocol = true;
@@ -319,7 +318,7 @@ TEST_CASE(
   CHECK(asked("PROXY UNKNOWN\r\n") == "GET /a? 127.0.0.2 []");
 }
 
-TEST_CASE("a trusted proxy that a PROXY header names is not counted, the client that it names in turn is") {
+TEST_CASE("a trusted proxy that a PROXY header names is not counted, and the client that it names is") {
   auto settings = ServerSettings{};
   settings.trusted_proxies = {"127.0.0.2", "192.0.2.0/24"};
   settings.proxy_protocol = true;
@@ -337,7 +336,7 @@ TEST_CASE("a trusted proxy that a PROXY header names is not counted, the client 
   CHECK(status("203.0.113.2") == 429);
 }
 
-TEST_CASE("the process's own requests need no PROXY header, those of other programs on the machine do") {
+TEST_CASE("the process's own requests need no PROXY header, those of other processes on the machine do") {
   auto settings = ServerSettings{};
   settings.trusted_proxies = {"127.0.0.0/8"};
   settings.proxy_protocol = true;
@@ -350,7 +349,7 @@ TEST_CASE("the process's own requests need no PROXY header, those of other progr
   CHECK(status_of_answer(server.client().ask(kGet)) == 400);
 }
 
-TEST_CASE("draining refuses newcomers, closes the idle and lets work end with Connection: close") {
+TEST_CASE("draining refuses new clients, closes idle connections and answers active ones with Connection: close") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     if (exchange->request().path == "/slow")
@@ -384,7 +383,7 @@ TEST_CASE("draining refuses newcomers, closes the idle and lets work end with Co
   CHECK(server.becomes_true([&] { return server.server().connections() == 0; }));
 }
 
-TEST_CASE("close_all cuts what is left") {
+TEST_CASE("close_all cuts the remaining connections") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   int gone = 0;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
@@ -401,15 +400,15 @@ TEST_CASE("close_all cuts what is left") {
   CHECK(client.was_reset());
 }
 
-TEST_CASE("two servers share a port, a stranger's port is refused") {
+TEST_CASE("two servers of a process share a port, and the port of another process is refused") {
   ServerUnderTest first(echo);
   ServerSettings same;
   same.listen = {first.address()};
-  // Another book: another process, as far as the check can see.
+  // Another ConnectionLimits is another process as far as the check can see.
   CHECK_THROWS(ServerUnderTest(echo, same));
 }
 
-TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
+TEST_CASE("aborts at every byte of request and response leave no connections") {
   const std::string body(200'000, 'b');
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     if (exchange->request().path == "/stream") {
@@ -429,7 +428,7 @@ TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
       if (reset) client.reset_now();
       ++clients;
     }
-  // The server may not have accepted the last ones yet, whose clients are gone.
+  // The server may not have accepted the last connections yet.
   CHECK(server.becomes_true([&] {
     return server.metric("tribune_http_accepted_total{listener=\"front\"}") == clients &&
            server.server().connections() == 0;
@@ -439,7 +438,7 @@ TEST_CASE("aborts at every byte of request and answer leave nothing behind") {
 
 namespace {
 
-/// What the kernel paces the server's end of this client's connection at, in bits a second; 0: it does not.
+/// The pacing rate of the server's end of this client's connection in bits per second; 0 without pacing.
 std::uint64_t pace_of(const RawClient& client) {
   sockaddr_in own{}, other{};
   socklen_t size = sizeof own;
@@ -458,7 +457,7 @@ std::uint64_t pace_of(const RawClient& client) {
   return 0;
 }
 
-/// The query is the pace that the handler asks for.
+/// The query is the pace that the handler requests.
 void paced(std::unique_ptr<Exchange> exchange) {
   const auto& query = exchange->request().query;
   if (!query.empty()) exchange->pace(std::stoull(query));
@@ -470,7 +469,7 @@ void paced(std::unique_ptr<Exchange> exchange) {
 
 }  // namespace
 
-TEST_CASE("an answer has the pace that its handler asks for, and the next one has its own") {
+TEST_CASE("a response has the pace that its handler requests, and the next one has its own") {
   ServerUnderTest server(paced);
   auto client = server.client();
   const auto ask = [&](const std::string& target) {
@@ -485,7 +484,7 @@ TEST_CASE("an answer has the pace that its handler asks for, and the next one ha
   CHECK(ask("/streamed?8000000") == 8'000'000);
 }
 
-TEST_CASE("a pace never exceeds the listener's own, nor falls below what a client must take") {
+TEST_CASE("a pace is at most the listener's own, and at least twice the minimum rate of a client") {
   ServerSettings settings;
   settings.limits.max_send_rate_bps = 1'000'000;
   settings.limits.min_send_rate_bps = 100'000;

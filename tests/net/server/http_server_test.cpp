@@ -31,7 +31,7 @@ std::string body_of(const std::string& answer) { return answer.substr(answer.fin
 
 }  // namespace
 
-TEST_CASE("a request is answered with the body, Date, CORS fields and its length") {
+TEST_CASE("a response has the body, Date, CORS fields and the body's length") {
   ServerUnderTest server(echo);
   auto client = server.client();
   const auto answer = client.ask("GET /a/b?c=d HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -48,7 +48,7 @@ TEST_CASE("a request is answered with the body, Date, CORS fields and its length
   CHECK(finished[0].bytes_sent == 25);
 }
 
-TEST_CASE("bodies arrive whole, by length and by chunks, and trailers do not become fields") {
+TEST_CASE("bodies arrive whole, with a length or chunked, and trailers do not become fields") {
   std::string fields;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     for (const auto& field : exchange->request().headers.all()) fields += field.name + ";";
@@ -64,7 +64,7 @@ TEST_CASE("bodies arrive whole, by length and by chunks, and trailers do not bec
   CHECK(body_of(client.ask("\r\nGET /q HTTP/1.1\r\nHost: x\r\n\r\n")) == "GET /q? 127.0.0.1 []");
 }
 
-TEST_CASE("a large body arrives although it is larger than what may be read ahead") {
+TEST_CASE("a body arrives even if it is larger than the read-ahead buffer") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
     exchange->reply({200, {}, std::to_string(exchange->request().body.size())});
   });
@@ -75,7 +75,7 @@ TEST_CASE("a large body arrives although it is larger than what may be read ahea
                            "\r\n0\r\n\r\n")) == "1000000");
 }
 
-TEST_CASE("100-continue is sent to who waits for it") {
+TEST_CASE("100-continue is sent to a client that expects it") {
   ServerUnderTest server(echo);
   auto client = server.client();
   client.send("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
@@ -97,7 +97,8 @@ TEST_CASE("a thousand pipelined requests are answered in order") {
 }
 
 TEST_CASE(
-    "where any method may come, its own word and its body reach the handler, and the next request is read after it") {
+    "a server for any method passes unknown methods and their bodies to the handler, and continues with the next "
+    "request") {
   ServerUnderTest server(
       [](std::unique_ptr<Exchange> exchange) {
         const auto& request = exchange->request();
@@ -125,7 +126,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("pipelined requests wait for one that is answered later") {
+TEST_CASE("pipelined requests wait until an earlier one is answered") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     if (exchange->request().path == "/slow")
@@ -144,7 +145,7 @@ TEST_CASE("pipelined requests wait for one that is answered later") {
   CHECK(body_of(client.read_answer()) == "GET /b? 127.0.0.1 []");
 }
 
-TEST_CASE("HEAD carries the length and no body, for whole, shared, file and streamed answers") {
+TEST_CASE("a response to HEAD has the length and no body, for whole, shared, file and streamed bodies") {
   const auto file = file_of(pattern(100'000));
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     const auto& path = exchange->request().path;
@@ -165,7 +166,7 @@ TEST_CASE("HEAD carries the length and no body, for whole, shared, file and stre
   }
 }
 
-TEST_CASE("204 and 304 have no body and no length, and the connection goes on") {
+TEST_CASE("204 and 304 have no body and no length, and the connection stays open") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
     const int status = exchange->request().path == "/204" ? 204 : 304;
     exchange->reply({status, {{"ETag", "\"a\""}}, std::string("never sent")});
@@ -180,7 +181,7 @@ TEST_CASE("204 and 304 have no body and no length, and the connection goes on") 
   }
 }
 
-TEST_CASE("file slices go out whole, larger than what the kernel takes at once") {
+TEST_CASE("file slices larger than one write of the kernel are sent whole") {
   const auto bytes = pattern(8 << 20);
   const auto file = file_of(bytes);
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
@@ -191,7 +192,7 @@ TEST_CASE("file slices go out whole, larger than what the kernel takes at once")
   CHECK(server.wait_finished(3).size() == 3);
 }
 
-TEST_CASE("large own and shared bodies go out whole") {
+TEST_CASE("large owned and shared bodies are sent whole") {
   const auto bytes = base::share(pattern(6 << 20));
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     if (exchange->request().path == "/own") return exchange->reply({200, {}, std::string(*bytes)});
@@ -202,7 +203,7 @@ TEST_CASE("large own and shared bodies go out whole") {
   CHECK(body_of(client.ask("GET /shared HTTP/1.1\r\nHost: x\r\n\r\n")) == bytes->substr(5));
 }
 
-TEST_CASE("a file that is shorter than promised cuts the connection") {
+TEST_CASE("a file that is shorter than announced cuts the connection") {
   const auto file = file_of(pattern(1000));
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     exchange->reply({200, {}, base::FileSlice{file, 0, 5000}});
@@ -217,7 +218,7 @@ TEST_CASE("a file that is shorter than promised cuts the connection") {
   CHECK_FALSE(finished[0].completed);
 }
 
-TEST_CASE("a stream without a length is chunked, and ends the connection for HTTP/1.0") {
+TEST_CASE("a stream without a length is chunked, and ends with the connection for HTTP/1.0") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
     exchange->begin({200, {}, {}}, std::nullopt);
     exchange->write(std::string("hello "));
@@ -242,7 +243,7 @@ TEST_CASE("HTTP/1.0 with keep-alive keeps the connection") {
   CHECK(status_of_answer(client.ask(kGet)) == 200);
 }
 
-TEST_CASE("a pump that waits for the drain sends a large stream with little queued") {
+TEST_CASE("a pump that waits for the drain sends a large stream with less than 1 MiB queued") {
   const auto part = base::share(pattern(256 * 1024));
   struct Pump {
     std::unique_ptr<Exchange> exchange;
@@ -276,7 +277,7 @@ TEST_CASE("a pump that waits for the drain sends a large stream with little queu
   });
 }
 
-TEST_CASE("an exchange that is dropped unanswered is a 500 problem") {
+TEST_CASE("an exchange that is destroyed without a response is a 500 problem") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) { exchange.reset(); });
   auto client = server.client();
   const auto answer = client.ask(kGet);
@@ -285,7 +286,7 @@ TEST_CASE("an exchange that is dropped unanswered is a 500 problem") {
   CHECK(status_of_answer(client.ask(kGet)) == 500);
 }
 
-TEST_CASE("an exchange that is dropped in a stream cuts the connection, so that no body looks whole") {
+TEST_CASE("an exchange that is destroyed during a stream cuts the connection, so that no cut body looks complete") {
   for (const bool has_length : {true, false}) {
     ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
       exchange->begin({200, {}, {}}, has_length ? std::optional<std::uint64_t>(100) : std::nullopt);
@@ -302,7 +303,7 @@ TEST_CASE("an exchange that is dropped in a stream cuts the connection, so that 
   }
 }
 
-TEST_CASE("a stream that ends short of its length cuts the connection") {
+TEST_CASE("a stream that ends before its announced length cuts the connection") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
     exchange->begin({200, {}, {}}, 100);
     exchange->write(std::string("part"));
@@ -314,7 +315,8 @@ TEST_CASE("a stream that ends short of its length cuts the connection") {
   CHECK(client.was_reset());
 }
 
-TEST_CASE("a client that leaves is told to who waits, and the exchange outlives it") {
+TEST_CASE(
+    "the handler of a waiting request is notified when the client leaves, and the exchange outlives the connection") {
   std::vector<std::unique_ptr<Exchange>> waiting;
   int gone = 0;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
@@ -359,7 +361,7 @@ TEST_CASE("on_gone may destroy the exchange") {
   CHECK(server.becomes_true([&] { return gone; }));
 }
 
-TEST_CASE("fields with line ends are left out of the answer") {
+TEST_CASE("fields with line breaks are not sent") {
   ServerUnderTest server([](std::unique_ptr<Exchange> exchange) {
     exchange->reply(
         {200, {{"X-Bad", "a\r\nSet-Cookie: b"}, {"Content-Length", "7"}, {"X-Good", "c"}}, std::string("ok")});
@@ -371,7 +373,7 @@ TEST_CASE("fields with line ends are left out of the answer") {
   CHECK(answer.find("Content-Length: 2\r\n") != std::string::npos);
 }
 
-TEST_CASE("a client that shuts its sending side still gets the whole answer") {
+TEST_CASE("a client that shuts down its sending side still gets the whole response") {
   const auto bytes = base::share(pattern(8 << 20));
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) {
     exchange->reply({200, {}, base::BytesSlice{bytes, 0, bytes->size()}});
@@ -382,7 +384,7 @@ TEST_CASE("a client that shuts its sending side still gets the whole answer") {
   CHECK(body_of(client.read_to_end()) == *bytes);
 }
 
-TEST_CASE("a path without a canonical form is a 400, and the canonical form reaches the handler") {
+TEST_CASE("a path without a canonical form gets 400, and the handler receives the canonical form") {
   ServerUnderTest server(echo);
   auto client = server.client();
   for (const auto* path : {"/a/../b", "/a/%2e%2e/b", "/a%2fb", "/a//b", "/a%00", "/%c0%af"}) {
@@ -393,7 +395,7 @@ TEST_CASE("a path without a canonical form is a 400, and the canonical form reac
   CHECK(server.rejected("path_invalid") == 6);
 }
 
-TEST_CASE("an absolute target is taken when it names the host it was sent to") {
+TEST_CASE("an absolute target is accepted when it names the host of the request") {
   ServerUnderTest server(echo);
   auto client = server.client();
   CHECK(body_of(client.ask("GET http://x:80/a?b HTTP/1.1\r\nHost: x:80\r\n\r\n")) == "GET /a?b 127.0.0.1 []");
@@ -405,7 +407,7 @@ TEST_CASE("an absolute target is taken when it names the host it was sent to") {
   CHECK(status_of_answer(server.client().ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")) == 204);
 }
 
-TEST_CASE("interim heads go out before the answer, and not to HTTP/1.0") {
+TEST_CASE("interim responses are sent before the final response, and not to HTTP/1.0") {
   std::unique_ptr<Exchange> held;
   ServerUnderTest server([&held](std::unique_ptr<Exchange> exchange) { held = std::move(exchange); });
   const auto answer_later = [&] {
@@ -430,7 +432,7 @@ TEST_CASE("interim heads go out before the answer, and not to HTTP/1.0") {
   CHECK(old.read_to_end().starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
-TEST_CASE("an exchange tells how the request came: the last hop, and whether a question mark ends the target") {
+TEST_CASE("an exchange knows its last hop, and whether the target ends with a question mark") {
   const auto tell = [](std::unique_ptr<Exchange> exchange) {
     const auto arrival = exchange->arrival();
     exchange->reply(

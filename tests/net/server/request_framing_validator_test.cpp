@@ -17,16 +17,16 @@ namespace {
 struct Outcome {
   RejectReason refusal = RejectReason::none;
   std::size_t messages = 0;
-  std::size_t used = 0;  // bytes taken up to the refusal, or all
-  std::string passed;    // as evhttp would see them
+  std::size_t used = 0;  // bytes up to the refusal, or all bytes
+  std::string passed;    // as passed on to evhttp
   bool operator==(const Outcome&) const = default;
 };
 
-/// Feeds the pieces as a connection would: a complete message makes way for the next one.
+/// Feeds the pieces as a connection does: after a complete message the next one begins.
 Outcome run(const std::vector<std::string_view>& pieces, const RequestFramingLimits& limits) {
   RequestFramingValidator guard(limits);
   Outcome outcome;
-  std::string held;  // of the message that arrives
+  std::string held;  // the part of the current message that was received
   for (const auto piece : pieces) {
     std::string bytes(piece);
     for (std::size_t at = 0; at < bytes.size();) {
@@ -51,7 +51,7 @@ Outcome run(const std::vector<std::string_view>& pieces, const RequestFramingLim
   return outcome;
 }
 
-/// The outcome, the same for every place at which the bytes may be split, and for single bytes.
+/// The outcome, which must be the same for two pieces split at any byte, and for single bytes.
 Outcome judge(std::string_view bytes, const RequestFramingLimits& limits = {}) {
   const auto whole = run({bytes}, limits);
   for (std::size_t at = 1; at < bytes.size(); ++at) {
@@ -74,7 +74,7 @@ std::string chunked(std::string_view body) { return with_body("Transfer-Encoding
 
 }  // namespace
 
-TEST_CASE("sound requests pass, however the bytes are split") {
+TEST_CASE("valid requests pass, however the bytes are split") {
   for (const auto& request : std::vector<std::string>{
            "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
            "GET /a?b=c%20d&e=\"f\" HTTP/1.1\r\nhost: [::1]:80\r\nX: \r\nY:z\r\nZ: \xc3\xa9\t.\r\n\r\n",
@@ -100,14 +100,14 @@ TEST_CASE("sound requests pass, however the bytes are split") {
   }
 }
 
-TEST_CASE("pipelined messages are told apart") {
+TEST_CASE("pipelined messages are separated") {
   const auto outcome = judge(with_body("Content-Length: 3", "abc") + chunked("1\r\nx\r\n0\r\n\r\n") +
                              with_field("A: b") + "\r\n" + with_field("C: d"));
   CHECK(outcome.refusal == RejectReason::none);
   CHECK(outcome.messages == 4);
 }
 
-TEST_CASE("what is legal and evhttp misreads is rewritten") {
+TEST_CASE("legal syntax that evhttp misreads is rewritten") {
   CHECK(judge(with_field("A:\tb")).passed == with_field("A: b"));
   CHECK(judge(with_body("Content-Length: \t5", "hello")).passed == with_body("Content-Length:  5", "hello"));
   CHECK(judge(chunked("5;a=\"b\"\r\nhello\r\n0;c\r\n\r\n")).passed == chunked("5      \r\nhello\r\n0  \r\n\r\n"));
@@ -116,7 +116,7 @@ TEST_CASE("what is legal and evhttp misreads is rewritten") {
   CHECK(judge("\r\n" + with_field("A: b")).passed == with_field("A: b"));
 }
 
-TEST_CASE("each breach has its reason and its status, at every split") {
+TEST_CASE("each violation has its reason and its status, at every split") {
   struct Breach {
     std::string bytes;
     RejectReason refusal;
@@ -124,7 +124,7 @@ TEST_CASE("each breach has its reason and its status, at every split") {
   };
   const auto nul = std::string(1, '\0');
   for (const auto& breach : std::vector<Breach>{
-           // FAULTS row 1: framing
+           // Framing.
            {with_body("Content-Length: 0\r\nContent-Length: 31", ""), RejectReason::length_repeated, 400},
            {with_body("Content-Length: 5\r\nContent-Length: 5", "hello"), RejectReason::length_repeated, 400},
            {with_body("Content-Length: 5, 5", "hello"), RejectReason::length_repeated, 400},
@@ -190,7 +190,7 @@ TEST_CASE("each breach has its reason and its status, at every split") {
            {chunked("0\r\n folded\r\n\r\n"), RejectReason::folded_field, 400},
            {chunked("0\r\n\n"), RejectReason::bare_line_feed, 400},
            {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", RejectReason::body_not_allowed, 400},
-           // FAULTS row 2: heads
+           // Heads.
            {"GET /" + nul + " HTTP/1.1\r\nHost: x\r\n\r\n", RejectReason::control_byte, 400},
            {with_field("A: b" + nul + "c"), RejectReason::control_byte, 400},
            {with_field("A: b\x7f"), RejectReason::control_byte, 400},
@@ -261,7 +261,7 @@ TEST_CASE("each breach has its reason and its status, at every split") {
   }
 }
 
-TEST_CASE("bounds hit at the limit, not after reading all") {
+TEST_CASE("limits apply as soon as they are exceeded, not after the whole head was read") {
   RequestFramingLimits limits;
   limits.max_head_bytes = 1024;
   limits.max_target_bytes = 256;
@@ -293,7 +293,7 @@ TEST_CASE("bounds hit at the limit, not after reading all") {
   CHECK(status_of(RejectReason::head_too_large) == 431);
   CHECK(status_of(RejectReason::too_many_fields) == 431);
 
-  // Exactly at the bound is fine.
+  // A head of exactly the limit passes.
   const auto head = "GET / HTTP/1.1\r\nHost: x\r\nA: \r\n\r\n";
   const auto exact = with_field("A: " + std::string(1024 - std::string_view(head).size(), 'b'));
   CHECK(exact.size() == 1024);
@@ -303,7 +303,7 @@ TEST_CASE("bounds hit at the limit, not after reading all") {
         RejectReason::target_too_long);
 }
 
-TEST_CASE("the fields of the head are counted, the trailers are not") {
+TEST_CASE("the fields of the head are counted, those of the trailer are not") {
   const RequestFramingLimits limits;
   RequestFramingValidator guard(limits);
   auto bytes = chunked("0\r\nA: b\r\nC: d\r\n\r\n");
@@ -311,7 +311,7 @@ TEST_CASE("the fields of the head are counted, the trailers are not") {
   CHECK(guard.fields() == 2);
 }
 
-TEST_CASE("authorities are hosts with an optional port") {
+TEST_CASE("an authority is a host with an optional port") {
   for (const auto good : {"x", "x:80", "a%20b", "x:", "a.b-c:1", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443"})
     CHECK_MESSAGE(is_valid_authority(good), good);
   for (const auto bad : {"", ":80", "x:80:90", "x:1234567", "[::1", "[zz]", "[]", "[::1]80", "a b", "a@b", "a/b", "a?b",

@@ -9,7 +9,7 @@
 using namespace tribune;
 using namespace tribune::net;
 
-TEST_CASE("An id that a trusted proxy gave is kept, anything else makes way for a new one") {
+TEST_CASE("An id from a trusted proxy is kept, and any other is replaced") {
   RequestIds ids;
   const auto settled = [&](std::vector<std::string> given, bool believed) {
     http::Request request;
@@ -28,7 +28,7 @@ TEST_CASE("An id that a trusted proxy gave is kept, anything else makes way for 
   CHECK(settled({std::string(65, 'x')}, true).size() == 16);
 }
 
-TEST_CASE("Ids differ, of one source and of several") {
+TEST_CASE("Ids are unique, from one source and from several") {
   std::set<std::string> seen;
   RequestIds a, b;
   for (int i = 0; i < 10'000; ++i) {

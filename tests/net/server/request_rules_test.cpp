@@ -17,7 +17,7 @@ using tribune::test::prefixes;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-TEST_CASE("the client is the rightmost address that no trusted proxy has") {
+TEST_CASE("the client is the rightmost address that is not a trusted proxy") {
   const auto trusted = prefixes({"10.0.0.0/8"});
   const auto named = [&](std::string_view field) {
     const auto client = forwarded_client(field, trusted);
@@ -61,7 +61,7 @@ TEST_CASE("PROXY headers of both versions are read") {
       CHECK(read_proxy_header(std::string_view(whole).substr(0, size)).state == ProxyHeader::State::incomplete);
 }
 
-TEST_CASE("what is no PROXY header is invalid") {
+TEST_CASE("a malformed PROXY header is invalid") {
   const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
   for (const auto& bad :
        {"GET / HTTP/1.1\r\n"s, "PROXY TCP4 203.0.113.7\r\n"s, "PROXY TCP4 x 192.0.2.1 1 2\r\n"s,
@@ -75,7 +75,7 @@ TEST_CASE("what is no PROXY header is invalid") {
 
 TEST_CASE("a client is too slow after a whole window below the rate") {
   SendRateWatch watch;
-  const SendRate rate{8'000, 10s};  // 1000 bytes a second
+  const SendRate rate{8'000, 10s};  // 1000 bytes per second
   base::SteadyTime now{1h};
   CHECK_FALSE(watch.is_too_slow(now, 0, 100'000, rate));
   for (int second = 1; second < 10; ++second)
@@ -88,7 +88,7 @@ TEST_CASE("a client is too slow after a whole window below the rate") {
   CHECK(watch.is_too_slow(now + 20s, 10'100, 89'900, rate));
 }
 
-TEST_CASE("time in which nothing waits does not count against a client") {
+TEST_CASE("time without queued bytes does not count against a client") {
   SendRateWatch watch;
   const SendRate rate{8'000, 10s};
   const base::SteadyTime now{1h};
@@ -100,7 +100,7 @@ TEST_CASE("time in which nothing waits does not count against a client") {
   CHECK_FALSE(watch.is_too_slow(now + 40s, 10, 5, {0, 10s}));
 }
 
-TEST_CASE("the book counts addresses up to their bound") {
+TEST_CASE("the connections of an address are counted up to the limit") {
   ConnectionLimits book;
   CHECK(book.enter(ip("192.0.2.1"), 2));
   CHECK(book.enter(ip("192.0.2.1"), 2));

@@ -74,7 +74,7 @@ TEST_CASE("the link of a segment is not valid for a document") {
   }
 }
 
-TEST_CASE("of a player's query the origin gets what it needs, in one spelling") {
+TEST_CASE("the origin receives the keys of a player's query that it needs, in one notation") {
   struct Row {
     DocumentKind kind;
     std::string query, expected;

@@ -30,7 +30,7 @@ struct DocumentFixture {
 
 }  // namespace
 
-TEST_CASE("of an asset list only the URIs at the channel's origins change") {
+TEST_CASE("only the URIs of an asset list at the channel's origins are changed") {
   DocumentFixture s;
   const std::vector<std::pair<std::string, std::string>> table{
       {R"({"ASSETS":[{"URI":"ad.m3u8","DURATION":10.50}]})",
