@@ -14,6 +14,7 @@
 #include "base/result.h"
 
 struct MDB_env;
+struct MDB_txn;
 
 namespace tribune::store {
 
@@ -59,7 +60,9 @@ class LmdbEnvironment {
 
   /// All changes, or none. Durable when it returns `all`.
   WriteOutcome write(const std::vector<Change>&);
-  /// The erasures alone, with more bytes of map: LMDB needs room even to erase. Nobody may be reading.
+  /// The erasures alone, with more bytes of map: LMDB needs room even to erase. Nobody may be reading. Always commits a transaction, also when
+  /// there is nothing to erase: a write can use the pages that transaction N freed only when N + 1 is committed, and a map that has no other
+  /// page left would otherwise refuse every write that could be N + 1.
   WriteOutcome write_erasures(const std::vector<Change>&);
 
  private:
@@ -67,6 +70,7 @@ class LmdbEnvironment {
   base::Result<std::optional<std::string>> stored_format(bool& has_records) const;
   base::Status begin_tables(const EnvironmentOptions&, bool write_format);
   int apply(const std::vector<Change>&, bool erasures_only);
+  int rewrite_format(MDB_txn*);
 
   MDB_env* env_;
   std::vector<unsigned> tables_;
