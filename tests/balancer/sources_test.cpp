@@ -372,11 +372,13 @@ void publish_with_token(Origin& origin, int token, const std::string& pattern) {
   origin.set("http://o/live/main.m3u8", main);
 }
 
-/// Whether the playlist comes to list the segment. Its feed loads it by timers of the real clock, too: such a load may come just before a new URI is known.
+/// Whether the playlist comes to list the segment. Playlists are loaded by timers of the real clock, too: such a load of the multivariant playlist
+/// may come just before the origin has the new one, and it is then not loaded again for 30 s.
 bool comes_to_list(Scene& s, const std::string& path, const std::string& query, const std::string& segment) {
   for (int load = 0; load < 10; ++load) {
     if (s.text("demo", path, query).find(segment) != std::string::npos) return true;
-    s.clock.advance(2s);
+    s.clock.advance(7s);
+    s.text("demo", "index.m3u8");
   }
   return false;
 }
