@@ -171,5 +171,5 @@ TEST_CASE("attributes that can be read are saved from a list that cannot") {
   saved(hostile);
   saved(hostile + "\"");
   saved(std::string(4u << 20, ','));
-  CHECK(std::clock() - began < CLOCKS_PER_SEC);
+  CHECK(std::clock() - began < 10 * CLOCKS_PER_SEC);   // under any sanitizer; what looks back at each comma takes hours
 }
