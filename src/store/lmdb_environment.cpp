@@ -182,7 +182,22 @@ int LmdbEnvironment::apply(const std::vector<Change>& changes, bool erasures_onl
     }
     if (code != 0) return code;
   }
+  if (erasures_only) {
+    if (const int code = rewrite_format(raw); code != 0) return code;
+  }
   return mdb_txn_commit(txn.release());
+}
+
+/// Changes one page and no value. LMDB does not commit a transaction that changes no page.
+int LmdbEnvironment::rewrite_format(MDB_txn* txn) {
+  MDB_dbi format = 0;
+  MDB_val key = val(kFormatKey), value{};
+  int code = mdb_dbi_open(txn, kFormatTable, 0, &format);
+  if (code == 0) code = mdb_get(txn, format, &key, &value);
+  if (code != 0) return code;
+  const std::string text(view(value));  // the write may move what mdb_get points to
+  value = val(text);
+  return mdb_put(txn, format, &key, &value, 0);
 }
 
 WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {

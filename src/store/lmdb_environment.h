@@ -14,6 +14,7 @@
 #include "base/result.h"
 
 struct MDB_env;
+struct MDB_txn;
 
 namespace tribune::store {
 
@@ -62,6 +63,9 @@ class LmdbEnvironment {
   /// Writes all changes or none. They are durable when it returns `all`.
   WriteOutcome write(const std::vector<Change>&);
   /// Writes only the erasures, with a larger map, because LMDB needs space to erase. There must be no concurrent reads.
+  /// Always commits a transaction, also when there is nothing to erase: a write can reuse the pages that transaction N
+  /// freed only after transaction N + 1 is committed. A map without any other free page would refuse every write that
+  /// could be N + 1.
   WriteOutcome write_erasures(const std::vector<Change>&);
 
  private:
@@ -69,6 +73,7 @@ class LmdbEnvironment {
   base::Result<std::optional<std::string>> stored_format(bool& has_records) const;
   base::Status begin_tables(const EnvironmentOptions&, bool write_format);
   int apply(const std::vector<Change>&, bool erasures_only);
+  int rewrite_format(MDB_txn*);
 
   MDB_env* env_;
   std::vector<unsigned> tables_;

@@ -210,5 +210,5 @@ TEST_CASE("valid attributes of an invalid list are kept") {
   saved(hostile);
   saved(hostile + "\"");
   saved(std::string(4u << 20, ','));
-  CHECK(std::clock() - began < CLOCKS_PER_SEC);
+  CHECK(std::clock() - began < 10 * CLOCKS_PER_SEC);  // under any sanitizer; what looks back at each comma takes hours
 }

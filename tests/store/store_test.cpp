@@ -195,6 +195,28 @@ TEST_CASE("on a full map erasures that need more pages than are free succeed, an
   CHECK(s->failed_batches() == failed);
 }
 
+TEST_CASE("a full map that was emptied accepts values again, whatever the size of the batches that erased its keys") {
+  for (const int keys_in_batch : {1, 2, 3, 5, 8, 13, 40, 1000}) {
+    CAPTURE(keys_in_batch);
+    const Folder folder;
+    auto options = options_in(folder);
+    options.max_bytes = 1 << 20;
+    auto s = must_open(options);
+    const int written = fill(*s, 3000);
+    for (int i = 0; i < written;) {
+      for (int end = std::min(i + keys_in_batch, written); i < end; ++i) s->erase("a", "key" + std::to_string(i));
+      CHECK(s->flush().has_value());
+    }
+    int refused = 0;
+    const auto put = [&] {
+      s->put("a", "other", std::string(20'000, 'v'));
+      return s->flush().has_value();
+    };
+    while (refused < 3 && !put()) ++refused;  // LMDB reuses freed pages from the transaction after the next one
+    CHECK(refused < 3);
+  }
+}
+
 TEST_CASE("a kept value is written when there is space again, and the newest value of a key is stored") {
   const Folder folder;
   auto options = options_in(folder);

@@ -382,12 +382,13 @@ void publish_with_token(Origin& origin, int token, const std::string& pattern) {
   origin.set("http://o/live/main.m3u8", main);
 }
 
-/// Whether the playlist lists the segment eventually. Its refresher also uses timers of the real clock: such a refresh
-/// may come just before a new URI is known.
+/// Whether the playlist lists the segment eventually. Refreshers also use timers of the real clock: such a refresh of
+/// the multivariant playlist may come just before the origin publishes the new one, and the next refresh is 30 s later.
 bool comes_to_list(SourcesFixture& s, const std::string& path, const std::string& query, const std::string& segment) {
   for (int load = 0; load < 10; ++load) {
     if (s.text("demo", path, query).find(segment) != std::string::npos) return true;
-    s.clock.advance(2s);
+    s.clock.advance(7s);
+    s.text("demo", "index.m3u8");
   }
   return false;
 }
