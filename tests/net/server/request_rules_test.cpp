@@ -16,6 +16,14 @@ using tribune::test::ip;
 using tribune::test::prefixes;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+namespace {
+
+/// A header of version 2 (haproxy's proxy-protocol.txt, section 2.2).
+std::string after_signature(std::string_view rest) { return "\r\n\r\n\0\r\nQUIT\n"s.append(rest); }
+
+}  // namespace
 
 TEST_CASE("the client is the rightmost address that is not a trusted proxy") {
   const auto trusted = prefixes({"10.0.0.0/8"});
@@ -46,14 +54,13 @@ TEST_CASE("PROXY headers of both versions are read") {
   CHECK(header.state == ProxyHeader::State::complete);
   CHECK_FALSE(header.client.has_value());
 
-  const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
-  const auto four = signature + "\x21\x11\0\x0f"s + "\xcb\0\x71\7\xc0\0\2\1\x12\x67\0\x50"s + "\4\0\0"s;
+  const auto four = after_signature("\x21\x11\0\x0f"sv) + "\xcb\0\x71\7\xc0\0\2\1\x12\x67\0\x50"s + "\4\0\0"s;
   header = read_proxy_header(four + "rest");
   CHECK(header.state == ProxyHeader::State::complete);
   CHECK(header.length == four.size());
   CHECK(header.client->text() == "203.0.113.7");
   CHECK(header.client_port == 4711);
-  const auto local = signature + "\x20\0\0\0"s;
+  const auto local = after_signature("\x20\0\0\0"sv);
   CHECK(read_proxy_header(local).state == ProxyHeader::State::complete);
   CHECK_FALSE(read_proxy_header(local).client.has_value());
   for (const auto& whole : {four, local, "PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"s})
@@ -62,14 +69,13 @@ TEST_CASE("PROXY headers of both versions are read") {
 }
 
 TEST_CASE("a malformed PROXY header is invalid") {
-  const auto signature = "\r\n\r\n\0\r\nQUIT\n"s;
   for (const auto& bad :
        {"GET / HTTP/1.1\r\n"s, "PROXY TCP4 203.0.113.7\r\n"s, "PROXY TCP4 x 192.0.2.1 1 2\r\n"s,
         "PROXY TCP4 203.0.113.7 192.0.2.1 65536 80\r\n"s, "PROXY TCP4 203.0.113.7 192.0.2.1 1 2 \r\n"s,
         "PROXY TCP6 203.0.113.7 192.0.2.1 1 2\r\n"s, "PROXY TCP4 ::1 ::1 1 2\r\n"s,
-        "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n"s, "PROXY TCP4 203.0.113.7  192.0.2.1 1 2\r\n"s,
-        "PROXY "s + std::string(200, 'x'), signature + "\x11\x11\0\0"s, signature + "\x22\x11\0\0"s,
-        signature + "\x21\x11\0\4abcd"s, signature + "\x21\x21\0\4abcd"s, signature + "\x21\x11\xff\xff"s})
+        "PROXY UDP4 1.1.1.1 1.1.1.1 1 2\r\n"s, "PROXY TCP4 203.0.113.7  192.0.2.1 1 2\r\n"s, "PROXY "s.append(200, 'x'),
+        after_signature("\x11\x11\0\0"sv), after_signature("\x22\x11\0\0"sv), after_signature("\x21\x11\0\4abcd"sv),
+        after_signature("\x21\x21\0\4abcd"sv), after_signature("\x21\x11\xff\xff"sv)})
     CHECK_MESSAGE(read_proxy_header(bad).state == ProxyHeader::State::invalid, bad);
 }
 
