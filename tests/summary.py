@@ -1,4 +1,4 @@
-"""Sums up JUnit reports: a line per suite, what failed by name, and one closing line `N passed, N failed`.
+"""Sums up JUnit reports: what took longest, a line per suite, what failed by name, and one closing line `N passed, N failed`.
 
 A CTest report has one case per program; where the program is a doctest runner, its own count is taken. Exits with 1 when
 anything failed or nothing ran.
@@ -16,6 +16,7 @@ DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\
 ALONE = "_alone_"
 LOOKS = 3
 FEW = 3
+SLOWEST = 10
 
 
 def outcome_of(case):
@@ -85,7 +86,41 @@ def read(report):
     return tuple(totals), failed, unsteady
 
 
-def main(folder):
+def duration(seconds):
+    return f"{int(seconds) // 60:3} min {int(seconds) % 60:02} s"
+
+
+def longest_steps(steps):
+    """(seconds, step) of each step but the last, longest first. A line of the file: the second at which a step began, a tab, the step."""
+    begun = [line.split("\t", 1) for line in Path(steps).read_text().splitlines()]
+    return sorted(
+        ((int(end) - int(begin), step) for (begin, step), (end, _) in zip(begun, begun[1:], strict=False)), key=lambda row: -row[0]
+    )
+
+
+def slowest_tests(folder):
+    """(seconds, report, test) of the tests that took longest; a program of unit tests counts as one test."""
+    rows = []
+    for report in Path(folder).glob("*.xml"):
+        try:
+            rows += [(float(case.get("time") or 0), report.stem, name_of(case)) for case in cases_of(report)]
+        except (xml.ParseError, OSError, ValueError):
+            continue
+    return sorted(rows, key=lambda row: -row[0])[:SLOWEST]
+
+
+def print_durations(folder, steps):
+    print("Steps, longest first:")
+    for seconds, step in longest_steps(steps):
+        print(f"{duration(seconds)}  {step}")
+    print("Slowest tests:")
+    for seconds, report, test in slowest_tests(folder):
+        print(f"{duration(seconds)}  {report}: {test}")
+
+
+def main(folder, steps=None):
+    if steps is not None and Path(steps).exists():
+        print_durations(folder, steps)
     total, failures, unsteady = [0, 0, 0], [], []
     for report in sorted(Path(folder).glob("*.xml")):
         if ALONE in report.stem:
@@ -108,4 +143,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--second-look":
         print("\n".join(worth_a_second_look(Path(sys.argv[2]))))
     else:
-        sys.exit(main(sys.argv[1]))
+        sys.exit(main(*sys.argv[1:]))

@@ -70,3 +70,19 @@ def test_reports_deaths_and_many_failures_get_no_second_look(tmp_path, cases):
 
 def test_nothing_at_all_is_a_failure(tmp_path, capsys):
     assert closing(tmp_path, capsys) == (1, ["0 passed, 0 failed"])
+
+
+def test_the_longest_steps_and_tests_come_first(tmp_path, capsys):
+    (tmp_path / "x.xml").write_text('<testsuite><testcase classname="c" name="quick" time="1.5"/><testcase classname="c" name="slow" time="61"/></testsuite>')
+    steps = tmp_path / "steps.tsv"
+    steps.write_text("0\tpackages\n2\tbuild: release\n125\tunit tests: release\n130\tdone\n")
+    assert summary.main(tmp_path, steps) == 0
+    assert capsys.readouterr().out.splitlines()[:7] == [
+        "Steps, longest first:",
+        "  2 min 03 s  build: release",
+        "  0 min 05 s  unit tests: release",
+        "  0 min 02 s  packages",
+        "Slowest tests:",
+        "  1 min 01 s  x: c slow",
+        "  0 min 01 s  x: c quick",
+    ]
