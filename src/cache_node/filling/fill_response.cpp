@@ -29,8 +29,8 @@ FillFailure failure_of(const base::Error& error) {
     case base::ErrorKind::unavailable:
       return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
     case base::ErrorKind::forbidden:
-      return failure(problems::origin_broken, "the origin redirects to an address that this node must not connect to",
-                     "origin_forbidden");
+      return failure(problems::origin_broken,
+                     "the address of the origin, or the target of its redirect, is not allowed", "origin_forbidden");
     default: return failure(problems::origin_broken, "the response of the origin is unusable", "origin_broken");
   }
 }
