@@ -124,7 +124,7 @@ TEST_CASE("an invalid key or table is refused without affecting other writes") {
   auto s = must_open(options_in(folder));
   std::atomic<int> refused{0};
   s->put("a", std::string(512, 'k'), "v", [&](base::Status status) { refused += !status.has_value(); });
-  s->put("unknown table", "k", "v", [&](base::Status status) { refused += !status.has_value(); });
+  s->put("no such table", "k", "v", [&](base::Status status) { refused += !status.has_value(); });
   s->put("a", "fine", "v");
   s->flush();
   CHECK(refused == 2);
