@@ -90,7 +90,8 @@ base::Result<SlateRendition> read_rendition(const json::Value& value, const cont
     const SlateSegment read{std::string(segment.text("file").value_or("")),
                             milliseconds{segment.whole("ms").value_or(0)}};
     if (!is_plain(read.file)) return unfit("a file name is not allowed");
-    if (read.duration.count() <= 0 || read.duration.count() > kMaxSlotMs) return unfit("a segment has no duration");
+    if (read.duration.count() <= 0 || read.duration.count() > kMaxSlotMs)
+      return unfit("the duration of a segment is missing or invalid");
     rendition.segments.push_back(read);
   }
   return rendition;
