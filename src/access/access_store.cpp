@@ -23,7 +23,7 @@ AccessStore::AccessStore(base::Log& log, base::Metrics& metrics, std::mutex& mut
       mutex_(mutex),
       unwritten_(metrics.counter(
           "tribune_access_sessions_unwritten_total",
-          "Sessions that the disk refused to take: after a restart they go on only where there is room.")) {}
+          "Sessions that could not be written to disk; after a restart they continue only where capacity is free.")) {}
 
 base::Result<AccessStore::FormerRun> AccessStore::read(store::Store& store) const {
   FormerRun former;

@@ -27,10 +27,11 @@ Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, co
       scheduler(c, l, settings, capacity, queues, ticket_addresses),
       decider(c, l, m, {settings, capacity, queues, admitted, scheduler, store, ticket_addresses}),
       refused(m.counter("tribune_access_decisions_total",
-                        "Decisions about newcomers and tickets that changed something.", {{"outcome", "refused"}})),
+                        "Admission decisions about new viewers and tickets that changed state, by outcome.",
+                        {{"outcome", "refused"}})),
       uncounted(m.counter("tribune_access_renewals_uncounted_total",
-                          "Renewals of sessions that are served and not counted, because as many as may be are known "
-                          "and nothing is limited.")) {
+                          "Renewals of sessions that are served but not counted: the maximum number of sessions is "
+                          "known, and no limit is set.")) {
   set_limits(settings.limits());
   sharing.configure(settings);
 }

@@ -47,7 +47,8 @@ TicketEntry* find_live(QueueLane* lane, const TicketClaim& ticket) {
 
 base::Counter decisions(base::Metrics& metrics, std::string_view outcome) {
   return metrics.counter("tribune_access_decisions_total",
-                         "Decisions about newcomers and tickets that changed something.", {{"outcome", outcome}});
+                         "Admission decisions about new viewers and tickets that changed state, by outcome.",
+                         {{"outcome", outcome}});
 }
 
 }  // namespace

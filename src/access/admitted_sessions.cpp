@@ -29,10 +29,9 @@ AdmittedSessions::AdmittedSessions(const base::Clock& clock, base::Log& log, bas
       capacity_(capacity),
       store_(store),
       past_(metrics, max_past),
-      address_full_(
-          metrics.counter("tribune_access_address_full_total",
-                          "Newcomers, and sessions that would come back, that were not let in because their address "
-                          "had max_sessions_per_address.")) {}
+      address_full_(metrics.counter("tribune_access_address_full_total",
+                                    "New viewers and returning sessions that were refused because their address had "
+                                    "max_sessions_per_address sessions.")) {}
 
 SessionId AdmittedSessions::new_id() {
   for (;;) {

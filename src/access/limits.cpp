@@ -55,14 +55,15 @@ std::optional<base::Status> read_limit_member(const base::json::Member& member, 
 }
 
 base::Status read_named(const Value& value, std::string_view name, NamedLimits& out) {
-  if (!value.is(Kind::object)) return invalid("\"" + std::string(name) + "\" must be an object of limits by id");
+  if (!value.is(Kind::object))
+    return invalid("\"" + std::string(name) + "\" must be an object whose members are limits by id");
   for (const auto& scope : value.object) {
     const auto& id = scope.name;
-    if (!is_id(id)) return invalid("\"" + id + "\" is no id");
+    if (!is_id(id)) return invalid("\"" + id + "\" is not a valid id");
     if (!scope.value.is(Kind::object)) return invalid("the limit of \"" + id + "\" must be an object");
     for (const auto& member : scope.value.object) {
       const auto status = read_limit_member(member, out[id]);
-      if (!status) return invalid("\"" + member.name + "\" is no limit of \"" + id + "\"");
+      if (!status) return invalid("\"" + member.name + "\" is not a known limit member of \"" + id + "\"");
       if (!*status) return *status;
     }
   }
@@ -135,7 +136,7 @@ base::Status apply_changes(AccessLimits& limits, std::string_view json) {
       status = read_named(member.value, member.name, next.nodes);
     } else {
       const auto read = read_limit_member(member, next.global);
-      status = read ? *read : invalid("\"" + member.name + "\" is no limit");
+      status = read ? *read : invalid("\"" + member.name + "\" is not a known limit member");
     }
     if (!status) return status;
   }

@@ -37,12 +37,13 @@ SessionId session_from_key(std::string_view key) {
 
 PastSessions::PastSessions(base::Metrics& metrics, std::size_t most)
     : most_(most),
-      known_(metrics.gauge("tribune_access_past_sessions",
-                           "Sessions that are over and remembered, so that a token does not open them, or still does.",
-                           {})),
-      dropped_(metrics.counter(
-          "tribune_access_past_sessions_dropped_total",
-          "Sessions that are over and were forgotten before their time, because as many as may be were remembered.")) {}
+      known_(metrics.gauge(
+          "tribune_access_past_sessions",
+          "Ended sessions that are remembered, so that their tokens are refused (stopped) or accepted again (lapsed).",
+          {})),
+      dropped_(metrics.counter("tribune_access_past_sessions_dropped_total",
+                               "Ended sessions that were forgotten early because the maximum number was remembered.")) {
+}
 
 base::Status PastSessions::load(store::Store& store, std::int64_t now) {
   std::vector<std::string> useless;

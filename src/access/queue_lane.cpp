@@ -16,22 +16,24 @@ QueueLane::QueueLane(std::uint8_t i, const LaneSettings& settings, std::string_v
       name(settings.name),
       share(settings.share),
       tickets(queue),
-      length(metrics.gauge("tribune_access_queue_length", "Tickets that wait for their turn and were heard lately.",
+      length(metrics.gauge("tribune_access_queue_length",
+                           "Tickets that wait for their turn and whose holders still poll.",
                            {{"channel", channel}, {"lane", name}})),
       called(metrics.counter("tribune_access_tickets_called_total",
-                             "Tickets whose turn came and for which room is kept: the outflow.",
+                             "Tickets that were called: their turn came and a slot is reserved for them. The rate is "
+                             "the outflow of the queue.",
                              {{"channel", channel}, {"lane", name}})),
-      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that became sessions.",
+      claimed(metrics.counter("tribune_access_tickets_claimed_total", "Tickets that were exchanged for a session.",
                               {{"channel", channel}, {"lane", name}})),
       abandoned(metrics.counter("tribune_access_tickets_abandoned_total",
-                                "Tickets that were not heard for the lease when their turn came.",
+                                "Tickets whose holder had not polled for the lease time when their turn came.",
                                 {{"channel", channel}, {"lane", name}})),
       unclaimed(metrics.counter("tribune_access_tickets_unclaimed_total",
                                 "Called tickets that were not claimed in time.",
                                 {{"channel", channel}, {"lane", name}})),
       wait_time(metrics.histogram("tribune_access_wait_seconds",
-                                  "From the ticket to the session, all channels together.", wait_buckets(),
-                                  {{"lane", name}})) {
+                                  "Time from issuing the ticket to opening the session, over all channels, in seconds.",
+                                  wait_buckets(), {{"lane", name}})) {
   disk.key = std::string(id) + "/" + name;
 }
 

@@ -60,11 +60,11 @@ struct Sessions::Inner {
         labels(std::move(l)),
         opened(m.counter("tribune_access_sessions_opened_total", "Sessions opened.")),
         adopted(m.counter("tribune_access_sessions_adopted_total",
-                          "Sessions of another run of the process, taken over by their token.")),
+                          "Sessions of an earlier run of the process that were adopted by their token.")),
         refused(m.counter("tribune_access_sessions_refused_total",
-                          "Sessions not opened because as many as may be were open.")),
+                          "Sessions not opened because the maximum number of known sessions was reached.")),
         released(m.counter("tribune_access_sessions_released_total",
-                           "Sessions released: stopped, or not renewed in time.")) {}
+                           "Sessions that were released because they were stopped or not renewed in time.")) {}
 
   Shard& shard_of(SessionId id) { return shards.of(id); }
 
@@ -79,7 +79,7 @@ struct Sessions::Inner {
   ByChannel::value_type& channel_in(Shard& shard, std::string_view name) {
     auto found = shard.channels.find(name);
     if (found == shard.channels.end()) {
-      auto gauge = metrics.gauge("tribune_access_sessions", "Sessions that are open.",
+      auto gauge = metrics.gauge("tribune_access_sessions", "Open sessions.",
                                  {{"channel", labels ? labels->of(name) : std::string(name)}});
       found = shard.channels.emplace(std::string(name), ChannelSessions{0, gauge}).first;
     }

@@ -10,7 +10,8 @@ SharingCheck::SharingCheck(base::Log& log, base::Metrics& metrics, Sessions& ses
     : log_(log),
       sessions_(sessions),
       shared_(metrics.counter("tribune_access_shared_requests_total",
-                              "Requests for a session that came from more networks than max_networks_per_session.")) {}
+                              "Requests of sessions that are used from more networks than max_networks_per_session.")) {
+}
 
 void SharingCheck::configure(const AccessSettings& settings) {
   max_networks_ = settings.max_networks_per_session;

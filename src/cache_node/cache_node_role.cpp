@@ -297,7 +297,7 @@ class CacheNodeRole final : public runtime::Role {
 std::string has_keys(const config::Settings& settings) {
   if (!settings.has("cache_node") || (settings.has("event") && !settings.get<contracts::Event>("event").keys.empty()))
     return "";
-  return "a cache node checks links: the section \"event\" must have at least one key";
+  return "a cache node verifies signed links: the section \"event\" must have at least one key";
 }
 
 std::string has_store(const config::Settings& settings) {

@@ -43,19 +43,19 @@ const contracts::ChannelEntry* MediaRequestFlow::find_channel(const contracts::C
   const auto* channel = map ? map->find(media.link.channel) : nullptr;
   if (!channel)
     refuse(exchange, parts_.metrics_of(media).refused, http::problems::channel_unknown,
-           "this node knows no such channel", "channel_unknown");
+           "the channel is not in the channel map of this node", "channel_unknown");
   return channel;
 }
 
 bool MediaRequestFlow::refuse_last_attempt(net::Exchange& exchange, const MediaRequest& media) {
   if (media.attempt <= kMaxAttempts) return false;
-  refuse_overloaded(exchange, parts_.metrics_of(media), "the object went while it was looked up", "overloaded");
+  refuse_overloaded(exchange, parts_.metrics_of(media), "the object was removed during the lookup", "overloaded");
   return true;
 }
 
 bool MediaRequestFlow::refuse_without_memory(net::Exchange& exchange, const MediaRequest& media, const ObjectKey& key) {
   if (!fills_.lacks_memory(key)) return false;
-  refuse_overloaded(exchange, parts_.metrics_of(media), "this node has no memory for a further object",
+  refuse_overloaded(exchange, parts_.metrics_of(media), "this node has too little memory for another object",
                     "memory_scarce");
   return true;
 }

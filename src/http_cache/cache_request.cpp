@@ -80,14 +80,14 @@ void CacheRequest::begin() {
 bool CacheRequest::answered_without_lookup() {
   if (!asked_.is_host_served) {
     if (exchange_)
-      exchange_->reply(
-          http::problem(http::problems::misdirected, "This cache does not serve the host that the request names."));
+      exchange_->reply(http::problem(http::problems::misdirected,
+                                     "The host of the request is not in the setting hosts of this cache."));
     return true;
   }
   if (http::via_names(request_.headers.joined("Via").value_or(""), settings_->id)) {
     if (exchange_)
       exchange_->reply(
-          http::problem(http::problems::bad_request, "The request has come through this cache before (Via)."));
+          http::problem(http::problems::bad_request, "Loop: the request already passed through this cache (Via)."));
     return true;
   }
   if (!asked_.may_be_forwarded) {
@@ -137,8 +137,9 @@ CacheRequest::Lookup CacheRequest::look() {
   }
   if (http::cache_control_of(request_.headers).only_if_cached) {
     if (exchange_)
-      exchange_->reply(http::problem(http::problems::origin_timeout,
-                                     "Nothing fresh is stored, and the request wants nothing else (only-if-cached)."));
+      exchange_->reply(
+          http::problem(http::problems::origin_timeout,
+                        "No fresh response is stored, and the request accepts no other (only-if-cached)."));
     end();
     return Lookup::answered;
   }
@@ -447,7 +448,7 @@ void CacheRequest::answer_failure(const base::Error& error) {
   const bool is_late = error.kind == base::ErrorKind::timeout;
   exchange_->reply(
       http::problem(is_late ? http::problems::origin_timeout : http::problems::origin_broken,
-                    is_late ? "The origin did not answer in time." : "The origin's answer cannot be used."));
+                    is_late ? "The origin did not answer in time." : "The response of the origin is unusable."));
 }
 
 bool CacheRequest::may_serve_stale_for_error() const {

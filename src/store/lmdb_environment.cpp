@@ -75,8 +75,9 @@ base::Result<LmdbEnvironment::Opened> LmdbEnvironment::open(const EnvironmentOpt
   auto format = opened.environment->stored_format(has_records);
   if (!format) return tl::unexpected(format.error());
   if (format->has_value() ? **format != options.format : has_records) {
-    opened.foreign.what = format->has_value() ? "it holds \"" + **format + "\", known is \"" + options.format + "\""
-                                              : "it holds another program's records";
+    opened.foreign.what = format->has_value()
+                              ? "the file has the format \"" + **format + "\", expected \"" + options.format + "\""
+                              : "the file has records of another program";
     opened.environment.reset();
     return opened;
   }
@@ -207,7 +208,7 @@ WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {
     outcome.written = Written::all;
     return outcome;
   }
-  outcome.error = error_of(code, "a batch was not written");
+  outcome.error = error_of(code, "a batch of writes failed");
   if (code == MDB_MAP_FULL) outcome.error.kind = base::ErrorKind::too_large;
   outcome.must_reopen = code != MDB_MAP_FULL && code != MDB_TXN_FULL && code != MDB_BAD_VALSIZE;
   return outcome;
@@ -223,7 +224,7 @@ WriteOutcome LmdbEnvironment::write_erasures(const std::vector<Change>& changes)
     outcome.written = Written::erasures_only;
     return outcome;
   }
-  outcome.error = error_of(code, "erasures were not written");
+  outcome.error = error_of(code, "a batch of deletions failed");
   outcome.must_reopen = code != MDB_MAP_FULL && code != MDB_TXN_FULL;
   return outcome;
 }

@@ -55,7 +55,7 @@ class Walker {
     Meta first, second;
     if (auto wrong = read_meta(0, first)) return wrong;
     if (auto wrong = read_meta(first.page_size, second)) return wrong;
-    if (second.page_size != first.page_size) return "the two meta pages disagree";
+    if (second.page_size != first.page_size) return "the two meta pages have different page sizes";
     meta_ = second.transaction > first.transaction ? second : first;
     if (auto wrong = walk(meta_.free_list.root, true, 0)) return wrong;
     return walk(meta_.main.root, false, 0);
@@ -63,11 +63,11 @@ class Walker {
 
  private:
   std::optional<std::string> read_meta(std::uint64_t offset, Meta& meta) const {
-    if (offset + kPageHeader + 136 > size_) return "the file ends before its meta pages do";
+    if (offset + kPageHeader + 136 > size_) return "the file is shorter than its meta pages";
     const char* at = bytes_ + offset + kPageHeader;
     if (load<std::uint32_t>(at) != kMagic) return "not an LMDB file";
     if (const auto version = load<std::uint32_t>(at + 4); version != kDataVersion)
-      return fmt::format("LMDB data version {}, known is {}", version, kDataVersion);
+      return fmt::format("LMDB data version {}, expected {}", version, kDataVersion);
     const char* free_db = at + 24;
     const char* main_db = free_db + kDbRecord;
     meta.page_size = load<std::uint32_t>(free_db);
@@ -76,7 +76,7 @@ class Walker {
     meta.last_page = load<std::uint64_t>(main_db + kDbRecord);
     meta.transaction = load<std::uint64_t>(main_db + kDbRecord + 8);
     if (meta.page_size < 512 || meta.page_size > 65536 || (meta.page_size & (meta.page_size - 1)) != 0)
-      return fmt::format("impossible page size {}", meta.page_size);
+      return fmt::format("invalid page size {}", meta.page_size);
     return std::nullopt;
   }
 
@@ -84,23 +84,23 @@ class Walker {
   std::optional<std::string> locate(std::uint64_t page, std::uint64_t count, const char*& at) {
     if (page < 2 || page > meta_.last_page || count > meta_.last_page + 1 - page)
       return fmt::format("page {} is outside the file's {} pages", page, meta_.last_page + 1);
-    if ((page + count) * meta_.page_size > size_) return fmt::format("page {} lies beyond the end of the file", page);
-    if ((visited_ += count) > meta_.last_page + 1) return "its pages refer to each other in a circle";
+    if ((page + count) * meta_.page_size > size_) return fmt::format("page {} is beyond the end of the file", page);
+    if ((visited_ += count) > meta_.last_page + 1) return "the page references form a cycle";
     at = bytes_ + page * meta_.page_size;
-    if (load<std::uint64_t>(at) != page) return fmt::format("page {} carries another page's number", page);
+    if (load<std::uint64_t>(at) != page) return fmt::format("page {} has the number of another page", page);
     return std::nullopt;
   }
 
   std::optional<std::string> walk(std::uint64_t page, bool is_free_list, int depth) {
     if (page == kNoPage) return std::nullopt;
-    if (depth > kMaxDepth) return "its tree is too deep";
+    if (depth > kMaxDepth) return "the page tree is too deep";
     const char* at = nullptr;
     if (auto wrong = locate(page, 1, at)) return wrong;
     const auto kind = static_cast<std::uint16_t>(load<std::uint16_t>(at + 10) & (kBranch | kLeaf | kOverflow | 0x28));
     const std::size_t lower = load<std::uint16_t>(at + 12), upper = load<std::uint16_t>(at + 14);
     if ((kind != kBranch && kind != kLeaf) || lower < kPageHeader || lower > upper || upper > meta_.page_size ||
         lower % 2 != 0)
-      return fmt::format("page {} has a damaged head", page);
+      return fmt::format("page {} has a damaged header", page);
     const std::size_t nodes = (lower - kPageHeader) / 2;
     if (kind == kBranch && nodes < (is_free_list ? 1u : 2u)) return fmt::format("branch page {} is empty", page);
     for (std::size_t i = 0; i < nodes; ++i) {
@@ -136,7 +136,7 @@ class Walker {
       const char* at = nullptr;
       if (auto wrong = locate(load<std::uint64_t>(value), pages, at)) return wrong;
       if ((load<std::uint16_t>(at + 10) & kOverflow) == 0)
-        return fmt::format("page {} refers to a page of another kind", page);
+        return fmt::format("page {} refers to a page of the wrong type", page);
     } else if (flags & kSubData) {
       if (data != kDbRecord || is_free_list || depth > kMaxDepth)
         return fmt::format("page {} has a damaged table", page);

@@ -10,7 +10,7 @@
 
 namespace tribune::store {
 
-/// The damage ("page 17 lies beyond the end of the file"); nullopt when the file is sound, empty or absent. Errors: io
+/// The damage ("page 17 is beyond the end of the file"); nullopt when the file is sound, empty or absent. Errors: io
 /// when the file cannot be read. Reads all pages of the tree and blocks: do not call it on an event loop.
 base::Result<std::optional<std::string>> lmdb_file_damage(const std::string& path);
 

@@ -51,19 +51,19 @@ std::optional<std::size_t> LmdbStore::table_number(std::string_view table) const
 
 base::Result<std::optional<std::string>> LmdbStore::get(std::string_view table, std::string_view key) const {
   const auto number = table_number(table);
-  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no such table");
+  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "unknown table");
   if (key.empty() || key.size() > kMaxKeyBytes) return std::nullopt;
   const std::shared_lock lock(environment_mutex_);
-  if (!environment_) return tl::unexpected(unavailable("the store is closed after a failed write"));
+  if (!environment_) return tl::unexpected(unavailable("the store is closed because a write failed"));
   return environment_->get(*number, key);
 }
 
 base::Status LmdbStore::scan(std::string_view table,
                              const std::function<bool(std::string_view, std::string_view)>& visit) const {
   const auto number = table_number(table);
-  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no such table");
+  if (!number) return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "unknown table");
   const std::shared_lock lock(environment_mutex_);
-  if (!environment_) return tl::unexpected(unavailable("the store is closed after a failed write"));
+  if (!environment_) return tl::unexpected(unavailable("the store is closed because a write failed"));
   return environment_->scan(*number, visit);
 }
 
@@ -88,10 +88,10 @@ void LmdbStore::queue(std::string_view table, Change change, OnCommitted on_comm
     ++queued_;
     if (!number || change.key.empty() || change.key.size() > kMaxKeyBytes) {
       refused_.push_back({{base::ErrorKind::invalid_input, base::Fault::tribune, false,
-                           "no such table, or a key of impossible length"},
+                           "unknown table, or the key is empty or too long"},
                           std::move(on_committed)});
     } else if (!is_kept && waiting_bytes_ + bytes > kMaxWaitingBytes) {
-      refused_.push_back({unavailable("too much waits for the disk"), std::move(on_committed)});
+      refused_.push_back({unavailable("the queue of writes to the disk is full"), std::move(on_committed)});
     } else {
       change.table = *number;
       if (is_kept) unwritten_.erase({change.table, change.key});
@@ -110,7 +110,7 @@ base::Status LmdbStore::flush() {
   written_.wait(lock, [&] { return settled_ >= until; });
   --flushes_;
   if (std::exchange(reported_failures_, failed_batches_) == failed_batches_) return {};
-  return base::failure(base::ErrorKind::io, base::Fault::tribune, "a batch was not written", true);
+  return base::failure(base::ErrorKind::io, base::Fault::tribune, "a batch of writes failed", true);
 }
 
 std::uint64_t LmdbStore::failed_batches() const {
@@ -168,7 +168,7 @@ void LmdbStore::write_or_give_up(std::vector<Waiting> batch) noexcept {
   }
   for (auto& w : batch) {
     try {
-      settle(w, std::move(w.change), tl::unexpected(unavailable("no memory for a batch")));
+      settle(w, std::move(w.change), tl::unexpected(unavailable("out of memory for a batch of writes")));
     } catch (const std::bad_alloc&) {
       base::Memory::of_process().gave_up_work();
     }

@@ -72,7 +72,8 @@ base::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, ba
       wrong = opened ? opened->foreign.what : opened.error().text;
     }
     if (aside)
-      return tl::unexpected(io_error("a new store in " + options.directory + " is damaged at once: " + *wrong));
+      return tl::unexpected(
+          io_error("the store that was just created in " + options.directory + " is damaged: " + *wrong));
     auto renamed = rename_aside(directory);
     if (!renamed) return tl::unexpected(renamed.error());
     aside = *renamed;

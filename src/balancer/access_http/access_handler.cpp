@@ -24,8 +24,8 @@ namespace {
 using contracts::AccessRequest;
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_access_requests_total",
-                         "Apps that asked to watch or to stop, by what they were told.", {{"result", result}});
+  return metrics.counter("tribune_balancer_access_requests_total", "Requests to /api/v1/access, by result.",
+                         {{"result", result}});
 }
 
 http::Response json_reply(std::string body, std::optional<std::int64_t> retry_after = std::nullopt) {
@@ -45,7 +45,7 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
   const auto when = queued.eta
                         ? fmt::format(", about {} minutes", std::max<std::int64_t>(1, (queued.eta->count() + 59) / 60))
                         : std::string();
-  return fmt::format("You are in the queue: {} before you{}. Ask again in {} seconds", queued.ahead, when, retry_after);
+  return fmt::format("You are in the queue: {} before you{}. Try again in {} seconds", queued.ahead, when, retry_after);
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ http::Response AccessHandler::answer(const http::Request& http_request) {
   const auto view = view_.get();
   if (http_request.body.size() > contracts::kMaxAccessRequestBytes) {  // checked before the signature is computed
     forged_.add();
-    return http::problem(http::problems::body_too_large, "longer than any such request");
+    return http::problem(http::problems::body_too_large, "the body exceeds the maximum size of an access request");
   }
   const auto signature = http_request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "POST " + std::string(contracts::kAccessPath);
@@ -151,7 +151,7 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
   if (token.empty()) {
     admission_.take_back(granted.session);
     forget(granted.session);
-    return http::problem(http::problems::internal, "every signing key has ended");
+    return http::problem(http::problems::internal, "every signing key has expired");
   }
   if (contracts::is_id(request.cache)) pins_.prefer(granted.session, request.cache);
   if (links == contracts::LinksMode::direct && granted.is_new) pins_.begin(granted.session);
@@ -173,7 +173,7 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
   }
   if (ticket.empty()) {
     if (queued.is_new) admission_.take_back(channel.id, queued.ticket);
-    return http::problem(http::problems::internal, "every signing key has ended");
+    return http::problem(http::problems::internal, "every signing key has expired");
   }
   queued_.add();
   const auto retry_after = seconds_up(queued.retry_after);

@@ -64,7 +64,7 @@ std::string check_access(const config::Settings& settings) {
   if (!settings.has("event") || !settings.has("balancer")) return "";
   const auto& event = settings.get<contracts::Event>("event");
   for (const auto& channel : settings.get<access::AccessSettings>("access").channels) {
-    if (!event.find(channel.id)) return "channels: the event has no channel \"" + channel.id + "\"";
+    if (!event.find(channel.id)) return "channels: the section \"event\" has no channel \"" + channel.id + "\"";
     if (!channel.opens_at.empty() && !base::parse_rfc3339(channel.opens_at))
       return "channels: opens_at of \"" + channel.id + "\" must be a time such as 2026-06-01T20:00:00Z";
   }

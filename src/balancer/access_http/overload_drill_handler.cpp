@@ -20,7 +20,7 @@ tl::unexpected<base::Error> wrong(std::string text) {
 }
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_drill_requests_total", "Uses of /access_queue_switch.",
+  return metrics.counter("tribune_balancer_drill_requests_total", "Requests to /access_queue_switch, by result.",
                          {{"result", result}});
 }
 
@@ -42,8 +42,8 @@ std::string parameter_problem(std::string_view query) {
     const auto end = std::min(query.find('&'), query.size());
     const auto name = query.substr(0, std::min(query.find('='), end));
     if (std::find(kParameters.begin(), kParameters.end(), name) == kParameters.end())
-      return "the parameters are state, channel, sessions and mbps";
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return "a parameter may come once";
+      return "unknown parameter; the parameters are state, channel, sessions and mbps";
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return "a parameter must not be repeated";
     seen.push_back(name);
     query.remove_prefix(std::min(end + 1, query.size()));
   }
@@ -58,7 +58,7 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
   const auto state = http::query_value(query, "state");
   const auto sessions = http::query_value(query, "sessions"), mbps = http::query_value(query, "mbps");
   if (http::query_value(query, "channel") && order.channel.empty())
-    return wrong("channel must name one; without it all are meant");
+    return wrong("channel must be a channel id; omit it to select all channels");
   if (state && *state != "on" && *state != "off") return wrong("state must be on or off");
   for (const auto& load : {sessions, mbps}) {
     const auto number = load ? contracts::read_decimal(*load) : 0;
@@ -76,7 +76,7 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
     order.drill.is_closed = order.drill.is_closed && !pretends;  // simulates a load instead of refusing all viewers
     return order;
   }
-  if (!state && !query.empty()) return wrong("say what is to be: state=on, state=off, sessions=N or mbps=N");
+  if (!state && !query.empty()) return wrong("one of state=on, state=off, sessions=N and mbps=N is required");
   if (state)
     order.drill.is_closed = true;
   else
@@ -97,7 +97,7 @@ http::Response OverloadDrillHandler::answer(const http::Request& request) {
   if (const auto reason = view->operators.refusal(request); !reason.empty()) {
     refused_.add();
     log_.warning("balancer", "drill_refused", {{"client", request.client}, {"reason", reason}});
-    return http::problem(http::problems::forbidden, "only from an operator's network, or with the operator token");
+    return http::problem(http::problems::forbidden, "allowed only from an operator network or with the operator token");
   }
   const auto channel = http::query_value(request.query, "channel").value_or("");
   if (!channel.empty() && !view->event->find(channel))

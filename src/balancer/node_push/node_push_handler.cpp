@@ -19,7 +19,7 @@ constexpr auto kPollGap = 500ms;                    // a node that listens polls
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_news_questions_total",
-                         "Cache nodes' questions for news, by what became of them.", {{"result", result}});
+                         "Polls of cache nodes for pushed messages, by result.", {{"result", result}});
 }
 
 }  // namespace
@@ -34,14 +34,15 @@ NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base:
       accepted_(counter(metrics, "accepted")),
       refused_(counter(metrics, "refused")),
       pushed_(metrics.counter("tribune_balancer_news_total",
-                              "New segments that cache nodes were told of, once for each node.")),
-      covered_(metrics.counter("tribune_balancer_orders_covered_total",
-                               "Purges for absent nodes that a newer one made needless, once for each node.")),
+                              "Announcements of new segments to cache nodes, counted once per node.")),
+      covered_(
+          metrics.counter("tribune_balancer_orders_covered_total",
+                          "Queued purges of absent nodes that a newer purge made unnecessary, counted once per node.")),
       collapsed_(
           metrics.counter("tribune_balancer_orders_collapsed_total",
-                          "Times that a node missed so many purges that it was told to drop all that it holds.")),
+                          "Times that a node missed so many purges that it was ordered to drop all its objects.")),
       forgotten_(metrics.counter("tribune_balancer_orders_forgotten_total",
-                                 "Warm-ups for absent nodes that were forgotten because too many came after them.")),
+                                 "Queued warm-ups of absent nodes that were dropped because the queue was full.")),
       number_(std::chrono::duration_cast<std::chrono::microseconds>(clock.wall_now().time_since_epoch()).count()) {}
 NodePushHandler::~NodePushHandler() = default;
 
@@ -116,19 +117,22 @@ bool NodePushHandler::authenticate(net::Exchange& exchange, std::string_view nod
     refuse(exchange, refused_, type, node, why);
     return false;
   };
-  if (request.body.size() > contracts::kMaxQuestionBytes) return no(http::problems::body_too_large, "too long");
+  if (request.body.size() > contracts::kMaxQuestionBytes)
+    return no(http::problems::body_too_large, "the body exceeds the maximum size");
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto verified = contracts::verify_body(*view->keys, "POST " + contracts::news_path(node), request.body,
                                                signature, clock_.wall_now(), view->event->clock_skew);
   if (!verified) return no(http::problems::forbidden, verified.error().text);
   auto read = contracts::news_question_from_json(request.body);
   if (!read || read->node != node)
-    return no(http::problems::bad_request, read ? "the question is of another node than the path" : read.error().text);
+    return no(http::problems::bad_request,
+              read ? "the node in the body differs from the node in the path" : read.error().text);
   poll = std::move(*read);
   const auto table = nodes_.table();
   const auto* known = table->find(node);
-  if (!known) return no(http::problems::forbidden, "no such node is configured");
-  if (known->last.run != poll.run) return no(http::problems::forbidden, "no heartbeat of this run was heard");
+  if (!known) return no(http::problems::forbidden, "no node with this id is configured");
+  if (known->last.run != poll.run)
+    return no(http::problems::forbidden, "no heartbeat of this run of the node was received");
   bool is_new = true;
   {
     const std::lock_guard lock(mutex_);
@@ -146,7 +150,7 @@ bool NodePushHandler::authenticate(net::Exchange& exchange, std::string_view nod
       mailbox.sequence = poll.sequence;
     }
   }
-  return is_new || no(http::problems::forbidden, "an older question than the last one");
+  return is_new || no(http::problems::forbidden, "the poll is older than the previous one");
 }
 
 void NodePushHandler::hold(runtime::Worker& worker, const std::string& node, const std::shared_ptr<HeldPoll>& held) {

@@ -128,7 +128,7 @@ std::vector<runtime::Route> OrderHandler::routes() {
        [this](auto& worker, auto exchange, const auto& parameters) {
          const std::string job(parameters["job"]);
          if (!contracts::is_id(job))
-           return exchange->reply(http::problem(problems::not_found, "no such warm-up is known"));
+           return exchange->reply(http::problem(problems::not_found, "no warm-up with this id is known"));
          push(worker, std::move(exchange), contracts::ProgressQuestion{job}, job);
        }},
   };
@@ -138,7 +138,7 @@ void OrderHandler::push(runtime::Worker& worker, Exchange exchange, contracts::O
   const auto nodes = selected_nodes(exchange->request(), *nodes_.table());
   if (!nodes) return exchange->reply(http::problem(problems::not_found, nodes.error().text));
   if (std::holds_alternative<contracts::PurgeOrder>(order) && !push_handler_.accepts_purges(*nodes)) {
-    auto later = http::problem(problems::overloaded, "a node has too many purges to follow already");
+    auto later = http::problem(problems::overloaded, "too many purges are pending for a node");
     later.headers.add("Retry-After", "5");
     return exchange->reply(std::move(later));
   }

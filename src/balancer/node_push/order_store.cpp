@@ -37,7 +37,7 @@ std::optional<OrderStore::Record> record_of(std::string_view key, std::string_vi
   if (!number || !read || !read->is(json::Kind::object)) return std::nullopt;
   const auto* inner = read->find("order");
   auto order = inner ? contracts::order_from_value(*inner)
-                     : base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "no order");
+                     : base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "not an order");
   const auto id = read->text("id").value_or("");
   if (!order || id.empty()) return std::nullopt;
   return OrderStore::Record{std::string(key.substr(0, slash)), *number, {std::string(id), std::move(*order)}};

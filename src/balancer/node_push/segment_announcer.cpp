@@ -6,10 +6,10 @@ namespace tribune::balancer {
 namespace {
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter(
-      "tribune_balancer_announcements_total",
-      "Readings with new segments, by whether all nodes of their viewers filled them before the delay was over.",
-      {{"result", result}});
+  return metrics.counter("tribune_balancer_announcements_total",
+                         "Refreshes of media playlists with new segments, by whether all nodes of their viewers filled "
+                         "the segments before the end of the publish delay.",
+                         {{"result", result}});
 }
 
 }  // namespace

@@ -32,17 +32,19 @@ Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
   const bool is_unfit = !record.unfit.empty();
   const auto& e = last.experience;
   if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kScarceHeartbeats))
-    return {"its memory is " + last.memory, 2, false};
+    return {"memory is " + last.memory, 2, false};
   if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
-    return {fmt::format("{} of its {} descriptors are open", last.descriptors, last.max_descriptors), 2, false};
+    return {fmt::format("{} of {} file descriptors are open", last.descriptors, last.max_descriptors), 2, false};
   const auto counted = std::max<std::int64_t>(0, e.failures - e.failures_by_origin_status);
   const auto failed = share(counted, e.requests);
   if (e.requests < kMinRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
-  auto why = fmt::format("{:.0f} % of its last {} requests failed", failed * 100, e.requests);
+  auto why = fmt::format("{:.0f} % of the last {} requests failed", failed * 100, e.requests);
   if (e.origin_failures > 0)
-    why += fmt::format(", {:.0f} % of its fills at the origin", share(e.origin_failures, e.origin_asks) * 100);
+    why += fmt::format(", {:.0f} % of the fill requests to the origin failed",
+                       share(e.origin_failures, e.origin_asks) * 100);
   if (e.peer_failures > 0)
-    why += fmt::format(", {:.0f} % of those at other nodes", share(e.peer_failures, e.peer_asks) * 100);
+    why +=
+        fmt::format(", {:.0f} % of the fill requests to other nodes failed", share(e.peer_failures, e.peer_asks) * 100);
   return {std::move(why), failed, share(counted - failed_without_origin(e), e.requests) < kUnfitShare};
 }
 
@@ -74,7 +76,7 @@ bool set(std::string& text, std::string next) {
 
 using NodeFinding = std::pair<Finding, Judged*>;
 
-constexpr std::string_view kTooFew = "; it is kept because too few other nodes deliver";
+constexpr std::string_view kTooFew = "; the node stays in service because too few other nodes deliver";
 
 /// Releases those of the unfit candidates that deliver best while there are more than allowed, as when other nodes are
 /// lost.
@@ -146,7 +148,8 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
     }
     if (finding.why.empty() || is_excused) {
       judgement.has_changed |=
-          set(record.degraded, finding.why.empty() ? "" : finding.why + "; so it is at most nodes: the origin fails");
+          set(record.degraded,
+              finding.why.empty() ? "" : finding.why + "; most nodes have the same failures: the origin is the cause");
       continue;
     }
     failing.emplace_back(std::move(finding), &node);

@@ -9,7 +9,7 @@ namespace tribune::balancer {
 namespace {
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_balancer_heartbeats_total", "Heartbeats of cache nodes, by what became of them.",
+  return metrics.counter("tribune_balancer_heartbeats_total", "Heartbeats of cache nodes, by result.",
                          {{"result", result}});
 }
 
@@ -34,7 +34,7 @@ http::Response HeartbeatHandler::answer(std::string_view node, const http::Reque
   const auto now = clock_.wall_now();
   const auto path = contracts::heartbeat_path(node);
   if (request.body.size() > contracts::kMaxHeartbeatBytes)
-    return refuse(malformed_, http::problems::body_too_large, node, request, "too long");
+    return refuse(malformed_, http::problems::body_too_large, node, request, "the body exceeds the maximum size");
 
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto verified =
@@ -45,13 +45,14 @@ http::Response HeartbeatHandler::answer(std::string_view node, const http::Reque
   if (!heartbeat) return refuse(malformed_, http::problems::bad_request, node, request, heartbeat.error().text);
   if (heartbeat->node != node)
     return refuse(malformed_, http::problems::bad_request, node, request,
-                  "the heartbeat is of another node than the path");
+                  "the node in the heartbeat differs from the node in the path");
 
   switch (nodes_.record_heartbeat(*heartbeat)) {
     case NodeRegistry::HeartbeatResult::unknown_node:
-      return refuse(unknown_, http::problems::forbidden, node, request, "no such node is configured");
+      return refuse(unknown_, http::problems::forbidden, node, request, "no node with this id is configured");
     case NodeRegistry::HeartbeatResult::replayed:
-      return refuse(replayed_, http::problems::forbidden, node, request, "an older heartbeat than the last one");
+      return refuse(replayed_, http::problems::forbidden, node, request,
+                    "the heartbeat is older than the previous one");
     case NodeRegistry::HeartbeatResult::accepted: break;
   }
   accepted_.add();

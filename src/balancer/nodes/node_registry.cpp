@@ -34,7 +34,7 @@ std::string why(const NodeState& node, base::SteadyTime now) {
   if (!node.unfit.empty()) return node.unfit;
   if (!node.last.reason.empty()) return node.last.reason;
   if (!node.degraded.empty()) return node.degraded;
-  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  if (node.held_until && now < *node.held_until) return "held: its heartbeats stopped and resumed too often";
   return node.draining_since ? "drained" : "";
 }
 
@@ -55,9 +55,9 @@ NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metri
     : clock_(clock),
       log_(log),
       metrics_(metrics),
-      origin_to_blame_(
-          metrics.gauge("tribune_balancer_origin_fails_most_nodes",
-                        "1 while most cache nodes fail because of the origin: none is taken out for that.")),
+      origin_to_blame_(metrics.gauge("tribune_balancer_origin_fails_most_nodes",
+                                     "1 while most cache nodes fail because of the origin. No node is marked unhealthy "
+                                     "for that reason meanwhile.")),
       table_(std::make_shared<NodeTable>()),
       last_check_(clock.steady_now()),
       begun_(clock.steady_now()) {}
@@ -71,10 +71,10 @@ NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::Stead
           0,
           std::move(state),
           metrics_.gauge("tribune_balancer_node_up", "Whether the cache node is up: 1, or 0.", {{"node", settings.id}}),
-          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer has on the cache node.",
+          metrics_.gauge("tribune_balancer_node_viewers", "Viewers that this balancer routed to the cache node.",
                          {{"node", settings.id}}),
           metrics_.gauge("tribune_balancer_node_error_share",
-                         "Of the node's viewers' requests of its last 10 s the share that failed, 0 to 1.",
+                         "Share of the viewers' requests to the node that failed in its last 10 s, 0 to 1.",
                          {{"node", settings.id}})};
 }
 
@@ -216,9 +216,9 @@ void NodeRegistry::probed(std::string_view id, bool answered) {
     const bool lost_connection =
         known->connection_lost_at && clock_.steady_now() - *known->connection_lost_at < kConnectionLossCounts;
     if (known->was_reached && known->failed_probes >= (reported || lost_connection ? 1 : kFailedProbes))
-      state.why_unhealthy = reported          ? "clients and a probe do not reach it"
-                            : lost_connection ? "it hung up, and a probe does not reach it"
-                                              : "probes do not reach it";
+      state.why_unhealthy = reported          ? "clients and a probe cannot reach the node"
+                            : lost_connection ? "the node closed its connection, and a probe cannot reach it"
+                                              : "probes cannot reach the node";
   }
   if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   const auto before = state.condition;

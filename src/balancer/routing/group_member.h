@@ -30,7 +30,7 @@ class RespectLimits {
   std::string_view refusal(const NodeState& node) {
     if (!limits_ || !limits_->is_full(node_ref(node))) return "";
     has_refused_ = true;
-    return "full: its limit, or its group's, is reached";
+    return "full: the limit of the node or of its group is reached";
   }
   /// Whether a node that is otherwise usable was refused.
   bool has_refused() const { return has_refused_; }
@@ -93,7 +93,7 @@ const NodeState* member_by_load(const ViewerEligibility& viewer, const NodeGroup
       return &node;
     if constexpr (Trace::kIsRecording)
       trace.add(rank, group.id, node.address->id,
-                fmt::format("has {} viewers, its share is {:.1f}", node.sessions(), fair));
+                fmt::format("has {} viewers, fair share is {:.1f}", node.sessions(), fair));
     if (!least_above_share || has / fair < least) std::tie(least_above_share, least) = std::pair(&node, has / fair);
   }
   return least_above_share;

@@ -58,7 +58,7 @@ class FirstServing {
   void choose(const NodeState& node, RoutingReason rank) {
     trace_.add(rank, node.group_id(), node.address->id,
                choice_                      ? "would serve"
-               : &node == viewer_.current() ? "serves: it is the session's node"
+               : &node == viewer_.current() ? "serves: the session is already on this node"
                                             : "serves");
     if (!choice_) choice_ = RoutingChoice{&node, rank};
   }
@@ -91,7 +91,8 @@ RoutingChoice least_bad(const ViewerEligibility& viewer, const Trace& trace) {
     if (!best || badness(viewer, node) < badness(viewer, *best)) best = &node;
   }
   if (!best) return {};
-  trace.add(RoutingReason::least_bad, best->group_id(), best->address->id, "serves: no node looks well");
+  trace.add(RoutingReason::least_bad, best->group_id(), best->address->id,
+            "serves: no node is usable, and this node has the least severe problem");
   return {best, RoutingReason::least_bad};
 }
 
@@ -121,7 +122,7 @@ RoutingChoice choose(const NodeTable& table, const RoutingView& view, const Rout
   if (!question.may_use_origin) {
     if (!choice || Trace::kIsRecording) trace.add(RoutingReason::origin, "", "", "the channel does not allow it");
   } else {
-    trace.add(RoutingReason::origin, "", "", choice ? "would serve" : "serves: no node of any group can");
+    trace.add(RoutingReason::origin, "", "", choice ? "would serve" : "serves: no node in any group can serve");
     if (!choice) choice = RoutingChoice{nullptr, RoutingReason::origin};
   }
   if (!choice) choice = least_bad(viewer, trace);

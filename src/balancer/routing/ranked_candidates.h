@@ -51,9 +51,9 @@ class RankedCandidates {
   /// A node by its id. `is_open`: the client may use it regardless of the rules for its group.
   RankedCandidate node_candidate(std::string_view id, RoutingReason rank, bool is_open) const {
     const auto* node = viewer_.table().find(id);
-    if (!node) return none(rank, "no such node", {}, id);
+    if (!node) return none(rank, "no node has this id", {}, id);
     if (!is_open && !viewer_.may_use(node->group_id()))
-      return none(rank, "not open to this client", node->group_id(), id);
+      return none(rank, "this client may not use the group", node->group_id(), id);
     return {.rank = rank, .group_id = node->group_id(), .node_id = id, .node = node};
   }
 
@@ -80,7 +80,7 @@ class RankedCandidates {
       return state && state->group_id() == id;
     };
     const bool is_proved = std::any_of(question_.proved.begin(), question_.proved.end(), is_member);
-    if (!is_proved && !viewer_.may_use(id)) return visit(none(kRank, "not open to this client", id));
+    if (!is_proved && !viewer_.may_use(id)) return visit(none(kRank, "this client may not use the group", id));
     for (const auto node : question_.proved)
       if (is_member(node) && !visit(node_candidate(node, kRank, true))) return false;
     if (is_member(question_.named) && !visit(node_candidate(question_.named, kRank, is_proved))) return false;
@@ -90,7 +90,7 @@ class RankedCandidates {
   template <class Visit>
   bool receipts(Visit& visit) const {
     constexpr auto kRank = RoutingReason::receipt;
-    if (question_.proved.empty()) return visit(none(kRank, "the client shows no receipt that holds"));
+    if (question_.proved.empty()) return visit(none(kRank, "the client sent no valid receipt"));
     for (const auto id : question_.proved)
       if (!visit(node_candidate(id, kRank, true))) return false;
     return true;
@@ -99,7 +99,7 @@ class RankedCandidates {
   template <class Visit>
   bool named_cache(Visit& visit) const {
     constexpr auto kRank = RoutingReason::client_cache;
-    if (question_.named.empty()) return visit(none(kRank, "the client names no cache"));
+    if (question_.named.empty()) return visit(none(kRank, "the client names no cache node"));
     return visit(node_candidate(question_.named, kRank, false));
   }
 
@@ -115,7 +115,7 @@ class RankedCandidates {
     }
     if (match.deep || match.ordinary) return true;
     return visit(none(RoutingReason::zone,
-                      viewer_.view().zones ? "no zone holds the client's address" : "there is no zone file"));
+                      viewer_.view().zones ? "no zone contains the client's address" : "no zone file is configured"));
   }
 
   template <class Visit>
@@ -123,11 +123,11 @@ class RankedCandidates {
     constexpr auto kRank = RoutingReason::nearest_group;
     const auto& geography = viewer_.view().geography;
     const auto& coordinates = viewer_.rules().group_coordinates;
-    if (!geography) return visit(none(kRank, "there is no geography database"));
-    if (coordinates.empty()) return visit(none(kRank, "no group has a place"));
-    if (!question_.client) return visit(none(kRank, "the client's address is not known"));
+    if (!geography) return visit(none(kRank, "no geography database is configured"));
+    if (coordinates.empty()) return visit(none(kRank, "no group has coordinates"));
+    if (!question_.client) return visit(none(kRank, "the client's address is unknown"));
     const auto here = geography->find(*question_.client);
-    if (!here) return visit(none(kRank, "the database does not know the client's address"));
+    if (!here) return visit(none(kRank, "the geography database has no entry for the client's address"));
     std::vector<std::pair<double, std::string_view>> near;
     for (const auto& [group, position] : coordinates)
       if (viewer_.may_use(group)) near.emplace_back(distance_km(*here, position), group);

@@ -15,7 +15,7 @@ constexpr std::size_t kLongestZones = 64u << 20;
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_routing_files_total",
-                         "Zone and geography files that were read because they changed.", {{"result", result}});
+                         "Reads of changed zone and geography files, by result.", {{"result", result}});
 }
 
 base::Result<std::string> text_of(const std::string& path) {
@@ -26,7 +26,7 @@ base::Result<std::string> text_of(const std::string& path) {
   while (const auto got = std::fread(piece.data(), 1, piece.size(), in.get())) {
     text.append(piece, 0, got);
     if (text.size() > kLongestZones)
-      return base::failure(base::ErrorKind::too_large, base::Fault::client, "it is longer than 64 MiB");
+      return base::failure(base::ErrorKind::too_large, base::Fault::client, "the file is larger than 64 MiB");
   }
   if (std::ferror(in.get())) return base::failure(base::ErrorKind::io, base::Fault::tribune, std::strerror(errno));
   return text;

@@ -22,18 +22,21 @@ std::string_view to_string(RoutingReason reason) {
 std::string_view because(RoutingReason reason) {
   switch (reason) {
     case RoutingReason::pathway: return "the player follows the pathway of this node's group";
-    case RoutingReason::receipt: return "the client proved by a receipt that it reaches this node";
-    case RoutingReason::client_cache: return "the client says that it reaches this node, and may use it";
+    case RoutingReason::receipt: return "the client proved with a receipt that it can reach this node";
+    case RoutingReason::client_cache: return "the client reported that it can reach this node, and may use it";
     case RoutingReason::deep_zone:
-      return "the client's network has a deep coverage zone, and this node is of its group";
-    case RoutingReason::zone: return "the client's network has a coverage zone, and this node is of its group";
+      return "the client's network is in a deep coverage zone, and this node is in the group of the zone";
+    case RoutingReason::zone:
+      return "the client's network is in a coverage zone, and this node is in the group of the zone";
     case RoutingReason::fallback_group:
-      return "no node of the zone's own group can serve now, and this one is of a fallback group";
-    case RoutingReason::nearest_group: return "it is of the group nearest to the client's place that can serve";
-    case RoutingReason::default_group: return "no rule is nearer to this client, and this node is of a default group";
-    case RoutingReason::origin: return "no node can serve now, and the channel allows its origin";
-    case RoutingReason::least_bad: return "no node looks well, and this one looks least bad";
-    case RoutingReason::no_node: return "no node has an address";
+      return "no node in the group of the zone can serve, and this node is in a fallback group";
+    case RoutingReason::nearest_group:
+      return "this node is in the group nearest to the client's location that can serve";
+    case RoutingReason::default_group:
+      return "no other rule applies to this client, and this node is in a default group";
+    case RoutingReason::origin: return "no node can serve, and the channel allows its origin";
+    case RoutingReason::least_bad: return "no node is usable, and this node has the least severe problem";
+    case RoutingReason::no_node: return "no node has reported an address";
   }
   return "";
 }

@@ -38,7 +38,7 @@ void write_inputs(base::json::Writer& w, const RoutingRequest& request, const Ro
   if (request.claims) {
     for (const auto& why : request.claims->refused) w.value(why);
     for (const auto& proof : request.claims->proofs)
-      if (proof.client_prefix != prefix) w.value("the receipt of " + proof.node + " is another client's");
+      if (proof.client_prefix != prefix) w.value("the receipt for node " + proof.node + " belongs to another client");
   }
   w.end_array();
 }

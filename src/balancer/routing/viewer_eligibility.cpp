@@ -16,10 +16,10 @@ bool is_named_by(const Zone* zone, std::string_view group) {
 }  // namespace
 
 std::string_view unusable_reason(const NodeState& node, base::SteadyTime now) {
-  if (node.address->url.empty()) return "has no address yet";
+  if (node.address->url.empty()) return "the node has not reported an address";
   if (node.condition == NodeCondition::down) return "down";
   if (node.condition == NodeCondition::unhealthy) return "unhealthy";
-  if (node.held_until && now < *node.held_until) return "held: it came and went too often";
+  if (node.held_until && now < *node.held_until) return "held: its heartbeats stopped and resumed too often";
   return "";
 }
 
@@ -50,11 +50,11 @@ bool ViewerEligibility::may_use(std::string_view group) const {
 std::string_view ViewerEligibility::refusal(const NodeState& node) const {
   if (const auto why = unusable_reason(node, question_.now); !why.empty()) return why;
   if (node.draining_since) return "drained";
-  if (is_gone(node)) return "the client says that it is gone";
+  if (is_gone(node)) return "the client reported the node as unreachable";
   // A viewer with a good node returns to a better one as that node ramps up. A viewer without a node is served wherever
   // there is capacity.
   if (keeps_current_ && node.utilisation() >= view_.rules.return_below * ramp(node))
-    return "too busy to take anybody back";
+    return "the utilisation is too high to move viewers back";
   if (node.utilisation() >= view_.rules.overload) return "overloaded";
   return "";
 }

@@ -25,7 +25,7 @@ bool is_name(const json::Value& value) {
 std::string take(const json::Member& member, Zone& zone) {
   const auto& value = member.value;
   if (member.name == "name" || member.name == "group") {
-    if (!is_name(value)) return "\"" + member.name + "\" must be a text of 1 to 64 characters";
+    if (!is_name(value)) return "\"" + member.name + "\" must be a string of 1 to 64 characters";
     (member.name == "name" ? zone.name : zone.group) = value.string;
   } else if (member.name == "deep") {
     if (!value.is(json::Kind::boolean)) return "\"deep\" must be true or false";
@@ -36,7 +36,7 @@ std::string take(const json::Member& member, Zone& zone) {
       return "\"fallback\" must be a list of at most 16 groups";
     for (const auto& group : value.array) zone.fallback.push_back(group.string);
   } else if (member.name != "prefixes") {
-    return "a zone has no member \"" + member.name + "\"";
+    return "unknown member of a zone: \"" + member.name + "\"";
   }
   return "";
 }
@@ -49,7 +49,7 @@ base::Result<Zones> Zones::parse(std::string_view text) {
   if (!document) return wrong(text, document.error().offset, document.error().text);
   const auto* list = document->find("zones");
   if (!list || !list->is(json::Kind::array) || document->object.size() != 1)
-    return wrong(text, 0, "must be an object with the one member \"zones\", a list");
+    return wrong(text, 0, "must be an object with the single member \"zones\", which is a list");
 
   Zones made;
   for (const auto& entry : list->array) {
@@ -61,14 +61,15 @@ base::Result<Zones> Zones::parse(std::string_view text) {
     if (zone.name.empty()) zone.name = zone.group;
     const auto* prefixes = entry.find("prefixes");
     if (!prefixes || !prefixes->is(json::Kind::array))
-      return wrong(text, entry.offset, "a zone must have \"prefixes\", a list");
+      return wrong(text, entry.offset, "a zone must have the list \"prefixes\"");
     for (const auto& value : prefixes->array) {
       const auto prefix = value.is(json::Kind::string) ? base::parse_ip_prefix(value.string) : std::nullopt;
       if (!prefix || !prefix->is_network())
         return wrong(text, value.offset,
-                     "not a prefix: like \"10.1.0.0/16\" or \"2001:db8::/32\", with no bits set behind it");
+                     "invalid prefix: expected a network such as \"10.1.0.0/16\" or \"2001:db8::/32\", with no bits "
+                     "set after the prefix");
       if (!made.add(zone.is_deep ? made.deep_ : made.ordinary_, *prefix, made.zones_.size()))
-        return wrong(text, value.offset, "this prefix stands twice");
+        return wrong(text, value.offset, "duplicate prefix");
     }
     made.groups_.insert(zone.group);
     made.zones_.push_back(std::move(zone));

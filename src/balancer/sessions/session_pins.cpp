@@ -132,11 +132,11 @@ SessionPins::SessionPins(const base::Clock& clock, base::Metrics& metrics, std::
     : clock_(clock),
       max_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       evicted_(metrics.counter("tribune_balancer_pins_given_up_total",
-                               "Sessions whose pins were forgotten early, the least recently used first, because as "
-                               "many as may be are known.")),
+                               "Sessions whose pins were evicted, least recently used first, because the maximum "
+                               "number of sessions is known.")),
       full_(metrics.counter("tribune_balancer_pins_full_total",
-                            "Times that a session changed its node more often in one window than pins are kept: its "
-                            "further segments have redirect links.")) {}
+                            "Sessions that changed their node more often in one playlist window than pins are stored. "
+                            "Further segments of the session get redirect links.")) {}
 
 /// The key of the pins of a pathway. Pathways have the names of groups, so a client cannot choose a name whose key is
 /// another session's id.

@@ -73,16 +73,18 @@ std::string detail_of(const access::Refused& refused) {
   using access::DenyReason;
   switch (refused.reason) {
     case DenyReason::queue_full:
-      return fmt::format("the queue is full, come back in {} seconds", refused.come_back.count());
+      return fmt::format("the queue is full; retry in {} seconds", refused.come_back.count());
     case DenyReason::account_full:
-      return fmt::format("these devices of the account watch: {}", fmt::join(refused.devices, ", "));
-    case DenyReason::too_many_tickets: return "too many tickets were given to this address";
-    case DenyReason::too_many_sessions: return "as many sessions of this address watch as may";
-    case DenyReason::session_shared: return "the session is in use from as many networks as may be";
-    case DenyReason::ticket_unknown: return "no ticket of this queue has this number";
-    case DenyReason::ticket_expired: return "the ticket was called and not claimed, or was not heard of for too long";
-    case DenyReason::ticket_used: return "it was given up, or its session has ended";
-    case DenyReason::busy: return "more newcomers at once than can be given a number, come back at once";
+      return fmt::format("the account has reached its limit of sessions; devices that are watching: {}",
+                         fmt::join(refused.devices, ", "));
+    case DenyReason::too_many_tickets: return "this address has reached its limit of tickets";
+    case DenyReason::too_many_sessions: return "this address has reached its limit of sessions";
+    case DenyReason::session_shared: return "the session is already used from the maximum number of networks";
+    case DenyReason::ticket_unknown: return "this queue has no ticket with this number";
+    case DenyReason::ticket_expired:
+      return "the ticket was called and not claimed in time, or its holder did not poll in time";
+    case DenyReason::ticket_used: return "the ticket was given up, or its session has ended";
+    case DenyReason::busy: return "too many new viewers at once; retry immediately";
   }
   return "";
 }
@@ -96,10 +98,10 @@ http::Response problem_for(const access::Refused& refused) {
 std::string_view renewal_detail(access::Admission::Renewal renewal) {
   using Renewal = access::Admission::Renewal;
   switch (renewal) {
-    case Renewal::ended: return "it was stopped, or another device took its place";
-    case Renewal::shared: return "the session is in use from as many networks as may be";
-    case Renewal::expired: return "its token was not used for too long";
-    default: return "it was away for long, and others have its place";
+    case Renewal::ended: return "the session was stopped, or another device of the account replaced it";
+    case Renewal::shared: return "the session is already used from the maximum number of networks";
+    case Renewal::expired: return "the token of the session was not used for too long";
+    default: return "the session was not renewed in time, and its slot is in use by others";
   }
 }
 

@@ -56,7 +56,7 @@ template <typename Visit>
 base::Status each_box(std::string_view bytes, Visit&& visit) {
   while (!bytes.empty()) {
     const auto box = first_box(bytes);
-    if (!box) return damaged("a box does not fit where it lies");
+    if (!box) return damaged("a box is larger than the box or file that contains it");
     if (auto fine = visit(*box); !fine) return fine;
     bytes.remove_prefix(box->whole.size());
   }
@@ -72,19 +72,21 @@ base::Status read_track(std::string_view body, Timescales& into) {
   std::uint32_t id = 0, timescale = 0;
   auto fine = each_box(body, [&](const FragmentBox& box) -> base::Status {
     if (box.type == "tkhd") {
-      if (!is_at_least(box, 4) || !is_at_least(box, after_two_times(box) + 4)) return damaged("tkhd is short");
+      if (!is_at_least(box, 4) || !is_at_least(box, after_two_times(box) + 4))
+        return damaged("the box tkhd is too short");
       id = static_cast<std::uint32_t>(number(box.body, after_two_times(box), 4));
     }
     if (box.type != "mdia") return {};
     return each_box(box.body, [&](const FragmentBox& inner) -> base::Status {
       if (inner.type != "mdhd") return {};
-      if (!is_at_least(inner, 4) || !is_at_least(inner, after_two_times(inner) + 4)) return damaged("mdhd is short");
+      if (!is_at_least(inner, 4) || !is_at_least(inner, after_two_times(inner) + 4))
+        return damaged("the box mdhd is too short");
       timescale = static_cast<std::uint32_t>(number(inner.body, after_two_times(inner), 4));
       return {};
     });
   });
   if (!fine) return fine;
-  if (id == 0 || timescale == 0) return damaged("a track has no number or no timescale");
+  if (id == 0 || timescale == 0) return damaged("a track has no id or no timescale");
   into[id] = timescale;
   return {};
 }
@@ -100,7 +102,7 @@ base::Result<std::size_t> short_times(const FragmentBox& moof) {
   auto fine = each_box(moof.body, [&](const FragmentBox& traf) -> base::Status {
     if (traf.type != "traf") return {};
     return each_box(traf.body, [&](const FragmentBox& box) -> base::Status {
-      if (box.type == "tfdt" && !is_at_least(box, 4)) return damaged("tfdt is short");
+      if (box.type == "tfdt" && !is_at_least(box, 4)) return damaged("the box tfdt is too short");
       if (box.type == "tfdt" && box.version() == 0) ++count;
       return {};
     });
@@ -159,7 +161,7 @@ class Shifting {
     return write_container(moof, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "traf") return write_traf(box);
       if (box.type == "mfhd") {
-        if (!is_at_least(box, 8)) return damaged("mfhd is short");
+        if (!is_at_least(box, 8)) return damaged("the box mfhd is too short");
         write_moved(box, 4, 4, shift_.fragments);
       } else {
         out_.append(box.whole);
@@ -173,31 +175,33 @@ class Shifting {
     bool has_time = false;
     auto fine = write_container(traf, [&](const FragmentBox& box) -> base::Status {
       if (box.type == "tfhd") {
-        if (!is_at_least(box, 8)) return damaged("tfhd is short");
+        if (!is_at_least(box, 8)) return damaged("the box tfhd is too short");
         if (growth_ > 0 && (box.flags() & kOffsetPresent))
-          return damaged("samples are found from the begin of the file");
+          return damaged(
+              "sample offsets are relative to the start of the file (base-data-offset), which is not supported with "
+              "32-bit decode times");
         const auto known = timescales_.find(static_cast<std::uint32_t>(number(box.body, 4, 4)));
-        if (known == timescales_.end()) return damaged("a fragment of an unknown track");
+        if (known == timescales_.end()) return damaged("a fragment refers to an unknown track");
         timescale = known->second;
       } else if (box.type == "tfdt") {
-        if (timescale == 0 || has_time) return damaged("tfdt without its tfhd");
+        if (timescale == 0 || has_time) return damaged("the box tfdt is not preceded by a tfhd, or is repeated");
         has_time = true;
         return write_tfdt(box, in_units(shift_.time, timescale));
       } else if (box.type == "trun" && growth_ > 0) {
         return write_trun(box);
       } else if (box.type == "saio" && growth_ > 0) {
-        return damaged("encrypted, with times of 32 bits");
+        return damaged("encrypted fragments with 32-bit decode times are not supported");
       }
       out_.append(box.whole);
       return {};
     });
-    if (fine && !has_time) return damaged("a fragment says no time");
+    if (fine && !has_time) return damaged("a track fragment has no tfdt");
     return fine;
   }
 
   base::Status write_tfdt(const FragmentBox& box, std::uint64_t units) {
     const bool is_short = box.version() == 0;
-    if (!is_at_least(box, is_short ? 8 : 12)) return damaged("tfdt is short");
+    if (!is_at_least(box, is_short ? 8 : 12)) return damaged("the box tfdt is too short");
     if (!is_short) {
       write_moved(box, 4, 8, units);
       return {};
@@ -209,22 +213,22 @@ class Shifting {
     put(out_, begin + 8, 4, 1ull << 24 | box.flags());
     put(out_, begin + 12, 8, number(box.body, 4, 4) + units);
     // A box that is larger than necessary would change the growth.
-    return box.whole.size() == 16 ? base::Status{} : damaged("tfdt is long");
+    return box.whole.size() == 16 ? base::Status{} : damaged("the box tfdt is too long");
   }
 
   base::Status write_trun(const FragmentBox& box) {
-    if (!is_at_least(box, 8)) return damaged("trun is short");
+    if (!is_at_least(box, 8)) return damaged("the box trun is too short");
     if (!(box.flags() & kOffsetPresent)) {
       out_.append(box.whole);
       return {};
     }
-    if (!is_at_least(box, 12)) return damaged("trun is short");
+    if (!is_at_least(box, 12)) return damaged("the box trun is too short");
     write_moved(box, 8, 4, growth_);
     return {};
   }
 
   base::Status write_sidx(const FragmentBox& box) {
-    if (!is_at_least(box, 20)) return damaged("sidx is short");
+    if (!is_at_least(box, 20)) return damaged("the box sidx is too short");
     const auto units = in_units(shift_.time, number(box.body, 8, 4));
     if (box.version() == 0) return {};  // the number does not fit into 32 bits
     write_moved(box, 12, 8, units);

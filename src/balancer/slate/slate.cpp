@@ -58,7 +58,7 @@ base::Result<std::string> read_file(const fs::path& path) {
     return base::failure(ErrorKind::not_found, Fault::tribune,
                          fmt::format("cannot read {}: {}", path.string(), failed.message()));
   if (size > kMaxSlateBytes)
-    return base::failure(ErrorKind::too_large, Fault::tribune, path.string() + " is too large for a slate");
+    return base::failure(ErrorKind::too_large, Fault::tribune, path.string() + " exceeds the maximum size of a slate");
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
   if (in.bad() || !in.is_open() || bytes.size() != size)
@@ -79,9 +79,9 @@ std::string path_of(const contracts::Channel& channel, std::string_view named) {
 base::Result<SlateRendition> read_rendition(const json::Value& value, const contracts::Channel& channel) {
   SlateRendition rendition;
   rendition.path = path_of(channel, value.text("playlist").value_or(""));
-  if (rendition.path.empty()) return unfit("a rendition names no playlist of the source");
+  if (rendition.path.empty()) return unfit("the \"playlist\" of a rendition is not a playlist of the source");
   rendition.init = value.text("init").value_or("");
-  if (!rendition.init.empty() && !is_plain(rendition.init)) return unfit("a file has a name that is not allowed");
+  if (!rendition.init.empty() && !is_plain(rendition.init)) return unfit("a file name is not allowed");
   const auto* segments = value.find("segments");
   if (!segments || !segments->is(json::Kind::array) || segments->array.empty() ||
       segments->array.size() > kMaxSlateSegments)
@@ -89,8 +89,9 @@ base::Result<SlateRendition> read_rendition(const json::Value& value, const cont
   for (const auto& segment : segments->array) {
     const SlateSegment read{std::string(segment.text("file").value_or("")),
                             milliseconds{segment.whole("ms").value_or(0)}};
-    if (!is_plain(read.file)) return unfit("a file has a name that is not allowed");
-    if (read.duration.count() <= 0 || read.duration.count() > kMaxSlotMs) return unfit("a segment has no duration");
+    if (!is_plain(read.file)) return unfit("a file name is not allowed");
+    if (read.duration.count() <= 0 || read.duration.count() > kMaxSlotMs)
+      return unfit("the duration of a segment is missing or invalid");
     rendition.segments.push_back(read);
   }
   return rendition;
@@ -122,7 +123,7 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
     const auto listed = milliseconds{line->whole("unix_ms").value_or(0)},
                media = milliseconds{line->whole("media_ms").value_or(-1)};
     if (media.count() < 0 || media > kMaxTime || listed.count() <= 0 || listed > kMaxTime)
-      return unfit("time_line must say unix_ms and media_ms");
+      return unfit("time_line must have valid unix_ms and media_ms");
     // A viewer whose ticket is called in a slot gets the newest segment after that slot.
     begin_ = media - (slot_at(slot_, base::WallTime{listed}) + 1) * slot_;
   }
@@ -131,10 +132,10 @@ base::Status Slate::read_manifest(std::string_view text, const contracts::Channe
   for (const auto& entry : renditions->array) {
     auto rendition = read_rendition(entry, channel);
     if (!rendition) return tl::unexpected(rendition.error());
-    if (this->rendition(rendition->path)) return unfit("two renditions for " + rendition->path);
+    if (this->rendition(rendition->path)) return unfit("more than one rendition for " + rendition->path);
     renditions_.push_back(std::move(*rendition));
     if (renditions_.back().segments.size() != renditions_.front().segments.size())
-      return unfit("renditions of different length");
+      return unfit("the renditions have different numbers of segments");
   }
   return {};
 }
@@ -147,7 +148,8 @@ base::Status Slate::read_files(const fs::path& folder) {
     if (!bytes) return tl::unexpected(bytes.error());
     sum += bytes->size();
     if (sum > kMaxSlateBytes)
-      return base::failure(ErrorKind::too_large, Fault::tribune, folder.string() + " is too large for a slate");
+      return base::failure(ErrorKind::too_large, Fault::tribune,
+                           folder.string() + " exceeds the maximum size of a slate");
     auto etag = "\"" + base::to_hex(base::sha256(*bytes)).substr(0, 16) + "\"";
     files_.emplace(name, SlateFile{content_type_of(name), base::share(std::move(*bytes)), std::move(etag)});
     return {};
@@ -181,7 +183,7 @@ base::Status Slate::find_time_line() {
 }
 
 base::Result<std::uint32_t> Slate::read_times(SlateRendition& rendition) const {
-  if (rendition.init.empty()) return unfit("a rendition is no fragmented MP4");
+  if (rendition.init.empty()) return unfit("a rendition is not fragmented MP4");
   auto timescales = timescales_of(*file(rendition.init)->body);
   if (!timescales) return tl::unexpected(timescales.error());
   rendition.timescales = std::move(*timescales);
@@ -205,7 +207,7 @@ base::Result<SlateFile> Slate::file_in(std::int64_t slot, std::string_view name)
   const auto stands = [&](const SlateRendition& r) { return !r.timescales.empty() && r.segment_of(slot).file == name; };
   const auto rendition = std::find_if(renditions_.begin(), renditions_.end(), stands);
   if (!is_continuous() || slot < 0 || rendition == renditions_.end())
-    return base::failure(ErrorKind::not_found, Fault::client, "no segment of that name in that slot");
+    return base::failure(ErrorKind::not_found, Fault::client, "the slot has no segment with this name");
   const auto& original = *file(name);
   const auto round = slot / loop();
   auto bytes = shifted(*original.body, rendition->timescales,

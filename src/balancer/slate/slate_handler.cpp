@@ -27,9 +27,9 @@ http::Response SlateHandler::answer(std::string_view channel, std::string_view v
   const auto* slate = slates_.find(channel);
   const auto in_slot = read_slot_path(path);
   const auto* file = slate && slate->version() == version ? slate->file(in_slot ? in_slot->file : path) : nullptr;
-  if (!file) return http::problem(http::problems::not_found, "no waiting room has this file");
+  if (!file) return http::problem(http::problems::not_found, "no waiting room contains this file");
   if (in_slot && !slates_.is_listed(*slate, in_slot->slot))
-    return http::problem(http::problems::not_found, "no playlist lists this slot");
+    return http::problem(http::problems::not_found, "no current playlist lists this slot");
   const auto url = request.query == kSlateBody ? std::string() : url_at_node(channel, request);
   if (url.empty() && in_slot) {
     const auto moved = slate->file_in(in_slot->slot, in_slot->file);

@@ -113,7 +113,8 @@ base::Result<SlateTransition> transition_at(const Slate& slate, std::int64_t now
   const auto programme = hls::parse(text, {limits_for(text, limits), {}, {}});
   if (!programme) return tl::unexpected(programme.error());
   if (programme->segments.empty())
-    return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "the programme has no segments");
+    return base::failure(base::ErrorKind::unavailable, base::Fault::origin,
+                         "the playlist of the programme has no segments");
   const auto& newest = programme->segments.back();
   SlateTransition transition;
   transition.slot = now + 1;
@@ -135,7 +136,7 @@ base::Result<std::string> text_after_transition(const Slate* slate, const SlateR
     return slots_text(*slate, *rendition, std::max<std::int64_t>(1, transition.slot - kSlateWindow), transition.slot,
                       transition.discontinuity - 1);
   if (shown <= 0)
-    return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is behind the others",
+    return base::failure(base::ErrorKind::unavailable, base::Fault::origin, "this rendition is older than the others",
                          true);
   const auto first = std::min(transition.slot, transition.slot - kSlateWindow + shown);
   if (rendition && first < transition.slot && programme->media_sequence <= transition.msn) {

@@ -58,8 +58,8 @@ SlateTransitions::SlateTransitions(const base::Clock& clock, base::Metrics& metr
     : clock_(clock),
       max_in_shard_(std::max<std::size_t>(1, most / base::Sharded<Shard>::size())),
       evicted_(metrics.counter("tribune_balancer_turns_given_up_total",
-                               "Viewers whose way through the waiting room was forgotten early, the least recently "
-                               "seen first, because as many as may be are known.")) {}
+                               "Viewers whose transition from the waiting room was evicted, least recently seen first, "
+                               "because the maximum number is known.")) {}
 
 base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& store) {
   store_ = &store;

@@ -31,8 +31,8 @@ Slates::Slates(const base::Clock& clock, base::Log& log, base::Metrics& metrics,
                std::shared_ptr<RenderedPlaylists> texts)
     : clock_(clock),
       log_(log),
-      renders_(
-          metrics.counter("tribune_balancer_slate_renders_total", "Playlists made for viewers who wait or waited.")),
+      renders_(metrics.counter("tribune_balancer_slate_renders_total",
+                               "Playlists rendered for viewers in the waiting room and after it.")),
       lead_(lead_of(clock)),
       former_lead_(lead_.load()),
       texts_(std::move(texts)),
@@ -51,9 +51,10 @@ void Slates::load(const std::string& folder, const contracts::Event& event) {
                  {"continuous", (*slate)->is_continuous()}});
       slates_[channel.id] = std::move(*slate);
     } else if (channel.waiting_room == contracts::WaitingRoom::slate) {
-      log_.warning(
-          "balancer", "slate_missing",
-          {{"channel", channel.id}, {"error", slate.error().text}, {"outcome", "bare players in the queue get a 403"}});
+      log_.warning("balancer", "slate_missing",
+                   {{"channel", channel.id},
+                    {"error", slate.error().text},
+                    {"outcome", "players without the access API receive 403 while they are queued"}});
     }
   }
 }
@@ -128,7 +129,7 @@ base::Result<std::shared_ptr<const Rendered>> Slates::playlist_after_transition(
   if (text) return text;
   if (failed) return tl::unexpected(*failed);
   return base::failure(base::ErrorKind::unavailable, base::Fault::origin,
-                       "the programme cannot be shown behind the waiting room now", true);
+                       "the programme cannot be joined to the waiting room at present", true);
 }
 
 }  // namespace tribune::balancer

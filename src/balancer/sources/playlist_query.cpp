@@ -67,14 +67,14 @@ std::string_view detail_for_viewers(const base::Error& error) {
   using base::ErrorKind;
   if (error.fault == base::Fault::client) return error.text;
   if (error.fault == base::Fault::tribune)
-    return error.kind == ErrorKind::unavailable ? "too many viewers wait for this playlist"
-                                                : "the playlist cannot be made";
+    return error.kind == ErrorKind::unavailable ? "too many viewers are waiting for this playlist"
+                                                : "the playlist cannot be rendered";
   switch (error.kind) {
     case ErrorKind::timeout: return "the channel's source did not answer in time";
     case ErrorKind::invalid_input:
     case ErrorKind::too_large:
     case ErrorKind::forbidden:
-    case ErrorKind::protocol: return "the answer of the channel's source cannot be used";
+    case ErrorKind::protocol: return "the response of the channel's source is unusable";
     default: return "the channel's source cannot be reached, or does not have the playlist";
   }
 }

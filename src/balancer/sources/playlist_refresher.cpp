@@ -144,10 +144,10 @@ void PlaylistRefresher::probe(std::size_t origin) {
         const auto finished = std::move(probe_);
         if (!answer) return origin_failed(origin, SourceOrigins::Failure::immediate, answer.error().text);
         if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
-          return origin_failed(origin, SourceOrigins::Failure::immediate, "it answers, but with no playlist");
+          return origin_failed(origin, SourceOrigins::Failure::immediate, "the response is not a playlist");
         const auto stalled = stalled_texts_.find(origin);
         if (stalled != stalled_texts_.end() && stalled->second == answer->body)
-          return origin_failed(origin, SourceOrigins::Failure::delayed, "its playlist stands still");
+          return origin_failed(origin, SourceOrigins::Failure::delayed, "the playlist does not change");
         stalled_texts_.erase(origin);
         if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
       });
@@ -223,7 +223,7 @@ base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::Whole
   channel_.on_flaws(identity_.path, playlist->flaws);
   if (playlist->multivariant) {
     if (!identity_.may_be_multivariant)
-      return tl::unexpected(refused("a multivariant playlist where a media playlist belongs"));
+      return tl::unexpected(refused("a multivariant playlist instead of a media playlist"));
     return read_multivariant(*playlist, answer.head.final_uri);
   }
   const bool is_to_offer =
@@ -344,7 +344,7 @@ void PlaylistRefresher::on_media_probed(KnownMedia::Result result, const std::op
     channel_.services().log.warning("balancer", "source_media_unknown",
                                     {{"channel", channel_.config().id},
                                      {"result", word},
-                                     {"error", error ? error->text : "its codecs are not understood"}});
+                                     {"error", error ? error->text : "the codecs of the media are unknown"}});
   if (held_refresh_) return release_held_refresh();
   if (result != KnownMedia::Result::failed)
     renew_at_ = 0;  // the next refresh states it, even when the source's text is unchanged
@@ -383,7 +383,7 @@ void PlaylistRefresher::on_recovered(std::int64_t failures) {
 void PlaylistRefresher::on_stalled(std::chrono::milliseconds unchanged) {
   channel_.metrics().refreshed("stalled");
   if (channel_.origins().count() > 1) stalled_texts_[request_origin_] = last_text_;
-  origin_failed(request_origin_, SourceOrigins::Failure::delayed, "its playlist stands still");
+  origin_failed(request_origin_, SourceOrigins::Failure::delayed, "the playlist does not change");
   channel_.services().log.warning(
       "balancer", "source_stalled",
       {{"channel", channel_.config().id}, {"path", identity_.path}, {"unchanged_ms", std::int64_t{unchanged.count()}}});

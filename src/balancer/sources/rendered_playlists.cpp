@@ -28,10 +28,10 @@ std::size_t RenderedPlaylists::Hash::operator()(const KeyView& key) const {
 RenderedPlaylists::RenderedPlaylists(const base::Clock& clock, base::Metrics& metrics, std::uint64_t max_bytes)
     : clock_(clock),
       evicted_(metrics.counter("tribune_balancer_rendered_given_up_total",
-                               "Rendered playlists that gave way to others, or to scarce memory; who asks for one "
-                               "again has it rendered again.")),
-      bytes_gauge_(
-          metrics.gauge("tribune_balancer_rendered_bytes", "Rendered playlists that are kept, compressed and not.")),
+                               "Rendered playlists evicted because of their bound or scarce memory. The next request "
+                               "renders the playlist again.")),
+      bytes_gauge_(metrics.gauge("tribune_balancer_rendered_bytes",
+                                 "Bytes of the rendered playlists in memory, compressed and uncompressed.")),
       max_bytes_(max_bytes) {}
 RenderedPlaylists::~RenderedPlaylists() = default;
 

@@ -119,7 +119,7 @@ void Source::on_answer(base::Result<net::WholeAnswer> answer) {
   if (status != 200) {
     const bool is_broken = status < 400;
     return fail({is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true,
-                 fmt::format("the origin answers {}", status)});
+                 fmt::format("the origin responds with status {}", status)});
   }
   http::Headers validators;
   if (const auto etag = answer->head.headers.first("ETag")) validators.add("If-None-Match", *etag);
@@ -228,7 +228,7 @@ void Source::expire_waiters() {
       waiter.deliver(answer(true, true));
     else if (waiter.want)
       waiter.deliver(base::failure(base::ErrorKind::unavailable, base::Fault::origin,
-                                   "the awaited segment did not come in time", true));
+                                   "the awaited segment did not appear in time", true));
     else if (is_good)
       waiter.deliver(answer(true, true));
     else

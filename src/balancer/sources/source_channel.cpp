@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kRefetchAfter{
     2};  // an unknown path fetches the multivariant playlist again only after this time
 
 base::Error unknown_playlist() {
-  return {base::ErrorKind::not_found, base::Fault::client, false, "no such playlist in this channel"};
+  return {base::ErrorKind::not_found, base::Fault::client, false, "the channel has no such playlist"};
 }
 
 bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }

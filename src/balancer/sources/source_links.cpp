@@ -74,7 +74,7 @@ tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view wh
 }
 
 tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
-  return unusable(use, "lies at none of the channel's origins");
+  return unusable(use, "is not at an origin of the channel");
 }
 
 }  // namespace
@@ -161,7 +161,8 @@ struct SourceLinks::Work {
     if (bytes > place.limits.max_rewritten_bytes)
       return base::failure(
           base::ErrorKind::too_large, base::Fault::origin,
-          fmt::format("more than {} bytes with the links of viewers", place.limits.max_rewritten_bytes), true);
+          fmt::format("the playlist exceeds {} bytes with the links for viewers", place.limits.max_rewritten_bytes),
+          true);
     out.push_back(link);
     listed.emplace(key, std::move(link));
     return {};

@@ -4,14 +4,15 @@ namespace tribune::balancer {
 
 SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
     : renders(metrics.counter("tribune_balancer_playlist_renders_total",
-                              "Media playlists rendered: once for each refresh and list of pins.",
+                              "Renderings of media playlists: one per refresh and list of pins.",
                               {{"channel", channel}})),
       origins_left_(metrics.counter("tribune_balancer_origins_left_total",
-                                    "Times that an origin was left for the next one in line.", {{"channel", channel}})),
-      playlists_left_out_(
-          metrics.counter("tribune_balancer_playlists_left_out_total",
-                          "Source playlists that were dropped or not taken because the channel knew as many as it may.",
-                          {{"channel", channel}})),
+                                    "Changes from an origin to the next one in the list because the origin failed.",
+                                    {{"channel", channel}})),
+      playlists_left_out_(metrics.counter("tribune_balancer_playlists_left_out_total",
+                                          "Source playlists that were dropped or refused because the channel had "
+                                          "reached its maximum number of playlists.",
+                                          {{"channel", channel}})),
       metrics_(metrics),
       channel_(std::move(channel)) {}
 
@@ -20,7 +21,7 @@ void SourceMetrics::refreshed(std::string_view result) {
   if (found == refreshes_.end())
     found = refreshes_
                 .emplace(result, metrics_.counter("tribune_balancer_source_refreshes_total",
-                                                  "Refreshes of source playlists, by what they brought.",
+                                                  "Refreshes of source playlists, by result.",
                                                   {{"channel", channel_}, {"result", result}}))
                 .first;
   found->second.add();
@@ -31,11 +32,12 @@ void SourceMetrics::flawed(std::string_view flaw, std::int64_t lines) {
   if (found == flaws_.end())
     found =
         flaws_
-            .emplace(flaw,
-                     metrics_.counter(
-                         "tribune_balancer_source_flaws_total",
-                         "Flaws of source playlists that were passed on, dropped or repaired, in each new playlist.",
-                         {{"channel", channel_}, {"flaw", flaw}}))
+            .emplace(
+                flaw,
+                metrics_.counter(
+                    "tribune_balancer_source_flaws_total",
+                    "Flaws in source playlists that were passed on, dropped or repaired, counted in each new playlist.",
+                    {{"channel", channel_}, {"flaw", flaw}}))
             .first;
   found->second.add(static_cast<double>(lines));
 }
@@ -45,8 +47,8 @@ void SourceMetrics::media_probed(std::string_view result) {
   if (found == looks_.end())
     found = looks_
                 .emplace(result, metrics_.counter("tribune_balancer_media_looks_total",
-                                                  "Looks into the media of sources without a multivariant playlist: "
-                                                  "found, not understood, or failed.",
+                                                  "Probes of the media of sources without a multivariant playlist, by "
+                                                  "result: found, not_understood or failed.",
                                                   {{"channel", channel_}, {"result", result}}))
                 .first;
   found->second.add();
@@ -67,7 +69,7 @@ void SourceMetrics::failed(const base::Error& error) {
 void SourceMetrics::fetched_document(std::string_view kind, std::string_view result) {
   metrics_
       .counter("tribune_balancer_document_fetches_total",
-               "Fetches of documents that the source's playlists name, by kind and what became of them.",
+               "Fetches of documents that the source's playlists refer to, by kind and result.",
                {{"channel", channel_}, {"kind", kind}, {"result", result}})
       .add();
 }

@@ -153,7 +153,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
         if (const auto gone = owned.find(slot->id); gone != owned.end()) {
           if (auto records = gone->second->export_records(); !records.empty())
             inner->left[slot->worker][slot->id] = std::move(records);
-          gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel is gone"});
+          gone->second->close({base::ErrorKind::not_found, base::Fault::client, false, "the channel was removed"});
           owned.erase(gone);
         }
       });
@@ -174,7 +174,8 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
   const bool blocks = want && state->facts.can_block_reload;
   if (blocks && !state->facts.contains(*want)) {
     if (want->msn > state->facts.end_msn + 1)  // section 6.2.5.2
-      return base::failure(base::ErrorKind::invalid_input, base::Fault::client, "_HLS_msn lies too far ahead");
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
+                           "_HLS_msn is too far ahead of the playlist");
     return std::nullopt;
   }
   if (now >= state->fresh_until) {
@@ -202,7 +203,7 @@ void Sources::Inner::wait(runtime::Worker& worker, const std::shared_ptr<Channel
   };
   post(channel, [key, waiter = std::move(waiter)](SourceChannel* owner) mutable {
     if (owner) return owner->request(key, std::move(waiter));
-    waiter.deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel is gone"));
+    waiter.deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel was removed"));
   });
 }
 
@@ -238,7 +239,7 @@ PendingLookup Sources::look_up(runtime::Worker& worker, const PlaylistLookup& lo
     }
   }
   if (inner_->waiting >= inner_->settings.max_waiting) {
-    on_answer(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
+    on_answer(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers are waiting", true));
     return {};
   }
   waiter.deadline = inner_->services.clock.steady_now() + timeout;
@@ -259,13 +260,13 @@ PendingLookup Sources::look_up_document(runtime::Worker& worker, const DocumentL
   const auto channels = inner_->channels.get();
   const auto channel = channels->find(lookup.channel);
   if (++inner_->waiting > inner_->settings.max_waiting)
-    deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers wait", true));
+    deliver(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many viewers are waiting", true));
   else if (channel == channels->end())
     deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "no channel has this id"));
   else
     inner_->post(channel->second, [deliver, name = lookup.name, query = lookup.query](SourceChannel* owner) {
       if (owner) return owner->documents().request(name, query, deliver);
-      deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel is gone"));
+      deliver(base::failure(base::ErrorKind::not_found, base::Fault::client, "the channel was removed"));
     });
   return PendingLookup(pending);
 }
@@ -312,7 +313,8 @@ void Sources::Inner::set_ages() {
   for (const auto& [label, age] : ages)
     services.metrics
         .gauge("tribune_balancer_source_age_seconds",
-               "Since the origin last confirmed the oldest media playlist that is watched.", {{"channel", label}})
+               "Time since the origin last confirmed the oldest watched media playlist, in seconds.",
+               {{"channel", label}})
         .set(age.count());
 }
 

@@ -41,7 +41,7 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   const auto view = view_.get();
   const auto* known = view->event->find(channel);
   if (!known) return http::problem(http::problems::channel_unknown, "no channel has this id");
-  if (!known->steering) return http::problem(http::problems::not_found, "this channel does not steer");
+  if (!known->steering) return http::problem(http::problems::not_found, "this channel does not use content steering");
   const auto query = parse_steering_query(request.query);
   const auto session = session_of(query, *known, *view);
   const auto claims = read_claims(request.headers, request.query, *view->keys,
@@ -87,13 +87,14 @@ void SteeringHandler::count(const SteeringQuery& query, bool is_known) {
   const std::string_view pathway = is_known ? std::string_view(query.pathway) : "";
   metrics_
       .counter("tribune_balancer_steering_requests_total",
-               "Steering manifests, by the pathway that the player was on; empty when it did not say.",
+               "Steering manifests, by the current pathway of the player. Empty: the player did not report one.",
                {{"pathway", pathway}})
       .add();
   if (!query.throughput_bps) return;
   metrics_
-      .histogram("tribune_balancer_steering_throughput_mbps", "What players measured on their pathway, in Mbit/s.",
-                 throughput_buckets(), {{"pathway", pathway}})
+      .histogram("tribune_balancer_steering_throughput_mbps",
+                 "Throughput that players measured on their pathway, in Mbit/s.", throughput_buckets(),
+                 {{"pathway", pathway}})
       .observe(static_cast<double>(*query.throughput_bps) / 1e6);
 }
 

@@ -74,7 +74,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
                                                   std::int64_t expires, base::SteadyTime now, const hls::Limits& limits,
                                                   std::size_t origin, std::int64_t pace_kbps) {
   if (source.segments.empty())
-    return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist lists no segment", true);
+    return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist has no segments", true);
   Outcome outcome;
   begin(now);
   auto& track = tracks_[name];

@@ -19,17 +19,16 @@ FlowMetrics::FlowMetrics(base::Metrics& metrics) {
   for (const auto kind : kPlaylists)
     for (const auto result : kResults)
       counters_.push_back(metrics.counter("tribune_balancer_playlists_total",
-                                          "Playlist requests of viewers, by kind and what became of them.",
+                                          "Playlist requests of viewers, by kind and result.",
                                           {{"kind", kind}, {"result", result}}));
   for (const auto result : kResults)
     counters_.push_back(metrics.counter("tribune_balancer_redirects_total",
-                                        "Segment requests in redirect mode, by what became of them.",
-                                        {{"result", result}}));
+                                        "Segment requests in redirect mode, by result.", {{"result", result}}));
   for (const auto result : kResults)
-    counters_.push_back(metrics.counter("tribune_balancer_documents_total",
-                                        "Requests of viewers for documents of the source (asset lists, session data, "
-                                        "steering manifests), by what became of them.",
-                                        {{"result", result}}));
+    counters_.push_back(metrics.counter(
+        "tribune_balancer_documents_total",
+        "Requests of viewers for documents of the source (asset lists, session data, steering manifests), by result.",
+        {{"result", result}}));
 }
 
 void FlowMetrics::count(FlowKind kind, FlowResult result) {

@@ -28,7 +28,8 @@ void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
   const auto& choice = routed.choice;
   if (choice.reason == RoutingReason::origin) return redirect_to_origin(viewer, *link);
   if (!choice.node)
-    return refuse(viewer, http::problems::node_unavailable, "no cache node is known", FlowResult::no_node);
+    return refuse(viewer, http::problems::node_unavailable, "no cache node has reported an address",
+                  FlowResult::no_node);
   redirect(viewer, choice.node->address->url + contracts::media_target(*link, query));
 }
 
@@ -36,7 +37,8 @@ void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Li
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
   if (!uri)
-    return refuse(viewer, http::problems::node_unavailable, "the channel has no such origin", FlowResult::no_node);
+    return refuse(viewer, http::problems::node_unavailable, "the link names an origin that the channel does not have",
+                  FlowResult::no_node);
   redirect(viewer, uri->text());
 }
 

@@ -91,7 +91,7 @@ bool PlaylistRequestFlow::admit(Viewer& viewer) {
   viewer.token_text = contracts::write_token(*view.keys, viewer.token, now);
   if (!viewer.token_text.empty()) return true;
   release_new_session(viewer);
-  refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
+  refuse(viewer, http::problems::internal, "every signing key has expired", FlowResult::no_key);
   return false;
 }
 

@@ -37,13 +37,14 @@ bool PlaylistRequestFlow::enqueue(Viewer& viewer, const access::Queued& queued) 
     // WHY: a bare player cannot use a ticket without a slate, so its position would only lengthen the queue.
     release_new_session(viewer);
     refuse(viewer, http::problems::access_queued,
-           fmt::format("{} wait; ask POST /api/v1/access for a place", queued.ahead), FlowResult::queued);
+           fmt::format("{} viewers are waiting; request a ticket with POST /api/v1/access", queued.ahead),
+           FlowResult::queued);
     return false;
   }
   viewer.token_text = contracts::write_ticket(*viewer.view->keys, *viewer.ticket, now);
   if (!viewer.token_text.empty()) return true;
   release_new_session(viewer);
-  refuse(viewer, http::problems::internal, "every signing key has ended", FlowResult::no_key);
+  refuse(viewer, http::problems::internal, "every signing key has expired", FlowResult::no_key);
   return false;
 }
 
@@ -106,11 +107,12 @@ bool PlaylistRequestFlow::admit_ticket(Viewer& viewer) {
 void PlaylistRequestFlow::show_slate(Viewer& viewer, std::optional<std::int64_t> end) {
   const auto* slate = parts_.slates.find(viewer.channel->id);
   if (!slate)
-    return refuse(viewer, http::problems::access_queued, "this channel has no waiting room any more",
+    return refuse(viewer, http::problems::access_queued, "this channel no longer has a waiting room",
                   FlowResult::queued);
   const auto* rendition = slate->rendition(viewer.path);
   if (!rendition)
-    return refuse(viewer, http::problems::not_found, "the waiting room has no such playlist", FlowResult::queued);
+    return refuse(viewer, http::problems::not_found, "the waiting room does not have this playlist",
+                  FlowResult::queued);
   viewer.exchange->note.cache = "slate";
   const auto text = parts_.slates.waiting_playlist(*slate, *rendition, end ? *end : parts_.slates.slot(*slate) + 1);
   reply(viewer, playlist_reply(viewer.request().headers, *text), FlowResult::waiting);
@@ -121,7 +123,7 @@ std::shared_ptr<const Rendered> PlaylistRequestFlow::continue_after_slate(Viewer
   const auto* slate = parts_.slates.find(viewer.channel->id);
   if (!viewer.transition) {
     if (!slate) {
-      refuse(viewer, http::problems::session_ended, "this channel has no waiting room any more",
+      refuse(viewer, http::problems::session_ended, "this channel no longer has a waiting room",
              FlowResult::session_ended);
       return nullptr;
     }

@@ -114,7 +114,7 @@ void HeartbeatSender::publish_unfit() {
   std::string unfit;
   for (const auto& balancer : balancers_)
     if (unfit.empty() && !balancer->unfit.empty())
-      unfit = fmt::format("the balancer {} sends no viewers here: {}", balancer->url, balancer->unfit);
+      unfit = fmt::format("the balancer {} routes no viewers to this node: {}", balancer->url, balancer->unfit);
   const std::lock_guard lock(unfit_mutex_);
   unfit_ = std::move(unfit);
 }
@@ -126,14 +126,14 @@ std::string HeartbeatSender::unfit() const {
 
 /// The reason why the response is rejected; empty when its map was accepted.
 std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswer& answer) {
-  if (answer.head.status != 200) return fmt::format("the balancer answered {}", answer.head.status);
+  if (answer.head.status != 200) return fmt::format("the balancer responded with status {}", answer.head.status);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "200 " + contracts::heartbeat_path(view->settings.id);
   if (const auto verified = contracts::verify_body(*view->keys, context, answer.body, signature,
                                                    parts_.clock.wall_now(), view->clock_skew);
       !verified)
-    return "its answer: " + verified.error().text;
+    return "invalid heartbeat response: " + verified.error().text;
   if (const auto taken =
           parts_.channels.update(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
       !taken)

@@ -24,10 +24,11 @@ constexpr auto kBalancerListCheck = 1s;  // a reload may change the list of bala
 NodePushClient::NodePushClient(NodePushClientParts parts, runtime::Worker& worker)
     : parts_(std::move(parts)),
       worker_(worker),
-      taken_(parts_.metrics.counter("tribune_cache_news_total",
-                                    "Segments that balancers told this node of before its viewers asked.")),
+      taken_(parts_.metrics.counter(
+          "tribune_cache_news_total",
+          "Segments that balancers announced to this node before the first request of a viewer.")),
       failed_(parts_.metrics.counter("tribune_cache_news_failures_total",
-                                     "Questions for news that a balancer did not answer well.")) {}
+                                     "Polls of a balancer for pushed messages that failed or returned an error.")) {}
 NodePushClient::~NodePushClient() = default;
 
 void NodePushClient::start() {
@@ -137,7 +138,7 @@ void NodePushClient::on_executed(const BalancerPtr& balancer, contracts::OrderRe
 base::Result<contracts::NodePush> NodePushClient::read(const net::WholeAnswer& answer) const {
   if (answer.head.status != 200)
     return base::failure(base::ErrorKind::unavailable, base::Fault::node,
-                         fmt::format("the balancer answered {}", answer.head.status), true);
+                         fmt::format("the balancer responded with status {}", answer.head.status), true);
   const auto view = parts_.view.get();
   const auto signature = answer.head.headers.first(contracts::kSignatureHeader).value_or("");
   const auto context = "200 " + contracts::news_path(view->settings.id);

@@ -24,9 +24,11 @@ QueueRelayHandler::QueueRelayHandler(const base::Clock& clock, base::Metrics& me
       workers_(workers),
       balancers_(std::move(balancers)),
       is_known_(std::move(is_known)),
-      requests_(metrics.counter("tribune_cache_queue_fills_total", "Times a balancer was asked for a queue's state.")),
-      failed_(metrics.counter("tribune_cache_queue_fill_failures_total", "Times it did not answer well.")),
-      served_(metrics.counter("tribune_cache_queue_answers_total", "Answers about a queue to those who wait.")) {}
+      requests_(metrics.counter("tribune_cache_queue_fills_total", "Requests to balancers for the status of a queue.")),
+      failed_(metrics.counter("tribune_cache_queue_fill_failures_total",
+                              "Requests to balancers for the status of a queue that failed.")),
+      served_(metrics.counter("tribune_cache_queue_answers_total",
+                              "Requests of waiting viewers for the status of a queue.")) {}
 QueueRelayHandler::~QueueRelayHandler() = default;
 
 bool QueueRelayHandler::is_servable(const QueueStatus& status) const {
@@ -45,7 +47,8 @@ http::Response QueueRelayHandler::response_of(const QueueStatus& status) const {
 void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange,
                                std::string_view channel) {
   if (!is_known_(channel))
-    return exchange->reply(http::problem(http::problems::channel_unknown, "this node carries no such channel"));
+    return exchange->reply(
+        http::problem(http::problems::channel_unknown, "the channel is not in the channel map of this node"));
   served_.add();
   http::Response response;
   bool must_fetch = false;
@@ -59,7 +62,7 @@ void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exc
     if (is_fresh || (is_resting && is_servable(status))) {
       response = response_of(status);
     } else if (is_resting || status.waiters.size() >= kMaxQueueWaiters) {
-      response = http::problem(http::problems::not_ready, "no balancer says how far the queue is");
+      response = http::problem(http::problems::not_ready, "no balancer returned the status of the queue");
     } else {
       const auto held = std::make_shared<std::unique_ptr<net::Exchange>>(std::move(exchange));
       (*held)->on_gone([held] { held->reset(); });
@@ -75,8 +78,9 @@ void QueueRelayHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Exc
 void QueueRelayHandler::fetch(const std::string& channel, std::size_t balancer) {
   const auto urls = balancers_();
   if (balancer >= urls.size())
-    return fetched(channel, balancer,
-                   base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no balancer is left to ask"));
+    return fetched(
+        channel, balancer,
+        base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "every balancer failed to respond"));
   net::FetchRequest request;
   request.url = urls[balancer] + "/queue/" + channel;
   const auto uri = http::parse_uri(urls[balancer]);
@@ -113,8 +117,9 @@ void QueueRelayHandler::fetched(const std::string& channel, std::size_t balancer
     } else {
       status.failed = clock_.steady_now();
     }
-    response = is_servable(status) ? response_of(status)
-                                   : http::problem(http::problems::not_ready, "no balancer says how far the queue is");
+    response = is_servable(status)
+                   ? response_of(status)
+                   : http::problem(http::problems::not_ready, "no balancer returned the status of the queue");
   }
   std::vector<std::vector<std::shared_ptr<std::unique_ptr<net::Exchange>>>> by_worker(workers_.size());
   for (auto& waiter : waiters) by_worker[waiter.worker].push_back(std::move(waiter.exchange));

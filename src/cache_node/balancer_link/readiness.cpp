@@ -7,7 +7,7 @@ base::Status readiness(const ReadinessFacts& facts) {
   if (!facts.is_serving)
     why = "not serving";
   else if (!facts.has_channel_map)
-    why = "no channel map yet: no balancer has answered a heartbeat";
+    why = "no channel map: no balancer has answered a heartbeat yet";
   else if (!facts.store_problem.empty())
     why = facts.store_problem;
   else if (!facts.key_problem.empty())

@@ -6,7 +6,7 @@
 namespace tribune::cache_node {
 
 FillFailure no_origin_failure() {
-  return {&http::problems::origin_unavailable, "this node does not reach the origin", "no_origin"};
+  return {&http::problems::origin_unavailable, "this node cannot reach the origin", "no_origin"};
 }
 
 void reply_with_failure(net::Exchange& exchange, NodeMetrics& metrics, const FillFailure& failure, bool for_node) {

@@ -111,7 +111,7 @@ http::Response answer_of_unknown_length(const ObjectHead& head, const AnswerFact
 }
 
 http::Response answer_while_waiting() {
-  auto response = http::problem(http::problems::node_unavailable, "this node waits for the origin");
+  auto response = http::problem(http::problems::node_unavailable, "this node is waiting for the origin");
   response.headers.add(contracts::kVerdictHeader, contracts::kVerdictWaiting);
   return response;
 }

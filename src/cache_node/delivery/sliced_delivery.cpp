@@ -59,7 +59,7 @@ void SlicedDelivery::next_slice() {
   while (!pump_.is_stopped() && !reader_) {
     if (pump_.is_window_full()) return wait_for_socket();
     if (++attempts_ > kMaxAttempts)
-      return fail({&http::problems::overloaded, "a slice went while it was looked up", "overloaded"});
+      return fail({&http::problems::overloaded, "a slice was removed during the lookup", "overloaded"});
     const auto found = context_.find(file_->slice_at(position()));
     if (const auto* failure = std::get_if<FillFailure>(&found)) return fail(*failure);
     if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found)) {
@@ -80,9 +80,11 @@ void SlicedDelivery::send_stored(const ObjectPtr& object) {
   const auto slice = current_slice();
   auto file = context_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
-    return fail({&http::problems::overloaded, "this node has no descriptors for a further file", "descriptors_spent"});
+    return fail(
+        {&http::problems::overloaded, "this node has no free file descriptors for another file", "descriptors_spent"});
   if (!file || object->size != slice.length())
-    return context_.disk_maintenance.damaged(object, file ? "a slice of another length" : file.error().text);
+    return context_.disk_maintenance.damaged(
+        object, file ? "the length of a slice differs from its record" : file.error().text);
   if (!is_streaming_) begin_response(CacheOutcome::held);
   if (pump_.is_stopped()) return;
   const auto from = position();
@@ -121,7 +123,8 @@ void SlicedDelivery::send() {
     case Outcome::window_full: return wait_for_socket();
     case Outcome::waiting:
     case Outcome::stopped: return;
-    case Outcome::lost: return fail({&http::problems::origin_broken, "bytes of the slice are gone", "fill_failed"});
+    case Outcome::lost:
+      return fail({&http::problems::origin_broken, "bytes of the slice are no longer available", "fill_failed"});
     case Outcome::failed: return fail(fill_->view().failure);
     case Outcome::ended:  // shorter than the slice: it is looked up again, at most kMaxAttempts times
     case Outcome::sent: leave_fill();

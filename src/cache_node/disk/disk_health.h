@@ -17,7 +17,7 @@ class DiskHealth {
       : log_(log),
         failures_(metrics.counter("tribune_cache_disk_failures_total", "Writes to the store that failed.")),
         degraded_(metrics.gauge("tribune_cache_disk_degraded",
-                                "1 while the store takes no writes and objects live in RAM only.")) {}
+                                "1 while the store accepts no writes and objects are held in RAM only.")) {}
 
   void failed(const std::string& reason) {
     failures_.add();

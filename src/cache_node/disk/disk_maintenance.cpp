@@ -11,10 +11,11 @@ DiskMaintenance::DiskMaintenance(const ObjectFiles& files, OpenFiles& open_files
       index_(index),
       journal_(journal),
       log_(log),
-      evictions_(metrics.counter("tribune_cache_evictions_total", "Objects evicted to make room.")),
+      evictions_(metrics.counter("tribune_cache_evictions_total", "Objects evicted to free storage space.")),
       damaged_(metrics.counter("tribune_cache_damaged_objects_total",
-                               "Objects dropped because their file was not what was stored.")),
-      swept_(metrics.counter("tribune_cache_swept_files_total", "Files removed because no record named them.")) {}
+                               "Objects dropped because their file was missing or did not match its record.")),
+      swept_(metrics.counter("tribune_cache_swept_files_total",
+                             "Files removed because no index record referred to them.")) {}
 
 void DiskMaintenance::check(const ObjectPtr& object, net::EventLoop& loop, std::function<void()> on_checked) {
   {

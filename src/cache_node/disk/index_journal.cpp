@@ -9,7 +9,7 @@ namespace tribune::cache_node {
 
 IndexJournal::IndexJournal(base::Log& log, base::Metrics& metrics)
     : log_(log),
-      pending_(metrics.gauge("tribune_cache_index_pending", "Index records that wait to be on disk.")),
+      pending_(metrics.gauge("tribune_cache_index_pending", "Index records that are queued for writing to disk.")),
       failures_(metrics.counter("tribune_cache_index_failures_total", "Index records that could not be written.")) {
   metrics.before_scrape(
       [pending = pending_, counts = counts_]() mutable { pending.set(static_cast<double>(counts->pending.load())); });

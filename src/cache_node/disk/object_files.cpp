@@ -117,7 +117,7 @@ base::Result<std::shared_ptr<const base::File>> ObjectFiles::open(const Object& 
   struct stat status {};
   if (::fstat(fd, &status) != 0) return failed("stat", at);
   if (static_cast<std::uint64_t>(status.st_size) != object.size)
-    return damaged(fmt::format("{} has {} bytes, not {}", at, status.st_size, object.size));
+    return damaged(fmt::format("{} has {} bytes, expected {}", at, status.st_size, object.size));
   return file;
 }
 
@@ -137,7 +137,7 @@ base::Status ObjectFiles::verify(const Object& object) const {
     sum.add({buffer.data(), static_cast<std::size_t>(got)});
   }
   if (sum.length() != object.size || sum.value() != object.checksum)
-    return damaged(path(object.id, object.generation) + " holds other bytes than were stored");
+    return damaged(path(object.id, object.generation) + " does not match its stored checksum");
   return {};
 }
 
@@ -180,7 +180,7 @@ base::Status ObjectFiles::is_there() const {
   struct statvfs status {};
   if (::statvfs(root_.c_str(), &status) == 0) return {};
   return base::failure(base::ErrorKind::io, base::Fault::tribune,
-                       fmt::format("the store's folder {} cannot be used: {}", root_, std::strerror(errno)), true);
+                       fmt::format("the storage directory {} is not usable: {}", root_, std::strerror(errno)), true);
 }
 
 std::uint64_t ObjectFiles::free_bytes() const {

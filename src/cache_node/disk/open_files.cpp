@@ -24,7 +24,7 @@ base::Result<std::shared_ptr<const base::File>> OpenFiles::open(const ObjectPtr&
     if (const auto found = kept_.find(object->id);
         found != kept_.end() && found->second->generation == object->generation) {
       if (found->second->file->is_unreadable())
-        return base::failure(base::ErrorKind::io, base::Fault::tribune, "the disk could not read it");
+        return base::failure(base::ErrorKind::io, base::Fault::tribune, "the file could not be read from the disk");
       by_use_.splice(by_use_.begin(), by_use_, found->second);
       return lease(object, found->second->file);
     }

@@ -5,8 +5,9 @@ namespace tribune::cache_node {
 Circuits::Circuits(base::Log& log, base::Metrics& metrics)
     : log_(log),
       opened_(metrics.counter("tribune_cache_circuits_opened_total",
-                              "Times that an origin or another node failed so often in a row that it was left alone.")),
-      open_(metrics.gauge("tribune_cache_circuits_open", "Origins and other nodes that are left alone now.")) {}
+                              "Openings of a circuit breaker: an origin or another node failed several times in a row "
+                              "and gets no requests until the circuit closes.")),
+      open_(metrics.gauge("tribune_cache_circuits_open", "Origins and other nodes whose circuit breaker is open.")) {}
 
 bool Circuits::may_request(std::string_view name, base::SteadyTime now) {
   const std::lock_guard lock(mutex_);

@@ -29,14 +29,15 @@ FillFailure failure_of(const base::Error& error) {
     case base::ErrorKind::unavailable:
       return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
     case base::ErrorKind::forbidden:
-      return failure(problems::origin_broken, "the origin's answer leads where this node does not go",
-                     "origin_forbidden");
-    default: return failure(problems::origin_broken, "the origin's answer cannot be used", "origin_broken");
+      return failure(problems::origin_broken,
+                     "the address of the origin, or the target of its redirect, is not allowed", "origin_forbidden");
+    default: return failure(problems::origin_broken, "the response of the origin is unusable", "origin_broken");
   }
 }
 
 FillFailure failure_of_status(int status) {
-  FillFailure failure{&problems::origin_broken, fmt::format("the origin answered {}", status), "origin_refused"};
+  FillFailure failure{&problems::origin_broken, fmt::format("the origin responded with status {}", status),
+                      "origin_refused"};
   failure.status = status;
   if (failure.is_gone()) {
     failure.problem = &problems::not_found;
@@ -55,8 +56,8 @@ std::optional<int> origin_status_of(const http::Headers& headers) {
 }
 
 FillFailure failure_of_node(std::string_view name, int status) {
-  FillFailure failure{&problems::origin_unavailable, "no other node could give the object", "no_origin"};
-  failure.cause = fmt::format("{} answered {} and says nothing of the origin", name, status);
+  FillFailure failure{&problems::origin_unavailable, "no other node could deliver the object", "no_origin"};
+  failure.cause = fmt::format("{} responded with status {} and without the status of the origin", name, status);
   return failure;
 }
 
@@ -88,8 +89,10 @@ http::Headers conditions_of(const ObjectHead& previous, bool for_node) {
 }
 
 std::string_view unusable_body(const net::FetchHead& head) {
-  if (head.ends_with_connection) return "the origin announces neither a length nor chunks: a cut body would look whole";
-  if (is_encoded(head.headers)) return "the origin sent an encoded body that was not asked for";
+  if (head.ends_with_connection)
+    return "the response of the origin has neither Content-Length nor chunked encoding, so a truncated body would go "
+           "undetected";
+  if (is_encoded(head.headers)) return "the origin sent a Content-Encoding that the request does not accept";
   return {};
 }
 

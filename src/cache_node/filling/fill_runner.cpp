@@ -46,7 +46,8 @@ void FillRunner::guard_memory(Call call) {
     call();
   } catch (const std::bad_alloc&) {
     base::Memory::of_process().gave_up_work();
-    if (!is_over_) fail({&problems::overloaded, "this node has no memory for the object", "memory_spent"}, false);
+    if (!is_over_)
+      fail({&problems::overloaded, "this node has too little memory for the object", "memory_spent"}, false);
   }
 }
 
@@ -61,9 +62,9 @@ void FillRunner::request() {
   const bool found = candidates_.skip_open_circuits();
   FillFailure left_alone{
       candidates_.sent_unusable_response() ? &problems::origin_broken : &problems::origin_unavailable,
-      "the origin failed too often and is left alone for a moment", "circuit_open"};
+      "the circuit breaker of the origin is open after repeated failures", "circuit_open"};
   if (!candidates_.is_last_resort())
-    left_alone.cause = candidate().name + " failed too often and is left alone for a moment";
+    left_alone.cause = candidate().name + ": the circuit breaker is open after repeated failures";
   if (candidates_.is_last_resort()) mark_origin_lost(left_alone);
   if (found) return send(candidate());
   parts_.metrics.count_result(!candidates_.is_last_resort() && candidate().is_node(), true);
@@ -157,13 +158,13 @@ net::Flow FillRunner::on_body(std::string_view bytes) {
   (candidate().is_node() ? parts_.metrics.node_bytes : parts_.metrics.origin_bytes)
       .add(static_cast<double>(bytes.size()));
   if (prefix_ && !matches_prefix(bytes)) {
-    fail({&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"}, false);
+    fail({&problems::origin_broken, "the origin changed the object during the fill", "origin_changed"}, false);
     return net::Flow::go_on;
   }
   const auto limit = length_.value_or(settings_.max_object_bytes);
   if (sum_.length() + bytes.size() > limit) {
     fail({&problems::origin_broken,
-          length_ ? "the origin sent more than it announced" : "the object is larger than max_object_bytes",
+          length_ ? "the origin sent more bytes than its Content-Length" : "the object is larger than max_object_bytes",
           "origin_broken"},
          false);
     return net::Flow::go_on;
@@ -252,7 +253,7 @@ void FillRunner::on_done(base::Result<void> result) {
   if (!feeding_) return;
   if (prefix_ || (length_ && sum_.length() != *length_))
     return on_broken_body(
-        {base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its announced length"});
+        {base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its Content-Length"});
   complete();
 }
 

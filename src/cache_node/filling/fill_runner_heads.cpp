@@ -22,7 +22,7 @@ void FillRunner::on_head(const net::FetchHead& head) {
   if (candidate().is_node() || head.status < 500)
     candidates_.answered();
   else
-    candidates_.failed(fmt::format("it answered {}", head.status));
+    candidates_.failed(fmt::format("the response has status {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
   // The status of the origin does not show whether the route from this node works.
   if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);
@@ -68,7 +68,7 @@ void FillRunner::confirm_previous(const net::FetchHead& head) {
     parts_.disk.revalidated(object);
   parts_.metrics.revalidated.add();
   unusable_head_ =
-      FillFailure{&problems::origin_unavailable, "the origin says that nothing changed, and the object is gone",
+      FillFailure{&problems::origin_unavailable, "the origin answered 304, and the stored object no longer exists",
                   "revalidated", true, 304};
   fill_->fail(*unusable_head_);
   end();
@@ -165,7 +165,8 @@ void FillRunner::switch_to_slices(const net::FetchHead& head, std::uint64_t size
   parts_.index.sliced().put(std::move(file));
   if (const auto gone = parts_.index.forget_previous(*fill_)) parts_.disk.discard(gone);
   parts_.index.abandon(*fill_);
-  unusable_head_ = FillFailure{&problems::origin_unavailable, "it is kept in slices", "sliced", true, head.status};
+  unusable_head_ =
+      FillFailure{&problems::origin_unavailable, "the object is stored in slices", "sliced", true, head.status};
   fill_->fail(*unusable_head_);
   end();
 }
@@ -195,7 +196,7 @@ void FillRunner::slice_head(const net::FetchHead& head) {
 void FillRunner::on_file_changed() {
   parts_.index.sliced().forget(source_.file);
   unusable_head_ =
-      FillFailure{&problems::origin_broken, "the origin changed the file between its slices", "origin_changed"};
+      FillFailure{&problems::origin_broken, "the origin changed the file between two slices", "origin_changed"};
   fail(*unusable_head_, false);
 }
 
@@ -206,7 +207,7 @@ void FillRunner::resumed_head(const net::FetchHead& head) {
   if (head.status == 206 ? !continues_body(here, head)
                          : begins_anew && !may_repeat(here, candidates_.number() == feeding_candidate_, head)) {
     unusable_head_ =
-        FillFailure{&problems::origin_broken, "the origin changed the bytes in mid-fill", "origin_changed"};
+        FillFailure{&problems::origin_broken, "the origin changed the object during the fill", "origin_changed"};
     return fail(*unusable_head_, false);
   }
   if (head.status == 206) return;

@@ -29,11 +29,11 @@ KnownPurges::KnownPurges(const base::Clock& clock, base::Log& log, base::Metrics
     : clock_(clock),
       log_(log),
       forgotten_(metrics.counter("tribune_cache_purges_forgotten_total",
-                                 "Purges of the last hour that were forgotten because there were too many: other nodes "
-                                 "are not told of them.")),
+                                 "Purges of the last hour that were dropped because the list was full; requests to "
+                                 "other nodes do not list them.")),
       unreported_(metrics.counter(
           "tribune_cache_purges_untold_total",
-          "Fills that asked no other node, because more purges cover their object than can be told.")) {}
+          "Fills that skipped the other nodes because more purges cover their object than a request can list.")) {}
 
 const KnownPurges::Entry* KnownPurges::find(const contracts::NamedPurge& purge) const {
   const auto found = by_name_.find(name_of(purge));

@@ -23,40 +23,40 @@ struct NodeMetrics {
         broken_by_origin(failures(m, "origin", of)),
         broken_by_status(by_status(m, of)),
         waiters(m.gauge("tribune_cache_waiters",
-                        "Requests that read along with a running fill, or wait for its first byte.")),
-        first_byte_lag(m.histogram("tribune_cache_first_byte_lag_seconds", "From a fill's first byte to a waiter's.",
-                                   {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
+                        "Requests that are served from a running fill or wait for its first byte.")),
+        first_byte_lag(
+            m.histogram("tribune_cache_first_byte_lag_seconds",
+                        "Time from the first byte of a fill to the first byte sent to a waiting request, in seconds.",
+                        {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5})),
         sent_bytes(of == Of::viewers
-                       ? m.counter("tribune_cache_sent_bytes_total", "Body bytes handed to viewers' connections.")
+                       ? m.counter("tribune_cache_sent_bytes_total", "Body bytes written to connections of viewers.")
                        : m.counter("tribune_cache_sent_to_nodes_bytes_total",
-                                   "Body bytes handed to other nodes' connections.")),
+                                   "Body bytes written to connections of other nodes.")),
         players(m) {}
 
   static base::Counter requests(base::Metrics& m, std::string_view result, Of of) {
     if (of == Of::nodes)
-      return m.counter("tribune_cache_node_requests_total",
-                       "Requests of other nodes for objects, by what the cache did.", {{"result", result}});
-    return m.counter("tribune_cache_requests_total", "Requests for objects, by what the cache did.",
+      return m.counter("tribune_cache_node_requests_total", "Requests of other nodes for objects, by cache result.",
+                       {{"result", result}});
+    return m.counter("tribune_cache_requests_total", "Requests of viewers for objects, by cache result.",
                      {{"result", result}});
   }
 
   static base::Counter failures(base::Metrics& m, std::string_view cause, Of of) {
     if (of == Of::nodes)
       return m.counter("tribune_cache_node_failures_total",
-                       "Requests of other nodes that were answered 5xx or cut, by whose fault it was.",
+                       "Requests of other nodes that were answered with 5xx or truncated, by cause.",
                        {{"cause", cause}});
-    return m.counter(
-        "tribune_cache_failures_total",
-        "Requests of viewers that were answered 5xx, or cut because the fill failed, by whose fault it was.",
-        {{"cause", cause}});
+    return m.counter("tribune_cache_failures_total",
+                     "Requests of viewers that were answered with 5xx, or truncated because the fill failed, by cause.",
+                     {{"cause", cause}});
   }
   static base::Counter by_status(base::Metrics& m, Of of) {
     if (of == Of::nodes)
-      return m.counter(
-          "tribune_cache_node_failures_by_status_total",
-          "Of other nodes' requests that failed by the origin's fault: those for a status that it answered.");
+      return m.counter("tribune_cache_node_failures_by_status_total",
+                       "Requests of other nodes that failed because the origin responded with an error status.");
     return m.counter("tribune_cache_failures_by_status_total",
-                     "Of viewers' requests that failed by the origin's fault: those for a status that it answered.");
+                     "Requests of viewers that failed because the origin responded with an error status.");
   }
   /// Counts a request that got this problem instead of the object. `status`: the status of the origin's response; 0
   /// without a response.

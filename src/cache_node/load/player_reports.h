@@ -15,17 +15,18 @@ namespace tribune::cache_node {
 class PlayerReports {
  public:
   explicit PlayerReports(base::Metrics& m)
-      : reports_(
-            m.counter("tribune_cache_player_reports_total", "Requests with which a player said how it goes (CMCD).")),
+      : reports_(m.counter("tribune_cache_player_reports_total", "Requests with player data (CMCD).")),
         starved_(m.counter("tribune_cache_player_starved_total",
-                           "Those whose player had run out of buffer since its last request (bs).")),
+                           "Requests whose CMCD reports a buffer underrun since the previous request (bs).")),
         next_named_(m.counter("tribune_cache_player_next_named_total",
-                              "Those that name the object which they will ask for next (nor).")),
-        throughput_(m.histogram("tribune_cache_player_throughput_mbps", "What players measure from here (mtp).",
+                              "Requests whose CMCD names the object of the next request (nor).")),
+        throughput_(m.histogram("tribune_cache_player_throughput_mbps",
+                                "Throughput from this node as measured by players (CMCD mtp), in Mbit/s.",
                                 {0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024})),
-        buffer_(m.histogram("tribune_cache_player_buffer_seconds", "What players have in their buffers (bl).",
+        buffer_(m.histogram("tribune_cache_player_buffer_seconds", "Buffer length of players (CMCD bl), in seconds.",
                             {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})),
-        bitrate_(m.histogram("tribune_cache_player_bitrate_mbps", "The bit rate of what players ask for (br).",
+        bitrate_(m.histogram("tribune_cache_player_bitrate_mbps",
+                             "Encoded bitrate of the requested objects (CMCD br), in Mbit/s.",
                              {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
 
   void add(const http::Cmcd& report) {

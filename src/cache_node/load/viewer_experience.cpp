@@ -21,8 +21,8 @@ contracts::NodeExperience since(const contracts::NodeExperience& then, const con
 
 base::Gauge gauge(base::Metrics& m, std::string_view of) {
   return m.gauge("tribune_cache_error_share",
-                 "Of the last 10 s, 0 to 1: of viewers' requests those answered 5xx or cut; of fills' questions to "
-                 "origins and to other nodes those that failed.",
+                 "Share of failures in the last 10 s, 0 to 1: of viewers' requests, those answered with 5xx or "
+                 "truncated; of fill requests to origins and to other nodes, those that failed.",
                  {{"of", of}});
 }
 

@@ -7,7 +7,7 @@ void register_index_gauges(base::Metrics& m, std::weak_ptr<const ObjectIndex> we
   m.before_scrape([weak = std::move(weak), memory = std::move(memory),
                    objects = m.gauge("tribune_cache_objects", "Complete objects in the store."),
                    bytes = m.gauge("tribune_cache_stored_bytes", "Bytes of the objects in the store."),
-                   fills = m.gauge("tribune_cache_fills_running", "Fills that are under way."),
+                   fills = m.gauge("tribune_cache_fills_running", "Fills that are running."),
                    buffers = m.gauge("tribune_cache_fill_buffer_bytes", "Bytes of fills in RAM.")]() mutable {
     const auto index = weak.lock();
     if (!index) return;

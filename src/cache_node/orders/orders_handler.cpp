@@ -66,9 +66,10 @@ runtime::Route OrdersHandler::internal_route() {
 void OrdersHandler::internal(runtime::Worker& worker, Exchange exchange, std::string_view node) {
   const auto view = view_.get();
   const auto& request = exchange->request();
-  if (node != view->settings.id) return exchange->reply(http::problem(problems::not_found, "this is another node"));
+  if (node != view->settings.id)
+    return exchange->reply(http::problem(problems::not_found, "the node id in the URL is not the id of this node"));
   if (request.body.size() > contracts::kMaxOrderBytes)
-    return exchange->reply(http::problem(problems::body_too_large, "longer than any order"));
+    return exchange->reply(http::problem(problems::body_too_large, "the body exceeds the maximum size of an order"));
   const auto path = contracts::orders_path(node);
   const auto signature = request.headers.first(contracts::kSignatureHeader).value_or("");
   const auto verified =
@@ -108,7 +109,7 @@ void OrdersHandler::execute(const contracts::NodeOrder& pending,
     if (progress)
       result.progress = *progress;
     else
-      result.problem = "no such warm-up is known";
+      result.problem = "no warm-up with this id is known";
   }
   on_result(std::move(result));
 }
@@ -123,7 +124,7 @@ void OrdersHandler::execute(runtime::Worker& worker, Exchange exchange, const co
   }
   const auto& job = std::get<contracts::ProgressQuestion>(order).job;
   const auto progress = warm_up_.progress(job);
-  if (!progress) return exchange->reply(http::problem(problems::not_found, "no such warm-up is known"));
+  if (!progress) return exchange->reply(http::problem(problems::not_found, "no warm-up with this id is known"));
   exchange->reply(finish(body_of(job, *progress)));
 }
 

@@ -9,7 +9,7 @@ namespace tribune::cache_node {
 namespace {
 
 base::Counter counter(base::Metrics& m, std::string_view kind) {
-  return m.counter("tribune_cache_purged_total", "Objects that were purged by order, by kind.", {{"kind", kind}});
+  return m.counter("tribune_cache_purged_total", "Objects purged by orders, by kind.", {{"kind", kind}});
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ base::Result<WarmUp::Progress> WarmUp::begin(contracts::WarmOrder order) {
   if (jobs_.size() >= kMaxJobs) {
     const auto over = std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.progress().is_done(); });
     if (over == jobs_.end())
-      return base::failure(base::ErrorKind::unavailable, base::Fault::client, "too many warm-ups are under way", true);
+      return base::failure(base::ErrorKind::unavailable, base::Fault::client, "too many warm-ups are running", true);
     jobs_.erase(over);
   }
   Job job;

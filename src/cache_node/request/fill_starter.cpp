@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kMissingOriginRemembered{1};
 constexpr std::int64_t kWarmLinkSeconds = 60;
 
 FillFailure channel_unknown() {
-  return {&http::problems::channel_unknown, "this node knows no such channel", "channel_unknown"};
+  return {&http::problems::channel_unknown, "the channel is not in the channel map of this node", "channel_unknown"};
 }
 }  // namespace
 
@@ -71,7 +71,8 @@ ObjectIndex::Found FillStarter::find_or_fill_slice(runtime::Worker& worker, cons
   if (!channel) return channel_unknown();
   const auto key = file->slice_key(number);
   if (lacks_memory(key))
-    return FillFailure{&http::problems::overloaded, "this node has no memory for a further object", "memory_scarce"};
+    return FillFailure{&http::problems::overloaded, "this node has too little memory for another object",
+                       "memory_scarce"};
   auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
     start(worker, *channel, media, joined->fill, file, number);
@@ -147,7 +148,7 @@ void FillStarter::start(runtime::Worker& worker, const contracts::ChannelEntry& 
                                 parts_.clock.wall_now(), parts_.purges.covering(fill->key().text));
   if (!source) {
     const FillFailure failure{.problem = &http::problems::not_found,
-                              .detail = "the channel has no such origin",
+                              .detail = "the link names an origin that the channel does not have",
                               .reason = "no_such_origin",
                               .cause = source.error().text};
     parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + kMissingOriginRemembered);

@@ -94,7 +94,7 @@ bool MediaRequestReader::read_peer_mark(net::Exchange& exchange, const NodeView&
   if (!mark->purges.empty() && !parts_.ensure_executed(mark->purges)) {
     // The response has no origin status, so the other node tries its next candidate, and at last the origin.
     refuse(exchange, parts_.node_metrics.refused, http::problems::node_unavailable,
-           "a purge that covers the object is not carried out here yet", "purge_pending");
+           "a purge that covers the object is not yet executed on this node", "purge_pending");
     return false;
   }
   media.asker = {asker_kind(mark->kind), mark->tiers};

@@ -37,9 +37,10 @@ std::optional<ServedFromStore> ObjectResponder::decide(net::Exchange& exchange, 
   const bool is_gone = media.revalidation && media.revalidation->is_gone();
   if (!complete.is_stale || may_stand_in(held, is_gone)) return served_as(media, held, complete.is_stale);
   if (is_gone) drop(found);
-  static const FillFailure remembered{&http::problems::origin_timeout,
-                                      "the origin failed a moment ago, and does not allow an answer without its word",
-                                      "must_revalidate"};
+  static const FillFailure remembered{
+      &http::problems::origin_timeout,
+      "the last request to the origin failed, and the object must not be served stale without revalidation",
+      "must_revalidate"};
   reply_with_failure(exchange, parts_.metrics_of(media), media.revalidation ? *media.revalidation : remembered,
                      media.is_from_node());
   return std::nullopt;
@@ -74,7 +75,7 @@ void ObjectResponder::send_file(runtime::Worker& worker, MediaExchange exchange,
   auto& metrics = parts_.metrics_of(media);
   auto file = parts_.open_files.open(object);
   if (!file && file.error().kind == base::ErrorKind::unavailable)
-    return refuse_overloaded(*exchange, metrics, "this node has no descriptors for a further file",
+    return refuse_overloaded(*exchange, metrics, "this node has no free file descriptors for another file",
                              "descriptors_spent");
   if (!file) {
     parts_.disk_maintenance.damaged(object, file.error().text);

@@ -103,7 +103,7 @@ TEST_CASE("Reports of clients in three networks and one failed probe make a node
   CHECK(h.state().condition == NodeCondition::up);
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::unhealthy);
-  CHECK(h.state().why_unhealthy == "clients and a probe do not reach it");
+  CHECK(h.state().why_unhealthy == "clients and a probe cannot reach the node");
 }
 
 TEST_CASE("One failed probe after a lost connection makes a node unhealthy, until its next run") {
@@ -115,7 +115,7 @@ TEST_CASE("One failed probe after a lost connection makes a node unhealthy, unti
   CHECK(h.state().condition == NodeCondition::up);
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::unhealthy);
-  CHECK(h.state().why_unhealthy == "it hung up, and a probe does not reach it");
+  CHECK(h.state().why_unhealthy == "the node closed its connection, and a probe cannot reach it");
   CHECK(h.chosen() == "city");
   h.hear("stadium", "r2");
   CHECK(h.state().condition == NodeCondition::up);

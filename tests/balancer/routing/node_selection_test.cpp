@@ -291,11 +291,11 @@ TEST_CASE("A trace has the verdict of every rank, and the reason of ranks withou
   for (const auto& entry : seen)
     said.push_back(std::string(to_string(entry.rank)) + " " + entry.node + ": " + entry.verdict);
   REQUIRE(said.size() >= 4);
-  CHECK(said[0] == "receipt : the client shows no receipt that holds");
-  CHECK(said[1] == "client_cache nobody: no such node");
+  CHECK(said[0] == "receipt : the client sent no valid receipt");
+  CHECK(said[1] == "client_cache nobody: no node has this id");
   CHECK(said[2] == "deep_zone s1: serves");
   CHECK(said[3] == "zone c1: would serve");
-  CHECK(std::find(said.begin(), said.end(), "nearest_group : there is no geography database") != said.end());
+  CHECK(std::find(said.begin(), said.end(), "nearest_group : no geography database is configured") != said.end());
   CHECK(said.back() == "origin : the channel does not allow it");
 }
 

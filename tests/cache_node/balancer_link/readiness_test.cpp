@@ -23,7 +23,7 @@ TEST_CASE("Each condition alone makes the node unready, with its own reason") {
   CHECK(reason(facts) == "not serving");
   facts = all_well();
   facts.has_channel_map = false;
-  CHECK(reason(facts) == "no channel map yet: no balancer has answered a heartbeat");
+  CHECK(reason(facts) == "no channel map: no balancer has answered a heartbeat yet");
   facts = all_well();
   facts.store_problem = "no space left";
   CHECK(reason(facts) == "no space left");
@@ -37,7 +37,7 @@ TEST_CASE("Each condition alone makes the node unready, with its own reason") {
 
 TEST_CASE("Of several reasons the node reports the earliest one in the order of its start") {
   CHECK(reason({false, false, "store", "keys", "unfit"}) == "not serving");
-  CHECK(reason({true, false, "store", "keys", "unfit"}).starts_with("no channel map yet"));
+  CHECK(reason({true, false, "store", "keys", "unfit"}).starts_with("no channel map: "));
   CHECK(reason({true, true, "store", "keys", "unfit"}) == "store");
   CHECK(reason({true, true, "", "keys", "unfit"}) == "keys");
 }

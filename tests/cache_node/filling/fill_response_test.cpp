@@ -71,7 +71,8 @@ TEST_CASE("Requests to an origin use its own validators; requests to a node use 
 
 TEST_CASE("The detail for viewers about another node's failure names no host; the log does") {
   const auto failure = failure_of_node("parent http://shield.internal:8080", 503);
-  CHECK(failure.detail == "no other node could give the object");
-  CHECK(failure.for_log() == "parent http://shield.internal:8080 answered 503 and says nothing of the origin");
+  CHECK(failure.detail == "no other node could deliver the object");
+  CHECK(failure.for_log() ==
+        "parent http://shield.internal:8080 responded with status 503 and without the status of the origin");
   CHECK(failure.status == 0);
 }

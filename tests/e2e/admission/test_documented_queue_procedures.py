@@ -65,7 +65,7 @@ def test_a_full_queue_and_an_address_with_too_many_tickets_receive_retry_after(e
     request_access(event, source="127.0.0.3")
     full = request_access(event, source="127.0.0.4")
     assert full.status == 200 and full.json["status"] == "full"
-    assert full.header("Retry-After") == str(full.json["retry_after_seconds"]) and "come back in" in full.json["message"]
+    assert full.header("Retry-After") == str(full.json["retry_after_seconds"]) and "retry in" in full.json["message"]
     end_access(event, tickets[0]["ticket"])
     assert request_access(event, source="127.0.0.4").json["status"] == "queued"
 

@@ -35,7 +35,7 @@ def test_a_killed_node_is_removed_before_its_heartbeat_times_out(event):
     event.balancer.wait_metric("tribune_balancer_news_questions_total", at_least=2, result="accepted")
     event.nodes["stadium"].kill()
     wait_until(lambda: not event.is_up("stadium"), 10)
-    assert event.node_state("stadium")["reason"] == "it hung up, and a probe does not reach it"
+    assert event.node_state("stadium")["reason"] == "the node closed its connection, and a probe cannot reach it"
     event.nodes["stadium"].start()
     event.wait_registered("stadium")
 

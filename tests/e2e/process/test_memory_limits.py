@@ -194,7 +194,7 @@ def test_a_node_with_scarce_memory_loses_its_viewers_to_another_node_and_recover
     assert player.refresh().segments[-1].uri.startswith(node.url)
     squeeze(node, 40 * MIB, "scarce")   # nothing that it holds on disk can be given back
     wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 6, "the balancer receives the level")
-    assert event.node_state("stadium")["reason"] == "its memory is scarce"
+    assert event.node_state("stadium")["reason"] == "memory is scarce"
     assert event.node_state("stadium")["memory"] == "scarce"
     moved = event.player(query="?cache=stadium").open().refresh()
     assert moved.segments[-1].uri.startswith(event.url("city"))

@@ -47,7 +47,7 @@ def test_a_single_node_that_does_not_reach_the_origin_loses_its_viewers_until_it
     assert all(status >= 500 for status in ask(event, "n2", targets(event, 8)))
     wait_until(lambda: event.node_state("n2")["state"] == "unhealthy", 5, "the balancer evaluates the responses to viewers")
     state = event.node_state("n2")
-    assert "of its last" in state["reason"] and "at the origin" in state["reason"]
+    assert "of the last" in state["reason"] and "to the origin failed" in state["reason"]
     assert state["error_share"] > 0.9 and state["origin_error_share"] > 0.9
     wait_until(lambda: not event.nodes["n2"].is_ready(), 5, "the node says the same")
     assert state["reason"][:20] in event.nodes["n2"].admin("/readyz").text
@@ -73,7 +73,7 @@ def test_when_the_origin_fails_for_every_node_none_loses_its_viewers(event, reso
     wait_until(lambda: event.balancer.metric("tribune_balancer_origin_fails_most_nodes") == 1, 5, "the origin is reported as the cause")
     wait_until(lambda: [event.node_state(n)["state"] for n in NODES] == ["up"] * 3, 5, "all keep their viewers")
     # The measurement windows of the first nodes may have ended.
-    wait_until(lambda: any("the origin fails" in event.node_state(n)["reason"] for n in NODES), 5, "the status has the reason")
+    wait_until(lambda: any("the origin is the cause" in event.node_state(n)["reason"] for n in NODES), 5, "the status has the reason")
     assert all(event.nodes[n].is_ready() for n in NODES)
     assert event.balancer.logged("origin_fails_most_nodes")
 

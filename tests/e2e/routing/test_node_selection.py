@@ -33,7 +33,7 @@ def test_a_cache_parameter_from_outside_the_zone_is_ignored(event):
     start_with_zones(event, zones("10.1.0.0/16"))
     answer = why(event, "192.0.2.1", cache="stadium")
     assert answer["node"] == "city"
-    assert any(c["verdict"] == "not open to this client" for c in answer["considered"])
+    assert any(c["verdict"] == "this client may not use the group" for c in answer["considered"])
 
 
 def test_ctl_route_explains_the_selection_rank_by_rank(event):
@@ -41,10 +41,10 @@ def test_ctl_route_explains_the_selection_rank_by_rank(event):
     output = ctl(event, "route", "--client", "10.1.2.3", "--channel", "demo", "--cache", "stadium")
     lines = [" ".join(line.split()) for line in output.splitlines()]
     assert lines[0] == f"node stadium ({event.url('stadium')}) serves channel demo to 10.1.2.3"
-    assert lines[1] == "rank client_cache: the client says that it reaches this node, and may use it"
+    assert lines[1] == "rank client_cache: the client reported that it can reach this node, and may use it"
     assert "address 10.1.2.3, of the network 10.1.2.0/24" in lines
     assert "coverage zone stands (deep)" in lines
-    assert "receipt - the client shows no receipt that holds" in lines
+    assert "receipt - the client sent no valid receipt" in lines
     assert "client_cache stadium serves" in lines
     assert "deep_zone stadium would serve" in lines
     assert "origin - the channel does not allow it" in lines

@@ -20,7 +20,7 @@ def test_a_receipt_is_accepted_from_its_own_client_only(event):
     receipt = receipt_of(event, "stadium", "127.0.1.5")
     assert choice(event, "127.0.1.9", receipt=receipt) == ("stadium", "receipt")
     others = why(event, "127.0.2.5", receipt=receipt)
-    assert (others["node"], others["receipts_refused"]) == ("city", ["the receipt of stadium is another client's"])
+    assert (others["node"], others["receipts_refused"]) == ("city", ["the receipt for node stadium belongs to another client"])
     changed = receipt[:-8] + ("A" if receipt[-8] != "A" else "B") + receipt[-7:]
     spoofed = why(event, "127.0.1.9", receipt=changed)
     assert spoofed["node"] == "city" and len(spoofed["receipts_refused"]) == 1
@@ -75,7 +75,7 @@ def test_a_node_with_heartbeats_that_probes_do_not_reach_is_removed_and_added_ag
     assert choice(event, "192.0.2.7")[0] == "stadium"
     front.refuse()
     wait_until(lambda: event.node_state("stadium")["state"] == "unhealthy", 8, "the node is not reached")
-    assert event.node_state("stadium")["reason"] == "probes do not reach it"
+    assert event.node_state("stadium")["reason"] == "probes cannot reach the node"
     assert choice(event, "192.0.2.7")[0] == "city"
     front.resume()
     wait_until(lambda: choice(event, "192.0.2.7")[0] == "stadium", 8, "the node is taken back")

@@ -44,7 +44,7 @@ base::Error error_of(int status) {
     return {base::ErrorKind::not_found, base::Fault::client, false, "the channel's source does not have the document"};
   const bool is_broken = status < 400;
   return {is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true,
-          fmt::format("the origin answers {}", status)};
+          fmt::format("the origin responds with status {}", status)};
 }
 
 }  // namespace
@@ -56,8 +56,8 @@ void ChannelDocuments::request(const DocumentName& name, const std::string& quer
   auto found = entries_.find(key);
   if (found == entries_.end()) {
     if (!evict())
-      return on_document(
-          base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many documents are fetched", true));
+      return on_document(base::failure(base::ErrorKind::unavailable, base::Fault::tribune,
+                                       "too many documents are being fetched", true));
     found = entries_.try_emplace(key).first;
     found->second.name = name;
     found->second.query = query;
@@ -74,7 +74,8 @@ void ChannelDocuments::request(const DocumentName& name, const std::string& quer
       std::count_if(entries_.begin(), entries_.end(), [](const auto& other) { return other.second.fetch != nullptr; });
   const auto most = entry.query.empty() ? kMaxDocumentFetches : kMaxDocumentFetches - kFetchesForAll;
   if (running >= static_cast<std::ptrdiff_t>(most))
-    return fail(entry, {base::ErrorKind::unavailable, base::Fault::tribune, true, "too many documents are fetched"});
+    return fail(entry,
+                {base::ErrorKind::unavailable, base::Fault::tribune, true, "too many documents are being fetched"});
   start(key, entry);
 }
 

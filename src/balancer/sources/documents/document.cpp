@@ -40,7 +40,7 @@ bool is_pathway_id(std::string_view text) {
 
 tl::unexpected<base::Error> forbidden() {
   return base::failure(base::ErrorKind::forbidden, base::Fault::client,
-                       "no playlist of this channel names such a document");
+                       "no playlist of this channel refers to this document");
 }
 
 }  // namespace

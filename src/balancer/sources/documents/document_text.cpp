@@ -87,9 +87,9 @@ base::Result<DocumentText> asset_list_text(std::string_view json, const Document
   const auto root = object_of(json);
   if (!root) return tl::unexpected(root.error());
   const auto* assets = root->find("ASSETS");
-  if (!assets || !assets->is(Kind::array)) return refused("an asset list without ASSETS");
+  if (!assets || !assets->is(Kind::array)) return refused("the asset list has no member ASSETS");
   if (assets->array.size() > kMaxAssets)
-    return refused(fmt::format("an asset list of more than {} assets", kMaxAssets), base::ErrorKind::too_large);
+    return refused(fmt::format("the asset list has more than {} assets", kMaxAssets), base::ErrorKind::too_large);
   DocumentText made;
   std::string piece;
   std::size_t done = 0;

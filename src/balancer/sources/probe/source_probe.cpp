@@ -75,7 +75,7 @@ void SourceProbe::begin(const ProbeTarget& target, const net::FetchRequest& like
   segment_ = {};
   duration_ = target.duration;
   deadline_ = loop_.after(std::min(kTimeout, like.deadlines.total), [this] {
-    const base::Error late{base::ErrorKind::timeout, base::Fault::origin, true, "the media did not come in time"};
+    const base::Error late{base::ErrorKind::timeout, base::Fault::origin, true, "the media did not arrive in time"};
     if (!init_.is_done) init_.error = late;
     if (!segment_.is_done) segment_.error = late;
     end();
@@ -104,7 +104,7 @@ void SourceProbe::fetch(Part& part, const ProbeTarget::File& file, net::FetchReq
   const auto length = std::min(kProbeBytes, file.range ? file.range->length : kProbeBytes);
   if (offset_of(file) > std::numeric_limits<std::int64_t>::max() - length)
     return finish(part,
-                  base::Error{base::ErrorKind::protocol, base::Fault::origin, false, "a byte range beyond any file"});
+                  base::Error{base::ErrorKind::protocol, base::Fault::origin, false, "the byte range is too large"});
   request.headers.add("Range", fmt::format("bytes={}-{}", offset_of(file), offset_of(file) + length - 1));
   if (file.range) part.whole_bytes = static_cast<std::uint64_t>(file.range->length);
   net::FetchHandlers handlers;
@@ -132,7 +132,7 @@ void SourceProbe::on_head(Part& part, const ProbeTarget::File& file, const net::
   const bool is_usable = (head.status == 206 && !is_elsewhere) || (head.status == 200 && offset_of(file) == 0);
   if (!is_usable)
     return finish(part, base::Error{base::ErrorKind::unavailable, base::Fault::origin, true,
-                                    fmt::format("the origin answers {} for the media", head.status)});
+                                    fmt::format("the origin responds with status {} for the media", head.status)});
   if (part.whole_bytes) return;
   if (range)
     part.whole_bytes = range->whole_length;
