@@ -25,7 +25,7 @@ const config::Section<CacheSettings>& cache_section() {
 std::string check_caches(const ApiSettings& settings) {
   std::set<std::string_view> seen;
   for (const auto& cache : settings.caches)
-    if (!seen.insert(cache.id).second) return "cache id \"" + cache.id + "\" stands twice";
+    if (!seen.insert(cache.id).second) return "cache id \"" + cache.id + "\" is used twice";
   return "";
 }
 
