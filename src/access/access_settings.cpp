@@ -83,14 +83,14 @@ NamedLimits limits_of(const std::vector<NamedLimitSettings>& list) {
 void add_client_fields(config::Section<AccessSettings>& section) {
   section
       .whole("max_sessions_per_address", &AccessSettings::max_sessions_per_address, kAnyLimit,
-             "Concurrent sessions of one client address (IPv6: one /64), so that one client cannot use all sessions; "
-             "one more is answered with 429. The default admits the households behind a carrier's NAT and a stadium "
-             "behind one address. For a small event lower it to a part of max_sessions, and list larger crowds in "
-             "balancer.shared_networks; -1: no limit.")
+             "Maximum number of concurrent sessions of one client address (IPv6: one /64), so that one client cannot "
+             "use all sessions; one more is answered with 429. The default admits the households behind a carrier's "
+             "NAT and a stadium behind one address. For a small event lower it to a part of max_sessions, and list "
+             "larger crowds in balancer.shared_networks; -1: no limit.")
       .whole("max_networks_per_session", &AccessSettings::max_networks_per_session, {1, 1'000},
-             "Number of client networks (IPv4: /24, IPv6: /48) from which a session may be requested within handover. "
-             "One device uses up to four: Wi-Fi and mobile, each over IPv4 and IPv6. A larger number indicates that "
-             "several devices share one token.")
+             "Maximum number of client networks (IPv4: /24, IPv6: /48) from which a session may be requested within "
+             "handover. One device uses up to four: Wi-Fi and mobile, each over IPv4 and IPv6. A larger number "
+             "indicates that several devices share one token.")
       .choice<SharingRule>("sharing_rule", &AccessSettings::sharing_rule,
                            {{"log", SharingRule::log}, {"refuse", SharingRule::refuse}, {"end", SharingRule::end}},
                            "Action above max_networks_per_session. log: a log line and a counter; refuse: in addition, "
@@ -128,7 +128,7 @@ void add_queue_fields(config::Section<AccessSettings>& section) {
                 "use. A balancer that cannot know of the use, because it is a different one or has lost its state_dir, "
                 "counts from the issue. Stopped sessions are remembered for this time.")
       .duration("traffic_settles", &AccessSettings::traffic_settles, {1s, 10min},
-                "A session younger than this counts with the channel's bandwidth instead of the traffic that the nodes "
+                "Age up to which a session counts with the channel's bandwidth instead of the traffic that the nodes "
                 "measure.");
 }
 
@@ -160,7 +160,7 @@ const config::Section<AccessSettings>& access_section() {
                "Maximum number of devices of one account that watch at the same time; -1: no limit.")
         .choice<AccountRule>("account_rule", &AccessSettings::account_rule,
                              {{"refuse", AccountRule::refuse}, {"take_over", AccountRule::take_over}},
-                             "Action when an account exceeds max_sessions_per_account. refuse: the new device is "
+                             "Action when a device would exceed max_sessions_per_account. refuse: the device is "
                              "refused; take_over: the session that the account opened first ends.")
         .sections("channels", &AccessSettings::channels, channel_section(),
                   "Limits of individual channels, and the times at which they open.")

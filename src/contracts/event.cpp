@@ -123,7 +123,7 @@ void add_playlist_fields(config::Section<Channel>& s) {
             "for the origin where fallback is origin. Players that support it request GET /steering/{channel} to learn "
             "which pathway to use. See balancer.steering.")
       .flag("blocking_reload", &Channel::blocking_reload,
-            "Offer CAN-BLOCK-RELOAD in live playlists where the source does not state whether it supports it: a player "
+            "Offer CAN-BLOCK-RELOAD in live playlists where the source does not state whether it can block. A player "
             "that supports it names the next segment that it wants (_HLS_msn) and gets the response when that segment "
             "is listed, so that no playlist request returns an unchanged playlist. Shaka Player needs it to play a "
             "live channel without a gap (see docs/routing.md). Each such viewer has a waiting request nearly all the "
