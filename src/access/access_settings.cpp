@@ -11,21 +11,24 @@ constexpr config::Between<std::int64_t> kAnyLimit{kNoLimit, 1'000'000'000};
 
 config::Section<NamedLimitSettings> limit_section(std::string name, std::string doc, std::string sample_id) {
   auto section = config::Section<NamedLimitSettings>(std::move(name), std::move(doc));
-  section.text("id", &NamedLimitSettings::id, "Its id.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+  section
+      .text("id", &NamedLimitSettings::id, "The id of the channel, group or node.", config::check_id,
+            "1 to 64 of a-z 0-9 . _ -")
       .required()
       .sample("\"" + sample_id + "\"")
-      .whole("max_sessions", &NamedLimitSettings::max_sessions, kAnyLimit, "Sessions at once; -1 is no limit.")
+      .whole("max_sessions", &NamedLimitSettings::max_sessions, kAnyLimit,
+             "Maximum number of concurrent sessions; -1: no limit.")
       .whole("max_traffic_mbps", &NamedLimitSettings::max_traffic_mbps, kAnyLimit,
-             "Megabits a second to viewers; -1 is no limit.");
+             "Maximum traffic to viewers in megabits per second; -1: no limit.");
   return section;
 }
 
 const config::Section<NamedLimitSettings>& channel_section() {
-  static const auto section = limit_section("channels", "A channel's limits.", "main")
-                                  .text("opens_at", &NamedLimitSettings::opens_at,
-                                        "When viewers are let in (RFC 3339). Who comes before waits; at this time "
-                                        "their order is drawn by lot, once. "
-                                        "Empty: open.");
+  static const auto section =
+      limit_section("channels", "The limits of a channel.", "main")
+          .text("opens_at", &NamedLimitSettings::opens_at,
+                "Time from which viewers are admitted (RFC 3339). Viewers that arrive earlier wait; at this time their "
+                "order is drawn by lot, once. Empty: the channel is open.");
   return section;
 }
 
@@ -35,18 +38,19 @@ const config::Section<NamedLimitSettings>& group_section() {
 }
 
 const config::Section<NamedLimitSettings>& node_section() {
-  static const auto section = limit_section("nodes", "A cache node's limits.", "stadium-1");
+  static const auto section = limit_section("nodes", "The limits of a cache node.", "stadium-1");
   return section;
 }
 
 const config::Section<LaneSettings>& lane_section() {
   static const auto section =
       config::Section<LaneSettings>("lanes", "A priority lane.")
-          .text("name", &LaneSettings::name, "Its name.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
+          .text("name", &LaneSettings::name, "The name of the lane.", config::check_id, "1 to 64 of a-z 0-9 . _ -")
           .required()
           .sample("\"general\"")
           .whole("share", &LaneSettings::share, {1, 1'000},
-                 "Its share of the places that become free while other lanes wait too, against theirs.");
+                 "Weight of the lane: the share of the capacity that becomes free while other lanes have waiting "
+                 "tickets too, relative to their shares.");
   return section;
 }
 
@@ -54,12 +58,12 @@ std::string check_once(const AccessSettings& settings) {
   for (const auto* list : {&settings.channels, &settings.groups, &settings.nodes}) {
     std::set<std::string_view> seen;
     for (const auto& entry : *list)
-      if (!seen.insert(entry.id).second) return "id \"" + entry.id + "\" stands twice in one list";
+      if (!seen.insert(entry.id).second) return "id \"" + entry.id + "\" is used twice in one list";
   }
   std::set<std::string_view> names;
   for (const auto& lane : settings.lanes)
-    if (!names.insert(lane.name).second) return "lane \"" + lane.name + "\" stands twice";
-  return settings.lanes.size() > 16 ? "at most 16 lanes" : "";
+    if (!names.insert(lane.name).second) return "lane \"" + lane.name + "\" is used twice";
+  return settings.lanes.size() > 16 ? "lanes must have at most 16 entries" : "";
 }
 
 std::optional<std::int64_t> limit_of(std::int64_t value) {
@@ -79,54 +83,53 @@ NamedLimits limits_of(const std::vector<NamedLimitSettings>& list) {
 void add_client_fields(config::Section<AccessSettings>& section) {
   section
       .whole("max_sessions_per_address", &AccessSettings::max_sessions_per_address, kAnyLimit,
-             "Sessions at once of one client address (IPv6: one /64), so that one client cannot take every place; one "
-             "more is answered 429. The default lets "
-             "the households behind a carrier's NAT and a stadium behind one address watch. Lower it to a part of "
-             "max_sessions for a small event, name larger "
-             "crowds in balancer.shared_networks; -1 is no limit.")
+             "Maximum number of concurrent sessions of one client address (IPv6: one /64), so that one client cannot "
+             "use all sessions; one more is answered with 429. The default admits the households behind a carrier's "
+             "NAT and a stadium behind one address. For a small event lower it to a part of max_sessions, and list "
+             "larger crowds in balancer.shared_networks; -1: no limit.")
       .whole("max_networks_per_session", &AccessSettings::max_networks_per_session, {1, 1'000},
-             "From so many client networks (IPv4: /24, IPv6: /48) a session may be asked for within handover. One "
-             "device has up to four: Wi-Fi and mobile, each "
-             "over IPv4 and IPv6. More of them use one token together.")
+             "Maximum number of client networks (IPv4: /24, IPv6: /48) from which a session may be requested within "
+             "handover. One device uses up to four: Wi-Fi and mobile, each over IPv4 and IPv6. A larger number "
+             "indicates that several devices share one token.")
       .choice<SharingRule>("sharing_rule", &AccessSettings::sharing_rule,
                            {{"log", SharingRule::log}, {"refuse", SharingRule::refuse}, {"end", SharingRule::end}},
-                           "What is done beyond that: a line in the log and a counter; besides, the newest network is "
-                           "refused (403) while the others are in use; "
-                           "or the session ends.")
+                           "Action above max_networks_per_session. log: a log line and a counter; refuse: in addition, "
+                           "the newest network is refused (403) while the others are in use; end: the session ends.")
       .duration("handover", &AccessSettings::handover, {5s, 1h},
-                "For so long a client network counts after its last request: as long as a device takes to change from "
-                "one to another.");
+                "Time for which a client network counts after its last request. Set it to the time that a device takes "
+                "to change from one network to another.");
 }
 
 void add_queue_fields(config::Section<AccessSettings>& section) {
   section
       .sections("lanes", &AccessSettings::lanes, lane_section(),
-                "The lanes of each channel's queue; the first is everybody's. None: one lane, \"general\". Read at the "
-                "start; a reload does not change it.")
+                "The priority lanes of each channel's queue; the first lane is the default for all viewers. Empty: one "
+                "lane, \"general\". Read at the start; a reload does not change it.")
       .whole("max_queue", &AccessSettings::max_queue, {0, 10'000'000},
-             "Tickets that may wait for one channel, some 150 bytes each; beyond it newcomers hear that the queue is "
-             "full.")
+             "Maximum number of tickets that wait for one channel, about 150 bytes each. At the limit, new viewers are "
+             "refused because the queue is full.")
       .whole("max_tickets_per_address", &AccessSettings::max_tickets_per_address, {1, 10'000'000},
-             "Tickets that may wait for one client address (IPv6: one /64). Raise it where a stadium's phones share "
-             "one address.")
+             "Maximum number of waiting tickets of one client address (IPv6: one /64). Raise it where the phones in a "
+             "stadium share one address.")
       .duration("refresh", &AccessSettings::refresh, {500ms, 10min},
-                "How long who waits is told to wait before asking again; spread by up to a fifth.")
+                "Polling interval that is sent to the holder of a waiting ticket; it is spread by up to a fifth.")
       .whole("lease_intervals", &AccessSettings::lease_intervals, {1, 100},
-             "Who was not heard for so many refreshes when the turn comes has lost the place.")
+             "A ticket whose holder has not polled for this many refresh intervals when its turn comes loses its "
+             "position.")
       .duration("reservation", &AccessSettings::reservation, {1s, 10min},
-                "How long room is kept for a ticket whose turn has come.")
+                "Time for which capacity is reserved for a ticket whose turn has come.")
       .duration("restart_grace", &AccessSettings::restart_grace, {0ms, 10min},
-                "After a restart viewers who watched have so long to ask again before their places are given on, and "
-                "with limits nobody new is let in before. "
-                "Cover a playlist request of each.")
+                "Time after a restart within which viewers with a session must send a request, before their capacity "
+                "is given to others. Where limits are set, no new viewer is admitted during this time. Set it to at "
+                "least the time in which each viewer sends one playlist request.")
       .duration("token_lifetime", &AccessSettings::token_lifetime, {1h, 30 * 24h},
-                "How long after it was given out a session token, or a ticket whose turn is over, opens its session "
-                "again. One that is in use never ends, and "
-                "is good for half as long after it was used the last time. A balancer that cannot know of the use, for "
-                "it is another one or has lost its "
-                "state_dir, counts from when it was given out. Stopped sessions are remembered for so long.")
+                "Time after its issue for which a session token, or a ticket whose turn is over, opens its session "
+                "again. A token that is in use does not expire, and stays valid for half of this time after its last "
+                "use. A balancer that cannot know of the use, because it is a different one or has lost its state_dir, "
+                "counts from the issue. Stopped sessions are remembered for this time.")
       .duration("traffic_settles", &AccessSettings::traffic_settles, {1s, 10min},
-                "A session so young counts with the channel's bandwidth instead of what the nodes measure.");
+                "Age up to which a session counts with the channel's bandwidth instead of the traffic that the nodes "
+                "measure.");
 }
 
 }  // namespace
@@ -144,24 +147,25 @@ AccessLimits AccessSettings::limits() const {
 
 const config::Section<AccessSettings>& access_section() {
   static const auto section = [] {
-    auto s = config::Section<AccessSettings>("access",
-                                             "How many may watch, and how the others wait. Limits that were changed "
-                                             "while running win over those here, until they are reset.");
+    auto s = config::Section<AccessSettings>(
+        "access",
+        "Limits on viewers, and the queue of those that wait. Limits that were changed at run time take precedence "
+        "over the limits in this section until they are reset.");
     s.whole("max_sessions", &AccessSettings::max_sessions, kAnyLimit,
-            "Sessions of all channels at once; -1 is no limit, 0 lets nobody in.")
+            "Maximum number of concurrent sessions of all channels; -1: no limit; 0: no viewer is admitted.")
         .whole("max_traffic_mbps", &AccessSettings::max_traffic_mbps, kAnyLimit,
-               "Megabits a second from all cache nodes to viewers, as measured and, for young sessions, predicted; -1 "
-               "is no limit.")
+               "Maximum traffic from all cache nodes to viewers in megabits per second, as measured and, for young "
+               "sessions, predicted; -1: no limit.")
         .whole("max_sessions_per_account", &AccessSettings::max_sessions_per_account, kAnyLimit,
-               "Devices of one account that may watch at once; -1 is no limit.")
-        .choice<AccountRule>(
-            "account_rule", &AccessSettings::account_rule,
-            {{"refuse", AccountRule::refuse}, {"take_over", AccountRule::take_over}},
-            "One device more than allowed is refused, or ends the session that the account opened first.")
+               "Maximum number of devices of one account that watch at the same time; -1: no limit.")
+        .choice<AccountRule>("account_rule", &AccessSettings::account_rule,
+                             {{"refuse", AccountRule::refuse}, {"take_over", AccountRule::take_over}},
+                             "Action when a device would exceed max_sessions_per_account. refuse: the device is "
+                             "refused; take_over: the session that the account opened first ends.")
         .sections("channels", &AccessSettings::channels, channel_section(),
-                  "Limits of single channels, and when they open.")
+                  "Limits of individual channels, and the times at which they open.")
         .sections("groups", &AccessSettings::groups, group_section(), "Limits of groups of cache nodes.")
-        .sections("nodes", &AccessSettings::nodes, node_section(), "Limits of single cache nodes.");
+        .sections("nodes", &AccessSettings::nodes, node_section(), "Limits of individual cache nodes.");
     add_client_fields(s);
     add_queue_fields(s);
     s.check(check_once);

@@ -62,7 +62,7 @@ bool is_visible_ascii(std::string_view text) {
 
 std::string check_listen_address(const std::string& text) {
   const std::string allowed =
-      "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 takes a free one";
+      "an address and a port: \"0.0.0.0:8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", port 0 selects a free port";
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || !whole_number(std::string_view(text).substr(colon + 1), 65535)) return allowed;
   const auto host = std::string_view(text).substr(0, colon);

@@ -131,8 +131,8 @@ bool read_text(const Value& value, std::string_view key, const Check& check, std
   if (!value.is(Kind::string)) return refuse(value, key, "allowed is text in quotes", problems);
   if (const auto variable = variable_in(value.string); !variable.empty()) {
     problems.add(value.offset, key,
-                 "has " + variable +
-                     " in it, which nobody replaces here: write the value, or have it replaced before the program "
+                 "contains " + variable +
+                     ", which this program does not substitute: write the value, or substitute it before the program "
                      "reads the file");
     return false;
   }

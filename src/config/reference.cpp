@@ -10,23 +10,23 @@ namespace {
 
 constexpr std::string_view kIntroduction = R"(# Configuration
 
-This page is generated: `tribune reference` prints it from the tables that read the file.
+This page is generated: `tribune reference` prints it from the tables that parse the file.
 
-`tribune serve FILE` reads one JSON file; `//` and `/* */` comments are allowed, and a comma behind the last member.
-`tribune check FILE` says OK or lists every problem with its line and column. Unknown keys are refused. On SIGHUP the file
-is read again: a bad one is refused, with every problem in the log, and the settings in force stay; a good one takes effect
-without dropping a connection.
+`tribune serve FILE` reads one JSON file; `//` and `/* */` comments and a comma after the last member are allowed.
+`tribune check FILE` prints OK, or every problem with its line and column. Unknown keys are refused. On SIGHUP the file
+is read again. An invalid file is refused: every problem is logged, and the current settings stay in effect. A valid
+file takes effect without dropping a connection.
 
 A *duration* is text with a unit: `"200ms"`, `"2s"`, `"5min"`, `"1h"`. *Bytes* are a whole number, or text with a unit:
-`"16KiB"`, `"1MiB"`, `"10GiB"`. A default of *required* means that the key must be given.
+`"16KiB"`, `"1MiB"`, `"10GiB"`. A default of *required* means that the key must be set.
 
 )";
 
 std::string_view presence_text(Presence presence) {
   switch (presence) {
     case Presence::required: return "required";
-    case Presence::optional: return "a role: the process runs it when the section is there";
-    case Presence::defaulted: return "optional: without it the defaults hold";
+    case Presence::optional: return "a role: the process runs it when the section is present";
+    case Presence::defaulted: return "optional: the defaults apply when it is absent";
   }
   return "";
 }

@@ -32,7 +32,7 @@ void read_object(const base::json::Value& object, std::string_view key, const st
   for (const auto& member : object.object) {
     const auto member_key = joined(key, member.name);
     if (!seen.insert(member.name).second) {
-      problems.add(member.name_offset, member_key, "stands here twice; once is allowed");
+      problems.add(member.name_offset, member_key, "is set twice; a key may be set only once");
       continue;
     }
     const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == member.name; });

@@ -92,8 +92,8 @@ void refuse_twins(const base::json::Value& value, const std::string& key, Proble
     const auto [first, is_new] = seen.emplace(id->string, i);
     if (!is_new)
       problems.add(id->offset, at + ".id",
-                   "\"" + base::json::escape(id->string) + "\" stands twice: " + key + "[" +
-                       std::to_string(first->second) + "] has this id, too");
+                   "\"" + base::json::escape(id->string) + "\" is used twice: " + key + "[" +
+                       std::to_string(first->second) + "] has the same id");
   }
 }
 

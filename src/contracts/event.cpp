@@ -28,7 +28,7 @@ std::string check_time(const std::string& text) {
 }
 
 std::string check_key(const KeySettings& key) {
-  if (key.secret.empty() == key.secret_file.empty()) return "needs either secret or secret_file";
+  if (key.secret.empty() == key.secret_file.empty()) return "must have either secret or secret_file, not both";
   if (!key.secret.empty() && key.secret.size() < kMinSecretBytes) return "secret must have at least 16 bytes";
   if (key.secret.size() > kMaxSecretBytes) return "secret must have at most 4096 bytes";
   return "";
@@ -36,44 +36,45 @@ std::string check_key(const KeySettings& key) {
 
 const config::Section<hls::Limits>& limits_section() {
   static const auto section =
-      config::Section<hls::Limits>(
-          "playlist_limits",
-          "Bounds on one playlist of the source. Beyond them it is refused and the last good one stays.")
-          .bytes("max_bytes", &hls::Limits::max_bytes, {1024, 64ull << 20}, "The size of a playlist after decoding.")
-          .bytes("max_line_bytes", &hls::Limits::max_line_bytes, {256, 4ull << 20}, "The length of one line.")
-          .whole("max_lines", &hls::Limits::max_lines, {10, 10'000'000}, "Lines in a playlist.")
+      config::Section<hls::Limits>("playlist_limits",
+                                   "Limits on one playlist of the source. A playlist that exceeds one is refused, and "
+                                   "the last good one stays in use.")
+          .bytes("max_bytes", &hls::Limits::max_bytes, {1024, 64ull << 20},
+                 "Maximum size of a playlist after decoding.")
+          .bytes("max_line_bytes", &hls::Limits::max_line_bytes, {256, 4ull << 20}, "Maximum length of one line.")
+          .whole("max_lines", &hls::Limits::max_lines, {10, 10'000'000}, "Maximum number of lines in a playlist.")
           .whole("max_variables", &hls::Limits::max_variables, {0, 100'000},
-                 "EXT-X-DEFINE tags in a playlist (RFC 8216bis section 4.4.2.3).")
+                 "Maximum number of EXT-X-DEFINE tags in a playlist (RFC 8216bis section 4.4.2.3).")
           .bytes("max_variable_bytes", &hls::Limits::max_variable_bytes, {64, 1ull << 20},
-                 "The length of one variable's value, and of one line once its variables are substituted.")
+                 "Maximum length of the value of one variable, and of one line once its variables are substituted.")
           .bytes("max_uri_bytes", &hls::Limits::max_uri_bytes, {256, 64 * 1024},
-                 "The length of one URI once it is absolute. max_target_bytes of the listeners that viewers ask must "
-                 "have room for it and 500 bytes more; "
-                 "a URI with bytes that some clients would rewrite takes a third more.")
+                 "Maximum length of one URI in its absolute form. max_target_bytes of the listeners that serve viewers "
+                 "must allow for this length and 500 bytes more; a URI with bytes that some clients would rewrite "
+                 "takes a third more.")
           .bytes("max_rewritten_bytes", &hls::Limits::max_rewritten_bytes, {64 * 1024, 1ull << 30},
-                 "The size of the playlist that viewers get, with signed links, and with keys and variables written "
-                 "out where the source restarted.");
+                 "Maximum size of the playlist that viewers get, with signed links, and with keys and variables "
+                 "written out where the source restarted.");
   return section;
 }
 
 const config::Section<KeySettings>& key_section() {
   static const auto section =
       config::Section<KeySettings>("keys", "A signing key (HMAC-SHA256).")
-          .text("id", &KeySettings::id, "Names the key in links and tokens.", check_key_id,
+          .text("id", &KeySettings::id, "The id of the key, which links and tokens contain.", check_key_id,
                 "1 to 16 characters of a-z and 0-9")
           .required()
           .sample("\"k1\"")
           .text("secret", &KeySettings::secret,
-                "At least 16 bytes of text that nobody can guess, used as it stands. Either this or secret_file.", {},
-                "16 to 4096 bytes")
+                "The secret: at least 16 bytes of unguessable text, used exactly as given. Set either this or "
+                "secret_file.",
+                {}, "16 to 4096 bytes")
           .sample("\"change-me-to-32-random-characters\"")
           .text("secret_file", &KeySettings::secret_file,
-                "A file with the secret instead, read at the start and at each reload; one line end at its end is not "
-                "part of the secret. A relative "
-                "path is looked up in the directory that $CREDENTIALS_DIRECTORY names (systemd's LoadCredential), or "
-                "else in the working directory.")
+                "File with the secret, read at the start and at each reload; one line end at the end of the file is "
+                "not part of the secret. A relative path is looked up in the directory that $CREDENTIALS_DIRECTORY "
+                "names (systemd's LoadCredential), or else in the working directory.")
           .text("not_after", &KeySettings::not_after,
-                "From this time on the key neither signs nor verifies. Empty: it does not end. A time as in RFC 3339.",
+                "Time (RFC 3339) from which on the key neither signs nor verifies. Empty: the key does not expire.",
                 check_time, "a time as in RFC 3339, or empty")
           .check(check_key);
   return section;
@@ -83,97 +84,93 @@ const config::Section<KeySettings>& key_section() {
 void add_delivery_fields(config::Section<Channel>& section) {
   section
       .whole("bandwidth_bps", &Channel::bandwidth_bps, {1'000, 10'000'000'000},
-             "Bits per second that are announced for a source without variants (EXT-X-STREAM-INF BANDWIDTH). At the "
-             "default its media is measured: a "
-             "segment's rate and a quarter more. See balancer.origin.media_look.")
+             "Bandwidth in bits per second that is announced for a source without variants (EXT-X-STREAM-INF "
+             "BANDWIDTH). At the default value the media of the source is measured instead: the rate of a segment plus "
+             "a quarter. See balancer.origin.media_look.")
       .real("pace_factor", &Channel::pace_factor, {0, 1'000},
-            "How many times its variant's BANDWIDTH a segment is sent at, at most, on each viewer's connection, so "
-            "that a fast client cannot take a "
-            "whole radio cell; 3 to 8 lets players fill their buffers. 0: as fast as the client takes it. Renditions "
-            "without a BANDWIDTH have that of "
-            "the best variant. Segment links carry the rate in kilobits a second, so every node keeps it; "
-            "limits.max_send_rate_bps of the node's "
-            "listener holds as well, and the smaller one counts. Never less than twice min_send_rate_bps. It holds for "
-            "segments that are listed after the setting.")
+            "Maximum rate at which a segment is sent on each viewer's connection, as a multiple of its variant's "
+            "BANDWIDTH, so that a fast client cannot use the whole capacity of a radio cell; 3 to 8 lets players fill "
+            "their buffers. 0: as fast as the client receives. Renditions without a BANDWIDTH use that of the best "
+            "variant. Segment links carry the rate in kilobits per second, so every node applies it; "
+            "limits.max_send_rate_bps of the node's listener applies as well, and the smaller one counts. The rate is "
+            "never less than twice min_send_rate_bps. A change applies to segments that are listed after it.")
       .check([](const Channel& channel) -> std::string {
         return channel.pace_factor == 0 || channel.pace_factor >= 1
                    ? ""
-                   : "pace_factor must be 0 or at least 1, or nobody could watch without a break";
+                   : "pace_factor must be 0 or at least 1: below 1 a segment arrives more slowly than it plays, and "
+                     "playback stalls";
       })
       .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
-                "For how long, at least, a segment link is valid once it was listed, and again once its segment left "
-                "the playlist; at most twice as long, and "
-                "for as long as it stays listed. Links of a playlist that has ended are valid for its length more.")
+                "Minimum time for which a segment link is valid after it was listed, and again after its segment left "
+                "the playlist; the link is valid for at most twice this time, and for as long as it stays listed. "
+                "Links of a playlist that has ended are valid for the length of the playlist in addition.")
       .duration("stale_time", &Channel::stale_time, {0ms, 24h},
-                "How long a live media playlist that the origin fails to renew is served on; at least 1.5 target "
-                "durations. See docs/routing.md.");
+                "Time for which a live media playlist is still served after the origin fails to renew it; at least 1.5 "
+                "target durations. See docs/routing.md.");
 }
 
 /// The content of playlists and the responses to players.
 void add_playlist_fields(config::Section<Channel>& s) {
   s.choice("origin_documents", &Channel::origin_documents,
            config::Words<OriginDocuments>{{"serve", OriginDocuments::serve}, {"leave", OriginDocuments::leave}},
-           "What becomes of lists of interstitials' assets (X-ASSET-LIST), session data (EXT-X-SESSION-DATA with "
-           "a URI) and the steering manifest of a "
-           "source with EXT-X-CONTENT-STEERING of its own, where they lie at the channel's origins: serve fetches "
-           "each once for all viewers, so that the "
-           "origin may be private; leave writes their absolute URIs, for origins that answer each viewer "
-           "differently. See docs/playlists.md.")
+           "Handling of documents at the channel's origins to which a playlist refers: lists of interstitial assets "
+           "(X-ASSET-LIST), session data (EXT-X-SESSION-DATA with a URI), and the steering manifest of a source with "
+           "its own EXT-X-CONTENT-STEERING. serve: each document is fetched once for all viewers, so that the origin "
+           "may be private; leave: playlists contain the absolute URIs of the documents, for origins that answer each "
+           "viewer differently. See docs/playlists.md.")
       .flag("steering", &Channel::steering,
-            "Whether multivariant playlists offer HLS Content Steering: a pathway for each group of cache nodes, and "
-            "one for the origin where fallback "
-            "is origin. Players that know it ask GET /steering/{channel} which one to take. See balancer.steering.")
+            "Offer HLS Content Steering in multivariant playlists: one pathway for each group of cache nodes, and one "
+            "for the origin where fallback is origin. Players that support it request GET /steering/{channel} to learn "
+            "which pathway to use. See balancer.steering.")
       .flag("blocking_reload", &Channel::blocking_reload,
-            "Whether live playlists offer CAN-BLOCK-RELOAD where the source does not say whether it can: a player "
-            "that knows it names the segment "
-            "that it wants next (_HLS_msn), and is answered when that is listed, so that it never loads a playlist "
-            "in vain. Shaka Player needs it to "
-            "play a live channel without a gap (see docs/routing.md). Each such viewer waits nearly always, which "
-            "balancer.origin.max_waiting bounds.")
+            "Offer CAN-BLOCK-RELOAD in live playlists where the source does not state whether it can block. A player "
+            "that supports it names the next segment that it wants (_HLS_msn) and gets the response when that segment "
+            "is listed, so that no playlist request returns an unchanged playlist. Shaka Player needs it to play a "
+            "live channel without a gap (see docs/routing.md). Each such viewer has a waiting request nearly all the "
+            "time; balancer.origin.max_waiting limits their number.")
       .flag("strict", &Channel::strict,
-            "Whether a playlist of the source with a flaw that players bear is refused, so that the last good one "
-            "stays, instead of repaired. "
-            "docs/playlists.md lists the flaws and what becomes of each.")
+            "Refuse a playlist of the source that has a flaw which players tolerate, so that the last good one stays "
+            "in use, instead of repairing it. docs/playlists.md lists the flaws and how each is handled.")
       .choice("waiting_room", &Channel::waiting_room,
               config::Words<WaitingRoom>{{"slate", WaitingRoom::slate}, {"reject", WaitingRoom::reject}},
-              "What a player that opens the channel without an app gets while it must wait: slate plays a prepared "
-              "loop that turns into the "
-              "programme (scripts/make-slate; without one it is as reject); reject answers 403.");
+              "Response to a player that opens the channel without an app and has to wait. slate: a prepared loop that "
+              "changes to the programme when the viewer is admitted (scripts/make-slate creates it; without one, slate "
+              "acts as reject); reject: 403.");
 }
 
 const config::Section<Channel>& channel_section() {
   static const auto section = [] {
     auto s = config::Section<Channel>("channels", "A channel: one live programme.");
-    s.text("id", &Channel::id, "Names the channel in URLs, logs and metrics.", config::check_id,
+    s.text("id", &Channel::id, "The id of the channel in URLs, logs and metrics.", config::check_id,
            "1 to 64 of a-z 0-9 . _ -")
         .required()
         .sample("\"demo\"")
-        .text("title", &Channel::title, "What people call it. Empty: the id.")
-        .text("source", &Channel::source, "The URL of the source playlist at the origin, multivariant or media.",
+        .text("title", &Channel::title, "The title that viewers see. Empty: the id.")
+        .text("source", &Channel::source, "URL of the source playlist at the origin, multivariant or media.",
               config::check_http_url, "an http or https URL")
         .required()
         .sample("\"http://127.0.0.1:8088/demo/index.m3u8\"")
         .texts("extra_origins", &Channel::extra_origins,
-               "Further origins that the URIs of the source may name. Any other origin is refused, here and at the "
-               "cache nodes.",
+               "Further origins to which the URIs of the source may point. A URI of any other origin is refused, by "
+               "the balancer and by the cache nodes.",
                config::check_http_origin, "http(s)://host[:port]")
         .texts("backup_origins", &Channel::backup_origins,
-               "Origins that hold the same files under the same paths as the source's own. Cache nodes ask them in "
-               "this order when it fails.",
+               "Origins that hold the same files under the same paths as the origin of the source. Cache nodes send "
+               "requests to them in this order when the origin of the source fails.",
                config::check_http_origin, "http(s)://host[:port]")
         .choice("links", &Channel::links,
                 config::Words<LinksMode>{
                     {"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
-                "How playlists name segments: direct writes the cache node's URL; redirect writes a URL of the "
-                "balancer, which answers with a "
-                "307 to the node of that moment; auto chooses by the player.")
+                "How playlists refer to segments. direct: URLs of the cache node; redirect: URLs of the balancer, "
+                "which answers each request with a 307 to the node that is selected at that time; auto: the balancer "
+                "chooses by the player.")
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
-                "Where viewers go while no cache node may take them: origin sends them to the source itself, none to "
-                "the node that looks least bad.");
+                "Where viewers are sent while no cache node is usable. origin: to the source itself; none: to the node "
+                "in the best condition.");
     add_playlist_fields(s);
     add_delivery_fields(s);
-    s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Bounds on one playlist of the source.");
+    s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Limits on one playlist of the source.");
     return s;
   }();
   return section;
@@ -183,7 +180,7 @@ template <class T>
 std::string twice_named(const std::vector<T>& entries, std::string_view what) {
   std::set<std::string_view> seen;
   for (const auto& entry : entries)
-    if (!seen.insert(entry.id).second) return std::string(what) + " id \"" + entry.id + "\" stands twice";
+    if (!seen.insert(entry.id).second) return std::string(what) + " id \"" + entry.id + "\" is used twice";
   return "";
 }
 
@@ -229,16 +226,16 @@ const Channel* Event::find(std::string_view id) const {
 
 const config::Section<Event>& event_section() {
   static const auto section =
-      config::Section<Event>("event", "What all roles and machines of one event agree on.")
+      config::Section<Event>("event", "Settings that all roles and machines of one event must share.")
           .sections("keys", &Event::keys, key_section(),
-                    "Signing keys in order of preference: the first that has not ended signs, all that have not ended "
-                    "verify. To rotate, put the "
-                    "new key second everywhere, then first, then give the old one a not_after.")
+                    "Signing keys in order of preference: the first key that has not expired signs, and all keys that "
+                    "have not expired verify. To rotate, add the new key in second position on all machines, then move "
+                    "it to the first position, then set not_after on the old key.")
           .required()
           .sections("channels", &Event::channels, channel_section(), "The channels of the event.")
           .duration("clock_skew", &Event::clock_skew, {1s, 1h},
-                    "By how much the clocks of the event's machines may differ, with the time that a message is on its "
-                    "way: links, tokens and heartbeats accept it.")
+                    "Maximum difference between the clocks of the event's machines, including the transit time of a "
+                    "message, that links, tokens and heartbeats tolerate.")
           .check(check_event);
   return section;
 }

@@ -18,7 +18,7 @@ std::string token_rule(const AdminSettings& admin) {
   for (const auto& address : admin.listen)
     if (!is_loopback(address))
       return "listens on " + address +
-             ", which other machines may reach: give admin.token a secret, or listen on 127.0.0.1 or [::1]";
+             "; other machines can reach this address: set admin.token to a secret, or listen on 127.0.0.1 or [::1]";
   return "";
 }
 
@@ -36,16 +36,16 @@ std::string host_name_rule(const std::string& name) {
 
 const config::Section<ProcessSettings>& process_section() {
   static const auto section =
-      config::Section<ProcessSettings>("process", "The process: its workers and how it stops.")
+      config::Section<ProcessSettings>("process", "The process: its worker threads and its shutdown.")
           .whole("workers", &ProcessSettings::workers, {0, 256},
-                 "Worker threads, each with its own event loop and its own listening sockets. 0: one per core that the "
-                 "process may use. A change needs a restart.")
-          .duration(
-              "stop_delay", &ProcessSettings::stop_delay, {0ms, 10min},
-              "How long, after SIGTERM, the listeners stay open while /readyz already says no, so that whoever sends "
-              "clients here can notice.")
+                 "Number of worker threads, each with its own event loop and its own listening sockets. 0: one for "
+                 "each core that the process may use. A change needs a restart.")
+          .duration("stop_delay", &ProcessSettings::stop_delay, {0ms, 10min},
+                    "Time after SIGTERM during which the listeners stay open while /readyz already reports that the "
+                    "process is not ready, so that load balancers can detect this and send no further clients.")
           .duration("stop_deadline", &ProcessSettings::stop_deadline, {0ms, 1h},
-                    "How long requests under way may go on once the listeners are closed; then they are cut.");
+                    "Time for requests in progress to finish after the listeners are closed; requests still in "
+                    "progress after it are aborted.");
   return section;
 }
 
@@ -54,19 +54,18 @@ const config::Section<AdminSettings>& admin_section() {
       config::Section<AdminSettings>("admin", "The admin listener: /healthz, /readyz, /metrics and /status.")
           .texts(
               "listen", &AdminSettings::listen,
-              "Addresses to listen on. A change needs a restart. Without a token only loopback addresses are allowed.",
-              config::check_listen_address, "\"address:port\", port 0 takes a free one")
+              "Addresses to listen on. A change needs a restart. Without a token, only loopback addresses are allowed.",
+              config::check_listen_address, "\"address:port\"; port 0 selects a free port")
           .text("token", &AdminSettings::token,
-                "When it is set, every request must carry `Authorization: Bearer TOKEN`. Required when other machines "
-                "can "
-                "reach the listener.",
+                "When it is set, every request must contain `Authorization: Bearer TOKEN`. Required when other "
+                "machines can reach the listener.",
                 operator_token_rule, "at least 16 visible ASCII characters")
-          .texts("names", &AdminSettings::names,
-                 "Host names by which operators reach the listener. Its addresses, loopback addresses and localhost "
-                 "need not be named. A request whose "
-                 "Host is anything else gets 421, for a page in an operator's browser may let a name of its own point "
-                 "here (DNS rebinding).",
-                 host_name_rule, "host names without a port")
+          .texts(
+              "names", &AdminSettings::names,
+              "Host names at which operators reach the listener. The addresses of the listener, loopback addresses and "
+              "localhost are always accepted. A request with any other Host is answered with 421, because a page in an "
+              "operator's browser can make a host name of its own resolve to this listener (DNS rebinding).",
+              host_name_rule, "host names without a port")
           .check(token_rule);
   return section;
 }
@@ -76,20 +75,22 @@ const config::Section<base::LogSettings>& log_section() {
   using base::LogLevel;
   using base::LogSettings;
   static const auto section =
-      config::Section<LogSettings>("log",
-                                   "The log: one line an event. The command line's --log-level and --log-format win.")
+      config::Section<LogSettings>(
+          "log",
+          "The log: one line for each event. The command line options --log-level and --log-format take precedence.")
           .choice<LogLevel>("level", &LogSettings::level,
                             {{"debug", LogLevel::debug},
                              {"info", LogLevel::info},
                              {"warning", LogLevel::warning},
                              {"error", LogLevel::error},
                              {"off", LogLevel::off}},
-                            "The least important line that is written. The line per request is of level info.")
+                            "The lowest level that is logged. The line for each request has level info.")
           .choice<LogFormat>("format", &LogSettings::format, {{"text", LogFormat::text}, {"json", LogFormat::json}},
-                             "Text for people, or one JSON object a line.")
+                             "Format of the log: human-readable text, or one JSON object per line.")
           .text("file", &LogSettings::file,
-                "Where the lines go; empty: standard output. The file is opened anew on SIGHUP, for rotation.")
-          .flag("access", &LogSettings::access, "Whether there is a line per request.");
+                "File to which the log is written; empty: standard output. The file is reopened on SIGHUP, for log "
+                "rotation.")
+          .flag("access", &LogSettings::access, "Write a log line for each request.");
   return section;
 }
 

@@ -19,11 +19,10 @@ struct WebSettings {
 const config::Section<WebSettings>& web_section() {
   static const auto section =
       config::Section<WebSettings>("web", "The role that serves the viewer page.")
-          .text(
-              "folder", &WebSettings::folder,
-              "The built page: every file under it is read into memory at start and on SIGHUP. Relative to the working "
-              "directory of the process.",
-              config::check_not_empty, "not empty");
+          .text("folder", &WebSettings::folder,
+                "Directory with the built page: every file in it is read into memory at the start and on SIGHUP. The "
+                "path is relative to the working directory of the process.",
+                config::check_not_empty, "not empty");
   return section;
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("Every setting of the balancer is read") {
 }
 
 TEST_CASE("Invalid balancer sections are refused with the key") {
-  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" stands twice") !=
+  CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" is used twice") !=
         std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") !=
         std::string::npos);

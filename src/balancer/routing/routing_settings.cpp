@@ -7,13 +7,13 @@ using namespace std::chrono_literals;
 
 const config::Section<GroupPlace>& place_section() {
   static const auto section =
-      config::Section<GroupPlace>("places", "Where a group of cache nodes stands.")
-          .text("group", &GroupPlace::group, "The group, or the id of a node that has none.", config::check_id,
-                "1 to 64 of a-z 0-9 . _ -")
+      config::Section<GroupPlace>("places", "The location of a group of cache nodes.")
+          .text("group", &GroupPlace::group, "The group, or the id of a node that belongs to no group.",
+                config::check_id, "1 to 64 of a-z 0-9 . _ -")
           .required()
           .sample("\"city\"")
-          .real("latitude", &GroupPlace::latitude, {-90, 90}, "In degrees, north is positive.")
-          .real("longitude", &GroupPlace::longitude, {-180, 180}, "In degrees, east is positive.");
+          .real("latitude", &GroupPlace::latitude, {-90, 90}, "Latitude in degrees; north is positive.")
+          .real("longitude", &GroupPlace::longitude, {-180, 180}, "Longitude in degrees; east is positive.");
   return section;
 }
 
@@ -36,35 +36,38 @@ const config::Section<RoutingSettings>& routing_section() {
   static const auto section =
       config::Section<RoutingSettings>("routing", "How the cache node of each viewer is chosen.")
           .text("zones_file", &RoutingSettings::zones_file,
-                "The file of coverage zones: which group serves the clients of which networks. Read again whenever it "
-                "changes; a broken one leaves the last "
-                "good one in force. Empty: none.")
+                "File of coverage zones: which group serves the clients of which networks. It is read again whenever "
+                "it changes; when the new content is invalid, the last valid content stays in use. Empty: no zones.")
           .text("geography_file", &RoutingSettings::geography_file,
-                "A MaxMind database (.mmdb) with places of addresses. Read again whenever it changes. Empty: none.")
-          .duration("poll", &RoutingSettings::poll, {50ms, 1h}, "How often both files are looked at.")
-          .sections("places", &RoutingSettings::places, place_section(), "Where the groups stand, for the nearest one.")
+                "MaxMind database (.mmdb) with the locations of addresses. It is read again whenever it changes. "
+                "Empty: no locations.")
+          .duration("poll", &RoutingSettings::poll, {50ms, 1h},
+                    "Interval at which zones_file and geography_file are checked for changes.")
+          .sections("places", &RoutingSettings::places, place_section(),
+                    "Locations of the groups, from which the nearest group is determined.")
           .texts("default_groups", &RoutingSettings::default_groups,
-                 "The groups for clients that nothing else decides on, in this order. Empty: all groups that no zone "
-                 "names, in the order of the nodes.",
+                 "Groups for clients that no other rule assigns, in order of preference. Empty: all groups that no "
+                 "zone names, in the order of the nodes.",
                  config::check_id, "groups, or ids of nodes that have none")
           .duration("receipt_lifetime", &RoutingSettings::receipt_lifetime, {1s, 24h},
-                    "How long a receipt of a cache node's /ping is believed.")
+                    "Time for which a receipt of a cache node's /ping is valid.")
           .duration("gone_lifetime", &RoutingSettings::gone_lifetime, {1s, 1h},
-                    "How long a viewer is kept from a node that the client reported gone.")
+                    "Time for which a viewer is not sent to a node that the client reported as unreachable.")
           .duration("probe_period", &RoutingSettings::probe_period, {200ms, 1h},
-                    "How often the balancer asks each node's /ping, as a second opinion.")
+                    "Interval at which the balancer itself requests /ping of each node, in addition to the reports of "
+                    "clients and nodes.")
           .duration("ramp", &RoutingSettings::ramp, {0ms, 1h},
-                    "In this time a new or returning node comes to its full share of new viewers.")
+                    "Time over which the share of a new or returning node grows to its full share of new viewers.")
           .duration("drain_time", &RoutingSettings::drain_time, {0ms, 24h},
-                    "Within this time a drained node loses all its viewers, a few at a time.")
+                    "Time within which a drained node loses all its viewers, a few at a time.")
           .real("load_factor", &RoutingSettings::load_factor, {1, 10},
-                "A node takes no more than this times its share of its group's viewers.")
+                "A node takes no more viewers than this factor times its fair share of its group's viewers.")
           .real("overload", &RoutingSettings::overload, {0.1, 10},
-                "A node that sends so much of its capacity takes no new viewers.")
+                "A node that sends at least this fraction of its capacity is overloaded and takes no new viewers.")
           .real("return_below", &RoutingSettings::return_below, {0.1, 10},
-                "A viewer comes back to a better node once that sends less than this of its capacity.")
+                "A viewer returns to a better node once that node sends less than this fraction of its capacity.")
           .whole("balance_from", &RoutingSettings::balance_from, {0, 1'000'000},
-                 "A node with fewer viewers is not passed over for its share.");
+                 "A node with fewer viewers than this is not skipped because of its share.");
   return section;
 }
 

@@ -8,54 +8,56 @@ namespace {
 using namespace std::chrono_literals;
 
 const config::Section<NodeOriginSettings>& origin_section() {
-  static const auto section = config::Section<NodeOriginSettings>("origin", "How objects are fetched from origins.")
-                                  .duration("connect_timeout", &NodeOriginSettings::connect_timeout, {50ms, 30s},
-                                            "How long a connection to an origin may take, name and TLS included.")
-                                  .duration("first_byte_timeout", &NodeOriginSettings::first_byte_timeout, {50ms, 60s},
-                                            "From sending the request to the whole answer head.")
-                                  .duration("low_speed_window", &NodeOriginSettings::low_speed_window, {100ms, 60s},
-                                            "The time in which low_speed_bytes must arrive.")
-                                  .bytes("low_speed_bytes", &NodeOriginSettings::low_speed_bytes, {1, 64ull << 20},
-                                         "Fewer body bytes than this in a low_speed_window end the fetch.")
-                                  .duration("total_timeout", &NodeOriginSettings::total_timeout, {1s, 1h},
-                                            "How long one request to an origin may take in all.")
-                                  .flag("allow_special_addresses", &NodeOriginSettings::allow_special_addresses,
-                                        "Whether the host name of a channel's origin may resolve to loopback, private "
-                                        "and other special addresses (RFC 6890).")
-                                  .whole("max_redirects", &NodeOriginSettings::max_redirects, {0, 5},
-                                         "Redirects that a fetch follows, among the channel's own origins only.")
-                                  .duration("hold", &NodeOriginSettings::hold, {0ms, 30s},
-                                            "For how long a request is held and the origin asked again when it answers "
-                                            "404, 403 or 5xx: a link names what a playlist lists, "
-                                            "so the object is about to exist.")
-                                  .duration("hold_retry", &NodeOriginSettings::hold_retry, {10ms, 10s},
-                                            "The first pause while holding; each further one is twice as long.")
-                                  .duration("keep_errors", &NodeOriginSettings::keep_errors, {0ms, 1s},
-                                            "For how long an origin's error answers for further requests.")
-                                  .whole("max_resumes", &NodeOriginSettings::max_resumes, {0, 10},
-                                         "How often a body that broke off is asked for again, from where it broke.")
-                                  .whole("circuit_failures", &NodeOriginSettings::circuit_failures, {1, 1'000},
-                                         "After so many failures in a row (no connection, no answer in time, 5xx) an "
-                                         "origin is left alone for circuit_rest.")
-                                  .duration("circuit_rest", &NodeOriginSettings::circuit_rest, {10ms, 1min},
-                                            "How long an origin that fails is left alone; then one fill asks it, and "
-                                            "its answer decides for the others.");
+  static const auto section =
+      config::Section<NodeOriginSettings>("origin", "How objects are fetched from origins.")
+          .duration("connect_timeout", &NodeOriginSettings::connect_timeout, {50ms, 30s},
+                    "Time for the connection to an origin, including name resolution and TLS.")
+          .duration("first_byte_timeout", &NodeOriginSettings::first_byte_timeout, {50ms, 60s},
+                    "Time from sending the request to receiving the whole response head.")
+          .duration("low_speed_window", &NodeOriginSettings::low_speed_window, {100ms, 60s},
+                    "The time in which low_speed_bytes must arrive.")
+          .bytes("low_speed_bytes", &NodeOriginSettings::low_speed_bytes, {1, 64ull << 20},
+                 "Minimum number of body bytes in a low_speed_window; a fetch that receives fewer is aborted.")
+          .duration("total_timeout", &NodeOriginSettings::total_timeout, {1s, 1h},
+                    "Time for one request to an origin in total.")
+          .flag("allow_special_addresses", &NodeOriginSettings::allow_special_addresses,
+                "Whether the host name of a channel's origin may resolve to loopback, private and other special "
+                "addresses (RFC 6890).")
+          .whole("max_redirects", &NodeOriginSettings::max_redirects, {0, 5},
+                 "Maximum number of redirects that a fetch follows, only among the channel's own origins.")
+          .duration("hold", &NodeOriginSettings::hold, {0ms, 30s},
+                    "Time for which a request is held and the origin is asked again when it answers 404, 403 or 5xx. A "
+                    "link names a segment that a playlist lists, so the object is expected to appear. After this time "
+                    "the error is returned.")
+          .duration("hold_retry", &NodeOriginSettings::hold_retry, {10ms, 10s},
+                    "Delay before the first retry within hold; each further delay is twice as long.")
+          .duration("keep_errors", &NodeOriginSettings::keep_errors, {0ms, 1s},
+                    "Time for which an error response of an origin also answers further requests for the same object.")
+          .whole("max_resumes", &NodeOriginSettings::max_resumes, {0, 10},
+                 "Maximum number of times that an interrupted body is requested again from the point of interruption.")
+          .whole("circuit_failures", &NodeOriginSettings::circuit_failures, {1, 1'000},
+                 "Number of consecutive failures (no connection, no response in time, 5xx) after which the circuit "
+                 "breaker of the origin opens for circuit_rest; the origin then receives no requests.")
+          .duration("circuit_rest", &NodeOriginSettings::circuit_rest, {10ms, 1min},
+                    "Time for which the circuit breaker of a failing origin stays open. After it one fill sends a "
+                    "request to the origin, and its result closes the breaker or opens it again.");
   return section;
 }
 
 const config::Section<PeerSettings>& peers_section() {
   static const auto section =
-      config::Section<PeerSettings>("peers", "How other cache nodes are asked: those of the group, and the parents.")
+      config::Section<PeerSettings>(
+          "peers", "How objects are requested from other cache nodes: the nodes of the group, and the parents.")
           .duration("connect_timeout", &PeerSettings::connect_timeout, {20ms, 10s},
-                    "How long a connection to another node may take.")
+                    "Time for the connection to another node.")
           .duration("answer_timeout", &PeerSettings::answer_timeout, {600ms, 30s},
-                    "A node that says nothing for so long is passed over, and the next in line is asked. One that "
-                    "waits for the origin says so in time.")
-          .duration("low_speed_window", &PeerSettings::low_speed_window, {100ms, 60s},
-                    "A node that sends fewer than origin.low_speed_bytes in this time is passed over in the middle of "
-                    "a body. Longer than the origin's "
-                    "window, so that a slow origin is not taken for a slow node.")
-          .duration("rest", &PeerSettings::rest, {10ms, 1min}, "How long a node that was passed over is left alone.");
+                    "Time within which a node must answer; a node that sends nothing for this time is skipped, and the "
+                    "next candidate is asked. A node that waits for the origin reports this within the time.")
+          .duration(
+              "low_speed_window", &PeerSettings::low_speed_window, {100ms, 60s},
+              "A node that sends fewer than origin.low_speed_bytes in this time is skipped in the middle of a body. "
+              "Set it longer than origin.low_speed_window, so that a slow origin is not mistaken for a slow node.")
+          .duration("rest", &PeerSettings::rest, {10ms, 1min}, "Time for which a skipped node receives no requests.");
   return section;
 }
 
@@ -69,67 +71,62 @@ std::string check_origin_or_empty(const std::string& url) { return url.empty() ?
 
 std::string check_keep_rule(const std::string& rule) {
   return parse_keep_rules(rule).empty()
-             ? "must be patterns and a time in whole seconds, \"life\" or \"origin\", with single spaces"
+             ? "must be patterns and a time in whole seconds, \"life\" or \"origin\", separated by single spaces"
              : "";
 }
 
 constexpr const char* kKeep =
-    "How long an object is used before the origin is asked whether it changed: patterns for channel/path, in which * "
-    "stands for anything, and "
-    "behind them a time (0s: asked each time), \"life\" (it never changes: used for as long as links to it live) or "
-    "\"origin\" (as the origin's "
-    "Cache-Control and CDN-Cache-Control say, to the letter). The first rule that fits counts; behind yours stand two "
-    "of our own: \"*.m3u8 0s\", "
-    "and \"life\" for the suffixes of segments, init sections and keys, whatever their packager says of them. What no "
-    "rule names is used as the "
-    "origin's header fields say, but never for less than min_age, for a playlist may list it; where they say nothing, "
-    "for life.";
+    "How long an object is used before it is revalidated with the origin. A rule has one or more patterns for "
+    "channel/path, in which * matches any text, followed by a time (0s: revalidated on each request), \"life\" (the "
+    "object never changes: it is used for as long as links to it are valid) or \"origin\" (exactly as the origin's "
+    "Cache-Control and CDN-Cache-Control state). The first matching rule applies. Two built-in rules follow the "
+    "configured ones: \"*.m3u8 0s\", and \"life\" for the suffixes of segments, init sections and keys, whatever "
+    "header fields their packager sends. An object that no rule matches is used as the origin's header fields state, "
+    "but never for less than min_age, because a playlist may list it; without such header fields, for life.";
 
 constexpr const char* kKeepForm = "\"patterns time\", such as \"demo/*.key 10min\" or \"vod/* origin\"";
 
 constexpr const char* kSlices =
-    "Objects above slice_above, such as VOD files, are fetched and kept in slices of this size, each when somebody "
-    "asks for a part of it. Their origin must "
-    "say Accept-Ranges: bytes and send a strong ETag, or a Last-Modified of more than a second ago. 0: no slices.";
+    "Objects above slice_above, such as VOD files, are fetched and stored in slices of this size, each when a part of "
+    "it is first requested. The origin must send Accept-Ranges: bytes and a strong ETag, or a Last-Modified of more "
+    "than one second ago. 0: objects are not sliced.";
 
 constexpr const char* kGroup =
-    "Nodes of one group share their fills: each object has one node of the group that asks the origin, and the others "
-    "ask that node. "
-    "They must reach each other. Empty: this node fills alone.";
+    "The group of this node. Nodes of one group share their fills: for each object, one node of the group sends the "
+    "request to the origin, and the others request the object from that node. The nodes must reach each other. Empty: "
+    "this node fills on its own.";
 
 constexpr const char* kCmsd =
-    "Whether answers to viewers carry Common Media Server Data (CTA-5006): CMSD-Static names the node and, where the "
-    "name tells it, the object's type. From 90 % "
-    "of capacity_mbps on, until it was below 80 % for 10 s, CMSD-Dynamic says so (du) with the capacity's even share "
-    "for each viewer (mb): players that heed it, "
-    "such as Shaka Player, choose no higher bit rate.";
+    "Send Common Media Server Data (CTA-5006) in responses to viewers: CMSD-Static contains the node and, where the "
+    "name shows it, the type of the object. When the node sends 90 % of capacity_mbps or more, until it has been below "
+    "80 % for 10 s, CMSD-Dynamic reports duress (du) and the even share of the capacity for each viewer (mb): players "
+    "that support it, such as Shaka Player, choose no higher bit rate.";
 
 constexpr const char* kQueryKeys =
-    "Which keys of a segment's own query, as the source playlist wrote it, tell objects apart: a pattern for "
-    "channel/path and the keys, perhaps none. "
-    "The first rule that fits counts; where none fits, all do. The origin is asked with the whole query. Players' "
-    "additions, CMCD and _HLS_ keys never count.";
+    "Keys of a segment URI's own query, as the source playlist contains it, that are part of the cache key: a pattern "
+    "for channel/path, followed by the keys, if any. The first matching rule applies; without a match, all keys are "
+    "part of it. The request to the origin contains the whole query. Keys that players add, CMCD and _HLS_ keys are "
+    "never part of it.";
 
 std::string check_query_rule(const std::string& rule) {
-  return parse_query_rule(rule).pattern.empty() ? "must be a pattern and keys, with single spaces" : "";
+  return parse_query_rule(rule).pattern.empty() ? "must be a pattern and keys, separated by single spaces" : "";
 }
 
 constexpr const char* kVaryOn =
-    "Which fields of viewers' requests choose among variants of an object: a pattern for channel/path and the fields. "
-    "Those of the first rule that fits are sent "
-    "to the origin and tell objects apart; each other value is an object of its own, so only fields with few values "
-    "are worth it. Nodes of a group and their "
-    "parents need the same rules. Without a rule an object is one for everybody; where \"keep\" says \"origin\", what "
-    "the origin's Vary then divides is not kept.";
+    "Request header fields of viewers that select a variant of an object: a pattern for channel/path, followed by the "
+    "fields. The fields of the first matching rule are sent to the origin and are part of the cache key; each "
+    "different value makes a separate object, so use only fields with few values. Nodes of a group and their parents "
+    "need the same rules. Without a rule an object is the same for all viewers; where \"keep\" is \"origin\", an "
+    "object that the origin's Vary then divides is not stored.";
 
 std::string check_vary_rule(const std::string& rule) {
   return parse_vary_rule(rule).pattern.empty()
-             ? "must be a pattern and fields that may choose a variant, with single spaces"
+             ? "must be a pattern and fields that may select a variant, separated by single spaces"
              : "";
 }
 
 std::string check_store(std::string_view text) {
-  return text == "disk" || text == "memory" ? "" : "neither disk nor memory";
+  return text == "disk" || text == "memory" ? "" : "must be \"disk\" or \"memory\"";
 }
 
 }  // namespace
@@ -179,39 +176,39 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
   static const auto section =
       config::Section<CacheNodeSettings>(
           "cache_node",
-          "A cache node: serves segments, fetches each one once. Needs the keys of the section \"event\"; "
-          "the channels come from the balancer.")
-          .text("id", &CacheNodeSettings::id,
-                "The node's id, as the balancer's list of nodes says it. Read at the start.", config::check_id,
-                "1 to 64 of a-z 0-9 . _ -")
+          "The role that stores and serves segments; each object is fetched once. It requires the keys of the section "
+          "\"event\"; it receives the channels from the balancer.")
+          .text("id", &CacheNodeSettings::id, "The id of the node, the same as in balancer.nodes. Read at the start.",
+                config::check_id, "1 to 64 of a-z 0-9 . _ -")
           .required()
           .sample("\"stadium\"")
           .text("public_url", &CacheNodeSettings::public_url,
-                "Where viewers reach this node; told to the balancer. With a path when a proxy in front of the node "
-                "removes that path.",
+                "URL at which viewers reach this node; it is reported to the balancer. Add a path when a proxy in "
+                "front of the node removes that path.",
                 config::check_http_base, "http(s)://host[:port][/path]")
           .required()
           .sample("\"http://127.0.0.1:8081\"")
           .texts("balancers", &CacheNodeSettings::balancers,
-                 "The balancers that hear this node's heartbeats and tell it the channels.", config::check_http_origin,
-                 "http(s)://host[:port]")
+                 "The balancers to which this node sends heartbeats and from which it receives the channels.",
+                 config::check_http_origin, "http(s)://host[:port]")
           .sample("[\"http://127.0.0.1:8080\"]")
           .text("store", &CacheNodeSettings::store,
-                "Where objects are kept: \"disk\"; or \"memory\", for a node without a good disk, which then writes "
+                "Storage of objects: \"disk\", or \"memory\" for a node without a suitable disk, which then writes "
                 "nothing. Read at the start.",
                 check_store, "disk or memory")
           .text("store_dir", &CacheNodeSettings::store_dir,
-                "The folder for objects, their index and the last channel map; not needed when store is \"memory\". "
+                "Directory for objects, their index and the last channel map; not required when store is \"memory\". "
                 "Read at the start.")
           .sample("\"/var/lib/tribune/cache\"")
           .bytes("max_bytes", &CacheNodeSettings::max_bytes, {1 << 20, 1ull << 50},
-                 "Stored objects, on disk or in RAM as store says, are evicted above this (SIEVE); those in use stay.")
+                 "Maximum total size of the stored objects, on disk or in RAM according to store. Above it, objects "
+                 "are evicted (SIEVE), except objects in use.")
           .bytes("min_free_bytes", &CacheNodeSettings::min_free_bytes, {0, 1ull << 50},
-                 "Objects are evicted while the disk has fewer free bytes than this; with less than half of it nothing "
-                 "more is written.")
+                 "Minimum free space on the disk. Below it, objects are evicted; below half of it, nothing more is "
+                 "written.")
           .duration("min_age", &CacheNodeSettings::min_age, {0ms, 24h},
-                    "Objects younger than this are never evicted, for playlists may still list them: a segment's "
-                    "duration and the longest playlist.")
+                    "Objects younger than this are never evicted, because playlists may still list them. Set it to the "
+                    "duration of a segment plus that of the longest playlist.")
           .texts("keep", &CacheNodeSettings::keep, kKeep, check_keep_rule, kKeepForm)
           .texts("query_keys", &CacheNodeSettings::query_keys, kQueryKeys, check_query_rule,
                  "\"pattern keys\", such as \"demo/* n v\"")
@@ -219,37 +216,38 @@ const config::Section<CacheNodeSettings>& cache_node_section() {
                  "\"pattern fields\", such as \"demo/* Accept-Language\"")
           .bytes("slice_bytes", &CacheNodeSettings::slice_bytes, {0, 1ull << 30}, kSlices)
           .bytes("slice_above", &CacheNodeSettings::slice_above, {1 << 10, 1ull << 40},
-                 "Objects up to this are kept whole, where max_object_bytes allows it.")
+                 "Objects up to this size are stored whole, unless max_object_bytes is smaller.")
           .bytes("max_index_bytes", &CacheNodeSettings::max_index_bytes, {1 << 20, 1ull << 40},
-                 "Bound on the index file: about 500 bytes an object. Read at the start.")
+                 "Maximum size of the index file, about 500 bytes for each object. Read at the start.")
           .bytes("max_object_bytes", &CacheNodeSettings::max_object_bytes, {1 << 10, 1ull << 40},
-                 "A larger object is kept in slices, or refused.")
+                 "Maximum size of an object that is stored whole. A larger object is stored in slices, or refused.")
           .bytes("fill_buffer_bytes", &CacheNodeSettings::fill_buffer_bytes, {1 << 20, 1ull << 40},
-                 "Bound on the bytes of all running fills in RAM; beyond it origins are slowed down. While the disk "
-                 "fails, half of it holds complete objects.")
+                 "Maximum total size in RAM of all fills in progress. At the limit, responses are read from origins "
+                 "more slowly. While the disk fails, half of it holds complete objects.")
           .duration("disk_patience", &CacheNodeSettings::disk_patience, {10ms, 1min},
-                    "How long a fill waits for the disk with full buffers before its object is passed through without "
-                    "being stored.")
+                    "Time that a fill with full buffers waits for the disk; after it the object is passed through "
+                    "without being stored.")
           .whole("open_files", &CacheNodeSettings::open_files, {16, 1'000'000},
-                 "Files of hot objects that are kept open. Read at the start.")
+                 "Number of files of frequently requested objects that are kept open. Read at the start.")
           .real("capacity_mbps", &CacheNodeSettings::capacity_mbps, {1, 1e7},
-                "What this node can send, in megabits a second; told to the balancer.")
+                "Capacity of this node in megabits per second; it is reported to the balancer.")
           .flag("cmsd", &CacheNodeSettings::cmsd, kCmsd)
           .duration("heartbeat_interval", &CacheNodeSettings::heartbeat_interval, {100ms, 10s},
-                    "Time between heartbeats. Read at the start.")
+                    "Interval at which heartbeats are sent. Read at the start.")
           .text("group", &CacheNodeSettings::group, kGroup, check_group, "empty, or 1 to 64 of a-z 0-9 . _ -")
           .text("peer_url", &CacheNodeSettings::peer_url,
-                "Where the nodes of the group reach this one. Empty: public_url.", check_origin_or_empty,
+                "URL at which the nodes of the group reach this node. Empty: public_url.", check_origin_or_empty,
                 "http(s)://host[:port]")
           .texts("fill", &CacheNodeSettings::fill,
-                 "Whom a fill asks, in this order: the peers of the group that come first for the object, the parents, "
-                 "the origin and its backups.",
+                 "The servers that a fill asks, in this order: peers (the nodes of the group that come first for the "
+                 "object), parent (the parents), origin (the origin and its backups).",
                  check_fill_step, "peers, parent, origin")
           .texts("parents", &CacheNodeSettings::parents,
-                 "Cache nodes of the tier above, with the same keys and channels. Each object has one of them that is "
+                 "Cache nodes of the parent tier, with the same keys and channels. For each object, one of them is "
                  "asked first.",
                  config::check_http_origin, "http(s)://host[:port]")
-          .section("peers", &CacheNodeSettings::peers, peers_section(), "How other cache nodes are asked.")
+          .section("peers", &CacheNodeSettings::peers, peers_section(),
+                   "How objects are requested from other cache nodes.")
           .section("origin", &CacheNodeSettings::origin, origin_section(), "How objects are fetched from origins.")
           .moved("proxy", "the section http_cache");
   return section;
