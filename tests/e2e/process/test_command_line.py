@@ -86,7 +86,7 @@ def test_the_check_opens_the_files_and_folders_that_the_configuration_names(fold
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"admin": {"listen": ["127.0.0.1:8099"]}, "front": {"listen": ["0.0.0.0:8099"]}}, "are one port"),
+    ({"admin": {"listen": ["127.0.0.1:8099"]}, "front": {"listen": ["0.0.0.0:8099"]}}, "use the same port"),
     ({"front": {"listen": ["127.0.0.1:8099", "127.0.0.1:8099"]}}, "the same address"),
     ({"event": {"keys": [{"id": "k1", "secret": "${TRIBUNE_SECRET_KEY}"}]}}, "${TRIBUNE_SECRET_KEY}"),
     ({"event": {"keys": [{**KEYS[0], "not_after": "2020-01-01T00:00:00Z"}]}}, "no key signs"),
