@@ -32,7 +32,7 @@ void read_object(const base::json::Value& object, std::string_view key, const st
   for (const auto& member : object.object) {
     const auto member_key = joined(key, member.name);
     if (!seen.insert(member.name).second) {
-      problems.add(member.name_offset, member_key, "stands here twice; once is allowed");
+      problems.add(member.name_offset, member_key, "occurs twice in this object; remove one occurrence");
       continue;
     }
     const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == member.name; });
@@ -48,7 +48,7 @@ void read_object(const base::json::Value& object, std::string_view key, const st
     if (field.default_text.empty() && !seen.contains(field.name))
       problems.add(
           object.offset, joined(key, field.name),
-          "is required and missing; it is a " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
+          "is required but missing; its type is " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
 }
 
 }  // namespace tribune::config
