@@ -183,7 +183,7 @@ template <class T>
 std::string twice_named(const std::vector<T>& entries, std::string_view what) {
   std::set<std::string_view> seen;
   for (const auto& entry : entries)
-    if (!seen.insert(entry.id).second) return std::string(what) + " id \"" + entry.id + "\" stands twice";
+    if (!seen.insert(entry.id).second) return std::string(what) + " id \"" + entry.id + "\" occurs twice";
   return "";
 }
 

@@ -66,9 +66,9 @@ TEST_CASE("Invalid events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[]})"), "at least one key"));
   CHECK(names(
       problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"),
-      "\"a\" stands twice"));
+      "\"a\" occurs twice"));
   CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef"},{"id":"k","secret":"0123456789abcdeg"}]})"),
-              "\"k\" stands twice"));
+              "\"k\" occurs twice"));
   CHECK(
       names(problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"ftp://o/a"}]})"), "event.channels[0].source"));
   CHECK(
