@@ -136,7 +136,9 @@ std::vector<CtlCommand> limit_commands() {
        "Show the limits, or change a limit; a change takes effect at once and survives a restart",
        {{"--sessions", "Maximum number of concurrent sessions; \"none\" removes the limit", false},
         {"--mbps", "Maximum traffic to viewers, in Mbit/s; \"none\" removes the limit", false},
-        {"--per-account", "Maximum number of concurrent sessions of one account; \"none\" removes the limit", false},
+        {"--per-account",
+         "Maximum number of devices on which one account may watch at the same time; \"none\" removes the limit",
+         false},
         {"--channel", "Apply to one channel, given by its id", false},
         {"--group", "Apply to one group of cache nodes, given by its id", false},
         {"--node", "Apply to one cache node, given by its id", false}},
@@ -150,7 +152,7 @@ std::vector<CtlCommand> limit_commands() {
        },
        limit_text},
       {"queue",
-       "Show the number of sessions and of waiting tickets, in total and per channel",
+       "Show the sessions and waiting tickets of each channel, and the load of each scope that has a limit",
        {},
        [](const CtlValues&) {
          return CtlRequest{http::Method::get, "/queues", ""};

@@ -132,7 +132,7 @@ std::vector<CtlCommand> routing_commands() {
        "Explain the selection of a cache node for a client: the result, its inputs and the verdict for each candidate",
        {{"--client", "IP address of the client"},
         {"--channel", "Id of the channel"},
-        {"--cache", "Id of the cache that the client prefers, as in the query parameter cache=", false},
+        {"--cache", "Id of the cache that the client reports as reachable, as in the query parameter cache=", false},
         {"--receipt", "Receipt that the client presents, as in the query parameter receipt=", false},
         {"--gone", "Id of the cache that the client cannot reach, as in the query parameter gone=", false}},
        route_request,
