@@ -48,15 +48,16 @@ tl::unexpected<base::Error> wrong(std::string text) {
 }
 
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
-  return metrics.counter("tribune_api_access_requests_total",
-                         "Requests for access that were handed to the balancer, and those that it did not answer.",
-                         {{"result", result}});
+  return metrics.counter(
+      "tribune_api_access_requests_total",
+      "Access requests forwarded to the balancer, and those of them that received no response, by result.",
+      {{"result", result}});
 }
 
 }  // namespace
 
 base::Result<AccessRequest> access_request(const http::Request& request, const BalancerEndpoint& road) {
-  if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
+  if (request.body.size() > kMaxBodyBytes) return wrong("the request body is too long");
   const auto value = base::json::parse(request.body);
   if (!value || !value->is(base::json::Kind::object))
     return wrong("the body must be a JSON object with the member \"channel\"");
@@ -70,19 +71,20 @@ base::Result<AccessRequest> access_request(const http::Request& request, const B
   }
   if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
     return base::failure(base::ErrorKind::forbidden, base::Fault::client,
-                         "only who shows the operator's token speaks for others");
+                         "the members account, device, client and lane require the operator token");
   made.client = request.client;
   for (const auto& [name, field, is_operators] : kMembers) {
     const auto* given = value->find(name);
     if (!given || given->is(base::json::Kind::null)) continue;
     const auto most = field == &AccessRequest::pass ? contracts::kMaxTicketCharacters : kMaxTextBytes;
     if (!given->is(base::json::Kind::string) || given->string.size() > most)
-      return wrong(fmt::format("\"{}\" must be a text of at most {} bytes", name, most));
+      return wrong(fmt::format("\"{}\" must be a string of at most {} bytes", name, most));
     made.*field = given->string;
   }
   if (made.channel.empty()) return wrong("the member \"channel\" is missing");
-  if (made.account.empty() && !made.device.empty()) return wrong("a device without its account");
-  if (is_for_account && !base::parse_ip(made.client)) return wrong("\"client\" must be the viewer's address");
+  if (made.account.empty() && !made.device.empty())
+    return wrong("the member \"device\" requires the member \"account\"");
+  if (is_for_account && !base::parse_ip(made.client)) return wrong("\"client\" must be the IP address of the viewer");
   made.user_agent = std::string(request.headers.first("User-Agent").value_or("").substr(0, 512));
   made.playback_base = road.playback_base;
   return made;
@@ -99,11 +101,12 @@ base::Result<std::string> receipts_of(const base::json::Value& reachable) {
     const auto receipt = entry.is(base::json::Kind::object) ? entry.text("receipt") : std::nullopt;
     if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes ||
         receipt->find_first_of(",:") != std::string_view::npos)
-      return wrong("each member of \"reachable\" must have a \"receipt\", as a cache's ping gave it");
+      return wrong(
+          "each member of \"reachable\" must have a \"receipt\" that the response to a ping of a cache returned");
     const auto* rtt = entry.find("rtt_ms");
     const bool has_rtt = rtt && !rtt->is(base::json::Kind::null);
     if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000))
-      return wrong("\"rtt_ms\" must be a number from 0, below 60000");
+      return wrong("\"rtt_ms\" must be a number of at least 0 and below 60000");
     if (!text.empty()) text += ",";
     text += *receipt;
     if (has_rtt) text += fmt::format(":{:.3f}", rtt->number);
@@ -114,7 +117,7 @@ base::Result<std::string> receipts_of(const base::json::Value& reachable) {
 }  // namespace
 
 base::Result<AccessRequest> session_report(const http::Request& request) {
-  if (request.body.size() > kMaxBodyBytes) return wrong("the body is too long");
+  if (request.body.size() > kMaxBodyBytes) return wrong("the request body is too long");
   const auto value = base::json::parse(request.body);
   if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object");
   AccessRequest made;
@@ -135,7 +138,7 @@ base::Result<AccessRequest> session_report(const http::Request& request) {
     (name == "gone" ? made.gone : made.cache) = given.string;
   }
   if (made.gone.empty() && made.cache.empty() && made.receipts.empty())
-    return wrong("it says nothing: \"gone\", \"cache\" or \"reachable\" must be there");
+    return wrong("the report is empty: at least one of the members \"gone\", \"cache\" and \"reachable\" is required");
   return made;
 }
 
@@ -190,7 +193,7 @@ void AccessClient::ask(runtime::Worker& worker, std::unique_ptr<net::Exchange> e
   if (road->balancer_url.empty() || table.size() >= kMaxAskingPerWorker)
     return exchange->reply(http::problem(http::problems::overloaded, road->balancer_url.empty()
                                                                          ? "no balancer is configured"
-                                                                         : "too many requests at once"));
+                                                                         : "too many concurrent access requests"));
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = road->balancer_url + std::string(contracts::kAccessPath);
@@ -218,7 +221,7 @@ void AccessClient::answer(net::Exchange& exchange, base::Result<net::WholeAnswer
   if (!result) {
     failed_.add();
     log_.warning("api", "balancer_away", {{"error", result.error().text}});
-    auto problem = http::problem(http::problems::overloaded, "the balancer does not answer");
+    auto problem = http::problem(http::problems::overloaded, "the balancer does not respond");
     problem.headers.add("Retry-After", "2");
     return exchange.reply(std::move(problem));
   }

@@ -53,8 +53,10 @@ void write_parameter(Writer& w, std::string_view name, std::string_view descript
 void write_stop(Writer& w, std::string_view path, std::string_view method, std::string_view id,
                 std::string_view summary) {
   w.key(path).begin_object().key(method).begin_object().member("operationId", id).member("summary", summary);
-  write_parameter(w, "session", "The session of a granted answer, or the ticket of a queued one.");
-  write_responses(w, "It has ended; was_open is false when it had ended before.", "Stopped");
+  write_parameter(w, "session", "The member session of a granted response, or the ticket of a queued response.");
+  write_responses(w,
+                  "The session or ticket has ended; was_open is false when it had already ended before this request.",
+                  "Stopped");
   w.end_object().end_object();
 }
 
@@ -79,26 +81,32 @@ void write_request_body(Writer& w, std::string_view schema) {
 void write_access_paths(Writer& w) {
   w.key("/api/v1/access").begin_object().key("post").begin_object().member("operationId", "access");
   w.member("summary",
-           "Asks to watch. Granted: play playback_url. Queued: ask again with the ticket after retry_after_seconds; "
-           "queue_url tells in between how far the queue is.");
+           "Requests access to a channel. Granted: play playback_url. Queued: repeat the request with the ticket after "
+           "retry_after_seconds; until then, queue_url returns the progress of the queue.");
   write_request_body(w, "AccessRequest");
-  write_responses(w, "Granted, queued or full; Retry-After stands beside where there is something to wait for.",
-                  "Access");
+  write_responses(
+      w, "Granted, queued or full. The response has a Retry-After field when the client is to repeat the request.",
+      "Access");
   w.end_object().end_object();
-  write_stop(w, "/api/v1/access/{session}", "delete", "endAccess", "Ends a session or gives a place in the queue up.");
-  write_stop(w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon",
-             "The same for navigator.sendBeacon, five seconds later unless the session asks for a playlist until then: "
-             "a page that is loaded again keeps it. The body is not read.");
+  write_stop(w, "/api/v1/access/{session}", "delete", "endAccess",
+             "Ends a session, or gives up a position in the queue.");
+  write_stop(
+      w, "/api/v1/access/{session}/stop", "post", "endAccessByBeacon",
+      "Same as DELETE, for navigator.sendBeacon. The session ends five seconds later unless it requests a playlist "
+      "before then, so a page that is reloaded keeps its session. The request body is ignored.");
 }
 
 void write_report_path(Writer& w) {
   w.key("/api/v1/sessions/{session}/reports").begin_object().key("post").begin_object().member("operationId", "report");
-  w.member(
-      "summary",
-      "Says which cache this client cannot reach any more, and which it reaches: the session goes elsewhere at once.");
-  write_parameter(w, "session", "The session of a granted answer, or the element after ~ of the playlists' URLs.");
+  w.member("summary",
+           "Reports which cache this client can no longer reach and which caches it reaches. The session is routed to "
+           "another "
+           "cache at once.");
+  write_parameter(
+      w, "session",
+      "The member session of a granted response, or the path element after ~ in the URLs of the playlists.");
   write_request_body(w, "Report");
-  write_responses(w, "Where the session's segments come from now.", "Routed");
+  write_responses(w, "The cache that now serves the segments of the session.", "Routed");
   w.end_object().end_object();
 }
 
@@ -134,58 +142,66 @@ void write_lists(Writer& w) {
   write_list(w, "Channels", "channels", "Channel");
   write_object(
       w, "Channel",
-      {{"id", "string", "Names the channel in URLs."},
-       {"title", "string", "What people call it."},
-       {"playback_url", "string", "The URL to give to a player; relative to this API's address when it is a path."}});
+      {{"id", "string", "Id of the channel, as used in URLs."},
+       {"title", "string", "Display name of the channel."},
+       {"playback_url", "string", "URL of the playlist for the player. A path is relative to the URL of this API."}});
   write_list(w, "Caches", "caches", "Cache");
   write_object(
       w, "Cache",
-      {{"id", "string", "What to send as cache= or X-Cache-Id with playlist requests once its ping was answered."},
-       {"url", "string", "Where the cache node is reached."},
-       {"ping_url", "string", "GET it: an answer means that this client reaches the node."}});
+      {{"id", "string",
+        "Id of the cache. Send it as cache= or X-Cache-Id with playlist requests after a successful ping."},
+       {"url", "string", "URL of the cache node."},
+       {"ping_url", "string", "URL for a GET request. A response means that this client can reach the node."}});
 }
 
 void write_access(Writer& w) {
   write_object(
-      w, "AccessRequest", {{"channel", "string", "The channel's id."}},
-      {{"ticket", "string", "The ticket of the last queued answer."},
-       {"cache", "string", "The cache that this client found by pinging."},
-       {"account", "string", "Whose session it is; with the operator's token only (Authorization: Bearer)."},
+      w, "AccessRequest", {{"channel", "string", "Id of the channel."}},
+      {{"ticket", "string", "The ticket of the last queued response."},
+       {"cache", "string", "Id of the cache that this client found by a ping."},
+       {"account", "string", "Account of the session. Requires the operator token (Authorization: Bearer)."},
        {"device", "string",
-        "How the account's owner knows the device, which is named when the account is full; with account only."},
-       {"client", "string", "The viewer's address; with the operator's token only."},
+        "Name by which the account owner knows the device; a response with status full lists it. Requires account."},
+       {"client", "string", "IP address of the viewer. Requires the operator token."},
        {"lane", "string",
-        "The line in which it waits if it must; with the operator's token only. Absent: everybody's."}});
+        "Queue lane for the ticket if the client must wait. Requires the operator token. Default: the general lane."}});
   write_object(
-      w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "The channel's id."}},
-      {{"session", "string", "Granted: names the session when it is ended."},
-       {"playback_url", "string", "Granted: the URL for the player; relative to this API's address when it is a path."},
-       {"ticket", "string", "Queued: the place. Keep it, and send it with the next request."},
-       {"lane", "string", "Queued: the line in which the ticket waits."},
-       {"number", "integer", "Queued: the ticket's number in its lane."},
-       {"position", "integer", "Queued: 1 is the next."},
-       {"ahead", "integer", "Queued: how many wait before it."},
-       {"served", "integer", "Queued: every number of the lane up to this one was called."},
-       {"eta_seconds", "integer", "Queued: when its turn comes as the queue moves now; null when that is not known."},
-       {"retry_after_seconds", "integer", "Queued and full: ask again after so long."},
-       {"queue_url", "string", "Queued: the same small text for everybody, at the balancer and at every cache node."},
-       {"message", "string", "For people."}});
+      w, "Access", {{"status", "string", "granted, queued or full."}, {"channel", "string", "Id of the channel."}},
+      {{"session", "string", "Granted: id of the session, used to end it."},
+       {"playback_url", "string",
+        "Granted: URL of the playlist for the player. A path is relative to the URL of this API."},
+       {"ticket", "string",
+        "Queued: ticket for the position in the queue. Store it and send it with the next request."},
+       {"lane", "string", "Queued: lane in which the ticket waits."},
+       {"number", "integer", "Queued: number of the ticket in its lane."},
+       {"position", "integer", "Queued: position in the queue; 1 is the next to be admitted."},
+       {"ahead", "integer", "Queued: number of tickets ahead of this one."},
+       {"served", "integer", "Queued: all tickets of the lane with a number up to this one have been called."},
+       {"eta_seconds", "integer",
+        "Queued: estimated wait in seconds at the current rate of admission; null when unknown."},
+       {"retry_after_seconds", "integer", "Queued and full: number of seconds to wait before the next request."},
+       {"queue_url", "string",
+        "Queued: URL of the queue status, which is the same for all clients; the balancer and all cache nodes serve "
+        "it."},
+       {"message", "string", "Human-readable explanation."}});
 }
 
 void write_reports(Writer& w) {
   write_object(w, "Report", {},
-               {{"gone", "string", "The id of the cache that this client cannot reach any more."},
-                {"cache", "string", "The id of a cache that it found by pinging."},
+               {{"gone", "string", "Id of the cache that this client can no longer reach."},
+                {"cache", "string", "Id of a cache that this client found by a ping."},
                 {"reachable", "array",
-                 "At most 8 of {receipt, rtt_ms}: what pings of caches answered, and how long that took."}});
+                 "At most 8 objects {receipt, rtt_ms}: the receipt from the response to a ping, and the round-trip "
+                 "time in ms."}});
   write_object(w, "Routed",
                {{"status", "string", "routed."},
-                {"node", "string", "The cache's id; empty when none can serve."},
-                {"url", "string", "Where it is reached."},
-                {"reason", "string", "Why this one, as in docs/routing.md."}},
-               {{"receipts_refused", "array", "Why receipts were not believed."}});
+                {"node", "string", "Id of the cache; empty when no cache can serve the session."},
+                {"url", "string", "URL of the cache."},
+                {"reason", "string", "Reason of the selection; docs/routing.md lists the values."}},
+               {{"receipts_refused", "array", "Reasons why receipts were rejected."}});
   write_object(w, "Stopped",
-               {{"status", "string", "stopped."}, {"was_open", "boolean", "Whether it was open until now."}});
+               {{"status", "string", "stopped."},
+                {"was_open", "boolean", "Whether the session or ticket was open before this request."}});
 }
 
 void write_components(Writer& w) {
@@ -195,11 +211,11 @@ void write_components(Writer& w) {
   write_access(w);
   write_reports(w);
   write_object(w, "Problem",
-               {{"type", "string", "A stable name of the kind of error."},
-                {"title", "string", "The kind of error, for people."},
-                {"status", "integer", "The HTTP status code."}});
+               {{"type", "string", "Problem type, a stable identifier."},
+                {"title", "string", "Human-readable summary of the problem type."},
+                {"status", "integer", "HTTP status code."}});
   w.end_object();
-  w.key("responses").begin_object().key("Problem").begin_object().member("description", "What is wrong (RFC 9457).");
+  w.key("responses").begin_object().key("Problem").begin_object().member("description", "Problem details (RFC 9457).");
   w.key("content").begin_object().key("application/problem+json").begin_object().key("schema").begin_object();
   w.member("$ref", "#/components/schemas/Problem").end_object().end_object().end_object().end_object().end_object();
   w.end_object();
@@ -235,14 +251,14 @@ std::string openapi_document(std::string_view version) {
   w.begin_object().member("openapi", "3.1.0");
   w.key("info").begin_object().member("title", "Tribune").member("version", version.empty() ? "0" : version);
   w.member("description",
-           "What an app needs to watch a live event: the channels, the caches worth pinging, and a session or a place "
-           "in the queue.")
+           "API for apps that play a live event: the channels, the caches to ping, and access as a session or as a "
+           "position in the queue.")
       .end_object();
   w.key("paths").begin_object();
   write_get(w, "/api/v1/channels", "listChannels", "The channels of the event.",
-            "The channels in the order of the configuration.", "Channels");
-  write_get(w, "/api/v1/caches", "listCaches", "The cache nodes worth pinging.",
-            "The cache nodes in the order of the configuration.", "Caches");
+            "The channels, in the order of the configuration.", "Channels");
+  write_get(w, "/api/v1/caches", "listCaches", "The cache nodes that a client may ping.",
+            "The cache nodes, in the order of the configuration.", "Caches");
   write_access_paths(w);
   write_report_path(w);
   write_get(w, "/api/v1/openapi.json", "describeApi", "This document.", "OpenAPI 3.1.", "");

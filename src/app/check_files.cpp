@@ -43,11 +43,11 @@ std::string unwritable(const std::string& folder) {
   const auto wanted = at;
   while (!fs::exists(at, error) && !error && at.has_relative_path()) at = at.parent_path();
   if (error) return at.string() + ": " + error.message();
-  if (!fs::is_directory(at, error)) return at.string() + " is no folder";
+  if (!fs::is_directory(at, error)) return at.string() + " is not a directory";
   if (::access(at.c_str(), W_OK | X_OK) == 0) return "";
   const std::string why = std::strerror(errno);
   return at == wanted ? folder + " cannot be written: " + why
-                      : folder + " is missing and cannot be made in " + at.string() + ": " + why;
+                      : folder + " does not exist and cannot be created in " + at.string() + ": " + why;
 }
 
 /// The reason why the file cannot be read; empty when it can be read, or when `file` is empty.
@@ -55,7 +55,7 @@ std::string unreadable(const std::string& file) {
   if (file.empty()) return "";
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return file + ": " + std::strerror(errno);
-  if (!S_ISREG(status.st_mode)) return file + " is no regular file";
+  if (!S_ISREG(status.st_mode)) return file + " is not a regular file";
   return ::access(file.c_str(), R_OK) == 0 ? "" : file + ": " + std::strerror(errno);
 }
 
@@ -73,7 +73,7 @@ void look_at_balancer(const config::Settings& settings, Findings& found) {
   const auto& own = settings.get<balancer::BalancerSettings>("balancer");
   if (const auto why = unwritable(own.state_dir); !why.empty()) add(found.errors, "balancer.state_dir", why);
   if (!own.slate_folder.empty() && !fs::is_directory(own.slate_folder))
-    add(found.errors, "balancer.slate_folder", own.slate_folder + " is no folder");
+    add(found.errors, "balancer.slate_folder", own.slate_folder + " is not a directory");
   if (const auto why = unreadable(own.routing.geography_file); !why.empty())
     add(found.errors, "balancer.routing.geography_file", why);
   const auto& zones = own.routing.zones_file;
@@ -99,7 +99,7 @@ void look_at_process(const config::Settings& settings, Findings& found) {
   if (fs::exists(log, error)) return;  // a device, or a pipe to a collector
   const auto folder = fs::absolute(log, error).parent_path().string();
   if (!fs::is_directory(folder, error))
-    add(found.errors, "log.file", folder + " is no folder");
+    add(found.errors, "log.file", folder + " is not a directory");
   else if (const auto why = unwritable(folder); !why.empty())
     add(found.errors, "log.file", why);
 }
@@ -134,9 +134,11 @@ Findings look_at_keys(const config::Settings& settings, base::WallTime now) {
     lasts = lasts || !ends || *ends - now > contracts::KeyWatch::kFirstAlarm;
     if (ends && *ends <= now)
       add(found.warnings, "event.keys[" + std::to_string(i) + "]",
-          "the key " + key.id + " ended at " + key.not_after + ": it can go");
+          "the key " + key.id + " ended at " + key.not_after + ": remove it");
   }
-  if (!lasts) add(found.warnings, "event.keys", "no key signs for longer than a week from now: add one");
+  if (!lasts)
+    add(found.warnings, "event.keys",
+        "no signing key is valid for longer than one week from now: add a key with a later not_after");
   return found;
 }
 

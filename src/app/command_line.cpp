@@ -20,10 +20,15 @@ constexpr int kWrongUse = 2;
 void add_log_options(CLI::App& command, ServeOptions& options) {
   using base::LogFormat;
   using base::LogLevel;
-  command.add_option("--log-format", options.log_format, "text or json; wins over the file")
+  command
+      .add_option("--log-format", options.log_format,
+                  "Log format, text or json; overrides log.format of the configuration file")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}));
-  command.add_option("--log-level", options.log_level, "debug, info, warning, error or off; wins over the file")
+  command
+      .add_option(
+          "--log-level", options.log_level,
+          "Lowest level to log: debug, info, warning, error or off; overrides log.level of the configuration file")
       ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::debug},
                                                                           {"info", LogLevel::info},
                                                                           {"warning", LogLevel::warning},
@@ -32,17 +37,18 @@ void add_log_options(CLI::App& command, ServeOptions& options) {
 }
 
 void add_serve(CLI::App& app, int& code, ServeOptions& options) {
-  auto* command = app.add_subcommand("serve", "Run the roles that the configuration names");
-  command->add_option("CONFIG", options.config_file, "The configuration file")->required();
+  auto* command = app.add_subcommand("serve", "Run the roles that the configuration file enables");
+  command->add_option("CONFIG", options.config_file, "Path of the configuration file")->required();
   add_log_options(*command, options);
   command->callback([&] { code = serve(options); });
 }
 
 void add_check(CLI::App& app, int& code, CheckOptions& options) {
-  auto* command = app.add_subcommand("check", "Say OK, or list everything that is wrong with a configuration");
-  command->add_option("CONFIG", options.config_file, "The configuration file")->required();
+  auto* command = app.add_subcommand("check", "Validate a configuration file: print OK, or list all its errors");
+  command->add_option("CONFIG", options.config_file, "Path of the configuration file")->required();
   command->add_flag("--offline", options.offline,
-                    "Do not open the files and folders that it names: they are on another machine");
+                    "Do not check the files and directories that the configuration refers to; use it for the file of "
+                    "another machine");
   command->callback([&] { code = check(options); });
 }
 
@@ -63,11 +69,14 @@ std::string key_of(std::string name) {
 }
 
 void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
-  auto* ctl_app = app.add_subcommand("ctl", "Ask or tell a running process something, by its admin listener");
-  ctl_app->add_option("--admin", options.admin, "Its address; else TRIBUNE_ADMIN, else http://127.0.0.1:9080");
-  ctl_app->add_option("--token-file", options.token_file,
-                      "The file with the listener's token; else TRIBUNE_ADMIN_TOKEN");
-  ctl_app->add_flag("--json", options.json, "Print the answer as JSON");
+  auto* ctl_app = app.add_subcommand("ctl", "Query or control a running process through its admin listener");
+  ctl_app->add_option("--admin", options.admin,
+                      "URL of the admin listener; default: the environment variable TRIBUNE_ADMIN, or "
+                      "http://127.0.0.1:9080 when it is not set");
+  ctl_app->add_option(
+      "--token-file", options.token_file,
+      "File that contains the token of the admin listener; default: the environment variable TRIBUNE_ADMIN_TOKEN");
+  ctl_app->add_flag("--json", options.json, "Print the response as JSON");
   ctl_app->require_subcommand(1);
   ctl_app->fallthrough();
   for (const auto& command : ctl_commands()) {
@@ -94,9 +103,9 @@ const CLI::App* find_command(const CLI::App& app, const std::string& name) {
 std::string unknown_command(const std::string& name, const CLI::App& parent) {
   std::vector<std::string> known;
   for (const auto* command : commands_of(parent)) known.push_back(command->get_name());
-  std::string text = "no command is called \"" + name + "\"";
+  std::string text = "unknown command \"" + name + "\"";
   if (const auto meant = config::nearest_key(name, known)) return text + "; did you mean \"" + *meant + "\"?";
-  text += "; known are";
+  text += "; known commands:";
   for (const auto& one : known) text += " " + one;
   return text;
 }

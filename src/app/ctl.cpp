@@ -32,7 +32,7 @@ std::string environment(const char* name) {
 /// The first line of a file.
 base::Result<std::string> token_in(const std::string& file) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "re"), &std::fclose);
-  if (!in) return base::failure(base::ErrorKind::io, base::Fault::client, file + ": cannot be read");
+  if (!in) return base::failure(base::ErrorKind::io, base::Fault::client, file + ": the file cannot be read");
   std::string text(kLongestToken, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), in.get()));
   return text.substr(0, text.find_first_of("\r\n"));
@@ -66,7 +66,7 @@ base::Result<net::WholeAnswer> ask(net::FetchRequest request) {
   net::EventLoop loop;
   auto client = net::HttpClient::make(loop, clock, log, metrics);
   base::Result<net::WholeAnswer> outcome =
-      base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no answer");
+      base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "no response");
   auto fetch = client->get_whole(std::move(request), [&](base::Result<net::WholeAnswer> answer) {
     outcome = std::move(answer);
     loop.stop();
@@ -81,7 +81,7 @@ std::string why_refused(const net::WholeAnswer& answer) {
     const auto detail = problem->text("detail"), title = problem->text("title");
     if (detail || title) return std::string(detail ? *detail : *title);
   }
-  return "the answer was " + std::to_string(answer.head.status);
+  return "the response status was " + std::to_string(answer.head.status);
 }
 
 /// Whether a 404 means that the listener has no such route, not that the named object does not exist.

@@ -36,7 +36,7 @@ std::string members(const CtlValues& values) {
 CtlRequest limit_request(const CtlValues& values) {
   const auto changes = members(values);
   if (values.contains("channel") + values.contains("group") + values.contains("node") > 1)
-    return {.refusal = "one of --channel, --group and --node at a time"};
+    return {.refusal = "only one of --channel, --group and --node is allowed at a time"};
   if (changes.empty()) return {http::Method::get, "/limits", ""};
   auto body = "{" + changes + "}";
   for (const auto& [option, member] :
@@ -71,7 +71,7 @@ std::string limit_text(const Value& answer) {
   }
   const auto* unheard = answer.find("unheard");
   if (!unheard) return text;
-  for (const auto& name : unheard->array) text += fmt::format("not heard of: {}\n", name.string);
+  for (const auto& name : unheard->array) text += fmt::format("not reported by any node: {}\n", name.string);
   return text;
 }
 
@@ -93,7 +93,7 @@ std::string load_text(const Value& load) {
   const auto measured = load.flag("measured").value_or(false)
                             ? fmt::format("{:.1f} Mbit/s measured", load.real("measured_mbps").value_or(0))
                             : "not measured";
-  return fmt::format("{:<24} sessions {:<8} kept {:<8} {:.1f} Mbit/s count, {}\n", scope,
+  return fmt::format("{:<24} sessions {:<8} kept {:<8} {:.1f} Mbit/s counted, {}\n", scope,
                      load.whole("sessions").value_or(0), load.whole("kept").value_or(0), load.real("mbps").value_or(0),
                      measured);
 }
@@ -105,10 +105,9 @@ std::string queue_text(const Value& answer) {
   std::string text =
       fmt::format("{} sessions{}\n", access->whole("sessions").value_or(0), drill_text(access->find("drill")));
   for (const auto& queue : queues->array)
-    text +=
-        fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"),
-                    queue.whole("sessions").value_or(0), queue.whole("waiting").value_or(0),
-                    queue.flag("open").value_or(true) ? "" : " before the opening", drill_text(queue.find("drill")));
+    text += fmt::format("{:<24} sessions {:<8} waiting {:<8}{}{}\n", queue.text("channel").value_or("?"),
+                        queue.whole("sessions").value_or(0), queue.whole("waiting").value_or(0),
+                        queue.flag("open").value_or(true) ? "" : " not open yet", drill_text(queue.find("drill")));
   if (const auto* loads = access->find("loads"))
     for (const auto& load : loads->array) text += load_text(load);
   return text;
@@ -134,42 +133,44 @@ CtlRequest drill_request(const CtlValues& values) {
 std::vector<CtlCommand> limit_commands() {
   return {
       {"limit",
-       "Show the limits, or change one at once and for good",
-       {{"--sessions", "How many may watch at once; \"none\" takes the limit away", false},
-        {"--mbps", "How much traffic viewers may take, in Mbit/s; \"none\" takes the limit away", false},
-        {"--per-account", "How many devices of one account may watch; \"none\" takes the limit away", false},
-        {"--channel", "For one channel", false},
-        {"--group", "For one group of cache nodes", false},
-        {"--node", "For one cache node", false}},
+       "Show the limits, or change a limit; a change takes effect at once and survives a restart",
+       {{"--sessions", "Maximum number of concurrent sessions; \"none\" removes the limit", false},
+        {"--mbps", "Maximum traffic to viewers, in Mbit/s; \"none\" removes the limit", false},
+        {"--per-account",
+         "Maximum number of devices on which one account may watch at the same time; \"none\" removes the limit",
+         false},
+        {"--channel", "Apply to one channel, given by its id", false},
+        {"--group", "Apply to one group of cache nodes, given by its id", false},
+        {"--node", "Apply to one cache node, given by its id", false}},
        limit_request,
        limit_text},
       {"limit-reset",
-       "Back to the limits of the configuration",
+       "Discard all changes and restore the limits of the configuration file",
        {},
        [](const CtlValues&) {
          return CtlRequest{http::Method::del, "/limits", ""};
        },
        limit_text},
       {"queue",
-       "Who watches and who waits",
+       "Show the sessions and waiting tickets of each channel, and the load of each scope that has a limit",
        {},
        [](const CtlValues&) {
          return CtlRequest{http::Method::get, "/queues", ""};
        },
        queue_text},
       {"queue-open",
-       "Open a channel's queue now: who waits gets a place by lot",
-       {{"CHANNEL", "The channel's id"}},
+       "Open the queue of a channel now; the waiting tickets get their positions by a random draw",
+       {{"CHANNEL", "Id of the channel"}},
        [](const CtlValues& values) {
          return CtlRequest{http::Method::post, "/queues/" + encoded(values, "channel") + "/open", ""};
        },
        opened_text},
       {"drill",
-       "Rehearse an overload: let nobody in, or pretend a load",
+       "Simulate an overload: admit no new sessions, or add a simulated load",
        {{"STATE", "on or off"},
-        {"--channel", "For one channel", false},
-        {"--sessions", "Pretend so many sessions instead of letting nobody in", false},
-        {"--mbps", "Pretend so much traffic instead of letting nobody in", false}},
+        {"--channel", "Apply to one channel, given by its id", false},
+        {"--sessions", "Add this number of simulated sessions instead of refusing all new sessions", false},
+        {"--mbps", "Add this much simulated traffic, in Mbit/s, instead of refusing all new sessions", false}},
        drill_request,
        queue_text},
   };

@@ -37,7 +37,7 @@ std::string zones_text(const base::json::Value& answer) {
 
 std::string place_text(const base::json::Value& answer) {
   const auto* place = answer.find("place");
-  if (!place) return "not known";
+  if (!place) return "unknown";
   return fmt::format("{:.2f}, {:.2f}", place->real("latitude").value_or(0), place->real("longitude").value_or(0));
 }
 
@@ -49,22 +49,22 @@ std::string receipts_text(const base::json::Value& answer) {
     for (const auto& entry : list->array)
       text += fmt::format("{}{}{}", text.empty() ? "" : "; ", verdict, entry.string);
   };
-  add("receipts_believed", "believed: ");
-  add("receipts_refused", "not believed: ");
+  add("receipts_believed", "accepted: ");
+  add("receipts_refused", "rejected: ");
   return or_none(text);
 }
 
 std::string inputs_text(const base::json::Value& answer) {
-  std::string text = "\nWhat is known\n";
+  std::string text = "\nInputs\n";
   const auto line = [&](std::string_view what, std::string_view value) {
     text += fmt::format("  {:<16} {}\n", what, value);
   };
-  line("address", said(answer, "client") + ", of the network " + or_none(said(answer, "network")));
+  line("address", said(answer, "client") + ", in network " + or_none(said(answer, "network")));
   line("coverage zone", zones_text(answer));
-  line("place", place_text(answer));
-  line("names the cache", or_none(said(answer, "cache")));
+  line("location", place_text(answer));
+  line("reported cache", or_none(said(answer, "cache")));
   line("receipts", receipts_text(answer));
-  line("finds gone", or_none(said(answer, "gone")));
+  line("unreachable", or_none(said(answer, "gone")));
   line("origin allowed", answer.flag("may_use_origin").value_or(false) ? "yes" : "no");
   return text;
 }
@@ -74,10 +74,10 @@ std::string route_text(const base::json::Value& answer) {
   const auto node = said(answer, "node"), reason = said(answer, "reason");
   const auto who = !node.empty()        ? fmt::format("node {} ({})", node, said(answer, "url"))
                    : reason == "origin" ? "the origin itself"
-                                        : "nobody";
+                                        : "no node";
   auto text = fmt::format("{} serves channel {} to {}\n  rank {}: {}\n", who, said(answer, "channel"),
                           said(answer, "client"), reason, said(answer, "because"));
-  text += inputs_text(answer) + "\nHow it was decided, the first that serves counts\n";
+  text += inputs_text(answer) + "\nCandidates in order of rank; the first usable one is selected\n";
   const auto* considered = answer.find("considered");
   if (!considered) return text;
   for (const auto& entry : considered->array) {
@@ -117,7 +117,7 @@ std::string nodes_text(const base::json::Value& answer) {
 CtlCommand on_node(std::string name, std::string help, std::string verb) {
   return {std::move(name),
           std::move(help),
-          {{"NODE", "The node's id"}},
+          {{"NODE", "Id of the cache node"}},
           [verb = std::move(verb)](const CtlValues& values) {
             return CtlRequest{http::Method::post, "/nodes/" + encoded(values, "node") + "/" + verb, ""};
           },
@@ -129,24 +129,26 @@ CtlCommand on_node(std::string name, std::string help, std::string verb) {
 std::vector<CtlCommand> routing_commands() {
   return {
       {"route",
-       "Why this node? What a client's place in the network, and what it says, come to",
-       {{"--client", "The client's address"},
-        {"--channel", "The channel's id"},
-        {"--cache", "The cache that it names, as cache= does", false},
-        {"--receipt", "A receipt that it shows, as receipt= does", false},
-        {"--gone", "A cache that it cannot reach, as gone= does", false}},
+       "Explain the selection of a cache node for a client: the result, its inputs and the verdict for each candidate",
+       {{"--client", "IP address of the client"},
+        {"--channel", "Id of the channel"},
+        {"--cache", "Id of the cache that the client reports as reachable, as in the query parameter cache=", false},
+        {"--receipt", "Receipt that the client presents, as in the query parameter receipt=", false},
+        {"--gone", "Id of the cache that the client cannot reach, as in the query parameter gone=", false}},
        route_request,
        route_text},
       {"nodes",
-       "The cache nodes: state, load, viewers, since when and why",
+       "List the cache nodes with state, load, number of viewers, and time and reason of the last change of state",
        {},
        [](const CtlValues&) {
          return CtlRequest{http::Method::get, "/status/nodes", ""};
        },
        nodes_text},
-      on_node("drain", "Take no new viewers to a cache node, and its viewers elsewhere at their next segments",
-              "drain"),
-      on_node("undrain", "Let a drained cache node serve again", "undrain"),
+      on_node(
+          "drain",
+          "Drain a cache node: route no new viewers to it, and route its viewers to other nodes at their next segments",
+          "drain"),
+      on_node("undrain", "Return a drained cache node to service", "undrain"),
   };
 }
 

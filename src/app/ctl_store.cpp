@@ -9,7 +9,9 @@ namespace {
 
 /// The parameter that all of these commands have.
 const CtlParameter kNodes{"--nodes",
-                          "Through a balancer: all, or ids with commas between them. Else --admin is a node's", false};
+                          "With the admin listener of a balancer: all, or a comma-separated list of node ids. Omit it "
+                          "with the admin listener of a cache node",
+                          false};
 
 /// The path at a cache node, or with --nodes the path at a balancer.
 std::string target(const CtlValues& values, const std::string& what) {
@@ -17,8 +19,10 @@ std::string target(const CtlValues& values, const std::string& what) {
 }
 
 constexpr const char* kNoNode =
-    "this admin listener is no cache node's: add --nodes all, or --nodes with ids, to tell a balancer's nodes";
-constexpr const char* kNoBalancer = "this admin listener is no balancer's: leave --nodes out to tell this node";
+    "this admin listener does not belong to a cache node; if it belongs to a balancer, add --nodes all or --nodes with "
+    "node ids";
+constexpr const char* kNoBalancer =
+    "this admin listener does not belong to a balancer; omit --nodes to send the command to this node";
 
 CtlRequest request(const CtlValues& values, http::Method method, const std::string& what, std::string body = "") {
   return {method, target(values, what), std::move(body), "", values.count("nodes") ? kNoBalancer : kNoNode};
@@ -54,7 +58,7 @@ CtlRequest purge(const CtlValues& values) {
   if (const auto soft = values.find("soft"); soft != values.end()) {
     const bool is_soft = soft->second == "yes" || soft->second == "true";
     if (!is_soft && soft->second != "no" && soft->second != "false")
-      return {.refusal = "--soft is yes or no, not \"" + soft->second + "\""};
+      return {.refusal = "--soft must be yes or no, not \"" + soft->second + "\""};
     w.member("soft", is_soft);
   }
   return request(values, http::Method::post, "purge", w.end_object().take());
@@ -90,25 +94,25 @@ std::string purged_text(const base::json::Value& answer) {
 std::vector<CtlCommand> store_commands() {
   return {
       {"purge",
-       "Remove objects from a cache node, or from all",
-       {{"--url", "One object: channel/epoch/path, or its URL", false},
-        {"--prefix", "All whose channel/epoch/path begins so", false},
-        {"--channel", "All of a channel", false},
-        {"--tag", "All with this tag of the origin's", false},
-        {"--soft", "yes or true: they are stale, not gone; no or false", false},
+       "Remove objects from one cache node or from all of them",
+       {{"--url", "Purge one object, given as channel/epoch/path or as its URL", false},
+        {"--prefix", "Purge all objects whose channel/epoch/path starts with this prefix", false},
+        {"--channel", "Purge all objects of a channel", false},
+        {"--tag", "Purge all objects with this cache tag of the origin", false},
+        {"--soft", "yes or true: mark the objects as stale instead of removing them; no or false: remove them", false},
         kNodes},
        purge,
        purged_text,
        all_done},
       {"warm",
-       "Fetch an object into a cache node, or into all",
-       {{"URL", "channel/epoch/path, or its URL"}, kNodes},
+       "Fetch an object into one cache node or into all of them",
+       {{"URL", "The object, given as channel/epoch/path or as its URL"}, kNodes},
        warm,
        progress_text,
        all_done},
       {"warmed",
-       "How far a warm-up is",
-       {{"JOB", "What `warm` named"}, kNodes},
+       "Show the progress of a warm-up job",
+       {{"JOB", "Id of the job that `warm` printed"}, kNodes},
        [](const CtlValues& values) { return request(values, http::Method::get, "warm/" + encoded(values, "job")); },
        progress_text,
        all_done},

@@ -68,12 +68,13 @@ const std::array<NamedSample, 3>& samples() {
   static const std::array table{
       NamedSample{
           "all-in-one",
-          {"Every role in one process, with every setting: for a small event, or to try Tribune.", kAllInOne, true}},
-      NamedSample{"balancer",
-                  {"A balancer with the api and the viewer page; cache nodes run elsewhere.", kBalancer, false}},
+          {"All roles in one process, with all settings: for a small event or for evaluation.", kAllInOne, true}},
       NamedSample{
-          "cache-node",
-          {"A cache node, in a stadium or a city. It learns the channels from the balancer.", kCacheNode, false}},
+          "balancer",
+          {"A balancer with the API and the viewer page; the cache nodes run on other machines.", kBalancer, false}},
+      NamedSample{"cache-node",
+                  {"A cache node, for example in a stadium or a city. It receives the channel map from the balancer.",
+                   kCacheNode, false}},
   };
   return table;
 }

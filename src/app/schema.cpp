@@ -54,7 +54,7 @@ std::string no_address_twice(const config::Settings& settings) {
     for (std::size_t j = 0; j < i; ++j)
       if (overlap(all[i].second, all[j].second) && listener_of(all[i].first) != listener_of(all[j].first))
         return all[j].first + " (" + all[j].second + ") and " + all[i].first + " (" + all[i].second +
-               ") are one port: give each listener its own";
+               ") use the same port; give each listener its own port";
       else if (all[i].second == all[j].second && !all[i].second.ends_with(":0"))
         return all[j].first + " and " + all[i].first + " are the same address, " + all[i].second;
   return "";
@@ -72,7 +72,7 @@ std::string some_role(const config::Settings& settings) {
     if (settings.has(type.name)) return "";
     names += (names.empty() ? "" : ", ") + std::string(type.name);
   }
-  return "no role is configured: give at least one of the sections " + names;
+  return "no role is configured: add at least one of the sections " + names;
 }
 
 /// A process without a role that serves at the front listener needs no section "front".
@@ -82,7 +82,8 @@ std::string has_front(const config::Settings& settings) {
   for (const auto& type : role_types())
     if (type.needs_front && settings.has(type.name)) names += (names.empty() ? "" : ", ") + std::string(type.name);
   return names.empty() ? ""
-                       : "is required by " + names + " with an address: \"front\": { \"listen\": [\"0.0.0.0:8080\"] }";
+                       : "is required by " + names +
+                             " and needs an address to listen on: \"front\": { \"listen\": [\"0.0.0.0:8080\"] }";
 }
 
 config::Schema build() {
@@ -117,7 +118,7 @@ base::Result<ConfigText> read_config(const std::string& file) {
   auto text = base::read_text_file(file, kLongestFile);
   if (!text) return unreadable(file, text.error().text);
   ConfigText config{file, std::move(*text)};
-  if (config.text.size() > kLongestFile) return unreadable(file, "it is longer than 1 MiB");
+  if (config.text.size() > kLongestFile) return unreadable(file, "the file is longer than 1 MiB");
   return config;
 }
 

@@ -60,7 +60,7 @@ class Reloader {
 
  private:
   static base::Counter counter(base::Metrics& metrics, std::string_view result) {
-    return metrics.counter("tribune_config_reloads_total", "Configuration files read again on SIGHUP.",
+    return metrics.counter("tribune_config_reloads_total", "Reloads of the configuration file on SIGHUP, by result.",
                            {{"result", result}});
   }
 
@@ -125,7 +125,7 @@ int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reload
     const auto second = server.stop(event.signal);
     if (!second) return 0;
     // Threads still run, so no destructors may run.
-    std::fprintf(stderr, "tribune: ended at once by a second signal %d\n", *second);
+    std::fprintf(stderr, "tribune: terminated immediately by a second signal %d\n", *second);
     std::_Exit(128 + *second);
   }
 }

@@ -60,7 +60,7 @@ class Builder {
     double real = 0;
     if (std::from_chars(text, end, real).ec == std::errc::result_out_of_range) {
       real = std::strtod(std::string(text, end).c_str(), nullptr);  // distinguishes overflow from underflow
-      if (std::isinf(real)) return stop(scalar_offset(), "a number that is too big for a double");
+      if (std::isinf(real)) return stop(scalar_offset(), "the number is too large for a double");
     }
     return add(scalar(Kind::number, [&](Value& v) { v.number = real; }));
   }
@@ -82,7 +82,7 @@ class Builder {
     frame.member_name.assign(text, length);
     frame.member_offset = scalar_offset();
     if (!frame.names.insert(frame.member_name).second)
-      return stop(frame.member_offset, "\"" + frame.member_name + "\" stands twice in this object");
+      return stop(frame.member_offset, "\"" + frame.member_name + "\" occurs twice in this object");
     return true;
   }
 

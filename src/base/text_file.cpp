@@ -32,7 +32,7 @@ Result<std::string> read_text_file(const std::string& path, std::size_t max_byte
   const Descriptor closes{fd};
   struct stat status {};
   if (::fstat(fd, &status) != 0) return unreadable(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return unreadable("it is a folder");
+  if (S_ISDIR(status.st_mode)) return unreadable("it is a directory");
   const bool is_pipe = S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
   if (!is_pipe && !S_ISREG(status.st_mode)) return unreadable("it is neither a file nor a pipe");
 
@@ -41,7 +41,7 @@ Result<std::string> read_text_file(const std::string& path, std::size_t max_byte
   while (got < text.size()) {
     pollfd ready{fd, POLLIN, 0};
     if (is_pipe && ::poll(&ready, 1, kPipePatienceMs) == 0)
-      return unreadable("it is a pipe, and nobody wrote to it within 2 s");
+      return unreadable("it is a pipe, and no data was written to it within 2 s");
     const auto n = ::read(fd, text.data() + got, text.size() - got);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return unreadable(std::strerror(errno));

@@ -72,7 +72,8 @@ std::string check_listen_address(const std::string& text) {
 }
 
 std::string check_http_url(const std::string& text) {
-  const std::string allowed = "an absolute http or https URL without user name and fragment: \"http://host:port/path\"";
+  const std::string allowed =
+      "an absolute http or https URL without a user name and a fragment: \"http://host:port/path\"";
   const auto rest = after_scheme(text);
   if (!rest || !is_visible_ascii(*rest) || rest->find('#') != std::string_view::npos) return allowed;
   return is_authority(rest->substr(0, rest->find_first_of("/?"))) ? "" : allowed;
@@ -100,7 +101,7 @@ std::string check_http_base(const std::string& text) {
 }
 
 std::string check_prefix(const std::string& text) {
-  const std::string allowed = "an address or a prefix: \"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\"";
+  const std::string allowed = "an IP address or an address prefix: \"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\"";
   return base::parse_ip_prefix(text) ? "" : allowed;
 }
 

@@ -45,7 +45,7 @@ std::string unknown_key_text(std::string_view key, const std::vector<std::string
   std::string text = "is not a known key; ";
   if (const auto nearest = nearest_key(key, known)) return text + "did you mean \"" + *nearest + "\"?";
   if (known.empty()) return text + "no keys are allowed here";
-  text += "known are ";
+  text += "known keys: ";
   for (const auto& name : known) text += (&name == &known.front() ? "" : ", ") + name;
   return text;
 }

@@ -42,7 +42,8 @@ std::string shown(const Value& value, std::string_view key) {
 std::string as_whole(const Value& value) {
   constexpr double kMost = 9e15;
   if (!value.is(Kind::number) || std::floor(value.number) != value.number || std::abs(value.number) > kMost) return "";
-  return "; write it without a point and an exponent: " + std::to_string(static_cast<std::int64_t>(value.number));
+  return "; write it without a decimal point and an exponent: " +
+         std::to_string(static_cast<std::int64_t>(value.number));
 }
 
 /// "${NAME}", which some tools substitute; this program does not.
@@ -57,7 +58,7 @@ std::string variable_in(const std::string& text) {
 
 bool refuse(const Value& value, std::string_view key, std::string_view allowed, Problems& problems) {
   // The text of a check is either the allowed values ("1 to 9") or a sentence ("must be 1 to 9").
-  const std::string_view verb = allowed.starts_with("must ") || allowed.starts_with("allowed ") ? "" : "allowed is ";
+  const std::string_view verb = allowed.starts_with("must ") || allowed.starts_with("allowed ") ? "" : "must be ";
   problems.add(value.offset, key, shown(value, key) + " is not allowed; " + std::string(verb) + std::string(allowed));
   return false;
 }
@@ -66,8 +67,7 @@ template <class N, class Text>
 bool read_between(const Value& value, std::string_view key, N number, const Between<N>& range, const std::string& what,
                   Text text, N& out, Problems& problems) {
   if (number < range.least || number > range.most)
-    return refuse(value, key, "allowed is " + what + " from " + text(range.least) + " to " + text(range.most),
-                  problems);
+    return refuse(value, key, "must be " + what + " from " + text(range.least) + " to " + text(range.most), problems);
   out = number;
   return true;
 }
@@ -81,7 +81,7 @@ void Problems::add(std::size_t offset, std::string_view key, std::string text) {
 }
 
 bool read_flag(const Value& value, std::string_view key, bool& out, Problems& problems) {
-  if (!value.is(Kind::boolean)) return refuse(value, key, "allowed is true or false", problems);
+  if (!value.is(Kind::boolean)) return refuse(value, key, "must be true or false", problems);
   out = value.boolean;
   return true;
 }
@@ -91,14 +91,14 @@ bool read_whole(const Value& value, std::string_view key, Between<std::int64_t> 
   const auto text = [](std::int64_t number) { return std::to_string(number); };
   if (!value.is(Kind::integer))
     return refuse(value, key,
-                  "allowed is a whole number from " + text(range.least) + " to " + text(range.most) + as_whole(value),
+                  "must be a whole number from " + text(range.least) + " to " + text(range.most) + as_whole(value),
                   problems);
   return read_between(value, key, value.integer, range, "a whole number", text, out, problems);
 }
 
 bool read_real(const Value& value, std::string_view key, Between<double> range, double& out, Problems& problems) {
   if (!value.is(Kind::integer) && !value.is(Kind::number))
-    return refuse(value, key, "allowed is a number from " + real_text(range.least) + " to " + real_text(range.most),
+    return refuse(value, key, "must be a number from " + real_text(range.least) + " to " + real_text(range.most),
                   problems);
   return read_between(value, key, value.number, range, "a number", real_text, out, problems);
 }
@@ -109,7 +109,7 @@ bool read_duration(const Value& value, std::string_view key, Between<Millisecond
   const auto parsed = value.is(Kind::string) ? parse_duration(value.string) : std::nullopt;
   if (!parsed)
     return refuse(value, key,
-                  "allowed is " + what + " from " + duration_text(range.least) + " to " + duration_text(range.most),
+                  "must be " + what + " from " + duration_text(range.least) + " to " + duration_text(range.most),
                   problems);
   return read_between(value, key, *parsed, range, what, duration_text, out, problems);
 }
@@ -121,14 +121,13 @@ bool read_bytes(const Value& value, std::string_view key, Between<std::uint64_t>
   if (value.is(Kind::string)) parsed = parse_bytes(value.string);
   if (value.is(Kind::integer) && value.integer >= 0) parsed = static_cast<std::uint64_t>(value.integer);
   if (!parsed)
-    return refuse(value, key,
-                  "allowed is " + what + " from " + bytes_text(range.least) + " to " + bytes_text(range.most),
+    return refuse(value, key, "must be " + what + " from " + bytes_text(range.least) + " to " + bytes_text(range.most),
                   problems);
   return read_between(value, key, *parsed, range, what, bytes_text, out, problems);
 }
 
 bool read_text(const Value& value, std::string_view key, const Check& check, std::string& out, Problems& problems) {
-  if (!value.is(Kind::string)) return refuse(value, key, "allowed is text in quotes", problems);
+  if (!value.is(Kind::string)) return refuse(value, key, "must be text in quotes", problems);
   if (const auto variable = variable_in(value.string); !variable.empty()) {
     problems.add(value.offset, key,
                  "contains " + variable +
@@ -144,7 +143,7 @@ bool read_text(const Value& value, std::string_view key, const Check& check, std
 
 bool read_texts(const Value& value, std::string_view key, const Check& check, std::vector<std::string>& out,
                 Problems& problems) {
-  if (!value.is(Kind::array)) return refuse(value, key, "allowed is a list of texts", problems);
+  if (!value.is(Kind::array)) return refuse(value, key, "must be a list of texts", problems);
   std::vector<std::string> texts;
   bool fine = true;
   for (std::size_t i = 0; i < value.array.size(); ++i) {

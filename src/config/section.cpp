@@ -48,7 +48,7 @@ void read_object(const base::json::Value& object, std::string_view key, const st
     if (field.default_text.empty() && !seen.contains(field.name))
       problems.add(
           object.offset, joined(key, field.name),
-          "is required and missing; it is a " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
+          "is required but missing; its type is " + field.type + (field.allowed.empty() ? "" : ": " + field.allowed));
 }
 
 }  // namespace tribune::config

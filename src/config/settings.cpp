@@ -143,7 +143,7 @@ Problems Schema::read_sections(const base::json::Value& root, Settings& settings
   for (const auto& entry : entries_) {
     const auto* value = root.find(entry.name);
     if (!value && entry.presence == Presence::required)
-      problems.add(root.offset, entry.name, "is required and missing; it is a section: \"" + entry.name + "\": { … }");
+      problems.add(root.offset, entry.name, "is required but missing; add the section: \"" + entry.name + "\": { … }");
     else if (value || entry.presence == Presence::defaulted)
       settings.sections_.emplace_back(entry.name, entry.read(value, problems));
   }

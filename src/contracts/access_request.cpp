@@ -46,7 +46,7 @@ base::Result<AccessRequest> access_request_from_json(std::string_view text) {
   if (!value->is(base::json::Kind::object)) return malformed("not an object");
   AccessRequest request;
   const auto action = std::find(kActions.begin(), kActions.end(), value->text("action").value_or(""));
-  if (action == kActions.end()) return malformed("no action");
+  if (action == kActions.end()) return malformed("the member action is missing or unknown");
   request.action = static_cast<AccessRequest::Action>(action - kActions.begin());
   for (const auto& [name, field] : kFields) request.*field = value->text(name).value_or("");
   return request;

@@ -43,7 +43,7 @@ base::Status read_origins(const json::Value& channel, std::string_view name, con
   for (const auto& value : list->array) {
     const auto uri = value.is(json::Kind::string) ? http::parse_uri(value.string) : malformed("");
     if (!uri || uri->origin() != value.string)
-      return malformed("channel " + id + ": " + std::string(name) + " holds what is no origin");
+      return malformed("channel " + id + ": " + std::string(name) + " contains an entry that is not an origin");
     out.push_back(value.string);
   }
   return {};
@@ -101,12 +101,12 @@ base::Result<ChannelMap> channel_map_from_json(std::string_view text) {
   ChannelMap map;
   map.version = value->text("version").value_or("");
   const auto* channels = value->find("channels");
-  if (map.version.empty() || map.version.size() > 64) return malformed("no version");
-  if (!channels || !channels->is(json::Kind::array)) return malformed("no list of channels");
+  if (map.version.empty() || map.version.size() > 64) return malformed("the version is missing or too long");
+  if (!channels || !channels->is(json::Kind::array)) return malformed("the list of channels is missing");
   for (const auto& channel : channels->array) {
     auto entry = read_channel(channel);
     if (!entry) return tl::unexpected(entry.error());
-    if (map.find(entry->id)) return malformed("channel " + entry->id + " stands twice");
+    if (map.find(entry->id)) return malformed("channel " + entry->id + " occurs twice");
     map.channels.push_back(std::move(*entry));
   }
   return map;

@@ -180,9 +180,9 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   if (!members.first_wrong().empty())
     return malformed("the member " + members.first_wrong() + " is out of range or of another type");
   if (!read_channels(*value, h.channel_mbps))
-    return malformed("the member channels is no object of rates by channel, or too long");
+    return malformed("the member channels is not an object of rates by channel, or is too long");
   if (!is_id(h.node)) return malformed("the member node is not an id");
-  if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are needed");
+  if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are required");
   if (!h.public_url.empty() && !is_node_url(h.public_url))
     return malformed("the member public_url is not http(s)://host[:port][/path]");
   if (!h.group.empty() && !is_id(h.group)) return malformed("the member group is not an id");
@@ -213,14 +213,14 @@ base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view ans
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
-  if (!value || !value->is(json::Kind::object)) return malformed("the answer is not a JSON object");
+  if (!value || !value->is(json::Kind::object)) return malformed("the response is not a JSON object");
   const auto* links = value->find("listed_links");
   if (!links) return std::optional<ListedLinks>{};
-  if (!links->is(json::Kind::object)) return malformed("the member listed_links is no object");
+  if (!links->is(json::Kind::object)) return malformed("the member listed_links is not an object");
   ListedLinks listed;
   for (const auto& entry : links->object) {
     if (!is_id(entry.name) || !entry.value.is(json::Kind::integer) || entry.value.integer < 0)
-      return malformed("a channel's listed link has no time");
+      return malformed("the listed link of a channel has no time");
     listed[entry.name] = entry.value.integer;
   }
   return std::optional<ListedLinks>(std::move(listed));
@@ -230,13 +230,13 @@ base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
-  if (!value || !value->is(json::Kind::object)) return malformed("the answer is not a JSON object");
+  if (!value || !value->is(json::Kind::object)) return malformed("the response is not a JSON object");
   std::vector<Peer> peers;
   if (unfit) *unfit = value->text("unfit").value_or("").substr(0, 256);
   const auto* list = value->find("peers");
   if (!list) return peers;
   if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers)
-    return malformed("the member peers is no list, or too long");
+    return malformed("the member peers is not a list, or is too long");
   for (const auto& entry : list->array) {
     Peer peer{std::string(entry.text("id").value_or("")), std::string(entry.text("url").value_or(""))};
     if (!is_id(peer.id) || !is_node_url(peer.url)) return malformed("a peer has no id or no URL");

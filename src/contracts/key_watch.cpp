@@ -31,17 +31,18 @@ std::optional<base::WallTime> signing_ends(const Event& event) {
 std::string no_key_signs(const Event& event, base::WallTime now) {
   const auto ends = signing_ends(event);
   if (!ends || now < *ends) return "";
-  return "no key signs: the last one ended at " + http::format_date(*ends) +
-         "; add a key, or give one a later not_after";
+  return "no key is valid for signing: the last one expired at " + http::format_date(*ends) +
+         "; add a key, or set a later not_after";
 }
 
 KeyWatch::KeyWatch(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::string_view role)
     : clock_(clock),
       log_(log),
       role_(role),
-      seconds_left_(metrics.gauge("tribune_keys_seconds_left",
-                                  "Until no signing key of the configuration signs any more; +Inf: one has no end.",
-                                  {{"role", role}})) {
+      seconds_left_(metrics.gauge(
+          "tribune_keys_seconds_left",
+          "Seconds until the last signing key of the configuration expires; +Inf: a key without an expiry time exists.",
+          {{"role", role}})) {
   seconds_left_.set(std::numeric_limits<double>::infinity());
 }
 
@@ -73,7 +74,8 @@ std::string KeyWatch::text() const {
   const std::lock_guard lock(mutex_);
   const auto level = alarm(ends_, clock_.wall_now());
   if (level == 0) return "";
-  return (level == 4 ? "no key signs: the last one ended at " : "the last key ends at ") + http::format_date(*ends_);
+  return (level == 4 ? "no key is valid for signing: the last one expired at " : "the last signing key expires at ") +
+         http::format_date(*ends_);
 }
 
 std::string KeyWatch::trouble() const {

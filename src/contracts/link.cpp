@@ -101,18 +101,18 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
   const auto found = find_signature(query);
   if (!found) return forbidden("the link has no signature");
   const auto parts = split_exactly<4>(found->value, '.');
-  if (!parts) return forbidden("the link's signature is malformed");
+  if (!parts) return forbidden("the signature of the link is malformed");
   const auto [epoch, terms, key_id, mac_text] = *parts;
   const auto mac = base::from_base64url(mac_text);
   Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query)};
   if (!is_short_id(epoch) || !read_terms(terms, link) || !is_short_id(key_id) || !mac ||
       mac->size() != base::kMacBytes) {
-    return forbidden("the link's signature is malformed");
+    return forbidden("the signature of the link is malformed");
   }
   if (!can_be_written(link)) return forbidden("the link is malformed");
   if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac,
                    now)) {
-    return forbidden("the link's signature does not fit");
+    return forbidden("the signature of the link is not valid");
   }
   const bool is_listed = listed_from && link.expires >= *listed_from;
   if (!is_listed && link.expires * 1000 + skew.count() < unix_ms(now)) {
@@ -125,7 +125,7 @@ base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view chann
                                      std::string_view path, std::string_view query, base::WallTime now,
                                      std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
   auto link = verify_link(ring, channel, path, query, now, skew, listed_from);
-  if (link && link->epoch != epoch) return forbidden("the link is of another epoch");
+  if (link && link->epoch != epoch) return forbidden("the link belongs to another epoch");
   return link;
 }
 

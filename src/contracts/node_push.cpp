@@ -50,9 +50,9 @@ base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
   q.run = value->text("run").value_or("");
   q.sequence = value->whole("sequence").value_or(0);
   q.acknowledged = value->whole("acknowledged").value_or(0);
-  if (!is_id(q.node) || q.run.empty() || q.run.size() > 64) return malformed("the members node and run are needed");
+  if (!is_id(q.node) || q.run.empty() || q.run.size() > 64) return malformed("the members node and run are required");
   if (q.sequence <= 0 || q.acknowledged < 0)
-    return malformed("the members sequence and acknowledged count from 1 and 0");
+    return malformed("the member sequence must be at least 1 and the member acknowledged at least 0");
   if (const auto* results = value->find("results"); results && results->is(json::Kind::array)) {
     if (results->array.size() > kMaxQuestionResults) return malformed("too many results");
     for (const auto& one : results->array) {
@@ -73,10 +73,10 @@ base::Result<NodePush> news_from_json(std::string_view text) {
   news.number = value->whole("number").value_or(0);
   const auto* targets = value->find("targets");
   if (news.number < 0 || !targets || !targets->is(json::Kind::array) || targets->array.size() > kMaxNewsTargets)
-    return malformed("the members number and targets are needed");
+    return malformed("the members number and targets are required");
   for (const auto& target : targets->array) {
     if (!target.is(json::Kind::string) || !target.string.starts_with('/') || !is_visible_ascii(target.string))
-      return malformed("a target is no link");
+      return malformed("a target is not a link");
     news.targets.push_back(target.string);
   }
   if (const auto* orders = value->find("orders"); orders && orders->is(json::Kind::array)) {
@@ -86,7 +86,7 @@ base::Result<NodePush> news_from_json(std::string_view text) {
       auto order = inner ? order_from_value(*inner) : malformed("an order is empty");
       if (!order) return tl::unexpected(order.error());
       news.orders.push_back({std::string(one.text("id").value_or("")), std::move(*order)});
-      if (!is_id(news.orders.back().id)) return malformed("an order needs an id");
+      if (!is_id(news.orders.back().id)) return malformed("an order has no id");
     }
   }
   return news;

@@ -42,7 +42,7 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
     const auto by = std::find(kBy.begin(), kBy.end(), member.name);
     if (by != kBy.end()) {
       if (!is_text(member.value))
-        return wrong("the member " + member.name + " is not a text of visible ASCII characters");
+        return wrong("the member " + member.name + " is not a string of visible ASCII characters");
       order.by = static_cast<PurgeOrder::By>(by - kBy.begin());
       order.value = order.by == PurgeOrder::By::url || order.by == PurgeOrder::By::prefix
                         ? object_of_url(member.value.string)
@@ -54,7 +54,8 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
       return wrong("the member " + member.name + " is unknown or of another type");
     }
   }
-  if (named != 1 || order.value.empty()) return wrong("exactly one of url, prefix, channel, tag and all is needed");
+  if (named != 1 || order.value.empty())
+    return wrong("exactly one of the members url, prefix, channel, tag and all is required");
   if (order.by == PurgeOrder::By::all && order.value != "*") return wrong("the member all is not \"*\"");
   if (order.by == PurgeOrder::By::channel && !is_id(order.value)) return wrong("the member channel is not an id");
   return order;
@@ -64,11 +65,11 @@ base::Result<WarmOrder> read_warm(const json::Value& object, std::string_view jo
   WarmOrder order{std::string(job), {}};
   const auto* urls = object.find("urls");
   if (!urls || !urls->is(json::Kind::array) || urls->array.empty())
-    return wrong("the member urls must be a list that is not empty");
+    return wrong("the member urls must be a non-empty list");
   if (urls->array.size() > kMaxWarmObjects)
     return wrong("the member urls has more than " + std::to_string(kMaxWarmObjects) + " entries");
   for (const auto& url : urls->array) {
-    if (!is_text(url)) return wrong("the member urls has an entry that is not a text of visible ASCII characters");
+    if (!is_text(url)) return wrong("the member urls has an entry that is not a string of visible ASCII characters");
     order.objects.push_back(object_of_url(url.string));
   }
   return order;
@@ -111,7 +112,7 @@ void write(json::Writer& w, const OrderResult& result) {
 base::Result<OrderResult> order_result(const json::Value& value) {
   OrderResult result;
   result.id = value.text("id").value_or("");
-  if (!is_id(result.id)) return wrong("the member id of a result is needed");
+  if (!is_id(result.id)) return wrong("the member id of a result is required");
   result.problem = value.text("problem").value_or("").substr(0, kLongestProblem);
   const auto count = [&](const char* name) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(value.whole(name).value_or(0), 0));
@@ -125,7 +126,7 @@ base::Result<Order> order_from_json(std::string_view text) { return read_object(
 
 base::Result<Order> order_from_value(const json::Value& value) {
   if (!value.is(json::Kind::object) || value.object.size() != 1 || !value.object.front().value.is(json::Kind::object))
-    return wrong("one member that is an object is needed");
+    return wrong("exactly one member is required, and it must be an object");
   const auto& [name, offset, inner] = value.object.front();
   const auto as_order = [](auto order) { return Order(std::move(order)); };
   if (name == "purge") return read_purge(inner).map(as_order);

@@ -156,7 +156,7 @@ base::Result<std::string> unmark(const Marked& marked) {
   const bool is_written_so =
       is_path && (encoded_path(*path) == marked.rest || base::to_base64url(*path) == marked.rest);
   if (!is_written_so || is_plain_path(*path)) return refused("not an encoded path");
-  if (has_dot_segment(*path)) return refused("the path would leave its directory");
+  if (has_dot_segment(*path)) return refused("the path contains a dot segment");
   return std::move(*path);
 }
 
@@ -245,10 +245,10 @@ base::Result<http::Uri> to_uri(const OriginSet& set, std::string_view path, std:
   uri->query = written_query(query);
   uri->empty_query = query == kEncodedQuery;
   if (!is_visible_ascii(uri->query) || uri->query.find('#') != std::string::npos)
-    return refused("not a query of a link");
+    return refused("not the query of a link");
   const auto again = to_origin_path(set, *uri);
   const bool is_same_path = again && (again->path == path || is_former_spelling(path, *again, uri->path));
-  if (!is_same_path || again->query != query) return refused("not written as this object is named");
+  if (!is_same_path || again->query != query) return refused("not the canonical form of the path or query");
   return uri;
 }
 

@@ -42,18 +42,19 @@ base::Result<PeerMark> read_mark(const base::KeyRing& keys, const http::Headers&
   };
   const auto text = fields.first(kPeerHeader).value_or("");
   const auto parts = split_exactly<3>(text, ' ');
-  if (!parts || fields.count(kPeerHeader) != 1) return refused("the mark of a cache node is malformed");
+  if (!parts || fields.count(kPeerHeader) != 1) return refused("the peer header fields of a cache node are malformed");
   const auto [kind, node, tiers_text] = *parts;
   const auto tiers = read_decimal(tiers_text);
   const auto known = std::find(kKinds.begin(), kKinds.end(), kind);
-  if (known == kKinds.end() || !is_id(node) || !tiers) return refused("the mark of a cache node is malformed");
+  if (known == kKinds.end() || !is_id(node) || !tiers)
+    return refused("the peer header fields of a cache node are malformed");
   const auto signature = fields.first(kSignatureHeader).value_or("");
   const auto purges = fields.first(kPurgesHeader).value_or("");
-  if (fields.count(kPurgesHeader) > 1) return refused("the mark of a cache node is malformed");
+  if (fields.count(kPurgesHeader) > 1) return refused("the peer header fields of a cache node are malformed");
   if (const auto verified = verify_body(keys, context_of(object), signed_text(text, purges), signature, now, skew);
       !verified)
     return tl::unexpected(verified.error());
-  if (*tiers > kMaxTiers) return refused("the tiers of cache nodes go round in a ring");
+  if (*tiers > kMaxTiers) return refused("the tiers of cache nodes form a loop");
   return PeerMark{static_cast<PeerMark::Kind>(known - kKinds.begin()), std::string(node), *tiers, std::string(purges)};
 }
 

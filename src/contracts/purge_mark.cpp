@@ -46,7 +46,7 @@ std::string purge_mark(const NamedPurge& purge) {
 base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
   const auto wrong = [] {
     return base::failure(base::ErrorKind::invalid_input, base::Fault::node,
-                         "the purges that a cache node tells are malformed");
+                         "the purges that a cache node reports are malformed");
   };
   std::vector<NamedPurge> purges;
   if (text.size() > kMaxPurgeMarkBytes) return wrong();

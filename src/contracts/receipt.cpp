@@ -56,12 +56,12 @@ base::Result<Receipt> read_receipt(const KeyRing& ring, std::string_view text, b
   if (!issued || !about || !is_short_id(key_id) || !mac || mac->size() != base::kMacBytes)
     return forbidden("the receipt is malformed");
   if (!ring.verify(KeyRing::Purpose::receipt, message_of(issued_text, *about), key_id, *mac, now)) {
-    return forbidden("the receipt's signature does not fit");
+    return forbidden("the signature of the receipt is not valid");
   }
   const auto fields = split_exactly<2>(*about, '\n');
   if (!fields || !is_id((*fields)[0]) || !is_prefix((*fields)[1])) return forbidden("the receipt is malformed");
   const auto at = *issued * 1000;
-  if (at > unix_ms(now) + skew.count()) return forbidden("the receipt is from the future");
+  if (at > unix_ms(now) + skew.count()) return forbidden("the time of the receipt is in the future");
   if (at + lifetime.count() + skew.count() < unix_ms(now))
     return base::failure(base::ErrorKind::timeout, base::Fault::client, "the receipt has expired");
   return Receipt{std::string((*fields)[0]), std::string((*fields)[1]), *issued};

@@ -41,10 +41,10 @@ base::Status verify_body(const KeyRing& ring, std::string_view context, std::str
   if (!is_short_id(key_id) || !time || !mac || mac->size() != base::kMacBytes)
     return forbidden("the signature is missing or malformed");
   if (!ring.verify(KeyRing::Purpose::heartbeat, message_of(context, time_text, body), key_id, *mac, now)) {
-    return forbidden("the signature does not fit");
+    return forbidden("the signature is not valid");
   }
   if (std::abs(*time - unix_ms(now)) > skew.count())
-    return forbidden("the signature's time differs by more than the clock skew");
+    return forbidden("the time of the signature differs by more than the allowed clock skew");
   return {};
 }
 

@@ -101,9 +101,9 @@ base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const Payload
                 .value_or(std::string(masked));  // with an unknown key the MAC does not match
   }
   if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now))
-    return forbidden(kind, "'s signature does not fit");
+    return forbidden(kind, " has a signature that is not valid");
   const unsigned mode = static_cast<unsigned char>(shown.front()) & 0x0f;
-  if (mode > 1) return forbidden(kind, " is of another version");
+  if (mode > 1) return forbidden(kind, " has an unsupported version");
   return SignedPayload{*version, mode == 0 ? LinksMode::direct : LinksMode::redirect, std::string(shown.substr(1)),
                        owner.empty() ? Owner{} : owner_from(owner)};
 }

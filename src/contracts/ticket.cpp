@@ -46,7 +46,7 @@ base::Result<Ticket> read_ticket(const KeyRing& ring, std::string_view channel, 
   ticket.issued = static_cast<std::int64_t>(take_field(fields, kIssuedBytes));
   ticket.owner = std::move(payload->owner);
   const auto age = std::chrono::milliseconds(unix_ms(now) - ticket.issued * 1000);
-  if (age < -skew) return forbidden(kKind, " is from the future");
+  if (age < -skew) return forbidden(kKind, " has a time in the future");
   return ticket;
 }
 

@@ -46,7 +46,7 @@ base::Result<Token> read_token(const KeyRing& ring, std::string_view channel, st
   token.session = take_field(fields, kSessionBytes);
   token.first_node = static_cast<std::uint32_t>(take_field(fields, fields.size()));
   token.owner = std::move(payload->owner);
-  if (token.opened * 1000 > unix_ms(now) + skew.count()) return forbidden(kKind, " is from the future");
+  if (token.opened * 1000 > unix_ms(now) + skew.count()) return forbidden(kKind, " has a time in the future");
   return token;
 }
 

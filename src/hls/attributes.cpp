@@ -30,7 +30,7 @@ std::optional<std::string_view> read_attributes(std::string_view line, std::size
     std::size_t end = 0;
     if (begin < line.size() && line[begin] == '"') {
       const auto quote = line.find('"', ++begin);
-      if (quote == std::string_view::npos) return "a quoted attribute has no end";
+      if (quote == std::string_view::npos) return "a quoted attribute value has no closing quote";
       attribute.quoted = true;
       attribute.value = line.substr(begin, quote - begin);
       end = quote + 1;

@@ -44,11 +44,11 @@ bool contains(const Set& set, std::string_view name) {
 }
 
 tl::unexpected<base::Error> cannot_join(std::string_view why, base::ErrorKind kind = base::ErrorKind::conflict) {
-  return base::failure(kind, base::Fault::origin, fmt::format("two timelines cannot be joined: {}", why));
+  return base::failure(kind, base::Fault::origin, fmt::format("two playlists cannot be joined: {}", why));
 }
 
 tl::unexpected<base::Error> too_long() {
-  return cannot_join("too long once keys and variables are written out", base::ErrorKind::too_large);
+  return cannot_join("the result is too long after keys and variables are expanded", base::ErrorKind::too_large);
 }
 
 // The keys that apply where `line` begins, in the order of the text, and the init section's line.
@@ -92,7 +92,7 @@ class Join {
   }
 
   base::Result<std::string> text() {
-    if (new_begin_ == after_.segments.size()) return cannot_join("nothing of the new one is new");
+    if (new_begin_ == after_.segments.size()) return cannot_join("the new playlist has no new segment");
     if (auto fine = check(); !fine) return tl::unexpected(fine.error());
     prepare();
     if (!old_.fits() || !new_.fits()) return too_long();
@@ -127,15 +127,15 @@ class Join {
 
   base::Status check() const {
     if (first_new_msn() < 0 || new_discontinuity() - new_segment().discontinuities < 0)
-      return cannot_join("numbers below zero");
+      return cannot_join("a sequence number would be negative");
     if (!keeps_old()) return {};
     if (hole() > kMaxHole) return cannot_join("too many segments are missing between them");
     const bool is_marked = new_discontinuity() > before_.segments.back().discontinuity_sequence;
     if (extra_discontinuities() < 0 || (!is_marked && !joint_.goes_on))
-      return cannot_join("the discontinuity sequence would go back");
+      return cannot_join("the discontinuity sequence would decrease");
     const bool old_has_map = !before_.map_lines.empty();
     if (old_has_map && !standing_at(after_, new_segment().end_line).map_line)
-      return cannot_join("the init section would not end");
+      return cannot_join("the old init section would apply to the new segments");
     return {};
   }
 

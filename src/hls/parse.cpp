@@ -78,7 +78,7 @@ base::Result<Playlist> parse(std::string_view text, const Context& context) { re
 base::Result<Playlist> Parser::run(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) {
-    if (auto fine = note(Flaw::byte_order_mark, 0, wrong("a byte order mark stands before #EXTM3U").value()); !fine)
+    if (auto fine = note(Flaw::byte_order_mark, 0, wrong("a byte order mark precedes #EXTM3U").value()); !fine)
       return tl::unexpected(fine.error());
     text.remove_prefix(kByteOrderMark.size());
   }
@@ -114,7 +114,7 @@ base::Status Parser::read_line(std::string_view line) {
       return {};
     case Side::unknown: break;
   }
-  return wrong("a URI stands before any tag that says what it leads to");
+  return wrong("a URI precedes all tags that define its kind");
 }
 
 base::Status Parser::read_tag(std::string_view line) {
@@ -236,7 +236,7 @@ base::Status Parser::check_what_is_left() {
     if (type->side == side_) return {};
     break;
   }
-  return wrong("without what is dropped it is no playlist of its kind");
+  return wrong("the playlist is not valid after its malformed lines are dropped");
 }
 
 base::Status Parser::finish() {

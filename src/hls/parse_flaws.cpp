@@ -97,7 +97,7 @@ base::Status Parser::salvage(std::string_view problem) {
 }
 
 base::Status Parser::derive_target_duration() {
-  auto error = wrong("a media playlist without EXT-X-TARGETDURATION");
+  auto error = wrong("the media playlist has no EXT-X-TARGETDURATION");
   if (out_.segments.empty()) return error;
   if (auto noted = note(Flaw::target_duration, 0, std::move(error.value())); !noted) return noted;
   const auto longest = std::max_element(out_.segments.begin(), out_.segments.end(),

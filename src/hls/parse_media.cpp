@@ -24,9 +24,9 @@ base::Status Parser::read_discontinuity_sequence() {
 
 base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
   auto& has_one = what == Numbered::What::media_sequence ? has_media_sequence_ : has_discontinuity_sequence_;
-  if (has_one) return drop(Flaw::repeated_tag, line_, "a sequence number stands twice");
+  if (has_one) return drop(Flaw::repeated_tag, line_, "a sequence number occurs twice");
   if (!out_.segments.empty() || block_.parts > 0 || discontinuity_count_ > 0)
-    return wrong("a sequence number stands after the first segment");
+    return wrong("a sequence number appears after the first segment");
   const auto text = trimmed(value_);
   const auto number = read_integer(text);
   if (!number) return wrong("a sequence number is not a number, or too large");
@@ -61,7 +61,7 @@ base::Status Parser::read_end_list() {
   return {};
 }
 
-base::Status Parser::read_skip() { return wrong("a delta update (EXT-X-SKIP) was not asked for"); }
+base::Status Parser::read_skip() { return wrong("a delta update (EXT-X-SKIP) was not requested"); }
 
 base::Status Parser::read_media_tag() { return {}; }
 

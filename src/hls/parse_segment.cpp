@@ -123,18 +123,18 @@ base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t imp
   if (!length) return wrong("a byte range has no length");
   if (at != std::string_view::npos) {
     const auto offset = read_integer(trimmed(text.substr(at + 1)));
-    if (!offset || *offset > kMaxInteger - *length) return wrong("a byte range has a bad offset");
+    if (!offset || *offset > kMaxInteger - *length) return wrong("a byte range has an invalid offset");
     return SubRange{*length, *offset};
   }
   if (implied_offset < 0)
-    return wrong("a byte range has no offset, and none before it in the same resource says where it begins");
-  if (implied_offset > kMaxInteger - *length) return wrong("byte ranges add up to more than can be counted");
+    return wrong("a byte range has no offset and does not follow another byte range of the same resource");
+  if (implied_offset > kMaxInteger - *length) return wrong("the sum of the byte ranges exceeds the integer range");
   out_.implied.push_back({line_, end_of_text, "@" + std::to_string(implied_offset)});
   return SubRange{*length, implied_offset};
 }
 
 base::Status Parser::read_segment_uri(std::string_view line) {
-  if (!block_.inf) return drop(Flaw::uri_without_inf, line_, "a segment's URI without EXTINF");
+  if (!block_.inf) return drop(Flaw::uri_without_inf, line_, "a segment URI has no EXTINF");
   if (auto fine = add_uri_line(UriKind::segment, line); !fine) return fine;
   const auto& uri = out_.uris.back().uri;
   Segment segment;

@@ -73,7 +73,7 @@ std::string_view trimmed(std::string_view text) {
 
 base::Status check_shape(std::string_view text, const Limits& limits) {
   if (text.size() > limits.max_bytes)
-    return playlist_error(0, fmt::format("{} bytes, more than {} are refused", text.size(), limits.max_bytes),
+    return playlist_error(0, fmt::format("{} bytes exceed the limit of {} bytes", text.size(), limits.max_bytes),
                           base::ErrorKind::too_large);
   if (text.empty()) return playlist_error(0, "empty");
   const auto rest = text.substr(std::min(kSignature.size(), text.size()));
@@ -82,7 +82,7 @@ base::Status check_shape(std::string_view text, const Limits& limits) {
   if (!signed_well) return playlist_error(0, "does not begin with #EXTM3U");
   const auto most = static_cast<std::size_t>(limits.max_lines);
   if (count_line_ends(text, most) > most)
-    return playlist_error(most, fmt::format("more than {} lines are refused", most), base::ErrorKind::too_large);
+    return playlist_error(most, fmt::format("more lines than the limit of {}", most), base::ErrorKind::too_large);
   return {};
 }
 
@@ -99,7 +99,7 @@ base::Result<std::vector<Line>> split_lines(std::string_view text, const Limits&
       line_end = LineEnd::crlf;
     }
     if (line.size() > limits.max_line_bytes)
-      return playlist_error(lines.size(), fmt::format("longer than {} bytes", limits.max_line_bytes),
+      return playlist_error(lines.size(), fmt::format("longer than the limit of {} bytes", limits.max_line_bytes),
                             base::ErrorKind::too_large);
     lines.push_back({line, line_end});
   }

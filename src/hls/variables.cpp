@@ -73,13 +73,13 @@ base::Result<std::string> Variables::substitute(std::size_t line, std::string_vi
       return playlist_error(line, fmt::format("the variable {} is not defined before it is used", reference->name));
     out.append(text.substr(done, reference->begin - done)).append(*value);
     if (out.size() > context_.limits.max_variable_bytes)
-      return playlist_error(line, "too long once variables are substituted", base::ErrorKind::too_large);
+      return playlist_error(line, "too long after variable substitution", base::ErrorKind::too_large);
     done = reference->begin + reference->length;
     reference = next_reference(text, done);
   }
   out.append(text.substr(done));
   if (out.size() > context_.limits.max_variable_bytes || out.size() > budget_)
-    return playlist_error(line, "too long once variables are substituted", base::ErrorKind::too_large);
+    return playlist_error(line, "too long after variable substitution", base::ErrorKind::too_large);
   budget_ -= out.size();
   return out;
 }
@@ -91,12 +91,13 @@ base::Result<std::string> Variables::value_of(std::size_t line, const Attribute&
   }
   if (source.name == "QUERYPARAM") {
     auto found = query_parameter(context_.query, source.value);
-    if (!found) return playlist_error(line, fmt::format("the playlist's URL has no query key {}", source.value));
+    if (!found)
+      return playlist_error(line, fmt::format("the URL of the playlist has no query parameter {}", source.value));
     return std::move(*found);
   }
   for (const auto& [name, imported] : context_.imports)
     if (name == source.value) return imported;
-  return playlist_error(line, fmt::format("no variable {} to import", source.value));
+  return playlist_error(line, fmt::format("the variable {} to import is not defined", source.value));
 }
 
 base::Status Variables::define(std::size_t line, const std::vector<Attribute>& attributes) {
@@ -108,14 +109,14 @@ base::Status Variables::define(std::size_t line, const std::vector<Attribute>& a
     if (attribute) source = attribute;
   }
   if (!source) return playlist_error(line, "EXT-X-DEFINE has none of NAME, IMPORT and QUERYPARAM");
-  if (!is_name(source->value)) return playlist_error(line, "EXT-X-DEFINE has a bad variable name");
+  if (!is_name(source->value)) return playlist_error(line, "EXT-X-DEFINE has an invalid variable name");
   if (find(source->value)) return playlist_error(line, fmt::format("the variable {} is defined twice", source->value));
   if (defined_.size() >= static_cast<std::size_t>(context_.limits.max_variables))
     return playlist_error(line, "too many variables", base::ErrorKind::too_large);
   auto value = value_of(line, *source, hls::find(attributes, "VALUE"));
   if (!value) return tl::unexpected(value.error());
   if (value->size() > context_.limits.max_variable_bytes || value->size() > budget_)
-    return playlist_error(line, "the variable's value is too long", base::ErrorKind::too_large);
+    return playlist_error(line, "the value of the variable is too long", base::ErrorKind::too_large);
   budget_ -= value->size();
   index_.emplace(source->value, defined_.size());
   defined_.emplace_back(source->value, std::move(*value));

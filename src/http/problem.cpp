@@ -8,40 +8,43 @@ namespace tribune::http {
 namespace problems {
 
 constinit const ProblemType bad_request{"bad-request", 400, "The request is malformed"};
-constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is needed"};
+constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is required"};
 constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not valid"};
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
 constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
 constinit const ProblemType session_ended{"session-ended", 403, "The session has ended"};
 constinit const ProblemType ticket_invalid{"ticket-invalid", 403, "The ticket is not valid"};
-constinit const ProblemType ticket_expired{"ticket-expired", 403, "The ticket's turn is over"};
-constinit const ProblemType access_queued{"access-queued", 403, "All places are taken, and others wait"};
-constinit const ProblemType account_full{"account-full", 403, "The account watches on as many devices as it may"};
-constinit const ProblemType forbidden{"forbidden", 403, "Not allowed"};
-constinit const ProblemType not_found{"not-found", 404, "Nothing is here"};
-constinit const ProblemType channel_unknown{"channel-unknown", 404, "No such channel"};
-constinit const ProblemType method_not_allowed{"method-not-allowed", 405, "The method is not allowed here"};
+constinit const ProblemType ticket_expired{"ticket-expired", 403, "The turn of the ticket has passed"};
+constinit const ProblemType access_queued{"access-queued", 403,
+                                          "The capacity is used up and viewers are waiting in the queue"};
+constinit const ProblemType account_full{"account-full", 403, "The account has reached its maximum number of devices"};
+constinit const ProblemType forbidden{"forbidden", 403, "The request is not allowed"};
+constinit const ProblemType not_found{"not-found", 404, "The resource does not exist"};
+constinit const ProblemType channel_unknown{"channel-unknown", 404, "The channel does not exist"};
+constinit const ProblemType method_not_allowed{"method-not-allowed", 405,
+                                               "The method is not allowed for this resource"};
 constinit const ProblemType request_timeout{"request-timeout", 408, "The request took too long to arrive"};
 constinit const ProblemType body_too_large{"body-too-large", 413, "The request body is too large"};
 constinit const ProblemType target_too_long{"target-too-long", 414, "The request target is too long"};
 constinit const ProblemType content_type_unsupported{"content-type-unsupported", 415,
-                                                     "The content type is not taken here"};
-constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range lies outside the body"};
-constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation cannot be met"};
-constinit const ProblemType misdirected{"misdirected", 421, "This host is not served here"};
+                                                     "The content type is not supported"};
+constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range is outside the body"};
+constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation is not supported"};
+constinit const ProblemType misdirected{"misdirected", 421, "The server does not serve this host"};
 constinit const ProblemType too_many_requests{"too-many-requests", 429, "Too many requests"};
 constinit const ProblemType head_too_large{"head-too-large", 431, "The request head is too large"};
-constinit const ProblemType internal{"internal", 500, "An error inside the server"};
-constinit const ProblemType not_implemented{"not-implemented", 501, "Not implemented"};
-constinit const ProblemType origin_broken{"origin-broken", 502, "The origin's answer cannot be used"};
+constinit const ProblemType internal{"internal", 500, "An internal error occurred in the server"};
+constinit const ProblemType not_implemented{"not-implemented", 501,
+                                            "The method or the transfer coding is not implemented"};
+constinit const ProblemType origin_broken{"origin-broken", 502, "The response of the origin is not usable"};
 constinit const ProblemType origin_unavailable{"origin-unavailable", 503, "The origin cannot be reached"};
-constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve this"};
-constinit const ProblemType overloaded{"overloaded", 503, "Too busy"};
+constinit const ProblemType node_unavailable{"node-unavailable", 503, "No cache node can serve the request"};
+constinit const ProblemType overloaded{"overloaded", 503, "The server is overloaded"};
 constinit const ProblemType queue_full{"queue-full", 503, "The waiting queue is full"};
-constinit const ProblemType not_ready{"not-ready", 503, "Not ready to serve"};
+constinit const ProblemType not_ready{"not-ready", 503, "The server is not ready"};
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
-constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin took too long"};
-constinit const ProblemType version_unsupported{"version-unsupported", 505, "This HTTP version is not spoken here"};
+constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin did not respond in time"};
+constinit const ProblemType version_unsupported{"version-unsupported", 505, "The HTTP version is not supported"};
 
 std::span<const ProblemType* const> all() {
   static constexpr std::array kAll{

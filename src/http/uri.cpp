@@ -49,9 +49,9 @@ std::optional<std::string_view> flaw_of(std::string_view text) {
   if (text.size() > kMaxBytes) return "the URI is longer than 8 KiB";
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (is_control(c)) return "the URI holds a control byte";
-    if (c == ' ') return "the URI holds a space";
-    if (c == '%' && !escaped_byte(text, i)) return "the URI holds a broken percent escape";
+    if (is_control(c)) return "the URI contains a control character";
+    if (c == ' ') return "the URI contains a space";
+    if (c == '%' && !escaped_byte(text, i)) return "the URI contains a malformed percent encoding";
   }
   return std::nullopt;
 }
@@ -94,19 +94,19 @@ std::string without_dot_segments(std::string_view path) {
 base::Result<std::string> canonical_host(std::string_view host) {
   if (host.empty()) return refuse("the URI has no host");
   if (host.front() == '[') {
-    if (host.back() != ']') return refuse("the URI's IPv6 address does not end");
+    if (host.back() != ']') return refuse("the IPv6 address of the URI has no closing bracket");
     const std::string inside(host.substr(1, host.size() - 2));
     in6_addr address{};
-    if (inet_pton(AF_INET6, inside.c_str(), &address) != 1) return refuse("the URI's IPv6 address is malformed");
+    if (inet_pton(AF_INET6, inside.c_str(), &address) != 1) return refuse("the IPv6 address of the URI is malformed");
     std::array<char, INET6_ADDRSTRLEN> text{};
     inet_ntop(AF_INET6, &address, text.data(), text.size());
     return '[' + std::string(text.data()) + ']';
   }
-  if (host.size() > 253) return refuse("the URI's host name is too long");
+  if (host.size() > 253) return refuse("the host name of the URI is too long");
   std::string lower;
   for (const char c : host) {
     if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_')
-      return refuse("the URI's host holds a byte that no host has");
+      return refuse("the host of the URI contains an invalid character");
     lower += to_lower(c);
   }
   return lower;
@@ -115,14 +115,14 @@ base::Result<std::string> canonical_host(std::string_view host) {
 base::Result<std::uint16_t> port_of(std::string_view digits, std::string_view scheme) {
   if (digits.empty()) return default_port(scheme);
   if (digits.size() > 5 || !std::all_of(digits.begin(), digits.end(), is_digit))
-    return refuse("the URI's port is no number");
+    return refuse("the port of the URI is not a number");
   const int port = std::stoi(std::string(digits));
-  if (port < 1 || port > 65535) return refuse("the URI's port is out of range");
+  if (port < 1 || port > 65535) return refuse("the port of the URI is out of range");
   return static_cast<std::uint16_t>(port);
 }
 
 base::Status read_authority(std::string_view authority, Uri& uri) {
-  if (authority.find('@') != std::string_view::npos) return refuse("the URI holds user information");
+  if (authority.find('@') != std::string_view::npos) return refuse("the URI contains user information");
   auto host = authority;
   std::string_view digits;
   const auto bracket = authority.find(']');
@@ -187,7 +187,7 @@ base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::stri
 base::Result<Uri> from_absolute(const UriParts& parts, const Spelling& spelling) {
   Uri uri;
   uri.scheme = *parts.scheme;
-  if (uri.scheme != "http" && uri.scheme != "https") return refuse("the URI's scheme is neither http nor https");
+  if (uri.scheme != "http" && uri.scheme != "https") return refuse("the scheme of the URI is neither http nor https");
   if (!parts.authority) return refuse("the URI has no host");
   if (const auto read = read_authority(*parts.authority, uri); !read) return tl::unexpected(read.error());
   return finish(std::move(uri), parts.path, parts.query, spelling);
@@ -218,7 +218,7 @@ base::Result<Uri> resolve_with(const Uri& base, std::string_view reference, cons
 
 base::Status check_written(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) return too_long(max_bytes);
-  if (std::any_of(text.begin(), text.end(), is_control)) return refuse("the URI holds a control byte");
+  if (std::any_of(text.begin(), text.end(), is_control)) return refuse("the URI contains a control character");
   return {};
 }
 

@@ -31,11 +31,11 @@ std::size_t utf8_sequence(std::string_view bytes) {
 
 /// The reason why a byte of a path, escaped or not, is rejected; nullopt when it is accepted.
 std::optional<std::string_view> flaw_of(char c, bool was_escaped) {
-  if (is_control(c)) return "the path holds a control byte";
-  if (c == '\\') return "the path holds a backslash";
-  if (was_escaped && c == '/') return "the path holds an encoded slash";
-  if (!was_escaped && c == ' ') return "the path holds a space";
-  if (!was_escaped && (c == '?' || c == '#')) return "the path holds a query or a fragment";
+  if (is_control(c)) return "the path contains a control character";
+  if (c == '\\') return "the path contains a backslash";
+  if (was_escaped && c == '/') return "the path contains an encoded slash";
+  if (!was_escaped && c == ' ') return "the path contains a space";
+  if (!was_escaped && (c == '?' || c == '#')) return "the path contains a query or a fragment";
   return std::nullopt;
 }
 
@@ -100,7 +100,7 @@ base::Result<std::string> canonical_path(std::string_view path) {
     const bool was_escaped = c == '%';
     if (was_escaped) {
       const auto byte = escaped_byte(path, i);
-      if (!byte) return refuse("the path holds a broken percent escape");
+      if (!byte) return refuse("the path contains a malformed percent encoding");
       c = *byte;
       i += 2;
     }
@@ -117,8 +117,8 @@ base::Result<std::string> canonical_path(std::string_view path) {
   for (std::string_view rest = std::string_view(canonical).substr(1); !rest.empty();) {
     const auto slash = rest.find('/');
     const auto segment = rest.substr(0, slash);
-    if (segment.empty()) return refuse("the path holds an empty segment");
-    if (segment == "." || segment == "..") return refuse("the path holds a dot segment");
+    if (segment.empty()) return refuse("the path contains an empty segment");
+    if (segment == "." || segment == "..") return refuse("the path contains a dot segment");
     rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
   }
   return canonical;

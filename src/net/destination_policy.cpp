@@ -89,7 +89,8 @@ bool is_literal_address(std::string_view host) {
 }
 
 base::Status check_origin(const DestinationPolicy& policy, const http::Uri& uri) {
-  if (uri.scheme != "http" && uri.scheme != "https") return forbidden(uri.scheme + ": is neither http nor https");
+  if (uri.scheme != "http" && uri.scheme != "https")
+    return forbidden("the scheme " + uri.scheme + " is neither http nor https");
   if (policy.allowed_origins.empty() || is_listed(policy, uri)) return {};
   return forbidden(uri.origin() + " is not among the allowed origins");
 }
@@ -98,7 +99,7 @@ base::Status check_address(const DestinationPolicy& policy, const http::Uri& uri
   if (policy.allow_special_addresses || !is_special_address(address)) return {};
   const bool says_so_itself = uri.host == "localhost" || is_literal_address(uri.host);
   if (says_so_itself && is_listed(policy, uri)) return {};
-  return forbidden(uri.host + " leads to the special address " + std::string(address));
+  return forbidden(uri.host + " resolves to the special-purpose address " + std::string(address));
 }
 
 }  // namespace tribune::net

@@ -45,13 +45,15 @@ AccessLog::AccessLog(base::Log& log, base::Metrics& metrics, std::string listene
       metrics_(metrics),
       listener_(std::move(listener)),
       duration_(metrics.histogram("tribune_http_request_duration_seconds",
-                                  "From the whole request to the last byte of its answer.", base::latency_buckets(),
+                                  "Time from the complete request to the last byte of its response, in seconds.",
+                                  base::latency_buckets(), {{"listener", listener_}})),
+      sent_bytes_(metrics.counter("tribune_http_sent_body_bytes_total",
+                                  "Bytes of response bodies that were passed to the kernel.",
                                   {{"listener", listener_}})),
-      sent_bytes_(metrics.counter("tribune_http_sent_body_bytes_total", "Bytes of answers' bodies given to the kernel.",
-                                  {{"listener", listener_}})),
-      cut_(metrics.counter("tribune_http_requests_cut_total",
-                           "Requests whose answer did not end as it should: the client left or was cut.",
-                           {{"listener", listener_}})) {}
+      cut_(metrics.counter(
+          "tribune_http_requests_cut_total",
+          "Requests whose response was not sent completely: the client closed the connection or the server reset it.",
+          {{"listener", listener_}})) {}
 
 void AccessLog::record(const net::AccessRecord& record) {
   requests(record.request.method, record.status).add();
@@ -66,7 +68,7 @@ base::Counter& AccessLog::requests(http::Method method, int status) {
   auto& lazy = requests_[static_cast<std::size_t>(method)][status_class];
   std::call_once(lazy.made, [&] {
     const auto word = status_class == 0 ? std::string("none") : std::to_string(status_class) + "xx";
-    lazy.counter = metrics_.counter("tribune_http_requests_total", "Requests, by method and class of status.",
+    lazy.counter = metrics_.counter("tribune_http_requests_total", "Requests, by method and status class.",
                                     {{"listener", listener_}, {"method", http::to_string(method)}, {"status", word}});
   });
   return *lazy.counter;

@@ -55,8 +55,8 @@ std::optional<http::Response> AdminGate::refusal(const http::Request& request) c
   if (bearer) given.remove_prefix(kBearer.size());
   if (bearer && request.headers.count("Authorization") == 1 && equal_in_constant_time(base::sha256(given), wanted))
     return std::nullopt;
-  auto answer =
-      http::problem(http::problems::unauthorized, "Send the token of this listener: Authorization: Bearer TOKEN.");
+  auto answer = http::problem(http::problems::unauthorized,
+                              "Send the token of this listener in the field Authorization: Bearer TOKEN.");
   answer.headers.set("WWW-Authenticate", "Bearer realm=\"tribune admin\"");
   return answer;
 }

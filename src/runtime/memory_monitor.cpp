@@ -31,14 +31,15 @@ std::string_view to_string(base::MemoryLevel level) {
 
 MemoryMonitor::MemoryMonitor(base::Log& log, base::Metrics& m)
     : log_(log),
-      bound_(m.gauge("tribune_memory_bound_bytes", "The tightest bound on the process's memory; 0: none.")),
-      left_(m.gauge("tribune_memory_left_bytes", "What is left below that bound.")),
-      level_gauge_(
-          m.gauge("tribune_memory_level",
-                  "0: plenty. 1: scarce, caches shrink and nothing new is begun. 2: spent, requests are refused.")),
-      failures_(m.counter("tribune_memory_allocation_failures_total", "Allocations that failed at first.")),
-      given_up_(
-          m.counter("tribune_memory_work_given_up_total", "Requests and calls that were given up for want of memory.")),
+      bound_(m.gauge("tribune_memory_bound_bytes", "Lowest memory limit of the process, in bytes; 0: no limit.")),
+      left_(m.gauge("tribune_memory_left_bytes", "Memory available below the limit, in bytes.")),
+      level_gauge_(m.gauge("tribune_memory_level",
+                           "Memory level. 0: plenty. 1: scarce, caches shrink and no new work starts. 2: spent, "
+                           "requests are rejected.")),
+      failures_(m.counter("tribune_memory_allocation_failures_total",
+                          "Memory allocations that failed at the first attempt.")),
+      given_up_(m.counter("tribune_memory_work_given_up_total",
+                          "Requests and calls that were aborted because of insufficient memory.")),
       thread_([this] { run(); }) {}
 
 MemoryMonitor::~MemoryMonitor() {

@@ -93,11 +93,12 @@ bool is_cross_site(const http::Request& request) {
 std::optional<http::Response> refusal_of_site(const http::Request& request, const HostNames& hosts) {
   using namespace http::problems;
   if (!hosts.has(request.host))
-    return http::problem(misdirected, "This listener is not addressed as \"" + request.host +
+    return http::problem(misdirected, "This listener does not serve the host \"" + request.host +
                                           "\": use its address, or add the name to admin.names.");
-  if (is_cross_site(request)) return http::problem(forbidden, "A page of another site may not use this listener.");
+  if (is_cross_site(request)) return http::problem(forbidden, "Cross-site requests to this listener are not allowed.");
   if (is_write(request.method) && !says_json(request.headers))
-    return http::problem(content_type_unsupported, "Send Content-Type: application/json, also without a body.");
+    return http::problem(content_type_unsupported,
+                         "Send Content-Type: application/json, also in a request without a body.");
   return std::nullopt;
 }
 

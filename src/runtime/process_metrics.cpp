@@ -48,15 +48,18 @@ Descriptors descriptors() {
 
 void add_process_metrics(base::Metrics& metrics, const base::Clock& clock, const base::Log& log,
                          std::string_view version) {
-  metrics.gauge("tribune_build_info", "Always 1; the version is in the label.", {{"version", version}}).set(1);
-  metrics.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.")
+  metrics
+      .gauge("tribune_build_info", "Build information: always 1, with the version as a label.", {{"version", version}})
+      .set(1);
+  metrics.gauge("process_start_time_seconds", "Start time of the process, in seconds since the Unix epoch.")
       .set(static_cast<double>(base::unix_seconds(clock.wall_now())));
-  auto cpu = metrics.counter("process_cpu_seconds_total", "CPU time in user and system mode.");
-  auto dropped =
-      metrics.gauge("tribune_log_dropped_lines", "Log lines that could not be written or queued, since the start.");
-  auto resident = metrics.gauge("process_resident_memory_bytes", "Resident memory.");
-  auto opened = metrics.gauge("process_open_fds", "Open descriptors; 0 where the kernel is too old to say.");
-  auto limit = metrics.gauge("process_max_fds", "The most descriptors that may be open.");
+  auto cpu = metrics.counter("process_cpu_seconds_total", "User and system CPU time of the process, in seconds.");
+  auto dropped = metrics.gauge("tribune_log_dropped_lines",
+                               "Log lines that could not be written or queued since the start of the process.");
+  auto resident = metrics.gauge("process_resident_memory_bytes", "Resident memory of the process, in bytes.");
+  auto opened =
+      metrics.gauge("process_open_fds", "Open file descriptors; 0 when the kernel is too old to report the number.");
+  auto limit = metrics.gauge("process_max_fds", "Maximum number of open file descriptors.");
   metrics.before_scrape([=, &log]() mutable {
     cpu.add(std::max(0.0, cpu_seconds() - cpu.value()));
     dropped.set(static_cast<double>(log.dropped_lines()));

@@ -66,7 +66,7 @@ http::Response RequestRouter::unrouted(http::Method method, const http::Router::
     return options_answer(not_allowed ? with_options(not_allowed->allow) : std::string(kAnyMethod), for_all_sites);
   if (!not_allowed) return http::problem(http::problems::not_found, "Nothing is served at this path.");
   const auto allow = with_options(not_allowed->allow);
-  auto answer = http::problem(http::problems::method_not_allowed, "This path takes " + allow + ".");
+  auto answer = http::problem(http::problems::method_not_allowed, "This path accepts the methods " + allow + ".");
   answer.headers.set("Allow", allow);
   return answer;
 }

@@ -127,7 +127,7 @@ LoopWatch Server::watch_loops() {
 void Server::dispatch(Worker& worker, std::unique_ptr<net::Exchange> exchange, bool is_front) const {
   if (is_front && base::Memory::of_process().level() == base::MemoryLevel::spent) {
     exchange->note.reason = "memory_spent";
-    return exchange->reply(http::problem(http::problems::overloaded, "Memory is spent."));
+    return exchange->reply(http::problem(http::problems::overloaded, "The server has no memory left for the request."));
   }
   if (is_front) return front_router_->dispatch(worker, std::move(exchange));
   if (auto refusal = refusal_of_site(exchange->request(), *admin_hosts_.get()))
@@ -141,7 +141,7 @@ base::Status Server::reload(config::Settings next) {
     if (!next.has(role->name()))
       return base::failure(
           base::ErrorKind::invalid_input, base::Fault::client,
-          "the section \"" + std::string(role->name()) + "\" is gone; a role can be left out only by a restart");
+          "the section \"" + std::string(role->name()) + "\" is missing; a role can be removed only by a restart");
   for (auto role = roles_.begin(); role != roles_.end(); ++role) {
     auto taken = (*role)->reload(next);
     if (taken) continue;

@@ -101,16 +101,17 @@ base::Result<std::shared_ptr<const Site>> Site::load(const fs::path& folder, con
     if (!bytes) return tl::unexpected(bytes.error());
     site->bytes_ += bytes->size();
     if (site->bytes_ > limits.max_bytes || site->files_.size() == limits.max_files)
-      return base::failure(
-          ErrorKind::too_large, Fault::tribune,
-          fmt::format("{} holds more than {} files or {} bytes", folder.string(), limits.max_files, limits.max_bytes));
+      return base::failure(ErrorKind::too_large, Fault::tribune,
+                           fmt::format("{} contains more than {} files or {} bytes", folder.string(), limits.max_files,
+                                       limits.max_bytes));
     site->files_.emplace(path, make_file(path, std::move(*bytes), compress));
   }
   if (failed)
     return base::failure(ErrorKind::io, Fault::tribune,
                          fmt::format("cannot read {}: {}", folder.string(), failed.message()));
   if (!site->find("/"))
-    return base::failure(ErrorKind::not_found, Fault::tribune, fmt::format("{} holds no index.html", folder.string()));
+    return base::failure(ErrorKind::not_found, Fault::tribune,
+                         fmt::format("{} does not contain index.html", folder.string()));
   return site;
 }
 
@@ -124,7 +125,7 @@ const SiteFile* Site::find(std::string_view path) const {
 
 http::Response Site::answer(const http::Request& request) const {
   const auto* file = find(request.path);
-  if (!file) return http::problem(http::problems::not_found, "No file of the page has this name.");
+  if (!file) return http::problem(http::problems::not_found, "The viewer page has no file with this name.");
   const bool packed = file->gzip && http::accepts_gzip(request.headers);
   const auto& etag = packed ? file->gzip_etag : file->etag;
 

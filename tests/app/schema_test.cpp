@@ -62,7 +62,7 @@ TEST_CASE("the role http_cache runs alone") {
 
 TEST_CASE("the listeners of the roles are compared with those of the process") {
   CHECK(problems_of(R"({"http_cache": {"listen": ["0.0.0.0:9080"], "origin": "http://origin.test"}})")
-            .find("http_cache.listen[0] (0.0.0.0:9080) are one port") != std::string::npos);
+            .find("http_cache.listen[0] (0.0.0.0:9080) use the same port") != std::string::npos);
 }
 
 TEST_CASE("the plain cache of a former version is reported with its present name") {

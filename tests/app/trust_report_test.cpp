@@ -24,12 +24,12 @@ bool says(const std::string& report, const std::string& line) {
 
 }  // namespace
 
-TEST_CASE("the report says nobody where nobody is trusted") {
+TEST_CASE("the report prints none where no client is trusted") {
   const auto report = report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})");
-  CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: nobody"));
-  CHECK(says(report, "/access_queue_switch: nobody"));
-  CHECK(says(report, "admin listener: every program that reaches 127.0.0.1:9080"));
-  CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: whoever holds the event's keys k1"));
+  CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: none"));
+  CHECK(says(report, "/access_queue_switch: none"));
+  CHECK(says(report, "admin listener: all clients that can connect to 127.0.0.1:9080"));
+  CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: holders of the event keys k1"));
 }
 
 TEST_CASE("the report names the origin of the plain cache") {
@@ -44,9 +44,11 @@ TEST_CASE("the report has the trusted proxies, networks and tokens, and no secre
       "front": {"listen": ["0.0.0.0:80"], "trusted_proxies": ["10.0.0.0/8"], "proxy_protocol": true},
       "admin": {"listen": ["0.0.0.0:9080"], "token": "secret-of-the-admin", "names": ["ops.example"]}})");
   CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: 10.0.0.0/8"));
-  CHECK(says(report, "PROXY header: 10.0.0.0/8, from whom it is required; whom it names is judged anew"));
-  CHECK(says(report, "/access_queue_switch: 10.1.0.0/16, and whoever shows balancer.operator_token"));
-  CHECK(says(report, "admin listener: whoever shows admin.token at 0.0.0.0:9080"));
-  CHECK(says(report, "admin host names: ops.example, beside its addresses and localhost"));
+  CHECK(says(report,
+             "PROXY header: 10.0.0.0/8; required on their connections, and the client address that it carries is "
+             "checked again"));
+  CHECK(says(report, "/access_queue_switch: 10.1.0.0/16, and clients that present balancer.operator_token"));
+  CHECK(says(report, "admin listener: clients that present admin.token at 0.0.0.0:9080"));
+  CHECK(says(report, "admin host names: ops.example, in addition to its addresses and localhost"));
   CHECK(report.find("secret") == std::string::npos);
 }

@@ -39,7 +39,7 @@ TEST_CASE(
     "a file that cannot be read is an error with the reason, and a pipe without a writer does not block the reader") {
   Folder folder;
   CHECK(base::read_text_file(folder.path + "/f", 10).error().text == "No such file or directory");
-  CHECK(base::read_text_file(folder.path, 10).error().text == "it is a folder");
+  CHECK(base::read_text_file(folder.path, 10).error().text == "it is a directory");
   REQUIRE(::mkfifo((folder.path + "/f").c_str(), 0600) == 0);
   const auto began = std::chrono::steady_clock::now();
   const auto nobody = base::read_text_file(folder.path + "/f", 10);

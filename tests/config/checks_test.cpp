@@ -20,7 +20,7 @@ TEST_CASE("a listen address is an address literal and a port") {
              "127.0.0.1:8o", "::1:80", "[::1]", "[127.0.0.1]:80", "[]:80", "1.2.3:80", "1.2.3.4.5:80"});
 }
 
-TEST_CASE("an http URL is absolute, without user name and fragment") {
+TEST_CASE("an http URL is absolute, without a user name and a fragment") {
   check_all(check_http_url,
             {"http://a/b.m3u8", "https://example.com:8443/x?y=z", "http://[::1]:80/x", "http://10.0.0.1", "http://h?x"},
             {"", "a/b", "ftp://a/b", "HTTP://a", "http://", "http:///x", "http://user@host/", "http://user:pass@host/x",

@@ -29,7 +29,7 @@ TEST_CASE("for a key that is too long to be a misspelling no distance is compute
 }
 
 TEST_CASE("an unknown key without a near one is reported with the list of known keys") {
-  CHECK(unknown_key_text("colour", {"listen", "limits"}) == "is not a known key; known are listen, limits");
+  CHECK(unknown_key_text("colour", {"listen", "limits"}) == "is not a known key; known keys: listen, limits");
   CHECK(unknown_key_text("lisen", {"listen", "limits"}) == "is not a known key; did you mean \"listen\"?");
   CHECK(unknown_key_text("x", {}) == "is not a known key; no keys are allowed here");
 }

@@ -61,10 +61,10 @@ TEST_CASE("an absent section with defaults is present, and an absent optional on
 TEST_CASE("all problems are listed at once, each with file, line, column and key, in the order of the file") {
   CHECK(problems_of("{\n  \"house\": {\n    \"lisen\": [],\n    \"open\": 1,\n    \"limits\": {\"idle\": \"5\"}\n  "
                     "},\n  \"hose\": {}\n}") ==
-        "f:2:12: house.listen: is required and missing; it is a list of text: addresses\n"
+        "f:2:12: house.listen: is required but missing; its type is list of text: addresses\n"
         "f:3:5: house.lisen: is not a known key; did you mean \"listen\"?\n"
-        "f:4:13: house.open: 1 is not allowed; allowed is true or false\n"
-        "f:5:24: house.limits.idle: \"5\" is not allowed; allowed is a duration such as \"200ms\", \"2s\", \"5min\" or "
+        "f:4:13: house.open: 1 is not allowed; must be true or false\n"
+        "f:5:24: house.limits.idle: \"5\" is not allowed; must be a duration such as \"200ms\", \"2s\", \"5min\" or "
         "\"1h\", from 10ms to 1h\n"
         "f:7:3: hose: is not a known key; did you mean \"house\"?\n");
 }
@@ -81,20 +81,19 @@ TEST_CASE("a key of a former version is not suggested for a misspelt one") {
 }
 
 TEST_CASE("a missing required section is reported with its name") {
-  CHECK(problems_of("{}") == "f:1:1: house: is required and missing; it is a section: \"house\": { … }\n");
+  CHECK(problems_of("{}") == "f:1:1: house: is required but missing; add the section: \"house\": { … }\n");
 }
 
 TEST_CASE("values that are out of range, of another type or in another form are refused with the allowed values") {
   CHECK(contains(problems_of(in_house(R"("limits": {"idle": "1ms"})")),
-                 "house.limits.idle: \"1ms\" is not allowed; allowed is a duration"));
+                 "house.limits.idle: \"1ms\" is not allowed; must be a duration"));
   CHECK(contains(problems_of(in_house(R"("limits": {"head": "2MiB"})")), "from 1KiB to 1MiB"));
   CHECK(contains(problems_of(in_house(R"("limits": {"head": -1})")), "house.limits.head: -1 is not allowed"));
   CHECK(contains(problems_of(in_house(R"("limits": {"count": 1.5})")),
-                 "house.limits.count: 1.5 is not allowed; allowed is a whole number from 1 to 1000"));
+                 "house.limits.count: 1.5 is not allowed; must be a whole number from 1 to 1000"));
   CHECK(contains(problems_of(in_house(R"("limits": [])")), "house.limits: must be an object"));
   CHECK(contains(problems_of(in_house(R"("nodes": {})")), "house.nodes: must be a list of objects"));
-  CHECK(
-      contains(problems_of(in_house(R"("colour": "green")")), "\"green\" is not allowed; allowed is one of red, blue"));
+  CHECK(contains(problems_of(in_house(R"("colour": "green")")), "\"green\" is not allowed; must be one of red, blue"));
   CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a"}, {"id": "B"}])")),
                  "house.nodes[1].id: \"B\" is not allowed"));
   CHECK(contains(problems_of(in_house(R"("nodes": [{"id": "a", "weight": 11}])")),
@@ -102,12 +101,12 @@ TEST_CASE("values that are out of range, of another type or in another form are 
   CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"),
                  "house.listen[0]: \"here\" is not allowed"));
   CHECK(contains(problems_of(R"({"house": {"listen": ["here", "127.0.0.1:1", 5]}})"),
-                 "house.listen[2]: 5 is not allowed; allowed is text"));
+                 "house.listen[2]: 5 is not allowed; must be text"));
 }
 
 TEST_CASE("a secret is never part of a message") {
   const auto problems = problems_of(in_house(R"("token": "abc")"));
-  CHECK(contains(problems, "house.token: this text is not allowed; allowed is more than 3 characters"));
+  CHECK(contains(problems, "house.token: this text is not allowed; must be more than 3 characters"));
   CHECK_FALSE(contains(problems, "abc"));
 }
 

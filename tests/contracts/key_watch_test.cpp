@@ -46,11 +46,11 @@ TEST_CASE("The end of the last key is reported a week before, and is a problem w
   CHECK(w.metrics.scrape().find("tribune_keys_seconds_left{role=\"balancer\"} 691200") != std::string::npos);
   w.clock.advance(25h);  // the first key has ended: the second one signs
   w.watch.look();
-  CHECK(w.said().find("the last key ends at") != std::string::npos);
+  CHECK(w.said().find("the last signing key expires at") != std::string::npos);
   CHECK(w.watch.trouble().empty());
   w.clock.advance(24h * 7);
   w.watch.look();
-  CHECK(w.watch.trouble().find("no key signs") == 0);
+  CHECK(w.watch.trouble().find("no key is valid for signing") == 0);
   w.use({""});
   CHECK(w.watch.trouble().empty());
   CHECK(w.said() == R"({"keys":"ok"})");
@@ -72,7 +72,8 @@ TEST_CASE("A configuration whose keys have all ended is reported with the latest
   event.keys = {{"k1", "0123456789abcdef", "", "2026-06-01T00:00:00Z"},
                 {"k2", "0123456789abcdef", "", "2026-05-01T00:00:00Z"}};
   CHECK(no_key_signs(event, now) ==
-        "no key signs: the last one ended at Mon, 01 Jun 2026 00:00:00 GMT; add a key, or give one a later not_after");
+        "no key is valid for signing: the last one expired at Mon, 01 Jun 2026 00:00:00 GMT; add a key, or set a later "
+        "not_after");
   event.keys[1].not_after = "";
   CHECK(no_key_signs(event, now).empty());
 }

@@ -123,7 +123,7 @@ TEST_CASE("a URI of the origin keeps its notation, and characters that cannot st
   CHECK(at_origin("[a]|{b}.ts?{c}|'d'") == "/live/[a]|%7Bb%7D.ts?{c}|'d'");
   CHECK(at_origin("../x/./y.ts#frag") == "/x/y.ts");
   CHECK(at_origin("?q=1") == "/live/v.m3u8?q=1");
-  CHECK(at_origin("a\tb") == "the URI holds a control byte");
+  CHECK(at_origin("a\tb") == "the URI contains a control character");
   CHECK(at_origin(std::string(70'000, 'a')) == "the URI is longer than 65536 bytes");
   CHECK(http::resolve_as_written(base, std::string(9'000, 'a'), 10'000));
   const auto refused = http::resolve_as_written(base, std::string(9'000, 'a'), 8'192);

@@ -131,8 +131,10 @@ TEST_CASE("variables come from the parent playlist and from the URL") {
       good(kHead + "#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:QUERYPARAM=\"key\"\n#EXTINF:2,\n{$token}/{$key}.ts\n",
            context);
   CHECK(playlist.uris[0].uri == "t0/x/y.ts");
-  CHECK(refused(kHead + "#EXT-X-DEFINE:IMPORT=\"none\"\n", context) == "line 3: no variable none to import");
-  CHECK(refused(kHead + "#EXT-X-DEFINE:QUERYPARAM=\"none\"\n", context).find("query key none") != std::string::npos);
+  CHECK(refused(kHead + "#EXT-X-DEFINE:IMPORT=\"none\"\n", context) ==
+        "line 3: the variable none to import is not defined");
+  CHECK(refused(kHead + "#EXT-X-DEFINE:QUERYPARAM=\"none\"\n", context).find("query parameter none") !=
+        std::string::npos);
 }
 
 TEST_CASE("a variable that is recursive, unknown or defined twice is refused with its line") {
@@ -149,7 +151,7 @@ TEST_CASE("variables that double each other are refused at the bound") {
     const auto last = "{$v" + std::to_string(i - 1) + "}";
     text += "#EXT-X-DEFINE:NAME=\"v" + std::to_string(i) + "\",VALUE=\"" + last + last + "\"\n";
   }
-  CHECK(refused(text).find("too long once variables are substituted") != std::string::npos);
+  CHECK(refused(text).find("too long after variable substitution") != std::string::npos);
 }
 
 TEST_CASE("a long variable on every line is refused at the size bound of the playlist") {
@@ -165,20 +167,21 @@ TEST_CASE("a text that is not a playlist is refused with the line and the reason
   CHECK(refused("<html>") == "line 1: does not begin with #EXTM3U");
   CHECK(refused("\n#EXTM3U\n") == "line 1: does not begin with #EXTM3U");
   CHECK(refused("#EXTM3U8\n") == "line 1: does not begin with #EXTM3U");
-  CHECK(refused("\xEF\xBB\xBF#EXTM3U\n", strict()) == "line 1: a byte order mark stands before #EXTM3U");
+  CHECK(refused("\xEF\xBB\xBF#EXTM3U\n", strict()) == "line 1: a byte order mark precedes #EXTM3U");
   CHECK(refused("#EXTM3U\n") ==
         "line 1: neither a media playlist nor a multivariant playlist: it has no tag of either");
-  CHECK(refused("#EXTM3U\na.ts\n") == "line 2: a URI stands before any tag that says what it leads to");
-  CHECK(refused("#EXTM3U\n#EXT-X-ENDLIST\n") == "line 2: a media playlist without EXT-X-TARGETDURATION");
+  CHECK(refused("#EXTM3U\na.ts\n") == "line 2: a URI precedes all tags that define its kind");
+  CHECK(refused("#EXTM3U\n#EXT-X-ENDLIST\n") == "line 2: the media playlist has no EXT-X-TARGETDURATION");
   CHECK(refused(kHead + "#EXTINF:2,\n", strict()) == "line 3: the playlist ends between EXTINF and its URI");
-  CHECK(refused(kHead + "a.ts\n", strict()) == "line 3: a segment's URI without EXTINF");
+  CHECK(refused(kHead + "a.ts\n", strict()) == "line 3: a segment URI has no EXTINF");
   CHECK(refused(kHead + "#EXTINF:2,\n#EXTINF:2,\na\n", strict()) == "line 4: the EXTINF before this one has no URI");
   CHECK(refused(kHead + "#EXT-X-MEDIA:TYPE=AUDIO\n", strict()) ==
         "line 3: tags of media playlists and of multivariant playlists are mixed");
   CHECK(refused("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", strict()) ==
         "line 2: the playlist ends between EXT-X-STREAM-INF and its URI");
-  CHECK(refused(kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"x\n") == "line 3: a quoted attribute has no end");
-  CHECK(refused(kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n") == "line 3: a delta update (EXT-X-SKIP) was not asked for");
+  CHECK(refused(kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"x\n") ==
+        "line 3: a quoted attribute value has no closing quote");
+  CHECK(refused(kHead + "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n") == "line 3: a delta update (EXT-X-SKIP) was not requested");
 }
 
 TEST_CASE("invalid bytes are refused with their line") {
@@ -208,7 +211,7 @@ TEST_CASE("numbers beyond the range of calculations are refused") {
     CHECK(refused(kHead + "#EXT-X-MEDIA-SEQUENCE:" + number + "\n").find("too large") != std::string::npos);
   CHECK(good(kHead + "#EXT-X-MEDIA-SEQUENCE:1152921504606846976\n").media_sequence == 1152921504606846976);
   const auto big = std::to_string(std::int64_t{1} << 60);
-  CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("bad offset") !=
+  CHECK(refused(kHead + "#EXT-X-BYTERANGE:" + big + "@" + big + "\n#EXTINF:2,\na\n").find("invalid offset") !=
         std::string::npos);
 }
 

@@ -37,7 +37,7 @@ base::Result<std::vector<std::string>> look_up_addresses(const std::string& host
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); code != 0) {
-    return unavailable("the name cannot be resolved: " + std::string(::gai_strerror(code)));
+    return unavailable("the host name cannot be resolved: " + std::string(::gai_strerror(code)));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
   std::vector<std::string> addresses;
@@ -50,7 +50,7 @@ base::Result<std::vector<std::string>> look_up_addresses(const std::string& host
     if (std::find(addresses.begin(), addresses.end(), text.data()) == addresses.end())
       addresses.emplace_back(text.data());
   }
-  if (addresses.empty()) return unavailable("the name has no usable address");
+  if (addresses.empty()) return unavailable("the host name has no usable address");
   return addresses;
 }
 
@@ -88,7 +88,7 @@ void DnsCache::Inner::start_look_up(const std::string& host, Name& name) {
     if (const auto cache = self.lock()) cache->on_result(host, std::move(answer));
   };
   const auto fail = [&](std::string text) { loop.post([on_resolved, text] { on_resolved(unavailable(text)); }); };
-  if (look_ups > kMaxLookUps) return fail("too many names are being looked up");
+  if (look_ups > kMaxLookUps) return fail("too many concurrent DNS lookups");
   try {
     std::thread([on_resolved, host, resolve_now = resolve, to = result_loop] {
       const auto post = [&](base::Result<Addresses> answer) {
@@ -103,7 +103,7 @@ void DnsCache::Inner::start_look_up(const std::string& host, Name& name) {
       }
     }).detach();
   } catch (const std::system_error& error) {
-    fail(std::string("no thread for a look-up: ") + error.what());
+    fail(std::string("cannot start a thread for a DNS lookup: ") + error.what());
   }
 }
 

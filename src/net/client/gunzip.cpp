@@ -53,7 +53,8 @@ base::Result<std::string_view> Gunzip::next() {
     const int result = inflate(&self.stream, Z_NO_FLUSH);
     self.taken = self.input.size() - self.stream.avail_in;
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-      return base::failure(base::ErrorKind::protocol, base::Fault::origin, "the answer's gzip body is damaged");
+      return base::failure(base::ErrorKind::protocol, base::Fault::origin,
+                           "the gzip body of the response is malformed");
     }
     self.is_complete = result == Z_STREAM_END;
     const auto produced = self.output.size() - self.stream.avail_out;

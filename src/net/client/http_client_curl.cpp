@@ -8,9 +8,10 @@ namespace tribune::net {
 ClientMetrics::ClientMetrics(base::Metrics& registry)
     : connections(registry.counter("tribune_client_connections_total", "Connections opened to origins and peers.")),
       first_byte(registry.histogram("tribune_client_first_byte_seconds",
-                                    "From sending a request to its whole answer head.", base::latency_buckets())) {
+                                    "Time from sending a request to its complete response head, in seconds.",
+                                    base::latency_buckets())) {
   using base::ErrorKind;
-  constexpr std::string_view kHelp = "Fetches from origins and peers, by how they ended.";
+  constexpr std::string_view kHelp = "Fetches from origins and peers, by result.";
   results_.emplace_back("answered", registry.counter("tribune_client_requests_total", kHelp, {{"result", "answered"}}));
   for (const auto kind : {ErrorKind::timeout, ErrorKind::unavailable, ErrorKind::protocol, ErrorKind::too_large,
                           ErrorKind::forbidden, ErrorKind::invalid_input, ErrorKind::internal}) {
@@ -86,7 +87,8 @@ void CurlClient::launch(Transfer& transfer) {
   auto* easy = transfer.make_easy();
   transfer.is_added_ = easy != nullptr && multi_.add(easy);
   if (!transfer.is_added_) {
-    transfer.fail_soon({base::ErrorKind::internal, base::Fault::tribune, true, "libcurl takes no further transfer"});
+    transfer.fail_soon(
+        {base::ErrorKind::internal, base::Fault::tribune, true, "libcurl does not accept another transfer"});
   }
 }
 

@@ -222,7 +222,7 @@ int Transfer::ready_to_send(const char* remote, int remote_port, int local_port)
   if (!avoid_connection_with_unread_bytes()) return CURL_PREREQFUNC_ABORT;
   sent_at_ = client_.clock.steady_now();
   const auto& first_byte = request_.deadlines.first_byte;
-  arm(first_byte, "no answer head within " + std::to_string(first_byte.count()) + " ms");
+  arm(first_byte, "no response head within " + std::to_string(first_byte.count()) + " ms");
   return CURL_PREREQFUNC_OK;
 }
 

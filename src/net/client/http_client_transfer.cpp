@@ -28,7 +28,7 @@ bool is_get_or_head(http::Method method) { return method == http::Method::get ||
 base::Result<http::Uri> destination(const http::Uri* from, std::string_view text) {
   const auto scheme = http::scheme_of(text);
   if (scheme && *scheme != "http" && *scheme != "https") {
-    return base::failure(ErrorKind::forbidden, Fault::origin, *scheme + ": is neither http nor https");
+    return base::failure(ErrorKind::forbidden, Fault::origin, "the scheme " + *scheme + " is neither http nor https");
   }
   return from != nullptr ? http::resolve_as_written(*from, text) : http::parse_as_written(text);
 }
@@ -74,7 +74,8 @@ void Transfer::go_to(const http::Uri& uri) {
     return on_addresses({});
   }
   if (const auto known = client_.addresses.find(uri_.host)) return on_addresses(*known);
-  arm(request_.deadlines.connect, "its name was not resolved within " + milliseconds_text(request_.deadlines.connect));
+  arm(request_.deadlines.connect,
+      "the host name was not resolved within " + milliseconds_text(request_.deadlines.connect));
   look_up_ = client_.addresses.look_up(uri_.host, [this](const base::Result<DnsCache::Addresses>& found) {
     if (found) return on_addresses(*found);
     fail(error(found.error().kind, true, found.error().text));
@@ -147,7 +148,7 @@ base::Status Transfer::take_head() {
   const auto length = validator_.content_length();
   if (validator_.has_body() && length && *length > request_.max_body_bytes) {
     return tl::unexpected(error(ErrorKind::too_large, false,
-                                "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
+                                "the response body exceeds " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
   state_ = State::receiving;
   watch_speed();
@@ -187,7 +188,8 @@ base::Result<bool> Transfer::take_redirect() {
     return true;
   }
   const auto kind = next.error().kind == ErrorKind::forbidden ? ErrorKind::forbidden : ErrorKind::protocol;
-  return tl::unexpected(error(kind, false, "redirects to where nobody may go: " + next.error().text));
+  return tl::unexpected(
+      error(kind, false, "the response redirects to a destination that is not allowed: " + next.error().text));
 }
 
 void Transfer::follow_redirect() {
@@ -206,7 +208,8 @@ base::Status Transfer::choose_decoder() {
   const auto coding = validator_.headers().joined("Content-Encoding").value_or("identity");
   if (http::equals_ignoring_case(coding, "identity") || coding.empty()) return {};
   if (!http::equals_ignoring_case(coding, "gzip") && !http::equals_ignoring_case(coding, "x-gzip")) {
-    return tl::unexpected(error(ErrorKind::protocol, false, "the answer has a content coding that nobody asked for"));
+    return tl::unexpected(
+        error(ErrorKind::protocol, false, "the response has a content coding that was not requested"));
   }
   gunzip_.emplace();
   return {};
@@ -217,7 +220,7 @@ base::Status Transfer::choose_decoder() {
 std::size_t Transfer::take_body(std::string_view bytes) {
   if (is_cancelled_ || refusal_) return 0;
   if (!validator_.has_whole_head()) {
-    refusal_ = error(ErrorKind::protocol, false, "a body without a head");
+    refusal_ = error(ErrorKind::protocol, false, "a response body without a response head");
     return 0;
   }
   if (redirect_to_) {
@@ -259,7 +262,7 @@ base::Result<Flow> Transfer::deliver_decoded() {
 base::Result<Flow> Transfer::deliver(std::string_view bytes) {
   if (delivered_bytes_ + bytes.size() > request_.max_body_bytes) {
     return tl::unexpected(error(ErrorKind::too_large, false,
-                                "the answer's body is over " + std::to_string(request_.max_body_bytes) + " bytes"));
+                                "the response body exceeds " + std::to_string(request_.max_body_bytes) + " bytes"));
   }
   const CurlClient::CallbackScope scope(client_);
   const auto flow = handlers_.on_body ? handlers_.on_body(bytes) : Flow::go_on;
@@ -319,18 +322,19 @@ void Transfer::on_complete(CURLcode code) {
 
 base::Status Transfer::decoded_whole() const {
   if (!gunzip_ || gunzip_->is_complete()) return {};
-  return tl::unexpected(error(ErrorKind::protocol, true, "the answer's gzip body was cut"));
+  return tl::unexpected(error(ErrorKind::protocol, true, "the gzip body of the response was truncated"));
 }
 
 base::Status Transfer::verdict(CURLcode code) {
   if (refusal_) return tl::unexpected(*refusal_);
   const bool is_head_cut = validator_.has_begun() && !validator_.has_whole_head() && is_end_of_connection(code);
-  if (is_head_cut) return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the answer's head was cut"));
+  if (is_head_cut)
+    return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "the response head was truncated"));
   if (code != CURLE_OK) return tl::unexpected(error_of(code));
   if (!validator_.has_whole_head())
-    return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no answer head"));
+    return tl::unexpected(error(ErrorKind::protocol, is_safe_to_repeat(), "no response head"));
   if (has_excess_bytes_ && !request_.drops_surplus)
-    return tl::unexpected(error(ErrorKind::protocol, false, "the answer's body is longer than announced"));
+    return tl::unexpected(error(ErrorKind::protocol, false, "the response body is longer than its declared length"));
   return {};
 }
 
@@ -356,7 +360,7 @@ bool Transfer::avoid_connection_with_unread_bytes() {
   ::shutdown(fd_, SHUT_RDWR);
   for (int i = 0; i < kMostReads; ++i)
     if (::recv(fd_, dropped.data(), dropped.size(), MSG_DONTWAIT) <= 0) return true;
-  refusal_ = error(ErrorKind::protocol, false, "the origin goes on sending what nobody asked for");
+  refusal_ = error(ErrorKind::protocol, false, "the origin keeps sending data without a request");
   return false;
 }
 
@@ -378,8 +382,9 @@ base::Error Transfer::error_of(CURLcode code) const {
       return error(ErrorKind::unavailable, true,
                    os_error != 0 ? "cannot connect: " + std::string(std::strerror(static_cast<int>(os_error))) : cause);
     case CURLE_OPERATION_TIMEDOUT: return error(ErrorKind::timeout, may_retry, cause);
-    case CURLE_GOT_NOTHING: return error(ErrorKind::protocol, may_retry, "the connection was closed without an answer");
-    case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the answer's body was cut");
+    case CURLE_GOT_NOTHING:
+      return error(ErrorKind::protocol, may_retry, "the connection was closed without a response");
+    case CURLE_PARTIAL_FILE: return error(ErrorKind::protocol, may_retry, "the response body was truncated");
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
       // A reset after the request was sent is a truncated response, even when no byte of it arrived.
@@ -392,7 +397,8 @@ base::Error Transfer::error_of(CURLcode code) const {
     case CURLE_SSL_CONNECT_ERROR: return error(ErrorKind::protocol, false, cause);
     case CURLE_OUT_OF_MEMORY:
       // libcurl also returns this for a header line over 100 KiB.
-      if (state_ == State::sent) return error(ErrorKind::protocol, false, "a field of the answer is over its bound");
+      if (state_ == State::sent)
+        return error(ErrorKind::protocol, false, "a header field of the response exceeds its size limit");
       [[fallthrough]];
     case CURLE_FAILED_INIT: return {ErrorKind::internal, Fault::tribune, true, cause};
     default: return error(ErrorKind::unavailable, may_retry, cause);

@@ -40,12 +40,12 @@ std::optional<std::uint64_t> length_of(std::string_view digits) {
 
 base::Result<ResponseFramingValidator::Seen> ResponseFramingValidator::line(std::string_view raw) {
   bytes_ += raw.size();
-  if (bytes_ > kMaxHeadBytes) return broken("the answer's head is over 64 KiB");
-  if (!raw.ends_with('\n')) return broken("the answer's head was cut");
+  if (bytes_ > kMaxHeadBytes) return broken("the response head exceeds 64 KiB");
+  if (!raw.ends_with('\n')) return broken("the response head was truncated");
   raw.remove_suffix(1);
   if (raw.ends_with('\r')) raw.remove_suffix(1);
   if (std::any_of(raw.begin(), raw.end(), is_forbidden_in_value))
-    return broken("the answer's head holds a control byte");
+    return broken("the response head contains a control character");
 
   if (state_ == State::status) {
     if (auto ok = status_line(raw); !ok) return tl::unexpected(std::move(ok.error()));
@@ -65,30 +65,31 @@ base::Status ResponseFramingValidator::status_line(std::string_view line) {
     version_ = Version::http10;
     line.remove_prefix(9);
   } else if (line.starts_with("HTTP/2 ")) {
-    if (!over_http2_) return broken("the answer says HTTP/2 on a connection of HTTP/1");
+    if (!over_http2_) return broken("the response has version HTTP/2 on an HTTP/1 connection");
     version_ = Version::http2;
     line.remove_prefix(7);
   } else {
-    return broken("the answer does not begin with a status line of HTTP/1 or HTTP/2");
+    return broken("the response does not begin with a status line of HTTP/1 or HTTP/2");
   }
   const bool has_three_digits = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, is_digit);
   if (!has_three_digits || (line.size() > 3 && line[3] != ' '))
-    return broken("the answer's status is no number of three digits");
+    return broken("the response status is not a three-digit number");
   status_ = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-  if (status_ < 100 || status_ > 599) return broken("the answer's status is outside 100 to 599");
-  if (status_ == 101) return broken("the answer switches to a protocol that nobody asked for");
+  if (status_ < 100 || status_ > 599) return broken("the response status is outside 100 to 599");
+  if (status_ == 101) return broken("the response switches to a protocol that was not requested");
   return {};
 }
 
 base::Status ResponseFramingValidator::field_line(std::string_view line) {
-  if (line.size() > kMaxFieldBytes) return broken("a field of the answer is over 16 KiB");
-  if (++fields_ > kMaxFields) return broken("the answer has over 200 fields");
-  if (line.front() == ' ' || line.front() == '\t') return broken("a field of the answer is folded");
+  if (line.size() > kMaxFieldBytes) return broken("a header field of the response exceeds 16 KiB");
+  if (++fields_ > kMaxFields) return broken("the response has more than 200 header fields");
+  if (line.front() == ' ' || line.front() == '\t')
+    return broken("a header field of the response uses obsolete line folding");
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return broken("a field of the answer has no colon");
+  if (colon == std::string_view::npos) return broken("a header field of the response has no colon");
   const auto name = line.substr(0, colon);
   if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_byte))
-    return broken("a field of the answer has no proper name");
+    return broken("a header field of the response has an invalid name");
   if (state_ == State::complete) return {};
   const auto value = trimmed(line.substr(colon + 1));
   if (auto ok = framing_field(name, value); !ok) return ok;
@@ -98,18 +99,18 @@ base::Status ResponseFramingValidator::field_line(std::string_view line) {
 
 base::Status ResponseFramingValidator::framing_field(std::string_view name, std::string_view value) {
   if (http::equals_ignoring_case(name, "Content-Length")) {
-    if (content_length_) return broken("the answer has more than one Content-Length");
+    if (content_length_) return broken("the response has more than one Content-Length");
     content_length_ = length_of(value);
-    if (!content_length_) return broken("the answer's Content-Length is no length");
+    if (!content_length_) return broken("the Content-Length of the response is not a decimal number");
   } else if (http::equals_ignoring_case(name, "Transfer-Encoding")) {
-    if (is_chunked_) return broken("the answer has more than one Transfer-Encoding");
+    if (is_chunked_) return broken("the response has more than one Transfer-Encoding");
     if (!http::equals_ignoring_case(value, "chunked"))
-      return broken("the answer has a transfer coding that nobody asked for");
+      return broken("the response has a transfer coding that was not requested");
     if (version_ != Version::http11)
-      return broken("the answer has a Transfer-Encoding, which its HTTP version does not know");
+      return broken("the response has a Transfer-Encoding, which its HTTP version does not support");
     is_chunked_ = true;
   }
-  if (content_length_ && is_chunked_) return broken("the answer has Content-Length and Transfer-Encoding");
+  if (content_length_ && is_chunked_) return broken("the response has both Content-Length and Transfer-Encoding");
   return {};
 }
 
@@ -119,7 +120,7 @@ base::Result<ResponseFramingValidator::Seen> ResponseFramingValidator::end_of_he
     state_ = State::complete;
     return Seen::whole_head;
   }
-  if (++interim_heads_ > kMaxInterimHeads) return broken("the answer has over 8 interim heads");
+  if (++interim_heads_ > kMaxInterimHeads) return broken("the response has more than 8 interim responses");
   state_ = State::status;
   interim_status_ = status_;
   interim_fields_ = std::exchange(headers_, {});

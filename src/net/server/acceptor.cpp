@@ -97,7 +97,7 @@ base::Result<int> bind_socket(const Address& address, const std::string& text, b
                          std::string(what) + " " + text + ": " + reason);
   };
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failed("cannot make a socket for", fd);
+  if (fd < 0) return failed("cannot create a socket for", fd);
   const int on = 1;
   const auto set = [&](int level, int option) { return ::setsockopt(fd, level, option, &on, sizeof on) == 0; };
   // Accepted sockets inherit TCP_NODELAY and SO_KEEPALIVE from the listening one.

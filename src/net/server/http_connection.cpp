@@ -148,8 +148,8 @@ void HttpConnection::abandon(HttpExchange& exchange) {
     case HttpExchange::State::received: {
       // The only exception that can be in flight here is std::bad_alloc.
       auto response = std::uncaught_exceptions() > 0
-                          ? http::problem(http::problems::overloaded, "There is no memory for the request.")
-                          : http::problem(http::problems::internal, "The request was not answered.");
+                          ? http::problem(http::problems::overloaded, "The server has no memory left for the request.")
+                          : http::problem(http::problems::internal, "No handler responded to the request.");
       response.headers.add(kRequestIdField, logged_->request.headers.first(kRequestIdField).value_or(""));
       writer_.reply(response, std::move(response.body));
       return;

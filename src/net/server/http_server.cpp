@@ -73,7 +73,7 @@ base::Status ServerCore::listen(const ServerSettings& settings) {
   http_.reset(evhttp_new(base));
   adopt_event_.reset(event_new(base, -1, 0, on_adopt, this));
   if (!http_ || !adopt_event_)
-    return base::failure(base::ErrorKind::internal, base::Fault::tribune, "cannot make an HTTP server");
+    return base::failure(base::ErrorKind::internal, base::Fault::tribune, "cannot create an HTTP server");
   // The validator enforces the limits, so evhttp must not reject a request first with a response of its own.
   evhttp_set_max_headers_size(http_.get(), -1);
   evhttp_set_max_body_size(http_.get(), -1);
@@ -360,26 +360,29 @@ void ServerCore::close_all() {
 }
 
 ServerMetrics::ServerMetrics(base::Metrics& metrics, const std::string& listener)
-    : connections(metrics.gauge("tribune_http_connections", "Connections that stand.", {{"listener", listener}})),
+    : connections(metrics.gauge("tribune_http_connections", "Open connections.", {{"listener", listener}})),
       accepted(metrics.counter("tribune_http_accepted_total", "Connections accepted.", {{"listener", listener}})),
       head_timeouts(timeouts(metrics, listener, "head")),
       body_timeouts(timeouts(metrics, listener, "body")),
       idle_timeouts(timeouts(metrics, listener, "idle")),
       silent_timeouts(timeouts(metrics, listener, "silent")),
       slow_readers(metrics.counter("tribune_http_slow_readers_cut_total",
-                                   "Connections cut below the minimum send rate.", {{"listener", listener}})),
-      evicted(metrics.counter("tribune_http_evicted_total", "Idle connections closed for a newcomer.",
+                                   "Connections reset because the client read below the minimum send rate.",
+                                   {{"listener", listener}})),
+      evicted(metrics.counter("tribune_http_evicted_total", "Idle connections closed to admit a new connection.",
                               {{"listener", listener}})),
-      accept_pauses(metrics.counter("tribune_http_accept_pauses_total",
-                                    "Times that accepting stopped for want of descriptors.",
-                                    {{"listener", listener}})) {
+      accept_pauses(
+          metrics.counter("tribune_http_accept_pauses_total",
+                          "Number of times the listener paused accepting because no file descriptors were left.",
+                          {{"listener", listener}})) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(RejectReason::count_); ++i)
-    rejected.push_back(metrics.counter("tribune_http_rejected_total", "Requests refused at the front door, by reason.",
+    rejected.push_back(metrics.counter("tribune_http_rejected_total",
+                                       "Requests rejected before they reach a handler, by reason.",
                                        {{"listener", listener}, {"reason", to_string(static_cast<RejectReason>(i))}}));
 }
 
 base::Counter ServerMetrics::timeouts(base::Metrics& metrics, const std::string& listener, std::string_view kind) {
-  return metrics.counter("tribune_http_timeouts_total", "Connections closed at a deadline, by kind.",
+  return metrics.counter("tribune_http_timeouts_total", "Connections closed because of a timeout, by kind.",
                          {{"listener", listener}, {"kind", kind}});
 }
 

@@ -28,8 +28,8 @@ TEST_CASE("Each condition alone makes the node unready, with its own reason") {
   facts.store_problem = "no space left";
   CHECK(reason(facts) == "no space left");
   facts = all_well();
-  facts.key_problem = "no key signs";
-  CHECK(reason(facts) == "no key signs");
+  facts.key_problem = "no key is valid for signing";
+  CHECK(reason(facts) == "no key is valid for signing");
   facts = all_well();
   facts.balancer_unfit = "too many errors";
   CHECK(reason(facts) == "too many errors");

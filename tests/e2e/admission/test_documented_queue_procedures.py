@@ -83,9 +83,9 @@ def test_every_scope_has_its_limits_and_an_unknown_channel_is_rejected(event):
             for step in path:
                 now = now[step]
             assert now[name] == value, (words, now)
-            assert ("not heard of: group arena" in done.stdout) == ("arena" in current_limits(event)["groups"]), done.stdout
+            assert ("not reported by any node: group arena" in done.stdout) == ("arena" in current_limits(event)["groups"]), done.stdout
     shown = run_ctl(event, "queue").stdout
-    assert all(re.search(rf"^{scope} +sessions 0 .* Mbit/s count, ", shown, re.M) for scope in ("everything", "channel demo", "group arena", "node stadium")), shown
+    assert all(re.search(rf"^{scope} +sessions 0 .* Mbit/s counted, ", shown, re.M) for scope in ("everything", "channel demo", "group arena", "node stadium")), shown
     pretended = run_ctl(event, "drill", "on", "--channel", "demo", "--sessions", "5", "--mbps", "7").stdout
     assert re.search(r"^demo .* drill: \+5 sessions \+7 Mbit/s$", pretended, re.M), pretended
     before = current_limits(event)

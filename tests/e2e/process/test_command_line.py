@@ -82,15 +82,15 @@ def test_the_check_opens_the_files_and_folders_that_the_configuration_names(fold
     assert checked(folder, merged(config, wrong), None, "--offline")[0] == 0
     os.mkfifo(folder / "pipe")
     code, text = checked(folder, merged(config, {"event": {"keys": [{"id": "k1", "secret_file": str(folder / "pipe")}]}}))
-    assert code == 1 and "nobody wrote to it" in text
+    assert code == 1 and "no data was written to it" in text
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"admin": {"listen": ["127.0.0.1:8099"]}, "front": {"listen": ["0.0.0.0:8099"]}}, "are one port"),
+    ({"admin": {"listen": ["127.0.0.1:8099"]}, "front": {"listen": ["0.0.0.0:8099"]}}, "use the same port"),
     ({"front": {"listen": ["127.0.0.1:8099", "127.0.0.1:8099"]}}, "the same address"),
     ({"event": {"keys": [{"id": "k1", "secret": "${TRIBUNE_SECRET_KEY}"}]}}, "${TRIBUNE_SECRET_KEY}"),
-    ({"event": {"keys": [{**KEYS[0], "not_after": "2020-01-01T00:00:00Z"}]}}, "no key signs"),
-    ({"process": {"workers": 2e0}}, "write it without a point"),
+    ({"event": {"keys": [{**KEYS[0], "not_after": "2020-01-01T00:00:00Z"}]}}, "no key is valid for signing"),
+    ({"process": {"workers": 2e0}}, "write it without a decimal point"),
 ])
 def test_contradictory_values_are_rejected(folder, change, said):
     code, text = checked(folder, merged(balancer_config(folder), change))

@@ -85,7 +85,7 @@ def test_expired_keys_are_rejected_on_reload(event):
     ended = merged(balancer.config, {})
     ended["event"]["keys"] = [{**event.event_section()["keys"][0], "not_after": "2020-01-01T00:00:00Z"}]
     line = balancer.reload(ended, expect="reload_refused")
-    assert "no key signs" in line["problem"]
+    assert "no key is valid for signing" in line["problem"]
     event.player().open().refresh()
     assert balancer.is_ready()
 

@@ -42,7 +42,7 @@ def test_ctl_route_explains_the_selection_rank_by_rank(event):
     lines = [" ".join(line.split()) for line in output.splitlines()]
     assert lines[0] == f"node stadium ({event.url('stadium')}) serves channel demo to 10.1.2.3"
     assert lines[1] == "rank client_cache: the client reported that it can reach this node, and may use it"
-    assert "address 10.1.2.3, of the network 10.1.2.0/24" in lines
+    assert "address 10.1.2.3, in network 10.1.2.0/24" in lines
     assert "coverage zone stands (deep)" in lines
     assert "receipt - the client sent no valid receipt" in lines
     assert "client_cache stadium serves" in lines

@@ -56,7 +56,7 @@ def test_the_nearest_group_serves_clients_that_the_geography_database_locates(ev
     assert choice(event, "2001:db8::7") == ("stadium", "nearest_group")
     for unknown in ("203.0.113.1", "198.51.100.1"):
         assert choice(event, unknown) == ("stadium", "default_group")
-    assert "place 52.50, 13.40" in " ".join(ctl(event, "route", "--client", "192.0.2.7", "--channel", "demo").split())
+    assert "location 52.50, 13.40" in " ".join(ctl(event, "route", "--client", "192.0.2.7", "--channel", "demo").split())
     write_geo_database(file, {"192.0.2.0/24": MUNICH})
     wait_until(lambda: choice(event, "192.0.2.7") == ("stadium", "nearest_group"), 5, "the new database is in force")
     broken = file.with_suffix(".broken")

@@ -141,7 +141,7 @@ TEST_CASE("a body longer than announced is an error, and the excess bytes are ne
   ClientBench bench;
   const auto longer = bench.run(bench.request(origin));
   CHECK(longer.kind() == ErrorKind::protocol);
-  CHECK(has(longer.text(), "longer than announced"));
+  CHECK(has(longer.text(), "longer than its declared length"));
   CHECK(longer.body == "hello");
   CHECK(bench.run(bench.request(origin)).body == "good");
   CHECK(origin.accepted() == 2);
@@ -294,7 +294,7 @@ TEST_CASE("an origin that never responds ends the fetch at the first-byte deadli
         nullptr, with_first_byte(60ms));
     CHECK(error.kind == ErrorKind::timeout);
     CHECK(error.may_retry);
-    CHECK(has(error.text, "no answer head within 60 ms"));
+    CHECK(has(error.text, "no response head within 60 ms"));
   }
 }
 
