@@ -10,6 +10,7 @@ looked at again: what a sanitizer reported, a program that died or did not stop,
 import re
 import sys
 import xml.etree.ElementTree as xml
+from itertools import pairwise
 from pathlib import Path
 
 DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed")
@@ -93,9 +94,7 @@ def duration(seconds):
 def longest_steps(steps):
     """(seconds, step) of each step but the last, longest first. A line of the file: the second at which a step began, a tab, the step."""
     begun = [line.split("\t", 1) for line in Path(steps).read_text().splitlines()]
-    return sorted(
-        ((int(end) - int(begin), step) for (begin, step), (end, _) in zip(begun, begun[1:], strict=False)), key=lambda row: -row[0]
-    )
+    return sorted(((int(end) - int(begin), step) for (begin, step), (end, _) in pairwise(begun)), key=lambda row: -row[0])
 
 
 def slowest_tests(folder):
