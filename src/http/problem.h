@@ -24,25 +24,23 @@ namespace problems {
 /// All kinds that are declared below.
 std::span<const ProblemType* const> all();
 
-extern const ProblemType bad_request;      // 400
-extern const ProblemType unauthorized;     // 401
-extern const ProblemType link_invalid;     // 403: forged, damaged, other channel or epoch
-extern const ProblemType link_expired;     // 403
-extern const ProblemType session_invalid;  // 403
-extern const ProblemType
-    session_ended;  // 403: stopped, or inactive for so long that its place was given to another session
-extern const ProblemType ticket_invalid;  // 403: forged, damaged, of another channel or queue
-extern const ProblemType ticket_expired;  // 403: the ticket was called and not used in time
-extern const ProblemType
-    access_queued;  // 403: full; an app gets a place in the queue, a player without an app must try again
-extern const ProblemType account_full;              // 403: the account has reached its number of devices
-extern const ProblemType forbidden;                 // 403
-extern const ProblemType not_found;                 // 404
-extern const ProblemType channel_unknown;           // 404
-extern const ProblemType method_not_allowed;        // 405
-extern const ProblemType request_timeout;           // 408
-extern const ProblemType body_too_large;            // 413
-extern const ProblemType target_too_long;           // 414
+extern const ProblemType bad_request;         // 400
+extern const ProblemType unauthorized;        // 401
+extern const ProblemType link_invalid;        // 403: forged, damaged, other channel or epoch
+extern const ProblemType link_expired;        // 403
+extern const ProblemType session_invalid;     // 403
+extern const ProblemType session_ended;       // 403: stopped, or inactive until its slot was released
+extern const ProblemType ticket_invalid;      // 403: forged, damaged, of another channel or queue
+extern const ProblemType ticket_expired;      // 403: the ticket was called and not used in time
+extern const ProblemType access_queued;       // 403: full; an app receives a ticket, a player without an app must retry
+extern const ProblemType account_full;        // 403: the account has reached its number of devices
+extern const ProblemType forbidden;           // 403
+extern const ProblemType not_found;           // 404
+extern const ProblemType channel_unknown;     // 404
+extern const ProblemType method_not_allowed;  // 405
+extern const ProblemType request_timeout;     // 408
+extern const ProblemType body_too_large;      // 413
+extern const ProblemType target_too_long;     // 414
 extern const ProblemType content_type_unsupported;  // 415
 extern const ProblemType range_not_satisfiable;     // 416
 extern const ProblemType expectation_failed;        // 417
