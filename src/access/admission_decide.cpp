@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kSoon = 250ms;  // retry interval for a called ticket whose call is not on disk yet
+constexpr auto kUnconfirmedCallRetry = 250ms;  // retry interval for a called ticket whose call is not on disk yet
 constexpr std::uint64_t kSilentSlack = 65'536;
 constexpr std::uint64_t kMaxUnknown = 4'000'000;  // numbers of former runs that were not presented yet, 32 bytes each:
                                                   // thousands of crashes while the event is full
@@ -134,8 +134,8 @@ Queued AdmissionDecider::queued(const ChannelQueue& queue, QueueLane& lane, cons
   result.retry_after = spread(p_.settings.refresh, ticket.number);
   const bool is_served = lane.is_served(ticket.number);
   if (is_served)
-    result.retry_after =
-        std::min<std::chrono::milliseconds>(p_.settings.refresh, lane.is_served_on_disk(ticket.number) ? 2s : kSoon);
+    result.retry_after = std::min<std::chrono::milliseconds>(
+        p_.settings.refresh, lane.is_served_on_disk(ticket.number) ? 2s : kUnconfirmedCallRetry);
   const bool is_moving = queue.is_open() && !queue.scope->drill.is_closed &&
                          !p_.capacity.scopes().global().drill.is_closed && !p_.capacity.is_in_grace();
   if (const auto rate = lane.tickets.calls_per_second(); rate && is_moving && !is_served)

@@ -97,7 +97,7 @@ struct Traffic {
   std::string_view group, node;
   double sent_mbps = 0;
   std::vector<std::pair<std::string, double>> channel_mbps{};  // by channel
-  bool tells_channels = true;                                  // false: the node does not report single channels
+  bool reports_channels = true;                                // false: the node does not report single channels
 };
 
 }  // namespace tribune::access

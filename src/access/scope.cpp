@@ -77,7 +77,7 @@ void Scopes::measured(const Traffic& traffic, base::SteadyTime now) {
   node.group = traffic.group;
   node.last_heartbeat = now;
   node.all.add(kbps_of(traffic.sent_mbps));
-  node.reports_channels = traffic.tells_channels;
+  node.reports_channels = traffic.reports_channels;
   std::map<std::string_view, std::int64_t> reported;
   for (const auto& [channel, mbps] : traffic.channel_mbps) {
     reported[channel] = kbps_of(mbps);

@@ -11,9 +11,9 @@ namespace tribune::app {
 namespace {
 
 int print(const CheckOptions& options, const config::Settings& settings) {
-  auto found = look_at_keys(settings, base::SystemClock().wall_now());
+  auto found = check_keys(settings, base::SystemClock().wall_now());
   if (!options.offline) {
-    auto files = look_at_files(settings);
+    auto files = check_named_files(settings);
     found.errors.insert(found.errors.end(), files.errors.begin(), files.errors.end());
     found.warnings.insert(found.warnings.end(), files.warnings.begin(), files.warnings.end());
   }

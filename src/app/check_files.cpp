@@ -106,7 +106,7 @@ void look_at_process(const config::Settings& settings, Findings& found) {
 
 }  // namespace
 
-Findings look_at_files(const config::Settings& settings) {
+Findings check_named_files(const config::Settings& settings) {
   Findings found;
   if (settings.has("event")) look_at_secrets(settings, found);
   if (settings.has("balancer")) look_at_balancer(settings, found);
@@ -123,7 +123,7 @@ Findings look_at_files(const config::Settings& settings) {
   return found;
 }
 
-Findings look_at_keys(const config::Settings& settings, base::WallTime now) {
+Findings check_keys(const config::Settings& settings, base::WallTime now) {
   Findings found;
   if (!settings.has("event")) return found;
   const auto& event = settings.get<contracts::Event>("event");

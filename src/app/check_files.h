@@ -16,9 +16,9 @@ struct Findings {
 };
 
 /// Checks all files and folders that the settings name. Returns no findings when all are usable.
-Findings look_at_files(const config::Settings&);
+Findings check_named_files(const config::Settings&);
 
 /// Warns about each key that has ended, and when no key signs for longer than a week. Opens no files.
-Findings look_at_keys(const config::Settings&, base::WallTime now);
+Findings check_keys(const config::Settings&, base::WallTime now);
 
 }  // namespace tribune::app

@@ -23,14 +23,14 @@ CtlRequest route_request(const CtlValues& values) {
   return {http::Method::get, target, ""};
 }
 
-std::string said(const base::json::Value& answer, std::string_view member) {
+std::string text_of(const base::json::Value& answer, std::string_view member) {
   return std::string(answer.text(member).value_or(""));
 }
 
 std::string or_none(std::string text) { return text.empty() ? "none" : text; }
 
 std::string zones_text(const base::json::Value& answer) {
-  const auto deep = said(answer, "deep_zone"), ordinary = said(answer, "zone");
+  const auto deep = text_of(answer, "deep_zone"), ordinary = text_of(answer, "zone");
   if (deep.empty()) return or_none(ordinary);
   return ordinary.empty() ? deep + " (deep)" : deep + " (deep), then " + ordinary;
 }
@@ -59,32 +59,32 @@ std::string inputs_text(const base::json::Value& answer) {
   const auto line = [&](std::string_view what, std::string_view value) {
     text += fmt::format("  {:<16} {}\n", what, value);
   };
-  line("address", said(answer, "client") + ", in network " + or_none(said(answer, "network")));
+  line("address", text_of(answer, "client") + ", in network " + or_none(text_of(answer, "network")));
   line("coverage zone", zones_text(answer));
   line("location", place_text(answer));
-  line("reported cache", or_none(said(answer, "cache")));
+  line("reported cache", or_none(text_of(answer, "cache")));
   line("receipts", receipts_text(answer));
-  line("unreachable", or_none(said(answer, "gone")));
+  line("unreachable", or_none(text_of(answer, "gone")));
   line("origin allowed", answer.flag("may_use_origin").value_or(false) ? "yes" : "no");
   return text;
 }
 
 /// Explains a routing decision: the result, the inputs, and the verdict of each rank in order.
 std::string route_text(const base::json::Value& answer) {
-  const auto node = said(answer, "node"), reason = said(answer, "reason");
-  const auto who = !node.empty()        ? fmt::format("node {} ({})", node, said(answer, "url"))
+  const auto node = text_of(answer, "node"), reason = text_of(answer, "reason");
+  const auto who = !node.empty()        ? fmt::format("node {} ({})", node, text_of(answer, "url"))
                    : reason == "origin" ? "the origin itself"
                                         : "no node";
-  auto text = fmt::format("{} serves channel {} to {}\n  rank {}: {}\n", who, said(answer, "channel"),
-                          said(answer, "client"), reason, said(answer, "because"));
+  auto text = fmt::format("{} serves channel {} to {}\n  rank {}: {}\n", who, text_of(answer, "channel"),
+                          text_of(answer, "client"), reason, text_of(answer, "because"));
   text += inputs_text(answer) + "\nCandidates in order of rank; the first usable one is selected\n";
   const auto* considered = answer.find("considered");
   if (!considered) return text;
   for (const auto& entry : considered->array) {
-    const auto group = said(entry, "group"), id = said(entry, "node");
+    const auto group = text_of(entry, "group"), id = text_of(entry, "node");
     const auto place = id.empty() ? group : group.empty() || group == id ? id : group + "/" + id;
-    text +=
-        fmt::format("  {:<16} {:<20} {}\n", said(entry, "rank"), place.empty() ? "-" : place, said(entry, "verdict"));
+    text += fmt::format("  {:<16} {:<20} {}\n", text_of(entry, "rank"), place.empty() ? "-" : place,
+                        text_of(entry, "verdict"));
   }
   return text;
 }
@@ -105,11 +105,11 @@ std::string nodes_text(const base::json::Value& answer) {
   for (const auto& node : nodes->array) {
     const auto load =
         fmt::format("{:.1f} of {:.0f}", node.real("sent_mbps").value_or(0), node.real("capacity_mbps").value_or(0));
-    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>6.1f}% {:>6.1f}%  {:<20} {}\n", said(node, "id"),
-                        said(node, "group"), said(node, "state"), node.whole("viewers").value_or(0), load,
-                        node.whole("connections").value_or(0), node.real("error_share").value_or(0) * 100,
-                        node.real("origin_error_share").value_or(0) * 100,
-                        since_text(node.whole("since_unix").value_or(0)), said(node, "reason"));
+    text += fmt::format("{:<20} {:<16} {:<10} {:>8} {:>17} {:>11} {:>6.1f}% {:>6.1f}%  {:<20} {}\n",
+                        text_of(node, "id"), text_of(node, "group"), text_of(node, "state"),
+                        node.whole("viewers").value_or(0), load, node.whole("connections").value_or(0),
+                        node.real("error_share").value_or(0) * 100, node.real("origin_error_share").value_or(0) * 100,
+                        since_text(node.whole("since_unix").value_or(0)), text_of(node, "reason"));
   }
   return text;
 }

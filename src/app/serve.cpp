@@ -151,7 +151,7 @@ int serve(const ServeOptions& options) {
   const base::SystemClock clock;
   runtime::add_process_metrics(metrics, clock, log, version());
 
-  const runtime::MemoryMonitor keeper(log, metrics);
+  const runtime::MemoryMonitor memory_monitor(log, metrics);
   auto server =
       runtime::Server::open(std::move(*settings), role_types(), {clock, log, metrics, signals, std::string(version())});
   if (!server) return cannot_start(server.error().text);

@@ -87,8 +87,8 @@ std::optional<MemoryUse> of_cgroup() {
     while (length > kRoot.size() && path[length - 1] == '/') --length;
     if (const auto bound = number(read("/memory.max"))) {
       const auto used = number(read("/memory.current")).value_or(0);
-      const auto said = read("/memory.stat");
-      const auto files = figure(said, "inactive_file") + figure(said, "active_file");
+      const auto statistics = read("/memory.stat");
+      const auto files = figure(statistics, "inactive_file") + figure(statistics, "active_file");
       const MemoryUse use{kCgroupBound, *bound, used - std::min(used, files)};
       if (!tightest || use.left() < tightest->left()) tightest = use;
     }
@@ -169,7 +169,7 @@ std::optional<MemoryUse> Memory::look() {
   return use;
 }
 
-void Memory::look_sometimes() {
+void Memory::check_periodically() {
   const auto now = now_ms();
   auto before = looked_at_.load(std::memory_order_relaxed);
   if (now - before < kLookPeriodMs || !looked_at_.compare_exchange_strong(before, now)) return;

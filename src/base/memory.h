@@ -75,7 +75,7 @@ class Memory {
   /// milliseconds near it.
   std::optional<MemoryUse> look();
   /// The same for callers that allocate often: reads at most once in 20 ms.
-  void look_sometimes();
+  void check_periodically();
   /// Allocations since the start that failed at the first attempt.
   std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
   /// Counts a std::bad_alloc that a boundary to C code caught; the operation there was abandoned.

@@ -57,11 +57,11 @@ class RecentMap {
   /// The least recently used entry; null when the map is empty.
   const Entry* oldest() const { return entries_.empty() ? nullptr : &entries_.front(); }
   Entry* oldest() { return entries_.empty() ? nullptr : &entries_.front(); }
-  /// Erases entries for which `is_to_go(key, value)` is true.
+  /// Erases entries for which `must_erase(key, value)` is true.
   template <typename Predicate>
-  void erase_if(Predicate is_to_go) {
+  void erase_if(Predicate must_erase) {
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-      if (!is_to_go(entry->first, entry->second)) {
+      if (!must_erase(entry->first, entry->second)) {
         ++entry;
         continue;
       }

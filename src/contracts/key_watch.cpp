@@ -50,7 +50,7 @@ void KeyWatch::watch(const Event& event) {
   {
     const std::lock_guard lock(mutex_);
     ends_ = signing_ends(event);
-    said_ = 0;
+    logged_alarm_ = 0;
   }
   look();
 }
@@ -61,8 +61,8 @@ void KeyWatch::look() {
   seconds_left_.set(ends_ ? std::chrono::duration<double>(*ends_ - now).count()
                           : std::numeric_limits<double>::infinity());
   const auto level = alarm(ends_, now);
-  if (level <= said_) return;
-  said_ = level;
+  if (level <= logged_alarm_) return;
+  logged_alarm_ = level;
   const auto left = std::chrono::duration_cast<std::chrono::minutes>(*ends_ - now).count();
   if (level == 4)
     log_.error(role_, "no_key_signs", {{"ended", http::format_date(*ends_)}});
@@ -79,13 +79,13 @@ std::string KeyWatch::text() const {
 }
 
 std::string KeyWatch::trouble() const {
-  auto said = text();
-  return said.starts_with("no key") ? said : "";
+  auto state = text();
+  return state.starts_with("no key") ? state : "";
 }
 
 void KeyWatch::describe(base::json::Writer& w) const {
-  const auto said = text();
-  w.member("keys", said.empty() ? "ok" : said);
+  const auto state = text();
+  w.member("keys", state.empty() ? "ok" : state);
 }
 
 }  // namespace tribune::contracts

@@ -55,7 +55,7 @@ class KeyWatch {
   base::Gauge seconds_left_;
   mutable std::mutex mutex_;            // guards the members below
   std::optional<base::WallTime> ends_;  // the time from which no key signs; nullopt: never, or no keys
-  int said_ = 0;                        // alarms logged for these keys
+  int logged_alarm_ = 0;                // alarms logged for these keys
 };
 
 }  // namespace tribune::contracts

@@ -56,9 +56,9 @@ base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     NamedPurge purge;
     purge.id = take(mark);
-    const auto by_word = take(mark), kind = take(mark);
+    const auto by_text = take(mark), kind = take(mark);
     const auto age = read_decimal(take(mark));
-    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return to_string(b) == by_word; });
+    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return to_string(b) == by_text; });
     if (!is_id(purge.id) || by == kBy.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") ||
         mark.empty() || !is_visible_ascii(mark))
       return wrong();

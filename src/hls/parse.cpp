@@ -225,9 +225,9 @@ base::Status Parser::read_date_range() {
 
 // The remaining text must parse as a playlist of the same kind.
 base::Status Parser::check_what_is_left() {
-  const auto told = side_of_tags();
-  if (told == side_) return {};
-  for (line_ = 1; told == Side::unknown && line_ < out_.lines.size(); ++line_) {
+  const auto side = side_of_tags();
+  if (side == side_) return {};
+  for (line_ = 1; side == Side::unknown && line_ < out_.lines.size(); ++line_) {
     const auto content = trimmed(out_.lines[line_].text);
     if (content.empty() || (content[0] == '#' && !content.starts_with("#EXT"))) continue;
     if (content[0] != '#') break;

@@ -22,10 +22,10 @@ std::string cmsd_static(std::string_view server, std::optional<char> object_type
   return out.token("sf", "h").string("n", server).take();
 }
 
-std::string cmsd_dynamic(std::string_view server, const CmsdDynamic& said) {
+std::string cmsd_dynamic(std::string_view server, const CmsdDynamic& dynamic) {
   auto out = StructuredFieldWriter::parameters_of(string_item(server));
-  if (said.duress) out.flag("du");
-  if (said.max_kbps) out.integer("mb", *said.max_kbps);
+  if (dynamic.duress) out.flag("du");
+  if (dynamic.max_kbps) out.integer("mb", *dynamic.max_kbps);
   return out.take();
 }
 

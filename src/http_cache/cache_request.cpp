@@ -144,7 +144,7 @@ CacheRequest::Lookup CacheRequest::look() {
     return Lookup::answered;
   }
   if (stored_ || has_waited_ || !may_share()) return Lookup::ask;
-  if (context_.coalescer.is_led(key_)) {
+  if (context_.coalescer.has_leader(key_)) {
     has_waited_ = true;
     context_.coalescer.wait(key_, [this, alive = std::weak_ptr(alive_)] {
       if (alive.expired()) return;

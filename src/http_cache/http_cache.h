@@ -47,7 +47,7 @@ class HttpCache {
   base::Published<HttpCacheSettings> settings_;
   const std::shared_ptr<ResponseStore> store_;
   runtime::AccessLog access_;
-  const std::shared_ptr<net::ConnectionLimits> connections_ = net::make_connection_book();
+  const std::shared_ptr<net::ConnectionLimits> connections_ = net::make_connection_limits();
   std::atomic<std::size_t> undrained_{0};  // workers that have not run their drain yet
   std::vector<std::unique_ptr<WorkerShare>> shares_;
 };

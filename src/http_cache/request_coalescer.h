@@ -12,7 +12,7 @@ namespace tribune::http_cache {
 /// Owned by one worker.
 class RequestCoalescer {
  public:
-  bool is_led(const std::string& key) const { return waiting_.contains(key); }
+  bool has_leader(const std::string& key) const { return waiting_.contains(key); }
   /// Records that the caller fetches this URI; further requests for it may wait.
   void lead(const std::string& key) { waiting_.try_emplace(key); }
   void wait(const std::string& key, std::function<void()> on_over) { waiting_[key].push_back(std::move(on_over)); }

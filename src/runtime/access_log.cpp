@@ -75,7 +75,7 @@ base::Counter& AccessLog::requests(http::Method method, int status) {
 }
 
 void AccessLog::write_line(const net::AccessRecord& record) {
-  const auto said = http::read_cmcd(record.request.headers, record.request.query);
+  const auto cmcd = http::read_cmcd(record.request.headers, record.request.query);
   const auto path = loggable_path(record.request.path, record.note.session);
   log_.info("http", "request",
             {{"listener", listener_},
@@ -88,7 +88,7 @@ void AccessLog::write_line(const net::AccessRecord& record) {
              {"cache", record.note.cache},
              {"node", record.note.node},
              {"session", record.note.session},
-             {"player", said ? loggable_name(said->session) : ""},
+             {"player", cmcd ? loggable_name(cmcd->session) : ""},
              {"request", record.request.headers.first(net::kRequestIdField).value_or("")},
              {"reason", record.note.reason},
              {"completed", record.completed}});

@@ -56,7 +56,7 @@ void MemoryMonitor::run() {
   while (!wake_.wait_for(lock, kPeriod, [this] { return stopping_; })) {
     lock.unlock();
     try {
-      turn();
+      check();
     } catch (const std::bad_alloc&) {
       base::Memory::of_process().gave_up_work();
     }
@@ -64,7 +64,7 @@ void MemoryMonitor::run() {
   }
 }
 
-void MemoryMonitor::turn() {
+void MemoryMonitor::check() {
   auto& memory = base::Memory::of_process();
   const auto use = memory.look();
   const auto level = memory.level();
@@ -74,20 +74,20 @@ void MemoryMonitor::turn() {
   follow(failures_, memory.failures());
   follow(given_up_, memory.work_given_up());
   if (level == base::MemoryLevel::spent) spare_.reset();
-  if (level != said_) say(level, use ? &*use : nullptr);
+  if (level != logged_level_) log_level(level, use ? &*use : nullptr);
   if (use) memory.tell(*use);
   if (use && level != base::MemoryLevel::plenty) ::malloc_trim(0);
   if (level == base::MemoryLevel::plenty && !spare_) spare_ = std::make_unique<char[]>(kSpareBytes);
 }
 
-void MemoryMonitor::say(base::MemoryLevel level, const base::MemoryUse* use) {
+void MemoryMonitor::log_level(base::MemoryLevel level, const base::MemoryUse* use) {
   const auto importance = level == base::MemoryLevel::plenty ? base::LogLevel::info : base::LogLevel::warning;
   log_.write(importance, "runtime", "memory_level",
              {{"level", to_string(level)},
               {"bound_by", use ? use->bound_by : "nothing"},
               {"bound", use ? use->bound : 0},
               {"left", use ? use->left() : 0}});
-  said_ = level;
+  logged_level_ = level;
 }
 
 }  // namespace tribune::runtime

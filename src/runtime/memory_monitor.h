@@ -24,13 +24,13 @@ class MemoryMonitor {
 
  private:
   void run();
-  void turn();
-  void say(base::MemoryLevel, const base::MemoryUse*);
+  void check();
+  void log_level(base::MemoryLevel, const base::MemoryUse*);
 
   base::Log& log_;
   base::Gauge bound_, left_, level_gauge_;
   base::Counter failures_, given_up_;
-  base::MemoryLevel said_ = base::MemoryLevel::plenty;  // the level logged last; used by the thread only
+  base::MemoryLevel logged_level_ = base::MemoryLevel::plenty;  // the level logged last; used by the thread only
   std::unique_ptr<char[]> spare_;  // freed at level "spent", so that the thread itself can still allocate
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -36,18 +36,19 @@ base::Error of_role(const Role& role, base::Error error) {
 
 }  // namespace
 
-Server::Server(config::Settings settings, const std::vector<RoleType>& types, ServerContext tools)
+Server::Server(config::Settings settings, const std::vector<RoleType>& types, ServerContext context)
     : settings_(std::move(settings)),
       opened_(settings_),
       types_(types),
-      tools_(std::move(tools)),
+      context_(std::move(context)),
       gate_(admin_of(settings_).token),
       admin_hosts_(admin_hosts(admin_of(settings_))),
-      front_log_(tools_.log, tools_.metrics, "front"),
-      admin_log_(tools_.log, tools_.metrics, "admin"),
-      services_{tools_.clock, tools_.log, tools_.metrics, workers_, tools_.version} {
+      front_log_(context_.log, context_.metrics, "front"),
+      admin_log_(context_.log, context_.metrics, "admin"),
+      services_{context_.clock, context_.log, context_.metrics, workers_, context_.version} {
   for (std::size_t i = 0; i < worker_count(process()); ++i) {
-    threads_.push_back(std::make_unique<WorkerThread>(client_of(settings_), tools_.clock, tools_.log, tools_.metrics));
+    threads_.push_back(
+        std::make_unique<WorkerThread>(client_of(settings_), context_.clock, context_.log, context_.metrics));
     workers_.push_back(std::unique_ptr<Worker>(new Worker{i, threads_.back()->loop(), threads_.back()->client()}));
   }
 }
@@ -58,8 +59,8 @@ Server::~Server() {
 }
 
 base::Result<std::unique_ptr<Server>> Server::open(config::Settings settings, const std::vector<RoleType>& types,
-                                                   ServerContext tools) {
-  std::unique_ptr<Server> server(new Server(std::move(settings), types, std::move(tools)));
+                                                   ServerContext context) {
+  std::unique_ptr<Server> server(new Server(std::move(settings), types, std::move(context)));
   if (auto opened = server->open_roles(); !opened) return tl::unexpected(std::move(opened.error()));
   if (auto opened = server->open_listeners(); !opened) return tl::unexpected(std::move(opened.error()));
   for (std::size_t i = 0; i < server->threads_.size(); ++i) server->threads_[i]->start(i);
@@ -69,8 +70,9 @@ base::Result<std::unique_ptr<Server>> Server::open(config::Settings settings, co
 
 base::Status Server::open_roles() {
   std::vector<Route> front;
-  std::vector<Route> admin = admin_routes(std::make_shared<const AdminSources>(AdminSources{
-      tools_.version, workers_.size(), tools_.clock.steady_now(), tools_.clock, tools_.metrics, condition_, roles_}));
+  std::vector<Route> admin = admin_routes(
+      std::make_shared<const AdminSources>(AdminSources{context_.version, workers_.size(), context_.clock.steady_now(),
+                                                        context_.clock, context_.metrics, condition_, roles_}));
   for (const auto& type : types_)
     if (settings_.has(type.name)) roles_.push_back(type.make(settings_, services_));
   for (const auto& role : roles_) {
@@ -90,21 +92,21 @@ base::Status Server::open_listeners() {
 }
 
 base::Status Server::open_listener(const char* name, net::ServerSettings settings, bool is_front) {
-  const auto book = net::make_connection_book();
+  const auto connection_limits = net::make_connection_limits();
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     auto& worker = *workers_[i];
     auto& access = is_front ? front_log_ : admin_log_;
     net::HttpServerContext context{worker.loop,
-                                   tools_.clock,
-                                   tools_.log,
-                                   tools_.metrics,
+                                   context_.clock,
+                                   context_.log,
+                                   context_.metrics,
                                    name,
                                    [this, &worker, is_front](std::unique_ptr<net::Exchange> exchange) {
                                      dispatch(worker, std::move(exchange), is_front);
                                    },
                                    [&access](const net::AccessRecord& record) { access.record(record); }};
     context.adds_cors_fields = is_front;
-    auto bound = threads_[i]->open_server(settings, std::move(context), book, is_front);
+    auto bound = threads_[i]->open_server(settings, std::move(context), connection_limits, is_front);
     if (!bound) {
       bound.error().text = std::string(name) + ": " + bound.error().text;
       return tl::unexpected(std::move(bound.error()));
@@ -112,7 +114,7 @@ base::Status Server::open_listener(const char* name, net::ServerSettings setting
     if (i > 0) continue;
     settings.listen = *bound;  // the first worker resolves port 0; the others share its port
     for (const auto& address : *bound)
-      tools_.log.info(kComponent, "listening", {{"listener", name}, {"address", address}});
+      context_.log.info(kComponent, "listening", {{"listener", name}, {"address", address}});
   }
   return {};
 }
@@ -148,7 +150,8 @@ base::Status Server::reload(config::Settings next) {
     auto error = of_role(**role, std::move(taken.error()));
     for (auto before = roles_.begin(); before != role; ++before)
       if (auto back = (*before)->reload(settings_); !back)
-        tools_.log.error(kComponent, "reload_not_undone", {{"role", (*before)->name()}, {"error", back.error().text}});
+        context_.log.error(kComponent, "reload_not_undone",
+                           {{"role", (*before)->name()}, {"error", back.error().text}});
     return tl::unexpected(std::move(error));
   }
   warn_of_restart_needs(next);
@@ -160,7 +163,7 @@ base::Status Server::reload(config::Settings next) {
 /// Compares with the settings at the start, which are in force: a value that was changed and changed back needs no
 /// restart.
 void Server::warn_of_restart_needs(const config::Settings& next) {
-  const auto warn = [&](std::string_view key) { tools_.log.warning(kComponent, "restart_needed", {{"key", key}}); };
+  const auto warn = [&](std::string_view key) { context_.log.warning(kComponent, "restart_needed", {{"key", key}}); };
   const auto workers_of = [](const config::Settings& settings) {
     return settings.get<ProcessSettings>(process_section().name()).workers;
   };

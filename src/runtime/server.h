@@ -85,7 +85,7 @@ class Server {
   config::Settings settings_;
   const config::Settings opened_;  // the settings at the start
   std::vector<RoleType> types_;
-  ServerContext tools_;
+  ServerContext context_;
   ProcessPhase condition_;
   AdminGate gate_;
   base::Published<HostNames> admin_hosts_;

@@ -32,8 +32,8 @@ std::optional<int> wait_until(Signals& signals, Deadline deadline, Done done) {
 
 std::optional<int> Server::stop(int signal) {
   condition_.enter(Phase::stopping);
-  tools_.log.info(kComponent, "stopping",
-                  {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
+  context_.log.info(kComponent, "stopping",
+                    {{"signal", signal}, {"deadline_ms", std::int64_t{process().stop_deadline.count()}}});
   for (const auto& role : roles_) role->drain();
   if (const auto second = wait_for_delay()) return second;
   const auto deadline = from_now(process().stop_deadline);
@@ -43,22 +43,22 @@ std::optional<int> Server::stop(int signal) {
   cut_what_is_left();
   stop_roles();
   end_threads();
-  tools_.log.info(kComponent, "stopped");
+  context_.log.info(kComponent, "stopped");
   return std::nullopt;
 }
 
 std::optional<int> Server::wait_for_delay() {
-  return wait_until(tools_.signals, from_now(process().stop_delay), [] { return false; });
+  return wait_until(context_.signals, from_now(process().stop_delay), [] { return false; });
 }
 
 /// Called for the front listeners first. The admin listener stays open meanwhile, so that the stop can be monitored.
 std::optional<int> Server::wait_for_listeners(bool is_front, Deadline deadline) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(threads_.size());
   for (auto& thread : threads_)
-    thread->drain(is_front, [left, &signals = tools_.signals] {
+    thread->drain(is_front, [left, &signals = context_.signals] {
       if (left->fetch_sub(1) == 1) signals.wake();
     });
-  return wait_until(tools_.signals, deadline, [&] { return left->load() == 0 && roles_are_drained(); });
+  return wait_until(context_.signals, deadline, [&] { return left->load() == 0 && roles_are_drained(); });
 }
 
 bool Server::roles_are_drained() const {
@@ -73,15 +73,15 @@ void Server::cut_what_is_left() {
   const auto tally = std::make_shared<Tally>();
   tally->workers = threads_.size();
   for (auto& thread : threads_)
-    thread->cut_all([tally, &signals = tools_.signals](std::size_t connections) {
+    thread->cut_all([tally, &signals = context_.signals](std::size_t connections) {
       tally->connections += connections;
       if (tally->workers.fetch_sub(1) == 1) signals.wake();
     });
-  wait_until(tools_.signals, from_now(kCutDeadline), [&] { return tally->workers.load() == 0; });
+  wait_until(context_.signals, from_now(kCutDeadline), [&] { return tally->workers.load() == 0; });
   for (const auto& role : roles_)
-    if (!role->is_drained()) tools_.log.warning(kComponent, "stop_deadline_passed", {{"role", role->name()}});
+    if (!role->is_drained()) context_.log.warning(kComponent, "stop_deadline_passed", {{"role", role->name()}});
   if (const auto cut = tally->connections.load(); cut > 0)
-    tools_.log.warning(kComponent, "stop_deadline_passed", {{"connections_cut", static_cast<std::uint64_t>(cut)}});
+    context_.log.warning(kComponent, "stop_deadline_passed", {{"connections_cut", static_cast<std::uint64_t>(cut)}});
 }
 
 void Server::stop_roles() {

@@ -17,11 +17,10 @@ WorkerThread::WorkerThread(const net::ClientSettings& client, const base::Clock&
 
 WorkerThread::~WorkerThread() { stop(); }
 
-base::Result<std::vector<std::string>> WorkerThread::open_server(const net::ServerSettings& settings,
-                                                                 net::HttpServerContext context,
-                                                                 std::shared_ptr<net::ConnectionLimits> book,
-                                                                 bool is_front) {
-  auto server = net::HttpServer::open(settings, std::move(context), std::move(book));
+base::Result<std::vector<std::string>> WorkerThread::open_server(
+    const net::ServerSettings& settings, net::HttpServerContext context,
+    std::shared_ptr<net::ConnectionLimits> connection_limits, bool is_front) {
+  auto server = net::HttpServer::open(settings, std::move(context), std::move(connection_limits));
   if (!server) return tl::unexpected(std::move(server.error()));
   auto bound = (*server)->bound();
   servers_.push_back({std::move(*server), is_front});

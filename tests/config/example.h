@@ -57,7 +57,7 @@ inline const config::Section<Node>& node_section() {
 
 inline const config::Section<Server>& server_section() {
   static const auto section =
-      config::Section<Server>("house", "A house.")
+      config::Section<Server>("front", "A front.")
           .texts("listen", &Server::listen, "Where it listens.", config::check_listen_address, "addresses")
           .required()
           .sample("[\"127.0.0.1:80\"]")
@@ -70,7 +70,7 @@ inline const config::Section<Server>& server_section() {
           .sections("nodes", &Server::nodes, node_section(), "The nodes.")
           .moved("spares", "the section spare")
           .check([](const Server& server) {
-            return server.open || server.nodes.empty() ? std::string() : std::string("a closed house has no nodes");
+            return server.open || server.nodes.empty() ? std::string() : std::string("a closed front has no nodes");
           });
   return section;
 }

@@ -21,16 +21,16 @@ TEST_CASE("the reference has a line for every key, with type, allowed values, de
 
 TEST_CASE("nested sections have headings of their own, linked from their parent") {
   const auto page = example::schema().reference();
-  CHECK(contains(page, "\n## `house`\n"));
-  CHECK(contains(page, "\n### `house.limits`\n"));
-  CHECK(contains(page, "\n### `house.nodes`\n"));
-  CHECK(contains(page, "| [`limits`](#houselimits) | section |"));
+  CHECK(contains(page, "\n## `front`\n"));
+  CHECK(contains(page, "\n### `front.limits`\n"));
+  CHECK(contains(page, "\n### `front.nodes`\n"));
+  CHECK(contains(page, "| [`limits`](#frontlimits) | section |"));
 }
 
 TEST_CASE("neither the reference nor a sample shows a key of a former version") {
   const auto schema = example::schema();
   CHECK_FALSE(contains(schema.reference(), "spares"));
-  CHECK_FALSE(contains(schema.sample({"", R"({"house": {}})", true}), "spares"));
+  CHECK_FALSE(contains(schema.sample({"", R"({"front": {}})", true}), "spares"));
 }
 
 TEST_CASE("a vertical bar in a text does not break the table") {
@@ -42,12 +42,12 @@ TEST_CASE("a sample passes the parser of the same tables, and keeps its given va
   for (const bool every_key : {false, true}) {
     const auto text =
         schema.sample({"For tests.\nSecond line.",
-                       R"({"house": {"nodes": [{"id": "a"}, {"id": "b"}], "limits": {"count": 7}}})", every_key});
+                       R"({"front": {"nodes": [{"id": "a"}, {"id": "b"}], "limits": {"count": 7}}})", every_key});
     CAPTURE(text);
     CHECK(text.starts_with("// For tests.\n// Second line.\n{\n"));
     const auto outcome = schema.read(text);
     REQUIRE_MESSAGE(outcome.settings, config::describe(outcome.problems, "sample", text));
-    const auto& server = outcome.settings->get<example::Server>("house");
+    const auto& server = outcome.settings->get<example::Server>("front");
     CHECK(server.nodes.size() == 2);
     CHECK(server.limits.count == 7);
     CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80"});
@@ -57,13 +57,13 @@ TEST_CASE("a sample passes the parser of the same tables, and keeps its given va
 
 TEST_CASE("a sample with every key has the other keys at their defaults, as comments") {
   const auto schema = example::schema();
-  const std::string values = R"({"house": {}})";
+  const std::string values = R"({"front": {}})";
   CHECK(contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
   CHECK(contains(schema.sample({"", values, true}), "// \"idle\": \"75s\","));
   CHECK_FALSE(contains(schema.sample({"", values, false}), "colour"));
 }
 
 TEST_CASE("a sample keeps an unknown key, so that its check reports it") {
-  const auto text = example::schema().sample({"", R"({"house": {"colr": "red"}})", false});
+  const auto text = example::schema().sample({"", R"({"front": {"colr": "red"}})", false});
   CHECK_FALSE(example::schema().read(text).settings);
 }

@@ -123,7 +123,7 @@ class ServerUnderTest {
     quiet.level = base::LogLevel::off;
     log_ = std::make_unique<base::Log>(quiet);
     if (settings.listen.empty()) settings.listen = {"127.0.0.1:0"};
-    book_ = make_connection_book();
+    connection_limits_ = make_connection_limits();
     HttpServerContext context{
         loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
           const std::lock_guard lock(mutex_);
@@ -132,7 +132,7 @@ class ServerUnderTest {
           arrived_.notify_all();
         }};
     context.any_method = any_method;
-    auto opened = HttpServer::open(settings, context, book_);
+    auto opened = HttpServer::open(settings, context, connection_limits_);
     if (!opened) throw std::runtime_error(opened.error().text);
     server_ = std::move(*opened);
     address_ = server_->bound().front();
@@ -192,7 +192,7 @@ class ServerUnderTest {
   base::SystemClock clock_;
   std::unique_ptr<base::Log> log_;
   base::Metrics metrics_;
-  std::shared_ptr<ConnectionLimits> book_;
+  std::shared_ptr<ConnectionLimits> connection_limits_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;
   std::thread thread_;

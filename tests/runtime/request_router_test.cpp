@@ -12,7 +12,7 @@ using http::Method;
 namespace {
 
 /// A router with two routes, and a worker whose loop does not run.
-struct Doorway {
+struct RouterFixture {
   base::SystemClock clock;
   base::Log log{{base::LogLevel::off, base::LogFormat::text, "", false}};
   base::Metrics metrics;
@@ -44,37 +44,37 @@ struct Doorway {
 }  // namespace
 
 TEST_CASE("a request goes to the handler of its route, with the parameters of its path") {
-  Doorway doorway;
-  CHECK(doorway.ask(Method::get, "/media/demo/a/b.ts").response->status == 200);
-  CHECK(doorway.matched == "media:demo:a/b.ts");
+  RouterFixture fixture;
+  CHECK(fixture.ask(Method::get, "/media/demo/a/b.ts").response->status == 200);
+  CHECK(fixture.matched == "media:demo:a/b.ts");
 }
 
 TEST_CASE("HEAD goes to the handler of GET") {
-  Doorway doorway;
-  CHECK(doorway.ask(Method::head, "/media/demo/x").response->status == 200);
-  CHECK(doorway.matched == "media:demo:x");
+  RouterFixture fixture;
+  CHECK(fixture.ask(Method::head, "/media/demo/x").response->status == 200);
+  CHECK(fixture.matched == "media:demo:x");
 }
 
 TEST_CASE("a path without a route is a 404 problem") {
-  Doorway doorway;
-  const auto answer = doorway.ask(Method::get, "/nothing");
+  RouterFixture fixture;
+  const auto answer = fixture.ask(Method::get, "/nothing");
   CHECK(answer.response->status == 404);
   CHECK(answer.header("Content-Type") == "application/problem+json");
 }
 
 TEST_CASE("a method that the path does not support is a 405 problem that lists the supported ones") {
-  Doorway doorway;
-  const auto answer = doorway.ask(Method::del, "/media/demo/x");
+  RouterFixture fixture;
+  const auto answer = fixture.ask(Method::del, "/media/demo/x");
   CHECK(answer.response->status == 405);
   CHECK(answer.header("Allow") == "GET, HEAD, OPTIONS");
-  CHECK(doorway.ask(Method::get, "/items").header("Allow") == "OPTIONS, POST");
-  CHECK(doorway.ask(Method::other, "/items").response->status == 405);
+  CHECK(fixture.ask(Method::get, "/items").header("Allow") == "OPTIONS, POST");
+  CHECK(fixture.ask(Method::other, "/items").response->status == 405);
 }
 
 TEST_CASE("OPTIONS is answered for every path with the fields of a CORS preflight") {
-  Doorway doorway;
+  RouterFixture fixture;
   for (const auto* path : {"/media/demo/x", "/items", "/nothing"}) {
-    const auto answer = doorway.ask(Method::options, path);
+    const auto answer = fixture.ask(Method::options, path);
     CHECK(answer.response->status == 204);
     CHECK_FALSE(answer.header("Allow").empty());
     CHECK(answer.header("Access-Control-Allow-Methods") == answer.header("Allow"));
@@ -83,13 +83,13 @@ TEST_CASE("OPTIONS is answered for every path with the fields of a CORS prefligh
     CHECK(answer.header("Access-Control-Max-Age") == "86400");
     CHECK(answer.body().empty());
   }
-  CHECK(doorway.ask(Method::options, "/items").header("Allow") == "OPTIONS, POST");
+  CHECK(fixture.ask(Method::options, "/items").header("Allow") == "OPTIONS, POST");
 }
 
 TEST_CASE("a route with the method OPTIONS receives it") {
-  Doorway doorway;
-  CHECK(doorway.ask(Method::options, "/own").response->status == 200);
-  CHECK(doorway.matched == "own::");
+  RouterFixture fixture;
+  CHECK(fixture.ask(Method::options, "/own").response->status == 200);
+  CHECK(fixture.matched == "own::");
 }
 
 TEST_CASE("a listener without CORS answers OPTIONS without CORS fields") {

@@ -64,14 +64,14 @@ RoleType role_type() {
           }};
 }
 
-struct Street {
+struct ServerFixture {
   Signals signals;
   base::SystemClock clock;
   base::Log log{{base::LogLevel::off, base::LogFormat::text, "", false}};
   base::Metrics metrics;
   std::vector<RoleType> types{role_type<1>(), role_type<2>()};
 
-  Street() { story().clear(); }
+  ServerFixture() { story().clear(); }
 
   config::Settings settings(const std::string& roles, const std::string& process = R"("workers": 2)") {
     config::Schema schema;
@@ -96,8 +96,8 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a server runs the roles whose sections are present, and stops them in reverse order") {
-  Street street;
-  auto server = street.open(R"(, "role1": {}, "role2": {})");
+  ServerFixture fixture;
+  auto server = fixture.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
   CHECK(story() == Lines{"role1 started", "role2 started"});
   CHECK_FALSE((*server)->stop(SIGTERM));
@@ -106,55 +106,55 @@ TEST_CASE("a server runs the roles whose sections are present, and stops them in
 }
 
 TEST_CASE("a role whose section is absent does not run") {
-  Street street;
-  REQUIRE(street.open(R"(, "role2": {})"));
+  ServerFixture fixture;
+  REQUIRE(fixture.open(R"(, "role2": {})"));
   CHECK(story() == Lines{"role2 started", "role2 stopped"});
 }
 
 TEST_CASE("a role that cannot start fails the start with its name, and roles that have started are stopped") {
-  Street street;
-  const auto server = street.open(R"(, "role1": {}, "role2": {"word": "never"})");
+  ServerFixture fixture;
+  const auto server = fixture.open(R"(, "role1": {}, "role2": {"word": "never"})");
   REQUIRE_FALSE(server);
   CHECK(server.error().text == "role2: the directory is read-only");
   CHECK(story() == Lines{"role1 started", "role1 stopped"});
 }
 
 TEST_CASE("a reload that one role refuses is reverted in the roles that accepted it") {
-  Street street;
-  auto server = street.open(R"(, "role1": {}, "role2": {})");
+  ServerFixture fixture;
+  auto server = fixture.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
   story().clear();
-  const auto status = (*server)->reload(street.settings(R"(, "role1": {"word": "second"}, "role2": {"word": "no"})"));
+  const auto status = (*server)->reload(fixture.settings(R"(, "role1": {"word": "second"}, "role2": {"word": "no"})"));
   REQUIRE_FALSE(status);
   CHECK(status.error().text == "role2: not this word");
   CHECK(story() == Lines{"role1 asked for second", "role2 asked for no", "role1 asked for first"});
 }
 
 TEST_CASE("a reload without the section of a running role is refused before any role is called") {
-  Street street;
-  auto server = street.open(R"(, "role1": {}, "role2": {})");
+  ServerFixture fixture;
+  auto server = fixture.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
   story().clear();
-  const auto status = (*server)->reload(street.settings(R"(, "role1": {"word": "second"})"));
+  const auto status = (*server)->reload(fixture.settings(R"(, "role1": {"word": "second"})"));
   REQUIRE_FALSE(status);
   CHECK(status.error().text.find("role2") != std::string::npos);
   CHECK(story().empty());
 }
 
 TEST_CASE("a refused reload reverts to the configuration of the last accepted reload") {
-  Street street;
-  auto server = street.open(R"(, "role1": {}, "role2": {})");
+  ServerFixture fixture;
+  auto server = fixture.open(R"(, "role1": {}, "role2": {})");
   REQUIRE(server);
-  REQUIRE((*server)->reload(street.settings(R"(, "role1": {"word": "second"}, "role2": {})")));
+  REQUIRE((*server)->reload(fixture.settings(R"(, "role1": {"word": "second"}, "role2": {})")));
   story().clear();
-  REQUIRE_FALSE((*server)->reload(street.settings(R"(, "role1": {"word": "third"}, "role2": {"word": "no"})")));
+  REQUIRE_FALSE((*server)->reload(fixture.settings(R"(, "role1": {"word": "third"}, "role2": {"word": "no"})")));
   CHECK(story().back() == "role1 asked for second");
 }
 
 TEST_CASE("a second signal ends the delay of a stop") {
-  Street street;
-  auto server = Server::open(street.settings(R"(, "role1": {})", R"("workers": 1, "stop_delay": "10min")"),
-                             street.types, {street.clock, street.log, street.metrics, street.signals, "1"});
+  ServerFixture fixture;
+  auto server = Server::open(fixture.settings(R"(, "role1": {})", R"("workers": 1, "stop_delay": "10min")"),
+                             fixture.types, {fixture.clock, fixture.log, fixture.metrics, fixture.signals, "1"});
   REQUIRE(server);
   pthread_kill(pthread_self(), SIGINT);
   CHECK((*server)->stop(SIGTERM) == SIGINT);

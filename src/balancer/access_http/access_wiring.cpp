@@ -28,7 +28,7 @@ void report_traffic(access::Admission& admission, const NodeTable& table) {
     access::Traffic traffic{node.limit_group(), node.address->id, node.last.sent_mbps};
     // A list of kMaxHeartbeatChannels channels may be incomplete: the viewers of channels that it lacks are counted by
     // the prediction, as are all viewers of a node that reports no channels.
-    traffic.tells_channels =
+    traffic.reports_channels =
         node.last.channel_mbps && node.last.channel_mbps->size() < contracts::kMaxHeartbeatChannels;
     if (node.last.channel_mbps) traffic.channel_mbps = *node.last.channel_mbps;
     admission.measured(traffic);

@@ -65,7 +65,7 @@ NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metri
 NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::SteadyTime now) {
   NodeState state;
   state.address = std::make_shared<NodeAddress>(NodeAddress{settings.id, without_slash(settings.url)});
-  state.last_heard = now;
+  state.last_heartbeat = now;
   state.since = clock_.wall_now();
   return {settings.url,
           0,
@@ -119,8 +119,8 @@ NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::He
 
   if (state.last.run != heartbeat.run) reset_probes(*found);  // those were sent to a former run
   state.last = heartbeat;
-  state.last_heard = clock_.steady_now();
-  record_experience(found->delivery, heartbeat, state.last_heard);
+  state.last_heartbeat = clock_.steady_now();
+  record_experience(found->delivery, heartbeat, state.last_heartbeat);
   found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
   state.viewers_at_heartbeat = state.viewers->count.load();
   changed_ = true;
@@ -279,8 +279,8 @@ void NodeRegistry::check() {
   for (auto& known : known_) {
     known.viewers.set(static_cast<double>(known.state.viewers->count.load()));
     std::erase_if(known.reports, [&](const auto& report) { return now - report.second > kReportWindow; });
-    if (late) known.state.last_heard = std::min(now, known.state.last_heard + slept);
-    if (known.state.condition == NodeCondition::down || now - known.state.last_heard < timeout_) continue;
+    if (late) known.state.last_heartbeat = std::min(now, known.state.last_heartbeat + slept);
+    if (known.state.condition == NodeCondition::down || now - known.state.last_heartbeat < timeout_) continue;
     if (known.state.condition != NodeCondition::unheard) known.losses.push_back(now);
     if (known.losses.size() > 16) known.losses.erase(known.losses.begin());
     set_condition(known, NodeCondition::down, "silent");
@@ -311,7 +311,7 @@ void NodeRegistry::set_condition(Known& known, NodeCondition condition, std::str
                  {{"node", id},
                   {"before", to_string(before)},
                   {"reason", reason},
-                  {"silent_ms", ms_between(state.last_heard, clock_.steady_now())}});
+                  {"silent_ms", ms_between(state.last_heartbeat, clock_.steady_now())}});
   }
 }
 
@@ -341,7 +341,7 @@ void NodeRegistry::describe(base::json::Writer& w) const {
         .member("url", node.address->url)
         .member("state", to_string(node.condition))
         .member("since_unix", base::unix_seconds(node.since))
-        .member("silent_ms", ms_between(node.last_heard, now))
+        .member("silent_ms", ms_between(node.last_heartbeat, now))
         .member("reason", why(node, now))
         .member("group", node.group_id())
         .member("viewers", node.viewers->count.load())

@@ -46,7 +46,7 @@ struct NodeViewers {
 struct NodeState {
   std::shared_ptr<const NodeAddress> address;
   NodeCondition condition = NodeCondition::unheard;
-  base::SteadyTime last_heard{};
+  base::SteadyTime last_heartbeat{};
   base::WallTime since{};                        // of the condition
   contracts::Heartbeat last;                     // the last one; empty before the first
   std::string group{};                           // empty: a group of its own

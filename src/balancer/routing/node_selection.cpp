@@ -78,7 +78,7 @@ auto badness(const ViewerEligibility& viewer, const NodeState& node) {
                    : node.draining_since                        ? 2
                    : unusable_reason(node, now).empty()         ? 0
                                                                 : 1;
-  const auto silence = node.condition == NodeCondition::down ? now - node.last_heard : base::SteadyTime::duration{};
+  const auto silence = node.condition == NodeCondition::down ? now - node.last_heartbeat : base::SteadyTime::duration{};
   return std::tuple(!viewer.may_use(node.group_id()), viewer.is_gone(node), kind, silence,
                     kind < 4 ? node.utilisation() : 0.0);
 }

@@ -120,7 +120,7 @@ void FillRunner::add_range(http::Headers& headers) const {
 }
 
 /// The timer sends the request, because this is called inside a callback of the fetch, which must return first.
-void FillRunner::request_soon() {
+void FillRunner::schedule_request() {
   request_timer_ = worker_.loop.after(std::chrono::milliseconds(0), [this] { guard_memory([this] { request(); }); });
 }
 
@@ -135,7 +135,7 @@ void FillRunner::try_next(FillFailure failure) {
                     {"reason", failure.reason},
                     {"error", failure.for_log()}});
   candidates_.next();
-  request_soon();
+  schedule_request();
 }
 
 void FillRunner::mark_origin_lost(const FillFailure& why) {
@@ -246,7 +246,7 @@ void FillRunner::on_done(base::Result<void> result) {
     if (result.error().may_retry && candidates_.may_retry()) {
       parts_.metrics.retries.add();
       candidates_.restart();
-      return request_soon();
+      return schedule_request();
     }
     return fail(failure, true);
   }
@@ -275,7 +275,7 @@ void FillRunner::on_broken_body(const base::Error& error) {
       "cache_node", "fill_resumed",
       {{"object", loggable(fill_->key())}, {"received", have}, {"place", candidate().name}, {"error", error.text}});
   if (elsewhere) candidates_.next();
-  request_soon();
+  schedule_request();
 }
 
 /// No candidate has it yet: all are asked again until the hold ends.

@@ -64,7 +64,7 @@ class FillRunner {
   void guard_memory(Call);
   void request();
   void send(const FillCandidate&);
-  void request_soon();
+  void schedule_request();
   void try_next(FillFailure);
   void mark_origin_lost(const FillFailure& why);
   void report_origin_failure();

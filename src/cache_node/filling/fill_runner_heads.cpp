@@ -48,7 +48,7 @@ bool FillRunner::node_declined(const net::FetchHead& head) {
   }
   if (verdict == contracts::kVerdictWaiting && candidates_.waits_for_node()) {
     parts_.metrics.waits.add();
-    request_soon();
+    schedule_request();
   } else if (status && !feeding_) {
     fail(*unusable_head_, true);  // the node asked the origin, with the same hold and retries as this one
   } else {

@@ -13,7 +13,7 @@ namespace {
 namespace json = base::json;
 using By = contracts::PurgeOrder::By;
 
-constexpr auto kUntoldPeriod = std::chrono::minutes(5);
+constexpr auto kUnreportedLogPeriod = std::chrono::minutes(5);
 
 /// The name of a purge. Of purges with equal names, the newest replaces the others.
 std::string name_of(const contracts::NamedPurge& purge) {
@@ -173,7 +173,7 @@ KnownPurges::Covering KnownPurges::covering(std::string_view key_text) {
 void KnownPurges::log_limit() {
   unreported_.add();
   const auto now = clock_.steady_now();
-  if (unreported_logged_ && now - *unreported_logged_ < kUntoldPeriod) return;
+  if (unreported_logged_ && now - *unreported_logged_ < kUnreportedLogPeriod) return;
   unreported_logged_ = now;
   log_.warning("cache_node", "purges_too_many_to_tell",
                {{"purges", entries_.size()}, {"tags", tags_.size()}, {"told_at_most", contracts::kMaxPurgeMarks}});

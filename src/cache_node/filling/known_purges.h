@@ -39,7 +39,7 @@ class KnownPurges {
 
   /// Whether a purge from another node is about to expire at the nodes that know it. Such a purge is not accepted,
   /// because those nodes would later receive it from here again.
-  static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kFading; }
+  static bool expires_soon(const contracts::NamedPurge& purge) { return purge.age >= kRemembered - kExpiryMargin; }
 
   /// Records that the purge has begun, as long ago as its age says.
   void begin(const contracts::NamedPurge&);
@@ -62,7 +62,7 @@ class KnownPurges {
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::size_t kMostKept = 1'000;  // in the file: the newest
   static constexpr auto kRemembered = std::chrono::hours(1);
-  static constexpr auto kFading = std::chrono::minutes(1);  // far longer than a request takes
+  static constexpr auto kExpiryMargin = std::chrono::minutes(1);  // far longer than a request takes
 
  private:
   struct Entry {

@@ -26,7 +26,7 @@ struct FillMemory::Counted {
 base::SharedBytes FillMemory::chunk(std::string_view bytes) {
   if ((allocated_ += bytes.size()) >= kLookBytes) {
     allocated_ = 0;
-    base::Memory::of_process().look_sometimes();
+    base::Memory::of_process().check_periodically();
   }
   auto counted = std::make_shared<const Counted>(bytes, shared_from_this());
   const std::string* text = &counted->bytes;

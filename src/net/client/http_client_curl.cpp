@@ -87,7 +87,7 @@ void CurlClient::launch(Transfer& transfer) {
   auto* easy = transfer.make_easy();
   transfer.is_added_ = easy != nullptr && multi_.add(easy);
   if (!transfer.is_added_) {
-    transfer.fail_soon(
+    transfer.fail_later(
         {base::ErrorKind::internal, base::Fault::tribune, true, "libcurl does not accept another transfer"});
   }
 }

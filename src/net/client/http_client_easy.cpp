@@ -73,7 +73,7 @@ CURL* Transfer::make_easy() {
   return easy;
 }
 
-std::string Transfer::method_word() const {
+std::string Transfer::method_name() const {
   return request_.method == http::Method::other && !request_.other_method.empty()
              ? request_.other_method
              : std::string(http::to_string(request_.method));
@@ -91,7 +91,7 @@ void Transfer::set_method(CURL* easy) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
   }
-  if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_word().c_str());
+  if (request_.method != Method::post) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_name().c_str());
   // libcurl repeats any request when a kept connection has ended. Here that must be allowed by the caller.
   if (!request_.may_repeat) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
@@ -239,12 +239,12 @@ void Transfer::note_sent(std::string_view bytes) {
 int Transfer::on_debug(CURL*, curl_infotype type, char* data, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   // After a response without a body, or after the last chunk, libcurl drops further bytes and only logs them.
-  const std::string_view said(data, count);
-  if (type == CURLINFO_TEXT && (said.starts_with("Excess found") || said.starts_with("Leftovers after chunking")))
+  const std::string_view message(data, count);
+  if (type == CURLINFO_TEXT && (message.starts_with("Excess found") || message.starts_with("Leftovers after chunking")))
     transfer.on_excess();
   if (type == CURLINFO_HEADER_OUT && !transfer.is_version_known_) {
     return transfer.or_out_of_memory(0, [&] {
-      transfer.note_sent(said);
+      transfer.note_sent(message);
       return 0;
     });
   }

@@ -58,19 +58,19 @@ void Transfer::begin() {
                "not finished within " + milliseconds_text(request_.deadlines.total)));
   });
   const auto uri = destination(nullptr, request_.url);
-  if (!uri) return fail_soon(uri.error());
-  go_to(*uri);
+  if (!uri) return fail_later(uri.error());
+  set_uri(*uri);
 }
 
-void Transfer::go_to(const http::Uri& uri) {
+void Transfer::set_uri(const http::Uri& uri) {
   uri_ = uri;
   state_ = State::resolving;
   validator_ = ResponseFramingValidator(request_.method);
   resolving_began_ = client_.clock.steady_now();
-  if (auto allowed = check_origin(request_.destinations, uri_); !allowed) return fail_soon(std::move(allowed.error()));
+  if (auto allowed = check_origin(request_.destinations, uri_); !allowed) return fail_later(std::move(allowed.error()));
   if (is_literal_address(uri_.host)) {
     if (auto allowed = check_address(request_.destinations, uri_, uri_.host); !allowed)
-      return fail_soon(std::move(allowed.error()));
+      return fail_later(std::move(allowed.error()));
     return on_addresses({});
   }
   if (const auto known = client_.addresses.find(uri_.host)) return on_addresses(*known);
@@ -89,7 +89,7 @@ void Transfer::on_addresses(const DnsCache::Addresses& found) {
     allowed = check_address(request_.destinations, uri_, address);
     if (allowed) addresses_.push_back(address);
   }
-  if (addresses_.empty() && !found.empty()) return fail_soon(std::move(allowed.error()));
+  if (addresses_.empty() && !found.empty()) return fail_later(std::move(allowed.error()));
   resolving_took_ =
       std::chrono::duration_cast<std::chrono::milliseconds>(client_.clock.steady_now() - resolving_began_);
   state_ = State::queued;
@@ -98,8 +98,8 @@ void Transfer::on_addresses(const DnsCache::Addresses& found) {
   client_.enqueue(*this);
 }
 
-void Transfer::fail_soon(base::Error why) {
-  soon_ = client_.loop.after(std::chrono::milliseconds{0}, [this, why] { fail(why); });
+void Transfer::fail_later(base::Error why) {
+  deferred_failure_ = client_.loop.after(std::chrono::milliseconds{0}, [this, why] { fail(why); });
 }
 
 void Transfer::fail(base::Error why) {
@@ -200,7 +200,7 @@ void Transfer::follow_redirect() {
     request_.headers.remove("Authorization");
     request_.headers.remove("Cookie");
   }
-  go_to(next);
+  set_uri(next);
 }
 
 base::Status Transfer::choose_decoder() {

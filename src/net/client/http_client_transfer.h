@@ -2,7 +2,7 @@
 // One fetch of the client, from its URL to its last byte; it receives libcurl's callbacks. Internal to net/.
 //
 // States
-//   resolving   waits for the host's addresses                              (go_to)
+//   resolving   waits for the host's addresses                              (set_uri)
 //   queued      waits for a free connection                                 (DnsCache)
 //   connecting  libcurl opens a connection                                  (libcurl)
 //   sent        the request is sent; waits for the head                     (libcurl)
@@ -71,15 +71,15 @@ class Transfer {
  private:
   friend class CurlClient;
 
-  void go_to(const http::Uri&);
+  void set_uri(const http::Uri&);
   void on_addresses(const DnsCache::Addresses&);
   void follow_redirect();
-  void fail_soon(base::Error);
+  void fail_later(base::Error);
   void arm(std::chrono::milliseconds, std::string what);
   void watch_speed();
   void on_resume();
 
-  std::string method_word() const;
+  std::string method_name() const;
   void set_method(CURL*);
   void set_fields(CURL*);
   void set_addresses(CURL*);
@@ -168,7 +168,7 @@ class Transfer {
   Timer deadline_;  // of the current state
   Timer stall_;
   Timer total_;
-  Timer soon_;  // for errors that must not be reported inside the caller's call
+  Timer deferred_failure_;  // for errors that must not be reported inside the caller's call
   Timer resume_;
   std::chrono::milliseconds resolving_took_{0};
   base::SteadyTime resolving_began_{};

@@ -63,6 +63,6 @@ bool ConnectionLimits::claim(const std::string& address) {
   return claimed_.insert(address).second;
 }
 
-std::shared_ptr<ConnectionLimits> make_connection_book() { return std::make_shared<ConnectionLimits>(); }
+std::shared_ptr<ConnectionLimits> make_connection_limits() { return std::make_shared<ConnectionLimits>(); }
 
 }  // namespace tribune::net

@@ -71,7 +71,7 @@ struct HttpServerContext {
 /// State that the servers of one listener on all workers share: connection counts per address and in total. Any
 /// thread; locks inside.
 class ConnectionLimits;
-std::shared_ptr<ConnectionLimits> make_connection_book();
+std::shared_ptr<ConnectionLimits> make_connection_limits();
 
 /// Owned by one worker.
 class HttpServer {

@@ -22,7 +22,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-std::string_view next_word(std::string_view& line) {
+std::string_view next_field(std::string_view& line) {
   const auto space = line.find(' ');
   const auto word = line.substr(0, space);
   line = space == std::string_view::npos ? std::string_view{} : line.substr(space + 1);
@@ -34,12 +34,12 @@ ProxyHeader read_version_1(std::string_view bytes) {
   if (end == std::string_view::npos) return just(bytes.size() < kMaxLine1 ? State::incomplete : State::invalid);
   ProxyHeader header{State::complete, end + 2, std::nullopt, 0};
   auto line = bytes.substr(kSignature1.size(), end - kSignature1.size());
-  const auto family = next_word(line);
+  const auto family = next_field(line);
   if (family == "UNKNOWN") return header;
   if (family != "TCP4" && family != "TCP6") return just(State::invalid);
-  const auto source = parse_ip(next_word(line));
-  const auto destination = parse_ip(next_word(line));
-  const auto source_port = parse_port(next_word(line));
+  const auto source = parse_ip(next_field(line));
+  const auto destination = parse_ip(next_field(line));
+  const auto source_port = parse_port(next_field(line));
   const auto destination_port = parse_port(line);
   if (!source || !destination || !source_port || !destination_port) return just(State::invalid);
   if (source->is_ipv4() != (family == "TCP4")) return just(State::invalid);

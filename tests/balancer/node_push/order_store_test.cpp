@@ -19,7 +19,7 @@ namespace {
 /// A balancer's handler with a store in a folder; another one on the same folder is the one after a restart.
 struct RestartableHandler : NodePushFixture {
   std::unique_ptr<store::Store> store;
-  std::optional<OrderStore> book;
+  std::optional<OrderStore> order_store;
   std::optional<NodePushHandler> handler;
   std::int64_t sequence = 0;
 
@@ -27,9 +27,9 @@ struct RestartableHandler : NodePushFixture {
     auto opened = store::Store::open({folder.string(), {std::string(kOrdersTable)}, 1 << 26, 1ms, "test 1"}, log);
     REQUIRE(opened.has_value());
     store = std::move(*opened);
-    book.emplace(*store, log);
+    order_store.emplace(*store, log);
     handler.emplace(clock, log, metrics, nodes, view, workers);
-    REQUIRE(handler->load(*book).has_value());
+    REQUIRE(handler->load(*order_store).has_value());
     REQUIRE(store->flush().has_value());
   }
   void hear(const std::vector<NodeSettings>& addresses, const std::string& node) {

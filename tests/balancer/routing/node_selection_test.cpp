@@ -126,8 +126,8 @@ TEST_CASE("The origin is chosen before the least bad node if the channel allows 
 
 TEST_CASE("If no node is usable the least bad one is chosen") {
   auto early = node("early", NodeCondition::down), late = node("late", NodeCondition::down);
-  early.last_heard = base::SteadyTime{1s};
-  late.last_heard = base::SteadyTime{2s};
+  early.last_heartbeat = base::SteadyTime{1s};
+  late.last_heartbeat = base::SteadyTime{2s};
   CHECK(choice(table({early, late})) == "late least_bad");
   CHECK(choice(table({early, node("unwell", NodeCondition::unhealthy), late})) == "unwell least_bad");
 }

@@ -42,15 +42,15 @@ TEST_CASE("The first transition of a viewer is kept, and is in force once it is 
   Disk disk;
   base::ManualClock clock;
   auto store = disk.open();
-  SlateTransitions book(clock, disk.metrics);
-  REQUIRE(book.load(*store));
-  CHECK_FALSE(book.find(7));
-  book.begin(7, kRecord);
-  CHECK(book.begin(7, SlateTransitionRecord{}).record == kRecord);
+  SlateTransitions transitions(clock, disk.metrics);
+  REQUIRE(transitions.load(*store));
+  CHECK_FALSE(transitions.find(7));
+  transitions.begin(7, kRecord);
+  CHECK(transitions.begin(7, SlateTransitionRecord{}).record == kRecord);
   REQUIRE(store->flush());
-  REQUIRE(book.find(7));
-  CHECK(book.find(7)->is_in_force);
-  CHECK(book.find(7)->record == kRecord);
+  REQUIRE(transitions.find(7));
+  CHECK(transitions.find(7)->is_in_force);
+  CHECK(transitions.find(7)->record == kRecord);
 }
 
 TEST_CASE("Transitions survive the process until their viewers are gone") {
@@ -58,53 +58,53 @@ TEST_CASE("Transitions survive the process until their viewers are gone") {
   base::ManualClock clock;
   {
     auto store = disk.open();
-    SlateTransitions book(clock, disk.metrics);
-    REQUIRE(book.load(*store));
-    book.begin(7, kRecord);
-    book.begin(8, kRecord);
+    SlateTransitions transitions(clock, disk.metrics);
+    REQUIRE(transitions.load(*store));
+    transitions.begin(7, kRecord);
+    transitions.begin(8, kRecord);
   }
   {
     auto store = disk.open();
-    SlateTransitions book(clock, disk.metrics);
-    REQUIRE(book.load(*store));
-    CHECK(book.size() == 2);
-    REQUIRE(book.find(7));
-    CHECK(book.find(7)->is_in_force);
+    SlateTransitions transitions(clock, disk.metrics);
+    REQUIRE(transitions.load(*store));
+    CHECK(transitions.size() == 2);
+    REQUIRE(transitions.find(7));
+    CHECK(transitions.find(7)->is_in_force);
     clock.advance(kTransitionLifetime - 1s);
-    CHECK(book.find(7));
+    CHECK(transitions.find(7));
     clock.advance(1s);
-    for (int i = 0; i < 8; ++i) book.sweep({});
-    CHECK(book.size() == 1);
+    for (int i = 0; i < 8; ++i) transitions.sweep({});
+    CHECK(transitions.size() == 1);
   }
   auto store = disk.open();
-  SlateTransitions book(clock, disk.metrics);
-  REQUIRE(book.load(*store));
-  CHECK(book.size() == 1);
-  CHECK_FALSE(book.find(8));
+  SlateTransitions transitions(clock, disk.metrics);
+  REQUIRE(transitions.load(*store));
+  CHECK(transitions.size() == 1);
+  CHECK_FALSE(transitions.find(8));
 }
 
 TEST_CASE("A transition is kept as long as its viewer's session can last, also across a restart") {
   Disk disk;
   base::ManualClock clock;
-  const auto sweep = [](SlateTransitions& book) {
-    for (int i = 0; i < 8; ++i) book.sweep({});
+  const auto sweep = [](SlateTransitions& transitions) {
+    for (int i = 0; i < 8; ++i) transitions.sweep({});
   };
   {
     auto store = disk.open();
-    SlateTransitions book(clock, disk.metrics);
-    REQUIRE(book.load(*store));
-    book.begin(7, kRecord);
+    SlateTransitions transitions(clock, disk.metrics);
+    REQUIRE(transitions.load(*store));
+    transitions.begin(7, kRecord);
     clock.advance(48h);
-    sweep(book);
-    CHECK(book.size() == 1);
+    sweep(transitions);
+    CHECK(transitions.size() == 1);
   }
   auto store = disk.open();
-  SlateTransitions book(clock, disk.metrics);
-  REQUIRE(book.load(*store));
+  SlateTransitions transitions(clock, disk.metrics);
+  REQUIRE(transitions.load(*store));
   clock.advance(48h);
-  sweep(book);
-  REQUIRE(book.find(7));
-  CHECK(book.find(7)->record == kRecord);
+  sweep(transitions);
+  REQUIRE(transitions.find(7));
+  CHECK(transitions.find(7)->record == kRecord);
 }
 
 TEST_CASE("The number of transitions is bounded: the least recently seen is evicted, on disk too, and counted") {
@@ -113,23 +113,23 @@ TEST_CASE("The number of transitions is bounded: the least recently seen is evic
   std::size_t left = 0;
   {
     auto store = disk.open();
-    SlateTransitions book(clock, disk.metrics, 128);
-    REQUIRE(book.load(*store));
+    SlateTransitions transitions(clock, disk.metrics, 128);
+    REQUIRE(transitions.load(*store));
     for (contracts::SessionId id = 1; id <= 2'000; ++id) {
-      book.begin(id, kRecord);
-      book.find(1);
+      transitions.begin(id, kRecord);
+      transitions.find(1);
     }
-    left = book.size();
+    left = transitions.size();
     CHECK(left <= 128);
-    CHECK(book.find(1));
-    CHECK(book.find(2'000));
+    CHECK(transitions.find(1));
+    CHECK(transitions.find(2'000));
     CHECK(disk.metrics.scrape().find("tribune_balancer_turns_given_up_total " + std::to_string(2'000 - left)) !=
           std::string::npos);
   }
   auto store = disk.open();
-  SlateTransitions book(clock, disk.metrics, 128);
-  REQUIRE(book.load(*store));
-  CHECK(book.size() == left);
+  SlateTransitions transitions(clock, disk.metrics, 128);
+  REQUIRE(transitions.load(*store));
+  CHECK(transitions.size() == left);
 }
 
 TEST_CASE("The slates' time follows the wall clock forward and never goes back, not even at a restart") {
@@ -152,15 +152,15 @@ TEST_CASE("The slates' time follows the wall clock forward and never goes back, 
   CHECK(before.ahead() == 1min);
   {
     auto store = disk.open();
-    SlateTransitions book(clock, disk.metrics);
-    REQUIRE(book.load(*store));
-    book.sweep({before.now(), before.ahead()});
+    SlateTransitions transitions(clock, disk.metrics);
+    REQUIRE(transitions.load(*store));
+    transitions.sweep({before.now(), before.ahead()});
   }
   for (const auto step : {0h, -3h, 1h}) {
     base::ManualClock later(clock.wall_now() + step);
     auto store = disk.open();
-    SlateTransitions book(later, disk.metrics);
-    const auto reached = book.load(*store);
+    SlateTransitions transitions(later, disk.metrics);
+    const auto reached = transitions.load(*store);
     REQUIRE(reached);
     REQUIRE(*reached);
     Slates after(later, disk.log, metrics, texts);

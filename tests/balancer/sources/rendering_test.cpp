@@ -21,7 +21,7 @@ std::shared_ptr<base::KeyRing> ring(const std::string& id = "k1") {
 struct RenderingFixture {
   LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}), ring()};
   Timeline timeline{[] { return std::string("ep1"); }};
-  SourceLinks book;
+  SourceLinks source_links;
   base::Metrics metrics;
   base::ManualClock clock;
   std::shared_ptr<RenderedPlaylists> texts = std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes);
@@ -37,8 +37,8 @@ struct RenderingFixture {
   base::Result<Linked> linked_of(const hls::Playlist& shown) {
     const LinkPlace place{path,    "v",  *http::parse_uri(base), shown.multivariant ? nullptr : &timeline, "ep1",
                           expires, kWall};
-    auto named = book.named(shown, making, place);
-    auto links = book.link(shown, making, place, named);
+    auto named = source_links.named(shown, making, place);
+    auto links = source_links.link(shown, making, place, named);
     if (!links) return tl::unexpected(links.error());
     return Linked{std::move(*links), std::move(named)};
   }
@@ -226,10 +226,10 @@ TEST_CASE("links that exceed the bound end where they reach it") {
     at.limits.max_rewritten_bytes = bytes;
     return at;
   };
-  const auto refused = s.book.link(playlist, s.making, place(1'000'000), {});
+  const auto refused = s.source_links.link(playlist, s.making, place(1'000'000), {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == base::ErrorKind::too_large);
-  CHECK(s.book.link(playlist, s.making, place(8'000'000), {}));
+  CHECK(s.source_links.link(playlist, s.making, place(8'000'000), {}));
 }
 
 TEST_CASE("a new pin changes the text from its number on, and the ETag with it") {

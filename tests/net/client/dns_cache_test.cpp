@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 TEST_CASE("At the bound the least recently used name is removed, whatever its hash") {
   base::ManualClock clock;
   EventLoop loop;
-  DnsCache book(
+  DnsCache cache(
       loop, clock,
       [](const std::string&) -> base::Result<std::vector<std::string>> {
         return std::vector<std::string>{"192.0.2.1"};
@@ -19,16 +19,16 @@ TEST_CASE("At the bound the least recently used name is removed, whatever its ha
       24h);
   const auto learn = [&](const std::string& host) {
     clock.advance(1ms);
-    const auto wait = book.look_up(host, [&](const auto&) { loop.stop(); });
+    const auto wait = cache.look_up(host, [&](const auto&) { loop.stop(); });
     loop.run();
   };
   learn("a.example");
   learn("b.example");
   for (std::size_t i = 2; i < DnsCache::kMaxNames; ++i) learn("name-" + std::to_string(i));
   clock.advance(1ms);
-  CHECK(book.find("a.example"));  // used, so it stays
+  CHECK(cache.find("a.example"));  // used, so it stays
   learn("z.example");
-  CHECK(book.find("a.example"));
-  CHECK(book.find("z.example"));
-  CHECK_FALSE(book.find("b.example"));
+  CHECK(cache.find("a.example"));
+  CHECK(cache.find("z.example"));
+  CHECK_FALSE(cache.find("b.example"));
 }

@@ -107,40 +107,40 @@ TEST_CASE("time without queued bytes does not count against a client") {
 }
 
 TEST_CASE("the connections of an address are counted up to the limit") {
-  ConnectionLimits book;
-  CHECK(book.enter(ip("192.0.2.1"), 2));
-  CHECK(book.enter(ip("192.0.2.1"), 2));
-  CHECK_FALSE(book.enter(ip("192.0.2.1"), 2));
-  CHECK(book.enter(ip("192.0.2.2"), 2));
-  book.leave(ip("192.0.2.1"));
-  CHECK(book.enter(ip("192.0.2.1"), 2));
-  CHECK(book.claim("a"));
-  CHECK_FALSE(book.claim("a"));
+  ConnectionLimits limits;
+  CHECK(limits.enter(ip("192.0.2.1"), 2));
+  CHECK(limits.enter(ip("192.0.2.1"), 2));
+  CHECK_FALSE(limits.enter(ip("192.0.2.1"), 2));
+  CHECK(limits.enter(ip("192.0.2.2"), 2));
+  limits.leave(ip("192.0.2.1"));
+  CHECK(limits.enter(ip("192.0.2.1"), 2));
+  CHECK(limits.claim("a"));
+  CHECK_FALSE(limits.claim("a"));
 }
 
 TEST_CASE("the worker with the longest idle connection is asked to close it") {
-  ConnectionLimits book;
+  ConnectionLimits limits;
   EventLoop mine, other;
   int closed_mine = 0, closed_other = 0;
-  const auto own = book.add_worker(mine, [&] { ++closed_mine; });
-  const auto theirs = book.add_worker(other, [&] {
+  const auto own = limits.add_worker(mine, [&] { ++closed_mine; });
+  const auto theirs = limits.add_worker(other, [&] {
     ++closed_other;
     other.stop();
   });
-  CHECK_FALSE(book.evict_longest_idle(own));
+  CHECK_FALSE(limits.evict_longest_idle(own));
   own->set_longest_idle_since(base::SteadyTime{2s});
-  CHECK(book.evict_longest_idle(own));
+  CHECK(limits.evict_longest_idle(own));
   CHECK(closed_mine == 1);
   theirs->set_longest_idle_since(base::SteadyTime{1s});
-  CHECK(book.evict_longest_idle(own));
+  CHECK(limits.evict_longest_idle(own));
   CHECK(closed_other == 0);
   other.run();
   CHECK(closed_other == 1);
   theirs->set_none_idle();
-  CHECK(book.evict_longest_idle(own));
+  CHECK(limits.evict_longest_idle(own));
   CHECK(closed_mine == 2);
-  book.remove_worker(own);
-  book.remove_worker(theirs);
+  limits.remove_worker(own);
+  limits.remove_worker(theirs);
 }
 
 TEST_CASE("the settings of a server are read with their bounds") {
