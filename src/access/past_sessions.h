@@ -1,5 +1,5 @@
 #pragma once
-// Sessions that are over although their tokens are valid, or that may return although their tokens have expired.
+// Ended sessions whose tokens are still valid, and lapsed sessions that may resume although their tokens have expired.
 //
 // An entry's states
 //   ended    the session was stopped, or another device of the account replaced it: its token is void   (add_ended)
