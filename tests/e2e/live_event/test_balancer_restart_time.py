@@ -2,7 +2,7 @@
 import time
 
 from harness.raw_client import Connection, ConnectionCut, fetch
-from harness.waiting import stretched, wait_until
+from harness.waiting import IS_RELEASE, wait_until
 
 SESSIONS = 3_000
 CHANNELS = 200
@@ -39,4 +39,5 @@ def test_a_killed_balancer_with_a_large_state_serves_playlists_soon_after_its_st
         event.balancer.kill()
         seconds.append(seconds_to_first(event.balancer, player.media_url))
     print("seconds from the start to the first playlist:", seconds)
-    assert min(seconds) < stretched(MOST_SECONDS), seconds
+    # The time of a sanitized program says nothing; it must only serve.
+    assert not IS_RELEASE or min(seconds) < MOST_SECONDS, seconds
