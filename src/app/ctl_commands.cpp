@@ -6,8 +6,8 @@ namespace tribune::app {
 const std::vector<CtlCommand>& ctl_commands() {
   static const auto all = [] {
     std::vector<CtlCommand> made;
-    for (auto& room : {routing_commands(), store_commands(), limit_commands()})
-      for (auto& command : room) made.push_back(command);
+    for (auto& group : {routing_commands(), store_commands(), limit_commands()})
+      for (auto& command : group) made.push_back(command);
     return made;
   }();
   return all;

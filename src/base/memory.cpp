@@ -33,12 +33,12 @@ std::int64_t now_ms() noexcept {
 }
 
 /// The beginning of a small file of the kernel, read without allocating.
-std::string_view read_small(const char* path, std::array<char, 4096>& room) {
+std::string_view read_small(const char* path, std::array<char, 4096>& buffer) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return {};
-  const auto size = ::read(fd, room.data(), room.size());
+  const auto size = ::read(fd, buffer.data(), buffer.size());
   ::close(fd);
-  return {room.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -61,16 +61,16 @@ std::uint64_t figure(std::string_view text, std::string_view name) {
 std::optional<MemoryUse> of_addresses() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
-  std::array<char, 4096> room;
-  const auto pages = number(read_small("/proc/self/statm", room)).value_or(0);
+  std::array<char, 4096> buffer;
+  const auto pages = number(read_small("/proc/self/statm", buffer)).value_or(0);
   return MemoryUse{kAddressBound, limit.rlim_cur, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
 }
 
 /// The tightest memory.max from the process's cgroup (v2) up. Clean page cache is not counted as used.
 std::optional<MemoryUse> of_cgroup() {
   constexpr std::string_view kRoot = "/sys/fs/cgroup";
-  std::array<char, 4096> room;
-  const auto groups = read_small("/proc/self/cgroup", room);
+  std::array<char, 4096> buffer;
+  const auto groups = read_small("/proc/self/cgroup", buffer);
   const auto at = groups.find("0::/");
   if (at == std::string_view::npos || (at != 0 && groups[at - 1] != '\n')) return std::nullopt;
   const auto own = groups.substr(at + 3, groups.find('\n', at) - at - 3);
@@ -80,7 +80,7 @@ std::optional<MemoryUse> of_cgroup() {
   std::copy(own.begin(), own.end(), std::copy(kRoot.begin(), kRoot.end(), path.begin()));
   const auto read = [&](std::string_view file) {
     *std::copy(file.begin(), file.end(), path.begin() + static_cast<std::ptrdiff_t>(length)) = 0;
-    return read_small(path.data(), room);
+    return read_small(path.data(), buffer);
   };
   std::optional<MemoryUse> tightest;
   while (true) {

@@ -47,8 +47,8 @@ std::string_view tag_name(std::string_view line) {
 
 bool Rewriting::take(std::uint64_t bytes) {
   constexpr std::uint64_t kOverhead = 64;  // of storing a change
-  if (fits_ && bytes + kOverhead <= room_)
-    room_ -= bytes + kOverhead;
+  if (fits_ && bytes + kOverhead <= available_)
+    available_ -= bytes + kOverhead;
   else
     fits_ = false;
   return fits_;

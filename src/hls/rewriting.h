@@ -19,7 +19,7 @@ class Rewriting {
  public:
   /// Bounds the added bytes; further text is left out, and fits() returns false.
   explicit Rewriting(const Playlist& playlist, std::uint64_t max_added_bytes = UINT64_MAX)
-      : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), room_(max_added_bytes) {}
+      : playlist_(playlist), is_bounded_(max_added_bytes != UINT64_MAX), available_(max_added_bytes) {}
 
   bool fits() const { return fits_; }
 
@@ -76,7 +76,7 @@ class Rewriting {
   std::vector<std::uint32_t> dropped_;
   std::map<std::uint32_t, std::string> suffixes_;
   std::map<std::uint32_t, std::uint64_t> added_;  // bytes added to a line, which repeating it costs
-  std::uint64_t room_;                            // bytes left for additions
+  std::uint64_t available_;                       // bytes left for additions
   bool fits_ = true;
   bool sorted_ = false;
 };

@@ -13,7 +13,7 @@ namespace tribune::net {
 
 /// Applied to each hop, and to the address to which the name resolved.
 struct DestinationPolicy {
-  /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this room).
+  /// Origins ("http://host:port") that may be fetched. Empty: any http(s) origin (only for tests of this library).
   std::vector<std::string> allowed_origins;
   /// Whether loopback, private, link-local and other special addresses (RFC 6890) are allowed for *redirected or
   /// resolved* names. A configured origin that is written as such a literal address, or as "localhost", is always

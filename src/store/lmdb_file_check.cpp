@@ -114,21 +114,21 @@ class Walker {
     return std::nullopt;
   }
 
-  std::optional<std::string> branch_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list,
+  std::optional<std::string> branch_node(std::uint64_t page, const char* node, std::size_t available, bool is_free_list,
                                          int depth) {
-    if (kNodeHeader + load<std::uint16_t>(node + 6) > room) return fmt::format("page {} has a damaged node", page);
+    if (kNodeHeader + load<std::uint16_t>(node + 6) > available) return fmt::format("page {} has a damaged node", page);
     const std::uint64_t child = load<std::uint16_t>(node) | std::uint64_t{load<std::uint16_t>(node + 2)} << 16 |
                                 std::uint64_t{load<std::uint16_t>(node + 4)} << 32;
     return walk(child, is_free_list, depth + 1);
   }
 
-  std::optional<std::string> leaf_node(std::uint64_t page, const char* node, std::size_t room, bool is_free_list,
+  std::optional<std::string> leaf_node(std::uint64_t page, const char* node, std::size_t available, bool is_free_list,
                                        int depth) {
     const std::size_t data = load<std::uint16_t>(node) | std::size_t{load<std::uint16_t>(node + 2)} << 16;
     const auto flags = load<std::uint16_t>(node + 4);
     const std::size_t key = load<std::uint16_t>(node + 6);
     const std::size_t in_page = flags & kBigData ? 8 : data;
-    if (key > kMaxKey || (flags & ~(kBigData | kSubData)) != 0 || kNodeHeader + key + in_page > room)
+    if (key > kMaxKey || (flags & ~(kBigData | kSubData)) != 0 || kNodeHeader + key + in_page > available)
       return fmt::format("page {} has a damaged node", page);
     const char* value = node + kNodeHeader + key;
     if (flags & kBigData) {

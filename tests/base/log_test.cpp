@@ -62,8 +62,8 @@ TEST_CASE("lines reach the file in order, without those below the level") {
   TemporaryFile file;
   {
     Log log({.level = LogLevel::info, .format = LogFormat::text, .file = file.path, .access = true});
-    log.debug("room", "hidden");
-    for (int i = 0; i < 100; ++i) log.info("room", "event", {{"i", i}});
+    log.debug("component", "hidden");
+    for (int i = 0; i < 100; ++i) log.info("component", "event", {{"i", i}});
   }
   const auto text = file.text();
   CHECK(text.find("hidden") == std::string::npos);
@@ -76,7 +76,7 @@ TEST_CASE("lines reach the file in order, without those below the level") {
 
 TEST_CASE("a full disk drops lines, which are counted") {
   Log log({.level = LogLevel::info, .format = LogFormat::text, .file = "/dev/full", .access = true});
-  log.info("room", "event");
+  log.info("component", "event");
   while (log.dropped_lines() == 0) {
   }
   CHECK(log.dropped_lines() == 1);
@@ -89,7 +89,7 @@ TEST_CASE("a reload reopens the file that a rotation moved away") {
     Log log(settings);
     std::rename(file.path.c_str(), (file.path + ".1").c_str());
     log.reconfigure(settings);
-    log.info("room", "after_rotation");
+    log.info("component", "after_rotation");
   }
   CHECK(file.text().find("after_rotation") != std::string::npos);
   ::unlink((file.path + ".1").c_str());
