@@ -183,10 +183,19 @@ int LmdbEnvironment::apply(const std::vector<Change>& changes, bool erasures_onl
     }
     if (code != 0) return code;
   }
-  if (erasures_only) {
-    if (const int code = rewrite_format(raw); code != 0) return code;
-  }
+  if (const int code = erasures_only ? rewrite_format(raw) : check_size(raw); code != 0) return code;
   return mdb_txn_commit(txn.release());
+}
+
+/// Bounds the pages in use. The map alone does not: erasures on a full map make the file, and with it the map, larger.
+int LmdbEnvironment::check_size(MDB_txn* txn) const {
+  std::uint64_t bytes = 0;
+  for (const auto table : tables_) {
+    MDB_stat stat{};
+    if (const int code = mdb_stat(txn, table, &stat); code != 0) return code;
+    bytes += stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+  }
+  return bytes > max_bytes_ ? MDB_MAP_FULL : 0;
 }
 
 /// Changes one page and no value. LMDB does not commit a transaction that changes no page.
@@ -214,9 +223,20 @@ WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {
   return outcome;
 }
 
+/// Twice the size of the file: LMDB copies each page that a transaction changes, and the pages that the transactions
+/// before it freed may not be reusable yet. The file stays at about three times max_bytes, because check_size() bounds
+/// what can be copied.
+std::uint64_t LmdbEnvironment::bytes_for_erasures() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  return 2 * std::max<std::uint64_t>(max_bytes_, (info.me_last_pgno + 1) * stat.ms_psize);
+}
+
 WriteOutcome LmdbEnvironment::write_erasures(const std::vector<Change>& changes) {
   WriteOutcome outcome;
-  int code = mdb_env_set_mapsize(env_, max_bytes_ + std::max<std::uint64_t>(max_bytes_ / 8, 1 << 20));
+  int code = mdb_env_set_mapsize(env_, bytes_for_erasures());
   if (code == 0) code = apply(changes, true);
   // LMDB does not shrink the map below the used size.
   mdb_env_set_mapsize(env_, max_bytes_);

@@ -74,6 +74,8 @@ class LmdbEnvironment {
   base::Status begin_tables(const EnvironmentOptions&, bool write_format);
   int apply(const std::vector<Change>&, bool erasures_only);
   int rewrite_format(MDB_txn*);
+  int check_size(MDB_txn*) const;
+  std::uint64_t bytes_for_erasures() const;
 
   MDB_env* env_;
   std::vector<unsigned> tables_;

@@ -18,7 +18,7 @@ namespace tribune::store {
 struct StoreOptions {
   std::string directory;
   std::vector<std::string> tables;             // fixed at opening
-  std::uint64_t max_bytes = 1ull << 30;        // of the file; LMDB's map size
+  std::uint64_t max_bytes = 1ull << 30;        // of the records; the file may take about three times as much
   std::chrono::milliseconds batch_window{50};  // how long a write may wait for others
   std::string format;                          // name and version of the content, for example "cache-index 1"
 };

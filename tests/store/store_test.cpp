@@ -195,6 +195,37 @@ TEST_CASE("on a full map erasures that need more pages than are free succeed, an
   CHECK(s->failed_batches() == failed);
 }
 
+TEST_CASE("on a full map each of several batches of erasures may copy all pages") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  auto s = must_open(options);
+  const int written = fill(*s, 100);
+  const auto failed = s->failed_batches();
+  for (int first = 0; first < 10; ++first) {
+    CAPTURE(first);
+    for (int i = first; i < written; i += 10) s->erase("a", "key" + std::to_string(i));  // some of every leaf
+    CHECK(s->flush().has_value());
+  }
+  CHECK(s->failed_batches() == failed);
+}
+
+TEST_CASE("filling and erasing in turns leaves the file at about three times its limit") {
+  const Folder folder;
+  auto options = options_in(folder);
+  options.max_bytes = 1 << 20;
+  auto s = must_open(options);
+  for (int round = 0; round < 12; ++round) {
+    const int written = fill(*s, 100);
+    for (int first = 0; first < 10; ++first) {
+      CAPTURE(round);
+      for (int i = first; i < written; i += 10) s->erase("a", "key" + std::to_string(i));
+      CHECK(s->flush().has_value());
+    }
+  }
+  CHECK(fs::file_size(folder.path() / "data.mdb") < 3 * options.max_bytes + options.max_bytes / 8);  // the free list
+}
+
 TEST_CASE("a full map that was emptied accepts values again, whatever the size of the batches that erased its keys") {
   for (const int keys_in_batch : {1, 2, 3, 5, 8, 13, 40, 1000}) {
     CAPTURE(keys_in_batch);
